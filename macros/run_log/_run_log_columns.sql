@@ -1,0 +1,36 @@
+{# Names and types of the run log's columns, in order; the runtime writes the same names. #}
+{% macro _run_log_columns() %}
+    {% set text = dbt.type_string() %}
+    {% set number = scorehouse._type_double() %}
+    {{ return([
+        ['run_id', scorehouse._type_uuid()],
+        ['status', text],
+        ['invocation_id', text],
+        ['node', text],
+        ['prediction_table', text],
+        ['materialization', text],
+        ['write_mode', text],
+        ['engine', text],
+        ['model_name', text],
+        ['model_version', dbt.type_int()],
+        ['alias_asked', text],
+        ['model_digest', text],
+        ['key_columns', text],
+        ['configuration', text],
+        ['rows_in', dbt.type_bigint()],
+        ['rows_scored', dbt.type_bigint()],
+        ['rows_rejected', dbt.type_bigint()],
+        ['reject_reasons', text],
+        ['input_fingerprint', text],
+        ['feature_hash_kind', text],
+        ['score_min', number],
+        ['score_mean', number],
+        ['score_max', number],
+        ['library_versions', text],
+        ['started_at', dbt.type_timestamp()],
+        ['finished_at', dbt.type_timestamp()],
+        ['seconds', number],
+        ['peak_memory_mib', number],
+        ['error', text],
+    ]) }}
+{% endmacro %}

@@ -1,0 +1,31 @@
+{# Makes the table of the run log where it is missing, and adds columns that a newer release brings.
+   It runs at the start of every dbt run, and before each scoring run. #}
+{% macro ensure_run_log() %}
+    {% if execute %}
+        {% set relation = scorehouse.run_log_relation() %}
+        {% set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) %}
+        {% if existing is none %}
+            {% do adapter.create_schema(relation) %}
+            {% do run_query(scorehouse._create_run_log_sql(relation)) %}
+        {% else %}
+            {% do scorehouse._add_missing_columns(existing) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro _create_run_log_sql(relation) %}
+    create table if not exists {{ relation }} (
+        {%- for column in scorehouse._run_log_columns() %}
+        {{ column[0] }} {{ column[1] }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+{% endmacro %}
+
+
+{% macro _add_missing_columns(relation) %}
+    {% set present = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list %}
+    {% for column in scorehouse._run_log_columns() if column[0] not in present %}
+        {% do run_query('alter table ' ~ relation ~ ' add column ' ~ column[0] ~ ' ' ~ column[1]) %}
+    {% endfor %}
+{% endmacro %}

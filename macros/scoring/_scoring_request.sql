@@ -1,0 +1,62 @@
+{# What the runtime is asked to do, as the compiled code carries it. #}
+{% macro _scoring_request(existing, staging) %}
+    {% set digest = local_md5(invocation_id ~ '|' ~ model['unique_id']) %}
+    {% set parts = [digest[0:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]] %}
+    {{ return({
+        'run_id': parts | join('-'),
+        'invocation_id': invocation_id,
+        'node': model['unique_id'],
+        'relation': this | string,
+        'staging': staging | string,
+        'run_log': scorehouse.run_log_relation() | string,
+        'project_root': flags.PROJECT_DIR | string,
+        'load_policy': var('scorehouse_load_policy', {}),
+        'exists': existing is not none and existing.is_table,
+        'full_refresh': should_full_refresh(),
+        'materialization': 'predictions'
+    }) }}
+{% endmacro %}
+
+
+{# The Python that dbt runs: the user's model, or for a SQL model a few lines that pass its query on. #}
+{% macro _scoring_code(language, code, request) %}
+{%- if language == 'python' -%}
+{{ code }}
+
+config.scorehouse_request = {{ tojson(tojson(request)) }}
+
+
+{% else -%}
+{%- set asked = model['config']['meta'].get('scorehouse') or scorehouse._not_scored() -%}
+class dbtObj:
+    def __init__(self, load_df_function):
+        pass
+
+
+def model(dbt, session):
+    from scorehouse import score_query
+
+    return score_query(
+        session,
+        query={{ tojson(code) }},
+        model={{ tojson(ref('ml_' ~ asked['ml_model']) | string) }},
+        request={{ tojson(tojson(request)) }},
+        arguments={{ tojson(tojson(asked['arguments'])) }},
+    )
+
+
+{% endif -%}
+def materialize(run, connection):
+    from scorehouse.doors import write
+
+    write(run)
+{% endmacro %}
+
+
+{% macro _not_scored() %}
+    {% do exceptions.raise_compiler_error(
+        "materialized='predictions' on the SQL model " ~ model['name']
+        ~ ": no ML model is named. Expected: the macro above the select. "
+        ~ "What to do: put scorehouse.scored('<name>', key='<column>') at the top of the model."
+    ) %}
+{% endmacro %}

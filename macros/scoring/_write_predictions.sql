@@ -1,0 +1,61 @@
+{# The run's row, which the runtime wrote into the run log in this transaction. #}
+{% macro _finished_run(run_id) %}
+    {% set rows = run_query(
+        "select write_mode, key_columns, rows_in from " ~ scorehouse.run_log_relation()
+        ~ " where run_id = '" ~ run_id ~ "' and status = 'success'"
+    ) %}
+    {% set row = rows.rows[0] %}
+    {{ return({
+        'run_id': run_id,
+        'write_mode': row['write_mode'],
+        'key_columns': fromjson(row['key_columns']),
+        'rows_in': row['rows_in'],
+    }) }}
+{% endmacro %}
+
+
+{% macro _swap_predictions(staging, existing, target_relation) %}
+    {% if existing is not none %}
+        {% do adapter.drop_relation(existing) %}
+    {% endif %}
+    {% do adapter.rename_relation(staging, target_relation) %}
+{% endmacro %}
+
+
+{% macro _merge_predictions(staging, target_relation, keys) %}
+    {% set new = adapter.get_columns_in_relation(staging) %}
+    {% set old = adapter.get_columns_in_relation(target_relation) %}
+    {% if new | map(attribute='name') | list != old | map(attribute='name') | list %}
+        {% do exceptions.raise_compiler_error(
+            "merging into " ~ target_relation ~ ": its columns " ~ old | map(attribute='name') | join(', ')
+            ~ " are not those of this run, " ~ new | map(attribute='name') | join(', ')
+            ~ ". Expected: the same columns. What to do: rebuild the table once with --full-refresh."
+        ) %}
+    {% endif %}
+    {% call statement('delete_old_predictions') %}
+        delete from {{ target_relation }} as old_rows
+        using {{ staging }} as new_rows
+        where {% for key in keys -%}
+            {{ ' and ' if not loop.first }}old_rows.{{ adapter.quote(key) }} = new_rows.{{ adapter.quote(key) }}
+        {%- endfor %}
+    {% endcall %}
+    {% call statement('insert_new_predictions') %}
+        insert into {{ target_relation }} select * from {{ staging }}
+    {% endcall %}
+    {% do adapter.drop_relation(staging) %}
+{% endmacro %}
+
+
+{# Counted in the table itself, after the swap or merge and before the commit. #}
+{% macro _check_rows_written(target_relation, run) %}
+    {% set written = run_query(
+        "select count(*) as n from " ~ target_relation ~ " where scoring_run_id = '" ~ run['run_id'] ~ "'"
+    ).rows[0]['n'] %}
+    {% if written != run['rows_in'] %}
+        {% do exceptions.raise_compiler_error(
+            "writing " ~ target_relation ~ ": " ~ run['rows_in'] ~ " rows went in and " ~ written
+            ~ " are in the table. Expected: every row exactly once. What to do: report this as a fault"
+            ~ " of scorehouse; the previous table stands."
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,40 @@
+{# The one place where a prediction table is swapped in or merged, rows are counted, and a run is
+   logged: all in one transaction. The scoring itself is done by the installed Python package. #}
+{% materialization predictions, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set staging = api.Relation.create(
+        database=this.database,
+        schema=this.schema,
+        identifier=this.identifier ~ '__scorehouse_new',
+        type='table'
+    ) -%}
+    {%- set grant_config = config.get('grants') -%}
+    {%- set request = scorehouse._scoring_request(existing, staging) -%}
+
+    {% do scorehouse.ensure_run_log() %}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {# dbt opens no transaction for Python by itself: this statement does #}
+    {% call statement('open_transaction', fetch_result=True) %} select 1 {% endcall %}
+    {% call statement('main', language='python') %}
+        {{- scorehouse._scoring_code(model['language'], compiled_code, request) -}}
+    {% endcall %}
+
+    {% set run = scorehouse._finished_run(request['run_id']) %}
+    {% if run['write_mode'] == 'merge' %}
+        {% do scorehouse._merge_predictions(staging, target_relation, run['key_columns']) %}
+    {% else %}
+        {% do scorehouse._swap_predictions(staging, existing, target_relation) %}
+    {% endif %}
+    {% do scorehouse._check_rows_written(target_relation, run) %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do apply_grants(target_relation, grant_config, should_revoke=should_revoke(existing, True)) %}
+    {% do persist_docs(target_relation, model) %}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,31 @@
+{# The SQL door: one line above a select of features makes the model a prediction table.
+   It sets the materialization and draws the edge to the registry; both take effect at parse. #}
+{% macro scored(
+    name,
+    key,
+    alias='champion',
+    version=none,
+    passthrough=[],
+    group=none,
+    rescore='all',
+    strict=[],
+    max_rejected_share=none,
+    batch_rows=none
+) %}
+    {%- set arguments = {
+        'key': key,
+        'alias': alias,
+        'version': version,
+        'passthrough': passthrough,
+        'group': group,
+        'rescore': rescore,
+        'strict': strict,
+        'max_rejected_share': max_rejected_share,
+        'batch_rows': batch_rows,
+    } -%}
+    {%- do ref('ml_' ~ name) -%}
+    {{- config(
+        materialized='predictions',
+        meta={'scorehouse': {'ml_model': name, 'arguments': arguments}}
+    ) -}}
+{% endmacro %}

@@ -1,0 +1,48 @@
+-- Scoring runs, newest first in time: which ML model made which rows from which input, and how it went.
+{{ config(materialized='view', enabled=var('scorehouse_runs_enabled', true)) }}
+
+with runs as (
+
+    select * from {{ source('scorehouse', 'scorehouse_run_log') }}
+
+),
+
+final as (
+
+    select
+        run_id as scoring_run_id,
+        status,
+        model_name,
+        model_version,
+        alias_asked,
+        prediction_table,
+        rows_in,
+        rows_scored,
+        rows_rejected,
+        case when rows_in > 0 then rows_rejected * 1.0e0 / rows_in end as rejected_share,
+        reject_reasons,
+        score_min,
+        score_mean,
+        score_max,
+        seconds,
+        case when seconds > 0 then rows_in / seconds end as rows_per_second,
+        peak_memory_mib,
+        error,
+        started_at,
+        finished_at,
+        write_mode,
+        engine,
+        materialization,
+        node,
+        invocation_id,
+        model_digest,
+        key_columns,
+        configuration,
+        input_fingerprint,
+        feature_hash_kind,
+        library_versions
+    from runs
+
+)
+
+select * from final

@@ -1,0 +1,1 @@
+"""Engines carry record batches through the kernel, one module an engine."""

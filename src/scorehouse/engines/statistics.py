@@ -1,0 +1,63 @@
+"""What is counted while batches pass: rows, reasons, the score's range, the input's fingerprint."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.runlog import RunRecord
+from scorehouse.scorer import REJECT_REASON
+
+MASK = 2**64 - 1
+
+
+class BatchStatistics:
+    """Adds up batches into a RunRecord.
+
+    The fingerprint is made of the row count, the sum and the exclusive or of a 64-bit hash of each
+    row (key and features), so that it does not depend on the order of the rows.
+    """
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        self.rows = self.hash_sum = self.hash_xor = 0
+        self.count = 0
+        self.sums: list[float] = []
+
+    def add(self, scored: pa.RecordBatch, row_hashes: pa.Array) -> None:
+        """Count one batch of kernel output, with the hashes of its input rows."""
+        reasons = scored.column(REJECT_REASON)
+        rejected = scored.num_rows - reasons.null_count
+        self.record.rows_rejected += rejected
+        self.record.rows_scored += scored.num_rows - rejected
+        if rejected:
+            for item in pc.value_counts(reasons.drop_null()).to_pylist():
+                self.record.reject_reasons[item["values"].split("=")[0]] += item["counts"]
+        hashes = row_hashes.to_numpy()
+        self.rows += len(hashes)
+        self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
+        self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
+        self._add_score(scored)
+
+    def _add_score(self, scored: pa.RecordBatch) -> None:
+        name = next((n for n in ("score", "distance", "prediction") if n in scored.schema.names), None)
+        if name is None or not pa.types.is_floating(scored.schema.field(name).type):
+            return
+        values = scored.column(name).drop_null().to_numpy()
+        if not len(values):
+            return
+        record = self.record
+        low, high = float(values.min()), float(values.max())
+        record.score_min = low if record.score_min is None else min(low, record.score_min)
+        record.score_max = high if record.score_max is None else max(high, record.score_max)
+        self.sums.append(float(values.sum()))
+        self.count += len(values)
+
+    def finish(self) -> None:
+        """Write mean and fingerprint into the record."""
+        self.record.fingerprint = f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}"
+        if self.count:
+            self.record.score_mean = math.fsum(self.sums) / self.count

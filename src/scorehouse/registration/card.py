@@ -1,0 +1,163 @@
+"""The YAML of an ML model's seeds: column types, column descriptions, and the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from scorehouse.registry import Version
+from scorehouse.signature import Feature, Signature
+
+REGISTRY_DOCS = {
+    "name": ("varchar", "Name of the ML model."),
+    "version": ("integer", "Number of the version; counts up, never reused."),
+    "aliases": ("varchar", "Aliases that point at this version, separated by a bar."),
+    "task": ("varchar", "Classification, regression, clustering, ranking or anomaly."),
+    "artifact": ("varchar", "Path of the serialized estimator, below the project's folder."),
+    "artifact_format": ("varchar", "Format of the artifact."),
+    "sha256": ("varchar", "SHA-256 digest of the artifact; checked before it is opened."),
+    "size_bytes": ("bigint", "Size of the artifact in bytes."),
+    "signature_sha256": ("varchar", "SHA-256 digest of the signature file beside the artifact."),
+    "classes": (
+        "varchar",
+        "Class labels as JSON, in the estimator's order; the second of two is the positive one.",
+    ),
+    "score_method": ("varchar", "Method of the estimator that makes the score."),
+    "label_method": (
+        "varchar",
+        "Where labels come from: the estimator's predict, or the scores where proven equal.",
+    ),
+    "threshold": (
+        "double",
+        "Score from which the positive class is predicted; NULL: the estimator's own rule.",
+    ),
+    "n_features": ("integer", "Number of features."),
+    "training_rows": ("bigint", "Number of rows in the training frame."),
+    "trained_from": ("varchar", "Begin of the training window."),
+    "trained_to": ("varchar", "End of the training window."),
+    "registered_at": ("varchar", "Time of registration, UTC."),
+    "python_version": ("varchar", "Python that saved the estimator."),
+    "sklearn_version": ("varchar", "scikit-learn that saved the estimator."),
+    "libraries": ("varchar", "Other libraries and their versions, as JSON."),
+    "metrics": ("varchar", "Quality as told at registration, as JSON."),
+    "owner": ("varchar", "Who answers for the ML model."),
+    "description": ("varchar", "What this version is."),
+}
+SIGNATURE_DOCS = {
+    "version": ("integer", "Version that the row belongs to."),
+    "position": ("integer", "Position of the feature in the estimator's input, from 1."),
+    "feature": ("varchar", "Column of the feature table."),
+    "type": ("varchar", "Double, integer, boolean, string or timestamp."),
+    "dtype": ("varchar", "Type of the column in the training frame."),
+    "accepts_null": ("boolean", "Whether the fitted pipeline takes a missing value."),
+    "accepts_non_finite": ("boolean", "Whether the fitted pipeline takes an infinite value."),
+    "accepts_unseen": ("boolean", "Whether the fitted pipeline takes a value that training did not show."),
+    "max_magnitude": ("double", "Largest absolute value that the fitted pipeline takes; NULL: any."),
+    "minimum": ("double", "Smallest value in training."),
+    "maximum": ("double", "Largest value in training."),
+    "null_share": ("double", "Share of missing values in training."),
+    "categories": ("varchar", "Values known to the encoder, or seen in training, as JSON."),
+}
+REFERENCE_DOCS = {
+    "version": ("integer", "Version that the row belongs to."),
+    "part": ("varchar", "Feature, or output of the ML model."),
+    "name": ("varchar", "Name of the column."),
+    "kind": ("varchar", "Numeric bin, category, other (rare categories pooled) or missing."),
+    "bin": ("integer", "Number of the row within its column, from 0."),
+    "lower": ("double", "Lower edge, not in the bin; NULL: open."),
+    "upper": ("double", "Upper edge, in the bin; NULL: open."),
+    "category": ("varchar", "The category."),
+    "row_count": ("bigint", "Training rows in the bin."),
+}
+
+
+def seeds_yaml(versions: Sequence[Version], signature: Signature) -> str:
+    """The YAML of the three seeds; `signature` is that of the newest version."""
+    name = versions[-1].name
+    seeds = [
+        _seed(f"ml_{name}", model_card(versions, signature), REGISTRY_DOCS),
+        _seed(
+            f"ml_{name}__signature",
+            f"Features of the ML model `{name}`: one row a version and feature.",
+            SIGNATURE_DOCS,
+        ),
+        _seed(
+            f"ml_{name}__reference",
+            f"Training distribution of the ML model `{name}`, of its features and outputs, in bins.",
+            REFERENCE_DOCS,
+        ),
+    ]
+    header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
+    return header + yaml.dump(
+        {"version": 2, "seeds": seeds}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
+    )
+
+
+def _seed(name: str, description: str, docs: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": _no_jinja(description),
+        "config": {"column_types": {column: kind for column, (kind, _) in docs.items()}},
+        "columns": [{"name": column, "description": text} for column, (_, text) in docs.items()],
+    }
+
+
+def _no_jinja(text: str) -> str:
+    """dbt renders descriptions: braces that a user wrote must stay text."""
+    return text.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, so that a model card can be reviewed."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def model_card(versions: Sequence[Version], signature: Signature) -> str:
+    """The model card, in Markdown: what it is, its versions and quality, its features."""
+    newest = versions[-1]
+    lines = [f"**ML model `{newest.name}`** ({newest.task})", ""]
+    lines += [_line(newest.description), ""] if newest.description else []
+    lines += [f"Owner: {_line(newest.owner)}", ""] if newest.owner else []
+    if newest.classes:
+        lines += [f"Classes: {', '.join(f'`{label}`' for label in newest.classes)}", ""]
+    lines += ["| version | trained on | rows | quality as registered | registered |", "|---|---|---|---|---|"]
+    lines += [_version_line(version) for version in versions]
+    lines += ["", f"Which version holds which alias stands in the table `ml_{newest.name}` itself.", ""]
+    lines += [f"Features of version {newest.version}:", ""]
+    lines += ["| feature | type | in training | missing | unseen |", "|---|---|---|---|---|"]
+    lines += [_feature_line(feature) for feature in signature.features]
+    return "\n".join(lines) + "\n"
+
+
+def _version_line(version: Version) -> str:
+    window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else ""
+    quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
+    return (
+        f"| {version.version} | {window} | {version.training_rows:,} | {_line(quality)} "
+        f"| {version.registered_at[:10]} |"
+    )
+
+
+def _feature_line(feature: Feature) -> str:
+    if feature.categories is not None:
+        seen = f"{len(feature.categories)} values"
+    elif feature.minimum is not None:
+        seen = f"{feature.minimum:.6g} to {feature.maximum:.6g}"
+    else:
+        seen = ""
+    missing = "accepted" if feature.accepts_null else "rejected"
+    unseen = "accepted" if feature.accepts_unseen else "rejected"
+    return f"| `{feature.name}` | {feature.type} | {seen} | {missing} | {unseen} |"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "/")

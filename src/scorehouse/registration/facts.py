@@ -1,0 +1,138 @@
+"""What a fitted estimator is found to do for its task: classes, score method, how labels arise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from scorehouse.errors import ConfigurationError, EstimatorError
+from scorehouse.registry import TASKS
+from scorehouse.tasks import SCORE_METHODS, require_method
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """`score_method` makes the score; `label_method` tells where labels come from.
+
+    `argmax`, `argmin` and `sign` are used only where they equalled `predict` on all rows tried.
+    """
+
+    score_method: str
+    label_method: str
+    classes: tuple[Any, ...] = ()
+
+
+def require_fitted(estimator: Any, call: str) -> None:
+    """Raise EstimatorError for anything that is not a fitted estimator."""
+    if not hasattr(estimator, "fit"):
+        raise EstimatorError(
+            call,
+            f"{type(estimator).__name__} is not an estimator",
+            expected="a fitted scikit-learn estimator or pipeline, or the path of a joblib file of one",
+            action="pass the fitted estimator itself",
+        )
+    try:
+        check_is_fitted(estimator[-1] if isinstance(estimator, Pipeline) else estimator)
+    except NotFittedError as error:
+        raise EstimatorError(
+            call,
+            f"{type(estimator).__name__} is not fitted",
+            expected="a fitted estimator",
+            action="call fit() first, then register",
+        ) from error
+
+
+def find_facts(estimator: Any, features: Any, task: str, call: str) -> TaskFacts:
+    """Ask the estimator, on training rows, what its task needs to know."""
+    finders = {
+        "classification": _classification,
+        "regression": _regression,
+        "clustering": _clustering,
+        "ranking": _ranking,
+        "anomaly": _anomaly,
+    }
+    if task not in TASKS:
+        raise ConfigurationError(
+            call, f"task is {task!r}", expected=f"one of {list(TASKS)}", action="name the task"
+        )
+    return finders[task](estimator, features, call)
+
+
+def plain(values: Any) -> tuple[Any, ...]:
+    """Class labels as plain Python values, which JSON can hold."""
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in values)
+
+
+def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
+    require_method(estimator, "predict", "classification", call)
+    require_method(estimator, "classes_", "classification", call)
+    classes = estimator.classes_
+    if isinstance(classes, list):
+        raise _shape_error(estimator, "several outputs a row", "one label a row", call)
+    labels = np.asarray(estimator.predict(features))
+    for method in SCORE_METHODS:
+        if not hasattr(estimator, method):
+            continue
+        scores = np.asarray(getattr(estimator, method)(features))
+        if scores.ndim == 2 and scores.shape[1] != len(classes):
+            continue
+        chosen = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+        same = bool(np.array_equal(classes[chosen], labels))
+        return TaskFacts(method, "argmax" if same else "predict", plain(classes))
+    return TaskFacts("none", "predict", plain(classes))
+
+
+def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
+    require_method(estimator, "predict", "regression", call)
+    predicted = np.asarray(estimator.predict(features))
+    if predicted.ndim > 1 and predicted.shape[1] != 1:
+        raise _shape_error(estimator, f"{predicted.shape[1]} outputs a row", "one number a row", call)
+    return TaskFacts("predict", "predict")
+
+
+def _clustering(estimator: Any, features: Any, call: str) -> TaskFacts:
+    require_method(estimator, "predict", "clustering", call)
+    labels = np.asarray(estimator.predict(features))
+    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    centres = getattr(final, "cluster_centers_", None)
+    if centres is None or not hasattr(estimator, "transform"):
+        return TaskFacts("none", "predict")
+    distances = np.asarray(estimator.transform(features))
+    if distances.ndim != 2 or distances.shape[1] != len(centres):
+        return TaskFacts("none", "predict")
+    same = bool(np.array_equal(distances.argmin(axis=1), labels))
+    return TaskFacts("transform", "argmin" if same else "predict")
+
+
+def _ranking(estimator: Any, features: Any, call: str) -> TaskFacts:
+    for method in (*SCORE_METHODS, "predict"):
+        if not hasattr(estimator, method):
+            continue
+        scores = np.asarray(getattr(estimator, method)(features))
+        if scores.ndim == 1 or (method == "predict_proba" and scores.shape[1] == 2):
+            classes = plain(estimator.classes_) if hasattr(estimator, "classes_") else ()
+            return TaskFacts(method, "none", classes)
+    raise _shape_error(estimator, "no single number a row", "a relevance score", call)
+
+
+def _anomaly(estimator: Any, features: Any, call: str) -> TaskFacts:
+    require_method(estimator, "predict", "anomaly", call)
+    require_method(estimator, "decision_function", "anomaly", call)
+    labels = np.asarray(estimator.predict(features))
+    scores = np.asarray(estimator.decision_function(features)).reshape(-1)
+    same = bool(np.array_equal(np.where(scores < 0, -1, 1), labels))
+    return TaskFacts("decision_function", "sign" if same else "predict")
+
+
+def _shape_error(estimator: Any, found: str, expected: str, call: str) -> EstimatorError:
+    return EstimatorError(
+        call,
+        f"{type(estimator).__name__} gives {found}",
+        expected=expected,
+        action="register an estimator with one output under a task that fits it",
+    )

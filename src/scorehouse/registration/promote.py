@@ -1,0 +1,56 @@
+"""Promotion: an alias moves from one version to another, a change of a line or two in one seed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registry import Version, resolve
+
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def check_name(kind: str, name: str, call: str) -> None:
+    """Names become names of seeds, columns and folders: lower case letters, digits and `_`."""
+    if not NAME_PATTERN.fullmatch(name) or "__" in name:
+        raise ConfigurationError(
+            call,
+            f"the {kind} {name!r} cannot be used",
+            expected="a lower case letter, then lower case letters, digits or single underscores",
+            action=f"choose another {kind}",
+        )
+
+
+def promote(
+    name: str, version: int, *, alias: str = "champion", project_dir: str | Path | None = None
+) -> Version:
+    """Move `alias` to `version` of ML model `name`; whichever version held it loses it.
+
+    Returns the version as it stands then. Raises RegistryError for an unknown ML model or version.
+    """
+    call = f"promote({name!r}, {version}, alias={alias!r})"
+    check_name("alias", alias, call)
+    seeds = ModelSeeds(find_project(project_dir), name)
+    versions = seeds.versions()
+    if not versions:
+        raise RegistryError(
+            call,
+            f"there is no ML model {name!r} in {str(seeds.project / 'seeds' / 'ml')!r}",
+            expected="a registered ML model",
+            action="register it first, or correct the name",
+        )
+    chosen = resolve(versions, alias=None, version=version, call=call)
+    moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
+    if moved != versions:
+        seeds.write_versions(moved)
+    return next(row for row in moved if row.version == version)
+
+
+def _with_alias(version: Version, alias: str, *, holds: bool) -> Version:
+    others = tuple(a for a in version.aliases if a != alias)
+    if holds:
+        return version if alias in version.aliases else replace(version, aliases=(*others, alias))
+    return replace(version, aliases=others)

@@ -1,0 +1,129 @@
+"""The seeds of an ML model on disk: read, appended to, and never rewritten but for aliases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorehouse import registry
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.registration import reference
+from scorehouse.registry import Version
+
+SIGNATURE_COLUMNS = (
+    "version",
+    "position",
+    "feature",
+    "type",
+    "dtype",
+    "accepts_null",
+    "accepts_non_finite",
+    "accepts_unseen",
+    "max_magnitude",
+    "minimum",
+    "maximum",
+    "null_share",
+    "categories",
+)
+
+
+def find_project(start: Path | str | None) -> Path:
+    """The folder of the dbt project: `start`, or the nearest above the working folder."""
+    first = Path(start) if start else Path.cwd()
+    for folder in (first, *(() if start else first.resolve().parents)):
+        if (folder / "dbt_project.yml").is_file():
+            return folder.resolve()
+    raise ConfigurationError(
+        "scorehouse",
+        f"no dbt_project.yml in {str(first)!r}" + ("" if start else " or any folder above it"),
+        expected="to be called inside a dbt project",
+        action="change into the project's folder, or pass project_dir (--project-dir)",
+    )
+
+
+@dataclass(frozen=True)
+class ModelSeeds:
+    """Where the three seeds of one ML model lie."""
+
+    project: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return self.project / "seeds" / "ml" / self.name
+
+    @property
+    def registry_file(self) -> Path:
+        return self.folder / f"ml_{self.name}.csv"
+
+    @property
+    def signature_file(self) -> Path:
+        return self.folder / f"ml_{self.name}__signature.csv"
+
+    @property
+    def reference_file(self) -> Path:
+        return self.folder / f"ml_{self.name}__reference.csv"
+
+    @property
+    def yaml_file(self) -> Path:
+        return self.folder / f"_ml_{self.name}.yml"
+
+    def versions(self) -> list[Version]:
+        """All registered versions, oldest first; empty where there is none yet."""
+        return [Version.from_row(row) for row in read_rows(self.registry_file, registry.COLUMNS)]
+
+    def append(
+        self, version: Version, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
+    ) -> None:
+        """Add a version's rows. The registry comes last: a version exists when its row does."""
+        number = str(version.version)
+        for file, columns, rows in (
+            (self.signature_file, SIGNATURE_COLUMNS, signature),
+            (self.reference_file, reference.COLUMNS, bins),
+            (self.registry_file, registry.COLUMNS, [version.to_row()]),
+        ):
+            # rows of this number without a registry row are what an interrupted registration left
+            kept = [row for row in read_rows(file, columns) if row["version"] != number]
+            write_rows(file, columns, [*kept, *rows])
+
+    def write_versions(self, versions: Iterable[Version]) -> None:
+        """Write the registry with moved aliases."""
+        write_rows(self.registry_file, registry.COLUMNS, [version.to_row() for version in versions])
+
+
+def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a seed; an unknown header is refused, since appending to it would damage the file."""
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        rows = list(reader)
+    if tuple(reader.fieldnames or ()) != tuple(columns):
+        raise RegistryError(
+            f"reading {file.name}",
+            f"its columns are {reader.fieldnames}",
+            expected=f"{list(columns)}",
+            action="restore the file from version control, or use the release that wrote it",
+        )
+    return rows
+
+
+def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    """Write a seed whole, by replacing the file at once."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(file, text.getvalue().encode())
+
+
+def replace_file(file: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old or the new bytes, never a part."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(file.name + ".partial")
+    temporary.write_bytes(data)
+    os.replace(temporary, file)

@@ -1,0 +1,148 @@
+"""The signature of a version: its features, and how rows reach and leave the estimator.
+
+It is written once, at registration, as `signature.json` beside the artifact; its digest stands in the
+registry, so that it is as trustworthy as the artifact itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.errors import SignatureError
+
+FORMAT = 1
+FEATURE_TYPES = ("double", "integer", "boolean", "string", "timestamp")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input column of the estimator.
+
+    `type` is one of FEATURE_TYPES, `dtype` the dtype of the training column. The three `accepts_`
+    facts were found by asking the fitted pipeline; `null_as` is how it wants a missing text
+    (`nan` or `none`). `max_magnitude` is the largest absolute value that it takes. `categories`
+    lists the values that an encoder knows, `minimum`, `maximum` and `null_share` describe training.
+    """
+
+    name: str
+    type: str
+    dtype: str
+    accepts_null: bool = False
+    accepts_non_finite: bool = False
+    accepts_unseen: bool = True
+    null_as: str = "nan"
+    max_magnitude: float | None = None
+    categories: tuple[Any, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    null_share: float | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Features in the estimator's order, and the container they are handed over in.
+
+    `container` is `frame` for an estimator fitted on named columns, `array` for one fitted on a bare
+    array of dtype `array_dtype`.
+    """
+
+    features: tuple[Feature, ...]
+    container: str
+    array_dtype: str = "float64"
+
+    @property
+    def names(self) -> list[str]:
+        return [feature.name for feature in self.features]
+
+    def to_json(self) -> bytes:
+        """Canonical bytes: equal signatures have equal digests."""
+        document = {"format": FORMAT, **asdict(self)}
+        return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Signature:
+        document = json.loads(data)
+        if document.pop("format") != FORMAT:
+            raise SignatureError(
+                "reading a signature",
+                "its format number is not known to this release",
+                expected=f"format {FORMAT}",
+                action="update scorehouse to the release that registered the version",
+            )
+        features = []
+        for item in document.pop("features"):
+            if item["categories"] is not None:
+                item["categories"] = tuple(item["categories"])
+            features.append(Feature(**item))
+        return cls(features=tuple(features), **document)
+
+
+def match_columns(signature: Signature, columns: Sequence[str], call: str) -> dict[str, str]:
+    """Map each feature to the column that holds it: the same name, else the same but for case.
+
+    Raises SignatureError naming every missing feature at once, with near spellings.
+    """
+    exact = set(columns)
+    folded: dict[str, list[str]] = {}
+    for column in columns:
+        folded.setdefault(column.lower(), []).append(column)
+    found: dict[str, str] = {}
+    missing = []
+    for name in signature.names:
+        if name in exact:
+            found[name] = name
+        elif len(folded.get(name.lower(), [])) == 1:
+            found[name] = folded[name.lower()][0]
+        else:
+            near = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.7)
+            missing.append(f"{name!r} (near: {folded[near[0]][0]!r})" if near else repr(name))
+    if missing:
+        raise SignatureError(
+            call,
+            f"the feature table lacks {len(missing)} of {len(signature.features)} features: "
+            + ", ".join(missing),
+            expected=f"the columns {signature.names}",
+            action="add or rename these columns in the feature model",
+        )
+    return found
+
+
+def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
+    """Check that each feature's Arrow type can hold what the estimator was trained on.
+
+    `schema` has the features by their own names. Raises SignatureError naming every misfit at once.
+    """
+    wrong = [
+        f"{feature.name!r} is {schema.field(feature.name).type} where {feature.type} was trained"
+        for feature in signature.features
+        if not fits(feature.type, schema.field(feature.name).type)
+    ]
+    if wrong:
+        raise SignatureError(
+            call,
+            f"{len(wrong)} feature columns have a type that does not fit: " + "; ".join(wrong),
+            expected="numbers for double and integer, text for string, and the like",
+            action="cast these columns in the feature model",
+        )
+
+
+def fits(feature_type: str, arrow_type: pa.DataType) -> bool:
+    """Whether a column of `arrow_type` can be converted, row by row, to `feature_type`."""
+    if feature_type in ("double", "integer"):
+        return (
+            pa.types.is_integer(arrow_type)
+            or pa.types.is_floating(arrow_type)
+            or pa.types.is_decimal(arrow_type)
+        )
+    if feature_type == "boolean":
+        return pa.types.is_boolean(arrow_type)
+    if feature_type == "string":
+        inner = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
+        return pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
+    return pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type)
