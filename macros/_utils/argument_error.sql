@@ -1,0 +1,17 @@
+{#- Stops with an error that begins with the call as its author made it. -#}
+{% macro _argument_error(call, argument, value, expected, action) %}
+    {% if value is undefined %}
+        {% set shown, got = '?', 'nothing' %}
+    {% elif value is none %}
+        {% set shown, got = 'null', 'null' %}
+    {% elif value is string %}
+        {% set shown, got = "'" ~ value ~ "'", "the text '" ~ value ~ "'" %}
+    {% else %}
+        {% set shown, got = value, value %}
+    {% endif %}
+    {{ exceptions.raise_compiler_error(
+        'scorehouse.' ~ call ~ '(' ~ argument ~ '=' ~ shown ~ '): got ' ~ got ~ '.'
+        ~ '\n  Expected: ' ~ expected ~ '.'
+        ~ '\n  What to do: ' ~ action ~ '.'
+    ) }}
+{% endmacro %}

@@ -1,0 +1,10 @@
+{#- Refuses a table given by its bare name: only `ref` and `source` draw the edge in the lineage. -#}
+{% macro _check_relation(call, argument, value, example) %}
+    {% if value is not mapping or not value.identifier %}
+        {% do scorehouse._argument_error(
+            call, argument, value,
+            'a relation',
+            "write `" ~ argument ~ ": ref('" ~ example ~ "')`, or a `source(...)`"
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,54 @@
+{% test class_scores_sum_to_one(model, columns=none, tolerance=1e-9) %}
+    {% set call = 'class_scores_sum_to_one' %}
+    {% if columns is not none %}
+        {% set columns = scorehouse._column_list(call, 'columns', columns, 'score_yes, score_no') %}
+    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'tolerance', tolerance, 'write a small number, such as 1e-9', lowest=0
+    ) %}
+
+    {{ return(adapter.dispatch('test_class_scores_sum_to_one', 'scorehouse')(model, columns, tolerance)) }}
+{% endtest %}
+
+{#- NULL, NaN or an infinity in one score makes the sum so too. -#}
+{% macro default__test_class_scores_sum_to_one(model, columns, tolerance) %}
+{% set scores = columns or scorehouse._class_score_columns('class_scores_sum_to_one', model) %}
+
+with predictions as (
+
+    select * from {{ model }}
+    where row_status <> 'rejected' or row_status is null
+
+),
+
+summed as (
+
+    select
+        *,
+        0e0 + {{ scores | join(' + ') }} as score_sum
+    from predictions
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when score_sum is null then 'null'
+            when not {{ scorehouse._is_finite('score_sum') }} then 'not_finite'
+            when abs(score_sum - 1e0) > {{ scorehouse._double_literal(tolerance) }} then 'sum_is_not_one'
+        end as problem
+    from summed
+
+),
+
+validation_errors as (
+
+    select * from judged
+    where problem is not null
+
+)
+
+select * from validation_errors
+{% endmacro %}

@@ -1,0 +1,78 @@
+{% test predictions_fresh(model, max_age_hours, timestamp_column='scored_at', require_rows=false) %}
+    {% set call = 'predictions_fresh' %}
+    {% do scorehouse._check_number(
+        call, 'max_age_hours', max_age_hours, 'write a number of hours, such as 24 or 0.5',
+        lowest=0, highest=1000000
+    ) %}
+    {% if timestamp_column is not string or not timestamp_column %}
+        {% do scorehouse._argument_error(
+            call, 'timestamp_column', timestamp_column,
+            'the name of one column', 'write `timestamp_column: scored_at`'
+        ) %}
+    {% endif %}
+    {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
+
+    {{ return(adapter.dispatch('test_predictions_fresh', 'scorehouse')(
+        model, max_age_hours, timestamp_column, require_rows
+    )) }}
+{% endtest %}
+
+{#- A stamp that lies ahead is a wrong clock or zone, and hides stale rows. -#}
+{% macro default__test_predictions_fresh(model, max_age_hours, timestamp_column, require_rows) %}
+{% set now = scorehouse._utc_now() %}
+{% set max_age_seconds = (max_age_hours * 3600) | round | int %}
+{% set clock_skew_seconds = 300 %}
+
+with predictions as (
+
+    select
+        cast(scoring_run_id as {{ dbt.type_string() }}) as scoring_run_id,
+        {{ timestamp_column }} as stamped_at
+    from {{ model }}
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when stamped_at is null then 'no_timestamp'
+            when stamped_at < {{ dbt.dateadd('second', -max_age_seconds, now) }} then 'too_old'
+            when stamped_at > {{ dbt.dateadd('second', clock_skew_seconds, now) }} then 'in_future'
+        end as problem
+    from predictions
+
+),
+
+validation_errors as (
+
+    select
+        scoring_run_id,
+        problem,
+        count(*) as n_rows,
+        min(stamped_at) as oldest_at,
+        {{ dbt.datediff('min(stamped_at)', now, 'second') }} / 3600e0 as age_hours,
+        {{ scorehouse._double_literal(max_age_hours) }} as max_age_hours
+    from judged
+    where problem is not null
+    group by scoring_run_id, problem
+    {%- if require_rows %}
+
+    union all
+
+    select
+        cast(null as {{ dbt.type_string() }}),
+        'no_rows',
+        count(*),
+        min(stamped_at),
+        null,
+        {{ scorehouse._double_literal(max_age_hours) }}
+    from judged
+    having count(*) = 0
+    {%- endif %}
+
+)
+
+select * from validation_errors
+{% endmacro %}

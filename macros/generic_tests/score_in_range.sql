@@ -1,0 +1,69 @@
+{% test score_in_range(model, column_name=none, columns=none, min_value=0, max_value=1) %}
+    {% set call = 'score_in_range' %}
+    {% if (column_name is none) == (columns is none) %}
+        {% do scorehouse._argument_error(
+            call, 'columns', columns,
+            'the test below one column, or a list `columns` at the model, and not both',
+            'move the test below a column, or write `columns: [score]`'
+        ) %}
+    {% endif %}
+    {% set scores = scorehouse._column_list(call, 'columns', column_name or columns, 'score') %}
+    {% for argument, value in {'min_value': min_value, 'max_value': max_value}.items() if value is not none %}
+        {% do scorehouse._check_number(
+            call, argument, value, 'write a number, or `' ~ argument ~ ': null` for no limit on that side'
+        ) %}
+    {%- endfor %}
+    {% if min_value is not none and max_value is not none and min_value > max_value %}
+        {% do scorehouse._argument_error(
+            call, 'min_value', min_value,
+            'at most max_value, which is ' ~ max_value, 'swap or correct the two limits'
+        ) %}
+    {% endif %}
+
+    {{ return(adapter.dispatch('test_score_in_range', 'scorehouse')(model, scores, min_value, max_value)) }}
+{% endtest %}
+
+{#- Whatever is not marked as rejected has to carry a score. -#}
+{% macro default__test_score_in_range(model, scores, min_value, max_value) %}
+
+with predictions as (
+
+    select * from {{ model }}
+
+),
+
+{# `case` in this order: NULL and NaN first, as no comparison with them can be relied on. #}
+judged as (
+
+    {%- for score in scores %}
+    select
+        *,
+        {{ dbt.string_literal(dbt.escape_single_quotes(score)) }} as score_column,
+        cast({{ score }} as {{ dbt.type_string() }}) as score_value,
+        case
+            when row_status = 'rejected' then
+                case when {{ score }} is not null then 'score_on_rejected_row' end
+            when {{ score }} is null then 'null'
+            when not {{ scorehouse._is_finite(score) }} then 'not_finite'
+            {%- if min_value is not none %}
+            when {{ score }} < {{ scorehouse._double_literal(min_value) }} then 'below_min'
+            {%- endif %}
+            {%- if max_value is not none %}
+            when {{ score }} > {{ scorehouse._double_literal(max_value) }} then 'above_max'
+            {%- endif %}
+        end as problem
+    from predictions
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+validation_errors as (
+
+    select * from judged
+    where problem is not null
+
+)
+
+select * from validation_errors
+{% endmacro %}

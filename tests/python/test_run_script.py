@@ -1,0 +1,112 @@
+"""`./run` before there is a `.venv`: its help, its exit codes, and what it says of a Python it cannot use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone without `.venv`, in a folder whose name has a space."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    for name in ("run", "requirements.lock", "pyproject.toml"):
+        shutil.copy(PROJECT / name, folder / name)
+    return folder
+
+
+def run(clone: Path, *args: str, python: Path | str | None = None) -> subprocess.CompletedProcess[str]:
+    """Call `./run` from another folder, with nothing in the environment but PATH and PYTHON."""
+    env = {"PATH": os.environ["PATH"]}
+    if python is not None:
+        env["PYTHON"] = str(python)
+    return subprocess.run(
+        [clone / "run", *args], cwd="/", env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def disguised_python(folder: Path, disguise: str) -> Path:
+    """This Python, after `disguise` has been run in it."""
+    script = folder / "python 3"
+    program = f"import sys; {disguise}; exec(sys.argv[1])"
+    script.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{program}' \"$2\"\n")
+    script.chmod(0o755)
+    return script
+
+
+@pytest.mark.parametrize("args", [(), ("help",), ("--help",)])
+def test_help_lists_every_command_and_needs_no_python(clone: Path, args: tuple[str, ...]) -> None:
+    result = run(clone, *args, python="/nowhere/python")
+    assert result.returncode == 0
+    for command in ("demo", "build", "train", "test", "docs", "lint", "lock", "clean", "help"):
+        assert f"\n  {command} " in result.stdout
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("nope",), "unknown command 'nope'; ./run help lists the commands"),
+        (("docs", "--nope"), "docs: unknown option --nope; --port N and --no-serve are known"),
+        (("docs", "--port"), "docs: --port needs a number"),
+        (("clean", "--nope"), "clean: unknown option --nope; --all is known"),
+    ],
+)
+def test_a_wrong_call_exits_with_2_and_says_what_is_known(
+    clone: Path, args: tuple[str, ...], message: str
+) -> None:
+    result = run(clone, *args)
+    assert (result.returncode, result.stderr) == (2, f"run: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("disguise", "reason"),
+    [
+        ("sys.version_info = (3, 10, 13)", "is Python 3.10, too old: 3.11, 3.12 or 3.13 is needed"),
+        (
+            "sys.version_info = (3, 14, 0)",
+            "is Python 3.14, too new: dbt-core 1.11 runs on 3.11, 3.12 and 3.13",
+        ),
+        (
+            'sys.version_info = (3, 12, 1); sys.modules["venv"] = None',
+            "is Python 3.12 without its venv module; on Debian or Ubuntu: apt-get install python3.12-venv",
+        ),
+        (
+            'sys.version_info = (3, 12, 1); sys.modules["ensurepip"] = None',
+            "is Python 3.12 without its ensurepip module; "
+            "on Debian or Ubuntu: apt-get install python3.12-venv",
+        ),
+        ("sys.exit(1)", "does not run"),
+    ],
+)
+def test_an_unfit_python_is_refused_with_its_reason(clone: Path, disguise: str, reason: str) -> None:
+    python = disguised_python(clone, disguise)
+    result = run(clone, "demo", python=python)
+    assert result.returncode == 1
+    assert f"run: no Python that can make .venv:\n  {python} {reason}\n" in result.stderr
+    assert "Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=" in result.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_a_python_that_is_not_there_is_named(clone: Path) -> None:
+    result = run(clone, "build", python="/nowhere/python")
+    assert result.returncode == 1
+    assert "/nowhere/python was not found" in result.stderr
+
+
+def test_clean_removes_what_was_built_and_keeps_the_environment(clone: Path) -> None:
+    for folder in ("target", "logs", ".venv", "src/__pycache__", ".venv/__pycache__"):
+        (clone / folder).mkdir(parents=True)
+    assert run(clone, "clean").returncode == 0
+    assert not any((clone / folder).exists() for folder in ("target", "logs", "src/__pycache__"))
+    assert (clone / ".venv/__pycache__").exists()
+    assert run(clone, "clean", "--all").returncode == 0
+    assert not (clone / ".venv").exists()
