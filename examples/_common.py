@@ -1,0 +1,60 @@
+"""What the training scripts of the examples share: arguments, reading, quality, registering."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+DATABASE = Path(os.environ.get("SCOREHOUSE_DATABASE", "target/scorehouse.duckdb"))
+OWNER = "examples"
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """Parse the options that every training script takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--database",
+        type=Path,
+        default=DATABASE,
+        help="DuckDB file with the feature tables, built by dbt (default: %(default)s)",
+    )
+    parser.add_argument("--no-register", action="store_true", help="stop after printing the quality")
+    options = parser.parse_args()
+    if not options.database.exists():
+        parser.error(f"--database: {options.database} does not exist; run dbt first")
+    return options
+
+
+def read(options: argparse.Namespace, query: str) -> pd.DataFrame:
+    """Rows of a query. It must order them: the order decides what a fitted estimator looks like."""
+    with duckdb.connect(str(options.database), read_only=True) as connection:
+        return connection.sql(query).df()
+
+
+def binary_quality(truth: Any, score: Any) -> dict[str, float]:
+    """Quality of the scores of a two-class estimator on rows that it has not seen."""
+    return {
+        "auc": round(float(roc_auc_score(truth, score)), 4),
+        "log_loss": round(float(log_loss(truth, score)), 4),
+        "brier": round(float(brier_score_loss(truth, score)), 4),
+    }
+
+
+def show(title: str, metrics: dict[str, float]) -> None:
+    """Print one line of quality."""
+    print(f"{title}: " + "  ".join(f"{name} {value:,.4f}" for name, value in metrics.items()))
+
+
+def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
+    """Hand the fitted estimator over to scorehouse, unless asked not to."""
+    if options.no_register:
+        return
+    import scorehouse  # late: with --no-register the script needs scikit-learn only
+
+    scorehouse.register(estimator, owner=OWNER, **facts)

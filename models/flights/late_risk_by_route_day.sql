@@ -1,0 +1,30 @@
+-- Late arrivals to expect on each route and day, with the flights that could not be scored beside them.
+with flight_predictions as (
+
+    select * from {{ ref('flight_predictions') }}
+
+),
+
+final as (
+
+    select
+        flight_date,
+        origin,
+        dest,
+        count(*) as flights,
+        count(*) filter (where row_status = 'scored') as flights_scored,
+        count(*) filter (where row_status = 'rejected') as flights_rejected,
+        count(*) filter (
+            where list_contains(string_split(reject_reason, ';'), 'null:dep_delay')
+        ) as flights_without_departure,
+        count(*) filter (where row_status = 'scored' and prediction = 1) as flights_flagged_late,
+        fsum(score) filter (where row_status = 'scored') as expected_late_flights,
+        favg(score) filter (where row_status = 'scored') as mean_late_risk,
+        max(score) filter (where row_status = 'scored') as highest_late_risk,
+        max(model_version) as model_version
+    from flight_predictions
+    group by all
+
+)
+
+select * from final

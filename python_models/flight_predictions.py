@@ -1,0 +1,13 @@
+from scorehouse import score
+
+
+def model(dbt, session):
+    dbt.config(materialized="predictions")
+    return score(
+        dbt,
+        session,
+        features=dbt.ref("flight_scoring_features"),
+        model=dbt.ref("ml_flight_delay"),
+        key="flight_id",
+        passthrough=["flight_date", "carrier", "origin", "dest"],
+    )

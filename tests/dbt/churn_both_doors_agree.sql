@@ -1,0 +1,22 @@
+-- The Python door and the SQL door give the same table, row for row: whatever differs is returned.
+with python_door as (
+
+    select * exclude (scoring_run_id, scored_at) from {{ ref('churn_predictions') }}
+
+),
+
+sql_door as (
+
+    select * exclude (scoring_run_id, scored_at) from {{ ref('churn_predictions_sql') }}
+
+),
+
+validation_errors as (
+
+    (select 'python door only' as found_in, * from (select * from python_door except all select * from sql_door))
+    union all
+    (select 'sql door only' as found_in, * from (select * from sql_door except all select * from python_door))
+
+)
+
+select * from validation_errors
