@@ -1,0 +1,200 @@
+"""Whatever happens to a run, the old table stands, and the next run needs no cleaning by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from project import DbtProject
+from victims import Server, kill_runs, state
+
+ROWS = 200_000
+KILLS = 15  # of each kind: table and incremental
+NODE = "model.scorehouse.scores"
+
+
+def features_sql(rows: int, shift: int = 0) -> str:
+    return (
+        f"select i as id, ((i + {shift}) * 7919 % 1000) / 100.0e0 as a, (i * 31 % 977) / 97.0e0 as b, "
+        f"sin(i)::double as c, md5(i::varchar) as payload from range({rows}) as t(i)"
+    )
+
+
+def make_project(folder: Path, **arguments: object) -> DbtProject:
+    """A prediction table made by version 1, and version 2 promoted: a run will rewrite every row."""
+    project = DbtProject(folder)
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.uniform(0, 10, (500, 3)), columns=["a", "b", "c"])
+    labels = (frame["a"] + random.normal(0, 2, 500) > 5).astype(int)
+    for strength in (1.0, 0.01):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(frame, labels)
+        project.register(model, "toy", frame, labels, task="classification")
+        if strength == 1.0:
+            project.features(features_sql(ROWS))
+            project.python_model("scores", "toy", key="id", passthrough=["payload"], **arguments)
+            project.build().check()
+    project.dbt("seed", "--select", "ml_toy").check()
+    return project
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rescore", ["all", "given"])
+def test_killed_at_any_moment_the_table_is_whole(rescore: str, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", rescore=rescore)
+    if rescore == "given":
+        project.features(features_sql(ROWS + 50_000, shift=3))
+        project.dbt("run", "--select", "features").check()
+    outcomes = kill_runs(project, "scores", KILLS, seed=1)
+    assert [outcome.faults for outcome in outcomes if outcome.faults] == []
+    assert sum(outcome.killed for outcome in outcomes) >= KILLS // 2
+
+
+def test_an_error_in_the_middle_of_the_stream_leaves_the_old_table(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    before = state(project.database, "scores", NODE)
+    project.write(
+        "models/features.sql",
+        "{{ config(materialized='view') }}\n"
+        + features_sql(ROWS).replace(
+            "sin(i)", "case when i = 150000 then error('sensor broke') else sin(i) end"
+        ),
+    )
+    project.dbt("run", "--select", "features").check()
+    ended = project.dbt("run", "--select", "scores")
+    assert "sensor broke" in ended.messages["scores"]
+    assert state(project.database, "scores", NODE) == before
+    failed = project.runs("scores")[-1]
+    assert failed["status"] == "failed"
+    assert "sensor broke" in failed["error"]
+
+
+def test_too_little_memory_is_a_clear_error(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    before = state(project.database, "scores", NODE)
+    limits = {"memory_limit": "12MB", "max_temp_directory_size": "0KB", "threads": 1}
+    change_profile(project, settings=limits)
+    with Server() as server:
+        output = tmp_path / "output.txt"
+        assert server.run(run_arguments(project), output) == 1
+    assert "memory" in output.read_text().lower()
+    change_profile(project, settings={})
+    assert state(project.database, "scores", NODE) == before
+    project.build("--select", "scores").check()
+
+
+def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        project = make_project(disk / "project")
+        before = state(project.database, "scores", NODE)
+        filler = disk / "filler"
+        room = int(
+            subprocess.run(["df", "--output=avail", "-B1", disk], capture_output=True).stdout.split()[1]
+        )
+        filler.write_bytes(b"x" * (room - 3_000_000))
+        output = tmp_path / "output.txt"
+        with Server() as server:
+            assert server.run(run_arguments(project), output) == 1
+        assert "space" in output.read_text().lower()
+        filler.unlink()
+        assert state(project.database, "scores", NODE) == before
+        project.build("--select", "scores").check()
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    holder = hold(project.database, seconds=6)
+    output = tmp_path / "output.txt"
+    with Server() as server:
+        assert server.run(run_arguments(project), output) != 0
+        told = output.read_text()
+        assert "lock" in told.lower()
+        assert str(holder.pid) in told
+        change_profile(project, retries={"connect_attempts": 12, "retryable_exceptions": ["IOException"]})
+        assert server.run(run_arguments(project), output) == 0, output.read_text()
+    assert holder.wait(timeout=30) == 0
+    assert project.runs("scores")[-1]["status"] == "success"
+
+
+def test_two_builds_with_retries_both_succeed(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    change_profile(project, retries={"connect_attempts": 12, "retryable_exceptions": ["IOException"]})
+    done_before = state(project.database, "scores", NODE).successes
+    codes: list[int] = []
+
+    def build(number: int) -> None:
+        arguments = [*run_arguments(project), "--target-path", str(tmp_path / f"target{number}")]
+        with Server() as server:
+            codes.append(server.run(arguments, tmp_path / f"output{number}.txt"))
+
+    threads = [threading.Thread(target=build, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [0, 0], [(tmp_path / f"output{number}.txt").read_text() for number in range(2)]
+    after = state(project.database, "scores", NODE)
+    assert after.successes == done_before + 2
+    assert after.consistent
+
+
+def run_arguments(project: DbtProject) -> list[str]:
+    places = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
+    return ["run", "--select", "scores", *places]
+
+
+def change_profile(project: DbtProject, **settings: object) -> None:
+    """Change settings of the DuckDB target."""
+    file = project.folder / "profiles.yml"
+    profile = yaml.safe_load(file.read_text())
+    profile["scorehouse"]["outputs"]["dev"].update(settings)
+    file.write_text(yaml.safe_dump(profile))
+
+
+def hold(database: Path, seconds: float) -> subprocess.Popen[str]:
+    """Another process that has the database open."""
+    code = (
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); "
+        "time.sleep(float(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, str(database), str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_the_state_tells_tables_apart(tmp_path: Path) -> None:
+    """The measure that the proofs stand on sees a changed value, a lost row and a doubled row."""
+    file = tmp_path / "small.duckdb"
+    seen = set()
+    for rows in ("(1, 0.5)", "(1, 0.6)", "(1, 0.5), (1, 0.5)", "(2, 0.5)"):
+        with duckdb.connect(file) as connection:
+            connection.execute(
+                "create or replace table scores as select *, 'r' as scoring_run_id, 0 as scored_at "
+                f"from (values {rows}) as t(id, score)"
+            )
+            connection.execute(
+                "create or replace table scorehouse_run_log(run_id text, status text, node text)"
+            )
+        seen.add(state(file, "scores", NODE).content)
+    assert len(seen) == 4
