@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/scoring.py --rows 3000000 --models logistic,boosting
 
-Builds feature tables and ML models in a work folder, then runs each peer in turn, each in a process of its own,
-several times, and prints medians: seconds of the dbt node (from dbt's run results), rows a second, peak memory
-of the process, and the ratio to raw in-memory `predict_proba` on the same rows.
+Builds feature tables and ML models in a work folder, then runs each peer in turn, each in a process of its
+own, several times, and prints medians: seconds of the dbt node (from dbt's run results), rows a second, peak
+memory of the process, and the ratio to raw in-memory `predict_proba` on the same rows.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def compare(project: Path, model: str, rows: int, repeat: int) -> list[tuple[str
     """All peers of one ML model in turn, `repeat` times."""
     feature_table(project, model, rows)
     found: dict[str, list[Measured]] = {}
+    nodes = {peer: f"{peer}_{model}" for peer in PEERS} | {LIMIT: f"limit_{model}", EMPTY: "empty"}
     for _ in range(repeat):
         found.setdefault(RAW, []).append(measure_raw(project, model, rows))
         for peer, node in [
