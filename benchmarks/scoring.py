@@ -74,11 +74,7 @@ def compare(project: Path, model: str, rows: int, repeat: int) -> list[tuple[str
     nodes = {peer: f"{peer}_{model}" for peer in PEERS} | {LIMIT: f"limit_{model}", EMPTY: "empty"}
     for _ in range(repeat):
         found.setdefault(RAW, []).append(measure_raw(project, model, rows))
-        for peer, node in [
-            *((p, f"{p}_{model}") for p in PEERS),
-            (LIMIT, f"limit_{model}"),
-            (EMPTY, "empty"),
-        ]:
+        for peer, node in nodes.items():
             found.setdefault(peer, []).append(measure_dbt(project, node))
             print(f"  {model} {rows:,} {peer}: {found[peer][-1].seconds:.2f} s", file=sys.stderr)
     return list(found.items())
