@@ -69,3 +69,9 @@ class ConservationError(ScorehouseError):
     """Rows in and rows out differ, or more rows were rejected than allowed."""
 
     code = "conservation"
+
+
+class CompileError(ScorehouseError):
+    """The estimator has no exact form in SQL, or one that is too large for the engine."""
+
+    code = "compile"

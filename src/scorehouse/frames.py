@@ -23,7 +23,15 @@ def estimator_input(signature: Signature, columns: Sequence[pa.Array]) -> pd.Dat
     dtypes = {array.dtype for array in arrays}
     if len(dtypes) == 1 and (dtype := dtypes.pop()).kind == "f":
         return pd.DataFrame(_block(arrays, dtype), columns=signature.names, copy=False)
-    return pd.DataFrame(dict(zip(signature.names, arrays, strict=True)), copy=False)
+    named = zip(signature.features, arrays, strict=True)
+    return pd.DataFrame({feature.name: _as_trained(array, feature) for feature, array in named}, copy=False)
+
+
+def _as_trained(array: Any, feature: Feature) -> Any:
+    """Texts in the dtype of training, else pandas infers one from each batch and turns None to NaN."""
+    if feature.type != "string" or feature.dtype == "category":
+        return array
+    return pd.Series(array, dtype=feature.dtype, copy=False)
 
 
 def _block(arrays: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
@@ -42,8 +50,7 @@ def to_numpy(column: pa.Array, feature: Feature) -> Any:
             column.to_numpy(zero_copy_only=False), categories=list(feature.categories or ())
         )
     if feature.type == "timestamp":
-        unit = feature.dtype if feature.dtype.startswith("datetime64") else "datetime64[us]"
-        return column.to_numpy(zero_copy_only=False).astype(unit)
+        return _timestamps(column.to_numpy(zero_copy_only=False), feature.dtype)
     if feature.type != "double" and column.null_count:
         return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     values = column.to_numpy(zero_copy_only=False)
@@ -51,6 +58,16 @@ def to_numpy(column: pa.Array, feature: Feature) -> Any:
         with np.errstate(over="ignore"):
             return values.astype(np.float32)
     return values
+
+
+def _timestamps(values: np.ndarray, dtype: str) -> Any:
+    """Timestamps, which are UTC where training knew a time zone, in the dtype of training."""
+    if not dtype.startswith("datetime64"):
+        return values.astype("datetime64[us]")
+    wanted = pd.api.types.pandas_dtype(dtype)
+    if isinstance(wanted, pd.DatetimeTZDtype):
+        return pd.DatetimeIndex(values).tz_localize("UTC").astype(wanted).array
+    return values.astype(wanted)
 
 
 def _texts(column: pa.Array, feature: Feature) -> Any:

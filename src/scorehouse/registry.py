@@ -22,7 +22,8 @@ class Version:
     """One registered version: a row of `ml_<name>`.
 
     `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature
-    file beside it; `classes` holds the class labels of a classifier, in the estimator's order.
+    file beside it; `classes` holds the class labels of a classifier, in the estimator's order; `parity`
+    tells how far what is scored with was, on training rows, from the estimator that was registered.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Version:
     metrics: Mapping[str, float] = field(default_factory=dict)
     owner: str = ""
     description: str = ""
+    parity: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -82,6 +84,7 @@ class Version:
             "metrics": json.dumps(dict(self.metrics), sort_keys=True) if self.metrics else "",
             "owner": self.owner,
             "description": self.description,
+            "parity": json.dumps(dict(self.parity), sort_keys=True) if self.parity else "",
         }
 
     @classmethod
@@ -113,6 +116,7 @@ class Version:
                 metrics=json.loads(_text(row["metrics"]) or "{}"),
                 owner=_text(row["owner"]),
                 description=_text(row["description"]),
+                parity=json.loads(_text(row.get("parity")) or "{}"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RegistryError(
@@ -126,6 +130,7 @@ class Version:
 COLUMNS = tuple(
     Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
 )  # the order of the columns in the seed
+ADDED_COLUMNS = ("parity",)  # not in every seed: an earlier release wrote it
 
 
 def _text(value: Any) -> str:

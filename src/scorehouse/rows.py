@@ -5,6 +5,7 @@ Everything is vectorised; texts are built only for columns in which a row fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse import decimals
 from scorehouse.signature import Feature, Signature
 
+LARGEST_INTEGER = 2**63 - 1
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 STRICT_CHOICES = ("null", "not_finite", "unseen_category", "out_of_range")
 
 
@@ -34,8 +38,10 @@ def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[s
     """
     columns, reasons = [], []
     for feature in signature.features:
-        column, found = _CONVERTERS[feature.type](batch.column(feature.name), feature)
-        found += _missing(column, feature, strict)
+        given = batch.column(feature.name)
+        column, found = _CONVERTERS[feature.type](given, feature)
+        if feature.type == "double" or column.null_count:
+            found += _missing(given, feature, strict)
         found += _known(column, feature, strict)
         columns.append(column)
         reasons += found
@@ -44,13 +50,12 @@ def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[s
 
 def join_reasons(reasons: Iterable[pa.Array]) -> pa.Array | None:
     """One text a row out of several columns of reasons (NULL: none), joined by `;`."""
-    parts = list(reasons)
-    if not parts:
-        return None
-    if len(parts) == 1:
-        return parts[0]
-    joined = pc.binary_join_element_wise(*parts, ";", null_handling="skip")
-    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+    joined = None
+    for reason in reasons:
+        # not null_handling="skip", under which pyarrow 26 leaves out the rows that are NULL everywhere
+        both = reason if joined is None else pc.binary_join_element_wise(joined, reason, ";")
+        joined = both if joined is None else pc.coalesce(both, joined, reason)
+    return joined
 
 
 def reason_where(mask: pa.Array, text: str, values: pa.Array | None = None) -> list[pa.Array]:
@@ -65,8 +70,15 @@ def reason_where(mask: pa.Array, text: str, values: pa.Array | None = None) -> l
     return [pc.if_else(mask, label, pa.scalar(None, pa.string()))]
 
 
+def as_double(column: pa.Array) -> pa.Array:
+    """Numbers of any type as doubles, each the nearest one."""
+    if pa.types.is_decimal(column.type):
+        return decimals.to_double(column)
+    return column if pa.types.is_float64(column.type) else column.cast(pa.float64(), safe=False)
+
+
 def _to_double(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    values = column if pa.types.is_float64(column.type) else column.cast(pa.float64(), safe=False)
+    values = as_double(column)
     found: list[pa.Array] = []
     if not feature.accepts_non_finite:
         found += reason_where(pc.is_inf(values), f"not_finite:{feature.name}")
@@ -79,18 +91,21 @@ def _to_double(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Ar
 def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
     if pa.types.is_int64(column.type):
         return column, []
-    if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
+    if pa.types.is_uint64(column.type):
+        bad = pc.greater(column, pa.scalar(LARGEST_INTEGER, pa.uint64()))
+        usable = pc.if_else(bad, pa.scalar(None, pa.uint64()), column)
+        return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", column)
+    if pa.types.is_decimal(column.type):
+        integers, bad = decimals.to_integer(column)
+        return integers, reason_where(bad, f"out_of_type:{feature.name}=", column)
+    if not pa.types.is_floating(column.type):
         return column.cast(pa.int64()), []
-    doubles = column.cast(pa.float64(), safe=False)
+    doubles = column.cast(pa.float64())
     whole = pc.and_(pc.equal(pc.floor(doubles), doubles), pc.less(pc.abs(doubles), 2.0**63))
     # NaN stays out of this reason: it counts as missing, and is judged there
     bad = pc.and_(pc.invert(whole), pc.invert(pc.is_nan(doubles)))
     usable = pc.if_else(pc.and_(whole, pc.is_finite(doubles)), doubles, pa.scalar(None, pa.float64()))
-    found = reason_where(bad, f"out_of_type:{feature.name}=", doubles)
-    if pa.types.is_floating(column.type):
-        return usable.cast(pa.int64()), found
-    exact = pc.if_else(pc.is_valid(usable), column, pa.scalar(None, column.type))
-    return exact.cast(pa.int64(), safe=False), found
+    return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", doubles)
 
 
 def _to_boolean(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
@@ -105,7 +120,24 @@ def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Ar
 
 
 def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    return column.cast(pa.timestamp("us"), safe=False), []
+    """In the unit of training; what it cannot hold, and DuckDB's infinity, is out of type."""
+    wanted = pa.timestamp(timestamp_unit(feature.dtype))
+    if not pa.types.is_date32(column.type) and not pa.types.is_timestamp(column.type):
+        return column.cast(wanted), []
+    days = pa.types.is_date32(column.type)
+    largest = 2**31 - 1 if days else LARGEST_INTEGER
+    rate = TICKS[wanted.unit] * 86_400 if days else max(1, TICKS[wanted.unit] // TICKS[column.type.unit])
+    numbers = column.view(pa.int32() if days else pa.int64()).cast(pa.int64())
+    limit = min(largest - 1, LARGEST_INTEGER // rate)
+    bad = pc.or_(pc.greater(numbers, limit), pc.less(numbers, -limit))
+    usable = pc.if_else(bad, pa.scalar(None, column.type), column)
+    return usable.cast(wanted, safe=False), reason_where(bad, f"out_of_type:{feature.name}")
+
+
+def timestamp_unit(dtype: str) -> str:
+    """The unit of a dtype such as `datetime64[ns]` or `datetime64[us, UTC]`; microseconds for others."""
+    found = re.match(r"datetime64\[(s|ms|us|ns)\b", dtype)
+    return found.group(1) if found else "us"
 
 
 _CONVERTERS: dict[str, Callable[[pa.Array, Feature], tuple[pa.Array, list[pa.Array]]]] = {
@@ -117,15 +149,17 @@ _CONVERTERS: dict[str, Callable[[pa.Array, Feature], tuple[pa.Array, list[pa.Arr
 }
 
 
-def _missing(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[pa.Array]:
+def _missing(given: pa.Array, feature: Feature, strict: frozenset[str]) -> list[pa.Array]:
+    """NULL, and NaN: a missing value too, but in a double, whose reason for it is `not_finite`."""
     found = []
-    if column.null_count and (not feature.accepts_null or "null" in strict):
-        found += reason_where(column.is_null(), f"null:{feature.name}")
-    if feature.type == "double":
+    if not feature.accepts_null or "null" in strict:
+        missing = given.is_null(nan_is_null=feature.type != "double")
+        found += reason_where(missing, f"null:{feature.name}")
+    if feature.type == "double" and pa.types.is_floating(given.type):
         if not feature.accepts_null or "not_finite" in strict:
-            found += reason_where(pc.is_nan(column), f"not_finite:{feature.name}")
+            found += reason_where(pc.is_nan(given), f"not_finite:{feature.name}")
         if feature.accepts_non_finite and "not_finite" in strict:
-            found += reason_where(pc.is_inf(column), f"not_finite:{feature.name}")
+            found += reason_where(pc.is_inf(given), f"not_finite:{feature.name}")
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,6 +43,16 @@ class Feature:
     maximum: float | None = None
     null_share: float | None = None
 
+    @property
+    def has_zone(self) -> bool:
+        """Whether training knew the time zone of these timestamps."""
+        return self.dtype.startswith("datetime64[") and "," in self.dtype
+
+    @property
+    def sql_kind(self) -> str:
+        """The kind of column that can hold the feature."""
+        return "timestamp with time zone" if self.has_zone else self.type
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -67,7 +77,18 @@ class Signature:
 
     @classmethod
     def from_json(cls, data: bytes) -> Signature:
-        document = json.loads(data)
+        try:
+            return cls._read(json.loads(data))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SignatureError(
+                "reading a signature",
+                f"it cannot be read ({type(error).__name__}: {error})",
+                expected="the file that `scorehouse register` wrote",
+                action="register the version again",
+            ) from error
+
+    @classmethod
+    def _read(cls, document: dict[str, Any]) -> Signature:
         if document.pop("format") != FORMAT:
             raise SignatureError(
                 "reading a signature",
@@ -118,10 +139,12 @@ def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
 
     `schema` has the features by their own names. Raises SignatureError naming every misfit at once.
     """
+    found = {feature.name: schema.field(feature.name).type for feature in signature.features}
     wrong = [
-        f"{feature.name!r} is {schema.field(feature.name).type} where {feature.type} was trained"
+        f"{feature.name!r} is {found[feature.name]} where {feature.type} was trained"
+        + _hint(feature, found[feature.name])
         for feature in signature.features
-        if not fits(feature.type, schema.field(feature.name).type)
+        if not fits(feature, found[feature.name])
     ]
     if wrong:
         raise SignatureError(
@@ -132,17 +155,41 @@ def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
         )
 
 
-def fits(feature_type: str, arrow_type: pa.DataType) -> bool:
-    """Whether a column of `arrow_type` can be converted, row by row, to `feature_type`."""
-    if feature_type in ("double", "integer"):
+def fits(feature: Feature, arrow_type: pa.DataType) -> bool:
+    """Whether a column of `arrow_type` can be converted, row by row, to what `feature` is."""
+    if pa.types.is_null(arrow_type):  # a column of nothing but NULL: judged row by row
+        return True
+    if feature.type in ("double", "integer"):
         return (
             pa.types.is_integer(arrow_type)
             or pa.types.is_floating(arrow_type)
             or pa.types.is_decimal(arrow_type)
         )
-    if feature_type == "boolean":
+    if feature.type == "boolean":
         return pa.types.is_boolean(arrow_type)
-    if feature_type == "string":
+    if feature.type == "string":
         inner = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
         return pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
-    return pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type)
+    if pa.types.is_timestamp(arrow_type):
+        return (arrow_type.tz is not None) == feature.has_zone
+    return pa.types.is_date(arrow_type) and not feature.has_zone
+
+
+def _hint(feature: Feature, arrow_type: pa.DataType) -> str:
+    """What to do with a type that no feature can have, or whose meaning would have to be guessed."""
+    for check, hint in HINTS:
+        if check(arrow_type):
+            return f" ({hint})"
+    if feature.type == "timestamp" and (pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type)):
+        return f" ({'with' if feature.has_zone else 'without'} a time zone: convert it explicitly)"
+    return ""
+
+
+HINTS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_time, "a TIME has no number of its own: use epoch(column)"),
+    (pa.types.is_interval, "an INTERVAL has no length of its own: use epoch(column)"),
+    (pa.types.is_duration, "a duration has no unit of its own: use a number of seconds"),
+    (pa.types.is_binary, "BLOB, BIT and GEOMETRY hold bytes: use a function that gives a number or a text"),
+    (pa.types.is_nested, "LIST, ARRAY, STRUCT, MAP, UNION and VARIANT: take out the values as columns"),
+    (lambda kind: isinstance(kind, pa.BaseExtensionType), "a type of its own, such as BIGNUM: cast it"),
+)

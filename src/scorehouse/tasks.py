@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
+from sklearn.pipeline import Pipeline
 
 from scorehouse.errors import EstimatorError
 from scorehouse.registry import Version
@@ -68,27 +69,32 @@ class Classification:
         if self.version.score_method == "none":
             return [self._labels_of(estimator, features)]
         scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
-        if self.binary and scores.ndim == 2:
-            scores = scores[:, 1]
-        columns = [scores] if self.binary else list(scores.T)
-        return [self._labels(estimator, features, scores), *(pa.array(column) for column in columns)]
+        positive = scores[:, 1] if self.binary and scores.ndim == 2 else scores
+        columns = [positive] if self.binary else list(scores.T)
+        labels = self._over_threshold(positive)
+        if labels is None:
+            labels = self._labels(estimator, features, scores)
+        return [labels, *(pa.array(column) for column in columns)]
+
+    def _over_threshold(self, positive: np.ndarray) -> pa.Array | None:
+        if self.version.threshold is None or not self.binary:
+            return None
+        return self.labels.take(pa.array((positive >= self.version.threshold).astype(np.int64)))
 
     def _labels(self, estimator: Any, features: Any, scores: np.ndarray) -> pa.Array:
-        """Labels from the scores where that was proven equal to `predict`, else from `predict`."""
-        if self.version.threshold is not None and self.binary:
-            return self.labels.take(pa.array((scores >= self.version.threshold).astype(np.int64)))
+        """Labels of the best score where that was proven equal to `predict`, else from `predict`."""
         if self.version.label_method == "predict":
             return self._labels_of(estimator, features)
-        if not self.binary:
-            return self.labels.take(pa.array(scores.argmax(axis=1)))
-        middle = 0.5 if self.version.score_method == "predict_proba" else 0.0
-        labels = self.labels.take(pa.array((scores > middle).astype(np.int64)))
-        if (scores == middle).any():  # a tie is the estimator's own to break
+        if scores.ndim == 1:  # a decision function of two classes
+            scores = np.column_stack([np.zeros_like(scores), scores])
+        best = scores.argmax(axis=1)
+        top = scores[np.arange(len(best)), best]
+        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():  # ties are the estimator's to break
             return self._labels_of(estimator, features)
-        return labels
+        return self.labels.take(pa.array(best))
 
     def _labels_of(self, estimator: Any, features: Any) -> pa.Array:
-        return pa.array(np.asarray(estimator.predict(features)).tolist(), type=self.labels.type)
+        return pa.array(np.asarray(estimator.predict(features)).reshape(-1).tolist(), type=self.labels.type)
 
 
 class Regression:
@@ -113,13 +119,13 @@ class Clustering:
             self.fields.append(pa.field("distance", pa.float64()))
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:  # prepared once for both answers
+            features, estimator = estimator[:-1].transform(features), estimator[-1]
+        # never the nearest of `transform`: rounding breaks ties there otherwise than in `predict`
+        segments = np.asarray(estimator.predict(features), dtype=np.int64)
         if self.version.score_method != "transform":
-            return [pa.array(np.asarray(estimator.predict(features), dtype=np.int64))]
+            return [pa.array(segments)]
         distances = np.asarray(estimator.transform(features), dtype=np.float64)
-        if self.version.label_method == "argmin":
-            segments = distances.argmin(axis=1)
-        else:
-            segments = np.asarray(estimator.predict(features), dtype=np.int64)
         return [pa.array(segments), pa.array(distances[np.arange(len(segments)), segments])]
 
 

@@ -44,6 +44,10 @@ REGISTRY_DOCS = {
     "metrics": ("varchar", "Quality as told at registration, as JSON."),
     "owner": ("varchar", "Who answers for the ML model."),
     "description": ("varchar", "What this version is."),
+    "parity": (
+        "varchar",
+        "Distance of the stored form from the estimator on training rows, as JSON; NULL: stored as it was.",
+    ),
 }
 SIGNATURE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),

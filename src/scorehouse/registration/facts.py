@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +20,7 @@ from scorehouse.tasks import SCORE_METHODS, require_method
 class TaskFacts:
     """`score_method` makes the score; `label_method` tells where labels come from.
 
-    `argmax`, `argmin` and `sign` are used only where they equalled `predict` on all rows tried.
+    `argmax` and `sign` are used only where they equalled `predict` on all rows tried.
     """
 
     score_method: str
@@ -29,10 +30,11 @@ class TaskFacts:
 
 def require_fitted(estimator: Any, call: str) -> None:
     """Raise EstimatorError for anything that is not a fitted estimator."""
-    if not hasattr(estimator, "fit"):
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        found = f"the class {estimator.__name__}" if isinstance(estimator, type) else type(estimator).__name__
         raise EstimatorError(
             call,
-            f"{type(estimator).__name__} is not an estimator",
+            f"{found} is not an estimator",
             expected="a fitted scikit-learn estimator or pipeline, or the path of a joblib file of one",
             action="pass the fitted estimator itself",
         )
@@ -74,7 +76,7 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
     classes = estimator.classes_
     if isinstance(classes, list):
         raise _shape_error(estimator, "several outputs a row", "one label a row", call)
-    labels = np.asarray(estimator.predict(features))
+    labels = np.asarray(estimator.predict(features)).reshape(-1)  # CatBoost gives several classes a column
     for method in SCORE_METHODS:
         if not hasattr(estimator, method):
             continue
@@ -82,9 +84,19 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
         if scores.ndim == 2 and scores.shape[1] != len(classes):
             continue
         chosen = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        same = bool(np.array_equal(classes[chosen], labels))
+        same = bool(np.array_equal(classes[chosen], labels)) and not _has_own_rule(estimator)
         return TaskFacts(method, "argmax" if same else "predict", plain(classes))
     return TaskFacts("none", "predict", plain(classes))
+
+
+def _has_own_rule(estimator: Any) -> bool:
+    """Whether labels come from something else than the best score, be it by chance on no row tried."""
+    if isinstance(estimator, Pipeline):
+        return _has_own_rule(estimator[-1])
+    if hasattr(estimator, "best_estimator_"):
+        return _has_own_rule(estimator.best_estimator_)
+    thresholds = (FixedThresholdClassifier, TunedThresholdClassifierCV)
+    return isinstance(estimator, thresholds) or bool(getattr(estimator, "probability", False))
 
 
 def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
@@ -97,7 +109,6 @@ def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
 
 def _clustering(estimator: Any, features: Any, call: str) -> TaskFacts:
     require_method(estimator, "predict", "clustering", call)
-    labels = np.asarray(estimator.predict(features))
     final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     centres = getattr(final, "cluster_centers_", None)
     if centres is None or not hasattr(estimator, "transform"):
@@ -105,8 +116,7 @@ def _clustering(estimator: Any, features: Any, call: str) -> TaskFacts:
     distances = np.asarray(estimator.transform(features))
     if distances.ndim != 2 or distances.shape[1] != len(centres):
         return TaskFacts("none", "predict")
-    same = bool(np.array_equal(distances.argmin(axis=1), labels))
-    return TaskFacts("transform", "argmin" if same else "predict")
+    return TaskFacts("transform", "predict")
 
 
 def _ranking(estimator: Any, features: Any, call: str) -> TaskFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,7 @@ PROBE_ROWS = 8
 
 def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
     """The training frame as Arrow, NaN as NULL, as a feature table would hold it."""
+    _check_names(list(frame.columns), call)
     arrays = []
     for name in frame.columns:
         column = frame[name]
@@ -39,7 +41,20 @@ def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
         except (pa.ArrowException, TypeError) as error:
             raise _type_error(str(name), f"mixed or unknown values ({error})", call) from error
         arrays.append(array.cast(pa.string()) if pa.types.is_null(array.type) else array)
-    return pa.RecordBatch.from_arrays(arrays, names=[str(name) for name in frame.columns])
+    return pa.RecordBatch.from_arrays(arrays, names=list(frame.columns))
+
+
+def _check_names(names: list[Any], call: str) -> None:
+    """Features become columns of a table, where names are texts that differ in more than case."""
+    folded = Counter(str(name).lower() for name in names)
+    wrong = [name for name in names if not isinstance(name, str) or folded[name.lower()] > 1]
+    if wrong:
+        raise SignatureError(
+            call,
+            f"the training columns {wrong} cannot be columns of one feature table",
+            expected="texts as names, which differ in more than case",
+            action="rename the columns before fitting, or pass feature_names beside a bare array",
+        )
 
 
 def draft_signature(
@@ -60,13 +75,22 @@ def draft_signature(
             dtype="category" if isinstance(dtype, pd.CategoricalDtype) else str(dtype),
             accepts_null=True,
             accepts_non_finite=True,
+            null_as="none"
+            if str(dtype) == "object" and any(value is None for value in frame[name])
+            else "nan",
             null_share=column.null_count / len(column) if len(column) else None,
         )
         features.append(_described(feature, column, dtype, known.get(name)))
-    array_dtype = (
-        np.result_type(*(frame[n].dtype for n in batch.schema.names)) if container == "array" else None
+    return Signature(
+        tuple(features), container, str(_array_dtype(frame)) if container == "array" else "float64"
     )
-    return Signature(tuple(features), container, str(array_dtype) if array_dtype is not None else "float64")
+
+
+def _array_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
+    try:
+        return np.result_type(*frame.dtypes)
+    except TypeError:  # dtypes of pandas alone, such as its texts
+        return frame.to_numpy().dtype
 
 
 def _feature_type(name: str, arrow_type: pa.DataType, call: str) -> str:
@@ -159,9 +183,9 @@ class Prober:
         return replace(self.signature, features=features)
 
     def _probe(self, position: int, feature: Feature) -> Feature:
+        forms = (feature.null_as, "none" if feature.null_as == "nan" else "nan")  # training's own first
         missing_as = next(
-            (how for how in ("nan", "none") if self._takes(position, replace(feature, null_as=how), None)),
-            None,
+            (how for how in forms if self._takes(position, replace(feature, null_as=how), None)), None
         )
         feature = replace(feature, accepts_null=missing_as is not None, null_as=missing_as or "nan")
         unseen = self._unseen(feature)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
 import platform
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +16,30 @@ import pandas as pd
 import pyarrow as pa
 import sklearn
 
-from scorehouse.artifact import SIGNATURE_FILE, sha256
+from scorehouse.artifact import SIGNATURE_FILE
 from scorehouse.errors import ConfigurationError, EstimatorError, SignatureError
+from scorehouse.formats import FORMATS, chosen_format
 from scorehouse.frames import estimator_input
+from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.registration import serialize
 from scorehouse.registration.card import seeds_yaml
 from scorehouse.registration.facts import find_facts, require_fitted
 from scorehouse.registration.infer import Prober, draft_signature, encoder_categories, training_batch
 from scorehouse.registration.promote import check_name, promote
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
+from scorehouse.registration.serialize import Stored, libraries_of, read_given
+from scorehouse.registration.signature_rows import signature_rows
 from scorehouse.registry import Version
+from scorehouse.request import project_variable
 from scorehouse.rows import check_batch
 from scorehouse.scorer import REJECT_REASON, Kernel
-from scorehouse.signature import Feature, Signature
-from scorehouse.tasks import outputs_of
+from scorehouse.signature import Signature
+from scorehouse.storage import Location, locate, sha256, write
+from scorehouse.tasks import SCORE_METHODS, outputs_of
 
-LIBRARIES = ("numpy", "scipy", "joblib", "pandas", "lightgbm", "xgboost", "catboost")
 CHECK_ROWS = 50_000
-SAME_VERSION = ("sha256", "signature_sha256", "threshold", "task")
+SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes")
 
 
 def register(
@@ -55,29 +57,42 @@ def register(
     metrics: Mapping[str, float] | None = None,
     alias: str | None = None,
     feature_names: Sequence[str] | None = None,
+    format: str = "joblib",
+    artifact: str | Path | None = None,
+    store: str = "artifacts",
+    parity_tolerance: float | None = None,
     project_dir: str | Path | None = None,
 ) -> Version:
     """Register a fitted estimator as the next version of the ML model `name`.
 
     Parameters
     ----------
-    estimator: fitted scikit-learn estimator or pipeline, or the path of a joblib file that holds one.
+    estimator: fitted scikit-learn estimator or pipeline, or the path of a joblib or skops file of one.
     X: training features, shape (rows, features): a frame, or an array with `feature_names`.
     y: training labels, if there are any; their number is checked against X.
     task: `classification`, `regression`, `clustering`, `ranking` or `anomaly`.
     threshold: score from which the positive class is predicted; default: the estimator's own rule.
     description, owner, trained_from, trained_to, metrics: facts for the model card.
     alias: alias to move to this version at once, such as `champion`.
+    format: `joblib`, `skops`, `onnx`, or `native`: the own file of LightGBM, XGBoost or CatBoost.
+    artifact: file that holds the estimator in this format already, such as an ONNX file made elsewhere.
+    store: folder, in the project or at one of the load policy's roots, or URL, to write artifacts below.
+    parity_tolerance: largest difference of scores between the estimator and its stored form, on training
+        rows; default 1e-5 for ONNX. Labels must be equal in any case.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
-    Writes `artifacts/<name>/<version>/`, appends to the seeds `ml_<name>`, `ml_<name>__signature` and
+    Writes `<store>/<name>/<version>/`, appends to the seeds `ml_<name>`, `ml_<name>__signature` and
     `ml_<name>__reference`, and writes their YAML. What is registered already is not touched; the same
     estimator with the same facts is not registered twice. Returns the version.
     Raises a ScorehouseError that says what to do; then nothing is registered.
     """
     call = f"register({name!r})"
     check_name("name", name, call)
-    estimator = _loaded(estimator, call)
+    if alias is not None:
+        check_name("alias", alias, call)
+    seeds = ModelSeeds(find_project(project_dir), name)
+    policy = LoadPolicy.from_variable(project_variable(seeds.project, VARIABLE))
+    estimator = _loaded(estimator, policy, call)
     require_fitted(estimator, call)
     frame = _frame(X, estimator, feature_names, call)
     if y is not None and len(y) != len(frame):
@@ -87,7 +102,7 @@ def register(
             expected="one label a row",
             action="pass both of one fit",
         )
-    seeds = ModelSeeds(find_project(project_dir), name)
+    form = chosen_format(format, estimator, call)
     existing = seeds.versions()
     draft = Version(
         name=name,
@@ -95,7 +110,7 @@ def register(
         aliases=(),
         task=task,
         artifact="",
-        artifact_format="joblib",
+        artifact_format=form.name,
         sha256="",
         size_bytes=0,
         signature_sha256="",
@@ -109,28 +124,59 @@ def register(
         trained_to=trained_to,
         python_version=platform.python_version(),
         sklearn_version=sklearn.__version__,
-        libraries=_installed(LIBRARIES),
+        libraries=libraries_of(estimator),
         metrics={key: float(value) for key, value in (metrics or {}).items()},
         owner=owner,
         description=description,
     )
-    version, signature, batch = _examine(estimator, draft, frame, call)
-    version, files = _files(estimator, version, signature)
+    policy.check_format(draft, call)
+    version, draft_of_signature, batch, sample = _examine(estimator, draft, frame, call)
+    _check_threshold(version, call)
+    stored = serialize.store(
+        estimator,
+        artifact,
+        form,
+        draft_of_signature,
+        version,
+        policy,
+        sample,
+        parity_tolerance,
+        call,
+    )
+    prober = Prober(stored.estimator, outputs_of(version), draft_of_signature, batch)
+    signature = prober.signature_found()
+    version, files = _files(version, stored, signature, store, policy, seeds.project, call)
     for old in existing:
         if all(getattr(old, fact) == getattr(version, fact) for fact in SAME_VERSION):
             return promote(name, old.version, alias=alias, project_dir=seeds.project) if alias else old
-    kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
+    kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
     bins = _reference(kernel, batch, call)
-    for path, data in files.items():
-        replace_file(seeds.project / path, data)
+    for location, data in files:
+        write(location, data, call)
     seeds.append(version, signature_rows(version, signature), bins)
     replace_file(seeds.yaml_file, seeds_yaml([*existing, version], signature).encode())
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
 
-def _loaded(estimator: Any, call: str) -> Any:
+def _check_threshold(version: Version, call: str) -> None:
+    """A threshold divides the scores of two classes; elsewhere it would be dropped in silence."""
+    if version.threshold is None or (len(version.classes) == 2 and version.score_method in SCORE_METHODS):
+        return
+    raise ConfigurationError(
+        call,
+        f"threshold is {version.threshold!r}, and a {version.task} with {len(version.classes)} classes "
+        f"and score_method {version.score_method!r} does not use one",
+        expected="a threshold only for a classifier of two classes that gives scores",
+        action="leave the threshold out",
+    )
+
+
+def _loaded(estimator: Any, policy: LoadPolicy, call: str) -> Any:
     if not isinstance(estimator, (str, Path)):
         return estimator
+    if Path(estimator).suffix == ".skops":
+        unnamed = Version(str(estimator), 0, (), "", "", "skops", "", 0, "", "", "", "", 0, 0)
+        return FORMATS["skops"].load(read_given(estimator, call), unnamed, policy.trusted_types, call)
     try:
         return joblib.load(estimator)
     except Exception as error:
@@ -173,8 +219,8 @@ def _frame(X: Any, estimator: Any, feature_names: Sequence[str] | None, call: st
 
 def _examine(
     estimator: Any, draft: Version, frame: pd.DataFrame, call: str
-) -> tuple[Version, Signature, pa.RecordBatch]:
-    """What the estimator does for its task, and what it takes: asked, not assumed."""
+) -> tuple[Version, Signature, pa.RecordBatch, Any]:
+    """What the estimator does for its task, its inputs, and training rows as it wants them."""
     container = "frame" if hasattr(estimator, "feature_names_in_") else "array"
     batch = training_batch(frame, call)
     known = encoder_categories(estimator, batch.schema.names)
@@ -183,7 +229,8 @@ def _examine(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            facts = find_facts(estimator, estimator_input(signature, sample), draft.task, call)
+            features = estimator_input(signature, sample)
+            facts = find_facts(estimator, features, draft.task, call)
     except (ValueError, TypeError) as error:
         raise EstimatorError(
             call,
@@ -194,24 +241,32 @@ def _examine(
     version = replace(
         draft, score_method=facts.score_method, label_method=facts.label_method, classes=facts.classes
     )
-    return version, Prober(estimator, outputs_of(version), signature, batch).signature_found(), batch
+    return version, signature, batch, features
 
 
-def _files(estimator: Any, version: Version, signature: Signature) -> tuple[Version, dict[str, bytes]]:
-    """The files of a version by path, and the version with their digests."""
-    stream = io.BytesIO()
-    joblib.dump(estimator, stream, compress=("zlib", 3))
-    data, signature_bytes = stream.getvalue(), signature.to_json()
-    folder = f"artifacts/{version.name}/{version.version}"
-    path = f"{folder}/model.joblib"
+def _files(
+    version: Version,
+    stored: Stored,
+    signature: Signature,
+    base: str,
+    policy: LoadPolicy,
+    project: Path,
+    call: str,
+) -> tuple[Version, list[tuple[Location, bytes]]]:
+    """The version with its places and digests, and the files to write."""
+    signature_bytes = signature.to_json()
+    folder = f"{base.rstrip('/')}/{version.name}/{version.version}"
+    path = f"{folder}/model{FORMATS[version.artifact_format].suffix}"
     complete = replace(
         version,
         artifact=path,
-        sha256=sha256(data),
-        size_bytes=len(data),
+        sha256=sha256(stored.data),
+        size_bytes=len(stored.data),
         signature_sha256=sha256(signature_bytes),
+        parity=stored.parity,
     )
-    return complete, {path: data, f"{folder}/{SIGNATURE_FILE}": signature_bytes}
+    files = [(path, stored.data), (f"{folder}/{SIGNATURE_FILE}", signature_bytes)]
+    return complete, [(locate(project, text, policy, call), data) for text, data in files]
 
 
 def _reference(kernel: Kernel, batch: pa.RecordBatch, call: str) -> list[dict[str, str]]:
@@ -227,43 +282,3 @@ def _reference(kernel: Kernel, batch: pa.RecordBatch, call: str) -> list[dict[st
     number = kernel.version.version
     outputs = scored.drop_columns([REJECT_REASON])
     return [*reference_rows(number, "feature", batch), *reference_rows(number, "output", outputs)]
-
-
-def signature_rows(version: Version, signature: Signature) -> list[dict[str, str]]:
-    """The rows of `ml_<name>__signature` of one version."""
-    return [_signature_row(version.version, i, f) for i, f in enumerate(signature.features, start=1)]
-
-
-def _signature_row(number: int, position: int, feature: Feature) -> dict[str, str]:
-    def text(value: Any) -> str:
-        if value is None:
-            return ""
-        return str(value).lower() if isinstance(value, bool) else repr(value)
-
-    return {
-        "version": str(number),
-        "position": str(position),
-        "feature": feature.name,
-        "type": feature.type,
-        "dtype": feature.dtype,
-        "accepts_null": text(feature.accepts_null),
-        "accepts_non_finite": text(feature.accepts_non_finite),
-        "accepts_unseen": text(feature.accepts_unseen),
-        "max_magnitude": text(feature.max_magnitude),
-        "minimum": text(feature.minimum),
-        "maximum": text(feature.maximum),
-        "null_share": text(feature.null_share),
-        "categories": ""
-        if feature.categories is None
-        else json.dumps(list(feature.categories), ensure_ascii=False),
-    }
-
-
-def _installed(names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for library in names:
-        try:
-            found[library] = library_version(library)
-        except PackageNotFoundError:
-            continue
-    return found

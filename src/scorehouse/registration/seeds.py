@@ -102,7 +102,8 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         rows = list(reader)
-    if tuple(reader.fieldnames or ()) != tuple(columns):
+    found = tuple(reader.fieldnames or ())
+    if found != tuple(columns) and found != tuple(c for c in columns if c not in registry.ADDED_COLUMNS):
         raise RegistryError(
             f"reading {file.name}",
             f"its columns are {reader.fieldnames}",
@@ -115,7 +116,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Write a seed whole, by replacing the file at once."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     replace_file(file, text.getvalue().encode())

@@ -1,0 +1,33 @@
+"""joblib: a compressed pickle. It holds any estimator, and loading it runs whatever code it names."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import joblib
+
+from scorehouse.formats.base import Format, does_not_load
+from scorehouse.registry import Version
+from scorehouse.signature import Signature
+
+
+def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
+    stream = io.BytesIO()
+    joblib.dump(estimator, stream, compress=("zlib", 3))
+    return stream.getvalue()
+
+
+def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=UserWarning)  # the policy has spoken on versions already
+        try:
+            return joblib.load(io.BytesIO(data))
+        except Exception as error:
+            raise does_not_load(
+                version, error, "an estimator whose classes are installed here", call
+            ) from error
+
+
+FORMAT = Format(name="joblib", suffix=".joblib", library="scikit-learn", dump=dump, load=load, runs_code=True)

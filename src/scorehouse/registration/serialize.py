@@ -1,0 +1,140 @@
+"""From an estimator to the bytes that are registered, and back: what was written is what will score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.errors import ArtifactError, EstimatorError
+from scorehouse.formats.base import Format
+from scorehouse.policy import INSIDE_A_PICKLE, LoadPolicy
+from scorehouse.registry import Version
+from scorehouse.signature import Signature
+from scorehouse.tasks import outputs_of
+
+LIBRARIES = ("numpy", "scipy", "joblib", "pandas", "skops", "onnxruntime")
+EXACT_TOLERANCE = 1e-12  # threads may add up in another order
+ONNX_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The bytes of an artifact, what they load as, and how far that is from the estimator."""
+
+    data: bytes
+    estimator: Any
+    parity: Mapping[str, float]
+
+
+def store(
+    estimator: Any,
+    artifact: str | Path | None,
+    form: Format,
+    signature: Signature,
+    version: Version,
+    policy: LoadPolicy,
+    features: Any,
+    tolerance: float | None,
+    call: str,
+) -> Stored:
+    """Serialize, load back and compare on the training rows `features`.
+
+    `artifact` is a file that holds the estimator in the format already. A pickle is the estimator
+    itself and is not compared. Raises EstimatorError where labels or scores differ too much.
+    """
+    if artifact is not None:
+        data = read_given(artifact, call)
+    else:
+        data = form.dump(estimator, signature, version, call)
+    if form.runs_code and artifact is None:
+        return Stored(data, estimator, {})
+    served = form.load(data, version, policy.trusted_types, call)
+    found = parity(estimator, served, version, features, call)
+    limit = tolerance if tolerance is not None else EXACT_TOLERANCE if form.exact else ONNX_TOLERANCE
+    if found["label_flips"] or not found["max_difference"] <= limit:
+        raise EstimatorError(
+            call,
+            f"the {form.name} form of {type(estimator).__name__} differs from it on training rows: "
+            f"{found['label_flips']:,} of {found['rows']:,} labels, scores by up to "
+            f"{found['max_difference']:.3g}",
+            expected=f"equal labels, and scores that differ by at most {limit:g}",
+            action='use format="skops" or format="joblib", or pass a parity_tolerance that you can bear',
+        )
+    return Stored(data, served, found)
+
+
+def read_given(artifact: str | Path, call: str) -> bytes:
+    """The bytes of a file that the caller named."""
+    try:
+        return Path(artifact).read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            call,
+            f"the file {str(artifact)!r} cannot be read ({error.strerror or error})",
+            expected="a file on this machine",
+            action="check the path",
+        ) from error
+
+
+def parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:
+    """Compare two estimators on the same rows: `rows`, `label_flips` and `max_difference`.
+
+    `max_difference` is the largest absolute difference of two scores; of scores beyond one, the largest
+    in proportion to the score. NaN equals NaN only.
+    """
+    outputs = outputs_of(version)
+    original = outputs.predict(estimator, features)
+    try:
+        other = outputs.predict(served, features)
+    except Exception as error:
+        raise EstimatorError(
+            call,
+            f"the {version.artifact_format} form of {type(estimator).__name__} fails on training rows "
+            f"({type(error).__name__}: {error})",
+            expected="a form that scores the rows that the estimator was fitted on",
+            action='use format="skops" or format="joblib"',
+        ) from error
+    flips, largest = 0, 0.0
+    for field, first, second in zip(outputs.fields, original, other, strict=True):
+        if pa.types.is_floating(field.type):
+            largest = max(largest, _distance(first, second))
+        else:
+            flips += sum(a != b for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True))
+    return {"rows": len(original[0]), "label_flips": flips, "max_difference": largest}
+
+
+def _distance(first: pa.Array, second: pa.Array) -> float:
+    a = first.to_numpy(zero_copy_only=False)
+    b = second.to_numpy(zero_copy_only=False)
+    if not len(a):
+        return 0.0
+    with np.errstate(all="ignore"):
+        apart = np.abs(a - b) / np.maximum(1.0, np.abs(a))
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    return float(np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart)).max())
+
+
+def libraries_of(estimator: Any) -> dict[str, str]:
+    """Versions of the libraries that are installed, and of the boosters that the estimator is made of."""
+    parts = [estimator]
+    if hasattr(estimator, "get_params"):
+        parts += list(estimator.get_params(deep=True).values())
+    modules = {type(part).__module__.partition(".")[0] for part in parts}
+    return _installed([*LIBRARIES, *(name for name in INSIDE_A_PICKLE if name in modules)])
+
+
+def _installed(names: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for library in names:
+        try:
+            found[library] = library_version(library)
+        except PackageNotFoundError:
+            continue
+    return found

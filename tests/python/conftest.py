@@ -1,0 +1,30 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from project import DbtProject, MakeKernel, registered_kernel
+
+
+@pytest.fixture
+def make_kernel(tmp_path: Path) -> MakeKernel:
+    """Registers an estimator in a folder of this test, and gives the kernel of what was written."""
+    return functools.partial(registered_kernel, tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> DbtProject:
+    """An empty dbt project of this test."""
+    return DbtProject(tmp_path / "house")
+
+
+@pytest.fixture
+def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that registration takes for a dbt project, which is also the working folder."""
+    (tmp_path / "dbt_project.yml").write_text("name: scorehouse\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,64 @@
+"""Fresh environments: a wheel built from this repository, installed where nothing else is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+PYTHON_SETTINGS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "DBT_PROJECT_DIR", "DBT_PROFILES_DIR")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment, and commands that run in it."""
+
+    folder: Path
+
+    def variables(self) -> dict[str, str]:
+        """The variables of a shell in which the environment is active."""
+        kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
+        return {
+            **kept,
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "VIRTUAL_ENV": str(self.folder),
+            "PYTHONNOUSERSITE": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "NO_COLOR": "1",
+        }
+
+    def run(
+        self, *command: str, cwd: Path, check: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; where it fails and `check` is true, the test fails with what it printed."""
+        ended = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**self.variables(), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert not check or ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}"
+        return ended
+
+
+def build_wheel(folder: Path) -> Path:
+    """The wheel of this repository, built in `folder`."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(REPOSITORY)], check=True)
+    (wheel,) = folder.glob("scorehouse-*.whl")
+    return wheel
+
+
+def make_environment(folder: Path, *requirements: str) -> Environment:
+    """A virtual environment in `folder` with these requirements."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    environment = Environment(folder)
+    environment.run("python", "-m", "pip", "install", "--quiet", *requirements, cwd=folder)
+    return environment

@@ -1,0 +1,179 @@
+"""What tests stand on: a dbt project of their own, and kernels made the way a run makes them."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import joblib
+import pandas as pd
+import pyarrow as pa
+import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from scorehouse import register
+from scorehouse.registry import Version
+from scorehouse.scorer import Kernel
+from scorehouse.signature import Signature
+
+REPOSITORY = Path(__file__).parents[2]
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a dbt command ended: the status and message of each node, by name."""
+
+    success: bool
+    statuses: dict[str, str]
+    messages: dict[str, str]
+    problem: str
+
+    def check(self) -> Build:
+        """Fail, with dbt's messages, where a node failed."""
+        assert self.success, self.problem or self.messages
+        return self
+
+
+class DbtProject:
+    """A dbt project named scorehouse on a DuckDB file, with the macros and the run log of this one."""
+
+    def __init__(self, folder: Path, *, variables: dict[str, Any] | None = None) -> None:
+        self.folder = folder
+        self.database = folder / "house.duckdb"
+        for name in ("models", "python_models", "seeds", "tests"):
+            (folder / name).mkdir(parents=True)
+        (folder / "macros").symlink_to(REPOSITORY / "macros")
+        (folder / "run_log").symlink_to(REPOSITORY / "models" / "run_log")
+        self.settings(variables or {})
+        outputs = {"dev": {"type": "duckdb", "path": str(self.database), "threads": 2}}
+        self.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
+
+    def settings(self, variables: dict[str, Any]) -> None:
+        """Write dbt_project.yml, with these variables."""
+        document = {
+            "name": "scorehouse",
+            "version": "0.1.0",
+            "config-version": 2,
+            "profile": "scorehouse",
+            "model-paths": ["models", "python_models", "run_log"],
+            "flags": {"send_anonymous_usage_stats": False},
+            "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+            "vars": variables,
+        }
+        self.write("dbt_project.yml", yaml.safe_dump(document))
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text)
+
+    def features(self, sql: str, name: str = "features") -> None:
+        """A feature table."""
+        self.write(f"models/{name}.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")
+
+    def python_model(
+        self,
+        name: str,
+        model: str,
+        *,
+        features: str = "features",
+        config: str = "materialized='predictions'",
+        **arguments: Any,
+    ) -> None:
+        """A prediction table through the Python door."""
+        self.write(
+            f"python_models/{name}.py",
+            "from scorehouse import score\n\n\n"
+            "def model(dbt, session):\n"
+            f"    dbt.config({config})\n"
+            f"    features = dbt.ref({features!r})\n"
+            f"    return score(dbt, session, features=features, model=dbt.ref('ml_{model}'), "
+            f"{_keywords(arguments)})\n",
+        )
+
+    def sql_model(
+        self, name: str, model: str, *, features: str = "features", config: str = "", **arguments: Any
+    ) -> None:
+        """A prediction table through the SQL door."""
+        head = f"{{{{ config({config}) }}}}\n" if config else ""
+        call = f"{{{{ scorehouse.scored({model!r}, {_keywords(arguments, none='none')}) }}}}"
+        self.write(f"models/{name}.sql", f"{head}{call}\nselect * from {{{{ ref({features!r}) }}}}\n")
+
+    def register(self, estimator: Any, name: str, X: Any, y: Any = None, **facts: Any) -> Version:
+        return register(estimator, name, X, y, project_dir=self.folder, **{"alias": "champion", **facts})
+
+    def dbt(self, *arguments: str) -> Build:
+        """Run dbt in this process; dbt's parse cache makes all but the first run quick."""
+        here = Path.cwd()
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        try:
+            ended = dbtRunner().invoke(["--quiet", *arguments, *places])
+        finally:
+            os.chdir(here)
+            _close_database()
+        results = list(getattr(ended.result, "results", None) or [])
+        return Build(
+            success=ended.success,
+            statuses={result.node.name: str(result.status) for result in results},
+            messages={result.node.name: str(result.message) for result in results},
+            problem=str(ended.exception or ""),
+        )
+
+    def build(self, *arguments: str) -> Build:
+        return self.dbt("build", *arguments)
+
+    def query(self, sql: str) -> list[Row]:
+        with duckdb.connect(self.database) as connection:
+            return connection.sql(sql).fetchall()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Names and types of a table's columns, in order."""
+        return {row[0]: row[1] for row in self.query(f"describe {table}")}
+
+    def content(self, table: str) -> list[Row]:
+        """Every value of a table, in an order of its own."""
+        return self.query(f"select * from {table} order by all")
+
+    def runs(self, node: str) -> list[dict[str, Any]]:
+        """Rows of the run log of one model, oldest first."""
+        with duckdb.connect(self.database) as connection:
+            rows = connection.execute(
+                "select * from scorehouse_run_log where split_part(node, '.', -1) = ? order by started_at",
+                [node],
+            )
+            names = [column[0] for column in rows.description]
+            return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+
+def _close_database() -> None:
+    """dbt-duckdb keeps its file open until it is collected; other processes of a test need it."""
+    DuckDBConnectionManager.close_all_connections()
+    gc.collect()
+
+
+def _keywords(arguments: dict[str, Any], none: str = "None") -> str:
+    return ", ".join(f"{name}={none if value is None else repr(value)}" for name, value in arguments.items())
+
+
+def registered_kernel(
+    folder: Path, estimator: Any, X: Any, y: Any = None, *, strict: Iterable[str] = (), **facts: Any
+) -> Kernel:
+    """Register, then load what was written: the kernel as a scoring run has it."""
+    (folder / "dbt_project.yml").touch()
+    version = register(estimator, "tried", X, y, project_dir=folder, **facts)
+    artifact = folder / version.artifact
+    signature = Signature.from_json(artifact.with_name("signature.json").read_bytes())
+    return Kernel(joblib.load(artifact), version, signature, strict=frozenset(strict), call="test")
+
+
+MakeKernel = Callable[..., Kernel]
+
+
+def batch_of(frame: pd.DataFrame) -> pa.RecordBatch:
+    """A frame as an engine would hand it over: NaN is NULL."""
+    return pa.RecordBatch.from_pandas(frame, preserve_index=False)

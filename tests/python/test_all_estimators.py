@@ -1,0 +1,221 @@
+"""Every estimator that scikit-learn lists, and the boosters' wrappers: registered, loaded, scored alike."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.base import OutlierMixin
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.utils import all_estimators
+
+from project import batch_of
+from scorehouse import artifact, register
+from scorehouse.errors import ScorehouseError
+from scorehouse.policy import LoadPolicy
+from scorehouse.registry import Version
+from scorehouse.scorer import BLOCK_ROWS, REJECT_REASON, Kernel
+from scorehouse.tasks import class_columns
+
+SEVERAL = "gives several outputs a row; a prediction table has one prediction"
+NO_PREDICT = "has no predict: it labels only the rows that it was fitted on"
+UNSUPPORTED = {
+    "AgglomerativeClustering": NO_PREDICT,
+    "CCA": SEVERAL,
+    "ClassifierChain": SEVERAL,
+    "DBSCAN": NO_PREDICT,
+    "FeatureAgglomeration": NO_PREDICT,
+    "HDBSCAN": NO_PREDICT,
+    "MultiOutputClassifier": SEVERAL,
+    "MultiOutputRegressor": SEVERAL,
+    "MultiTaskElasticNet": SEVERAL,
+    "MultiTaskElasticNetCV": SEVERAL,
+    "MultiTaskLasso": SEVERAL,
+    "MultiTaskLassoCV": SEVERAL,
+    "OPTICS": NO_PREDICT,
+    "PLSCanonical": SEVERAL,
+    "RegressorChain": SEVERAL,
+    "SpectralClustering": NO_PREDICT,
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "ClassifierChain": {"estimator": LogisticRegression()},
+    "FixedThresholdClassifier": {"estimator": LogisticRegression(), "threshold": 0.4},
+    "HistGradientBoostingClassifier": {"max_iter": 20},
+    "HistGradientBoostingRegressor": {"max_iter": 20},
+    "LocalOutlierFactor": {"novelty": True},
+    "LogisticRegressionCV": {"Cs": 3, "cv": 3},
+    "MultiOutputClassifier": {"estimator": LogisticRegression()},
+    "MultiOutputRegressor": {"estimator": Ridge()},
+    "NuSVC": {"nu": 0.2},
+    "OneVsOneClassifier": {"estimator": LogisticRegression()},
+    "OneVsRestClassifier": {"estimator": LogisticRegression()},
+    "OrthogonalMatchingPursuitCV": {"max_iter": 2, "cv": 3},
+    "OutputCodeClassifier": {"estimator": LogisticRegression(), "random_state": 0},
+    "RadiusNeighborsClassifier": {"radius": 50.0},
+    "RadiusNeighborsRegressor": {"radius": 50.0},
+    "RegressorChain": {"estimator": Ridge()},
+    "SelfTrainingClassifier": {"estimator": LogisticRegression()},
+    "StackingClassifier": {"estimators": [("a", LogisticRegression()), ("b", GaussianNB())]},
+    "StackingRegressor": {"estimators": [("a", LinearRegression()), ("b", Ridge())]},
+    "TunedThresholdClassifierCV": {"estimator": LogisticRegression()},
+    "VotingClassifier": {"estimators": [("a", LogisticRegression()), ("b", GaussianNB())]},
+    "VotingRegressor": {"estimators": [("a", LinearRegression()), ("b", Ridge())]},
+}
+FAST = {"n_estimators": 10, "max_iter": 200, "n_clusters": 3, "n_components": 1, "cv": 3, "random_state": 0}
+ROWS = 90
+random = np.random.default_rng(7)
+X = pd.DataFrame(
+    {
+        "spend": np.round(random.gamma(2.0, 10.0, ROWS), 2),
+        "visits": random.integers(0, 9, ROWS).astype(float),
+        "age": np.round(random.uniform(0, 3, ROWS), 3),
+    }
+)
+NUMBER = 1.0 + X["spend"].to_numpy() + 2 * X["visits"].to_numpy()
+TWO = np.where(NUMBER + random.normal(0, 5, ROWS) > 30, "yes", "no")
+THREE = np.digitize(NUMBER, [20.0, 40.0]) + 10
+# rows of training and others, among them the very large and the very small
+TRIED = pd.concat([X, X * 0.37 + 0.1, X.iloc[:5] * 1e6, X.iloc[:5] * 1e-9], ignore_index=True)
+
+
+def listed() -> list[tuple[str, type, str]]:
+    """Every estimator of scikit-learn that predicts, with the task that it is for."""
+    found = {}
+    kinds = {"classifier": "classification", "regressor": "regression", "cluster": "clustering"}
+    for kind, task in kinds.items():
+        found |= {name: (cls, task) for name, cls in all_estimators(type_filter=kind)}
+    found |= {n: (c, "anomaly") for n, c in all_estimators() if issubclass(c, OutlierMixin)}
+    return [(name, cls, task) for name, (cls, task) in sorted(found.items())]
+
+
+def built(name: str, cls: type) -> Any:
+    settings = SETTINGS.get(name)
+    if settings is None:
+        known = cls().get_params()  # type: ignore[attr-defined]
+        settings = {key: value for key, value in FAST.items() if key in known and known[key] != "warn"}
+    return cls(**settings)
+
+
+def fitted(estimator: Any, name: str, task: str, y: Any) -> tuple[Any, pd.DataFrame]:
+    frame = X[["spend"]] if name == "IsotonicRegression" else X
+    if name == "CategoricalNB":
+        frame = X.round()
+    if name in UNSUPPORTED and UNSUPPORTED[name] == SEVERAL:
+        y = np.column_stack([y, y[::-1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(frame) if task in ("clustering", "anomaly") else estimator.fit(frame, y), frame
+
+
+def labels_for(name: str, task: str) -> list[Any]:
+    if name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
+        return [TWO]  # they take two classes only
+    if name in ("ClassifierChain", "SelfTrainingClassifier"):
+        return [THREE]  # they take no texts
+    return {"classification": [TWO, THREE], "regression": [NUMBER]}.get(task, [None])
+
+
+def stored(
+    folder: Path, estimator: Any, frame: pd.DataFrame, task: str, **facts: Any
+) -> tuple[Kernel, Version]:
+    (folder / "dbt_project.yml").touch()
+    version = register(estimator, "tried", frame, task=task, project_dir=folder, **facts)
+    loaded, signature, _ = artifact.load(folder, version, LoadPolicy(), "test")
+    return Kernel(loaded, version, signature, strict=frozenset(), call="test"), version
+
+
+def assert_scores_equal(kernel: Kernel, version: Version, estimator: Any, frame: pd.DataFrame) -> int:
+    """Every scored row equals the estimator's own answers bit for bit; returns how many were scored."""
+    scored = kernel(batch_of(frame))
+    assert scored.num_rows == len(frame)
+    keep = np.flatnonzero(scored.column(REJECT_REASON).is_null().to_numpy(zero_copy_only=False))
+    rows = in_whole_blocks(frame, keep)
+    scored = scored.take(pa.array(keep))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        own = np.asarray(estimator.predict(rows)).reshape(-1)[: len(keep)]
+        assert scored.column("prediction").to_pylist() == own.tolist()
+        for name, values in own_scores(version, estimator, rows).items():
+            found = scored.column(name).to_numpy(zero_copy_only=False)
+            wanted = np.ascontiguousarray(values[: len(keep)], dtype=np.float64)
+            assert found.tobytes() == wanted.tobytes(), name
+    return len(keep)
+
+
+def in_whole_blocks(frame: pd.DataFrame, keep: np.ndarray) -> pd.DataFrame:
+    """The kept rows as the kernel hands them over: docs/decisions/whole-blocks.md says why."""
+    rows = np.concatenate([keep, np.repeat(keep[-1:], -len(keep) % BLOCK_ROWS)])
+    return pd.DataFrame({column: frame[column].to_numpy()[rows] for column in frame})
+
+
+def own_scores(version: Version, estimator: Any, rows: pd.DataFrame) -> dict[str, Any]:
+    if version.score_method in ("none", "predict"):
+        return {}
+    values = getattr(estimator, version.score_method)(rows)
+    if version.score_method == "transform":
+        return {"distance": values[np.arange(len(rows)), estimator.predict(rows)]}
+    if version.task == "anomaly" or len(version.classes) == 2:
+        return {"score": values[:, 1] if values.ndim == 2 else values}
+    return dict(zip(class_columns(version.classes), values.T, strict=True))
+
+
+@pytest.mark.parametrize(("name", "cls", "task"), listed(), ids=lambda v: v if isinstance(v, str) else "")
+def test_estimator(name: str, cls: type, task: str, tmp_path: Path) -> None:
+    for number, y in enumerate(labels_for(name, task)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        estimator, frame = fitted(built(name, cls), name, task, y)
+        if name in UNSUPPORTED:
+            with pytest.raises(ScorehouseError):
+                stored(folder, estimator, frame, task)
+            continue
+        kernel, version = stored(folder, estimator, frame, task)
+        tried = frame if name == "CategoricalNB" else TRIED[list(frame.columns)]
+        assert assert_scores_equal(kernel, version, estimator, tried) >= len(frame)
+
+
+def test_the_list_of_the_unsupported_is_current() -> None:
+    assert UNSUPPORTED.keys() <= {name for name, _, _ in listed()}
+    assert len(listed()) > 100
+
+
+BOOSTERS = [
+    ("lightgbm", "LGBMClassifier", "classification", {"n_estimators": 20, "verbosity": -1}),
+    ("lightgbm", "LGBMRegressor", "regression", {"n_estimators": 20, "verbosity": -1}),
+    ("xgboost", "XGBClassifier", "classification", {"n_estimators": 20}),
+    ("xgboost", "XGBRegressor", "regression", {"n_estimators": 20}),
+    ("xgboost", "XGBRFClassifier", "classification", {"n_estimators": 20}),
+    ("xgboost", "XGBRFRegressor", "regression", {"n_estimators": 20}),
+    ("catboost", "CatBoostClassifier", "classification", {"iterations": 20, "verbose": 0}),
+    ("catboost", "CatBoostRegressor", "regression", {"iterations": 20, "verbose": 0}),
+]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("form", ["joblib", "native"])
+@pytest.mark.parametrize(("module", "cls", "task", "settings"), BOOSTERS, ids=[b[1] for b in BOOSTERS])
+def test_booster(
+    module: str, cls: str, task: str, settings: dict[str, Any], form: str, tmp_path: Path
+) -> None:
+    library = pytest.importorskip(module)
+    for number, y in enumerate(labels_for(cls, task)):
+        if module == "xgboost" and task == "classification":
+            y = np.unique(y, return_inverse=True)[1]  # it takes no other labels
+        if module == "catboost":
+            settings = {**settings, "allow_writing_files": False, "thread_count": 1}
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        frame = X.mask(X["age"] < 0.3)  # boosters take missing values as they are
+        estimator = getattr(library, cls)(**settings).fit(frame, y)
+        kernel, version = stored(folder, estimator, frame, task, format=form)
+        assert version.artifact_format == (form if form == "joblib" else module)
+        tried = TRIED.mask(TRIED["age"] < 0.3)
+        assert assert_scores_equal(kernel, version, estimator, tried) == len(tried)
+        if form == "native":
+            assert version.parity == {"rows": ROWS, "label_flips": 0, "max_difference": 0.0}

@@ -1,0 +1,347 @@
+"""Bad input: the build fails, says what was wrong and what to do, and the old table stands untouched.
+
+One project is built well; then everything is spoilt at once, one way a prediction table, and built again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from project import Build, DbtProject, Row
+from scorehouse import ScorehouseError, promote
+
+FEATURES = (
+    "select i as id, (i % 50)::double as age, i % 7 as visits, 'x' || i as note from range(200) as t(i)"
+)
+DOORS = ("python", "sql")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to spoil a project: other features, or something done to the ML model; and what is said."""
+
+    told: tuple[str, ...]
+    features: str = FEATURES
+    spoil: Callable[[DbtProject, str], None] | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def delete_artifact(project: DbtProject, model: str) -> None:
+    (project.folder / f"artifacts/{model}/1/model.joblib").unlink()
+
+
+def alter_artifact(project: DbtProject, model: str) -> None:
+    with (project.folder / f"artifacts/{model}/1/model.joblib").open("ab") as file:
+        file.write(b"more")
+
+
+def alter_signature(project: DbtProject, model: str) -> None:
+    file = project.folder / f"artifacts/{model}/1/signature.json"
+    file.write_text(file.read_text().replace('"accepts_null": true', '"accepts_null": false'))
+
+
+def edit_registry(old: str, new: str) -> Callable[[DbtProject, str], None]:
+    def edit(project: DbtProject, model: str) -> None:
+        file = project.folder / f"seeds/ml/{model}/ml_{model}.csv"
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    return edit
+
+
+def registered_by(version: str) -> Callable[[DbtProject, str], None]:
+    import sklearn
+
+    return edit_registry(f",{sklearn.__version__},", f",{version},")
+
+
+CASES: dict[str, Case] = {
+    "artifact_missing": Case(
+        ("model.joblib' of artifact_missing version 1 cannot be read", "restore it from version control"),
+        spoil=delete_artifact,
+    ),
+    "digest_differs": Case(
+        (
+            "model.joblib' of digest_differs version 1 has the sha256",
+            "the registered sha256",
+            "restore the registered file from version control",
+        ),
+        spoil=alter_artifact,
+    ),
+    "signature_differs": Case(
+        ("the signature of signature_differs version 1 has the sha256", "the registered sha256"),
+        spoil=alter_signature,
+    ),
+    "artifact_elsewhere": Case(
+        ("leads out of the project", "register the ML model again"),
+        spoil=edit_registry(",artifacts/", ",../artifacts/"),
+    ),
+    "unknown_alias": Case(
+        (
+            "no version of ML model 'unknown_alias' holds the alias 'champoin'; did you mean 'champion'?",
+            "one of the aliases ['champion']",
+            "scorehouse promote unknown_alias 1 --alias champoin",
+        ),
+        arguments={"alias": "champoin"},
+    ),
+    "unknown_version": Case(
+        (
+            "ML model 'unknown_version' has no version 7",
+            "one of the versions 1",
+            "register the version first",
+        ),
+        arguments={"version": 7},
+    ),
+    "columns_missing": Case(
+        (
+            "lacks 2 of 2 features: 'age' (near: 'ages'), 'visits' (near: 'visit')",
+            "add or rename these columns",
+        ),
+        features=FEATURES.replace("as age", "as ages").replace("as visits", "as visit"),
+    ),
+    "type_differs": Case(
+        (
+            "'age' is string where double was trained",
+            "'visits' is bool where integer was trained",
+            "cast these columns in the feature model",
+        ),
+        features=FEATURES.replace("::double", "::varchar").replace("i % 7 as", "i % 7 = 1 as"),
+    ),
+    "key_duplicated": Case(
+        (
+            "the key ['id'] is not unique: 200 feature rows, 150 distinct keys",
+            "0 (2 times), 1 (2 times), 2 (2 times)",
+            "deduplicate in the feature model",
+        ),
+        features=FEATURES.replace("i as id", "i % 150 as id"),
+    ),
+    "key_null": Case(
+        ("20 of 200 feature rows have a NULL in the key ['id']", "leave these rows out in the feature model"),
+        features=FEATURES.replace("i as id", "case when i % 10 != 3 then i end as id"),
+    ),
+    "key_missing": Case(
+        ("'id' (near: 'i_d')", "correct key, or add the columns to the feature model"),
+        features=FEATURES.replace("as id", "as i_d"),
+    ),
+    "passthrough_missing": Case(
+        ("passthrough names columns that the feature table does not have", "'not' (near: 'note')"),
+        arguments={"passthrough": "not"},
+    ),
+    "saved_by_another_release": Case(
+        ("was saved by scikit-learn 0.19.1", "install scikit-learn==0.19.1", "set library_versions"),
+        spoil=registered_by("0.19.1"),
+    ),
+    "named_like_an_output": Case(
+        (
+            "columns named like columns of the prediction table: ['score', 'Model_Name']",
+            "rename or leave out these columns",
+        ),
+        features=FEATURES.replace("'x' || i as note", "0.5 as score, 'x' as \"Model_Name\""),
+    ),
+    "method_missing": Case(
+        (
+            "RandomForestClassifier has no method 'decision_function'",
+            "an estimator with 'decision_function', which the task 'classification' needs",
+            "register the estimator under the task that it was fitted for",
+        ),
+        spoil=edit_registry(",predict_proba,", ",decision_function,"),
+    ),
+    "estimator_fails": Case(
+        ("fails on row after row", "look at the estimator's message"),
+        spoil=edit_registry(",predict_proba,", ",score,"),
+    ),
+    "alias_held_twice": Case(
+        ("versions [1, 2] of ML model 'alias_held_twice' all hold the alias 'champion'", "leaves it on one"),
+        spoil=edit_registry("alias_held_twice,2,,", "alias_held_twice,2,champion,"),
+    ),
+    "not_a_registry": Case(
+        ("reading the registry: a row cannot be read", "restore the seed from version control"),
+        spoil=edit_registry("[false, true]", "[false, true"),
+    ),
+    "rescore_unknown": Case(
+        ("rescore has ['sometimes']", "among ['all', 'given', 'new'", "correct the call"),
+        arguments={"rescore": "sometimes"},
+    ),
+    "strict_unknown": Case(
+        ("strict has ['nulls']", "strict among ['null', 'not_finite'", "correct the call"),
+        arguments={"strict": ["nulls"]},
+    ),
+    "share_out_of_range": Case(
+        ("max_rejected_share is 5", "a share between 0 and 1"), arguments={"max_rejected_share": 5}
+    ),
+    "no_key": Case(("no key was given", "the column, or columns, that identify"), arguments={"key": []}),
+}
+NAMES = [(name, door) for name in CASES for door in DOORS]
+
+
+def training() -> pd.DataFrame:
+    return pd.DataFrame({"age": np.arange(60.0), "visits": np.arange(60) % 7})
+
+
+def add_models(project: DbtProject, name: str, arguments: dict[str, Any]) -> None:
+    arguments = {"key": "id", **arguments}
+    project.python_model(f"{name}_python", name, features=f"{name}_features", **arguments)
+    project.sql_model(f"{name}_sql", name, features=f"{name}_features", **arguments)
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """The project after the second build, and what its prediction tables held before it."""
+
+    project: DbtProject
+    before: dict[str, list[Row]]
+    ended: Build
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Spoilt:
+    project = DbtProject(tmp_path_factory.mktemp("bad") / "house")
+    X = training()
+    estimator = RandomForestClassifier(3, random_state=0).fit(X, X.age > 30)
+    for name in CASES:
+        project.register(estimator, name, X, task="classification")
+        project.features(FEATURES, name=f"{name}_features")
+        add_models(project, name, {})
+    other = RandomForestClassifier(4, random_state=0).fit(X, X.age > 30)
+    project.register(other, "alias_held_twice", X, task="classification", alias=None)
+    project.build().check()
+    before = {f"{name}_{door}": project.content(f"{name}_{door}") for name, door in NAMES}
+    for name, case in CASES.items():
+        project.features(case.features, name=f"{name}_features")
+        if case.spoil:
+            case.spoil(project, name)
+        add_models(project, name, case.arguments)
+    return Spoilt(project, before, project.build())
+
+
+@pytest.mark.parametrize(("name", "door"), NAMES)
+def test_the_build_fails_and_says_what_to_do(name: str, door: str, spoilt: Spoilt) -> None:
+    assert spoilt.ended.statuses[f"{name}_{door}"] == "error"
+    message = spoilt.ended.messages[f"{name}_{door}"]
+    assert [text for text in (*CASES[name].told, "Expected: ", "What to do: ") if text not in message] == []
+
+
+@pytest.mark.parametrize(("name", "door"), NAMES)
+def test_the_old_table_is_untouched(name: str, door: str, spoilt: Spoilt) -> None:
+    before = spoilt.before[f"{name}_{door}"]
+    assert len(before) == 200
+    assert spoilt.project.content(f"{name}_{door}") == before
+
+
+@pytest.mark.parametrize(("name", "door"), NAMES)
+def test_the_failed_run_is_logged(name: str, door: str, spoilt: Spoilt) -> None:
+    good, bad = spoilt.project.runs(f"{name}_{door}")
+    assert (good["status"], good["error"]) == ("success", None)
+    assert bad["status"] == "failed" and CASES[name].told[0] in bad["error"]
+    assert (bad["rows_scored"], bad["invocation_id"] != good["invocation_id"]) == (0, True)
+
+
+def test_nothing_is_left_behind(spoilt: Spoilt) -> None:
+    tables = {row[0] for row in spoilt.project.query("select table_name from duckdb_tables()")}
+    assert not [name for name in tables if name.endswith("_new")]
+
+
+# --- what may be, and what is refused before a build ---
+
+
+@pytest.fixture
+def house(project: DbtProject) -> DbtProject:
+    X = training()
+    project.register(LogisticRegression(max_iter=500).fit(X, X.age > 30), "churn", X, task="classification")
+    project.features(FEATURES)
+    project.python_model("scored", "churn", key="id")
+    return project
+
+
+def test_an_empty_feature_table_empties_the_table(house: DbtProject) -> None:
+    house.build().check()
+    columns = house.columns("scored")
+    house.features(FEATURES + " where i < 0")
+    house.build().check()
+    assert house.content("scored") == []
+    assert house.columns("scored") == columns
+
+
+def test_another_release_is_allowed_where_the_project_says_so(house: DbtProject) -> None:
+    registered_by("0.19.1")(house, "churn")
+    house.python_model("plain", "churn", key="id", config="materialized='table'")
+    ended = house.build()
+    assert {name for name, status in ended.statuses.items() if status == "error"} == {"scored", "plain"}
+    house.settings({"scorehouse_load_policy": {"library_versions": "warn"}})
+    house.build().check()
+    assert house.query("select count(*) from scored union all select count(*) from plain") == [(200,), (200,)]
+    assert "churn version 1 was saved by scikit-learn 0.19.1" in (house.folder / "logs/dbt.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ({"library_version": "warn"}, "unknown settings ['library_version']"),
+        ({"library_versions": "ignore"}, "library_versions has 'ignore'"),
+        ({"formats": ["skops"]}, "stored as 'joblib', which the load policy does not allow"),
+    ],
+    ids=["misspelt", "unknown choice", "format"],
+)
+def test_a_load_policy_that_refuses(policy: dict[str, Any], told: str, house: DbtProject) -> None:
+    house.settings({"scorehouse_load_policy": policy})
+    house.python_model("plain", "churn", key="id", config="materialized='table'")
+    ended = house.build()
+    for name in ("scored", "plain"):
+        assert told in ended.messages[name] and "What to do: " in ended.messages[name]
+
+
+def test_a_feature_may_bear_the_name_of_an_output(project: DbtProject) -> None:
+    """It is read and not written; only to pass it through would make two of it."""
+    X = training().rename(columns={"age": "score"})
+    project.register(DecisionTreeClassifier().fit(X, X.score > 30), "churn", X, task="classification")
+    project.features(FEATURES.replace("as age", "as score"))
+    project.python_model("scored", "churn", key="id")
+    project.python_model("passed", "churn", key="id", passthrough="score")
+    ended = project.build()
+    assert (ended.statuses["scored"], ended.statuses["passed"]) == ("success", "error")
+    assert "columns named like columns of the prediction table: ['score']" in ended.messages["passed"]
+
+
+def test_a_ranking_without_a_group(project: DbtProject) -> None:
+    X = training()
+    project.register(LogisticRegression(max_iter=500).fit(X, X.age > 30), "offers", X, task="ranking")
+    project.features(FEATURES)
+    project.python_model("scored", "offers", key="id")
+    ended = project.build()
+    assert "offers version 1 ranks, and no group was given" in ended.messages["scored"]
+
+
+def test_a_model_without_the_macro_or_the_call(house: DbtProject) -> None:
+    house.write(
+        "models/bare.sql",
+        "{{ config(materialized='predictions') }} select * from {{ ref('features') }}",
+    )
+    house.write(
+        "python_models/other.py",
+        "def model(dbt, session):\n    dbt.config(materialized='predictions')\n"
+        "    return dbt.ref('features')\n",
+    )
+    ended = house.build()
+    assert "scorehouse.scored('<name>', key='<column>')" in ended.messages["bare"]
+    assert "end the model with `return score(...)`" in ended.messages["other"]
+
+
+def test_what_is_not_fitted_is_not_registered(house: DbtProject) -> None:
+    with pytest.raises(ScorehouseError, match=r"LogisticRegression is not fitted(.|\n)*call fit\(\) first"):
+        house.register(LogisticRegression(), "churn", training(), task="classification")
+    with pytest.raises(ScorehouseError, match=r"has no method 'decision_function'(.|\n)*What to do"):
+        tree = DecisionTreeClassifier().fit(training(), training().age > 30)
+        house.register(tree, "churn", training(), task="anomaly")
+    with pytest.raises(ScorehouseError, match="has no version 2"):
+        promote("churn", 2, project_dir=house.folder)
+    house.build().check()

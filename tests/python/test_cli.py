@@ -1,0 +1,106 @@
+"""The command `scorehouse`: what it prints, and how it exits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from scorehouse import register
+from scorehouse.cli import main
+from scorehouse.registration.seeds import ModelSeeds
+
+X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
+Y = np.arange(40) > 20
+
+
+def classifier(strength: float = 1.0) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=1000).fit(X, Y)
+
+
+def churn(strength: float = 1.0, **facts: Any) -> Any:
+    return register(classifier(strength), "churn", X, Y, task="classification", **facts)
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def training_files(empty_house: Path) -> tuple[str, str]:
+    joblib.dump(classifier(), empty_house / "given.joblib")
+    X.to_parquet(empty_house / "train.parquet")
+    return str(empty_house / "given.joblib"), str(empty_house / "train.parquet")
+
+
+def test_command_register(training_files: tuple[str, str], empty_house: Path) -> None:
+    file, features = training_files
+    told = ("register", "churn", file, "--features", features, "--task", "classification")
+    ended = command(*told, "--metric", "auc=0.8", "--metric", "brier=0.1", "--owner", "team")
+    assert ended.exit_code == 0, ended.output
+    assert "registered churn version 1: artifacts/churn/1/model.joblib" in ended.output
+    assert "next: scorehouse promote churn 1 --alias champion" in ended.output
+    (version,) = ModelSeeds(empty_house, "churn").versions()
+    assert version.metrics == {"auc": 0.8, "brier": 0.1} and version.owner == "team"
+
+
+def test_command_register_from_csv(training_files: tuple[str, str], empty_house: Path) -> None:
+    X.to_csv(empty_house / "train.csv", index=False)
+    told = ("--features", "train.csv", "--task", "classification", "--alias", "champion")
+    ended = command("register", "churn", training_files[0], *told, "--project-dir", str(empty_house))
+    assert ended.exit_code == 0, ended.output
+    assert ModelSeeds(empty_house, "churn").versions()[0].aliases == ("champion",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("--features", "nowhere.parquet"), 1, "the file does not exist"),
+        (("--features", "train.xlsx"), 1, "its ending is '.xlsx'"),
+        (("--features", "train.parquet", "--metric", "auc"), 2, "expected NAME=VALUE with a number"),
+        (("--features", "train.parquet", "--metric", "auc=high"), 2, "expected NAME=VALUE with a number"),
+        ((), 2, "--features"),
+    ],
+)
+def test_command_register_refused(
+    arguments: tuple[str, ...], code: int, told: str, training_files: tuple[str, str]
+) -> None:
+    ended = command("register", "churn", training_files[0], "--task", "classification", *arguments)
+    assert (ended.exit_code, "Traceback" in ended.output) == (code, False)
+    assert told in ended.output
+
+
+def test_command_promote(empty_house: Path) -> None:
+    churn()
+    churn(0.1, alias="champion")
+    ended = command("promote", "churn", "1")
+    assert ended.exit_code == 0 and "churn version 1 holds champion" in ended.output
+    ended = command("promote", "churn", "9", "--alias", "champion")
+    assert ended.exit_code == 1 and "has no version 9" in ended.output and "What to do" in ended.output
+    assert command("promote", "churn", "one").exit_code == 2
+
+
+def test_command_list(empty_house: Path) -> None:
+    assert "no ML model is registered yet" in command("list").output
+    churn(alias="champion")
+    register(LinearRegression().fit(X, Y), "demand", X, task="regression")
+    lines = command("list").output.splitlines()
+    assert [line.split()[:4] for line in lines] == [
+        ["churn", "1", "champion", "classification"],
+        ["demand", "1", "-", "regression"],
+    ]
+    listed = json.loads(command("list", "--json").output)
+    assert [(row["name"], row["aliases"]) for row in listed] == [("churn", "champion"), ("demand", "")]
+
+
+def test_command_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = command("list")
+    assert ended.exit_code == 1 and "no dbt_project.yml" in ended.output

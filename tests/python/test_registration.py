@@ -1,0 +1,349 @@
+"""Registration writes an artifact and three seeds, counts up, and rewrites nothing that is registered."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.cluster import KMeans
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from scorehouse import ScorehouseError, promote, register
+from scorehouse.registration.seeds import ModelSeeds
+
+X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
+Y = np.arange(40) > 20
+
+
+def classifier(strength: float = 1.0) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=1000).fit(X, Y)
+
+
+def churn(strength: float = 1.0, **facts: Any) -> Any:
+    return register(classifier(strength), "churn", X, Y, **{"task": "classification", **facts})
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def message(error: pytest.ExceptionInfo[ScorehouseError]) -> str:
+    text = str(error.value)
+    assert "Expected: " in text and "What to do: " in text
+    return text
+
+
+def test_files_written(empty_house: Path) -> None:
+    version = churn()
+    assert version.version == 1 and version.aliases == ()
+    assert set(files(empty_house)) == {
+        "dbt_project.yml",
+        "artifacts/churn/1/model.joblib",
+        "artifacts/churn/1/signature.json",
+        "seeds/ml/churn/ml_churn.csv",
+        "seeds/ml/churn/ml_churn__signature.csv",
+        "seeds/ml/churn/ml_churn__reference.csv",
+        "seeds/ml/churn/_ml_churn.yml",
+    }
+
+
+def test_registry_row(empty_house: Path) -> None:
+    facts = {"owner": "team", "trained_from": "2025-01-01", "trained_to": "2025-06-30"}
+    churn(metrics={"auc": 0.8125}, description="who leaves", threshold=0.4, alias="champion", **facts)
+    (row,) = rows(empty_house / "seeds/ml/churn/ml_churn.csv")
+    data = (empty_house / row["artifact"]).read_bytes()
+    assert row["sha256"] == hashlib.sha256(data).hexdigest()
+    assert row["size_bytes"] == str(len(data))
+    signature = (empty_house / row["artifact"]).with_name("signature.json").read_bytes()
+    assert row["signature_sha256"] == hashlib.sha256(signature).hexdigest()
+    expected = {
+        "name": "churn",
+        "version": "1",
+        "aliases": "champion",
+        "task": "classification",
+        "artifact_format": "joblib",
+        "classes": "[false, true]",
+        "score_method": "predict_proba",
+        "threshold": "0.4",
+        "n_features": "2",
+        "training_rows": "40",
+        "metrics": '{"auc": 0.8125}',
+        "description": "who leaves",
+        **facts,
+    }
+    assert {name: row[name] for name in expected} == expected
+    assert row["sklearn_version"] and row["registered_at"].endswith("Z") and json.loads(row["libraries"])
+
+
+def test_signature_rows(empty_house: Path) -> None:
+    churn()
+    found = rows(empty_house / "seeds/ml/churn/ml_churn__signature.csv")
+    told = [(row["version"], row["position"], row["feature"], row["type"], row["minimum"]) for row in found]
+    assert told == [("1", "1", "age", "double", "0.0"), ("1", "2", "visits", "integer", "0.0")]
+    assert {(row["accepts_null"], row["null_share"]) for row in found} == {("false", "0.0")}
+
+
+def test_reference_counts_every_training_row_in_each_column(empty_house: Path) -> None:
+    churn()
+    counted: dict[tuple[str, str], int] = {}
+    for row in rows(empty_house / "seeds/ml/churn/ml_churn__reference.csv"):
+        key = (row["part"], row["name"])
+        counted[key] = counted.get(key, 0) + int(row["row_count"])
+    assert counted == {
+        ("feature", "age"): 40,
+        ("feature", "visits"): 40,
+        ("output", "prediction"): 40,
+        ("output", "score"): 40,
+    }
+
+
+def test_yaml_has_the_model_card_and_every_column(empty_house: Path) -> None:
+    churn(description="who {{ leaves }}, by | age", owner="team", metrics={"auc": 0.8125})
+    document = yaml.safe_load((empty_house / "seeds/ml/churn/_ml_churn.yml").read_text())
+    seeds = {seed["name"]: seed for seed in document["seeds"]}
+    assert list(seeds) == ["ml_churn", "ml_churn__signature", "ml_churn__reference"]
+    for name, seed in seeds.items():
+        header = (empty_house / f"seeds/ml/churn/{name}.csv").read_text().splitlines()[0].split(",")
+        assert [column["name"] for column in seed["columns"]] == header
+        assert all(column["description"] for column in seed["columns"])
+        assert list(seed["config"]["column_types"]) == header
+    card = seeds["ml_churn"]["description"]
+    assert "**ML model `churn`** (classification)" in card and "Owner: team" in card and "auc 0.8125" in card
+    assert "| `visits` | integer | 0 to 6 | rejected |" in card
+    assert "{{" not in card
+
+
+def test_versions_count_up_and_nothing_is_rewritten(empty_house: Path) -> None:
+    churn(1.0, alias="champion")
+    before = files(empty_house)
+    assert churn(0.1).version == 2
+    assert churn(0.01).version == 3
+    after = files(empty_house)
+    for path, data in before.items():
+        if path.endswith(".csv"):
+            assert after[path].startswith(data), path  # appended to
+        elif not path.endswith(".yml"):
+            assert after[path] == data, path
+    assert [row["version"] for row in rows(empty_house / "seeds/ml/churn/ml_churn.csv")] == ["1", "2", "3"]
+    card = yaml.safe_load(after["seeds/ml/churn/_ml_churn.yml"])["seeds"][0]["description"]
+    assert [line[:5] for line in card.splitlines() if line[:3] in ("| 1", "| 2", "| 3")] == [
+        "| 1 |",
+        "| 2 |",
+        "| 3 |",
+    ]
+
+
+def test_the_same_artifact_is_the_same_version(empty_house: Path) -> None:
+    first = churn(1.0, alias="champion")
+    churn(0.1)
+    before = files(empty_house)
+    again = churn(1.0, description="told otherwise")
+    assert again.version == 1 and again.sha256 == first.sha256
+    assert files(empty_house) == before
+
+
+def test_the_same_artifact_with_another_threshold_is_another_version(empty_house: Path) -> None:
+    churn(threshold=0.5)
+    second = churn(threshold=0.6)
+    assert second.version == 2
+    assert (empty_house / second.artifact).is_file()
+
+
+def test_registering_again_moves_the_alias(empty_house: Path) -> None:
+    churn(1.0)
+    churn(0.1, alias="champion")
+    assert churn(1.0, alias="champion").aliases == ("champion",)
+    assert [row["aliases"] for row in rows(empty_house / "seeds/ml/churn/ml_churn.csv")] == ["champion", ""]
+
+
+def test_promotion_touches_the_lines_of_two_versions(empty_house: Path) -> None:
+    for strength in (1.0, 0.1, 0.01):
+        churn(strength, alias="champion")
+    promote("churn", 1, alias="challenger")
+    before = files(empty_house)
+    assert promote("churn", 2).aliases == ("champion",)
+    after = files(empty_house)
+    changed = [path for path in before if before[path] != after[path]]
+    assert changed == ["seeds/ml/churn/ml_churn.csv"]
+    lines = zip(before[changed[0]].splitlines(), after[changed[0]].splitlines(), strict=True)
+    assert [number for number, (old, new) in enumerate(lines) if old != new] == [2, 3]
+    assert [v.aliases for v in ModelSeeds(empty_house, "churn").versions()] == [
+        ("challenger",),
+        ("champion",),
+        (),
+    ]
+
+
+def test_promoting_the_holder_changes_nothing(empty_house: Path) -> None:
+    churn(alias="champion")
+    before = files(empty_house)
+    promote("churn", 1)
+    assert files(empty_house) == before
+
+
+def test_text_of_any_kind_survives(empty_house: Path) -> None:
+    told = 'it\'s "quoted", with a comma\nand a second line, ü and {{ braces }}'
+    churn(description=told, owner="a|b")
+    (version,) = ModelSeeds(empty_house, "churn").versions()
+    assert (version.description, version.owner) == (told, "a|b")
+
+
+def test_what_an_interrupted_registration_left_is_written_over(empty_house: Path) -> None:
+    churn(1.0)
+    complete = files(empty_house)
+    registry = empty_house / "seeds/ml/churn/ml_churn.csv"
+    churn(0.1)
+    registry.write_bytes(complete["seeds/ml/churn/ml_churn.csv"])  # killed before its last step
+    assert churn(0.01).version == 2
+    assert [row["version"] for row in rows(registry)] == ["1", "2"]
+    signature = rows(empty_house / "seeds/ml/churn/ml_churn__signature.csv")
+    assert [row["version"] for row in signature] == ["1", "1", "2", "2"]
+
+
+def test_a_joblib_path(empty_house: Path) -> None:
+    joblib.dump(classifier(), empty_house / "given.joblib")
+    assert register(empty_house / "given.joblib", "churn", X, Y, task="classification").version == 1
+    assert register(str(empty_house / "given.joblib"), "churn", X, task="classification").version == 1
+
+
+def test_an_array_with_names(empty_house: Path) -> None:
+    fitted = LinearRegression().fit(X.to_numpy(), Y)
+    version = register(fitted, "plain", X.to_numpy(), task="regression", feature_names=["age", "visits"])
+    assert version.n_features == 2
+    signature = json.loads((empty_house / version.artifact).with_name("signature.json").read_text())
+    assert [feature["name"] for feature in signature["features"]] == ["age", "visits"]
+    assert signature["container"] == "array"
+
+
+def refused(match: str, estimator: Any, name: str = "churn", frame: Any = X, **facts: Any) -> None:
+    with pytest.raises(ScorehouseError) as error:
+        register(estimator, name, frame, **{"task": "classification", **facts})
+    assert match in message(error)
+    assert f"register({name!r})" in message(error)
+    assert not (Path.cwd() / "seeds").exists() and not (Path.cwd() / "artifacts").exists()
+
+
+REFUSALS: dict[str, tuple[str, Any, dict[str, Any]]] = {
+    "not fitted": ("LogisticRegression is not fitted", LogisticRegression(), {}),
+    "pipeline not fitted": (
+        "Pipeline is not fitted",
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        {},
+    ),
+    "no estimator": ("dict is not an estimator", {"a": 1}, {}),
+    "a class": ("the class LogisticRegression is not an estimator", LogisticRegression, {}),
+    "no such file": ("does not load", "nowhere.joblib", {}),
+    "missing method": ("KMeans has no method 'classes_'", KMeans(2, n_init=1).fit(X), {}),
+    "anomaly without decision_function": (
+        "LinearRegression has no method 'decision_function'",
+        LinearRegression().fit(X, Y),
+        {"task": "anomaly"},
+    ),
+    "unknown task": ("task is 'guessing'", classifier(), {"task": "guessing"}),
+    "columns missing": ("lacks the columns ['visits']", classifier(), {"frame": X[["age"]]}),
+    "array without names": ("ndarray without column names", classifier(), {"frame": X.to_numpy()}),
+    "no rows": ("X has no rows", classifier(), {"frame": X.iloc[:0]}),
+    "labels of another fit": ("y has 3 labels for 40 rows", classifier(), {"y": [0, 1, 0]}),
+    "other features": (
+        "does not take the training features",
+        LinearRegression().fit(X.to_numpy(), Y),
+        {"frame": X.assign(more=1.0), "task": "regression"},
+    ),
+    "mixed column": (
+        "'age' holds mixed or unknown values",
+        classifier(),
+        {"frame": X.assign(age=[1, "a"] * 20)},
+    ),
+    "unknown type": (
+        "'age' holds duration",
+        classifier(),
+        {"frame": X.assign(age=pd.to_timedelta(X.age, unit="D"))},
+    ),
+    "capital name": ("the name 'Churn' cannot be used", classifier(), {"name": "Churn"}),
+    "name with a dash": ("the name 'a-b' cannot be used", classifier(), {"name": "a-b"}),
+    "name like a path": ("the name '../x' cannot be used", classifier(), {"name": "../x"}),
+    "name like another seed": ("the name 'a__reference' cannot", classifier(), {"name": "a__reference"}),
+    "empty name": ("the name '' cannot be used", classifier(), {"name": ""}),
+}
+
+
+@pytest.mark.parametrize(("match", "estimator", "facts"), REFUSALS.values(), ids=REFUSALS)
+def test_refused(match: str, estimator: Any, facts: dict[str, Any], empty_house: Path) -> None:
+    refused(match, estimator, **facts)
+
+
+@pytest.mark.parametrize("names", [["a", "A"], ["a", "a"], [0, 1]], ids=str)
+def test_names_that_no_table_can_have(names: list[Any], empty_house: Path) -> None:
+    frame = X.set_axis(names, axis=1)
+    refused(
+        f"the training columns {names} cannot be columns",
+        LogisticRegression().fit(frame.to_numpy(), Y),
+        frame=frame,
+    )
+
+
+def test_a_bad_alias_registers_nothing(empty_house: Path) -> None:
+    with pytest.raises(ScorehouseError, match="alias 'Best one' cannot be used"):
+        churn(alias="Best one")
+    assert not (empty_house / "seeds").exists()
+
+
+THRESHOLDS: dict[str, tuple[Any, str]] = {
+    "regression": (LinearRegression().fit(X, Y), "regression"),
+    "clustering": (KMeans(2, n_init=1).fit(X), "clustering"),
+    "three classes": (LogisticRegression(max_iter=1000).fit(X, X.visits % 3), "classification"),
+    "no score": (VotingClassifier([("a", LogisticRegression())]).fit(X, Y), "classification"),
+}
+
+
+@pytest.mark.parametrize(("estimator", "task"), THRESHOLDS.values(), ids=THRESHOLDS)
+def test_a_threshold_without_a_score_of_two_classes_is_refused(
+    estimator: Any, task: str, empty_house: Path
+) -> None:
+    refused("threshold", estimator, task=task, threshold=0.5)
+
+
+def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScorehouseError) as error:
+        churn()
+    assert "no dbt_project.yml" in message(error)
+
+
+def test_promotion_of_what_is_not_there(empty_house: Path) -> None:
+    with pytest.raises(ScorehouseError) as error:
+        promote("churn", 1)
+    assert "there is no ML model 'churn'" in message(error)
+    churn()
+    with pytest.raises(ScorehouseError) as error:
+        promote("churn", 7)
+    assert "ML model 'churn' has no version 7" in message(error)
+    with pytest.raises(ScorehouseError) as error:
+        promote("churn", 1, alias="my alias")
+    assert "the alias 'my alias' cannot be used" in message(error)
+
+
+def test_a_seed_of_another_shape_is_not_appended_to(empty_house: Path) -> None:
+    churn()
+    registry = empty_house / "seeds/ml/churn/ml_churn.csv"
+    registry.write_text("name,version\nchurn,1\n")
+    with pytest.raises(ScorehouseError) as error:
+        churn(0.1)
+    assert "restore the file from version control" in message(error)
+    assert registry.read_text() == "name,version\nchurn,1\n"

@@ -1,0 +1,160 @@
+"""`scorehouse scaffold tests`: what it writes runs in dbt, passes on good rows, and finds the bad ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from dbt.cli.main import dbtRunner
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from project import Build, DbtProject
+from scorehouse.cli import main
+
+PLANS = ["it's", "{{ braces }}", "plain", "ü"]
+GOOD = (
+    "select 1 as id, 5.5e0 as amount, 3 as visits, 'it''s' as plan, true as active\n"
+    "union all select 2, 0.5e0, 0, '{{ '{{' }} braces }}', false\n"
+    "union all select 3, 9.5e0, 9, 'ü', false"
+)
+BAD = (
+    "select 4 as id, null::double as amount, 3 as visits, 'plain' as plan, true as active\n"
+    "union all select 5, 99e0, 3, 'plain', true\n"
+    "union all select 6, 5e0, -1, 'plain', true\n"
+    "union all select 7, 5e0, 3, null, true\n"
+    "union all select 8, 5e0, 3, 'it', true\n"
+    "union all select 9, 5e0, 3, 'plain', null\n"
+    "union all select 10, 'nan'::double, 3, 'plain', true"
+)
+# beginning of a test's name -> how it ends on the bad rows, and how many of them it finds
+FOUND = {
+    "not_null_features_active": ("fail", "1"),
+    "not_null_features_amount": ("fail", "1"),
+    "not_null_features_plan": ("fail", "1"),
+    "accepted_values_features_plan": ("fail", "1"),
+    "scorehouse_feature_in_range_features_amount": ("warn", "2"),
+    "scorehouse_feature_in_range_features_visits": ("warn", "1"),
+}
+
+
+@pytest.fixture
+def registered(project: DbtProject) -> DbtProject:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "amount": np.linspace(0.5, 9.5, 80),
+            "visits": np.arange(80) % 10,
+            "plan": random.choice(PLANS, 80),
+            "active": random.random(80) > 0.5,
+        }
+    )
+    encode = make_column_transformer(
+        (OneHotEncoder(), ["plan"]), (StandardScaler(), ["amount", "visits", "active"])
+    )
+    estimator = make_pipeline(encode, LogisticRegression()).fit(X, X["amount"] > 5)
+    project.register(estimator, "churn", X, task="classification")
+    return project
+
+
+def scaffold(project: DbtProject, *options: str) -> Result:
+    where = ["--project-dir", str(project.folder)]
+    return CliRunner().invoke(main, ["scaffold", "tests", "churn", "--table", "features", *where, *options])
+
+
+def run_tests(project: DbtProject, features: str) -> Build:
+    project.features(features)
+    project.dbt("run", "--select", "features").check()
+    return project.dbt("test", "--select", "features")
+
+
+def test_what_is_written_runs_both_ways(registered: DbtProject) -> None:
+    file = registered.folder / "models" / "_features.yml"
+    assert scaffold(registered, "--output", str(file)).exit_code == 0
+    good = run_tests(registered, GOOD)
+    statuses = {name: status for name, status in good.statuses.items() if "on-run-start" not in name}
+    assert len(statuses) == 11 and set(statuses.values()) == {"pass"}, good.messages
+    bad = run_tests(registered, BAD)
+    found = {name: status for name, status in bad.statuses.items() if status in ("fail", "warn", "error")}
+    assert len(found) == len(FOUND), found
+    for beginning, (status, count) in FOUND.items():
+        (name,) = (name for name in found if name.startswith(beginning))
+        assert found[name] == status
+        assert f"Got {count} result" in bad.messages[name]
+
+
+def test_types_are_found_even_in_an_empty_table(registered: DbtProject) -> None:
+    file = registered.folder / "models" / "_features.yml"
+    scaffold(registered, "--output", str(file))
+    empty = run_tests(
+        registered,
+        "select 1 as id, time '12:00' as amount, 1::uhugeint as visits, 5 as plan, 1 as active where false",
+    )
+    found = {name for name, status in empty.statuses.items() if status == "fail"}
+    assert {name.partition("features_")[2].partition("_")[0] for name in found if "has_type" in name} == {
+        "amount",
+        "visits",
+        "plan",
+        "active",
+    }
+
+
+def test_severities(registered: DbtProject) -> None:
+    text = scaffold(registered, "--severity", "warn", "--range-severity", "error").output
+    (model,) = yaml.safe_load(text)["models"]
+    severities: dict[str, set[str]] = {}
+    for column in model["columns"]:
+        for test in column["data_tests"]:
+            ((name, body),) = test.items()
+            severities.setdefault(name, set()).add(body["config"]["severity"])
+    assert severities == {
+        "scorehouse.feature_has_type": {"warn"},
+        "scorehouse.feature_in_range": {"error"},
+        "not_null": {"warn"},
+        "accepted_values": {"warn"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--alias", "nobody"], "no version of ML model 'churn' holds the alias 'nobody'"),
+        (["--version", "7"], "has no version 7"),
+    ],
+)
+def test_refused(registered: DbtProject, options: list[str], says: str) -> None:
+    ended = scaffold(registered, *options)
+    assert ended.exit_code == 1 and says in ended.output
+
+
+def test_nothing_is_overwritten(registered: DbtProject, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text("mine")
+    ended = scaffold(registered, "--output", str(file))
+    assert ended.exit_code == 1 and "exists" in ended.output and file.read_text() == "mine"
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("feature_in_range", {}, "(min_value=null): got null"),
+    ("feature_in_range", {"min_value": "0"}, "(min_value='0'): got the text '0'"),
+    ("feature_in_range", {"min_value": 2, "max_value": 1}, "at most max_value, which is 1"),
+    ("feature_in_range", {"min_value": 0, "allow_nan": "no"}, "(allow_nan='no'): got the text 'no'"),
+    ("feature_has_type", {"type": "int"}, "(type='int'): got the text 'int'"),
+]
+
+
+def test_wrong_arguments(project: DbtProject, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
+    for test, arguments, says in WRONG:
+        given = yaml.safe_dump({"model": "t", "column_name": "c", **arguments})
+        operation = ["run-operation", f"scorehouse.test_{test}", "--args", given]
+        assert not dbtRunner().invoke(["--quiet", *operation, *where]).success
+        message = capsys.readouterr().out
+        assert f"scorehouse.{test}(" in message and says in message
