@@ -1,0 +1,143 @@
+"""Profiles and drift of 5 million rows, beside pandas doing the same.
+
+    python benchmarks/monitoring.py [--rows 5000000] [--features 10] [--days 30] [--threads 2]
+
+Times are the best of three, of the SQL that the macros compile to, run by DuckDB on a table in a file.
+CPU seconds stand beside them: on a busy machine they tell more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+# In place of this folder, where this file would be taken for the package of the same name.
+sys.path[0] = str(Path(__file__).parents[1] / "tests" / "python")
+
+from monitoring.house import House  # noqa: E402
+
+ROUNDS = 3
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    for name, default in (("rows", 5_000_000), ("features", 10), ("days", 30), ("threads", 2)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
+
+
+def make_house(folder: Path, asked: argparse.Namespace) -> House:
+    """A scored table of normal numbers with one missing value in a hundred; the first drifts at the end."""
+    house = House(folder)
+    columns = ", ".join(
+        f"case when random() < 0.01 then null else sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) "
+        f"+ case when i % {asked.days} >= {asked.days - 12} and {k} = 0 then 0.5 else 0 end end as x{k}"
+        for k in range(asked.features)
+    )
+    house.table(
+        "scored",
+        f"""
+        select date '2026-01-01' + (i % {asked.days})::integer as day, 'm' as model_name, 1 as model_version,
+            'r' as scoring_run_id, timestamp '2026-02-01' as scored_at, {columns}
+        from range({asked.rows}) as t (i)
+        """,
+    )
+    names = ", ".join(f"x{k}" for k in range(asked.features))
+    house.reference("ml_m__reference", {(1, "feature"): f"select {names} from raw.scored limit 500000"})
+    reference = "source('raw', 'ml_m__reference')"
+    house.model("profiles", f"{{{{ scorehouse.profile(source('raw', 'scored'), {reference}, day='day') }}}}")
+    house.model("drift_by_day", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window='day') }}}}")
+    house.model("drift_of_week", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window={WEEK}) }}}}")
+    house.model("drift_rolling", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window=7) }}}}")
+    house.build().check()
+    return house
+
+
+WEEK = {"from": "2026-01-20", "to": "2026-01-27"}
+
+
+def best(work: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds on the clock and of CPU, each the least of the rounds."""
+    clock, processor = [], []
+    for _ in range(ROUNDS):
+        start, used = time.perf_counter(), cpu_seconds()
+        work()
+        clock.append(time.perf_counter() - start)
+        processor.append(cpu_seconds() - used)
+    return min(clock), min(processor)
+
+
+def cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def line(who: str, what: str, times: tuple[float, float], note: str = "") -> None:
+    print(f"{who:<11} {what:<14} {times[0]:7.3f} s  {times[1]:7.3f} s of CPU  {note}".rstrip())
+
+
+def compiled(house: House, name: str) -> str:
+    (path,) = house.project.folder.glob(f"target/run/*/models/{name}.sql")
+    return path.read_text()
+
+
+def pandas_profiles(frame: pd.DataFrame, edges: dict[str, Any]) -> tuple[Any, Any]:
+    """The same counts and moments with pandas: a cut and a groupby a feature."""
+    counts = {
+        name: frame.groupby(["day", pd.cut(frame[name], [-np.inf, *cuts, np.inf], labels=False)]).size()
+        for name, cuts in edges.items()
+    }
+    return counts, frame.groupby("day")[list(edges)].agg(["count", "mean", "std", "min", "max"])
+
+
+def pandas_drift(frame: pd.DataFrame, shares: dict[str, Any], edges: dict[str, Any]) -> dict[str, float]:
+    """PSI of a week from the rows, as tools do that keep no profiles."""
+    week = frame[(frame["day"] >= WEEK["from"]) & (frame["day"] < WEEK["to"])]
+    found = {}
+    for name, cuts in edges.items():
+        values = week[name].dropna().to_numpy()
+        current = np.bincount(np.searchsorted(cuts, values), minlength=len(cuts) + 1) / len(values)
+        found[name] = float(((current - shares[name]) * np.log(current / shares[name])).sum())
+    return found
+
+
+def main() -> None:
+    asked = options()
+    with tempfile.TemporaryDirectory() as folder:
+        house = make_house(Path(folder) / "house", asked)
+        with duckdb.connect(house.project.database, config={"threads": asked.threads}) as connection:
+            for name in ("profiles", "drift_by_day", "drift_of_week", "drift_rolling"):
+                sql = compiled(house, name).replace("create  table", "create or replace table", 1)
+                times = best(lambda sql=sql: connection.execute(sql))
+                ((rows,),) = connection.sql(f"select count(*) from {name}").fetchall()
+                line("scorehouse", name, times, f"{rows:,} rows")
+            frame = connection.sql("select * from raw.scored").df()
+            reference = connection.sql(
+                "select * from raw.ml_m__reference where kind = 'numeric' order by name, bin"
+            ).df()
+            psi = dict(
+                connection.sql("select feature, value from drift_of_week where metric = 'psi'").fetchall()
+            )
+        edges = {name: rows["upper"].dropna().to_numpy() for name, rows in reference.groupby("name")}
+        shares = {
+            name: (rows["row_count"] / rows["row_count"].sum()).to_numpy()
+            for name, rows in reference.groupby("name")
+        }
+        line("pandas", "profiles", best(lambda: pandas_profiles(frame, edges)))
+        line("pandas", "drift_of_week", best(lambda: pandas_drift(frame, shares, edges)), "from the rows")
+        apart = max(abs(value - psi[name]) for name, value in pandas_drift(frame, shares, edges).items())
+        print(f"largest difference of PSI between the two: {apart:.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+{#- The select of a performance table in long form: predictions joined to labels, by cohort of prediction
+    date. A cohort whose labels are not in yet has no values. -#}
+{% macro performance(
+    predictions, labels, key, label, task='classification', day=none, period='month', segments=[], maturity={}, options={}
+) %}
+    {% set call = 'performance' %}
+    {% set bodies = ['classification', 'regression', 'ranking', 'clustering'] %}
+    {% if task not in bodies %}
+        {% do scorehouse._argument_error(
+            call, 'task', task, 'one of ' ~ bodies | join(', '), 'write `task: classification`'
+        ) %}
+    {% endif %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% if task != 'clustering' or labels is not none %}
+        {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
+    {% endif %}
+    {% set spec = scorehouse._performance_spec(
+        call, key, label, task, day, period, segments, maturity, options, labels is not none
+    ) %}
+
+    {{ return(adapter.dispatch('performance', 'scorehouse')(predictions, labels, spec)) }}
+{% endmacro %}
+
+{% macro default__performance(predictions, labels, spec) %}
+with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
+
+{% if spec.task == 'classification' -%}
+    {{ scorehouse._classification_metrics(spec) }}
+{%- elif spec.task == 'regression' -%}
+    {{ scorehouse._regression_metrics(spec) }}
+{%- elif spec.task == 'ranking' -%}
+    {{ scorehouse._ranking_metrics(spec) }}
+{%- else -%}
+    {{ scorehouse._clustering_metrics(spec) }}
+{%- endif %},
+
+{{ scorehouse._performance_rows(spec) }}
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,423 @@
+{#- The select of a profile: how many rows lie in each bin of the training reference, for every feature and
+    output at once. Counts add up, so that any window is a sum over profiles. -#}
+{% macro profile(predictions, reference, features=none, key=none, day=none, segments=[], signature=none) %}
+    {% set call = 'profile' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
+    {% if features is not none %}
+        {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
+        {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
+    {% endif %}
+    {% if signature is not none %}
+        {% do scorehouse._check_relation(call, 'signature', signature, 'ml_churn__signature') %}
+    {% endif %}
+    {% if day is not none and day is not string %}
+        {% do scorehouse._argument_error(
+            call, 'day', day, 'the name of a column that holds a date or a timestamp',
+            'write `day: order_date`, or leave it out to profile by scoring run'
+        ) %}
+    {% endif %}
+    {% set segmentations = scorehouse._segmentations(call, segments) %}
+
+    {#- While dbt parses there is no connection; when it only compiles, there may be no seed yet. -#}
+    {% if not execute or load_relation(reference) is none %}
+        {{ return('select cast(null as integer) as not_yet_known where 1 = 0') }}
+    {% endif %}
+    {% set columns = scorehouse._reference_columns(reference, signature) %}
+    {% if features is not none %}
+        {% do scorehouse._check_profile_columns(call, columns, features, 'feature') %}
+        {% do scorehouse._check_profile_columns(call, columns, predictions, 'output') %}
+    {% else %}
+        {% do scorehouse._check_profile_columns(call, columns, predictions, none) %}
+    {% endif %}
+
+    {{ return(adapter.dispatch('profile', 'scorehouse')(
+        predictions, reference, features, key, day, segmentations, columns
+    )) }}
+{% endmacro %}
+
+{% macro default__profile(predictions, reference, features, key, day, segmentations, columns) %}
+{% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
+{% set cell = 'ml_model, version, ' ~ ('run_id' if day is none else 'day') %}
+{#- A column that is numeric in one version and a category in the other fills two slots. -#}
+{% set slots = [] %}
+{% for column in columns %}
+    {% for kind in column.kinds.values() | unique | sort(reverse=true) %}
+        {% do slots.append({'name': 'k' ~ slots | length, 'column': column, 'kind': kind}) %}
+    {% endfor %}
+{% endfor %}
+
+with predictions as (
+
+    select * from {{ predictions }}
+    {%- if day is none and scorehouse._is_incremental_run() %}
+    where cast(scoring_run_id as {{ text }}) not in (select run_id from {{ this }} where run_id is not null)
+    {%- endif %}
+
+),
+
+{% if features is not none -%}
+features as (
+
+    select * from {{ features }}
+
+),
+
+{% endif -%}
+{#- `x` is the finite value of a number, `v` the column as it is. -#}
+scored as (
+
+    select
+        predictions.model_name as ml_model,
+        predictions.model_version as version,
+        cast(predictions.scoring_run_id as {{ text }}) as run_id,
+        predictions.scored_at,
+        {%- if day is not none %}
+        cast({{ dbt.date_trunc('day', scorehouse._profile_column(day, features, predictions)) }} as {{ dbt.type_timestamp() }}) as day,
+        {%- endif %}
+        {%- for segmentation in segmentations %}
+        {{ scorehouse._segment_expression(segmentation, features, predictions) }} as s{{ loop.index0 }},
+        {%- endfor %}
+        {%- for column in columns %}
+        {%- set source = 'features' if features is not none and column.part == 'feature' else 'predictions' %}
+        {%- set value = source ~ '.' ~ adapter.quote(column.name) %}
+        {%- if column.is_numeric %}
+        {%- set number = 'cast(' ~ value ~ ' as ' ~ double ~ ')' %}
+        case when {{ scorehouse._is_finite(number) }} then {{ number }} end as x{{ column.index }},
+        {%- endif %}
+        {{ value }} as v{{ column.index }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from predictions
+    {%- if features is not none %}
+    inner join features
+        on {% for name in key %}predictions.{{ name }} = features.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+    {%- endif %}
+
+),
+
+keyed as (
+
+    select
+        *,
+        {%- for slot in slots %}
+        {{ scorehouse._slot_expression(slot) }} as {{ slot.name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from scored
+
+),
+
+counted as (
+
+    select
+        {{ cell }},
+        {{ scorehouse._segment_name(segmentations) }} as segment,
+        case
+            {%- for slot in slots %}
+            when grouping({{ slot.name }}) = 0 then {{ loop.index0 }}
+            {%- endfor %}
+        end as slot,
+        coalesce(
+            {%- for slot in slots %}
+            cast({{ slot.name }} as {{ text }}){{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as bin_value,
+        count(*) as row_count
+    from keyed
+    group by grouping sets (
+        {%- for slot in slots %}
+        ({{ cell }}, {{ slot.name }}){{ ',' if segmentations or not loop.last }}
+        {%- for segmentation in segmentations %}
+        {%- set is_last = loop.last %}
+        ({{ cell }}, s{{ loop.index0 }}, {{ slot.name }}){{ ',' if not (slot == slots | last and is_last) }}
+        {%- endfor %}
+        {%- endfor %}
+    )
+
+),
+
+described as (
+
+    select
+        {{ cell }},
+        {{ scorehouse._segment_name(segmentations) }} as segment,
+        count(*) as n_rows,
+        {%- if day is none %}
+        min(scored_at) as window_start,
+        max(scored_at) as window_end,
+        {%- else %}
+        case when min(run_id) = max(run_id) then min(run_id) end as run_id,
+        {%- endif %}
+        {%- for column in columns %}
+        {%- set i = column.index %}
+        count(*) - count(v{{ i }}) as null{{ i }},
+        {%- if column.is_numeric %}
+        sum(case when v{{ i }} is not null and x{{ i }} is null and {{ scorehouse._is_nan('v' ~ i) }} then 1 else 0 end) as nan{{ i }},
+        count(v{{ i }}) - count(x{{ i }}) as odd{{ i }},
+        {%- if column.minimums %}
+        sum(case when x{{ i }} < {{ scorehouse._by_version(column.minimums) }} then 1 else 0 end) as below{{ i }},
+        sum(case when x{{ i }} > {{ scorehouse._by_version(column.maximums) }} then 1 else 0 end) as above{{ i }},
+        {%- endif %}
+        {{ scorehouse._mean('x' ~ i) }} as mean{{ i }},
+        stddev_pop(x{{ i }}) as deviation{{ i }},
+        min(x{{ i }}) as minimum{{ i }},
+        max(x{{ i }}) as maximum{{ i }}{{ ',' if not loop.last }}
+        {%- else %}
+        count(v{{ i }}) as filled{{ i }}{{ ',' if not loop.last }}
+        {%- endif %}
+        {%- endfor %}
+    from keyed
+    group by grouping sets (
+        ({{ cell }}){{ ',' if segmentations }}
+        {%- for segmentation in segmentations %}
+        ({{ cell }}, s{{ loop.index0 }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+
+),
+
+windows as (
+
+    select
+        {{ cell }},
+        {%- if day is none %}
+        window_start,
+        window_end
+        {%- else %}
+        run_id,
+        day as window_start,
+        {{ dbt.dateadd('day', 1, 'day') }} as window_end
+        {%- endif %}
+    from described
+    where segment = 'all'
+
+),
+
+slots (slot, part, feature, is_number) as (
+
+    values
+        {%- for slot in slots %}
+        ({{ loop.index0 }}, {{ scorehouse._text_literal(slot.column.part) }}, {{ scorehouse._text_literal(slot.column.name) }}, {{ 1 if slot.kind == 'numeric' else 0 }}){{ ',' if not loop.last }}
+        {%- endfor %}
+
+),
+
+reference_bins as (
+
+    select
+        *,
+        max(case when kind = 'other' then 1 else 0 end) over (partition by version, part, name) as has_other
+    from {{ reference }}
+
+),
+
+other_bins as (
+
+    select version, part, name, bin
+    from reference_bins
+    where kind = 'other'
+
+),
+
+reference_versions as (
+
+    select
+        version,
+        part,
+        name,
+        max(case when kind = 'numeric' then 1 else 0 end) as is_number
+    from reference_bins
+    group by version, part, name
+
+),
+
+{#- One row a value: the bin of a number, or a text that the reference may not know. -#}
+matched as (
+
+    select
+        counted.*,
+        slots.part,
+        slots.feature,
+        case
+            when counted.bin_value is null then 'missing'
+            when slots.is_number = 1 then 'numeric'
+            when reference_bins.kind is not null then 'category'
+            when other_bins.bin is not null then 'other'
+            else 'unseen'
+        end as kind,
+        coalesce(reference_bins.bin, case when counted.bin_value is not null then other_bins.bin end) as bin,
+        reference_bins.lower,
+        reference_bins.upper,
+        case when slots.is_number = 0 and other_bins.bin is null or reference_bins.kind is not null
+            then case when slots.is_number = 0 then counted.bin_value end
+        end as category
+    from counted
+    inner join slots
+        on counted.slot = slots.slot
+    inner join reference_versions
+        on counted.version = reference_versions.version
+        and slots.part = reference_versions.part
+        and slots.feature = reference_versions.name
+        and slots.is_number = reference_versions.is_number
+    left join reference_bins
+        on counted.version = reference_bins.version
+        and slots.part = reference_bins.part
+        and slots.feature = reference_bins.name
+        and (
+            (slots.is_number = 1 and reference_bins.kind = 'numeric'
+                and cast(reference_bins.bin as {{ text }}) = counted.bin_value)
+            or (slots.is_number = 0 and reference_bins.kind = 'category'
+                and reference_bins.category = counted.bin_value)
+        )
+    left join other_bins
+        on counted.version = other_bins.version
+        and slots.part = other_bins.part
+        and slots.feature = other_bins.name
+
+),
+
+{#- Unseen values beyond the hundred most frequent share one row, lest free text fill the table. -#}
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by {{ cell }}, segment, part, feature, kind order by row_count desc, bin_value
+        ) as place
+    from matched
+
+),
+
+bins as (
+
+    select
+        {{ cell }},
+        segment,
+        part,
+        feature,
+        kind,
+        bin,
+        lower,
+        upper,
+        case when kind <> 'unseen' or place <= 100 then category end as category,
+        sum(row_count) as row_count
+    from ranked
+    group by
+        {{ cell }}, segment, part, feature, kind, bin, lower, upper,
+        case when kind <> 'unseen' or place <= 100 then category end
+
+),
+
+unseen as (
+
+    select
+        {{ cell }},
+        segment,
+        part,
+        feature,
+        sum(row_count) as n_unseen
+    from bins
+    where kind = 'unseen'
+    group by {{ cell }}, segment, part, feature
+
+),
+
+facts as (
+    {%- for column in columns %}
+    {%- set i = column.index %}
+
+    select
+        {{ cell }},
+        segment,
+        {{ scorehouse._text_literal(column.part) }} as part,
+        {{ scorehouse._text_literal(column.name) }} as feature,
+        n_rows,
+        null{{ i }} as n_null,
+        {%- if column.is_numeric %}
+        nan{{ i }} as n_nan,
+        odd{{ i }} - nan{{ i }} as n_infinite,
+        {{ 'below' ~ i if column.minimums else 'cast(null as ' ~ bigint ~ ')' }} as n_below,
+        {{ 'above' ~ i if column.minimums else 'cast(null as ' ~ bigint ~ ')' }} as n_above,
+        mean{{ i }} as mean,
+        deviation{{ i }} as deviation,
+        minimum{{ i }} as minimum,
+        maximum{{ i }} as maximum
+        {%- else %}
+        cast(null as {{ bigint }}) as n_nan,
+        cast(null as {{ bigint }}) as n_infinite,
+        cast(null as {{ bigint }}) as n_below,
+        cast(null as {{ bigint }}) as n_above,
+        cast(null as {{ double }}) as mean,
+        cast(null as {{ double }}) as deviation,
+        cast(null as {{ double }}) as minimum,
+        cast(null as {{ double }}) as maximum
+        {%- endif %}
+    from described
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+{% set cell_join %}{% for name in cell.split(', ') %}facts.{{ name }} = unseen.{{ name }} and {% endfor %}{% endset %}
+long_rows as (
+
+    select
+        {{ cell }},
+        segment, part, feature, kind, bin, lower, upper, category, row_count,
+        cast(null as {{ bigint }}) as n_null,
+        cast(null as {{ bigint }}) as n_nan,
+        cast(null as {{ bigint }}) as n_infinite,
+        cast(null as {{ bigint }}) as n_below,
+        cast(null as {{ bigint }}) as n_above,
+        cast(null as {{ bigint }}) as n_unseen,
+        cast(null as {{ double }}) as mean,
+        cast(null as {{ double }}) as deviation,
+        cast(null as {{ double }}) as minimum,
+        cast(null as {{ double }}) as maximum
+    from bins
+    union all
+    select
+        {% for name in cell.split(', ') %}facts.{{ name }}, {% endfor %}
+        facts.segment, facts.part, facts.feature, 'all', null, null, null, null, n_rows,
+        n_null, n_nan, n_infinite, n_below, n_above,
+        coalesce(n_unseen, 0),
+        mean, deviation, minimum, maximum
+    from facts
+    left join unseen
+        on {{ cell_join }}facts.segment = unseen.segment
+        and facts.part = unseen.part
+        and facts.feature = unseen.feature
+
+),
+
+final as (
+
+    select
+        long_rows.ml_model,
+        cast(long_rows.version as {{ dbt.type_int() }}) as version,
+        windows.run_id,
+        windows.window_start,
+        windows.window_end,
+        part,
+        feature,
+        segment,
+        kind,
+        cast(bin as {{ dbt.type_int() }}) as bin,
+        cast(lower as {{ double }}) as lower,
+        cast(upper as {{ double }}) as upper,
+        category,
+        cast(row_count as {{ bigint }}) as row_count,
+        {%- for name in ['n_null', 'n_nan', 'n_infinite', 'n_below', 'n_above', 'n_unseen'] %}
+        cast({{ name }} as {{ bigint }}) as {{ name }},
+        {%- endfor %}
+        mean,
+        deviation,
+        minimum,
+        maximum
+    from long_rows
+    inner join windows
+        on {% for name in cell.split(', ') %}long_rows.{{ name }} = windows.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,184 @@
+{#- The select of one row an ML model: whether to train it anew, and why. Each table is optional; what is
+    not given gives no reason. -#}
+{% macro retraining_signals(registry, drift=none, performance=none, predictions=none, limits={}, as_of=none) %}
+    {% set call = 'retraining_signals' %}
+    {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
+    {% for argument, value in {'drift': drift, 'performance': performance, 'predictions': predictions}.items() if value is not none %}
+        {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
+    {% endfor %}
+    {% set known = {
+        'alias': 'champion', 'drifted_features': 1, 'metric': 'roc_auc', 'decay': 0.05, 'age_days': none,
+        'rejected_share': 0.05
+    } %}
+    {% do scorehouse._check_keys(call, 'limits', limits, known) %}
+    {% set chosen = dict(known) %}
+    {% do chosen.update(limits) %}
+    {% for name in ['drifted_features', 'decay', 'age_days', 'rejected_share'] if chosen[name] is not none %}
+        {% do scorehouse._check_number(
+            call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason', lowest=0
+        ) %}
+    {% endfor %}
+
+    {{ return(adapter.dispatch('retraining_signals', 'scorehouse')(
+        registry, drift, performance, predictions, chosen, as_of
+    )) }}
+{% endmacro %}
+
+{% macro default__retraining_signals(registry, drift, performance, predictions, limits, as_of) %}
+{% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
+{% set wanted = scorehouse._text_literal('|' ~ limits.alias ~ '|') %}
+{% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
+
+with live as (
+
+    select
+        name as ml_model,
+        version,
+        trained_to,
+        registered_at,
+        {{ scorehouse._registered_metric('metrics', limits.metric) }} as reference_value
+    from {{ registry }}
+    where {{ dbt.position(wanted, dbt.concat(["'|'", 'aliases', "'|'"])) }} > 0
+
+),
+
+{%- if drift is not none %}
+
+drifted_features as (
+
+    select distinct ml_model, version, feature
+    from (
+        {{ scorehouse._latest_rows(drift, true) }}
+    ) as latest
+    where status = 'drift'
+        and part = 'feature'
+        and segment = 'all'
+
+),
+
+drifted as (
+
+    select
+        ml_model,
+        version,
+        count(*) as n_drifted,
+        {{ dbt.listagg('feature', "', '", 'order by feature') }} as drifted_features
+    from drifted_features
+    group by ml_model, version
+
+),
+{%- endif %}
+{%- if performance is not none %}
+
+measured as (
+
+    select
+        ml_model,
+        version,
+        value,
+        window_end,
+        row_number() over (partition by ml_model, version order by window_start desc) as place
+    from {{ performance }}
+    where metric = {{ scorehouse._text_literal(limits.metric) }}
+        and segment = 'all'
+        and value is not null
+        and status <> 'immature'
+
+),
+{%- endif %}
+{%- if predictions is not none %}
+
+rejections as (
+
+    select
+        model_name as ml_model,
+        model_version as version,
+        avg(case when row_status = 'rejected' then 1e0 else 0e0 end) as rejected_share
+    from {{ predictions }}
+    group by model_name, model_version
+
+),
+{%- endif %}
+
+facts as (
+
+    select
+        live.ml_model,
+        live.version,
+        {{ 'coalesce(drifted.n_drifted, 0)' if drift is not none else 'cast(null as ' ~ bigint ~ ')' }} as n_drifted,
+        {{ 'drifted.drifted_features' if drift is not none else 'cast(null as ' ~ text ~ ')' }} as drifted_features,
+        live.reference_value,
+        {{ 'measured.value' if performance is not none else 'cast(null as ' ~ double ~ ')' }} as current_value,
+        {%- if performance is not none %}
+        {{ 'measured.value - live.reference_value' if limits.metric in scorehouse._lower_is_better()
+            else 'live.reference_value - measured.value' }} as decay,
+        {%- else %}
+        cast(null as {{ double }}) as decay,
+        {%- endif %}
+        {{ dbt.datediff(
+            'cast(coalesce(nullif(live.trained_to, ' ~ "''" ~ '), substring(live.registered_at, 1, 10)) as date)',
+            'cast(' ~ now ~ ' as date)', 'day'
+        ) }} as age_days,
+        {{ 'rejections.rejected_share' if predictions is not none else 'cast(null as ' ~ double ~ ')' }} as rejected_share
+    from live
+    {%- if drift is not none %}
+    left join drifted
+        on live.ml_model = drifted.ml_model
+        and live.version = drifted.version
+    {%- endif %}
+    {%- if performance is not none %}
+    left join measured
+        on live.ml_model = measured.ml_model
+        and live.version = measured.version
+        and measured.place = 1
+    {%- endif %}
+    {%- if predictions is not none %}
+    left join rejections
+        on live.ml_model = rejections.ml_model
+        and live.version = rejections.version
+    {%- endif %}
+
+),
+
+reasoned as (
+
+    select
+        *,
+        {{ scorehouse._reason('n_drifted', limits.drifted_features, 'drift of ', 'drifted_features') }}
+        || {{ scorehouse._reason('decay', limits.decay, limits.metric ~ ' worse by ', 'cast(round(cast(decay as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true) }}
+        || {{ scorehouse._reason('age_days', limits.age_days, 'days since training: ', 'cast(age_days as ' ~ text ~ ')', strict=true) }}
+        || {{ scorehouse._reason('rejected_share', limits.rejected_share, 'share of rejected rows: ', 'cast(round(cast(rejected_share as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true) }} as all_reasons
+    from facts
+
+),
+
+final as (
+
+    select
+        ml_model,
+        cast(version as {{ dbt.type_int() }}) as version,
+        all_reasons <> '' as retrain,
+        case when all_reasons <> '' then substring(all_reasons, 3) end as reasons,
+        cast(n_drifted as {{ bigint }}) as n_drifted,
+        drifted_features,
+        {{ scorehouse._text_literal(limits.metric) }} as metric,
+        reference_value,
+        current_value,
+        decay,
+        cast(age_days as {{ bigint }}) as age_days,
+        rejected_share
+    from reasoned
+
+)
+
+select * from final
+{% endmacro %}
+
+{#- A reason as text that begins with '; ', or the empty text. -#}
+{% macro _reason(column, limit, words, detail, strict=false) %}
+    {% if limit is none %}
+        {{ return("''") }}
+    {% endif %}
+    {{ return('case when ' ~ column ~ (' > ' if strict else ' >= ') ~ limit ~ ' then '
+        ~ scorehouse._text_literal('; ' ~ words) ~ ' || ' ~ detail ~ " else '' end") }}
+{% endmacro %}

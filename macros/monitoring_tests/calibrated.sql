@@ -1,0 +1,39 @@
+{% test calibrated(model, max_ece=0.05, segments=false, latest=false, min_labels=200) %}
+    {% set call = 'calibrated' %}
+    {% do scorehouse._check_number(
+        call, 'max_ece', max_ece, 'write a difference of probabilities, such as 0.05', lowest=0, highest=1
+    ) %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
+
+    {{ return(adapter.dispatch('test_calibrated', 'scorehouse')(model, max_ece, segments, latest, min_labels)) }}
+{% endtest %}
+
+{% macro default__test_calibrated(model, max_ece, segments, latest, min_labels) %}
+
+with measured as (
+
+    {{ scorehouse._mature_rows(model, ['ece'], segments, latest, min_labels) }}
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        segment,
+        metric,
+        value,
+        {{ scorehouse._double_literal(max_ece) }} as threshold,
+        window_start,
+        window_end,
+        n_current
+    from measured
+    where value > {{ scorehouse._double_literal(max_ece) }}
+
+)
+
+select * from validation_errors
+{% endmacro %}

@@ -1,0 +1,17 @@
+{% test no_drift(model, features=none, thresholds={}, segments=false, latest=true, too_small_fails=false) %}
+    {{ config(severity='warn') }}
+    {% set call = 'no_drift' %}
+    {% set names = scorehouse._column_list(call, 'features', features, 'dep_delay') if features is not none else [] %}
+    {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._drift_limits()) %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_bool(call, 'too_small_fails', too_small_fails) %}
+
+    {{ return(adapter.dispatch('test_no_drift', 'scorehouse')(
+        model, names, thresholds, limits, segments, latest, too_small_fails
+    )) }}
+{% endtest %}
+
+{% macro default__test_no_drift(model, names, thresholds, limits, segments, latest, too_small_fails) %}
+    {{ scorehouse._drift_findings(model, 'feature', names, thresholds, limits, segments, latest, too_small_fails) }}
+{% endmacro %}

@@ -1,0 +1,70 @@
+{% test performance_at_least(model, metrics, segments=false, latest=false, min_labels=0, require_rows=false) %}
+    {% set call = 'performance_at_least' %}
+    {% if metrics is not mapping or not metrics %}
+        {% do scorehouse._argument_error(
+            call, 'metrics', metrics, 'limits by metric', 'write `metrics: {roc_auc: 0.7, log_loss: 0.5}`'
+        ) %}
+    {% endif %}
+    {% for metric, limit in metrics.items() %}
+        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`') %}
+    {% endfor %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
+    {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
+
+    {{ return(adapter.dispatch('test_performance_at_least', 'scorehouse')(
+        model, metrics, segments, latest, min_labels, require_rows
+    )) }}
+{% endtest %}
+
+{#- Of a metric of which less is better, such as log loss, the limit is the most that is allowed. -#}
+{% macro default__test_performance_at_least(model, metrics, segments, latest, min_labels, require_rows) %}
+
+with measured as (
+
+    {{ scorehouse._mature_rows(model, metrics, segments, latest, min_labels) }}
+
+),
+
+limited as (
+
+    select
+        *,
+        case metric
+            {%- for metric, limit in metrics.items() %}
+            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
+            {%- endfor %}
+        end as own_threshold
+    from measured
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        segment,
+        metric,
+        value,
+        own_threshold as threshold,
+        window_start,
+        window_end,
+        n_current,
+        'below' as problem
+    from limited
+    where {{ scorehouse._is_worse('value', 'own_threshold') }}
+    {%- if require_rows %}
+
+    union all
+
+    select null, null, null, null, null, null, null, null, count(*), 'no_rows'
+    from limited
+    having count(*) = 0
+    {%- endif %}
+
+)
+
+select * from validation_errors
+{% endmacro %}

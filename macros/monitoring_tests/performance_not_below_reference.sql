@@ -1,0 +1,83 @@
+{% test performance_not_below_reference(model, registry, metrics, segments=false, latest=false, min_labels=0) %}
+    {% set call = 'performance_not_below_reference' %}
+    {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
+    {% if metrics is not mapping or not metrics %}
+        {% do scorehouse._argument_error(
+            call, 'metrics', metrics, 'by metric, how much worse it may be than at registration',
+            'write `metrics: {roc_auc: 0.05, log_loss: 0.1}`'
+        ) %}
+    {% endif %}
+    {% for metric, limit in metrics.items() %}
+        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
+    {% endfor %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
+
+    {{ return(adapter.dispatch('test_performance_not_below_reference', 'scorehouse')(
+        model, registry, metrics, segments, latest, min_labels
+    )) }}
+{% endtest %}
+
+{#- A metric that the registration did not tell fails too: nothing could be compared. -#}
+{% macro default__test_performance_not_below_reference(model, registry, metrics, segments, latest, min_labels) %}
+
+with measured as (
+
+    {{ scorehouse._mature_rows(model, metrics, segments, latest, min_labels) }}
+
+),
+
+compared as (
+
+    select
+        measured.*,
+        case metric
+            {%- for metric in metrics %}
+            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._registered_metric('registry.metrics', metric) }}
+            {%- endfor %}
+        end as reference_value,
+        case metric
+            {%- for metric, tolerance in metrics.items() %}
+            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(tolerance) }}
+            {%- endfor %}
+        end as tolerance
+    from measured
+    left join {{ registry }} as registry
+        on measured.ml_model = registry.name
+        and measured.version = registry.version
+
+),
+
+limited as (
+
+    select
+        *,
+        case when metric in ('{{ scorehouse._lower_is_better() | join("', '") }}')
+            then reference_value + tolerance else reference_value - tolerance end as own_threshold
+    from compared
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        segment,
+        metric,
+        value,
+        own_threshold as threshold,
+        reference_value,
+        window_start,
+        window_end,
+        n_current,
+        case when reference_value is null then 'no_reference' else 'below_reference' end as problem
+    from limited
+    where reference_value is null
+        or {{ scorehouse._is_worse('value', 'own_threshold') }}
+
+)
+
+select * from validation_errors
+{% endmacro %}

@@ -1,0 +1,9 @@
+-- How the scores of July and August compare with what came about: the ground of the estimates.
+{{ scorehouse.calibration_table(
+    predictions=ref('flight_predictions'),
+    labels=ref('flight_labels'),
+    key='flight_id',
+    label='arrived_late',
+    options={'day': 'flight_date'},
+    date_to='2013-09-01',
+) }}

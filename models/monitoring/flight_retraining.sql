@@ -1,0 +1,9 @@
+-- Whether to train the delay model anew, and why, as an orchestrator may read it.
+{{ scorehouse.retraining_signals(
+    registry=ref('ml_flight_delay'),
+    drift=ref('flight_drift'),
+    performance=ref('flight_performance'),
+    predictions=ref('flight_predictions'),
+    limits={'age_days': 365},
+    as_of='2014-01-02',
+) }}

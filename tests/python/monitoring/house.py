@@ -1,0 +1,78 @@
+"""A dbt project whose tables are given as SQL, and whose references are made as at registration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from project import REPOSITORY, Build, DbtProject
+from scorehouse.registration.reference import COLUMNS, reference_rows
+
+DATA = REPOSITORY / "data"
+REFERENCE_TYPES = """
+    version integer, part varchar, name varchar, kind varchar, bin integer, lower double, upper double,
+    category varchar, row_count bigint
+"""
+Row = tuple[Any, ...]
+
+
+class House:
+    """Tables of the schema `raw` are sources, by their name; models are written as text."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = DbtProject(folder)
+        self.tables: list[str] = []
+        with duckdb.connect(self.project.database) as connection:
+            connection.sql("create schema raw")
+
+    def table(self, name: str, sql: str, **frames: Any) -> None:
+        """A source table; `{data}` in the query is the folder of the examples' inputs."""
+        with duckdb.connect(self.project.database) as connection:
+            for key, frame in frames.items():
+                connection.register(key, frame)
+            connection.sql(f"create or replace table raw.{name} as {sql.format(data=DATA)}")
+        if name not in self.tables:
+            self.tables.append(name)
+
+    def reference(self, name: str, parts: Mapping[tuple[int, str], str]) -> None:
+        """A reference table: query by version and part."""
+        rows: list[dict[str, str]] = []
+        with duckdb.connect(self.project.database) as connection:
+            for (version, part), sql in parts.items():
+                table = connection.sql(sql.format(data=DATA)).to_arrow_table().combine_chunks()
+                rows += reference_rows(version, part, table.to_batches()[0])
+            connection.sql(f"create or replace table raw.{name} ({REFERENCE_TYPES})")
+            values = [tuple(row[column] or None for column in COLUMNS) for row in rows]
+            connection.executemany(f"insert into raw.{name} values ({', '.join('?' * 9)})", values)
+        if name not in self.tables:
+            self.tables.append(name)
+
+    def model(self, name: str, sql: str, materialized: str = "table", **config: Any) -> None:
+        given = ", ".join(
+            f"{key}={value!r}" for key, value in {"materialized": materialized, **config}.items()
+        )
+        self.project.write(f"models/{name}.sql", f"{{{{ config({given}) }}}}\n{sql}\n")
+
+    def tests(self, document: Any) -> None:
+        """Tests of models, as the text or the value of a YAML file."""
+        self.project.write(
+            "models/_tests.yml", document if isinstance(document, str) else yaml.safe_dump(document)
+        )
+
+    def build(self, *arguments: str) -> Build:
+        tables = [{"name": name} for name in self.tables]
+        sources = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
+        self.project.write("models/_raw.yml", yaml.safe_dump(sources))
+        return self.project.build(*arguments)
+
+    def query(self, sql: str) -> list[Row]:
+        return self.project.query(sql)
+
+    def drift(self, table: str, where: str = "true") -> dict[tuple[str, str], float]:
+        """Values of a drift table by feature and metric."""
+        rows = self.query(f"select feature, metric, value from {table} where {where}")
+        return {(feature, metric): value for feature, metric, value in rows}

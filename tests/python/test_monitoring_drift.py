@@ -1,0 +1,181 @@
+"""Drift that was put in is found and named, chance is not, and no outlier hides it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from scipy import stats
+
+from monitoring.house import House
+
+HEAD = "'flight_delay' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
+COLUMNS = """
+    dep_delay::double as dep_delay, distance::double as distance, (sched_dep_time // 100)::double as hour,
+    (sched_arr_time // 100)::integer as arrival_hour, carrier, origin
+"""
+TRAINING = f"select {COLUMNS} from '{{data}}/flights.parquet' where month(flight_date) <= 6"
+# Name of the run, what one feature became, and the metric that has to say so.
+INJECTED = {
+    "shifted": ("dep_delay", "dep_delay + 15", "psi"),
+    "scaled": ("distance", "distance * 1.609344e0", "psi"),
+    "emptied": ("dep_delay", "case when hash(n) % 5 = 0 then null else dep_delay end", "missing_share"),
+    "not_a_number": (
+        "distance",
+        "case when hash(n) % 5 = 0 then 'nan'::double else distance end",
+        "missing_share",
+    ),
+    "new_category": ("carrier", "case when carrier = 'UA' then 'ZZ' else carrier end", "unseen_share"),
+    "frozen": ("hour", "14e0", "psi"),
+    "out_of_range": (
+        "distance",
+        "case when hash(n) % 20 = 0 then 1e9 else distance end",
+        "out_of_range_share",
+    ),
+}
+BATCHES, BATCH_ROWS = 200, 1000
+
+
+def runs() -> str:
+    """One run for each injection, and one in which nothing was put in."""
+    selects = ["select 'untouched' as scoring_run_id, * from sample"]
+    for name, (feature, expression, _) in INJECTED.items():
+        selects.append(f"select '{name}', * replace ({expression} as {feature}) from sample")
+    return f"""
+        with numbered as (select row_number() over () as n, * from raw.flights_training),
+        sample as (select * from numbered where hash(n + 1) % 8 = 0)
+        select *, {HEAD} from ({" union all ".join(selects)})
+    """
+
+
+def batches() -> str:
+    """Samples of the training rows with replacement, each a run of its own."""
+    return f"""
+        with numbered as (select row_number() over () as n, * from raw.flights_training),
+        drawn as (
+            select
+                'batch ' || draw // {BATCH_ROWS} as scoring_run_id,
+                1 + hash(draw * 7919 + 3) % (select count(*) from numbered) as n
+            from range({BATCHES * BATCH_ROWS}) as draws (draw)
+        )
+        select scoring_run_id, numbered.*, {HEAD} from drawn inner join numbered using (n)
+    """
+
+
+def models(house: House, name: str, drift: str = "") -> None:
+    profile = "source('raw', 'ml_flights__reference'), signature=source('raw', 'ml_flights__signature')"
+    house.model(f"{name}_profiles", f"{{{{ scorehouse.profile(source('raw', '{name}'), {profile}) }}}}")
+    house.model(
+        f"{name}_drift",
+        f"{{{{ scorehouse.drift(ref('{name}_profiles'), source('raw', 'ml_flights__reference'){drift}) }}}}",
+    )
+
+
+NO_DRIFT = {"scorehouse.no_drift": {"name": "injected_drift", "arguments": {"latest": False}}}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("drift") / "house")
+    house.table("flights_training", TRAINING)
+    house.reference("ml_flights__reference", {(1, "feature"): "select * from raw.flights_training"})
+    house.table(
+        "ml_flights__signature",
+        """
+        select 1 as version, feature, minimum, maximum
+        from (
+            select unnest(['dep_delay', 'distance', 'hour']) as feature,
+                unnest([min(dep_delay), min(distance), min(hour)]) as minimum,
+                unnest([max(dep_delay), max(distance), max(hour)]) as maximum
+            from raw.flights_training
+        )
+        """,
+    )
+    house.table("injected", runs())
+    house.table("resampled", batches())
+    # A standard normal, one moved by three deviations, and the same with one value of 1e9.
+    radius, angle = "(hash(i) % 1000003 + 1) / 1000004", "(hash(i + 77777) % 1000003) / 1000003"
+    gauss = f"sqrt(-2 * ln({radius})) * cos(2 * pi() * {angle})"
+    house.reference("ml_gauss__reference", {(1, "feature"): f"select {gauss} as x from range(5000) t (i)"})
+    house.table(
+        "gauss",
+        f"""
+        select 'g' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, *
+        from (
+            select 'moved' as scoring_run_id, 3 + {gauss} as x from range(5000, 10000) t (i)
+            union all select 'outlier', 3 + {gauss} from range(5000, 10000) t (i)
+            union all select 'outlier', 1e9
+        )
+        """,
+    )
+    models(house, "injected")
+    models(house, "resampled")
+    house.model(
+        "gauss_profiles",
+        "{{ scorehouse.profile(source('raw', 'gauss'), source('raw', 'ml_gauss__reference')) }}",
+    )
+    house.model(
+        "gauss_drift", "{{ scorehouse.drift(ref('gauss_profiles'), source('raw', 'ml_gauss__reference')) }}"
+    )
+    house.tests({"version": 2, "models": [{"name": "injected_drift", "data_tests": [NO_DRIFT]}]})
+    built = house.build()
+    assert built.success, (built.problem, built.messages)
+    assert built.statuses["injected_drift"] == "warn"
+    yield house
+
+
+@pytest.mark.parametrize("run", INJECTED)
+def test_injected_drift_is_found_and_named(run: str, house: House) -> None:
+    feature, _, metric = INJECTED[run]
+    found = house.query(
+        f"select distinct feature, metric from injected_drift where status = 'drift' and run_id = '{run}'"
+    )
+    assert (feature, metric) in found
+    assert {name for name, _ in found} == {feature}
+
+
+def test_nothing_is_found_where_nothing_was_put_in(house: House) -> None:
+    assert house.query("select * from injected_drift where status = 'drift' and run_id = 'untouched'") == []
+
+
+def test_batches_without_drift_are_left_alone(house: House) -> None:
+    ((alarmed, judged),) = house.query(
+        "select count(distinct run_id) filter (where status = 'drift'), count(distinct run_id) "
+        "from resampled_drift"
+    )
+    assert judged == BATCHES
+    assert alarmed <= BATCHES * 0.02
+
+
+def test_no_drift_psi_is_its_floor(house: House) -> None:
+    ((ratio, mean_p),) = house.query(
+        "select avg(value) / avg(floor_value), avg(p_value) from resampled_drift "
+        "where metric = 'psi' and feature = 'dep_delay'"
+    )
+    assert ratio == pytest.approx(1, abs=0.1)
+    assert mean_p == pytest.approx(0.5, abs=0.07)
+
+
+def test_one_outlier_hides_nothing(house: House) -> None:
+    found = house.query("select value, status from gauss_drift where metric = 'psi' order by run_id")
+    assert [status for _, status in found] == ["drift", "drift"]
+    assert found[0][0] == pytest.approx(found[1][0], rel=0.02)
+
+
+def test_p_values_equal_scipy(house: House) -> None:
+    rows = house.query(
+        "select p_value, value / (1e0 / n_reference + 1e0 / n_current), n_bins from resampled_drift "
+        "where metric = 'psi' union all "
+        "select p_value, value, n_bins from injected_drift where metric = 'chi2' and value is not null"
+    )
+    assert len(rows) > 1000
+    for p_value, statistic, n_bins in rows:
+        expected = float(stats.chi2.sf(statistic, n_bins - 1))
+        assert math.isclose(p_value, expected, rel_tol=1e-9, abs_tol=1e-300)
+
+
+def test_ranks_by_distance(house: House) -> None:
+    first = house.query("select run_id, feature from injected_drift where place = 1 and metric = 'psi'")
+    for run in ("shifted", "scaled", "frozen", "new_category"):
+        assert (run, INJECTED[run][0]) in first

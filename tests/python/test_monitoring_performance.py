@@ -1,0 +1,317 @@
+"""Performance in SQL equals scikit-learn, and says nothing where nothing can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from monitoring.house import House
+
+KEYS = ("roc_auc", "average_precision", "log_loss", "brier", "precision", "recall", "f1", "accuracy", "mcc")
+RNG = np.random.default_rng(7)
+N = 3000
+
+
+def cohort(month: int, score: Any, y: Any, region: Any = "north") -> pd.DataFrame:
+    """Predictions of one month with their labels; a score from 0.4 on is predicted to be positive."""
+    score = np.asarray(score, dtype=float)
+    return pd.DataFrame(
+        {
+            "day": pd.Timestamp(2026, month, 15),
+            "score": score,
+            "prediction": (score >= 0.4).astype(int),
+            "y": y,
+            "region": region,
+        }
+    )
+
+
+def drawn(score: Any) -> Any:
+    return (RNG.random(len(score)) < np.clip(score, 0, 1) ** 1.3).astype(float)
+
+
+def classified() -> pd.DataFrame:
+    continuous = RNG.beta(2, 3, N)
+    tied = np.round(RNG.beta(2, 3, N), 2)
+    few = RNG.choice([0.0, 0.25, 0.5, 1.0], N)
+    odd = RNG.beta(2, 3, N)
+    odd[:50] = np.nan
+    late = RNG.beta(2, 3, N)
+    late_labels = drawn(late)
+    late_labels[: N // 2] = np.nan
+    frame = pd.concat(
+        [
+            cohort(1, continuous, drawn(continuous), RNG.choice(["north", "south"], N)),
+            cohort(2, tied, drawn(tied), np.where(np.arange(N) < 20, "tiny", "north")),
+            cohort(3, few, drawn(few)),
+            cohort(4, tied, 0.0),
+            cohort(5, tied, 1.0),
+            cohort(6, odd, drawn(odd)),
+            cohort(7, late, late_labels),
+            cohort(8, tied, drawn(tied)),  # too young on the day of asking
+            cohort(9, np.full(N, np.nan), drawn(tied)),
+        ],
+        ignore_index=True,
+    )
+    frame["id"] = np.arange(len(frame))
+    return frame
+
+
+def regressed() -> pd.DataFrame:
+    y = np.round(RNG.gamma(2, 3, N))
+    frame = cohort(1, y + RNG.normal(0.3, 2, N), y)
+    constant = cohort(2, RNG.normal(5, 1, 100), 5.0)
+    frame = pd.concat([frame, constant], ignore_index=True)
+    frame["prediction"] = frame["score"]
+    frame["lower"], frame["upper"] = frame["score"] - 3, frame["score"] + 3
+    frame["id"] = np.arange(len(frame))
+    return frame
+
+
+def ranked() -> pd.DataFrame:
+    frame = cohort(1, np.round(RNG.random(N), 2), 0.0)
+    frame["query"] = np.arange(N) // 30
+    frame["y"] = np.where(frame["query"] < 5, 0.0, RNG.choice([0, 0, 0, 1, 2], N))
+    frame["id"] = np.arange(N)
+    return frame
+
+
+FRAMES = {"classified": classified(), "regressed": regressed(), "ranked": ranked()}
+MATURITY = "maturity={'days': 10, 'share': 0.9, 'as_of': '2026-09-05'}"
+TASKS = {
+    "classified": "task='classification', segments=['region'], "
+    "options={'thresholds': {'roc_auc': 0.99, 'brier': 0.9}}",
+    "regressed": "task='regression', options={'lower': 'lower', 'upper': 'upper'}",
+    "ranked": "task='ranking', options={'query': 'query', 'k': 5}",
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("performance") / "house")
+    for name, frame in FRAMES.items():
+        house.table(
+            name,
+            """
+            select * exclude (y), 'm' as model_name, 1 as model_version, 'scored' as row_status,
+                'r' as scoring_run_id, timestamp '2026-01-01' as scored_at
+            from frame
+            """,
+            frame=frame,
+        )
+        house.table(
+            f"{name}_labels", "select id, case when not isnan(y) then y end as y from frame", frame=frame
+        )
+        house.model(
+            f"{name}_performance",
+            f"{{{{ scorehouse.performance(source('raw', '{name}'), source('raw', '{name}_labels'), "
+            f"key='id', label='y', day='day', {MATURITY}, {TASKS[name]}) }}}}",
+        )
+    # A key that was scored twice, and one whose last prediction was made after the label was known.
+    house.table(
+        "twice",
+        """
+        select *, 'm' as model_name, 1 as model_version, 'scored' as row_status, date '2026-01-01' as day
+        from (values
+            (1, 0.1e0, 0, timestamp '2026-01-01'), (1, 0.9e0, 1, timestamp '2026-01-02'),
+            (2, 0.2e0, 0, timestamp '2026-01-01'), (2, 0.8e0, 1, timestamp '2026-02-02')
+        ) as t (id, score, prediction, scored_at)
+        """,
+    )
+    house.table(
+        "twice_labels",
+        "select id, y, timestamp '2026-02-01' as known_at from (values (1, 1), (2, 0)) as t (id, y)",
+    )
+    house.model(
+        "twice_performance",
+        "{{ scorehouse.performance(source('raw', 'twice'), source('raw', 'twice_labels'), key='id', "
+        "label='y', day='day', maturity={'label_time': 'known_at'}) }}",
+    )
+    house.table("nothing", "select * from raw.classified where false")
+    house.model(
+        "nothing_performance",
+        "{{ scorehouse.performance(source('raw', 'nothing'), source('raw', 'classified_labels'), "
+        "key='id', label='y') }}",
+    )
+    house.model(
+        "cluster_performance",
+        "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, label=none, "
+        "task='clustering', day='day') }}",
+    )
+    house.build().check()
+    yield house
+
+
+def values(house: House, name: str, month: int, segment: str = "all") -> dict[str, float | None]:
+    return dict(
+        house.query(
+            f"select metric, value from {name}_performance "
+            f"where segment = '{segment}' and month(window_start) = {month}"
+        )
+    )
+
+
+def expected_classification(frame: pd.DataFrame) -> dict[str, float]:
+    frame = frame.dropna(subset=["score", "y"])
+    y, score, predicted = frame["y"], frame["score"], frame["prediction"]
+    both = y.nunique() == 2
+    tp_any = y.sum() > 0
+    expected = {
+        "log_loss": metrics.log_loss(y, score, labels=[0, 1]),
+        "brier": metrics.brier_score_loss(y, score, labels=[0, 1], pos_label=1),
+        "precision": metrics.precision_score(y, predicted, zero_division=0),
+        "recall": metrics.recall_score(y, predicted, zero_division=0),
+        "f1": metrics.f1_score(y, predicted, zero_division=0),
+        "accuracy": metrics.accuracy_score(y, predicted),
+        "mcc": metrics.matthews_corrcoef(y, predicted),
+        "ece": ece(y.to_numpy(), score.to_numpy()),
+    }
+    if both:
+        expected["roc_auc"] = metrics.roc_auc_score(y, score)
+    if tp_any:
+        expected["average_precision"] = metrics.average_precision_score(y, score)
+    return expected
+
+
+def ece(y: Any, score: Any) -> float:
+    bins = np.searchsorted(np.linspace(0, 1, 11)[1:-1], score)
+    return sum(
+        (bins == b).mean() * abs(score[bins == b].mean() - y[bins == b].mean()) for b in np.unique(bins)
+    )
+
+
+@pytest.mark.parametrize("month", range(1, 7))
+def test_classification_equals_sklearn(month: int, house: House) -> None:
+    frame = FRAMES["classified"]
+    expected = expected_classification(frame[frame["day"].dt.month == month])
+    found = values(house, "classified", month)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
+    for name in KEYS:
+        assert name in expected or found[name] is None
+
+
+@pytest.mark.parametrize("region", ["north", "south"])
+def test_segments_equal_sklearn(region: str, house: House) -> None:
+    frame = FRAMES["classified"]
+    chosen = frame[(frame["day"].dt.month == 1) & (frame["region"] == region)]
+    found = values(house, "classified", 1, f"region={region}")
+    expected = expected_classification(chosen)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
+
+
+def test_small_groups_are_pooled(house: House) -> None:
+    rows = house.query(
+        "select distinct segment, n_current from classified_performance where month(window_start) = 2"
+    )
+    assert ("region=(small groups)", 20) in rows
+    assert ("region=tiny", 20) not in rows
+
+
+def test_lift_adds_up(house: House) -> None:
+    for month in (1, 2, 3):
+        lifts = [
+            value for name, value in values(house, "classified", month).items() if name.startswith("lift")
+        ]
+        assert len(lifts) == 10
+        assert sum(lifts) == pytest.approx(10, abs=1e-9)
+    frame = FRAMES["classified"]
+    january = frame[frame["day"].dt.month == 1].sort_values("score", ascending=False)
+    top = january["y"].head(N // 10).mean() / january["y"].mean()
+    assert values(house, "classified", 1)["lift_decile_1"] == pytest.approx(top, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("month", "status", "arrived"),
+    [(7, "immature", 0.5), (8, "immature", 1.0), (9, "immature", 1.0)],
+)
+def test_nothing_is_claimed_of_young_cohorts(month: int, status: str, arrived: float, house: House) -> None:
+    rows = house.query(
+        "select distinct status from classified_performance where segment = 'all' "
+        f"and month(window_start) = {month} and status <> 'info'"
+    )
+    assert rows == [(status,)]
+    found = values(house, "classified", month)
+    assert found.pop("labels_arrived") == arrived
+    assert found.pop("rejected_share") == 0
+    assert set(found.values()) == {None}
+
+
+def test_one_class_is_undefined_and_limits_are_judged(house: House) -> None:
+    rows = dict(
+        house.query(
+            "select metric, status from classified_performance where segment = 'all' "
+            "and month(window_start) = 4"
+        )
+    )
+    assert rows["roc_auc"] == rows["average_precision"] == "undefined"
+    judged = house.query(
+        "select metric, status from classified_performance where segment = 'all' and month(window_start) = 1 "
+        "and threshold is not null order by metric"
+    )
+    assert judged == [("brier", "ok"), ("roc_auc", "below")]
+
+
+def test_regression_equals_sklearn(house: House) -> None:
+    for month in (1, 2):
+        frame = FRAMES["regressed"]
+        frame = frame[frame["day"].dt.month == month]
+        y, predicted = frame["y"], frame["score"]
+        expected = {
+            "mae": metrics.mean_absolute_error(y, predicted),
+            "rmse": metrics.root_mean_squared_error(y, predicted),
+            "r2": metrics.r2_score(y, predicted),
+            "median_absolute_error": metrics.median_absolute_error(y, predicted),
+            "max_error": metrics.max_error(y, predicted),
+            "wape": np.abs(y - predicted).sum() / np.abs(y).sum(),
+            "bias": (predicted - y).mean(),
+            "mape": metrics.mean_absolute_percentage_error(y[y != 0], predicted[y != 0]),
+            "coverage": ((y >= frame["lower"]) & (y <= frame["upper"])).mean(),
+        }
+        found = values(house, "regressed", month)
+        assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
+
+
+def test_ranking_equals_sklearn(house: House) -> None:
+    frame = FRAMES["ranked"]
+    y = frame["y"].to_numpy().reshape(-1, 30)
+    score = frame["score"].to_numpy().reshape(-1, 30)
+    found = values(house, "ranked", 1)
+    assert found["ndcg"] == pytest.approx(metrics.ndcg_score(y, score, k=5), abs=1e-9)
+    # Ties by the key as text, as the macro breaks them.
+    frame = frame.assign(item=frame["id"].astype(str)).sort_values(
+        ["query", "score", "item"], ascending=[True, False, True]
+    )
+    reciprocal, average, hit = [], [], []
+    for _, group in frame.groupby("query"):
+        relevant = (group["y"] >= 1).to_numpy()
+        places = np.flatnonzero(relevant[:5]) + 1
+        reciprocal.append(1 / places[0] if len(places) else 0.0)
+        hit.append(float(len(places) > 0))
+        if relevant.any():
+            average.append(sum((i + 1) / place for i, place in enumerate(places)) / min(relevant.sum(), 5))
+    assert found["mrr"] == pytest.approx(np.mean(reciprocal), abs=1e-9)
+    assert found["hit_rate"] == pytest.approx(np.mean(hit), abs=1e-9)
+    assert found["map"] == pytest.approx(np.mean(average), abs=1e-9)
+
+
+def test_the_prediction_that_was_live_is_judged(house: House) -> None:
+    found = values(house, "twice", 1)
+    assert (found["tp"], found["tn"], found["fp"], found["fn"]) == (1, 1, 0, 0)
+
+
+def test_no_predictions_no_rows(house: House) -> None:
+    assert house.query("select * from nothing_performance") == []
+
+
+def test_clusters(house: House) -> None:
+    frame = FRAMES["classified"]
+    january = frame[frame["day"].dt.month == 1]
+    found = values(house, "cluster", 1)
+    assert found["n_clusters"] == 2
+    assert found["share_of_1"] == pytest.approx(january["prediction"].mean(), abs=1e-12)
+    assert found["mean_distance"] == pytest.approx(january["score"].mean(), abs=1e-12)

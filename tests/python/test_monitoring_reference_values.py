@@ -1,0 +1,142 @@
+"""Drift equals the reference values that other libraries gave for the committed data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from monitoring.house import House
+
+# scipy 1.17.1, numpy and nannyml 0.13.1 on flights January to June against July to December, and on Online
+# Retail, year 1 against year 2.
+NUMBERS = {
+    # column: PSI of ten quantile bins, KS, W1, W1 normed, missing share
+    "arr_delay": (
+        0.00403555859304024,
+        0.0258524544781149,
+        2.54019352116832,
+        0.0552217105760123,
+        0.0231511329403,
+    ),
+    "dep_delay": (
+        0.00386566898385914,
+        0.0223089899052051,
+        2.11492732540251,
+        0.0507452773197385,
+        0.0197634481708,
+    ),
+    "distance": (0.00408551214964564, 0.0160769081707121, 26.670080703252, 0.0367330189638766, 0.0),
+    "hour": (0.000995807966437271, 0.0110380269204148, 0.0680390387282354, 0.0145721173035082, 0.0),
+    "quantity": (0.00141864983360515, 0.00809693312109894, 2.4227510458516, 0.0222927521472312, 0.0),
+    "price": (0.0169831427113623, 0.0453846589041089, 0.566815244092525, 0.00394119837354829, 0.0),
+}
+TEXTS = {
+    # column: JS in base 2, TVD, L-infinity, Hellinger, chi-square, number of values, p, share of new values
+    "carrier": (0.0185702705982, 0.00897323538071726, 0.00275862262422, 0.0155704007935, 157.30079749931, 16,
+                8.50012e-26, 0.0),
+    "origin": (0.0174025560312, 0.0185790339857342, 0.0185790339857, 0.0144889947757, 141.323745539203, 3,
+               2.05087e-31, 0.0),
+    "dest": (0.0732238880001, 0.0469042988095093, 0.00593052785083, 0.0633999448551, 2338.17829454586, 105,
+             0.0, 0.000761936020818),
+    "country": (0.0555593766537, 0.0176971281793457, 0.00792961820514, 0.0478688332634, 4235.30240801948, 43,
+                0.0, 0.000178940636001),
+}  # fmt: skip
+FLIGHTS = """
+    select arr_delay::double as arr_delay, dep_delay::double as dep_delay, distance::double as distance,
+        (sched_dep_time // 100)::double as hour, carrier, origin, dest
+    from '{data}/flights.parquet' where month(flight_date) %s 6
+"""
+RETAIL = """
+    select quantity::double as quantity, price::double as price, country
+    from '{data}/retail.parquet' where invoice_at %s timestamp '2010-12-01'
+"""
+HEAD = "'a' as model_name, 1 as model_version, 'run 1' as scoring_run_id, timestamp '2026-01-01' as scored_at"
+EXACT = "{{{{ scorehouse.exact_drift(source('raw', '{0}'), source('raw', '{0}_training'), {1}) }}}}"
+DRIFT = "{{{{ scorehouse.drift(ref('{0}_profiles'), source('raw', 'ml_{0}__reference')) }}}}"
+PROFILE = "{{{{ scorehouse.profile(source('raw', '{0}'), source('raw', 'ml_{0}__reference')) }}}}"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("reference") / "house")
+    for name, query, before, after in (("flights", FLIGHTS, "<=", ">"), ("retail", RETAIL, "<", ">=")):
+        house.table(f"{name}_training", query % before)
+        house.table(name, f"select *, {HEAD} from ({query % after})")
+        house.reference(f"ml_{name}__reference", {(1, "feature"): query % before})
+        numbers = [
+            column
+            for column, kind in house.project.columns(f"raw.{name}_training").items()
+            if kind == "DOUBLE"
+        ]
+        house.model(f"{name}_exact", EXACT.format(name, numbers))
+        house.model(f"{name}_profiles", PROFILE.format(name))
+        house.model(f"{name}_drift", DRIFT.format(name))
+    for n in (150, 500, 5000):
+        a, b = samples(n)
+        house.table(f"a{n}", "select * from frame", frame=pd.DataFrame({"x": a}))
+        house.table(f"b{n}", "select * from frame", frame=pd.DataFrame({"x": b}))
+        house.model(
+            f"ks{n}", f"{{{{ scorehouse.exact_drift(source('raw', 'a{n}'), source('raw', 'b{n}'), 'x') }}}}"
+        )
+    house.build().check()
+    yield house
+
+
+def samples(n: int) -> tuple[Any, Any]:
+    """Two samples, a little apart; scipy's own law for small samples is not the asymptotic one."""
+    rng = np.random.default_rng(n)
+    return rng.normal(0, 1, 2 * n), rng.normal(0.5 / np.sqrt(n), 1, 2 * n)
+
+
+def values(house: House, column: str, kind: str) -> dict[str, float]:
+    name = "retail" if column in ("quantity", "price", "country") else "flights"
+    return {
+        metric: value
+        for (feature, metric), value in house.drift(f"{name}_{kind}").items()
+        if feature == column
+    }
+
+
+@pytest.mark.parametrize("column", NUMBERS)
+def test_numbers(column: str, house: House) -> None:
+    psi, ks, wasserstein, normed, missing = NUMBERS[column]
+    drift, exact = values(house, column, "drift"), values(house, column, "exact")
+    assert drift["psi"] == pytest.approx(psi, rel=0, abs=1e-9)
+    assert drift["missing_share"] == pytest.approx(missing, rel=0, abs=1e-9)
+    assert exact["ks"] == pytest.approx(ks, rel=0, abs=1e-9)
+    assert exact["wasserstein"] == pytest.approx(wasserstein, rel=0, abs=1e-9)
+    assert exact["wasserstein_normed"] == pytest.approx(normed, rel=0, abs=1e-9)
+
+
+@pytest.mark.parametrize("column", TEXTS)
+def test_texts(column: str, house: House) -> None:
+    js, tvd, l_inf, hellinger, chi2, n_values, p, new = TEXTS[column]
+    drift = values(house, column, "drift")
+    expected = {
+        "js": js,
+        "tvd": tvd,
+        "l_inf": l_inf,
+        "hellinger": hellinger,
+        "chi2": chi2,
+        "unseen_share": new,
+    }
+    assert {metric: drift[metric] for metric in expected} == pytest.approx(expected, rel=1e-12, abs=1e-9)
+    name = "retail" if column == "country" else "flights"
+    ((found, bins),) = house.query(
+        f"select p_value, n_bins from {name}_drift where feature = '{column}' and metric = 'chi2'"
+    )
+    assert bins == n_values
+    assert found == pytest.approx(p, rel=1e-5, abs=1e-300)
+
+
+@pytest.mark.parametrize("n", [150, 500, 5000])
+def test_p_of_kolmogorov_smirnov(n: int, house: House) -> None:
+    expected = stats.ks_2samp(*samples(n), method="asymp")
+    found = house.drift(f"ks{n}")
+    assert found["x", "ks"] == pytest.approx(float(expected.statistic), rel=0, abs=1e-12)
+    assert found["x", "ks_p"] == pytest.approx(float(expected.pvalue), rel=0, abs=1e-5)
