@@ -1,4 +1,4 @@
-{% test predictions_by_alias(model, registry, model_alias='champion') %}
+{% test predictions_by_alias(model, registry, model_alias='champion', allow_rows_left=false) %}
     {% set call = 'predictions_by_alias' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {#- Not `alias`: dbt keeps that word for the config of the test itself. -#}
@@ -9,11 +9,18 @@
             'write `model_alias: champion`, and one test for each alias'
         ) %}
     {% endif %}
+    {% do scorehouse._check_bool(call, 'allow_rows_left', allow_rows_left) %}
+    {% if allow_rows_left %}
+        {% do scorehouse._check_relation(call, 'model', model, 'churn_predictions') %}
+    {% endif %}
 
-    {{ return(adapter.dispatch('test_predictions_by_alias', 'scorehouse')(model, registry, model_alias)) }}
+    {{ return(adapter.dispatch('test_predictions_by_alias', 'scorehouse')(
+        model, registry, model_alias, allow_rows_left
+    )) }}
 {% endtest %}
 
-{% macro default__test_predictions_by_alias(model, registry, model_alias) %}
+{#- A budget leaves rows of the version before to later runs; the run log says how many. -#}
+{% macro default__test_predictions_by_alias(model, registry, model_alias, allow_rows_left=false) %}
 {% set alias_literal = dbt.string_literal(dbt.escape_single_quotes(model_alias)) %}
 {% set wanted = dbt.string_literal('|' ~ dbt.escape_single_quotes(model_alias) ~ '|') %}
 {% set held = dbt.concat(["'|'", 'aliases', "'|'"]) %}
@@ -65,6 +72,13 @@ validation_errors as (
 
     select * from judged
     where problem is not null
+    {%- if allow_rows_left %}
+        and not (
+            problem = 'other_version'
+            and (select sum(n_rows) from judged where problem = 'other_version')
+            <= coalesce((select rows_left from ({{ scorehouse._last_run_sql(model) }}) as last_run), 0)
+        )
+    {%- endif %}
 
 )
 

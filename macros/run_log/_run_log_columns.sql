@@ -4,6 +4,7 @@
     {% set number = scorehouse._type_double() %}
     {{ return([
         ['run_id', scorehouse._type_uuid()],
+        ['parent_run_id', scorehouse._type_uuid()],
         ['status', text],
         ['invocation_id', text],
         ['node', text],
@@ -14,6 +15,7 @@
         ['model_name', text],
         ['model_version', dbt.type_int()],
         ['alias_asked', text],
+        ['is_live', dbt.type_boolean()],
         ['model_digest', text],
         ['key_columns', text],
         ['configuration', text],
@@ -21,6 +23,7 @@
         ['rows_scored', dbt.type_bigint()],
         ['rows_rejected', dbt.type_bigint()],
         ['reject_reasons', text],
+        ['feature_query', text],
         ['input_fingerprint', text],
         ['feature_hash_kind', text],
         ['score_min', number],
@@ -32,5 +35,18 @@
         ['seconds', number],
         ['peak_memory_mib', number],
         ['error', text],
+        ['rescore_rule', text],
+        ['rows_new', dbt.type_bigint()],
+        ['rows_changed', dbt.type_bigint()],
+        ['rows_stale', dbt.type_bigint()],
+        ['rows_unchanged', dbt.type_bigint()],
+        ['rows_vanished', dbt.type_bigint()],
+        ['rows_left', dbt.type_bigint()],
+        ['scoring_basis', text],
+        ['watermark', dbt.type_timestamp()],
+        ['slice_from', text],
+        ['slice_to', text],
+        ['decision_policy', text],
+        ['decision_settings', text],
     ]) }}
 {% endmacro %}

@@ -1,12 +1,16 @@
 {# Makes the table of the run log where it is missing, and adds columns that a newer release brings.
-   It runs at the start of every dbt run, and before each scoring run. #}
+   It runs at the start of every dbt run, and before each scoring run; it commits by itself, since dbt
+   rolls back what a hook at the start leaves open, and models that run at once would collide. #}
 {% macro ensure_run_log() %}
     {% if execute %}
         {% set relation = scorehouse.run_log_relation() %}
         {% set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) %}
         {% if existing is none %}
             {% do adapter.create_schema(relation) %}
-            {% do run_query(scorehouse._create_run_log_sql(relation)) %}
+            {% call statement('make_run_log', auto_begin=true) %}
+                {{ scorehouse._create_run_log_sql(relation) }}
+            {% endcall %}
+            {% do adapter.commit() %}
         {% else %}
             {% do scorehouse._add_missing_columns(existing) %}
         {% endif %}
@@ -26,6 +30,9 @@
 {% macro _add_missing_columns(relation) %}
     {% set present = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list %}
     {% for column in scorehouse._run_log_columns() if column[0] not in present %}
-        {% do run_query('alter table ' ~ relation ~ ' add column ' ~ column[0] ~ ' ' ~ column[1]) %}
+        {% call statement('widen_run_log', auto_begin=true) %}
+            alter table {{ relation }} add column {{ column[0] }} {{ column[1] }}
+        {% endcall %}
+        {% do adapter.commit() %}
     {% endfor %}
 {% endmacro %}

@@ -1,15 +1,19 @@
 {# What the runtime is asked to do, as the compiled code carries it. #}
-{% macro _scoring_request(existing, staging) %}
-    {% set digest = local_md5(invocation_id ~ '|' ~ model['unique_id']) %}
+{% macro _scoring_request(existing, staging, slice) %}
+    {% set digest = local_md5(invocation_id ~ '|' ~ model['unique_id'] ~ '|' ~ slice['from']) %}
     {% set parts = [digest[0:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]] %}
     {{ return({
+        'package_version': scorehouse._package_version(),
         'run_id': parts | join('-'),
         'invocation_id': invocation_id,
         'node': model['unique_id'],
         'relation': this | string,
         'staging': staging | string,
+        'vanished': scorehouse._vanished_relation(staging) | string,
+        'slice_from': slice['from'],
+        'slice_to': slice['to'],
         'run_log': scorehouse.run_log_relation() | string,
-        'project_root': flags.PROJECT_DIR | string,
+        'project_root': invocation_args_dict.get('project_dir') or '',
         'load_policy': var('scorehouse_load_policy', {}),
         'exists': existing is not none and existing.is_table,
         'full_refresh': should_full_refresh(),

@@ -1,16 +1,35 @@
-{# The run's row, which the runtime wrote into the run log in this transaction. #}
+{# The run's rows, which the runtime wrote into the run log in this transaction: one a version. #}
 {% macro _finished_run(run_id) %}
     {% set rows = run_query(
-        "select write_mode, key_columns, rows_in from " ~ scorehouse.run_log_relation()
-        ~ " where run_id = '" ~ run_id ~ "' and status = 'success'"
-    ) %}
-    {% set row = rows.rows[0] %}
+        "select write_mode, key_columns, rows_in, configuration from " ~ scorehouse.run_log_relation()
+        ~ " where parent_run_id = '" ~ run_id ~ "' and status = 'success' order by run_id = parent_run_id desc"
+    ).rows %}
+    {% set row = rows[0] %}
     {{ return({
         'run_id': run_id,
         'write_mode': row['write_mode'],
         'key_columns': fromjson(row['key_columns']),
-        'rows_in': row['rows_in'],
+        'rows_in': rows | map(attribute='rows_in') | sum,
+        'vanished': fromjson(row['configuration'])['rescore']['vanished'],
     }) }}
+{% endmacro %}
+
+
+{# Keys of predictions to flag or delete, as the runtime hands them over. #}
+{% macro _vanished_relation(staging) %}
+    {{ return(api.Relation.create(
+        database=staging.database,
+        schema=staging.schema,
+        identifier=staging.identifier ~ '_vanished',
+        type='table'
+    )) }}
+{% endmacro %}
+
+
+{% macro _same_key(left, right, keys) %}
+    {%- for key in keys -%}
+        {{ ' and ' if not loop.first }}{{ left }}.{{ adapter.quote(key) }} = {{ right }}.{{ adapter.quote(key) }}
+    {%- endfor -%}
 {% endmacro %}
 
 
@@ -22,7 +41,7 @@
 {% endmacro %}
 
 
-{% macro _merge_predictions(staging, target_relation, keys) %}
+{% macro _merge_predictions(staging, target_relation, run) %}
     {% set new = adapter.get_columns_in_relation(staging) %}
     {% set old = adapter.get_columns_in_relation(target_relation) %}
     {% if new | map(attribute='name') | list != old | map(attribute='name') | list %}
@@ -35,21 +54,40 @@
     {% call statement('delete_old_predictions') %}
         delete from {{ target_relation }} as old_rows
         using {{ staging }} as new_rows
-        where {% for key in keys -%}
-            {{ ' and ' if not loop.first }}old_rows.{{ adapter.quote(key) }} = new_rows.{{ adapter.quote(key) }}
-        {%- endfor %}
+        where {{ scorehouse._same_key('old_rows', 'new_rows', run['key_columns']) }}
     {% endcall %}
     {% call statement('insert_new_predictions') %}
         insert into {{ target_relation }} select * from {{ staging }}
     {% endcall %}
+    {% do scorehouse._treat_vanished(scorehouse._vanished_relation(staging), target_relation, run) %}
     {% do adapter.drop_relation(staging) %}
+{% endmacro %}
+
+
+{% macro _treat_vanished(vanished, target_relation, run) %}
+    {% if run['vanished'] == 'keep' %}
+        {{ return('') }}
+    {% endif %}
+    {% call statement('treat_vanished') %}
+        {% if run['vanished'] == 'delete' -%}
+        delete from {{ target_relation }} as old_rows
+        using {{ vanished }} as gone_rows
+        {%- else -%}
+        update {{ target_relation }} as old_rows
+        set is_vanished = true
+        from {{ vanished }} as gone_rows
+        {%- endif %}
+        where {{ scorehouse._same_key('old_rows', 'gone_rows', run['key_columns']) }}
+    {% endcall %}
+    {% do adapter.drop_relation(vanished) %}
 {% endmacro %}
 
 
 {# Counted in the table itself, after the swap or merge and before the commit. #}
 {% macro _check_rows_written(target_relation, run) %}
     {% set written = run_query(
-        "select count(*) as n from " ~ target_relation ~ " where scoring_run_id = '" ~ run['run_id'] ~ "'"
+        "select count(*) as n from " ~ target_relation ~ " where scoring_run_id in (select run_id from "
+        ~ scorehouse.run_log_relation() ~ " where parent_run_id = '" ~ run['run_id'] ~ "')"
     ).rows[0]['n'] %}
     {% if written != run['rows_in'] %}
         {% do exceptions.raise_compiler_error(

@@ -1,7 +1,7 @@
 {# The one place where a prediction table is swapped in or merged, rows are counted, and a run is
    logged: all in one transaction. The scoring itself is done by the installed Python package. #}
 {% materialization predictions, adapter='duckdb', supported_languages=['sql', 'python'] %}
-    {%- set existing = load_cached_relation(this) -%}
+    {%- set first_existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set staging = api.Relation.create(
         database=this.database,
@@ -10,28 +10,33 @@
         type='table'
     ) -%}
     {%- set grant_config = config.get('grants') -%}
-    {%- set request = scorehouse._scoring_request(existing, staging) -%}
 
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {# dbt opens no transaction for Python by itself: this statement does #}
-    {% call statement('open_transaction', fetch_result=True) %} select 1 {% endcall %}
-    {% call statement('main', language='python') %}
-        {{- scorehouse._scoring_code(model['language'], compiled_code, request) -}}
-    {% endcall %}
+    {# one pass; a backfill makes one a slice, each in a transaction of its own #}
+    {% for slice in scorehouse._backfill_slices() %}
+        {% if not loop.first %} {{ adapter.commit() }} {% endif %}
+        {% set existing = load_cached_relation(this) %}
+        {% set request = scorehouse._scoring_request(existing, staging, slice) %}
+        {# dbt opens no transaction for Python by itself: this statement does #}
+        {% call statement('open_transaction', fetch_result=True) %} select 1 {% endcall %}
+        {% call statement('main', language='python') %}
+            {{- scorehouse._scoring_code(model['language'], compiled_code, request) -}}
+        {% endcall %}
 
-    {% set run = scorehouse._finished_run(request['run_id']) %}
-    {% if run['write_mode'] == 'merge' %}
-        {% do scorehouse._merge_predictions(staging, target_relation, run['key_columns']) %}
-    {% else %}
-        {% do scorehouse._swap_predictions(staging, existing, target_relation) %}
-    {% endif %}
-    {% do scorehouse._check_rows_written(target_relation, run) %}
+        {% set run = scorehouse._finished_run(request['run_id']) %}
+        {% if run['write_mode'] == 'merge' %}
+            {% do scorehouse._merge_predictions(staging, target_relation, run) %}
+        {% else %}
+            {% do scorehouse._swap_predictions(staging, existing, target_relation) %}
+        {% endif %}
+        {% do scorehouse._check_rows_written(target_relation, run) %}
+    {% endfor %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {% do apply_grants(target_relation, grant_config, should_revoke=should_revoke(existing, True)) %}
+    {% do apply_grants(target_relation, grant_config, should_revoke=should_revoke(first_existing, True)) %}
     {% do persist_docs(target_relation, model) %}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

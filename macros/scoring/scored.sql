@@ -10,7 +10,9 @@
     rescore='all',
     strict=[],
     max_rejected_share=none,
-    batch_rows=none
+    batch_rows=none,
+    as_of=none,
+    decision=none
 ) %}
     {%- set arguments = {
         'key': key,
@@ -22,6 +24,8 @@
         'strict': strict,
         'max_rejected_share': max_rejected_share,
         'batch_rows': batch_rows,
+        'as_of': as_of,
+        'decision': decision,
     } -%}
     {%- do ref('ml_' ~ name) -%}
     {{- config(

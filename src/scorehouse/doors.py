@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID, uuid5
 
 from scorehouse import artifact
+from scorehouse.engines import spark
 from scorehouse.engines.duckdb import DuckDBScoring
 from scorehouse.engines.progress import logger
 from scorehouse.engines.runs import log_failure
 from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.errors import ConfigurationError
-from scorehouse.registry import resolve
-from scorehouse.request import Request, ScoreOptions
+from scorehouse.options import ScoreOptions
+from scorehouse.parts import resolve_parts
+from scorehouse.request import Request
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import Kernel
 
@@ -25,14 +30,16 @@ def score(
     features: Any,
     model: Any,
     key: str | Sequence[str],
-    alias: str = "champion",
-    version: int | None = None,
+    alias: str | Sequence[str] = "champion",
+    version: int | Sequence[int] | None = None,
     passthrough: str | Sequence[str] = (),
     group: str | None = None,
-    rescore: str = "all",
+    rescore: str | Mapping[str, Any] = "all",
     strict: str | Sequence[str] = (),
     max_rejected_share: float | None = None,
     batch_rows: int | None = None,
+    as_of: str | None = None,
+    decision: Mapping[str, Any] | None = None,
 ) -> Any:
     """Score a feature table with a registered ML model, from a dbt Python model.
 
@@ -43,15 +50,21 @@ def score(
         Table or a pandas or polars frame.
     model: `dbt.ref("ml_<name>")`, the registry of the ML model.
     key: column or columns that identify a row; unique, without NULL.
-    alias, version: which version scores; `version` overrides `alias`.
+    alias, version: which version scores; `version` overrides `alias`. A list scores all of them in one
+        scan, a row each, with the columns `model_alias` and `is_live` (the first of the list).
     passthrough: columns of the feature table to keep in the prediction table.
     group: column within which a ranking ranks its rows, such as the customer.
     rescore: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new`
-        scores only keys that are not in the table yet.
+        scores only keys that are not in the table yet; `changed` also rows whose features changed and
+        rows that another version made. Or a mapping: `rule`, `updated_at` and `lookback` (the rule
+        `updated_at`), `vanished` (`keep`, `flag`, `delete`), and the budget `max_rows`, `max_seconds`.
     strict: checks among `null`, `not_finite`, `unseen_category` and `out_of_range` that reject a row
         even where the pipeline would take it.
     max_rejected_share: the run fails, and the table stays as it was, above this share of rejected rows.
     batch_rows: rows a record batch.
+    as_of: column of the feature table, or a date, that makes the table a history: one row a key and
+        as-of date, appended once and never rescored.
+    decision: what is decided from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
 
     Returns what the dbt model must return: under `materialized="predictions"` the prepared run, under
     dbt's own `table` and `incremental` a stream of record batches.
@@ -69,6 +82,8 @@ def score(
         "strict": strict,
         "max_rejected_share": max_rejected_share,
         "batch_rows": batch_rows,
+        "as_of": as_of,
+        "decision": decision,
     }
     call = f"score() in {request.node}"
     return _start(session, features, model, request, arguments, call)
@@ -81,7 +96,7 @@ def score_query(session: Any, *, query: str, model: str, request: str, arguments
     Request and `arguments` the JSON of those of the macro `scored`.
     """
     asked = Request.from_json(request)
-    registry = session.query(f"select * from {model}")
+    registry = model if spark.is_session(session) else session.query(f"select * from {model}")
     call = f"scorehouse.scored() in {asked.node}"
     return _start(session, query, registry, asked, json.loads(arguments), call)
 
@@ -89,6 +104,8 @@ def score_query(session: Any, *, query: str, model: str, request: str, arguments
 def _start(
     session: Any, features: Any, model: Any, request: Request, arguments: dict[str, Any], call: str
 ) -> Any:
+    if spark.is_session(session):
+        return spark.start(session, features, model, request, arguments, call)
     record = RunRecord(request)
     try:
         scoring = _prepare(session, features, model, record, arguments, call)
@@ -106,25 +123,42 @@ def _prepare(
     """Resolve, verify, load and check, in this order; nothing is scored yet."""
     request = record.request
     options = record.options = ScoreOptions.checked(call, **arguments)
-    version = record.version = resolve(
-        registry_versions(model, call), alias=options.alias, version=options.version, call=call
-    )
-    if version.task == "ranking" and options.group is None:
+    record.write_mode = _write_mode(request, options, call)
+    parts = resolve_parts(registry_versions(model, call), options, call)
+    records = [record, *(replace(record, reject_reasons=Counter(), found={}) for _ in parts[1:])]
+    kernels = []
+    for part, own in zip(parts, records, strict=True):
+        own.part, own.scoring_basis = part, part.basis(options)
+        if not part.is_live:
+            own.run_id = str(uuid5(UUID(request.run_id), part.label))
+        estimator, signature, warnings = artifact.load(
+            request.project_root, part.version, request.load_policy, call
+        )
+        for warning in warnings:
+            logger.warning(f"{call}: {warning}")
+        kernels.append(Kernel(estimator, part.version, signature, strict=options.strict, call=call))
+    source = FeatureSource(session, features, options, request, call)
+    return DuckDBScoring(session, source, kernels, records)
+
+
+def _write_mode(request: Request, options: ScoreOptions, call: str) -> str:
+    """Whether the run replaces the table or is merged into it, and whether that can be done at all."""
+    if not request.exists or options.rescore.rule == "all":
+        return "replace"
+    if request.full_refresh and options.as_of is None:
+        return "replace"
+    if request.full_refresh:
+        logger.warning(f"{call}: a prediction history is not rebuilt, --full-refresh adds to it")
+    top_n = options.decision is not None and options.decision.top_n is not None
+    if not request.staging and (options.rescore.vanished != "keep" or top_n):
         raise ConfigurationError(
             call,
-            f"{version.label} ranks, and no group was given",
-            expected="the column within which to rank, such as the customer",
-            action="pass group",
+            f"vanished is {options.rescore.vanished!r} and decision has top_n {top_n}, under "
+            f"materialized={request.materialization!r}",
+            expected="vanished='keep' and no top_n, since dbt's own merge touches only rows of this run",
+            action='use materialized="predictions"',
         )
-    if options.rescore != "all" and request.exists and not request.full_refresh:
-        record.write_mode = "merge"
-    estimator, signature, warnings = artifact.load(request.project_root, version, request.load_policy, call)
-    for warning in warnings:
-        logger.warning(f"{call}: {warning}")
-    kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
-    only_new_in = request.relation if record.write_mode == "merge" and options.rescore == "new" else None
-    source = FeatureSource(session, features, options, call, only_new_in=only_new_in)
-    return DuckDBScoring(session, source, kernel, record)
+    return "merge"
 
 
 class ScoringRun:
@@ -141,11 +175,8 @@ class ScoringRun:
         except Exception as error:
             log_failure(self.scoring.session, record, error)
             raise
-        seconds = (record.to_row())["seconds"]
-        logger.info(
-            f"{record.request.node}: {record.rows_in:,} rows in, {record.rows_scored:,} scored, "
-            f"{record.rows_rejected:,} rejected, {seconds:.2f} s, by {self.scoring.kernel.version.label}"
-        )
+        for done in self.scoring.records:
+            logger.info(done.summary())
 
 
 def write(run: Any) -> None:

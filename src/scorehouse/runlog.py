@@ -11,10 +11,15 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from scorehouse.registry import Version
-from scorehouse.request import Request, ScoreOptions
+from scorehouse.options import ScoreOptions
+from scorehouse.parts import Part
+from scorehouse.request import Request
 
-LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib")
+LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib", "pyspark")
+
+
+# what a row of the feature table, or of the prediction table, was found to be
+STATES = ("new", "changed", "stale", "unchanged", "vanished")
 
 
 def library_versions() -> dict[str, str]:
@@ -45,11 +50,15 @@ def resident_memory() -> float:
 
 @dataclass
 class RunRecord:
-    """A scoring run while it runs; `to_row` gives its row in the run log."""
+    """A scoring run while it runs; `to_row` gives its row in the run log.
+
+    Several versions that score in one scan have a record each, whose `run_id` is their own.
+    """
 
     request: Request
     options: ScoreOptions | None = None
-    version: Version | None = None
+    part: Part | None = None
+    run_id: str = ""
     engine: str = ""
     write_mode: str = "replace"
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -57,22 +66,41 @@ class RunRecord:
     rows_scored: int = 0
     rows_rejected: int = 0
     reject_reasons: Counter[str] = field(default_factory=Counter)
+    feature_query: str = ""
     fingerprint: str = ""
     feature_hash_kind: str = ""
     score_min: float | None = None
     score_mean: float | None = None
     score_max: float | None = None
     peak_memory_mib: float = 0.0
+    scoring_basis: str = ""
+    found: dict[str, int] = field(default_factory=dict)
+    rows_left: int = 0
+    watermark: datetime | None = None
 
     def note_memory(self) -> None:
         self.peak_memory_mib = max(self.peak_memory_mib, resident_memory())
 
+    def summary(self) -> str:
+        """One line for dbt's log."""
+        seconds = (datetime.now(UTC) - self.started_at).total_seconds()
+        text = (
+            f"{self.request.node}: {self.rows_in:,} rows in, {self.rows_scored:,} scored, "
+            f"{self.rows_rejected:,} rejected, {seconds:.2f} s"
+        )
+        if self.write_mode == "merge" and self.found:
+            text += "; " + ", ".join(f"{self.found[state]:,} {state}" for state in STATES)
+        if self.rows_left:
+            text += f"; {self.rows_left:,} left to later runs"
+        return f"{text}, by {self.part.version.label}" if self.part else text
+
     def to_row(self, error: Exception | None = None) -> dict[str, Any]:
         """Every column of the run log; `error` makes it the row of a failed run."""
         finished = datetime.now(UTC)
-        options, version_ = self.options, self.version
+        options, part = self.options, self.part
         return {
-            "run_id": self.request.run_id,
+            "run_id": self.run_id or self.request.run_id,
+            "parent_run_id": self.request.run_id,
             "status": "failed" if error else "success",
             "invocation_id": self.request.invocation_id,
             "node": self.request.node,
@@ -80,16 +108,18 @@ class RunRecord:
             "materialization": self.request.materialization,
             "write_mode": self.write_mode,
             "engine": self.engine,
-            "model_name": version_.name if version_ else None,
-            "model_version": version_.version if version_ else None,
-            "alias_asked": options.alias if options else None,
-            "model_digest": version_.sha256 if version_ else None,
-            "key_columns": json.dumps(options.key) if options else None,
+            "model_name": part.version.name if part else None,
+            "model_version": part.version.version if part else None,
+            "alias_asked": part.alias if part else self._aliases(),
+            "is_live": part.is_live if part else None,
+            "model_digest": part.version.sha256 if part else None,
+            "key_columns": json.dumps(options.table_key) if options else None,
             "configuration": options.to_json() if options else None,
             "rows_in": self.rows_in,
             "rows_scored": self.rows_scored,
             "rows_rejected": self.rows_rejected,
             "reject_reasons": json.dumps(dict(self.reject_reasons.most_common(20))),
+            "feature_query": self.feature_query or None,
             "input_fingerprint": self.fingerprint or None,
             "feature_hash_kind": self.feature_hash_kind or None,
             "score_min": self.score_min,
@@ -101,4 +131,23 @@ class RunRecord:
             "seconds": (finished - self.started_at).total_seconds(),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
             "error": str(error) if error else None,
+            **self._rescored(),
+        }
+
+    def _aliases(self) -> str | None:
+        return ", ".join(self.options.alias) or None if self.options else None
+
+    def _rescored(self) -> dict[str, Any]:
+        """Columns that tell by which rule rows were chosen, and what was decided from their scores."""
+        options, policy = self.options, self.options and self.options.decision
+        return {
+            "rescore_rule": options.rescore.rule if options else None,
+            **{f"rows_{state}": self.found.get(state) for state in STATES},
+            "rows_left": self.rows_left,
+            "scoring_basis": self.scoring_basis or None,
+            "watermark": self.watermark,
+            "slice_from": self.request.slice_from or None,
+            "slice_to": self.request.slice_to or None,
+            "decision_policy": policy.digest if policy else None,
+            "decision_settings": json.dumps(policy.settings(), sort_keys=True) if policy else None,
         }

@@ -11,6 +11,17 @@ INTERVAL_SECONDS = 5.0
 logger = AdapterLogger("scorehouse")
 
 
+class Deadline:
+    """The end of a run's budget of time; without a budget it never comes."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.end = None if seconds is None else time.monotonic() + seconds
+
+    def passed(self) -> bool:
+        """Whether the budget is used up."""
+        return self.end is not None and time.monotonic() >= self.end
+
+
 class Progress:
     """Logs rows done, rows a second and the time left, every few seconds."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,27 +10,23 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.columns import check_output_names, find_columns
-from scorehouse.errors import ConfigurationError, RowKeyError
+from scorehouse.engines.history import as_of_table
+from scorehouse.engines.keys import check_keys
+from scorehouse.engines.progress import Deadline
+from scorehouse.errors import ConfigurationError
+from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version
-from scorehouse.request import ScoreOptions
+from scorehouse.request import Request
+from scorehouse.rescore import TODO, quote
 from scorehouse.signature import Signature, check_types, match_columns
 
 FEATURES = "scorehouse_features"
 FEATURE_HASH = "feature_hash"
 ROW_HASH = "scorehouse_row_hash"
+NEED = "scorehouse_need"  # a bit for each version that scores the row
 KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may also be a feature
 # hash() is DuckDB's own and may change between releases: the hash of this fixed row names its kind
 HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
-
-
-def quote(name: str) -> str:
-    """A column name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def registry_versions(model: Any, call: str) -> list[Version]:
@@ -47,39 +43,62 @@ def registry_versions(model: Any, call: str) -> list[Version]:
 
 @dataclass(frozen=True)
 class Columns:
-    """Feature table columns by role: name in the output (or of the feature) to name in the table."""
+    """Feature table columns by role: name in the output (or of the feature) to name in the table.
+
+    `features` has a mapping for each version that scores.
+    """
 
     key: dict[str, str]
     passthrough: dict[str, str]
-    features: dict[str, str]
+    features: list[dict[str, str]]
     group: dict[str, str]
 
     @property
-    def kept(self) -> list[str]:
-        """Columns that pass by the kernel, by their names in the output."""
-        return list(dict.fromkeys([*self.key, *self.passthrough, *self.group]))
+    def kept(self) -> dict[str, str]:
+        """Columns that pass by the kernel."""
+        return {**self.key, **self.passthrough, **self.group}
+
+    def feature_hash(self, part: int) -> str:
+        """SQL of the hash of all that goes into a row besides its key."""
+        columns = [*self.features[part].values(), *self.passthrough.values(), *self.group.values()]
+        return f"hash({_list(columns)})"
+
+    def row_hash(self, part: int) -> str:
+        """SQL of the hash of a row's key and features."""
+        return f"hash({_list([*self.key.values(), *self.features[part].values()])})"
+
+
+@dataclass(frozen=True)
+class ChosenRows:
+    """Rows that a rule chose, in the temporary table TODO of the source's cursor.
+
+    `need` is SQL of the bits of the versions that score a row; `slices` is the number of parts to
+    read one after the other, where the budget is one of time.
+    """
+
+    need: str
+    slices: int | None = None
 
 
 class FeatureSource:
-    """Reads features on a cursor of its own, in one transaction: all statements see one snapshot.
-
-    `only_new_in` names a prediction table whose keys are left out of what is read.
-    """
+    """Reads features on a cursor of its own, in one transaction: all statements see one snapshot."""
 
     def __init__(
         self,
         session: duckdb.DuckDBPyConnection,
         features: Any,
         options: ScoreOptions,
+        request: Request,
         call: str,
-        *,
-        only_new_in: str | None = None,
     ) -> None:
         self.options = options
+        self.request = request
         self.call = call
-        self.only_new_in = only_new_in
         self.cursor = session.cursor()
         self.table = self._table(features)
+        # what a replay reads again; a frame that was made in Python is not there any more
+        self.query = "" if self.table == FEATURES else self.table[1:-1]
+        self.chosen: ChosenRows | None = None  # NULL: every row
 
     def _table(self, features: Any) -> str:
         if isinstance(features, str):
@@ -96,10 +115,11 @@ class FeatureSource:
         self.cursor.register(FEATURES, features)
         return FEATURES
 
-    def check(self, signature: Signature, outputs: list[str]) -> int:
-        """Check columns, types and keys; returns the number of rows that will be read.
+    def check(self, signatures: list[Signature], outputs: list[str], *, unique: bool = True) -> int:
+        """Check columns, types and keys; returns the number of rows of the feature table.
 
-        `outputs` are the kernel's columns, whose names the feature table may not use.
+        `outputs` are the columns that scoring adds, whose names the feature table may not use. With
+        `unique` false a plan shows later, at less cost, that keys are unique.
         """
         self.cursor.begin()
         try:
@@ -111,25 +131,29 @@ class FeatureSource:
                 expected="committed features: a dbt ref, not a temporary table or registered frame",
                 action="make the preparation a dbt model of its own, or pass it as a pyarrow Table",
             ) from error
-        self.columns = self._columns(signature, names, outputs)
+        self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
+        self.table_schema = self._schema(f"select * from {self.table}")
+        self.columns = self._columns(signatures, names, outputs)
         self.schema = self._schema(self.select())
-        check_types(signature, self.schema, self.call)
-        return self._count_and_check_keys()
+        self.types = self._kept_types()
+        for signature in signatures:
+            check_types(signature, self.schema, self.call)
+        return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, unique=unique)
 
-    def _columns(self, signature: Signature, names: list[str], outputs: list[str]) -> Columns:
-        options = self.options
+    def _columns(self, signatures: list[Signature], names: list[str], outputs: list[str]) -> Columns:
+        options, key = self.options, self.options.row_key
         columns = Columns(
-            key=find_columns("key", options.key, names, self.call),
+            key=find_columns("key", key, names, self.call),
             passthrough=find_columns(
-                "passthrough", [n for n in options.passthrough if n not in options.key], names, self.call
+                "passthrough", [n for n in options.passthrough if n not in key], names, self.call
             ),
-            features=match_columns(signature, names, self.call),
+            features=[match_columns(signature, names, self.call) for signature in signatures],
             group=find_columns("group", [options.group] if options.group else [], names, self.call),
         )
         check_output_names(
             names,
             kept=[*columns.key, *columns.passthrough],
-            features=list(columns.features.values()),
+            features=[column for found in columns.features for column in found.values()],
             outputs=outputs,
             call=self.call,
         )
@@ -140,69 +164,53 @@ class FeatureSource:
         reader.read_all()  # an unfinished result would block the cursor
         return reader.schema
 
+    def _kept_types(self) -> dict[str, str]:
+        """DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own."""
+        kept = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in self.columns.kept.items())
+        described = self.cursor.execute(f"describe select {kept} from {self.table}").fetchall()
+        return {row[0]: row[1] for row in described}
+
     def hash_kind(self) -> str:
         """Names the hash function that this DuckDB has."""
         return str(self.cursor.execute(f"select 'duckdb:' || {HASH_CANARY}").fetchall()[0][0])
 
-    def rows(self) -> str:
-        """The feature rows to read: all, or those whose key is not in the prediction table yet."""
-        if self.only_new_in is None:
-            return self.table
-        same = " and ".join(
-            f"old_rows.{quote(name)} = new_rows.{quote(column)}" for name, column in self.columns.key.items()
-        )
-        return (
-            f"(select * from {self.table} as new_rows where not exists "
-            f"(select 1 from {self.only_new_in} as old_rows where {same}))"
-        )
-
-    def select(self) -> str:
+    def select(self, where: str = "") -> str:
         """The statement that reads: kept columns, features, and the hashes of features and row."""
         columns = self.columns
-        kept = {**columns.key, **columns.passthrough, **columns.group}
-        features = ", ".join(quote(column) for column in columns.features.values())
-        keys = ", ".join(quote(column) for column in columns.key.values())
-        parts = [f"{quote(column)} as {quote(KEPT + name)}" for name, column in kept.items()]
-        parts += [f"{quote(column)} as {quote(name)}" for name, column in columns.features.items()]
-        parts += [f"hash({features}) as {FEATURE_HASH}", f"hash({keys}, {features}) as {ROW_HASH}"]
-        return f"select {', '.join(parts)} from {self.rows()}"
+        features = {name: column for found in columns.features for name, column in found.items()}
+        parts = [f"features.{quote(column)} as {quote(KEPT + name)}" for name, column in columns.kept.items()]
+        parts += [f"features.{quote(column)} as {quote(name)}" for name, column in features.items()]
+        for part in range(len(columns.features)):
+            parts.append(f"{columns.feature_hash(part)} as {quote(f'{FEATURE_HASH}:{part}')}")
+            parts.append(f"{columns.row_hash(part)} as {quote(f'{ROW_HASH}:{part}')}")
+        if self.chosen is None:
+            return f"select {', '.join(parts)} from {self.table} as features"
+        on = " and ".join(
+            f"features.{quote(column)} = todo.{quote('todo:' + name)}" for name, column in columns.key.items()
+        )
+        todo = ", ".join(f"{quote(name)} as {quote('todo:' + name)}" for name in columns.key)
+        chosen = f"(select {todo}, {self.chosen.need} as {NEED} from {TODO}{where}) as todo"
+        parts.append(f"todo.{NEED}")
+        return f"select {', '.join(parts)} from {self.table} as features join {chosen} on {on}"
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of what `select` reads."""
-        yield from self.cursor.sql(self.select()).to_arrow_reader(self.options.batch_rows)
-
-    def _count_and_check_keys(self) -> int:
-        keys = list(self.columns.key.values())
-        quoted = ", ".join(quote(key) for key in keys)
-        distinct = quoted if len(keys) == 1 else f"({quoted})"
-        missing = " or ".join(f"{quote(key)} is null" for key in keys)
-        rows, nulls, different = self.cursor.execute(
-            f"select count(*), count(*) filter ({missing}), count(distinct {distinct}) from {self.rows()}"
-        ).fetchall()[0]
-        if nulls:
-            raise RowKeyError(
-                self.call,
-                f"{nulls} of {rows} feature rows have a NULL in the key {keys}",
-                expected="a key without NULL",
-                action="leave these rows out in the feature model, or give them a key",
-            )
-        if different != rows:
-            raise RowKeyError(
-                self.call,
-                f"the key {keys} is not unique: {rows} feature rows, {different} distinct keys, "
-                f"such as {self._duplicates(quoted)}",
-                expected="one feature row a key",
-                action="deduplicate in the feature model, or name the columns that make a row unique",
-            )
-        return int(rows)
-
-    def _duplicates(self, quoted: str) -> str:
-        examples = self.cursor.execute(
-            f"select {quoted}, count(*) from {self.rows()} group by {quoted} "
-            "having count(*) > 1 order by all limit 3"
-        ).fetchall()
-        return ", ".join(f"{row[:-1] if len(row) > 2 else row[0]!r} ({row[-1]} times)" for row in examples)
+        """Record batches of what `select` reads, until a budget of time is used up."""
+        deadline = Deadline(self.options.rescore.max_seconds)
+        stops = [""]
+        if self.chosen is not None and self.chosen.slices is not None:
+            stops = [f" where slice = {number}" for number in range(self.chosen.slices)]
+        for where in stops:
+            if deadline.passed():
+                return
+            for batch in self.cursor.sql(self.select(where)).to_arrow_reader(self.options.batch_rows):
+                yield batch
+                if deadline.passed() and not self.columns.group:
+                    return  # a group is scored whole, so that its ranks are right
 
     def close(self) -> None:
         """Give up the snapshot."""
         self.cursor.close()
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(quote(name) for name in names)

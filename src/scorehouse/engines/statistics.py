@@ -14,16 +14,33 @@ from scorehouse.scorer import REJECT_REASON
 MASK = 2**64 - 1
 
 
-class BatchStatistics:
-    """Adds up batches into a RunRecord.
+class Fingerprint:
+    """Row count, sum and exclusive or of a 64-bit hash of each row (key and features).
 
-    The fingerprint is made of the row count, the sum and the exclusive or of a 64-bit hash of each
-    row (key and features), so that it does not depend on the order of the rows.
+    It does not depend on the order of the rows.
     """
+
+    def __init__(self) -> None:
+        self.rows = self.hash_sum = self.hash_xor = 0
+
+    def add(self, row_hashes: pa.Array) -> None:
+        """Count the rows of one batch."""
+        hashes = row_hashes.to_numpy()
+        self.rows += len(hashes)
+        self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
+        self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
+
+    def text(self) -> str:
+        """The fingerprint as the run log holds it."""
+        return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}"
+
+
+class BatchStatistics:
+    """Adds up batches into a RunRecord."""
 
     def __init__(self, record: RunRecord) -> None:
         self.record = record
-        self.rows = self.hash_sum = self.hash_xor = 0
+        self.fingerprint = Fingerprint()
         self.count = 0
         self.sums: list[float] = []
 
@@ -36,10 +53,7 @@ class BatchStatistics:
         if rejected:
             for item in pc.value_counts(reasons.drop_null()).to_pylist():
                 self.record.reject_reasons[item["values"].split("=")[0]] += item["counts"]
-        hashes = row_hashes.to_numpy()
-        self.rows += len(hashes)
-        self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
-        self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
+        self.fingerprint.add(row_hashes)
         self._add_score(scored)
 
     def _add_score(self, scored: pa.RecordBatch) -> None:
@@ -58,6 +72,6 @@ class BatchStatistics:
 
     def finish(self) -> None:
         """Write mean and fingerprint into the record."""
-        self.record.fingerprint = f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}"
+        self.record.fingerprint = self.fingerprint.text()
         if self.count:
             self.record.score_mean = math.fsum(self.sums) / self.count

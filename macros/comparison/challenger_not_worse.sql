@@ -1,0 +1,57 @@
+{% test challenger_not_worse(
+    model, labels, key, label, challenger='challenger', metric='auc', margin=0.01, min_rows=100, settings={}
+) %}
+    {% set call = 'challenger_not_worse' %}
+    {% do scorehouse._check_number(
+        call, 'margin', margin, 'write how much worse the challenger may be, such as 0.005', lowest=0
+    ) %}
+    {% do scorehouse._check_number(
+        call, 'min_rows', min_rows, 'write the number of labelled rows to ask for, such as 1000', lowest=1
+    ) %}
+    {% if challenger is not string or not challenger %}
+        {% do scorehouse._argument_error(
+            call, 'challenger', challenger, 'the alias of the challenger', 'write `challenger: challenger`'
+        ) %}
+    {% endif %}
+
+with comparison as (
+
+    select * from ({{ scorehouse.compare_metric(model, labels, key, label, metric, settings) }}) as compared
+    where model_alias = {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }}
+
+),
+
+asked as (
+
+    select {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }} as challenger
+
+),
+
+judged as (
+
+    select
+        asked.challenger,
+        comparison.*,
+        {{ scorehouse._double_literal(margin) }} as margin,
+        {#- `>=` is false for NULL: what cannot be measured does not pass #}
+        case
+            when comparison.model_alias is null then 'not_compared'
+            when comparison.n_rows < {{ min_rows }} then 'too_few_rows'
+            when comparison.difference_low >= -{{ scorehouse._double_literal(margin) }} then null
+            else 'worse'
+        end as problem
+    from asked
+    left join comparison
+        on asked.challenger = comparison.model_alias
+
+),
+
+validation_errors as (
+
+    select * from judged
+    where problem is not null
+
+)
+
+select * from validation_errors
+{% endtest %}

@@ -1,0 +1,89 @@
+{#- How the scores of each challenger differ from the live ones, over all rows and by segment. -#}
+{% macro compare_versions(predictions, key, score='score', threshold=0.5, segments=[]) %}
+    {% set call = 'compare_versions' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
+    {% do scorehouse._column_list(call, 'score', score, 'score') %}
+    {% if threshold is not none %}
+        {% do scorehouse._check_number(call, 'threshold', threshold, 'write the threshold of the live version') %}
+    {% endif %}
+    {% set by = scorehouse._column_list(call, 'segments', segments, 'country') if segments else [] %}
+
+    {{ return(adapter.dispatch('compare_versions', 'scorehouse')(predictions, keys, score, threshold, by)) }}
+{% endmacro %}
+
+{% macro default__compare_versions(predictions, keys, score, threshold, segments) %}
+with paired as (
+
+    {{ scorehouse._paired_predictions(predictions, keys, score, segments) | indent(4) }}
+
+),
+
+in_segments as (
+
+    select 'all' as segment, 'all' as segment_value, paired.*
+    from paired
+    {%- for segment in segments %}
+
+    union all
+
+    select '{{ segment }}', cast({{ segment }} as {{ dbt.type_string() }}), paired.*
+    from paired
+    {%- endfor %}
+
+),
+
+{#- Spearman's coefficient is the correlation of ranks; tied scores share the mean of their ranks. #}
+ranked as (
+
+    select
+        *,
+        case when both_scored then
+            rank() over (partition by model_alias, segment, segment_value, both_scored order by live_score)
+            + (count(*) over (
+                partition by model_alias, segment, segment_value, both_scored, live_score
+            ) - 1) / 2e0
+        end as live_rank,
+        case when both_scored then
+            rank() over (partition by model_alias, segment, segment_value, both_scored order by challenger_score)
+            + (count(*) over (
+                partition by model_alias, segment, segment_value, both_scored, challenger_score
+            ) - 1) / 2e0
+        end as challenger_rank
+    from in_segments
+
+),
+
+final as (
+
+    select
+        model_alias,
+        live_version,
+        challenger_version,
+        segment,
+        segment_value,
+        count(*) as n_rows,
+        count(case when both_scored then 1 end) as n_both_scored,
+        avg(case when both_scored then agrees end) as agreement,
+        case
+            when stddev_pop(live_rank) > 0 and stddev_pop(challenger_rank) > 0
+                then corr(live_rank, challenger_rank)
+        end as rank_correlation,
+        avg(challenger_score - live_score) as mean_shift,
+        avg(abs(challenger_score - live_score)) as mean_absolute_shift,
+        max(abs(challenger_score - live_score)) as largest_shift,
+        {%- if threshold is none %}
+        cast(null as {{ dbt.type_bigint() }}) as n_flipped_up,
+        cast(null as {{ dbt.type_bigint() }}) as n_flipped_down
+        {%- else %}
+        {%- set limit = scorehouse._double_literal(threshold) %}
+        count(case when live_score < {{ limit }} and challenger_score >= {{ limit }} then 1 end) as n_flipped_up,
+        count(case when live_score >= {{ limit }} and challenger_score < {{ limit }} then 1 end) as n_flipped_down
+        {%- endif %}
+    from ranked
+    group by model_alias, live_version, challenger_version, segment, segment_value
+
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,85 @@
+{#- Labels, each with the prediction that was live when it happened: the newest of its key whose as-of
+    date is not later. A label without one keeps its row, with NULL in the columns of the prediction. -#}
+{% macro live_predictions(predictions, labels, key, label_time, as_of='as_of', max_age_days=none) %}
+    {% set call = 'live_predictions' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_history_predictions') %}
+    {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
+    {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
+    {% do scorehouse._column_list(call, 'label_time', label_time, 'churned_at') %}
+    {% do scorehouse._column_list(call, 'as_of', as_of, 'as_of') %}
+    {% if max_age_days is not none %}
+        {% do scorehouse._check_number(
+            call, 'max_age_days', max_age_days, 'write a number of days, such as 90', lowest=0
+        ) %}
+    {% endif %}
+
+    {{ return(adapter.dispatch('live_predictions', 'scorehouse')(
+        predictions, labels, keys, label_time, as_of, max_age_days
+    )) }}
+{% endmacro %}
+
+{% macro default__live_predictions(predictions, labels, keys, label_time, as_of, max_age_days) %}
+{#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
+{% set columns = [] %}
+{% if execute and load_relation(predictions) is not none %}
+    {% set columns = adapter.get_columns_in_relation(predictions) | map(attribute='name') | list %}
+{% endif %}
+{% set label_columns = [] %}
+{% if execute and load_relation(labels) is not none %}
+    {% set label_columns = adapter.get_columns_in_relation(labels) | map(attribute='name') | list %}
+{% endif %}
+{% set taken = label_columns | map('lower') | list %}
+with predictions as (
+
+    select * from {{ predictions }}
+    {%- if 'is_live' in columns %}
+    where is_live
+    {%- endif %}
+
+),
+
+labels as (
+
+    select * from {{ labels }}
+
+),
+
+matched as (
+
+    select
+        labels.*,
+        {%- for column in columns if column | lower not in taken %}
+        predictions.{{ adapter.quote(column) }},
+        {%- endfor %}
+        row_number() over (
+            partition by {% for name in keys %}labels.{{ name }}, {% endfor %}labels.{{ label_time }}
+            order by predictions.{{ as_of }} desc nulls last
+        ) as scorehouse_nearness
+    from labels
+    left join predictions
+        on {% for name in keys %}labels.{{ name }} = predictions.{{ name }} and {% endfor -%}
+        predictions.{{ as_of }} <= labels.{{ label_time }}
+        {%- if max_age_days is not none %}
+        and predictions.{{ as_of }} >= {{ dbt.dateadd(
+            'second', -((max_age_days * 86400) | round | int), 'labels.' ~ label_time
+        ) }}
+        {%- endif %}
+
+),
+
+final as (
+
+    select
+        {% for column in label_columns %}{{ adapter.quote(column) }}, {% endfor %}
+        {%- for column in columns if column | lower not in taken %}
+        {{ adapter.quote(column) }}{{ ',' if not loop.last }}
+        {%- else %}
+        *
+        {%- endfor %}
+    from matched
+    where scorehouse_nearness = 1
+
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,17 @@
+{#- What the last successful run of a prediction table left to later runs, and when it ended: one row, or
+    none where no run is in the log. -#}
+{% macro _last_run_sql(predictions) %}
+select
+    max(finished_at) as finished_at,
+    coalesce(sum(rows_left), 0) as rows_left
+from {{ scorehouse.run_log_relation() }}
+where prediction_table = {{ dbt.string_literal(dbt.escape_single_quotes(predictions | string)) }}
+    and status = 'success'
+    and started_at = (
+        select max(started_at)
+        from {{ scorehouse.run_log_relation() }}
+        where prediction_table = {{ dbt.string_literal(dbt.escape_single_quotes(predictions | string)) }}
+            and status = 'success'
+    )
+having count(*) > 0
+{% endmacro %}

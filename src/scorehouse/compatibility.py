@@ -1,0 +1,32 @@
+"""The dbt package and the Python runtime are installed by two tools: this says whether they match."""
+
+from __future__ import annotations
+
+from scorehouse.errors import ConfigurationError
+
+
+def check_package_version(package: str | None, runtime: str, call: str) -> None:
+    """Refuse a dbt package whose major or minor version is not the runtime's.
+
+    `package` is what the macro `_package_version` says, None where the package is older than that macro.
+    A patch release changes no contract between the two, so it may differ.
+    """
+    if package is not None and _contract(package) == _contract(runtime):
+        return
+    major_minor = ".".join(_contract(runtime))
+    raise ConfigurationError(
+        call,
+        f"the dbt package scorehouse is {package or 'older than its runtime'}, "
+        f"and the Python runtime is {runtime}",
+        expected=f"both of release {major_minor}",
+        action=(
+            f"install the runtime of the package's release with pip, or set the revision of release "
+            f"{major_minor} in packages.yml and run `dbt deps`"
+        ),
+    )
+
+
+def _contract(version: str) -> tuple[str, str]:
+    """Major and minor, the part of a version that the two must share."""
+    major, minor = (*version.split("."), "0")[:2]
+    return major, minor

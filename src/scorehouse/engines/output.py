@@ -1,0 +1,139 @@
+"""What DuckDB adds to each row on its way into the table: rank, decision, status, where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from scorehouse.engines.source import FEATURE_HASH, Columns
+from scorehouse.options import ScoreOptions
+from scorehouse.parts import Part
+from scorehouse.rescore import literal, quote, same
+from scorehouse.runlog import RunRecord
+from scorehouse.scorer import REJECT_REASON
+
+BATCHES = "scorehouse_batches"
+PART = "scorehouse_part"
+
+
+def added_columns(options: ScoreOptions) -> list[str]:
+    """Columns of the prediction table that options bring, besides those of every table."""
+    names = ["model_alias", "is_live"] if options.in_parts else []
+    if options.decision:
+        names += ["decision", "band", "decision_policy"]
+    return names + (["is_vanished"] if options.rescore.vanished == "flag" else [])
+
+
+class Output:
+    """SQL over the stream of scored batches, and over the prediction table that it goes into.
+
+    `types` are the types of columns that pass by the kernel, `scored` the columns that it makes.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        types: Mapping[str, str],
+        scored: Sequence[str],
+        options: ScoreOptions,
+        records: list[RunRecord],
+    ) -> None:
+        self.columns = columns
+        self.types = types
+        self.scored = [name for name in scored if name != REJECT_REASON]
+        self.options = options
+        self.records = records
+        self.keys = [quote(name) for name in columns.key]
+
+    def select(self) -> str:
+        """The finished rows; the columns of the prediction table in their order."""
+        options = self.options
+        kept = (*self.columns.key, *self.columns.passthrough)
+        values = [f"{quote(name)}::{self.types[name]} as {quote(name)}" for name in kept]
+        values += [quote(name) for name in self.scored]
+        if any(record.part and record.part.version.task == "ranking" for record in self.records):
+            values.append(self._rank())
+        if options.decision:
+            within = [PART, *([quote(self._as_of)] if self._as_of else [])]
+            made = options.decision.expressions(f"{REJECT_REASON} is null", self.keys, within)
+            values += [f"{sql} as {name}" for name, sql in made.items()]
+        values += [
+            f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end as row_status",
+            REJECT_REASON,
+            f"{self._of_part(lambda part: literal(part.version.name))} as model_name",
+            f"{self._of_part(lambda part: str(part.version.version))}::integer as model_version",
+        ]
+        if options.in_parts:
+            values.append(f"{self._of_part(lambda part: literal(part.label))} as model_alias")
+            values.append(f"{PART} = 0 as is_live")
+        record = self.records[0]
+        run_ids = [literal(record.run_id or record.request.run_id) for record in self.records]
+        values += [
+            f"{self._of_part(lambda part: literal(part.version.sha256))} as model_digest",
+            f"{_choose(run_ids)}::uuid as scoring_run_id",
+            f"{literal(record.started_at.isoformat(sep=' ')[:26])}::timestamp as scored_at",
+            FEATURE_HASH,
+        ]
+        if options.rescore.vanished == "flag":
+            values.append("false as is_vanished")
+        return f"select {', '.join(values)} from {BATCHES}"
+
+    @property
+    def _as_of(self) -> str | None:
+        return self.options.row_key[-1] if self.options.as_of is not None else None
+
+    def _of_part(self, text: Callable[[Part], str]) -> str:
+        return _choose([text(record.part) for record in self.records if record.part])
+
+    def _rank(self) -> str:
+        """Rank within the group, best score first, ties broken by the key; NULL for rejected rows."""
+        group = ", ".join([*(quote(name) for name in self.columns.group), PART])
+        return (
+            f"case when {REJECT_REASON} is null then row_number() over (partition by {group}, "
+            f'{REJECT_REASON} is null order by score desc, {", ".join(self.keys)}) end as "rank"'
+        )
+
+    def decide_again(self, table: str, staging: str, vanished: str | None) -> list[str]:
+        """Statements that bring the decisions of rows that are not scored again up to date.
+
+        Rows of `table` whose decision changes are added to `staging`, with their scores as they are;
+        `vanished` names the table of keys whose rows take no part, if there is one.
+        """
+        policy = self.options.decision
+        if policy is None:
+            return []
+        key = self.options.table_key
+        within = ["model_alias"] if self.options.in_parts else []
+        made = policy.expressions("row_status = 'scored'", self.keys, within)
+        gone = f" anti join {vanished} as gone on {same('old', 'gone', key)}" if vanished else ""
+        flagged = " where not is_vanished" if self.options.rescore.vanished == "flag" else ""
+        decided = ", ".join(f"{sql} as new_{name}" for name, sql in made.items())
+        differs = " or ".join(f"{name} is distinct from new_{name}" for name in made)
+        replaced = ", ".join(f"new_{name} as {name}" for name in made)
+        dropped = ", ".join(f"new_{name}" for name in made)
+        whole = (
+            f"(select *, {decided} from (select old.*, false as is_staged from {table} as old "
+            f"anti join {staging} as staged on {same('old', 'staged', key)}{gone}{flagged} "
+            f"union all by name select *, true as is_staged from {staging}))"
+        )
+        insert = (
+            f"insert into {staging} by name select * exclude (is_staged, {dropped}) "
+            f"replace ({replaced}) from {whole} where not is_staged and ({differs})"
+        )
+        if policy.top_n is None:
+            return [insert]
+        # the places of staged rows depend on the rows that stay
+        places = ", ".join(f"{name} = decided.new_{name}" for name in made)
+        keys = ", ".join(quote(name) for name in key)
+        update = (
+            f"update {staging} as staged set {places} from (select {keys}, {dropped} from {whole} "
+            f"where is_staged and ({differs})) as decided where {same('staged', 'decided', key)}"
+        )
+        return [update, insert]
+
+
+def _choose(values: Sequence[str]) -> str:
+    """SQL of one value a part."""
+    if len(values) == 1:
+        return values[0]
+    whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
+    return f"case {PART} {whens} end"

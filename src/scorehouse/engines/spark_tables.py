@@ -1,0 +1,195 @@
+"""Tables of a scoring run on Spark, which has no transaction over two of them.
+
+Everything is made in staging tables first. The prediction table then changes in one step where its
+format can (Delta, Iceberg); a Parquet table is moved aside, the new one takes its name, and a run
+that finds the old one aside and the name free puts it back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorehouse.engines.spark_source import names, quote
+from scorehouse.errors import ConfigurationError, ConservationError
+
+STAGING = "__scorehouse_new_"
+ASIDE = "__scorehouse_old"
+ATOMIC_FORMATS = ("delta", "iceberg")
+OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the prediction table is kept, from the model's config.
+
+    `strategy` is how rows are merged into it: `rewrite` the table, or `insert_overwrite` the
+    partitions that are touched; formats that have MERGE use it.
+    """
+
+    file_format: str = "parquet"
+    partition_by: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    strategy: str = "rewrite"
+
+    @classmethod
+    def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
+        """Read what the materialization found in the config; refuse what cannot be done."""
+        given = {name: value for name, value in values.items() if value is not None}
+        if given.pop("location_root", None):
+            raise _bad(call, "location_root is set", "a managed table, which can be swapped whole")
+        columns = given.get("partition_by", ())
+        given["partition_by"] = (columns,) if isinstance(columns, str) else tuple(columns)
+        storage = cls(**given)
+        if storage.strategy not in ("rewrite", "insert_overwrite"):
+            raise _bad(call, f"incremental_strategy is {storage.strategy!r}", "rewrite or insert_overwrite")
+        if storage.strategy == "insert_overwrite" and not storage.partition_by:
+            raise _bad(call, "incremental_strategy is insert_overwrite without partition_by", "partition_by")
+        return storage
+
+
+def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=expected, action="correct the config of the model")
+
+
+def _matching(left: Any, right: Any, columns: Sequence[str], how: str) -> Any:
+    """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL."""
+    right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns))
+    condition = None
+    for name in columns:
+        same = left[quote(name)].eqNullSafe(right[quote(f"right:{name}")])
+        condition = same if condition is None else condition & same
+    return left.join(right, condition, how)
+
+
+class SparkTables:
+    """The prediction table `relation` and its staging tables, of a run with the id `run_id`."""
+
+    def __init__(self, session: Any, relation: str, run_id: str, storage: Storage, call: str) -> None:
+        self.session = session
+        self.relation = relation
+        self.storage = storage
+        self.call = call
+        self.staging = f"{relation}{STAGING}{re.sub('[^0-9a-z]', '', run_id)[:8]}"
+        self.merged = f"{self.staging}_merged"
+        self.aside = f"{relation}{ASIDE}"
+
+    def recover(self) -> None:
+        """Put back what a run that was killed left aside, and drop its staging tables."""
+        catalog = self.session.catalog
+        if catalog.tableExists(self.aside):
+            if catalog.tableExists(self.relation):
+                self._drop(self.aside)
+            else:
+                self.session.sql(f"alter table {self.aside} rename to {self.relation}")
+        schema, _, table = self.relation.rpartition(".")
+        pattern = f"{table}{STAGING}*"
+        for row in self.session.sql(f"show tables in {schema} like '{pattern}'").collect():
+            self._drop(f"{schema}.{row['tableName']}")
+
+    def exists(self) -> bool:
+        """Whether there is a table of predictions to merge into; a view is none."""
+        if not self.session.catalog.tableExists(self.relation):
+            return False
+        return str(self.session.catalog.getTable(self.relation).tableType).upper() != "VIEW"
+
+    def write(self, frame: Any, table: str) -> None:
+        """Write a DataFrame as a new table in the storage that was asked for."""
+        writer = frame.write.format(self.storage.file_format).options(**self.storage.options)
+        if self.storage.partition_by:
+            writer = writer.partitionBy(*self.storage.partition_by)
+        writer.saveAsTable(table)
+
+    def replace(self) -> None:
+        """The staging table becomes the prediction table."""
+        self._swap(self.staging)
+
+    def merge(self, keys: Sequence[str]) -> None:
+        """Rows of the staging table replace those of the same key; others are added."""
+        old, new = self.session.table(self.relation), self.session.table(self.staging)
+        if old.columns != new.columns:
+            raise ConfigurationError(
+                self.call,
+                f"the columns of {self.relation}, {', '.join(old.columns)}, are not those of this run, "
+                f"{', '.join(new.columns)}",
+                expected="the same columns",
+                action="rebuild the table once with --full-refresh",
+            )
+        if self.storage.file_format in ATOMIC_FORMATS:
+            same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in keys)
+            self.session.sql(
+                f"merge into {self.relation} as old_rows using {self.staging} as new_rows on {same} "
+                "when matched then update set * when not matched then insert *"
+            )
+        elif self.storage.strategy == "insert_overwrite":
+            self._overwrite_partitions(old, new, keys)
+        else:
+            self._rewrite(old, new, keys)
+
+    def _rewrite(self, old: Any, new: Any, keys: Sequence[str]) -> None:
+        self.write(_matching(old, new, keys, "left_anti").unionByName(new), self.merged)
+        self._swap(self.merged)
+
+    def _overwrite_partitions(self, old: Any, new: Any, keys: Sequence[str]) -> None:
+        """Rewrite the partitions that hold new rows, or older rows of their keys."""
+        parts = list(self.storage.partition_by)
+        moved = _matching(old, new, keys, "left_semi").select(*parts)
+        touched = new.select(*parts).union(moved).distinct()
+        kept = _matching(_matching(old, touched, parts, "left_semi"), new, keys, "left_anti")
+        self.write(kept.unionByName(new), self.merged)
+        done = self.session.table(self.merged)
+        if _matching(touched, done, parts, "left_anti").limit(1).count():
+            # a partition lost its last row, and an overwrite would not touch it: the whole table instead
+            self._drop(self.merged)
+            self._rewrite(old, new, keys)
+            return
+        expected = _matching(old, touched, parts, "left_anti").count() + done.count()
+        overwrite = self.session.conf.get(OVERWRITE_SETTING)
+        try:  # as a setting, since insertInto passes over the writer's option and would empty the table
+            self.session.conf.set(OVERWRITE_SETTING, "dynamic")
+            done.select(*old.columns).write.mode("overwrite").insertInto(self.relation)
+        finally:
+            self.session.conf.set(OVERWRITE_SETTING, overwrite)
+        found = self.session.table(self.relation).count()
+        if found != expected:
+            raise ConservationError(
+                self.call,
+                f"{found} rows are in {self.relation} after its partitions were overwritten",
+                expected=f"{expected} rows",
+                action="rebuild the table with --full-refresh, and report this as a fault of scorehouse",
+            )
+
+    def _swap(self, table: str) -> None:
+        if self.storage.file_format in ATOMIC_FORMATS:
+            self._replace_in_one_step(table)
+            return
+        is_table = self.exists()
+        if is_table:
+            self.session.sql(f"alter table {self.relation} rename to {self.aside}")
+        else:
+            self.session.sql(f"drop view if exists {self.relation}")
+        try:
+            self.session.sql(f"alter table {table} rename to {self.relation}")
+        except Exception:
+            if is_table:
+                self.session.sql(f"alter table {self.aside} rename to {self.relation}")
+            raise
+        self._drop(self.aside)
+
+    def _replace_in_one_step(self, table: str) -> None:
+        parts = self.storage.partition_by
+        partitioned = f" partitioned by ({names(parts)})" if parts else ""
+        self.session.sql(
+            f"create or replace table {self.relation} using {self.storage.file_format}{partitioned} "
+            f"as select * from {table}"
+        )
+
+    def clean(self) -> None:
+        """Drop the run's own staging tables."""
+        self._drop(self.staging)
+        self._drop(self.merged)
+
+    def _drop(self, table: str) -> None:
+        self.session.sql(f"drop table if exists {table}")

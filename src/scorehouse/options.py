@@ -1,0 +1,203 @@
+"""The arguments of `score()` and of the macro `scored()`, checked before anything is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from scorehouse.decision import DecisionPolicy
+from scorehouse.errors import ConfigurationError
+from scorehouse.rows import STRICT_CHOICES
+
+RULES = ("all", "given", "new", "changed", "updated_at")
+PLANNED_RULES = ("new", "changed", "updated_at")  # rules that look into the table that is there
+VANISHED_CHOICES = ("keep", "flag", "delete")
+DEFAULT_BATCH_ROWS = 65_536
+AS_OF = "as_of"  # name of the column that an as-of date given as a value becomes
+
+
+@dataclass(frozen=True)
+class Rescore:
+    """Which rows a run scores.
+
+    `rule`: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new`
+    scores keys that are not in the table yet; `changed` also rows whose features differ and rows
+    that another version or setting made; `updated_at` is `changed` by a column of timestamps.
+    `updated_at`: that column; `lookback`: how far behind the newest timestamp of the last run an
+    update may still have been committed, in seconds or as an interval (`2 days`).
+    `vanished`: what becomes of predictions whose row left the feature table.
+    `max_rows`, `max_seconds`: the budget of one run; what it leaves is scored by the next.
+    """
+
+    rule: str = "all"
+    updated_at: str | None = None
+    lookback: str | float = 0
+    vanished: str = "keep"
+    max_rows: int | None = None
+    max_seconds: float | None = None
+
+    @property
+    def has_budget(self) -> bool:
+        return self.max_rows is not None or self.max_seconds is not None
+
+    @classmethod
+    def checked(cls, call: str, value: str | Mapping[str, Any], *, history: bool) -> Rescore:
+        """Read the argument `rescore`, a rule or a mapping of settings."""
+        settings = {"rule": value} if isinstance(value, str) else dict(value)
+        known = {field.name for field in fields(cls)}
+        _one_of(call, "rescore", set(settings), sorted(known))
+        settings = {name: item for name, item in settings.items() if item is not None}
+        settings.setdefault("rule", "updated_at" if "updated_at" in settings else "changed")
+        if history:
+            settings["rule"] = _history_rule(call, value, settings["rule"])
+        rescore = cls(**settings)
+        rescore._check(call)
+        return rescore
+
+    def _check(self, call: str) -> None:
+        _one_of(call, "rescore", {self.rule}, RULES)
+        _one_of(call, "rescore vanished", {self.vanished}, VANISHED_CHOICES)
+        if (self.updated_at is not None) != (self.rule == "updated_at"):
+            raise _bad(
+                call,
+                f"rescore has the rule {self.rule!r} and updated_at {self.updated_at!r}",
+                "the rule 'updated_at' together with the name of the column updated_at",
+            )
+        for name, limit in (("max_rows", self.max_rows), ("max_seconds", self.max_seconds)):
+            if limit is not None and (isinstance(limit, bool) or not limit > 0):
+                raise _bad(call, f"rescore has {name} {limit!r}", "a number above 0")
+        if self.rule not in PLANNED_RULES and (self.has_budget or self.vanished != "keep"):
+            raise _bad(
+                call,
+                f"rescore has the rule {self.rule!r} and a budget or vanished={self.vanished!r}",
+                f"one of the rules {list(PLANNED_RULES)}, which look into the table that is there",
+            )
+
+
+def _history_rule(call: str, value: str | Mapping[str, Any], rule: str) -> str:
+    """A history only ever grows: its one rule is `new`, and nothing vanishes from it."""
+    given = isinstance(value, str) or "rule" in value
+    vanished = "keep" if isinstance(value, str) else value.get("vanished") or "keep"
+    if (given and rule not in ("all", "new")) or vanished != "keep":
+        raise _bad(
+            call,
+            f"rescore is {value!r} for a prediction history (as_of was given)",
+            "rescore left out, or its budget alone: a history is appended to and never rescored",
+        )
+    return "new"
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """The arguments, checked.
+
+    `key`: columns that identify a row; `alias`, `version`: which versions score, the first of them
+    live; `passthrough`: feature table columns to keep; `group`: column within which a ranking ranks;
+    `strict`: checks that reject even what the pipeline takes by itself; `max_rejected_share`: the
+    run fails above it; `as_of`: column, or date, of a prediction history; `decision`: what is
+    decided from the score.
+    """
+
+    key: tuple[str, ...]
+    alias: tuple[str, ...] = ("champion",)
+    version: tuple[int, ...] = ()
+    passthrough: tuple[str, ...] = ()
+    group: str | None = None
+    rescore: Rescore = Rescore()
+    strict: frozenset[str] = frozenset()
+    max_rejected_share: float | None = None
+    batch_rows: int = DEFAULT_BATCH_ROWS
+    as_of: str | None = None
+    decision: DecisionPolicy | None = None
+
+    @property
+    def as_of_value(self) -> str | None:
+        """The as-of date where one was given, rather than the name of a column."""
+        return self.as_of if self.as_of is not None and _is_date(self.as_of) else None
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """What identifies a row: the key, and in a history the as-of date."""
+        if self.as_of is None:
+            return self.key
+        return tuple(dict.fromkeys([*self.key, AS_OF if self.as_of_value else self.as_of]))
+
+    @property
+    def table_key(self) -> tuple[str, ...]:
+        """What identifies a row of the prediction table."""
+        return (*self.row_key, "model_alias") if self.in_parts else self.row_key
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether several versions score, so that a prediction is named by key and alias."""
+        return len(self.alias) + len(self.version) > 1
+
+    @classmethod
+    def checked(cls, call: str, **values: Any) -> ScoreOptions:
+        """Build from loose arguments; raises ConfigurationError for any that cannot be used."""
+        given = {name: value for name, value in values.items() if value is not None}
+        for name in ("key", "passthrough", "alias", "version"):
+            if name in given:
+                given[name] = _several(given[name])
+        given["strict"] = frozenset(_several(given.get("strict", ())))
+        if given.get("version"):
+            given["alias"] = ()
+        history = given.get("as_of") is not None
+        if history:
+            given["as_of"] = str(given["as_of"])
+        if "rescore" in given or history:
+            given["rescore"] = Rescore.checked(call, given.get("rescore", "all"), history=history)
+        if "decision" in given:
+            given["decision"] = DecisionPolicy.checked(call, given["decision"])
+        try:
+            options = cls(**given)
+        except TypeError as error:
+            raise _bad(call, str(error), "the arguments of score()") from error
+        options._check(call)
+        return options
+
+    def _check(self, call: str) -> None:
+        if not self.key:
+            raise _bad(call, "no key was given", "the column, or columns, that identify a feature row")
+        if not self.alias and not self.version:
+            raise _bad(call, "neither alias nor version was given", "at least one of them")
+        for name, items in (("alias", self.alias), ("version", self.version)):
+            if len(set(items)) < len(items):
+                raise _bad(call, f"{name} is {list(items)}", "each of them once")
+        _one_of(call, "strict", self.strict, STRICT_CHOICES)
+        share = self.max_rejected_share
+        if share is not None and not 0 <= share <= 1:
+            raise _bad(call, f"max_rejected_share is {share!r}", "a share between 0 and 1")
+        if self.batch_rows < 1:
+            raise _bad(call, f"batch_rows is {self.batch_rows!r}", "a positive number of rows")
+
+    def to_json(self) -> str:
+        """Canonical JSON for the run log."""
+        values = {**asdict(self), "strict": sorted(self.strict)}
+        values["decision"] = self.decision and self.decision.settings()
+        return json.dumps(values, sort_keys=True)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, str | int) else tuple(value)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _one_of(call: str, name: str, found: Collection[str], allowed: Sequence[str]) -> None:
+    wrong = sorted(set(found) - set(allowed), key=str)
+    if wrong:
+        raise _bad(call, f"{name} has {wrong}", f"{name} among {list(allowed)}")
+
+
+def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=expected, action="correct the call")

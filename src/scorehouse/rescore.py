@@ -1,0 +1,214 @@
+"""The rules of rescoring, as SQL for DuckDB: which rows are scored, why, and in which order.
+
+Every statement is built from names alone; the engine runs them in the snapshot in which it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scorehouse.options import Rescore
+
+TODO = "scorehouse_todo"
+VANISHED = "scorehouse_vanished"
+
+
+def quote(name: str) -> str:
+    """A column name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def same(left: str, right: str, names: Iterable[str]) -> str:
+    """SQL that is true where two rows agree in all columns."""
+    return " and ".join(f"{left}.{quote(name)} = {right}.{quote(name)}" for name in names)
+
+
+@dataclass(frozen=True)
+class PlanPart:
+    """One version in the plan: its alias (NULL: the only one), its basis, the hash of its features."""
+
+    alias: str | None
+    basis: str
+    feature_hash: str
+
+
+@dataclass(frozen=True)
+class RescorePlan:
+    """Finds, in a prediction table, what a feature table has to have scored.
+
+    `features` is what to select from; `key` and `group` map names in the prediction table to columns
+    of the feature table; `old` is the prediction table, `hash_kind` names the hash function,
+    `lookback_us` is in microseconds, and `flags` tells that `old` has the column `is_vanished`. With
+    `both_ways`, one join finds the vanished rows as well; it needs a single part.
+    """
+
+    features: str
+    old: str
+    run_log: str
+    key: Mapping[str, str]
+    group: Mapping[str, str]
+    parts: Sequence[PlanPart]
+    hash_kind: str
+    rescore: Rescore
+    lookback_us: int = 0
+    flags: bool = False
+    both_ways: bool = False
+
+    def todo(self) -> str:
+        """Creates the table of keys to score, with `state_<part>`, `last_scored` and groups."""
+        numbers = range(len(self.parts))
+        states = [f"{self._state(number)} as state_{number}" for number in numbers]
+        ages = [f"old_{number}.scored_at" for number in numbers]
+        never = " or ".join(f"{age} is null" for age in ages)
+        keys = [self._key_of_either(name) for name in self.key]
+        groups = [f"features.{quote('group:' + name)}" for name in self.group]
+        groups += [f"old_0.{quote(name)} as {quote('old_group:' + name)}" for name in self.group]
+        age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
+        parts = [*keys, *groups, *states, age]
+        if self.both_ways:
+            parts.append("old_0.is_vanished as was_flagged" if self.flags else "false as was_flagged")
+        kind = "full" if self.both_ways else "left"
+        joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
+        wanted = " or ".join(self._wanted(number) for number in numbers)
+        return (
+            f"create or replace temp table {TODO} as with {', '.join(self._inputs())} select * from "
+            f"(select {', '.join(parts)} from features {' '.join(joins)}) where {wanted}"
+        )
+
+    def _key_of_either(self, name: str) -> str:
+        if self.both_ways:
+            return f"coalesce(features.{quote(name)}, old_0.{quote(name)}) as {quote(name)}"
+        return f"features.{quote(name)}"
+
+    def _wanted(self, number: int) -> str:
+        return f"state_{number} <> 'unchanged'"
+
+    def _inputs(self) -> list[str]:
+        columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+        if self.rescore.rule == "changed":
+            columns += [f"{part.feature_hash} as hash_{n}" for n, part in enumerate(self.parts)]
+        if self.rescore.updated_at:
+            columns.append(f"epoch_us({quote(self.rescore.updated_at)}) as updated_us")
+        runs = (
+            "select run_id, scoring_basis, feature_hash_kind, epoch_us(watermark) as seen_us "
+            f"from {self.run_log} where status = 'success'"
+        )
+        inputs = [f"features as (select {', '.join(columns)} from {self.features})", f"runs as ({runs})"]
+        for number, part in enumerate(self.parts):
+            where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
+            inputs.append(
+                f"old_{number} as (select old.*, scoring_basis, feature_hash_kind, seen_us "
+                f"from {self.old} as old left join runs on runs.run_id = old.scoring_run_id{where})"
+            )
+        return inputs
+
+    def _state(self, number: int) -> str:
+        """`new`, `stale`, `changed` or `unchanged`, for one version and a row of the feature table."""
+        old, part = f"old_{number}", self.parts[number]
+        whens = [f"when {old}.scoring_run_id is null then 'new'"]
+        if self.both_ways:
+            whens.insert(0, f"when features.{quote(next(iter(self.key)))} is null then 'vanished'")
+        if self.flags:
+            whens.append(f"when {old}.is_vanished then 'new'")
+        if self.rescore.rule != "new":
+            whens.append(f"when {old}.scoring_basis is distinct from {literal(part.basis)} then 'stale'")
+        if self.rescore.rule == "changed":
+            whens.append(
+                f"when {old}.feature_hash_kind is distinct from {literal(self.hash_kind)} "
+                f"or {old}.feature_hash is distinct from features.hash_{number} then 'changed'"
+            )
+        if self.rescore.rule == "updated_at":
+            whens.append(
+                f"when {old}.seen_us is null or features.updated_us is null "
+                f"or features.updated_us > {old}.seen_us - {self.lookback_us} then 'changed'"
+            )
+        return f"case {' '.join(whens)} else 'unchanged' end"
+
+    def vanished(self) -> list[str]:
+        """Creates the table of keys whose row left the feature table."""
+        if not self.both_ways:
+            return [self._vanished_by_join()]
+        columns = [quote(name) for name in self.key]
+        columns += [f"{quote('old_group:' + name)} as {quote('group:' + name)}" for name in self.group]
+        return [
+            f"create or replace temp table {VANISHED} as "
+            f"select {', '.join(columns)}, was_flagged from {TODO} where state_0 = 'vanished'",
+            f"delete from {TODO} where state_0 = 'vanished'",
+        ]
+
+    def _vanished_by_join(self) -> str:
+        keys = [f"old.{quote(name)}" for name in self.key]
+        columns = [*keys, *(f"old.{quote(name)} as {quote('group:' + name)}" for name in self.group)]
+        gone = f"features.{quote(next(iter(self.key)))} is null"
+        if self.parts[0].alias is not None:
+            columns.append("old.model_alias")
+            aliases = ", ".join(literal(part.alias or "") for part in self.parts)
+            gone += f" or old.model_alias not in ({aliases})"
+        columns.append("old.is_vanished as was_flagged" if self.flags else "false as was_flagged")
+        features = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in self.key.items())
+        return (
+            f"create or replace temp table {VANISHED} as select {', '.join(columns)} from {self.old} as old "
+            f"left join (select {features} from {self.features}) as features "
+            f"on {same('old', 'features', self.key)} where {gone}"
+        )
+
+    def matches(self) -> str:
+        """Counts predictions, and keys found new: how often, and how many different ones."""
+        keys = ", ".join(quote(name) for name in self.key)
+        new = "state_0 = 'new' and last_scored is null"
+        return (
+            f"select (select count(*) from {self.old}), count(*), count(distinct ({keys})) "
+            f"from {TODO} where {new}"
+        )
+
+    def whole_groups(self, *, with_vanished: bool) -> str:
+        """Adds the other rows of each group in which a row changed, since their ranks may change."""
+        groups = [quote(name) for name in self.group]
+        before, after = ([quote(p + name) for name in self.group] for p in ("old_group:", "group:"))
+        named = [f"{b} as {g}" for b, g in zip(before, groups, strict=True)]
+        now = [f"{a} as {g}" for a, g in zip(after, groups, strict=True)]
+        touched = [f"select {', '.join(now)} from {TODO}", f"select {', '.join(named)} from {TODO}"]
+        if with_vanished:
+            touched.append(f"select {', '.join(now)} from {VANISHED} where not was_flagged")
+        keys = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns = [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+        states = [f"'changed' as state_{number}" for number in range(len(self.parts))]
+        on = " and ".join(f"features.{a} = touched.{g}" for a, g in zip(after, groups, strict=True))
+        return (
+            f"insert into {TODO} by name select features.*, {', '.join(states)}, "
+            f"'9999-12-31'::timestamp as last_scored "
+            f"from (select {', '.join([*keys, *columns])} from {self.features}) as features "
+            f"semi join ({' union '.join(touched)}) as touched on {on} "
+            f"anti join {TODO} as todo on {same('features', 'todo', self.key)}"
+        )
+
+    def order(self, slice_rows: int) -> str:
+        """Puts the rows to score in order, never scored first, then the oldest, groups unbroken.
+
+        Adds `unit_end`, the position of the last row of a row's group, and `slice`.
+        """
+        keys = ", ".join(quote(name) for name in self.key)
+        group = ", ".join(quote("group:" + name) for name in self.group) or keys
+        return (
+            f"create or replace temp table {TODO} as with aged as (select *, "
+            f"bool_or(last_scored is null) over unit as is_new, min(last_scored) over unit as oldest "
+            f"from {TODO} window unit as (partition by {group})), "
+            f"placed as (select * exclude (is_new, oldest), row_number() over "
+            f"(order by is_new desc, oldest, {group}, {keys}) as place from aged), "
+            f"ended as (select *, max(place) over (partition by {group}) as unit_end from placed) "
+            f"select *, (unit_end - 1) // {slice_rows} as slice from ended"
+        )
+
+    def cut(self, max_rows: int) -> str:
+        """Leaves to later runs what goes beyond `max_rows`; a first group is scored even if larger."""
+        return (
+            f"delete from {TODO} where unit_end > {max_rows} "
+            f"and unit_end > (select min(unit_end) from {TODO})"
+        )

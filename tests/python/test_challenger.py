@@ -1,0 +1,229 @@
+"""Champion and challengers in one scan, their comparison, and promotion as a dbt test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from project import DbtProject
+from scorehouse import promote
+from test_rescore import execute, last_run, register_version, training
+
+BOTH = ["champion", "challenger"]
+
+
+def make_project(
+    folder: Path, rows: int = 400, *, door: str = "python_model", **arguments: Any
+) -> DbtProject:
+    """Version 1 is the champion; version 2, fitted on noisier labels, is the challenger."""
+    project = DbtProject(folder)
+    register_version(project, 0)
+    register_version(project, 3, alias="challenger")
+    project.features("select * from raw_rows")
+    getattr(project, door)(
+        "scores", "toy", **{"key": "id", "alias": BOTH, "passthrough": ["part"], **arguments}
+    )
+    execute(
+        project,
+        "create table raw_rows as select i as id, random() * 10 as a, random() * 10 as b, i % 2 as part "
+        f"from range({rows}) as t(i)",
+        "update raw_rows set a = null where id = 0",
+    )
+    project.build().check()
+    return project
+
+
+@pytest.mark.parametrize("door", ["python_model", "sql_model"])
+def test_each_version_scores_each_row(door: str, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", door=door)
+    for number, version in enumerate([1, 2]):
+        project.python_model(f"alone_{version}", "toy", key="id", version=version, passthrough=["part"])
+        project.build("--select", f"alone_{version}").check()
+        columns = "id, part, prediction, score, row_status, reject_reason, model_version, model_digest"
+        where = f"where model_alias = '{BOTH[number]}'"
+        assert project.query(f"select {columns} from scores {where} order by id") == project.query(
+            f"select {columns} from alone_{version} order by id"
+        )
+    assert project.query("select model_alias, is_live, count(*) from scores group by all order by 1") == [
+        ("challenger", False, 400),
+        ("champion", True, 400),
+    ]
+    runs = project.runs("scores")
+    assert {(run["alias_asked"], run["is_live"], run["rows_in"], run["rows_rejected"]) for run in runs} == {
+        ("champion", True, 400, 1),
+        ("challenger", False, 400, 1),
+    }
+    assert len({run["parent_run_id"] for run in runs}) == 1
+    runs_of_rows = "scores join scorehouse_run_log using (model_digest)"
+    used = f"select count(*) from {runs_of_rows} where run_id = scoring_run_id"
+    assert project.query(used) == [(800,)]
+
+
+def test_a_new_challenger_leaves_the_champions_rows(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", rescore={"rule": "changed", "vanished": "delete"})
+    before = project.query("select * from scores where is_live order by all")
+    register_version(project, 4, alias="challenger")
+    project.build().check()
+    counts = {run["alias_asked"]: (run["rows_in"], run["rows_stale"]) for run in project.runs("scores")[2:]}
+    assert counts == {"champion": (0, 0), "challenger": (400, 400)}
+    assert project.query("select * from scores where is_live order by all") == before
+    project.python_model(
+        "scores", "toy", key="id", alias=["champion", "second"], passthrough=["part"],
+        rescore={"rule": "changed", "vanished": "delete"},
+    )  # fmt: skip
+    register_version(project, 5, alias="second")
+    project.build().check()
+    assert project.query("select distinct model_alias from scores order by 1") == [("champion",), ("second",)]
+    execute(project, "update raw_rows set b = 1 where id < 7")
+    project.build().check()
+    assert [run["rows_in"] for run in project.runs("scores")[-2:]] == [7, 7]
+
+
+def test_a_version_that_holds_both_aliases_scores_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    promote("toy", 1, alias="both", project_dir=project.folder)
+    project.python_model("scores", "toy", key="id", alias=["champion", "both"], passthrough=["part"])
+    project.build().check()
+    assert project.query("select distinct model_alias, model_version from scores") == [("champion", 1)]
+
+
+def test_versions_with_other_outputs_are_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    frame, labels = training(0)
+    model = RandomForestClassifier(5).fit(frame, labels + (frame["b"] > 9).astype(int))
+    project.register(model, "toy", frame, labels, task="classification", alias="challenger")
+    message = project.build().messages["scores"]
+    assert "versions with the same task and outputs in one scan" in message
+
+
+def comparison(project: DbtProject, **arguments: Any) -> None:
+    text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    project.write(
+        "models/compared.sql", f"{{{{ scorehouse.compare_versions(ref('scores'), key='id', {text}) }}}}"
+    )
+
+
+def test_comparison_equals_pandas(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    comparison(project, segments=["part"], threshold=0.6)
+    project.build().check()
+    frame = pd.DataFrame(
+        project.query("select id, part, model_alias, prediction, score from scores"),
+        columns=["id", "part", "alias", "prediction", "score"],
+    )
+    wide = frame.pivot(index="id", columns="alias", values=["prediction", "score"])
+    parts = frame.drop_duplicates("id").set_index("id")["part"]
+    got = project.query("select * exclude (model_alias, live_version, challenger_version) from compared")
+    assert {row[:2] for row in got} == {("all", "all"), ("part", "0"), ("part", "1")}
+    for segment, value, rows, both, *numbers in got:
+        part = wide if segment == "all" else wide[parts == int(value)]
+        live, other = part["score"]["champion"].astype(float), part["score"]["challenger"].astype(float)
+        assert (rows, both) == (len(part), live.notna().sum())
+        agreement = (part["prediction"]["champion"] == part["prediction"]["challenger"])[live.notna()].mean()
+        shift = other - live
+        expected = [
+            agreement, live.corr(other, method="spearman"),
+            shift.mean(), shift.abs().mean(), shift.abs().max(),
+            ((live < 0.6) & (other >= 0.6)).sum(), ((live >= 0.6) & (other < 0.6)).sum(),
+        ]  # fmt: skip
+        np.testing.assert_allclose(np.array(numbers, dtype=float), np.array(expected, dtype=float), rtol=1e-9)
+
+
+def labelled(project: DbtProject) -> None:
+    execute(
+        project,
+        "create table raw_labels as select id, (a + sin(id * 7) * 2 > 5)::integer as happened from raw_rows",
+        "update raw_labels set happened = null where id in (4, 5)",
+    )
+    project.write("models/labels.sql", "select * from raw_labels where id <> 3")
+
+
+@pytest.mark.parametrize("metric", ["auc", "brier", "log_loss", "rmse", "mae"])
+def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject) -> None:
+    project = with_labels
+    settings = "settings={'score': 'score'}"
+    project.write(
+        "models/compared.sql",
+        "{{ scorehouse.compare_metric(ref('scores'), ref('labels'), key='id', label='happened', "
+        f"metric='{metric}', {settings}) }}}}",
+    )
+    project.build("--select", "labels", "compared").check()
+    (row,) = project.query(
+        "select n_rows, live_value, challenger_value, difference, "
+        "difference_low, difference_high, n_replicates "
+        "from compared"
+    )
+    pairs = project.query(
+        "select happened, max(score) filter (is_live), max(score) filter (not is_live) from scores "
+        "join labels using (id) where happened is not null and score is not null group by id, happened"
+    )
+    truth, live, other = (np.array(column) for column in zip(*pairs, strict=True))
+    of = {
+        "auc": roc_auc_score,
+        "brier": brier_score_loss,
+        "log_loss": log_loss,
+        "rmse": lambda y, s: float(np.sqrt(np.mean((y - s) ** 2))),
+        "mae": lambda y, s: float(np.mean(np.abs(y - s))),
+    }[metric]
+    sign = 1 if metric == "auc" else -1
+    expected = [of(truth, live), of(truth, other), sign * (of(truth, other) - of(truth, live))]
+    np.testing.assert_allclose(row[1:4], expected, rtol=1e-9, atol=1e-12)
+    assert row[0] == len(truth) and row[6] == 200
+    # the interval is that of a bootstrap with multinomial weights, but for chance
+    generator = np.random.default_rng(1)
+    drawn = []
+    for _ in range(1000):
+        rows = generator.integers(0, len(truth), len(truth))
+        drawn.append(sign * (of(truth[rows], other[rows]) - of(truth[rows], live[rows])))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert abs(row[4] - low) < 0.3 * (high - low) and abs(row[5] - high) < 0.3 * (high - low)
+
+
+@pytest.fixture(scope="module")
+def with_labels(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    project = make_project(tmp_path_factory.mktemp("shared") / "p", rows=1500)
+    labelled(project)
+    return project
+
+
+def declare(project: DbtProject, **arguments: Any) -> None:
+    values = {"labels": "ref('labels')", "key": "id", "label": "happened", **arguments}
+    test = {"challenger_not_worse": {"name": "gate", "arguments": values, "config": {"store_failures": True}}}
+    models = [{"name": "scores", "data_tests": [test]}]
+    project.write("models/_models.yml", yaml.safe_dump({"version": 2, "models": models}))
+
+
+def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
+    project = with_labels
+    project.dbt("run", "--select", "labels").check()
+    declare(project, margin=0.5)
+    assert project.dbt("test", "--select", "scores").statuses["gate"] == "pass"
+    for arguments, problem in [
+        ({"margin": 0, "metric": "brier"}, "worse"),
+        ({"min_rows": 5000, "margin": 1}, "too_few_rows"),
+        ({"challenger": "nobody", "margin": 1}, "not_compared"),
+    ]:
+        declare(project, **arguments)
+        assert project.dbt("test", "--select", "scores").statuses["gate"] == "fail"
+        rows = project.query("select problem, n_rows, difference, margin from main_dbt_test__audit.gate")
+        assert [row[0] for row in rows] == [problem]
+        assert problem == "not_compared" or rows[0][2] is not None
+    declare(project, metric="accuracy")
+    assert "one of auc, log_loss" in str(project.dbt("test", "--select", "scores"))
+    declare(project, settings={"replicate": 5})
+    assert "keys among score, positive" in str(project.dbt("test", "--select", "scores"))
+
+
+def test_a_run_under_a_budget_of_two_versions(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", rescore={"rule": "changed", "max_rows": 300})
+    assert last_run(project)["rows_left"] == 100
+    project.build().check()
+    assert last_run(project)["rows_left"] == 0
+    assert project.query("select count(*), count(distinct (id, model_alias)) from scores") == [(800, 800)]
