@@ -2,8 +2,19 @@
 
 from scorehouse.doors import score, score_query
 from scorehouse.errors import ScorehouseError
+from scorehouse.online import load
 from scorehouse.registration import promote, register
+from scorehouse.replay import replay_sample
 
 __version__ = "0.1.0"
 
-__all__ = ["ScorehouseError", "__version__", "promote", "register", "score", "score_query"]
+__all__ = [
+    "ScorehouseError",
+    "__version__",
+    "load",
+    "promote",
+    "register",
+    "replay_sample",
+    "score",
+    "score_query",
+]

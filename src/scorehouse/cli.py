@@ -12,6 +12,7 @@ import click
 
 from scorehouse import artifact
 from scorehouse.check import Checked, check_project, registered_names
+from scorehouse.commands import attach
 from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.formats import CHOICES
 from scorehouse.policy import VARIABLE, LoadPolicy
@@ -247,3 +248,6 @@ def scaffold_tests_command(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     click.echo(f"written: {output}")
+
+
+attach(main)

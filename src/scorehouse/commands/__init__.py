@@ -1,0 +1,40 @@
+"""Commands of the command line, one module a command; `attach` gives them to the command `scorehouse`.
+
+Exit codes, the same for all: 0 done, 1 a fault that the message explains, 2 wrong usage, 3 something
+differs (only where a command was asked to tell by its exit code).
+"""
+
+from __future__ import annotations
+
+import click
+
+from scorehouse.commands.diff import diff_command
+from scorehouse.commands.init import init_command
+from scorehouse.commands.mlflow import export_group, import_group, sync_group
+from scorehouse.commands.runs import runs_command
+from scorehouse.commands.scaffold import scaffold_group
+from scorehouse.commands.show import show_command
+
+COMMANDS: tuple[click.Command, ...] = (
+    init_command,
+    scaffold_group,
+    show_command,
+    diff_command,
+    runs_command,
+    import_group,
+    sync_group,
+    export_group,
+)
+
+__all__ = ["COMMANDS", "attach"]
+
+
+def attach(main: click.Group) -> None:
+    """Add every command; where `main` has a group of the same name, to that group."""
+    for command in COMMANDS:
+        present = main.commands.get(str(command.name))
+        if isinstance(present, click.Group) and isinstance(command, click.Group):
+            for part in command.commands.values():
+                present.add_command(part)
+        else:
+            main.add_command(command)

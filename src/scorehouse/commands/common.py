@@ -1,0 +1,106 @@
+"""What the commands share: options, output as text or JSON, and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.errors import RegistryError
+from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registry import Version, resolve
+
+EXIT_DIFFERENT = 3
+
+Function = Callable[..., Any]
+
+
+def project_option(function: Function) -> Function:
+    """--project-dir."""
+    return click.option(
+        "--project-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the dbt project; default: the nearest above this one.",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def write_options(function: Function) -> Function:
+    """--yes and --dry-run, of commands that show what they would write."""
+    function = click.option("--dry-run", is_flag=True, help="Show the changes, write nothing.")(function)
+    return click.option("--yes", "-y", is_flag=True, help="Write without asking.")(function)
+
+
+def echo(text: str = "") -> None:
+    """Print a line; colours only on a terminal, and not where NO_COLOR is set."""
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def heading(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Lines of a table; numbers to the right, None as a dash."""
+    body = [[_cell(value) for value in row] for row in rows]
+    right = [
+        all(text[:1].isdigit() or text[:1] in "-+" for text in column) for column in zip(*body, strict=True)
+    ]
+    right = right or [False] * len(columns)
+    widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(cells, widths, right, strict=True)
+        ]
+        return "  ".join(aligned).rstrip()
+
+    return [heading(line(columns)), *(line(row) for row in body)]
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return str(value)
+
+
+def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:
+    """The version that a number or an alias names; without one the champion, else the newest."""
+    versions = registered_versions(seeds, call)
+    if wanted is None:
+        champions = [version for version in versions if "champion" in version.aliases]
+        return (champions or versions)[-1]
+    number = int(wanted) if wanted.isdigit() else None
+    return resolve(versions, alias=None if number is not None else wanted, version=number, call=call)
+
+
+def registered_versions(seeds: ModelSeeds, call: str) -> list[Version]:
+    """All versions of an ML model; an error where there is none."""
+    versions = seeds.versions()
+    if not versions:
+        raise RegistryError(
+            call,
+            f"there is no ML model {seeds.name!r} in {str(seeds.project / 'seeds' / 'ml')!r}",
+            expected="a registered ML model; `scorehouse list` shows them",
+            action="register it first, or correct the name",
+        )
+    return versions

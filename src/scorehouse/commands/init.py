@@ -1,0 +1,220 @@
+"""`scorehouse init`: what a dbt project needs before its first prediction table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from scorehouse.commands.changes import Change, as_documents, confirm_and_write, pending
+from scorehouse.commands.common import echo, heading, json_option, print_json, project_option, write_options
+from scorehouse.errors import ConfigurationError
+from scorehouse.policy import VARIABLE
+from scorehouse.registration.promote import check_name
+from scorehouse.registration.seeds import find_project
+
+VARIABLES = f"""\
+{VARIABLE}:
+  formats: [joblib]           # what may be loaded
+  library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
+"""
+ATTRIBUTES = "artifacts/** -text   # hashed byte for byte: git must not touch a line end\n"
+TRAINING = '''\
+"""Fit and register `{name}`: python {path} DATABASE"""
+
+import sys
+
+import duckdb
+import scorehouse
+from sklearn.ensemble import HistGradientBoosting{kind}
+
+with duckdb.connect(sys.argv[1], read_only=True) as connection:
+    rows = connection.sql("from {features} where {label} is not null order by {keys}").df()
+
+X = rows.drop(columns=[{columns}, "{label}"])
+y = rows["{label}"]
+
+scorehouse.register(
+    HistGradientBoosting{kind}(random_state=0).fit(X, y),
+    "{name}",
+    X,
+    y,
+    task="{task}",
+    alias="champion",
+)
+'''
+
+
+@click.command("init")
+@click.argument("name")
+@click.option("--features", required=True, help="Model of your project with the features, one row a key.")
+@click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
+@click.option("--label", required=True, help="Column to be predicted; NULL where it is not known yet.")
+@click.option(
+    "--task", type=click.Choice(("classification", "regression")), default="classification", show_default=True
+)
+@click.option("--package", help="Where the dbt package comes from: a folder or a git URL, for packages.yml.")
+@click.option("--revision", help="Tag or commit of the git URL.")
+@write_options
+@json_option
+@project_option
+def init_command(
+    name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
+) -> None:
+    """Prepare a dbt project for the ML model NAME: package, variables, training script.
+
+    Shows the changes as a diff and asks before it writes. Files that are there are added to, never
+    replaced; a second call changes nothing.
+
+    \b
+    Example:
+      scorehouse init churn --features customer_features --key customer_id --label churned \\
+          --package ../scorehouse
+    """
+    check_name("name", name, f"init {name}")
+    project = find_project(project_dir)
+    changes = pending(project, planned(project, name, **answers))
+    if as_json:
+        if not dry_run and not yes:
+            raise click.UsageError("--json does not ask: add --yes or --dry-run")
+        print_json(as_documents(project, changes))
+        for change in () if dry_run else changes:
+            (project / change.path).parent.mkdir(parents=True, exist_ok=True)
+            (project / change.path).write_text(change.text, encoding="utf-8")
+        return
+    if not changes:
+        echo("nothing to do: the project is prepared already")
+    elif not confirm_and_write(project, changes, yes=yes, dry_run=dry_run):
+        return
+    for line in hints(project, name, **answers):
+        echo(line)
+
+
+def planned(
+    project: Path,
+    name: str,
+    *,
+    features: str,
+    keys: tuple[str, ...],
+    label: str,
+    task: str,
+    package: str | None,
+    revision: str | None,
+) -> list[Change]:
+    """Every file as it should stand."""
+    script = f"ml/train_{name}.py"
+    training = TRAINING.format(
+        name=name,
+        path=script,
+        features=features,
+        label=label,
+        keys=", ".join(keys),
+        columns=", ".join(f'"{key}"' for key in keys),
+        kind="Classifier" if task == "classification" else "Regressor",
+        task=task,
+    )
+    changes = [
+        Change("dbt_project.yml", with_variables((project / "dbt_project.yml").read_text(encoding="utf-8"))),
+        Change(".gitattributes", with_line(_text(project / ".gitattributes"), ATTRIBUTES)),
+    ]
+    if package is not None:
+        packages = with_package(_text(project / "packages.yml"), package, revision)
+        changes.insert(0, Change("packages.yml", packages))
+    if not (project / script).exists():
+        changes.append(Change(script, training))
+    return changes
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def with_line(text: str, line: str) -> str:
+    """The text with a line at its end, unless a line begins with the same word."""
+    first = line.split()[0]
+    if any(existing.split()[:1] == [first] for existing in text.splitlines()):
+        return text
+    return _ended(text) + line
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def with_variables(text: str) -> str:
+    """dbt_project.yml with our variables; comments and order stay, since only lines are added."""
+    document = yaml.safe_load(text) or {}
+    variables = document.get("vars") or {}
+    if VARIABLE in variables or VARIABLE in (variables.get("scorehouse") or {}):
+        return text
+    if "vars" not in document:
+        return f"{_ended(text)}\nvars:\n{_indented(VARIABLES, '  ')}"
+    return _inserted(text, r"^vars:[ \t]*(#.*)?$", VARIABLES, "vars", "dbt_project.yml")
+
+
+def with_package(text: str, package: str, revision: str | None) -> str:
+    """packages.yml with our package."""
+    entry = yaml.safe_dump(
+        [{"git": package, "revision": revision or "main"} if _is_git(package) else {"local": package}],
+        sort_keys=False,
+    )
+    document = yaml.safe_load(text) if "{" not in text else {"packages": [None]}
+    if package in text or re.search(r"(local|git):.*scorehouse", text):
+        return text
+    if not (document or {}).get("packages"):
+        return f"{_ended(text)}packages:\n{_indented(entry, '  ')}"
+    return _inserted(text, r"^packages:[ \t]*(#.*)?$", entry, "packages", "packages.yml")
+
+
+def _is_git(package: str) -> bool:
+    return package.endswith(".git") or "://" in package or package.startswith("git@")
+
+
+def _indented(text: str, indent: str) -> str:
+    return "".join(f"{indent}{line}\n" for line in text.splitlines())
+
+
+def _inserted(text: str, pattern: str, block: str, section: str, file: str) -> str:
+    """The text with a block as the first entry of a section, indented as its neighbours are."""
+    lines = _ended(text).splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if re.match(pattern, line.rstrip("\n")):
+            following = (x for x in lines[number + 1 :] if x.strip() and not x.lstrip().startswith("#"))
+            neighbour = next(following, "  ")
+            indent = neighbour[: len(neighbour) - len(neighbour.lstrip())]
+            if not indent and not neighbour.startswith("-"):
+                indent = "  "
+            return "".join([*lines[: number + 1], _indented(block, indent), *lines[number + 1 :]])
+    raise ConfigurationError(
+        "scorehouse init",
+        f"{section!r} in {file} is not written as a block",
+        expected=f"a line `{section}:` of its own, with the entries below it",
+        action=f"write {section!r} as a block, then call init again",
+    )
+
+
+def hints(
+    project: Path, name: str, *, features: str, keys: tuple[str, ...], package: str | None, **_: Any
+) -> list[str]:
+    """What to do next, and what the profile should say."""
+    profile = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("profile", "<profile>")
+    flags = " ".join(f"--key {key}" for key in keys)
+    lines = [
+        heading("profile"),
+        f"  the target of {profile!r} needs `type: duckdb`; with `settings: {{memory_limit: 1GB}}` below it",
+        "  scoring takes the same memory for any number of rows",
+        heading("next"),
+    ]
+    if package is None and not (project / "packages.yml").exists():
+        lines.append("  name the dbt package in packages.yml, or call init again with --package")
+    return [
+        *lines,
+        "  dbt deps",
+        f"  dbt build --select +{features}",
+        f"  python ml/train_{name}.py <the DuckDB file of your target>",
+        f"  scorehouse scaffold predictions {name} --features {features} {flags}",
+        "  dbt build",
+    ]

@@ -1,0 +1,86 @@
+"""`scorehouse replay`: a logged run is scored again and compared row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
+from scorehouse.commands.runs import find_log
+from scorehouse.commands.target import connect, database_of
+from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.replay import Replayed, replay, run_row
+from scorehouse.request import Request, project_variable
+
+
+@click.command("replay")
+@click.argument("run_id")
+@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file.")
+@click.option("--profile", help="Profile in profiles.yml; with --target, instead of --database.")
+@click.option("--target", help="Target of the profile.")
+@click.option(
+    "--profiles-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("."),
+    help="Folder of profiles.yml; default: this one.",
+)
+@click.option("--schema", help="Schema of the run log, where several schemas have one.")
+@click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
+@click.option("--project-dir", type=click.Path(file_okay=False, path_type=Path), help="The dbt project.")
+@json_option
+def replay_command(
+    run_id: str,
+    database: Path | None,
+    profile: str | None,
+    target: str | None,
+    profiles_dir: Path,
+    schema: str | None,
+    sample: int | None,
+    project_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Score the input of a run again, and compare with what stands in the prediction table.
+
+    RUN_ID is a scoring_run_id, or enough of its beginning. Rows whose features have changed since the
+    run are counted and left out. Exit code 3 when a row comes out different.
+
+    \b
+    Example:
+      scorehouse replay 13eaa69f --database target/warehouse.duckdb
+    """
+    project = find_project(project_dir)
+    file = database_of(database, profile, target, profiles_dir)
+    with connect(file) as connection:
+        log = find_log(connection, schema, file)
+        run = run_row(connection, log, run_id)
+        request = Request(
+            run_id=str(run["run_id"]),
+            invocation_id="",
+            node="replay",
+            relation=run["prediction_table"],
+            run_log=log,
+            project_root=project,
+            load_policy=LoadPolicy.from_variable(project_variable(project, VARIABLE)),
+        )
+        versions = ModelSeeds(project, run["model_name"]).versions()
+        found = replay(connection, run, versions, request, sample=sample)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _tell(found, sample)
+    if found.rows_different:
+        raise SystemExit(EXIT_DIFFERENT)
+
+
+def _tell(found: Replayed, sample: int | None) -> None:
+    echo(f"run {found.run_id}")
+    if sample is None:
+        echo(f"  input as it was: {'yes' if found.same_input else 'no, rows have changed, come or gone'}")
+    echo(f"  same library versions: {'yes' if found.same_libraries else 'no'}")
+    echo(f"  rows compared: {found.rows_compared:,} of {found.rows_in_table:,}")
+    echo(
+        f"  rows different: {found.rows_different:,}"
+        + (f", such as {found.examples}" if found.examples else "")
+    )

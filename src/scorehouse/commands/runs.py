@@ -1,0 +1,111 @@
+"""`scorehouse runs`: the run log, from the DuckDB file of a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+
+from scorehouse.commands.common import echo, json_option, print_json, table
+from scorehouse.commands.target import CALL, connect, database_of
+from scorehouse.errors import ConfigurationError
+
+TABLE = "scorehouse_run_log"
+SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
+
+
+@click.command("runs")
+@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file.")
+@click.option("--profile", help="Profile in profiles.yml; with --target, instead of --database.")
+@click.option("--target", help="Target of the profile.")
+@click.option(
+    "--profiles-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("."),
+    help="Folder of profiles.yml; default: this one.",
+)
+@click.option("--schema", help="Schema of the run log, where several schemas have one.")
+@click.option("--model", "ml_model", help="Runs of this ML model only.")
+@click.option("--failed", is_flag=True, help="Failed runs only.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@json_option
+def runs_command(
+    database: Path | None,
+    profile: str | None,
+    target: str | None,
+    profiles_dir: Path,
+    schema: str | None,
+    as_json: bool,
+    **wanted: Any,
+) -> None:
+    """List scoring runs, newest first, from the run log of a target that you name.
+
+    \b
+    Examples:
+      scorehouse runs --database target/warehouse.duckdb --limit 5
+      scorehouse runs --profile shop --target prod --failed --json
+    """
+    file = database_of(database, profile, target, profiles_dir)
+    with connect(file) as connection:
+        rows = read_runs(connection, find_log(connection, schema, file), **wanted)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        echo("no scoring run")
+        return
+    for line in table(SHOWN, [_shown(row) for row in rows]):
+        echo(line)
+    for row in rows:
+        if row["error"]:
+            echo()
+            echo(f"{row['node']} at {row['started_at']:%Y-%m-%d %H:%M:%S}: {row['error']}")
+
+
+def find_log(connection: duckdb.DuckDBPyConnection, schema: str | None, file: Path) -> str:
+    """The quoted name of the run log's table; several need `schema` to choose."""
+    found = [
+        name
+        for (name,) in connection.execute(
+            "select table_schema from information_schema.tables where table_name = ? order by 1", [TABLE]
+        ).fetchall()
+        if schema is None or name == schema
+    ]
+    if len(found) != 1:
+        raise ConfigurationError(
+            CALL,
+            f"{str(file)!r} has {len(found)} run logs" + (f": in the schemas {found}" if found else ""),
+            expected=f"one table {TABLE}" + (f" in the schema {schema!r}" if schema else ""),
+            action="name its schema with --schema" if found else "score a table first, or correct the path",
+        )
+    return f'"{found[0]}".{TABLE}'
+
+
+def read_runs(
+    connection: duckdb.DuckDBPyConnection, log: str, *, ml_model: str | None, failed: bool, limit: int
+) -> list[dict[str, Any]]:
+    """Rows of the run log, newest first."""
+    rows = connection.execute(
+        f"select * from {log} where ($1 is null or model_name = $1) and (not $2 or status = 'failed') "
+        "order by started_at desc limit $3",
+        [ml_model, failed, limit],
+    )
+    names = [column[0] for column in rows.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+
+def _shown(row: dict[str, Any]) -> list[Any]:
+    model = f"{row['model_name']} v{row['model_version']}" if row["model_name"] else None
+    return [
+        f"{row['started_at']:%Y-%m-%d %H:%M:%S}",
+        row["status"],
+        str(row["node"]).rpartition(".")[2],
+        model,
+        row["rows_in"],
+        row["rows_scored"],
+        row["rows_rejected"],
+        row["seconds"],
+        row["write_mode"],
+    ]

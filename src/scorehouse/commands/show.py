@@ -1,0 +1,114 @@
+"""`scorehouse show`: one version of an ML model, with its features and quality."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.commands.common import (
+    echo,
+    find_version,
+    heading,
+    json_option,
+    print_json,
+    project_option,
+    registered_versions,
+    table,
+)
+from scorehouse.online import parse_reference
+from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registry import Version
+
+FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
+
+
+@click.command("show")
+@click.argument("reference")
+@json_option
+@project_option
+def show_command(reference: str, as_json: bool, project_dir: Path | None) -> None:
+    """Show a registered version: REFERENCE is churn, churn@challenger or churn/2.
+
+    \b
+    Examples:
+      scorehouse show churn
+      scorehouse show churn/2 --json
+    """
+    call = f"show {reference}"
+    name, alias, number = parse_reference(reference, call)
+    seeds = ModelSeeds(find_project(project_dir), name)
+    wanted = str(number) if number is not None else alias if "@" in reference else None
+    version = find_version(seeds, wanted, call)
+    features = signature_rows(seeds, version.version)
+    if as_json:
+        print_json({**facts(version), "features": features})
+        return
+    for line in lines(version, features, registered_versions(seeds, call)):
+        echo(line)
+
+
+def facts(version: Version) -> dict[str, Any]:
+    """A version for JSON, with values in their own types."""
+    row: dict[str, Any] = {key: value if value != "" else None for key, value in version.to_row().items()}
+    return {
+        **row,
+        "version": version.version,
+        "aliases": list(version.aliases),
+        "classes": list(version.classes),
+        "threshold": version.threshold,
+        "training_rows": version.training_rows,
+        "n_features": version.n_features,
+        "size_bytes": version.size_bytes,
+        "libraries": dict(version.libraries),
+        "metrics": dict(version.metrics),
+    }
+
+
+def signature_rows(seeds: ModelSeeds, number: int) -> list[dict[str, Any]]:
+    """The features of a version, as they stand in the seed `ml_<name>__signature`."""
+    with seeds.signature_file.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row.pop("version") == str(number)]
+    return [{key: _value(value) for key, value in row.items()} for row in rows]
+
+
+def _value(text: str) -> Any:
+    try:
+        return None if text == "" else json.loads(text)
+    except ValueError:
+        return text
+
+
+def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
+    """The version for people."""
+    window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else "-"
+    quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
+    known = {
+        "aliases": ", ".join(version.aliases) or "-",
+        "owner": version.owner or "-",
+        "trained on": f"{version.training_rows:,} rows, {window}",
+        "quality": quality or "-",
+        "classes": ", ".join(map(str, version.classes)) or "-",
+        "artifact": f"{version.artifact} ({version.size_bytes:,} bytes)",
+        "sha256": version.sha256,
+        "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
+        "registered": version.registered_at,
+    }
+    head = [
+        heading(f"{version.label} ({version.task})"),
+        *([version.description] if version.description else []),
+    ]
+    body = [f"  {label:<11} {text}" for label, text in known.items()]
+    rows = [[feature["feature"], *(feature.get(fact) for fact in FEATURE_FACTS)] for feature in features]
+    others = [[v.version, ", ".join(v.aliases), v.training_rows, v.registered_at[:10]] for v in versions]
+    return [
+        *head,
+        *body,
+        "",
+        *table(["feature", *FEATURE_FACTS], rows),
+        "",
+        *table(["version", "aliases", "training_rows", "registered"], others),
+    ]

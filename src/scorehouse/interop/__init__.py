@@ -1,0 +1,1 @@
+"""Neighbours: registries that ML models come from and go to."""

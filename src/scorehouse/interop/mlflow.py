@@ -1,0 +1,209 @@
+"""Import from MLflow: a logged model becomes the next version of an ML model of the dbt project."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+
+from scorehouse.errors import EstimatorError, SignatureError
+from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
+from scorehouse.registration import register
+from scorehouse.registration.seeds import find_project, replace_file
+from scorehouse.registry import Version
+
+ORIGINS_FILE = "mlflow.json"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The registered version, where it came from, and what MLflow could not say of it."""
+
+    version: Version
+    origin: Origin
+    gaps: tuple[str, ...]
+
+
+def import_model(
+    reference: str,
+    name: str,
+    *,
+    features: Any = None,
+    task: str | None = None,
+    alias: str | None = None,
+    threshold: float | None = None,
+    tracking_uri: str | None = None,
+    project_dir: str | Path | None = None,
+) -> Imported:
+    """Register a logged MLflow model as the next version of the ML model `name`.
+
+    Parameters
+    ----------
+    reference: `models:/name@alias`, `models:/name/version`, `runs:/id/name`, a run id, or a folder.
+    features: the training features; default: MLflow's input example, which is only a few rows, so that
+        ranges, categories and the reference are those of the example (said in `gaps`).
+    task: default: what the estimator is, by scikit-learn's own tests.
+    alias, threshold: as for `register`.
+    tracking_uri: the store, such as `sqlite:///mlflow.db`; default: MLflow's own setting.
+
+    Loading a model runs code: import only from a store that you trust. Metrics, owner and description
+    are taken over; where it came from is kept in `artifacts/<name>/<version>/mlflow.json`.
+    """
+    call = f"import_model({reference!r}, {name!r})"
+    project = find_project(project_dir)
+    store = Store(tracking_uri, call)
+    origin = store.origin(reference)
+    with tempfile.TemporaryDirectory() as folder:
+        logged = store.read(origin, Path(folder))
+    return register_logged(
+        logged, name, call, project=project, features=features, task=task, alias=alias, threshold=threshold
+    )
+
+
+def register_logged(
+    logged: LoggedModel,
+    name: str,
+    call: str,
+    *,
+    project: Path,
+    features: Any = None,
+    task: str | None = None,
+    alias: str | None = None,
+    threshold: float | None = None,
+) -> Imported:
+    """Register what was read from MLflow, and keep where it came from."""
+    _require_estimator(logged, call)
+    frame, gaps = _training_features(logged, features, call)
+    gaps += _signature_gaps(logged, frame, call)
+    version = register(
+        logged.estimator,
+        name,
+        frame,
+        task=task or _task(logged, call),
+        threshold=threshold,
+        description=logged.description,
+        owner=logged.owner,
+        metrics=logged.metrics,
+        alias=alias,
+        project_dir=project,
+    )
+    remember(project, version, logged.origin)
+    return Imported(version, logged.origin, tuple(gaps))
+
+
+def _require_estimator(logged: LoggedModel, call: str) -> None:
+    if not hasattr(logged.estimator, "fit"):
+        raise EstimatorError(
+            call,
+            f"{logged.origin.uri} is a bare {type(logged.estimator).__name__} of {logged.flavor}, "
+            "which knows neither its task nor its classes",
+            expected=f"an estimator with scikit-learn's interface, such as {_twin(logged.flavor)}",
+            action="fit and log that one, or wrap the booster in it before logging",
+        )
+
+
+def _twin(flavor: str) -> str:
+    return {"lightgbm": "LGBMClassifier", "xgboost": "XGBClassifier"}.get(flavor, "LogisticRegression")
+
+
+def _task(logged: LoggedModel, call: str) -> str:
+    kinds = {
+        "classification": is_classifier,
+        "regression": is_regressor,
+        "clustering": is_clusterer,
+        "anomaly": is_outlier_detector,
+    }
+    found = [task for task, test in kinds.items() if test(logged.estimator)]
+    if len(found) != 1:
+        raise EstimatorError(
+            call,
+            f"{type(logged.estimator).__name__} does not say what its task is",
+            expected="a classifier, regressor, clusterer or outlier detector",
+            action="name the task with --task",
+        )
+    return found[0]
+
+
+def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[Any, list[str]]:
+    if features is not None:
+        return features, []
+    example = logged.example
+    if example is None:
+        raise SignatureError(
+            call,
+            f"{logged.origin.uri} has no input example, and no training features were given",
+            expected="rows of features, from which types, missing values and ranges are found",
+            action="name the training features with --features, or log the model with input_example",
+        )
+    if not isinstance(example, pd.DataFrame):
+        names = logged.signature.inputs.input_names() if logged.signature is not None else []
+        named = names and all(isinstance(n, str) for n in names)
+        example = pd.DataFrame(example, columns=names if named else None)
+        example.columns = [str(column) for column in example.columns]
+    rows = len(example)
+    return example, [
+        f"ranges, categories and the reference come from MLflow's input example of {rows} rows, not from "
+        "the training data: drift is measured against these; give --features to have the real ones"
+    ]
+
+
+def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
+    """What MLflow's signature says beside the features: a contradiction is an error, a silence a gap."""
+    gaps = []
+    library, saved = next(iter(logged.saved_by.items()), ("", ""))
+    if library and saved != installed_version(library):
+        gaps.append(
+            f"MLflow holds an estimator saved by {library} {saved}; it was loaded and saved again by "
+            f"{installed_version(library)}: compare a few predictions"
+        )
+    if not logged.metrics:
+        gaps.append("the run has no metrics: quality in the model card stays empty")
+    if not logged.description:
+        gaps.append("the model has no description in MLflow")
+    if logged.signature is None or logged.signature.inputs is None:
+        gaps.append("the model was logged without a signature: features are those of the rows given")
+        return gaps
+    declared = [str(n) for n in logged.signature.inputs.input_names()] if _named(logged) else []
+    missing = sorted(set(declared) - {str(column) for column in frame.columns})
+    if missing:
+        raise SignatureError(
+            call,
+            f"MLflow's signature has the features {missing}, which the rows given do not have",
+            expected=f"the columns {declared}",
+            action="pass the features that the model was fitted on",
+        )
+    if not declared:
+        gaps.append("MLflow's signature has no column names: they are those of the rows given")
+    if logged.signature.params:
+        gaps.append("inference parameters of MLflow's signature are not taken over: predict gets none")
+    return gaps
+
+
+def _named(logged: LoggedModel) -> bool:
+    return bool(logged.signature.inputs.has_input_names())
+
+
+def origins_file(project: Path, name: str, number: int) -> Path:
+    """Where the origins of a version stand."""
+    return project / "artifacts" / name / str(number) / ORIGINS_FILE
+
+
+def remember(project: Path, version: Version, origin: Origin) -> None:
+    """Add an origin to those of a version; the same estimator may have been logged twice."""
+    file = origins_file(project, version.name, version.version)
+    known = known_origins(project, version)
+    if origin.identity not in {item["identity"] for item in known}:
+        known.append({"identity": origin.identity, **asdict(origin)})
+        replace_file(file, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
+
+
+def known_origins(project: Path, version: Version) -> list[dict[str, Any]]:
+    """The logged models that a version was imported from."""
+    file = origins_file(project, version.name, version.version)
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []

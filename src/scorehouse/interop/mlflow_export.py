@@ -1,0 +1,115 @@
+"""Export to MLflow: a registered version becomes an MLflow model, in a folder or in a store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.interop.mlflow import remember
+from scorehouse.interop.mlflow_store import Origin, Store
+from scorehouse.online import OnlineModel, load
+from scorehouse.registration.seeds import find_project
+from scorehouse.signature import Feature
+
+TYPES = {
+    "double": "double",
+    "integer": "long",
+    "boolean": "boolean",
+    "string": "string",
+    "timestamp": "datetime",
+}
+
+
+def export_model(
+    reference: str,
+    *,
+    folder: Path | None = None,
+    registered_name: str | None = None,
+    tracking_uri: str | None = None,
+    project_dir: str | Path | None = None,
+) -> str:
+    """Export `churn@champion` as an MLflow model of the flavor sklearn; returns its URI or folder.
+
+    Give either `folder`, for the files alone, or `registered_name`, to log it in a run of the store and
+    register it there under that name. The signature goes along, features that take no missing value as
+    required columns; so do metrics, and digest and version as metadata. The artifact's digest is
+    checked before it is loaded.
+    """
+    call = f"export_model({reference!r})"
+    if (folder is None) == (registered_name is None):
+        raise ConfigurationError(
+            call,
+            "the place to export to is not clear",
+            expected="either a folder or a registered name",
+            action="give one of --folder and --register-as",
+        )
+    store = Store(tracking_uri, call)
+    project = find_project(project_dir)
+    model = load(reference, project)
+    settings = _settings(store.mlflow, model)
+    if folder is not None:
+        store.asked(lambda: store.mlflow.sklearn.save_model(model.kernel.estimator, str(folder), **settings))
+        return str(folder)
+    origin = _logged(store, model, str(registered_name), settings)
+    remember(project, model.version, origin)
+    return origin.uri
+
+
+def _logged(store: Store, model: OnlineModel, registered_name: str, settings: dict[str, Any]) -> Origin:
+    mlflow, version = store.mlflow, model.version
+    with mlflow.start_run(run_name=version.label) as run:
+        mlflow.log_metrics(dict(version.metrics))
+        info = store.asked(
+            lambda: mlflow.sklearn.log_model(
+                model.kernel.estimator, name="model", registered_model_name=registered_name, **settings
+            )
+        )
+    number = int(info.registered_model_version)
+    return Origin(
+        f"models:/{registered_name}/{number}", registered_name, number, run.info.run_id, info.model_id
+    )
+
+
+def _settings(mlflow: Any, model: OnlineModel) -> dict[str, Any]:
+    version = model.version
+    return {
+        "signature": _signature(mlflow, model),
+        # scikit-learn's own types are trusted by skops; whatever else the estimator is made of is not
+        "serialization_format": "cloudpickle",
+        "metadata": {
+            "scorehouse_name": version.name,
+            "scorehouse_version": version.version,
+            "scorehouse_sha256": version.sha256,
+            "scorehouse_task": version.task,
+            "scorehouse_libraries": json.dumps(dict(version.libraries), sort_keys=True),
+        },
+    }
+
+
+def _signature(mlflow: Any, model: OnlineModel) -> Any:
+    """Our signature as MLflow's; its one output is what `predict` gives."""
+    types, spec = mlflow.types, mlflow.types.ColSpec
+    if model.signature.container == "array":
+        # an estimator fitted on a bare array gets one from MLflow too, and no names
+        dtype = model.signature.array_dtype
+        shape = (-1, len(model.signature.features))
+        inputs = types.Schema([types.TensorSpec(_numpy(dtype), shape)])
+    else:
+        inputs = types.Schema([_column(spec, feature) for feature in model.signature.features])
+    output = model.kernel.schema.field(0).type
+    kind = "string" if pa.types.is_string(output) else "long" if pa.types.is_integer(output) else "double"
+    return mlflow.models.ModelSignature(inputs=inputs, outputs=types.Schema([spec(kind)]))
+
+
+def _numpy(dtype: str) -> Any:
+    import numpy as np
+
+    return np.dtype(dtype)
+
+
+def _column(spec: Any, feature: Feature) -> Any:
+    return spec(TYPES[feature.type], feature.name, required=not feature.accepts_null)

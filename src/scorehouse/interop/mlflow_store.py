@@ -1,0 +1,184 @@
+"""Reading MLflow: a store, its registered versions and aliases, and the files of one logged model."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError
+
+FLAVORS = ("sklearn", "lightgbm", "xgboost")
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+
+
+def require_mlflow(call: str) -> Any:
+    """The module mlflow, an extra."""
+    try:
+        importlib.import_module("skops.io")  # the format in which MLflow saves scikit-learn estimators
+        return importlib.import_module("mlflow")
+    except ImportError as error:
+        raise ConfigurationError(
+            call,
+            f"MLflow is not installed here ({error})",
+            expected="the extra mlflow",
+            action="pip install 'scorehouse[mlflow]'",
+        ) from error
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an ML model came from: the registered version, its run, and the id of the logged model."""
+
+    uri: str
+    registered_name: str | None = None
+    registered_version: int | None = None
+    run_id: str | None = None
+    model_id: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What tells two logged models apart."""
+        return self.model_id or self.uri
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """A logged model as it was read: the estimator, and what MLflow knows of it."""
+
+    estimator: Any
+    flavor: str
+    origin: Origin
+    signature: Any
+    example: Any
+    saved_by: Mapping[str, str]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    description: str = ""
+    owner: str = ""
+
+
+class Store:
+    """An MLflow tracking store and its registry, such as `sqlite:///mlflow.db`."""
+
+    def __init__(self, tracking_uri: str | None, call: str) -> None:
+        self.mlflow = require_mlflow(call)
+        self.call = call
+        if tracking_uri is not None:
+            self.mlflow.set_tracking_uri(tracking_uri)
+        self.uri = self.mlflow.get_tracking_uri()
+        self.client = self.mlflow.MlflowClient()
+
+    def asked(self, function: Any, *arguments: Any) -> Any:
+        """Call MLflow; what it refuses is told in our own words."""
+        try:
+            return function(*arguments)
+        except self.mlflow.exceptions.MlflowException as error:
+            raise RegistryError(
+                self.call,
+                f"MLflow at {self.uri!r} answers: {error}",
+                expected="a store that has the model",
+                action="correct the model's URI, or name the store with --tracking-uri",
+            ) from error
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Aliases of a registered model and the versions that hold them."""
+        found = self.asked(self.client.get_registered_model, name).aliases
+        return {alias: int(version) for alias, version in found.items()}
+
+    def origin(self, reference: str) -> Origin:
+        """The one logged model that a URI, a run id or a path names."""
+        match = REGISTERED.fullmatch(reference)
+        if match is not None:
+            return self._registered(match["name"], match["alias"], match["version"])
+        if RUN_ID.fullmatch(reference):
+            return self._of_run(reference)
+        if reference.startswith(("models:/", "runs:/")) or (Path(reference) / "MLmodel").is_file():
+            return Origin(reference)
+        raise ConfigurationError(
+            self.call,
+            f"{reference!r} names no MLflow model",
+            expected="models:/name@alias, models:/name/version, runs:/id/name, a run id or a folder",
+            action="correct the reference",
+        )
+
+    def _registered(self, name: str, alias: str | None, number: str | None) -> Origin:
+        found = (
+            self.asked(self.client.get_model_version_by_alias, name, alias)
+            if alias
+            else self.asked(self.client.get_model_version, name, number)
+        )
+        return Origin(
+            f"models:/{name}/{found.version}", name, int(found.version), found.run_id or None, found.model_id
+        )
+
+    def _of_run(self, run_id: str) -> Origin:
+        outputs = self.asked(self.client.get_run, run_id).outputs
+        models = sorted(output.model_id for output in (outputs.model_outputs if outputs else []))
+        if len(models) != 1:
+            raise RegistryError(
+                self.call,
+                f"the run {run_id} logged {len(models)} models {models}",
+                expected="a run with one model",
+                action="name one, as models:/<model id>, or log the model in the run",
+            )
+        return Origin(f"models:/{models[0]}", run_id=run_id, model_id=models[0])
+
+    def read(self, origin: Origin, folder: Path) -> LoggedModel:
+        """Download a logged model into `folder` and load it. Loading runs code: trust the store."""
+        place = Path(origin.uri)
+        if not (place / "MLmodel").is_file():
+            download = self.mlflow.artifacts.download_artifacts
+            place = Path(self.asked(lambda: download(artifact_uri=origin.uri, dst_path=str(folder))))
+        document = self.mlflow.models.Model.load(str(place))
+        flavor = next((name for name in FLAVORS if name in document.flavors), None)
+        if flavor is None:
+            raise EstimatorError(
+                self.call,
+                f"{origin.uri} has the flavors {sorted(document.flavors)}",
+                expected=f"one of {list(FLAVORS)}",
+                action="log the fitted scikit-learn estimator itself, not a python function around it",
+            )
+        run_id = origin.run_id or document.run_id
+        complete = Origin(
+            origin.uri,
+            origin.registered_name,
+            origin.registered_version,
+            run_id,
+            origin.model_id or document.model_id or document.model_uuid,
+        )
+        return LoggedModel(
+            estimator=self.asked(importlib.import_module(f"mlflow.{flavor}").load_model, str(place)),
+            flavor=flavor,
+            origin=complete,
+            signature=document.signature,
+            example=document.load_input_example(str(place)) if document.saved_input_example_info else None,
+            saved_by=_saved_by(document.flavors[flavor], flavor),
+            **self._facts(complete),
+        )
+
+    def _facts(self, origin: Origin) -> dict[str, Any]:
+        """Metrics of the run, and the words of the registry; nothing where the store does not know it."""
+        facts: dict[str, Any] = {}
+        try:
+            if origin.run_id:
+                run = self.client.get_run(origin.run_id)
+                facts["metrics"] = dict(run.data.metrics)
+                facts["owner"] = run.data.tags.get("mlflow.user", "")
+            if origin.registered_name:
+                number = str(origin.registered_version)
+                version = self.client.get_model_version(origin.registered_name, number)
+                registered = self.client.get_registered_model(origin.registered_name)
+                facts["description"] = version.description or registered.description or ""
+        except self.mlflow.exceptions.MlflowException:
+            return facts  # a folder may come from a store that is not this one
+        return facts
+
+
+def _saved_by(flavor: Mapping[str, Any], name: str) -> dict[str, str]:
+    versions = {"sklearn": ("scikit-learn", "sklearn_version"), "lightgbm": ("lightgbm", "lgb_version")}
+    library, key = versions.get(name, ("xgboost", "xgb_version"))
+    return {library: str(flavor[key])} if flavor.get(key) else {}

@@ -1,0 +1,210 @@
+"""Replay: a logged run is scored again, and its rows are compared with those in the prediction table.
+
+Rows whose features have changed since, or are gone, cannot be replayed; the row hashes say which. All
+others must be equal bit for bit on the same library versions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse import artifact
+from scorehouse.engines.source import FEATURE_HASH, KEPT, FeatureSource, registry_versions
+from scorehouse.engines.statistics import Fingerprint
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.options import Rescore, ScoreOptions
+from scorehouse.registry import Version
+from scorehouse.request import Request
+from scorehouse.rescore import literal, quote
+from scorehouse.runlog import library_versions
+from scorehouse.scorer import Kernel
+
+AGAIN = "scorehouse_replay"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found.
+
+    `rows_in_table` rows of the run are in the prediction table, of which `rows_compared` have the
+    features that they had; `rows_different` of these do not come out equal, in any output or reason.
+    `same_input` tells whether the whole input still has the fingerprint of the run.
+    """
+
+    run_id: str
+    rows_in_table: int
+    rows_compared: int
+    rows_different: int
+    same_input: bool
+    same_libraries: bool
+    examples: tuple[str, ...] = ()
+
+    @property
+    def rows_gone(self) -> int:
+        """Rows whose features are not there any more as they were."""
+        return self.rows_in_table - self.rows_compared
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "rows_gone": self.rows_gone}
+
+
+def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> dict[str, Any]:
+    """The row of a successful run, by the id or by its beginning."""
+    call = f"replay({run_id!r})"
+    found = connection.execute(
+        f"select * from {run_log} where status = 'success' and starts_with(run_id::varchar, ?)", [run_id]
+    )
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    if len(rows) != 1:
+        raise ConfigurationError(
+            call,
+            f"{len(rows)} successful runs in {run_log} begin so",
+            expected="the id of one run, or enough of its beginning",
+            action="look it up in scorehouse_runs, or with `scorehouse runs`",
+        )
+    if not rows[0].get("feature_query"):
+        raise ConfigurationError(
+            call,
+            "the run log does not say where its features were read",
+            expected="a run whose features were a dbt ref, source or query, not a frame made in Python",
+            action="make the preparation a dbt model of its own",
+        )
+    return rows[0]
+
+
+def replay(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    versions: list[Version],
+    request: Request,
+    *,
+    sample: int | None = None,
+) -> Replayed:
+    """Score the input of `run` again with the version that it logged, and compare.
+
+    `run` is a row of the run log, `versions` are those of its ML model, `request` tells the project's
+    folder and load policy. `sample` takes that many rows, by the hash of their keys, instead of all.
+    Writes nothing but a temporary table. Raises RegistryError when the logged digest is not registered.
+    """
+    call = f"replay({str(run['run_id'])!r})"
+    logged = json.loads(run["configuration"])
+    options = replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
+    version = _logged_version(run, versions, call)
+    estimator, signature, _ = artifact.load(request.project_root, version, request.load_policy, call)
+    kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
+    source = FeatureSource(connection, run["feature_query"], options, request, call)
+    if sample is not None:
+        keys = ", ".join(quote(name) for name in options.row_key)
+        source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
+    source.check([signature], kernel.schema.names, unique=True)
+    fingerprint = Fingerprint()
+    reader = pa.RecordBatchReader.from_batches(
+        _schema(source, kernel), (_again(batch, source, kernel, fingerprint) for batch in source.batches())
+    )
+    connection.register("scorehouse_replay_batches", reader)
+    connection.execute(
+        f"create or replace temp table {AGAIN} as select * from scorehouse_replay_batches"
+    ).fetchall()
+    connection.unregister("scorehouse_replay_batches")
+    source.close()
+    return _compare(connection, run, options, kernel.schema.names, fingerprint.text(), sample)
+
+
+def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
+    for version in versions:
+        if version.version == run["model_version"] and version.sha256 == run["model_digest"]:
+            return version
+    raise RegistryError(
+        call,
+        f"{run['model_name']} version {run['model_version']} with the digest {run['model_digest']} "
+        "is not registered",
+        expected="the version that made the predictions, with its digest",
+        action=f"restore seeds/ml/{run['model_name']} from version control",
+    )
+
+
+def _schema(source: FeatureSource, kernel: Kernel) -> pa.Schema:
+    kept = [pa.field(name, source.schema.field(KEPT + name).type) for name in source.columns.key]
+    return pa.schema([*kept, *kernel.schema, pa.field(FEATURE_HASH, pa.uint64())])
+
+
+def _again(
+    batch: pa.RecordBatch, source: FeatureSource, kernel: Kernel, fingerprint: Fingerprint
+) -> pa.RecordBatch:
+    scored = kernel(batch.select(kernel.signature.names))
+    fingerprint.add(batch.column("scorehouse_row_hash:0"))
+    kept = [batch.column(KEPT + name) for name in source.columns.key]
+    return pa.RecordBatch.from_arrays(
+        [*kept, *scored.columns, batch.column(f"{FEATURE_HASH}:0")], schema=_schema(source, kernel)
+    )
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    options: ScoreOptions,
+    outputs: list[str],
+    fingerprint: str,
+    sample: int | None,
+) -> Replayed:
+    keys = [quote(name) for name in options.row_key]
+    same_row = " and ".join(f"was.{key} = now.{key}" for key in keys)
+    differs = " or ".join(f"was.{quote(n)} is distinct from now.{quote(n)}" for n in outputs)
+    was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(run['run_id']))})"
+    joined = f"from {was} as was join {AGAIN} as now on {same_row} and was.feature_hash = now.feature_hash"
+    in_table = connection.execute(
+        f"select count(*) from {was} as was" + (f" semi join {AGAIN} as now on {same_row}" if sample else "")
+    ).fetchall()[0][0]
+    compared, different = connection.execute(
+        f"select count(*), count(*) filter ({differs}) {joined}"
+    ).fetchall()[0]
+    examples = connection.execute(
+        f"select {', '.join(f'was.{key}' for key in keys)} {joined} and ({differs}) order by all limit 3"
+    ).fetchall()
+    return Replayed(
+        run_id=str(run["run_id"]),
+        rows_in_table=in_table,
+        rows_compared=compared,
+        rows_different=different,
+        same_input=sample is None and fingerprint == run["input_fingerprint"],
+        same_libraries=json.loads(run["library_versions"]) == library_versions(),
+        examples=tuple(str(row) for row in examples),
+    )
+
+
+def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: int = 1000) -> Any:
+    """Replay a sample of the last run of a prediction table, from a dbt Python model.
+
+    Parameters
+    ----------
+    dbt, session: the two arguments of the dbt model function.
+    predictions: `dbt.ref(...)` of the prediction table.
+    model: `dbt.ref("ml_<name>")`, the registry of the ML model that made it.
+    rows: number of rows to score again, chosen by the hash of their keys.
+
+    Returns a relation of one row with the columns of Replayed; the generic test `replay_agrees` judges it.
+    """
+    request = Request.for_plain_model(dbt)
+    call = f"replay_sample() in {request.node}"
+    table = predictions.sql_query()
+    last = session.sql(f"select scoring_run_id from ({table}) order by scored_at desc limit 1").fetchall()
+    if not last:
+        raise ConfigurationError(
+            call, "the prediction table is empty", expected="a scored table", action="build it first"
+        )
+    run = run_row(session, request.run_log, str(last[0][0]))
+    found = replay(session, run, registry_versions(model, call), request, sample=rows).to_dict()
+    found["examples"] = ", ".join(found["examples"])
+    values = ", ".join(f"{_literal(value)} as {name}" for name, value in found.items())
+    return session.sql(f"select {values}")
+
+
+def _literal(value: Any) -> str:
+    return literal(value) if isinstance(value, str) else str(value).lower()

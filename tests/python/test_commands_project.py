@@ -1,0 +1,156 @@
+"""`scorehouse init` and `scaffold`: shown first, written as shown, and never over what is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from sklearn.linear_model import LogisticRegression
+
+from scorehouse import register
+from scorehouse.cli import main
+
+INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned")
+SCAFFOLD = ("scaffold", "predictions", "churn", "--features", "customers", "--key", "customer_id")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop_profile\n")
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path / "models")  # any folder of the project will do
+    return tmp_path
+
+
+def run(*arguments: str, code: int = 0, answer: str | None = None) -> Result:
+    ended = CliRunner().invoke(main, arguments, input=answer)
+    assert ended.exit_code == code, (ended.output, ended.exception)
+    return ended
+
+
+def content(project: Path) -> dict[str, str]:
+    return {f.relative_to(project).as_posix(): f.read_text() for f in project.rglob("*") if f.is_file()}
+
+
+def test_init_shows_a_diff_and_writes_it(project: Path) -> None:
+    said = run(*INIT, "--package", "../scorehouse", answer="y\n").output
+    assert "+++ b/packages.yml" in said and "+  - local: ../scorehouse" in said
+    assert "profile 'shop_profile'" in said.replace("target of", "profile") or "shop_profile" in said
+    assert yaml.safe_load((project / "packages.yml").read_text()) == {
+        "packages": [{"local": "../scorehouse"}]
+    }
+    document = yaml.safe_load((project / "dbt_project.yml").read_text())
+    assert document["name"] == "shop"
+    assert document["vars"]["scorehouse_load_policy"] == {"formats": ["joblib"], "library_versions": "refuse"}
+    compile((project / "ml/train_churn.py").read_text(), "train_churn.py", "exec")
+    assert "artifacts/** -text" in (project / ".gitattributes").read_text()
+
+
+@pytest.mark.parametrize(("options", "answer"), [(["--dry-run"], None), ([], "n\n")])
+def test_init_writes_nothing_unless_told_to(project: Path, options: list[str], answer: str | None) -> None:
+    before = content(project)
+    assert "nothing was written" in run(*INIT, *options, answer=answer).output
+    assert content(project) == before
+
+
+def test_a_second_init_has_nothing_to_do(project: Path) -> None:
+    run(*INIT, "--package", "../scorehouse", "--yes")
+    before = content(project)
+    assert "nothing to do" in run(*INIT, "--package", "../scorehouse", "--yes").output
+    assert content(project) == before
+
+
+def test_init_adds_to_what_is_there(project: Path) -> None:
+    settings = (
+        "name: shop  # ours\nvars:\n    # a comment\n    start: 2020-01-01\n    'quoted': 1\nmodels: {}\n"
+    )
+    (project / "dbt_project.yml").write_text(settings)
+    (project / "packages.yml").write_text("packages:\n- package: dbt-labs/dbt_utils\n  version: 1.3.0\n")
+    (project / ".gitattributes").write_text("*.csv text")
+    (project / "ml").mkdir()
+    (project / "ml/train_churn.py").write_text("# mine\n")
+    run(*INIT, "--package", "https://example.com/scorehouse.git", "--revision", "v0.1.0", "--yes")
+    written = (project / "dbt_project.yml").read_text()
+    document = yaml.safe_load(written)
+    assert document["vars"]["quoted"] == 1 and document["vars"]["scorehouse_load_policy"]
+    assert all(line in written.splitlines() for line in settings.splitlines())
+    packages = yaml.safe_load((project / "packages.yml").read_text())["packages"]
+    assert {"git": "https://example.com/scorehouse.git", "revision": "v0.1.0"} in packages
+    assert len(packages) == 2
+    assert (project / ".gitattributes").read_text().startswith("*.csv text\n")
+    assert (project / "ml/train_churn.py").read_text() == "# mine\n"
+
+
+def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
+    (project / "dbt_project.yml").write_text("name: shop\nvars: {start: 1}\n")
+    said = run(*INIT, "--yes", code=1).output
+    assert "'vars' in dbt_project.yml is not written as a block" in said
+
+
+def test_init_outside_a_project_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no dbt_project.yml" in run(*INIT, "--yes", code=1).output
+
+
+def test_json_does_not_ask(project: Path) -> None:
+    assert "add --yes or --dry-run" in run(*INIT, "--json", code=2).output
+    changes = json.loads(run(*INIT, "--json", "--dry-run").output)
+    assert {change["path"]: change["change"] for change in changes} == {
+        "dbt_project.yml": "edit",
+        ".gitattributes": "create",
+        "ml/train_churn.py": "create",
+    }
+    assert not (project / "ml").exists()
+    run(*INIT, "--json", "--yes")
+    assert (project / "ml/train_churn.py").exists()
+
+
+def registered(project: Path, classes: int = 2) -> None:
+    frame = pd.DataFrame({"spend": np.arange(60.0)})
+    label = np.arange(60) * classes // 60
+    estimator = LogisticRegression().fit(frame, label)
+    register(estimator, "churn", frame, label, task="classification", alias="champion", project_dir=project)
+
+
+def test_scaffold_writes_model_columns_and_tests(project: Path) -> None:
+    registered(project)
+    run(*SCAFFOLD, "--yes")
+    model = (project / "models/ml/churn_predictions.sql").read_text()
+    assert model == (
+        "{{ scorehouse.scored('churn', key='customer_id') }}\n\nselect * from {{ ref('customers') }}\n"
+    )
+    (entry,) = yaml.safe_load((project / "models/ml/_churn_predictions.yml").read_text())["models"]
+    names = [column["name"] for column in entry["columns"]]
+    assert names[:3] == ["customer_id", "prediction", "score"] and "row_status" in names
+    tests = {
+        name.removeprefix("scorehouse."): test for item in entry["data_tests"] for name, test in item.items()
+    }
+    assert tests["one_prediction_per_row"]["arguments"]["key"] == ["customer_id"]
+    assert tests["score_in_range"]["arguments"]["columns"] == ["score"]
+
+
+def test_scaffold_through_the_python_door_with_several_keys_and_classes(project: Path) -> None:
+    registered(project, classes=3)
+    run(*SCAFFOLD, "--key", "day", "--door", "python", "--alias", "champion", "--yes")
+    model = (project / "models/ml/churn_predictions.py").read_text()
+    compile(model, "churn_predictions.py", "exec")
+    assert 'key=["customer_id", "day"],' in model and 'model=dbt.ref("ml_churn")' in model
+    assert "score_2" in (project / "models/ml/_churn_predictions.yml").read_text()
+
+
+def test_scaffold_leaves_what_its_author_wrote(project: Path) -> None:
+    registered(project)
+    (project / "models/ml").mkdir()
+    (project / "models/ml/churn_predictions.sql").write_text("-- mine\n")
+    run(*SCAFFOLD, "--yes")
+    assert (project / "models/ml/churn_predictions.sql").read_text() == "-- mine\n"
+    assert "nothing to do" in run(*SCAFFOLD, "--yes").output
+
+
+def test_scaffold_of_an_unregistered_model_says_what_to_do(project: Path) -> None:
+    assert "there is no ML model 'churn'" in run(*SCAFFOLD, "--yes", code=1).output

@@ -1,0 +1,152 @@
+"""`scorehouse show`, `diff` and `runs`: what they print, as text and as JSON, and how they exit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+
+from scorehouse import register
+from scorehouse.cli import main
+from scorehouse.commands import COMMANDS
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two versions: the second has a feature more, another quality and is not promoted."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "dbt_project.yml").write_text("name: shop\n")
+    frame = pd.DataFrame({"spend": np.arange(60.0), "visits": np.arange(60) % 7})
+    label = (np.arange(60) > 30).astype(int)
+    for columns, auc, alias in ((["spend"], 0.8, "champion"), (["spend", "visits"], 0.85, "challenger")):
+        estimator = LogisticRegression().fit(frame[columns], label)
+        register(
+            estimator,
+            "churn",
+            frame[columns],
+            label,
+            task="classification",
+            metrics={"auc": auc},
+            owner="crm",
+            alias=alias,
+            project_dir=folder,
+        )
+    return folder
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    ended = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert ended.exit_code == code, (ended.output, ended.exception)
+    return ended.output
+
+
+def test_show_prints_the_champion(project: Path) -> None:
+    said = run("show", "churn", "--project-dir", project)
+    assert said.startswith("churn version 1 (classification)")
+    assert "auc 0.8" in said and "crm" in said
+    assert "\x1b[" not in said, "no colours where there is no terminal"
+
+
+@pytest.mark.parametrize("reference", ["churn/2", "churn@challenger"])
+def test_show_as_json_keeps_types(project: Path, reference: str) -> None:
+    document = json.loads(run("show", reference, "--json", "--project-dir", project))
+    assert (document["version"], document["aliases"], document["metrics"]) == (
+        2,
+        ["challenger"],
+        {"auc": 0.85},
+    )
+    assert [feature["feature"] for feature in document["features"]] == ["spend", "visits"]
+    assert document["features"][0]["maximum"] == 59.0
+
+
+def test_show_of_what_is_not_there(project: Path) -> None:
+    assert "there is no ML model 'chrn'" in run("show", "chrn", "--project-dir", project, code=1)
+    assert "has no version 9" in run("show", "churn/9", "--project-dir", project, code=1)
+
+
+def test_diff_says_what_changes(project: Path) -> None:
+    document = json.loads(run("diff", "churn", "champion", "2", "--json", "--project-dir", project))
+    assert (document["old"], document["new"]) == (1, 2)
+    assert document["metrics"] == {"auc": {"old": 0.8, "new": 0.85}}
+    assert document["features"] == {"visits": {"change": "added", "type": "integer"}}
+    assert "+0.05" in run("diff", "churn", "1", "2", "--project-dir", project)
+
+
+def test_diff_tells_by_its_exit_code_when_asked(project: Path) -> None:
+    run("diff", "churn", "1", "2", "--exit-code", "--project-dir", project, code=3)
+    said = run("diff", "churn", "1", "champion", "--exit-code", "--project-dir", project)
+    assert "no difference" in said
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A run log of two runs, of which one failed."""
+    file = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("""
+            create table scorehouse_run_log as
+            select * from (values
+                ('success', 'model.shop.churn_predictions', 'churn', 1, 100, 98, 2, 1.5e0, 'replace',
+                 timestamp '2026-01-01 06:00:00', null),
+                ('failed', 'model.shop.churn_predictions', 'churn', 2, 0, 0, 0, 0.1e0, 'replace',
+                 timestamp '2026-01-02 06:00:00', 'score(): the artifact is not there'))
+            as runs(status, node, model_name, model_version, rows_in, rows_scored, rows_rejected, seconds,
+                    write_mode, started_at, error)""")
+    return file
+
+
+def test_runs_newest_first(database: Path) -> None:
+    lines = run("runs", "--database", database).splitlines()
+    assert lines[0].split()[:5] == ["started_at", "status", "node", "model", "rows_in"]
+    assert "failed" in lines[1] and "success" in lines[2]
+    assert "the artifact is not there" in lines[-1]
+
+
+def test_runs_as_json_and_filtered(database: Path) -> None:
+    rows = json.loads(run("runs", "--database", database, "--failed", "--json"))
+    assert [row["model_version"] for row in rows] == [2]
+    assert run("runs", "--database", database, "--model", "other").strip() == "no scoring run"
+    assert len(json.loads(run("runs", "--database", database, "--limit", "1", "--json"))) == 1
+
+
+def test_a_target_is_named_or_refused_never_guessed(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles = "shop: {target: dev, outputs: {dev: {type: duckdb, path: \"{{ env_var('SHOP_FILE') }}\"}}}\n"
+    (tmp_path / "profiles.yml").write_text(profiles)
+    assert "both --profile and --target" in run("runs", "--profile", "shop", code=2)
+    assert "both --profile and --target" in run("runs", code=2)
+    named = ("runs", "--profile", "shop", "--profiles-dir", tmp_path, "--json", "--target")
+    assert "needs the environment variable 'SHOP_FILE'" in run(*named, "dev", code=1)
+    monkeypatch.setenv("SHOP_FILE", str(database))
+    assert len(json.loads(run(*named, "dev"))) == 2
+    assert "its targets are ['dev']" in run(*named, "prod", code=1)
+    assert "either --database or" in run(*named, "dev", "--database", database, code=2)
+
+
+def test_run_logs_in_two_schemas_need_a_choice(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "create schema other; create table other.scorehouse_run_log as from scorehouse_run_log"
+        )
+    assert "has 2 run logs: in the schemas ['main', 'other']" in run("runs", "--database", database, code=1)
+    assert "success" in run("runs", "--database", database, "--schema", "other")
+
+
+def test_a_file_without_a_run_log(tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "empty.duckdb")).close()
+    assert "has 0 run logs" in run("runs", "--database", tmp_path / "empty.duckdb", code=1)
+    assert "there is no DuckDB file" in run("runs", "--database", tmp_path / "none.duckdb", code=1)
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for command in COMMANDS:
+        for each in getattr(command, "commands", {"": command}).values():
+            assert each.help and "Example" in each.help, each.name
+            assert main.commands[str(command.name)].help

@@ -1,0 +1,217 @@
+"""Online scoring: the row that a service scores is the row that stands in the prediction table."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from scorehouse import register
+from scorehouse.errors import ArtifactError, ConfigurationError, RegistryError, SignatureError
+from scorehouse.online import load
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = {
+    "churn": ("churn_scoring_features", "churn_predictions", ["customer_id", "snapshot_date"]),
+    "flight_delay": ("flight_scoring_features", "flight_predictions", ["flight_id"]),
+}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example tables of churn and flights, built by dbt."""
+    folder = tmp_path_factory.mktemp("examples")
+    dbt = Path(sys.executable).with_name("dbt")
+    names = [
+        name for features, predictions, _ in EXAMPLES.values() for name in (f"+{features}", f"+{predictions}")
+    ]
+    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    ended = subprocess.run(
+        [dbt, "build", "--exclude-resource-type", "test", *places, "--select", *names],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "SCOREHOUSE_DATABASE": str(folder / "house.duckdb"),
+            "DBT_PROFILES_DIR": str(REPOSITORY),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    return folder / "house.duckdb"
+
+
+def tables(database: Path, name: str) -> tuple[pa.Table, pa.Table]:
+    """The feature table and the prediction table of an example, in the order of their key."""
+    features, predictions, key = EXAMPLES[name]
+    with duckdb.connect(str(database), read_only=True) as connection:
+        order = ", ".join(key)
+        return tuple(
+            connection.sql(f"from {table} order by {order}").to_arrow_table()
+            for table in (features, predictions)
+        )
+
+
+def assert_rows_equal(online: pa.Table, batch: pa.Table) -> None:
+    """Every column that online scoring gives equals that of the prediction table, bit for bit."""
+    assert len(online) == len(batch) > 0
+    for name in online.column_names:
+        found, expected = (table.column(name).combine_chunks() for table in (online, batch))
+        assert found.equals(expected.cast(found.type)), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_online_equals_batch_row_for_row(database: Path, name: str) -> None:
+    features, predictions = tables(database, name)
+    online = load(f"{name}@champion", REPOSITORY).predict(features)
+    assert_rows_equal(online, predictions)
+    statuses = {item["values"] for item in pc.value_counts(online.column("row_status")).to_pylist()}
+    assert "scored" in statuses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_dicts_and_frames_give_the_same_rows_as_the_table(database: Path, name: str) -> None:
+    features, predictions = tables(database, name)
+    rejected = pc.indices_nonzero(pc.equal(predictions.column("row_status"), "rejected")).to_pylist()[:50]
+    rows = sorted({*range(0, len(features), len(features) // 300), *rejected})
+    some, expected = features.take(rows), predictions.take(rows)
+    model = load(name, REPOSITORY)
+
+    together = model.predict(some.to_pylist())
+    assert_rows_equal(pa.Table.from_pylist(together, schema=model.predict(some).schema), expected)
+    one_by_one = [model.predict(row) for row in some.to_pylist()]
+    assert one_by_one == together
+
+    frame = some.to_pandas().set_index(np.arange(len(rows)) * 3 + 7)
+    scored = model.predict(frame)
+    assert scored.index.equals(frame.index)
+    assert scored["row_status"].tolist() == expected.column("row_status").to_pylist()
+    assert scored["reject_reason"].isna().tolist() == expected.column("reject_reason").is_null().to_pylist()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with two versions of a small ML model."""
+    (tmp_path / "dbt_project.yml").write_text("name: shop\n")
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"amount": rng.normal(size=200), "visits": rng.integers(0, 9, 200)})
+    label = (frame["amount"] > 0).astype(int)
+    for strength, alias in ((1.0, "challenger"), (10.0, "champion")):
+        pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(frame, label)
+        register(pipeline, "buyer", frame, label, task="classification", alias=alias, project_dir=tmp_path)
+    return tmp_path
+
+
+def test_a_dict_gives_a_dict_with_status_and_origin(project: Path) -> None:
+    row = load("buyer@champion", project).predict({"amount": 1.5, "visits": 2, "ignored": "x"})
+    assert row["prediction"] == 1
+    assert 0.5 < row["score"] < 1
+    assert (row["row_status"], row["reject_reason"], row["model_name"]) == ("scored", None, "buyer")
+    assert row["model_version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"amount": None, "visits": 2}, "null:amount"),
+        ({"amount": float("nan"), "visits": 2}, "not_finite:amount"),
+        ({"amount": 1.0, "visits": 2.5}, "out_of_type:visits=2.5"),
+    ],
+)
+def test_a_row_that_the_table_would_reject_is_rejected(
+    project: Path, row: dict[str, Any], reason: str
+) -> None:
+    scored = load("buyer", project).predict(row)
+    assert scored["row_status"] == "rejected"
+    assert scored["reject_reason"].split(";")[0] == reason
+    assert scored["score"] is None and scored["prediction"] is None
+
+
+def test_strict_rejects_online_too(project: Path) -> None:
+    scored = load("buyer", project, strict=["out_of_range"]).predict({"amount": 1.0, "visits": 99})
+    assert scored["reject_reason"] == "out_of_range:visits=99"
+
+
+def test_what_comes_back_is_of_the_kind_given(project: Path) -> None:
+    model = load("buyer", project)
+    table = pa.table({"amount": [1.0, -1.0], "VISITS": [1, 2]})
+    assert isinstance(model.predict(table), pa.Table)
+    (batch,) = table.to_batches()
+    assert isinstance(model.predict(batch), pa.RecordBatch)
+    assert isinstance(model.predict(table.to_pandas()), pd.DataFrame)
+    assert model.predict([]) == []
+    assert model.predict(table.slice(0, 0)).column_names == model.predict(table).column_names
+
+
+def test_an_alias_a_version_and_the_default(project: Path) -> None:
+    assert load("buyer@challenger", project).version.version == 1
+    assert load("buyer/1", project).version.version == 1
+    assert load("buyer", project).version.version == 2
+    with pytest.raises(RegistryError, match="no version 7"):
+        load("buyer/7", project)
+    with pytest.raises(ConfigurationError, match="such as churn@champion"):
+        load("models:/buyer@champion", project)
+
+
+def test_the_project_is_found_from_a_folder_inside_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "models").mkdir()
+    monkeypatch.chdir(project / "models")
+    assert load("buyer").version.name == "buyer"
+
+
+def test_steps_see_the_finished_table(project: Path) -> None:
+    def decide(table: pa.Table) -> pa.Table:
+        return table.append_column(
+            "decision", pc.if_else(pc.greater(table.column("score"), 0.9), "call", "wait")
+        )
+
+    row = load("buyer", project, steps=[decide]).predict({"amount": 9.0, "visits": 1})
+    assert row["decision"] == "call"
+
+
+def test_faults_of_the_rows_are_named(project: Path) -> None:
+    model = load("buyer", project)
+    with pytest.raises(SignatureError, match=r"lacks 1 of 2 features: 'visits' \(near: 'visit'\)"):
+        model.predict({"amount": 1.0, "visit": 2})
+    with pytest.raises(SignatureError, match="row 1 lacks the features"):
+        model.predict([{"amount": 1.0, "visits": 2}, {"amount": 1.0}])
+    with pytest.raises(SignatureError, match="'amount' is string where double was trained"):
+        model.predict({"amount": "much", "visits": 2})
+    with pytest.raises(SignatureError, match="the values of 'amount' are mixed"):
+        model.predict([{"amount": 1.0, "visits": 2}, {"amount": "x", "visits": 2}])
+    with pytest.raises(SignatureError, match="rows is a int"):
+        model.predict(3)
+
+
+def test_changed_bytes_are_not_loaded(project: Path) -> None:
+    (project / "artifacts/buyer/2/model.joblib").write_bytes(b"other")
+    with pytest.raises(ArtifactError, match="has the sha256"):
+        load("buyer", project)
+
+
+def test_a_text_feature_online(tmp_path: Path) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\n")
+    frame = pd.DataFrame({"city": ["Oslo", "Rome", "Oslo", "Kyiv"] * 10})
+    pipeline = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1, 0, 1] * 10)
+    register(pipeline, "city", frame, task="classification", alias="champion", project_dir=tmp_path)
+    model = load("city", tmp_path)
+    assert model.predict({"city": "Rome"})["prediction"] == 1
+    assert model.predict({"city": "Bonn"})["reject_reason"] == "unseen_category:city=Bonn"
+    assert model.predict(pd.DataFrame({"city": ["Rome", None]}))["row_status"].tolist() == [
+        "scored",
+        "rejected",
+    ]
