@@ -1,0 +1,29 @@
+{#- The version that holds an alias; none where the seed is not loaded yet and nothing will be run. -#}
+{% macro _version_by_alias(name, registry, alias) %}
+    {% if load_relation(registry) is none %}
+        {% if flags.WHICH in ['compile', 'generate', 'list', 'parse'] %}
+            {{ return(none) }}
+        {% endif %}
+        {% do scorehouse._argument_error(
+            'predict', 'name', name,
+            'an ML model whose seed is loaded; ' ~ registry ~ ' does not exist',
+            'run `dbt seed`, or `dbt build`, which loads it first'
+        ) %}
+    {% endif %}
+    {% set held, known = [], [] %}
+    {% for row in run_query('select version, aliases from ' ~ registry).rows %}
+        {% set aliases = ((row[1] or '') | string).split('|') %}
+        {% do known.extend(aliases) %}
+        {% if alias in aliases %}
+            {% do held.append(row[0] | int) %}
+        {% endif %}
+    {% endfor %}
+    {% if held | length != 1 %}
+        {% do scorehouse._argument_error(
+            'predict', 'alias', alias,
+            'an alias that one version holds; the aliases are ' ~ known | select | sort | join(', '),
+            'promote a version to it, or name one of these'
+        ) %}
+    {% endif %}
+    {{ return(held[0]) }}
+{% endmacro %}

@@ -1,0 +1,29 @@
+{# The compiled form of a registered ML model as a relation: the kept columns of `relation`, then the
+   outputs, `row_status` and `reject_reason`. Plain SQL, on any adapter, with no Python. #}
+{% macro predict(name, relation, alias='champion', version=none, keep=none) %}
+    {% do scorehouse._check_predict(name, relation, version, keep) %}
+    {#- The edge in the lineage, and the reason why the seed is loaded first. -#}
+    {% set registry = ref('ml_' ~ name) %}
+
+    {#- While dbt parses there is no connection: what stands here then is never run. -#}
+    {% if not execute %}
+        {{ return('(select 1 as prediction)') }}
+    {% endif %}
+
+    {% set number = version if version is not none else scorehouse._version_by_alias(name, registry, alias) %}
+    {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
+    {% if number is none %}
+        {{ return('(select 1 as prediction)') }}
+    {% elif context.get(macro_name) is none %}
+        {% do scorehouse._argument_error(
+            'predict', 'name', name,
+            'an ML model with a compiled form of version ' ~ number,
+            'register the version again where it compiles, or score it with scorehouse.scored()'
+        ) %}
+    {% endif %}
+
+    {% set features = context[macro_name ~ '__features']() %}
+    {% set inputs = scorehouse._predict_inputs(relation, features, keep) %}
+    {% set body = context[macro_name](relation, inputs['keep'], inputs['columns']) %}
+    {{ return('(\n' ~ body ~ '\n)') }}
+{% endmacro %}

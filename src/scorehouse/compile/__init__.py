@@ -1,0 +1,8 @@
+"""The SQL compiler: from a fitted estimator to SQL that was proven equal to it."""
+
+from scorehouse.compile.compiled import CompiledSql, compile_sql
+from scorehouse.compile.dialects import DIALECTS
+from scorehouse.compile.macros import write_macros
+from scorehouse.compile.parity import Parity, prove
+
+__all__ = ["DIALECTS", "CompiledSql", "Parity", "compile_sql", "prove", "write_macros"]

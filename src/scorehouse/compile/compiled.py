@@ -1,0 +1,120 @@
+"""Compile a fitted estimator into one select of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorehouse.compile.builder import Builder, Program
+from scorehouse.compile.dialects import ALIASES, DIALECTS, LIMITS, Limits
+from scorehouse.compile.inputs import LARGEST, inputs_of
+from scorehouse.compile.outputs import outputs_of
+from scorehouse.compile.printer import Dialect, Printer
+from scorehouse.errors import CompileError, ConfigurationError
+from scorehouse.registry import Version
+from scorehouse.signature import Signature
+
+# Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
+# this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
+LARGEST_WHERE_OVERFLOW_RAISES = 1e60
+
+
+@dataclass(frozen=True)
+class CompiledSql:
+    """The SQL of one version in one dialect.
+
+    `columns` are those it adds to the kept ones, in order; `features` those it reads; `nodes` counts
+    the nodes of all trees; `single` tells that the estimator itself computes in float32; `probes` holds,
+    by feature, the values at which a split or an edge lies.
+    """
+
+    version: Version
+    dialect: Dialect
+    signature: Signature
+    program: Program
+    columns: tuple[str, ...]
+    nodes: int = 0
+    single: bool = False
+    probes: Mapping[int, frozenset[float]] = field(default_factory=dict)
+
+    @property
+    def features(self) -> list[str]:
+        return self.signature.names
+
+    @property
+    def text(self) -> str:
+        """The select over a relation named `input_relation`, with no kept columns."""
+        return self.render("input_relation")
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.text.encode())
+
+    def render(
+        self, relation: str, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None
+    ) -> str:
+        """The select over `relation` (a table name or a subquery in parentheses).
+
+        `keep` names columns of the relation to put in front; `columns` maps features to columns
+        that hold them, where their names differ.
+        """
+        held = columns or {}
+        quoted = [self.dialect.quoted(held.get(name, name)) for name in self.features]
+        kept = "".join(f"{self.dialect.quoted(name)}, " for name in keep).rstrip()
+        return Printer(self.dialect, quoted).program(self.program, relation, kept)
+
+    def macro_body(self) -> str:
+        """The select as Jinja: `relation`, `keep` and `columns` are filled in by dbt."""
+        quoted = [f"{{{{ columns[{i}] }}}}" for i in range(len(self.features))]
+        return Printer(self.dialect, quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
+
+
+def compile_sql(estimator: Any, version: Version, signature: Signature, dialect: str) -> CompiledSql:
+    """Compile a fitted estimator, as it was registered, for one dialect.
+
+    Raises CompileError naming the step that has no exact form, or the limit that is passed.
+    """
+    call = f"compile_sql({version.label}, {dialect!r})"
+    chosen = DIALECTS.get(ALIASES.get(dialect, dialect))
+    if chosen is None:
+        raise ConfigurationError(
+            call,
+            f"dialect is {dialect!r}",
+            expected=f"one of {[*DIALECTS, *ALIASES]}",
+            action="name one of these",
+        )
+    largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
+    b = Builder(signature, call, has_real="real" in chosen.types, largest=largest)
+    values, reason = inputs_of(b)
+    outputs, scores = outputs_of(b, estimator, version, values, reason)
+    program = b.finish(outputs)
+    compiled = CompiledSql(
+        version=version,
+        dialect=chosen,
+        signature=signature,
+        program=program,
+        columns=tuple(name for name, _ in outputs),
+        nodes=b.nodes,
+        single=scores.single,
+        probes={position: frozenset(found) for position, found in b.probes.items()},
+    )
+    _check_size(compiled, LIMITS[chosen.name], call)
+    return compiled
+
+
+def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
+    widest = max((len(s.made) + len(s.carried) for s in compiled.program.steps), default=0)
+    for what, found, limit in (
+        ("tree nodes", compiled.nodes, limits.nodes),
+        ("columns in one step", widest, limits.columns),
+        ("bytes of SQL", compiled.size_bytes, limits.sql_bytes),
+    ):
+        if found > limit:
+            raise CompileError(
+                call,
+                f"the SQL of {compiled.version.label} has {found:,} {what}",
+                expected=f"at most {limit:,} on {compiled.dialect.name}",
+                action="score this version through a Python or SQL model with the predictions "
+                "materialization, or register a smaller estimator",
+            )

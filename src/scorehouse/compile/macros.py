@@ -1,0 +1,92 @@
+"""Compiled SQL as dbt macros: a file in the user's project that is read in review."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scorehouse.compile.compiled import CompiledSql
+from scorehouse.compile.dialects import ALIASES
+from scorehouse.errors import CompileError
+from scorehouse.registration.seeds import replace_file
+
+HEADER = """{#- The compiled SQL of the ML model `%s`, one macro a version, written by `scorehouse register`.
+    Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
+"""
+
+
+def macro_file(project: Path, name: str) -> Path:
+    """Where the macros of an ML model lie."""
+    return project / "macros" / "ml" / f"{name}.sql"
+
+
+def macro_name(name: str, version: int) -> str:
+    """The macro of one version."""
+    return f"scorehouse_predict__{name}__v{version}"
+
+
+def write_macros(project: Path, name: str, compiled: Sequence[CompiledSql]) -> Path:
+    """Write the macro of one version, in all dialects given, into `macros/ml/<name>.sql`.
+
+    The macros of other versions in that file stay as they are. Returns the path.
+    """
+    path = macro_file(project, name)
+    number = compiled[0].version.version
+    old = path.read_text() if path.exists() else HEADER % name
+    block = macro_text(name, compiled)
+    start, end = _marks(number)
+    found = re.search(re.escape(start) + ".*?" + re.escape(end) + r"\n?", old, re.DOTALL)
+    new = old[: found.start()] + block + old[found.end() :] if found else f"{old.rstrip()}\n\n{block}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, new.encode())
+    return path
+
+
+def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:
+    """The macro of one version, and the one that lists its features."""
+    number = compiled[0].version.version
+    call = macro_name(name, number)
+    start, end = _marks(number)
+    dialects = [item.dialect.name for item in compiled]
+    branches = []
+    for position, (body, targets) in enumerate(_bodies(compiled, name)):
+        word = "if" if position == 0 else "elif"
+        branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
+    features = ", ".join(_jinja_text(feature) for feature in compiled[0].features)
+    return (
+        f"{start}\n"
+        f"{{% macro {call}(relation, keep, columns) %}}\n"
+        + "".join(branches)
+        + "{%- else %}\n"
+        + f"{{{{ scorehouse._not_compiled('{name}', {number}, {json.dumps(dialects)}) }}}}\n"
+        + "{%- endif %}\n{% endmacro %}\n\n"
+        + f"{{% macro {call}__features() %}}\n    {{{{ return([{features}]) }}}}\n{{% endmacro %}}\n"
+        + f"{end}\n"
+    )
+
+
+def _bodies(compiled: Sequence[CompiledSql], name: str) -> list[tuple[str, list[str]]]:
+    """Each distinct text, and the types of target that it is for."""
+    bodies: dict[str, list[str]] = {}
+    for item in compiled:
+        targets = [
+            item.dialect.name,
+            *(alias for alias, real in ALIASES.items() if real == item.dialect.name),
+        ]
+        bodies.setdefault(item.macro_body(), []).extend(targets)
+    if not bodies:
+        raise CompileError(
+            f"write_macros({name!r})", "no SQL was given", expected="compiled SQL", action="compile first"
+        )
+    return list(bodies.items())
+
+
+def _marks(number: int) -> tuple[str, str]:
+    return f"{{#- version {number} -#}}", f"{{#- end of version {number} -#}}"
+
+
+def _jinja_text(value: str) -> str:
+    """A text literal of Jinja. Braces in it are no Jinja: they stand inside an expression already."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

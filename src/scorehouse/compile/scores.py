@@ -1,0 +1,89 @@
+"""What an estimator's last step gives, and the link functions between raw scores and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.registers import name_of, predictors
+from scorehouse.compile.tree import Arith, Call, Case, Compare, Expr, Sum, multiply, number
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The output of the score method.
+
+    `values` is one number a row, or one a class; of two classes only that of the second. `decisions`
+    is what `predict` compares, where that is not `values`: one number against 0, or one a class.
+    `bounded` tells that no row can come to infinity; `single` that sums are done in float32.
+    """
+
+    values: tuple[Expr, ...]
+    decisions: tuple[Expr, ...] = ()
+    zero_is_second: bool = False
+    bounded: bool = False
+    single: bool = False
+
+
+def predict(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """What `estimator.method` gives for `values`."""
+    converter = predictors().get(name_of(estimator))
+    if converter is None:
+        raise b.refuse(estimator, "this estimator has no form in SQL")
+    expected = getattr(estimator, "n_features_in_", len(values))
+    if expected != len(values):
+        raise b.refuse(estimator, f"it was fitted on {expected} columns and is given {len(values)}")
+    return converter(b, estimator, values, method)
+
+
+def linear(b: Builder, values: list[Value], coefficients: Any, intercept: float) -> Expr:
+    """The weighted sum of the columns, and the intercept."""
+    terms = [
+        multiply(value.expr, float(weight))
+        for value, weight in zip(values, np.asarray(coefficients).ravel(), strict=True)
+        if weight != 0.0
+    ]
+    if intercept != 0.0 or not terms:
+        terms.append(number(intercept))
+    return b.sum(terms, "sum")
+
+
+def sigmoid(b: Builder, raw: Expr) -> Expr:
+    """1 / (1 + exp(-raw)), safe for any raw score."""
+    return Call("sigmoid", (b.bind(raw, "raw"),))
+
+
+def softmax(b: Builder, raw: Sequence[Expr]) -> tuple[Expr, ...]:
+    """Shares of exp(raw), shifted by the greatest, so that nothing overflows."""
+    columns = [b.bind(expr, f"raw {k}") for k, expr in enumerate(raw)]
+    greatest = b.bind(Call("greatest", tuple(columns)), "greatest")
+    powers = [
+        b.bind(Call("exp_down", (Arith("-", column, greatest),)), f"exp {k}")
+        for k, column in enumerate(columns)
+    ]
+    total = b.bind(Sum(tuple(powers)), "total")
+    return tuple(Arith("/", power, total) for power in powers)
+
+
+def exponential(b: Builder, raw: Expr) -> Expr:
+    """exp(raw); infinite where a double ends."""
+    return Call("exp", (b.bind(raw, "raw"),))
+
+
+def shares(b: Builder, parts: Sequence[Expr]) -> tuple[Expr, ...]:
+    """Parts of their sum; equal parts where all are zero."""
+    columns = [b.bind(part, f"part {k}") for k, part in enumerate(parts)]
+    total = b.bind(Sum(tuple(columns)), "total")
+    none = Compare("=", total, number(0.0))
+    equal = number(1.0 / len(columns))
+    return tuple(Case(((none, equal),), Arith("/", column, total)) for column in columns)
+
+
+def mean(b: Builder, terms: Sequence[Expr], hint: str) -> Expr:
+    """The sum in order, divided by the number of terms."""
+    total = b.sum(terms, hint)
+    return Arith("/", total, number(len(terms))) if len(terms) > 1 else total

@@ -1,0 +1,204 @@
+"""The tree of expressions that a fitted estimator is turned into, before any dialect.
+
+Nodes are immutable and compare by value, so that an expression that occurs twice is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A column of the input relation, by its position in the signature, cast to `type`."""
+
+    position: int
+    type: str  # double, text or boolean
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that an earlier step makes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant; `type` is double, integer, text or boolean."""
+
+    value: float | int | str | bool
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arith:
+    """`left op right` on doubles; `op` is -, * or /."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Terms added from left to right, in the order in which the estimator adds them."""
+
+    terms: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function by its neutral name; printers know it by its name in their dialect."""
+
+    name: str
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`left op right`; `op` is one of = <> < <= > >=."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """Conditions joined by `op`: and, or."""
+
+    op: str
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """Whether `arg` is NULL (or is not)."""
+
+    arg: Expr
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Whether `arg` is one of the literals (or is not); NULL for NULL."""
+
+    arg: Expr
+    values: tuple[Literal, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The value of the first condition that holds, else `default` (None: NULL)."""
+
+    whens: tuple[tuple[Expr, Expr], ...]
+    default: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """`arg` as text, integer (64 bits) or double."""
+
+    arg: Expr
+    type: str
+
+
+Expr: TypeAlias = (
+    Feature | Column | Literal | Arith | Sum | Call | Compare | Logic | IsNull | In | Case | Cast
+)
+
+
+def children(expr: Expr) -> Iterator[Expr]:
+    """The expressions directly inside `expr`."""
+    if isinstance(expr, Case):
+        for condition, value in expr.whens:
+            yield condition
+            yield value
+        if expr.default is not None:
+            yield expr.default
+        return
+    for field in fields(expr):
+        part = getattr(expr, field.name)
+        if isinstance(part, tuple):
+            yield from part
+        elif not isinstance(part, (str, int, float, bool)) and part is not None:
+            yield part
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """`expr` and all expressions inside it, without recursion."""
+    waiting = [expr]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting.extend(children(found))
+
+
+def columns_of(expr: Expr) -> set[str]:
+    """Names of the columns of earlier steps that `expr` reads."""
+    return {part.name for part in walk(expr) if isinstance(part, Column)}
+
+
+def number(value: float) -> Literal:
+    """A double literal."""
+    return Literal(float(value), "double")
+
+
+def text(value: str) -> Literal:
+    """A text literal."""
+    return Literal(value, "text")
+
+
+def add(terms: Iterable[Expr]) -> Expr:
+    """The sum of the terms, in order, without zeros."""
+    kept = tuple(term for term in terms if not _is_number(term, 0.0))
+    if not kept:
+        return number(0.0)
+    return kept[0] if len(kept) == 1 else Sum(kept)
+
+
+def subtract(left: Expr, right: float) -> Expr:
+    """`left - right`, folded where that changes nothing."""
+    return left if right == 0.0 else Arith("-", left, number(right))
+
+
+def multiply(left: Expr, right: float) -> Expr:
+    """`left * right`, folded where that changes nothing."""
+    if right == 0.0:
+        return number(0.0)
+    return left if right == 1.0 else Arith("*", left, number(right))
+
+
+def divide(left: Expr, right: float) -> Expr:
+    """`left / right`, folded where that changes nothing."""
+    return left if right == 1.0 else Arith("/", left, number(right))
+
+
+def either(condition: Expr, yes: Expr, no: Expr | None) -> Expr:
+    """`yes` where the condition holds, else `no`; one value if they are equal."""
+    return yes if yes == no else Case(((condition, yes),), no)
+
+
+def all_of(conditions: Iterable[Expr]) -> Expr:
+    """All conditions joined by `and`."""
+    args = tuple(conditions)
+    return args[0] if len(args) == 1 else Logic("and", args)
+
+
+def any_of(conditions: Iterable[Expr]) -> Expr:
+    """All conditions joined by `or`."""
+    args = tuple(conditions)
+    return args[0] if len(args) == 1 else Logic("or", args)
+
+
+def no(condition: Expr) -> Expr:
+    """The opposite of a condition."""
+    return Call("not", (condition,))
+
+
+def _is_number(expr: Expr, value: float) -> bool:
+    return isinstance(expr, Literal) and expr.type == "double" and expr.value == value

@@ -1,0 +1,158 @@
+"""The macro `scorehouse.predict` in a dbt project on DuckDB: what it selects, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from project import REPOSITORY, DbtProject
+from scorehouse.artifact import load
+from scorehouse.compile import compile_sql, write_macros
+from scorehouse.compile.macros import macro_file
+from scorehouse.policy import LoadPolicy
+
+PLANS = ["basic", "it's", "{{ braces }}", "{% raw %}", "{# note #}", "back\\slash"]
+FEATURES = """
+select range as customer_id, (range % 9)::double as visits,
+    ['basic', 'it''s', '{' || '{ braces }}', '{' || '% raw %}', '{' || '# note #}',
+     'back\\slash'][range % 6 + 1] as plan
+from range(60)
+union all
+select 60, null, 'basic'
+union all
+select 61, 1.0, 'gold'
+"""
+
+
+def estimator(weight: float) -> Any:
+    """Refuses a missing number and an unknown plan; `weight` makes versions differ."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"visits": rng.integers(0, 9, 300) * weight, "plan": rng.choice(PLANS, 300)})
+    y = (frame["visits"] + (frame["plan"] == "it's") * 4 + rng.normal(size=300) > 5).astype(int)
+    encoder = ColumnTransformer([("plan", OneHotEncoder(), ["plan"])], remainder="passthrough")
+    return make_pipeline(encoder, LogisticRegression()).fit(frame, y), frame, y
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """Two versions of `churn`, compiled, and a feature table; everything but the models is built."""
+    house = DbtProject(tmp_path_factory.mktemp("predict") / "house")
+    (house.folder / "macros").unlink()
+    shutil.copytree(REPOSITORY / "macros", house.folder / "macros", ignore=shutil.ignore_patterns("ml"))
+    for weight in (1.0, 2.0):
+        fitted, frame, y = estimator(weight)
+        version = house.register(fitted, "churn", frame, y, task="classification", alias=None)
+        loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
+        write_macros(house.folder, "churn", [compile_sql(loaded, version, signature, "duckdb")])
+    house.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification", alias="champion")
+    house.features(FEATURES)
+    house.write(
+        "models/renamed.sql", "select customer_id, visits as \"VISITS\", plan from {{ ref('features') }}"
+    )
+    house.sql_model("by_python", "churn", key="customer_id")
+    house.build().check()
+    return house
+
+
+def model(house: DbtProject, sql: str, name: str = "scored") -> Any:
+    house.write(f"models/{name}.sql", f"select * from {{{{ {sql} }}}} as scored\n")
+    return house.dbt("run", "--select", name)
+
+
+def test_equals_the_python_door(house: DbtProject) -> None:
+    model(house, "scorehouse.predict('churn', relation=ref('features'))").check()
+    columns = "customer_id, prediction, row_status, reject_reason"
+    assert house.query(f"from (select {columns} from scored except select {columns} from by_python)") == []
+    off = house.query(
+        "select max(abs(scored.score - by_python.score)), count(scored.score) "
+        "from scored join by_python using (customer_id)"
+    )
+    assert off[0][0] < 1e-12
+    assert off[0][1] == 60
+    rejected = house.query("select reject_reason from scored where customer_id >= 60 order by customer_id")
+    assert rejected == [("null:visits",), ("unseen_category:plan=gold",)]
+    names = [row[0] for row in house.query("describe scored")]
+    kept = ["customer_id", "visits", "plan"]
+    assert names == [*kept, "prediction", "score", "row_status", "reject_reason"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "scorehouse.predict('churn', relation=ref('features'), version=1, keep=['customer_id'])",
+        "scorehouse.predict('churn', relation=ref('features'), version=1, keep='customer_id')",
+        "scorehouse.predict('churn', relation=ref('renamed'), version=1, keep=['CUSTOMER_ID'])",
+    ],
+)
+def test_a_version_by_number(call: str, house: DbtProject) -> None:
+    model(house, call).check()
+    second = house.query(
+        "select count(*) from scored join by_python using (customer_id) where scored.score = by_python.score"
+    )
+    assert second[0][0] < 60
+    assert [row[0] for row in house.query("describe scored")][:2] == ["customer_id", "prediction"]
+
+
+def test_inside_a_model(house: DbtProject) -> None:
+    house.write(
+        "models/scored.sql",
+        "with few as (select * from {{ ref('features') }} where customer_id < 7)\n"
+        "select count(*) as n, avg(score) as score\n"
+        "from {{ scorehouse.predict('churn', relation='few', keep=[]) }} as scored\n",
+    )
+    house.dbt("run", "--select", "scored").check()
+    assert house.query("select n from scored") == [(7,)]
+
+
+REFUSED = [
+    ("scorehouse.predict('churn', relation=ref('features'), alias='nobody')", "(alias='nobody')", "champion"),
+    ("scorehouse.predict('churn', relation=ref('features'), version=9)", "(name='churn')", "of version 9"),
+    ("scorehouse.predict('churn', relation='features')", "(keep=null)", "of a CTE cannot be looked up"),
+    ("scorehouse.predict('churn', relation=none)", "(relation=null)", "ref('customer_features')"),
+    ("scorehouse.predict('', relation=ref('features'))", "(name='')", "the name of a registered"),
+    ("scorehouse.predict('churn', relation=ref('features'), version='1')", "(version='1')", "the number"),
+    ("scorehouse.predict('churn', relation=ref('by_python'))", "it lacks visits", "add or rename"),
+    ("scorehouse.predict('churn', relation=ref('odd'))", "(keep='score')", "not used for the outputs"),
+]
+
+
+@pytest.mark.parametrize(("call", "begins", "goes_on"), REFUSED, ids=[case[1] for case in REFUSED])
+def test_refuses(call: str, begins: str, goes_on: str, house: DbtProject) -> None:
+    if "odd" in call:
+        house.write("models/odd.sql", "select *, 1 as score from {{ ref('features') }}")
+        house.dbt("run", "--select", "odd").check()
+    ended = model(house, call)
+    message = ended.messages.get("scored") or ended.problem
+    house.write("models/scored.sql", "select 1 as nothing")
+    assert begins in message
+    assert goes_on in message
+
+
+def test_the_file_is_kept_version_by_version(house: DbtProject) -> None:
+    path: Path = macro_file(house.folder, "churn")
+    text = path.read_text()
+    assert text.count("{% macro scorehouse_predict__churn__v") == 4
+    version = house.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
+    loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
+    write_macros(house.folder, "churn", [compile_sql(loaded, version, signature, "duckdb")])
+    assert path.read_text() == text
+
+
+def test_another_database_is_refused(house: DbtProject) -> None:
+    fitted, frame, y = estimator(3.0)
+    version = house.register(fitted, "remote", frame, y, task="classification")
+    loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
+    write_macros(house.folder, "remote", [compile_sql(loaded, version, signature, "snowflake")])
+    house.dbt("seed").check()
+    ended = model(house, "scorehouse.predict('remote', relation=ref('features'))", "elsewhere")
+    (house.folder / "models" / "elsewhere.sql").unlink()
+    assert "version 1 has no compiled form for duckdb" in (ended.messages.get("elsewhere") or ended.problem)

@@ -1,0 +1,205 @@
+"""A dbt project on PostgreSQL scores the real flights and customers by compiled SQL alone.
+
+The features are built on DuckDB by this project's own models and copied over; everything after that,
+seeds, run log, scored tables and generic tests, is dbt on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+import yaml
+from dbt.cli.main import dbtRunner
+
+from project import REPOSITORY, Row
+from scorehouse import artifact
+from scorehouse.compile import compile_sql, write_macros
+from scorehouse.compile.parity import compare
+from scorehouse.policy import LoadPolicy
+from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.scorer import Kernel
+from test_postgres_parity import Server, load, server
+
+pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
+pytestmark = pytest.mark.foreign
+__all__ = ["server"]
+SCORED = {  # model -> name, version, feature table, key
+    "flights_logistic": ("flight_delay", 1, "flight_scoring_features", ["flight_id"]),
+    "flights_boosted": ("flight_delay", 2, "flight_scoring_features", ["flight_id"]),
+    "customers": ("churn", 1, "churn_scoring_features", ["customer_id", "snapshot_date"]),
+}
+SAMPLE = "using sample reservoir(30000 rows) repeatable (7)"
+
+
+def dbt(folder: Path, *arguments: str) -> Any:
+    here = Path.cwd()
+    places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
+    try:
+        return dbtRunner().invoke(["--quiet", *arguments, *places])
+    finally:
+        os.chdir(here)
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+    """A sample of the real feature tables, NULLs included, and rows that have to be rejected."""
+    folder = tmp_path_factory.mktemp("features")
+    os.environ["SCOREHOUSE_DATABASE"] = str(folder / "features.duckdb")
+    wanted = ["+flight_scoring_features", "+churn_scoring_features"]
+    try:
+        ended = dbt(REPOSITORY, "run", "--select", *wanted, "--target-path", str(folder / "target"))
+    finally:
+        del os.environ["SCOREHOUSE_DATABASE"]
+    assert ended.success, ended.exception
+    with duckdb.connect(folder / "features.duckdb") as connection:
+        connection.execute(f"create temp table flights as from flight_scoring_features {SAMPLE}")
+        odd = "select * replace ('XX' as carrier, flight_id || '-odd' as flight_id) from flights limit 5"
+        return {
+            "flight_scoring_features": connection.sql(f"from flights union all ({odd})").to_arrow_table(),
+            "churn_scoring_features": connection.sql(
+                f"from churn_scoring_features {SAMPLE}"
+            ).to_arrow_table(),
+        }
+
+
+@dataclass(frozen=True)
+class House:
+    """The project after `dbt build`: how each node ended, and a way to look into its database."""
+
+    server: Server
+    statuses: dict[str, str]
+
+    def query(self, sql: str) -> list[Row]:
+        with self.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+
+def kernel_of(name: str, number: int) -> Kernel:
+    versions = ModelSeeds(REPOSITORY, name).versions()
+    version = next(v for v in versions if v.version == number)
+    estimator, signature, _ = artifact.load(REPOSITORY, version, LoadPolicy.from_variable({}), "test")
+    return Kernel(estimator, version, signature, strict=frozenset(), call="test")
+
+
+def write_project(folder: Path, port: int) -> None:
+    shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
+    shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
+    for name in ("flight_delay", "churn"):
+        shutil.copytree(REPOSITORY / "seeds" / "ml" / name, folder / "seeds" / "ml" / name)
+    output = {"type": "postgres", "host": "127.0.0.1", "port": port, "user": "postgres", "pass": "none"}
+    output |= {"dbname": "postgres", "schema": "public", "threads": 2}
+    document = {
+        "name": "scorehouse",
+        "version": "0.1.0",
+        "config-version": 2,
+        "profile": "house",
+        "flags": {"send_anonymous_usage_stats": False},
+        "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+        "models": {"+materialized": "table", "+pre-hook": "set jit = off"},
+    }
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump(document))
+    profile = {"house": {"target": "postgres", "outputs": {"postgres": output}}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+
+
+def write_models(folder: Path) -> None:
+    for model, (name, number, table, key) in SCORED.items():
+        chosen = f"version={number}" if name == "flight_delay" else "alias='champion'"
+        (folder / "models" / f"{model}.sql").write_text(
+            f"select scored.*, '{name}' as model_name, {number} as model_version\n"
+            f"from {{{{ scorehouse.predict('{name}', relation=source('features', '{table}'), {chosen}, "
+            f"keep={key!r}) }}}} as scored\n"
+        )
+    models = [{"name": model, "data_tests": checks_of(*facts)} for model, facts in SCORED.items()]
+    tables = [{"name": name} for name in ("flight_scoring_features", "churn_scoring_features")]
+    source = {"name": "features", "schema": "public", "tables": tables}
+    (folder / "models" / "_models.yml").write_text(
+        yaml.safe_dump({"version": 2, "models": models, "sources": [source]})
+    )
+
+
+def checks_of(name: str, number: int, table: str, key: list[str]) -> list[dict[str, Any]]:
+    features = f"source('features', '{table}')"
+    rows = {"arguments": {"features": features, "key": key}}
+    found: list[dict[str, Any]] = [
+        {"scorehouse.one_prediction_per_row": rows},
+        {"scorehouse.score_in_range": {"arguments": {"columns": "score", "min_value": 0, "max_value": 1}}},
+        {"scorehouse.rejected_share_below": {"arguments": {"max_share": 0.2}}},
+    ]
+    if name == "churn":
+        registry = {"arguments": {"registry": f"ref('ml_{name}')"}}
+        found.append({"scorehouse.predictions_by_alias": registry})
+    return found
+
+
+@pytest.fixture(scope="module")
+def house(
+    server: Server, features: dict[str, pa.Table], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("postgres") / "house"
+    write_project(folder, server.port)
+    write_models(folder)
+    with server.connect() as connection:
+        for name, table in features.items():
+            load(connection, name, table)
+    for name, number in {(facts[0], facts[1]) for facts in SCORED.values()}:
+        kernel = kernel_of(name, number)
+        asked = (kernel.estimator, kernel.version, kernel.signature)
+        write_macros(folder, name, [compile_sql(*asked, dialect) for dialect in ("duckdb", "postgres")])
+    ended = dbt(folder, "build")
+    results = list(getattr(ended.result, "results", None) or [])
+    bad = {r.node.name: r.message for r in results if r.status not in ("success", "pass")}
+    assert ended.success, ended.exception or bad
+    yield House(server, {result.node.name: str(result.status) for result in results})
+
+
+def test_everything_is_built_and_tested(house: House) -> None:
+    assert set(house.statuses.values()) == {"success", "pass"}
+    assert {"ml_churn", "ml_flight_delay__signature", "scorehouse_runs", *SCORED} <= house.statuses.keys()
+    assert len([status for status in house.statuses.values() if status == "pass"]) >= 10
+
+
+def test_the_seeds_keep_their_nulls(house: House) -> None:
+    assert house.query("select count(*) from ml_churn__signature where minimum is null") != [(0,)]
+    assert house.query("select count(*) from scorehouse_run_log") == [(0,)]
+
+
+@pytest.mark.parametrize("model", SCORED)
+def test_scores_equal_the_kernel(model: str, house: House, features: dict[str, pa.Table]) -> None:
+    name, number, table, key = SCORED[model]
+    kernel = kernel_of(name, number)
+    rows = features[table]
+    expected = pa.Table.from_batches([kernel(b) for b in rows.combine_chunks().to_batches()])
+    order = ", ".join(key)
+    found = house.query(f"select prediction, score, row_status, reject_reason from {model} order by {order}")
+    ordering = duckdb.sql(
+        "select row_number() over () - 1 as position from rows order by "
+        + ", ".join(f"encode({column})" if column == "flight_id" else column for column in key)
+    ).to_arrow_table()["position"]
+    expected = expected.take(ordering.combine_chunks())
+    types = [*expected.schema.types[:-1], pa.string(), pa.string()]
+    names = ["prediction", "score", "row_status", "reject_reason"]
+    columns = [pa.array(list(c), t) for c, t in zip(zip(*found, strict=True), types, strict=True)]
+    parity = compare(expected, pa.table(columns, names=names))
+    assert parity.rows == rows.num_rows
+    assert (parity.label_flips, parity.status_flips, parity.reason_differences) == (0, 0, 0)
+    assert parity.max_difference <= 1e-9
+
+
+def test_rejected_rows_say_why(house: House) -> None:
+    counted = dict(
+        house.query(
+            "select reject_reason, count(*) from flights_boosted where row_status = 'rejected' group by 1"
+        )
+    )
+    assert sum(n for reason, n in counted.items() if "unseen_category:carrier=XX" in reason) == 5
+    assert any(reason.startswith("null:dep_delay") for reason in counted)
