@@ -1,0 +1,55 @@
+{# The materialization `predictions` on Spark. There is no transaction over two tables there, so the
+   installed package does what follows each other: write a staging table, count it, put it in place of
+   the old table, then write the run log's row. Until the counts agree, the old table is not touched. #}
+{% materialization predictions, adapter='spark', supported_languages=['sql', 'python'] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set staging = api.Relation.create(
+        database=this.database,
+        schema=this.schema,
+        identifier=this.identifier ~ '__scorehouse_new',
+        type='table'
+    ) -%}
+    {%- set grant_config = config.get('grants') -%}
+    {%- set request = scorehouse._scoring_request(existing, staging, {'from': '', 'to': ''}) -%}
+
+    {% do scorehouse.ensure_run_log() %}
+    {{ run_hooks(pre_hooks) }}
+
+    {% call statement('main', language='python') %}
+        {{- scorehouse._scoring_code(model['language'], compiled_code, request) -}}
+        {{- scorehouse._spark_scoring_tail() -}}
+    {% endcall %}
+
+    {% do apply_grants(target_relation, grant_config, should_revoke=should_revoke(existing, True)) %}
+    {% do scorehouse._spark_comment(target_relation) %}
+    {% do persist_docs(target_relation, model) %}
+    {{ run_hooks(post_hooks) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{# What a notebook or a session runs after the model is defined. #}
+{% macro _spark_scoring_tail() %}
+{%- set storage = {
+    'file_format': config.get('file_format'),
+    'partition_by': config.get('partition_by'),
+    'options': config.get('options'),
+    'location_root': config.get('location_root'),
+    'strategy': config.get('incremental_strategy'),
+} %}
+
+
+from scorehouse.engines.spark import write as scorehouse_write
+
+scorehouse_write(model(dbtObj(spark.table), spark), {{ storage }})
+{% endmacro %}
+
+
+{% macro _spark_comment(relation) %}
+    {% if config.persist_relation_docs() and model['description'] %}
+        {% set text = model['description'] | replace('\\', '\\\\') | replace("'", "\\'") %}
+        {% do run_query("comment on table " ~ relation ~ " is '" ~ text ~ "'") %}
+    {% endif %}
+{% endmacro %}

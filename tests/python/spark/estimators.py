@@ -1,0 +1,45 @@
+"""Estimators that misbehave in a Python worker; they are found by name there, so this is a module."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+
+class Sum(RegressorMixin, BaseEstimator):
+    """Adds up each row; what the others are built on."""
+
+    def fit(self, X: Any, y: Any = None) -> Sum:
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        return np.asarray(X, dtype=float).sum(axis=1)
+
+
+class Slow(Sum):
+    """Takes half a second a batch, and says in a file that it has begun."""
+
+    def __init__(self, sign: str = "") -> None:
+        self.sign = sign
+
+    def predict(self, X: Any) -> np.ndarray:
+        if self.sign and len(X) > 1000:
+            Path(self.sign).touch()
+            time.sleep(0.5)
+        return super().predict(X)
+
+
+class Greedy(Sum):
+    """Ends as the system ends a process that takes too much memory, once it has many rows to predict."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        if len(X) > 1000:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(X)

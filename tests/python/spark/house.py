@@ -1,0 +1,176 @@
+"""A dbt project on Spark, built in this process or in one of its own; its tables are read as Parquet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+from dbt.cli.main import dbtRunner
+
+REPOSITORY = Path(__file__).parents[3]
+SCHEMA = "house"
+Row = tuple[Any, ...]
+
+
+def settings(folder: Path, **more: str) -> dict[str, str]:
+    """Session settings of the tests: small, and nothing outside `folder`."""
+    return {
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "1g",
+        "spark.executor.memory": "1g",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder / 'derby'}",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        **more,
+    }
+
+
+class SparkHouse:
+    """A project named scorehouse with the macros and the run log of this one."""
+
+    def __init__(self, folder: Path, server_side_parameters: dict[str, str]) -> None:
+        self.folder = folder
+        for name in ("models", "python_models", "seeds"):
+            (folder / name).mkdir(parents=True)
+        shutil.copytree(REPOSITORY / "macros", folder / "macros")
+        shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
+        project = {
+            "name": "scorehouse",
+            "version": "0.1.0",
+            "config-version": 2,
+            "profile": "scorehouse",
+            "model-paths": ["models", "python_models"],
+            "flags": {"send_anonymous_usage_stats": False},
+            "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+            "models": {"+file_format": "parquet"},
+            "seeds": {"+file_format": "parquet"},
+        }
+        output = {
+            "type": "scorehouse_spark",
+            "schema": SCHEMA,
+            "threads": 1,
+            "server_side_parameters": server_side_parameters,
+        }
+        self.write("dbt_project.yml", yaml.safe_dump(project))
+        profile = {"scorehouse": {"target": "spark", "outputs": {"spark": output}}}
+        self.write("profiles.yml", yaml.safe_dump(profile))
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text)
+
+    def example(self, ml_model: str, prediction_model: str, features: Path) -> None:
+        """An example of this repository: its seeds, artifacts and Python model, as they stand there."""
+        for part in (f"seeds/ml/{ml_model}", f"artifacts/{ml_model}"):
+            shutil.copytree(REPOSITORY / part, self.folder / part, dirs_exist_ok=True)
+        python = f"python_models/{prediction_model}.py"
+        shutil.copy(REPOSITORY / python, self.folder / python)
+        self.features(f"select * from parquet.`{features}`", features.stem)
+
+    def features(self, sql: str, name: str = "features") -> None:
+        self.write(f"models/{name}.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")
+
+    def python_model(self, name: str, ml_model: str, arguments: str = "", config: str = "") -> None:
+        self.write(
+            f"python_models/{name}.py",
+            "from scorehouse import score\n\n\n"
+            "def model(dbt, session):\n"
+            f"    dbt.config(materialized='predictions'{', ' + config if config else ''})\n"
+            "    return score(dbt, session, features=dbt.ref('features'), "
+            f"model=dbt.ref('ml_{ml_model}'), key='id'{', ' + arguments if arguments else ''})\n",
+        )
+
+    def build(self, *arguments: str) -> dict[str, tuple[str, str]]:
+        """dbt build in this process, so that one session serves many; status and message by node."""
+        here = Path.cwd()
+        try:
+            dbtRunner().invoke(["--quiet", "build", *self._places(), *arguments])
+        finally:
+            os.chdir(here)
+        return self.results()
+
+    def build_apart(self, environment: dict[str, str]) -> dict[str, tuple[str, str]]:
+        """dbt build in a process of its own."""
+        command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", *self._places()]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+        assert (self.folder / "target" / "run_results.json").exists(), done.stdout + done.stderr
+        return self.results()
+
+    def _places(self) -> list[str]:
+        return ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+
+    def results(self) -> dict[str, tuple[str, str]]:
+        document = json.loads((self.folder / "target" / "run_results.json").read_text())
+        return {
+            result["unique_id"].split(".")[2]: (result["status"], result["message"] or "")
+            for result in document["results"]
+        }
+
+    def table(self, name: str) -> str:
+        """A table as DuckDB reads its Parquet files."""
+        folder = self.folder / "warehouse" / f"{SCHEMA}.db" / name
+        return f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true, union_by_name = true)"
+
+    def query(self, sql: str) -> list[Row]:
+        return duckdb.connect().sql(sql).fetchall()
+
+    def tables(self) -> set[str]:
+        """Names of what lies in the warehouse."""
+        return {path.name for path in (self.folder / "warehouse" / f"{SCHEMA}.db").iterdir() if path.is_dir()}
+
+    def runs(self, node: str) -> list[dict[str, Any]]:
+        """Rows of the run log of one model, oldest first."""
+        found = duckdb.connect().sql(
+            f"select * from {self.table('scorehouse_run_log')} "
+            f"where split_part(node, '.', -1) = '{node}' order by started_at"
+        )
+        return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+class Reference:
+    """The examples as DuckDB scores them, and their features as Parquet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "reference.duckdb"
+        self.folder = folder
+        command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
+        command += [
+            "--exclude-resource-type",
+            "test",
+            "--select",
+            "+flight_predictions",
+            "+churn_predictions",
+        ]
+        command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+        environment = {**os.environ, "SCOREHOUSE_DATABASE": str(self.database)}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def parquet(self, table: str) -> Path:
+        path = self.folder / f"{table}.parquet"
+        with duckdb.connect(self.database, read_only=True) as connection:
+            connection.sql(f"copy (select * from {table}) to '{path}' (format parquet)")
+        return path
+
+
+def differences(duckdb_table: str, spark_table: str, key: list[str], columns: list[str]) -> dict[str, Any]:
+    """How two prediction tables differ: counts, rows on one side, other values, the largest distance."""
+    on = " and ".join(f"d.{name} = s.{name}" for name in key)
+    other = " + ".join(f"(d.{name} is distinct from s.{name})::int" for name in columns)
+    sql = (
+        f"select count(d.{key[0]}), count(s.{key[0]}), "
+        f"count(*) filter (d.{key[0]} is null or s.{key[0]} is null), sum({other}), "
+        "max(abs(d.score - s.score)), count(*) filter ((d.score is null) <> (s.score is null)) "
+        f"from {duckdb_table} as d full join {spark_table} as s on {on}"
+    )
+    names = ("rows_duckdb", "rows_spark", "unmatched", "other_values", "distance", "null_on_one_side")
+    return dict(zip(names, duckdb.connect().sql(sql).fetchall()[0], strict=True))

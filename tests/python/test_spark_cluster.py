@@ -1,0 +1,297 @@
+"""The engine `spark` on a standalone cluster of two workers: equal to DuckDB, and whole through faults."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from sklearn.ensemble import RandomForestRegressor
+
+from scorehouse import register
+from scorehouse.engines.spark import CLOSURE_BYTES
+from spark.cluster import Cluster, environment, wait_for
+from spark.estimators import Greedy, Slow, Sum
+from spark.house import Reference, SparkHouse, differences, settings
+from test_generic_tests import EXPECTED, dbt, install
+
+pytestmark = pytest.mark.foreign
+
+SAME = ["prediction", "row_status", "reject_reason", "model_name", "model_version", "model_digest"]
+EXAMPLES = {
+    "flight_predictions": ("flight_delay", "flight_scoring_features", ["flight_id"]),
+    "churn_predictions": ("churn", "churn_scoring_features", ["customer_id", "snapshot_date"]),
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One catalog and warehouse, as one session serves all tests of this module."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def house(cluster: Cluster, home: Path) -> Iterator[SparkHouse]:
+    os.environ.update(environment())
+    yield SparkHouse(home / "project", settings(home / "project", **{"spark.master": cluster.url}))
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.stop()
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    return Reference(tmp_path_factory.mktemp("reference"))
+
+
+@pytest.fixture
+def session(house: SparkHouse) -> Any:
+    from dbt.adapters.scorehouse_spark import session
+
+    return session(settings(house.folder))
+
+
+def ml_model(house: SparkHouse, name: str, estimator: Any, rows: int = 50) -> None:
+    """An ML model of two columns, fitted and registered in the project."""
+    X = pd.DataFrame({"a": range(rows), "b": [0.5] * rows}).astype(float)
+    facts = {"task": "regression", "project_dir": house.folder, "alias": "champion"}
+    register(estimator.fit(X, X["a"]), name, X, X["a"], **facts)
+
+
+def features(house: SparkHouse, rows: int, more: str = "") -> None:
+    house.features(
+        f"select id, cast(id % 1000 as double) as a, 0.5D as b, cast(id % 3 as int) as part{more} "
+        f"from range(0, {rows}, 1, 4)"
+    )
+
+
+def test_the_examples_equal_duckdb(house: SparkHouse, reference: Reference) -> None:
+    for prediction_model, (name, feature_model, _) in EXAMPLES.items():
+        house.example(name, prediction_model, reference.parquet(feature_model))
+    results = house.build()
+    assert {status for status, _ in results.values()} <= {"success", "pass"}, results
+    for prediction_model, (_, feature_model, key) in EXAMPLES.items():
+        scored_by_duckdb = f"read_parquet('{reference.parquet(prediction_model)}')"
+        found = differences(scored_by_duckdb, house.table(prediction_model), key, SAME)
+        rows = house.query(f"select count(*) from '{reference.parquet(feature_model)}'")[0][0]
+        assert found["rows_duckdb"] == found["rows_spark"] == rows
+        assert (found["unmatched"], found["other_values"], found["null_on_one_side"]) == (0, 0, 0)
+        assert found["distance"] <= 1e-12
+        (run,) = house.runs(prediction_model)
+        assert run["rows_in"] == rows == run["rows_scored"] + run["rows_rejected"]
+        assert (run["status"], run["engine"], run["write_mode"]) == ("success", "spark", "replace")
+        assert run["input_fingerprint"].startswith(f"{rows}:")
+        assert run["feature_hash_kind"].startswith("spark:xxhash64:")
+
+
+def test_a_null_in_a_seed_stays_null(house: SparkHouse) -> None:
+    rows = house.query(f"select count(*) from {house.table('ml_flight_delay')} where trained_to = 'None'")
+    assert rows == [(0,)]
+
+
+def test_the_sql_door(house: SparkHouse) -> None:
+    ml_model(house, "sums", Sum())
+    features(house, 4000)
+    call = "{{ scorehouse.scored('sums', key='id') }}"
+    house.write("models/by_sql.sql", f"{call}\nselect * from {{{{ ref('features') }}}}\n")
+    results = house.build("--select", "+by_sql")
+    assert results["by_sql"][0] == "success", results
+    rows = house.query(f"select count(*), sum(prediction) from {house.table('by_sql')}")
+    assert rows == [(4000, 4 * 499500 + 2000.0)]
+
+
+def test_merging_keeps_the_others(house: SparkHouse) -> None:
+    ml_model(house, "sums", Sum())
+    by_partition = "partition_by='part', incremental_strategy='insert_overwrite'"
+    for name, config in (("merged", ""), ("parted", by_partition)):
+        house.python_model(name, "sums", "rescore='given', passthrough=['part']", config)
+        house.features(  # one row has a partition of its own, and leaves it with the second run
+            "select id, cast(id % 1000 as double) as a, 0.5D as b, "
+            "cast(if(id = 2001, 9, id % 3) as int) as part from range(0, 3000, 1, 4)"
+        )
+        assert house.build("--select", "+" + name)[name][0] == "success"
+        # rows 2000 to 2999 again, with another `b`; another row moves to a new partition
+        house.features(
+            "select id, cast(id % 1000 as double) as a, 1.5D as b, "
+            "cast(if(id = 2000, 7, id % 3) as int) as part from range(2000, 3500)"
+        )
+        results = house.build("--select", "+" + name)
+        assert results[name][0] == "success", results
+        first, second = house.runs(name)
+        assert (first["write_mode"], second["write_mode"], second["rows_in"]) == ("replace", "merge", 1500)
+        rows = house.query(
+            f"select count(*), count(distinct id), sum(prediction), count(*) filter (part = 7), "
+            f"count(*) filter (part = 9) from {house.table(name)}"
+        )
+        assert rows == [(3500, 3500, 3 * 499500 + 2000 * 0.5 + 1000 * 1.5 + 124750 + 500 * 1.5, 1, 0)]
+        assert len(house.query(f"select distinct scoring_run_id from {house.table(name)}")) == 2
+        house.python_model(name, "sums", "rescore='new', passthrough=['part']", config)
+        features(house, 3600)
+        assert house.build("--select", "+" + name)[name][0] == "success"
+        assert house.runs(name)[2]["rows_in"] == 100
+        assert house.query(f"select count(*), count(distinct id) from {house.table(name)}") == [(3600, 3600)]
+
+
+def test_the_description_is_kept(house: SparkHouse, session: Any) -> None:
+    ml_model(house, "sums", Sum())
+    features(house, 50)
+    house.python_model("told", "sums")
+    text = "What is 'told'; not C:\\told."
+    config = {"persist_docs": {"relation": True, "columns": True}}
+    document = {"models": [{"name": "told", "description": text, "config": config}]}
+    house.write("models/_told.yml", yaml.safe_dump(document))
+    assert house.build("--select", "+told")["told"][0] == "success"
+    assert session.catalog.getTable("house.told").description == text
+
+
+def test_a_failed_run_leaves_the_old_table(house: SparkHouse) -> None:
+    ml_model(house, "sums", Sum())
+    house.python_model("kept", "sums", "strict='out_of_range', max_rejected_share=0.5")
+    features(house, 50)
+    assert house.build("--select", "+kept")["kept"][0] == "success"
+    before = house.query(f"select * from {house.table('kept')} order by id")
+    features(house, 5000)
+    status, message = house.build("--select", "+kept")["kept"]
+    assert status == "error"
+    assert "rows were rejected" in message
+    assert house.query(f"select * from {house.table('kept')} order by id") == before
+    assert [run["status"] for run in house.runs("kept")] == ["success", "failed"]
+    assert not [name for name in house.tables() if "__scorehouse" in name]
+
+
+def test_a_run_killed_between_two_renames_is_mended(house: SparkHouse, session: Any) -> None:
+    ml_model(house, "sums", Sum())
+    house.python_model("mended", "sums", "rescore='new'")
+    features(house, 50)
+    assert house.build("--select", "+mended")["mended"][0] == "success"
+    session.sql("alter table house.mended rename to house.mended__scorehouse_old")
+    session.sql("create table house.mended__scorehouse_new_0123abcd using parquet as select 1 as id")
+    features(house, 60)
+    assert house.build("--select", "+mended")["mended"][0] == "success"
+    assert [run["rows_in"] for run in house.runs("mended")] == [50, 10]
+    assert house.query(f"select count(*) from {house.table('mended')}") == [(60,)]
+    assert not [name for name in house.tables() if "__scorehouse" in name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("rescore='changed'", "has no rescore='changed'"),
+        ("as_of='2026-01-01'", "has no as_of"),
+        ("alias=['champion', 'challenger']", "has no several versions"),
+        ("key='part'", "is not unique"),
+        ("passthrough=['nothing']", "passthrough names columns"),
+    ],
+)
+def test_refuses(house: SparkHouse, arguments: str, says: str) -> None:
+    ml_model(house, "sums", Sum())
+    features(house, 50)
+    house.python_model("refused", "sums")
+    if arguments.startswith("key"):
+        path = house.folder / "python_models" / "refused.py"
+        path.write_text(path.read_text().replace("key='id'", arguments))
+    else:
+        house.python_model("refused", "sums", arguments)
+    status, message = house.build("--select", "+refused")["refused"]
+    assert status == "error"
+    assert says in message
+
+
+def test_an_executor_killed_in_mid_run(house: SparkHouse, cluster: Cluster, tmp_path: Path) -> None:
+    sign = tmp_path / "begun"
+    ml_model(house, "slow", Slow(str(sign)))
+    features(house, 40_000)
+    house.python_model("survived", "slow", "batch_rows=2000")
+    before = set(cluster.descendants("CoarseGrainedExecutorBackend"))
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        wait_for(sign.exists, 120, "no batch was scored")
+        killed.append(cluster.descendants("CoarseGrainedExecutorBackend")[0])
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    results = house.build("--select", "+survived")
+    killer.join()
+    assert results["survived"][0] == "success", results
+    assert killed and killed[0] in before
+    rows = house.query(f"select count(*), count(distinct id) from {house.table('survived')}")
+    assert rows == [(40_000, 40_000)]
+
+
+def test_bytes_that_differ_on_a_worker(house: SparkHouse, cluster: Cluster) -> None:
+    ml_model(house, "forest", RandomForestRegressor(random_state=0), rows=4000)
+    artifact = next((house.folder / "artifacts" / "forest" / "1").glob("model.*"))
+    artifact_bytes = artifact.read_bytes()
+    assert artifact.stat().st_size > CLOSURE_BYTES  # it travels as a file
+    features(house, 2000)
+    house.python_model("by_file", "forest")
+    assert house.build("--select", "+by_file")["by_file"][0] == "success"
+    before = house.query(f"select * from {house.table('by_file')} order by id")
+    copies = [path for path in cluster.folder.rglob("scorehouse-*") if path.is_file()]
+    assert len(copies) >= 2, "one an executor"
+    for path in copies:
+        path.write_bytes(artifact_bytes[:-1] + b"?")
+    for pid in cluster.descendants("pyspark.daemon"):  # or their workers would score with what they loaded
+        os.kill(pid, signal.SIGKILL)
+    status, message = house.build("--select", "+by_file")["by_file"]
+    assert status == "error"
+    assert "on an executor have the sha256" in message
+    assert house.query(f"select * from {house.table('by_file')} order by id") == before
+
+
+def test_a_worker_out_of_memory(house: SparkHouse) -> None:
+    ml_model(house, "sums", Sum())
+    house.python_model("greedy", "sums")
+    features(house, 5000)
+    assert house.build("--select", "+greedy")["greedy"][0] == "success"
+    before = house.query(f"select * from {house.table('greedy')} order by id")
+    ml_model(house, "greed", Greedy())
+    house.python_model("greedy", "greed")
+    status, message = house.build("--select", "+greedy")["greedy"]
+    assert status == "error"
+    assert "a Python worker died while it scored" in message
+    assert "spark.executor.pyspark.memory" in message
+    assert house.query(f"select * from {house.table('greedy')} order by id") == before
+    assert house.runs("greedy")[-1]["status"] == "failed"
+
+
+def test_generic_tests_find_the_same_rows(house: SparkHouse, session: Any, tmp_path: Path) -> None:
+    """The foreign project of test_generic_tests, with two models in the words of Spark."""
+    folder = install(tmp_path / "generic")
+    for name in ("good", "bad_stamps"):
+        path = folder / "models" / f"{name}.sql"
+        text = path.read_text().replace("as uuid)", "as string)")
+        path.write_text(text.replace("to_minutes(minutes)", "make_interval(0, 0, 0, 0, 0, minutes)"))
+    output = yaml.safe_load((house.folder / "profiles.yml").read_text())["scorehouse"]["outputs"]["spark"]
+    profile = {"house_with_tests": {"target": "spark", "outputs": {"spark": {**output, "schema": "generic"}}}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+    assert dbt(folder, "build", "--exclude-resource-type", "test").success
+    tested = dbt(folder, "test")
+    outcomes = {test.node.name: (str(test.status), test.failures) for test in tested.result}
+    assert outcomes == {name: ("fail" if rows else "pass", len(rows)) for name, (_, rows) in EXPECTED.items()}
+    spelled = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
+    for name, (columns, rows) in EXPECTED.items():
+        found = session.sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
+        told = [tuple(spelled.get(value, value) for value in row) for row in found]
+        assert sorted(told, key=repr) == sorted(rows, key=repr), name
