@@ -58,10 +58,13 @@ SIGNATURE_DOCS = {
     "accepts_null": ("boolean", "Whether the fitted pipeline takes a missing value."),
     "accepts_non_finite": ("boolean", "Whether the fitted pipeline takes an infinite value."),
     "accepts_unseen": ("boolean", "Whether the fitted pipeline takes a value that training did not show."),
-    "max_magnitude": ("double", "Largest absolute value that the fitted pipeline takes; NULL: any."),
-    "minimum": ("double", "Smallest value in training."),
-    "maximum": ("double", "Largest value in training."),
-    "null_share": ("double", "Share of missing values in training."),
+    "max_magnitude": (
+        "double precision",
+        "Largest absolute value that the fitted pipeline takes; NULL: any.",
+    ),
+    "minimum": ("double precision", "Smallest value in training."),
+    "maximum": ("double precision", "Largest value in training."),
+    "null_share": ("double precision", "Share of missing values in training."),
     "categories": ("varchar", "Values known to the encoder, or seen in training, as JSON."),
 }
 REFERENCE_DOCS = {
@@ -70,8 +73,8 @@ REFERENCE_DOCS = {
     "name": ("varchar", "Name of the column."),
     "kind": ("varchar", "Numeric bin, category, other (rare categories pooled) or missing."),
     "bin": ("integer", "Number of the row within its column, from 0."),
-    "lower": ("double", "Lower edge, not in the bin; NULL: open."),
-    "upper": ("double", "Upper edge, in the bin; NULL: open."),
+    "lower": ("double precision", "Lower edge, not in the bin; NULL: open."),
+    "upper": ("double precision", "Upper edge, in the bin; NULL: open."),
     "category": ("varchar", "The category."),
     "row_count": ("bigint", "Training rows in the bin."),
 }

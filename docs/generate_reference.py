@@ -1,0 +1,177 @@
+"""Write docs/reference from the code: macros, tests, variables, commands and columns.
+
+python docs/generate_reference.py            writes the pages
+python docs/generate_reference.py --check    exits with 1 and names the pages that are out of date
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from scorehouse.cli import main as cli
+from scorehouse.commands.scaffold import AUDIT, OUTPUTS
+from scorehouse.registration import card
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+NOTE = "<!-- Written by docs/generate_reference.py: change the code, then run it. -->\n"
+DEFINITION = re.compile(r"{%-?\s*(macro|test)\s+(\w+)\s*\((.*?)\)\s*-?%}", re.S)
+COMMENT = re.compile(r"{#-?\s*(.*?)\s*-?#}", re.S)
+VARIABLE = re.compile(r"\bvar\(\s*['\"](scorehouse_\w+)['\"](?:\s*,\s*([^()]*(?:\([^()]*\)[^()]*)*))?\)")
+MEANINGS = {
+    "scorehouse_backfill": "First and last as-of date of a backfill, given with `--vars` for one run.",
+    "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
+    "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
+    "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
+}
+
+
+def documented() -> dict[str, dict[str, Any]]:
+    """The macros' entries in YAML, by name."""
+    found = {}
+    for file in sorted(ROOT.glob("macros/**/*.yml")):
+        for entry in (yaml.safe_load(file.read_text()) or {}).get("macros") or []:
+            found[entry["name"]] = entry
+    return found
+
+
+def definitions(kind: str) -> Iterator[tuple[str, str, str, Path]]:
+    """Public macros or tests: name, signature, opening comment, file; one a file, the file named after it."""
+    for file in sorted(ROOT.glob("macros/**/*.sql")):
+        text = file.read_text()
+        for found, name, arguments in DEFINITION.findall(text):
+            if found == kind and name == file.stem and not name.startswith("_"):
+                comment = COMMENT.match(text)
+                signature = " ".join(arguments.split())
+                yield name, signature, " ".join(comment[1].split()) if comment else "", file
+
+
+def cell(text: Any) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def table(columns: list[str], rows: list[list[Any]]) -> list[str]:
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return [*lines, *(f"| {' | '.join(cell(value) for value in row)} |" for row in rows), ""]
+
+
+def macro_page(kind: str, title: str, opening: str) -> str:
+    entries, lines = documented(), [f"# {title}", "", opening, ""]
+    for name, signature, comment, file in definitions(kind):
+        entry = entries.get(name) or entries.get(f"test_{name}") or {}
+        lines += [f"## {name}", "", "```jinja", f"{name}({signature})", "```", ""]
+        lines += [" ".join(str(entry.get("description") or comment or "").split()), ""]
+        arguments = entry.get("arguments") or []
+        if arguments:
+            rows = [[f"`{a['name']}`", a.get("type", ""), a.get("description", "")] for a in arguments]
+            lines += table(["argument", "type", ""], rows)
+        lines += [f"Defined in `{file.relative_to(ROOT).as_posix()}`.", ""]
+    return "\n".join(lines)
+
+
+def variable_page() -> str:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for file in sorted(
+        [*ROOT.glob("macros/**/*.sql"), *ROOT.glob("models/**/*.sql"), *ROOT.glob("models/**/*.yml")]
+    ):
+        for name, default in VARIABLE.findall(file.read_text()):
+            place = file.relative_to(ROOT).as_posix()
+            found.setdefault(name, []).append((" ".join(default.split()) or "none", place))
+    rows = [
+        [
+            f"`{name}`",
+            f"`{uses[0][0]}`",
+            MEANINGS.get(name, ""),
+            ", ".join(f"`{p}`" for p in sorted({p for _, p in uses})),
+        ]
+        for name, uses in sorted(found.items())
+    ]
+    opening = "Variables under `vars:` in `dbt_project.yml`, with the default that holds where none is set."
+    return "\n".join(["# Variables", "", opening, "", *table(["variable", "default", "", "read in"], rows)])
+
+
+def command_page() -> str:
+    lines = ["# Commands", "", "Colours appear on a terminal only, and not where `NO_COLOR` is set.", ""]
+    lines += ["| exit code | |", "|---|---|", "| 0 | done |", "| 1 | a fault, which the message explains |"]
+    lines += ["| 2 | wrong usage |", "| 3 | something differs, where `--exit-code` asked to tell |", ""]
+    lines += [
+        "## Shell completion",
+        "",
+        "```console",
+        '$ eval "$(_SCOREHOUSE_COMPLETE=bash_source scorehouse)"      # in ~/.bashrc',
+        '$ eval "$(_SCOREHOUSE_COMPLETE=zsh_source scorehouse)"       # in ~/.zshrc',
+        "$ _SCOREHOUSE_COMPLETE=fish_source scorehouse > ~/.config/fish/completions/scorehouse.fish",
+        "```",
+        "",
+    ]
+    for path, command in commands(cli, "scorehouse"):
+        context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+        lines += [f"## {path}", "", "```text", command.get_help(context), "```", ""]
+    return "\n".join(lines)
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            yield from commands(command.commands[name], f"{path} {name}")
+
+
+def column_page() -> str:
+    lines = ["# Columns", "", "## Prediction tables", ""]
+    lines += [
+        "The key, the columns passed through, the columns of the task, and where the row came from.",
+        "",
+    ]
+    lines += table(["column", ""], [[f"`{name}`", text] for name, text in {**OUTPUTS, **AUDIT}.items()])
+    seeds = {
+        "ml_<name>": card.REGISTRY_DOCS,
+        "ml_<name>__signature": card.SIGNATURE_DOCS,
+        "ml_<name>__reference": card.REFERENCE_DOCS,
+    }
+    for seed, columns in seeds.items():
+        rows = [[f"`{name}`", kind, text] for name, (kind, text) in columns.items()]
+        lines += [f"## Seed `{seed}`", "", *table(["column", "type", ""], rows)]
+    names = re.findall(r"\['(\w+)',", (ROOT / "macros/run_log/_run_log_columns.sql").read_text())
+    lines += ["## Table `scorehouse_run_log`", "", ", ".join(f"`{name}`" for name in names) + ".", ""]
+    return "\n".join(lines)
+
+
+def pages() -> dict[Path, str]:
+    """Every page with the text that it should have."""
+    macros = "Call them with the package's name before them: `scorehouse.scored(...)`."
+    tests = (
+        "Generic tests of prediction tables; name them as `scorehouse.<test>`. They return the failing rows."
+    )
+    texts = {
+        "macros.md": macro_page("macro", "Macros", macros),
+        "tests.md": macro_page("test", "Tests", tests),
+        "variables.md": variable_page(),
+        "commands.md": command_page(),
+        "columns.md": column_page(),
+    }
+    return {REFERENCE / name: NOTE + "\n" + text.rstrip() + "\n" for name, text in texts.items()}
+
+
+def main(arguments: list[str]) -> int:
+    stale = [file for file, text in pages().items() if not file.exists() or file.read_text() != text]
+    if "--check" in arguments:
+        for file in stale:
+            print(f"out of date: {file.relative_to(ROOT)}; run python docs/generate_reference.py")
+        return 1 if stale else 0
+    REFERENCE.mkdir(exist_ok=True)
+    for file in stale:
+        file.write_text(pages()[file])
+        print(f"written: {file.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

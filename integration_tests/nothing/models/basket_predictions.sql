@@ -1,0 +1,3 @@
+{{ scorehouse.scored('loyalty', key='basket_id') }}
+
+select basket_id, spend, visits from {{ ref('baskets') }}

@@ -1,0 +1,96 @@
+"""The documentation: the reference is current, links lead somewhere, every page is in the site."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub and mkdocs make it."""
+    text = re.sub(r"[`*]", "", heading).strip().lower()
+    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", text))
+
+
+def anchors(page: Path) -> set[str]:
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.M)}
+
+
+def broken_links(page: Path) -> list[str]:
+    """Local links of a page that lead nowhere."""
+    broken = []
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_local_links_lead_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_the_link_checker_finds_broken_links(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("# A heading: of `b`\n")
+    page = tmp_path / "a.md"
+    page.write_text("[x](b.md) [x](b.md#a-heading-of-b) [x](c.md) [x](b.md#none)\n```\n[x](d.md)\n```\n")
+    assert broken_links(page) == ["c.md", "b.md#none"]
+
+
+def test_the_reference_is_generated_from_this_code() -> None:
+    command = [sys.executable, str(DOCS / "generate_reference.py"), "--check"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def pages_of(entry: Any) -> set[str]:
+    if isinstance(entry, str):
+        return {entry}
+    parts = entry.values() if isinstance(entry, dict) else entry
+    return {page for part in parts for page in pages_of(part)}
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    site = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())
+    written = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    outside = {page for page in written if page.startswith("decisions/")}
+    assert written - outside == pages_of(site["nav"]), "add the page to `nav` in mkdocs.yml"
+
+
+@pytest.mark.foreign
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="needs the extra docs")
+    pytest.importorskip("material", reason="needs the extra docs")
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mkdocs",
+            "build",
+            "--strict",
+            "--quiet",
+            "--site-dir",
+            str(tmp_path / "site"),
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (tmp_path / "site/tutorial/index.html").is_file()

@@ -1,0 +1,133 @@
+"""dbt's documentation site in a real browser: from a prediction table to its ML model, and back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.foreign
+
+REPOSITORY = Path(__file__).parents[2]
+BROWSER = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=20000",
+)
+PREDICTIONS = "model/model.scorehouse.churn_predictions"
+ML_MODEL = "seed/seed.scorehouse.ml_churn"
+# a reader's click on the tab of this name, once the page is drawn
+CLICK = """<script>
+const timer = setInterval(() => {
+    const tabs = [...document.querySelectorAll("reference-list[references=parents] a")];
+    const tab = tabs.find((link) => link.textContent.trim() === "Seeds");
+    if (tab) { tab.click(); clearInterval(timer); }
+}, 100);
+</script></body>"""
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page as the browser drew it: links of the site, and the text of its main part."""
+
+    links: set[str] = field(default_factory=set)
+    words: list[str] = field(default_factory=list)
+    depth: int = 0  # inside the main part, below which everything counts
+    silent: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        if self.depth or "app-details" in (values.get("class") or "").split():
+            self.depth += tag == "div"
+            if tag == "a" and (values.get("href") or "").startswith("#!/"):
+                self.links.add(str(values["href"]).removeprefix("#!/").partition("#")[0].partition("?")[0])
+        self.silent += tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth -= bool(self.depth) and tag == "div"
+        self.silent -= tag in ("script", "style")
+
+    def handle_data(self, data: str) -> None:
+        if self.depth and not self.silent:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def open_page(tmp_path_factory: pytest.TempPathFactory) -> Open:
+    """Opens a page of the site by its path; the site is one file, generated from a build."""
+    if BROWSER is None:
+        pytest.skip("needs Debian's package chromium")
+    folder = tmp_path_factory.mktemp("site")
+    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet"]
+    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    settings = {
+        "SCOREHOUSE_DATABASE": str(folder / "house.duckdb"),
+        "DBT_PROFILES_DIR": str(REPOSITORY),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    build = ["build", "--exclude-resource-type", "test", "--select", "+churn_predictions"]
+    for command in (build, ["docs", "generate", "--static"]):
+        subprocess.run([*dbt, *command, *places], cwd=REPOSITORY, env={**os.environ, **settings}, check=True)
+
+    site = folder / "target/static_index.html"
+    clicked = site.with_name("clicked.html")
+    clicked.write_text(CLICK.join(site.read_text().rsplit("</body>", 1)))
+
+    def opened(path: str, *, click_seeds: bool = False) -> Page:
+        profile = tmp_path_factory.mktemp("browser")
+        address = f"file://{clicked if click_seeds else site}#!/{path}"
+        command = [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "--dump-dom", address]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        page = Page()
+        page.feed(ended.stdout)
+        return page
+
+    return opened
+
+
+def test_the_way_from_a_prediction_table_to_its_model_card_and_back(open_page: Open) -> None:
+    assert "model/model.scorehouse.churn_scoring_features" in open_page(PREDICTIONS).links
+    assert ML_MODEL in open_page(PREDICTIONS, click_seeds=True).links
+    card = open_page(ML_MODEL)
+    assert PREDICTIONS in card.links
+
+
+def test_the_model_card_says_what_a_reviewer_asks(open_page: Open) -> None:
+    text = open_page(ML_MODEL).text
+    assert "ML model churn" in text and "classification" in text
+    assert "Chance that a customer buys nothing in the next 90 days" in text
+    assert "Owner: examples" in text
+    assert "2010-03-01 to 2010-12-01" in text and "auc 0.7949" in text
+    assert re.search(r"recency_days \s*integer \s*1 to 365 \s*rejected \s*accepted", text)
+
+
+def test_columns_of_the_prediction_table_are_described(open_page: Open) -> None:
+    text = open_page(PREDICTIONS).text
+    for column in ("score", "row_status", "reject_reason", "model_digest", "scoring_run_id", "feature_hash"):
+        assert column in text
+    assert "SHA-256 of the artifact that made the row." in text

@@ -1,0 +1,141 @@
+"""The orchestration examples: the cron script's exit codes, Dagster's asset graph, Airflow's DAG."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fresh import make_environment
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "examples/orchestration"
+PROJECTS = REPOSITORY / "integration_tests"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small foreign project, trained, its packages installed."""
+    folder = tmp_path_factory.mktemp("orchestrated") / "shop"
+    ignored = shutil.ignore_patterns("target", "logs", "dbt_packages", "artifacts", "*.duckdb", "ml")
+    shutil.copytree(PROJECTS / "nothing", folder, ignore=ignored)
+    (folder / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
+    for command in (["dbt", "--quiet", "deps"], ["python", "train.py"], ["dbt", "--quiet", "parse"]):
+        subprocess.run(command, cwd=folder, env=environment(), check=True)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """This environment's dbt first, and no project of this one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+
+
+def score(project: Path) -> tuple[int, str]:
+    ended = subprocess.run(
+        [EXAMPLES / "cron/score.sh", project], env=environment(), capture_output=True, text=True
+    )
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.slow
+def test_cron_exits_with_zero_when_all_is_scored_and_tested(project: Path) -> None:
+    assert score(project) == (0, "")
+    assert (project / "corner_shop.duckdb").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "text", "code", "title"),
+    [
+        ("models/baskets.sql", "select * from nowhere", 10, "features"),
+        ("artifacts/loyalty/1/model.joblib", "damaged", 20, "scoring"),
+        ("models/_tests.yml", "models: [{name: basket_predictions, data_tests: [unfit]}]", 30, "tests"),
+    ],
+)
+def test_cron_tells_by_its_exit_code_what_failed(
+    project: Path, tmp_path: Path, file: str, text: str, code: int, title: str
+) -> None:
+    copy = tmp_path / "shop"
+    shutil.copytree(project, copy, symlinks=True)
+    (copy / "tests").mkdir(exist_ok=True)
+    (copy / "tests/unfit.sql").write_text("{% test unfit(model) %}select * from {{ model }}{% endtest %}")
+    (copy / "tests/generic").mkdir()
+    (copy / "tests/unfit.sql").rename(copy / "tests/generic/unfit.sql")
+    (copy / file).write_text(text)
+    found, said = score(copy)
+    assert (found, said.startswith(f"score: {title}")) == (code, True), said
+
+
+@pytest.mark.slow
+def test_cron_does_not_run_twice_at_once(project: Path) -> None:
+    (project / "logs").mkdir(exist_ok=True)
+    holder = subprocess.Popen(["flock", project / "logs/score.lock", "sleep", "30"])
+    try:
+        while subprocess.run(["flock", "--nonblock", project / "logs/score.lock", "true"]).returncode == 0:
+            assert holder.poll() is None
+        assert score(project)[0] == 75
+    finally:
+        holder.terminate()
+        holder.wait()
+
+
+def module(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.mark.foreign
+def test_dagster_has_the_ml_model_upstream_of_the_prediction_table(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dagster_dbt", reason="needs dagster-dbt")
+    monkeypatch.setenv("PATH", environment()["PATH"])
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(project))
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(project))
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    graph = module(EXAMPLES / "dagster/definitions.py").defs.resolve_asset_graph()
+    nodes = {node.key.to_user_string(): node for node in graph.asset_nodes}
+    predictions = nodes["basket_predictions"]
+    assert predictions.group_name == "predictions"
+    parents = {key.to_user_string() for key in predictions.parent_keys}
+    assert {"baskets", "ml_loyalty"} <= parents
+    assert nodes["ml_loyalty"].group_name == "ml_models"
+    assert "scorehouse_runs" in nodes
+
+
+PARSE_DAG = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("dag_file", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+tasks = [(task.task_id, task.bash_command) for task in module.dag.topological_sort()]
+print(json.dumps({"tasks": tasks, "runs": module.dag.max_active_runs}))
+"""
+
+
+@pytest.mark.foreign
+def test_airflow_parses_the_dag(tmp_path: Path) -> None:
+    """Airflow pins its own libraries, so that it has an environment of its own, as it should in life."""
+    airflow = make_environment(
+        tmp_path / "airflow", "apache-airflow>=3,<4", "apache-airflow-providers-standard"
+    )
+    file = EXAMPLES / "airflow/scorehouse_dag.py"
+    ended = airflow.run(
+        "python", "-c", PARSE_DAG, str(file), cwd=tmp_path, AIRFLOW_HOME=str(tmp_path), DBT="dbt"
+    )
+    dag = json.loads(ended.stdout.splitlines()[-1])
+    assert [name for name, _ in dag["tasks"]] == ["features", "score", "check", "marts"]
+    assert all(command.startswith("dbt ") for _, command in dag["tasks"])
+    assert dag["runs"] == 1
