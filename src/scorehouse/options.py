@@ -46,7 +46,7 @@ class Rescore:
     @classmethod
     def checked(cls, call: str, value: str | Mapping[str, Any], *, history: bool) -> Rescore:
         """Read the argument `rescore`, a rule or a mapping of settings."""
-        settings = {"rule": value} if isinstance(value, str) else dict(value)
+        settings: dict[str, Any] = {"rule": value} if isinstance(value, str) else dict(value)
         known = {field.name for field in fields(cls)}
         _one_of(call, "rescore", set(settings), sorted(known))
         settings = {name: item for name, item in settings.items() if item is not None}
