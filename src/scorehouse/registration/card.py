@@ -30,7 +30,7 @@ REGISTRY_DOCS = {
         "Where labels come from: the estimator's predict, or the scores where proven equal.",
     ),
     "threshold": (
-        "double",
+        "double precision",
         "Score from which the positive class is predicted; NULL: the estimator's own rule.",
     ),
     "n_features": ("integer", "Number of features."),
