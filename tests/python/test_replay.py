@@ -100,6 +100,14 @@ def test_the_dbt_test_of_a_sample_passes_and_fails(scored: DbtProject) -> None:
     assert scored.query("select rows_different > 300 from again") == [(True,)]
 
 
+def test_the_dbt_test_fails_where_too_few_rows_can_be_compared(scored: DbtProject) -> None:
+    scored.features(FEATURES.replace("sin(i)", "cos(i)"))
+    scored.dbt("run", "--select", "features").check()
+    ended = scored.build("--select", "again")
+    assert "fail" in ended.statuses.values()
+    assert scored.query("select rows_compared < 400, rows_different from again") == [(True, 0)]
+
+
 def test_an_unknown_run_says_where_to_look(scored: DbtProject) -> None:
     places = ["--database", str(scored.database), "--project-dir", str(scored.folder)]
     ended = CliRunner().invoke(replay_command, ["ffffffff-0000", *places])

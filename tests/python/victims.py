@@ -132,13 +132,12 @@ def kill_runs(project: DbtProject, table: str, count: int, seed: int) -> list[Ou
         duration = time.monotonic() - started
         new = state(project.database, table, node)
         assert new.content != old.content, "the run must change the table, or nothing is shown"
-        return [
-            _kill_once(
-                server, project, (table, node), arguments, (old, new), draw.uniform(0.3, 1.05) * duration
-            )
-            for _ in range(count)
-            if restore(project.database, saved)
-        ]
+        outcomes = []
+        for _ in range(count):
+            restore(project.database, saved)
+            moment = draw.uniform(0.3, 1.05) * duration
+            outcomes.append(_kill_once(server, project, (table, node), arguments, (old, new), moment))
+        return outcomes
 
 
 def restore(database: Path, saved: Path, *, save: bool = False) -> None:
