@@ -16,6 +16,7 @@ from scorehouse.commands import attach
 from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.formats import CHOICES
 from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.promotion_gate import require_test
 from scorehouse.registration import promote, register
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import TASKS, Version, resolve
@@ -124,14 +125,20 @@ def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:
 @click.argument("name")
 @click.argument("version", type=int)
 @click.option("--alias", default="champion", show_default=True)
+@click.option("--require", metavar="TEST", help="A dbt test that the last dbt command must have passed.")
 @_project_option
-def promote_command(name: str, version: int, alias: str, project_dir: Path | None) -> None:
+def promote_command(
+    name: str, version: int, alias: str, require: str | None, project_dir: Path | None
+) -> None:
     """Move an alias to VERSION of the ML model NAME.
 
     \b
-    Example:
+    Examples:
       scorehouse promote churn 3 --alias champion
+      scorehouse promote churn 3 --require challenger_not_worse_churn
     """
+    if require:
+        click.echo(require_test(name, version, require, project_dir=project_dir))
     moved = promote(name, version, alias=alias, project_dir=project_dir)
     click.echo(f"{moved.label} holds {', '.join(moved.aliases)}")
     click.echo(f"next: dbt build --select state:modified+, or dbt build --select ml_{name}+")

@@ -109,6 +109,10 @@ CASES: dict[str, Case] = {
         ),
         features=FEATURES.replace("as age", "as ages").replace("as visits", "as visit"),
     ),
+    "unsigned_huge": Case(
+        told=("['age'] are UHUGEINT", "cast these columns"),
+        features=FEATURES.replace("(i % 50)::double", "(i % 50)::uhugeint"),
+    ),
     "type_differs": Case(
         (
             "'age' is string where double was trained",

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
 from scorehouse import ScorehouseError, promote
+from scorehouse.cli import main
 from scorehouse.promotion_gate import require_test
 from test_challenger import labelled
 from test_challenger import make_project as make_challenger
@@ -84,6 +86,9 @@ def test_promotion_may_require_a_test(gated: DbtProject) -> None:
     project = gated
     project.dbt("test").check()
     assert require_test("toy", 2, "gate", project_dir=project.folder).startswith("gate passed at 2")
+    asked = ["promote", "toy", "2", "--alias", "challenger", "--require", "gate"]
+    told = CliRunner().invoke(main, [*asked, "--project-dir", str(project.folder)])
+    assert (told.exit_code, "gate passed" in told.output) == (0, True)
     refused(project, 1, "gate", "tests the alias 'challenger', which toy version 1 does not hold")
     refused(project, 2, "missing", "0 tests of the last dbt command fit, of ['")
     refused(project, 2, "elsewhere", "'elsewhere' does not depend on the seed ml_toy".replace("'", ""))

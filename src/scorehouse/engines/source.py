@@ -13,7 +13,7 @@ from scorehouse.engines.columns import check_output_names, find_columns
 from scorehouse.engines.history import as_of_table
 from scorehouse.engines.keys import check_keys
 from scorehouse.engines.progress import Deadline
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version
 from scorehouse.request import Request
@@ -136,6 +136,7 @@ class FeatureSource:
         self.columns = self._columns(signatures, names, outputs)
         self.schema = self._schema(self.select())
         self.types = self._kept_types()
+        self._refuse_unsigned_huge()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
         return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, unique=unique)
@@ -163,6 +164,19 @@ class FeatureSource:
         reader = self.cursor.sql(f"select * from ({sql}) limit 0").to_arrow_reader(1)
         reader.read_all()  # an unfinished result would block the cursor
         return reader.schema
+
+    def _refuse_unsigned_huge(self) -> None:
+        """DuckDB hands UHUGEINT to Arrow as a signed number, so that its upper half would turn negative."""
+        used = {column for found in self.columns.features for column in found.values()}
+        described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
+        huge = [row[0] for row in described if row[1] == "UHUGEINT" and row[0] in used]
+        if huge:
+            raise SignatureError(
+                self.call,
+                f"the feature columns {huge} are UHUGEINT, which leaves DuckDB with the wrong sign",
+                expected="HUGEINT, DOUBLE or a smaller number",
+                action="cast these columns in the feature model",
+            )
 
     def _kept_types(self) -> dict[str, str]:
         """DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own."""
