@@ -8,7 +8,7 @@ import click
 
 from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.commands.runs import find_log
-from scorehouse.commands.target import connect, database_of
+from scorehouse.commands.target import connect, database_of, target_options
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.replay import Replayed, replay, run_row
@@ -17,16 +17,7 @@ from scorehouse.request import Request, project_variable
 
 @click.command("replay")
 @click.argument("run_id")
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file.")
-@click.option("--profile", help="Profile in profiles.yml; with --target, instead of --database.")
-@click.option("--target", help="Target of the profile.")
-@click.option(
-    "--profiles-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("."),
-    help="Folder of profiles.yml; default: this one.",
-)
-@click.option("--schema", help="Schema of the run log, where several schemas have one.")
+@target_options
 @click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
 @click.option("--project-dir", type=click.Path(file_okay=False, path_type=Path), help="The dbt project.")
 @json_option

@@ -9,7 +9,7 @@ import click
 import duckdb
 
 from scorehouse.commands.common import echo, json_option, print_json, table
-from scorehouse.commands.target import CALL, connect, database_of
+from scorehouse.commands.target import CALL, connect, database_of, target_options
 from scorehouse.errors import ConfigurationError
 
 TABLE = "scorehouse_run_log"
@@ -17,16 +17,7 @@ SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected
 
 
 @click.command("runs")
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file.")
-@click.option("--profile", help="Profile in profiles.yml; with --target, instead of --database.")
-@click.option("--target", help="Target of the profile.")
-@click.option(
-    "--profiles-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("."),
-    help="Folder of profiles.yml; default: this one.",
-)
-@click.option("--schema", help="Schema of the run log, where several schemas have one.")
+@target_options
 @click.option("--model", "ml_model", help="Runs of this ML model only.")
 @click.option("--failed", is_flag=True, help="Failed runs only.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1))

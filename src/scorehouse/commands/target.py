@@ -11,9 +11,29 @@ import duckdb
 import jinja2
 import yaml
 
+from scorehouse.commands.common import Function
 from scorehouse.errors import ConfigurationError
 
 CALL = "scorehouse runs"
+
+
+def target_options(function: Function) -> Function:
+    """Options that name the DuckDB file and the run log in it."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    for option in (
+        click.option("--schema", help="Schema of the run log, where several schemas have one."),
+        click.option(
+            "--profiles-dir",
+            type=folder,
+            default=Path("."),
+            help="Folder of profiles.yml; default: this one.",
+        ),
+        click.option("--target", help="Target of the profile."),
+        click.option("--profile", help="Profile in profiles.yml; with --target, instead of --database."),
+        click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file."),
+    ):
+        function = option(function)
+    return function
 
 
 def database_of(database: Path | None, profile: str | None, target: str | None, profiles_dir: Path) -> Path:
