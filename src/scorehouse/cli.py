@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from scorehouse import artifact
 from scorehouse.check import Checked, check_project, registered_names
 from scorehouse.commands import attach
+from scorehouse.commands.common import project_option, read_frame
 from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.formats import CHOICES
 from scorehouse.policy import VARIABLE, LoadPolicy
@@ -46,14 +46,6 @@ def main() -> None:
     """
 
 
-def _project_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--project-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Folder of the dbt project; default: the nearest above this one.",
-    )(function)
-
-
 @main.command("register")
 @click.argument("name")
 @click.argument("estimator", type=click.Path(dir_okay=False, path_type=Path))
@@ -79,7 +71,7 @@ def _project_option(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--store", default="artifacts", show_default=True, help="Folder or URL to write below.")
 @click.option("--parity-tolerance", type=float, help="Largest difference of scores of the stored form.")
-@_project_option
+@project_option
 def register_command(
     name: str, estimator: Path, features: Path, metrics: tuple[str, ...], **facts: Any
 ) -> None:
@@ -92,24 +84,10 @@ def register_command(
       scorehouse register churn model.joblib --features train.parquet \\
           --task classification --metric auc=0.81 --alias champion
     """
-    version = register(estimator, name, _read_frame(features), metrics=_metrics(metrics), **facts)
+    version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)
     click.echo(f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)")
     if not version.aliases:
         click.echo(f"next: scorehouse promote {name} {version.version} --alias champion")
-
-
-def _read_frame(file: Path) -> Any:
-    import pandas as pd
-
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
-    if file.suffix not in readers or not file.exists():
-        raise ConfigurationError(
-            f"--features {file}",
-            "the file does not exist" if file.suffix in readers else f"its ending is {file.suffix!r}",
-            expected="a .parquet or .csv file of the training features",
-            action="write the frame that was given to fit() to such a file",
-        )
-    return readers[file.suffix](file)
 
 
 def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:
@@ -126,7 +104,7 @@ def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:
 @click.argument("version", type=int)
 @click.option("--alias", default="champion", show_default=True)
 @click.option("--require", metavar="TEST", help="A dbt test that the last dbt command must have passed.")
-@_project_option
+@project_option
 def promote_command(
     name: str, version: int, alias: str, require: str | None, project_dir: Path | None
 ) -> None:
@@ -146,7 +124,7 @@ def promote_command(
 
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_project_option
+@project_option
 def list_command(as_json: bool, project_dir: Path | None) -> None:
     """List all registered versions."""
     project = find_project(project_dir)
@@ -173,7 +151,7 @@ def _line(version: Version) -> str:
 @main.command("check")
 @click.option("--no-load", is_flag=True, help="Hash and compare only; open no artifact.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_project_option
+@project_option
 def check_command(no_load: bool, as_json: bool, project_dir: Path | None) -> None:
     """Verify every registered version; exits with 1 if one could not score.
 
@@ -225,7 +203,7 @@ def scaffold_group() -> None:
     help="Of values outside the range of training.",
 )
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
-@_project_option
+@project_option
 def scaffold_tests_command(
     name: str, alias: str, version: int | None, output: str, project_dir: Path | None, **options: Any
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from scorehouse.errors import RegistryError
+from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version, resolve
 
@@ -81,6 +81,21 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
     return str(value)
+
+
+def read_frame(file: Path) -> Any:
+    """The training features in a .parquet or .csv file."""
+    import pandas as pd
+
+    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    if file.suffix not in readers or not file.exists():
+        raise ConfigurationError(
+            f"--features {file}",
+            "the file does not exist" if file.suffix in readers else f"its ending is {file.suffix!r}",
+            expected="a .parquet or .csv file of the training features",
+            action="write the frame that was given to fit() to such a file",
+        )
+    return readers[file.suffix](file)
 
 
 def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:

@@ -17,9 +17,9 @@ from scorehouse.commands.common import (
     json_option,
     print_json,
     project_option,
+    read_frame,
     write_options,
 )
-from scorehouse.errors import ConfigurationError
 from scorehouse.registry import TASKS
 
 
@@ -67,7 +67,7 @@ def import_command(reference: str, name: str, features: Path | None, as_json: bo
     """
     from scorehouse.interop.mlflow import import_model
 
-    frame = None if features is None else _frame(features)
+    frame = None if features is None else read_frame(features)
     imported = import_model(reference, name, features=frame, **settings)
     version = imported.version
     if as_json:
@@ -75,20 +75,6 @@ def import_command(reference: str, name: str, features: Path | None, as_json: bo
         return
     echo(f"registered {version.label} from {imported.origin.uri}: {version.artifact}")
     _gaps(imported.gaps)
-
-
-def _frame(file: Path) -> Any:
-    import pandas as pd
-
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
-    if file.suffix not in readers or not file.exists():
-        raise ConfigurationError(
-            f"--features {file}",
-            "the file does not exist" if file.suffix in readers else f"its ending is {file.suffix!r}",
-            expected="a .parquet or .csv file of the training features",
-            action="write the frame that was given to fit() to such a file",
-        )
-    return readers[file.suffix](file)
 
 
 def _gaps(gaps: tuple[str, ...]) -> None:
