@@ -17,7 +17,7 @@ lines as (
     select
         churn_snapshots.customer_id,
         churn_snapshots.snapshot_date,
-        retail_lines.* exclude (customer_id),
+        retail_lines.* exclude (customer_id),  -- noqa: RF02
         retail_lines.line_kind = 'sale' as is_sale,
         churn_snapshots.snapshot_date - retail_lines.invoice_date as days_before
     from churn_snapshots

@@ -21,7 +21,7 @@ month_starts as (
     select cast(month_start as date) as snapshot_date
     from generate_series(
         timestamp '2010-03-01', timestamp '2011-12-01', interval 1 month
-    ) as months(month_start)
+    ) as months (month_start)
 
 ),
 

@@ -31,7 +31,7 @@ first_weeks as (
 weeks as (
 
     select cast(week as date) as week_start
-    from generate_series(timestamp '2009-11-30', timestamp '2011-12-05', interval 7 day) as calendar(week)
+    from generate_series(timestamp '2009-11-30', timestamp '2011-12-05', interval 7 day) as calendar (week)
 
 ),
 

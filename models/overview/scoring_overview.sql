@@ -11,17 +11,17 @@ with runs as (
 
 predictions as (
 
-    {% for table in tables -%}
-    select
-        '{{ table }}' as prediction_table,
-        scoring_run_id,
-        count(*) as rows_in_table,
-        count(*) filter (where row_status = 'scored') as rows_scored,
-        count(*) filter (where row_status = 'rejected') as rows_rejected,
-        mode(reject_reason) as most_frequent_reason
-    from {{ ref(table) }}
-    group by all
-    {{ 'union all' if not loop.last }}
+    {% for table in tables %}
+        select
+            '{{ table }}' as prediction_table,
+            scoring_run_id,
+            count(*) as rows_in_table,
+            count(*) filter (where row_status = 'scored') as rows_scored,
+            count(*) filter (where row_status = 'rejected') as rows_rejected,
+            mode(reject_reason) as most_frequent_reason
+        from {{ ref(table) }}
+        group by all
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 ),

@@ -11,11 +11,33 @@ sql_door as (
 
 ),
 
+only_python_door as (
+
+    select * from python_door
+    except all
+    select * from sql_door
+
+),
+
+only_sql_door as (
+
+    select * from sql_door
+    except all
+    select * from python_door
+
+),
+
 validation_errors as (
 
-    (select 'python door only' as found_in, * from (select * from python_door except all select * from sql_door))
+    select
+        'python door only' as found_in,
+        *
+    from only_python_door
     union all
-    (select 'sql door only' as found_in, * from (select * from sql_door except all select * from python_door))
+    select
+        'sql door only' as found_in,
+        *
+    from only_sql_door
 
 )
 

@@ -9,4 +9,9 @@
     batch_rows=100
 ) }}
 
-select "Meter Id", kind, floor_area, age from {{ ref('meters') }}
+select
+    "Meter Id",
+    kind,
+    floor_area,
+    age
+from {{ ref('meters') }}

@@ -1,3 +1,7 @@
 {{ scorehouse.scored('loyalty', key='basket_id') }}
 
-select basket_id, spend, visits from {{ ref('baskets') }}
+select
+    basket_id,
+    spend,
+    visits
+from {{ ref('baskets') }}
