@@ -25,6 +25,11 @@ def arguments(description: str) -> argparse.Namespace:
         help="DuckDB file with the feature tables, built by dbt (default: %(default)s)",
     )
     parser.add_argument("--no-register", action="store_true", help="stop after printing the quality")
+    parser.add_argument(
+        "--importance",
+        action="store_true",
+        help="train nothing new: measure the importance of the features of what is registered",
+    )
     options = parser.parse_args()
     if not options.database.exists():
         parser.error(f"--database: {options.database} does not exist; run dbt first")
@@ -40,7 +45,7 @@ def read(options: argparse.Namespace, query: str) -> pd.DataFrame:
 def binary_quality(truth: Any, score: Any) -> dict[str, float]:
     """Quality of the scores of a two-class estimator on rows that it has not seen."""
     return {
-        "auc": round(float(roc_auc_score(truth, score)), 4),
+        "roc_auc": round(float(roc_auc_score(truth, score)), 4),
         "log_loss": round(float(log_loss(truth, score)), 4),
         "brier": round(float(brier_score_loss(truth, score)), 4),
     }
@@ -57,4 +62,18 @@ def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
         return
     import scorehouse  # late: with --no-register the script needs scikit-learn only
 
-    scorehouse.register(estimator, owner=OWNER, **facts)
+    if options.importance:
+        measure(facts)
+    else:
+        scorehouse.register(estimator, owner=OWNER, **facts)
+
+
+def measure(facts: dict[str, Any]) -> None:
+    """Measure importance for the registered version that has this description."""
+    from scorehouse.registration.measure import measure_importance
+    from scorehouse.registration.seeds import ModelSeeds
+
+    X, y = facts.get("validation", (facts["X"], facts["y"]))
+    versions = ModelSeeds(Path.cwd(), facts["name"]).versions()
+    (number,) = [row.version for row in versions if row.description == facts["description"]]
+    print(facts["name"], number, measure_importance(facts["name"], X, y, version=number))

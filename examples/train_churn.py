@@ -67,6 +67,7 @@ def main() -> None:
         name="churn",
         X=train[FEATURES],
         y=train["churned"],
+        validation=(test[FEATURES], test["churned"]),
         task="classification",
         description="Chance that a customer buys nothing in the next 90 days",
         trained_from="2010-03-01",

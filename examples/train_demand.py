@@ -76,6 +76,7 @@ def main() -> None:
         name="demand",
         X=train[FEATURES],
         y=train["units"],
+        validation=(test[FEATURES], test["units"]),
         task="regression",
         description="Units that a product sells in a week",
         trained_from="2010-01-25",

@@ -81,6 +81,7 @@ def main() -> None:
             name="flight_delay",
             X=train[FEATURES],
             y=train["arrived_late"],
+            validation=(test[FEATURES], test["arrived_late"]),
             task="classification",
             description=description,
             trained_from="2013-01-01",

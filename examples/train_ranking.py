@@ -76,6 +76,7 @@ def main() -> None:
         name="next_product",
         X=train[FEATURES],
         y=train["bought"],
+        validation=(test[FEATURES], test["bought"]),
         task="ranking",
         description="Candidate products by the chance that the customer buys them in the coming month",
         trained_from="2010-10-01",

@@ -47,7 +47,7 @@
 
 {#- CTEs that end in metric_values: a row a challenger and replicate, from `drawn`. -#}
 {% macro _metric_values(metric) -%}
-{%- if metric == 'auc' -%}
+{%- if metric == 'roc_auc' -%}
 {{ scorehouse._auc_values() }}
 {%- else -%}
 {%- set loss = {

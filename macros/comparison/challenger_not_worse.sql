@@ -1,5 +1,5 @@
 {% test challenger_not_worse(
-    model, labels, key, label, challenger='challenger', metric='auc', margin=0.01, min_rows=100, settings={}
+    model, labels, key, label, challenger='challenger', metric='roc_auc', margin=0.01, min_rows=100, settings={}
 ) %}
     {% set call = 'challenger_not_worse' %}
     {% do scorehouse._check_number(

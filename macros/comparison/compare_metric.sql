@@ -1,15 +1,15 @@
 {#- A metric of each challenger beside the live version, on labels: the paired difference, above 0 where
     the challenger is better, and its bootstrap interval. -#}
-{% macro compare_metric(predictions, labels, key, label, metric='auc', settings={}) %}
+{% macro compare_metric(predictions, labels, key, label, metric='roc_auc', settings={}) %}
     {% set call = 'compare_metric' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% do scorehouse._column_list(call, 'label', label, 'churned') %}
-    {% set metrics = ['auc', 'log_loss', 'brier', 'rmse', 'mae'] %}
+    {% set metrics = ['roc_auc', 'log_loss', 'brier', 'rmse', 'mae'] %}
     {% if metric not in metrics %}
         {% do scorehouse._argument_error(
-            call, 'metric', metric, 'one of ' ~ metrics | join(', '), 'write `metric: auc`'
+            call, 'metric', metric, 'one of ' ~ metrics | join(', '), 'write `metric: roc_auc`'
         ) %}
     {% endif %}
     {% set used = scorehouse._metric_settings(call, settings, metric) %}
@@ -72,7 +72,7 @@ replicated as (
         n_rows,
         live_value,
         challenger_value,
-        {{ 'challenger_value - live_value' if metric == 'auc' else 'live_value - challenger_value' }} as difference
+        {{ 'challenger_value - live_value' if metric == 'roc_auc' else 'live_value - challenger_value' }} as difference
     from metric_values
 
 ),

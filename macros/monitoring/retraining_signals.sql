@@ -36,7 +36,7 @@ with live as (
         version,
         trained_to,
         registered_at,
-        {{ scorehouse._registered_metric('metrics', limits.metric) }} as reference_value
+        {{ scorehouse._json_number('metrics', limits.metric) }} as reference_value
     from {{ registry }}
     where {{ dbt.position(wanted, dbt.concat(["'|'", 'aliases', "'|'"])) }} > 0
 

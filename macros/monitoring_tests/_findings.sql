@@ -143,12 +143,3 @@ select * from validation_errors
 {% macro duckdb___json_number(column, key) %}
     {{ return('cast(json_extract_string(' ~ column ~ ', ' ~ scorehouse._text_literal('$."' ~ key ~ '"') ~ ') as double)') }}
 {% endmacro %}
-
-{#- A metric as the registry tells it; registrations may say `auc` for `roc_auc`. -#}
-{% macro _registered_metric(column, metric) %}
-    {% set told = scorehouse._json_number(column, metric) %}
-    {% if metric == 'roc_auc' %}
-        {% set told = 'coalesce(' ~ told ~ ', ' ~ scorehouse._json_number(column, 'auc') ~ ')' %}
-    {% endif %}
-    {{ return(told) }}
-{% endmacro %}

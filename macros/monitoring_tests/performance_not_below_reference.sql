@@ -34,7 +34,7 @@ compared as (
         measured.*,
         case metric
             {%- for metric in metrics %}
-            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._registered_metric('registry.metrics', metric) }}
+            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._json_number('registry.metrics', metric) }}
             {%- endfor %}
         end as reference_value,
         case metric

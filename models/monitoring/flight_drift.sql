@@ -3,4 +3,5 @@
     profiles=ref('flight_profiles'),
     reference=ref('ml_flight_delay__reference'),
     window='month',
+    importance=ref('ml_flight_delay__signature'),
 ) }}

@@ -13,7 +13,7 @@ from scorehouse.errors import ScorehouseError
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration import reference
 from scorehouse.registration.seeds import SIGNATURE_COLUMNS, ModelSeeds, read_rows
-from scorehouse.registration.signature_rows import signature_rows
+from scorehouse.registration.signature_rows import signature_rows, without_importance
 from scorehouse.registry import Version
 from scorehouse.request import project_variable
 from scorehouse.scorer import Kernel
@@ -64,7 +64,7 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
         yield Checked(name, None, faults=faults)
     for version in versions:
         number = str(version.version)
-        own = [row for row in signatures if row["version"] == number]
+        own = [without_importance(row) for row in signatures if row["version"] == number]
         yield _check_version(project, version, policy, load, own, any(r["version"] == number for r in bins))
 
 

@@ -82,7 +82,7 @@ def register_command(
     \b
     Example:
       scorehouse register churn model.joblib --features train.parquet \\
-          --task classification --metric auc=0.81 --alias champion
+          --task classification --metric roc_auc=0.81 --alias champion
     """
     version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)
     click.echo(f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)")

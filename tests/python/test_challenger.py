@@ -145,7 +145,7 @@ def labelled(project: DbtProject) -> None:
     project.write("models/labels.sql", "select * from raw_labels where id <> 3")
 
 
-@pytest.mark.parametrize("metric", ["auc", "brier", "log_loss", "rmse", "mae"])
+@pytest.mark.parametrize("metric", ["roc_auc", "brier", "log_loss", "rmse", "mae"])
 def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject) -> None:
     project = with_labels
     settings = "settings={'score': 'score'}"
@@ -166,13 +166,13 @@ def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject
     )
     truth, live, other = (np.array(column) for column in zip(*pairs, strict=True))
     of = {
-        "auc": roc_auc_score,
+        "roc_auc": roc_auc_score,
         "brier": brier_score_loss,
         "log_loss": log_loss,
         "rmse": lambda y, s: float(np.sqrt(np.mean((y - s) ** 2))),
         "mae": lambda y, s: float(np.mean(np.abs(y - s))),
     }[metric]
-    sign = 1 if metric == "auc" else -1
+    sign = 1 if metric == "roc_auc" else -1
     expected = [of(truth, live), of(truth, other), sign * (of(truth, other) - of(truth, live))]
     np.testing.assert_allclose(row[1:4], expected, rtol=1e-9, atol=1e-12)
     assert row[0] == len(truth) and row[6] == 200
@@ -216,7 +216,7 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
         assert [row[0] for row in rows] == [problem]
         assert problem == "not_compared" or rows[0][2] is not None
     declare(project, metric="accuracy")
-    assert "one of auc, log_loss" in str(project.dbt("test", "--select", "scores"))
+    assert "one of roc_auc, log_loss" in str(project.dbt("test", "--select", "scores"))
     declare(project, settings={"replicate": 5})
     assert "keys among score, positive" in str(project.dbt("test", "--select", "scores"))
 

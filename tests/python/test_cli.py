@@ -43,12 +43,12 @@ def training_files(empty_house: Path) -> tuple[str, str]:
 def test_command_register(training_files: tuple[str, str], empty_house: Path) -> None:
     file, features = training_files
     told = ("register", "churn", file, "--features", features, "--task", "classification")
-    ended = command(*told, "--metric", "auc=0.8", "--metric", "brier=0.1", "--owner", "team")
+    ended = command(*told, "--metric", "roc_auc=0.8", "--metric", "brier=0.1", "--owner", "team")
     assert ended.exit_code == 0, ended.output
     assert "registered churn version 1: artifacts/churn/1/model.joblib" in ended.output
     assert "next: scorehouse promote churn 1 --alias champion" in ended.output
     (version,) = ModelSeeds(empty_house, "churn").versions()
-    assert version.metrics == {"auc": 0.8, "brier": 0.1} and version.owner == "team"
+    assert version.metrics == {"roc_auc": 0.8, "brier": 0.1} and version.owner == "team"
 
 
 def test_command_register_from_csv(training_files: tuple[str, str], empty_house: Path) -> None:
@@ -64,8 +64,8 @@ def test_command_register_from_csv(training_files: tuple[str, str], empty_house:
     [
         (("--features", "nowhere.parquet"), 1, "the file does not exist"),
         (("--features", "train.xlsx"), 1, "its ending is '.xlsx'"),
-        (("--features", "train.parquet", "--metric", "auc"), 2, "expected NAME=VALUE with a number"),
-        (("--features", "train.parquet", "--metric", "auc=high"), 2, "expected NAME=VALUE with a number"),
+        (("--features", "train.parquet", "--metric", "roc_auc"), 2, "expected NAME=VALUE with a number"),
+        (("--features", "train.parquet", "--metric", "roc_auc=high"), 2, "expected NAME=VALUE with a number"),
         ((), 2, "--features"),
     ],
 )

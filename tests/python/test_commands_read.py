@@ -24,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dbt_project.yml").write_text("name: shop\n")
     frame = pd.DataFrame({"spend": np.arange(60.0), "visits": np.arange(60) % 7})
     label = (np.arange(60) > 30).astype(int)
-    for columns, auc, alias in ((["spend"], 0.8, "champion"), (["spend", "visits"], 0.85, "challenger")):
+    for columns, roc_auc, alias in ((["spend"], 0.8, "champion"), (["spend", "visits"], 0.85, "challenger")):
         estimator = LogisticRegression().fit(frame[columns], label)
         register(
             estimator,
@@ -32,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             frame[columns],
             label,
             task="classification",
-            metrics={"auc": auc},
+            metrics={"roc_auc": roc_auc},
             owner="crm",
             alias=alias,
             project_dir=folder,
@@ -49,7 +49,7 @@ def run(*arguments: str | Path, code: int = 0) -> str:
 def test_show_prints_the_champion(project: Path) -> None:
     said = run("show", "churn", "--project-dir", project)
     assert said.startswith("churn version 1 (classification)")
-    assert "auc 0.8" in said and "crm" in said
+    assert "roc_auc 0.8" in said and "crm" in said
     assert "\x1b[" not in said, "no colours where there is no terminal"
 
 
@@ -59,7 +59,7 @@ def test_show_as_json_keeps_types(project: Path, reference: str) -> None:
     assert (document["version"], document["aliases"], document["metrics"]) == (
         2,
         ["challenger"],
-        {"auc": 0.85},
+        {"roc_auc": 0.85},
     )
     assert [feature["feature"] for feature in document["features"]] == ["spend", "visits"]
     assert document["features"][0]["maximum"] == 59.0
@@ -73,7 +73,7 @@ def test_show_of_what_is_not_there(project: Path) -> None:
 def test_diff_says_what_changes(project: Path) -> None:
     document = json.loads(run("diff", "churn", "champion", "2", "--json", "--project-dir", project))
     assert (document["old"], document["new"]) == (1, 2)
-    assert document["metrics"] == {"auc": {"old": 0.8, "new": 0.85}}
+    assert document["metrics"] == {"roc_auc": {"old": 0.8, "new": 0.85}}
     assert document["features"] == {"visits": {"change": "added", "type": "integer"}}
     assert "+0.05" in run("diff", "churn", "1", "2", "--project-dir", project)
 

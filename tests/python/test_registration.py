@@ -65,7 +65,7 @@ def test_files_written(empty_house: Path) -> None:
 
 def test_registry_row(empty_house: Path) -> None:
     facts = {"owner": "team", "trained_from": "2025-01-01", "trained_to": "2025-06-30"}
-    churn(metrics={"auc": 0.8125}, description="who leaves", threshold=0.4, alias="champion", **facts)
+    churn(metrics={"roc_auc": 0.8125}, description="who leaves", threshold=0.4, alias="champion", **facts)
     (row,) = rows(empty_house / "seeds/ml/churn/ml_churn.csv")
     data = (empty_house / row["artifact"]).read_bytes()
     assert row["sha256"] == hashlib.sha256(data).hexdigest()
@@ -83,7 +83,7 @@ def test_registry_row(empty_house: Path) -> None:
         "threshold": "0.4",
         "n_features": "2",
         "training_rows": "40",
-        "metrics": '{"auc": 0.8125}',
+        "metrics": '{"roc_auc": 0.8125}',
         "description": "who leaves",
         **facts,
     }
@@ -114,7 +114,7 @@ def test_reference_counts_every_training_row_in_each_column(empty_house: Path) -
 
 
 def test_yaml_has_the_model_card_and_every_column(empty_house: Path) -> None:
-    churn(description="who {{ leaves }}, by | age", owner="team", metrics={"auc": 0.8125})
+    churn(description="who {{ leaves }}, by | age", owner="team", metrics={"roc_auc": 0.8125})
     document = yaml.safe_load((empty_house / "seeds/ml/churn/_ml_churn.yml").read_text())
     seeds = {seed["name"]: seed for seed in document["seeds"]}
     assert list(seeds) == ["ml_churn", "ml_churn__signature", "ml_churn__reference"]
@@ -124,7 +124,9 @@ def test_yaml_has_the_model_card_and_every_column(empty_house: Path) -> None:
         assert all(column["description"] for column in seed["columns"])
         assert list(seed["config"]["column_types"]) == header
     card = seeds["ml_churn"]["description"]
-    assert "**ML model `churn`** (classification)" in card and "Owner: team" in card and "auc 0.8125" in card
+    assert (
+        "**ML model `churn`** (classification)" in card and "Owner: team" in card and "roc_auc 0.8125" in card
+    )
     assert "| `visits` | integer | 0 to 6 | rejected |" in card
     assert "{{" not in card
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from scorehouse.commands.diff import diff_command
+from scorehouse.commands.importance import importance_command
 from scorehouse.commands.init import init_command
 from scorehouse.commands.mlflow import export_group, import_group, sync_group
 from scorehouse.commands.runs import runs_command
@@ -20,6 +21,7 @@ COMMANDS: tuple[click.Command, ...] = (
     scaffold_group,
     show_command,
     diff_command,
+    importance_command,
     runs_command,
     import_group,
     sync_group,

@@ -19,6 +19,7 @@ from scorehouse.commands.common import (
 )
 from scorehouse.commands.show import facts, signature_rows
 from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.signature_rows import without_importance
 from scorehouse.registry import Version
 
 SKIPPED = ("name", "version", "metrics", "libraries", "artifact", "size_bytes", "registered_at")
@@ -67,7 +68,7 @@ def differences(before: Version, after: Version, seeds: ModelSeeds) -> Differenc
     """Facts, quality, libraries and features that differ; each empty where nothing does."""
     old, new = facts(before), facts(after)
     features = {
-        number: {row["feature"]: row for row in signature_rows(seeds, number)}
+        number: {row["feature"]: without_importance(row) for row in signature_rows(seeds, number)}
         for number in (before.version, after.version)
     }
     return {

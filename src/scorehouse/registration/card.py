@@ -66,6 +66,11 @@ SIGNATURE_DOCS = {
     "maximum": ("double precision", "Largest value in training."),
     "null_share": ("double precision", "Share of missing values in training."),
     "categories": ("varchar", "Values known to the encoder, or seen in training, as JSON."),
+    "importance": ("double precision", "Share of the feature in the importance of all, 0 to 1."),
+    "importance_kind": (
+        "varchar",
+        "What was measured when the values of the feature were shuffled, such as the rise of log_loss.",
+    ),
 }
 REFERENCE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),

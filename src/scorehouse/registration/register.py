@@ -11,25 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sklearn
 
 from scorehouse.artifact import SIGNATURE_FILE
-from scorehouse.errors import ConfigurationError, EstimatorError, SignatureError
+from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.formats import FORMATS, chosen_format
 from scorehouse.frames import estimator_input
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration import serialize
 from scorehouse.registration.card import seeds_yaml
 from scorehouse.registration.facts import find_facts, require_fitted
+from scorehouse.registration.importance import Importance, importance_of
 from scorehouse.registration.infer import Prober, draft_signature, encoder_categories, training_batch
 from scorehouse.registration.promote import check_name, promote
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registration.serialize import Stored, libraries_of, read_given
-from scorehouse.registration.signature_rows import signature_rows
+from scorehouse.registration.signature_rows import signature_rows, with_importance
+from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registry import Version
 from scorehouse.request import project_variable
 from scorehouse.rows import check_batch
@@ -61,6 +62,7 @@ def register(
     artifact: str | Path | None = None,
     store: str = "artifacts",
     parity_tolerance: float | None = None,
+    validation: tuple[Any, Any] | None = None,
     project_dir: str | Path | None = None,
 ) -> Version:
     """Register a fitted estimator as the next version of the ML model `name`.
@@ -69,7 +71,8 @@ def register(
     ----------
     estimator: fitted scikit-learn estimator or pipeline, or the path of a joblib or skops file of one.
     X: training features, shape (rows, features): a frame, or an array with `feature_names`.
-    y: training labels, if there are any; their number is checked against X.
+    y: training labels, if there are any; their number is checked against X, and the importance of each
+        feature is measured by them.
     task: `classification`, `regression`, `clustering`, `ranking` or `anomaly`.
     threshold: score from which the positive class is predicted; default: the estimator's own rule.
     description, owner, trained_from, trained_to, metrics: facts for the model card.
@@ -79,6 +82,8 @@ def register(
     store: folder, in the project or at one of the load policy's roots, or URL, to write artifacts below.
     parity_tolerance: largest difference of scores between the estimator and its stored form, on training
         rows; default 1e-5 for ONNX. Labels must be equal in any case.
+    validation: features and labels (X, y) that the fit has not seen, to measure importance on; default:
+        the training rows.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
     Writes `<store>/<name>/<version>/`, appends to the seeds `ml_<name>`, `ml_<name>__signature` and
@@ -94,14 +99,9 @@ def register(
     policy = LoadPolicy.from_variable(project_variable(seeds.project, VARIABLE))
     estimator = _loaded(estimator, policy, call)
     require_fitted(estimator, call)
-    frame = _frame(X, estimator, feature_names, call)
-    if y is not None and len(y) != len(frame):
-        raise ConfigurationError(
-            call,
-            f"y has {len(y)} labels for {len(frame)} rows",
-            expected="one label a row",
-            action="pass both of one fit",
-        )
+    fitted = getattr(estimator, "feature_names_in_", None)
+    frame = training_frame(X, fitted, feature_names, call)
+    check_labels(y, frame, call)
     form = chosen_format(format, estimator, call)
     existing = seeds.versions()
     draft = Version(
@@ -151,9 +151,10 @@ def register(
             return promote(name, old.version, alias=alias, project_dir=seeds.project) if alias else old
     kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
     bins = _reference(kernel, batch, call)
+    importance = _importance(kernel, batch, y, validation, call)
     for location, data in files:
         write(location, data, call)
-    seeds.append(version, signature_rows(version, signature), bins)
+    seeds.append(version, with_importance(signature_rows(version, signature), importance), bins)
     replace_file(seeds.yaml_file, seeds_yaml([*existing, version], signature).encode())
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
@@ -186,35 +187,6 @@ def _loaded(estimator: Any, policy: LoadPolicy, call: str) -> Any:
             expected="a joblib file of a fitted estimator, which you trust, since loading it runs code",
             action="check the path, and save the estimator with joblib.dump",
         ) from error
-
-
-def _frame(X: Any, estimator: Any, feature_names: Sequence[str] | None, call: str) -> pd.DataFrame:
-    """The training features as a frame whose columns are named and in the estimator's order."""
-    if isinstance(X, (pa.Table, pa.RecordBatch)) or hasattr(X, "to_pandas"):
-        X = X.to_pandas()
-    if not isinstance(X, pd.DataFrame):
-        if feature_names is None:
-            raise ConfigurationError(
-                call,
-                f"X is a {type(X).__name__} without column names",
-                expected="a frame, or feature_names beside an array",
-                action="pass feature_names: the columns of the feature table, in the order of X",
-            )
-        X = pd.DataFrame(np.asarray(X), columns=list(feature_names))
-    if not len(X):
-        raise ConfigurationError(call, "X has no rows", expected="the training features", action="pass them")
-    fitted = getattr(estimator, "feature_names_in_", None)
-    if fitted is None:
-        return X
-    missing = [column for column in fitted if column not in X.columns]
-    if missing:
-        raise SignatureError(
-            call,
-            f"X lacks the columns {missing} that the estimator was fitted on",
-            expected=f"the columns {list(fitted)}",
-            action="pass the frame that was given to fit()",
-        )
-    return X[list(fitted)]
 
 
 def _examine(
@@ -267,6 +239,19 @@ def _files(
     )
     files = [(path, stored.data), (f"{folder}/{SIGNATURE_FILE}", signature_bytes)]
     return complete, [(locate(project, text, policy, call), data) for text, data in files]
+
+
+def _importance(
+    kernel: Kernel, batch: pa.RecordBatch, y: Any, validation: tuple[Any, Any] | None, call: str
+) -> Importance:
+    """Importance of the features, on the rows given to measure it, else on the training rows."""
+    if validation is None:
+        return importance_of(kernel, batch, y)
+    X, y = validation
+    names = batch.schema.names
+    frame = training_frame(X, names, names, call)
+    check_labels(y, frame, call)
+    return importance_of(kernel, training_batch(frame, call), y)
 
 
 def _reference(kernel: Kernel, batch: pa.RecordBatch, call: str) -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from scorehouse import registry
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.registration import reference
+from scorehouse.registration.importance import Importance
+from scorehouse.registration.signature_rows import IMPORTANCE_COLUMNS, with_importance
 from scorehouse.registry import Version
 
 SIGNATURE_COLUMNS = (
@@ -28,7 +30,9 @@ SIGNATURE_COLUMNS = (
     "maximum",
     "null_share",
     "categories",
+    *IMPORTANCE_COLUMNS,
 )
+ADDED_COLUMNS = (*registry.ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
 
 
 def find_project(start: Path | str | None) -> Path:
@@ -90,6 +94,15 @@ class ModelSeeds:
             kept = [row for row in read_rows(file, columns) if row["version"] != number]
             write_rows(file, columns, [*kept, *rows])
 
+    def write_importance(self, number: int, importance: Importance) -> bool:
+        """Write the importance of the features of a version; False where it has no rows."""
+        rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
+        measured = [
+            with_importance([row], importance)[0] if row["version"] == str(number) else row for row in rows
+        ]
+        write_rows(self.signature_file, SIGNATURE_COLUMNS, measured)
+        return any(row["version"] == str(number) for row in rows)
+
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
         write_rows(self.registry_file, registry.COLUMNS, [version.to_row() for version in versions])
@@ -103,7 +116,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         reader = csv.DictReader(stream)
         rows = list(reader)
     found = tuple(reader.fieldnames or ())
-    if found != tuple(columns) and found != tuple(c for c in columns if c not in registry.ADDED_COLUMNS):
+    if found != tuple(c for c in columns if c in found or c not in ADDED_COLUMNS):
         raise RegistryError(
             f"reading {file.name}",
             f"its columns are {reader.fieldnames}",

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
+from scorehouse.registration.importance import Importance
 from scorehouse.registry import Version
 from scorehouse.signature import Feature, Signature
 
+T = TypeVar("T")
+IMPORTANCE_COLUMNS = ("importance", "importance_kind")
+
 
 def signature_rows(version: Version, signature: Signature) -> list[dict[str, str]]:
-    """The rows of `ml_<name>__signature` of one version."""
+    """The rows of `ml_<name>__signature` of one version, but for the importance."""
     return [_row(version.version, i, f) for i, f in enumerate(signature.features, start=1)]
+
+
+def with_importance(rows: list[dict[str, str]], importance: Importance) -> list[dict[str, str]]:
+    """The rows with the importance of their features."""
+    return [
+        {**row, "importance": repr(importance.shares[row["feature"]]), "importance_kind": importance.kind}
+        for row in rows
+    ]
+
+
+def without_importance(row: Mapping[str, T]) -> dict[str, T]:
+    """The part of a row that stands in the signature file too; importance differs with every fit."""
+    return {column: value for column, value in row.items() if column not in IMPORTANCE_COLUMNS}
 
 
 def _row(number: int, position: int, feature: Feature) -> dict[str, str]:

@@ -1,0 +1,52 @@
+"""`scorehouse importance`: measure the importance of a registered version's features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scorehouse.commands.common import echo, project_option, read_frame, table
+from scorehouse.errors import ConfigurationError
+from scorehouse.registration.measure import measure_importance
+
+
+@click.command("importance")
+@click.argument("name")
+@click.option(
+    "--features",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rows to measure on: a .parquet or .csv file with the columns of the signature.",
+)
+@click.option(
+    "--label", help="Column of that file with the labels; without it, changes of outputs are measured."
+)
+@click.option("--alias", default="champion", show_default=True)
+@click.option("--version", type=int, help="Version to measure; default: that of the alias.")
+@project_option
+def importance_command(
+    name: str, features: Path, label: str | None, alias: str, version: int | None, project_dir: Path | None
+) -> None:
+    """Measure the importance of the features of NAME, and write it into ml_NAME__signature.
+
+    Registration does the same; this is for versions that lack it, and for newer rows.
+
+    \b
+    Example:
+      scorehouse importance churn --features labelled.parquet --label churned
+    """
+    frame = read_frame(features)
+    if label is not None and label not in frame.columns:
+        raise ConfigurationError(
+            f"importance {name}",
+            f"{str(features)!r} has no column {label!r}",
+            expected=f"one of its columns {list(frame.columns)}",
+            action="name the column of the labels",
+        )
+    labels = None if label is None else frame[label]
+    found = measure_importance(name, frame, labels, version=version, alias=alias, project_dir=project_dir)
+    ranked = sorted(found.shares.items(), key=lambda pair: -pair[1])
+    for line in table(["feature", "importance"], ranked):
+        echo(line)
+    echo(f"written to ml_{name}__signature ({found.kind})")

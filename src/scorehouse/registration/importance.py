@@ -1,0 +1,217 @@
+"""Importance of each feature: how much worse, or how different, the outputs are without its information.
+
+The values of one feature are shuffled among the rows, which keeps its distribution and breaks its link
+with everything else (Breiman 2001, "Random Forests", section 10). No estimator is fitted again, and the
+coefficients or impurities of an estimator, which know nothing of the scale of a feature or prefer those of
+many values, are not used. Features that say the same share their importance, or hide it from each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
+
+from scorehouse.scorer import REJECT_REASON, Kernel
+from scorehouse.tasks import class_columns
+
+SAMPLE_ROWS = 2_000
+LEAST_ROWS = 100
+REPEATS = 5
+PREDICTIONS = 200_000  # about what the counts of the reference cost
+SEED = 7
+DIGITS = 6
+SMALLEST = np.finfo(np.float64).eps  # as scikit-learn clips probabilities in log_loss
+
+Loss = Callable[[pa.RecordBatch, np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """The share of each feature in the total, 0 to 1, and `permutation:` with what was measured.
+
+    With labels: the rise of `log_loss`, `squared_error` or `error_rate`, or the fall of `roc_auc` or
+    `rank_correlation`. Without: `label_change`, the share of rows whose label changes, or `score_change`,
+    the mean absolute change of scores.
+    """
+
+    kind: str
+    shares: dict[str, float]
+
+
+def importance_of(kernel: Kernel, batch: pa.RecordBatch, labels: Any = None) -> Importance:
+    """Measure the importance of all features on a sample of the rows of `batch`.
+
+    `labels` are those of the rows, if there are any. The sample and the shuffling have a fixed seed, and
+    the number of predictions a limit, so that the same rows give the same shares at a known cost.
+    """
+    rng = np.random.default_rng(SEED)
+    batch, labels = _sample(batch, labels, rng)
+    before = kernel(batch)
+    scored = pc.is_null(before.column(REJECT_REASON))
+    batch, before = batch.filter(scored), before.filter(scored)
+    name, loss = _loss(kernel, before, None if labels is None else labels[scored.to_numpy(False)])
+    rows = batch.num_rows
+    shuffles = [rng.permutation(rows) for _ in range(REPEATS)]
+    own = loss(before, np.arange(rows)) if rows else 0.0
+    changes = {}
+    for position, feature in enumerate(batch.schema.names):
+        after = kernel(_shuffled(batch, position, shuffles))
+        kept = np.flatnonzero(pc.is_null(after.column(REJECT_REASON)).to_numpy(False))
+        parts = [kept[(kept >= i * rows) & (kept < (i + 1) * rows)] for i in range(REPEATS)]
+        losses = [loss(after.take(pa.array(part)), part % rows) for part in parts if len(part)]
+        changes[feature] = max(0.0, float(np.mean(losses)) - own) if losses else 0.0
+    total = sum(changes.values())
+    shares = {feature: round(change / total, DIGITS) if total else 0.0 for feature, change in changes.items()}
+    return Importance(f"permutation:{name}", shares)
+
+
+def _sample(
+    batch: pa.RecordBatch, labels: Any, rng: np.random.Generator
+) -> tuple[pa.RecordBatch, np.ndarray | None]:
+    """Rows to measure on: those with a label, where there are labels."""
+    values = None if labels is None else np.asarray(labels)
+    if values is not None and values.ndim != 1:
+        values = None
+    known = np.arange(batch.num_rows) if values is None else np.flatnonzero(_is_known(values))
+    if not len(known):
+        known, values = np.arange(batch.num_rows), None
+    size = PREDICTIONS // (REPEATS * max(batch.num_columns, 1))
+    size = min(SAMPLE_ROWS, max(LEAST_ROWS, size), len(known))
+    chosen = np.sort(rng.choice(known, size, replace=False))
+    return batch.take(pa.array(chosen)), None if values is None else values[chosen]
+
+
+def _is_known(values: np.ndarray) -> np.ndarray:
+    return np.array([value is not None and value == value for value in values.tolist()], dtype=bool)
+
+
+def _shuffled(batch: pa.RecordBatch, position: int, shuffles: list[np.ndarray]) -> pa.RecordBatch:
+    """The batch once for each shuffle, with one column in that order."""
+    rows = np.tile(np.arange(batch.num_rows), len(shuffles))
+    order = np.concatenate(shuffles)
+    columns = [
+        column.take(pa.array(order if number == position else rows))
+        for number, column in enumerate(batch.columns)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _loss(kernel: Kernel, before: pa.RecordBatch, labels: np.ndarray | None) -> tuple[str, Loss]:
+    """Name and function of what is measured: (outputs, the places of their rows) to a number."""
+    version, task = kernel.version, kernel.version.task
+    if labels is not None and len(labels):
+        if task == "regression":
+            return "squared_error", _squared_error(labels.astype(np.float64))
+        if task == "ranking" and len(np.unique(labels)) > 1:
+            return _ranking(labels.astype(np.float64))
+        if task == "classification":
+            classes = {label: place for place, label in enumerate(version.classes)}
+            truth = np.array([classes.get(label, -1) for label in labels.tolist()])
+            if (truth >= 0).all():
+                return _classification(kernel, truth)
+    return _change(kernel, before)
+
+
+def _squared_error(truth: np.ndarray) -> Loss:
+    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        return float(np.mean((_column(outputs, "prediction") - truth[rows]) ** 2))
+
+    return loss
+
+
+def _ranking(truth: np.ndarray) -> tuple[str, Loss]:
+    """Relevance of two grades by ROC AUC, of more by the correlation of ranks."""
+    if len(np.unique(truth)) == 2:
+        return "roc_auc", _area(truth == truth.max(), "score")
+
+    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        return -_correlation(rankdata(truth[rows]), rankdata(_column(outputs, "score")))
+
+    return "rank_correlation", loss
+
+
+def _classification(kernel: Kernel, truth: np.ndarray) -> tuple[str, Loss]:
+    """Log loss of probabilities; ROC AUC of the scores of two classes; else the share of wrong labels."""
+    classes = kernel.version.classes
+    if kernel.version.score_method == "predict_proba":
+        return "log_loss", _log_loss(truth, _score_columns(kernel))
+    if kernel.version.score_method != "none" and len(classes) == 2 and len(set(truth)) == 2:
+        return "roc_auc", _area(truth == 1, "score")
+    labels = pa.array([classes[place] for place in truth])
+
+    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        return _unequal(outputs.column("prediction"), labels.take(pa.array(rows)))
+
+    return "error_rate", loss
+
+
+def _log_loss(truth: np.ndarray, columns: list[str]) -> Loss:
+    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        scores = np.column_stack([_column(outputs, name) for name in columns])
+        if len(columns) == 1:  # of the second class of two
+            scores = np.column_stack([1 - scores[:, 0], scores[:, 0]])
+        chosen = scores[np.arange(len(rows)), truth[rows]]
+        return -float(np.mean(np.log(np.clip(chosen, SMALLEST, 1.0))))
+
+    return loss
+
+
+def _area(positive: np.ndarray, column: str) -> Loss:
+    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        truth = positive[rows]
+        if truth.all() or not truth.any():
+            return -0.5
+        return -float(roc_auc_score(truth, _column(outputs, column)))
+
+    return loss
+
+
+def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
+    """Without labels: how far the outputs move. The label of a cluster has no distance: it changes or not."""
+    columns = _score_columns(kernel)
+    if not columns:
+        labels = before.column("prediction")
+
+        def changed(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+            return _unequal(outputs.column("prediction"), labels.take(pa.array(rows)))
+
+        return "label_change", changed
+
+    def moved(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        gaps = [np.abs(_column(outputs, name) - _column(before, name)[rows]) for name in columns]
+        return float(np.mean(gaps))
+
+    return "score_change", moved
+
+
+def _score_columns(kernel: Kernel) -> list[str]:
+    """The numbers that a version gives for its task; none for a cluster or a label without scores."""
+    version = kernel.version
+    if version.task == "regression":
+        return ["prediction"]
+    if version.task == "clustering" or version.score_method == "none":
+        return []
+    if version.task == "classification" and len(version.classes) != 2:
+        return class_columns(version.classes)
+    return ["score"]
+
+
+def _column(batch: pa.RecordBatch, name: str) -> np.ndarray:
+    return batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def _unequal(found: pa.Array, expected: pa.Array) -> float:
+    return 1.0 - float(pc.mean(pc.equal(found, expected.cast(found.type))).as_py())
+
+
+def _correlation(left: np.ndarray, right: np.ndarray) -> float:
+    if not left.std() or not right.std():
+        return 0.0
+    return float(np.corrcoef(left, right)[0, 1])

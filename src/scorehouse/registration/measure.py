@@ -1,0 +1,57 @@
+"""Measure the importance of a registered version's features again, and write it into its signature seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scorehouse import artifact
+from scorehouse.errors import RegistryError
+from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.registration.card import seeds_yaml
+from scorehouse.registration.importance import Importance, importance_of
+from scorehouse.registration.infer import training_batch
+from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
+from scorehouse.registration.training import check_labels, training_frame
+from scorehouse.registry import resolve
+from scorehouse.request import project_variable
+from scorehouse.scorer import Kernel
+
+
+def measure_importance(
+    name: str,
+    X: Any,
+    y: Any = None,
+    *,
+    version: int | None = None,
+    alias: str = "champion",
+    project_dir: str | Path | None = None,
+) -> Importance:
+    """Measure on the rows X, with the labels y where there are any, and write the shares.
+
+    For a version that was registered before importance was measured, or to measure on newer rows. The
+    artifact and the registry row stay as they are; X needs the columns of the signature.
+    Raises a ScorehouseError that says what to do; then nothing is written.
+    """
+    call = f"measure_importance({name!r})"
+    project = find_project(project_dir)
+    seeds = ModelSeeds(project, name)
+    versions = seeds.versions()
+    chosen = resolve(versions, alias=alias, version=version, call=call)
+    policy = LoadPolicy.from_variable(project_variable(project, VARIABLE))
+    estimator, signature, _ = artifact.load(project, chosen, policy, call)
+    names = [feature.name for feature in signature.features]
+    frame = training_frame(X, names, names, call)
+    check_labels(y, frame, call)
+    kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
+    importance = importance_of(kernel, training_batch(frame, call), y)
+    if not seeds.write_importance(chosen.version, importance):
+        raise RegistryError(
+            call,
+            f"{seeds.signature_file.name} has no rows of version {chosen.version}",
+            expected="one row a feature of every version",
+            action="restore the file from version control",
+        )
+    newest = artifact.read_signature(project, versions[-1], policy, call)
+    replace_file(seeds.yaml_file, seeds_yaml(versions, newest).encode())  # it types the columns
+    return importance
