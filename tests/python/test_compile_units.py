@@ -25,10 +25,10 @@ from scorehouse.compile.builder import Builder, Step
 from scorehouse.compile.dialects import BIGQUERY, DUCKDB, LIMITS, POSTGRES
 from scorehouse.compile.printer import Printer
 from scorehouse.compile.tree import Case, Column, Compare, Literal, Sum, number
-from scorehouse.compile.trees import float32_edge
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.scorer import Kernel
 from scorehouse.signature import Signature
+from scorehouse.trees import float32_edge
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e38, max_value=1e38)
 

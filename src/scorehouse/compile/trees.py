@@ -1,8 +1,4 @@
-"""Decision trees, forests and gradient boosting of scikit-learn's `tree_` kind.
-
-These trees round each value to float32 before they compare it. Instead of rounding in SQL, each
-threshold is moved to where the rounding puts it: exact for every double, with no cast to go wrong.
-"""
+"""Decision trees as nested cases, and the forests and boosted ensembles of scikit-learn made of them."""
 
 from __future__ import annotations
 
@@ -15,80 +11,101 @@ from scorehouse.compile.builder import Builder, Value
 from scorehouse.compile.registers import name_of
 from scorehouse.compile.scale import numbers_only
 from scorehouse.compile.scores import Scores, mean, sigmoid, softmax
-from scorehouse.compile.tree import Case, Compare, Expr, multiply, number
+from scorehouse.compile.tree import Call, Case, Compare, Expr, In, IsNull, all_of, any_of, multiply, number
+from scorehouse.trees import CategorySplit, Ensemble, Tree, sklearn
+from scorehouse.trees.tree import ZERO
 
 
-def float32_edge(threshold: float) -> float:
-    """The largest double whose float32 is at most `threshold`."""
-    with np.errstate(over="ignore"):
-        low = np.float32(threshold)
-        if float(low) > threshold:
-            low = np.nextafter(low, np.float32(-np.inf))
-        high = np.nextafter(low, np.float32(np.inf))
-        if not np.isfinite(low) or not np.isfinite(high):
-            return float(threshold)
-        middle = (float(low) + float(high)) / 2
-        return middle if np.float32(middle) == low else float(np.nextafter(middle, -np.inf))
-
-
-def split(value: Expr, edge: float, left: Expr, right: Expr, *, missing_left: bool) -> Expr:
-    """Left up to the edge, right above it; a missing value goes where it went in training."""
-    if left == right:
-        return left
-    if missing_left:
-        return Case(((Compare(">", value, number(edge)), right),), left)
-    return Case(((Compare("<=", value, number(edge)), left),), right)
-
-
-def tree_of(b: Builder, tree: Any, values: Sequence[Value], leaf: Callable[[int], float]) -> Expr:
-    """One `tree_` as nested cases; `leaf` gives the value of a leaf by its node."""
-    b.count_nodes(tree.node_count, tree.max_depth)
-    left, right, features = tree.children_left, tree.children_right, tree.feature
-    missing_left = tree.missing_go_to_left
+def tree_of(
+    b: Builder, tree: Tree, values: Sequence[Value], leaf: Callable[[float], Expr] = number, output: int = 0
+) -> Expr:
+    """One output of a tree as nested cases; `leaf` writes the value of a leaf."""
+    b.count_nodes(len(tree.left), tree.depth)
 
     def node(i: int) -> Expr:
-        if left[i] == right[i]:
-            return number(leaf(i))
-        value = values[features[i]]
-        edge = float32_edge(float(tree.threshold[i]))
+        if tree.is_leaf[i]:
+            return leaf(float(tree.value[i, output]))
+        value = values[int(tree.feature[i])]
+        column = b.bind(value.expr, value.name)
+        left, right = node(int(tree.left[i])), node(int(tree.right[i]))
+        if i in tree.categories:
+            return _by_category(column, tree.categories[i], left, right)
+        edge, missing_left = float(tree.edge[i]), bool(tree.missing_left[i])
         b.probe(value, edge)
-        return split(
-            b.bind(value.expr, value.name),
-            edge,
-            node(left[i]),
-            node(right[i]),
-            missing_left=bool(missing_left[i]),
-        )
+        if left != right and tree.zero_is_missing is not None and tree.zero_is_missing[i]:
+            return Case(((_left_or_zero(column, edge, missing_left), left),), right)
+        return _split(column, edge, left, right, missing_left=missing_left)
 
     return node(0)
 
 
-def _class_trees(b: Builder, estimator: Any, values: list[Value]) -> list[Expr]:
-    """Share of each class in the leaf; of two classes only the second."""
-    tree = estimator.tree_
-    if tree.n_outputs != 1:
-        raise b.refuse(estimator, "it has several outputs a row")
-    n_classes = int(np.atleast_1d(tree.n_classes)[0])
-    wanted = [0] if n_classes == 1 else [1] if n_classes == 2 else range(n_classes)
-    return [tree_of(b, tree, values, _leaves(tree.value[:, 0, k])) for k in wanted]
+def _split(column: Expr, edge: float, left: Expr, right: Expr, *, missing_left: bool) -> Expr:
+    """Left up to the edge, right above it; a missing value goes where it went in training."""
+    if left == right:
+        return left
+    if missing_left:
+        return Case(((Compare(">", column, number(edge)), right),), left)
+    return Case(((Compare("<=", column, number(edge)), left),), right)
 
 
-def _leaves(values: Any) -> Callable[[int], float]:
-    """The value of each node."""
-    return lambda node: float(values[node])
+def _left_or_zero(column: Expr, edge: float, missing_left: bool) -> Expr:
+    """Whether a row goes left where 0 counts as missing."""
+    below, size = Compare("<=", column, number(edge)), Call("abs", (column,))
+    if missing_left:
+        return any_of([IsNull(column), Compare("<=", size, number(ZERO)), below])
+    return all_of([below, Compare(">", size, number(ZERO))])
+
+
+def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:
+    """One side for the named codes, the other for all else, whatever it is."""
+    if left == right:
+        return left
+    named, other = (left, right) if split.named_left else (right, left)
+    if not split.codes:
+        return other
+    codes = tuple(number(float(code)) for code in split.codes)
+    return Case(((In(column, codes), named),), other)
+
+
+def grouped(
+    b: Builder, ensemble: Ensemble, values: Sequence[Value], leaf: Callable[[float], Expr] = number
+) -> list[list[Expr]]:
+    """The trees that add to each output, in their order."""
+    terms: list[list[Expr]] = [[] for _ in ensemble.base]
+    for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
+        terms[group].append(tree_of(b, tree, values, leaf))
+    return terms
+
+
+def boosted(b: Builder, ensemble: Ensemble, values: Sequence[Value]) -> list[Expr]:
+    """What each output starts with and its trees, added in order, as a column."""
+    return [
+        b.bind(b.sum([number(start), *terms], "boosted"), "raw")
+        for start, terms in zip(ensemble.base, grouped(b, ensemble, values), strict=True)
+    ]
 
 
 def decision_tree(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """One tree."""
-    numbers_only(b, estimator, values)
-    return Scores(tuple(_class_trees(b, estimator, values)), bounded=True)
+    return _forest(b, estimator, [estimator], values)
 
 
 def forest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """The mean of the trees, summed in their order."""
+    return _forest(b, estimator, estimator.estimators_, values)
+
+
+def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value]) -> Scores:
+    """Share of each class in the leaves; of two classes only the second."""
     numbers_only(b, estimator, values)
-    trees = [_class_trees(b, tree, values) for tree in estimator.estimators_]
-    made = tuple(mean(b, list(parts), "forest") for parts in zip(*trees, strict=True))
+    if estimator.n_outputs_ != 1:
+        raise b.refuse(estimator, "it has several outputs a row")
+    ensemble = sklearn.forest(trees)
+    outputs = len(ensemble.base)
+    wanted = [1] if outputs == 2 else range(outputs)
+    made = tuple(
+        mean(b, [tree_of(b, tree, values, output=k) for tree in ensemble.trees], "forest") for k in wanted
+    )
     return Scores(made, bounded=True)
 
 
@@ -99,13 +116,7 @@ def boosting(b: Builder, estimator: Any, values: list[Value], method: str) -> Sc
     if not (isinstance(init, str) and init == "zero") and not name_of(init).startswith("sklearn.Dummy"):
         raise b.refuse(estimator, f"its init is a {type(init).__name__}")
     start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
-    raw = []
-    for k, stages in enumerate(estimator.estimators_.T):
-        trees = [
-            tree_of(b, stage.tree_, values, _leaves(estimator.learning_rate * stage.tree_.value[:, 0, 0]))
-            for stage in stages
-        ]
-        raw.append(b.bind(b.sum([number(float(start[k])), *trees], "boosted"), "raw"))
+    raw = boosted(b, sklearn.boosting(estimator, start), values)
     if method in ("decision_function", "predict"):
         return Scores(tuple(raw), zero_is_second=True, bounded=True)
     if len(raw) > 1:

@@ -1,0 +1,93 @@
+"""What all tree libraries have in common: nodes, edges between left and right, and values in leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+LEAF = -1
+# LightGBM's kZeroThreshold: what is at most this far from 0 counts as 0
+ZERO = float(np.float32(1e-35))
+
+
+@dataclass(frozen=True)
+class CategorySplit:
+    """Rows whose code is one of `codes` go to one side, all others, missing ones too, to the other."""
+
+    codes: tuple[int, ...]
+    named_left: bool
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One decision tree: an entry a node, the root first, `left` and `right` LEAF where it ends.
+
+    A double up to `edge` goes left, one above it right. A missing value goes left where `missing_left`
+    holds; so does, if `zero_is_missing`, a value that counts as 0. `categories` holds the splits by
+    category. `value` has the shape (nodes, outputs); only its rows at leaves mean anything.
+    """
+
+    feature: np.ndarray
+    edge: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    missing_left: np.ndarray
+    value: np.ndarray
+    zero_is_missing: np.ndarray | None = None
+    categories: Mapping[int, CategorySplit] = field(default_factory=dict)
+
+    @property
+    def is_leaf(self) -> np.ndarray:
+        return np.asarray(self.left == LEAF)
+
+    def levels(self) -> list[np.ndarray]:
+        """Nodes by their distance from the root."""
+        found = [np.zeros(1, dtype=np.int64)]
+        while True:
+            inner = found[-1][self.left[found[-1]] != LEAF]
+            if not len(inner):
+                return found
+            found.append(np.column_stack([self.left[inner], self.right[inner]]).ravel().astype(np.int64))
+
+    @property
+    def depth(self) -> int:
+        """The largest number of splits on a way to a leaf."""
+        return len(self.levels()) - 1
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trees in the order in which the library adds them.
+
+    `groups` tells for each tree to which output it adds; a tree whose value has several outputs adds to
+    all of them. `base` is what each output starts with. `average` divides the sums by the number of
+    trees. `rounds_inputs` tells that values are rounded to float32 before they are compared (which the
+    edges allow for), `single` that the sums are rounded to float32 at each step.
+    """
+
+    trees: tuple[Tree, ...]
+    groups: tuple[int, ...]
+    base: tuple[float, ...]
+    average: bool = False
+    rounds_inputs: bool = False
+    single: bool = False
+
+
+def float32_edge(threshold: float) -> float:
+    """The largest double whose float32 is at most `threshold`."""
+    return float(float32_edges(np.array([threshold]))[0])
+
+
+def float32_edges(thresholds: Any) -> np.ndarray:
+    """`float32_edge` of each threshold; one that float32 cannot bracket stays as it is."""
+    exact = np.asarray(thresholds, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        low = exact.astype(np.float32)
+        low = np.where(low > exact, np.nextafter(low, np.float32(-np.inf)), low).astype(np.float32)
+        high = np.nextafter(low, np.float32(np.inf))
+        middle = (low.astype(np.float64) + high.astype(np.float64)) / 2
+        middle = np.where(middle.astype(np.float32) == low, middle, np.nextafter(middle, -np.inf))
+        return np.asarray(np.where(np.isfinite(low) & np.isfinite(high), middle, exact))
