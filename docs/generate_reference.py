@@ -27,6 +27,8 @@ COMMENT = re.compile(r"{#-?\s*(.*?)\s*-?#}", re.S)
 VARIABLE = re.compile(r"\bvar\(\s*['\"](scorehouse_\w+)['\"](?:\s*,\s*([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 MEANINGS = {
     "scorehouse_backfill": "First and last as-of date of a backfill, given with `--vars` for one run.",
+    "scorehouse_compiled_sql": "`dialects`: databases that SQL is compiled for (default: all); `macro_path`: "
+    "macro path below which `ml/<name>.sql` is written (default: the project's first).",
     "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
@@ -84,6 +86,9 @@ def variable_page() -> str:
         for name, default in VARIABLE.findall(file.read_text()):
             place = file.relative_to(ROOT).as_posix()
             found.setdefault(name, []).append((" ".join(default.split()) or "none", place))
+    for file in sorted(ROOT.glob("src/**/*.py")):
+        for name in re.findall(r'^VARIABLE = "(scorehouse_\w+)"', file.read_text(), re.M):
+            found.setdefault(name, []).append(("none", file.relative_to(ROOT).as_posix()))
     rows = [
         [
             f"`{name}`",

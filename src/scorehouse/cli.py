@@ -18,6 +18,7 @@ from scorehouse.formats import CHOICES
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.promotion_gate import require_test
 from scorehouse.registration import promote, register
+from scorehouse.registration.forms import form_lines
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import TASKS, Version, resolve
 from scorehouse.request import project_variable
@@ -71,6 +72,7 @@ def main() -> None:
 )
 @click.option("--store", default="artifacts", show_default=True, help="Folder or URL to write below.")
 @click.option("--parity-tolerance", type=float, help="Largest difference of scores of the stored form.")
+@click.option("--forms/--no-forms", default=True, help="Whether to compile it to SQL; default: yes.")
 @project_option
 def register_command(
     name: str, estimator: Path, features: Path, metrics: tuple[str, ...], **facts: Any
@@ -86,6 +88,8 @@ def register_command(
     """
     version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)
     click.echo(f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)")
+    for line in form_lines(version, version.forms):
+        click.echo(line)
     if not version.aliases:
         click.echo(f"next: scorehouse promote {name} {version.version} --alias champion")
 

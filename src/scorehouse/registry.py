@@ -23,7 +23,8 @@ class Version:
 
     `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature
     file beside it; `classes` holds the class labels of a classifier, in the estimator's order; `parity`
-    tells how far what is scored with was, on training rows, from the estimator that was registered.
+    tells how far what is scored with was, on training rows, from the estimator that was registered; `forms`
+    holds what was proven of its other forms, such as compiled SQL, and why others are refused.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Version:
     owner: str = ""
     description: str = ""
     parity: Mapping[str, float] = field(default_factory=dict)
+    forms: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -85,6 +87,7 @@ class Version:
             "owner": self.owner,
             "description": self.description,
             "parity": json.dumps(dict(self.parity), sort_keys=True) if self.parity else "",
+            "forms": json.dumps(dict(self.forms), sort_keys=True, ensure_ascii=False) if self.forms else "",
         }
 
     @classmethod
@@ -117,6 +120,7 @@ class Version:
                 owner=_text(row["owner"]),
                 description=_text(row["description"]),
                 parity=json.loads(_text(row.get("parity")) or "{}"),
+                forms=json.loads(_text(row.get("forms")) or "{}"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RegistryError(
@@ -130,7 +134,7 @@ class Version:
 COLUMNS = tuple(
     Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
 )  # the order of the columns in the seed
-ADDED_COLUMNS = ("parity",)  # not in every seed: an earlier release wrote it
+ADDED_COLUMNS = ("parity", "forms")  # not in every seed: an earlier release wrote it
 
 
 def _text(value: Any) -> str:

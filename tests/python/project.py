@@ -23,6 +23,8 @@ from scorehouse.scorer import Kernel
 from scorehouse.signature import Signature
 
 REPOSITORY = Path(__file__).parents[2]
+# each by itself, since dbt does not follow links inside a macro path; without the examples' own
+PACKAGE_MACROS = [f"package_{p.name}" for p in sorted((REPOSITORY / "macros").iterdir()) if p.name != "ml"]
 Row = tuple[Any, ...]
 
 
@@ -49,7 +51,9 @@ class DbtProject:
         self.database = folder / "house.duckdb"
         for name in ("models", "python_models", "seeds", "tests"):
             (folder / name).mkdir(parents=True)
-        (folder / "macros").symlink_to(REPOSITORY / "macros")
+        (folder / "macros").mkdir()  # where registration writes
+        for path in PACKAGE_MACROS:
+            (folder / path).symlink_to(REPOSITORY / "macros" / path.removeprefix("package_"))
         (folder / "run_log").symlink_to(REPOSITORY / "models" / "run_log")
         self.settings(variables or {})
         outputs = {"dev": {"type": "duckdb", "path": str(self.database), "threads": 2}}
@@ -63,6 +67,7 @@ class DbtProject:
             "config-version": 2,
             "profile": "scorehouse",
             "model-paths": ["models", "python_models", "run_log"],
+            "macro-paths": ["macros", *PACKAGE_MACROS],
             "flags": {"send_anonymous_usage_stats": False},
             "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
             "vars": variables,

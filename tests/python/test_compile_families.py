@@ -342,3 +342,5 @@ def test_equals_the_kernel(name: str, make_kernel: MakeKernel) -> None:
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity
     assert parity.rows > ROWS
+    # the registry's digest was taken before the estimator was saved and loaded
+    assert kernel.version.forms["sql"]["sha256"] == compiled.sha256

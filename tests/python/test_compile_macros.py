@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from project import REPOSITORY, DbtProject
+from project import DbtProject
 from scorehouse.artifact import load
-from scorehouse.compile import compile_sql, write_macros
+from scorehouse.compile import DIALECTS, compile_sql, write_macros
 from scorehouse.compile.macros import macro_file
 from scorehouse.policy import LoadPolicy
 
@@ -46,14 +45,9 @@ def estimator(weight: float) -> Any:
 def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Two versions of `churn`, compiled, and a feature table; everything but the models is built."""
     house = DbtProject(tmp_path_factory.mktemp("predict") / "house")
-    (house.folder / "macros").unlink()
-    shutil.copytree(REPOSITORY / "macros", house.folder / "macros", ignore=shutil.ignore_patterns("ml"))
-    for weight in (1.0, 2.0):
+    for weight, alias in ((1.0, None), (2.0, "champion")):
         fitted, frame, y = estimator(weight)
-        version = house.register(fitted, "churn", frame, y, task="classification", alias=None)
-        loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
-        write_macros(house.folder, "churn", [compile_sql(loaded, version, signature, "duckdb")])
-    house.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification", alias="champion")
+        house.register(fitted, "churn", frame, y, task="classification", alias=alias)
     house.features(FEATURES)
     house.write(
         "models/renamed.sql", "select customer_id, visits as \"VISITS\", plan from {{ ref('features') }}"
@@ -143,7 +137,7 @@ def test_the_file_is_kept_version_by_version(house: DbtProject) -> None:
     assert text.count("{% macro scorehouse_predict__churn__v") == 4
     version = house.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
     loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
-    write_macros(house.folder, "churn", [compile_sql(loaded, version, signature, "duckdb")])
+    write_macros(house.folder, "churn", [compile_sql(loaded, version, signature, name) for name in DIALECTS])
     assert path.read_text() == text
 
 

@@ -98,6 +98,8 @@ def test_the_project_with_everything_sets_every_variable() -> None:
     used = set()
     for file in (*REPOSITORY.glob("macros/**/*.sql"), *REPOSITORY.glob("models/**/*.*")):
         used |= set(re.findall(r"var\(\s*['\"](scorehouse_\w+)", file.read_text()))
+    for file in (REPOSITORY / "src").glob("**/*.py"):
+        used |= set(re.findall(r'^VARIABLE = "(scorehouse_\w+)"', file.read_text(), re.MULTILINE))
     document = yaml.safe_load((PROJECTS / "everything/dbt_project.yml").read_text())
     assert used - set(document["vars"]) == set(), "set these in integration_tests/everything/dbt_project.yml"
 

@@ -56,6 +56,7 @@ def test_files_written(empty_house: Path) -> None:
         "dbt_project.yml",
         "artifacts/churn/1/model.joblib",
         "artifacts/churn/1/signature.json",
+        "macros/ml/churn.sql",
         "seeds/ml/churn/ml_churn.csv",
         "seeds/ml/churn/ml_churn__signature.csv",
         "seeds/ml/churn/ml_churn__reference.csv",
@@ -138,7 +139,7 @@ def test_versions_count_up_and_nothing_is_rewritten(empty_house: Path) -> None:
     assert churn(0.01).version == 3
     after = files(empty_house)
     for path, data in before.items():
-        if path.endswith(".csv"):
+        if path.endswith((".csv", ".sql")):
             assert after[path].startswith(data), path  # appended to
         elif not path.endswith(".yml"):
             assert after[path] == data, path
@@ -148,7 +149,7 @@ def test_versions_count_up_and_nothing_is_rewritten(empty_house: Path) -> None:
         "| 1 |",
         "| 2 |",
         "| 3 |",
-    ]
+    ] * 2  # the versions, and their proven forms
 
 
 def test_the_same_artifact_is_the_same_version(empty_house: Path) -> None:

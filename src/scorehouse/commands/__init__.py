@@ -12,6 +12,7 @@ from scorehouse.commands.diff import diff_command
 from scorehouse.commands.importance import importance_command
 from scorehouse.commands.init import init_command
 from scorehouse.commands.mlflow import export_group, import_group, sync_group
+from scorehouse.commands.prove import prove_command
 from scorehouse.commands.runs import runs_command
 from scorehouse.commands.scaffold import scaffold_group
 from scorehouse.commands.show import show_command
@@ -22,6 +23,7 @@ COMMANDS: tuple[click.Command, ...] = (
     show_command,
     diff_command,
     importance_command,
+    prove_command,
     runs_command,
     import_group,
     sync_group,

@@ -22,7 +22,7 @@ from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.signature_rows import without_importance
 from scorehouse.registry import Version
 
-SKIPPED = ("name", "version", "metrics", "libraries", "artifact", "size_bytes", "registered_at")
+SKIPPED = ("name", "version", "metrics", "libraries", "artifact", "size_bytes", "registered_at", "forms")
 
 Differences = dict[str, Any]
 

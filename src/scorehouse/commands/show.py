@@ -65,6 +65,7 @@ def facts(version: Version) -> dict[str, Any]:
         "size_bytes": version.size_bytes,
         "libraries": dict(version.libraries),
         "metrics": dict(version.metrics),
+        "forms": dict(version.forms),
     }
 
 
@@ -96,6 +97,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
+        "forms": ", ".join(sorted(set(version.forms) - {"refused"})) or "-",
     }
     head = [
         heading(f"{version.label} ({version.task})"),

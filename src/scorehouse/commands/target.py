@@ -19,9 +19,14 @@ CALL = "scorehouse runs"
 
 def target_options(function: Function) -> Function:
     """Options that name the DuckDB file and the run log in it."""
+    schema = click.option("--schema", help="Schema of the run log, where several schemas have one.")
+    return file_options(schema(function))
+
+
+def file_options(function: Function) -> Function:
+    """Options that name the DuckDB file."""
     folder = click.Path(file_okay=False, path_type=Path)
     for option in (
-        click.option("--schema", help="Schema of the run log, where several schemas have one."),
         click.option(
             "--profiles-dir",
             type=folder,

@@ -2,7 +2,7 @@
 
 from scorehouse.compile.compiled import CompiledSql, compile_sql
 from scorehouse.compile.dialects import DIALECTS
-from scorehouse.compile.macros import write_macros
+from scorehouse.compile.macros import drop_macros, write_macros
 from scorehouse.compile.parity import Parity, prove
 
-__all__ = ["DIALECTS", "CompiledSql", "Parity", "compile_sql", "prove", "write_macros"]
+__all__ = ["DIALECTS", "CompiledSql", "Parity", "compile_sql", "drop_macros", "prove", "write_macros"]

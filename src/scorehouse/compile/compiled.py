@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from scorehouse.compile.builder import Builder, Program
@@ -42,7 +44,7 @@ class CompiledSql:
     def features(self) -> list[str]:
         return self.signature.names
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The select over a relation named `input_relation`, with no kept columns."""
         return self.render("input_relation")
@@ -50,6 +52,11 @@ class CompiledSql:
     @property
     def size_bytes(self) -> int:
         return len(self.text.encode())
+
+    @property
+    def sha256(self) -> str:
+        """The digest of `text`, by which the registry knows what was proven."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def render(
         self, relation: str, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None

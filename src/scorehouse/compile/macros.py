@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scorehouse.compile.compiled import CompiledSql
 from scorehouse.compile.dialects import ALIASES
+from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import CompileError
 from scorehouse.registration.seeds import replace_file
 
@@ -19,7 +20,7 @@ HEADER = """{#- The compiled SQL of the ML model `%s`, one macro a version, writ
 
 def macro_file(project: Path, name: str) -> Path:
     """Where the macros of an ML model lie."""
-    return project / "macros" / "ml" / f"{name}.sql"
+    return project / SqlSettings.of(project).macro_path / "ml" / f"{name}.sql"
 
 
 def macro_name(name: str, version: int) -> str:
@@ -34,14 +35,33 @@ def write_macros(project: Path, name: str, compiled: Sequence[CompiledSql]) -> P
     """
     path = macro_file(project, name)
     number = compiled[0].version.version
-    old = path.read_text() if path.exists() else HEADER % name
+    old = path.read_text(encoding="utf-8") if path.exists() else HEADER % name
     block = macro_text(name, compiled)
-    start, end = _marks(number)
-    found = re.search(re.escape(start) + ".*?" + re.escape(end) + r"\n?", old, re.DOTALL)
+    found = _block(old, number)
     new = old[: found.start()] + block + old[found.end() :] if found else f"{old.rstrip()}\n\n{block}"
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, new.encode())
     return path
+
+
+def drop_macros(project: Path, name: str, number: int) -> Path | None:
+    """Take the macro of one version out of the file; the path, where there was one."""
+    path = macro_file(project, name)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = _block(old, number)
+    if not found:
+        return None
+    rest = f"{old[: found.start()].rstrip()}\n\n{old[found.end() :].lstrip()}".rstrip() + "\n"
+    if "{% macro" in rest:
+        replace_file(path, rest.encode())
+    else:
+        path.unlink()
+    return path
+
+
+def _block(text: str, number: int) -> re.Match[str] | None:
+    start, end = _marks(number)
+    return re.search(re.escape(start) + ".*?" + re.escape(end) + r"\n?", text, re.DOTALL)
 
 
 def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:

@@ -64,7 +64,9 @@ class Parity:
         }
 
 
-def prove(compiled: CompiledSql, estimator: Any, kernel: Kernel, frame: pd.DataFrame) -> Parity:
+def prove(
+    compiled: CompiledSql, estimator: Any, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch
+) -> Parity:
     """Score the training frame and the probes with the kernel and with the SQL, and compare.
 
     `estimator` is the one that `kernel` holds; a SQL that another engine than DuckDB runs is proven by
@@ -72,7 +74,10 @@ def prove(compiled: CompiledSql, estimator: Any, kernel: Kernel, frame: pd.DataF
     """
     if compiled.dialect.name != "duckdb":
         raise ValueError(f"prove() runs DuckDB, and this SQL is for {compiled.dialect.name}")
-    training = training_batch(frame.iloc[:TRAINING_LIMIT], "prove()")
+    if isinstance(frame, pa.RecordBatch):
+        training = frame.slice(0, TRAINING_LIMIT)
+    else:
+        training = training_batch(frame.iloc[:TRAINING_LIMIT], "prove()")
     rows = pa.Table.from_batches([training, probe_rows(compiled, training)]).combine_chunks()
     return compare(kernel_rows(kernel, rows), duckdb_rows(compiled, rows), single=compiled.single)
 

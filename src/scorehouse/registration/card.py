@@ -48,6 +48,10 @@ REGISTRY_DOCS = {
         "varchar",
         "Distance of the stored form from the estimator on training rows, as JSON; NULL: stored as it was.",
     ),
+    "forms": (
+        "varchar",
+        "Forms proven equal to the estimator, and why others are refused, as JSON; NULL: none was tried.",
+    ),
 }
 SIGNATURE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),
@@ -144,6 +148,7 @@ def model_card(versions: Sequence[Version], signature: Signature) -> str:
     lines += ["| version | trained on | rows | quality as registered | registered |", "|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]
     lines += ["", f"Which version holds which alias stands in the table `ml_{newest.name}` itself.", ""]
+    lines += _form_lines(versions)
     lines += [f"Features of version {newest.version}:", ""]
     lines += ["| feature | type | in training | missing | unseen |", "|---|---|---|---|---|"]
     lines += [_feature_line(feature) for feature in signature.features]
@@ -157,6 +162,26 @@ def _version_line(version: Version) -> str:
         f"| {version.version} | {window} | {version.training_rows:,} | {_line(quality)} "
         f"| {version.registered_at[:10]} |"
     )
+
+
+def _form_lines(versions: Sequence[Version]) -> list[str]:
+    """What may score instead of the estimator, and why something else may not."""
+    proven, refused = [], []
+    for version in versions:
+        for form, fact in sorted(version.forms.items()):
+            if form == "refused":
+                refused += [
+                    f"- version {version.version}, {what}: {_line(why)}" for what, why in sorted(fact.items())
+                ]
+                continue
+            where = ", ".join(fact.get("dialects", []))
+            proven.append(
+                f"| {version.version} | {form}{f' ({where})' if where else ''} | {fact['rows']:,} "
+                f"| {fact['largest_difference']:.1g} |"
+            )
+    head = ["| version | form proven equal | on rows | largest difference |", "|---|---|---|---|"]
+    lines = [*head, *proven, ""] if proven else []
+    return [*lines, "Refused:", "", *refused, ""] if refused else lines
 
 
 def _feature_line(feature: Feature) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import sklearn
 
 from scorehouse.artifact import SIGNATURE_FILE
+from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.formats import FORMATS, chosen_format
 from scorehouse.frames import estimator_input
@@ -23,6 +24,7 @@ from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration import serialize
 from scorehouse.registration.card import seeds_yaml
 from scorehouse.registration.facts import find_facts, require_fitted
+from scorehouse.registration.forms import Forms, find_forms
 from scorehouse.registration.importance import Importance, importance_of
 from scorehouse.registration.infer import Prober, draft_signature, encoder_categories, training_batch
 from scorehouse.registration.promote import check_name, promote
@@ -63,6 +65,7 @@ def register(
     store: str = "artifacts",
     parity_tolerance: float | None = None,
     validation: tuple[Any, Any] | None = None,
+    forms: bool = True,
     project_dir: str | Path | None = None,
 ) -> Version:
     """Register a fitted estimator as the next version of the ML model `name`.
@@ -84,11 +87,13 @@ def register(
         rows; default 1e-5 for ONNX. Labels must be equal in any case.
     validation: features and labels (X, y) that the fit has not seen, to measure importance on; default:
         the training rows.
+    forms: whether to compile the estimator to SQL and prove it; False: it scores in Python only.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
-    Writes `<store>/<name>/<version>/`, appends to the seeds `ml_<name>`, `ml_<name>__signature` and
-    `ml_<name>__reference`, and writes their YAML. What is registered already is not touched; the same
-    estimator with the same facts is not registered twice. Returns the version.
+    Writes `<store>/<name>/<version>/`, the macros of its compiled SQL where that was proven equal,
+    appends to the seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, and writes their
+    YAML. What is registered already is not touched; the same estimator with the same facts is not
+    registered twice. Returns the version.
     Raises a ScorehouseError that says what to do; then nothing is registered.
     """
     call = f"register({name!r})"
@@ -152,8 +157,11 @@ def register(
     kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
     bins = _reference(kernel, batch, call)
     importance = _importance(kernel, batch, y, validation, call)
+    found = find_forms(kernel, batch, dialects=SqlSettings.of(seeds.project).dialects) if forms else Forms({})
+    version = replace(version, forms=found.facts)
     for location, data in files:
         write(location, data, call)
+    found.write(seeds.project, version)
     seeds.append(version, with_importance(signature_rows(version, signature), importance), bins)
     replace_file(seeds.yaml_file, seeds_yaml([*existing, version], signature).encode())
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version

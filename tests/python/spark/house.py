@@ -42,7 +42,7 @@ class SparkHouse:
         self.folder = folder
         for name in ("models", "python_models", "seeds"):
             (folder / name).mkdir(parents=True)
-        shutil.copytree(REPOSITORY / "macros", folder / "macros")
+        shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
         shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
         project = {
             "name": "scorehouse",

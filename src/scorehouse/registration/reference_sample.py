@@ -1,0 +1,67 @@
+"""Rows drawn from the reference: the training distribution of each feature, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from scorehouse.registration.infer import UNSEEN
+from scorehouse.signature import Feature, Signature
+
+TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "string": pa.string()}
+
+Bin = Mapping[str, str]
+
+
+def sample_reference(bins: Iterable[Bin], signature: Signature, rows: int) -> pa.RecordBatch:
+    """`rows` rows of features, drawn from the rows of `ml_<name>__reference` of one version.
+
+    Each feature is drawn by itself, uniformly within its bins: how features go together is lost. The
+    same rows come out at each call.
+    """
+    rng = np.random.default_rng(0)
+    of_feature: dict[str, list[Bin]] = {name: [] for name in signature.names}
+    for row in bins:
+        if row["part"] == "feature" and row["name"] in of_feature:
+            of_feature[row["name"]].append(row)
+    columns = [_column(feature, of_feature[feature.name], rows, rng) for feature in signature.features]
+    return pa.RecordBatch.from_arrays(columns, names=signature.names)
+
+
+def _column(feature: Feature, bins: Sequence[Bin], rows: int, rng: np.random.Generator) -> pa.Array:
+    counts = np.array([int(row["row_count"]) for row in bins], dtype=float)
+    chosen = rng.choice(len(bins), rows, p=counts / counts.sum()) if counts.sum() else np.zeros(rows, int)
+    values: list[Any] = [
+        _value(feature, bins[i], u) if bins else None for i, u in zip(chosen, rng.random(rows), strict=True)
+    ]
+    if feature.type == "timestamp":
+        return pa.array(pd.to_datetime(pd.Series(values)), pa.timestamp("us"))
+    kind = pa.float32() if feature.dtype == "float32" else TYPES[feature.type]
+    return pa.array(values, kind)
+
+
+def _value(feature: Feature, row: Bin, share: float) -> Any:
+    if row["kind"] == "missing":
+        return None
+    if row["kind"] == "other":
+        return UNSEEN if feature.type == "string" else feature.maximum
+    if row["kind"] == "category":
+        return _typed(feature, row["category"])
+    low = float(row["lower"]) if row["lower"] else feature.minimum
+    high = float(row["upper"]) if row["upper"] else feature.maximum
+    if low is None or high is None:
+        return None
+    drawn = high - share * (high - low)
+    return round(drawn) if feature.type == "integer" else drawn
+
+
+def _typed(feature: Feature, text: str) -> Any:
+    if feature.type == "boolean":
+        return text == "true"
+    if feature.type in ("integer", "double"):
+        return int(text) if feature.type == "integer" else float(text)
+    return text

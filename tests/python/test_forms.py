@@ -1,0 +1,280 @@
+"""Forms at registration and by `scorehouse prove`: what is proven, what is refused, what is written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from scorehouse import register
+from scorehouse.artifact import load
+from scorehouse.cli import main
+from scorehouse.compile import DIALECTS, compile_sql, write_macros
+from scorehouse.errors import ConfigurationError
+from scorehouse.policy import LoadPolicy
+from scorehouse.registration.reference import COLUMNS as BINS
+from scorehouse.registration.reference_sample import sample_reference
+from scorehouse.registration.seeds import ModelSeeds, read_rows
+from scorehouse.registry import Version
+from scorehouse.signature import Signature
+
+ROWS = 400
+RNG = np.random.default_rng(5)
+FRAME = pd.DataFrame(
+    {
+        "spend": np.round(RNG.lognormal(3, 1, ROWS), 2),
+        "visits": RNG.integers(0, 40, ROWS),
+        "plan": RNG.choice(["basic", "pro"], ROWS, p=[0.7, 0.3]),
+        "member": RNG.random(ROWS) < 0.5,
+    }
+)
+LABEL = (np.log(FRAME["spend"]) + FRAME["visits"] / 20 + RNG.normal(size=ROWS) > 4).astype(int)
+
+
+def trees(count: int = 5) -> Any:
+    columns = ColumnTransformer([("plan", OneHotEncoder(), ["plan"])], remainder="passthrough")
+    return make_pipeline(columns, GradientBoostingClassifier(n_estimators=count, random_state=0)).fit(
+        FRAME, LABEL
+    )
+
+
+def churn(estimator: Any = None, **facts: Any) -> Version:
+    return register(estimator or trees(), "churn", FRAME, LABEL, **{"task": "classification", **facts})
+
+
+def upside_down(X: Any) -> np.ndarray:
+    """Not what a logistic regression says."""
+    return np.tile([[0.75, 0.25]], (len(X), 1))
+
+
+def command(*arguments: str) -> str:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_proven_form_stands_in_the_registry(empty_house: Path) -> None:
+    version = churn()
+    fact = version.forms["sql"]
+    assert fact["dialects"] == list(DIALECTS)
+    assert fact["rows"] > ROWS and fact["rows_of"] == "training"
+    assert fact["largest_difference"] <= 1e-12
+    assert "refused" not in version.forms
+    assert ModelSeeds(empty_house, "churn").versions() == [version]
+    loaded, signature, _ = load(empty_house, version, LoadPolicy(), "test")
+    assert compile_sql(loaded, version, signature, "duckdb").sha256 == fact["sha256"]
+    macros = (empty_house / "macros/ml/churn.sql").read_text()
+    assert "{% macro scorehouse_predict__churn__v1(" in macros
+    card = (empty_house / "seeds/ml/churn/_ml_churn.yml").read_text()
+    assert f"| 1 | sql ({', '.join(DIALECTS)}) | {fact['rows']:,} |" in " ".join(card.split())
+
+
+def test_the_text_is_the_same_in_another_process(empty_house: Path) -> None:
+    """Whatever order sets have there."""
+    digest = churn().forms["sql"]["sha256"]
+    code = (
+        "from pathlib import Path; from scorehouse.artifact import load; from scorehouse.policy import "
+        "LoadPolicy; from scorehouse.compile import compile_sql; from scorehouse.registration.seeds import "
+        "ModelSeeds; v = ModelSeeds(Path('.'), 'churn').versions()[0]; "
+        "e, s, _ = load(Path('.'), v, LoadPolicy(), 't'); print(compile_sql(e, v, s, 'duckdb').sha256)"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        ended = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert ended.stdout.strip() == digest
+
+
+def test_what_does_not_compile_is_registered_all_the_same(empty_house: Path) -> None:
+    numbers = FRAME[["spend", "visits"]]
+    estimator = make_pipeline(PCA(1), LogisticRegression()).fit(numbers, LABEL)
+    version = register(estimator, "churn", numbers, LABEL, task="classification")
+    assert list(version.forms) == ["refused"]
+    assert version.forms["refused"]["sql"].startswith("pca > PCA: this transformer has no form in SQL; ")
+    assert not (empty_house / "macros").exists()
+    card = (empty_house / "seeds/ml/churn/_ml_churn.yml").read_text()
+    assert "- version 1, sql: pca > PCA: this transformer has no form in SQL" in card
+
+
+def test_what_is_not_equal_is_refused(empty_house: Path) -> None:
+    estimator = LogisticRegression().fit(FRAME[["spend", "visits"]], LABEL)
+    estimator.predict_proba = upside_down
+    version = register(estimator, "churn", FRAME[["spend", "visits"]], LABEL, task="classification")
+    assert version.forms["refused"]["sql"].startswith("it is not equal to the estimator on ")
+    assert not (empty_house / "macros").exists()
+
+
+def test_a_dialect_that_is_refused_is_named(empty_house: Path) -> None:
+    version = churn(trees(400))
+    assert "databricks" not in version.forms["sql"]["dialects"]
+    assert version.forms["refused"]["sql for databricks"].endswith("expected: at most 5,000 on databricks")
+
+
+def test_without_forms(empty_house: Path) -> None:
+    assert churn(forms=False).forms == {}
+    assert not (empty_house / "macros").exists()
+
+
+def settings(house: Path, value: Any, **more: Any) -> None:
+    document = {"name": "scorehouse", "vars": {"scorehouse_compiled_sql": value}, **more}
+    (house / "dbt_project.yml").write_text(json.dumps(document))
+
+
+def test_the_project_chooses_dialects_and_folder(empty_house: Path) -> None:
+    settings(empty_house, {"dialects": ["postgres", "duckdb"], "macro_path": "sql_macros"})
+    assert churn().forms["sql"]["dialects"] == ["duckdb", "postgres"]
+    assert "postgres" in (empty_house / "sql_macros/ml/churn.sql").read_text()
+
+
+def test_a_database_other_than_the_gate_alone(empty_house: Path) -> None:
+    settings(empty_house, {"dialects": ["postgres"]}, **{"macro-paths": ["house_macros"]})
+    version = churn()
+    assert version.forms["sql"]["dialects"] == ["postgres"]
+    loaded, signature, _ = load(empty_house, version, LoadPolicy(), "test")
+    assert version.forms["sql"]["sha256"] == compile_sql(loaded, version, signature, "duckdb").sha256
+    assert "duckdb" not in (empty_house / "house_macros/ml/churn.sql").read_text().split("compiled for")[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (["duckdb"], "it is ['duckdb']"),
+        ({"dialect": ["duckdb"]}, "it is {'dialect': ['duckdb']}"),
+        ({"dialects": "duckdb"}, "dialects is 'duckdb'"),
+        ({"dialects": ["oracle"]}, "dialects is ['oracle']"),
+        ({"dialects": []}, "dialects is []"),
+    ],
+)
+def test_settings_that_cannot_be_used(value: Any, found: str, empty_house: Path) -> None:
+    settings(empty_house, value)
+    with pytest.raises(ConfigurationError, match="the variable scorehouse_compiled_sql") as error:
+        churn()
+    assert found in str(error.value)
+    assert not (empty_house / "seeds").exists()
+
+
+def without_forms(house: Path, *columns: str) -> None:
+    """The registry as an earlier release wrote it."""
+    file = ModelSeeds(house, "churn").registry_file
+    with file.open(newline="") as stream:
+        rows = [{k: v for k, v in row.items() if k not in columns} for row in csv.DictReader(stream)]
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("columns", [("forms",), ("parity", "forms")])
+def test_seeds_of_earlier_releases_go_on(columns: tuple[str, ...], empty_house: Path) -> None:
+    first = churn(alias="champion")
+    without_forms(empty_house, *columns)
+    (old,) = ModelSeeds(empty_house, "churn").versions()
+    assert old.forms == {} and old.sha256 == first.sha256
+    second = churn(trees(6))
+    assert [v.forms == {} for v in ModelSeeds(empty_house, "churn").versions()] == [True, False]
+    assert second.version == 2
+
+
+def test_prove_on_the_reference(empty_house: Path) -> None:
+    first = churn(alias="champion")
+    without_forms(empty_house, "forms")
+    macros = empty_house / "macros/ml/churn.sql"
+    text = macros.read_text()
+    macros.unlink()
+    said = command("prove")
+    assert said.startswith("churn version 1: sql for duckdb, postgres, ")
+    (version,) = ModelSeeds(empty_house, "churn").versions()
+    assert version.aliases == ("champion",)
+    assert version.forms["sql"]["rows_of"] == "reference"
+    assert version.forms["sql"]["sha256"] == first.forms["sql"]["sha256"]
+    assert macros.read_text() == text
+
+
+def test_prove_on_a_table_and_on_a_file(empty_house: Path) -> None:
+    churn()
+    churn(trees(6))
+    before = ModelSeeds(empty_house, "churn").versions()
+    with duckdb.connect(empty_house / "house.duckdb") as connection:
+        connection.execute("create schema marts; create table marts.features as select 1 as id, * from FRAME")
+    command("prove", "churn", "--version", 2, "--table", "marts.features", "--database", "house.duckdb")
+    first, second = ModelSeeds(empty_house, "churn").versions()
+    assert first == before[0]
+    assert second.forms["sql"]["rows_of"] == "marts.features"
+    FRAME.to_parquet(empty_house / "train.parquet")
+    command("prove", "churn", "--features", "train.parquet")
+    assert [v.forms["sql"]["rows_of"] for v in ModelSeeds(empty_house, "churn").versions()] == [
+        "train.parquet"
+    ] * 2
+
+
+def test_prove_takes_back_what_does_not_serve(empty_house: Path) -> None:
+    """The macro of a version that the SQL does not equal goes, and with the last one the file."""
+    numbers = FRAME[["spend", "visits"]]
+    estimator = LogisticRegression().fit(numbers, LABEL)
+    estimator.predict_proba = upside_down
+    for name, versions in (("churn", 2), ("alone", 1)):
+        if versions == 2:
+            churn()
+        version = register(estimator, name, numbers, LABEL, task="classification")
+        loaded, signature, _ = load(empty_house, version, LoadPolicy(), "test")
+        write_macros(empty_house, name, [compile_sql(loaded, version, signature, "duckdb")])
+    macros = empty_house / "macros/ml"
+    assert "churn__v2(" in (macros / "churn.sql").read_text()
+    said = command("prove")
+    assert "churn version 2: no sql: it is not equal to the estimator" in said
+    assert "churn__v2(" not in (macros / "churn.sql").read_text()
+    assert "churn__v1(" in (macros / "churn.sql").read_text()
+    assert not (macros / "alone.sql").exists()
+    (version,) = ModelSeeds(empty_house, "alone").versions()
+    assert list(version.forms) == ["refused"]
+
+
+def prove_fails(*arguments: str, code: int) -> str:
+    result = CliRunner().invoke(main, ["prove", *arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_prove_says_what_is_wrong(empty_house: Path) -> None:
+    churn()
+    FRAME.drop(columns="plan").to_parquet(empty_house / "short.parquet")
+    duckdb.connect("house.duckdb").close()
+    database = ("--database", "house.duckdb")
+    assert "lacks the features ['plan']" in prove_fails("churn", "--features", "short.parquet", code=1)
+    assert "no version 7" in prove_fails("churn", "--version", "7", code=1)
+    assert "there is no ML model 'other'" in prove_fails("other", code=1)
+    assert "--table nowhere" in prove_fails("churn", "--table", "nowhere", *database, code=1)
+    assert "name the ML model" in prove_fails("--features", "short.parquet", code=2)
+    assert "either" in prove_fails("churn", "--table", "a", "--features", "short.parquet", *database, code=2)
+
+
+def test_rows_of_the_reference_are_like_the_training_rows(empty_house: Path) -> None:
+    version = churn(forms=False)
+    bins = read_rows(ModelSeeds(empty_house, "churn").reference_file, BINS)
+    signature = Signature.from_json((empty_house / version.artifact).with_name("signature.json").read_bytes())
+    rows = sample_reference(bins, signature, 20_000).to_pandas()
+    assert list(rows.columns) == list(FRAME.columns)
+    for name in ("spend", "visits"):
+        assert FRAME[name].min() <= rows[name].min() and rows[name].max() <= FRAME[name].max()
+        assert rows[name].median() == pytest.approx(FRAME[name].median(), rel=0.15)
+    for name in ("plan", "member"):
+        found, expected = rows[name].value_counts(normalize=True), FRAME[name].value_counts(normalize=True)
+        assert found.to_dict() == pytest.approx(expected.to_dict(), abs=0.02)
+    assert rows["visits"].dtype == np.int64 and not rows.isna().any().any()
