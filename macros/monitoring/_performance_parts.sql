@@ -19,6 +19,9 @@
         ) %}
     {% endif %}
     {% set spec = dict(known_options) %}
+    {% if task == 'clustering' %}
+        {% do spec.update({'score': 'distance'}) %}
+    {% endif %}
     {% do spec.update(options) %}
     {% do spec.update({'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none}) %}
     {% do spec.update(maturity) %}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from monitored import monitored
 from project import DbtProject, MakeKernel, registered_kernel
 
 
@@ -28,3 +29,9 @@ def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dbt_project.yml").write_text("name: scorehouse\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def monitored_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """A project whose ML model is monitored whole; for reading only."""
+    return monitored(tmp_path_factory.mktemp("monitored") / "house")

@@ -141,7 +141,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.model(
         "cluster_performance",
         "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, label=none, "
-        "task='clustering', day='day') }}",
+        "task='clustering', day='day', options={'score': 'score'}) }}",
     )
     house.build().check()
     yield house

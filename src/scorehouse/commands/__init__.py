@@ -12,7 +12,9 @@ from scorehouse.commands.diff import diff_command
 from scorehouse.commands.importance import importance_command
 from scorehouse.commands.init import init_command
 from scorehouse.commands.mlflow import export_group, import_group, sync_group
+from scorehouse.commands.monitoring import export_alerts_command, export_monitoring_command
 from scorehouse.commands.prove import prove_command
+from scorehouse.commands.report import report_command
 from scorehouse.commands.runs import runs_command
 from scorehouse.commands.scaffold import scaffold_group
 from scorehouse.commands.show import show_command
@@ -24,11 +26,15 @@ COMMANDS: tuple[click.Command, ...] = (
     diff_command,
     importance_command,
     prove_command,
+    report_command,
     runs_command,
     import_group,
     sync_group,
     export_group,
 )
+
+for export in (export_monitoring_command, export_alerts_command):
+    export_group.add_command(export)
 
 __all__ = ["COMMANDS", "attach"]
 

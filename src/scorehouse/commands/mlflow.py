@@ -35,7 +35,7 @@ def sync_group() -> None:
 
 @click.group("export")
 def export_group() -> None:
-    """Hand registered versions to another registry."""
+    """Hand registered versions, or what monitoring holds, to other systems."""
 
 
 def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,9 +9,10 @@ import click
 import duckdb
 
 from scorehouse.commands.common import echo, json_option, print_json, table
-from scorehouse.commands.target import CALL, connect, database_of, target_options
+from scorehouse.commands.target import connect, database_of, target_options
 from scorehouse.errors import ConfigurationError
 
+CALL = "scorehouse runs"
 TABLE = "scorehouse_run_log"
 SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
 

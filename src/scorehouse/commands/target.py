@@ -14,12 +14,10 @@ import yaml
 from scorehouse.commands.common import Function
 from scorehouse.errors import ConfigurationError
 
-CALL = "scorehouse runs"
-
 
 def target_options(function: Function) -> Function:
-    """Options that name the DuckDB file and the run log in it."""
-    schema = click.option("--schema", help="Schema of the run log, where several schemas have one.")
+    """Options that name the DuckDB file and the schema in it."""
+    schema = click.option("--schema", help="Schema of the dbt target, where the file holds several.")
     return file_options(schema(function))
 
 
@@ -41,6 +39,12 @@ def file_options(function: Function) -> Function:
     return function
 
 
+def _call() -> str:
+    """The command as the user wrote it."""
+    context = click.get_current_context(silent=True)
+    return f"scorehouse {context.command_path.partition(' ')[2] if context else ''}".rstrip()
+
+
 def database_of(database: Path | None, profile: str | None, target: str | None, profiles_dir: Path) -> Path:
     """The file named by --database, or that of --profile and --target in profiles.yml."""
     if database is not None and (profile or target):
@@ -55,7 +59,7 @@ def database_of(database: Path | None, profile: str | None, target: str | None, 
 def _path_of(file: Path, profile: str, target: str) -> Path:
     if not file.is_file():
         raise ConfigurationError(
-            CALL,
+            _call(),
             f"there is no {str(file)!r}",
             expected="the folder of profiles.yml",
             action="name it with --profiles-dir",
@@ -64,7 +68,7 @@ def _path_of(file: Path, profile: str, target: str) -> Path:
     settings: dict[str, Any] = outputs.get(target) or {}
     if settings.get("type") != "duckdb" or not settings.get("path"):
         raise ConfigurationError(
-            CALL,
+            _call(),
             f"the target {target!r} of the profile {profile!r} in {str(file)!r} names no DuckDB file",
             expected=f"a target of `type: duckdb` with a path; its targets are {sorted(outputs)}",
             action="correct --profile and --target, or name the file with --database",
@@ -79,7 +83,7 @@ def _rendered(text: str) -> str:
         value = os.environ.get(name, default)
         if value is None:
             raise ConfigurationError(
-                CALL,
+                _call(),
                 f"the profile needs the environment variable {name!r}, which is not set",
                 expected="the variable that dbt would be run with",
                 action=f"set {name}, or name the file with --database",
@@ -92,7 +96,7 @@ def _rendered(text: str) -> str:
 def _existing(file: Path) -> Path:
     if not file.is_file():
         raise ConfigurationError(
-            CALL,
+            _call(),
             f"there is no DuckDB file {str(file)!r}",
             expected="the file that dbt writes into; a relative path counts from this folder",
             action="correct the path, or build the project first",
@@ -106,7 +110,7 @@ def connect(file: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(file), read_only=True)
     except duckdb.Error as error:
         raise ConfigurationError(
-            CALL,
+            _call(),
             f"{str(file)!r} cannot be opened ({error})",
             expected="a DuckDB file that no other process writes into at this moment",
             action="wait for the dbt run to end",

@@ -1,0 +1,7 @@
+-- Each month of snapshots against the snapshots of training.
+{{ scorehouse.drift(
+    profiles=ref('churn_profiles'),
+    reference=ref('ml_churn__reference'),
+    window='month',
+    importance=ref('ml_churn__signature'),
+) }}

@@ -1,0 +1,9 @@
+-- Whether to train the churn model anew, and why, as an orchestrator may read it.
+{{ scorehouse.retraining_signals(
+    registry=ref('ml_churn'),
+    drift=ref('churn_drift'),
+    performance=ref('churn_performance'),
+    predictions=ref('churn_predictions'),
+    limits={'age_days': 365},
+    as_of='2011-12-10',
+) }}

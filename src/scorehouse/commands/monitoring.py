@@ -1,0 +1,84 @@
+"""`scorehouse export monitoring` and `export alerts`: monitoring for other machines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.commands.common import EXIT_DIFFERENT, echo
+from scorehouse.commands.target import connect, database_of, target_options
+from scorehouse.registration.seeds import replace_file
+from scorehouse.report.alerts import alerts_of
+from scorehouse.report.export import PAYLOADS, payload_text, write_long
+from scorehouse.report.gather import gather
+from scorehouse.report.warehouse import Warehouse
+
+
+@click.command("monitoring")
+@click.argument("name", required=False)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write: .parquet, .json (an array) or .jsonl (a line a row).",
+)
+@target_options
+def export_monitoring_command(name: str | None, output: Path, schema: str | None, **place: Any) -> None:
+    """Write drift, performance and estimates of NAME, or of all ML models, as one long table.
+
+    \b
+    Example:
+      scorehouse export monitoring --database target/scorehouse.duckdb --output monitoring.parquet
+    """
+    file = database_of(**place)
+    with connect(file) as connection:
+        warehouse = Warehouse(connection, file, schema, "scorehouse export monitoring")
+        if name is not None:
+            gather(warehouse, name)  # an error where there is no such ML model
+        count = write_long(warehouse, output, name)
+    echo(f"written: {output} ({count:,} rows)")
+
+
+@click.command("alerts")
+@click.argument("name", required=False)
+@click.option("--format", "form", type=click.Choice(list(PAYLOADS)), default="webhook", show_default=True)
+@click.option("--output", default="-", show_default=True, help="File to write; - prints.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when there is an alert.")
+@target_options
+@click.pass_context
+def export_alerts_command(
+    ctx: click.Context,
+    /,
+    name: str | None,
+    form: str,
+    output: str,
+    exit_code: bool,
+    schema: str | None,
+    **place: Any,
+) -> None:
+    """Write the alerts of NAME, or of all ML models, as the payload of a webhook. Nothing is sent.
+
+    \b
+    Example:
+      scorehouse export alerts --profile shop --target prod --format slack --output alerts.json
+      curl --json @alerts.json "$SLACK_WEBHOOK"
+    """
+    file = database_of(**place)
+    with connect(file) as connection:
+        warehouse = Warehouse(connection, file, schema, "scorehouse export alerts")
+        found = [
+            (data.name, data.live.version, alert)
+            for data in gather(warehouse, name)
+            for alert in alerts_of(warehouse, data)
+        ]
+    text = payload_text(found, form, datetime.now(UTC))
+    if output == "-":
+        click.echo(text, nl=False)
+    else:
+        replace_file(Path(output), text.encode())
+        echo(f"written: {output} ({len(found)} alerts)")
+    if exit_code and found:
+        ctx.exit(EXIT_DIFFERENT)

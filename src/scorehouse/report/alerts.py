@@ -1,0 +1,180 @@
+"""The alerts of one ML model, each with SQL that gives its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from scorehouse.report.gather import Long, ModelData
+from scorehouse.report.proofs import drift_sql
+from scorehouse.report.warehouse import Row, Table, Warehouse
+from scorehouse.report.words import (
+    metric_limit,
+    metric_name,
+    metric_value,
+    number,
+    p_value,
+    percent,
+    stamp,
+    window_text,
+)
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What is wrong: `level` is `bad` or `warn`, `topic` the part of the report that it belongs to."""
+
+    topic: str
+    level: str
+    title: str
+    text: str
+    sql: str
+    value: float | None = None
+    row: Row | None = None
+
+
+def alerts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
+    """Alerts of the newest window of each table, worst first."""
+    found: list[Alert] = []
+    for long in data.performance:
+        found += [_performance_alert(data, long, row) for row in _judged(long) if row["status"] == "below"]
+    for long in data.drift:
+        rows = [row for row in long.at(long.newest()) if row["status"] == "drift" and row["segment"] == "all"]
+        rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
+        found += [_drift_alert(warehouse, data, long, row) for row in rows]
+    found += _retraining_alerts(data)
+    found += _run_alerts(data)
+    return sorted(found, key=lambda alert: alert.level != "bad")
+
+
+def segment_drift(data: ModelData) -> list[Row]:
+    """For each segment of the newest window, how many features drift, and the worst of them."""
+    counted: dict[str, Row] = {}
+    for long in data.drift:
+        for row in long.at(long.newest()):
+            if row["segment"] == "all" or row["metric"] != "psi" or row["part"] != "feature":
+                continue
+            held = counted.setdefault(
+                row["segment"], {"segment": row["segment"], "rows": 0, "drifted": 0, "small": 0, "worst": row}
+            )
+            held["rows"] = max(held["rows"], row["n_current"] or 0)
+            held["drifted"] += row["status"] == "drift"
+            held["small"] += row["status"] == "too_small"
+            if (row["value"] or 0) > (held["worst"]["value"] or 0):
+                held["worst"] = row
+    return [counted[name] for name in sorted(counted)]
+
+
+def _judged(long: Long) -> list[Row]:
+    """Rows of the newest window in which something was claimed."""
+    for window in reversed(long.windows):
+        rows = [row for row in long.at(window) if row["status"] in ("ok", "below")]
+        if rows:
+            return rows
+    return []
+
+
+def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row) -> Alert:
+    where = window_text(row["window_start"], row["window_end"])
+    value = metric_value(row["metric"], row["value"])
+    allowed = metric_limit(row["metric"], row["threshold"])
+    floor = f", chance alone gives about {number(row['floor_value'], 2)}" if row["floor_value"] else ""
+    if row["part"] == "output":
+        title = f"The distribution of {row['feature']} has changed"
+    elif row["metric"] == "psi":
+        title = f"{row['feature']} has drifted"
+    else:
+        title = f"{row['feature']}: {metric_name(row['metric']).lower()}"
+    text = (
+        f"{metric_name(row['metric'])} {value} in {where}; drift from {allowed}{floor}; "
+        f"p {p_value(row['p_value'])}; {row['n_current']:,} rows"
+    )
+    return Alert(
+        "scores" if row["part"] == "output" else "quality" if row["metric"] != "psi" else "drift",
+        "warn",
+        title,
+        text,
+        _proven(warehouse, drift_sql(data, row), row["value"]) or _row_sql(long.table, row),
+        row["value"],
+        row,
+    )
+
+
+def _performance_alert(data: ModelData, long: Long, row: Row) -> Alert:
+    where = window_text(row["window_start"], row["window_end"])
+    part = "" if row["segment"] == "all" else f" of {row['segment']}"
+    return Alert(
+        "performance",
+        "bad",
+        f"{metric_name(row['metric'])}{part} is worse than allowed",
+        f"{metric_value(row['metric'], row['value'])} in {where}, allowed "
+        f"{metric_value(row['metric'], row['threshold'])}; {row['n_current']:,} labelled rows",
+        _row_sql(long.table, row),
+        row["value"],
+        row,
+    )
+
+
+def _retraining_alerts(data: ModelData) -> list[Alert]:
+    return [
+        Alert(
+            "retraining",
+            "warn",
+            f"Version {row['version']} asks to be trained anew",
+            str(row["reasons"]).replace("; ", ", and "),
+            f"select retrain, reasons\nfrom {data.retraining_table.quoted}\n"
+            f"where ml_model = {_text(data.name)}",
+        )
+        for row in data.retraining
+        if row["retrain"] and data.retraining_table
+    ]
+
+
+def _run_alerts(data: ModelData) -> list[Alert]:
+    if not data.runs or data.run_log is None:
+        return []
+    last = data.runs[0]
+    sql = (
+        f"select status, error, rows_rejected * 1e0 / rows_in as rejected_share\nfrom {data.run_log.quoted}\n"
+        f"where scoring_run_id = {_text(str(last['scoring_run_id']))}"
+    )
+    if last["status"] == "failed":
+        problem = str(last.get("error") or "").splitlines()[:1]
+        text = f"{stamp(last['started_at'])}: {problem[0] if problem else 'no message was left'}"
+        return [Alert("runs", "bad", "The last scoring run failed", text, sql)]
+    if last["rows_in"] and last["rows_rejected"] == last["rows_in"]:
+        text = f"{percent(1.0)} of {last['rows_in']:,} rows, {stamp(last['started_at'])}"
+        return [Alert("runs", "bad", "The last scoring run rejected every row", text, sql)]
+    return []
+
+
+def _row_sql(table: Table, row: Row) -> str:
+    """The row of the monitoring table that holds the number."""
+    names = ["ml_model", "version", "feature", "segment", "metric", "window_start"]
+    conditions = [f"{name} = {_literal(row[name])}" for name in names if row.get(name) is not None]
+    return f"select value\nfrom {table.quoted}\nwhere " + "\n    and ".join(conditions)
+
+
+def _proven(warehouse: Warehouse, sql: str | None, value: Any) -> str | None:
+    """SQL that goes back to the counts, if it gives the very number."""
+    if sql is None or value is None:
+        return None
+    try:
+        (found,) = warehouse.connection.execute(sql).fetchone() or (None,)
+    except duckdb.Error:
+        return None
+    return sql if found is not None and abs(found - value) <= TOLERANCE else None
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return _text(str(value)) if isinstance(value, str) else f"timestamp {_text(str(value))}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,280 @@
+"""The charts of the report: what each shows, as Vega-Lite.
+
+Every mark has a `label`, the text that shows where one points at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOFT, Spec, svg
+from scorehouse.report.words import number, percent
+
+WIDTH, HEIGHT = 300, 130
+WINDOWS = {"title": None, "labelOverlap": "greedy", "labelSeparation": 8}
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Shares of the training rows and of the window's rows in one bin."""
+
+    name: str
+    reference: float
+    current: float | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value in a window; `kind` is `measured`, `estimated` or `alert`."""
+
+    window: str
+    value: float | None
+    kind: str = "measured"
+
+
+def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
+    """Wide pale bars for training, narrow dark ones for the window."""
+    rows = [
+        {
+            "bin": place,
+            "name": item.name,
+            "reference": item.reference,
+            "current": item.current,
+            "label": f"{item.name}: {percent(item.current)} now, {percent(item.reference)} in training",
+        }
+        for place, item in enumerate(bins)
+    ]
+    step = (132 if small else WIDTH - 60) / max(len(rows), 1)
+    axis = None if small else {"labelExpr": _names_expr(bins), "labelOverlap": "greedy", "title": None}
+    shares = None if small else {"format": "%", "title": None, "tickCount": 3}
+    x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
+    described = {"description": {"field": "label"}}
+    spec = {
+        "width": {"step": min(step, 34)},
+        "height": 40 if small else HEIGHT,
+        "data": {"values": rows},
+        "layer": [
+            {
+                "mark": {"type": "bar", "color": SOFT, "cornerRadiusEnd": 1},
+                "encoding": {
+                    "x": x,
+                    "y": {"field": "reference", "type": "quantitative", "axis": shares, "stack": None},
+                    **described,
+                },
+            },
+            {
+                "mark": {"type": "bar", "color": CURRENT, "width": {"band": 0.42}, "cornerRadiusEnd": 1},
+                "encoding": {
+                    "x": x,
+                    "y": {"field": "current", "type": "quantitative", "stack": None},
+                    **described,
+                },
+            },
+        ],
+    }
+    return svg(spec, label, css="chart mini" if small else "chart")
+
+
+def _names_expr(bins: Sequence[Bin]) -> str:
+    quoted = [item.name.replace("\\", "\\\\").replace("'", "\\'") for item in bins]
+    return "[" + ", ".join(f"'{name}'" for name in quoted) + "][datum.value]"
+
+
+def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:
+    """A line over the windows; the threshold is dashed, what is beyond it is a red point."""
+    rows = _point_rows(points)
+    highest = max([row["value"] or 0.0 for row in rows] + [1.15 * (threshold or 0.0), 1e-9])
+    y = {
+        "field": "value",
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"domain": [0, highest], "nice": False},
+    }
+    x = {"field": "place", "type": "quantitative", "axis": None, "scale": {"nice": False, "padding": 4}}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "line", "color": CURRENT, "strokeWidth": 1.5, "aria": False},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 22},
+            "encoding": {"x": x, "y": y, "color": _by_kind(), "description": {"field": "label"}},
+        },
+    ]
+    if threshold is not None:
+        layers.insert(0, _rule(threshold, y))
+    spec = {"width": 96, "height": 36, "data": {"values": rows}, "layer": layers}
+    return svg(spec, label, css="chart mini")
+
+
+def over_time(
+    points: Sequence[Point],
+    label: str,
+    *,
+    registered: float | None = None,
+    threshold: float | None = None,
+    windows: Sequence[str] = (),
+) -> str:
+    """Measured values as a line, estimates dashed, the value at registration as a level."""
+    rows = _point_rows(points)
+    levels = [level for level in (registered, threshold) if level is not None]
+    values = [row["value"] for row in rows if row["value"] is not None] + levels
+    x: Spec = {
+        "field": "window",
+        "type": "ordinal",
+        "sort": None,
+        "scale": {"domain": list(windows)},
+        "axis": WINDOWS,
+    }
+    y: Spec = {
+        "field": "value",
+        "type": "quantitative",
+        "axis": {"title": None, "format": _axis_format(values)},
+        "scale": {"zero": False, "nice": True, "domain": _domain(values)},
+    }
+    described = {"x": x, "y": y, "description": {"field": "label"}}
+    layers: list[Spec] = []
+    if registered is not None:
+        layers.append(_rule(registered, y, f"{number(registered)} at registration", REFERENCE))
+    if threshold is not None:
+        layers.append(_rule(threshold, y, f"threshold {number(threshold)}", ALERT))
+    for kind, colour, dash in (("estimated", MUTED, [3, 3]), ("measured", CURRENT, [])):
+        layers.append(
+            {
+                "transform": [{"filter": f"datum.line == '{kind}'"}],
+                "mark": {
+                    "type": "line",
+                    "color": colour,
+                    "strokeDash": dash,
+                    "strokeWidth": 2,
+                    "aria": False,
+                },
+                "encoding": {"x": x, "y": y},
+            }
+        )
+    layers.append(
+        {
+            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 45},
+            "encoding": {**described, "color": _by_kind()},
+        }
+    )
+    spec = {"width": WIDTH - 50, "height": HEIGHT, "data": {"values": rows}, "layer": layers}
+    return svg(spec, label)
+
+
+def bars(points: Sequence[Point], label: str, *, level: float | None = None, form: str = "%") -> str:
+    """A bar a window, or a decile; `level` is drawn across."""
+    rows = _point_rows(points)
+    axis = {"title": None, "format": form}
+    y: Spec = {"field": "value", "type": "quantitative", "axis": axis, "stack": None}
+    if form == "%":
+        y["scale"] = {"domain": [0, 1]}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "bar", "cornerRadiusEnd": 2, "width": {"band": 0.6}},
+            "encoding": {
+                "x": {
+                    "field": "window",
+                    "type": "ordinal",
+                    "sort": None,
+                    "axis": WINDOWS,
+                },
+                "y": y,
+                "color": _by_kind(),
+                "description": {"field": "label"},
+            },
+        }
+    ]
+    if level is not None:
+        layers.append(_rule(level, y))
+    return svg({"width": WIDTH - 50, "height": HEIGHT, "data": {"values": rows}, "layer": layers}, label)
+
+
+def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
+    """Share of positive labels by mean score; on the diagonal a score means what it says."""
+    points = [
+        {
+            "score": row["mean_score"],
+            "rate": row["positive_rate"],
+            "label": f"score {number(row['mean_score'], 3)}: {percent(row['positive_rate'])} positive "
+            f"of {row['n_labelled']:,}",
+        }
+        for row in rows
+    ]
+    scale = {"domain": [0, 1]}
+    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
+    x = {"field": "score", "type": "quantitative", "scale": scale, "axis": {**axis, "title": "mean score"}}
+    y = {
+        "field": "rate",
+        "type": "quantitative",
+        "scale": scale,
+        "axis": {**axis, "title": "share of positive labels"},
+    }
+    spec = {
+        "width": 220,
+        "height": 220,
+        "data": {"values": points},
+        "layer": [
+            {
+                "data": {"values": [{"score": 0, "rate": 0}, {"score": 1, "rate": 1}]},
+                "mark": {"type": "line", "color": MUTED, "strokeDash": [3, 3], "aria": False},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "mark": {"type": "line", "color": CURRENT, "strokeWidth": 1.5, "aria": False},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 36, "color": CURRENT},
+                "encoding": {"x": x, "y": y, "description": {"field": "label"}},
+            },
+        ],
+    }
+    return svg(spec, label)
+
+
+def _point_rows(points: Sequence[Point]) -> list[Spec]:
+    return [
+        {
+            "place": place,
+            "window": point.window,
+            "value": point.value,
+            "kind": point.kind,
+            "line": "estimated" if point.kind == "estimated" else "measured",
+            "label": f"{point.window}: {number(point.value)}"
+            + (" (estimated)" if point.kind == "estimated" else ""),
+        }
+        for place, point in enumerate(points)
+        if point.value is not None
+    ]
+
+
+def _by_kind() -> Spec:
+    scale = {"domain": ["measured", "estimated", "alert"], "range": [CURRENT, MUTED, ALERT]}
+    return {"field": "kind", "type": "nominal", "scale": scale, "legend": None}
+
+
+def _rule(value: float, y: Spec, label: str = "", colour: str = INK) -> Spec:
+    encoding = {"y": {"datum": value, "type": "quantitative", "scale": y.get("scale", {})}}
+    if "axis" in y:
+        encoding["y"]["axis"] = y["axis"]
+    mark = {"type": "rule", "color": colour, "strokeDash": [2, 3], "strokeWidth": 1, "opacity": 0.8}
+    mark |= {"description": label} if label else {"aria": False}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
+
+
+def _domain(values: Sequence[float]) -> Spec | list[float]:
+    """Room above and below, so that small changes are not drawn as leaps."""
+    if not values:
+        return [0, 1]
+    low, high = min(values), max(values)
+    room = max((high - low) * 0.25, abs(high) * 0.02, 1e-9)
+    bottom = low - room if low < 0 or low - room > 0 else 0
+    return [bottom, high + room]
+
+
+def _axis_format(values: Sequence[float]) -> str:
+    spread = max(values) - min(values) if values else 1
+    return ",.3~f" if spread < 0.05 else ",.2~f" if max(map(abs, values), default=0) < 100 else ",.0f"

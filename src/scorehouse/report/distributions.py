@@ -1,0 +1,85 @@
+"""How the rows of a window lie in the bins of training."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from scorehouse.report.charts import Bin
+from scorehouse.report.gather import ModelData, Window
+from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.words import number
+
+SHOWN = 10
+Key = tuple[str, str]
+
+
+@dataclass
+class Distribution:
+    """Bins of one feature or output, with counts of training and of the window."""
+
+    rows: dict[str, Row]
+
+    @property
+    def has_current(self) -> bool:
+        return any(row["current"] for row in self.rows.values())
+
+    def bins(self) -> list[Bin]:
+        """Numbers in the order of their edges; of categories the most frequent, the others pooled."""
+        values = [row for row in self.rows.values() if row["kind"] != "missing"]
+        total = sum(row["reference"] for row in values) or 1
+        now = sum(row["current"] for row in values)
+        shares = [
+            Bin(_name(row), row["reference"] / total, row["current"] / now if now else None) for row in values
+        ]
+        if any(row["kind"] == "numeric" for row in values):
+            return shares
+        shares.sort(key=lambda item: -max(item.reference, item.current or 0.0))
+        kept, rest = shares[:SHOWN], shares[SHOWN:]
+        if rest:
+            current = sum(item.current or 0.0 for item in rest) if now else None
+            kept.append(Bin(f"{len(rest)} others", sum(item.reference for item in rest), current))
+        return kept
+
+
+def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) -> dict[Key, Distribution]:
+    """By part and name; counts of the window come from the profiles, of all segments together."""
+    counts: dict[Key, dict[str, Row]] = defaultdict(dict)
+    for row in data.reference:
+        counts[row["part"], row["name"]][_key(row)] = {**row, "reference": row["row_count"], "current": 0}
+    if window and data.profiles:
+        for row in warehouse.rows(
+            "select part, feature, kind, bin, lower, upper, category, sum(row_count) as n "
+            f"from {data.profiles[0].quoted} "
+            "where ml_model = ? and version = ? and segment = 'all' and kind <> 'all' "
+            "and window_start >= ? and window_end <= ? group by all order by kind, bin, category",
+            [data.name, data.live.version, window[0], window[1]],
+        ):
+            bins = counts[row["part"], row["feature"]]
+            held = bins.setdefault(_key(row), {**row, "reference": 0, "current": 0})
+            held["current"] += int(row["n"])
+    return {key: Distribution(rows) for key, rows in counts.items()}
+
+
+def _key(row: Row) -> str:
+    if row["kind"] == "numeric":
+        return f"bin {row['bin']}"
+    if row["kind"] in ("category", "unseen"):
+        return f"value {row['category']}"
+    return str(row["kind"])
+
+
+def _name(row: Row) -> str:
+    if row["kind"] == "numeric":
+        if row["lower"] is None and row["upper"] is None:
+            return "all values"
+        if row["lower"] is None:
+            return f"≤ {number(row['upper'])}"
+        if row["upper"] is None:
+            return f"> {number(row['lower'])}"
+        return f"{number(row['lower'])} to {number(row['upper'])}"
+    if row["kind"] == "other":
+        return "rare values"
+    if row["kind"] == "unseen":
+        return f"{row['category'] or 'other values'} (unseen)"
+    return "(empty)" if row["category"] in (None, "") else str(row["category"])

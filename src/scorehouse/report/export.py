@@ -1,0 +1,153 @@
+"""What monitoring holds for other machines: one long table, and payloads of the alerts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.report.alerts import Alert
+from scorehouse.report.warehouse import Table, Warehouse
+
+# The columns that drift and performance tables share, and their types in the file.
+LONG_COLUMNS = {
+    "run_id": "varchar",
+    "ml_model": "varchar",
+    "version": "integer",
+    "feature": "varchar",
+    "segment": "varchar",
+    "metric": "varchar",
+    "window_start": "timestamp",
+    "window_end": "timestamp",
+    "value": "double",
+    "threshold": "double",
+    "status": "varchar",
+    "n_reference": "bigint",
+    "n_current": "bigint",
+}
+KINDS = ("drift", "performance", "estimates")
+FORMATS = {".parquet": "parquet", ".json": "json", ".jsonl": "json"}
+ICONS = {"bad": ":red_circle:", "warn": ":warning:"}
+SLACK_LIMIT = 45  # of the 50 blocks that Slack takes
+
+Named = tuple[str, int, Alert]
+
+
+def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
+    """Write every row of every monitoring table, of all versions; returns how many.
+
+    The ending says the format: Parquet, one JSON array (.json), or one JSON object a line (.jsonl).
+    """
+    if file.suffix not in FORMATS:
+        raise ConfigurationError(
+            warehouse.call,
+            f"the ending of {str(file)!r} is {file.suffix!r}",
+            expected=f"one of {', '.join(FORMATS)}",
+            action="choose a format by the ending of --output",
+        )
+    tables = [table for kind in KINDS for table in warehouse.of_kind(kind)]
+    if not tables:
+        raise ConfigurationError(
+            warehouse.call,
+            f"{warehouse.file.name!r} holds no table of drift or performance",
+            expected="a model that is made by scorehouse.drift, performance or estimated_performance",
+            action="write one, and build it",
+        )
+    query = " union all ".join(_select(table, ml_model) for table in tables)
+    ordered = f"select * from ({query}) order by ml_model, version, window_start, metric, segment, feature"
+    form = f"format {FORMATS[file.suffix]}" + (", array true" if file.suffix == ".json" else "")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(file.name + ".partial")
+    copied = warehouse.connection.execute(f"copy ({ordered}) to {_text(str(temporary))} ({form})").fetchone()
+    temporary.replace(file)
+    return int(copied[0]) if copied else 0
+
+
+def _select(table: Table, ml_model: str | None) -> str:
+    """The shared columns of a table; the output of an ML model is a feature here, as in the table."""
+    columns = [
+        f"cast({name if name in table.columns else 'null'} as {kind}) as {name}"
+        for name, kind in LONG_COLUMNS.items()
+    ]
+    where = "" if ml_model is None else f" where ml_model = {_text(ml_model)}"
+    return f"select {', '.join(columns)} from {table.quoted}{where}"
+
+
+def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
+    """Alerts as plain JSON, one object each."""
+    return {
+        "source": "scorehouse",
+        "made_at": made_at.isoformat(timespec="seconds"),
+        "status": _status(alerts),
+        "alerts": [
+            {
+                "ml_model": name,
+                "version": version,
+                "topic": alert.topic,
+                "level": alert.level,
+                "title": alert.title,
+                "text": alert.text,
+                "value": alert.value,
+                **_facts(alert),
+                "sql": alert.sql,
+            }
+            for name, version, alert in alerts
+        ],
+    }
+
+
+def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
+    """Alerts as a message of Slack's incoming webhooks: `text` for notifications, `blocks` to be read.
+
+    Shape: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+    """
+    count = len(alerts)
+    summary = "Monitoring: nothing asks for attention" if not count else f"Monitoring: {count} alerts"
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": summary, "emoji": True}}
+    ]
+    for name, version, alert in alerts[:SLACK_LIMIT]:
+        line = f"{ICONS[alert.level]} *{name} v{version}: {_escaped(alert.title)}*\n{_escaped(alert.text)}"
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": line[:3000]}})
+    more = f", {count - SLACK_LIMIT} more in the report" if count > SLACK_LIMIT else ""
+    context = f"scorehouse, {made_at:%Y-%m-%d %H:%M} UTC{more}"
+    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": context}]})
+    return {"text": summary, "blocks": blocks}
+
+
+PAYLOADS = {"webhook": webhook, "slack": slack}
+
+
+def payload_text(alerts: Sequence[Named], form: str, made_at: datetime) -> str:
+    return json.dumps(PAYLOADS[form](alerts, made_at), indent=2, ensure_ascii=False) + "\n"
+
+
+def _facts(alert: Alert) -> dict[str, Any]:
+    if alert.row is None:
+        return {}
+    row = alert.row
+    return {
+        "feature": row.get("feature"),
+        "segment": row["segment"],
+        "metric": row["metric"],
+        "threshold": row["threshold"],
+        "window_start": row["window_start"].isoformat(),
+        "window_end": row["window_end"].isoformat(),
+    }
+
+
+def _status(alerts: Sequence[Named]) -> str:
+    levels = {alert.level for _, _, alert in alerts}
+    return "bad" if "bad" in levels else "warn" if levels else "ok"
+
+
+def _escaped(text: str) -> str:
+    """Slack's three characters of control."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

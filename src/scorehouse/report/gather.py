@@ -1,0 +1,147 @@
+"""What a warehouse holds of one ML model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scorehouse.errors import RegistryError
+from scorehouse.registry import Version
+from scorehouse.report.warehouse import Row, Table, Warehouse
+
+CHAMPION = "champion"
+RUNS = 12
+RUNS_VIEW = "scorehouse_runs"
+
+Window = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Long:
+    """A table in long form, and its rows of the live version, oldest window first."""
+
+    table: Table
+    rows: list[Row]
+
+    @property
+    def windows(self) -> list[Window]:
+        return sorted({(row["window_start"], row["window_end"]) for row in self.rows})
+
+    def at(self, window: Window | None) -> list[Row]:
+        return [row for row in self.rows if (row["window_start"], row["window_end"]) == window]
+
+    def newest(self) -> Window | None:
+        return self.windows[-1] if self.rows else None
+
+
+@dataclass
+class ModelData:
+    """Rows of all monitoring tables about one ML model; lists are empty where there is nothing."""
+
+    name: str
+    registry: Table
+    versions: list[Version]
+    live: Version
+    signature: list[Row] = field(default_factory=list)
+    signature_table: Table | None = None
+    reference: list[Row] = field(default_factory=list)
+    reference_table: Table | None = None
+    profiles: list[Table] = field(default_factory=list)
+    drift: list[Long] = field(default_factory=list)
+    performance: list[Long] = field(default_factory=list)
+    estimates: list[Long] = field(default_factory=list)
+    calibration: list[Row] = field(default_factory=list)
+    retraining: list[Row] = field(default_factory=list)
+    retraining_table: Table | None = None
+    comparisons: list[Row] = field(default_factory=list)
+    contests: list[Row] = field(default_factory=list)
+    runs: list[Row] = field(default_factory=list)
+    run_log: Table | None = None
+
+
+def gather(warehouse: Warehouse, name: str | None) -> list[ModelData]:
+    """Everything about one ML model, or about all of them, by name."""
+    registries = {table.name.removeprefix("ml_"): table for table in warehouse.of_kind("registry")}
+    if name is not None and name not in registries:
+        raise RegistryError(
+            warehouse.call,
+            f"{warehouse.file.name!r} has no ML model {name!r}",
+            expected=f"one of {', '.join(sorted(registries))}",
+            action="correct the name, or load its seeds with `dbt seed`",
+        )
+    chosen = [name] if name is not None else sorted(registries)
+    return [_of_model(warehouse, one, registries[one]) for one in chosen]
+
+
+def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
+    rows = warehouse.rows(f"select * from {registry.quoted} order by version")
+    versions = [Version.from_row(row) for row in rows]
+    if not versions:
+        raise RegistryError(
+            warehouse.call,
+            f"{registry.name} has no rows",
+            expected="one row a version",
+            action=f"register a version of {name!r}, then run `dbt seed`",
+        )
+    live = next((version for version in versions if CHAMPION in version.aliases), versions[-1])
+    data = ModelData(name, registry, versions, live)
+    data.signature_table = warehouse.beside(registry, "__signature")
+    data.reference_table = warehouse.beside(registry, "__reference")
+    data.signature = _of_version(warehouse, data.signature_table, live, "position")
+    data.reference = _of_version(warehouse, data.reference_table, live, "part, name, bin")
+    data.profiles = [table for table in warehouse.of_kind("profiles") if _knows(warehouse, table, data)]
+    data.drift = _long(warehouse, "drift", data)
+    data.performance = _long(warehouse, "performance", data)
+    data.estimates = _long(warehouse, "estimates", data)
+    data.calibration = _first(warehouse, "calibration", data, "mean_score")
+    for table in warehouse.of_kind("retraining"):
+        if found := _live_rows(warehouse.rows_of(table, name, "version"), data):
+            data.retraining, data.retraining_table = found, table
+    data.comparisons = _first(warehouse, "comparison", data, "model_alias, segment, segment_value")
+    data.contests = _first(warehouse, "contest", data, "model_alias")
+    _add_runs(warehouse, data)
+    return data
+
+
+def _of_version(warehouse: Warehouse, table: Table | None, live: Version, order: str) -> list[Row]:
+    if table is None:
+        return []
+    return warehouse.rows(f"select * from {table.quoted} where version = ? order by {order}", [live.version])
+
+
+def _knows(warehouse: Warehouse, table: Table, data: ModelData) -> bool:
+    sql = f"select 1 from {table.quoted} where ml_model = ? and version = ? limit 1"
+    return bool(warehouse.rows(sql, [data.name, data.live.version]))
+
+
+def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
+    found = (
+        Long(table, _live_rows(warehouse.rows_of(table, data.name, "window_start, segment, metric"), data))
+        for table in warehouse.of_kind(kind)
+    )
+    return [long for long in found if long.rows]
+
+
+def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list[Row]:
+    """Rows of the first table of a kind that knows the ML model."""
+    for table in warehouse.of_kind(kind):
+        rows = warehouse.rows_of(table, data.name, order)
+        if rows := [row for row in rows if row.get("version", row.get("live_version")) == data.live.version]:
+            return rows
+    return []
+
+
+def _live_rows(rows: Iterable[Row], data: ModelData) -> list[Row]:
+    return [row for row in rows if row["version"] == data.live.version]
+
+
+def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
+    logs = warehouse.of_kind("run_log")
+    if not logs:
+        return
+    log = next((table for table in logs if table.name == RUNS_VIEW), logs[0])
+    data.run_log = log
+    data.runs = warehouse.rows(
+        f"select * from {log.quoted} where model_name = ? order by started_at desc limit {RUNS}", [data.name]
+    )

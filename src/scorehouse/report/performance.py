@@ -1,0 +1,175 @@
+"""Performance over time, before and after the labels, and how the newest labelled window looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorehouse.report import charts
+from scorehouse.report.gather import Long, ModelData, Window
+from scorehouse.report.warehouse import Row
+from scorehouse.report.words import metric_name, metric_value, number, percent, window_names, window_text
+
+SHOWN = {
+    "classification": ("roc_auc", "macro_f1", "log_loss", "f1", "precision", "recall", "ece", "accuracy"),
+    "regression": ("mae", "rmse", "wape", "r2", "bias", "coverage"),
+    "ranking": ("ndcg", "hit_rate", "mrr", "map"),
+    "clustering": ("mean_distance", "n_clusters", "largest_share", "entropy"),
+    "anomaly": (),
+}
+DRAWN = 6
+DECILES = [f"lift_decile_{place}" for place in range(1, 11)]
+ESTIMATED = "estimated_"
+
+
+@dataclass
+class Performance:
+    """Charts and tables of one performance table; `headline` is the row of the main metric."""
+
+    table: str
+    window: str = ""
+    headline: Row | None = None
+    tiles: list[dict[str, Any]] = field(default_factory=list)
+    charts: list[dict[str, str]] = field(default_factory=list)
+    maturity: str = ""
+    waiting: int = 0
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    segment_metrics: list[str] = field(default_factory=list)
+    confusion: dict[str, Any] | None = None
+    lift: str = ""
+    calibration: str = ""
+    has_estimates: bool = False
+
+
+def performance_of(data: ModelData) -> Performance | None:
+    """None where no table holds performance of the ML model."""
+    if not data.performance:
+        return None
+    long = data.performance[0]
+    estimates = data.estimates[0] if data.estimates else None
+    metrics = [name for name in SHOWN[data.live.task] if any(row["metric"] == name for row in long.rows)]
+    found = Performance(long.table.name, has_estimates=estimates is not None)
+    window = _newest_claim(long)
+    names = _names(long, estimates)
+    _add_newest(found, data, long, window, metrics)
+    for metric in metrics[:DRAWN]:
+        if drawn := _over_time(data, long, estimates, metric, names):
+            found.charts.append({"title": metric_name(metric), "svg": drawn})
+    arrived = _by_window(long.rows, "labels_arrived")
+    if any(row["value"] is not None for row in arrived.values()):
+        points = [
+            charts.Point(names[window], arrived[window]["value"])
+            for window in long.windows
+            if window in arrived
+        ]
+        found.maturity = charts.bars(points, "Share of predictions whose label has arrived, by window")
+    immature = {(r["window_start"], r["window_end"]) for r in long.rows if r["status"] == "immature"}
+    found.waiting = len(immature)
+    if data.calibration:
+        found.calibration = charts.calibration(data.calibration, "Share of positive labels by mean score")
+    return found
+
+
+def _newest_claim(long: Long) -> Window | None:
+    """The newest window in which a value was claimed; shares of labels and rejected rows are no claim."""
+    for window in reversed(long.windows):
+        if any(
+            row["value"] is not None
+            and row["status"] in ("ok", "below", "info")
+            and row["metric"] not in ("labels_arrived", "rejected_share")
+            for row in long.at(window)
+        ):
+            return window
+    return None
+
+
+def _names(long: Long, estimates: Long | None) -> dict[Window, str]:
+    windows = sorted({*long.windows, *(estimates.windows if estimates else [])})
+    named = window_names([start for start, _ in windows], [end for _, end in windows])
+    return dict(zip(windows, named, strict=True))
+
+
+def _by_window(rows: Sequence[Row], metric: str, segment: str = "all") -> dict[Window, Row]:
+    return {
+        (row["window_start"], row["window_end"]): row
+        for row in rows
+        if row["metric"] == metric and row["segment"] == segment
+    }
+
+
+def _add_newest(
+    found: Performance, data: ModelData, long: Long, window: Window | None, metrics: Sequence[str]
+) -> None:
+    if window is None:
+        return
+    rows = long.at(window)
+    found.window = window_text(*window)
+    whole = {row["metric"]: row for row in rows if row["segment"] == "all"}
+    found.headline = next((whole[name] for name in metrics if name in whole), None)
+    for name in metrics:
+        if name not in whole:
+            continue
+        registered = data.live.metrics.get(name)
+        found.tiles.append(
+            {
+                "name": metric_name(name),
+                "value": metric_value(name, whole[name]["value"]),
+                "state": "bad" if whole[name]["status"] == "below" else "",
+                "note": f"{metric_value(name, registered)} at registration" if registered is not None else "",
+            }
+        )
+    segments = sorted({row["segment"] for row in rows} - {"all"})
+    found.segment_metrics = list(metrics[:5])
+    for segment in ["all", *segments] if segments else []:
+        own = {row["metric"]: row for row in rows if row["segment"] == segment}
+        found.segments.append(
+            {"segment": segment, "rows": next(iter(own.values()))["n_current"], "values": own}
+        )
+    found.confusion = _confusion({name: row["value"] for name, row in whole.items()})
+    if DECILES[0] in whole:
+        points = [
+            charts.Point(str(i), whole[name]["value"]) for i, name in enumerate(DECILES, 1) if name in whole
+        ]
+        found.lift = charts.bars(
+            points, "Lift by decile of the score, from the highest", level=1.0, form=".1f"
+        )
+
+
+def _confusion(values: dict[str, float | None]) -> dict[str, Any] | None:
+    counts = [values.get(name) for name in ("tp", "fp", "fn", "tn")]
+    if None in counts or not sum(count or 0 for count in counts):
+        return None
+    tp, fp, fn, tn = (float(count or 0) for count in counts)
+    total = tp + fp + fn + tn
+    return {
+        name: {
+            "count": f"{count:,.0f}",
+            "share": percent(count / total),
+            "weight": round(100 * count / total),
+        }
+        for name, count in (("tp", tp), ("fp", fp), ("fn", fn), ("tn", tn))
+    }
+
+
+def _over_time(
+    data: ModelData, long: Long, estimates: Long | None, metric: str, names: dict[Window, str]
+) -> str:
+    measured = _by_window(long.rows, metric)
+    points = [
+        charts.Point(names[window], row["value"], "alert" if row["status"] == "below" else "measured")
+        for window, row in sorted(measured.items())
+    ]
+    if estimates:
+        estimated = _by_window(estimates.rows, ESTIMATED + metric)
+        points += [charts.Point(names[w], row["value"], "estimated") for w, row in sorted(estimated.items())]
+    if sum(point.value is not None for point in points) < 2:
+        return ""
+    threshold = next((row["threshold"] for row in measured.values() if row["threshold"] is not None), None)
+    registered = data.live.metrics.get(metric)
+    label = f"{metric_name(metric)} by window"
+    if registered is not None:
+        label += f", {number(registered)} at registration"
+    return charts.over_time(
+        points, label, registered=registered, threshold=threshold, windows=[names[w] for w in sorted(names)]
+    )

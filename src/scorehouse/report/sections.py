@@ -1,0 +1,254 @@
+"""The parts of one ML model's chapter, as values that the template writes down."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorehouse.registry import Version
+from scorehouse.report import charts
+from scorehouse.report.alerts import Alert, alerts_of, segment_drift
+from scorehouse.report.distributions import Distribution, Key, distributions
+from scorehouse.report.gather import ModelData
+from scorehouse.report.performance import Performance, performance_of
+from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.words import metric_name, number, percent, window_names, window_text
+
+Cells = list[dict[str, Any]]
+GAPS = ("missing_share", "unseen_share", "out_of_range_share")
+
+
+@dataclass
+class Verdict:
+    """One light: `state` is `ok`, `warn`, `bad` or `none`."""
+
+    name: str
+    state: str
+    text: str
+    anchor: str
+
+
+@dataclass
+class Chapter:
+    """Everything that the page shows of one ML model."""
+
+    data: ModelData
+    alerts: list[Alert]
+    verdicts: list[Verdict] = field(default_factory=list)
+    window: str = ""
+    window_rows: int | None = None
+    drift: Cells = field(default_factory=list)
+    quality: Cells = field(default_factory=list)
+    scores: Cells = field(default_factory=list)
+    segments: list[Row] = field(default_factory=list)
+    performance: Performance | None = None
+    reasons: list[tuple[str, int]] = field(default_factory=list)
+    quality_metrics: list[str] = field(default_factory=list)
+    has_importance: bool = False
+    drift_table: str = ""
+
+    @property
+    def live(self) -> Version:
+        return self.data.live
+
+    @property
+    def state(self) -> str:
+        states = [verdict.state for verdict in self.verdicts]
+        return next((state for state in ("bad", "warn", "ok") if state in states), "none")
+
+
+def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
+    """Read and draw everything about one ML model."""
+    chapter = Chapter(data, alerts_of(warehouse, data))
+    long = data.drift[0] if data.drift else None
+    window = long.newest() if long else None
+    found = distributions(warehouse, data, window)
+    if long and window:
+        chapter.window = window_text(*window)
+        chapter.drift_table = long.table.name
+        chapter.window_rows = max(row["n_current"] or 0 for row in long.at(window) if row["segment"] == "all")
+    chapter.drift = drift_rows(data, found)
+    chapter.has_importance = any(row["importance"] is not None for row in chapter.drift)
+    chapter.quality = quality_rows(data, found)
+    chapter.scores = score_rows(data, found)
+    chapter.segments = segment_drift(data)
+    chapter.performance = performance_of(data)
+    chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
+    if data.runs:
+        reasons = json.loads(data.runs[0].get("reject_reasons") or "{}")
+        chapter.reasons = sorted(reasons.items(), key=lambda pair: -pair[1])[:6]
+    chapter.verdicts = verdicts_of(chapter)
+    return chapter
+
+
+def drift_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
+    """One row a feature: how far it has drifted, how it lies, and how it came about."""
+    if not data.drift:
+        return []
+    long = data.drift[0]
+    newest, windows = long.newest(), long.windows
+    names = window_names([start for start, _ in windows], [end for _, end in windows])
+    importances = {row["feature"]: row.get("importance") for row in data.signature}
+    rows: dict[str, dict[str, Any]] = {}
+    for row in long.at(newest):
+        if row["segment"] == "all" and row["part"] == "feature":
+            rows.setdefault(row["feature"], {"metrics": {}})["metrics"][row["metric"]] = row
+    history: dict[str, dict[Any, Row]] = {}
+    for row in long.rows:
+        if row["segment"] == "all" and row["part"] == "feature" and row["metric"] == "psi":
+            history.setdefault(row["feature"], {})[row["window_start"], row["window_end"]] = row
+    highest = max([value for value in importances.values() if value] or [1.0])
+    cells = []
+    for feature, row in rows.items():
+        psi = row["metrics"].get("psi")
+        if psi is None:
+            continue
+        past = history.get(feature, {})
+        points = [
+            charts.Point(name, past[w]["value"], "alert" if past[w]["status"] == "drift" else "measured")
+            for name, w in zip(names, windows, strict=True)
+            if w in past
+        ]
+        importance = importances.get(feature)
+        cells.append(
+            {
+                "feature": feature,
+                "psi": psi,
+                "metrics": row["metrics"],
+                "importance": importance,
+                "importance_width": 100 * importance / highest if importance else 0,
+                "histogram": _drawn(found.get(("feature", feature)), feature),
+                "trend": charts.sparkline(points, psi["threshold"], f"PSI of {feature} by window")
+                if len(points) > 1
+                else "",
+            }
+        )
+    return sorted(cells, key=lambda cell: (cell["psi"]["place"] or 0, cell["feature"]))
+
+
+def _drawn(distribution: Distribution | None, name: str, *, small: bool = True) -> str:
+    if distribution is None or not distribution.rows:
+        return ""
+    return charts.histogram(distribution.bins(), f"Distribution of {name}, in training and now", small=small)
+
+
+def quality_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
+    """One row a feature: what is missing, unseen or out of range, beside training."""
+    metrics: dict[str, dict[str, Row]] = {}
+    if data.drift:
+        long = data.drift[0]
+        for row in long.at(long.newest()):
+            if row["segment"] == "all" and row["part"] == "feature" and row["metric"] in GAPS:
+                metrics.setdefault(row["feature"], {})[row["metric"]] = row
+    cells = []
+    for row in data.signature:
+        distribution = found.get(("feature", row["feature"]))
+        values = metrics.get(row["feature"], {})
+        cells.append(
+            {
+                **row,
+                "values": values,
+                "missing_in_training": _missing(distribution, "reference"),
+                "seen": _seen(row),
+                "state": "warn" if any(value["status"] == "drift" for value in values.values()) else "ok",
+            }
+        )
+    return cells
+
+
+def _missing(distribution: Distribution | None, column: str) -> float | None:
+    if distribution is None:
+        return None
+    total = sum(row[column] for row in distribution.rows.values())
+    missing = sum(row[column] for row in distribution.rows.values() if row["kind"] == "missing")
+    return missing / total if total else None
+
+
+def _seen(row: Row) -> str:
+    if row["categories"]:
+        return f"{len(json.loads(row['categories']))} values"
+    if row["minimum"] is None:
+        return ""
+    return f"{number(row['minimum'])} to {number(row['maximum'])}"
+
+
+def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
+    """One row an output of the ML model, with its drift and its distribution."""
+    psi: dict[str, Row] = {}
+    if data.drift:
+        long = data.drift[0]
+        for row in long.at(long.newest()):
+            if row["segment"] == "all" and row["part"] == "output" and row["metric"] == "psi":
+                psi[row["feature"]] = row
+    names = [name for part, name in found if part == "output"]
+    return [
+        {
+            "name": name,
+            "psi": psi.get(name),
+            "has_current": found["output", name].has_current,
+            "histogram": _drawn(found["output", name], name, small=False),
+        }
+        for name in sorted(names, key=lambda name: not name.startswith("score"))
+    ]
+
+
+def verdicts_of(chapter: Chapter) -> list[Verdict]:
+    """The lights at the head of a chapter; grey where nothing is known."""
+    name = chapter.data.name
+    return [
+        _runs_verdict(chapter, f"{name}-runs"),
+        _by_alerts(chapter, "quality", "Data quality", bool(chapter.quality)),
+        _drift_verdict(chapter, f"{name}-drift"),
+        _by_alerts(chapter, "scores", "Scores", bool(chapter.scores)),
+        _performance_verdict(chapter, f"{name}-performance"),
+        _retraining_verdict(chapter, f"{name}-alerts"),
+    ]
+
+
+def _runs_verdict(chapter: Chapter, anchor: str) -> Verdict:
+    if not chapter.data.runs:
+        return Verdict("Last run", "none", "no run yet", anchor)
+    last = chapter.data.runs[0]
+    if last["status"] != "success":
+        return Verdict("Last run", "bad", str(last["status"]), anchor)
+    share = (last["rows_rejected"] or 0) / last["rows_in"] if last["rows_in"] else 0.0
+    return Verdict("Last run", "ok" if share < 1 else "bad", f"{percent(1 - share)} scored", anchor)
+
+
+def _by_alerts(chapter: Chapter, topic: str, title: str, known: bool) -> Verdict:
+    place = f"{chapter.data.name}-{topic}"
+    if not known or not chapter.data.drift:
+        return Verdict(title, "none", "not monitored", place)
+    count = sum(alert.topic == topic for alert in chapter.alerts)
+    if not count:
+        return Verdict(title, "ok", "as in training", place)
+    return Verdict(title, "warn", f"{count} to look at", place)
+
+
+def _drift_verdict(chapter: Chapter, anchor: str) -> Verdict:
+    if not chapter.drift:
+        return Verdict("Drift", "none", "not monitored", anchor)
+    drifted = sum(cell["psi"]["status"] == "drift" for cell in chapter.drift)
+    if not drifted and all(cell["psi"]["status"] == "too_small" for cell in chapter.drift):
+        return Verdict("Drift", "none", "too few rows", anchor)
+    text = f"{drifted} of {len(chapter.drift)} features"
+    return Verdict("Drift", "warn" if drifted else "ok", text, anchor)
+
+
+def _performance_verdict(chapter: Chapter, anchor: str) -> Verdict:
+    found = chapter.performance
+    if found is None:
+        return Verdict("Performance", "none", "not monitored", anchor)
+    if found.headline is None:
+        return Verdict("Performance", "none", "no labels yet", anchor)
+    worse = any(alert.topic == "performance" for alert in chapter.alerts)
+    text = f"{metric_name(found.headline['metric'])} {number(found.headline['value'])}"
+    return Verdict("Performance", "bad" if worse else "ok", text, anchor)
+
+
+def _retraining_verdict(chapter: Chapter, anchor: str) -> Verdict:
+    if not chapter.data.retraining:
+        return Verdict("Retraining", "none", "not monitored", anchor)
+    asked = any(row["retrain"] for row in chapter.data.retraining)
+    return Verdict("Retraining", "warn" if asked else "ok", "asked for" if asked else "no reason", anchor)

@@ -1,0 +1,172 @@
+"""Numbers, times and names as people read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+DASH, MINUS = "\u2013", "\u2212"
+METRICS = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "ece": "Calibration error (ECE)",
+    "mce": "Largest calibration error",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+    "roc_auc_ovr": "ROC AUC, one against rest",
+    "mcc": "Matthews correlation",
+    "accuracy": "Accuracy",
+    "score_ks": "Separation of scores (KS)",
+    "mae": "Mean absolute error",
+    "rmse": "RMSE",
+    "mse": "Mean squared error",
+    "r2": "R²",
+    "wape": "WAPE",
+    "bias": "Bias",
+    "median_absolute_error": "Median absolute error",
+    "ndcg": "NDCG",
+    "mrr": "Reciprocal rank (MRR)",
+    "map": "Average precision (MAP)",
+    "hit_rate": "Hit rate",
+    "mean_distance": "Mean distance to the centre",
+    "n_clusters": "Clusters",
+    "largest_share": "Largest cluster",
+    "smallest_share": "Smallest cluster",
+    "entropy": "Entropy of the clusters",
+    "labels_arrived": "Labels arrived",
+    "rejected_share": "Rejected rows",
+    "positive_rate": "Positive rate",
+    "mean_score": "Mean score",
+    "psi": "PSI",
+    "js": "Jensen-Shannon distance",
+    "tvd": "Total variation",
+    "l_inf": "Largest change of a share",
+    "hellinger": "Hellinger distance",
+    "chi2": "Chi-square",
+    "missing_share": "Missing values",
+    "unseen_share": "Unseen values",
+    "out_of_range_share": "Outside the range of training",
+}
+SHARES = frozenset(
+    {
+        "missing_share",
+        "unseen_share",
+        "out_of_range_share",
+        "labels_arrived",
+        "rejected_share",
+        "largest_share",
+        "smallest_share",
+        "positive_rate",
+    }
+)
+
+
+def metric_name(metric: str) -> str:
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def metric_value(metric: str, value: Any) -> str:
+    """A value of a metric: shares in per cent, everything else with four digits that count."""
+    return percent(value) if metric in SHARES else number(value)
+
+
+def metric_limit(metric: str, value: Any) -> str:
+    return percent(value) if metric in SHARES else limit(value)
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """Whole numbers with thousands; others with `digits` significant digits, never as 1e+05."""
+    if value is None:
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    value = float(value)
+    if math.isnan(value) or math.isinf(value):
+        return "not finite"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}".replace("-", MINUS)
+    exponent = math.floor(math.log10(abs(value)))
+    if exponent < -4:
+        return f"{value:.1e}".replace("e-0", "e-").replace("-", MINUS)
+    small = exponent < 1 - digits  # two digits that count, where fewer places would show none
+    places = 1 - exponent if small else min(max(0, digits - 1 - exponent), digits)
+    return f"{value:,.{places}f}".replace("-", MINUS)
+
+
+def limit(value: Any) -> str:
+    """A threshold, without zeros at its end."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(value: Any) -> str:
+    """A share of one, in per cent."""
+    if value is None:
+        return DASH
+    value = float(value)
+    if value and abs(value) < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * value:.1f} %" if value < 0.995 or value == 1 else f"{100 * value:.2f} %"
+
+
+def p_value(value: Any) -> str:
+    if value is None:
+        return DASH
+    return f"< 1e{MINUS}9" if value < 1e-9 else number(value, 2)
+
+
+def rows(count: Any) -> str:
+    return DASH if count is None else f"{int(count):,}"
+
+
+def stamp(value: Any) -> str:
+    """A time to the minute."""
+    return DASH if value is None else f"{value:%d %b %Y, %H:%M}"
+
+
+def seconds(value: Any) -> str:
+    if value is None:
+        return DASH
+    return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
+
+
+def size(count: int) -> str:
+    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[str]:
+    """Short names of windows, all of one form: months, days, or times of runs."""
+    pairs = list(zip(starts, ends, strict=True))
+    if pairs and all(_is_month(start, end) for start, end in pairs):
+        return [f"{start:%b %Y}" for start in starts]
+    if all(_is_midnight(start) and _is_midnight(end) for start, end in pairs):
+        return [f"{start.day} {start:%b %Y}" for start in starts]
+    return [f"{start.day} {start:%b, %H:%M}" for start in starts]
+
+
+def window_text(start: datetime, end: datetime) -> str:
+    """A window as a sentence has it: both days, the last one in it."""
+    if not (_is_midnight(start) and _is_midnight(end)):
+        return f"the run of {stamp(start)}"
+    last = end - timedelta(days=1)
+    if last <= start:
+        return f"{start.day} {start:%b %Y}"
+    return f"{start.day} {start:%b %Y} to {last.day} {last:%b %Y}"
+
+
+def _is_midnight(value: datetime) -> bool:
+    return (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+
+
+def _is_month(start: datetime, end: datetime) -> bool:
+    return start.day == 1 and _is_midnight(start) and (end - start).days >= 28

@@ -1,0 +1,163 @@
+"""The report in a real browser: it opens at once, asks nobody for anything, and serves every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from browser import BROWSER, Browser
+from project import DbtProject
+from scorehouse.cli import main
+
+pytestmark = [
+    pytest.mark.foreign,
+    pytest.mark.skipif(BROWSER is None, reason="needs Debian's package chromium"),
+]
+
+# Contrast of two colours as WCAG 2 defines it, of every text that is seen against what lies behind it.
+CONTRAST = """
+(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = (text) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+  };
+  const over = (top, below) => top.slice(0, 3).map((v, i) => v * top[3] + below[i] * (1 - top[3]));
+  const light = (c) => c.slice(0, 3).map((v) => v / 255).map(
+    (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
+  ).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    const chain = []; for (let e = element; e; e = e.parentElement) chain.unshift(e);
+    return chain.reduce((c, e) => over(rgba(getComputedStyle(e).backgroundColor), c), [255, 255, 255]);
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), poor = [];
+  let count = 0;
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || element.closest('title, .skip')) continue;
+    if (!element.checkVisibility()) continue;
+    const style = getComputedStyle(element), svg = element.closest('svg');
+    const back = behind(svg ? svg.parentElement : element);
+    const ink = over(rgba(svg ? style.fill : style.color), back);
+    const [high, low] = [light(ink), light(back)].sort((a, b) => b - a);
+    count += 1;
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 4.5) poor.push(`${texts.currentNode.data.trim()} ${ratio.toFixed(2)}`);
+  }
+  return {count, poor};
+})()
+"""
+WIDER = """
+[...document.querySelectorAll('body *')].filter((element) => {
+  const box = element.getBoundingClientRect();
+  return box.width && box.right > innerWidth + 1 && !element.closest('.scroll, pre, svg');
+}).map((element) => element.outerHTML.slice(0, 90))
+"""
+
+
+@pytest.fixture(scope="module")
+def report(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("report") / "report.html"
+    told = ["--database", str(monitored_house.database), "--output", str(file)]
+    ended = CliRunner().invoke(main, ["report", *told])
+    assert ended.exit_code == 0, ended.output
+    return file
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    with Browser(tmp_path / "profile") as opened:
+        yield opened
+
+
+def test_it_opens_at_once_and_asks_nobody(browser: Browser, report: Path) -> None:
+    browser.size(1280)
+    seconds = min(browser.open(report) for _ in range(3))
+    assert browser.value("document.querySelectorAll('#wide-drift tbody tr').length") >= 80  # two tables of 40
+    assert browser.value("document.querySelectorAll('svg').length") > 85
+    assert seconds < 2
+    assert browser.of_kind("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled") == []
+    asked = {request["request"]["url"] for request in browser.of_kind("Network.requestWillBeSent")}
+    assert {url for url in asked if not url.startswith("data:")} == {report.as_uri()}
+
+
+def test_what_the_check_of_requests_would_see(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<img src='http://127.0.0.1:9/x.png'><script>throw new Error('seen')</script>")
+    browser.open(page)
+    asked = {request["request"]["url"] for request in browser.of_kind("Network.requestWillBeSent")}
+    assert "http://127.0.0.1:9/x.png" in asked
+    assert browser.of_kind("Runtime.exceptionThrown")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_nothing_is_wider_than_the_screen(browser: Browser, report: Path, width: int) -> None:
+    browser.size(width)
+    browser.open(report)
+    browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    assert browser.value(WIDER) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(browser: Browser, report: Path, scheme: str) -> None:
+    browser.size(1280)
+    browser.scheme(scheme)
+    browser.open(report)
+    page = browser.value("getComputedStyle(document.body).backgroundColor")
+    assert page == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(18, 23, 29)")
+    found = browser.value(CONTRAST)
+    assert found["count"] > 800
+    assert found["poor"] == []
+
+
+def test_the_keyboard_reaches_everything(browser: Browser, report: Path) -> None:
+    browser.size(1280)
+    browser.open(report)
+    browser.press("Tab")
+    assert browser.value("document.activeElement.className") == "skip"
+    assert browser.value("document.activeElement.getBoundingClientRect().left") >= 0
+    browser.press("Enter")
+    assert browser.value("location.hash") == "#main"
+    seen = []
+    for _ in range(400):
+        browser.press("Tab")
+        name = browser.value("document.activeElement.tagName")
+        if name == "BODY":
+            break
+        seen.append(name)
+        outline = browser.value("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", seen
+    wanted = browser.value(
+        "[...document.querySelectorAll('main a, main summary, main [tabindex=\"0\"]')]"
+        ".filter((one) => one.checkVisibility()).length"
+    )
+    assert len(seen) == wanted and {"A", "SUMMARY", "DIV"} <= set(seen)
+
+
+def test_a_summary_opens_by_the_keyboard(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.value("document.querySelector('.alerts summary').focus()")
+    browser.press("Enter")
+    assert browser.value("document.querySelector('.alerts details').open") is True
+    assert browser.value("document.querySelector('.alerts pre').checkVisibility()") is True
+
+
+def test_the_structure_is_told_to_those_who_do_not_see_it(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    assert browser.value("document.documentElement.lang") == "en"
+    levels = browser.value("[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => +one.tagName[1])")
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert browser.value("[...document.querySelectorAll('svg')].every((one) => one.ariaLabel)")
+    assert browser.value("[...document.querySelectorAll('th')].every((one) => one.scope)")
+    unnamed = "[...document.querySelectorAll('[role=region]')].filter((one) => !one.ariaLabel).length"
+    assert browser.value(unnamed) == 0
+    doubled = "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);"
+    assert browser.value(doubled + " return ids.length - new Set(ids).size })()") == 0
+    links = "[...document.querySelectorAll('a[href^=\"#\"]')]"
+    assert browser.value(links + ".filter((one) => !document.querySelector(one.hash)).length") == 0
