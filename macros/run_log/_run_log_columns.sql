@@ -48,5 +48,7 @@
         ['slice_to', text],
         ['decision_policy', text],
         ['decision_settings', text],
+        ['form', text],
+        ['form_reason', text],
     ]) }}
 {% endmacro %}

@@ -17,7 +17,8 @@
         'load_policy': var('scorehouse_load_policy', {}),
         'exists': existing is not none and existing.is_table,
         'full_refresh': should_full_refresh(),
-        'materialization': 'predictions'
+        'materialization': 'predictions',
+        'memory_limit': var('scorehouse_memory_limit', (512 * target.threads) ~ 'MB')
     }) }}
 {% endmacro %}
 

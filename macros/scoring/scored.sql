@@ -12,7 +12,8 @@
     max_rejected_share=none,
     batch_rows=none,
     as_of=none,
-    decision=none
+    decision=none,
+    engine='auto'
 ) %}
     {%- set arguments = {
         'key': key,
@@ -26,6 +27,7 @@
         'batch_rows': batch_rows,
         'as_of': as_of,
         'decision': decision,
+        'engine': engine,
     } -%}
     {%- do ref('ml_' ~ name) -%}
     {{- config(

@@ -40,6 +40,7 @@ def score(
     batch_rows: int | None = None,
     as_of: str | None = None,
     decision: Mapping[str, Any] | None = None,
+    engine: str = "auto",
 ) -> Any:
     """Score a feature table with a registered ML model, from a dbt Python model.
 
@@ -61,10 +62,12 @@ def score(
     strict: checks among `null`, `not_finite`, `unseen_category` and `out_of_range` that reject a row
         even where the pipeline would take it.
     max_rejected_share: the run fails, and the table stays as it was, above this share of rejected rows.
-    batch_rows: rows a record batch.
+    batch_rows: rows a call of the estimator; left out, the first batches are timed to find the best.
     as_of: column of the feature table, or a date, that makes the table a history: one row a key and
         as-of date, appended once and never rescored.
     decision: what is decided from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
+    engine: `auto` scores with the fastest form that registration proved equal to the estimator;
+        `estimator`, `native` and `sql` ask for one.
 
     Returns what the dbt model must return: under `materialized="predictions"` the prepared run, under
     dbt's own `table` and `incremental` a stream of record batches.
@@ -84,6 +87,7 @@ def score(
         "batch_rows": batch_rows,
         "as_of": as_of,
         "decision": decision,
+        "engine": engine,
     }
     call = f"score() in {request.node}"
     return _start(session, features, model, request, arguments, call)

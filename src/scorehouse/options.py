@@ -15,7 +15,8 @@ from scorehouse.rows import STRICT_CHOICES
 RULES = ("all", "given", "new", "changed", "updated_at")
 PLANNED_RULES = ("new", "changed", "updated_at")  # rules that look into the table that is there
 VANISHED_CHOICES = ("keep", "flag", "delete")
-DEFAULT_BATCH_ROWS = 65_536
+ENGINES = ("auto", "estimator", "native", "sql")
+READ_ROWS = 131_072  # rows that are read at a time
 AS_OF = "as_of"  # name of the column that an as-of date given as a value becomes
 
 
@@ -98,7 +99,8 @@ class ScoreOptions:
     live; `passthrough`: feature table columns to keep; `group`: column within which a ranking ranks;
     `strict`: checks that reject even what the pipeline takes by itself; `max_rejected_share`: the
     run fails above it; `as_of`: column, or date, of a prediction history; `decision`: what is
-    decided from the score.
+    decided from the score; `batch_rows`: rows a call of the estimator (None: found by measuring);
+    `engine`: the form that scores.
     """
 
     key: tuple[str, ...]
@@ -109,9 +111,15 @@ class ScoreOptions:
     rescore: Rescore = Rescore()
     strict: frozenset[str] = frozenset()
     max_rejected_share: float | None = None
-    batch_rows: int = DEFAULT_BATCH_ROWS
+    batch_rows: int | None = None
     as_of: str | None = None
     decision: DecisionPolicy | None = None
+    engine: str = "auto"
+
+    @property
+    def read_rows(self) -> int:
+        """Rows of a record batch that is read."""
+        return self.batch_rows or READ_ROWS
 
     @property
     def as_of_value(self) -> str | None:
@@ -171,7 +179,8 @@ class ScoreOptions:
         share = self.max_rejected_share
         if share is not None and not 0 <= share <= 1:
             raise _bad(call, f"max_rejected_share is {share!r}", "a share between 0 and 1")
-        if self.batch_rows < 1:
+        _one_of(call, "engine", {self.engine}, ENGINES)
+        if self.batch_rows is not None and self.batch_rows < 1:
             raise _bad(call, f"batch_rows is {self.batch_rows!r}", "a positive number of rows")
 
     def to_json(self) -> str:

@@ -7,7 +7,7 @@ others must be equal bit for bit on the same library versions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,9 +15,11 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse import artifact
-from scorehouse.engines.source import FEATURE_HASH, KEPT, FeatureSource, registry_versions
+from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.engines.statistics import Fingerprint
+from scorehouse.engines.stream import output_schema, scored_batches
 from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.forms import choose_form
 from scorehouse.options import Rescore, ScoreOptions
 from scorehouse.registry import Version
 from scorehouse.request import Request
@@ -104,11 +106,17 @@ def replay(
         keys = ", ".join(quote(name) for name in options.row_key)
         source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
     source.check([signature], kernel.schema.names, unique=True)
+    # by the form that scored, since another may round the last digits differently
+    form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
     fingerprint = Fingerprint()
-    reader = pa.RecordBatchReader.from_batches(
-        _schema(source, kernel), (_again(batch, source, kernel, fingerprint) for batch in source.batches())
-    )
-    connection.register("scorehouse_replay_batches", reader)
+    schema = output_schema(source, form)
+
+    def again() -> Iterator[pa.RecordBatch]:
+        for _, batch, row_hashes in scored_batches(source, [form], schema):
+            fingerprint.add(row_hashes)
+            yield batch
+
+    connection.register("scorehouse_replay_batches", pa.RecordBatchReader.from_batches(schema, again()))
     connection.execute(
         f"create or replace temp table {AGAIN} as select * from scorehouse_replay_batches"
     ).fetchall()
@@ -127,22 +135,6 @@ def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) 
         "is not registered",
         expected="the version that made the predictions, with its digest",
         action=f"restore seeds/ml/{run['model_name']} from version control",
-    )
-
-
-def _schema(source: FeatureSource, kernel: Kernel) -> pa.Schema:
-    kept = [pa.field(name, source.schema.field(KEPT + name).type) for name in source.columns.key]
-    return pa.schema([*kept, *kernel.schema, pa.field(FEATURE_HASH, pa.uint64())])
-
-
-def _again(
-    batch: pa.RecordBatch, source: FeatureSource, kernel: Kernel, fingerprint: Fingerprint
-) -> pa.RecordBatch:
-    scored = kernel(batch.select(kernel.signature.names))
-    fingerprint.add(batch.column("scorehouse_row_hash:0"))
-    kept = [batch.column(KEPT + name) for name in source.columns.key]
-    return pa.RecordBatch.from_arrays(
-        [*kept, *scored.columns, batch.column(f"{FEATURE_HASH}:0")], schema=_schema(source, kernel)
     )
 
 

@@ -23,7 +23,8 @@ class Request:
     `staging` is the table to write, or empty where dbt's own materialization writes what is returned.
     `exists` tells whether the prediction table is there to be merged into. `vanished` is the table for
     the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
-    dates of one slice of a backfill, or empty.
+    dates of one slice of a backfill, or empty. `memory_limit` is what DuckDB may hold of a table that
+    streams by.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class Request:
     exists: bool = False
     full_refresh: bool = False
     materialization: str = "predictions"
+    memory_limit: str | None = None
 
     @classmethod
     def from_json(cls, text: str) -> Request:

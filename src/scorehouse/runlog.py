@@ -77,6 +77,8 @@ class RunRecord:
     found: dict[str, int] = field(default_factory=dict)
     rows_left: int = 0
     watermark: datetime | None = None
+    form: str = ""
+    form_reason: str = ""
 
     def note_memory(self) -> None:
         self.peak_memory_mib = max(self.peak_memory_mib, resident_memory())
@@ -92,7 +94,7 @@ class RunRecord:
             text += "; " + ", ".join(f"{self.found[state]:,} {state}" for state in STATES)
         if self.rows_left:
             text += f"; {self.rows_left:,} left to later runs"
-        return f"{text}, by {self.part.version.label}" if self.part else text
+        return f"{text}, by {self.part.version.label} ({self.form})" if self.part else text
 
     def to_row(self, error: Exception | None = None) -> dict[str, Any]:
         """Every column of the run log; `error` makes it the row of a failed run."""
@@ -149,5 +151,7 @@ class RunRecord:
             "slice_from": self.request.slice_from or None,
             "slice_to": self.request.slice_to or None,
             "decision_policy": policy.digest if policy else None,
+            "form": self.form or None,
+            "form_reason": self.form_reason or None,
             "decision_settings": json.dumps(policy.settings(), sort_keys=True) if policy else None,
         }

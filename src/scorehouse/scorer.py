@@ -5,6 +5,7 @@ A pure function of its batch: no input or output, no state between batches. Engi
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
@@ -49,6 +50,12 @@ class Kernel:
             version.task,
             call,
         )
+
+    def holding(self, estimator: Any) -> Kernel:
+        """The same kernel around a stand-in of its estimator, which has the same methods."""
+        kernel = copy.copy(self)
+        kernel.estimator = estimator
+        return kernel
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         checked = check_batch(self.signature, batch, self.strict)

@@ -1,7 +1,8 @@
-"""The engine `duckdb`: batches stream from a read cursor through the kernels into a new table.
+"""The engine `duckdb`: rows go from the feature table through the versions' forms into a new table.
 
-The table is written on dbt's own connection, inside its transaction, so that the table, the swap and
-the run log's row commit together or not at all.
+Record batches stream from a read cursor through the kernels; where every version has proven SQL, one
+statement reads, scores and writes. The table is written on dbt's own connection, inside its
+transaction, so that the table, the swap and the run log's row commit together or not at all.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from collections.abc import Iterator
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from scorehouse.engines.output import BATCHES, PART, Output, added_columns
+from scorehouse.engines.conservation import check_conserved
+from scorehouse.engines.first_batch import checked_forms
+from scorehouse.engines.memory import limited_memory, watched_memory
+from scorehouse.engines.output import BATCHES, Output, added_columns
 from scorehouse.engines.plan import Planner, joins_both_ways
 from scorehouse.engines.progress import Progress
 from scorehouse.engines.runs import insert_run, log_failure
-from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED, ROW_HASH, FeatureSource
-from scorehouse.engines.statistics import BatchStatistics
-from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.engines.scored import ScoredSelect
+from scorehouse.engines.source import FeatureSource
+from scorehouse.engines.statistics import BatchStatistics, count_table
+from scorehouse.engines.stream import output_schema, scored_batches
+from scorehouse.errors import ConfigurationError
+from scorehouse.forms import Form, choose_form
 from scorehouse.rescore import VANISHED, quote
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import Kernel
@@ -55,11 +61,21 @@ class DuckDBScoring:
             record.feature_hash_kind = source.hash_kind()
             record.feature_query = source.query
         Planner(source, records, rows).run()
-        self.statistics = [BatchStatistics(record) for record in records]
-        kept = [pa.field(name, source.schema.field(KEPT + name).type) for name in source.columns.kept]
-        added = [pa.field(FEATURE_HASH, pa.uint64()), pa.field(PART, pa.int32())]
-        self.schema = pa.schema([*kept, *kernels[0].schema, *added])
+        self.forms = self._choose_forms()
+        self.schema = output_schema(source, self.forms[0])
         self.output = Output(source.columns, source.types, outputs, source.options, records)
+
+    def _choose_forms(self) -> list[Form]:
+        """The form of each version: for the rows of this run, and equal to the estimator on the first."""
+        asked = self.source.options.engine
+        chosen = [
+            choose_form(kernel, asked, record.rows_in)
+            for kernel, record in zip(self.kernels, self.records, strict=True)
+        ]
+        forms = checked_forms(self.source, chosen, self.kernels)
+        for form, record in zip(forms, self.records, strict=True):
+            record.form, record.form_reason = form.name, form.reason
+        return forms
 
     def _outputs(self) -> list[str]:
         """The kernels' columns, which have to be the same for all versions."""
@@ -86,41 +102,24 @@ class DuckDBScoring:
         return list(schema.names)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        """Read, score and count; DuckDB hides an error's type, so it is kept for the caller."""
+        """Score and count; DuckDB hides an error's type, so it is kept for the caller."""
         planned = [record.rows_in for record in self.records]
         progress = Progress(self.record.request.node, sum(planned))
+        statistics = [BatchStatistics(record) for record in self.records]
         read = [0] * len(planned)
         try:
-            for batch in self.source.batches():
-                for number in range(len(self.kernels)):
-                    wanted = self._wanted(batch, number)
-                    if wanted.num_rows:
-                        read[number] += wanted.num_rows
-                        yield self._score(wanted, number)
-                        progress.advance(wanted.num_rows)
+            for number, batch, row_hashes in scored_batches(self.source, self.forms, self.schema):
+                read[number] += batch.num_rows
+                statistics[number].add(batch, row_hashes)
+                progress.advance(batch.num_rows)
+                yield batch
             self._note_left(planned, read)
+            for counted in statistics:
+                counted.finish()
             self._check_conserved()
         except Exception as error:
             self.error = error
             raise
-
-    def _wanted(self, batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-        """The rows of a batch that one version scores."""
-        if len(self.kernels) == 1 or NEED not in batch.schema.names:
-            return batch
-        bits = pc.bit_wise_and(batch.column(NEED), pa.scalar(1 << number, pa.int64()))
-        return batch.filter(pc.not_equal(bits, pa.scalar(0, pa.int64())))
-
-    def _score(self, batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-        kernel = self.kernels[number]
-        scored = kernel(batch.select(kernel.signature.names))
-        self.statistics[number].add(scored, batch.column(f"{ROW_HASH}:{number}"))
-        self.records[number].note_memory()
-        kept = [batch.column(KEPT + name) for name in self.source.columns.kept]
-        part = pa.repeat(pa.scalar(number, pa.int32()), batch.num_rows)
-        return pa.RecordBatch.from_arrays(
-            [*kept, *scored.columns, batch.column(f"{FEATURE_HASH}:{number}"), part], schema=self.schema
-        )
 
     def _note_left(self, planned: list[int], read: list[int]) -> None:
         """Under a budget of time, what was not read is left to the next run."""
@@ -131,30 +130,8 @@ class DuckDBScoring:
             record.rows_in = count
 
     def _check_conserved(self) -> None:
-        for statistics in self.statistics:
-            statistics.finish()
         for record in self.records:
-            self._check_record(record)
-
-    def _check_record(self, record: RunRecord) -> None:
-        if record.rows_scored + record.rows_rejected != record.rows_in:
-            raise ConservationError(
-                self.call,
-                f"{record.rows_in} rows went in, {record.rows_scored} scored and "
-                f"{record.rows_rejected} rejected rows came out",
-                expected="every row exactly once",
-                action="report this as a fault of scorehouse; the previous table stands",
-            )
-        limit = self.source.options.max_rejected_share
-        share = record.rows_rejected / record.rows_in if record.rows_in else 0.0
-        if limit is not None and share > limit:
-            raise ConservationError(
-                self.call,
-                f"{record.rows_rejected} of {record.rows_in} rows were rejected ({share:.4f}), "
-                f"mostly for {record.reject_reasons.most_common(3)}",
-                expected=f"a share of at most {limit}",
-                action="mend the feature table, or raise max_rejected_share",
-            )
+            check_conserved(record, self.source.options.max_rejected_share, self.call)
 
     def _reader(self) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(self.schema, self._batches())
@@ -162,14 +139,12 @@ class DuckDBScoring:
     def write(self) -> None:
         """Score into the staging table and log the run, on the session and in its transaction."""
         request = self.record.request
-        self.session.register(BATCHES, self._reader())
-        try:
-            self.session.execute(
-                f"create or replace table {request.staging} as {self.output.select()}"
-            ).fetchall()
-        except duckdb.Error as error:
-            raise self.error or error from None
-        self.session.unregister(BATCHES)
+        limit = request.memory_limit if self.source.is_stored and not self.output.needs_all_rows else None
+        with watched_memory(self.records), limited_memory(self.session, limit):
+            if self._is_direct():
+                self._write_direct()
+            else:
+                self._write_stream()
         if self.record.write_mode == "merge":
             vanished = self._write_vanished()
             if self.source.options.as_of is None:
@@ -178,6 +153,33 @@ class DuckDBScoring:
         self.source.close()
         self._log(self.session)
 
+    def _is_direct(self) -> bool:
+        """Whether one statement of the session reads, scores and writes: every row, by SQL alone."""
+        return (
+            all(form.compiled for form in self.forms)
+            and self.source.chosen is None
+            and self.source.in_database
+        )
+
+    def _write_direct(self) -> None:
+        compiled = [form.compiled for form in self.forms if form.compiled]
+        select = ScoredSelect(self.source, compiled, self.kernels[0].schema.names)
+        rows = f"({select(self.source.select())}) as {BATCHES}"
+        self._create_staging(self.output.select(rows))
+        count_table(self.session, self.records, self.output.keys)
+        self._check_conserved()
+
+    def _write_stream(self) -> None:
+        self.session.register(BATCHES, self._reader())
+        try:
+            self._create_staging(self.output.select())
+        except duckdb.Error as error:
+            raise self.error or error from None
+        self.session.unregister(BATCHES)
+
+    def _create_staging(self, rows: str) -> None:
+        self.session.execute(f"create or replace table {self.record.request.staging} as {rows}").fetchall()
+
     def _write_vanished(self) -> str | None:
         """Hand the keys to flag or delete to the merge; returns their table, if there are any."""
         request, options = self.record.request, self.source.options
@@ -185,7 +187,7 @@ class DuckDBScoring:
             return None
         keys = ", ".join(quote(name) for name in options.table_key)
         rows = self.source.cursor.sql(f"select {keys} from {VANISHED} where not was_flagged")
-        self.session.register(VANISHED, rows.to_arrow_reader(options.batch_rows))
+        self.session.register(VANISHED, rows.to_arrow_reader(options.read_rows))
         self.session.execute(
             f"create or replace table {request.vanished} as select * from {VANISHED}"
         ).fetchall()
@@ -201,7 +203,7 @@ class DuckDBScoring:
         adder = self.session.cursor()
         adder.execute("set session arrow_lossless_conversion = true").fetchall()  # else a UUID is a text
         adder.register(BATCHES, self._reader())
-        rows = adder.sql(self.output.select()).to_arrow_reader(self.source.options.batch_rows)
+        rows = adder.sql(self.output.select()).to_arrow_reader(self.source.options.read_rows)
 
         def stream() -> Iterator[pa.RecordBatch]:
             try:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
+import pyarrow as pa
 
 from scorehouse.errors import RowKeyError
 from scorehouse.rescore import quote
+
+# A set of bits tells integers apart at a tenth of the cost of hashing them, where they lie close together.
+BITS_PER_ROW = 64
+LARGEST_RANGE = 2**29  # 64 MiB of bits
+WHOLE_TABLE = re.compile(r'\(\s*select\s+\*\s+from\s+("[^"]+"|\w+)(\.("[^"]+"|\w+)){0,2}\s*\)', re.IGNORECASE)
+
+
+def is_stored(table: str) -> bool:
+    """Whether a relation in SQL is all of a table or view, and not a query."""
+    return WHOLE_TABLE.fullmatch(table) is not None
 
 
 def check_keys(
@@ -13,9 +26,15 @@ def check_keys(
 ) -> int:
     """Count the rows, and refuse a key that is NULL or, unless `unique` is false, not unique."""
     quoted = ", ".join(quote(key) for key in keys)
-    distinct = quoted if len(keys) == 1 else f"({quoted})"
     missing = " or ".join(f"{quote(key)} is null" for key in keys)
-    different = f"count(distinct {distinct})" if unique else "count(*)"
+    # only of a stored table are the least and greatest known without reading it
+    span = _span(cursor, table, quoted) if unique and is_stored(table) and len(keys) == 1 else None
+    if not unique:
+        different = "count(*)"
+    elif span:
+        different = f"bit_count(bitstring_agg({quoted}, {span[0]}, {span[1]}))"
+    else:
+        different = f"count(distinct {quoted if len(keys) == 1 else f'({quoted})'})"
     rows, nulls, found = cursor.execute(
         f"select count(*), count(*) filter ({missing}), {different} from {table}"
     ).fetchall()[0]
@@ -35,6 +54,18 @@ def check_keys(
             action="deduplicate in the feature model, or name the columns that make a row unique",
         )
     return int(rows)
+
+
+def _span(cursor: duckdb.DuckDBPyConnection, table: str, key: str) -> tuple[int, int] | None:
+    """Least and greatest of a key of integers that lie close together, else None."""
+    reader = cursor.sql(f"select {key} from {table} limit 0").to_arrow_reader(1)
+    reader.read_all()
+    if not pa.types.is_integer(reader.schema.field(0).type):
+        return None
+    low, high, rows = cursor.execute(f"select min({key}), max({key}), count(*) from {table}").fetchall()[0]
+    if low is None or high - low >= min(BITS_PER_ROW * rows, LARGEST_RANGE):
+        return None
+    return low, high
 
 
 def _duplicates(cursor: duckdb.DuckDBPyConnection, table: str, quoted: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from scorehouse.engines.scored import PART
 from scorehouse.engines.source import FEATURE_HASH, Columns
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import Part
@@ -12,7 +13,7 @@ from scorehouse.runlog import RunRecord
 from scorehouse.scorer import REJECT_REASON
 
 BATCHES = "scorehouse_batches"
-PART = "scorehouse_part"
+ROW_STATUS = "enum('scored', 'rejected')"  # half the cost of a text a row, and read like one
 
 
 def added_columns(options: ScoreOptions) -> list[str]:
@@ -44,8 +45,14 @@ class Output:
         self.records = records
         self.keys = [quote(name) for name in columns.key]
 
-    def select(self) -> str:
-        """The finished rows; the columns of the prediction table in their order."""
+    @property
+    def needs_all_rows(self) -> bool:
+        """Whether rows have to be held to rank them."""
+        policy = self.options.decision
+        return bool(self.columns.group) or (policy is not None and policy.top_n is not None)
+
+    def select(self, rows: str = BATCHES) -> str:
+        """The finished rows of `rows`; the columns of the prediction table in their order."""
         options = self.options
         kept = (*self.columns.key, *self.columns.passthrough)
         values = [f"{quote(name)}::{self.types[name]} as {quote(name)}" for name in kept]
@@ -56,8 +63,9 @@ class Output:
             within = [PART, *([quote(self._as_of)] if self._as_of else [])]
             made = options.decision.expressions(f"{REJECT_REASON} is null", self.keys, within)
             values += [f"{sql} as {name}" for name, sql in made.items()]
+        status = f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end"
         values += [
-            f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end as row_status",
+            f"({status})::{ROW_STATUS} as row_status",
             REJECT_REASON,
             f"{self._of_part(lambda part: literal(part.version.name))} as model_name",
             f"{self._of_part(lambda part: str(part.version.version))}::integer as model_version",
@@ -75,7 +83,7 @@ class Output:
         ]
         if options.rescore.vanished == "flag":
             values.append("false as is_vanished")
-        return f"select {', '.join(values)} from {BATCHES}"
+        return f"select {', '.join(values)} from {rows}"
 
     @property
     def _as_of(self) -> str | None:

@@ -217,7 +217,7 @@ class Planner:
         """Apply the budget, and tell the source what to read."""
         slices = None
         if self.rescore.has_budget:
-            self.cursor.execute(plan.order(SLICE_BATCHES * self.source.options.batch_rows))
+            self.cursor.execute(plan.order(SLICE_BATCHES * self.source.options.read_rows))
         if self.rescore.max_rows is not None:
             self.cursor.execute(plan.cut(self.rescore.max_rows))
         if self.rescore.max_seconds is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import check_output_names, find_columns
 from scorehouse.engines.history import as_of_table
-from scorehouse.engines.keys import check_keys
+from scorehouse.engines.keys import check_keys, is_stored
 from scorehouse.engines.progress import Deadline
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.options import ScoreOptions
@@ -64,8 +64,8 @@ class Columns:
         return f"hash({_list(columns)})"
 
     def row_hash(self, part: int) -> str:
-        """SQL of the hash of a row's key and features."""
-        return f"hash({_list([*self.key.values(), *self.features[part].values()])})"
+        """SQL of the hash of a row: of its key and the hash of all else."""
+        return f"hash({_list(self.key.values())}, {self.feature_hash(part)})"
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class FeatureSource:
         # what a replay reads again; a frame that was made in Python is not there any more
         self.query = "" if self.table == FEATURES else self.table[1:-1]
         self.chosen: ChosenRows | None = None  # NULL: every row
+        self.is_stored = is_stored(self.table)  # the rows lie in a table, and no query has to make them
 
     def _table(self, features: Any) -> str:
         if isinstance(features, str):
@@ -114,6 +115,11 @@ class FeatureSource:
             )
         self.cursor.register(FEATURES, features)
         return FEATURES
+
+    @property
+    def in_database(self) -> bool:
+        """Whether other connections see the features too: not a frame that was made in Python."""
+        return self.table != FEATURES
 
     def check(self, signatures: list[Signature], outputs: list[str], *, unique: bool = True) -> int:
         """Check columns, types and keys; returns the number of rows of the feature table.
@@ -207,8 +213,11 @@ class FeatureSource:
         parts.append(f"todo.{NEED}")
         return f"select {', '.join(parts)} from {self.table} as features join {chosen} on {on}"
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of what `select` reads, until a budget of time is used up."""
+    def batches(self, wrap: Callable[[str], str] = str) -> Iterator[pa.RecordBatch]:
+        """Record batches of what `select` reads, until a budget of time is used up.
+
+        `wrap` makes of that statement the one that is run.
+        """
         deadline = Deadline(self.options.rescore.max_seconds)
         stops = [""]
         if self.chosen is not None and self.chosen.slices is not None:
@@ -216,7 +225,7 @@ class FeatureSource:
         for where in stops:
             if deadline.passed():
                 return
-            for batch in self.cursor.sql(self.select(where)).to_arrow_reader(self.options.batch_rows):
+            for batch in self.cursor.sql(wrap(self.select(where))).to_arrow_reader(self.options.read_rows):
                 yield batch
                 if deadline.passed() and not self.columns.group:
                     return  # a group is scored whole, so that its ranks are right

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.rescore import quote
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import REJECT_REASON
 
 MASK = 2**64 - 1
+SCORES = ("score", "distance", "prediction")
 
 
 class Fingerprint:
@@ -57,8 +61,8 @@ class BatchStatistics:
         self._add_score(scored)
 
     def _add_score(self, scored: pa.RecordBatch) -> None:
-        name = next((n for n in ("score", "distance", "prediction") if n in scored.schema.names), None)
-        if name is None or not pa.types.is_floating(scored.schema.field(name).type):
+        name = _score_column({field.name for field in scored.schema if pa.types.is_floating(field.type)})
+        if name is None:
             return
         values = scored.column(name).drop_null().to_numpy()
         if not len(values):
@@ -75,3 +79,37 @@ class BatchStatistics:
         self.record.fingerprint = self.fingerprint.text()
         if self.count:
             self.record.score_mean = math.fsum(self.sums) / self.count
+
+
+def _score_column(floating: Collection[str]) -> str | None:
+    """The column whose least, mean and greatest the run log has."""
+    return next((name for name in SCORES if name in floating), None)
+
+
+def count_table(connection: duckdb.DuckDBPyConnection, records: list[RunRecord], keys: list[str]) -> None:
+    """What BatchStatistics counts, from the staging table that one statement wrote."""
+    staging = records[0].request.staging
+    described = connection.execute(f"describe {staging}").fetchall()
+    name = _score_column({row[0] for row in described if row[1] == "DOUBLE"})
+    score = quote(name) if name else "null::double"
+    row_hash = f"hash({', '.join(keys)}, feature_hash)"
+    counted = connection.execute(
+        f"select scoring_run_id::varchar, count(*), count({REJECT_REASON}), min({score}), max({score}), "
+        f"favg({score}), sum({row_hash}::hugeint), bit_xor({row_hash}) from {staging} group by all"
+    ).fetchall()
+    by_run = {row[0]: row[1:] for row in counted}
+    reasons = connection.execute(
+        f"select scoring_run_id::varchar, split_part({REJECT_REASON}, '=', 1), count(*) from {staging} "
+        f"where {REJECT_REASON} is not null group by all"
+    ).fetchall()
+    for record in records:
+        fingerprint = Fingerprint()
+        if row := by_run.get(record.run_id or record.request.run_id):
+            rows, record.rows_rejected, record.score_min, record.score_max, record.score_mean, *hashes = row
+            record.rows_scored = rows - record.rows_rejected
+            fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = rows, hashes[0] & MASK, hashes[1]
+        record.fingerprint = fingerprint.text()
+    for run_id, reason, count in reasons:
+        for record in records:
+            if run_id == (record.run_id or record.request.run_id):
+                record.reject_reasons[reason] = count

@@ -1,0 +1,27 @@
+"""Every row that goes in comes out, scored or rejected, and not too many of them rejected."""
+
+from __future__ import annotations
+
+from scorehouse.errors import ConservationError
+from scorehouse.runlog import RunRecord
+
+
+def check_conserved(record: RunRecord, limit: float | None, call: str) -> None:
+    """Raise ConservationError where a row is lost, or more than the share `limit` was rejected."""
+    if record.rows_scored + record.rows_rejected != record.rows_in:
+        raise ConservationError(
+            call,
+            f"{record.rows_in} rows went in, {record.rows_scored} scored and "
+            f"{record.rows_rejected} rejected rows came out",
+            expected="every row exactly once",
+            action="report this as a fault of scorehouse; the previous table stands",
+        )
+    share = record.rows_rejected / record.rows_in if record.rows_in else 0.0
+    if limit is not None and share > limit:
+        raise ConservationError(
+            call,
+            f"{record.rows_rejected} of {record.rows_in} rows were rejected ({share:.4f}), "
+            f"mostly for {record.reject_reasons.most_common(3)}",
+            expected=f"a share of at most {limit}",
+            action="mend the feature table, or raise max_rejected_share",
+        )

@@ -1,0 +1,58 @@
+"""The first rows of a run are scored twice: a form serves on only if it equals the estimator there."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from scorehouse.compile.outputs import ROW_STATUS
+from scorehouse.compile.parity import compare
+from scorehouse.engines.progress import logger
+from scorehouse.engines.source import FeatureSource
+from scorehouse.forms import Form
+from scorehouse.rescore import quote
+from scorehouse.scorer import REJECT_REASON, Kernel
+
+FIRST = "scorehouse_first"
+FIRST_ROWS = 4_096
+ROW = "scorehouse_row"
+
+
+def checked_forms(source: FeatureSource, forms: list[Form], kernels: list[Kernel]) -> list[Form]:
+    """The forms that may serve: where one differs from its estimator, the estimator does."""
+    if all(form.name == "estimator" for form in forms):
+        return forms
+    names = list(dict.fromkeys(name for kernel in kernels for name in kernel.signature.names))
+    listed = ", ".join(quote(name) for name in names)
+    source.cursor.execute(
+        f"create or replace temp table {FIRST} as select row_number() over () as {ROW}, {listed} "
+        f"from (select {listed} from ({source.select()}) limit {FIRST_ROWS})"
+    ).fetchall()
+    try:
+        return [
+            form if form.name == "estimator" else _checked(source, form, kernel)
+            for form, kernel in zip(forms, kernels, strict=True)
+        ]
+    finally:
+        source.cursor.execute(f"drop table {FIRST}").fetchall()
+
+
+def _checked(source: FeatureSource, form: Form, kernel: Kernel) -> Form:
+    features = ", ".join(quote(name) for name in kernel.signature.names)
+    rows = source.cursor.sql(f"select {features} from {FIRST} order by {ROW}").to_arrow_table()
+    if not rows.num_rows:
+        return form
+    batch = rows.combine_chunks().to_batches()[0]
+    expected = pa.Table.from_batches([kernel(batch)])
+    if form.compiled:
+        sql = form.compiled.render(FIRST, keep=[ROW])
+        found = source.cursor.sql(f"select * from ({sql}) order by {ROW}").to_arrow_table()
+    else:
+        found = pa.Table.from_batches([form.kernel(batch)])
+        status = pa.array(["scored" if scored else "rejected" for scored in found[REJECT_REASON].is_null()])
+        found = found.append_column(ROW_STATUS, status)
+    parity = compare(expected, found)
+    if parity.proven and not parity.reason_differences:
+        return form
+    reason = f"{form.name} differed on the first {parity.rows} rows: {parity.facts()}"
+    logger.warning(f"{kernel.call}: {reason}; the estimator itself scores")
+    return Form("estimator", reason, kernel)

@@ -1,0 +1,63 @@
+"""Memory of a scoring run: what DuckDB may hold of a table that streams by, and what was held."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from scorehouse.rescore import literal
+from scorehouse.runlog import RunRecord
+
+WATCH_SECONDS = 0.1
+
+
+@contextmanager
+def limited_memory(session: duckdb.DuckDBPyConnection, limit: str | None) -> Iterator[None]:
+    """Lower DuckDB's memory limit to `limit`, where it is higher, and put it back at the end.
+
+    Pages of a table that is read once would otherwise fill the buffer pool up to its limit.
+    """
+    cursor = session.cursor()  # of its own, since a failed run's transaction takes no statement any more
+    before = limit and _limit_before(cursor, limit)
+    try:
+        if before:
+            cursor.execute(f"set memory_limit = {literal(str(limit))}").fetchall()
+        yield
+    finally:
+        if before:
+            cursor.execute(f"set memory_limit = {literal(before)}").fetchall()
+        cursor.close()
+
+
+def _limit_before(session: duckdb.DuckDBPyConnection, limit: str) -> str | None:
+    """The limit that is set, where it is above `limit` and the data lie in a file."""
+    row = session.execute(
+        "select current_setting('memory_limit'), (select count(*) from duckdb_databases() "
+        "where not internal and path is null), "
+        f"parse_formatted_bytes(current_setting('memory_limit')) > parse_formatted_bytes({literal(limit)})"
+    ).fetchall()[0]
+    return str(row[0]) if row[2] and not row[1] else None
+
+
+@contextmanager
+def watched_memory(records: list[RunRecord]) -> Iterator[None]:
+    """Note the most memory that this process holds while the run goes on."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while True:
+            for record in records:
+                record.note_memory()
+            if done.wait(WATCH_SECONDS):
+                return
+
+    watcher = threading.Thread(target=watch, name="scorehouse-memory", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
