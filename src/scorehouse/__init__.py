@@ -3,7 +3,8 @@
 from scorehouse.doors import score, score_query
 from scorehouse.errors import ScorehouseError
 from scorehouse.online import load
-from scorehouse.registration import promote, register
+from scorehouse.registration.promote import promote
+from scorehouse.registration.register import register
 from scorehouse.replay import replay_sample
 
 __version__ = "0.1.0"

@@ -17,8 +17,9 @@ from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.formats import CHOICES
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.promotion_gate import require_test
-from scorehouse.registration import promote, register
 from scorehouse.registration.forms import form_lines
+from scorehouse.registration.promote import promote
+from scorehouse.registration.register import register
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import TASKS, Version, resolve
 from scorehouse.request import project_variable

@@ -111,6 +111,7 @@ class DuckDBScoring:
             for number, batch, row_hashes in scored_batches(self.source, self.forms, self.schema):
                 read[number] += batch.num_rows
                 statistics[number].add(batch, row_hashes)
+                self.records[number].note_memory()
                 progress.advance(batch.num_rows)
                 yield batch
             self._note_left(planned, read)
@@ -163,7 +164,7 @@ class DuckDBScoring:
 
     def _write_direct(self) -> None:
         compiled = [form.compiled for form in self.forms if form.compiled]
-        select = ScoredSelect(self.source, compiled, self.kernels[0].schema.names)
+        select = ScoredSelect(self.source, compiled, self.kernels[0].schema)
         rows = f"({select(self.source.select())}) as {BATCHES}"
         self._create_staging(self.output.select(rows))
         count_table(self.session, self.records, self.output.keys)

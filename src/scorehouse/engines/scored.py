@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 from scorehouse.compile import CompiledSql
 from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED, ROW_HASH, FeatureSource
 from scorehouse.rescore import quote
 
 PART = "scorehouse_part"
+TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "varchar"}
 
 
 class ScoredSelect:
     """SQL of the scored rows: kept columns, the versions' columns, feature hash, part and row hash.
 
-    `outputs` are the columns of a version, the same for all.
+    `schema` is that of the versions' kernels, the same for all.
     """
 
-    def __init__(
-        self, source: FeatureSource, compiled: Sequence[CompiledSql], outputs: Sequence[str]
-    ) -> None:
+    def __init__(self, source: FeatureSource, compiled: Sequence[CompiledSql], schema: pa.Schema) -> None:
         self.columns = source.columns
         self.compiled = compiled
-        self.outputs = outputs
+        self.outputs = schema.names
+        self.types = {field.name: TYPES[field.type] for field in schema}
 
     def __call__(self, features: str) -> str:
         """The scored rows of the select `features`, which `FeatureSource.select` wrote."""
@@ -37,8 +39,12 @@ class ScoredSelect:
     def _kept(self) -> str:
         return ", ".join(f"{quote(KEPT + name)} as {quote(name)}" for name in self.columns.kept)
 
+    def _typed(self, name: str, new: str) -> str:
+        """A column of a version, in the kernel's type: an integer of the SQL may be a smaller one."""
+        return f"{quote(name)}::{self.types[name]} as {quote(new)}"
+
     def _of_part(self, part: int) -> str:
-        outputs = ", ".join(quote(name) for name in self.outputs)
+        outputs = ", ".join(self._typed(name, name) for name in self.outputs)
         hashes = f"{quote(f'{FEATURE_HASH}:{part}')} as {FEATURE_HASH}, {part}::integer as {PART}"
         return f"{outputs}, {hashes}, {quote(f'{ROW_HASH}:{part}')} as {ROW_HASH}"
 
@@ -54,15 +60,14 @@ class ScoredSelect:
         for part, compiled in enumerate(self.compiled):
             rendered = compiled.render(f"({inner})", keep=keep, columns=names)
             mine = {name: f"{name}:{part}" for name in self.outputs}
-            renamed = [f"{quote(name)} as {quote(new)}" for name, new in mine.items()]
+            renamed = [self._typed(name, new) for name, new in mine.items()]
             inner = f"select {', '.join([*map(quote, keep), *renamed])} from ({rendered})"
             keep += mine.values()
-        per_part = [*self.outputs, FEATURE_HASH, ROW_HASH]
         chosen = ", ".join(
             f"case {PART} "
             + " ".join(f"when {n} then {quote(f'{name}:{n}')}" for n in range(len(self.compiled)))
             + f" end as {quote(name)}"
-            for name in per_part
+            for name in [*self.outputs, FEATURE_HASH, ROW_HASH]
         )
         where = f" where ({NEED} >> {PART}) & 1 = 1" if needed else ""
         numbers = ", ".join(f"({n}::integer)" for n in range(len(self.compiled)))

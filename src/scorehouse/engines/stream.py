@@ -27,7 +27,7 @@ def scored_batches(source: FeatureSource, forms: list[Form], schema: pa.Schema) 
     """Score all rows of the source with every version."""
     compiled = [form.compiled for form in forms if form.compiled]
     if len(compiled) == len(forms):
-        return _sql_batches(source, ScoredSelect(source, compiled, forms[0].kernel.schema.names), schema)
+        return _sql_batches(source, ScoredSelect(source, compiled, forms[0].kernel.schema), schema)
     return _kernel_batches(source, forms, schema)
 
 

@@ -14,7 +14,7 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 
 from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
-from scorehouse.registration import register
+from scorehouse.registration.register import register
 from scorehouse.registration.seeds import find_project, replace_file
 from scorehouse.registry import Version
 
