@@ -29,6 +29,11 @@ def same(left: str, right: str, names: Iterable[str]) -> str:
     return " and ".join(f"{left}.{quote(name)} = {right}.{quote(name)}" for name in names)
 
 
+def _equal(left: str, right: str, names: Iterable[tuple[str, str]]) -> str:
+    """SQL that is true where two rows agree in columns that may be NULL, already quoted."""
+    return " and ".join(f"{left}.{one} is not distinct from {right}.{other}" for one, other in names)
+
+
 @dataclass(frozen=True)
 class PlanPart:
     """One version in the plan: its alias (NULL: the only one), its basis, the hash of its features."""
@@ -68,7 +73,6 @@ class RescorePlan:
         never = " or ".join(f"{age} is null" for age in ages)
         keys = [self._key_of_either(name) for name in self.key]
         groups = [f"features.{quote('group:' + name)}" for name in self.group]
-        groups += [f"old_0.{quote(name)} as {quote('old_group:' + name)}" for name in self.group]
         age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
         parts = [*keys, *groups, *states, age]
         if self.both_ways:
@@ -135,17 +139,15 @@ class RescorePlan:
         """Creates the table of keys whose row left the feature table."""
         if not self.both_ways:
             return [self._vanished_by_join()]
-        columns = [quote(name) for name in self.key]
-        columns += [f"{quote('old_group:' + name)} as {quote('group:' + name)}" for name in self.group]
+        keys = ", ".join(quote(name) for name in self.key)
         return [
             f"create or replace temp table {VANISHED} as "
-            f"select {', '.join(columns)}, was_flagged from {TODO} where state_0 = 'vanished'",
+            f"select {keys}, was_flagged from {TODO} where state_0 = 'vanished'",
             f"delete from {TODO} where state_0 = 'vanished'",
         ]
 
     def _vanished_by_join(self) -> str:
-        keys = [f"old.{quote(name)}" for name in self.key]
-        columns = [*keys, *(f"old.{quote(name)} as {quote('group:' + name)}" for name in self.group)]
+        columns = [f"old.{quote(name)}" for name in self.key]
         gone = f"features.{quote(next(iter(self.key)))} is null"
         if self.parts[0].alias is not None:
             columns.append("old.model_alias")
@@ -168,25 +170,40 @@ class RescorePlan:
             f"from {TODO} where {new}"
         )
 
-    def whole_groups(self, *, with_vanished: bool) -> str:
-        """Adds the other rows of each group in which a row changed, since their ranks may change."""
-        groups = [quote(name) for name in self.group]
-        before, after = ([quote(p + name) for name in self.group] for p in ("old_group:", "group:"))
-        named = [f"{b} as {g}" for b, g in zip(before, groups, strict=True)]
-        now = [f"{a} as {g}" for a, g in zip(after, groups, strict=True)]
-        touched = [f"select {', '.join(now)} from {TODO}", f"select {', '.join(named)} from {TODO}"]
-        if with_vanished:
-            touched.append(f"select {', '.join(now)} from {VANISHED} where not was_flagged")
-        keys = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
-        columns = [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+    def whole_groups(self) -> str:
+        """Adds the other rows of each group whose ranks may change.
+
+        These are the groups in which a row is scored, and those that lost a row, to another group or
+        from the feature table: ranks run from 1 without a gap, so that the ranks of the rows that are
+        still there tell it, in whichever run the row was lost. A group that lost its last one needs nothing.
+        """
+        after = [quote("group:" + name) for name in self.group]
+        now = [f"{column} as {quote(name)}" for column, name in zip(after, self.group, strict=True)]
+        touched = [f"select {', '.join(now)} from {TODO}", *(self._gaps(part) for part in self.parts)]
         states = [f"'changed' as state_{number}" for number in range(len(self.parts))]
-        on = " and ".join(f"features.{a} = touched.{g}" for a, g in zip(after, groups, strict=True))
+        on = _equal("features", "touched", zip(after, (quote(name) for name in self.group), strict=True))
         return (
             f"insert into {TODO} by name select features.*, {', '.join(states)}, "
             f"'9999-12-31'::timestamp as last_scored "
-            f"from (select {', '.join([*keys, *columns])} from {self.features}) as features "
-            f"semi join ({' union '.join(touched)}) as touched on {on} "
+            f"from {self._grouped()} semi join ({' union '.join(touched)}) as touched on {on} "
             f"anti join {TODO} as todo on {same('features', 'todo', self.key)}"
+        )
+
+    def _grouped(self) -> str:
+        """Keys and groups of the feature table."""
+        columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+        return f"(select {', '.join(columns)} from {self.features}) as features"
+
+    def _gaps(self, part: PlanPart) -> str:
+        """Groups of one version in which the ranks of the rows that are still there have a gap."""
+        groups = [quote(name) for name in self.group]
+        stays = _equal("features", "old", ((quote("group:" + name), quote(name)) for name in self.group))
+        where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
+        return (
+            f"select {', '.join(groups)} from {self.old} as old semi join {self._grouped()} "
+            f"on {same('features', 'old', self.key)} and {stays}{where} "
+            f'group by {", ".join(groups)} having count("rank") <> coalesce(max("rank"), 0)'
         )
 
     def order(self, slice_rows: int) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
-from test_rescore import execute, found, last_run, register_version
+from test_rescore import execute, found, last_run, register_version, training
 
 HISTORY = "create table raw_rows as select i as id, i % 10 / 1.0e0 as a, d as b, "
 
@@ -49,6 +50,24 @@ def test_an_as_of_date_is_scored_once(door: str, tmp_path: Path) -> None:
         (1, 80),
         (2, 20),
     ]
+
+
+def test_a_history_ranks_within_a_date_and_only_once(tmp_path: Path) -> None:
+    project = make_history(tmp_path / "p", days=2)
+    frame, labels = training(0)
+    project.register(LogisticRegression().fit(frame, labels), "rank", frame, labels, task="ranking")
+    project.python_model("scores", "rank", key="id", as_of="day", group="b", passthrough=["b"])
+    execute(project, "update raw_rows set b = id % 2")
+    project.build().check()
+    ranks = "select count(*), max(rank) from scores group by day, b order by all"
+    assert project.query(ranks) == [(10, 10)] * 4
+    before = project.content("scores")
+    execute(
+        project, "insert into raw_rows select id, a, b, '2024-01-03' from raw_rows where day = '2024-01-01'"
+    )
+    project.build().check()
+    assert found(project)[:2] == (20, 0)
+    assert set(before) < set(project.content("scores"))
 
 
 def test_an_as_of_date_may_be_given_as_a_value(tmp_path: Path) -> None:

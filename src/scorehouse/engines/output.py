@@ -96,7 +96,8 @@ class Output:
 
     def _rank(self) -> str:
         """Rank within the group, best score first, ties broken by the key; NULL for rejected rows."""
-        group = ", ".join([*(quote(name) for name in self.columns.group), PART])
+        as_of = [self._as_of] if self._as_of else []
+        group = ", ".join([*(quote(name) for name in [*self.columns.group, *as_of]), PART])
         return (
             f"case when {REJECT_REASON} is null then row_number() over (partition by {group}, "
             f'{REJECT_REASON} is null order by score desc, {", ".join(self.keys)}) end as "rank"'

@@ -48,8 +48,8 @@ class Planner:
         plan = self._plan()
         self.cursor.execute(plan.todo())
         self._find_vanished(plan)
-        if plan.group and self.merging:
-            self.cursor.execute(plan.whole_groups(with_vanished=self._watches_vanished()))
+        if plan.group and self._may_rescore():
+            self.cursor.execute(plan.whole_groups())
         self._count()
         self._limit(plan)
 
@@ -70,7 +70,7 @@ class Planner:
             old=old,
             run_log=request.run_log,
             key=columns.key,
-            group=columns.group,
+            group=columns.group if self._ranks() else {},
             parts=parts,
             hash_kind=self.records[0].feature_hash_kind,
             rescore=self.rescore,
@@ -78,6 +78,10 @@ class Planner:
             flags="is_vanished" in names,
             both_ways=joins_both_ways(options, self.records[0]),
         )
+
+    def _ranks(self) -> bool:
+        part = self.records[0].part
+        return part is not None and part.version.task == "ranking"
 
     def _old(self) -> str:
         """The prediction table; of a history, only the span of as-of dates that the features have."""
@@ -171,11 +175,12 @@ class Planner:
         self.rescore = replace(self.rescore, updated_at=column)
         return column
 
-    def _watches_vanished(self) -> bool:
+    def _may_rescore(self) -> bool:
+        """Whether predictions are there that may be scored again, or treated as vanished."""
         return self.merging and self.source.options.as_of is None
 
     def _find_vanished(self, plan: RescorePlan) -> None:
-        if not self._watches_vanished():
+        if not self._may_rescore():
             return
         for statement in plan.vanished():
             self.cursor.execute(statement)
