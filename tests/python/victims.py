@@ -23,20 +23,34 @@ import duckdb
 from project import DbtProject
 
 SERVER = """
-import json, os, sys
+import json, os, signal, sys
 import pandas, pyarrow.compute, sklearn.ensemble, sklearn.pipeline, sklearn.linear_model
 import scorehouse
 from dbt.cli.main import dbtRunner
-import dbt.adapters.duckdb
+from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+
+def die_before(statements_left):
+    execute = DuckDBCursorWrapper.execute
+
+    def counted(self, *arguments):
+        nonlocal statements_left
+        statements_left -= 1
+        if statements_left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(self, *arguments)
+
+    DuckDBCursorWrapper.execute = counted
 
 for line in sys.stdin:
-    arguments, output = json.loads(line)
+    arguments, output, statement = json.loads(line)
     pid = os.fork()
     if pid == 0:
         target = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
         os.dup2(target, 1)
         os.dup2(target, 2)
         code = 1
+        if statement is not None:
+            die_before(statement)
         try:
             code = 0 if dbtRunner().invoke(arguments).success else 1
         finally:
@@ -61,11 +75,22 @@ class Server:
         self.process.stdin.close()
         self.process.wait(timeout=30)
 
-    def run(self, arguments: list[str], output: Path, *, kill_after: float | None = None) -> int:
-        """Exit code of a dbt command; negative where it was killed."""
+    def run(
+        self,
+        arguments: list[str],
+        output: Path,
+        *,
+        kill_after: float | None = None,
+        kill_before: int | None = None,
+    ) -> int:
+        """Exit code of a dbt command; negative where it was killed.
+
+        `kill_after` is in seconds; `kill_before` is the number, from 0, of the statement that dbt's
+        connection does not come to execute.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps([arguments, str(output)]) + "\n")
+        self.process.stdin.write(json.dumps([arguments, str(output), kill_before]) + "\n")
         self.process.stdin.flush()
         pid = json.loads(self.process.stdout.readline())
         if kill_after is not None:

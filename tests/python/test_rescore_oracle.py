@@ -1,0 +1,142 @@
+"""After any sequence of events a prediction table is what plain Python says that it must be.
+
+`SCOREHOUSE_SEQUENCES` sets how many sequences are drawn; without it they are the same few ones each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from oracle import Slice
+from oracle_house import House
+from oracle_machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, TARGETS, PredictionTables
+from oracle_values import Settings, ranked
+
+SEQUENCES = int(os.environ.get("SCOREHOUSE_SEQUENCES", "0"))
+
+HISTORIES = st.builds(
+    Settings,
+    rule=st.just("new"),
+    max_rows=BUDGETS,
+    targets=TARGETS,
+    strict=st.booleans(),
+    decision=DECISIONS,
+    history=st.just(True),
+)
+
+
+class PredictionHistories(PredictionTables):
+    """Tables of a row a key and as-of date, which only grow."""
+
+    settings_of_tables = HISTORIES
+    has_days = True
+
+    @rule(first=st.integers(0, 5), days=st.integers(1, 6), step=st.integers(1, 3))
+    def backfill(self, first: int, days: int, step: int) -> None:
+        self._backfill(first, days, step)
+
+    @rule(
+        first=st.integers(0, 5), days=st.integers(1, 6), step=st.integers(1, 3), statement=st.integers(0, 150)
+    )
+    def backfill_that_is_killed(self, first: int, days: int, step: int, statement: int) -> None:
+        self._backfill(first, days, step, kill=statement)
+        self._backfill(first, days, step)
+
+    @rule(first=st.integers(0, 5), days=st.integers(1, 6), step=st.integers(1, 3), identity=IDS)
+    def backfill_that_fails(self, first: int, days: int, step: int, identity: int) -> None:
+        self._backfill(first, days, step, faults=[("stream", identity)])
+        self._backfill(first, days, step)
+
+    def _backfill(self, first: int, days: int, step: int, **how: Any) -> None:
+        begin, end = FIRST_DAY + timedelta(first), FIRST_DAY + timedelta(first + days)
+        starts = [begin + timedelta(number) for number in range(0, days, step)]
+        windows = tuple((start, min(start + timedelta(step), end)) for start in starts)
+        asked = f"{{from: {begin}, to: {end - timedelta(1)}, slice_days: {step}}}"
+        self.house.manifest = None
+        self._run("--vars", f"{{scorehouse_backfill: {asked}}}", windows=windows, **how)
+        self.house.manifest = None
+
+
+class Rankings(PredictionTables):
+    """Tables of ranks: a changed row changes the ranks of others, in the group that it left too."""
+
+    settings_of_tables = st.builds(
+        Settings,
+        rule=st.sampled_from(["changed", "changed", "all"]),
+        strict=st.booleans(),
+        ranks=st.just(True),
+    ).flatmap(
+        lambda asked: (
+            st.just(asked)
+            if asked.rule == "all"
+            else st.builds(
+                replace,
+                st.just(asked),
+                vanished=st.sampled_from(["keep", "flag", "delete"]),
+                max_rows=BUDGETS,
+            )
+        )
+    )
+
+    def _follow(self, name: str, refresh: bool, windows: tuple[Slice | None, ...]) -> int:
+        """Where nothing is left to later runs, the table is as if made anew; a failed run changes nothing."""
+        table = self.tables[name]
+        runs = [run for run in self.house.runs(name) if run["run_id"] not in self.run_numbers]
+        self.run_numbers |= {run["run_id"]: self.number for run in runs}
+        rows = self.house.rows(name)
+        before, self.contents[name] = self.contents.get(name), rows
+        done = [run for run in runs if run["status"] == "success"]
+        if not done:
+            assert rows == before
+            return 0
+        assert not table.refuses(refresh)
+        table.exists, table.columns = True, table.settings.columns
+        (run,) = done
+        assert run["rows_in"] == run["rows_scored"] + run["rows_rejected"]
+        if run["rows_left"] == 0:
+            version = self.house.versions[self.aliases["champion"]]
+            fresh = ranked(self.features, version, table.settings.strict)
+            got = {(row["id"],): row for row in rows or [] if not row.get("is_vanished")}
+            if table.settings.vanished == "keep":
+                got = {key: row for key, row in got.items() if key in fresh}
+            assert {key: row["rank"] for key, row in got.items()} == {
+                k: rank for k, (_, rank) in fresh.items()
+            }
+            for key, (score, _) in fresh.items():
+                assert got[key]["score"] == (None if score is None else pytest.approx(score, rel=1e-12))
+        return 1
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("oracle"))
+    yield house
+    house.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("machine", "sequences"), [(PredictionTables, 6), (PredictionHistories, 3), (Rankings, 3)]
+)
+def test_any_sequence(machine: type[PredictionTables], sequences: int, house: House) -> None:
+    run_state_machine_as_test(
+        lambda: machine(house),
+        settings=settings(
+            max_examples=SEQUENCES or sequences,
+            stateful_step_count=30 if SEQUENCES else 12,
+            derandomize=not SEQUENCES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
