@@ -6,6 +6,7 @@
     {%- set names = adapter.get_columns_in_relation(predictions) | map(attribute='name') | list -%}
 {%- endif -%}
 select
+    live.model_name as ml_model,
     challengers.model_alias,
     challengers.model_version as challenger_version,
     live.model_version as live_version,

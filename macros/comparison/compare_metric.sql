@@ -77,9 +77,11 @@ replicated as (
 
 ),
 
+{#- A prediction table is of one ML model. #}
 final as (
 
     select
+        (select max(ml_model) from labelled) as ml_model,
         model_alias,
         live_version,
         challenger_version,

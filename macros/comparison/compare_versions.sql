@@ -57,6 +57,7 @@ ranked as (
 final as (
 
     select
+        ml_model,
         model_alias,
         live_version,
         challenger_version,
@@ -81,7 +82,7 @@ final as (
         count(case when live_score >= {{ limit }} and challenger_score < {{ limit }} then 1 end) as n_flipped_down
         {%- endif %}
     from ranked
-    group by model_alias, live_version, challenger_version, segment, segment_value
+    group by ml_model, model_alias, live_version, challenger_version, segment, segment_value
 
 )
 

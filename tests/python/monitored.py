@@ -49,11 +49,16 @@ def monitored(folder: Path) -> DbtProject:
     project.register(pipeline, "wide", X, labels, threshold=0.5, description="A wide <one> & more", **facts)
     small = X[["f00", "f01"]]
     project.register(LogisticRegression().fit(small, labels), "bare", small, labels, task="classification")
+    weaker = make_pipeline(SimpleImputer(), LogisticRegression(C=1e-4)).fit(X, labels)
+    project.register(weaker, "wide", X, labels, threshold=0.5, **facts | {"alias": "challenger"})
     project.features(features_sql("12000", 0, changed=True))
     project.features(
         f"select id, {LABEL} as y from {{{{ ref('features') }}}} where month(day) < 4", name="labels"
     )
     project.python_model("wide_predictions", "wide", key="id", passthrough=["day", "region"])
+    both = {"alias": ["champion", "challenger"], "passthrough": ["region"]}
+    project.features("select * from {{ ref('features') }} where id < 2000", name="few")
+    project.python_model("wide_challenge", "wide", features="few", key="id", **both)
     for name, sql in MODELS.items():
         project.features(sql, name=name)
     project.build().check()
@@ -74,4 +79,8 @@ MODELS = {
         calibration=ref('wide_calibration'), day='day') }}""",
     "wide_retraining": """{{ scorehouse.retraining_signals(ref('ml_wide'), drift=ref('wide_drift'),
         performance=ref('wide_performance'), predictions=ref('wide_predictions')) }}""",
+    "wide_comparison": """{{ scorehouse.compare_versions(ref('wide_challenge'), key='id',
+        segments=['region']) }}""",
+    "wide_contest": """{{ scorehouse.compare_metric(ref('wide_challenge'), ref('labels'), key='id', label='y',
+        settings={'replicates': 20}) }}""",
 }

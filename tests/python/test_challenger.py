@@ -120,7 +120,9 @@ def test_comparison_equals_pandas(tmp_path: Path) -> None:
     )
     wide = frame.pivot(index="id", columns="alias", values=["prediction", "score"])
     parts = frame.drop_duplicates("id").set_index("id")["part"]
-    got = project.query("select * exclude (model_alias, live_version, challenger_version) from compared")
+    got = project.query(
+        "select * exclude (ml_model, model_alias, live_version, challenger_version) from compared"
+    )
     assert {row[:2] for row in got} == {("all", "all"), ("part", "0"), ("part", "1")}
     for segment, value, rows, both, *numbers in got:
         part = wide if segment == "all" else wide[parts == int(value)]

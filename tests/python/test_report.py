@@ -108,6 +108,17 @@ def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) ->
     assert checked == 8 and from_counts == 5  # all drift goes back to the counts, performance to its table
 
 
+def test_champion_against_challenger(pages: dict[str, str], monitored_house: DbtProject) -> None:
+    said = text_of(pages["wide"])
+    ((rows, live, challenger),) = monitored_house.query(
+        "select n_rows, live_value, challenger_value from wide_contest"
+    )
+    line = f"challenger, version 2 ROC AUC {rows:,} {words.number(live)} {words.number(challenger)}"
+    assert live != challenger and line in said
+    assert "region=north challenger, version 2" in said
+    assert "Prediction table wide_predictions" in said  # the larger one heads the chapter
+
+
 def test_features_are_ranked_by_drift_and_importance(pages: dict[str, str]) -> None:
     table = pages["wide"].split('id="wide-drift"')[1].split("</table>")[0]
     named = re.findall(r'<th scope="row">(f\d\d)</th>', table)

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.report.gather import Long, ModelData
+from scorehouse.report.gather import RUNS_VIEW, Long, ModelData, table_name
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import (
@@ -16,7 +16,6 @@ from scorehouse.report.words import (
     metric_value,
     number,
     p_value,
-    percent,
     stamp,
     window_text,
 )
@@ -58,6 +57,8 @@ def segment_drift(data: ModelData) -> list[Row]:
         for row in long.at(long.newest()):
             if row["segment"] == "all" or row["metric"] != "psi" or row["part"] != "feature":
                 continue
+            if row["feature"] in row["segment"].partition("=")[0].split("+"):
+                continue  # what makes the segment is not its drift
             held = counted.setdefault(
                 row["segment"], {"segment": row["segment"], "rows": 0, "drifted": 0, "small": 0, "worst": row}
             )
@@ -135,21 +136,22 @@ def _retraining_alerts(data: ModelData) -> list[Alert]:
 
 
 def _run_alerts(data: ModelData) -> list[Alert]:
-    if not data.runs or data.run_log is None:
-        return []
-    last = data.runs[0]
-    sql = (
-        f"select status, error, rows_rejected * 1e0 / rows_in as rejected_share\nfrom {data.run_log.quoted}\n"
-        f"where scoring_run_id = {_text(str(last['scoring_run_id']))}"
-    )
-    if last["status"] == "failed":
-        problem = str(last.get("error") or "").splitlines()[:1]
-        text = f"{stamp(last['started_at'])}: {problem[0] if problem else 'no message was left'}"
-        return [Alert("runs", "bad", "The last scoring run failed", text, sql)]
-    if last["rows_in"] and last["rows_rejected"] == last["rows_in"]:
-        text = f"{percent(1.0)} of {last['rows_in']:,} rows, {stamp(last['started_at'])}"
-        return [Alert("runs", "bad", "The last scoring run rejected every row", text, sql)]
-    return []
+    found = []
+    for run in data.newest_runs():
+        table = table_name(run)
+        sql = (
+            "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
+            f"from {data.run_log.quoted if data.run_log else RUNS_VIEW}\n"
+            f"where scoring_run_id = {_text(str(run['scoring_run_id']))}"
+        )
+        if run["status"] == "failed":
+            problem = str(run.get("error") or "").splitlines() or ["no message was left"]
+            text = f"{table}, {stamp(run['started_at'])}: {problem[0]}"
+            found.append(Alert("runs", "bad", "The last scoring run failed", text, sql))
+        elif run["rows_in"] and run["rows_rejected"] == run["rows_in"]:
+            text = f"{table}, {stamp(run['started_at'])}: {run['rows_in']:,} rows"
+            found.append(Alert("runs", "bad", "The last scoring run rejected every row", text, sql))
+    return found
 
 
 def _row_sql(table: Table, row: Row) -> str:

@@ -46,13 +46,13 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
         }
         for place, item in enumerate(bins)
     ]
-    step = (132 if small else WIDTH - 60) / max(len(rows), 1)
+    width = {"step": min(132 / max(len(rows), 1), 34)} if small else WIDTH - 50
     axis = None if small else {"labelExpr": _names_expr(bins), "labelOverlap": "greedy", "title": None}
     shares = None if small else {"format": "%", "title": None, "tickCount": 3}
     x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
     described = {"description": {"field": "label"}}
     spec = {
-        "width": {"step": min(step, 34)},
+        "width": width,
         "height": 40 if small else HEIGHT,
         "data": {"values": rows},
         "layer": [

@@ -24,8 +24,8 @@ class Distribution:
     def has_current(self) -> bool:
         return any(row["current"] for row in self.rows.values())
 
-    def bins(self) -> list[Bin]:
-        """Numbers in the order of their edges; of categories the most frequent, the others pooled."""
+    def bins(self, *, pooled: bool = True) -> list[Bin]:
+        """Numbers in the order of their edges; of categories the most frequent, and the others together."""
         values = [row for row in self.rows.values() if row["kind"] != "missing"]
         total = sum(row["reference"] for row in values) or 1
         now = sum(row["current"] for row in values)
@@ -36,7 +36,7 @@ class Distribution:
             return shares
         shares.sort(key=lambda item: -max(item.reference, item.current or 0.0))
         kept, rest = shares[:SHOWN], shares[SHOWN:]
-        if rest:
+        if rest and pooled:
             current = sum(item.current or 0.0 for item in rest) if now else None
             kept.append(Bin(f"{len(rest)} others", sum(item.reference for item in rest), current))
         return kept

@@ -59,6 +59,19 @@ class ModelData:
     runs: list[Row] = field(default_factory=list)
     run_log: Table | None = None
 
+    def newest_runs(self) -> list[Row]:
+        """The newest run of the live version in each prediction table, that of the largest table first."""
+        newest: dict[str, Row] = {}
+        for run in self.runs:
+            if run["model_version"] == self.live.version and run.get("is_live") is not False:
+                newest.setdefault(str(run.get("prediction_table") or run.get("node")), run)
+        return sorted(newest.values(), key=lambda run: -(run["rows_in"] or 0))
+
+
+def table_name(run: Row) -> str:
+    """Name of the prediction table of a run, without database and schema."""
+    return str(run.get("prediction_table") or run.get("node") or "").rpartition(".")[2].strip('"`')
+
 
 def gather(warehouse: Warehouse, name: str | None) -> list[ModelData]:
     """Everything about one ML model, or about all of them, by name."""

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from scorehouse.report import words
+from scorehouse.report.gather import table_name
 from scorehouse.report.sections import Chapter
 
 DISTANCES = ("psi", "js", "tvd", "l_inf", "hellinger", "chi2")
@@ -34,6 +35,7 @@ def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetim
         seconds=words.seconds,
         size=words.size,
         metric_name=words.metric_name,
+        table_name=table_name,
         round_rows=lambda value: words.rows(None if value is None else round(value)),
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )

@@ -47,6 +47,7 @@ class Chapter:
     quality_metrics: list[str] = field(default_factory=list)
     has_importance: bool = False
     drift_table: str = ""
+    run: Row | None = None
 
     @property
     def live(self) -> Version:
@@ -75,8 +76,9 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
     chapter.segments = segment_drift(data)
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
-    if data.runs:
-        reasons = json.loads(data.runs[0].get("reject_reasons") or "{}")
+    chapter.run = next(iter(data.newest_runs()), None)
+    if chapter.run:
+        reasons = json.loads(chapter.run.get("reject_reasons") or "{}")
         chapter.reasons = sorted(reasons.items(), key=lambda pair: -pair[1])[:6]
     chapter.verdicts = verdicts_of(chapter)
     return chapter
@@ -207,9 +209,9 @@ def verdicts_of(chapter: Chapter) -> list[Verdict]:
 
 
 def _runs_verdict(chapter: Chapter, anchor: str) -> Verdict:
-    if not chapter.data.runs:
+    last = chapter.run
+    if last is None:
         return Verdict("Last run", "none", "no run yet", anchor)
-    last = chapter.data.runs[0]
     if last["status"] != "success":
         return Verdict("Last run", "bad", str(last["status"]), anchor)
     share = (last["rows_rejected"] or 0) / last["rows_in"] if last["rows_in"] else 0.0
