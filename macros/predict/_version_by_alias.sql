@@ -11,7 +11,7 @@
         ) %}
     {% endif %}
     {% set held, known = [], [] %}
-    {% for row in run_query('select version, aliases from ' ~ registry).rows %}
+    {% for row in run_query('select version, aliases from ' ~ registry.render()).rows %}
         {% set aliases = ((row[1] or '') | string).split('|') %}
         {% do known.extend(aliases) %}
         {% if alias in aliases %}

@@ -12,11 +12,13 @@
         'vanished': scorehouse._vanished_relation(staging) | string,
         'slice_from': slice['from'],
         'slice_to': slice['to'],
+        'event_time': slice.get('event_time', ''),
+        'is_partial': true if flags.EMPTY or invocation_args_dict.get('sample') else false,
         'run_log': scorehouse.run_log_relation() | string,
         'project_root': invocation_args_dict.get('project_dir') or '',
         'load_policy': var('scorehouse_load_policy', {}),
         'exists': existing is not none and existing.is_table,
-        'full_refresh': should_full_refresh(),
+        'full_refresh': slice.get('full_refresh', should_full_refresh()),
         'materialization': 'predictions',
         'memory_limit': var('scorehouse_memory_limit', (512 * target.threads) ~ 'MB')
     }) }}
@@ -44,7 +46,7 @@ def model(dbt, session):
     return score_query(
         session,
         query={{ tojson(code) }},
-        model={{ tojson(ref('ml_' ~ asked['ml_model']) | string) }},
+        model={{ tojson(ref('ml_' ~ asked['ml_model']).render()) }},
         request={{ tojson(tojson(request)) }},
         arguments={{ tojson(tojson(asked['arguments'])) }},
     )

@@ -10,6 +10,7 @@
         'write_mode': row['write_mode'],
         'key_columns': fromjson(row['key_columns']),
         'rows_in': rows | map(attribute='rows_in') | sum,
+        'rule': fromjson(row['configuration'])['rescore']['rule'],
         'vanished': fromjson(row['configuration'])['rescore']['vanished'],
     }) }}
 {% endmacro %}
@@ -41,10 +42,10 @@
 {% endmacro %}
 
 
-{% macro _merge_predictions(staging, target_relation, run) %}
+{% macro _merge_predictions(staging, target_relation, run, slice) %}
     {% set new = adapter.get_columns_in_relation(staging) %}
     {% set old = adapter.get_columns_in_relation(target_relation) %}
-    {% if new | map(attribute='name') | list != old | map(attribute='name') | list %}
+    {% if new | map(attribute='name') | sort != old | map(attribute='name') | sort %}
         {% do exceptions.raise_compiler_error(
             "merging into " ~ target_relation ~ ": its columns " ~ old | map(attribute='name') | join(', ')
             ~ " are not those of this run, " ~ new | map(attribute='name') | join(', ')
@@ -56,8 +57,16 @@
         using {{ staging }} as new_rows
         where {{ scorehouse._same_key('old_rows', 'new_rows', run['key_columns']) }}
     {% endcall %}
+    {% if slice.get('event_time') and run['rule'] == 'given' %}
+        {# a batch is replaced whole: a row that left its window goes #}
+        {% call statement('delete_old_batch') %}
+            delete from {{ target_relation }}
+            where {{ adapter.quote(slice['event_time']) }} >= '{{ slice['from'] }}'
+                and {{ adapter.quote(slice['event_time']) }} < '{{ slice['to'] }}'
+        {% endcall %}
+    {% endif %}
     {% call statement('insert_new_predictions') %}
-        insert into {{ target_relation }} select * from {{ staging }}
+        insert into {{ target_relation }} by name select * from {{ staging }}
     {% endcall %}
     {% do scorehouse._treat_vanished(scorehouse._vanished_relation(staging), target_relation, run) %}
     {% do adapter.drop_relation(staging) %}

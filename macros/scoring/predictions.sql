@@ -15,8 +15,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {# one pass; a backfill makes one a slice, each in a transaction of its own #}
-    {% for slice in scorehouse._backfill_slices() %}
+    {# one pass; a backfill makes one a slice, a microbatch one a batch, each in a transaction of its own #}
+    {% for slice in scorehouse._passes(first_existing) %}
         {% if not loop.first %} {{ adapter.commit() }} {% endif %}
         {% set existing = load_cached_relation(this) %}
         {% set request = scorehouse._scoring_request(existing, staging, slice) %}
@@ -27,10 +27,11 @@
         {% endcall %}
 
         {% set run = scorehouse._finished_run(request['run_id']) %}
+        {% do scorehouse._enforce_contract(staging) %}
         {% if run['write_mode'] == 'merge' %}
-            {% do scorehouse._merge_predictions(staging, target_relation, run) %}
+            {% do scorehouse._merge_predictions(staging, target_relation, run, slice) %}
         {% else %}
-            {% do scorehouse._swap_predictions(staging, existing, target_relation) %}
+            {% do scorehouse._swap_predictions(scorehouse._constrained(staging), existing, target_relation) %}
         {% endif %}
         {% do scorehouse._check_rows_written(target_relation, run) %}
     {% endfor %}

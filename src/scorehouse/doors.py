@@ -126,7 +126,7 @@ def _prepare(
 ) -> DuckDBScoring:
     """Resolve, verify, load and check, in this order; nothing is scored yet."""
     request = record.request
-    options = record.options = ScoreOptions.checked(call, **arguments)
+    options = record.options = ScoreOptions.checked(call, **arguments).of_request(partial=request.is_partial)
     record.write_mode = _write_mode(request, options, call)
     parts = resolve_parts(registry_versions(model, call), options, call)
     records = [record, *(replace(record, reject_reasons=Counter(), found={}) for _ in parts[1:])]

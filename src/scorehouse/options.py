@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -166,6 +166,12 @@ class ScoreOptions:
             raise _bad(call, str(error), "the arguments of score()") from error
         options._check(call)
         return options
+
+    def of_request(self, *, partial: bool) -> ScoreOptions:
+        """The options of a run; where dbt cut the features, rows that are missing have not vanished."""
+        if not partial or self.rescore.vanished == "keep":
+            return self
+        return replace(self, rescore=replace(self.rescore, vanished="keep"))
 
     def _check(self, call: str) -> None:
         if not self.key:

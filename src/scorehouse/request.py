@@ -23,8 +23,9 @@ class Request:
     `staging` is the table to write, or empty where dbt's own materialization writes what is returned.
     `exists` tells whether the prediction table is there to be merged into. `vanished` is the table for
     the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
-    dates of one slice of a backfill, or empty. `memory_limit` is what DuckDB may hold of a table that
-    streams by.
+    dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
+    `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
+    `memory_limit` is what DuckDB may hold of a table that streams by.
     """
 
     run_id: str
@@ -38,6 +39,8 @@ class Request:
     vanished: str = ""
     slice_from: str = ""
     slice_to: str = ""
+    event_time: str = ""
+    is_partial: bool = False
     exists: bool = False
     full_refresh: bool = False
     materialization: str = "predictions"

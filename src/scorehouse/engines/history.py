@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scorehouse.engines.columns import find_columns
+from scorehouse.engines.event_time import event_time_table
 from scorehouse.errors import ConfigurationError
 from scorehouse.options import AS_OF, ScoreOptions
 from scorehouse.request import Request
@@ -14,7 +15,9 @@ from scorehouse.rescore import literal, quote
 def as_of_table(
     table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
 ) -> tuple[str, list[str]]:
-    """The feature table with its as-of date, cut to the window of a backfill, and its columns."""
+    """The feature table with its as-of date, cut to the window of a backfill or batch, and its columns."""
+    if request.event_time:
+        return event_time_table(table, names, options, request, call), list(names)
     if request.slice_from and (options.as_of is None or options.as_of_value is not None):
         raise ConfigurationError(
             call,

@@ -1,0 +1,25 @@
+{# `contract: enforced`: names and types of the columns that scoring made are those of the YAML, before
+   the previous table is touched. Constraints come with a table that is made with them. #}
+{% macro _enforce_contract(staging) %}
+    {% if config.get('contract').enforced %}
+        {{ get_assert_columns_equivalent('select * from ' ~ staging) }}
+    {% endif %}
+{% endmacro %}
+
+
+{# The table to swap in: staging itself, or where the model has constraints a copy that was made with them. #}
+{% macro _constrained(staging) %}
+    {% set found = [model['constraints']] + model['columns'].values() | map(attribute='constraints') | list %}
+    {% if not config.get('contract').enforced or not found | select | list %}
+        {{ return(staging) }}
+    {% endif %}
+    {% set constrained = staging.incorporate(path={'identifier': staging.identifier ~ '_constrained'}) %}
+    {% call statement('make_constrained') %}
+        create table {{ constrained }} {{ get_table_columns_and_constraints() }}
+    {% endcall %}
+    {% call statement('fill_constrained') %}
+        insert into {{ constrained }} by name select * from {{ staging }}
+    {% endcall %}
+    {% do adapter.drop_relation(staging) %}
+    {{ return(constrained) }}
+{% endmacro %}
