@@ -37,7 +37,7 @@ CONTRACT = {
     "shop": "bigint",
     "prediction": "boolean",
     "score": "double",
-    "row_status": "varchar",
+    "row_status": "enum('rejected', 'scored')",
     "reject_reason": "varchar",
     "model_name": "varchar",
     "model_version": "integer",
