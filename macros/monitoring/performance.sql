@@ -24,7 +24,9 @@
 {% macro default__performance(predictions, labels, spec) %}
 with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
 
-{% if spec.task == 'classification' -%}
+{% if spec.classes -%}
+    {{ scorehouse._multiclass_metrics(spec) }}
+{%- elif spec.task == 'classification' -%}
     {{ scorehouse._classification_metrics(spec) }}
 {%- elif spec.task == 'regression' -%}
     {{ scorehouse._regression_metrics(spec) }}

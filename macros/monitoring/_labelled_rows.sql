@@ -1,0 +1,197 @@
+{#- CTEs up to `labelled`: one row a prediction and segment, with `usable` where it counts, and `cohorts`. -#}
+{% macro _labelled_rows(predictions, labels, spec) %}
+{% set stamp, text, double = dbt.type_timestamp(), dbt.type_string(), scorehouse._type_double() %}
+{%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
+{%- set finish = 'cast(' ~ dbt.dateadd('month' if spec.period == 'quarter' else spec.period, 3 if spec.period == 'quarter' else 1, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
+predictions as (
+
+    select * from {{ predictions }}
+
+),
+
+{% if labels is not none -%}
+labels as (
+
+    select * from {{ labels }}
+
+),
+
+{#- Of several predictions of one key, the last that was made, and made before the label was known. -#}
+versions_of_row as (
+
+    select
+        predictions.*,
+        labels.{{ spec.label }} as scorehouse_label,
+        row_number() over (
+            partition by {% for name in spec.key %}predictions.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+            order by predictions.scored_at desc
+        ) as scorehouse_place
+    from predictions
+    left join labels
+        on {% for name in spec.key %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+    {%- if spec.label_time %}
+    where labels.{{ spec.label_time }} is null
+        or predictions.scored_at <= labels.{{ spec.label_time }}
+    {%- endif %}
+
+),
+
+live as (
+
+    select * from versions_of_row
+    where scorehouse_place = 1
+
+),
+{%- else -%}
+live as (
+
+    select
+        *,
+        cast(null as {{ double }}) as scorehouse_label
+    from predictions
+
+),
+{%- endif %}
+
+prepared as (
+
+    select
+        live.model_name as ml_model,
+        live.model_version as version,
+        {{ start }} as window_start,
+        live.row_status,
+        {%- if spec.classes %}
+        {%- set columns = scorehouse._class_columns(spec.classes) %}
+        cast(live.scorehouse_label as {{ text }}) as y,
+        cast(live.{{ spec.prediction }} as {{ text }}) as yhat,
+        {%- for column in columns %}
+        cast(live.{{ column }} as {{ double }}) as score_{{ loop.index0 }},
+        {%- endfor %}
+        {#- NULL, NaN or infinite as soon as one of them is #}
+        {% for column in columns %}cast(live.{{ column }} as {{ double }}){{ ' + ' if not loop.last }}{% endfor %} as score,
+        {%- elif spec.task == 'classification' %}
+        case when live.scorehouse_label is not null then
+            case when live.scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end
+        end as y,
+        case when live.{{ spec.prediction }} = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as yhat,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
+        {%- elif spec.task == 'regression' %}
+        cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.prediction }} as {{ double }}) as score,
+        {%- for side in ['lower', 'upper'] if spec[side] %}
+        cast(live.{{ spec[side] }} as {{ double }}) as {{ side }}_limit,
+        {%- endfor %}
+        {%- elif spec.task == 'ranking' %}
+        cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
+        cast(live.{{ spec.query }} as {{ text }}) as query,
+        {% for name in spec.key %}cast(live.{{ name }} as {{ text }}){{ " || '|' || " if not loop.last }}{% endfor %} as item,
+        {%- else %}
+        cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.prediction }} as {{ text }}) as cluster_label,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
+        {%- endif %}
+        {%- for segmentation in spec.segmentations %}
+        {%- set names = [] %}
+        {%- for name in segmentation %}{% do names.append("coalesce(cast(live." ~ name ~ " as " ~ text ~ "), '(null)')") %}{% endfor %}
+        {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }} || {{ names | join(" || '+' || ") }} as s{{ loop.index0 }},
+        {%- endfor %}
+        1 as one
+    from live
+    where live.{{ spec.day }} is not null
+
+),
+
+segmented as (
+
+    select *, 'all' as raw_segment from prepared
+    {%- for segmentation in spec.segmentations %}
+    union all
+    select *, s{{ loop.index0 }} as raw_segment from prepared
+    {%- endfor %}
+
+),
+
+segment_names as (
+
+    select
+        ml_model, version, window_start, raw_segment,
+        case
+            when raw_segment = 'all' or count(*) >= {{ spec.min_segment_rows }} then raw_segment
+            else {{ dbt.split_part('raw_segment', "'='", 1) }} || '=(small groups)'
+        end as segment
+    from segmented
+    group by ml_model, version, window_start, raw_segment
+
+),
+
+{#- NULL, NaN and infinite scores count among the scored rows, and are judged nowhere else. -#}
+labelled as (
+
+    select
+        segmented.*,
+        segment_names.segment,
+        case when row_status = 'scored' then 1 else 0 end as is_scored,
+        case when row_status = 'scored' and y is not null then 1 else 0 end as is_labelled,
+        case when row_status = 'scored' and {{ 'y is not null and ' if labels is not none }}score is not null
+            and {{ scorehouse._is_finite('score') }} then 1 else 0 end as is_usable
+    from segmented
+    inner join segment_names
+        on segmented.ml_model = segment_names.ml_model
+        and segmented.version = segment_names.version
+        and segmented.window_start = segment_names.window_start
+        and segmented.raw_segment = segment_names.raw_segment
+
+),
+
+cohort_counts as (
+
+    select
+        ml_model, version, segment, window_start,
+        {{ finish }} as window_end,
+        count(*) as n_rows,
+        sum(is_scored) as n_scored,
+        sum(is_labelled) as n_labelled,
+        sum(is_usable) as n_usable
+    from labelled
+    group by ml_model, version, segment, window_start
+
+),
+
+cohorts as (
+
+    select
+        *,
+        n_labelled * 1e0 / nullif(n_scored, 0) as labels_arrived,
+        {%- if labels is none %}
+        1 as is_mature
+        {%- else %}
+        case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{ scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now() }}
+            and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
+            then 1 else 0 end as is_mature
+        {%- endif %}
+    from cohort_counts
+
+),
+
+usable as (
+
+    select
+        labelled.*
+    from labelled
+    inner join cohorts
+        on {{ scorehouse._same_cohort('labelled', 'cohorts') }}
+    where is_usable = 1
+        and is_mature = 1
+        and n_usable >= {{ spec.min_rows }}
+
+)
+{%- endmacro %}
+
+{% macro _same_cohort(a, b) %}
+    {% set parts = [] %}
+    {% for name in ['ml_model', 'version', 'segment', 'window_start'] %}
+        {% do parts.append(a ~ '.' ~ name ~ ' = ' ~ b ~ '.' ~ name) %}
+    {% endfor %}
+    {{ return(parts | join(' and ')) }}
+{% endmacro %}
