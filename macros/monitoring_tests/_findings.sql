@@ -8,6 +8,11 @@
     {% endfor %}
 {% endfor %}
 {% set has_alpha = 'p_value' in thresholds %}
+{% set text, double = dbt.type_string(), scorehouse._type_double() %}
+{% set columns = [
+    'ml_model', 'version', 'feature', 'segment', 'metric', 'value', 'threshold', 'floor_value', 'p_value', 'run_id',
+    'window_start', 'window_end', 'n_reference', 'n_current', 'importance', 'place'
+] %}
 {% set alpha = scorehouse._double_literal(limits['p_value']) %}
 
 with measured as (
@@ -50,22 +55,9 @@ limited as (
 judged as (
 
     select
-        ml_model,
-        version,
-        feature,
-        segment,
-        metric,
-        value,
-        own_threshold as threshold,
-        floor_value,
-        p_value,
-        run_id,
-        window_start,
-        window_end,
-        n_reference,
-        n_current,
-        importance,
-        place,
+        {%- for column in columns %}
+        {{ 'own_threshold as threshold' if column == 'threshold' else column }},
+        {%- endfor %}
         {%- if own or has_alpha %}
         case
             when own_threshold is null then 'info'
@@ -82,6 +74,38 @@ judged as (
 
 ),
 
+{#- A table without rows, or without a feature that was named, says nothing: that is a finding too. -#}
+{%- set nulls = {'ml_model': text, 'version': dbt.type_int(), 'segment': text, 'metric': text, 'value': double,
+    'threshold': double, 'floor_value': double, 'p_value': double, 'run_id': text} %}
+{%- set no_rows = dict(nulls, n_reference=dbt.type_bigint(), n_current=dbt.type_bigint(), importance=double,
+    place=dbt.type_int(), window_start=dbt.type_timestamp(), window_end=dbt.type_timestamp()) %}
+asked as (
+    {%- for name in names or [none] %}
+
+    select {{ scorehouse._text_literal(name) if name is not none else 'cast(null as ' ~ text ~ ')' }} as feature
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+not_measured as (
+
+    select
+        {%- for column in columns %}
+        {{ 'asked.feature' if column == 'feature' else 'cast(null as ' ~ no_rows[column] ~ ') as ' ~ column }},
+        {%- endfor %}
+        'no_rows' as problem
+    from asked
+    where not exists (
+        select 1
+        from judged
+        {%- if names %}
+        where judged.feature = asked.feature
+        {%- endif %}
+    )
+
+),
+
 validation_errors as (
 
     select * from judged
@@ -89,6 +113,8 @@ validation_errors as (
         {%- if too_small_fails %}
         or problem = 'too_small'
         {%- endif %}
+    union all
+    select * from not_measured
 
 )
 

@@ -95,6 +95,16 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         "feature, segment",
         [("a", "all"), ("a", "region=north")],
     ),
+    ("no_drift_rows", "no_drift", "drift_of_nothing", {}, "feature, problem", [(None, "no_rows")]),
+    ("no_drift_rows", "no_score_drift", "score_drift_of_nothing", {}, "feature, problem", [(None, "no_rows")]),
+    (
+        "drift",
+        "no_drift",
+        "drift_of_unknown",
+        {"features": ["b", "gone"], "thresholds": {"psi": 0.2}},
+        "feature, problem",
+        [("gone", "no_rows")],
+    ),
     ("drift", "no_score_drift", "score_drift", {}, "feature, value", [("score", 0.4)]),
     ("drift", "no_score_drift", "label_drift", {"outputs": "prediction"}, "feature", []),
     (
@@ -193,6 +203,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, dic
         "drift": DRIFT,
         "performance": PERFORMANCE,
         "runs": RUNS,
+        "no_drift_rows": f"select * from ({DRIFT}) where false",
         "no_runs": f"select * from ({RUNS}) where false",
         "registry": REGISTRY,
     }
