@@ -1,0 +1,132 @@
+{#- CTEs from `counted` to `bins` and `unseen`: the counts at the bins of the reference. -#}
+{% macro _profile_bins(reference, slots, cell) %}
+{% set text = dbt.type_string() %}
+slots (slot, part, feature, is_number) as (
+
+    values
+        {%- for slot in slots %}
+        ({{ loop.index0 }}, {{ scorehouse._text_literal(slot.column.part) }}, {{ scorehouse._text_literal(slot.column.name) }}, {{ 1 if slot.kind == 'numeric' else 0 }}){{ ',' if not loop.last }}
+        {%- endfor %}
+
+),
+
+reference_bins as (
+
+    select
+        *,
+        max(case when kind = 'other' then 1 else 0 end) over (partition by version, part, name) as has_other
+    from {{ reference }}
+
+),
+
+other_bins as (
+
+    select version, part, name, bin
+    from reference_bins
+    where kind = 'other'
+
+),
+
+reference_versions as (
+
+    select
+        version,
+        part,
+        name,
+        max(case when kind = 'numeric' then 1 else 0 end) as is_number
+    from reference_bins
+    group by version, part, name
+
+),
+
+{#- One row a value: the bin of a number, or a text that the reference may not know. -#}
+matched as (
+
+    select
+        counted.*,
+        slots.part,
+        slots.feature,
+        case
+            when counted.bin_value is null then 'missing'
+            when slots.is_number = 1 then 'numeric'
+            when reference_bins.kind is not null then 'category'
+            when other_bins.bin is not null then 'other'
+            else 'unseen'
+        end as kind,
+        coalesce(reference_bins.bin, case when counted.bin_value is not null then other_bins.bin end) as bin,
+        reference_bins.lower,
+        reference_bins.upper,
+        case when slots.is_number = 0 and other_bins.bin is null or reference_bins.kind is not null
+            then case when slots.is_number = 0 then counted.bin_value end
+        end as category
+    from counted
+    inner join slots
+        on counted.slot = slots.slot
+    inner join reference_versions
+        on counted.version = reference_versions.version
+        and slots.part = reference_versions.part
+        and slots.feature = reference_versions.name
+        and slots.is_number = reference_versions.is_number
+    left join reference_bins
+        on counted.version = reference_bins.version
+        and slots.part = reference_bins.part
+        and slots.feature = reference_bins.name
+        and (
+            (slots.is_number = 1 and reference_bins.kind = 'numeric'
+                and cast(reference_bins.bin as {{ text }}) = counted.bin_value)
+            or (slots.is_number = 0 and reference_bins.kind = 'category'
+                and reference_bins.category = counted.bin_value)
+        )
+    left join other_bins
+        on counted.version = other_bins.version
+        and slots.part = other_bins.part
+        and slots.feature = other_bins.name
+
+),
+
+{#- Unseen values beyond the hundred most frequent share one row, lest free text fill the table. -#}
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by {{ cell }}, segment, part, feature, kind order by row_count desc, bin_value
+        ) as place
+    from matched
+
+),
+
+bins as (
+
+    select
+        {{ cell }},
+        segment,
+        part,
+        feature,
+        kind,
+        bin,
+        lower,
+        upper,
+        case when kind <> 'unseen' or place <= 100 then category end as category,
+        sum(row_count) as row_count
+    from ranked
+    group by
+        {{ cell }}, segment, part, feature, kind, bin, lower, upper,
+        case when kind <> 'unseen' or place <= 100 then category end
+
+),
+
+unseen as (
+
+    select
+        {{ cell }},
+        segment,
+        part,
+        feature,
+        sum(row_count) as n_unseen
+    from bins
+    where kind = 'unseen'
+    group by {{ cell }}, segment, part, feature
+
+)
+{%- endmacro %}

@@ -1,0 +1,101 @@
+{#- CTEs that end in `final`: one row a bin, and one row a column with its counts and moments. -#}
+{% macro _profile_rows(columns, cell) %}
+{% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
+facts as (
+    {%- for column in columns %}
+    {%- set i = column.index %}
+
+    select
+        {{ cell }},
+        segment,
+        {{ scorehouse._text_literal(column.part) }} as part,
+        {{ scorehouse._text_literal(column.name) }} as feature,
+        n_rows,
+        null{{ i }} as n_null,
+        {%- if column.is_numeric %}
+        nan{{ i }} as n_nan,
+        odd{{ i }} - nan{{ i }} as n_infinite,
+        {{ 'below' ~ i if column.minimums else 'cast(null as ' ~ bigint ~ ')' }} as n_below,
+        {{ 'above' ~ i if column.minimums else 'cast(null as ' ~ bigint ~ ')' }} as n_above,
+        mean{{ i }} as mean,
+        deviation{{ i }} as deviation,
+        minimum{{ i }} as minimum,
+        maximum{{ i }} as maximum
+        {%- else %}
+        cast(null as {{ bigint }}) as n_nan,
+        cast(null as {{ bigint }}) as n_infinite,
+        cast(null as {{ bigint }}) as n_below,
+        cast(null as {{ bigint }}) as n_above,
+        cast(null as {{ double }}) as mean,
+        cast(null as {{ double }}) as deviation,
+        cast(null as {{ double }}) as minimum,
+        cast(null as {{ double }}) as maximum
+        {%- endif %}
+    from described
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+{% set cell_join %}{% for name in cell.split(', ') %}facts.{{ name }} = unseen.{{ name }} and {% endfor %}{% endset %}
+long_rows as (
+
+    select
+        {{ cell }},
+        segment, part, feature, kind, bin, lower, upper, category, row_count,
+        cast(null as {{ bigint }}) as n_null,
+        cast(null as {{ bigint }}) as n_nan,
+        cast(null as {{ bigint }}) as n_infinite,
+        cast(null as {{ bigint }}) as n_below,
+        cast(null as {{ bigint }}) as n_above,
+        cast(null as {{ bigint }}) as n_unseen,
+        cast(null as {{ double }}) as mean,
+        cast(null as {{ double }}) as deviation,
+        cast(null as {{ double }}) as minimum,
+        cast(null as {{ double }}) as maximum
+    from bins
+    union all
+    select
+        {% for name in cell.split(', ') %}facts.{{ name }}, {% endfor %}
+        facts.segment, facts.part, facts.feature, 'all', null, null, null, null, n_rows,
+        n_null, n_nan, n_infinite, n_below, n_above,
+        coalesce(n_unseen, 0),
+        mean, deviation, minimum, maximum
+    from facts
+    left join unseen
+        on {{ cell_join }}facts.segment = unseen.segment
+        and facts.part = unseen.part
+        and facts.feature = unseen.feature
+
+),
+
+final as (
+
+    select
+        long_rows.ml_model,
+        cast(long_rows.version as {{ dbt.type_int() }}) as version,
+        windows.run_id,
+        windows.window_start,
+        windows.window_end,
+        part,
+        feature,
+        segment,
+        kind,
+        cast(bin as {{ dbt.type_int() }}) as bin,
+        cast(lower as {{ double }}) as lower,
+        cast(upper as {{ double }}) as upper,
+        category,
+        cast(row_count as {{ bigint }}) as row_count,
+        {%- for name in ['n_null', 'n_nan', 'n_infinite', 'n_below', 'n_above', 'n_unseen'] %}
+        cast({{ name }} as {{ bigint }}) as {{ name }},
+        {%- endfor %}
+        mean,
+        deviation,
+        minimum,
+        maximum
+    from long_rows
+    inner join windows
+        on {% for name in cell.split(', ') %}long_rows.{{ name }} = windows.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+
+)
+{%- endmacro %}
