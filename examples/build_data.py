@@ -35,6 +35,7 @@ FLIGHTS = pa.schema(
         ("distance", pa.int16()),
         ("dep_delay", pa.int16()),
         ("arr_delay", pa.int16()),
+        ("air_time", pa.int16()),
     ]
 )
 WEATHER = pa.schema(

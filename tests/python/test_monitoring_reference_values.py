@@ -30,6 +30,13 @@ NUMBERS = {
         0.0507452773197385,
         0.0197634481708,
     ),
+    "air_time": (
+        0.00813718206855114,
+        0.0227320031848637,
+        2.28200872054184,
+        0.0244329471878562,
+        0.0231511329403,
+    ),
     "distance": (0.00408551214964564, 0.0160769081707121, 26.670080703252, 0.0367330189638766, 0.0),
     "hour": (0.000995807966437271, 0.0110380269204148, 0.0680390387282354, 0.0145721173035082, 0.0),
     "quantity": (0.00141864983360515, 0.00809693312109894, 2.4227510458516, 0.0222927521472312, 0.0),
@@ -47,7 +54,8 @@ TEXTS = {
                 0.0, 0.000178940636001),
 }  # fmt: skip
 FLIGHTS = """
-    select arr_delay::double as arr_delay, dep_delay::double as dep_delay, distance::double as distance,
+    select arr_delay::double as arr_delay, dep_delay::double as dep_delay, air_time::double as air_time,
+        distance::double as distance,
         (sched_dep_time // 100)::double as hour, carrier, origin, dest
     from '{data}/flights.parquet' where month(flight_date) %s 6
 """

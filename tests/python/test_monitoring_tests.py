@@ -96,7 +96,14 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         [("a", "all"), ("a", "region=north")],
     ),
     ("no_drift_rows", "no_drift", "drift_of_nothing", {}, "feature, problem", [(None, "no_rows")]),
-    ("no_drift_rows", "no_score_drift", "score_drift_of_nothing", {}, "feature, problem", [(None, "no_rows")]),
+    (
+        "no_drift_rows",
+        "no_score_drift",
+        "score_drift_of_nothing",
+        {},
+        "feature, problem",
+        [(None, "no_rows")],
+    ),
     (
         "drift",
         "no_drift",
