@@ -46,7 +46,7 @@ CONFIG = {
     "view": {"stroke": None},
     "axis": AXIS,
     "axisX": {"grid": False, "labelAngle": 0},
-    "axisY": {"tickCount": 4},
+    "axisY": {"grid": True, "tickCount": 4},
     "text": {"font": FONT, "color": MUTED, "fontSize": 11},
 }
 

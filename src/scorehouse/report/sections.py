@@ -46,6 +46,7 @@ class Chapter:
     reasons: list[tuple[str, int]] = field(default_factory=list)
     quality_metrics: list[str] = field(default_factory=list)
     has_importance: bool = False
+    has_trend: bool = False
     drift_table: str = ""
     run: Row | None = None
 
@@ -71,6 +72,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
         chapter.window_rows = max(row["n_current"] or 0 for row in long.at(window) if row["segment"] == "all")
     chapter.drift = drift_rows(data, found)
     chapter.has_importance = any(row["importance"] is not None for row in chapter.drift)
+    chapter.has_trend = any(row["trend"] for row in chapter.drift)
     chapter.quality = quality_rows(data, found)
     chapter.scores = score_rows(data, found)
     chapter.segments = segment_drift(data)
