@@ -31,6 +31,7 @@ from scorehouse.signature import Feature as Signed
 
 LARGEST = 1.7976931348623157e308
 WHOLE_LIMIT = 2.0**63
+GUARDED_FROM = 3  # with fewer features the sum costs as much as what it saves
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,53 @@ class Check:
 
 def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
     """The values of all features, and the reason for which a row is rejected (NULL: it is not)."""
-    values, checks, reasons = [], [], []
+    plain = _plain_doubles(b)
+    all_finite = _all_finite(b, plain)
+    values, guarded, others, reasons = [], [], [], []
     for position, feature in enumerate(b.signature.features):
-        value, found = _INPUTS[feature.type](b, position, feature)
+        if all_finite is not None and position in plain:
+            value, found = _double(b, position, feature, all_finite)
+            guarded += [check.holds for check in found]
+        else:
+            value, found = _INPUTS[feature.type](b, position, feature)
+            others += [check.holds for check in found]
         values.append(_as_category(value, feature))
-        checks += [check.holds for check in found]
         if found:
             reasons.append(Case(tuple((no(check.holds), check.reason) for check in found)))
-    if not checks:
+    if not guarded and not others:
         return values, None
-    return values, Case(((no(all_of(checks)), Call("join", tuple(reasons))),))
+    whens: list[tuple[Expr, Expr]] = [(no(all_of([*guarded, *others])), Call("join", tuple(reasons)))]
+    if all_finite is not None:
+        whens.insert(0, (all_of([all_finite, *others]), Literal("", "null")))
+    return values, Case(tuple(whens))
+
+
+def _plain_doubles(b: Builder) -> set[int]:
+    """Features that are rejected for nothing but NULL, NaN and infinity; no others may be guarded."""
+    return {
+        position
+        for position, feature in enumerate(b.signature.features)
+        if feature.type == "double"
+        and b.largest == LARGEST
+        and feature.max_magnitude is None
+        and feature.categories is None
+        and not feature.accepts_null
+        and not feature.accepts_non_finite
+    }
+
+
+def _all_finite(b: Builder, plain: set[int]) -> Expr | None:
+    """True where all plain doubles are finite: their sum is. Else, or where it overflows, each is looked at.
+
+    Columnar databases take the first branch of a CASE for a whole block of rows where it always holds.
+    """
+    if len(plain) < GUARDED_FROM:
+        return None
+    terms = [
+        b.bind(Feature(position, "double"), f"raw {b.signature.features[position].name}")
+        for position in sorted(plain)
+    ]
+    return b.bind(Compare("<=", Call("abs", (b.sum(terms, "all"),)), number(LARGEST)), "all finite")
 
 
 def finite(expr: Expr) -> Expr:
@@ -60,7 +98,9 @@ def finite(expr: Expr) -> Expr:
     return Compare("<=", Call("abs", (expr,)), number(LARGEST))
 
 
-def _double(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
+def _double(
+    b: Builder, position: int, feature: Signed, all_finite: Expr | None = None
+) -> tuple[Value, list[Check]]:
     raw = b.bind(Feature(position, "double"), f"raw {feature.name}")
     size = Call("abs", (raw,))
     infinite, nan = Compare("=", size, number(math.inf)), Call("is_nan", (raw,))
@@ -70,7 +110,8 @@ def _double(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Che
     usable = no(nan) if takes_all else Compare("<=", size, number(limit))
     if feature.accepts_non_finite and not takes_all:
         usable = any_of([usable, infinite])
-    column = b.bind(Case((*_tiny(b, raw, size), (usable, raw))), feature.name)
+    first = () if all_finite is None else ((all_finite, raw),)
+    column = b.bind(Case((*first, *_tiny(b, raw, size), (usable, raw))), feature.name)
     too_large, not_finite = text(f"too_large:{feature.name}"), text(f"not_finite:{feature.name}")
     if feature.accepts_null:
         holds = any_of([IsNull(column, negated=True), IsNull(raw), nan])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from scorehouse.compile.builder import Builder, Value
 from scorehouse.compile.registers import name_of, predictors
-from scorehouse.compile.tree import Arith, Call, Case, Compare, Expr, Sum, multiply, number
+from scorehouse.compile.tree import Arith, Call, Case, Compare, Expr, Literal, Sum, multiply, number
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,22 @@ def predict(b: Builder, estimator: Any, values: list[Value], method: str) -> Sco
 def linear(b: Builder, values: list[Value], coefficients: Any, intercept: float) -> Expr:
     """The weighted sum of the columns, and the intercept."""
     terms = [
-        multiply(value.expr, float(weight))
+        _weighted(value.expr, float(weight))
         for value, weight in zip(values, np.asarray(coefficients).ravel(), strict=True)
         if weight != 0.0
     ]
     if intercept != 0.0 or not terms:
         terms.append(number(intercept))
     return b.sum(terms, "sum")
+
+
+def _weighted(expr: Expr, weight: float) -> Expr:
+    """A column times its weight; a scaler's division becomes part of the weight, which is the costlier."""
+    if isinstance(expr, Arith) and expr.op == "/" and isinstance(expr.right, Literal):
+        folded = weight / float(expr.right.value)
+        if folded != 0.0 and math.isfinite(folded):
+            return multiply(expr.left, folded)
+    return multiply(expr, weight)
 
 
 def sigmoid(b: Builder, raw: Expr) -> Expr:
