@@ -264,3 +264,12 @@ def test_other_column_names(make_kernel: MakeKernel) -> None:
     assert found == pytest.approx(
         kernel.estimator.predict(pd.DataFrame([[1.0, 2, 3]], columns=frame.columns))[0]
     )
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint32", "int64", "uint64"])
+def test_small_integers_are_proven_within_their_range(kind: str, make_kernel: MakeKernel) -> None:
+    X = pd.DataFrame({"a": np.arange(100).astype(kind), "b": np.sin(np.arange(100))})
+    kernel = make_kernel(Ridge().fit(X, X.b * 2 + X.a), X, task="regression")
+    form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+    parity = prove(form, kernel.estimator, kernel, X)
+    assert parity.proven and parity.rows > 4_000

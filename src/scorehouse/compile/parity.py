@@ -160,6 +160,7 @@ def probe_rows(compiled: CompiledSql, training: pa.RecordBatch) -> pa.RecordBatc
         (position, value)
         for position, feature in enumerate(compiled.signature.features)
         for value in _probes_of(feature, compiled.probes.get(position, frozenset()))
+        if _fits(value, training.column(feature.name).type)
     ]
     total = len(probes) + 2 * HOLES
     rows = training.take(pa.array(rng.integers(0, training.num_rows, total)))
@@ -182,6 +183,14 @@ def _with_holes(column: pa.Array, holes: np.ndarray, nan_from: int) -> pa.Array:
         column = pc.if_else(pa.array(as_nan), pa.scalar(float("nan"), column.type), column)
         holes = holes & ~as_nan
     return pc.if_else(pa.array(holes), pa.scalar(None, column.type), column)
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    """Whether a column of this type can hold the value: a small integer has no large ones."""
+    if value is None or not pa.types.is_integer(kind):
+        return True
+    limits = np.iinfo(kind.to_pandas_dtype())
+    return bool(limits.min <= value <= limits.max)
 
 
 def _probes_of(feature: Feature, edges: frozenset[float]) -> list[Any]:
