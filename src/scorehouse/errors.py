@@ -72,6 +72,6 @@ class ConservationError(ScorehouseError):
 
 
 class CompileError(ScorehouseError):
-    """The estimator has no exact form in SQL, or one that is too large for the engine."""
+    """The estimator has no exact form in SQL or native code, or one that is too large for the engine."""
 
     code = "compile"

@@ -27,7 +27,8 @@ import pytest
 from project import MakeKernel
 from scorehouse.compile import compile_sql
 from scorehouse.compile.compiled import LARGEST_WHERE_OVERFLOW_RAISES
-from scorehouse.compile.parity import compare, kernel_rows, probe_rows
+from scorehouse.compile.parity import compare
+from scorehouse.hard_rows import hard_rows, kernel_rows
 from scorehouse.registration.infer import training_batch
 from test_compile_families import CASES, kernel_of
 
@@ -124,7 +125,7 @@ def test_equals_the_kernel(name: str, server: Server, make_kernel: MakeKernel) -
     frame, kernel = kernel_of(name, make_kernel)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "postgres")
     training = training_batch(frame, "test")
-    tried = pa.Table.from_batches([training, probe_rows(compiled, training)])
+    tried = pa.Table.from_batches([training, hard_rows(compiled.signature, compiled.probes, training)])
     rows = computable(tried).combine_chunks()
     expected = kernel_rows(kernel, rows)
     with server.connect() as connection:

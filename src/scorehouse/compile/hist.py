@@ -16,7 +16,7 @@ from scorehouse.trees import hist
 
 def boosting(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """The baseline and the trees on top of it, through the inverse of the loss's link."""
-    values = _preprocessed(b, estimator, values)
+    values = preprocessed(b, estimator, values)
     numbers_only(b, estimator, values)
     raw = boosted(b, hist.boosting(estimator), values)
     if method == "decision_function":
@@ -28,7 +28,7 @@ def boosting(b: Builder, estimator: Any, values: list[Value], method: str) -> Sc
     return Scores(made, tuple(raw), bounded=True)
 
 
-def _preprocessed(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+def preprocessed(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """Categories as codes in front, numbers behind, as the trees know them."""
     if getattr(estimator, "_preprocessor", None) is None:
         return values

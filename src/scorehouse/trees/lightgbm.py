@@ -10,6 +10,8 @@ import numpy as np
 
 from scorehouse.trees.tree import LEAF, ZERO, CategorySplit, Ensemble, Tree
 
+DUMP_LIMIT = 1e300
+
 
 @dataclass(frozen=True)
 class Boosted:
@@ -32,6 +34,7 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
     roots = [tree["tree_structure"] for tree in dump["tree_info"]]
     if any("leaf_coeff" in node for root in roots for node in _in_order(root)):
         raise refuse(estimator, "its leaves hold linear models")
+    _restore_infinite(estimator, roots)
     trees = tuple(_tree(root) for root in roots)
     ensemble = Ensemble(
         trees=trees,
@@ -65,6 +68,22 @@ def _tree(root: dict[str, Any]) -> Tree:
             tree.missing_left[i] = _missing_left(node)
             tree.zero_is_missing[i] = node["missing_type"] == "Zero"  # type: ignore[index]
     return tree
+
+
+def _restore_infinite(estimator: Any, roots: list[dict[str, Any]]) -> None:
+    """Thresholds that the dump cuts off at 1e300, which JSON can hold, from the booster's text."""
+    cut = [
+        (number, node)
+        for number, root in enumerate(roots)
+        for node in _in_order(root)
+        if node.get("decision_type") == "<=" and abs(float(node["threshold"])) >= DUMP_LIMIT
+    ]
+    if not cut:
+        return
+    trees = estimator.booster_.model_to_string().split("\nTree=")[1:]
+    for number, node in cut:
+        line = next(line for line in trees[number].splitlines() if line.startswith("threshold="))
+        node["threshold"] = float(line.partition("=")[2].split()[node["split_index"]])
 
 
 def _in_order(root: dict[str, Any]) -> list[dict[str, Any]]:

@@ -43,6 +43,13 @@ class Tree:
     def is_leaf(self) -> np.ndarray:
         return np.asarray(self.left == LEAF)
 
+    @property
+    def numeric_nodes(self) -> np.ndarray:
+        """Splits at an edge."""
+        inner = self.left != LEAF
+        inner[list(self.categories)] = False
+        return np.flatnonzero(inner)
+
     def levels(self) -> list[np.ndarray]:
         """Nodes by their distance from the root."""
         found = [np.zeros(1, dtype=np.int64)]
@@ -63,8 +70,8 @@ class Ensemble:
     """Trees in the order in which the library adds them.
 
     `groups` tells for each tree to which output it adds; a tree whose value has several outputs adds to
-    all of them. `base` is what each output starts with. `average` divides the sums by the number of
-    trees. `rounds_inputs` tells that values are rounded to float32 before they are compared (which the
+    all of them. `base` is what each output starts with. `average` divides each sum by the number of
+    its trees. `rounds_inputs` tells that values are rounded to float32 before they are compared (which the
     edges allow for), `single` that the sums are rounded to float32 at each step.
     """
 

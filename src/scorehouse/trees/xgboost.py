@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,10 +65,15 @@ def _base_margins(model: dict[str, Any], objective: str, per_class: int) -> list
     given = [np.float32(float(part)) for part in text.split(",")]
     given = given * per_class if len(given) == 1 else given
     if objective.startswith("binary:logistic"):
-        return [float(-np.log(np.float32(1.0) / p - np.float32(1.0))) for p in given]
+        return [-_log(np.float32(1.0) / p - np.float32(1.0)) for p in given]
     if objective in LOG_LINK:
-        return [float(np.log(p)) for p in given]
+        return [_log(p) for p in given]
     return [float(p) for p in given]
+
+
+def _log(value: np.float32) -> float:
+    """The C library's logf, which computes in double and rounds; NumPy's own differs in the last digit."""
+    return float(np.float32(math.log(float(value))))
 
 
 def _tree(tree: dict[str, Any]) -> Tree:
