@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from monitored import monitored
-from project import DbtProject, MakeKernel, registered_kernel
+from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that make environments come first: with several workers none of them is left for the end."""
+    items.sort(key=lambda item: item.get_closest_marker("foreign") is None)
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DuckDB file of this project's churn and flights, built: a copy of what `./run test` has built."""
+    file = tmp_path_factory.mktemp("examples") / "house.duckdb"
+    if built := os.environ.get("SCOREHOUSE_BUILT"):
+        shutil.copy(built, file)
+        return file
+    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "test"]
+    wanted = ["+flight_predictions", "+churn_predictions"]
+    places = ["--target-path", str(file.parent / "target"), "--log-path", str(file.parent / "logs")]
+    settings = {"SCOREHOUSE_DATABASE": str(file), "DBT_PROFILES_DIR": str(REPOSITORY)}
+    ended = subprocess.run(
+        [*dbt, "--select", *wanted, *places],
+        cwd=REPOSITORY,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    return file
 
 
 @pytest.fixture

@@ -56,9 +56,13 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def make_environment(folder: Path, *requirements: str) -> Environment:
-    """A virtual environment in `folder` with these requirements."""
+def make_environment(folder: Path, *requirements: str, lock: str) -> Environment:
+    """A virtual environment in `folder` with these requirements, in the releases of a lock file.
+
+    pip compiles no byte code here: what is imported is compiled then, and most never is.
+    """
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     environment = Environment(folder)
-    environment.run("python", "-m", "pip", "install", "--quiet", *requirements, cwd=folder)
+    install = ["python", "-m", "pip", "install", "--quiet", "--no-compile"]
+    environment.run(*install, "--constraint", str(REPOSITORY / lock), *requirements, cwd=folder)
     return environment

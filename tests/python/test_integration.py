@@ -14,11 +14,12 @@ import duckdb
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from fresh import REPOSITORY, Environment, build_wheel, make_environment
 
-# The oldest releases that the ranges in pyproject.toml admit; the newest are what pip chooses.
-OLDEST = {"dbt-core": "1.11.2", "dbt-duckdb": "1.10.0"}
+# of every library, not only of dbt
+LOCKS = {"newest": "requirements.lock", "oldest": "requirements-oldest.lock"}
 PACKAGE = ("dbt_project.yml", "macros", "models", "python_models", "seeds", "tests")
 PROJECTS = REPOSITORY / "integration_tests"
 
@@ -49,11 +50,10 @@ class Installed:
         return {node["name"] for node in everything if node["package_name"] == package}
 
 
-@pytest.fixture(scope="module", params=["newest", "oldest"])
+@pytest.fixture(scope="module", params=LOCKS)
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     folder = tmp_path_factory.mktemp(request.param)
-    pins = [f"{name}=={version}" for name, version in OLDEST.items()] if request.param == "oldest" else []
-    return make_environment(folder / "venv", str(build_wheel(folder)), *pins)
+    return make_environment(folder / "venv", str(build_wheel(folder)), lock=LOCKS[request.param])
 
 
 def install(name: str, environment: Environment, folder: Path) -> Installed:
@@ -87,11 +87,14 @@ def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.sql(sql).fetchall()
 
 
-def test_oldest_releases_lie_within_the_declared_ranges() -> None:
+def test_the_oldest_releases_are_the_lower_ends_of_the_declared_ranges() -> None:
     document = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    ranges = {Requirement(text).name: Requirement(text) for text in document["project"]["dependencies"]}
-    for name, version in OLDEST.items():
-        assert ranges[name].specifier.contains(version), f"{name} {version} is outside {ranges[name]}"
+    text = (REPOSITORY / LOCKS["oldest"]).read_text()
+    locked = dict(line.split("==") for line in text.splitlines() if "==" in line)
+    for requirement in map(Requirement, document["project"]["dependencies"]):
+        (lowest,) = (bound.version for bound in requirement.specifier if bound.operator == ">=")
+        found = locked[requirement.name.lower()]
+        assert Version(found) == Version(lowest), f"{requirement.name} {found}: ./run lock"
 
 
 def test_the_project_with_everything_sets_every_variable() -> None:

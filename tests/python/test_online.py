@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,30 +26,6 @@ EXAMPLES = {
 }
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example tables of churn and flights, built by dbt."""
-    folder = tmp_path_factory.mktemp("examples")
-    dbt = Path(sys.executable).with_name("dbt")
-    names = [
-        name for features, predictions, _ in EXAMPLES.values() for name in (f"+{features}", f"+{predictions}")
-    ]
-    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    ended = subprocess.run(
-        [dbt, "build", "--exclude-resource-type", "test", *places, "--select", *names],
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "SCOREHOUSE_DATABASE": str(folder / "house.duckdb"),
-            "DBT_PROFILES_DIR": str(REPOSITORY),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stdout
-    return folder / "house.duckdb"
-
-
 def tables(database: Path, name: str) -> tuple[pa.Table, pa.Table]:
     """The feature table and the prediction table of an example, in the order of their key."""
     features, predictions, key = EXAMPLES[name]
@@ -74,8 +47,8 @@ def assert_rows_equal(online: pa.Table, batch: pa.Table) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_online_equals_batch_row_for_row(database: Path, name: str) -> None:
-    features, predictions = tables(database, name)
+def test_online_equals_batch_row_for_row(examples: Path, name: str) -> None:
+    features, predictions = tables(examples, name)
     online = load(f"{name}@champion", REPOSITORY).predict(features)
     assert_rows_equal(online, predictions)
     statuses = {item["values"] for item in pc.value_counts(online.column("row_status")).to_pylist()}
@@ -84,8 +57,8 @@ def test_online_equals_batch_row_for_row(database: Path, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_dicts_and_frames_give_the_same_rows_as_the_table(database: Path, name: str) -> None:
-    features, predictions = tables(database, name)
+def test_dicts_and_frames_give_the_same_rows_as_the_table(examples: Path, name: str) -> None:
+    features, predictions = tables(examples, name)
     rejected = pc.indices_nonzero(pc.equal(predictions.column("row_status"), "rejected")).to_pylist()[:50]
     rows = sorted({*range(0, len(features), len(features) // 300), *rejected})
     some, expected = features.take(rows), predictions.take(rows)

@@ -49,17 +49,9 @@ def dbt(folder: Path, *arguments: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+def features(examples: Path) -> dict[str, pa.Table]:
     """A sample of the real feature tables, NULLs included, and rows that have to be rejected."""
-    folder = tmp_path_factory.mktemp("features")
-    os.environ["SCOREHOUSE_DATABASE"] = str(folder / "features.duckdb")
-    wanted = ["+flight_scoring_features", "+churn_scoring_features"]
-    try:
-        ended = dbt(REPOSITORY, "run", "--select", *wanted, "--target-path", str(folder / "target"))
-    finally:
-        del os.environ["SCOREHOUSE_DATABASE"]
-    assert ended.success, ended.exception
-    with duckdb.connect(folder / "features.duckdb") as connection:
+    with duckdb.connect(str(examples), read_only=True) as connection:
         connection.execute(f"create temp table flights as from flight_scoring_features {SAMPLE}")
         odd = "select * replace ('XX' as carrier, flight_id || '-odd' as flight_id) from flights limit 5"
         return {

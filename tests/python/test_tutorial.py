@@ -74,7 +74,12 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float
         ["bash"],
         input=script,
         cwd=folder,
-        env={**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        env={
+            **kept,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "PIP_CONSTRAINT": str(REPOSITORY / "requirements.lock"),  # the releases that CI tests
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
