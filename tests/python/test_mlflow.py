@@ -207,7 +207,8 @@ def test_sync_follows_aliases_and_shows_its_diff(store: str, project: Path) -> N
     said = run(*sync, "--yes")
     assert "move champion to churn version" in said
     changed = [line for line in said.splitlines() if line.startswith(("+++", "---"))]
-    assert changed == ["--- a/seeds/ml/churn/ml_churn.csv", "+++ b/seeds/ml/churn/ml_churn.csv"]
+    files = ("seeds/ml/churn/_ml_churn.yml", "seeds/ml/churn/ml_churn.csv")
+    assert changed == [line for file in files for line in (f"--- a/{file}", f"+++ b/{file}")]
     assert_same_scores(project, "churn@champion", second)
     assert len(ModelSeeds(project, "churn").versions()) == 2
 

@@ -17,7 +17,12 @@ from scorehouse.commands.prove import prove_command
 from scorehouse.commands.report import report_command
 from scorehouse.commands.runs import runs_command
 from scorehouse.commands.scaffold import scaffold_group
+from scorehouse.commands.scaffold_mart import exposure_command, mart_command
+from scorehouse.commands.scaffold_monitors import monitors_command
 from scorehouse.commands.show import show_command
+
+for part in (mart_command, monitors_command, exposure_command):
+    scaffold_group.add_command(part)
 
 COMMANDS: tuple[click.Command, ...] = (
     init_command,

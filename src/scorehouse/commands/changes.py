@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scorehouse.commands.common import echo
+from scorehouse.commands.common import echo, print_json
 from scorehouse.registration.seeds import replace_file
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -73,3 +73,20 @@ def as_documents(project: Path, changes: Sequence[Change]) -> list[dict[str, str
         }
         for change in changes
     ]
+
+
+def carry_out(
+    project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool, as_json: bool, nothing: str
+) -> bool:
+    """Show the changes, as text or as JSON, and write them. Whether the project now has them."""
+    if as_json:
+        if not dry_run and not yes:
+            raise click.UsageError("--json does not ask: add --yes or --dry-run")
+        print_json(as_documents(project, changes))
+        for change in () if dry_run else changes:
+            replace_file(project / change.path, change.text.encode())
+        return False
+    if not changes:
+        echo(nothing)
+        return True
+    return confirm_and_write(project, changes, yes=yes, dry_run=dry_run)

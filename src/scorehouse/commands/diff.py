@@ -17,7 +17,7 @@ from scorehouse.commands.common import (
     project_option,
     table,
 )
-from scorehouse.commands.show import facts, signature_rows
+from scorehouse.commands.show import facts
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.signature_rows import without_importance
 from scorehouse.registry import Version
@@ -68,7 +68,7 @@ def differences(before: Version, after: Version, seeds: ModelSeeds) -> Differenc
     """Facts, quality, libraries and features that differ; each empty where nothing does."""
     old, new = facts(before), facts(after)
     features = {
-        number: {row["feature"]: without_importance(row) for row in signature_rows(seeds, number)}
+        number: {row["feature"]: without_importance(row) for row in seeds.features(number)}
         for number in (before.version, after.version)
     }
     return {

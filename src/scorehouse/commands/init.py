@@ -9,8 +9,8 @@ from typing import Any
 import click
 import yaml
 
-from scorehouse.commands.changes import Change, as_documents, confirm_and_write, pending
-from scorehouse.commands.common import echo, heading, json_option, print_json, project_option, write_options
+from scorehouse.commands.changes import Change, carry_out, pending
+from scorehouse.commands.common import echo, heading, json_option, project_option, write_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.policy import VARIABLE
 from scorehouse.registration.promote import check_name
@@ -77,17 +77,8 @@ def init_command(
     check_name("name", name, f"init {name}")
     project = find_project(project_dir)
     changes = pending(project, planned(project, name, **answers))
-    if as_json:
-        if not dry_run and not yes:
-            raise click.UsageError("--json does not ask: add --yes or --dry-run")
-        print_json(as_documents(project, changes))
-        for change in () if dry_run else changes:
-            (project / change.path).parent.mkdir(parents=True, exist_ok=True)
-            (project / change.path).write_text(change.text, encoding="utf-8")
-        return
-    if not changes:
-        echo("nothing to do: the project is prepared already")
-    elif not confirm_and_write(project, changes, yes=yes, dry_run=dry_run):
+    nothing = "nothing to do: the project is prepared already"
+    if not carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=nothing):
         return
     for line in hints(project, name, **answers):
         echo(line)

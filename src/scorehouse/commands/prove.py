@@ -19,11 +19,11 @@ from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration import reference
-from scorehouse.registration.card import seeds_yaml
+from scorehouse.registration.card import write_card
 from scorehouse.registration.forms import find_forms, form_lines
 from scorehouse.registration.infer import training_batch
 from scorehouse.registration.reference_sample import sample_reference
-from scorehouse.registration.seeds import ModelSeeds, find_project, read_rows, replace_file
+from scorehouse.registration.seeds import ModelSeeds, find_project, read_rows
 from scorehouse.registry import Version, resolve
 from scorehouse.request import project_variable
 from scorehouse.scorer import Kernel
@@ -143,19 +143,12 @@ def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> None:
             found[version.version].pop("sql", None)
         forms.write(seeds.project, version)
         echo("\n".join(form_lines(version, forms.facts)))
-    _write(seeds, versions, found, policy, call)
+    _write(seeds, versions, found)
 
 
-def _write(
-    seeds: ModelSeeds,
-    versions: list[Version],
-    found: Mapping[int, Mapping[str, Any]],
-    policy: LoadPolicy,
-    call: str,
-) -> None:
+def _write(seeds: ModelSeeds, versions: list[Version], found: Mapping[int, Mapping[str, Any]]) -> None:
     """The registry and its YAML, where they change."""
     changed = [replace(v, forms=found.get(v.version, v.forms)) for v in versions]
-    signature = artifact.read_signature(seeds.project, changed[-1], policy, call)
     if changed != versions:
         seeds.write_versions(changed)
-    replace_file(seeds.yaml_file, seeds_yaml(changed, signature).encode())
+    write_card(seeds)

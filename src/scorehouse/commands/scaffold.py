@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from scorehouse.commands.changes import Change, as_documents, confirm_and_write, pending
+from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import (
     echo,
     find_version,
     json_option,
-    print_json,
     project_option,
     write_options,
 )
@@ -41,6 +41,7 @@ def model(dbt, session):
 {arguments}
     )
 """
+NOTHING = "nothing to do: the files are there already"
 AUDIT = {
     "row_status": "`scored`, or `rejected` when the ML model does not take the row.",
     "reject_reason": "Why the row was rejected, as `check:feature`, several joined by `;`; null when scored.",
@@ -68,6 +69,7 @@ def scaffold_group() -> None:
 @click.argument("name")
 @click.option("--features", required=True, help="Model of your project with the features, one row a key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
+@click.option("--keep", "kept", multiple=True, help="Feature table column to pass through; may be repeated.")
 @click.option("--group", help="Column within which a ranking ranks.")
 @click.option("--door", type=click.Choice(("sql", "python")), default="sql", show_default=True)
 @click.option("--alias", default="champion", show_default=True, help="Alias of the version that scores.")
@@ -90,16 +92,7 @@ def predictions_command(
     check_name("name", name, call)
     version = find_version(ModelSeeds(project, name), None, call)
     changes = pending(project, planned(project, version, **answers))
-    if as_json:
-        if not dry_run and not yes:
-            raise click.UsageError("--json does not ask: add --yes or --dry-run")
-        print_json(as_documents(project, changes))
-        for change in () if dry_run else changes:
-            (project / change.path).parent.mkdir(parents=True, exist_ok=True)
-            (project / change.path).write_text(change.text, encoding="utf-8")
-    elif not changes:
-        echo("nothing to do: the files are there already")
-    elif confirm_and_write(project, changes, yes=yes, dry_run=dry_run):
+    if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
         echo(f"next: dbt build --select +{name}_predictions")
 
 
@@ -109,6 +102,7 @@ def planned(
     *,
     features: str,
     keys: tuple[str, ...],
+    kept: tuple[str, ...],
     group: str | None,
     door: str,
     alias: str,
@@ -120,9 +114,13 @@ def planned(
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     table = f"{version.name}_predictions"
     code = _sql if door == "sql" else _python
-    settings = {"alias": alias if alias != "champion" else None, "group": group}
+    settings = {
+        "alias": alias if alias != "champion" else None,
+        "group": group,
+        "passthrough": list(kept) or None,
+    }
     model = code(version.name, features, keys, {k: v for k, v in settings.items() if v is not None})
-    properties = _properties(version, table, features, keys, alias, max_rejected_share)
+    properties = _properties(version, table, features, keys, kept, alias, max_rejected_share)
     changes = [
         Change(f"{folder}/{table}.{'sql' if door == 'sql' else 'py'}", model),
         Change(f"{folder}/_{table}.yml", properties),
@@ -135,19 +133,25 @@ def _key(keys: tuple[str, ...], quote: str) -> str:
     return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
 
 
-def _sql(name: str, features: str, keys: tuple[str, ...], settings: dict[str, str]) -> str:
-    parts = [f"'{name}'", f"key={_key(keys, chr(39))}", *(f"{k}='{v}'" for k, v in settings.items())]
+def _sql(name: str, features: str, keys: tuple[str, ...], settings: dict[str, Any]) -> str:
+    parts = [f"'{name}'", f"key={_key(keys, chr(39))}", *(f"{k}={v!r}" for k, v in settings.items())]
     return SQL_MODEL.format(arguments=", ".join(parts), features=features)
 
 
-def _python(name: str, features: str, keys: tuple[str, ...], settings: dict[str, str]) -> str:
-    parts = [f"key={_key(keys, chr(34))}", *(f'{k}="{v}"' for k, v in settings.items())]
+def _python(name: str, features: str, keys: tuple[str, ...], settings: dict[str, Any]) -> str:
+    parts = [f"key={_key(keys, chr(34))}", *(f"{k}={json.dumps(v)}" for k, v in settings.items())]
     arguments = "\n".join(f"        {part}," for part in parts)
     return PYTHON_MODEL.format(name=name, features=features, arguments=arguments)
 
 
 def _properties(
-    version: Version, table: str, features: str, keys: tuple[str, ...], alias: str, share: float
+    version: Version,
+    table: str,
+    features: str,
+    keys: tuple[str, ...],
+    kept: tuple[str, ...],
+    alias: str,
+    share: float,
 ) -> str:
     registry = {"registry": f"ref('ml_{version.name}')"}
     tests: list[Any] = [
@@ -163,7 +167,8 @@ def _properties(
     if version.task == "ranking":
         outputs.append("rank")
     columns = [{"name": key, "description": "Key of the row.", "data_tests": ["not_null"]} for key in keys]
-    columns += [{"name": name, "description": _output(name)} for name in outputs]
+    columns += [{"name": name, "description": f"Column of `{features}`."} for name in kept]
+    columns += [{"name": name, "description": describe_output(name)} for name in outputs]
     columns += [{"name": name, "description": text} for name, text in AUDIT.items()]
     entry = {
         "name": table,
@@ -175,7 +180,7 @@ def _properties(
     return yaml.safe_dump({"version": 2, "models": [entry]}, sort_keys=False, width=110)
 
 
-def _output(name: str) -> str:
+def describe_output(name: str) -> str:
     return OUTPUTS.get(name, f"Score of the class `{name.removeprefix('score_')}`. Null when rejected.")
 
 

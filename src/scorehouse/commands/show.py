@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +41,7 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
     seeds = ModelSeeds(find_project(project_dir), name)
     wanted = str(number) if number is not None else alias if "@" in reference else None
     version = find_version(seeds, wanted, call)
-    features = signature_rows(seeds, version.version)
+    features = seeds.features(version.version)
     if as_json:
         print_json({**facts(version), "features": features})
         return
@@ -67,20 +65,6 @@ def facts(version: Version) -> dict[str, Any]:
         "metrics": dict(version.metrics),
         "forms": dict(version.forms),
     }
-
-
-def signature_rows(seeds: ModelSeeds, number: int) -> list[dict[str, Any]]:
-    """The features of a version, as they stand in the seed `ml_<name>__signature`."""
-    with seeds.signature_file.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row.pop("version") == str(number)]
-    return [{key: _value(value) for key, value in row.items()} for row in rows]
-
-
-def _value(text: str) -> Any:
-    try:
-        return None if text == "" else json.loads(text)
-    except ValueError:
-        return text
 
 
 def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:

@@ -1,14 +1,13 @@
-"""The YAML of an ML model's seeds: column types, column descriptions, and the model card."""
+"""The YAML of an ML model's seeds: column types, column descriptions, and the model card as description."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from scorehouse.registry import Version
-from scorehouse.signature import Feature, Signature
+from scorehouse.registration.model_card import model_card
+from scorehouse.registration.seeds import ModelSeeds, replace_file
 
 REGISTRY_DOCS = {
     "name": ("varchar", "Name of the ML model."),
@@ -89,11 +88,16 @@ REFERENCE_DOCS = {
 }
 
 
-def seeds_yaml(versions: Sequence[Version], signature: Signature) -> str:
-    """The YAML of the three seeds; `signature` is that of the newest version."""
-    name = versions[-1].name
-    seeds = [
-        _seed(f"ml_{name}", model_card(versions, signature), REGISTRY_DOCS),
+def write_card(seeds: ModelSeeds) -> None:
+    """Write the YAML of the three seeds again, from what they hold."""
+    replace_file(seeds.yaml_file, seeds_yaml(seeds).encode())
+
+
+def seeds_yaml(seeds: ModelSeeds) -> str:
+    """The YAML of the three seeds."""
+    name = seeds.name
+    documents = [
+        _seed(f"ml_{name}", model_card(seeds), REGISTRY_DOCS),
         _seed(
             f"ml_{name}__signature",
             f"Features of the ML model `{name}`: one row a version and feature.",
@@ -107,7 +111,7 @@ def seeds_yaml(versions: Sequence[Version], signature: Signature) -> str:
     ]
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + yaml.dump(
-        {"version": 2, "seeds": seeds}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
+        {"version": 2, "seeds": documents}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
     )
 
 
@@ -135,66 +139,3 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-
-
-def model_card(versions: Sequence[Version], signature: Signature) -> str:
-    """The model card, in Markdown: what it is, its versions and quality, its features."""
-    newest = versions[-1]
-    lines = [f"**ML model `{newest.name}`** ({newest.task})", ""]
-    lines += [_line(newest.description), ""] if newest.description else []
-    lines += [f"Owner: {_line(newest.owner)}", ""] if newest.owner else []
-    if newest.classes:
-        lines += [f"Classes: {', '.join(f'`{label}`' for label in newest.classes)}", ""]
-    lines += ["| version | trained on | rows | quality as registered | registered |", "|---|---|---|---|---|"]
-    lines += [_version_line(version) for version in versions]
-    lines += ["", f"Which version holds which alias stands in the table `ml_{newest.name}` itself.", ""]
-    lines += _form_lines(versions)
-    lines += [f"Features of version {newest.version}:", ""]
-    lines += ["| feature | type | in training | missing | unseen |", "|---|---|---|---|---|"]
-    lines += [_feature_line(feature) for feature in signature.features]
-    return "\n".join(lines) + "\n"
-
-
-def _version_line(version: Version) -> str:
-    window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else ""
-    quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
-    return (
-        f"| {version.version} | {window} | {version.training_rows:,} | {_line(quality)} "
-        f"| {version.registered_at[:10]} |"
-    )
-
-
-def _form_lines(versions: Sequence[Version]) -> list[str]:
-    """What may score instead of the estimator, and why something else may not."""
-    proven, refused = [], []
-    for version in versions:
-        for form, fact in sorted(version.forms.items()):
-            if form == "refused":
-                refused += [
-                    f"- version {version.version}, {what}: {_line(why)}" for what, why in sorted(fact.items())
-                ]
-                continue
-            where = ", ".join(fact.get("dialects", []))
-            proven.append(
-                f"| {version.version} | {form}{f' ({where})' if where else ''} | {fact['rows']:,} "
-                f"| {fact['largest_difference']:.1g} |"
-            )
-    head = ["| version | form proven equal | on rows | largest difference |", "|---|---|---|---|"]
-    lines = [*head, *proven, ""] if proven else []
-    return [*lines, "Refused:", "", *refused, ""] if refused else lines
-
-
-def _feature_line(feature: Feature) -> str:
-    if feature.categories is not None:
-        seen = f"{len(feature.categories)} values"
-    elif feature.minimum is not None:
-        seen = f"{feature.minimum:.6g} to {feature.maximum:.6g}"
-    else:
-        seen = ""
-    missing = "accepted" if feature.accepts_null else "rejected"
-    unseen = "accepted" if feature.accepts_unseen else "rejected"
-    return f"| `{feature.name}` | {feature.type} | {seen} | {missing} | {unseen} |"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "/")

@@ -1,4 +1,4 @@
-"""Measure the importance of a registered version's features again, and write it into its signature seed."""
+"""Measure importance again for a registered version: signature seed, pictures and model card."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from scorehouse import artifact
 from scorehouse.errors import RegistryError
 from scorehouse.policy import VARIABLE, LoadPolicy
-from scorehouse.registration.card import seeds_yaml
+from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import Importance, importance_of
 from scorehouse.registration.infer import training_batch
-from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
+from scorehouse.registration.pictures import draw
+from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registry import resolve
 from scorehouse.request import project_variable
@@ -44,7 +45,8 @@ def measure_importance(
     frame = training_frame(X, names, names, call)
     check_labels(y, frame, call)
     kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
-    importance = importance_of(kernel, training_batch(frame, call), y)
+    batch = training_batch(frame, call)
+    importance = importance_of(kernel, batch, y)
     if not seeds.write_importance(chosen.version, importance):
         raise RegistryError(
             call,
@@ -52,6 +54,6 @@ def measure_importance(
             expected="one row a feature of every version",
             action="restore the file from version control",
         )
-    newest = artifact.read_signature(project, versions[-1], policy, call)
-    replace_file(seeds.yaml_file, seeds_yaml(versions, newest).encode())  # it types the columns
+    draw(project, kernel, importance.shares, batch, y)
+    write_card(seeds)
     return importance

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.registration.card import write_card
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version, resolve
 
@@ -46,6 +47,7 @@ def promote(
     moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
     if moved != versions:
         seeds.write_versions(moved)
+        write_card(seeds)
     return next(row for row in moved if row.version == version)
 
 

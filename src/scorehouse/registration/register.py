@@ -22,14 +22,15 @@ from scorehouse.formats import FORMATS, chosen_format
 from scorehouse.frames import estimator_input
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration import serialize
-from scorehouse.registration.card import seeds_yaml
+from scorehouse.registration.card import write_card
 from scorehouse.registration.facts import find_facts, require_fitted
 from scorehouse.registration.forms import Forms, find_forms
-from scorehouse.registration.importance import Importance, importance_of
+from scorehouse.registration.importance import importance_of
 from scorehouse.registration.infer import Prober, draft_signature, encoder_categories, training_batch
+from scorehouse.registration.pictures import draw
 from scorehouse.registration.promote import check_name, promote
 from scorehouse.registration.reference import reference_rows
-from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
+from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.serialize import Stored, libraries_of, read_given
 from scorehouse.registration.signature_rows import signature_rows, with_importance
 from scorehouse.registration.training import check_labels, training_frame
@@ -156,14 +157,16 @@ def register(
             return promote(name, old.version, alias=alias, project_dir=seeds.project) if alias else old
     kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
     bins = _reference(kernel, batch, call)
-    importance = _importance(kernel, batch, y, validation, call)
+    judged, labels = _judged(batch, y, validation, call)
+    importance = importance_of(kernel, judged, labels)
     found = find_forms(kernel, batch, dialects=SqlSettings.of(seeds.project).dialects) if forms else Forms({})
     version = replace(version, forms=found.facts)
     for location, data in files:
         write(location, data, call)
     found.write(seeds.project, version)
     seeds.append(version, with_importance(signature_rows(version, signature), importance), bins)
-    replace_file(seeds.yaml_file, seeds_yaml([*existing, version], signature).encode())
+    draw(seeds.project, kernel, importance.shares, judged, labels)
+    write_card(seeds)
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
 
@@ -249,17 +252,17 @@ def _files(
     return complete, [(locate(project, text, policy, call), data) for text, data in files]
 
 
-def _importance(
-    kernel: Kernel, batch: pa.RecordBatch, y: Any, validation: tuple[Any, Any] | None, call: str
-) -> Importance:
-    """Importance of the features, on the rows given to measure it, else on the training rows."""
+def _judged(
+    batch: pa.RecordBatch, y: Any, validation: tuple[Any, Any] | None, call: str
+) -> tuple[pa.RecordBatch, Any]:
+    """Rows and labels to measure importance and calibration on: those given for it, else of training."""
     if validation is None:
-        return importance_of(kernel, batch, y)
+        return batch, y
     X, y = validation
     names = batch.schema.names
     frame = training_frame(X, names, names, call)
     check_labels(y, frame, call)
-    return importance_of(kernel, training_batch(frame, call), y)
+    return training_batch(frame, call), y
 
 
 def _reference(kernel: Kernel, batch: pa.RecordBatch, call: str) -> list[dict[str, str]]:

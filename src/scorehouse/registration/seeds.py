@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scorehouse import registry
 from scorehouse.errors import ConfigurationError, RegistryError
@@ -32,6 +34,7 @@ SIGNATURE_COLUMNS = (
     "categories",
     *IMPORTANCE_COLUMNS,
 )
+TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
 ADDED_COLUMNS = (*registry.ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
 
 
@@ -80,6 +83,15 @@ class ModelSeeds:
         """All registered versions, oldest first; empty where there is none yet."""
         return [Version.from_row(row) for row in read_rows(self.registry_file, registry.COLUMNS)]
 
+    def features(self, number: int) -> list[dict[str, Any]]:
+        """The rows of the signature of a version, with values in their own types, None where empty."""
+        rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
+        return [
+            {column: _value(column, row.get(column, "")) for column in SIGNATURE_COLUMNS[1:]}
+            for row in rows
+            if row["version"] == str(number)
+        ]
+
     def append(
         self, version: Version, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:
@@ -106,6 +118,12 @@ class ModelSeeds:
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
         write_rows(self.registry_file, registry.COLUMNS, [version.to_row() for version in versions])
+
+
+def _value(column: str, text: str) -> Any:
+    if not text:
+        return None
+    return text if column in TEXT_COLUMNS else json.loads(text)
 
 
 def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -1,0 +1,87 @@
+"""What the columns of the monitoring tables mean, for the YAML of scaffolded models."""
+
+PROFILES = {
+    "ml_model": "Name of the ML model.",
+    "version": "Version that scored; its bins are the ones counted in.",
+    "run_id": "Scoring run; NULL where several runs fall into one day.",
+    "window_start": "Begin of the day",
+    "window_end": "End of the day, not in it, or last stamp of the run.",
+    "part": "Feature or output.",
+    "feature": "Name of the column.",
+    "segment": "`all`, or `column=value`.",
+    "kind": (
+        "`numeric`, `category`, `other` (pooled at registration), `unseen` and `missing` are the "
+        "bins, and add up to the rows; `all` is one row a column with the counts and moments "
+        "below."
+    ),
+    "bin": "Number of the bin in the reference.",
+    "lower": "Lower edge, not in the bin; NULL: open.",
+    "upper": "Upper edge, in the bin; NULL: open.",
+    "category": "The value; NULL for unseen ones beyond the hundred most frequent.",
+    "row_count": "Rows.",
+    "n_null": "Rows with NULL.",
+    "n_nan": "Rows with NaN.",
+    "n_infinite": "Rows with an infinity.",
+    "n_below": "Rows below the smallest value of training.",
+    "n_above": "Rows above the largest value of training.",
+    "n_unseen": "Rows with a value that training did not show.",
+    "mean": "Mean of the finite values.",
+    "deviation": "Standard deviation of the finite values (population).",
+    "minimum": "Smallest finite value.",
+    "maximum": "Largest finite value.",
+}
+DRIFT = {
+    "run_id": "Scoring run of the window; NULL where it holds several.",
+    "ml_model": "Name of the ML model.",
+    "version": "Version that scored.",
+    "part": "Feature or output.",
+    "feature": "Name of the column.",
+    "segment": "`all`, `column=value`, or `column=(small groups)`.",
+    "metric": "Name of the metric.",
+    "window_start": "Begin of the window.",
+    "window_end": "End of the window, not in it.",
+    "value": "Value of the metric.",
+    "threshold": "Value from which it is drift; NULL: not judged.",
+    "status": "`ok`, `drift`, `too_small` to judge, or `info` where there is no threshold.",
+    "n_reference": "Rows of the reference that were compared.",
+    "n_current": "Rows of the window that were compared.",
+    "p_value": "How likely such a distance is when nothing has changed.",
+    "floor_value": "The PSI to expect from rows of this number when nothing has changed.",
+    "n_bins": "Number of bins.",
+    "importance": "Importance of the feature; 1 where none is told.",
+    "place": "Rank of the feature by PSI times importance, from 1.",
+}
+PERFORMANCE = {
+    "run_id": "NULL: a cohort is not a run.",
+    "ml_model": "Name of the ML model.",
+    "version": "Version that scored.",
+    "feature": "NULL: the metric is of the ML model as a whole.",
+    "segment": "`all`, `column=value`, or `column=(small groups)`.",
+    "metric": "Name of the metric.",
+    "window_start": "Begin of the cohort.",
+    "window_end": "End of the cohort, not in it.",
+    "value": "Value of the metric; NULL where nothing is claimed.",
+    "threshold": "Worst value allowed; NULL: not judged.",
+    "status": (
+        "`ok`, `below` the threshold, `info` without one, `immature` while labels are to come, "
+        "`too_small`, or `undefined`, such as the ROC AUC of one class; `estimate` where no "
+        "labels were used."
+    ),
+    "n_reference": "Scored predictions of the cohort.",
+    "n_current": "Predictions with label and finite score, on which the value stands.",
+    "labels_arrived": "Share of the scored predictions that have a label.",
+}
+RETRAINING = {
+    "ml_model": "Name of the ML model.",
+    "version": "Version that holds the alias.",
+    "retrain": "Whether there is a reason.",
+    "reasons": "The reasons, separated by semicolons; NULL for none.",
+    "n_drifted": "Features with drift in the newest window.",
+    "drifted_features": "Their names.",
+    "metric": "Metric that the decay is of.",
+    "reference_value": "Its value at registration.",
+    "current_value": "Its value in the newest mature cohort.",
+    "decay": "How much worse it has become.",
+    "age_days": "Days since the end of training data, or since registration.",
+    "rejected_share": "Share of rejected rows.",
+}

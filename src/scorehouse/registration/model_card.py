@@ -1,0 +1,119 @@
+"""The model card, in Markdown: what an ML model is for, its versions, quality, limits and features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scorehouse.registration.pictures import KINDS, picture_of
+from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registry import Version
+
+CHAMPION = "champion"
+MOST_NAMES = 4
+
+
+def model_card(seeds: ModelSeeds) -> str:
+    """The card of all versions; features and pictures are those of the champion, else of the newest."""
+    versions = seeds.versions()
+    newest = versions[-1]
+    shown = next((version for version in versions if CHAMPION in version.aliases), newest)
+    features = seeds.features(shown.version)
+    lines = [f"**ML model `{newest.name}`** ({newest.task})", ""]
+    lines += [_line(shown.description), ""] if shown.description else []
+    lines += [f"Owner: {_line(shown.owner)}", ""] if shown.owner else []
+    if shown.classes:
+        lines += [f"Classes: {', '.join(f'`{label}`' for label in shown.classes)}", ""]
+    lines += ["| version | aliases | trained on | rows | quality as registered | registered |"]
+    lines += ["|---|---|---|---|---|---|"]
+    lines += [_version_line(version) for version in versions]
+    lines += ["", *_form_lines(versions), *_limits(shown, features)]
+    lines += [f"**Features of version {shown.version}**", ""]
+    lines += _feature_table(features)
+    for kind in KINDS:
+        if path := picture_of(seeds.project, shown, kind):
+            lines += ["", f"![{kind} of {shown.label}]({path})"]
+    return "\n".join(lines) + "\n"
+
+
+def _version_line(version: Version) -> str:
+    window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else ""
+    quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
+    return (
+        f"| {version.version} | {', '.join(version.aliases)} | {window} | {version.training_rows:,} "
+        f"| {_line(quality)} | {version.registered_at[:10]} |"
+    )
+
+
+def _form_lines(versions: Sequence[Version]) -> list[str]:
+    """What may score instead of the estimator, and why something else may not."""
+    proven, refused = [], []
+    for version in versions:
+        for form, fact in sorted(version.forms.items()):
+            if form == "refused":
+                refused += [
+                    f"- version {version.version}, {what}: {_line(why)}" for what, why in sorted(fact.items())
+                ]
+                continue
+            where = ", ".join(fact.get("dialects", []))
+            proven.append(
+                f"| {version.version} | {form}{f' ({where})' if where else ''} | {fact['rows']:,} "
+                f"| {fact['largest_difference']:.1g} |"
+            )
+    head = ["| version | form proven equal | on rows | largest difference |", "|---|---|---|---|"]
+    lines = [*head, *proven, ""] if proven else []
+    return [*lines, "Refused:", "", *refused, ""] if refused else lines
+
+
+def _limits(version: Version, features: Sequence[dict[str, Any]]) -> list[str]:
+    """What the version does not take, as its pipeline was found to behave."""
+    facts = {
+        "a missing value": [f["feature"] for f in features if not f["accepts_null"]],
+        "an infinite value": [
+            f["feature"] for f in features if f["type"] == "double" and not f["accepts_non_finite"]
+        ],
+        "a category that training did not show": [
+            f["feature"] for f in features if f["categories"] is not None and not f["accepts_unseen"]
+        ],
+    }
+    rejected = [f"- {what} in {_names(names, len(features))}" for what, names in facts.items() if names]
+    lines = ["**Limits**", ""]
+    lines += ["A row is rejected for", "", *rejected, ""] if rejected else ["No row is rejected.", ""]
+    until = f" The training data end on {version.trained_to}." if version.trained_to else ""
+    return [*lines, f"Outside the ranges below the ML model has seen nothing.{until}", ""]
+
+
+def _names(names: Sequence[str], of: int) -> str:
+    if len(names) > MOST_NAMES:
+        return f"{len(names)} of {of} features"
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _feature_table(features: Sequence[dict[str, Any]]) -> list[str]:
+    """The features, those of most weight first where it was measured."""
+    measured = any(feature["importance"] is not None for feature in features)
+    if not measured:
+        head = ["| feature | type | in training | missing | unseen |", "|---|---|---|---|---|"]
+        return [*head, *(_feature_line(feature) for feature in features)]
+    ranked = sorted(features, key=lambda feature: -(feature["importance"] or 0))
+    kind = next((f["importance_kind"] for f in features if f["importance_kind"]), "")
+    head = ["| feature | type | in training | missing | unseen | importance |", "|---|---|---|---|---|---|"]
+    rows = [f"{_feature_line(feature)} {feature['importance'] or 0:.1%} |" for feature in ranked]
+    measure = kind.removeprefix("permutation:").replace("_", " ")
+    return [*head, *rows, "", f"Importance: share in the change of {measure} when the feature is shuffled."]
+
+
+def _feature_line(feature: dict[str, Any]) -> str:
+    if feature["categories"] is not None:
+        seen = f"{len(feature['categories'])} values"
+    elif feature["minimum"] is not None:
+        seen = f"{feature['minimum']:.6g} to {feature['maximum']:.6g}"
+    else:
+        seen = ""
+    missing = "accepted" if feature["accepts_null"] else "rejected"
+    unseen = "accepted" if feature["accepts_unseen"] else "rejected"
+    return f"| `{feature['feature']}` | {feature['type']} | {seen} | {missing} | {unseen} |"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "/")

@@ -1,0 +1,162 @@
+"""What the scaffolds write for one ML model builds in dbt: predictions, mart, monitors and an exposure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from project import DbtProject
+from scorehouse.cli import main
+
+ROWS = 4000
+FEATURES = (
+    "select i as customer_id, ((i * 7919) % 1000 + {shift}) / 100.0e0 as spend, (i * 31) % 7 as visits, "
+    f"case when i % 2 = 0 then 'north' else 'south' end as region, "
+    f"date '2025-{{month:02d}}-01' + (i % 28)::integer as seen_on from range({ROWS}) as t (i)"
+)
+LABELS = (
+    "select customer_id, (hash(customer_id) % 1000 / 100.0e0 + spend > 10)::integer as churned "
+    "from {{ ref('customers') }}"
+)
+COMMANDS = (
+    (
+        *("predictions", "churn", "--features", "customers", "--key", "customer_id"),
+        *("--keep", "seen_on", "--keep", "region"),
+    ),
+    ("mart", "churn", "--key", "customer_id", "--keep", "region", "--bands", "0.3", "0.6"),
+    (
+        *("monitors", "churn", "--features", "customers", "--key", "customer_id"),
+        *("--labels", "labels", "--label", "churned", "--label-days", "7"),
+        *("--day", "seen_on", "--segment", "region"),
+    ),
+    (
+        *("exposure", "retention_calls", "--table", "churn_mart", "--type", "application"),
+        *("--owner", "CRM team", "--email", "crm@example.com"),
+    ),
+)
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    ended = CliRunner().invoke(main, arguments)
+    assert ended.exit_code == code, (ended.output, ended.exception)
+    return ended.output
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """Trained on the rows that are scored, scaffolded, and built."""
+    project = DbtProject(tmp_path_factory.mktemp("scaffolded") / "house")
+    project.features(FEATURES.format(shift=0, month=1), "customers")
+    project.features(LABELS, "labels")
+    project.build().check()
+    rows = [row[:4] for row in project.query("select customer_id, spend, visits, churned from customers "
+                                             "join labels using (customer_id) order by 1")]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["customer_id", "spend", "visits", "churned"])
+    X, y = frame[["spend", "visits"]], frame["churned"]
+    estimator = LogisticRegression().fit(X, y)
+    auc = float(roc_auc_score(y, estimator.predict_proba(X)[:, 1]))
+    project.register(estimator, "churn", X, y, task="classification", metrics={"roc_auc": auc})
+    for command in COMMANDS:
+        run("scaffold", *command, "--yes", "--project-dir", str(project.folder))
+    project.build().check()
+    return project
+
+
+def properties(project: DbtProject) -> dict[str, dict[str, Any]]:
+    documents = [yaml.safe_load(file.read_text()) for file in (project.folder / "models").rglob("*.yml")]
+    return {entry["name"]: entry for document in documents for entry in document.get("models", [])}
+
+
+@pytest.mark.slow
+def test_every_column_is_described_and_every_description_has_its_column(built: DbtProject) -> None:
+    found = properties(built)
+    assert set(found) == {
+        *("churn_predictions", "churn_mart", "churn_profiles", "churn_drift", "churn_performance"),
+        "churn_retraining",
+    }
+    for name, entry in found.items():
+        described = [column["name"] for column in entry["columns"]]
+        assert set(described) == set(built.columns(name)), name
+        assert all(column["description"] for column in entry["columns"])
+
+
+@pytest.mark.slow
+def test_the_mart_bands_the_scores(built: DbtProject) -> None:
+    bands = dict(built.query("select score_band, count(*) from churn_mart group by 1"))
+    expected = dict(
+        built.query(
+            "select case when score >= 0.6 then 'high' when score >= 0.3 then 'medium' else 'low' end, "
+            "count(*) from churn_predictions group by 1"
+        )
+    )
+    assert bands == expected and sum(bands.values()) == ROWS and len(bands) == 3
+
+
+@pytest.mark.slow
+def test_the_exposure_ends_the_lineage(built: DbtProject) -> None:
+    manifest = json.loads((built.folder / "target/manifest.json").read_text())
+    (exposure,) = manifest["exposures"].values()
+    assert exposure["depends_on"]["nodes"] == ["model.scorehouse.churn_mart"]
+    assert exposure["owner"]["email"] == "crm@example.com"
+    parents = manifest["parent_map"]
+    assert "seed.scorehouse.ml_churn" in parents["model.scorehouse.churn_predictions"]
+    assert "model.scorehouse.churn_predictions" in parents["model.scorehouse.churn_mart"]
+
+
+@pytest.mark.slow
+def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> None:
+    assert built.query("select retrain, reasons from churn_retraining") == [(False, None)]
+    (auc,) = built.query("select value from churn_performance where metric = 'roc_auc' and segment = 'all'")
+    assert 0.8 < auc[0] < 1
+    built.features(FEATURES.format(shift=400, month=2), "customers")
+    ended = built.build()
+    drift = {name: status for name, status in ended.statuses.items() if "no_drift" in name}
+    assert list(drift.values()) == ["warn"], ended.statuses
+    ((retrain, reasons),) = built.query("select retrain, reasons from churn_retraining")
+    assert retrain and "drift of spend" in reasons
+    months = built.query("select distinct month(window_start) from churn_profiles order by 1")
+    assert months == [(1,), (2,)], "the profiles of a month that is scored no more are kept"
+
+
+def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: DbtProject) -> None:
+    place = ("--project-dir", str(built.folder))
+    for command in COMMANDS:
+        assert "nothing to do" in run("scaffold", *command, "--yes", *place)
+    folder = ("--folder", "models/other", "--json", "--dry-run")
+    for command in COMMANDS:
+        written = json.loads(run("scaffold", *command, *folder, *place))
+        assert written and all(change["change"] == "create" for change in written)
+    assert not (built.folder / "models/other").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mart", "churn", "--key", "id", "--bands", "0.7", "0.4"), "the second is where `high` begins"),
+        (("monitors", "churn", "--features", "f", "--key", "id", "--labels", "l"), "go together"),
+        (("exposure", "calls", "--table", "t", "--owner", "o", "--email", "nobody"), "an address such as"),
+    ],
+)
+def test_wrong_usage_says_what_was_expected(built: DbtProject, arguments: tuple[str, ...], said: str) -> None:
+    told = run("scaffold", *arguments, "--yes", "--project-dir", str(built.folder), code=2)
+    assert said in " ".join(told.split())
+
+
+def test_a_task_without_a_scaffolded_performance_is_refused(empty_house: Path) -> None:
+    from scorehouse import register
+
+    frame = pd.DataFrame({"spend": np.arange(60.0)})
+    estimator = LogisticRegression().fit(frame, np.arange(60) % 3)
+    register(estimator, "plan", frame, np.arange(60) % 3, task="classification", project_dir=empty_house)
+    told = run("scaffold", *("monitors", "plan", "--features", "f", "--key", "id", "--labels", "l"),
+               *("--label", "y", "--yes"), code=2)  # fmt: skip
+    assert "performance is scaffolded for two classes" in " ".join(told.split())
