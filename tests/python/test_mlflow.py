@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -86,6 +87,7 @@ def log(estimator: Any, flavor: str = "sklearn", *, name: str | None = "churn", 
             registered_model_name=name,
             input_example=frame.head(example) if example else None,
             signature=mlflow.models.infer_signature(frame, estimator.predict(frame)),
+            pip_requirements=["scikit-learn"],  # else MLflow imports everything once more to find them
         )
 
 
@@ -224,6 +226,7 @@ def test_export_to_a_folder_loads_in_mlflow(store: str, project: Path, tmp_path:
     again = mlflow.pyfunc.load_model(str(folder))
     assert np.array_equal(again.predict(frame), estimator.predict(frame))
     assert again.metadata.metadata["scorehouse_version"] == 1
+    assert f"scikit-learn=={sklearn.__version__}" in (folder / "requirements.txt").read_text().splitlines()
     inputs = again.metadata.signature.inputs
     assert inputs.input_names() == ["amount", "visits"]
     assert inputs.required_input_names() == ["amount", "visits"]

@@ -76,8 +76,11 @@ def _logged(store: Store, model: OnlineModel, registered_name: str, settings: di
 
 def _settings(mlflow: Any, model: OnlineModel) -> dict[str, Any]:
     version = model.version
+    libraries = {**version.libraries, "scikit-learn": version.sklearn_version}
     return {
         "signature": _signature(mlflow, model),
+        # as registered, not as this environment has them
+        "pip_requirements": [f"{name}=={number}" for name, number in sorted(libraries.items())],
         # scikit-learn's own types are trusted by skops; whatever else the estimator is made of is not
         "serialization_format": "cloudpickle",
         "metadata": {

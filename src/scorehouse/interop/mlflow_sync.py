@@ -13,6 +13,7 @@ from pathlib import Path
 from scorehouse.errors import ScorehouseError
 from scorehouse.interop.mlflow import known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
+from scorehouse.registration.pictures import folder_of
 from scorehouse.registration.promote import NAME_PATTERN, promote
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registry import Version
@@ -73,9 +74,15 @@ def plan_sync(
         return Synchronised(project, _changed(project, copy, name), tuple(actions), tuple(gaps))
 
 
+def _parts(project: Path, name: str) -> list[str]:
+    """The folders of an ML model."""
+    pictures = folder_of(project, name)
+    return [f"seeds/ml/{name}", f"artifacts/{name}", *([pictures] if pictures else [])]
+
+
 def _copy(project: Path, copy: Path, name: str) -> None:
     shutil.copy(project / "dbt_project.yml", copy)
-    for part in (f"seeds/ml/{name}", f"artifacts/{name}"):
+    for part in _parts(project, name):
         if (project / part).is_dir():
             shutil.copytree(project / part, copy / part)
 
@@ -115,7 +122,7 @@ def _only_here(versions: list[Version], aliases: set[str]) -> list[str]:
 def _changed(project: Path, copy: Path, name: str) -> dict[str, bytes]:
     """Files that are new or different in the copy."""
     files: dict[str, bytes] = {}
-    for part in (f"seeds/ml/{name}", f"artifacts/{name}"):
+    for part in _parts(project, name):
         for file in sorted((copy / part).rglob("*")):
             path = file.relative_to(copy).as_posix()
             old = project / path

@@ -6,7 +6,7 @@ one has none. The same facts give the same bytes, so that a picture can be revie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,16 @@ def picture_of(project: Path, version: Version, kind: str) -> str | None:
     return path if path and (project / path).is_file() else None
 
 
-def _path(project: Path, version: Version, kind: str) -> str | None:
+def folder_of(project: Path, name: str) -> str | None:
+    """The folder of all pictures of an ML model; None where the project has no `asset-paths`."""
     document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
     folders = document.get("asset-paths") or []
-    return f"{folders[0]}/ml/{version.name}/{version.version}/{kind}.svg" if folders else None
+    return f"{folders[0]}/ml/{name}" if folders else None
+
+
+def _path(project: Path, version: Version, kind: str) -> str | None:
+    folder = folder_of(project, version.name)
+    return f"{folder}/{version.version}/{kind}.svg" if folder else None
 
 
 def draw(
@@ -118,6 +124,3 @@ def _predicted_and_observed(kernel: Kernel, rows: pa.RecordBatch, labels: Any) -
 
 def _missing(values: np.ndarray) -> np.ndarray:
     return np.array([value is None or value != value for value in values.tolist()], dtype=bool)
-
-
-__all__: Sequence[str] = ("KINDS", "calibration_picture", "draw", "importance_picture", "picture_of")
