@@ -261,7 +261,8 @@ def _rule(value: float, y: Spec, label: str = "", colour: str = INK) -> Spec:
     if "axis" in y:
         encoding["y"]["axis"] = y["axis"]
     mark = {"type": "rule", "color": colour, "strokeDash": [2, 3], "strokeWidth": 1, "opacity": 0.8}
-    mark |= {"description": label} if label else {"aria": False}
+    described: Spec = {"description": label} if label else {"aria": False}
+    mark |= described
     return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
 
 
