@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -21,11 +22,13 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.native import compile_native, prove
+from scorehouse.registration.forms import find_forms
 from scorehouse.scorer import Kernel
 from test_native_forms import assert_equal, features, target
 
@@ -105,6 +108,21 @@ def test_integers_that_no_double_holds() -> None:
     assert_equal(compile_native(estimator), estimator, X)
 
 
+def test_a_matrix_of_objects() -> None:
+    """A column transformer that hands on numbers beside flags gives objects."""
+    pytest.importorskip("numba")
+    _, frame, y = fitted(DecisionTreeClassifier())
+    frame["flag"] = frame["visits"] > 5
+    estimator = make_pipeline(
+        ColumnTransformer([("scaled", StandardScaler(), ["amount"])], remainder="passthrough"),
+        RandomForestClassifier(5, random_state=0),
+    ).fit(frame, y)
+    assert estimator[0].transform(frame).dtype == object
+    form = compile_native(estimator)
+    assert form.numbers(frame) is not None
+    assert_equal(form, estimator, frame)
+
+
 def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
     pytest.importorskip("numba")
     estimator, frame, y = fitted(HistGradientBoostingClassifier(max_iter=5))
@@ -136,6 +154,23 @@ def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:
     native = Kernel(form, kernel.version, kernel.signature, strict=frozenset(), call="test")
     batch = pa.RecordBatch.from_pandas(frame, preserve_index=False)
     assert native(batch).equals(kernel(batch))
+
+
+def test_registration_proves_it(make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry names the proven form of trees, or why there is none; other estimators need no word."""
+    pytest.importorskip("numba")
+    estimator, frame, y = fitted(RandomForestClassifier(5, random_state=0))
+    kernel = make_kernel(estimator, frame, y, task="classification")
+    fact = kernel.version.forms["native"]
+    assert fact["largest_difference"] == 0.0 and fact["rows"] > 20_000 and fact["rows_of"] == "training"
+    linear, frame, y = fitted(LogisticRegression())
+    facts = find_forms(make_kernel(linear, frame, y, task="classification"), frame).facts
+    assert "native" not in {**facts, **facts.get("refused", {})}
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "numba" else found(name))
+    facts = find_forms(kernel, frame).facts
+    assert "native" not in facts
+    assert facts["refused"]["native"].startswith("numba is not installed; expected: the extra `native`")
 
 
 def test_without_a_folder_for_machine_code() -> None:

@@ -138,9 +138,7 @@ def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> None:
         kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
         rows = source.of(seeds, version, signature, call)
         forms = find_forms(kernel, rows, dialects=dialects, rows_of=source.label)
-        found[version.version] = {**version.forms, **forms.facts}
-        if "sql" not in forms.facts:
-            found[version.version].pop("sql", None)
+        found[version.version] = dict(forms.facts)
         forms.write(seeds.project, version)
         echo("\n".join(form_lines(version, forms.facts)))
     _write(seeds, versions, found)

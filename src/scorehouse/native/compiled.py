@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from scorehouse.compile.registers import name_of
 from scorehouse.errors import CompileError
 from scorehouse.native.form import NativeForm
-from scorehouse.native.recipes import recipe_of
+from scorehouse.native.recipes import readers, recipe_of
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 
@@ -49,6 +49,11 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
         takes_infinite=recipe.takes_infinite,
     )
     return NativeForm(estimator, tuple(before), last, recipe, layout)
+
+
+def made_of_trees(estimator: Any) -> bool:
+    """Whether the last step is of a class that native code is made for."""
+    return name_of(_taken_apart(estimator)[1]) in readers()
 
 
 def _taken_apart(estimator: Any) -> tuple[list[Any], Any, list[str]]:

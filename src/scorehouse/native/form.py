@@ -122,6 +122,8 @@ def as_block(X: Any, *, exact: bool) -> np.ndarray | None:
 
     With `exact`, None too for integers that would change.
     """
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype == object:
+        return _of_objects(X)
     if isinstance(X, pd.DataFrame):
         dtypes = set(X.dtypes)
     elif type(X) is np.ndarray and X.ndim == 2:
@@ -137,6 +139,14 @@ def as_block(X: Any, *, exact: bool) -> np.ndarray | None:
     if isinstance(X, pd.DataFrame):
         return X.to_numpy(dtype=np.float64)
     return np.asarray(X, dtype=np.float64)
+
+
+def _of_objects(X: np.ndarray) -> np.ndarray | None:
+    """Numbers of mixed types, as a column transformer gives them; scikit-learn takes them as doubles too."""
+    try:
+        return X.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def _has_large(X: Any) -> bool:

@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from scorehouse.compile import DIALECTS, CompiledSql, compile_sql, drop_macros, prove, write_macros
 from scorehouse.errors import CompileError, ScorehouseError
+from scorehouse.native import compile_native, made_of_trees
+from scorehouse.native import prove as prove_native
 from scorehouse.registry import Version
 from scorehouse.scorer import Kernel
 
@@ -59,6 +61,12 @@ def find_forms(
             sql, refused = [], {"sql": fact}
         else:
             facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql]}
+    if made_of_trees(kernel.estimator):
+        fact = _native(kernel, rows, rows_of)
+        if isinstance(fact, str):
+            refused["native"] = fact
+        else:
+            facts["native"] = fact
     if refused:
         facts["refused"] = refused
     return Forms(facts, tuple(sql))
@@ -102,6 +110,18 @@ def _compile(kernel: Kernel, dialect: str) -> CompiledSql | str:
         return f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved
         return f"the compiler failed ({type(error).__name__}: {error})"
+
+
+def _native(kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str) -> dict[str, Any] | str:
+    """What was proven of native code, or the reason why it may not serve."""
+    try:
+        form = compile_native(kernel.estimator, call=kernel.call)
+        proof = prove_native(form, kernel.estimator, kernel.version, kernel.signature, rows)
+    except CompileError as error:
+        return f"{error.problem}; expected: {error.expected}"
+    except Exception as error:  # such as attributes that another release of a library moved
+        return f"native code failed ({type(error).__name__}: {error})"
+    return {"rows": proof.rows, "rows_of": rows_of, "largest_difference": proof.largest_difference}
 
 
 def _proof(
