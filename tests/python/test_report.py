@@ -19,6 +19,8 @@ from project import DbtProject
 from scorehouse.cli import main
 from scorehouse.report import words
 from scorehouse.report.export import LONG_COLUMNS
+from scorehouse.report.gather import WINDOWS, gather
+from scorehouse.report.warehouse import Warehouse
 
 
 def run(*arguments: object) -> Result:
@@ -156,6 +158,31 @@ def test_a_failed_run_is_an_alert(monitored_house: DbtProject, tmp_path: Path) -
     assert failed["title"] == "The last scoring run failed" and "it <broke>" in failed["text"]
     assert run("report", "wide", "--database", database, "--output", tmp_path / "r.html").exit_code == 0
     assert "it &lt;broke&gt;" in (tmp_path / "r.html").read_text()
+
+
+def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: Path) -> None:
+    database = Path(shutil.copy(monitored_house.database, tmp_path / "copy.duckdb"))
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into wide_drift "
+            "select wide_drift.* replace (window_start - interval (i) month as window_start, "
+            "window_end - interval (i) month as window_end) from wide_drift, range(1, 100) steps(i) "
+            "where window_start = (select min(window_start) from wide_drift)"
+        )
+        warehouse = Warehouse(connection, database, None, "test")
+        (data,) = gather(warehouse, "wide")
+        assert len(data.drift[0].windows) == WINDOWS
+        newest = data.drift[0].newest()
+        assert (
+            len(data.drift[0].at(newest))
+            == connection.sql("select * from wide_drift where window_start = '2025-04-01'")
+            .count("metric")
+            .fetchall()[0][0]
+        )
+        assert {row["metric"] for row in data.drift[0].at(data.drift[0].windows[0])} == {"psi"}
+        assert {row["segment"] for row in data.performance[0].at(data.performance[0].windows[2])} == {
+            "all", "region=north", "region=(small groups)"
+        }  # fmt: skip
 
 
 def test_names_of_a_user_stay_text(pages: dict[str, str]) -> None:

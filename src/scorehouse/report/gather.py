@@ -13,6 +13,26 @@ from scorehouse.report.warehouse import Row, Table, Warehouse
 CHAMPION = "champion"
 RUNS = 12
 RUNS_VIEW = "scorehouse_runs"
+# The newest windows whole, back to the newest in which something was claimed; of older ones what is drawn.
+WINDOWS = 60
+ROWS = f"""
+with own as (select * from {{table}} where ml_model = ? and version = ?),
+kept as (select distinct window_start from own order by window_start desc limit {WINDOWS}),
+newest as (
+    select coalesce(
+        max(window_start) filter (
+            value is not null and status in ('ok', 'below', 'info', 'drift')
+            and metric not in ('labels_arrived', 'rejected_share')
+        ),
+        max(window_start)
+    ) as window_start from own
+)
+select own.* from own
+where window_start in (select window_start from kept)
+    and (window_start >= (select window_start from newest) or segment = 'all' and {{past}})
+order by window_start, segment, metric
+"""
+PAST = {"drift": "metric = 'psi'", "performance": "true", "estimates": "true"}
 
 Window = tuple[datetime, datetime]
 
@@ -129,11 +149,15 @@ def _knows(warehouse: Warehouse, table: Table, data: ModelData) -> bool:
 
 
 def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
-    found = (
-        Long(table, _live_rows(warehouse.rows_of(table, data.name, "window_start, segment, metric"), data))
-        for table in warehouse.of_kind(kind)
-    )
-    return [long for long in found if long.rows]
+    """The tables of a kind that know the live version, that with the newest window first."""
+    found = []
+    for table in warehouse.of_kind(kind):
+        rows = warehouse.rows(
+            ROWS.format(table=table.quoted, past=PAST[kind]), [data.name, data.live.version]
+        )
+        if rows:
+            found.append(Long(table, rows))
+    return sorted(found, key=lambda long: long.windows[-1], reverse=True)
 
 
 def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list[Row]:
