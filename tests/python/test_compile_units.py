@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from project import MakeKernel
 from scorehouse.compile import DIALECTS, compile_sql, prove
@@ -273,3 +274,24 @@ def test_small_integers_are_proven_within_their_range(kind: str, make_kernel: Ma
     form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
     parity = prove(form, kernel.estimator, kernel, X)
     assert parity.proven and parity.rows > 4_000
+
+
+def test_encoded_texts_become_one_lookup(make_kernel: MakeKernel) -> None:
+    """Also where a scaler comes in between, with categories that are rare, unseen, missing or odd."""
+    texts = ["it's", "a;b", "{{ x }}", "Zürich", None, "rare"]
+    frame = pd.DataFrame({"t": np.array(texts, dtype=object)[np.arange(600) ** 2 % 5], "n": np.arange(600.0)})
+    frame.loc[:1, "t"] = "rare"
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False)
+    for classes in (2, 3):
+        steps = make_column_transformer(
+            (make_pipeline(encoder, StandardScaler()), ["t"]), ("passthrough", ["n"])
+        )
+        y = pd.factorize(frame.t.fillna("-"))[0] % classes
+        kernel = make_kernel(
+            make_pipeline(steps, LogisticRegression()).fit(frame, y), frame, task="classification"
+        )
+        form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+        assert form.text.count("map_extract_value") == (1 if classes == 2 else 3)
+        assert prove(form, kernel.estimator, kernel, frame).proven
+        postgres = compile_sql(kernel.estimator, kernel.version, kernel.signature, "postgres").text
+        assert "map_extract" not in postgres and "when 'it''s' then" in postgres

@@ -14,6 +14,7 @@ DUCKDB = Dialect(
     types={"double": "double", "real": "real", "text": "varchar", "integer": "bigint", "boolean": "boolean"},
     ieee=True,
     is_nan="isnan({x})",
+    map_lookup="map_extract_value(map([{keys}], [{values}]), {arg})",
 )
 # `offset 0` keeps a step from being merged into the next, which would compute it once for each use;
 # unlike `as materialized` it lets rows pass one by one instead of storing them.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.lookups import is_coded
 from scorehouse.compile.scale import numbers_only
 from scorehouse.compile.scores import Scores, exponential, shares, sigmoid, softmax
 from scorehouse.compile.scores import linear as weighted
@@ -40,7 +41,7 @@ def decisions(b: Builder, estimator: Any, values: list[Value]) -> list[Expr]:
     coefficients = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
     intercepts = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), len(coefficients))
     if len(coefficients) > 1:
-        values = [b.bound(value) for value in values]
+        values = [value if is_coded(value.expr) else b.bound(value) for value in values]
     return [
         b.bind(weighted(b, values, row, float(intercept)), "raw" if len(coefficients) == 1 else f"raw {k}")
         for k, (row, intercept) in enumerate(zip(coefficients, intercepts, strict=True))

@@ -25,6 +25,7 @@ from scorehouse.compile.tree import (
     IsNull,
     Literal,
     Logic,
+    Lookup,
     Sum,
 )
 
@@ -40,7 +41,8 @@ class Dialect:
     `types` maps double, real, text, integer and boolean to its names (a type that is missing does not
     exist there); `suffix` follows a double literal; `fence` ends each step, where the planner would
     otherwise compute it as often as it is read; `ieee` tells whether exp() overflows to infinity
-    instead of raising; `backslash` whether a backslash in a text literal escapes.
+    instead of raising; `backslash` whether a backslash in a text literal escapes; `map_lookup` how a map
+    is asked, where there is one.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Dialect:
     backslash: bool = False
     is_nan: str = "{x} = {nan}"
     concat_ws: bool = True
+    map_lookup: str = ""
     quote: str = '"'
     functions: Mapping[str, str] = field(default_factory=dict)
 
@@ -210,6 +213,17 @@ class Printer:
         default = "" if expr.default is None else f" else {self.expr(expr.default)}"
         return f"case {whens}{default} end"
 
+    def _lookup(self, expr: Lookup) -> str:
+        """A map where the database has one, which it searches once for each text of its dictionary."""
+        arg, default = self.expr(expr.arg), self.double(expr.default)
+        if self.dialect.map_lookup:
+            keys = ", ".join(self.text(key) for key in expr.keys)
+            values = ", ".join(self.double(value) for value in expr.values)
+            return f"coalesce({self.dialect.map_lookup.format(keys=keys, values=values, arg=arg)}, {default})"
+        pairs = zip(expr.keys, expr.values, strict=True)
+        whens = "\n        ".join(f"when {self.text(key)} then {self.double(value)}" for key, value in pairs)
+        return f"case {arg}\n        {whens}\n        else {default} end"
+
     def _cast(self, expr: Cast) -> str:
         return f"cast({self.expr(expr.arg)} as {self.dialect.types[expr.type]})"
 
@@ -226,6 +240,7 @@ _PRINTERS: dict[type, Callable[..., str]] = {
     IsNull: Printer._is_null,
     In: Printer._in,
     Case: Printer._case,
+    Lookup: Printer._lookup,
     Cast: Printer._cast,
 }
 _CALLS: dict[str, Callable[[Printer, list[str]], str]] = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.lookups import with_lookups
 from scorehouse.compile.registers import name_of, predictors
 from scorehouse.compile.tree import Arith, Call, Case, Compare, Expr, Literal, Sum, multiply, number
 
@@ -43,11 +44,13 @@ def predict(b: Builder, estimator: Any, values: list[Value], method: str) -> Sco
 
 def linear(b: Builder, values: list[Value], coefficients: Any, intercept: float) -> Expr:
     """The weighted sum of the columns, and the intercept."""
-    terms = [
-        _weighted(value.expr, float(weight))
+    weighted = [
+        (value.expr, float(weight))
         for value, weight in zip(values, np.asarray(coefficients).ravel(), strict=True)
         if weight != 0.0
     ]
+    terms, rest = with_lookups(weighted)
+    terms += [_weighted(expr, weight) for expr, weight in rest]
     if intercept != 0.0 or not terms:
         terms.append(number(intercept))
     return b.sum(terms, "sum")

@@ -100,6 +100,16 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """The number beside the key that a text is equal to, else `default`; `default` for NULL too."""
+
+    arg: Expr
+    keys: tuple[str, ...]
+    values: tuple[float, ...]
+    default: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cast:
     """`arg` as text, integer (64 bits) or double."""
 
@@ -108,7 +118,7 @@ class Cast:
 
 
 Expr: TypeAlias = (
-    Feature | Column | Literal | Arith | Sum | Call | Compare | Logic | IsNull | In | Case | Cast
+    Feature | Column | Literal | Arith | Sum | Call | Compare | Logic | IsNull | In | Case | Lookup | Cast
 )
 
 
@@ -120,6 +130,9 @@ def children(expr: Expr) -> Iterator[Expr]:
             yield value
         if expr.default is not None:
             yield expr.default
+        return
+    if isinstance(expr, Lookup):
+        yield expr.arg
         return
     for field in fields(expr):
         part = getattr(expr, field.name)
