@@ -31,12 +31,17 @@ FLAGS = (
 )
 PREDICTIONS = "model/model.scorehouse.churn_predictions"
 ML_MODEL = "seed/seed.scorehouse.ml_churn"
-# a reader's click on the tab of this name, once the page is drawn
-CLICK = """<script>
-const timer = setInterval(() => {
+# What a reader does and sees: a click on the tab of this name, once the page is drawn, where it is asked
+# for; and the width that each picture has when it has come.
+READER = """<script>
+let clicked = CLICK === "no";
+setInterval(() => {
     const tabs = [...document.querySelectorAll("reference-list[references=parents] a")];
     const tab = tabs.find((link) => link.textContent.trim() === "Seeds");
-    if (tab) { tab.click(); clearInterval(timer); }
+    if (tab && !clicked) { tab.click(); clicked = true; }
+    for (const image of document.querySelectorAll(".app-details img")) {
+        image.setAttribute("data-width", image.naturalWidth);
+    }
 }, 100);
 </script></body>"""
 
@@ -47,6 +52,7 @@ class Page(HTMLParser):
 
     links: set[str] = field(default_factory=set)
     words: list[str] = field(default_factory=list)
+    pictures: dict[str, int] = field(default_factory=dict)  # source -> width as it was loaded
     depth: int = 0  # inside the main part, below which everything counts
     silent: int = 0
 
@@ -59,6 +65,8 @@ class Page(HTMLParser):
             self.depth += tag == "div"
             if tag == "a" and (values.get("href") or "").startswith("#!/"):
                 self.links.add(str(values["href"]).removeprefix("#!/").partition("#")[0].partition("?")[0])
+            if tag == "img":
+                self.pictures[str(values["src"])] = int(values.get("data-width") or 0)
         self.silent += tag in ("script", "style")
 
     def handle_endtag(self, tag: str) -> None:
@@ -93,13 +101,15 @@ def open_page(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Open:
     generate = [*dbt, "docs", "generate", "--static", *places]
     subprocess.run(generate, cwd=REPOSITORY, env={**os.environ, **settings}, check=True)
 
-    site = folder / "target/static_index.html"
-    clicked = site.with_name("clicked.html")
-    clicked.write_text(CLICK.join(site.read_text().rsplit("</body>", 1)))
+    page = (folder / "target/static_index.html").read_text()
+    sites = {}
+    for click in ("yes", "no"):
+        sites[click] = folder / f"target/read_{click}.html"
+        sites[click].write_text(READER.replace("CLICK", f'"{click}"').join(page.rsplit("</body>", 1)))
 
     def opened(path: str, *, click_seeds: bool = False) -> Page:
         profile = tmp_path_factory.mktemp("browser")
-        address = f"file://{clicked if click_seeds else site}#!/{path}"
+        address = f"file://{sites['yes' if click_seeds else 'no']}#!/{path}"
         command = [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "--dump-dom", address]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         page = Page()
@@ -122,7 +132,22 @@ def test_the_model_card_says_what_a_reviewer_asks(open_page: Open) -> None:
     assert "Chance that a customer buys nothing in the next 90 days" in text
     assert "Owner: examples" in text
     assert "2010-03-01 to 2010-12-01" in text and "auc 0.7949" in text
-    assert re.search(r"recency_days \s*integer \s*1 to 365 \s*rejected \s*accepted", text)
+    assert re.search(r"recency_days \s*integer \s*1 to 365 \s*rejected \s*accepted \s*[\d.]+%", text)
+    assert re.search(r"1 \s*champion \s*2010-03-01", text)
+    assert "a missing value in 10 of 12 features" in text
+
+
+def test_the_pictures_of_the_model_card_are_seen(open_page: Open) -> None:
+    assert open_page(ML_MODEL).pictures == {
+        "assets/ml/churn/1/importance.svg": 640,
+        "assets/ml/churn/1/calibration.svg": 640,
+    }
+
+
+def test_the_exposure_leads_back_to_the_table_that_it_reads(open_page: Open) -> None:
+    page = open_page("exposure/exposure.scorehouse.retention_calls")
+    assert "model/model.scorehouse.churn_watchlist" in page.links
+    assert "CRM team" in page.text
 
 
 def test_columns_of_the_prediction_table_are_described(open_page: Open) -> None:
