@@ -12,7 +12,8 @@ import click
 from scorehouse import artifact
 from scorehouse.check import Checked, check_project, registered_names
 from scorehouse.commands import attach
-from scorehouse.commands.common import project_option, read_frame
+from scorehouse.commands.common import json_option, print_json, project_option, read_frame
+from scorehouse.commands.show import facts as as_document
 from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.formats import CHOICES
 from scorehouse.policy import VARIABLE, LoadPolicy
@@ -44,7 +45,8 @@ class _Group(click.Group):
 def main() -> None:
     """Register, promote, list and check ML models of a dbt project.
 
-    Exit codes: 0 done, 1 a fault that the message explains, 2 wrong usage.
+    Exit codes: 0 done, 1 a fault that the message explains, 2 wrong usage, 3 something differs (where
+    --exit-code asked to tell).
     """
 
 
@@ -74,9 +76,10 @@ def main() -> None:
 @click.option("--store", default="artifacts", show_default=True, help="Folder or URL to write below.")
 @click.option("--parity-tolerance", type=float, help="Largest difference of scores of the stored form.")
 @click.option("--forms/--no-forms", default=True, help="Whether to compile it to SQL; default: yes.")
+@json_option
 @project_option
 def register_command(
-    name: str, estimator: Path, features: Path, metrics: tuple[str, ...], **facts: Any
+    name: str, estimator: Path, features: Path, metrics: tuple[str, ...], as_json: bool, **facts: Any
 ) -> None:
     """Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.
 
@@ -88,6 +91,9 @@ def register_command(
           --task classification --metric roc_auc=0.81 --alias champion
     """
     version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)
+    if as_json:
+        print_json(as_document(version))
+        return
     click.echo(f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)")
     for line in form_lines(version, version.forms):
         click.echo(line)
@@ -109,9 +115,10 @@ def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:
 @click.argument("version", type=int)
 @click.option("--alias", default="champion", show_default=True)
 @click.option("--require", metavar="TEST", help="A dbt test that the last dbt command must have passed.")
+@json_option
 @project_option
 def promote_command(
-    name: str, version: int, alias: str, require: str | None, project_dir: Path | None
+    name: str, version: int, alias: str, require: str | None, as_json: bool, project_dir: Path | None
 ) -> None:
     """Move an alias to VERSION of the ML model NAME.
 
@@ -120,9 +127,13 @@ def promote_command(
       scorehouse promote churn 3 --alias champion
       scorehouse promote churn 3 --require challenger_not_worse_churn
     """
-    if require:
-        click.echo(require_test(name, version, require, project_dir=project_dir))
+    passed = require_test(name, version, require, project_dir=project_dir) if require else None
     moved = promote(name, version, alias=alias, project_dir=project_dir)
+    if as_json:
+        print_json({**as_document(moved), "required": passed})
+        return
+    if passed:
+        click.echo(passed)
     click.echo(f"{moved.label} holds {', '.join(moved.aliases)}")
     click.echo(f"next: dbt build --select state:modified+, or dbt build --select ml_{name}+")
 

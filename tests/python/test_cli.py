@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -104,3 +105,21 @@ def test_command_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     ended = command("list")
     assert ended.exit_code == 1 and "no dbt_project.yml" in ended.output
+
+
+def test_register_and_promote_print_json(training_files: tuple[str, str], empty_house: Path) -> None:
+    file, features = training_files
+    told = ("register", "churn", file, "--features", features, "--task", "classification")
+    registered = json.loads(command(*told, "--metric", "roc_auc=0.5", "--json").output)
+    assert (registered["name"], registered["version"], registered["aliases"]) == ("churn", 1, [])
+    assert registered["metrics"] == {"roc_auc": 0.5}
+    promoted = json.loads(command("promote", "churn", "1", "--json").output)
+    assert (promoted["aliases"], promoted["required"]) == (["champion"], None)
+
+
+def test_completion_knows_the_commands() -> None:
+    completion = ShellComplete(main, {}, "scorehouse", "_SCOREHOUSE_COMPLETE")
+    names = {item.value for item in completion.get_completions([], "")}
+    assert {"register", "promote", "list", "scaffold", "runs"} <= names
+    options = {item.value for item in completion.get_completions(["promote", "churn"], "--")}
+    assert {"--alias", "--json"} <= options

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scorehouse.commands.common import echo, project_option, read_frame, table
+from scorehouse.commands.common import echo, json_option, print_json, project_option, read_frame, table
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.measure import measure_importance
 
@@ -24,9 +24,16 @@ from scorehouse.registration.measure import measure_importance
 )
 @click.option("--alias", default="champion", show_default=True)
 @click.option("--version", type=int, help="Version to measure; default: that of the alias.")
+@json_option
 @project_option
 def importance_command(
-    name: str, features: Path, label: str | None, alias: str, version: int | None, project_dir: Path | None
+    name: str,
+    features: Path,
+    label: str | None,
+    alias: str,
+    version: int | None,
+    as_json: bool,
+    project_dir: Path | None,
 ) -> None:
     """Measure the importance of the features of NAME, and write it into ml_NAME__signature.
 
@@ -46,6 +53,9 @@ def importance_command(
         )
     labels = None if label is None else frame[label]
     found = measure_importance(name, frame, labels, version=version, alias=alias, project_dir=project_dir)
+    if as_json:
+        print_json({"kind": found.kind, "importance": found.shares})
+        return
     ranked = sorted(found.shares.items(), key=lambda pair: -pair[1])
     for line in table(["feature", "importance"], ranked):
         echo(line)
