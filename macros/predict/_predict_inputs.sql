@@ -2,6 +2,18 @@
     same name, else the same but for case. -#}
 {% macro _predict_inputs(relation, features, keep) %}
     {% set known = [] if relation is string or relation.is_cte else get_columns_in_query('select * from ' ~ relation) %}
+    {% set columns = scorehouse._feature_columns(known, features, relation) %}
+    {% set kept = [] %}
+    {% for name in (known if keep is none else scorehouse._column_list('predict', 'keep', keep, 'customer_id') if keep else []) %}
+        {% do scorehouse._check_kept(name) %}
+        {% do kept.append(adapter.quote((scorehouse._same_but_for_case(known, name) or [name])[0])) %}
+    {% endfor %}
+    {{ return({'columns': columns, 'keep': kept | join(', ') ~ (', ' if kept)}) }}
+{% endmacro %}
+
+
+{# The column that holds each feature, quoted; `known` is empty where it cannot be looked up. #}
+{% macro _feature_columns(known, features, relation) %}
     {% set columns, missing = [], [] %}
     {% for feature in features %}
         {% set found = known | select('equalto', feature) | list or scorehouse._same_but_for_case(known, feature) %}
@@ -17,12 +29,7 @@
             'add or rename these columns in the feature model'
         ) %}
     {% endif %}
-    {% set kept = [] %}
-    {% for name in (known if keep is none else scorehouse._column_list('predict', 'keep', keep, 'customer_id') if keep else []) %}
-        {% do scorehouse._check_kept(name) %}
-        {% do kept.append(adapter.quote((scorehouse._same_but_for_case(known, name) or [name])[0])) %}
-    {% endfor %}
-    {{ return({'columns': columns, 'keep': kept | join(', ') ~ (', ' if kept)}) }}
+    {{ return(columns) }}
 {% endmacro %}
 
 

@@ -18,7 +18,7 @@
         {% do scorehouse._argument_error(
             'predict', 'name', name,
             'an ML model with a compiled form of version ' ~ number,
-            'register the version again where it compiles, or score it with scorehouse.scored()'
+            'run `scorehouse prove ' ~ name ~ '`, which says why there is none, or score it with scorehouse.scored()'
         ) %}
     {% endif %}
 

@@ -1,10 +1,15 @@
+{# The id of a scoring run, a UUID: the same for all that one pass of a model does. #}
+{% macro _scoring_run_id(pass) %}
+    {% set digest = local_md5(invocation_id ~ '|' ~ model['unique_id'] ~ '|' ~ pass) %}
+    {{ return([digest[0:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]] | join('-')) }}
+{% endmacro %}
+
+
 {# What the runtime is asked to do, as the compiled code carries it. #}
 {% macro _scoring_request(existing, staging, slice) %}
-    {% set digest = local_md5(invocation_id ~ '|' ~ model['unique_id'] ~ '|' ~ slice['from']) %}
-    {% set parts = [digest[0:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]] %}
     {{ return({
         'package_version': scorehouse._package_version(),
-        'run_id': parts | join('-'),
+        'run_id': scorehouse._scoring_run_id(slice['from']),
         'invocation_id': invocation_id,
         'node': model['unique_id'],
         'relation': this | string,

@@ -66,7 +66,8 @@
         {% endcall %}
     {% endif %}
     {% call statement('insert_new_predictions') %}
-        insert into {{ target_relation }} by name select * from {{ staging }}
+        {% set names = get_quoted_csv(new | map(attribute='name')) %}
+        insert into {{ target_relation }} ({{ names }}) select {{ names }} from {{ staging }}
     {% endcall %}
     {% do scorehouse._treat_vanished(scorehouse._vanished_relation(staging), target_relation, run) %}
     {% do adapter.drop_relation(staging) %}

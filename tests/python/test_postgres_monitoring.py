@@ -17,7 +17,7 @@ from test_postgres_parity import Server, load, server
 from test_postgres_project import dbt, write_project
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
 __all__ = ["server"]
 
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"

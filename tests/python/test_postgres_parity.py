@@ -32,8 +32,9 @@ from scorehouse.registration.infer import training_batch
 from test_compile_families import CASES, kernel_of
 
 psycopg2 = pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
 TYPES = {"double": "double precision", "int64": "bigint", "bool": "boolean"}
+TYPES |= {"int32": "integer", "date32[day]": "date", "timestamp[us]": "timestamp"}
 
 
 @dataclass(frozen=True)

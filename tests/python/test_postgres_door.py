@@ -1,0 +1,274 @@
+"""`scorehouse.scored` on a real PostgreSQL server: rules of rescoring, contract, grants, hooks, refusals."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dbt.cli.main import dbtRunner
+
+from churn import classifier, training
+from project import REPOSITORY, Row
+from scorehouse import register
+from test_postgres_parity import Server, server
+
+pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
+pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
+__all__ = ["server"]
+ROWS = 500
+FEATURES = """
+select
+    i as id, (i * 7 % 100)::double precision as amount, i % 9 as visits,
+    case when i % 50 = 0 then 'ZZ' when i % 2 = 0 then 'free' else 'paid' end as plan, i % 5 as shop
+from generate_series(0, 499) as numbers (i)
+"""
+KEY = "key='id', passthrough=['shop']"
+
+
+@dataclass
+class House:
+    """A dbt project on the server, in a schema of its own."""
+
+    folder: Path
+    server: Server
+    schema: str
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text)
+
+    def features(self, sql: str = FEATURES) -> None:
+        self.write("models/features.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")
+
+    def scored(self, arguments: str = KEY, config: str = "") -> None:
+        head = f"{{{{ config({config}) }}}}\n" if config else ""
+        call = f"{{{{ scorehouse.scored('churn', {arguments}) }}}}"
+        self.write("models/scored.sql", f"{head}{call}\nselect * from {{{{ ref('features') }}}}\n")
+
+    def build(self, *arguments: str) -> str:
+        """Run `dbt build`; what went wrong, or nothing."""
+        here = Path.cwd()
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        try:
+            ended = dbtRunner().invoke(["--quiet", "build", *arguments, *places])
+        finally:
+            os.chdir(here)
+        results = list(getattr(ended.result, "results", None) or [])
+        bad = [f"{r.node.name}: {r.message}" for r in results if r.status not in ("success", "pass")]
+        return str(ended.exception or "") + "\n".join(bad)
+
+    def query(self, sql: str) -> list[Row]:
+        with self.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"set search_path = {self.schema}")
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def runs(self) -> list[Row]:
+        return self.query(
+            "select write_mode, rows_in, rescore_rule from scorehouse_run_log order by started_at"
+        )
+
+
+@pytest.fixture(scope="module")
+def built(server: Server, tmp_path_factory: pytest.TempPathFactory) -> House:
+    folder = tmp_path_factory.mktemp("door") / "house"
+    (folder / "models").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
+    shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
+    output = {"type": "postgres", "host": "127.0.0.1", "port": server.port, "user": "postgres", "pass": "x"}
+    output |= {"dbname": "postgres", "schema": "door", "threads": 2}
+    document = {
+        "name": "scorehouse",
+        "version": "0.1.0",
+        "config-version": 2,
+        "profile": "house",
+        "flags": {"send_anonymous_usage_stats": False},
+        "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+        "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"]}},
+    }
+    house = House(folder, server, "door")
+    house.write("dbt_project.yml", yaml.safe_dump(document))
+    house.write("profiles.yml", yaml.safe_dump({"house": {"target": "p", "outputs": {"p": output}}}))
+    facts: dict[str, Any] = {"task": "classification", "alias": "champion", "project_dir": folder}
+    register(classifier(), "churn", training(), **facts)
+    house.features()
+    house.scored()
+    assert house.build() == ""
+    return house
+
+
+@pytest.fixture
+def house(built: House) -> House:
+    """The project as it was made, with nothing scored and nothing logged."""
+    built.query("drop table if exists scored cascade; delete from scorehouse_run_log")
+    (built.folder / "models/_scored.yml").unlink(missing_ok=True)
+    built.features()
+    built.scored()
+    return built
+
+
+ONE = ("--select", "features", "scored")
+
+
+def test_a_first_build(house: House) -> None:
+    assert house.build(*ONE) == ""
+    names = [
+        row[0]
+        for row in house.query(
+            "select column_name from information_schema.columns where table_schema = 'door' "
+            "and table_name = 'scored' order by ordinal_position"
+        )
+    ]
+    audit = ["model_name", "model_version", "model_digest", "scoring_run_id", "scored_at", "feature_hash"]
+    assert names == ["id", "shop", "prediction", "score", "row_status", "reject_reason", *audit]
+    assert house.query("select row_status, reject_reason, count(*) from scored group by 1, 2 order by 1") == [
+        ("rejected", "unseen_category:plan=ZZ", 10),
+        ("scored", None, 490),
+    ]
+    assert house.runs() == [("replace", ROWS, "all")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows"), [("given", ROWS), ("new", 20), ("changed", 20 + 96)], ids=["given", "new", "changed"]
+)
+def test_rules_of_rescoring(rule: str, rows: int, house: House) -> None:
+    """20 new customers; every fifth of the old ones, but for those that are new, spends more."""
+    house.scored(f"{KEY}, rescore='{rule}'")
+    assert house.build(*ONE) == ""
+    house.features(
+        FEATURES.replace("(0, 499)", "(20, 519)").replace(
+            "(i * 7 % 100)", "(i * 7 % 100 + case when i % 5 = 0 and i < 500 then 1 else 0 end)"
+        )
+    )
+    assert house.build(*ONE) == ""
+    (count,) = house.query("select count(*), count(distinct id), min(id), max(id) from scored")
+    assert count == (ROWS + 20, ROWS + 20, 0, ROWS + 19)
+    (mode, rows_in, logged) = house.runs()[-1]
+    assert (mode, logged) == ("merge", rule)
+    assert rows_in == rows
+    assert house.build("--full-refresh", *ONE) == ""
+    assert house.query("select count(*) from scored") == [(ROWS,)]
+
+
+def test_nothing_changed(house: House) -> None:
+    house.scored(f"{KEY}, rescore='changed'")
+    assert house.build(*ONE) == "" == house.build(*ONE)
+    assert house.runs() == [("replace", ROWS, "changed"), ("merge", 0, "changed")]
+
+
+def test_empty_makes_the_table(house: House) -> None:
+    assert house.build("--empty", *ONE) == ""
+    assert house.query("select count(*) from scored") == [(0,)]
+    assert house.build(*ONE) == ""
+    assert house.query("select count(*) from scored") == [(ROWS,)]
+
+
+def test_grants_docs_indexes_and_hooks(house: House) -> None:
+    house.query("drop role if exists reporter; create role reporter; drop table if exists notes")
+    house.query("create table notes (moment text, runs bigint)")
+    note = "insert into door.notes select {0!r}, (select count(*) from door.scorehouse_run_log)"
+    house.scored(
+        config="grants={'select': ['reporter']}, persist_docs={'relation': true, 'columns': true}, "
+        f"indexes=[{{'columns': ['id'], 'unique': true}}], pre_hook=\"{note.format('before')}\", "
+        f'post_hook="{note.format("after")}"'
+    )
+    columns = [{"name": "score", "description": "Chance to leave; it's one"}]
+    models = [{"name": "scored", "description": "Customers, scored", "columns": columns}]
+    house.write("models/_scored.yml", yaml.safe_dump({"version": 2, "models": models}))
+    for _ in range(2):
+        assert house.build(*ONE) == ""
+    granted = "select grantee from information_schema.role_table_grants where table_name = 'scored' and "
+    assert house.query(f"{granted} privilege_type = 'SELECT' and grantee = 'reporter'") == [("reporter",)]
+    assert house.query("select obj_description('door.scored'::regclass)") == [("Customers, scored",)]
+    assert house.query("select col_description('door.scored'::regclass, 4)") == [
+        ("Chance to leave; it's one",)
+    ]
+    (index,) = house.query("select indexdef from pg_indexes where tablename = 'scored'")
+    assert "UNIQUE" in index[0]
+    assert house.query("select * from notes") == [("before", 0), ("after", 1), ("before", 1), ("after", 2)]
+
+
+CONTRACT = {
+    "id": "integer",
+    "shop": "integer",
+    "prediction": "boolean",
+    "score": "double precision",
+    "row_status": "text",
+    "reject_reason": "text",
+    "model_name": "text",
+    "model_version": "integer",
+    "model_digest": "text",
+    "scoring_run_id": "uuid",
+    "scored_at": "timestamp",
+    "feature_hash": "text",
+}
+
+
+def test_a_contract_is_held(house: House) -> None:
+    assert house.build(*ONE) == ""
+    before = house.query("select * from scored order by id")
+    for score, problem in (
+        ("double precision", ""),
+        ("numeric", "This model has an enforced contract that failed"),
+    ):
+        columns: list[dict[str, Any]] = [
+            {"name": name, "data_type": kind} for name, kind in {**CONTRACT, "score": score}.items()
+        ]
+        columns[0]["constraints"] = [{"type": "not_null"}, {"type": "primary_key"}]
+        config = {"contract": {"enforced": True}}
+        models = [{"name": "scored", "config": config, "columns": columns}]
+        house.write("models/_scored.yml", yaml.safe_dump({"version": 2, "models": models}))
+        said = house.build(*ONE)
+        assert problem in said and bool(said) == bool(problem)
+    kinds = house.query("select contype::text from pg_constraint where conrelid = 'door.scored'::regclass")
+    assert ("p",) in kinds
+    after = house.query("select * from scored order by id")
+    assert [row[:6] for row in after] == [row[:6] for row in before]
+    assert len(house.runs()) == 2  # the failed run left nothing
+
+
+REFUSED = [
+    ("key='shop'", '500 share their key "shop" with another and 0 have none'),
+    ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
+    (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
+    (f"{KEY}, alias='nobody'", "an alias that one version holds; the aliases are champion"),
+    (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
+    (f"{KEY}, alias=['champion', 'challenger']", "what compiled SQL can do on postgres"),
+    (f"{KEY}, strict=['null']", "(strict="),
+    (f"{KEY}, as_of='2024-01-01'", "(as_of="),
+    (f"{KEY}, decision={{'threshold': 0.5}}", "(decision="),
+    (f"{KEY}, group='shop'", "(group="),
+    (f"{KEY}, engine='native'", "(engine="),
+    (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
+    (f"{KEY}, rescore='updated_at'", "(rescore="),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=[case[1] for case in REFUSED])
+def test_refuses_and_leaves_the_table(arguments: str, message: str, built: House) -> None:
+    (built.folder / "models/_scored.yml").unlink(missing_ok=True)
+    built.features()
+    built.scored()
+    if not built.query("select to_regclass('door.scored') is not null")[0][0]:
+        assert built.build(*ONE) == ""
+    state = (
+        "select count(*), min(scoring_run_id::text), (select count(*) from scorehouse_run_log) from scored"
+    )
+    before = built.query(state)
+    built.scored(arguments)
+    assert message in built.build("--select", "scored")
+    assert built.query(state) == before
+
+
+def test_a_version_that_is_not_proven_is_refused(house: House) -> None:
+    house.query("update ml_churn set forms = null")
+    try:
+        said = house.build("--select", "scored")
+    finally:
+        assert house.build("--select", "ml_churn") == ""
+    assert "no compiled SQL that was proven for postgres" in said
+    assert "scorehouse prove churn" in said
