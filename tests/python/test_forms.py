@@ -22,10 +22,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from project import REPOSITORY
 from scorehouse import register
 from scorehouse.artifact import load
+from scorehouse.check import registered_names
 from scorehouse.cli import main
 from scorehouse.compile import DIALECTS, compile_sql, write_macros
+from scorehouse.compile.macros import macro_file, macro_text
 from scorehouse.errors import ConfigurationError
 from scorehouse.policy import LoadPolicy
 from scorehouse.registration.reference import COLUMNS as BINS
@@ -278,3 +281,14 @@ def test_rows_of_the_reference_are_like_the_training_rows(empty_house: Path) -> 
         found, expected = rows[name].value_counts(normalize=True), FRAME[name].value_counts(normalize=True)
         assert found.to_dict() == pytest.approx(expected.to_dict(), abs=0.02)
     assert rows["visits"].dtype == np.int64 and not rows.isna().any().any()
+
+
+@pytest.mark.parametrize("name", registered_names(REPOSITORY))
+def test_the_examples_are_proven_for_this_release(name: str) -> None:
+    """After a change of the compiler: `scorehouse prove NAME --table ... --database ...`."""
+    for version in ModelSeeds(REPOSITORY, name).versions():
+        estimator, signature, _ = load(REPOSITORY, version, LoadPolicy(), "test")
+        fact = version.forms["sql"]
+        made = [compile_sql(estimator, version, signature, dialect) for dialect in fact["dialects"]]
+        assert made[0].sha256 == fact["sha256"]
+        assert macro_text(name, made) in macro_file(REPOSITORY, name).read_text()
