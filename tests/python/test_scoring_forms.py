@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -20,7 +21,7 @@ from project import DbtProject, MakeKernel
 from scorehouse.compile import compile_sql
 from scorehouse.engines.first_batch import checked_forms
 from scorehouse.engines.source import FeatureSource
-from scorehouse.forms import Form
+from scorehouse.forms import Form, choose_form
 from scorehouse.options import ScoreOptions
 from scorehouse.policy import LoadPolicy
 from scorehouse.request import Request
@@ -162,3 +163,11 @@ def test_a_form_that_differs_on_the_first_rows_does_not_serve(make_kernel: MakeK
     assert first.name == "estimator" and first.compiled is None
     assert "sql differed on the first 4096 rows" in first.reason and "label_flips" in first.reason
     assert second is forms[1]
+
+
+def test_sql_is_left_where_the_matrix_product_is_faster(make_kernel: MakeKernel) -> None:
+    X = pd.DataFrame(np.random.default_rng(2).normal(size=(400, 4)), columns=list("abcd"))
+    kernel = make_kernel(KMeans(8, n_init=1, random_state=0).fit(X), X, task="clustering")
+    form = choose_form(kernel, "auto", ROWS)
+    assert form.name == "estimator" and "a matrix product is faster" in form.reason
+    assert choose_form(kernel, "sql", ROWS).name == "sql"

@@ -13,6 +13,7 @@ from scorehouse.compile.dialects import ALIASES, DIALECTS, LIMITS, Limits
 from scorehouse.compile.inputs import LARGEST, inputs_of
 from scorehouse.compile.outputs import outputs_of
 from scorehouse.compile.printer import Dialect, Printer
+from scorehouse.compile.tree import Arith, Call, Compare, Sum, walk
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.registry import Version
 from scorehouse.signature import Signature
@@ -48,6 +49,13 @@ class CompiledSql:
     def text(self) -> str:
         """The select over a relation named `input_relation`, with no kept columns."""
         return self.render("input_relation")
+
+    @property
+    def operations(self) -> int:
+        """Computations a row, roughly: what a database does for each of them."""
+        parts = [part for step in self.program.steps for _, expr in step.made for part in walk(expr)]
+        sums = sum(len(part.terms) for part in parts if isinstance(part, Sum))
+        return sums + sum(isinstance(part, Arith | Compare | Call) for part in parts)
 
     @property
     def size_bytes(self) -> int:
