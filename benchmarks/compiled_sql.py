@@ -3,8 +3,9 @@
     python benchmarks/compiled_sql.py                 # seconds for 1 M rows and the parity of each family
     python benchmarks/compiled_sql.py --rows 100000 --no-parity
 
-Needs the extras `postgres` (without it PostgreSQL is left out), and is best run on a quiet machine:
-each time is the least of three runs.
+Needs the extra `postgres` (without it PostgreSQL is left out). Everything runs in one thread, and of three
+runs the one that took the processor least counts: its seconds are the same on a busy machine, those by the
+wall are not.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import os
 import sys
 import tempfile
 import time
@@ -31,6 +33,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from scorehouse.compile import compile_sql, prove
 
@@ -53,94 +56,119 @@ def data(rows: int) -> pd.DataFrame:
     return pd.DataFrame(np.random.default_rng(0).normal(size=(rows, len(FEATURES))), columns=FEATURES)
 
 
-def least(work: Callable[[], Any]) -> float:
-    """Seconds of the fastest of some runs."""
+def least(work: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> tuple[float, float]:
+    """Seconds by the wall and of the processor, of the run that took the processor least."""
     times = []
     for _ in range(RUNS):
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), clock()
         work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        times.append((clock() - cpu, time.perf_counter() - wall))
+    cpu, wall = min(times)
+    return wall, cpu
+
+
+def processor_of(pid: int) -> float:
+    """Processor seconds that another process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def postgres(rows: pa.Table) -> Iterator[Any]:
-    """A cursor on a server of its own that holds the rows, or None."""
+def postgres() -> Iterator[Any]:
+    """A connection to a server of its own, or None."""
     try:
-        from test_postgres_parity import load, running_server
+        from test_postgres_parity import running_server
     except ImportError as error:
         print(f"PostgreSQL is left out: {error}")
         yield None
         return
     with running_server() as server, server.connect() as connection:
-        load(connection, "features", rows)
-        with connection.cursor() as cursor:
-            cursor.execute("analyze features")
-            yield cursor
+        yield connection
 
 
-def seconds(count: int) -> None:
+def seconds(count: int, only: str, server: Any) -> None:
     frame = data(count)
     rows = pa.Table.from_pandas(frame)
     training = frame.iloc[:TRAINING]
     noise = np.random.default_rng(1).normal(size=len(training))
     y = (training["x0"] + training["x1"] * training["x2"] + noise > 0).astype(int)
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"threads": 1})
     connection.execute("create table features as from rows")
-    print(f"{count:,} rows x {len(FEATURES)} doubles, seconds; create table as select in each database")
+    if server is not None:
+        from test_postgres_parity import load
+
+        load(server, "features", rows)
+        with server.cursor() as cursor:
+            cursor.execute("analyze features; set max_parallel_workers_per_gather = 0")
+    print(f"{count:,} rows x {len(FEATURES)} doubles, create table as select, one thread: wall / processor s")
+    print(f"{RUNS} runs; load of the machine at the begin {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     heads = ("scikit-learn", "DuckDB", "PostgreSQL", "with JIT", "kB of SQL")
-    print(f"{'':36}" + "".join(f"{head:>14}" for head in heads))
-    with postgres(rows) as cursor:
-        for name, make in MODELS.items():
-            with tempfile.TemporaryDirectory() as folder:
-                kernel = registered_kernel(
-                    Path(folder), make().fit(training, y), training, y, task="classification"
-                )
+    print(f"{'':36}" + "".join(f"{head:>16}" for head in heads))
+    for name, make in MODELS.items():
+        if only not in name:
+            continue
+        with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+            kernel = registered_kernel(
+                Path(folder), make().fit(training, y), training, y, task="classification", forms=False
+            )
             asked = (kernel.estimator, kernel.version, kernel.signature)
             form = compile_sql(*asked, "duckdb")
             make_table = f"create or replace table scored as {form.render('features')}"
             found = [
                 least(functools.partial(kernel.estimator.predict_proba, frame)),
                 least(functools.partial(connection.execute, make_table)),
-                *(postgres_seconds(cursor, compile_sql(*asked, "postgres").render("features"))),
+                *postgres_seconds(server, compile_sql(*asked, "postgres").render("features")),
             ]
-            cells = "".join(f"{value:14.2f}" for value in found)
-            print(f"{name:36}{cells}{form.size_bytes / 1e3:14.0f}", flush=True)
+        cells = "".join(f"{f'{wall:.2f} / {cpu:.2f}':>16}" for wall, cpu in found)
+        print(f"{name:36}{cells}{form.size_bytes / 1e3:16.0f}", flush=True)
+    print(f"load at the end {os.getloadavg()[0]:.1f}")
 
 
-def postgres_seconds(cursor: Any, sql: str) -> list[float]:
+def postgres_seconds(server: Any, sql: str) -> list[tuple[float, float]]:
     """Without and with PostgreSQL's just-in-time compiler."""
-    if cursor is None:
-        return [float("nan")] * 2
+    if server is None:
+        return [(float("nan"), float("nan"))] * 2
+    clock = functools.partial(processor_of, server.get_backend_pid())
 
-    def run() -> None:
-        cursor.execute(f"drop table if exists scored; create unlogged table scored as {sql}")
+    def run(jit: str) -> None:
+        with server.cursor() as cursor:
+            cursor.execute(f"set jit = {jit}")
+            cursor.execute(f"drop table if exists scored; create unlogged table scored as {sql}")
 
-    cursor.execute("set jit = off")
-    off = least(run)
-    cursor.execute("set jit = on")
-    return [off, least(run)]
+    return [least(functools.partial(run, jit), clock) for jit in ("off", "on")]
 
 
-def parity() -> None:
-    print("\nparity on DuckDB, training rows and probes: rows, largest difference, labels, statuses")
+def parity(server: Any) -> None:
+    """Each family on DuckDB, and on PostgreSQL where there is a server."""
+    print("\nrows, largest difference, other labels, other statuses; on DuckDB, then on PostgreSQL")
     for name in families.CASES:
         with tempfile.TemporaryDirectory() as folder:
-            frame, kernel = families.kernel_of(name, functools.partial(registered_kernel, Path(folder)))
+            make_kernel = functools.partial(registered_kernel, Path(folder), forms=False)
+            frame, kernel = families.kernel_of(name, make_kernel)
         form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-        found = prove(form, kernel.estimator, kernel, frame)
-        numbers = f"{found.rows:8,}{found.max_difference:10.1e}{found.label_flips:4}{found.status_flips:4}"
-        print(f"{name:60.60}{numbers}{form.size_bytes / 1e3:8.0f} kB", flush=True)
+        found = [prove(form, kernel.estimator, kernel, frame)]
+        if server is not None:
+            from test_postgres_parity import postgres_parity
+
+            found.append(postgres_parity(server, frame, kernel))
+        numbers = " |".join(
+            f"{p.rows:8,}{p.max_difference:10.1e}{p.label_flips:4}{p.status_flips:4}" for p in found
+        )
+        print(f"{name:48.48}{numbers}{form.size_bytes / 1e3:8.0f} kB", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows to score (default: %(default)s)")
+    parser.add_argument("--only", default="", help="part of a model's name: time this one alone")
     parser.add_argument("--no-parity", action="store_true", help="print the seconds only")
+    parser.add_argument("--no-seconds", action="store_true", help="print the parity only")
     options = parser.parse_args()
-    seconds(options.rows)
-    if not options.no_parity:
-        parity()
+    with postgres() as server:
+        if not options.no_seconds:
+            seconds(options.rows, options.only, server)
+        if not options.no_parity:
+            parity(server)
 
 
 if __name__ == "__main__":

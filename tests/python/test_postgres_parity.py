@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pv
 import pytest
@@ -26,9 +27,10 @@ import pytest
 from project import MakeKernel
 from scorehouse.compile import compile_sql
 from scorehouse.compile.compiled import LARGEST_WHERE_OVERFLOW_RAISES
-from scorehouse.compile.parity import compare
+from scorehouse.compile.parity import Parity, compare
 from scorehouse.hard_rows import hard_rows, kernel_rows
 from scorehouse.registration.infer import training_batch
+from scorehouse.scorer import Kernel
 from test_compile_families import CASES, kernel_of
 
 psycopg2 = pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")
@@ -117,23 +119,28 @@ def computable(rows: pa.Table) -> pa.Table:
     return rows.filter(pa.array(keep))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_equals_the_kernel(name: str, server: Server, make_kernel: MakeKernel) -> None:
-    frame, kernel = kernel_of(name, make_kernel)
+def postgres_parity(connection: Any, frame: pd.DataFrame, kernel: Kernel) -> Parity:
+    """Score the training frame and the hard rows with the kernel and on the server, and compare."""
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "postgres")
     training = training_batch(frame, "test")
     tried = pa.Table.from_batches([training, hard_rows(compiled.signature, compiled.probes, training)])
     rows = computable(tried).combine_chunks()
     expected = kernel_rows(kernel, rows)
-    with server.connect() as connection:
-        load(connection, "features", rows.append_column("row", pa.array(range(rows.num_rows))))
-        with connection.cursor() as cursor:
-            cursor.execute("set jit = off")
-            cursor.execute(f"select * from ({compiled.render('features', ['row'])}) as scored order by row")
-            found = cursor.fetchall()
+    load(connection, "parity_rows", rows.append_column("row", pa.array(range(rows.num_rows))))
+    with connection.cursor() as cursor:
+        cursor.execute("set jit = off")
+        cursor.execute(f"select * from ({compiled.render('parity_rows', ['row'])}) as scored order by row")
+        found = cursor.fetchall()
     names = ["row", *compiled.columns]
     types = [pa.int64(), *expected.schema.types[:-1], pa.string(), pa.string()]
     columns = [pa.array(list(c), t) for c, t in zip(zip(*found, strict=True), types, strict=True)]
-    parity = compare(expected, pa.table(columns, names=names), single=compiled.single)
+    return compare(expected, pa.table(columns, names=names), single=compiled.single)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_the_kernel(name: str, server: Server, make_kernel: MakeKernel) -> None:
+    frame, kernel = kernel_of(name, make_kernel)
+    with server.connect() as connection:
+        parity = postgres_parity(connection, frame, kernel)
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity
