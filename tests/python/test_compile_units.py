@@ -157,7 +157,7 @@ def _moved(program: Any) -> Any:
         return expr
 
     steps = [
-        Step(tuple((n, move(e) if isinstance(e, Sum) else e) for n, e in step.made), step.carried)
+        Step(tuple((n, move(e) if n == "sh_raw" else e) for n, e in step.made), step.carried)
         for step in program.steps
     ]
     return replace(program, steps=tuple(steps))

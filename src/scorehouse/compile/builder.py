@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scorehouse.compile.tree import Column, Expr, Literal, Sum, columns_of
+from scorehouse.compile.tree import Case, Column, Expr, Literal, Sum, columns_of
 from scorehouse.errors import CompileError
 from scorehouse.signature import Signature
 
@@ -86,6 +86,8 @@ class Builder:
         self.probes: dict[int, set[float]] = defaultdict(set)
         self.nodes = 0
         self.failures: list[tuple[Expr, str]] = []
+        self._gate: Expr | None = None
+        self._behind_gate: frozenset[str] = frozenset()
         self._levels: dict[str, int] = {}
         self._steps: list[dict[str, Expr]] = []
         self._known: dict[Expr, Column] = {}
@@ -109,10 +111,19 @@ class Builder:
             "or replace the step and register again",
         )
 
-    def bind(self, expr: Expr, hint: str) -> Expr:
-        """`expr` as a column of the earliest step that can make it; constants stay as they are."""
+    def close(self, gate: Expr, columns: Iterable[str]) -> None:
+        """From now on, what is computed from these columns is NULL where `gate` does not hold."""
+        self._gate, self._behind_gate = gate, frozenset(columns)
+
+    def bind(self, expr: Expr, hint: str, *, gated: bool = True) -> Expr:
+        """`expr` as a column of the earliest step that can make it; constants stay as they are.
+
+        `gated=False` lets it look behind the gate.
+        """
         if isinstance(expr, (Column, Literal)):
             return expr
+        if gated and self._gate is not None and columns_of(expr) & self._behind_gate:
+            expr = Case(((self._gate, expr),))
         if expr in self._known:
             return self._known[expr]
         level = 1 + max((self._levels[name] for name in columns_of(expr)), default=-1)

@@ -14,6 +14,7 @@ from scorehouse.compile.inputs import LARGEST, inputs_of
 from scorehouse.compile.outputs import outputs_of
 from scorehouse.compile.printer import Dialect, Printer
 from scorehouse.compile.tree import Arith, Call, Compare, Sum, walk
+from scorehouse.compile.underflow import without_underflow
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.registry import Version
 from scorehouse.signature import Signature
@@ -104,6 +105,8 @@ def compile_sql(estimator: Any, version: Version, signature: Signature, dialect:
     values, reason = inputs_of(b)
     outputs, scores = outputs_of(b, estimator, version, values, reason)
     program = b.finish(outputs)
+    if not chosen.ieee:
+        program = without_underflow(program, 1.0 / largest)
     compiled = CompiledSql(
         version=version,
         dialect=chosen,

@@ -1,7 +1,8 @@
 """The first steps: each feature as the kernel hands it to the estimator, and why it would not.
 
-A value that the kernel rejects becomes NULL here, so that no later step meets NaN, an infinity that
-the estimator refuses, or a number that overflows; NaN that the estimator takes becomes NULL too.
+A value that the kernel rejects becomes NULL here, or what is computed of it does, so that no later step
+meets NaN, an infinity that the estimator refuses, or a number that overflows; NaN that the estimator takes
+becomes NULL too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scorehouse.compile.tree import (
     Call,
     Case,
     Cast,
+    Column,
     Compare,
     Expr,
     Feature,
@@ -31,7 +33,7 @@ from scorehouse.signature import Feature as Signed
 
 LARGEST = 1.7976931348623157e308
 WHOLE_LIMIT = 2.0**63
-GUARDED_FROM = 3  # with fewer features the sum costs as much as what it saves
+SUMMED_FROM = 3  # with fewer features the sum costs as much as what it saves
 
 
 @dataclass(frozen=True)
@@ -45,52 +47,71 @@ class Check:
 def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
     """The values of all features, and the reason for which a row is rejected (NULL: it is not)."""
     plain = _plain_doubles(b)
-    all_finite = _all_finite(b, plain)
-    values, guarded, others, reasons = [], [], [], []
+    values, reasons, holds = [], [], []
     for position, feature in enumerate(b.signature.features):
-        if all_finite is not None and position in plain:
-            value, found = _double(b, position, feature, all_finite)
-            guarded += [check.holds for check in found]
-        else:
-            value, found = _INPUTS[feature.type](b, position, feature)
-            others += [check.holds for check in found]
+        made = _plain_double if position in plain else _INPUTS[feature.type]
+        value, found = made(b, position, feature)
         values.append(_as_category(value, feature))
         if found:
             reasons.append(Case(tuple((no(check.holds), check.reason) for check in found)))
-    if not guarded and not others:
+        if position not in plain:
+            holds += [check.holds for check in found]
+    if plain:
+        holds.insert(
+            0, _gate(b, [(values[position].expr, _limit(b, feature)) for position, feature in plain.items()])
+        )
+    if not holds:
         return values, None
-    whens: list[tuple[Expr, Expr]] = [(no(all_of([*guarded, *others])), Call("join", tuple(reasons)))]
-    if all_finite is not None:
-        whens.insert(0, (all_of([all_finite, *others]), Literal("", "null")))
-    return values, Case(tuple(whens))
+    return values, Case(((all_of(holds), Literal("", "null")),), Call("join", tuple(reasons)))
 
 
-def _plain_doubles(b: Builder) -> set[int]:
-    """Features that are rejected for nothing but NULL, NaN and infinity; no others may be guarded."""
+def _plain_doubles(b: Builder) -> dict[int, Signed]:
+    """Features that are rejected for NULL, NaN, infinity and size alone."""
     return {
-        position
+        position: feature
         for position, feature in enumerate(b.signature.features)
         if feature.type == "double"
-        and b.largest == LARGEST
-        and feature.max_magnitude is None
         and feature.categories is None
         and not feature.accepts_null
         and not feature.accepts_non_finite
     }
 
 
-def _all_finite(b: Builder, plain: set[int]) -> Expr | None:
-    """True where all plain doubles are finite: their sum is. Else, or where it overflows, each is looked at.
+def _plain_double(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
+    """The feature as it is: `_gate` keeps from it all that is computed of it."""
+    raw = b.bind(Feature(position, "double"), f"raw {feature.name}")
+    size = Call("abs", (raw,))
+    fits = all_of([IsNull(raw, negated=True), Compare("<=", size, number(_limit(b, feature)))])
+    return Value(raw, feature.name, origin=Origin(position)), [Check(fits, _why_not(feature, raw, size))]
 
-    Columnar databases take the first branch of a CASE for a whole block of rows where it always holds.
+
+def _gate(b: Builder, plain: list[tuple[Expr, float]]) -> Expr:
+    """One condition for all plain doubles, so that no step has to look at each of them again.
+
+    Where infinity is a number like others, they are finite if their sum is; columnar databases compute
+    the second branch of a CASE for no row of a block where the first always holds.
     """
-    if len(plain) < GUARDED_FROM:
-        return None
-    terms = [
-        b.bind(Feature(position, "double"), f"raw {b.signature.features[position].name}")
-        for position in sorted(plain)
-    ]
-    return b.bind(Compare("<=", Call("abs", (b.sum(terms, "all"),)), number(LARGEST)), "all finite")
+    each = all_of(Compare("<=", Call("abs", (raw,)), number(limit)) for raw, limit in plain)
+    if len(plain) >= SUMMED_FROM and all(limit == LARGEST for _, limit in plain):
+        total = Call("abs", (b.sum([raw for raw, _ in plain], "all"),))
+        each = Case(((Compare("<=", total, number(LARGEST)), Literal(True, "boolean")),), each)
+    gate = b.bind(each, "all fit")
+    b.close(gate, (raw.name for raw, _ in plain if isinstance(raw, Column)))
+    return gate
+
+
+def _limit(b: Builder, feature: Signed) -> float:
+    """The largest magnitude of a finite number that is computed with."""
+    return min(LARGEST if feature.max_magnitude is None else feature.max_magnitude, b.largest)
+
+
+def _why_not(feature: Signed, raw: Expr, size: Expr) -> Expr:
+    infinite, nan = Compare("=", size, number(math.inf)), Call("is_nan", (raw,))
+    whens = (
+        (IsNull(raw), text(f"null:{feature.name}")),
+        (any_of([infinite, nan]), text(f"not_finite:{feature.name}")),
+    )
+    return Case(whens, text(f"too_large:{feature.name}"))
 
 
 def finite(expr: Expr) -> Expr:
@@ -98,39 +119,24 @@ def finite(expr: Expr) -> Expr:
     return Compare("<=", Call("abs", (expr,)), number(LARGEST))
 
 
-def _double(
-    b: Builder, position: int, feature: Signed, all_finite: Expr | None = None
-) -> tuple[Value, list[Check]]:
+def _double(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
     raw = b.bind(Feature(position, "double"), f"raw {feature.name}")
     size = Call("abs", (raw,))
     infinite, nan = Compare("=", size, number(math.inf)), Call("is_nan", (raw,))
-    limit = LARGEST if feature.max_magnitude is None else feature.max_magnitude
-    limit = min(limit, b.largest)
+    limit = _limit(b, feature)
     takes_all = feature.accepts_non_finite and limit == LARGEST
     usable = no(nan) if takes_all else Compare("<=", size, number(limit))
     if feature.accepts_non_finite and not takes_all:
         usable = any_of([usable, infinite])
-    first = () if all_finite is None else ((all_finite, raw),)
-    column = b.bind(Case((*first, *_tiny(b, raw, size), (usable, raw))), feature.name)
-    too_large, not_finite = text(f"too_large:{feature.name}"), text(f"not_finite:{feature.name}")
+    column = b.bind(Case(((usable, raw),)), feature.name)
     if feature.accepts_null:
         holds = any_of([IsNull(column, negated=True), IsNull(raw), nan])
-        checks = [] if takes_all else [Check(holds, Case(((infinite, not_finite),), too_large))]
+        why = Case(((infinite, text(f"not_finite:{feature.name}")),), text(f"too_large:{feature.name}"))
+        checks = [] if takes_all else [Check(holds, why)]
     else:
-        whens = ((IsNull(raw), text(f"null:{feature.name}")), (any_of([infinite, nan]), not_finite))
-        checks = [Check(IsNull(column, negated=True), Case(whens, too_large))]
+        checks = [Check(IsNull(column, negated=True), _why_not(feature, raw, size))]
     checks += _unseen(feature, column, _shown_double(column))
     return Value(column, feature.name, origin=Origin(position)), checks
-
-
-def _tiny(b: Builder, raw: Expr, size: Expr) -> tuple[tuple[Expr, Expr], ...]:
-    """Numbers so near to 0 that a product would raise an underflow keep their sign, not their size."""
-    if b.largest == LARGEST:
-        return ()
-    smallest = 1.0 / b.largest
-    zero = (Compare("=", raw, number(0.0)), number(0.0))
-    signed = Case(((Compare(">", raw, number(0.0)), number(smallest)),), number(-smallest))
-    return ((Compare("<", size, number(smallest)), Case((zero,), signed)),)
 
 
 def _integer(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:

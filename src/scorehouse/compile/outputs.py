@@ -34,7 +34,7 @@ def outputs_of(
     """The columns of the task, then `row_status` and `reject_reason`; NULL values where rejected."""
     made, scores = _TASKS[version.task](b, estimator, version, values)
     made = [(name, b.bind(expr, name)) for name, expr in made]
-    rejected = b.bind(_reason(b, version, made, scores, reason), REJECT_REASON)
+    rejected = b.bind(_reason(b, version, made, scores, reason), REJECT_REASON, gated=False)
     accepted = IsNull(rejected)
     outputs = [(name, Case(((accepted, expr),))) for name, expr in made]
     status = Case(((accepted, text("scored")),), text("rejected"))
@@ -45,7 +45,7 @@ def _reason(b: Builder, version: Version, made: Outputs, scores: Scores, reason:
     """Why a row is rejected: for its features, a failing step, or a result that is not a finite number."""
     whens: list[tuple[Expr, Expr]] = []
     if reason is not None:
-        column = b.bind(reason, "reason")
+        column = b.bind(reason, "reason", gated=False)
         whens.append((IsNull(column, negated=True), column))
     whens += [(condition, text(error)) for condition, error in b.failures]
     numbers = [item for item in made if item[0] != "prediction" or version.task == "regression"]
