@@ -107,15 +107,29 @@ def variable_page() -> str:
 def command_page() -> str:
     lines = ["# Commands", "", "Colours appear on a terminal only, and not where `NO_COLOR` is set.", ""]
     lines += ["| exit code | |", "|---|---|", "| 0 | done |", "| 1 | a fault, which the message explains |"]
-    lines += ["| 2 | wrong usage |", "| 3 | something differs, where `--exit-code` asked to tell |", ""]
+    lines += [
+        "| 2 | wrong usage |",
+        "| 3 | something differs: `replay`, and where `--exit-code` asked to tell |",
+        "",
+    ]
     lines += [
         "## Shell completion",
         "",
+        "Commands, options, and the names, aliases and versions that are registered:",
+        "",
         "```console",
-        '$ eval "$(_SCOREHOUSE_COMPLETE=bash_source scorehouse)"      # in ~/.bashrc',
-        '$ eval "$(_SCOREHOUSE_COMPLETE=zsh_source scorehouse)"       # in ~/.zshrc',
-        "$ _SCOREHOUSE_COMPLETE=fish_source scorehouse > ~/.config/fish/completions/scorehouse.fish",
+        "$ scorehouse completion bash > ~/.local/share/bash-completion/completions/scorehouse",
+        '$ scorehouse completion zsh > "${fpath[1]}/_scorehouse"',
+        "$ scorehouse completion fish > ~/.config/fish/completions/scorehouse.fish",
         "```",
+        "",
+        "## Output and targets",
+        "",
+        "With `--json` a command prints one JSON document on standard output and asks nothing; the message of",
+        "a fault goes to standard error. Commands work from any folder of the project. Those that read the",
+        "warehouse want `--database`, or `--target`: the profile is that of `dbt_project.yml` unless",
+        "`--profile` names another, `profiles.yml` is looked for where dbt looks, and the profile's own default",
+        "target is never taken.",
         "",
     ]
     for path, command in commands(cli, "scorehouse"):

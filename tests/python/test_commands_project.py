@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +15,9 @@ import yaml
 from click.testing import CliRunner, Result
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse import register
+from scorehouse import load, register
 from scorehouse.cli import main
+from scorehouse.registration.seeds import ModelSeeds
 
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned")
 SCAFFOLD = ("scaffold", "predictions", "churn", "--features", "customers", "--key", "customer_id")
@@ -47,6 +51,7 @@ def test_init_shows_a_diff_and_writes_it(project: Path) -> None:
     document = yaml.safe_load((project / "dbt_project.yml").read_text())
     assert document["name"] == "shop"
     assert document["vars"]["scorehouse_load_policy"] == {"formats": ["joblib"], "library_versions": "refuse"}
+    assert document["asset-paths"] == ["assets"]
     compile((project / "ml/train_churn.py").read_text(), "train_churn.py", "exec")
     assert "artifacts/** -text" in (project / ".gitattributes").read_text()
 
@@ -66,9 +71,8 @@ def test_a_second_init_has_nothing_to_do(project: Path) -> None:
 
 
 def test_init_adds_to_what_is_there(project: Path) -> None:
-    settings = (
-        "name: shop  # ours\nvars:\n    # a comment\n    start: 2020-01-01\n    'quoted': 1\nmodels: {}\n"
-    )
+    settings = "name: shop  # ours\nasset-paths: [pictures]\nvars:\n    # a comment\n    start: 2020-01-01\n"
+    settings += "    'quoted': 1\nmodels: {}\n"
     (project / "dbt_project.yml").write_text(settings)
     (project / "packages.yml").write_text("packages:\n- package: dbt-labs/dbt_utils\n  version: 1.3.0\n")
     (project / ".gitattributes").write_text("*.csv text")
@@ -77,6 +81,7 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     run(*INIT, "--package", "https://example.com/scorehouse.git", "--revision", "v0.1.0", "--yes")
     written = (project / "dbt_project.yml").read_text()
     document = yaml.safe_load(written)
+    assert document["asset-paths"] == ["pictures"]
     assert document["vars"]["quoted"] == 1 and document["vars"]["scorehouse_load_policy"]
     assert all(line in written.splitlines() for line in settings.splitlines())
     packages = yaml.safe_load((project / "packages.yml").read_text())["packages"]
@@ -154,3 +159,48 @@ def test_scaffold_leaves_what_its_author_wrote(project: Path) -> None:
 
 def test_scaffold_of_an_unregistered_model_says_what_to_do(project: Path) -> None:
     assert "there is no ML model 'churn'" in run(*SCAFFOLD, "--yes", code=1).output
+
+
+@pytest.mark.parametrize(("task", "metric"), [("classification", "roc_auc"), ("regression", "mae")])
+def test_the_training_script_takes_the_features_of_a_warehouse(project: Path, task: str, metric: str) -> None:
+    """Texts, missing integers, missing texts and booleans, as they come; labels that are not known yet."""
+    label = "(i % 50 > 20)::integer" if task == "classification" else "i % 50"
+    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+        connection.execute(
+            "create table customers as select i as customer_id, case when i % 7 > 0 then i % 50 end as age, "
+            "case i % 4 when 0 then 'north' when 1 then 'south' when 2 then 'city' end as club, "
+            "i % 3 = 0 as trained, i * 0.5e0 as spend, "
+            f"case when i < 900 then {label} end as churned from range(1000) as t (i)"
+        )
+    run(*INIT, "--task", task, "--yes")
+    script = [sys.executable, "ml/train_churn.py", "shop.duckdb"]
+    ended = subprocess.run(script, cwd=project, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (version,) = ModelSeeds(project, "churn").versions()
+    assert (version.task, version.aliases, version.training_rows) == (task, ("champion",), 675)
+    assert version.metrics[metric] > 0.9 if task == "classification" else version.metrics[metric] < 5
+    assert (project / "assets/ml/churn/1/importance.svg").exists()
+    assert (project / "assets/ml/churn/1/calibration.svg").exists()
+    row = {"age": None, "club": None, "trained": True, "spend": 1.0}
+    assert load("churn", project).predict(row)["row_status"] == "scored"
+
+
+def test_descriptions_of_columns_flow_from_features_to_predictions_and_mart(project: Path) -> None:
+    registered(project)
+    (project / "models/customers.yml").write_text(
+        "models:\n  - name: customers\n    columns:\n"
+        "      - {name: customer_id, description: Number on the card.}\n"
+        "      - {name: region, description: \"{{ doc('region') }}\"}\n      - {name: shop}\n"
+    )
+    (project / "models/other.yml").write_text("models: [{name: region, columns: []}]\n")
+    (project / "models/broken.yml").write_text("models: [\n")
+    run(*SCAFFOLD, "--keep", "region", "--keep", "shop", "--yes")
+    run("scaffold", "mart", "churn", "--key", "customer_id", "--keep", "region", "--keep", "day", "--yes")
+    for file in ("ml/_churn_predictions.yml", "marts/_churn_mart.yml"):
+        (entry,) = yaml.safe_load((project / "models" / file).read_text())["models"]
+        described = {column["name"]: column["description"] for column in entry["columns"]}
+        assert described["customer_id"] == "Number on the card."
+        assert described["region"] == "{{ doc('region') }}"
+    assert described["day"] == "Column of `churn_predictions`."
+    (entry,) = yaml.safe_load((project / "models/ml/_churn_predictions.yml").read_text())["models"]
+    assert {"name": "shop", "description": "Column of `customers`."} in entry["columns"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from scorehouse.commands.completion import completion_command
 from scorehouse.commands.diff import diff_command
 from scorehouse.commands.importance import importance_command
 from scorehouse.commands.init import init_command
@@ -19,9 +20,10 @@ from scorehouse.commands.runs import runs_command
 from scorehouse.commands.scaffold import scaffold_group
 from scorehouse.commands.scaffold_mart import exposure_command, mart_command
 from scorehouse.commands.scaffold_monitors import monitors_command
+from scorehouse.commands.scaffold_tests import scaffold_tests_command
 from scorehouse.commands.show import show_command
 
-for part in (mart_command, monitors_command, exposure_command):
+for part in (scaffold_tests_command, mart_command, monitors_command, exposure_command):
     scaffold_group.add_command(part)
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -36,6 +38,7 @@ COMMANDS: tuple[click.Command, ...] = (
     import_group,
     sync_group,
     export_group,
+    completion_command,
 )
 
 for export in (export_monitoring_command, export_alerts_command):
@@ -45,11 +48,6 @@ __all__ = ["COMMANDS", "attach"]
 
 
 def attach(main: click.Group) -> None:
-    """Add every command; where `main` has a group of the same name, to that group."""
+    """Give `main` every command of this package."""
     for command in COMMANDS:
-        present = main.commands.get(str(command.name))
-        if isinstance(present, click.Group) and isinstance(command, click.Group):
-            for part in command.commands.values():
-                present.add_command(part)
-        else:
-            main.add_command(command)
+        main.add_command(command)

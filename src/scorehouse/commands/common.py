@@ -39,9 +39,9 @@ def write_options(function: Function) -> Function:
     return click.option("--yes", "-y", is_flag=True, help="Write without asking.")(function)
 
 
-def echo(text: str = "") -> None:
+def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
     """Print a line; colours only on a terminal, and not where NO_COLOR is set."""
-    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+    click.echo(text, nl=nl, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def heading(text: str) -> str:

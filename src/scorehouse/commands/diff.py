@@ -17,6 +17,7 @@ from scorehouse.commands.common import (
     project_option,
     table,
 )
+from scorehouse.commands.names import complete_name
 from scorehouse.commands.show import facts
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.signature_rows import without_importance
@@ -28,7 +29,7 @@ Differences = dict[str, Any]
 
 
 @click.command("diff")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.argument("old")
 @click.argument("new")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when the versions differ.")

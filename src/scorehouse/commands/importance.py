@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from scorehouse.commands.common import echo, json_option, print_json, project_option, read_frame, table
+from scorehouse.commands.names import complete_name
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.measure import measure_importance
 
 
 @click.command("importance")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.option(
     "--features",
     required=True,
@@ -22,7 +23,7 @@ from scorehouse.registration.measure import measure_importance
 @click.option(
     "--label", help="Column of that file with the labels; without it, changes of outputs are measured."
 )
-@click.option("--alias", default="champion", show_default=True)
+@click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")
 @click.option("--version", type=int, help="Version to measure; default: that of the alias.")
 @json_option
 @project_option

@@ -22,6 +22,7 @@ VARIABLES = f"""\
   library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
 """
 ATTRIBUTES = "artifacts/** -text   # hashed byte for byte: git must not touch a line end\n"
+ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies beside its docs\n'
 TRAINING = '''\
 """Fit and register `{name}`: python {path} DATABASE"""
 
@@ -29,23 +30,62 @@ import sys
 
 import duckdb
 import scorehouse
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoosting{kind}
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
-    rows = connection.sql("from {features} where {label} is not null order by {keys}").df()
+    labelled = connection.sql("from {features} where {label} is not null order by {keys}")
+    rows = labelled.to_arrow_table().to_pandas()  # not .df(): its Int32 is refused by scikit-learn
 
 X = rows.drop(columns=[{columns}, "{label}"])
 y = rows["{label}"]
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0{stratify})
 
-scorehouse.register(
-    HistGradientBoosting{kind}(random_state=0).fit(X, y),
+texts = make_column_selector(dtype_include=["object", "string", "category"])
+estimator = make_pipeline(
+    make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), texts),
+        remainder="passthrough",
+    ),
+    HistGradientBoosting{kind}(random_state=0),
+).fit(X_train, y_train)
+
+version = scorehouse.register(
+    estimator,
     "{name}",
-    X,
-    y,
+    X_train,
+    y_train,
     task="{task}",
+    validation=(X_test, y_test),
+    metrics={{"{metric}": {sign}get_scorer("{scorer}")(estimator, X_test, y_test)}},
+    description="Predicts `{label}` of a row of `{features}`",
+    owner="",  # who answers for it
+    trained_from="",  # days of the training data
+    trained_to="",
     alias="champion",
 )
+print("registered", version.label, dict(version.metrics))
 '''
+QUALITY = {
+    "classification": {
+        "kind": "Classifier",
+        "metric": "roc_auc",
+        "sign": "",
+        "scorer": "roc_auc_ovr",
+        "stratify": ", stratify=y",
+    },
+    "regression": {
+        "kind": "Regressor",
+        "metric": "mae",
+        "sign": "-",
+        "scorer": "neg_mean_absolute_error",
+        "stratify": "",
+    },
+}
 
 
 @click.command("init")
@@ -54,7 +94,11 @@ scorehouse.register(
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--label", required=True, help="Column to be predicted; NULL where it is not known yet.")
 @click.option(
-    "--task", type=click.Choice(("classification", "regression")), default="classification", show_default=True
+    "--task",
+    type=click.Choice(("classification", "regression")),
+    default="classification",
+    show_default=True,
+    help="What is predicted: classes, or numbers.",
 )
 @click.option("--package", help="Where the dbt package comes from: a folder or a git URL, for packages.yml.")
 @click.option("--revision", help="Tag or commit of the git URL.")
@@ -64,7 +108,7 @@ scorehouse.register(
 def init_command(
     name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
 ) -> None:
-    """Prepare a dbt project for the ML model NAME: package, variables, training script.
+    """Prepare a dbt project for the ML model NAME: package, folders, variables, training script.
 
     Shows the changes as a diff and asks before it writes. Files that are there are added to, never
     replaced; a second call changes nothing.
@@ -104,11 +148,11 @@ def planned(
         label=label,
         keys=", ".join(keys),
         columns=", ".join(f'"{key}"' for key in keys),
-        kind="Classifier" if task == "classification" else "Regressor",
         task=task,
+        **QUALITY[task],
     )
     changes = [
-        Change("dbt_project.yml", with_variables((project / "dbt_project.yml").read_text(encoding="utf-8"))),
+        Change("dbt_project.yml", with_variables(with_assets(_text(project / "dbt_project.yml")))),
         Change(".gitattributes", with_line(_text(project / ".gitattributes"), ATTRIBUTES)),
     ]
     if package is not None:
@@ -133,6 +177,11 @@ def with_line(text: str, line: str) -> str:
 
 def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else text + "\n"
+
+
+def with_assets(text: str) -> str:
+    """dbt_project.yml with a folder for the pictures of the model cards, unless it has asset paths."""
+    return text if (yaml.safe_load(text) or {}).get("asset-paths") else _ended(text) + ASSETS
 
 
 def with_variables(text: str) -> str:

@@ -20,6 +20,7 @@ from scorehouse.commands.common import (
     read_frame,
     write_options,
 )
+from scorehouse.commands.names import complete_name, complete_reference
 from scorehouse.registry import TASKS
 
 
@@ -46,7 +47,7 @@ def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @import_group.command("mlflow")
 @click.argument("reference")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.option("--features", type=click.Path(path_type=Path), help="Training features, .parquet or .csv.")
 @click.option("--task", type=click.Choice(TASKS), help="Default: what the estimator says it is.")
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
@@ -84,7 +85,7 @@ def _gaps(gaps: tuple[str, ...]) -> None:
 
 @sync_group.command("mlflow")
 @click.argument("registered_name")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.option("--task", type=click.Choice(TASKS), help="Default: what the estimators say they are.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run, exit with 3 when something would change.")
 @_store_option
@@ -151,7 +152,7 @@ def _diff(project: Path, path: str, data: bytes) -> list[str]:
 
 
 @export_group.command("mlflow")
-@click.argument("reference")
+@click.argument("reference", shell_complete=complete_reference)
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder to write the MLflow model into.")
 @click.option("--register-as", "registered_name", help="Name to log and register it under in the store.")
 @_store_option

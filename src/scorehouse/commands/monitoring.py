@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from scorehouse.commands.common import EXIT_DIFFERENT, echo
+from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
+from scorehouse.commands.names import complete_name
 from scorehouse.commands.target import connect, database_of, target_options
 from scorehouse.registration.seeds import replace_file
 from scorehouse.report.alerts import alerts_of
@@ -18,7 +19,7 @@ from scorehouse.report.warehouse import Warehouse
 
 
 @click.command("monitoring")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_name)
 @click.option(
     "--output",
     required=True,
@@ -26,7 +27,10 @@ from scorehouse.report.warehouse import Warehouse
     help="File to write: .parquet, .json (an array) or .jsonl (a line a row).",
 )
 @target_options
-def export_monitoring_command(name: str | None, output: Path, schema: str | None, **place: Any) -> None:
+@json_option
+def export_monitoring_command(
+    name: str | None, output: Path, schema: str | None, as_json: bool, **place: Any
+) -> None:
     """Write drift, performance and estimates of NAME, or of all ML models, as one long table.
 
     \b
@@ -39,15 +43,26 @@ def export_monitoring_command(name: str | None, output: Path, schema: str | None
         if name is not None:
             gather(warehouse, name)  # an error where there is no such ML model
         count = write_long(warehouse, output, name)
+    if as_json:
+        print_json({"written": str(output), "rows": count})
+        return
     echo(f"written: {output} ({count:,} rows)")
 
 
 @click.command("alerts")
-@click.argument("name", required=False)
-@click.option("--format", "form", type=click.Choice(list(PAYLOADS)), default="webhook", show_default=True)
+@click.argument("name", required=False, shell_complete=complete_name)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(PAYLOADS)),
+    default="webhook",
+    show_default=True,
+    help="Shape of the payload, which is JSON in any case.",
+)
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there is an alert.")
 @target_options
+@json_option
 @click.pass_context
 def export_alerts_command(
     ctx: click.Context,
@@ -57,13 +72,14 @@ def export_alerts_command(
     output: str,
     exit_code: bool,
     schema: str | None,
+    as_json: bool,
     **place: Any,
 ) -> None:
     """Write the alerts of NAME, or of all ML models, as the payload of a webhook. Nothing is sent.
 
     \b
     Example:
-      scorehouse export alerts --profile shop --target prod --format slack --output alerts.json
+      scorehouse export alerts --target prod --format slack --output alerts.json
       curl --json @alerts.json "$SLACK_WEBHOOK"
     """
     file = database_of(**place)
@@ -79,6 +95,9 @@ def export_alerts_command(
         click.echo(text, nl=False)
     else:
         replace_file(Path(output), text.encode())
-        echo(f"written: {output} ({len(found)} alerts)")
+        if as_json:
+            print_json({"written": output, "alerts": len(found)})
+        else:
+            echo(f"written: {output} ({len(found)} alerts)")
     if exit_code and found:
         ctx.exit(EXIT_DIFFERENT)

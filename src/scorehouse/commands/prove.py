@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from scorehouse import artifact
 from scorehouse.check import registered_names
-from scorehouse.commands.common import echo, project_option, read_frame, registered_versions
+from scorehouse.commands.common import echo, json_option, print_json, read_frame, registered_versions
+from scorehouse.commands.names import complete_name
 from scorehouse.commands.target import connect, database_of, file_options
 from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, SignatureError
@@ -33,7 +34,7 @@ ROWS = 50_000
 
 
 @click.command("prove")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_name)
 @click.option("--version", type=int, help="One version; default: all of them.")
 @click.option(
     "--features",
@@ -42,16 +43,17 @@ ROWS = 50_000
 )
 @click.option("--table", help="Rows to prove on: a feature table in the DuckDB file that is named.")
 @click.option("--rows", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many rows.")
+@json_option
 @file_options
-@project_option
 def prove_command(
     name: str | None,
     version: int | None,
     features: Path | None,
     table: str | None,
     rows: int,
+    as_json: bool,
     project_dir: Path | None,
-    **target: Any,
+    **place: Any,
 ) -> None:
     """Compile the registered versions of NAME (default: of all ML models) to SQL, and prove them.
 
@@ -69,11 +71,17 @@ def prove_command(
         raise click.UsageError("name the ML model that --features or --table belong to")
     if features and table:
         raise click.UsageError("name either --features or --table")
-    database = database_of(**target) if table else None
+    database = database_of(**place, project_dir=project_dir) if table else None
     source = _Rows(features, table, database, rows)
     project = find_project(project_dir)
+    proven = []
     for model in [name] if name else registered_names(project):
-        _prove(ModelSeeds(project, model), version, source)
+        for each, forms in _prove(ModelSeeds(project, model), version, source):
+            proven.append({"name": model, "version": each.version, "forms": forms})
+            if not as_json:
+                echo("\n".join(form_lines(each, forms)))
+    if as_json:
+        print_json(proven)
 
 
 @dataclass(frozen=True)
@@ -123,8 +131,8 @@ class _Rows:
                 ) from error
 
 
-def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> None:
-    """Find the forms of the versions of one ML model, and write what was found."""
+def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> list[tuple[Version, Mapping[str, Any]]]:
+    """Find the forms of the versions of one ML model, and write what was found, which is returned."""
     call = f"prove {seeds.name}"
     versions = registered_versions(seeds, call)
     chosen = [v for v in versions if number in (None, v.version)] or [
@@ -140,8 +148,8 @@ def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> None:
         forms = find_forms(kernel, rows, dialects=dialects, rows_of=source.label)
         found[version.version] = dict(forms.facts)
         forms.write(seeds.project, version)
-        echo("\n".join(form_lines(version, forms.facts)))
     _write(seeds, versions, found)
+    return [(version, found[version.version]) for version in chosen]
 
 
 def _write(seeds: ModelSeeds, versions: list[Version], found: Mapping[int, Mapping[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,18 +20,14 @@ from scorehouse.request import Request, project_variable
 @click.argument("run_id")
 @target_options
 @click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
-@click.option("--project-dir", type=click.Path(file_okay=False, path_type=Path), help="The dbt project.")
 @json_option
 def replay_command(
     run_id: str,
-    database: Path | None,
-    profile: str | None,
-    target: str | None,
-    profiles_dir: Path,
     schema: str | None,
     sample: int | None,
     project_dir: Path | None,
     as_json: bool,
+    **place: Any,
 ) -> None:
     """Score the input of a run again, and compare with what stands in the prediction table.
 
@@ -38,11 +35,12 @@ def replay_command(
     run are counted and left out. Exit code 3 when a row comes out different.
 
     \b
-    Example:
-      scorehouse replay 13eaa69f --database target/warehouse.duckdb
+    Examples:
+      scorehouse replay 13eaa69f --target prod
+      scorehouse replay 13eaa69f --database target/warehouse.duckdb --sample 1000
     """
     project = find_project(project_dir)
-    file = database_of(database, profile, target, profiles_dir)
+    file = database_of(**place, project_dir=project_dir)
     with connect(file) as connection:
         log = find_log(connection, schema, file)
         run = run_row(connection, log, run_id)

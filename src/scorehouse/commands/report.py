@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from scorehouse.commands.common import echo
+from scorehouse.commands.common import echo, json_option, print_json
+from scorehouse.commands.names import complete_name
 from scorehouse.commands.target import connect, database_of, target_options
 from scorehouse.registration.seeds import replace_file
 from scorehouse.report.gather import gather
@@ -20,7 +22,7 @@ CALL = "scorehouse report"
 
 
 @click.command("report")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_name)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -30,15 +32,9 @@ CALL = "scorehouse report"
 )
 @click.option("--title", help="Heading of the page.")
 @target_options
+@json_option
 def report_command(
-    name: str | None,
-    output: Path,
-    title: str | None,
-    database: Path | None,
-    profile: str | None,
-    target: str | None,
-    profiles_dir: Path,
-    schema: str | None,
+    name: str | None, output: Path, title: str | None, schema: str | None, as_json: bool, **place: Any
 ) -> None:
     """Write one HTML file on the ML model NAME, or on all of them, from a target that you name.
 
@@ -48,9 +44,9 @@ def report_command(
     \b
     Examples:
       scorehouse report --database target/scorehouse.duckdb
-      scorehouse report churn --profile shop --target prod --output churn.html
+      scorehouse report churn --target prod --output churn.html
     """
-    file = database_of(database, profile, target, profiles_dir)
+    file = database_of(**place)
     with connect(file) as connection:
         warehouse = Warehouse(connection, file, schema, CALL)
         chapters = [chapter_of(warehouse, data) for data in gather(warehouse, name)]
@@ -58,4 +54,8 @@ def report_command(
     text = page(chapters, title=heading, database=file.name, made_at=datetime.now(UTC))
     replace_file(output, text.encode())
     alerts = sum(len(chapter.alerts) for chapter in chapters)
+    if as_json:
+        models = {chapter.data.name: len(chapter.alerts) for chapter in chapters}
+        print_json({"written": str(output), "bytes": len(text.encode()), "alerts": models})
+        return
     echo(f"written: {output} ({size(len(text.encode()))}, {len(chapters)} ML models, {alerts} alerts)")

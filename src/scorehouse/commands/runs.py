@@ -21,27 +21,24 @@ SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected
 @target_options
 @click.option("--model", "ml_model", help="Runs of this ML model only.")
 @click.option("--failed", is_flag=True, help="Failed runs only.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, of the newest."
+)
 @json_option
 def runs_command(
-    database: Path | None,
-    profile: str | None,
-    target: str | None,
-    profiles_dir: Path,
-    schema: str | None,
-    as_json: bool,
-    **wanted: Any,
+    schema: str | None, ml_model: str | None, failed: bool, limit: int, as_json: bool, **place: Any
 ) -> None:
     """List scoring runs, newest first, from the run log of a target that you name.
 
     \b
     Examples:
       scorehouse runs --database target/warehouse.duckdb --limit 5
-      scorehouse runs --profile shop --target prod --failed --json
+      scorehouse runs --target prod --failed --json
     """
-    file = database_of(database, profile, target, profiles_dir)
+    file = database_of(**place)
     with connect(file) as connection:
-        rows = read_runs(connection, find_log(connection, schema, file), **wanted)
+        log = find_log(connection, schema, file)
+        rows = read_runs(connection, log, ml_model=ml_model, failed=failed, limit=limit)
     if as_json:
         print_json(rows)
         return

@@ -17,6 +17,8 @@ from scorehouse.commands.common import (
     project_option,
     write_options,
 )
+from scorehouse.commands.descriptions import column_descriptions
+from scorehouse.commands.names import complete_name
 from scorehouse.registration.promote import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
@@ -62,19 +64,31 @@ OUTPUTS = {
 
 @click.group("scaffold")
 def scaffold_group() -> None:
-    """Write dbt files for a registered ML model, in a diff shown first."""
+    """Write dbt files for a registered ML model: prediction table, tests, mart, monitors, exposure."""
 
 
 @scaffold_group.command("predictions")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.option("--features", required=True, help="Model of your project with the features, one row a key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--keep", "kept", multiple=True, help="Feature table column to pass through; may be repeated.")
 @click.option("--group", help="Column within which a ranking ranks.")
-@click.option("--door", type=click.Choice(("sql", "python")), default="sql", show_default=True)
+@click.option(
+    "--door",
+    type=click.Choice(("sql", "python")),
+    default="sql",
+    show_default=True,
+    help="Kind of the dbt model.",
+)
 @click.option("--alias", default="champion", show_default=True, help="Alias of the version that scores.")
 @click.option("--folder", default="models/ml", show_default=True, help="Folder for the files.")
-@click.option("--max-rejected-share", type=float, default=0.05, show_default=True)
+@click.option(
+    "--max-rejected-share",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Share of rejected rows above which the test fails.",
+)
 @write_options
 @json_option
 @project_option
@@ -120,7 +134,10 @@ def planned(
         "passthrough": list(kept) or None,
     }
     model = code(version.name, features, keys, {k: v for k, v in settings.items() if v is not None})
-    properties = _properties(version, table, features, keys, kept, alias, max_rejected_share)
+    known = column_descriptions(project, features)
+    handed_on = {key: known.get(key, "Key of the row.") for key in keys}
+    handed_on |= {name: known.get(name, f"Column of `{features}`.") for name in kept}
+    properties = _properties(version, table, features, keys, handed_on, alias, max_rejected_share)
     changes = [
         Change(f"{folder}/{table}.{'sql' if door == 'sql' else 'py'}", model),
         Change(f"{folder}/_{table}.yml", properties),
@@ -149,7 +166,7 @@ def _properties(
     table: str,
     features: str,
     keys: tuple[str, ...],
-    kept: tuple[str, ...],
+    handed_on: dict[str, str],
     alias: str,
     share: float,
 ) -> str:
@@ -166,8 +183,10 @@ def _properties(
         tests.append(_test("score_in_range", columns=scores))
     if version.task == "ranking":
         outputs.append("rank")
-    columns = [{"name": key, "description": "Key of the row.", "data_tests": ["not_null"]} for key in keys]
-    columns += [{"name": name, "description": f"Column of `{features}`."} for name in kept]
+    columns: list[dict[str, Any]] = [
+        {"name": name, "description": text, **({"data_tests": ["not_null"]} if name in keys else {})}
+        for name, text in handed_on.items()
+    ]
     columns += [{"name": name, "description": describe_output(name)} for name in outputs]
     columns += [{"name": name, "description": text} for name, text in AUDIT.items()]
     entry = {

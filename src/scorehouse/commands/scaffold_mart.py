@@ -11,6 +11,8 @@ import yaml
 
 from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import echo, find_version, json_option, project_option, write_options
+from scorehouse.commands.descriptions import column_descriptions
+from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING, describe_output
 from scorehouse.registration.promote import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
@@ -48,7 +50,7 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @click.command("mart")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
 @click.option("--keep", "kept", multiple=True, help="Column passed through to keep; may be repeated.")
@@ -98,8 +100,9 @@ def planned_mart(
     outputs = [field.name for field in outputs_of(version).fields]
     if version.task == "ranking":
         outputs.append("rank")
-    described: dict[str, Any] = {key: {"description": "Key of the row."} for key in keys}
-    described |= {name: {"description": "Column of the feature table."} for name in kept}
+    known = column_descriptions(project, table)
+    described: dict[str, Any] = {key: {"description": known.get(key, "Key of the row.")} for key in keys}
+    described |= {name: {"description": known.get(name, f"Column of `{table}`.")} for name in kept}
     described |= {name: {"description": describe_output(name)} for name in outputs}
     columns = list(described)
     if version.score_method == "predict_proba" and "score" in outputs:
@@ -133,7 +136,9 @@ def planned_mart(
 @click.command("exposure")
 @click.argument("name")
 @click.option("--table", "tables", required=True, multiple=True, help="Model that is read; may be repeated.")
-@click.option("--type", "kind", type=click.Choice(TYPES), default="dashboard", show_default=True)
+@click.option(
+    "--type", "kind", type=click.Choice(TYPES), default="dashboard", show_default=True, help="What reads it."
+)
 @click.option("--owner", required=True, help="Who answers for the consumer.")
 @click.option("--email", required=True, help="Where the owner is reached.")
 @click.option("--url", help="Where the consumer is.")

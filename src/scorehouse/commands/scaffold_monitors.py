@@ -13,6 +13,7 @@ import yaml
 from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import echo, find_version, json_option, project_option, write_options
 from scorehouse.commands.monitoring_columns import DRIFT, PERFORMANCE, PROFILES, RETRAINING
+from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING
 from scorehouse.registration.promote import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
@@ -25,7 +26,7 @@ TASKS = ("classification", "regression")
 
 
 @click.command("monitors")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_name)
 @click.option("--features", required=True, help="Model of your project with the features, one row a key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--table", help="The prediction table; default: NAME_predictions.")

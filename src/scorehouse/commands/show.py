@@ -17,6 +17,7 @@ from scorehouse.commands.common import (
     registered_versions,
     table,
 )
+from scorehouse.commands.names import complete_reference
 from scorehouse.online import parse_reference
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
@@ -25,7 +26,7 @@ FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "ac
 
 
 @click.command("show")
-@click.argument("reference")
+@click.argument("reference", shell_complete=complete_reference)
 @json_option
 @project_option
 def show_command(reference: str, as_json: bool, project_dir: Path | None) -> None:

@@ -1,0 +1,244 @@
+"""Manners that every command shares: help with examples, --json, colours, completion, the named target."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+
+from scorehouse import register
+from scorehouse.cli import main
+from scorehouse.commands.names import complete_name
+
+REPOSITORY = Path(__file__).parents[2]
+SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
+PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
+EXAMPLE = re.compile(r"^ +(scorehouse (?:.*\\\n)*.*)$", re.M)
+
+
+def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with its words."""
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from leaves(part, *path, name)
+    else:
+        yield " ".join(path), command
+
+
+LEAVES = dict(leaves(main))
+
+
+def parsed(words: list[str]) -> None:
+    """Read a command and its arguments as click would, and run nothing."""
+    command: click.Command = main
+    context = main.make_context("scorehouse", list(words))
+    while isinstance(command, click.Group):
+        name, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        assert found is not None
+        command, context = found, found.make_context(name, rest, parent=context)
+
+
+def words_of(line: str) -> list[str]:
+    """Arguments of a line of shell, without what follows the command."""
+    text = re.split(r"\s[|>]\s?|\s#", line.replace("\\\n", " "))[0]
+    return shlex.split(text)[1:]
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_explains_itself(name: str) -> None:
+    command = LEAVES[name]
+    assert re.search(r"\bExamples?:", command.help or ""), "help without an example"
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+    assert "--json" in {text for option in options for text in option.opts}
+    for example in EXAMPLE.findall(command.help or ""):
+        assert name.split()[0] in example
+        parsed(words_of(example))
+
+
+def test_a_wrong_example_is_found() -> None:
+    for line in ("scorehouse promote churn", "scorehouse list --jsn", "scorehouse scaffold marts churn"):
+        with pytest.raises(click.UsageError):
+            parsed(words_of(line))
+
+
+def test_commands_in_the_documentation_are_commands() -> None:
+    found = 0
+    for page in PAGES:
+        for line in re.findall(r"^\$ (scorehouse (?:.*\\\n)*.*)$", page.read_text(), re.M):
+            if "_COMPLETE" not in line:
+                parsed(words_of(line))
+                found += 1
+    assert found > 15
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two versions of an ML model, a run log in its target `dev`, and a profile."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "dbt_project.yml").write_text("name: shop\nprofile: store\n")
+    (folder / "models").mkdir()
+    outputs = "dev: {type: duckdb, path: store.duckdb}, away: {type: duckdb, path: /nowhere/store.duckdb}"
+    (folder / "profiles.yml").write_text(f"store: {{target: away, outputs: {{{outputs}}}}}\n")
+    frame = pd.DataFrame({"spend": np.arange(60.0)})
+    label = (frame["spend"] > 30).astype(int)
+    for strength, alias in ((1.0, "champion"), (0.1, "challenger")):
+        estimator = LogisticRegression(C=strength).fit(frame, label)
+        register(estimator, "churn", frame, label, task="classification", alias=alias, project_dir=folder)
+    with duckdb.connect(str(folder / "store.duckdb")) as connection:
+        connection.execute(
+            "create table scorehouse_run_log as select 'success' as status, 'model.shop.p' as node, "
+            "'churn' as model_name, 1 as model_version, 1 as rows_in, 1 as rows_scored, 0 as rows_rejected, "
+            "1.0e0 as seconds, 'replace' as write_mode, now()::timestamp as started_at, null as error"
+        )
+    return folder
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    ended = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert ended.exit_code == code, (ended.output, ended.exception)
+    return ended.output
+
+
+@pytest.mark.parametrize("place", [".", "models"])
+def test_a_named_target_is_found_from_any_folder_of_the_project(
+    shop: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
+    monkeypatch.chdir(shop / place)
+    (row,) = json.loads(run("runs", "--target", "dev", "--json"))
+    assert row["model_name"] == "churn"
+    assert "the --target that writes it" in run("runs", code=2), "the profile's default is a guess"
+    assert "there is no DuckDB file '/nowhere/store.duckdb'" in run("runs", "--target", "away", code=1)
+
+
+def test_profiles_are_looked_for_where_dbt_looks(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop)
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
+    assert f"there is no profiles.yml in {str(tmp_path)!r}" in run("runs", "--target", "dev", code=1)
+    assert "success" in run("runs", "--target", "dev", "--profiles-dir", shop)
+    monkeypatch.delenv("DBT_PROFILES_DIR")
+    bare = tmp_path / "bare"
+    shutil.copytree(shop, bare)
+    (tmp_path / ".dbt").mkdir()
+    (bare / "profiles.yml").rename(tmp_path / ".dbt/profiles.yml")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "success" in run("runs", "--target", "dev", "--project-dir", bare)
+    (bare / "dbt_project.yml").write_text("name: shop\n")
+    assert "names no profile" in run("runs", "--target", "dev", "--project-dir", bare, code=1)
+
+
+def test_scaffolded_tests_as_json(shop: Path, tmp_path: Path) -> None:
+    told = ("scaffold", "tests", "churn", "--table", "customers", "--project-dir", shop, "--json")
+    (model,) = json.loads(run(*told))["models"]
+    assert (model["name"], model["columns"][0]["name"]) == ("customers", "spend")
+    file = tmp_path / "tests.yml"
+    assert json.loads(run(*told, "--output", file)) == {"written": str(file)}
+    assert "exists" in run(*told, "--output", file, code=1)
+
+
+def test_prove_as_json(shop: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "shop"
+    shutil.copytree(shop, copy)
+    proven = json.loads(
+        run("prove", "churn", "--version", "2", "--rows", "50", "--project-dir", copy, "--json")
+    )
+    assert [(item["name"], item["version"]) for item in proven] == [("churn", 2)]
+    assert proven[0]["forms"]["sql"]["largest_difference"] < 1e-9
+
+
+def in_shell(shop: Path, *command: str | Path, terminal: bool, **variables: str) -> str:
+    """What a command prints, on a terminal or into a pipe."""
+    environment = {**os.environ, "TERM": "xterm", **variables}
+    if "NO_COLOR" not in variables:
+        environment.pop("NO_COLOR", None)
+    words = [str(word) for word in command]
+    if not terminal:
+        return subprocess.run(words, cwd=shop, env=environment, capture_output=True, text=True).stdout
+    outer, inner = pty.openpty()
+    with subprocess.Popen(words, cwd=shop, env=environment, stdout=inner, stderr=inner) as process:
+        os.close(inner)
+        said = b""
+        while part := _read(outer):
+            said += part
+        process.wait()
+    os.close(outer)
+    return said.decode()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:  # the other end is closed
+        return b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("terminal", "variables", "coloured"),
+    [(True, {}, True), (True, {"NO_COLOR": "1"}, False), (False, {}, False)],
+)
+def test_colours_on_a_terminal_only(
+    shop: Path, terminal: bool, variables: dict[str, str], coloured: bool
+) -> None:
+    said = in_shell(shop, SCOREHOUSE, "show", "churn", terminal=terminal, **variables)
+    assert "churn version 1 (classification)" in said
+    assert ("\x1b[" in said) is coloured
+    faults = in_shell(shop, SCOREHOUSE, "show", "other", terminal=terminal, **variables)
+    assert ("\x1b[31m" in faults) is coloured
+
+
+COMPLETE = """
+source <({scorehouse} completion bash)
+COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_scorehouse_completion {scorehouse}
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("scorehouse pro", {"promote", "prove"}),
+        ("scorehouse promote ch", {"churn"}),
+        ("scorehouse show churn@", {"churn@champion", "churn@challenger"}),
+        ("scorehouse show churn/", {"churn/1", "churn/2"}),
+        ("scorehouse runs --targ", {"--target"}),
+    ],
+)
+def test_bash_completes_commands_and_registered_names(shop: Path, words: str, expected: set[str]) -> None:
+    script = COMPLETE.format(scorehouse=SCOREHOUSE, words=words)
+    said = in_shell(shop, "bash", "--norc", "-c", script, terminal=False)
+    assert set(said.split()) == expected
+
+
+@pytest.mark.parametrize(("shell", "sign"), [("zsh", "#compdef scorehouse"), ("fish", "complete --no-files")])
+def test_completion_for_other_shells(shell: str, sign: str) -> None:
+    assert sign in run("completion", shell)
+    assert sign in json.loads(run("completion", shell, "--json"))["script"]
+    assert "is not one of" in run("completion", "tcsh", code=2)
+
+
+def test_completion_outside_of_a_project_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no dbt_project.yml" in run("list", code=1)
+    command = LEAVES["promote"]
+    assert complete_name(click.Context(command), command.params[0], "") == []
