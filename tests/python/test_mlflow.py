@@ -32,7 +32,9 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite store without a model: making its tables takes MLflow a while."""
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     mlflow.set_tracking_uri(f"sqlite:///{file}")
-    mlflow.MlflowClient().search_registered_models()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(file.parent)  # where the default experiment's files will be, whoever logs
+        mlflow.MlflowClient().search_registered_models()
     return file
 
 
@@ -129,6 +131,76 @@ def test_import_by_every_kind_of_reference(store: str, project: Path, tmp_path: 
     assert row["description"] == ("Who leaves" if kind in ("alias", "version") else "")
     assert any("input example of 40 rows" in gap for gap in document["gaps"])
     assert_same_scores(project, "churn", estimator)
+
+
+def test_no_store_is_made_where_none_is_named(
+    store: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's default would be a new store in the current folder; a folder of files needs none."""
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    log(classifier())
+    folder = Path(mlflow.artifacts.download_artifacts("models:/churn/1", dst_path=str(tmp_path / "files")))
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    mlflow.set_tracking_uri("")
+    named = ("--project-dir", project)
+    run("import", "mlflow", folder, "churn", "--alias", "champion", *named)
+    run("export", "mlflow", "churn@champion", "--folder", tmp_path / "exported", *named)
+    for command in (
+        ("import", "mlflow", "models:/churn@champion", "other"),
+        ("import", "mlflow", "runs:/0123/model", "other"),
+        ("import", "mlflow", "0" * 32, "other"),
+        ("sync", "mlflow", "churn", "other", "--dry-run"),
+        ("export", "mlflow", "churn@champion", "--register-as", "churn"),
+    ):
+        assert "no MLflow store is named" in run(*command, *named, code=1)
+    assert list(place.iterdir()) == []
+
+
+def test_an_export_keeps_its_files_beside_the_store(
+    store: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scorehouse import register
+
+    frame, label = training()
+    register(
+        classifier(), "churn", frame, label, task="classification", alias="champion", project_dir=project
+    )
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    export = ("export", "mlflow", "churn@champion", "--register-as", "churn", "--tracking-uri", store)
+    for _ in range(2):
+        run(*export, "--project-dir", project)
+    assert list(place.iterdir()) == []
+    assert len(list((tmp_path / "mlartifacts").glob("**/MLmodel"))) == 2
+
+
+def test_types_are_those_of_the_signature_and_a_difference_is_a_gap(
+    store: str, project: Path, tmp_path: Path
+) -> None:
+    frame, _ = training()
+    estimator = classifier()
+    declared = frame.astype({"visits": "int64"})
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            estimator,
+            name="model",
+            registered_model_name="churn",
+            input_example=declared.head(40),
+            signature=mlflow.models.infer_signature(declared, estimator.predict(frame)),
+            pip_requirements=["scikit-learn"],
+        )
+    frame.to_parquet(tmp_path / "train.parquet")
+    command = ("import", "mlflow", "models:/churn/1", "churn", "--tracking-uri", store)
+    assert "signature says" not in run(*command, "--project-dir", project)
+    seeds = ModelSeeds(project, "churn")
+    assert [feature["type"] for feature in seeds.features(1)] == ["double", "integer"]
+    said = run(*command, "--features", tmp_path / "train.parquet", "--project-dir", project)
+    assert "gap: MLflow's signature says that 'visits' is long; in the rows given it is double" in said
+    assert "'amount' is" not in said
+    assert [feature["type"] for feature in seeds.features(2)] == ["double", "double"]
 
 
 def test_training_features_fill_the_gap(store: str, project: Path, tmp_path: Path) -> None:

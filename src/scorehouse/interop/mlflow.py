@@ -15,10 +15,20 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.registration.register import register
-from scorehouse.registration.seeds import find_project, replace_file
+from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registry import Version
 
 ORIGINS_FILE = "mlflow.json"
+# types of MLflow's signatures and of ours
+TYPES = {
+    "double": "double",
+    "float": "double",
+    "long": "integer",
+    "integer": "integer",
+    "boolean": "boolean",
+    "string": "string",
+    "datetime": "timestamp",
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,7 @@ def register_logged(
         alias=alias,
         project_dir=project,
     )
+    gaps += _type_gaps(logged, ModelSeeds(project, name).features(version.version))
     remember(project, version, logged.origin)
     return Imported(version, logged.origin, tuple(gaps))
 
@@ -183,6 +194,23 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
     if logged.signature.params:
         gaps.append("inference parameters of MLflow's signature are not taken over: predict gets none")
     return gaps
+
+
+def _type_gaps(logged: LoggedModel, features: list[dict[str, Any]]) -> list[str]:
+    """Where MLflow's signature and the rows given differ in a feature's type: that of the rows holds."""
+    if logged.signature is None or logged.signature.inputs is None or not _named(logged):
+        return []
+    declared = {str(name): spec for name, spec in logged.signature.inputs.input_dict().items()}
+    found = []
+    for feature in features:
+        spec = declared.get(feature["feature"])
+        kind = str(getattr(getattr(spec, "type", None), "name", "")).lower()
+        if kind and TYPES.get(kind) != feature["type"]:
+            found.append(
+                f"MLflow's signature says that {feature['feature']!r} is {kind}; in the rows given it is "
+                f"{feature['type']}, which holds"
+            )
+    return found
 
 
 def _named(logged: LoggedModel) -> bool:

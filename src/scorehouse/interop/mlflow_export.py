@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ TYPES = {
     "string": "string",
     "timestamp": "datetime",
 }
+SQLITE = "sqlite:///"
+EXPERIMENT = "scorehouse"
+CHOSEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
 
 
 def export_model(
@@ -61,7 +65,7 @@ def export_model(
 
 def _logged(store: Store, model: OnlineModel, registered_name: str, settings: dict[str, Any]) -> Origin:
     mlflow, version = store.mlflow, model.version
-    with mlflow.start_run(run_name=version.label) as run:
+    with mlflow.start_run(run_name=version.label, experiment_id=_experiment(store)) as run:
         mlflow.log_metrics(dict(version.metrics))
         info = store.asked(
             lambda: mlflow.sklearn.log_model(
@@ -72,6 +76,21 @@ def _logged(store: Store, model: OnlineModel, registered_name: str, settings: di
     return Origin(
         f"models:/{registered_name}/{number}", registered_name, number, run.info.run_id, info.model_id
     )
+
+
+def _experiment(store: Store) -> str | None:
+    """None for MLflow's own choice; for a bare SQLite file an experiment that keeps its files beside it.
+
+    MLflow's default experiment would keep them in `mlruns` of the folder from which it was first called.
+    """
+    store.require_named()
+    if not store.uri.startswith(SQLITE) or any(name in os.environ for name in CHOSEN):
+        return None
+    found = store.client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    folder = Path(store.uri.removeprefix(SQLITE)).resolve().parent / "mlartifacts"
+    return str(store.client.create_experiment(EXPERIMENT, artifact_location=folder.as_uri()))
 
 
 def _settings(mlflow: Any, model: OnlineModel) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,25 @@ class Store:
         self.call = call
         if tracking_uri is not None:
             self.mlflow.set_tracking_uri(tracking_uri)
+        # else MLflow's default: a new, empty store in the current folder
+        self.named = bool(self.mlflow.tracking.is_tracking_uri_set())
         self.uri = self.mlflow.get_tracking_uri()
-        self.client = self.mlflow.MlflowClient()
+
+    @cached_property
+    def client(self) -> Any:
+        """MLflow's client of the store."""
+        self.require_named()
+        return self.mlflow.MlflowClient()
+
+    def require_named(self) -> None:
+        """An error where nobody said which store: MLflow would make one."""
+        if not self.named:
+            raise ConfigurationError(
+                self.call,
+                "no MLflow store is named",
+                expected="the store that has the model, such as sqlite:///mlflow.db or http://mlflow:5000",
+                action="name it with --tracking-uri, or set MLFLOW_TRACKING_URI",
+            )
 
     def asked(self, function: Any, *arguments: Any) -> Any:
         """Call MLflow; what it refuses is told in our own words."""
@@ -96,7 +114,10 @@ class Store:
             return self._registered(match["name"], match["alias"], match["version"])
         if RUN_ID.fullmatch(reference):
             return self._of_run(reference)
-        if reference.startswith(("models:/", "runs:/")) or (Path(reference) / "MLmodel").is_file():
+        if (Path(reference) / "MLmodel").is_file():
+            return Origin(reference)
+        if reference.startswith(("models:/", "runs:/")):
+            self.require_named()
             return Origin(reference)
         raise ConfigurationError(
             self.call,
@@ -163,6 +184,8 @@ class Store:
     def _facts(self, origin: Origin) -> dict[str, Any]:
         """Metrics of the run, and the words of the registry; nothing where the store does not know it."""
         facts: dict[str, Any] = {}
+        if not self.named:
+            return facts
         try:
             if origin.run_id:
                 run = self.client.get_run(origin.run_id)
