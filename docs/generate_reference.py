@@ -125,11 +125,11 @@ def command_page() -> str:
         "",
         "## Output and targets",
         "",
-        "With `--json` a command prints one JSON document on standard output and asks nothing; the message of",
-        "a fault goes to standard error. Commands work from any folder of the project. Those that read the",
-        "warehouse want `--database`, or `--target`: the profile is that of `dbt_project.yml` unless",
-        "`--profile` names another, `profiles.yml` is looked for where dbt looks, and the profile's own default",
-        "target is never taken.",
+        "With `--json` a command prints one JSON document on standard output and asks nothing; the message",
+        "of a fault goes to standard error. Commands work from any folder of the project. Those that read",
+        "the warehouse want `--database`, or `--target`: the profile is that of `dbt_project.yml` unless",
+        "`--profile` names another, `profiles.yml` is looked for where dbt looks, and the profile's own",
+        "default target is never taken.",
         "",
     ]
     for path, command in commands(cli, "scorehouse"):
