@@ -39,13 +39,14 @@
 {% endmacro %}
 
 
-{# The columns' types; a varchar without a length is called string here. #}
+{# The columns' types, by their names on Spark: a registry's are written for every database alike. #}
 {% macro scorehouse_spark_seed_types(model, agate_table) %}
     {% set given = model['config'].get('column_types', {}) %}
+    {% set here = {'varchar': 'string', 'text': 'string', 'double precision': 'double'} %}
     {% set types = [] %}
     {% for name in agate_table.column_names %}
         {% set type = given.get(name) or adapter.convert_type(agate_table, loop.index0) %}
-        {% do types.append('string' if (type | lower) in ('varchar', 'text') else type) %}
+        {% do types.append(here.get(type | lower, type)) %}
     {% endfor %}
     {{ return(types) }}
 {% endmacro %}
