@@ -3,9 +3,15 @@
 {% set stamp, text, double = dbt.type_timestamp(), dbt.type_string(), scorehouse._type_double() %}
 {%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
 {%- set finish = 'cast(' ~ dbt.dateadd('month' if spec.period == 'quarter' else spec.period, 3 if spec.period == 'quarter' else 1, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
+{%- set has_challengers = execute and load_relation(predictions) is not none
+    and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
 predictions as (
 
     select * from {{ predictions }}
+    {#- What a challenger said was never acted on: `compare_metric` judges it. #}
+    {%- if has_challengers and labels is not none %}
+    where is_live
+    {%- endif %}
 
 ),
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from scipy import stats
@@ -35,6 +36,7 @@ INJECTED = {
     ),
 }
 BATCHES, BATCH_ROWS = 200, 1000
+FAILURES = "main_dbt_test__audit.nothing_was_injected"
 
 
 def runs() -> str:
@@ -72,7 +74,21 @@ def models(house: House, name: str, drift: str = "") -> None:
     )
 
 
-NO_DRIFT = {"scorehouse.no_drift": {"name": "injected_drift", "arguments": {"latest": False}}}
+NO_DRIFT = {
+    "scorehouse.no_drift": {
+        "name": "nothing_was_injected",
+        "arguments": {"latest": False},
+        "config": {"store_failures": True},
+    }
+}
+# Clusters and distances of three runs, a week between them: in the last one the clusters have other sizes.
+CLUSTERED = """
+    select 'c' as model_name, 1 as model_version, 'run ' || run as scoring_run_id,
+        timestamp '2026-01-01' + interval (7 * run) day as scored_at,
+        case when run = 3 and i % 4 = 0 then 0 else i % 3 end as prediction,
+        (hash(i * 5 + run) % 1000) / 1000e0 as distance
+    from range(1, 4) as runs (run), range(3000) as rows (i)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +125,22 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         """,
     )
+    house.table("clustered", CLUSTERED)
+    house.reference(
+        "ml_c__reference",
+        {(1, "output"): "select prediction, distance from raw.clustered where scoring_run_id = 'run 1'"},
+    )
+    house.model(
+        "clustered_profiles",
+        "{{ scorehouse.profile(source('raw', 'clustered'), source('raw', 'ml_c__reference')) }}",
+    )
+    for name, arguments in (
+        ("reference", "source('raw', 'ml_c__reference')"),
+        ("previous", "against='previous', window='run'"),
+    ):
+        house.model(
+            f"against_{name}", f"{{{{ scorehouse.drift(ref('clustered_profiles'), {arguments}) }}}}"
+        )
     models(house, "injected")
     models(house, "resampled")
     house.model(
@@ -121,7 +153,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.tests({"version": 2, "models": [{"name": "injected_drift", "data_tests": [NO_DRIFT]}]})
     built = house.build()
     assert built.success, (built.problem, built.messages)
-    assert built.statuses["injected_drift"] == "warn"
+    assert built.statuses["nothing_was_injected"] == "warn"
     yield house
 
 
@@ -129,14 +161,31 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_injected_drift_is_found_and_named(run: str, house: House) -> None:
     feature, _, metric = INJECTED[run]
     found = house.query(
-        f"select distinct feature, metric from injected_drift where status = 'drift' and run_id = '{run}'"
+        "select feature, metric, value >= threshold, value > coalesce(floor_value, 0), window_start "
+        f"from {FAILURES} where run_id = '{run}'"
     )
-    assert (feature, metric) in found
-    assert {name for name, _ in found} == {feature}
+    assert (feature, metric, True, True, datetime(2026, 1, 1)) in found
+    assert {name for name, *_ in found} == {feature}
 
 
 def test_nothing_is_found_where_nothing_was_put_in(house: House) -> None:
-    assert house.query("select * from injected_drift where status = 'drift' and run_id = 'untouched'") == []
+    assert house.query(f"select distinct run_id from {FAILURES} order by 1") == [(run,) for run in sorted(INJECTED)]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("against_reference", [("run 1", "ok"), ("run 2", "ok"), ("run 3", "drift")]),
+        ("against_previous", [("run 1", "too_small"), ("run 2", "ok"), ("run 3", "drift")]),
+    ],
+)
+def test_predicted_labels_drift_by_run(table: str, expected: list[tuple[str, str]], house: House) -> None:
+    found = house.query(
+        f"select run_id, status from {table} where part = 'output' and feature = 'prediction' "
+        "and metric = 'psi' order by run_id"
+    )
+    assert found == expected
+    assert house.query(f"select * from {table} where feature = 'distance' and status = 'drift'") == []
 
 
 def test_batches_without_drift_are_left_alone(house: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +54,21 @@ TEXTS = {
     "country": (0.0555593766537, 0.0176971281793457, 0.00792961820514, 0.0478688332634, 4235.30240801948, 43,
                 0.0, 0.000178940636001),
 }  # fmt: skip
+# evidently 0.7.23 on the same data: PSI and Jensen-Shannon distance (natural logarithm), in bins of equal width
+# for numbers of more than 20 values, by value otherwise.
+EVIDENTLY = {
+    "arr_delay": (0.00408935220892147, 0.0206662591161),
+    "dep_delay": (0.0042979684613746, 0.0221523258497),
+    "air_time": (0.0102260803032698, 0.0350821215785),
+    "distance": (0.0145278874721883, 0.0234918558374),
+    "hour": (0.0021526099418607, 0.0154172835411),
+    "quantity": (0.00103551635927231, 0.0106969455517),
+    "price": (0.000325247996081503, 0.00284860571866),
+    "carrier": (0.00197295320290394, 0.0154607644169),
+    "origin": (0.00167954432727927, 0.0144885782697),
+    "dest": (0.0542448534426866, 0.0609628856014),
+    "country": (0.0266699646940579, 0.0462562152261),
+}
 FLIGHTS = """
     select arr_delay::double as arr_delay, dep_delay::double as dep_delay, air_time::double as air_time,
         distance::double as distance,
@@ -84,6 +100,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         house.model(f"{name}_exact", EXACT.format(name, numbers))
         house.model(f"{name}_profiles", PROFILE.format(name))
         house.model(f"{name}_drift", DRIFT.format(name))
+        house.table(f"ml_{name}_wide__reference", WIDE_ROWS, frame=equal_width(house, name))
+        house.table(f"{name}_wide", f"from raw.{name}")
+        house.model(f"{name}_wide_profiles", PROFILE.format(f"{name}_wide"))
+        house.model(f"{name}_wide_drift", DRIFT.format(f"{name}_wide"))
     for n in (150, 500, 5000):
         a, b = samples(n)
         house.table(f"a{n}", "select * from frame", frame=pd.DataFrame({"x": a}))
@@ -93,6 +113,47 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
     house.build().check()
     yield house
+
+
+WIDE_ROWS = """
+    select 1 as version, 'feature' as part, name, kind, bin::integer as bin, null::double as lower,
+        upper::double as upper, category::varchar as category, row_count::bigint as row_count
+    from frame
+"""
+
+
+def equal_width(house: House, name: str) -> pd.DataFrame:
+    """A reference in Evidently's bins: Sturges' rule over both halves, [lower, upper), which is
+    (lower, upper] at the next smaller doubles."""
+    with duckdb.connect(house.project.database) as connection:
+        training = connection.sql(f"from raw.{name}_training").df()
+        current = connection.sql(f"from raw.{name}").df()
+    rows: list[dict[str, Any]] = []
+    for column in EVIDENTLY.keys() & set(training.columns):
+        values = training[column].dropna()
+        if values.nunique() <= 20 or not pd.api.types.is_numeric_dtype(values):
+            counted = values.map(lambda value: str(int(value)) if isinstance(value, float) else value)
+            for place, (value, count) in enumerate(counted.value_counts().items(), 1):
+                rows.append({"name": column, "kind": "category", "bin": place, "category": value})
+                rows[-1]["row_count"] = count
+            continue
+        both = np.concatenate([values, current[column].dropna()])
+        edges = np.nextafter(np.histogram_bin_edges(both, "sturges")[1:-1], -np.inf)
+        counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
+        for place, count in enumerate(counts):
+            upper = edges[place] if place < len(edges) else None
+            rows.append({"name": column, "kind": "numeric", "bin": place + 1, "upper": upper})
+            rows[-1]["row_count"] = count
+    return pd.DataFrame(rows).astype({"category": object})
+
+
+def evidently_psi(reference: Any, current: Any) -> float:
+    """PSI with Evidently's share for an empty bin: 1e-4, or a millionth of the least share if that is less."""
+    p, q = (np.asarray(counts, dtype=float) / np.sum(counts) for counts in (reference, current))
+    for shares in (p, q):
+        least = shares[shares > 0].min()
+        shares[shares == 0] = least / 1e6 if least <= 1e-4 else 1e-4
+    return float(((p - q) * np.log(p / q)).sum())
 
 
 def samples(n: int) -> tuple[Any, Any]:
@@ -140,6 +201,28 @@ def test_texts(column: str, house: House) -> None:
     )
     assert bins == n_values
     assert found == pytest.approx(p, rel=1e-5, abs=1e-300)
+
+
+@pytest.mark.parametrize("column", EVIDENTLY)
+def test_in_the_bins_of_evidently(column: str, house: House) -> None:
+    psi, js = EVIDENTLY[column]
+    name = "retail" if column in ("quantity", "price", "country") else "flights"
+    ((found,),) = house.query(
+        f"select value from {name}_wide_drift where feature = '{column}' and metric = 'js'"
+    )
+    assert found * np.sqrt(np.log(2)) == pytest.approx(js, rel=0, abs=1e-9)
+    counts = house.query(
+        f"""
+        select coalesce(reference.row_count, 0), coalesce(profile.row_count, 0)
+        from (from raw.ml_{name}_wide__reference where name = '{column}') as reference
+        full join (
+            from {name}_wide_profiles where feature = '{column}' and kind not in ('all', 'missing')
+        ) as profile
+            on coalesce(reference.category, reference.bin::varchar)
+                = coalesce(profile.category, profile.bin::varchar)
+        """
+    )
+    assert evidently_psi(*zip(*counts, strict=True)) == pytest.approx(psi, rel=0, abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [150, 500, 5000])

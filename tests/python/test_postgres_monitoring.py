@@ -1,4 +1,5 @@
-"""Monitoring on PostgreSQL gives the numbers that it gives on DuckDB, from the same tables."""
+"""Monitoring on PostgreSQL gives the numbers that it gives on DuckDB, from the same tables, and its dbt
+tests find the same rows."""
 
 from __future__ import annotations
 
@@ -11,8 +12,18 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from monitoring.cohorts import CLASSES, FRAMES, MATURITY, SEVERAL, TASKS
+from monitoring.findings import (
+    CASES,
+    EXPECTED_SIGNALS,
+    SIGNAL_COLUMNS,
+    TABLES,
+    document,
+    models,
+    same_rows,
+    status_of,
+)
 from monitoring.house import House
-from test_monitoring_performance import CLASSES, FRAMES, MATURITY, SEVERAL, TASKS
 from test_postgres_parity import Server, load, server
 from test_postgres_project import dbt, write_project
 
@@ -39,6 +50,9 @@ MODELS = {
     "source('raw', 'classified_labels'), key='id', label='y', options={'day': 'day'}) }}",
     "estimates": "{{ scorehouse.estimated_performance(source('raw', 'classified'), ref('calibration'), "
     "day='day') }}",
+    "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
+    "cluster_performance": "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, "
+    "label=none, task='clustering', day='day', options={'score': 'score'}) }}",
     "several_performance": PERFORMANCE.format("several")
     + f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
     **{
@@ -54,12 +68,14 @@ TYPES = {  # which `load` leaves as text
 KEYS = {
     "profiles": "window_start, part, feature, segment, kind, bin, category",
     "drift": "window_start, part, feature, segment, metric",
+    "previous": "window_start, part, feature, segment, metric",
     "exact": "feature, metric",
     "calibration": "bin",
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
     "drift": "value, threshold, p_value, floor_value, status, n_current, place",
+    "previous": "value, threshold, p_value, floor_value, status, n_reference, n_current, place",
     "exact": "value",
     "calibration": "mean_score, positive_rate, n_labelled",
 }
@@ -82,6 +98,8 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "select 1 as version, 'distance' as feature, min(distance) as minimum, max(distance) as maximum "
         "from raw.flights_training",
     )
+    for name, sql in TABLES.items():
+        house.table(name, sql)
     for name, sql in MODELS.items():
         house.model(name, sql)
     house.build().check()
@@ -89,11 +107,15 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def on_postgres(on_duckdb: House, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+def on_postgres(
+    on_duckdb: House, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Server, dict[str, str]]:
+    """The server after two builds: of the numbers, and of the tests that find something."""
     folder = tmp_path_factory.mktemp("postgres") / "house"
     write_project(folder, server.port)
-    for name, sql in MODELS.items():
+    for name, sql in (MODELS | models()).items():
         (folder / "models" / f"{name}.sql").write_text(sql)
+    (folder / "models" / "_tests.yml").write_text(yaml.safe_dump(document()))
     tables = [{"name": name} for name in on_duckdb.tables]
     sources = {"version": 2, "sources": [{"name": "raw", "schema": "public", "tables": tables}]}
     (folder / "models" / "_raw.yml").write_text(yaml.safe_dump(sources))
@@ -113,22 +135,44 @@ def on_postgres(on_duckdb: House, server: Server, tmp_path_factory: pytest.TempP
     results = list(getattr(ended.result, "results", None) or [])
     bad = {r.node.name: r.message for r in results if r.status not in ("success", "pass")}
     assert ended.success, bad or ended.exception
-    return server
+    ended = dbt(folder, "build", "--select", *models())
+    return server, {r.node.name: str(r.status) for r in getattr(ended.result, "results", None) or []}
+
+
+def rows_of(server: Server, query: str) -> list[tuple[Any, ...]]:
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_numbers_are_those_of_duckdb(name: str, on_duckdb: House, on_postgres: Server) -> None:
+def test_the_numbers_are_those_of_duckdb(
+    name: str, on_duckdb: House, on_postgres: tuple[Server, dict[str, str]]
+) -> None:
     key, values = KEYS.get(name, PERFORMANCE_KEY), VALUES.get(name, PERFORMANCE_VALUES)
     query = f"select {key}, {values} from {name}"
-    with on_postgres.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        found = cursor.fetchall()
+    found = rows_of(on_postgres[0], query)
     width = len(key.split(","))
     expected = {row[:width]: row[width:] for row in on_duckdb.query(query)}
     got = {row[:width]: row[width:] for row in found}
     assert len(expected) == len(found) > 0 and got.keys() == expected.keys()
     for row, wanted in expected.items():
         assert all(map(close, got[row], wanted)), (row, got[row], wanted)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[2] for case in CASES])
+def test_the_tests_find_the_same(case: tuple[Any, ...], on_postgres: tuple[Server, dict[str, str]]) -> None:
+    _, test, name, _, columns, rows = case
+    server, statuses = on_postgres
+    assert statuses[name] == status_of(test, rows)
+    assert same_rows(rows_of(server, f"select {columns} from public_dbt_test__audit.{name}"), rows)
+
+
+@pytest.mark.parametrize("name", EXPECTED_SIGNALS)
+def test_retraining_signals(name: str, on_postgres: tuple[Server, dict[str, str]]) -> None:
+    (found,) = rows_of(on_postgres[0], f"select {SIGNAL_COLUMNS} from {name}")
+    expected = EXPECTED_SIGNALS[name]
+    assert same_rows([found[: len(expected)]], [expected])
 
 
 def close(found: Any, expected: Any) -> bool:

@@ -1,0 +1,263 @@
+"""Tables of drift, performance and runs in which something is wrong, and what each dbt test must find there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+DRIFT = """
+    select 'm' as ml_model, 1 as version, 'r' || week as run_id, * from (values
+        (1, 'feature', 'a', 'all', 'psi', 0.30e0, 0.1e0, 'drift', 1e-9, 0.01e0),
+        (2, 'feature', 'a', 'all', 'psi', 0.15e0, 0.1e0, 'drift', 1e-9, 0.01e0),
+        (2, 'feature', 'b', 'all', 'psi', 0.05e0, 0.1e0, 'ok', 1e-9, 0.01e0),
+        (2, 'feature', 'b', 'all', 'js', 0.20e0, null, 'info', 1e-9, null),
+        (2, 'feature', 'c', 'all', 'psi', 0.15e0, 0.1e0, 'too_small', 0.3e0, 0.20e0),
+        (2, 'feature', 'a', 'region=north', 'psi', 0.5e0, 0.1e0, 'drift', 1e-9, 0.01e0),
+        (2, 'output', 'score', 'all', 'psi', 0.40e0, 0.1e0, 'drift', 1e-9, 0.01e0),
+        (2, 'output', 'prediction', 'all', 'psi', 0.01e0, 0.1e0, 'ok', 0.5e0, 0.01e0)
+    ) as t (week, part, feature, segment, metric, value, threshold, status, p_value, floor_value),
+    lateral (select timestamp '2026-01-05' + interval (7 * week) day as window_start,
+        timestamp '2026-01-12' + interval (7 * week) day as window_end,
+        1000 as n_reference, 1000 as n_current,
+        1e0 as importance, 1 as place)
+"""
+PERFORMANCE = """
+    select 'm' as ml_model, 1 as version, 'all' as segment, * exclude (month),
+        make_timestamp(2026, month, 1, 0, 0, 0) as window_start,
+        make_timestamp(2026, month + 1, 1, 0, 0, 0) as window_end, 500 as n_reference
+    from (values
+        (1, 'roc_auc', 0.80e0, 'info', 500), (1, 'log_loss', 0.40e0, 'info', 500),
+        (1, 'ece', 0.02e0, 'info', 500),
+        (2, 'roc_auc', 0.70e0, 'info', 500), (2, 'log_loss', 0.60e0, 'info', 500),
+        (2, 'ece', 0.09e0, 'info', 500),
+        (3, 'roc_auc', null, 'immature', 100), (3, 'ece', null, 'immature', 100),
+        (1, 'labels_arrived', 1e0, 'info', 500), (2, 'labels_arrived', 0.5e0, 'info', 500),
+        (3, 'labels_arrived', 0.1e0, 'info', 100)
+    ) as t (month, metric, value, status, n_current)
+"""
+REGISTRY = """
+    select 'm' as name, 1 as version, 'champion' as aliases,
+        '{{"roc_auc": 0.79, "log_loss": 0.45}}' as metrics,
+        '2025-12-31' as trained_to, '2026-01-02T00:00:00Z' as registered_at
+"""
+RUNS = """
+    select 'run ' || run as scoring_run_id, timestamp '2026-01-01' + interval (run) day as scored_at,
+        'm' as model_name,
+        1 as model_version, case when n % 10 = 0 then 'rejected' else 'scored' end as row_status
+    from range(1, 7) as runs (run), range(100) as rows (n)
+    where run < 5 or (run = 5 and n < 20) or run = 6
+"""
+# Table, test, its name, its arguments, the columns to compare and the rows.
+CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = [
+    (
+        "drift",
+        "no_drift",
+        "drift_latest",
+        {},
+        "feature, metric, value, threshold, floor_value",
+        [("a", "psi", 0.15, 0.1, 0.01)],
+    ),
+    ("drift", "no_drift", "drift_ever", {"latest": False}, "feature, run_id", [("a", "r1"), ("a", "r2")]),
+    ("drift", "no_drift", "drift_of_others", {"features": ["b", "c"]}, "feature", []),
+    ("drift", "no_drift", "drift_by_feature", {"thresholds": {"a": {"psi": 0.2}}}, "feature", []),
+    (
+        "drift",
+        "no_drift",
+        "drift_by_metric",
+        {"thresholds": {"js": 0.1}},
+        "feature, metric",
+        [("a", "psi"), ("b", "js")],
+    ),
+    ("drift", "no_drift", "drift_strict", {"thresholds": {"psi": 0.04}}, "feature", [("a",), ("b",)]),
+    (
+        "drift",
+        "no_drift",
+        "drift_too_small",
+        {"too_small_fails": True},
+        "feature, problem",
+        [("a", "drift"), ("c", "too_small")],
+    ),
+    (
+        "drift",
+        "no_drift",
+        "drift_segments",
+        {"segments": True},
+        "feature, segment",
+        [("a", "all"), ("a", "region=north")],
+    ),
+    ("no_drift_rows", "no_drift", "drift_of_nothing", {}, "feature, problem", [(None, "no_rows")]),
+    (
+        "no_drift_rows",
+        "no_score_drift",
+        "score_drift_of_nothing",
+        {},
+        "feature, problem",
+        [(None, "no_rows")],
+    ),
+    (
+        "drift",
+        "no_drift",
+        "drift_of_unknown",
+        {"features": ["b", "gone"], "thresholds": {"psi": 0.2}},
+        "feature, problem",
+        [("gone", "no_rows")],
+    ),
+    ("drift", "no_score_drift", "score_drift", {}, "feature, value", [("score", 0.4)]),
+    ("drift", "no_score_drift", "label_drift", {"outputs": "prediction"}, "feature", []),
+    (
+        "performance",
+        "performance_at_least",
+        "at_least",
+        {"metrics": {"roc_auc": 0.75, "log_loss": 0.5}},
+        "extract(month from window_start), metric, value, threshold",
+        [(2, "roc_auc", 0.7, 0.75), (2, "log_loss", 0.6, 0.5)],
+    ),
+    ("performance", "performance_at_least", "at_least_held", {"metrics": {"roc_auc": 0.7}}, "metric", []),
+    (
+        "performance",
+        "performance_at_least",
+        "at_least_nothing",
+        {"metrics": {"mcc": 0.7}, "require_rows": True},
+        "problem",
+        [("no_rows",)],
+    ),
+    (
+        "performance",
+        "performance_not_below_reference",
+        "not_below",
+        {"registry": "source('raw', 'registry')", "metrics": {"roc_auc": 0.05, "log_loss": 0.2}},
+        "extract(month from window_start), metric, threshold, problem",
+        [(2, "roc_auc", 0.74, "below_reference")],
+    ),
+    (
+        "performance",
+        "performance_not_below_reference",
+        "not_below_held",
+        {"registry": "source('raw', 'registry')", "metrics": {"log_loss": 0.2}},
+        "metric",
+        [],
+    ),
+    (
+        "performance",
+        "performance_not_below_reference",
+        "not_told",
+        {"registry": "source('raw', 'registry')", "metrics": {"ece": 0.2}},
+        "extract(month from window_start), problem",
+        [(1, "no_reference"), (2, "no_reference")],
+    ),
+    (
+        "performance",
+        "labels_arrive",
+        "labels_late",
+        {"min_share": 0.9, "after_days": 30, "as_of": "2026-04-02"},
+        "extract(month from window_start), value",
+        [(2, 0.5)],
+    ),
+    (
+        "performance",
+        "labels_arrive",
+        "labels_young",
+        {"min_share": 0.9, "after_days": 60, "as_of": "2026-04-02"},
+        "metric",
+        [],
+    ),
+    (
+        "performance",
+        "calibrated",
+        "calibrated_no_more",
+        {},
+        "extract(month from window_start), value, threshold",
+        [(2, 0.09, 0.05)],
+    ),
+    ("performance", "calibrated", "calibrated_widely", {"max_ece": 0.1}, "metric", []),
+    (
+        "runs",
+        "volume_in_range",
+        "volume_low",
+        {"min_rows": 50},
+        "run_id, value, threshold, problem",
+        [("run 5", 20, 50, "too_few")],
+    ),
+    ("runs", "volume_in_range", "volume_high", {"max_rows": 99, "day": "scored_at"}, "count(*)", [(5,)]),
+    (
+        "runs",
+        "volume_in_range",
+        "volume_changed",
+        {"max_change": 0.5},
+        "run_id, problem",
+        [("run 5", "fewer_than_usual")],
+    ),
+    ("runs", "volume_in_range", "volume_held", {"min_rows": 20, "max_rows": 100}, "run_id", []),
+    ("no_runs", "volume_in_range", "volume_none", {"min_rows": 20}, "value, problem", [(0, "no_rows")]),
+]
+WARNING = ("no_drift", "no_score_drift")
+TABLES = {
+    "drift": DRIFT,
+    "performance": PERFORMANCE,
+    "runs": RUNS,
+    "no_drift_rows": f"select * from ({DRIFT}) where false",
+    "no_runs": f"select * from ({RUNS}) where false",
+    "registry": REGISTRY,
+}
+# Sources, since `dbt build` skips what stands behind a failing test.
+OF_M = "source('raw', 'drift'), source('raw', 'performance'), source('raw', 'runs')"
+SIGNALS = {
+    "signals": f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), {OF_M}, "
+    "limits={'age_days': 30}, as_of='2026-03-01') }}",
+    "no_signals": f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), {OF_M}, "
+    "limits={'drifted_features': 2, 'decay': 0.1, 'rejected_share': 0.1}) }}",
+    "age_only": "{{ scorehouse.retraining_signals(source('raw', 'registry'), limits={'age_days': 30}, "
+    "as_of='2026-02-01') }}",
+}
+SIGNAL_COLUMNS = "retrain, reasons, n_drifted, drifted_features, decay, age_days, rejected_share"
+EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
+    "signals": (
+        True,
+        "drift of a; roc_auc worse by 0.0900; days since training: 60; share of rejected rows: 0.1000",
+        1,
+        "a",
+        0.09,
+        60,
+        0.1,
+    ),
+    "no_signals": (False, None),
+    "age_only": (True, "days since training: 32"),
+}
+
+
+def models() -> dict[str, str]:
+    """SQL by model: the tables that are tested, and the signals that are read from them."""
+    tables = {
+        f"the_{name}": f"select * from {{{{ source('raw', '{name}') }}}}"
+        for name in TABLES
+        if name != "registry"
+    }
+    return tables | SIGNALS
+
+
+def document() -> dict[str, Any]:
+    """The YAML that declares every case as a test which keeps its failing rows."""
+    tests: dict[str, list[Any]] = {}
+    for table, test, name, arguments, _, _ in CASES:
+        case = {"name": name, "arguments": arguments, "config": {"store_failures": True}}
+        tests.setdefault(f"the_{table}", []).append({f"scorehouse.{test}": case})
+    return {"version": 2, "models": [{"name": name, "data_tests": cases} for name, cases in tests.items()]}
+
+
+def status_of(test: str, rows: list[tuple[Any, ...]]) -> str:
+    """How dbt ends a test that finds these rows."""
+    return ("warn" if test in WARNING else "fail") if rows else "pass"
+
+
+def same_rows(found: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> bool:
+    """The same rows in any order, numbers to twelve digits."""
+    if len(found) != len(expected):
+        return False
+    pairs = zip(sorted(found, key=str), sorted(expected, key=str), strict=True)
+    return all(len(a) == len(b) and all(map(same, a, b)) for a, b in pairs)
+
+
+def same(found: Any, expected: Any) -> bool:
+    if isinstance(expected, float) and found is not None:
+        return math.isclose(found, expected, rel_tol=1e-12)
+    return bool(found == expected)
