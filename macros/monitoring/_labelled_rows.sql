@@ -168,10 +168,11 @@ cohorts as (
 
     select
         *,
-        n_labelled * 1e0 / nullif(n_scored, 0) as labels_arrived,
         {%- if labels is none %}
+        cast(null as {{ double }}) as labels_arrived,
         1 as is_mature
         {%- else %}
+        n_labelled * 1e0 / nullif(n_scored, 0) as labels_arrived,
         case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{ scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now() }}
             and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
             then 1 else 0 end as is_mature

@@ -138,9 +138,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ("reference", "source('raw', 'ml_c__reference')"),
         ("previous", "against='previous', window='run'"),
     ):
-        house.model(
-            f"against_{name}", f"{{{{ scorehouse.drift(ref('clustered_profiles'), {arguments}) }}}}"
-        )
+        house.model(f"against_{name}", f"{{{{ scorehouse.drift(ref('clustered_profiles'), {arguments}) }}}}")
     models(house, "injected")
     models(house, "resampled")
     house.model(
@@ -169,7 +167,9 @@ def test_injected_drift_is_found_and_named(run: str, house: House) -> None:
 
 
 def test_nothing_is_found_where_nothing_was_put_in(house: House) -> None:
-    assert house.query(f"select distinct run_id from {FAILURES} order by 1") == [(run,) for run in sorted(INJECTED)]
+    assert house.query(f"select distinct run_id from {FAILURES} order by 1") == [
+        (run,) for run in sorted(INJECTED)
+    ]
 
 
 @pytest.mark.parametrize(

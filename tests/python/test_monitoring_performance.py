@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from monitoring.cohorts import CLASSES, FRAMES, MATURITY, SEVERAL, TASKS, N
-from monitoring.house import House
+from monitoring.cohorts import FRAMES, MATURITY, TASKS, N
+from monitoring.house import House, values
 
 KEYS = ("roc_auc", "average_precision", "log_loss", "brier", "precision", "recall", "f1", "accuracy", "mcc")
 
@@ -39,16 +38,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             f"key='id', label='y', day='day', {MATURITY}, {TASKS[name]}) }}}}",
         )
     # A key that was scored twice, and one whose last prediction was made after the label was known.
-    columns = (
-        "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
-    )
-    house.table("several", f"select * exclude (y), {columns} from frame", frame=SEVERAL)
-    house.table("several_labels", "select id, y from frame", frame=SEVERAL)
-    house.model(
-        "several_performance",
-        "{{ scorehouse.performance(source('raw', 'several'), source('raw', 'several_labels'), key='id', "
-        f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
-    )
     house.table(
         "twice",
         """
@@ -100,15 +89,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     yield house
 
 
-def values(house: House, name: str, month: int, segment: str = "all") -> dict[str, float | None]:
-    return dict(
-        house.query(
-            f"select metric, value from {name}_performance "
-            f"where segment = '{segment}' and month(window_start) = {month}"
-        )
-    )
-
-
 def expected_classification(frame: pd.DataFrame) -> dict[str, float]:
     frame = frame.dropna(subset=["score", "y"])
     y, score, predicted = frame["y"], frame["score"], frame["prediction"]
@@ -122,20 +102,24 @@ def expected_classification(frame: pd.DataFrame) -> dict[str, float]:
         "f1": metrics.f1_score(y, predicted, zero_division=0),
         "accuracy": metrics.accuracy_score(y, predicted),
         "mcc": metrics.matthews_corrcoef(y, predicted),
-        "ece": ece(y.to_numpy(), score.to_numpy()),
+        "ece": sum(share * gap for share, gap in calibration(y.to_numpy(), score.to_numpy())),
+        "mce": max(gap for _, gap in calibration(y.to_numpy(), score.to_numpy())),
+        "mean_score": score.mean(),
+        "positive_rate": y.mean(),
     }
     if both:
+        false_rate, true_rate, _ = metrics.roc_curve(y, score, drop_intermediate=False)
+        expected["score_ks"] = np.abs(true_rate - false_rate).max()
         expected["roc_auc"] = metrics.roc_auc_score(y, score)
     if tp_any:
         expected["average_precision"] = metrics.average_precision_score(y, score)
     return expected
 
 
-def ece(y: Any, score: Any) -> float:
+def calibration(y: Any, score: Any) -> list[tuple[float, float]]:
+    """Share of the rows, and distance of mean score and rate, in each tenth that holds any."""
     bins = np.searchsorted(np.linspace(0, 1, 11)[1:-1], score)
-    return sum(
-        (bins == b).mean() * abs(score[bins == b].mean() - y[bins == b].mean()) for b in np.unique(bins)
-    )
+    return [((bins == b).mean(), abs(score[bins == b].mean() - y[bins == b].mean())) for b in np.unique(bins)]
 
 
 @pytest.mark.parametrize("month", range(1, 7))
@@ -146,69 +130,6 @@ def test_classification_equals_sklearn(month: int, house: House) -> None:
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
     for name in KEYS:
         assert name in expected or found[name] is None
-
-
-def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
-    columns = ["score_low", "score_mid_dle", "score_high"]
-    usable = np.isfinite(frame[columns]).all(axis=1) & frame["y"].notna()
-    frame = frame[usable]
-    y, predicted, scores = frame["y"].astype(str), frame["prediction"], frame[columns].to_numpy()
-    places = y.map(CLASSES.index).to_numpy()
-    own = scores[np.arange(len(y)), places]
-    areas = [
-        metrics.roc_auc_score(places == k, scores[:, k]) if 0 < (places == k).sum() < len(y) else None
-        for k in range(3)
-    ]
-    expected = {
-        "accuracy": metrics.accuracy_score(y, predicted),
-        "macro_f1": metrics.f1_score(y, predicted, average="macro", zero_division=0),
-        "weighted_f1": metrics.f1_score(y, predicted, average="weighted", zero_division=0),
-        "macro_precision": metrics.precision_score(y, predicted, average="macro", zero_division=0),
-        "macro_recall": metrics.recall_score(y, predicted, average="macro", zero_division=0),
-        # scikit-learn's own log_loss is of scores that sum to one, which rounded ones do not
-        "log_loss": -np.log(np.maximum(own, np.finfo(float).eps)).mean(),
-        "roc_auc_ovr": None if None in areas else float(np.mean(areas)),
-    }
-    for name, area in zip(CLASSES, areas, strict=True):
-        expected[f"roc_auc_of_{name}"] = area
-        mine, theirs = y == name, predicted == name
-        expected[f"f1_of_{name}"] = metrics.f1_score(mine, theirs, zero_division=0)
-        expected[f"recall_of_{name}"] = metrics.recall_score(mine, theirs, zero_division=0)
-        expected[f"labels_of_{name}"] = float(mine.sum())
-    return expected
-
-
-@pytest.mark.parametrize("month", range(1, 6))
-def test_several_classes_equal_sklearn(month: int, house: House) -> None:
-    frame = SEVERAL[SEVERAL["day"].dt.month == month]
-    found, expected = values(house, "several", month), expected_of_several(frame)
-    for name, value in expected.items():
-        if value is None:
-            assert found[name] is None, name
-        else:
-            assert found[name] == pytest.approx(value, rel=0, abs=1e-9), name
-    if month == 1:
-        columns = ["score_low", "score_mid_dle", "score_high"]
-        scores = frame[columns].div(frame[columns].sum(axis=1), axis=0).to_numpy()
-        order = np.argsort(CLASSES)
-        y, ordered = frame["y"], scores[:, order]
-        labels = np.array(CLASSES)[order]
-        assert found["log_loss"] == pytest.approx(metrics.log_loss(y, ordered, labels=labels), abs=1e-8)
-        for average, name in (("macro", "roc_auc_ovr"), ("weighted", "roc_auc_ovr_weighted")):
-            told = metrics.roc_auc_score(y, ordered, multi_class="ovr", average=average, labels=labels)
-            assert found[name] == pytest.approx(told, abs=1e-8)
-
-
-@pytest.mark.parametrize("classes", ["low", ["low"]])
-def test_classes_are_a_list(tmp_path: Path, classes: Any) -> None:
-    house = House(tmp_path / "house")
-    house.table("t", "select 1 as id")
-    house.model(
-        "m",
-        "{{ scorehouse.performance(source('raw', 't'), source('raw', 't'), key='id', label='y', "
-        f"options={{'classes': {classes!r}}}) }}}}",
-    )
-    assert "a list of two classes or more" in str(house.build())
 
 
 @pytest.mark.parametrize("region", ["north", "south"])
@@ -273,13 +194,17 @@ def test_one_class_is_undefined_and_limits_are_judged(house: House) -> None:
 
 
 def test_regression_equals_sklearn(house: House) -> None:
-    for month in (1, 2):
+    for month in (1, 2, 3):
         frame = FRAMES["regressed"]
         frame = frame[frame["day"].dt.month == month]
+        frame = frame[np.isfinite(frame["score"]) & frame["y"].notna()]
         y, predicted = frame["y"], frame["score"]
         expected = {
             "mae": metrics.mean_absolute_error(y, predicted),
             "rmse": metrics.root_mean_squared_error(y, predicted),
+            "mse": metrics.mean_squared_error(y, predicted),
+            "zero_share": (y == 0).mean(),
+            "interval_width": (frame["upper"] - frame["lower"]).mean(),
             "r2": metrics.r2_score(y, predicted),
             "median_absolute_error": metrics.median_absolute_error(y, predicted),
             "max_error": metrics.max_error(y, predicted),
@@ -292,27 +217,39 @@ def test_regression_equals_sklearn(house: House) -> None:
         assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
 
 
-def test_ranking_equals_sklearn(house: House) -> None:
+@pytest.mark.parametrize("month", [1, 2])
+def test_ranking_equals_sklearn(month: int, house: House) -> None:
     frame = FRAMES["ranked"]
-    y = frame["y"].to_numpy().reshape(-1, 30)
-    score = frame["score"].to_numpy().reshape(-1, 30)
-    found = values(house, "ranked", 1)
-    assert found["ndcg"] == pytest.approx(metrics.ndcg_score(y, score, k=5), abs=1e-9)
-    # Ties by the key as text, as the macro breaks them.
+    frame = frame[(frame["day"].dt.month == month) & frame["score"].notna()]
+    # Ties by the key as text, as the macro breaks them; scikit-learn's NDCG averages them.
     frame = frame.assign(item=frame["id"].astype(str)).sort_values(
         ["query", "score", "item"], ascending=[True, False, True]
     )
-    reciprocal, average, hit = [], [], []
+    expected: dict[str, list[float]] = {}
     for _, group in frame.groupby("query"):
-        relevant = (group["y"] >= 1).to_numpy()
-        places = np.flatnonzero(relevant[:5]) + 1
-        reciprocal.append(1 / places[0] if len(places) else 0.0)
-        hit.append(float(len(places) > 0))
-        if relevant.any():
-            average.append(sum((i + 1) / place for i, place in enumerate(places)) / min(relevant.sum(), 5))
-    assert found["mrr"] == pytest.approx(np.mean(reciprocal), abs=1e-9)
-    assert found["hit_rate"] == pytest.approx(np.mean(hit), abs=1e-9)
-    assert found["map"] == pytest.approx(np.mean(average), abs=1e-9)
+        for name, value in ranked_query(group).items():
+            expected.setdefault(name, []).append(value)
+    found = values(house, "ranked", month)
+    assert found.pop("n_queries") == frame["query"].nunique()
+    for name, each in expected.items():
+        assert found[name] == pytest.approx(np.nanmean(each), rel=0, abs=1e-9), name
+
+
+def ranked_query(group: pd.DataFrame) -> dict[str, float]:
+    """The metrics of one query, five places deep; NaN where it has nothing relevant to find."""
+    relevant = (group["y"] >= 1).to_numpy()
+    places = np.flatnonzero(relevant[:5]) + 1
+    ndcg = metrics.ndcg_score([group["y"]], [group["score"]], k=5)
+    precisions = sum((i + 1) / place for i, place in enumerate(places))
+    return {
+        "ndcg": ndcg,
+        "ndcg_with_hits": ndcg if relevant.any() else np.nan,
+        "mrr": 1 / places[0] if len(places) else 0.0,
+        "hit_rate": float(len(places) > 0),
+        "precision_at_k": len(places) / 5,
+        "recall_at_k": len(places) / relevant.sum() if relevant.any() else np.nan,
+        "map": precisions / min(relevant.sum(), 5) if relevant.any() else np.nan,
+    }
 
 
 def test_the_prediction_that_was_live_is_judged(house: House) -> None:
@@ -335,5 +272,12 @@ def test_clusters(house: House) -> None:
     january = frame[frame["day"].dt.month == 1]
     found = values(house, "cluster", 1)
     assert found["n_clusters"] == 2
+    shares = np.array([1 - january["prediction"].mean(), january["prediction"].mean()])
+    assert found["entropy"] == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-12)
+    assert [found["smallest_share"], found["largest_share"]] == pytest.approx(sorted(shares), abs=1e-12)
+    assert found["labels_arrived"] is None  # there are none to wait for
+    assert found["mean_distance_of_1"] == pytest.approx(
+        january.loc[january["prediction"] == 1, "score"].mean(), abs=1e-12
+    )
     assert found["share_of_1"] == pytest.approx(january["prediction"].mean(), abs=1e-12)
     assert found["mean_distance"] == pytest.approx(january["score"].mean(), abs=1e-12)

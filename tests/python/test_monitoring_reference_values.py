@@ -54,7 +54,7 @@ TEXTS = {
     "country": (0.0555593766537, 0.0176971281793457, 0.00792961820514, 0.0478688332634, 4235.30240801948, 43,
                 0.0, 0.000178940636001),
 }  # fmt: skip
-# evidently 0.7.23 on the same data: PSI and Jensen-Shannon distance (natural logarithm), in bins of equal width
+# evidently 0.7.23 on the same data: PSI and Jensen-Shannon distance (natural logarithm), in bins of one width
 # for numbers of more than 20 values, by value otherwise.
 EVIDENTLY = {
     "arr_delay": (0.00408935220892147, 0.0206662591161),
@@ -148,7 +148,7 @@ def equal_width(house: House, name: str) -> pd.DataFrame:
 
 
 def evidently_psi(reference: Any, current: Any) -> float:
-    """PSI with Evidently's share for an empty bin: 1e-4, or a millionth of the least share if that is less."""
+    """PSI with Evidently's share for an empty bin: 1e-4, or a millionth of a smaller least share."""
     p, q = (np.asarray(counts, dtype=float) / np.sum(counts) for counts in (reference, current))
     for shares in (p, q):
         least = shares[shares > 0].min()

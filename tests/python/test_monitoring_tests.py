@@ -21,6 +21,7 @@ from monitoring.findings import (
 )
 from monitoring.house import House
 
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, dict[str, str]]]:
     house = House(tmp_path_factory.mktemp("tests") / "house")

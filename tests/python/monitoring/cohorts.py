@@ -60,7 +60,10 @@ def regressed() -> pd.DataFrame:
     y = np.round(RNG.gamma(2, 3, N))
     frame = cohort(1, y + RNG.normal(0.3, 2, N), y)
     constant = cohort(2, RNG.normal(5, 1, 100), 5.0)
-    frame = pd.concat([frame, constant], ignore_index=True)
+    gaps = cohort(3, RNG.normal(5, 1, 200), np.round(RNG.gamma(2, 3, 200)))
+    gaps.loc[:9, "score"] = [np.nan] * 8 + [np.inf, -np.inf]
+    gaps.loc[10:14, "y"] = np.nan
+    frame = pd.concat([frame, constant, gaps], ignore_index=True)
     frame["prediction"] = frame["score"]
     frame["lower"], frame["upper"] = frame["score"] - 3, frame["score"] + 3
     frame["id"] = np.arange(len(frame))
@@ -71,7 +74,11 @@ def ranked() -> pd.DataFrame:
     frame = cohort(1, np.round(RNG.random(N), 2), 0.0)
     frame["query"] = np.arange(N) // 30
     frame["y"] = np.where(frame["query"] < 5, 0.0, RNG.choice([0, 0, 0, 1, 2], N))
-    frame["id"] = np.arange(N)
+    gaps = cohort(2, np.round(RNG.random(300), 2), RNG.choice([0.0, 0.0, 1.0], 300))
+    gaps["query"] = np.arange(300) // 15
+    gaps.loc[::7, "score"] = np.nan
+    frame = pd.concat([frame, gaps], ignore_index=True)
+    frame["id"] = np.arange(len(frame))
     return frame
 
 

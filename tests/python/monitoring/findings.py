@@ -1,4 +1,4 @@
-"""Tables of drift, performance and runs in which something is wrong, and what each dbt test must find there."""
+"""Tables in which something is wrong, and what each dbt test of monitoring must find there."""
 
 from __future__ import annotations
 
@@ -50,27 +50,34 @@ RUNS = """
 # Table, test, its name, its arguments, the columns to compare and the rows.
 CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = [
     (
-        "drift",
+        "weekly_drift",
         "no_drift",
         "drift_latest",
         {},
         "feature, metric, value, threshold, floor_value",
         [("a", "psi", 0.15, 0.1, 0.01)],
     ),
-    ("drift", "no_drift", "drift_ever", {"latest": False}, "feature, run_id", [("a", "r1"), ("a", "r2")]),
-    ("drift", "no_drift", "drift_of_others", {"features": ["b", "c"]}, "feature", []),
-    ("drift", "no_drift", "drift_by_feature", {"thresholds": {"a": {"psi": 0.2}}}, "feature", []),
     (
-        "drift",
+        "weekly_drift",
+        "no_drift",
+        "drift_ever",
+        {"latest": False},
+        "feature, run_id",
+        [("a", "r1"), ("a", "r2")],
+    ),
+    ("weekly_drift", "no_drift", "drift_of_others", {"features": ["b", "c"]}, "feature", []),
+    ("weekly_drift", "no_drift", "drift_by_feature", {"thresholds": {"a": {"psi": 0.2}}}, "feature", []),
+    (
+        "weekly_drift",
         "no_drift",
         "drift_by_metric",
         {"thresholds": {"js": 0.1}},
         "feature, metric",
         [("a", "psi"), ("b", "js")],
     ),
-    ("drift", "no_drift", "drift_strict", {"thresholds": {"psi": 0.04}}, "feature", [("a",), ("b",)]),
+    ("weekly_drift", "no_drift", "drift_strict", {"thresholds": {"psi": 0.04}}, "feature", [("a",), ("b",)]),
     (
-        "drift",
+        "weekly_drift",
         "no_drift",
         "drift_too_small",
         {"too_small_fails": True},
@@ -78,7 +85,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         [("a", "drift"), ("c", "too_small")],
     ),
     (
-        "drift",
+        "weekly_drift",
         "no_drift",
         "drift_segments",
         {"segments": True},
@@ -95,15 +102,15 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         [(None, "no_rows")],
     ),
     (
-        "drift",
+        "weekly_drift",
         "no_drift",
         "drift_of_unknown",
         {"features": ["b", "gone"], "thresholds": {"psi": 0.2}},
         "feature, problem",
         [("gone", "no_rows")],
     ),
-    ("drift", "no_score_drift", "score_drift", {}, "feature, value", [("score", 0.4)]),
-    ("drift", "no_score_drift", "label_drift", {"outputs": "prediction"}, "feature", []),
+    ("weekly_drift", "no_score_drift", "score_drift", {}, "feature, value", [("score", 0.4)]),
+    ("weekly_drift", "no_score_drift", "label_drift", {"outputs": "prediction"}, "feature", []),
     (
         "performance",
         "performance_at_least",
@@ -192,7 +199,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
 ]
 WARNING = ("no_drift", "no_score_drift")
 TABLES = {
-    "drift": DRIFT,
+    "weekly_drift": DRIFT,
     "performance": PERFORMANCE,
     "runs": RUNS,
     "no_drift_rows": f"select * from ({DRIFT}) where false",
@@ -200,7 +207,7 @@ TABLES = {
     "registry": REGISTRY,
 }
 # Sources, since `dbt build` skips what stands behind a failing test.
-OF_M = "source('raw', 'drift'), source('raw', 'performance'), source('raw', 'runs')"
+OF_M = "source('raw', 'weekly_drift'), source('raw', 'performance'), source('raw', 'runs')"
 SIGNALS = {
     "signals": f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), {OF_M}, "
     "limits={'age_days': 30}, as_of='2026-03-01') }}",

@@ -76,3 +76,13 @@ class House:
         """Values of a drift table by feature and metric."""
         rows = self.query(f"select feature, metric, value from {table} where {where}")
         return {(feature, metric): value for feature, metric, value in rows}
+
+
+def values(house: House, name: str, month: int, segment: str = "all") -> dict[str, float | None]:
+    """Values by metric of one month's cohort in the table `<name>_performance`."""
+    return dict(
+        house.query(
+            f"select metric, value from {name}_performance "
+            f"where segment = '{segment}' and month(window_start) = {month}"
+        )
+    )

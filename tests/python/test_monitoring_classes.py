@@ -1,0 +1,95 @@
+"""Performance of more than two classes equals scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from monitoring.cohorts import CLASSES, SEVERAL
+from monitoring.house import House, values
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("classes") / "house")
+    columns = (
+        "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
+    )
+    house.table("several", f"select * exclude (y), {columns} from frame", frame=SEVERAL)
+    house.table("several_labels", "select id, y from frame", frame=SEVERAL)
+    house.model(
+        "several_performance",
+        "{{ scorehouse.performance(source('raw', 'several'), source('raw', 'several_labels'), key='id', "
+        f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
+    )
+    house.build().check()
+    yield house
+
+
+def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
+    columns = ["score_low", "score_mid_dle", "score_high"]
+    usable = np.isfinite(frame[columns]).all(axis=1) & frame["y"].notna()
+    frame = frame[usable]
+    y, predicted, scores = frame["y"].astype(str), frame["prediction"], frame[columns].to_numpy()
+    places = y.map(CLASSES.index).to_numpy()
+    own = scores[np.arange(len(y)), places]
+    areas = [
+        metrics.roc_auc_score(places == k, scores[:, k]) if 0 < (places == k).sum() < len(y) else None
+        for k in range(3)
+    ]
+    expected = {
+        "accuracy": metrics.accuracy_score(y, predicted),
+        "macro_f1": metrics.f1_score(y, predicted, average="macro", zero_division=0),
+        "weighted_f1": metrics.f1_score(y, predicted, average="weighted", zero_division=0),
+        "macro_precision": metrics.precision_score(y, predicted, average="macro", zero_division=0),
+        "macro_recall": metrics.recall_score(y, predicted, average="macro", zero_division=0),
+        # scikit-learn's own log_loss is of scores that sum to one, which rounded ones do not
+        "log_loss": -np.log(np.maximum(own, np.finfo(float).eps)).mean(),
+        "roc_auc_ovr": None if None in areas else float(np.mean(areas)),
+    }
+    for name, area in zip(CLASSES, areas, strict=True):
+        expected[f"roc_auc_of_{name}"] = area
+        mine, theirs = y == name, predicted == name
+        expected[f"f1_of_{name}"] = metrics.f1_score(mine, theirs, zero_division=0)
+        expected[f"recall_of_{name}"] = metrics.recall_score(mine, theirs, zero_division=0)
+        expected[f"labels_of_{name}"] = float(mine.sum())
+    return expected
+
+
+@pytest.mark.parametrize("month", range(1, 6))
+def test_several_classes_equal_sklearn(month: int, house: House) -> None:
+    frame = SEVERAL[SEVERAL["day"].dt.month == month]
+    found, expected = values(house, "several", month), expected_of_several(frame)
+    for name, value in expected.items():
+        if value is None:
+            assert found[name] is None, name
+        else:
+            assert found[name] == pytest.approx(value, rel=0, abs=1e-9), name
+    if month == 1:
+        columns = ["score_low", "score_mid_dle", "score_high"]
+        scores = frame[columns].div(frame[columns].sum(axis=1), axis=0).to_numpy()
+        order = np.argsort(CLASSES)
+        y, ordered = frame["y"], scores[:, order]
+        labels = np.array(CLASSES)[order]
+        assert found["log_loss"] == pytest.approx(metrics.log_loss(y, ordered, labels=labels), abs=1e-8)
+        for average, name in (("macro", "roc_auc_ovr"), ("weighted", "roc_auc_ovr_weighted")):
+            told = metrics.roc_auc_score(y, ordered, multi_class="ovr", average=average, labels=labels)
+            assert found[name] == pytest.approx(told, abs=1e-8)
+
+
+@pytest.mark.parametrize("classes", ["low", ["low"]])
+def test_classes_are_a_list(tmp_path: Path, classes: Any) -> None:
+    house = House(tmp_path / "house")
+    house.table("t", "select 1 as id")
+    house.model(
+        "m",
+        "{{ scorehouse.performance(source('raw', 't'), source('raw', 't'), key='id', label='y', "
+        f"options={{'classes': {classes!r}}}) }}}}",
+    )
+    assert "a list of two classes or more" in str(house.build())
