@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+from click.testing import CliRunner, Result
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from project import DbtProject
+from scorehouse.cli import main
 
 FEATURES = [f"f{number:02d}" for number in range(40)]
 NOISE = "(hash({row} * 41 + {number}) % 100003) / 100003e0 + (hash({row} * 43 + {number}) % 99991) / 99991e0"
@@ -32,6 +34,11 @@ def features_sql(rows: str, first: int, changed: bool) -> str:
         f"case when id % 50 = 0 then 'south' else 'north' end as region, {', '.join(columns)} "
         f"from (select id, date '2025-01-01' + cast(id % 120 as integer) as day from range({rows}) as t(id))"
     )
+
+
+def run(*arguments: object) -> Result:
+    """The command `scorehouse` with these arguments, in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 LABEL = "case when 2e0 * f00 + f01 - f03 + (hash(id * 47) % 1009) / 500e0 > 3.1e0 then 1 else 0 end"

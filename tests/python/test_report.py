@@ -7,24 +7,19 @@ import json
 import re
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from click.testing import CliRunner, Result
 
-from monitored import FEATURES
+from monitored import FEATURES, run
 from project import DbtProject
-from scorehouse.cli import main
 from scorehouse.report import words
-from scorehouse.report.export import LONG_COLUMNS
+from scorehouse.report.distributions import Distribution
 from scorehouse.report.gather import WINDOWS, gather
 from scorehouse.report.warehouse import Warehouse
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def text_of(page: str) -> str:
@@ -59,14 +54,14 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         "wide version 1, classification",
         "A wide <one> & more",
         "12,000 in, 12,000 scored, 0 rejected",
-        "1 Apr 2025 to 30 Apr 2025",
+        "April 2025, 3,000 rows",
         "f01 has drifted",
         "f02: missing values",
         "The distribution of score has changed",
         "ROC AUC is worse than allowed",
         "Version 1 asks to be trained anew",
         "Drift 1 of 40 features",
-        "1 Mar 2025 to 31 Mar 2025, the newest window with labels",
+        "in March 2025, the newest window with labels",
         "1 window waits for labels",
         "0.9000 at registration",
         "estimated before labels (CBPE)",
@@ -89,25 +84,13 @@ def test_numbers_are_those_of_the_tables(pages: dict[str, str], monitored_house:
         "select value from wide_performance where metric = 'roc_auc' and segment = 'all' "
         "and window_start = '2025-03-01'"
     )
-    assert f"PSI {words.number(psi)} in 1 Apr 2025" in said
+    assert f"PSI {words.number(psi)} in April 2025" in said
     assert f"ROC AUC {words.number(auc)}" in said
     for count in monitored_house.query(
         "select cast(value as integer) from wide_performance where metric in ('tp', 'fp', 'fn', 'tn') "
         "and segment = 'all' and window_start = '2025-03-01'"
     ):
         assert f" {count[0]:,} " in said
-
-
-def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) -> None:
-    payload = json.loads(run("export", "alerts", "--database", monitored_house.database).output)
-    checked, from_counts = 0, 0
-    for alert in payload["alerts"]:
-        ((first, *_),) = monitored_house.query(alert["sql"])
-        if alert["value"] is not None:
-            assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
-            checked += 1
-            from_counts += "row_count" in alert["sql"]
-    assert checked == 8 and from_counts == 5  # all drift goes back to the counts, performance to its table
 
 
 def test_champion_against_challenger(pages: dict[str, str], monitored_house: DbtProject) -> None:
@@ -126,6 +109,74 @@ def test_features_are_ranked_by_drift_and_importance(pages: dict[str, str]) -> N
     named = re.findall(r'<th scope="row">(f\d\d)</th>', table)
     assert sorted(named) == FEATURES and named[0] == "f01"
     assert table.count("<svg") == 80
+
+
+def test_the_table_of_quality_tells_training_and_now(
+    pages: dict[str, str], monitored_house: DbtProject
+) -> None:
+    table = pages["wide"].split('id="wide-quality"')[1].split("</table>")[0]
+    row = next(row for row in table.split("<tr>") if ">f02<" in row)
+    cells = [text_of(cell) for cell in re.findall(r"<td.*?</td>", row)]
+    ((low, high, now_low, now_high, mean, missing),) = monitored_house.query(
+        """
+        select any_value(signature.minimum), any_value(signature.maximum), min(f02), max(f02), avg(f02),
+            1 - count(f02) / count(*)
+        from features, ml_wide__signature as signature
+        where month(day) = 4 and signature.feature = 'f02' and signature.version = 1
+        """
+    )
+    said = [
+        f"{words.limit(low)} to {words.limit(high)}",
+        f"{words.limit(now_low)} to {words.limit(now_high)}",
+    ]
+    assert cells[:4] == [*said, words.number(mean), f"{words.percent(missing)} ▲"]
+    assert missing > 0.3 and cells[4:6] == ["0 %", "0 %"]  # missing in training; NaN and infinities now
+
+
+def test_the_mean_score_is_drawn_over_the_windows(pages: dict[str, str], monitored_house: DbtProject) -> None:
+    drawn = pages["wide"].split('aria-label="Mean of score by window"')[1].split("</svg>")[0]
+    for month, mean in monitored_house.query(
+        "select strftime(date_trunc('month', day), '%b %Y'), avg(score) from wide_predictions group by all"
+    ):
+        assert f"<title>{month}: {words.number(mean)}</title>" in drawn
+
+
+def test_numbers_that_are_categories_keep_their_order() -> None:
+    def bins(*names: str) -> list[str]:
+        rows = {
+            name: {"kind": "category", "category": name, "reference": place, "current": 0}
+            for place, name in enumerate(names)
+        }
+        return [one.name for one in Distribution(rows).bins()]
+
+    assert bins("10", "9", "-1") == ["-1", "9", "10"]
+    assert bins("10", "9", "nine") == ["nine", "9", "10"]  # the most frequent first
+
+
+def test_the_head_leads_to_every_chapter(pages: dict[str, str]) -> None:
+    nav = pages["all"].split("<nav")[1].split("</nav>")[0]
+    assert re.findall(r'href="#(\w+)"', nav) == ["bare", "wide"]
+    assert "2 ML models 9 alerts" in text_of(pages["all"])
+    assert "<nav" not in pages["wide"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("2025-04-01", "2025-05-01", "April 2025"),
+        ("2025-12-01", "2026-01-01", "December 2025"),
+        ("2025-03-31", "2025-04-01", "31 Mar 2025"),
+        ("2025-03-01", "2025-05-01", "1 Mar 2025 to 30 Apr 2025"),
+        ("2025-04-02", "2025-05-02", "2 Apr 2025 to 1 May 2025"),
+    ],
+)
+def test_windows_are_told_as_people_say_them(start: str, end: str, said: str) -> None:
+    assert words.window_text(datetime.fromisoformat(start), datetime.fromisoformat(end)) == said
+
+
+def test_shares_are_told_as_people_say_them() -> None:
+    told = [words.percent(share) for share in (None, 0, 1e-5, 0.5, 0.9987, 1)]
+    assert told == [words.DASH, "0 %", "< 0.1 %", "50.0 %", "99.87 %", "100 %"]
 
 
 def test_a_model_that_nobody_monitors_says_so(pages: dict[str, str]) -> None:
@@ -187,51 +238,6 @@ def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: P
 
 def test_names_of_a_user_stay_text(pages: dict[str, str]) -> None:
     assert "A wide &lt;one&gt; &amp; more" in pages["wide"]
-
-
-@pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])
-def test_the_long_table(monitored_house: DbtProject, tmp_path: Path, ending: str) -> None:
-    file = tmp_path / f"long.{ending}"
-    ended = run("export", "monitoring", "--database", monitored_house.database, "--output", file)
-    assert ended.exit_code == 0, ended.output
-    found = duckdb.sql(f"select * from '{file}'")
-    assert found.columns == list(LONG_COLUMNS)
-    ((rows,),) = monitored_house.query(
-        "select (select count(*) from wide_drift) + (select count(*) from wide_performance) "
-        "+ (select count(*) from wide_estimates)"
-    )
-    assert found.count("ml_model").fetchall() == [(rows,)] and f"{rows:,} rows" in ended.output
-    assert found.filter("metric = 'psi' and feature = 'f01'").fetchall()
-    if ending == "json":
-        assert isinstance(json.loads(file.read_text()), list)
-    if ending == "parquet":
-        kinds = {column[0]: column[1] for column in duckdb.sql(f"describe select * from '{file}'").fetchall()}
-        assert {name: kind.upper() for name, kind in LONG_COLUMNS.items()} == kinds
-
-
-def test_the_payloads(monitored_house: DbtProject, tmp_path: Path) -> None:
-    file = tmp_path / "alerts.json"
-    told = ["export", "alerts", "wide", "--database", monitored_house.database, "--output", file]
-    assert run(*told, "--exit-code").exit_code == 3
-    plain = json.loads(file.read_text())
-    assert plain["status"] == "bad" and len(plain["alerts"]) == 9
-    drifted = next(alert for alert in plain["alerts"] if alert["title"] == "f01 has drifted")
-    assert drifted["metric"] == "psi" and drifted["value"] > drifted["threshold"] == 0.1
-    assert drifted["window_start"] == "2025-04-01T00:00:00" and drifted["ml_model"] == "wide"
-    assert run(*told, "--format", "slack").exit_code == 0
-    message = json.loads(file.read_text())
-    assert message["text"] == "Monitoring: 9 alerts"
-    kinds = [block["type"] for block in message["blocks"]]
-    assert kinds == ["header", *["section"] * 9, "context"]
-    assert "p &lt; 1e" in message["blocks"][5]["text"]["text"]
-
-
-def test_no_alert_is_a_payload_too(monitored_house: DbtProject) -> None:
-    told = ["export", "alerts", "bare", "--database", monitored_house.database, "--exit-code"]
-    ended = run(*told)
-    assert ended.exit_code == 0 and json.loads(ended.output)["alerts"] == []
-    message = json.loads(run(*told, "--format", "slack").output)
-    assert message["text"] == "Monitoring: nothing asks for attention"
 
 
 def test_what_a_user_can_get_wrong(monitored_house: DbtProject, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_every_text_can_be_read(browser: Browser, report: Path, scheme: str) -> 
     browser.scheme(scheme)
     browser.open(report)
     page = browser.value("getComputedStyle(document.body).backgroundColor")
-    assert page == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(18, 23, 29)")
+    assert page == ("rgb(244, 246, 248)" if scheme == "light" else "rgb(16, 21, 27)")
     found = browser.value(CONTRAST)
     assert found["count"] > 800
     assert found["poor"] == []

@@ -83,7 +83,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row) ->
     where = window_text(row["window_start"], row["window_end"])
     value = metric_value(row["metric"], row["value"])
     allowed = metric_limit(row["metric"], row["threshold"])
-    floor = f", chance alone gives about {number(row['floor_value'], 2)}" if row["floor_value"] else ""
+    floor = f", by chance about {number(row['floor_value'], 2)}" if row["floor_value"] else ""
     if row["part"] == "output":
         title = f"The distribution of {row['feature']} has changed"
     elif row["metric"] == "psi":

@@ -12,7 +12,13 @@ from typing import Any
 from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOFT, Spec, svg
 from scorehouse.report.words import number, percent
 
-WIDTH, HEIGHT = 300, 130
+# Plots of one kind have one size and one frame, whatever their labels: they stand in line.
+WIDE, NARROW = {"width": 250, "height": 130}, {"width": 212, "height": 150}
+FRAME = {
+    "autosize": {"type": "none"},
+    "padding": {"left": 40, "top": 8, "right": 16, "bottom": 24},
+}
+MINI_WIDTH, MINI_HEIGHT = 120, 36
 WINDOWS = {"title": None, "labelOverlap": "greedy", "labelSeparation": 8}
 
 
@@ -46,14 +52,13 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
         }
         for place, item in enumerate(bins)
     ]
-    width = {"step": min(132 / max(len(rows), 1), 34)} if small else WIDTH - 50
+    sizes = {"width": {"step": min(MINI_WIDTH / max(len(rows), 1), 30)}, "height": MINI_HEIGHT}
     axis = None if small else {"labelExpr": _names_expr(bins), "labelOverlap": "greedy", "title": None}
     shares = None if small else {"format": "%", "title": None, "tickCount": 3}
     x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
     described = {"description": {"field": "label"}}
     spec = {
-        "width": width,
-        "height": 40 if small else HEIGHT,
+        **(sizes if small else WIDE | FRAME),
         "data": {"values": rows},
         "layer": [
             {
@@ -83,7 +88,7 @@ def _names_expr(bins: Sequence[Bin]) -> str:
 
 
 def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:
-    """A line over the windows; the threshold is dashed, what is beyond it is a red point."""
+    """A line over the windows, with a large last point; the threshold is dashed, what is beyond it red."""
     rows = _point_rows(points)
     highest = max([row["value"] or 0.0 for row in rows] + [1.15 * (threshold or 0.0), 1e-9])
     y = {
@@ -92,21 +97,29 @@ def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> s
         "axis": None,
         "scale": {"domain": [0, highest], "nice": False},
     }
-    x = {"field": "place", "type": "quantitative", "axis": None, "scale": {"nice": False, "padding": 4}}
+    x = {"field": "place", "type": "quantitative", "axis": None, "scale": {"nice": False, "padding": 5}}
     layers: list[Spec] = [
         {
             "mark": {"type": "line", "color": CURRENT, "strokeWidth": 1.5, "aria": False},
             "encoding": {"x": x, "y": y},
         },
-        {
-            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 22},
-            "encoding": {"x": x, "y": y, "color": _by_kind(), "description": {"field": "label"}},
-        },
+        _points({"x": x, "y": y}, rows, small=5, large=40),
     ]
     if threshold is not None:
         layers.insert(0, _rule(threshold, y))
-    spec = {"width": 96, "height": 36, "data": {"values": rows}, "layer": layers}
+    spec = {"width": 100, "height": MINI_HEIGHT, "data": {"values": rows}, "layer": layers}
     return svg(spec, label, css="chart mini")
+
+
+def _points(encoding: Spec, rows: Sequence[Spec], *, small: int, large: int) -> Spec:
+    """A point a value, with what it says; the newest measured one is large."""
+    newest = max((row["place"] for row in rows if row["line"] == "measured"), default=-1)
+    test = f"datum.place == {newest} && datum.line == 'measured'"
+    size = {"condition": {"test": test, "value": large}, "value": small}
+    return {
+        "mark": {"type": "point", "filled": True, "opacity": 1},
+        "encoding": {**encoding, "color": _by_kind(), "size": size, "description": {"field": "label"}},
+    }
 
 
 def over_time(
@@ -134,7 +147,6 @@ def over_time(
         "axis": {"title": None, "format": _axis_format(values)},
         "scale": {"zero": False, "nice": True, "domain": _domain(values)},
     }
-    described = {"x": x, "y": y, "description": {"field": "label"}}
     layers: list[Spec] = []
     if registered is not None:
         layers.append(_rule(registered, y, f"{number(registered)} at registration", REFERENCE))
@@ -154,20 +166,16 @@ def over_time(
                 "encoding": {"x": x, "y": y},
             }
         )
-    layers.append(
-        {
-            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 45},
-            "encoding": {**described, "color": _by_kind()},
-        }
-    )
-    spec = {"width": WIDTH - 50, "height": HEIGHT, "data": {"values": rows}, "layer": layers}
-    return svg(spec, label)
+    layers.append(_points({"x": x, "y": y}, rows, small=22, large=55))
+    return svg({**WIDE, **FRAME, "data": {"values": rows}, "layer": layers}, label)
 
 
-def bars(points: Sequence[Point], label: str, *, level: float | None = None, form: str = "%") -> str:
+def bars(
+    points: Sequence[Point], label: str, *, level: float | None = None, form: str = "%", wide: bool = False
+) -> str:
     """A bar a window, or a decile; `level` is drawn across."""
     rows = _point_rows(points)
-    axis = {"title": None, "format": form}
+    axis = {"title": None, "format": form, "tickCount": 4}
     y: Spec = {"field": "value", "type": "quantitative", "axis": axis, "stack": None}
     if form == "%":
         y["scale"] = {"domain": [0, 1]}
@@ -189,7 +197,7 @@ def bars(points: Sequence[Point], label: str, *, level: float | None = None, for
     ]
     if level is not None:
         layers.append(_rule(level, y))
-    return svg({"width": WIDTH - 50, "height": HEIGHT, "data": {"values": rows}, "layer": layers}, label)
+    return svg({**(WIDE if wide else NARROW), **FRAME, "data": {"values": rows}, "layer": layers}, label)
 
 
 def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
@@ -204,17 +212,12 @@ def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
         for row in rows
     ]
     scale = {"domain": [0, 1]}
-    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
-    x = {"field": "score", "type": "quantitative", "scale": scale, "axis": {**axis, "title": "mean score"}}
-    y = {
-        "field": "rate",
-        "type": "quantitative",
-        "scale": scale,
-        "axis": {**axis, "title": "share of positive labels"},
-    }
+    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1], "title": None}
+    x = {"field": "score", "type": "quantitative", "scale": scale, "axis": axis}
+    y = {"field": "rate", "type": "quantitative", "scale": scale, "axis": axis}
     spec = {
-        "width": 220,
-        "height": 220,
+        **NARROW,
+        **FRAME,
         "data": {"values": points},
         "layer": [
             {

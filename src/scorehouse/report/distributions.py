@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scorehouse.report.charts import Bin
@@ -10,7 +12,8 @@ from scorehouse.report.gather import ModelData, Window
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import number
 
-SHOWN = 10
+SHOWN = 12
+SHOWN_NUMBERS = 31  # such as hours or days, which keep their order
 Key = tuple[str, str]
 
 
@@ -34,6 +37,9 @@ class Distribution:
         ]
         if any(row["kind"] == "numeric" for row in values):
             return shares
+        ordered = len(shares) <= SHOWN_NUMBERS and all(_is_number(item.name) for item in shares)
+        if ordered:
+            return sorted(shares, key=lambda item: float(item.name))
         shares.sort(key=lambda item: -max(item.reference, item.current or 0.0))
         kept, rest = shares[:SHOWN], shares[SHOWN:]
         if rest and pooled:
@@ -61,12 +67,61 @@ def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) 
     return {key: Distribution(rows) for key, rows in counts.items()}
 
 
+FACTS = """
+with own as (
+    select *, row_count - n_null - coalesce(n_nan, 0) - coalesce(n_infinite, 0) as n_finite
+    from {table}
+    where ml_model = ? and version = ? and segment = 'all' and kind = 'all' and window_start >= ?
+)
+select
+    part, feature, window_start, window_end, row_count, coalesce(n_nan, 0) + coalesce(n_infinite, 0) as n_odd,
+    minimum, maximum, n_finite, mean
+from own order by window_start
+"""
+
+
+def facts_by_window(warehouse: Warehouse, data: ModelData, windows: Sequence[Window]) -> dict[Key, list[Row]]:
+    """By part and name, and in the order of `windows`: rows, NaN and infinities, range and mean."""
+    found: dict[Key, list[Row]] = defaultdict(list)
+    if not data.profiles or not windows:
+        return found
+    sql = FACTS.format(table=data.profiles[0].quoted)
+    by_column: dict[Key, list[Row]] = defaultdict(list)
+    for row in warehouse.rows(sql, [data.name, data.live.version, windows[0][0]]):
+        by_column[row["part"], row["feature"]].append(row)
+    for key, rows in by_column.items():
+        for window in windows:
+            own = [row for row in rows if window[0] <= row["window_start"] and row["window_end"] <= window[1]]
+            found[key].append(_summed(own))
+    return found
+
+
+def _summed(rows: Sequence[Row]) -> Row:
+    """Facts of several profiles as those of one; None where no value is finite."""
+    finite = [row for row in rows if row["mean"] is not None]
+    weight = sum(row["n_finite"] for row in finite)
+    return {
+        "rows": sum(row["row_count"] for row in rows),
+        "odd": sum(row["n_odd"] for row in rows),
+        "minimum": min((row["minimum"] for row in finite), default=None),
+        "maximum": max((row["maximum"] for row in finite), default=None),
+        "mean": sum(row["mean"] * row["n_finite"] for row in finite) / weight if weight else None,
+    }
+
+
 def _key(row: Row) -> str:
     if row["kind"] == "numeric":
         return f"bin {row['bin']}"
     if row["kind"] in ("category", "unseen"):
         return f"value {row['category']}"
     return str(row["kind"])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _name(row: Row) -> str:

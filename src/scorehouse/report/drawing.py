@@ -45,12 +45,16 @@ CONFIG = {
     "background": None,
     "view": {"stroke": None},
     "axis": AXIS,
-    "axisX": {"grid": False, "labelAngle": 0},
+    "axisX": {"grid": False, "labelAngle": 0, "labelPadding": 8},
     "axisY": {"grid": True, "tickCount": 4},
     "text": {"font": FONT, "color": MUTED, "fontSize": 11},
 }
 
 OPENING = re.compile(r'<svg [^>]*?(width="[\d.]+" height="[\d.]+" viewBox="[^"]*")>')
+
+# Coordinates to a hundredth of a pixel; what is written in a drawing stays as it is.
+GEOMETRY = re.compile(r' (d|transform|x|y|x1|x2|y1|y2|width|height|viewBox)=("[^"]*")')
+LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 Spec = dict[str, Any]
 
@@ -61,8 +65,12 @@ def svg(spec: Spec, label: str, *, css: str = "chart") -> str:
     body = _with_tooltips(OPENING.sub(r"<svg \1>", drawn, count=1))
     for colour, name in VARIABLES.items():
         body = body.replace(f'"{colour}"', f'"var(--{name})"')
-    body = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), body)
+    body = GEOMETRY.sub(lambda found: f" {found[1]}={LONG_NUMBER.sub(_rounded, found[2])}", body)
     return body.replace("<svg ", f'<svg class="{css}" role="img" aria-label="{html.escape(label)}" ', 1)
+
+
+def _rounded(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _with_tooltips(body: str) -> str:

@@ -32,6 +32,7 @@ def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetim
         number=words.number,
         percent=words.percent,
         p_value=words.p_value,
+        chance=words.chance,
         seconds=words.seconds,
         size=words.size,
         metric_name=words.metric_name,

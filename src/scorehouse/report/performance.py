@@ -9,12 +9,20 @@ from typing import Any
 from scorehouse.report import charts
 from scorehouse.report.gather import Long, ModelData, Window
 from scorehouse.report.warehouse import Row
-from scorehouse.report.words import metric_name, metric_value, number, percent, window_names, window_text
+from scorehouse.report.words import (
+    metric_name,
+    metric_value,
+    number,
+    percent,
+    short_name,
+    window_names,
+    window_text,
+)
 
 SHOWN = {
     "classification": ("roc_auc", "macro_f1", "log_loss", "f1", "precision", "recall", "ece", "accuracy"),
     "regression": ("mae", "rmse", "wape", "r2", "bias", "coverage"),
-    "ranking": ("ndcg", "hit_rate", "mrr", "map"),
+    "ranking": ("ndcg", "ndcg_with_hits", "hit_rate", "mrr", "map"),
     "clustering": ("mean_distance", "n_clusters", "largest_share", "entropy"),
     "anomaly": (),
 }
@@ -41,6 +49,11 @@ class Performance:
     calibration: str = ""
     has_estimates: bool = False
 
+    @property
+    def has_details(self) -> bool:
+        """Whether the newest window is looked at more closely."""
+        return bool(self.calibration or self.lift or self.confusion)
+
 
 def performance_of(data: ModelData) -> Performance | None:
     """None where no table holds performance of the ML model."""
@@ -56,6 +69,8 @@ def performance_of(data: ModelData) -> Performance | None:
     for metric in metrics[:DRAWN]:
         if drawn := _over_time(data, long, estimates, metric, names):
             found.charts.append({"title": metric_name(metric), "svg": drawn})
+    if data.calibration:
+        found.calibration = charts.calibration(data.calibration, "Share of positive labels by mean score")
     arrived = _by_window(long.rows, "labels_arrived")
     if any(row["value"] is not None for row in arrived.values()):
         points = [
@@ -63,11 +78,10 @@ def performance_of(data: ModelData) -> Performance | None:
             for window in long.windows
             if window in arrived
         ]
-        found.maturity = charts.bars(points, "Share of predictions whose label has arrived, by window")
+        label = "Share of predictions whose label has arrived, by window"
+        found.maturity = charts.bars(points, label, wide=not found.has_details)
     immature = {(r["window_start"], r["window_end"]) for r in long.rows if r["status"] == "immature"}
     found.waiting = len(immature)
-    if data.calibration:
-        found.calibration = charts.calibration(data.calibration, "Share of positive labels by mean score")
     return found
 
 
@@ -113,7 +127,7 @@ def _add_newest(
         registered = data.live.metrics.get(name)
         found.tiles.append(
             {
-                "name": metric_name(name),
+                "name": short_name(name),
                 "value": metric_value(name, whole[name]["value"]),
                 "state": "bad" if whole[name]["status"] == "below" else "",
                 "note": f"{metric_value(name, registered)} at registration" if registered is not None else "",

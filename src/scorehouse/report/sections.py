@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from scorehouse.registry import Version
 from scorehouse.report import charts
 from scorehouse.report.alerts import Alert, alerts_of, segment_drift
-from scorehouse.report.distributions import Distribution, Key, distributions
-from scorehouse.report.gather import ModelData
+from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window
+from scorehouse.report.gather import ModelData, Window
 from scorehouse.report.performance import Performance, performance_of
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.words import metric_name, number, percent, window_names, window_text
+from scorehouse.report.words import limit, number, percent, short_name, window_names, window_text
 
 Cells = list[dict[str, Any]]
 GAPS = ("missing_share", "unseen_share", "out_of_range_share")
@@ -46,6 +47,7 @@ class Chapter:
     reasons: list[tuple[str, int]] = field(default_factory=list)
     quality_metrics: list[str] = field(default_factory=list)
     has_importance: bool = False
+    has_facts: bool = False
     has_trend: bool = False
     drift_table: str = ""
     run: Row | None = None
@@ -53,6 +55,10 @@ class Chapter:
     @property
     def live(self) -> Version:
         return self.data.live
+
+    @property
+    def alert_count(self) -> int:
+        return len(self.alerts)
 
     @property
     def state(self) -> str:
@@ -73,8 +79,11 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
     chapter.drift = drift_rows(data, found)
     chapter.has_importance = any(row["importance"] is not None for row in chapter.drift)
     chapter.has_trend = any(row["trend"] for row in chapter.drift)
-    chapter.quality = quality_rows(data, found)
-    chapter.scores = score_rows(data, found)
+    windows = long.windows if long else []
+    facts = facts_by_window(warehouse, data, windows)
+    chapter.has_facts = bool(facts)
+    chapter.quality = quality_rows(data, found, facts)
+    chapter.scores = score_rows(data, found) + score_means(facts, windows)
     chapter.segments = segment_drift(data)
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
@@ -137,7 +146,7 @@ def _drawn(distribution: Distribution | None, name: str, *, small: bool = True) 
     return charts.histogram(distribution.bins(), f"Distribution of {name}, in training and now", small=small)
 
 
-def quality_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
+def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Key, list[Row]]) -> Cells:
     """One row a feature: what is missing, unseen or out of range, beside training."""
     metrics: dict[str, dict[str, Row]] = {}
     if data.drift:
@@ -149,9 +158,13 @@ def quality_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
     for row in data.signature:
         distribution = found.get(("feature", row["feature"]))
         values = metrics.get(row["feature"], {})
+        now = facts.get(("feature", row["feature"]), [{}])[-1]
         cells.append(
             {
                 **row,
+                "facts": now,
+                "seen_now": _range(now.get("minimum"), now.get("maximum")),
+                "odd_share": now["odd"] / now["rows"] if now.get("rows") else None,
                 "values": values,
                 "missing_in_training": _missing(distribution, "reference"),
                 "seen": _seen(row),
@@ -172,9 +185,11 @@ def _missing(distribution: Distribution | None, column: str) -> float | None:
 def _seen(row: Row) -> str:
     if row["categories"]:
         return f"{len(json.loads(row['categories']))} values"
-    if row["minimum"] is None:
-        return ""
-    return f"{number(row['minimum'])} to {number(row['maximum'])}"
+    return _range(row["minimum"], row["maximum"])
+
+
+def _range(lowest: float | None, highest: float | None) -> str:
+    return "" if lowest is None else f"{limit(lowest)} to {limit(highest)}"
 
 
 def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
@@ -195,6 +210,20 @@ def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
         }
         for name in sorted(names, key=lambda name: not name.startswith("score"))
     ]
+
+
+def score_means(facts: dict[Key, list[Row]], windows: Sequence[Window]) -> Cells:
+    """The mean of each numeric output, window by window."""
+    names = window_names([start for start, _ in windows], [end for _, end in windows])
+    cells = []
+    for part, name in sorted(facts):
+        means = [row["mean"] for row in facts[part, name]]
+        if part != "output" or sum(mean is not None for mean in means) < 2:
+            continue
+        points = [charts.Point(window, mean) for window, mean in zip(names, means, strict=True)]
+        drawn = charts.over_time(points, f"Mean of {name} by window", windows=names)
+        cells.append({"name": f"Mean of {name}", "psi": None, "has_current": True, "histogram": drawn})
+    return cells
 
 
 def verdicts_of(chapter: Chapter) -> list[Verdict]:
@@ -247,7 +276,7 @@ def _performance_verdict(chapter: Chapter, anchor: str) -> Verdict:
     if found.headline is None:
         return Verdict("Performance", "none", "no labels yet", anchor)
     worse = any(alert.topic == "performance" for alert in chapter.alerts)
-    text = f"{metric_name(found.headline['metric'])} {number(found.headline['value'])}"
+    text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)}"
     return Verdict("Performance", "bad" if worse else "ok", text, anchor)
 
 

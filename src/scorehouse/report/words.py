@@ -32,6 +32,7 @@ METRICS = {
     "bias": "Bias",
     "median_absolute_error": "Median absolute error",
     "ndcg": "NDCG",
+    "ndcg_with_hits": "NDCG where something is relevant",
     "mrr": "Reciprocal rank (MRR)",
     "map": "Average precision (MAP)",
     "hit_rate": "Hit rate",
@@ -54,6 +55,18 @@ METRICS = {
     "unseen_share": "Unseen values",
     "out_of_range_share": "Outside the range of training",
 }
+# For places where a name has room for a word or two.
+SHORT = {
+    "ece": "ECE",
+    "entropy": "Entropy",
+    "mae": "MAE",
+    "average_precision": "AP",
+    "mean_distance": "Distance",
+    "mrr": "MRR",
+    "ndcg_with_hits": "NDCG with hits",
+    "map": "MAP",
+    "roc_auc_ovr": "ROC AUC",
+}
 SHARES = frozenset(
     {
         "missing_share",
@@ -70,6 +83,10 @@ SHARES = frozenset(
 
 def metric_name(metric: str) -> str:
     return METRICS.get(metric, metric.replace("_", " "))
+
+
+def short_name(metric: str) -> str:
+    return SHORT.get(metric, metric_name(metric))
 
 
 def metric_value(metric: str, value: Any) -> str:
@@ -111,15 +128,22 @@ def percent(value: Any) -> str:
     if value is None:
         return DASH
     value = float(value)
-    if value and abs(value) < 0.0005:
+    if value in (0, 1):
+        return f"{100 * value:.0f} %"
+    if abs(value) < 0.0005:
         return "< 0.1 %"
-    return f"{100 * value:.1f} %" if value < 0.995 or value == 1 else f"{100 * value:.2f} %"
+    return f"{100 * value:.1f} %" if value < 0.995 else f"{100 * value:.2f} %"
 
 
 def p_value(value: Any) -> str:
     if value is None:
         return DASH
     return f"< 1e{MINUS}9" if value < 1e-9 else number(value, 2)
+
+
+def chance(value: Any) -> str:
+    """What PSI is by chance: from a thousandth on it is told, below it matters to nobody."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value, 2)
 
 
 def rows(count: Any) -> str:
@@ -155,10 +179,12 @@ def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[s
 
 
 def window_text(start: datetime, end: datetime) -> str:
-    """A window as a sentence has it: both days, the last one in it."""
+    """A window as a sentence has it: a month by its name, else both days, the last one in it."""
     if not (_is_midnight(start) and _is_midnight(end)):
         return f"the run of {stamp(start)}"
     last = end - timedelta(days=1)
+    if start.day == 1 and (last.year, last.month, end.day) == (start.year, start.month, 1):
+        return f"{start:%B %Y}"
     if last <= start:
         return f"{start.day} {start:%b %Y}"
     return f"{start.day} {start:%b %Y} to {last.day} {last:%b %Y}"

@@ -1,0 +1,70 @@
+"""What monitoring writes for other machines: the long table, and payloads of the alerts with their SQL."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from monitored import run
+from project import DbtProject
+from scorehouse.report.export import LONG_COLUMNS
+
+
+def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) -> None:
+    payload = json.loads(run("export", "alerts", "--database", monitored_house.database).output)
+    checked, from_counts = 0, 0
+    for alert in payload["alerts"]:
+        ((first, *_),) = monitored_house.query(alert["sql"])
+        if alert["value"] is not None:
+            assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
+            checked += 1
+            from_counts += "row_count" in alert["sql"]
+    assert checked == 8 and from_counts == 5  # all drift goes back to the counts, performance to its table
+
+
+@pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])
+def test_the_long_table(monitored_house: DbtProject, tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"long.{ending}"
+    ended = run("export", "monitoring", "--database", monitored_house.database, "--output", file)
+    assert ended.exit_code == 0, ended.output
+    found = duckdb.sql(f"select * from '{file}'")
+    assert found.columns == list(LONG_COLUMNS)
+    ((rows,),) = monitored_house.query(
+        "select (select count(*) from wide_drift) + (select count(*) from wide_performance) "
+        "+ (select count(*) from wide_estimates)"
+    )
+    assert found.count("ml_model").fetchall() == [(rows,)] and f"{rows:,} rows" in ended.output
+    assert found.filter("metric = 'psi' and feature = 'f01'").fetchall()
+    if ending == "json":
+        assert isinstance(json.loads(file.read_text()), list)
+    if ending == "parquet":
+        kinds = {column[0]: column[1] for column in duckdb.sql(f"describe select * from '{file}'").fetchall()}
+        assert {name: kind.upper() for name, kind in LONG_COLUMNS.items()} == kinds
+
+
+def test_the_payloads(monitored_house: DbtProject, tmp_path: Path) -> None:
+    file = tmp_path / "alerts.json"
+    told = ["export", "alerts", "wide", "--database", monitored_house.database, "--output", file]
+    assert run(*told, "--exit-code").exit_code == 3
+    plain = json.loads(file.read_text())
+    assert plain["status"] == "bad" and len(plain["alerts"]) == 9
+    drifted = next(alert for alert in plain["alerts"] if alert["title"] == "f01 has drifted")
+    assert drifted["metric"] == "psi" and drifted["value"] > drifted["threshold"] == 0.1
+    assert drifted["window_start"] == "2025-04-01T00:00:00" and drifted["ml_model"] == "wide"
+    assert run(*told, "--format", "slack").exit_code == 0
+    message = json.loads(file.read_text())
+    assert message["text"] == "Monitoring: 9 alerts"
+    kinds = [block["type"] for block in message["blocks"]]
+    assert kinds == ["header", *["section"] * 9, "context"]
+    assert "p &lt; 1e" in message["blocks"][5]["text"]["text"]
+
+
+def test_no_alert_is_a_payload_too(monitored_house: DbtProject) -> None:
+    told = ["export", "alerts", "bare", "--database", monitored_house.database, "--exit-code"]
+    ended = run(*told)
+    assert ended.exit_code == 0 and json.loads(ended.output)["alerts"] == []
+    message = json.loads(run(*told, "--format", "slack").output)
+    assert message["text"] == "Monitoring: nothing asks for attention"
