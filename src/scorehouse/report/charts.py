@@ -24,11 +24,12 @@ WINDOWS = {"title": None, "labelOverlap": "greedy", "labelSeparation": 8}
 
 @dataclass(frozen=True)
 class Bin:
-    """Shares of the training rows and of the window's rows in one bin."""
+    """Shares of the training rows and of the window's rows in one bin; `short` is its name on the axis."""
 
     name: str
     reference: float
     current: float | None
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
         for place, item in enumerate(bins)
     ]
     sizes = {"width": {"step": min(MINI_WIDTH / max(len(rows), 1), 30)}, "height": MINI_HEIGHT}
-    axis = None if small else {"labelExpr": _names_expr(bins), "labelOverlap": "greedy", "title": None}
+    axis = None if small else {**WINDOWS, "labelExpr": _names_expr(bins)}
     shares = None if small else {"format": "%", "title": None, "tickCount": 3}
     x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
     described = {"description": {"field": "label"}}
@@ -83,7 +84,7 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
 
 
 def _names_expr(bins: Sequence[Bin]) -> str:
-    quoted = [item.name.replace("\\", "\\\\").replace("'", "\\'") for item in bins]
+    quoted = [(item.short or item.name).replace("\\", "\\\\").replace("'", "\\'") for item in bins]
     return "[" + ", ".join(f"'{name}'" for name in quoted) + "][datum.value]"
 
 

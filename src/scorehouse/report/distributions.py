@@ -33,7 +33,8 @@ class Distribution:
         total = sum(row["reference"] for row in values) or 1
         now = sum(row["current"] for row in values)
         shares = [
-            Bin(_name(row), row["reference"] / total, row["current"] / now if now else None) for row in values
+            Bin(_name(row), row["reference"] / total, row["current"] / now if now else None, _name(row, 2))
+            for row in values
         ]
         if any(row["kind"] == "numeric" for row in values):
             return shares
@@ -124,15 +125,14 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _name(row: Row) -> str:
+def _name(row: Row, digits: int = 4) -> str:
     if row["kind"] == "numeric":
+        lower, upper = (number(row[side], digits) for side in ("lower", "upper"))
         if row["lower"] is None and row["upper"] is None:
             return "all values"
         if row["lower"] is None:
-            return f"≤ {number(row['upper'])}"
-        if row["upper"] is None:
-            return f"> {number(row['lower'])}"
-        return f"{number(row['lower'])} to {number(row['upper'])}"
+            return f"≤ {upper}"
+        return f"> {lower}" if row["upper"] is None else f"{lower} to {upper}"
     if row["kind"] == "other":
         return "rare values"
     if row["kind"] == "unseen":
