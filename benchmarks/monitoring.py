@@ -1,15 +1,18 @@
-"""Profiles and drift of 5 million rows, beside pandas doing the same.
+"""Profiles and drift of 5 million rows, beside pandas, Evidently and NannyML doing the same.
 
-    python benchmarks/monitoring.py [--rows 5000000] [--features 10] [--days 30] [--threads 2]
+    python benchmarks/monitoring.py [--rows 5000000] [--features 10] [--days 30] [--threads 2] [--peers]
 
 Times are the best of three, of the SQL that the macros compile to, run by DuckDB on a table in a file.
-CPU seconds stand beside them: on a busy machine they tell more.
+CPU seconds stand beside them: on a busy machine they tell more. `--peers` makes an environment of its own for
+each tool, in `target/peers/` (see `monitoring_peers.py`), with the Python of `--peer-python`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,17 +25,23 @@ import numpy as np
 import pandas as pd
 
 # In place of this folder, where this file would be taken for the package of the same name.
-sys.path[0] = str(Path(__file__).parents[1] / "tests" / "python")
+HERE = Path(__file__).parent
+sys.path[0] = str(HERE.parent / "tests" / "python")
+sys.path.append(str(HERE))
+
+from monitoring_peers import PEERS, ROUNDS  # noqa: E402
 
 from monitoring.house import House  # noqa: E402
 
-ROUNDS = 3
+REFERENCE_ROWS = 500_000
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     for name, default in (("rows", 5_000_000), ("features", 10), ("days", 30), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--peers", action="store_true", help="time Evidently and NannyML too")
+    parser.add_argument("--peer-python", default="python3.11", help="the Python of their environments")
     return parser.parse_args()
 
 
@@ -53,7 +62,9 @@ def make_house(folder: Path, asked: argparse.Namespace) -> House:
         """,
     )
     names = ", ".join(f"x{k}" for k in range(asked.features))
-    house.reference("ml_m__reference", {(1, "feature"): f"select {names} from raw.scored limit 500000"})
+    house.reference(
+        "ml_m__reference", {(1, "feature"): f"select {names} from raw.scored limit {REFERENCE_ROWS}"}
+    )
     reference = "source('raw', 'ml_m__reference')"
     house.model("profiles", f"{{{{ scorehouse.profile(source('raw', 'scored'), {reference}, day='day') }}}}")
     house.model("drift_by_day", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window='day') }}}}")
@@ -111,6 +122,26 @@ def pandas_drift(frame: pd.DataFrame, shares: dict[str, Any], edges: dict[str, A
     return found
 
 
+def peer_lines(connection: duckdb.DuckDBPyConnection, folder: Path, python: str) -> None:
+    """Let each tool measure itself, in its own process, on the same rows."""
+    rows = "select day, columns('x[0-9]+') from raw.scored"
+    connection.execute(f"copy ({rows}) to '{folder}/current.parquet'")
+    connection.execute(f"copy ({rows} limit {REFERENCE_ROWS}) to '{folder}/reference.parquet'")
+    files = [str(folder / f"{name}.parquet") for name in ("reference", "current")]
+    for tool, requirements in PEERS.items():
+        environment = HERE.parent / "target" / "peers" / tool
+        if not (environment / "ready").exists():
+            subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
+            pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+            subprocess.run([*pip, *requirements], check=True)
+            (environment / "ready").touch()
+        command = [str(environment / "bin" / "python"), str(HERE / "monitoring_peers.py"), tool]
+        ended = subprocess.run([*command, *files, WEEK["from"]], check=True, capture_output=True, text=True)
+        told = json.loads(ended.stdout.splitlines()[-1])
+        for what, times in told["seconds"].items():
+            line(f"{tool}", what, times, told["version"])
+
+
 def main() -> None:
     asked = options()
     with tempfile.TemporaryDirectory() as folder:
@@ -137,6 +168,9 @@ def main() -> None:
         line("pandas", "drift_of_week", best(lambda: pandas_drift(frame, shares, edges)), "from the rows")
         apart = max(abs(value - psi[name]) for name, value in pandas_drift(frame, shares, edges).items())
         print(f"largest difference of PSI between the two: {apart:.1e}")
+        if asked.peers:
+            with duckdb.connect(house.project.database, read_only=True) as connection:
+                peer_lines(connection, Path(folder), asked.peer_python)
 
 
 if __name__ == "__main__":

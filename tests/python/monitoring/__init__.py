@@ -1,0 +1,1 @@
+"""Houses and tables that the tests of monitoring share."""
