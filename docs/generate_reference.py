@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: macros, tests, variables, commands and columns.
+"""Write docs/reference from the code: macros, tests, variables, commands and columns; and list the decisions.
 
 python docs/generate_reference.py            writes the pages
 python docs/generate_reference.py --check    exits with 1 and names the pages that are out of date
@@ -133,7 +133,7 @@ def command_page() -> str:
         "",
     ]
     for path, command in commands(cli, "scorehouse"):
-        context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+        context = click.Context(command, info_name=path, terminal_width=80, max_content_width=80)
         lines += [f"## {path}", "", "```text", command.get_help(context), "```", ""]
     return "\n".join(lines)
 
@@ -165,6 +165,14 @@ def column_page() -> str:
     return "\n".join(lines)
 
 
+def decision_page() -> str:
+    lines = ["# Decisions", "", "What a newcomer would question, one short page each.", ""]
+    for file in sorted(ROOT.glob("docs/decisions/*.md")):
+        title = file.read_text().splitlines()[0].removeprefix("# ")
+        lines.append(f"- [{title}](../decisions/{file.name})")
+    return "\n".join(lines)
+
+
 def pages() -> dict[Path, str]:
     """Every page with the text that it should have."""
     macros = "Call them with the package's name before them: `scorehouse.scored(...)`."
@@ -178,7 +186,9 @@ def pages() -> dict[Path, str]:
         "commands.md": command_page(),
         "columns.md": column_page(),
     }
-    return {REFERENCE / name: NOTE + "\n" + text.rstrip() + "\n" for name, text in texts.items()}
+    files = {REFERENCE / name: text for name, text in texts.items()}
+    files[ROOT / "docs" / "explanation" / "decisions.md"] = decision_page()
+    return {file: NOTE + "\n" + text.rstrip() + "\n" for file, text in files.items()}
 
 
 def main(arguments: list[str]) -> int:

@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+from browser import PATIENCE, Browser
 
 pytestmark = pytest.mark.foreign
 
@@ -83,11 +86,20 @@ class Page(HTMLParser):
 
 
 Open = Callable[..., Page]
+# The lineage graph that is drawn: visible nodes, and the visible edges between them.
+GRAPH = """(() => {
+    const holder = [...document.querySelectorAll("*")].find((element) => element._cyreg);
+    if (!holder) return null;
+    const drawn = (parts) => parts.filter((part) => part.visible());
+    const graph = holder._cyreg.cy;
+    return [drawn(graph.nodes()).map((node) => node.id()),
+            drawn(graph.edges()).map((edge) => [edge.source().id(), edge.target().id()])];
+})()"""
 
 
 @pytest.fixture(scope="module")
-def open_page(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Open:
-    """Opens a page of the site by its path; the site is one file, generated from a build."""
+def site(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site: one file, generated from a build."""
     if BROWSER is None:
         pytest.skip("needs Debian's package chromium")
     folder = tmp_path_factory.mktemp("site")
@@ -101,10 +113,16 @@ def open_page(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Open:
     generate = [*dbt, "docs", "generate", "--static", *places]
     subprocess.run(generate, cwd=REPOSITORY, env={**os.environ, **settings}, check=True)
 
-    page = (folder / "target/static_index.html").read_text()
+    return folder / "target/static_index.html"
+
+
+@pytest.fixture(scope="module")
+def open_page(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Open:
+    """Opens a page of the site by its path."""
+    page = site.read_text()
     sites = {}
     for click in ("yes", "no"):
-        sites[click] = folder / f"target/read_{click}.html"
+        sites[click] = site.with_name(f"read_{click}.html")
         sites[click].write_text(READER.replace("CLICK", f'"{click}"').join(page.rsplit("</body>", 1)))
 
     def opened(path: str, *, click_seeds: bool = False) -> Page:
@@ -124,6 +142,26 @@ def test_the_way_from_a_prediction_table_to_its_model_card_and_back(open_page: O
     assert ML_MODEL in open_page(PREDICTIONS, click_seeds=True).links
     card = open_page(ML_MODEL)
     assert PREDICTIONS in card.links
+
+
+def test_the_lineage_graph_leads_from_the_source_by_the_ml_model_to_the_exposure(
+    site: Path, tmp_path: Path
+) -> None:
+    with Browser(tmp_path) as browser:
+        browser.size(1300)
+        address = f"{site.as_uri()}#!/{PREDICTIONS}?g_v=1&g_i=%2Bchurn_predictions%2B"
+        browser.call("Page.navigate", url=address)
+        deadline = time.monotonic() + PATIENCE
+        while not (drawn := browser.value(GRAPH)) or not drawn[1]:
+            assert time.monotonic() < deadline, "the graph is not drawn"
+            time.sleep(0.1)
+    nodes, edges = drawn
+    table, ml_model = PREDICTIONS.removeprefix("model/"), ML_MODEL.removeprefix("seed/")
+    assert [ml_model, table] in edges
+    assert ["model.scorehouse.churn_scoring_features", table] in edges
+    assert ["model.scorehouse.churn_watchlist", "exposure.scorehouse.retention_calls"] in edges
+    assert {"source.scorehouse.online_retail.retail", "model.scorehouse.churn_drift"} <= set(nodes)
+    assert not [node for node in nodes if "flight" in node], "another ML model's tables"
 
 
 def test_the_model_card_says_what_a_reviewer_asks(open_page: Open) -> None:
