@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from scorehouse import artifact
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.online_decision import decider
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import resolve
@@ -44,6 +45,7 @@ def load(
     project_dir: str | Path | None = None,
     *,
     strict: Sequence[str] = (),
+    decision: Mapping[str, Any] | None = None,
     steps: Sequence[Step] = (),
 ) -> OnlineModel:
     """Load a registered version, to score rows outside the warehouse.
@@ -54,7 +56,9 @@ def load(
     project_dir: folder of the dbt project with the registry and the artifacts; default: the nearest
         above the working folder.
     strict: as for `score()`, the checks that reject a row even where the pipeline would take it.
-    steps: functions of the finished Arrow table, one after the other, such as a decision policy.
+    decision: as for `score()`, the policy that decides from a score; without `top_n`, for which a table
+        is needed.
+    steps: functions of the finished Arrow table, one after the other.
 
     Digest, load policy and library versions are checked as in a scoring run. Raises a ScorehouseError
     that says what to do. The returned model may be shared by threads as far as its estimator may.
@@ -76,7 +80,9 @@ def load(
     for note in notes:
         warnings.warn(f"{call}: {note}", UserWarning, stacklevel=2)
     kernel = Kernel(estimator, version, signature, strict=frozenset(strict), call=call)
-    return OnlineModel(kernel, tuple(steps))
+    scores = [name for name in kernel.schema.names if name != REJECT_REASON]
+    decide = () if decision is None else (decider(decision, scores, call),)
+    return OnlineModel(kernel, (*decide, *steps))
 
 
 def parse_reference(reference: str, call: str) -> tuple[str, str | None, int | None]:

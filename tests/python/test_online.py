@@ -15,9 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from project import DbtProject
 from scorehouse import register
 from scorehouse.errors import ArtifactError, ConfigurationError, RegistryError, SignatureError
 from scorehouse.online import load
+from test_rescore import execute, make_project
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = {
@@ -154,6 +156,58 @@ def test_steps_see_the_finished_table(project: Path) -> None:
 
     row = load("buyer", project, steps=[decide]).predict({"amount": 9.0, "visits": 1})
     assert row["decision"] == "call"
+
+
+def decisions_in_a_table(folder: Path, policy: dict[str, Any]) -> tuple[DbtProject, pa.Table]:
+    """A dbt project whose prediction table decides by the policy, and that table in the order of its key."""
+    dbt = make_project(folder, decision=policy, engine="estimator")
+    execute(dbt, "update raw_rows set b = null where id % 50 = 1")
+    dbt.build().check()
+    names = "prediction, score, row_status, reject_reason, decision, band, decision_policy"
+    rows = dbt.query(f"select {names} from scores order by id")
+    return dbt, pa.Table.from_pylist(
+        [dict(zip(names.split(", "), map(plain, row), strict=True)) for row in rows]
+    )
+
+
+def plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+@pytest.mark.slow
+def test_decisions_online_are_those_of_the_table(tmp_path: Path) -> None:
+    policy = {"threshold": 0.5, "abstain": [0.4, 0.6], "labels": ["leave", "call"]}
+    policy |= {"bands": {"low": 0, "medium": 0.3, "high": 0.7}}
+    dbt, table = decisions_in_a_table(tmp_path / "p", policy)
+    features = dbt.query("select * from features order by id")
+    names = list(dbt.columns("features"))
+    rows = [dict(zip(names, row, strict=True)) for row in features]
+    model = load("toy", dbt.folder, decision=policy)
+    expected = table.to_pylist()
+    assert {row["decision"] for row in expected} == {None, "leave", "abstain", "call"}
+    for online in (
+        model.predict(rows),
+        [model.predict(row) for row in rows[:60]],
+        model.predict(pa.Table.from_pylist(rows)).to_pylist(),
+    ):
+        assert [{name: row[name] for name in table.column_names} for row in online] == expected[: len(online)]
+    frame = model.predict(pd.DataFrame(rows))
+    assert frame["decision"].fillna("").tolist() == [row["decision"] or "" for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"),
+    [
+        ({"threshold": 0.5, "top_n": 3}, "decision has top_n, which chooses among all rows"),
+        ({"threshold": 0.5, "score": "rank"}, r"'rank', which this ML model does not give[\s\S]*'score'"),
+        ({"treshold": 0.5}, "a mapping with settings among"),
+    ],
+)
+def test_a_policy_that_cannot_decide_online_is_refused(
+    project: Path, decision: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        load("buyer", project, decision=decision)
 
 
 def test_faults_of_the_rows_are_named(project: Path) -> None:
