@@ -46,7 +46,7 @@ def disguised_python(folder: Path, disguise: str) -> Path:
 def test_help_lists_every_command_and_needs_no_python(clone: Path, args: tuple[str, ...]) -> None:
     result = run(clone, *args, python="/nowhere/python")
     assert result.returncode == 0
-    for command in ("demo", "build", "train", "test", "docs", "lint", "lock", "clean", "help"):
+    for command in ("demo", "build", "train", "test", "docs", "lint", "format", "lock", "clean", "help"):
         assert f"\n  {command} " in result.stdout
     assert not (clone / ".venv").exists()
 

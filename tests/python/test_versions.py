@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from scorehouse.runlog import RunRecord
 def test_one_version_in_all_manifests() -> None:
     manifest = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     project = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text())
-    assert manifest["project"]["version"] == project["version"] == scorehouse.__version__
+    macro = (REPOSITORY / "macros/_utils/package_version.sql").read_text()
+    (told,) = re.findall(r"return\('([^']+)'\)", macro)
+    assert manifest["project"]["version"] == project["version"] == scorehouse.__version__ == told
 
 
 def test_the_changelog_tells_of_this_version() -> None:
