@@ -54,11 +54,16 @@ def test_every_block_is_a_file_or_commands() -> None:
 
 
 def test_a_user_writes_few_things_by_hand() -> None:
-    """The figure of docs/explanation/guarantees: files of scoring itself, not of the user's own data."""
+    """The figures at the end of step 6: no file of scoring itself, and six commands."""
     written = [block.file for block in blocks() if block.file]
     own = {"dbt_project.yml", "profiles.yml", "make_data.py", "models/parcel_features.sql"}
     first_table = written[: len(own)]
     assert set(first_table) == own, "up to the first prediction table nothing but the data is written by hand"
+    steps = TUTORIAL.read_text().split("\n## ")
+    until = "".join(step for step in steps if step[:2] in ("4.", "5.", "6."))
+    looking = ("scorehouse list", "scorehouse show", "scorehouse runs", "cat ", "python -c")
+    commands = [line[2:] for line in until.splitlines() if line.startswith("$ ")]
+    assert len([command for command in commands if not command.startswith(looking)]) == 6
 
 
 @pytest.fixture(scope="module")
