@@ -35,12 +35,12 @@ def decider(decision: Mapping[str, Any], columns: Sequence[str], call: str) -> C
             action="name the column as `score` in the policy",
         )
     made = policy.expressions(f"{REJECT_REASON} is null", key=[])
-    query = "select " + ", ".join(f"{sql} as {name}" for name, sql in made.items()) + " from scored"
+    columns_sql = ", ".join(f"{sql} as {name}" for name, sql in made.items())
     connection = duckdb.connect()
 
     def decide(table: pa.Table) -> pa.Table:
         with connection.cursor() as cursor:
-            decided = cursor.from_arrow(table).query("scored", query).to_arrow_table()
+            decided = cursor.from_arrow(table).project(columns_sql).to_arrow_table()
         for name in made:
             table = table.append_column(name, decided.column(name))
         return table
