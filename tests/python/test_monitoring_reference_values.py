@@ -225,9 +225,10 @@ def test_in_the_bins_of_evidently(column: str, house: House) -> None:
     assert evidently_psi(*zip(*counts, strict=True)) == pytest.approx(psi, rel=0, abs=1e-9)
 
 
-@pytest.mark.parametrize("n", [150, 500, 5000])
-def test_p_of_kolmogorov_smirnov(n: int, house: House) -> None:
+# What the expansion of Pelz and Good leaves, by the effective number of rows.
+@pytest.mark.parametrize(("n", "tolerance"), [(150, 2.1e-6), (500, 3.1e-8), (5000, 2.6e-9)])
+def test_p_of_kolmogorov_smirnov(n: int, tolerance: float, house: House) -> None:
     expected = stats.ks_2samp(*samples(n), method="asymp")
     found = house.drift(f"ks{n}")
     assert found["x", "ks"] == pytest.approx(float(expected.statistic), rel=0, abs=1e-12)
-    assert found["x", "ks_p"] == pytest.approx(float(expected.pvalue), rel=0, abs=1e-5)
+    assert found["x", "ks_p"] == pytest.approx(float(expected.pvalue), rel=0, abs=tolerance)
