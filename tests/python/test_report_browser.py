@@ -139,6 +139,18 @@ def test_the_keyboard_reaches_everything(browser: Browser, report: Path) -> None
     assert len(seen) == wanted and {"A", "SUMMARY", "DIV"} <= set(seen)
 
 
+def test_the_head_leads_to_every_chapter(browser: Browser, report: Path) -> None:
+    browser.size(390)
+    browser.open(report)
+    for _ in range(3):  # past the skip link, to the second ML model
+        browser.press("Tab")
+    assert browser.value("document.activeElement.closest('nav') !== null")
+    browser.press("Enter")
+    assert browser.value("location.hash") == "#wide"
+    bar = browser.value("document.querySelector('nav').getBoundingClientRect().bottom")
+    assert 0 < bar <= browser.value("document.querySelector('#wide h2').getBoundingClientRect().top")
+
+
 def test_a_summary_opens_by_the_keyboard(browser: Browser, report: Path) -> None:
     browser.open(report)
     browser.value("document.querySelector('.alerts summary').focus()")
