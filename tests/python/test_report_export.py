@@ -68,3 +68,14 @@ def test_no_alert_is_a_payload_too(monitored_house: DbtProject) -> None:
     assert ended.exit_code == 0 and json.loads(ended.output)["alerts"] == []
     message = json.loads(run(*told, "--format", "slack").output)
     assert message["text"] == "Monitoring: nothing asks for attention"
+
+
+def test_every_command_tells_in_json_what_it_wrote(monitored_house: DbtProject, tmp_path: Path) -> None:
+    place = ["--database", monitored_house.database, "--json", "--output"]
+    report, table, payload = (tmp_path / name for name in ("r.html", "long.jsonl", "alerts.json"))
+    written = json.loads(run("report", "wide", *place, report).output)
+    assert written == {"written": str(report), "bytes": report.stat().st_size, "alerts": {"wide": 9}}
+    written = json.loads(run("export", "monitoring", *place, table).output)
+    assert written == {"written": str(table), "rows": len(table.read_text().splitlines())}
+    written = json.loads(run("export", "alerts", "wide", *place, payload).output)
+    assert written == {"written": str(payload), "alerts": 9}
