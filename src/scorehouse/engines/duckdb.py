@@ -21,6 +21,7 @@ from scorehouse.engines.progress import Progress
 from scorehouse.engines.runs import insert_run, log_failure
 from scorehouse.engines.scored import ScoredSelect
 from scorehouse.engines.source import FeatureSource
+from scorehouse.engines.staging import hold_all_columns, write_staging
 from scorehouse.engines.statistics import BatchStatistics, count_table
 from scorehouse.engines.stream import output_schema, scored_batches
 from scorehouse.errors import ConfigurationError
@@ -147,6 +148,7 @@ class DuckDBScoring:
             else:
                 self._write_stream()
         if self.record.write_mode == "merge":
+            hold_all_columns(self.session, request.relation)
             vanished = self._write_vanished()
             if self.source.options.as_of is None:
                 for statement in self.output.decide_again(request.relation, request.staging, vanished):
@@ -166,20 +168,17 @@ class DuckDBScoring:
         compiled = [form.compiled for form in self.forms if form.compiled]
         select = ScoredSelect(self.source, compiled, self.kernels[0].schema)
         rows = f"({select(self.source.select())}) as {BATCHES}"
-        self._create_staging(self.output.select(rows))
+        write_staging(self.session, self.output, self.source.options, rows)
         count_table(self.session, self.records, self.output.keys)
         self._check_conserved()
 
     def _write_stream(self) -> None:
         self.session.register(BATCHES, self._reader())
         try:
-            self._create_staging(self.output.select())
+            write_staging(self.session, self.output, self.source.options)
         except duckdb.Error as error:
             raise self.error or error from None
         self.session.unregister(BATCHES)
-
-    def _create_staging(self, rows: str) -> None:
-        self.session.execute(f"create or replace table {self.record.request.staging} as {rows}").fetchall()
 
     def _write_vanished(self) -> str | None:
         """Hand the keys to flag or delete to the merge; returns their table, if there are any."""

@@ -53,39 +53,56 @@ class Output:
 
     def select(self, rows: str = BATCHES) -> str:
         """The finished rows of `rows`; the columns of the prediction table in their order."""
+        return _select(self.values(), rows)
+
+    def stored(self, rows: str = BATCHES) -> str:
+        """As `select`, without the columns that `derived` names."""
+        derived = self.derived()
+        return _select({name: sql for name, sql in self.values().items() if name not in derived}, rows)
+
+    def derived(self) -> list[str]:
+        """Columns that follow from the others, or are the same in all rows that one version scores."""
+        names = ["row_status", "model_name", "model_version", "model_digest", "scoring_run_id", "scored_at"]
+        return [*names, "decision_policy"] if self.options.decision else names
+
+    def values(self) -> dict[str, str]:
+        """SQL of each column of the prediction table, in their order."""
         options = self.options
         kept = (*self.columns.key, *self.columns.passthrough)
-        values = [f"{quote(name)}::{self.types[name]} as {quote(name)}" for name in kept]
-        values += [quote(name) for name in self.scored]
+        values = {name: f"{quote(name)}::{self.types[name]}" for name in kept}
+        values |= {name: quote(name) for name in self.scored}
         if any(record.part and record.part.version.task == "ranking" for record in self.records):
-            values.append(self._rank())
+            values["rank"] = self._rank()
         if options.decision:
             within = [PART, *([quote(self._as_of)] if self._as_of else [])]
-            made = options.decision.expressions(f"{REJECT_REASON} is null", self.keys, within)
-            values += [f"{sql} as {name}" for name, sql in made.items()]
-        status = f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end"
-        if self.records[0].request.staging:  # dbt's own materializations compare types with their own
-            status = f"({status})::{ROW_STATUS}"
-        values += [
-            f"{status} as row_status",
-            REJECT_REASON,
-            f"{self._model_name()} as model_name",
-            f"{self._of_part(lambda part: str(part.version.version))}::integer as model_version",
-        ]
-        if options.in_parts:
-            values.append(f"{self._of_part(lambda part: literal(part.label))} as model_alias")
-            values.append(f"{PART} = 0 as is_live")
+            values |= options.decision.expressions(f"{REJECT_REASON} is null", self.keys, within)
+        return values | self._audit()
+
+    def _audit(self) -> dict[str, str]:
+        """What became of each row, and what made it."""
         record = self.records[0]
+        status = f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end"
+        if record.request.staging:  # dbt's own materializations compare types with their own
+            status = f"({status})::{ROW_STATUS}"
+        values = {
+            "row_status": status,
+            REJECT_REASON: REJECT_REASON,
+            "model_name": self._model_name(),
+            "model_version": f"{self._of_part(lambda part: str(part.version.version))}::integer",
+        }
+        if self.options.in_parts:
+            values["model_alias"] = self._of_part(lambda part: literal(part.label))
+            values["is_live"] = f"{PART} = 0"
         run_ids = [literal(record.run_id or record.request.run_id) for record in self.records]
-        values += [
-            f"{self._of_part(lambda part: literal(part.version.sha256))} as model_digest",
-            f"{_choose(run_ids)}::uuid as scoring_run_id",
-            f"{literal(record.started_at.isoformat(sep=' ')[:26])}::timestamp as scored_at",
-            FEATURE_HASH,
-        ]
-        if options.rescore.vanished == "flag":
-            values.append("false as is_vanished")
-        return f"select {', '.join(values)} from {rows}"
+        values |= {
+            "model_digest": self._of_part(lambda part: literal(part.version.sha256)),
+            "scoring_run_id": f"{_choose(run_ids)}::uuid",
+            "scored_at": f"{literal(record.started_at.isoformat(sep=' ')[:26])}::timestamp",
+            FEATURE_HASH: FEATURE_HASH,
+        }
+        if self.options.rescore.vanished == "flag":
+            values["is_vanished"] = "false"
+        return values
 
     @property
     def _as_of(self) -> str | None:
@@ -105,7 +122,7 @@ class Output:
         group = ", ".join([*(quote(name) for name in [*self.columns.group, *as_of]), PART])
         return (
             f"case when {REJECT_REASON} is null then row_number() over (partition by {group}, "
-            f'{REJECT_REASON} is null order by score desc, {", ".join(self.keys)}) end as "rank"'
+            f"{REJECT_REASON} is null order by score desc, {', '.join(self.keys)}) end"
         )
 
     def decide_again(self, table: str, staging: str, vanished: str | None) -> list[str]:
@@ -145,6 +162,10 @@ class Output:
             f"where is_staged and ({differs})) as decided where {same('staged', 'decided', key)}"
         )
         return [update, insert]
+
+
+def _select(values: Mapping[str, str], rows: str) -> str:
+    return f"select {', '.join(f'{sql} as {quote(name)}' for name, sql in values.items())} from {rows}"
 
 
 def _choose(values: Sequence[str]) -> str:
