@@ -25,6 +25,7 @@ from scorehouse.forms import Form, choose_form
 from scorehouse.options import ScoreOptions
 from scorehouse.policy import LoadPolicy
 from scorehouse.request import Request
+from scorehouse.scorer import Kernel
 
 ROWS = 6_000  # more than the first rows that are checked
 FEATURES = f"""
@@ -151,6 +152,15 @@ def test_a_form_that_differs_on_the_first_rows_does_not_serve(make_kernel: MakeK
     kernel = make_kernel(_linear(X, y), X, y, task="classification")
     other = compile_sql(_linear(X, X.b > 0), kernel.version, kernel.signature, "duckdb")
     right = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+    forms = [Form("sql", "proven", kernel, compiled) for compiled in (other, right)]
+    first, second = (_after_first_rows(form, kernel) for form in forms)
+    assert first.name == "estimator" and first.compiled is None
+    assert "sql differed on the first 4096 rows" in first.reason and "label_flips" in first.reason
+    assert second is forms[1]
+
+
+def _after_first_rows(form: Form, kernel: Kernel) -> Form:
+    """The form that serves on after the first rows of FEATURES."""
     with duckdb.connect() as connection:
         connection.execute(f"create table features as {FEATURES}")
         options = ScoreOptions.checked("test", key="id")
@@ -158,11 +168,32 @@ def test_a_form_that_differs_on_the_first_rows_does_not_serve(make_kernel: MakeK
         request = Request(run_id="", invocation_id="", node="", **places)
         source = FeatureSource(connection, "select * from features", options, request, "test")
         source.check([kernel.signature], kernel.schema.names)
-        forms = [Form("sql", "proven", kernel, compiled) for compiled in (other, right)]
-        first, second = (checked_forms(source, [form], [kernel])[0] for form in forms)
-    assert first.name == "estimator" and first.compiled is None
-    assert "sql differed on the first 4096 rows" in first.reason and "label_flips" in first.reason
-    assert second is forms[1]
+        return checked_forms(source, [form], [kernel])[0]
+
+
+class _Off:
+    """Like an estimator, but for a small distance from its probabilities."""
+
+    def __init__(self, estimator: Any, distance: float) -> None:
+        self.estimator, self.distance, self.classes_ = estimator, distance, estimator.classes_
+
+    def predict(self, X: Any) -> Any:
+        return self.estimator.predict(X)
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.estimator.predict_proba(X) + self.distance
+
+
+@pytest.mark.parametrize(("distance", "serves"), [(1e-13, "native"), (1e-11, "estimator")])
+def test_native_code_is_held_to_its_own_tolerance(
+    distance: float, serves: str, make_kernel: MakeKernel
+) -> None:
+    X = pd.DataFrame(np.random.default_rng(3).normal(size=(300, 2)), columns=["a", "b"])
+    kernel = make_kernel(
+        DecisionTreeClassifier(max_depth=3).fit(X, X.a > 0), X, X.a > 0, task="classification"
+    )
+    form = Form("native", "proven", kernel.holding(_Off(kernel.estimator, distance)))
+    assert _after_first_rows(form, kernel).name == serves
 
 
 def test_sql_is_left_where_the_matrix_product_is_faster(make_kernel: MakeKernel) -> None:
