@@ -87,7 +87,7 @@ class Output:
         values = {
             "row_status": status,
             REJECT_REASON: REJECT_REASON,
-            "model_name": self._model_name(),
+            "model_name": self._of_part(lambda part: literal(part.version.name)),
             "model_version": f"{self._of_part(lambda part: str(part.version.version))}::integer",
         }
         if self.options.in_parts:
@@ -107,11 +107,6 @@ class Output:
     @property
     def _as_of(self) -> str | None:
         return self.options.row_key[-1] if self.options.as_of is not None else None
-
-    def _model_name(self) -> str:
-        """The same for all versions: as an enum of one value where this package writes the table."""
-        name = next(literal(record.part.version.name) for record in self.records if record.part)
-        return f"{name}::enum({name})" if self.records[0].request.staging else name
 
     def _of_part(self, text: Callable[[Part], str]) -> str:
         return _choose([text(record.part) for record in self.records if record.part])
