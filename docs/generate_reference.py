@@ -30,8 +30,9 @@ MEANINGS = {
     "scorehouse_compiled_sql": "`dialects`: databases that SQL is compiled for (default: all); `macro_path`: "
     "macro path below which `ml/<name>.sql` is written (default: the project's first).",
     "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
-    "scorehouse_memory_limit": "What DuckDB may hold of a stored feature table that streams by; `null` "
-    "leaves its own `memory_limit` as it is.",
+    "scorehouse_memory_limit": "What DuckDB may hold of a stored feature table that streams by, such as "
+    "`1GB`; `auto` is 128 MB and 4 MB a column of the prediction table, for each of DuckDB's threads; "
+    "`null` leaves its own `memory_limit` as it is.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }

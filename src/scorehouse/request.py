@@ -25,7 +25,7 @@ class Request:
     the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
     dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
     `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
-    `memory_limit` is what DuckDB may hold of a table that streams by.
+    `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None.
     """
 
     run_id: str

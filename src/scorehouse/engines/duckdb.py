@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.first_batch import checked_forms
-from scorehouse.engines.memory import limited_memory, watched_memory
+from scorehouse.engines.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.output import BATCHES, Output, added_columns
 from scorehouse.engines.plan import Planner, joins_both_ways
 from scorehouse.engines.progress import Progress
@@ -141,7 +141,9 @@ class DuckDBScoring:
     def write(self) -> None:
         """Score into the staging table and log the run, on the session and in its transaction."""
         request = self.record.request
-        limit = request.memory_limit if self.source.is_stored and not self.output.needs_all_rows else None
+        limit = None
+        if self.source.is_stored and not self.output.needs_all_rows:
+            limit = limit_of(self.session, request.memory_limit, len(self.output.values()))
         with watched_memory(self.records), limited_memory(self.session, limit):
             if self._is_direct():
                 self._write_direct()

@@ -12,6 +12,16 @@ from scorehouse.rescore import literal
 from scorehouse.runlog import RunRecord
 
 WATCH_SECONDS = 0.1
+AUTO = "auto"
+THREAD_MB, COLUMN_MB = 128, 4  # what a thread needs to stream, and for the rows that it writes, a column
+
+
+def limit_of(session: duckdb.DuckDBPyConnection, asked: str | None, columns: int) -> str | None:
+    """The limit that was asked for, or for `auto` one that does for `columns` columns of output."""
+    if asked != AUTO:
+        return asked
+    threads = session.execute("select current_setting('threads')").fetchall()[0][0]
+    return f"{(THREAD_MB + COLUMN_MB * columns) * int(threads)}MB"
 
 
 @contextmanager
