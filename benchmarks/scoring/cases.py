@@ -1,0 +1,87 @@
+"""What is measured: sets of cases, in the order of their worth, and the results that are there already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from measure import PEERS, RAW
+from models import MODELS
+from peers import EMPTY, LIMIT
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of one peer."""
+
+    set: str
+    rows: int
+    round: int
+    model: str
+    peer: str
+
+
+@dataclass(frozen=True)
+class CaseSet:
+    """Peers in turn on each of the sizes, as often as there are rounds."""
+
+    name: str
+    sizes: dict[str, int]  # rows by ML model
+    peers: tuple[str, ...]
+    rounds: int
+
+    def cases(self, only: list[str], scale: float, rounds: int | None) -> Iterator[Case]:
+        """Its cases; a feature table is made as seldom as the turns allow."""
+        sizes = {model: int(rows * scale) for model, rows in self.sizes.items() if model in only}
+        for rows in sorted(set(sizes.values())):
+            for number in range(rounds or self.rounds):
+                for model in (model for model, size in sizes.items() if size == rows):
+                    for peer in self.peers:
+                        yield Case(self.name, rows, number, model, peer)
+
+
+M = 1_000_000
+CORE = (RAW, "pandas", "scorehouse", LIMIT)
+BARS = {"logistic": 10 * M, "flights": 10 * M, **{m: 3 * M for m in ("boosting", "forest", "lightgbm")}}
+SETS = [
+    CaseSet("bars", {**BARS, "kmeans": 3 * M, "network": 3 * M}, CORE, 3),
+    CaseSet("peers", dict.fromkeys(MODELS, M), PEERS, 1),
+    CaseSet("growth 3 M", dict.fromkeys(MODELS, 3 * M), ("scorehouse", LIMIT), 1),
+    CaseSet("growth 30 M", dict.fromkeys(MODELS, 30 * M), ("scorehouse", LIMIT), 1),
+    CaseSet("small", {"logistic": 10_000, "boosting": 10_000}, (EMPTY, "pandas", "scorehouse"), 5),
+]
+
+
+class Results:
+    """Results of cases, one a line of a JSON file: a stop loses nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.found: list[Result] = []
+        if file.exists():
+            self.found = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+
+    def has(self, case: Case) -> bool:
+        """Whether a case was measured, or refused, which it will be again."""
+        wanted = asdict(case)
+        for result in self.found:
+            if all(result[name] == value for name, value in wanted.items()):
+                return True
+            if "refused" in result and all(
+                result[name] == wanted[name] for name in ("set", "rows", "model", "peer")
+            ):
+                return True
+        return False
+
+    def add(self, case: Case, **facts: Any) -> None:
+        """Keep a result."""
+        result = {**asdict(case), **facts}
+        self.found.append(result)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.open("a") as stream:
+            stream.write(json.dumps(result) + "\n")

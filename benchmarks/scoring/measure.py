@@ -1,0 +1,172 @@
+"""Run one peer once, in a process of its own, and measure it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from environments import HERE, python_of
+from models import MODELS, TEXTS
+from peers import DBT, DBT_PEERS, EMPTY, LIMIT, artifact_of
+
+RAW = "raw"
+CONVERTED = ("mlflow", "onnx")
+PEERS = (RAW, *DBT_PEERS, "orbital", "spark", LIMIT)
+
+
+class Refused(Exception):
+    """The peer cannot do this; the message says why."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of the work, and the most memory (MiB) that one process of the run held."""
+
+    seconds: float
+    peak_mib: float
+
+
+class Bench:
+    """The project of the benchmark, with its peers.
+
+    `folder` holds the project, `environments` the peers' own environments; a run of more than `limit`
+    seconds is ended.
+    """
+
+    def __init__(self, folder: Path, environments: Path, limit: float) -> None:
+        self.folder = folder
+        self.environments = environments
+        self.limit = limit
+        self.database = folder / "bench.duckdb"
+        self.made = folder / "made"
+
+    def run(self, peer: str, name: str) -> Measured:
+        """Measure a peer on the feature table as it is. Raises Refused."""
+        if peer == RAW:
+            text, peak = self._process([sys.executable, str(HERE / "tasks.py"), RAW, str(self.folder), name])
+            return Measured(float(text.split()[-1]), peak)
+        if peer == "spark":
+            return self._spark(name)
+        if peer in CONVERTED:
+            self._convert(peer, name)
+        if peer == "orbital":
+            self._orbital(name)
+        return self._dbt(EMPTY if peer == EMPTY else f"{peer}_{name}")
+
+    def parity(self, peer: str, name: str, rows: int) -> dict[str, float] | None:
+        """How far a peer's values are from those of the raw call on the same rows, if that was made.
+
+        The share of rows with another label, the largest difference of a score, and rows without one.
+        """
+        raw = self.made / f"{name}.raw.parquet"
+        if peer in (RAW, LIMIT, EMPTY) or not raw.exists():
+            return None
+        if duckdb.sql(f"select count(*) from '{raw}'").fetchall() != [(rows,)]:
+            return None
+        labels = MODELS[name].method == "predict"
+        own = {"scorehouse": "prediction" if labels else "score"}.get(peer, "value")
+        table = f"'{self.made / f'{name}.spark.parquet'}/*.parquet'" if peer == "spark" else f"{peer}_{name}"
+        flips = "own <> raw" if labels else "(own > 0.5) <> (raw > 0.5)"
+        with duckdb.connect(self.database) as connection:
+            connection.execute("set memory_limit = '4GB'")
+            row = connection.execute(
+                f"select avg(({flips})::integer), max(abs(own - raw)), count(*) from (select l.{own} as own, "
+                f"r.value as raw from {table} as l join '{raw}' as r using (id) where l.{own} is not null)"
+            ).fetchall()[0]
+        return {"other_labels": row[0] or 0.0, "largest": row[1] or 0.0, "missing": rows - row[2]}
+
+    def drop(self, peer: str, name: str) -> None:
+        """Remove what a peer wrote, so that the next one finds the same room."""
+        if peer == "spark":
+            shutil.rmtree(self.made / f"{name}.spark.parquet", ignore_errors=True)
+        elif peer not in (RAW, EMPTY):
+            with duckdb.connect(self.database) as connection:
+                connection.execute(f"drop table if exists {peer}_{name}")
+
+    def _dbt(self, node: str) -> Measured:
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        _, peak = self._process([DBT, "--quiet", "run", "--select", node, *places])
+        results = json.loads((self.folder / "target" / "run_results.json").read_text())["results"]
+        (seconds,) = (r["execution_time"] for r in results if r["unique_id"].endswith(f".{node}"))
+        return Measured(seconds, peak)
+
+    def _convert(self, peer: str, name: str) -> None:
+        if not (self.made / f"{name}.{peer}").exists():
+            try:
+                self._process([sys.executable, str(HERE / "tasks.py"), peer, str(self.folder), name])
+            except Refused as error:
+                raise Refused(f"not converted: {error}") from None
+
+    def _orbital(self, name: str) -> None:
+        model, file = MODELS[name], self.folder / "models" / f"orbital_{name}.sql"
+        if file.exists():
+            return
+        value = "output_probability.1" if model.method == "predict_proba" else "output_label"
+        kinds = [f"{column}={'text' if column in TEXTS else 'double'}" for column in model.columns]
+        python = self._python("orbital")
+        script = [
+            python,
+            str(HERE / "orbital_sql.py"),
+            artifact_of(self.folder, name),
+            model.table,
+            str(file),
+            value,
+        ]
+        try:
+            self._process([*script, *kinds])
+        except Refused as error:
+            raise Refused(f"not converted: {error}") from None
+
+    def _spark(self, name: str) -> Measured:
+        if shutil.which("java") is None:
+            raise Refused("there is no Java")
+        model, output = MODELS[name], self.made / f"{name}.spark.parquet"
+        features = self.made / "features.parquet"
+        with duckdb.connect(self.database) as connection:
+            connection.execute(f"copy {model.table} to '{features}' (format parquet)")
+        python = self._python("spark")
+        script = [
+            python,
+            str(HERE / "spark_map.py"),
+            artifact_of(self.folder, name),
+            str(features),
+            str(output),
+        ]
+        text, peak = self._process([*script, model.method, *model.columns], {"PYSPARK_PYTHON": python})
+        features.unlink()
+        return Measured(float(text.split()[-1]), peak)
+
+    def _python(self, environment: str) -> str:
+        try:
+            return python_of(environment, self.environments)
+        except subprocess.CalledProcessError as error:
+            raise Refused(f"its environment cannot be made: {(error.stderr or '').strip()[-300:]}") from None
+
+    def _process(self, command: list[str], more: dict[str, str] | None = None) -> tuple[str, float]:
+        """Output of a command and its peak memory in MiB. Raises Refused where it fails or is too slow."""
+        environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **(more or {})}
+        process = subprocess.Popen(
+            [sys.executable, "-S", str(HERE / "peak.py"), *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+            text=True,
+        )
+        try:
+            text, _ = process.communicate(timeout=self.limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise Refused(f"stopped after {self.limit:.0f} s") from None
+        *lines, peak = [line.strip() for line in text.splitlines() if line.strip()]
+        if process.returncode:
+            raise Refused(lines[-1][:300] if lines else f"exit {process.returncode}")
+        return "\n".join(lines), int(peak) / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,12 @@
+"""Run a command, then print the most memory that it held, in KiB (on macOS in bytes), as the last line.
+
+A process counts what its parent held when it was started, so the parent has to be a small one.
+"""
+
+import os
+import sys
+
+identifier = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(identifier, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)

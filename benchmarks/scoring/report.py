@@ -1,0 +1,225 @@
+"""The page of the benchmark in the docs: tables of medians and a plot, made from the results alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cases import SETS
+from measure import RAW
+from models import MODELS
+from peers import EMPTY, LIMIT
+from plot import bars
+
+Result = dict[str, Any]
+NAMES = {
+    RAW: "the estimator's own call, in memory",
+    "scorehouse": "**scorehouse**",
+    "pandas": "dbt model by hand, pandas",
+    "arrow": "dbt model by hand, Arrow stream",
+    "udf": "DuckDB Python UDF",
+    "mlflow": "MLflow pyfunc on batches",
+    "onnx": "ONNX Runtime on batches",
+    "orbital": "orbital, SQL",
+    "spark": "Spark local[2], mapInArrow",
+    LIMIT: "limit: a sum of the features, written",
+    EMPTY: "empty dbt Python model",
+}
+SIZES = next(one.sizes for one in SETS if one.name == "bars")
+# times faster than the pandas dbt model, raw call's seconds over ours
+BARS = {
+    "logistic": (5.0, 1 / 1.6),
+    "flights": (8.0, None),
+    "boosting": (3.0, 2.5),
+    "forest": (2.5, 2.0),
+    "network": (None, 1 / 1.15),
+}
+HEAD = """# Benchmark of batch scoring
+
+Made by `python benchmarks/scoring` (`--help` tells the rest) on
+{machine}.
+Each peer ran in turn, in a process of its own. Seconds are dbt's for the node; of the raw call, those of the
+call alone on a frame that is in memory already; of Spark, those of the job in a session that is up. Memory is
+the most that one process of the run held, of Spark that of the JVM. Medians of the runs counted under *n*.
+Load of the machine before the runs: median {load:.1f}, at most {worst:.1f}; where it is above 1, other work
+shared the cores, and ratios tell more than seconds.
+
+scorehouse reads, checks, scores, hashes the features, writes audit columns and logs the run; its peers write
+the key and one value.
+"""
+
+
+def write_report(found: list[Result], machine: dict[str, str], docs: Path) -> None:
+    """Write `benchmarks.md` and `benchmarks.svg` into the folder `docs`."""
+    measured = [result for result in found if "seconds" in result]
+    if not measured:
+        return
+    loads = [result["load"] for result in measured]
+    facts = ", ".join(f"{name} {value}" for name, value in machine.items())
+    parts = [HEAD.format(machine=facts, load=statistics.median(loads), worst=max(loads))]
+    parts += [_bars(found), _peers(found), _growth(found), _small(found)]
+    docs.mkdir(parents=True, exist_ok=True)
+    (docs / "benchmarks.md").write_text("\n".join(part for part in parts if part))
+    (docs / "benchmarks.svg").write_text(bars(_rates(found)))
+
+
+class Medians:
+    """Medians of the results of one set, by ML model and peer."""
+
+    def __init__(self, found: Iterable[Result], name: str) -> None:
+        self.results = [result for result in found if result["set"] == name]
+        self.models = [m for m in MODELS if any(r["model"] == m for r in self.results)]
+
+    def of(self, model: str, peer: str) -> list[Result]:
+        """Measured runs."""
+        return [r for r in self.results if (r["model"], r["peer"]) == (model, peer) and "seconds" in r]
+
+    def seconds(self, model: str, peer: str) -> float | None:
+        """Median seconds, if it was measured."""
+        runs = self.of(model, peer)
+        return statistics.median(r["seconds"] for r in runs) if runs else None
+
+    def mib(self, model: str, peer: str) -> float | None:
+        """Median of the peak memory."""
+        runs = self.of(model, peer)
+        return statistics.median(r["peak_mib"] for r in runs) if runs else None
+
+    def rows(self, model: str) -> int:
+        """Rows scored."""
+        return int(next(r["rows"] for r in self.results if r["model"] == model))
+
+    def first(self, model: str, peer: str, fact: str) -> Any:
+        """A fact that not every run has."""
+        runs = (r for r in self.results if (r["model"], r["peer"]) == (model, peer) and fact in r)
+        return next((r[fact] for r in runs), None)
+
+
+def ratio(left: float | None, right: float | None) -> float | None:
+    """left / right, where both were measured."""
+    return None if left is None or not right else left / right
+
+
+def _cell(value: float | None, text: str = "{:.2f}") -> str:
+    return "" if value is None else text.format(value)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [" | ".join(head), " | ".join("---" if i == 0 else "--:" for i in range(len(head)))]
+    return "\n".join(f"| {line} |" for line in [*lines, *(" | ".join(row) for row in rows)]) + "\n"
+
+
+def _bars(found: list[Result]) -> str:
+    medians = Medians(found, "bars")
+    if not medians.models:
+        return ""
+    rows = []
+    for model in medians.models:
+        ours = medians.seconds(model, "scorehouse")
+        pandas, raw = medians.seconds(model, "pandas"), medians.seconds(model, RAW)
+        # a bar is one for the size that it was set for
+        least = BARS.get(model, (None, None)) if medians.rows(model) == SIZES[model] else (None, None)
+        told = []
+        for found_ratio, bar in zip((ratio(pandas, ours), ratio(raw, ours)), least, strict=True):
+            goal = "" if bar is None else f" (bar {bar:.2f}: {_judged(found_ratio, bar)})"
+            told.append(_cell(found_ratio) + goal)
+        form = f"{MODELS[model].title}, {medians.rows(model):,} rows"
+        limit = ratio(ours, medians.seconds(model, LIMIT))
+        runs = str(len(medians.of(model, "scorehouse")))
+        mib = _cell(medians.mib(model, "scorehouse"), "{:,.0f}")
+        rows.append([form, _cell(ours), *told, _cell(limit, "{:.1f}"), mib, runs])
+    head = ["", "seconds", "times the pandas dbt model's speed", "times the raw call's speed"]
+    return "## How fast\n\n" + _table([*head, "of the limit's seconds", "peak MiB", "n"], rows)
+
+
+def _judged(found: float | None, bar: float) -> str:
+    if found is None:
+        return "not measured"
+    return "passed" if found >= bar else "missed"
+
+
+def _peers(found: list[Result]) -> str:
+    medians = Medians(found, "peers")
+    if not medians.models:
+        return ""
+    parts = ["## Beside its peers\n", "![Rows a second by peer](benchmarks.svg)\n"]
+    for model in medians.models:
+        parts.append(f"**{MODELS[model].title}, {medians.rows(model):,} rows**\n")
+        parts.append(_peers_of(medians, model))
+    return "\n".join(parts)
+
+
+def _peers_of(medians: Medians, model: str) -> str:
+    rows = []
+    raw = medians.seconds(model, RAW)
+    for peer, name in NAMES.items():
+        seconds = medians.seconds(model, peer)
+        if seconds is None:
+            why = medians.first(model, peer, "refused")
+            if why:
+                rows.append([name, "", "", "", "", _plain(why)])
+            continue
+        parity = medians.first(model, peer, "parity")
+        rate = f"{medians.rows(model) / seconds:,.0f}"
+        mib = _cell(medians.mib(model, peer), "{:,.0f}")
+        of_raw = _cell(ratio(seconds, raw)) if peer != RAW else ""
+        rows.append([name, f"{seconds:.2f}", rate, of_raw, mib, _parity(parity)])
+    head = ["", "seconds", "rows/s", "of the raw call's seconds", "peak MiB"]
+    return _table([*head, "beside the raw call's values"], rows)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("|", "/").replace("<", "(").replace(">", ")").split())[:160]
+
+
+def _parity(parity: dict[str, float] | None) -> str:
+    if parity is None:
+        return ""
+    told = f"{parity['other_labels']:.2%} other labels" if parity["other_labels"] else "same labels"
+    told += f", off by {parity['largest']:.1g} at most" if parity["largest"] else ", equal"
+    return told + (f", {parity['missing']:,} rows missing" if parity["missing"] else "")
+
+
+def _growth(found: list[Result]) -> str:
+    small, large = Medians(found, "growth 3 M"), Medians(found, "growth 30 M")
+    rows = []
+    for model in (m for m in small.models if m in large.models):
+        mine = [(one.seconds(model, "scorehouse"), one.mib(model, "scorehouse")) for one in (small, large)]
+        (seconds, mib), (more, more_mib) = mine
+        limit = ratio(large.seconds(model, LIMIT), small.seconds(model, LIMIT))
+        growth = ratio(more, seconds)
+        each = [_cell(seconds), _cell(more), _cell(growth, "{:.1f}"), _cell(limit, "{:.1f}")]
+        memory = [_cell(mib, "{:,.0f}"), _cell(more_mib, "{:,.0f}"), _cell(ratio(more_mib, mib))]
+        rows.append([MODELS[model].title, *each, *memory])
+    if not rows:
+        return ""
+    counts = f"{small.rows(small.models[0]):,} and {large.rows(large.models[0]):,} rows"
+    head = ["", "seconds", "seconds", "times", "times, of the limit", "peak MiB", "peak MiB", "times"]
+    return f"## From {counts}\n\n" + _table(head, rows)
+
+
+def _small(found: list[Result]) -> str:
+    medians = Medians(found, "small")
+    rows = []
+    for model in medians.models:
+        empty, ours = medians.seconds(model, EMPTY), medians.seconds(model, "scorehouse")
+        above = None if empty is None or ours is None else ours - empty
+        pandas = medians.seconds(model, "pandas")
+        rows.append([MODELS[model].title, _cell(empty), _cell(ours), _cell(above), _cell(pandas)])
+    if not rows:
+        return ""
+    head = ["", NAMES[EMPTY], "scorehouse", "above the empty model", NAMES["pandas"]]
+    return f"## Small tables: {medians.rows(medians.models[0]):,} rows, seconds\n\n" + _table(head, rows)
+
+
+def _rates(found: list[Result]) -> dict[str, dict[str, float]]:
+    """Rows a second by title of the ML model and name of the peer."""
+    medians = Medians(found, "peers")
+    rates: dict[str, dict[str, float]] = {}
+    for model in medians.models:
+        for peer, name in NAMES.items():
+            seconds = medians.seconds(model, peer)
+            if seconds and peer != EMPTY:
+                rates.setdefault(MODELS[model].title, {})[name.strip("*")] = medians.rows(model) / seconds
+    return rates
