@@ -14,6 +14,11 @@
 {% endmacro %}
 
 
+{% macro bigquery___type_double() %}
+    {{ return('float64') }}
+{% endmacro %}
+
+
 {% macro spark___type_double() %}
     {{ return('double') }}
 {% endmacro %}

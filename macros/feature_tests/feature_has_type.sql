@@ -20,8 +20,31 @@
     )) }}
 {% endtest %}
 
-{#- `typeof` of an aggregate gives a row for an empty table too. -#}
+{#- The type by which the catalog knows the column, compared while dbt compiles. -#}
 {% macro default__test_feature_has_type(model, column_name, type, fitting) %}
+{% set number = '^((tiny|small|big)?int(eger)?[0-9]*|float[0-9]*|double( precision)?|real|(big)?numeric|number|decimal)' %}
+{% set pattern = {
+    'double': number,
+    'integer': number,
+    'boolean': '^bool(ean)?$',
+    'string': '^((var|n?var)?char(acter)?( varying)?|text|string|uuid|json)',
+    'timestamp': '^(timestamp( without time zone|_ntz)?|datetime|date)([(].*)?$',
+    'timestamp with time zone': '^(timestamp with time zone|timestamptz|timestamp_l?tz|timestamp)([(].*)?$'
+}[type] %}
+{% set found = {} %}
+{% for column in adapter.get_columns_in_relation(model) if column.name | lower == column_name | lower %}
+    {% do found.update({'type': column.data_type | lower}) %}
+{% endfor %}
+
+select
+    {{ scorehouse._text_literal(column_name) }} as column_name,
+    {{ scorehouse._text_literal(found.get('type', 'no such column')) }} as column_type,
+    {{ scorehouse._text_literal(type) }} as expected_type
+{{ 'limit 0' if modules.re.match(pattern, found.get('type', '')) }}
+{% endmacro %}
+
+{#- `typeof` of an aggregate gives a row for an empty table too. -#}
+{% macro duckdb__test_feature_has_type(model, column_name, type, fitting) %}
 
 with found as (
 

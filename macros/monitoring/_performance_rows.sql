@@ -8,7 +8,7 @@
             {%- endfor %}
         end as value
     from {{ relation }}
-    cross join (values {% for name in names %}('{{ name }}'){{ ', ' if not loop.last }}{% endfor %}) as metric_names (metric)
+    cross join ({{ scorehouse._given_names('metric', names) }}) as metric_names
 {%- endmacro %}
 
 {#- The names of all metrics are asked of the cohorts, so that an immature one has its rows, without values. -#}
@@ -16,10 +16,11 @@
 {% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 metric_list as (
 
-    select distinct metric from metric_rows
-    union
-    select metric
-    from (values {% for name in scorehouse._headline_metrics('classes' if spec.classes else spec.task) %}('{{ name }}'){{ ', ' if not loop.last }}{% endfor %}) as headline (metric)
+    select distinct metric
+    from (
+        select metric from metric_rows
+        union all {{ scorehouse._given_names('metric', scorehouse._headline_metrics('classes' if spec.classes else spec.task)) }}
+    ) as named
 
 ),
 
@@ -53,7 +54,7 @@ judged as (
         end,
         cast(null as {{ scorehouse._type_double() }})
     from cohorts
-    cross join (values ('labels_arrived'), ('rejected_share')) as arrival (metric)
+    cross join ({{ scorehouse._given_names('metric', ['labels_arrived', 'rejected_share']) }}) as arrival
 
 ),
 

@@ -1,12 +1,18 @@
 {#- CTEs from `counted` to `bins` and `unseen`: the counts at the bins of the reference. -#}
 {% macro _profile_bins(reference, slots, cell) %}
 {% set text = dbt.type_string() %}
-slots (slot, part, feature, is_number) as (
+slots as (
 
-    values
-        {%- for slot in slots %}
-        ({{ loop.index0 }}, {{ scorehouse._text_literal(slot.column.part) }}, {{ scorehouse._text_literal(slot.column.name) }}, {{ 1 if slot.kind == 'numeric' else 0 }}){{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- set rows = [] %}
+    {%- for slot in slots %}
+        {%- do rows.append([
+            loop.index0,
+            scorehouse._text_literal(slot.column.part),
+            scorehouse._text_literal(slot.column.name),
+            1 if slot.kind == 'numeric' else 0
+        ]) %}
+    {%- endfor %}
+    {{ scorehouse._given_rows(['slot', 'part', 'feature', 'is_number'], rows) }}
 
 ),
 

@@ -165,6 +165,11 @@
     isnan(cast({{ expression }} as double))
 {%- endmacro %}
 
+{#- https://cloud.google.com/bigquery/docs/reference/standard-sql/mathematical_functions#is_nan -#}
+{% macro bigquery___is_nan(expression) -%}
+    is_nan(cast({{ expression }} as float64))
+{%- endmacro %}
+
 {#- dbt's own `is_incremental`, and false where a macro runs outside a model. -#}
 {% macro _is_incremental_run() %}
     {{ return(model is defined and model.resource_type == 'model' and is_incremental()) }}

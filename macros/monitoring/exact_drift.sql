@@ -138,8 +138,8 @@ metrics as (
     left join kolmogorov
         on distances.feature = kolmogorov.feature
     cross join (
-        values ('ks'), ('ks_p'), ('wasserstein'), ('wasserstein_normed')
-    ) as metric_names (metric)
+        {{ scorehouse._given_names('metric', ['ks', 'ks_p', 'wasserstein', 'wasserstein_normed']) }}
+    ) as metric_names
 
 ),
 

@@ -3,6 +3,20 @@
     {{ exceptions.raise_compiler_error(
         "scorehouse.predict('" ~ name ~ "'): version " ~ version ~ " has no compiled form for "
         ~ target.type ~ ".\n  Expected: one of " ~ dialects | join(', ')
-        ~ ".\n  What to do: score it with scorehouse.scored() on an engine with Python."
+        ~ ".\n  What to do: " ~ scorehouse._why_not_compiled(ref('ml_' ~ name), version)
+        ~ "score it with scorehouse.scored() on an engine with Python."
     ) }}
+{% endmacro %}
+
+
+{#- What the registry noted when the version was compiled: the step that is in the way, or the limit. -#}
+{% macro _why_not_compiled(registry, version) %}
+    {% if load_relation(registry) is none %}
+        {{ return('') }}
+    {% endif %}
+    {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ version) %}
+    {% set forms = found.rows[0]['forms'] if found.rows and 'forms' in found.column_names else none %}
+    {% set refused = fromjson(forms or '{}').get('refused', {}) %}
+    {% set reason = refused.get('sql for ' ~ target.type) or refused.get('sql') %}
+    {{ return('the reason is `' ~ reason ~ '`; replace the step and register again, or ' if reason else '') }}
 {% endmacro %}

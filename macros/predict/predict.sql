@@ -18,7 +18,8 @@
         {% do scorehouse._argument_error(
             'predict', 'name', name,
             'an ML model with a compiled form of version ' ~ number,
-            'run `scorehouse prove ' ~ name ~ '`, which says why there is none, or score it with scorehouse.scored()'
+            scorehouse._why_not_compiled(registry, number) ~ 'run `scorehouse prove ' ~ name
+                ~ '` to compile it anew, or score it with scorehouse.scored()'
         ) %}
     {% endif %}
 

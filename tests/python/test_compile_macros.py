@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -129,6 +130,25 @@ def test_refuses(call: str, begins: str, goes_on: str, house: DbtProject) -> Non
     house.write("models/scored.sql", "select 1 as nothing")
     assert begins in message
     assert goes_on in message
+
+
+def test_what_does_not_compile_is_refused_with_the_step(house: DbtProject) -> None:
+    """Nothing is run: `dbt compile` says which step of the pipeline is in the way."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"visits": rng.normal(size=80), "plan": rng.normal(size=80)})
+    y = (X["visits"] > 0).astype(int)
+    house.register(
+        make_pipeline(PCA(1), LogisticRegression()).fit(X, y), "blocked", X, y, task="classification"
+    )
+    house.dbt("seed").check()
+    house.write(
+        "models/blocked.sql", "select * from {{ scorehouse.predict('blocked', ref('features')) }} as s"
+    )
+    ended = house.dbt("compile", "--select", "blocked")
+    (house.folder / "models" / "blocked.sql").unlink()
+    message = ended.messages.get("blocked") or ended.problem
+    assert "an ML model with a compiled form of version 1" in message
+    assert "pca > PCA: this transformer has no form in SQL" in message
 
 
 def test_the_file_is_kept_version_by_version(house: DbtProject) -> None:

@@ -38,6 +38,8 @@ SCORED = {  # model -> name, version, feature table, key
     "customers": ("churn", 1, "churn_scoring_features", ["customer_id", "snapshot_date"]),
 }
 FEATURES = ("flight_scoring_features", "churn_scoring_features", "flight_labels")
+TYPED = [("month", "integer", 12), ("dep_delay", "double", None), ("carrier", "string", None)]
+TYPED += [("flight_date", "timestamp", None), ("origin", "double", None)]  # the last one is wrong
 WARN = {"severity": "warn"}
 MODELS = {
     # the compiled form inside a view, without the materialization
@@ -59,7 +61,7 @@ SAMPLE = "using sample reservoir(30000 rows) repeatable (7)"
 
 def dbt(folder: Path, *arguments: str) -> Any:
     here = Path.cwd()
-    places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
+    places = ["--project-dir", str(folder), "--profiles-dir", str(REPOSITORY), "--target", "postgres"]
     try:
         return dbtRunner().invoke(["--quiet", *arguments, *places])
     finally:
@@ -103,27 +105,24 @@ def kernel_of(name: str, number: int) -> Kernel:
     return Kernel(estimator, version, signature, strict=frozenset(), call="test")
 
 
-def write_project(folder: Path, port: int) -> None:
+def write_project(folder: Path) -> None:
+    """A project of the profile of this repository, whose target `postgres` is the one tried."""
     shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
     shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
     for name in ("flight_delay", "churn"):
         shutil.copytree(REPOSITORY / "seeds" / "ml" / name, folder / "seeds" / "ml" / name)
         (folder / "macros" / "ml").mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / "example_macros" / "ml" / f"{name}.sql", folder / "macros" / "ml")
-    output = {"type": "postgres", "host": "127.0.0.1", "port": port, "user": "postgres", "pass": "none"}
-    output |= {"dbname": "postgres", "schema": "public", "threads": 2}
     document = {
         "name": "scorehouse",
         "version": "0.1.0",
         "config-version": 2,
-        "profile": "house",
+        "profile": "scorehouse",
         "flags": {"send_anonymous_usage_stats": False},
         "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
         "models": {"+materialized": "table"},
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(document))
-    profile = {"house": {"target": "postgres", "outputs": {"postgres": output}}}
-    (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
 
 
 def write_models(folder: Path) -> None:
@@ -138,11 +137,24 @@ def write_models(folder: Path) -> None:
         (folder / "models" / f"{model}.sql").write_text(text)
     models = [{"name": model, "data_tests": checks_of(*facts)} for model, facts in SCORED.items()]
     models.append({"name": "flight_drift", "data_tests": [{"scorehouse.no_drift": {"config": WARN}}]})
-    tables = [{"name": name} for name in FEATURES]
+    tables: list[dict[str, Any]] = [{"name": name} for name in FEATURES]
+    tables[0]["columns"] = [feature_checks(*column) for column in TYPED]
     source = {"name": "features", "schema": "public", "tables": tables}
     (folder / "models" / "_models.yml").write_text(
         yaml.safe_dump({"version": 2, "models": models, "sources": [source]})
     )
+
+
+def feature_checks(column: str, kind: str, most: int | None) -> dict[str, Any]:
+    """What `scorehouse scaffold tests` writes for a feature; of `origin`, a text, the type is wrong."""
+    typed: dict[str, Any] = {"arguments": {"type": kind}}
+    if column == "origin":
+        typed["config"] = {"error_if": "=0"}
+    tests: list[dict[str, Any]] = [{"scorehouse.feature_has_type": typed}]
+    if most is not None:
+        limits = {"min_value": 0, "max_value": most}
+        tests.append({"scorehouse.feature_in_range": {"arguments": limits}})
+    return {"name": column, "data_tests": tests}
 
 
 def checks_of(name: str, number: int, table: str, key: list[str]) -> list[dict[str, Any]]:
@@ -164,12 +176,14 @@ def house(
     server: Server, features: dict[str, pa.Table], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("postgres") / "house"
-    write_project(folder, server.port)
+    write_project(folder)
     write_models(folder)
     with server.connect() as connection:
         for name, table in features.items():
             load(connection, name, table)
-    ended = dbt(folder, "build")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCOREHOUSE_POSTGRES_PORT", str(server.port))
+        ended = dbt(folder, "build")
     results = list(getattr(ended.result, "results", None) or [])
     bad = {r.node.name: r.message for r in results if r.status not in ("success", "pass", "warn")}
     assert ended.success, ended.exception or "\n".join(f"{k}: {v}" for k, v in bad.items() if v)

@@ -1,0 +1,149 @@
+"""Macros and compiled SQL as they are printed for databases that cannot be run here, parsed by sqlglot.
+
+The dispatch and the macros beneath ours are those of the real adapters, whose wheels pip fetches without
+their drivers; DuckDB answers what dbt asks while it compiles (`dialects/standin.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitored import MODELS as MONITORING
+from project import REPOSITORY, DbtProject
+
+sqlglot = pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
+pytestmark = pytest.mark.foreign
+WHEELS = ["dbt-bigquery==1.11.3", "dbt-databricks==1.11.8", "dbt-redshift==1.11.2"]
+WHEELS += ["dbt-snowflake==1.11.6", "dbt-spark==1.11.0"]
+DIALECTS = ["bigquery", "databricks", "redshift", "snowflake"]
+KNOWN = {"databricks": {"get"}}  # functions of the database that sqlglot has no name for
+STANDIN = Path(__file__).parent / "dialects" / "standin.py"
+MODELS = {
+    **{name: sql for name, sql in MONITORING.items() if name != "wide_contest"},
+    "predicted": "select * from {{ scorehouse.predict('wide', ref('features'), keep=['id']) }} as scored",
+    "raw_drift": "{{ scorehouse.exact_drift(ref('features'), ref('few'), columns=['f00', 'f01']) }}",
+    "live": """{{ scorehouse.live_predictions(ref('dated'), ref('events'), key='id',
+        label_time='happened_at', max_age_days=30) }}""",
+}
+LIVE = {
+    "dated": "select *, timestamp '2025-01-01' as as_of from {{ ref('wide_predictions') }} limit 10",
+    "events": "select id, timestamp '2025-02-01' as happened_at, y from {{ ref('labels') }} limit 10",
+    "replays": "select 'a' as run_id, 1 as rows_in_table, 1 as rows_compared, 0 as rows_different",
+}
+TESTS: dict[str, dict[str, dict[str, Any]]] = {
+    "wide_predictions": {
+        "one_prediction_per_row": {"features": "ref('features')", "key": "id"},
+        "score_in_range": {"columns": ["score"]},
+        "class_scores_sum_to_one": {"columns": ["score", "score"]},
+        "rejected_share_below": {"max_share": 0.5, "group_by": "region"},
+        "predictions_fresh": {"max_age_hours": 24},
+        "predictions_registered": {"registry": "ref('ml_wide')"},
+        "predictions_by_alias": {"registry": "ref('ml_wide')"},
+        "predictions_up_to_date": {"max_age_hours": 24},
+    },
+    "replays": {"replay_agrees": {}},
+    "wide_drift": {"no_drift": {}, "no_score_drift": {}},
+    "wide_profiles": {"volume_in_range": {"min_rows": 1, "max_change": 0.5}},
+    "wide_performance": {
+        "performance_at_least": {"metrics": {"roc_auc": 0.5}},
+        "performance_not_below_reference": {"registry": "ref('ml_wide')", "metrics": {"roc_auc": 0.1}},
+        "labels_arrive": {"min_share": 0.5, "after_days": 2},
+        "calibrated": {},
+    },
+}
+OF_COLUMNS = {"feature_in_range": {"min_value": 0}, "feature_has_type": {"type": "double"}}
+
+
+@dataclass(frozen=True)
+class House:
+    """A project that is built on DuckDB, and that dbt can be run in as if it were for another database."""
+
+    folder: Path
+
+    def dbt(self, kind: str, *arguments: str) -> dict[str, Any]:
+        """Run dbt for a database; how each node ended, by name."""
+        command = [sys.executable, str(STANDIN), kind, str(self.folder), *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
+        assert ended.returncode == 0, ended.stderr[-3000:]
+        return json.loads(ended.stdout.splitlines()[-1])
+
+
+def unpack_adapters(folder: Path) -> None:
+    """The macros of each adapter, under its name."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder / "wheels")]
+    subprocess.run([*pip, *WHEELS], check=True)
+    for wheel in (folder / "wheels").glob("*.whl"):
+        zipfile.ZipFile(wheel).extractall(folder / "unpacked")
+    shutil.move(folder / "unpacked" / "dbt" / "include", folder / "adapters")
+
+
+def write_tests(project: DbtProject) -> None:
+    def listed(tests: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{f"scorehouse.{name}": {"arguments": arguments}} for name, arguments in tests.items()]
+
+    models: list[dict[str, Any]] = [{"name": n, "data_tests": listed(tests)} for n, tests in TESTS.items()]
+    models.append({"name": "features", "columns": [{"name": "f00", "data_tests": listed(OF_COLUMNS)}]})
+    project.write("models/_tests.yml", yaml.safe_dump({"version": 2, "models": models}))
+
+
+@pytest.fixture(scope="module")
+def house(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> House:
+    folder = tmp_path_factory.mktemp("dialects") / "house"
+    shutil.copytree(monitored_house.folder, folder, symlinks=True)
+    (folder / "models" / "wide_contest.sql").unlink()
+    unpack_adapters(folder)
+    project = object.__new__(DbtProject)
+    project.folder, project.database = folder, folder / "house.duckdb"
+    for name, sql in {**MODELS, **LIVE}.items():
+        project.features(sql, name=name)
+    project.sql_model("refused", "wide", key="id")
+    write_tests(project)
+    outputs = {
+        kind: {"type": kind, "path": str(project.database), "threads": 2} for kind in ("duckdb", *DIALECTS)
+    }
+    project.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "duckdb", "outputs": outputs}}))
+    project.dbt("run", "--select", *LIVE).check()
+    return House(folder)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_public_macro_is_printed(dialect: str, house: House) -> None:
+    wanted = ["scorehouse_runs", *MODELS, "test_type:generic"]
+    ended = house.dbt(dialect, "compile", "--select", *wanted)
+    assert ended["nodes"] and not ended["problem"], ended["problem"]
+    for name, node in ended["nodes"].items():
+        assert node["status"] == "success", (name, node["message"])
+        (parsed,) = sqlglot.parse(node["sql"], read=dialect)
+        assert isinstance(parsed, sqlglot.exp.Query), name
+        assert not list(parsed.find_all(sqlglot.exp.Command, sqlglot.exp.AtTimeZone)), name
+        unknown = {function.name.lower() for function in parsed.find_all(sqlglot.exp.Anonymous)}
+        assert unknown <= KNOWN.get(dialect, set()), name
+
+
+def test_no_public_macro_is_left_out() -> None:
+    pages = "".join((REPOSITORY / "docs/reference" / f"{n}.md").read_text() for n in ("macros", "tests"))
+    public = set(re.findall(r"^## (\w+)$", pages, re.MULTILINE))
+    named = set(re.findall(r"scorehouse\.(\w+)\(", " ".join(MODELS.values())))
+    named |= {name for tests in TESTS.values() for name in tests} | set(OF_COLUMNS)
+    # what is printed with the run log's view; what writes; and what needs DuckDB, and says so
+    hidden, writing, of_duckdb = {"run_log_relation"}, {"ensure_run_log", "scored"}, {"compare_metric"}
+    assert public - named == hidden | writing | of_duckdb | {"challenger_not_worse"}
+
+
+@pytest.mark.parametrize("dialect", ["redshift", "snowflake"])
+def test_scored_is_refused_where_there_are_no_prediction_tables(dialect: str, house: House) -> None:
+    ended = house.dbt(dialect, "run", "--select", "refused")
+    message = ended["nodes"]["refused"]["message"]
+    assert f"there are no prediction tables on {dialect}" in message
+    assert "scorehouse.predict('wide', relation=ref('<features>'))" in message
