@@ -112,7 +112,7 @@ def on_postgres(
 ) -> tuple[Server, dict[str, str]]:
     """The server after two builds: of the numbers, and of the tests that find something."""
     folder = tmp_path_factory.mktemp("postgres") / "house"
-    write_project(folder, server.port)
+    write_project(folder)
     for name, sql in (MODELS | models()).items():
         (folder / "models" / f"{name}.sql").write_text(sql)
     (folder / "models" / "_tests.yml").write_text(yaml.safe_dump(document()))
@@ -131,11 +131,11 @@ def on_postgres(
                             f'alter table "{name}" alter "{field.name}" type {kind} '
                             f'using cast("{field.name}" as {kind})'
                         )
-    ended = dbt(folder, "build", "--select", *MODELS)
+    ended = dbt(folder, server, "build", "--select", *MODELS)
     results = list(getattr(ended.result, "results", None) or [])
     bad = {r.node.name: r.message for r in results if r.status not in ("success", "pass")}
     assert ended.success, bad or ended.exception
-    ended = dbt(folder, "build", "--select", *models())
+    ended = dbt(folder, server, "build", "--select", *models())
     return server, {r.node.name: str(r.status) for r in getattr(ended.result, "results", None) or []}
 
 

@@ -59,11 +59,13 @@ MODELS = {
 SAMPLE = "using sample reservoir(30000 rows) repeatable (7)"
 
 
-def dbt(folder: Path, *arguments: str) -> Any:
+def dbt(folder: Path, server: Server, *arguments: str) -> Any:
     here = Path.cwd()
     places = ["--project-dir", str(folder), "--profiles-dir", str(REPOSITORY), "--target", "postgres"]
     try:
-        return dbtRunner().invoke(["--quiet", *arguments, *places])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SCOREHOUSE_POSTGRES_PORT", str(server.port))
+            return dbtRunner().invoke(["--quiet", *arguments, *places])
     finally:
         os.chdir(here)
 
@@ -181,9 +183,7 @@ def house(
     with server.connect() as connection:
         for name, table in features.items():
             load(connection, name, table)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCOREHOUSE_POSTGRES_PORT", str(server.port))
-        ended = dbt(folder, "build")
+    ended = dbt(folder, server, "build")
     results = list(getattr(ended.result, "results", None) or [])
     bad = {r.node.name: r.message for r in results if r.status not in ("success", "pass", "warn")}
     assert ended.success, ended.exception or "\n".join(f"{k}: {v}" for k, v in bad.items() if v)
