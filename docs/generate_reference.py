@@ -31,8 +31,8 @@ MEANINGS = {
     "macro path below which `ml/<name>.sql` is written (default: the project's first).",
     "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
     "scorehouse_memory_limit": "What DuckDB may hold of a stored feature table that streams by, such as "
-    "`1GB`; `auto` is 128 MB and 4 MB a column of the prediction table, for each of DuckDB's threads; "
-    "`null` leaves its own `memory_limit` as it is.",
+    "`1GB`; `auto` is 128 MB and 4 MB a column of the prediction table, for each of DuckDB's threads, and "
+    "1 GB for each further model that dbt builds at once; `null` leaves its own `memory_limit` as it is.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }

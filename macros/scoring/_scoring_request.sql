@@ -25,7 +25,8 @@
         'exists': existing is not none and existing.is_table,
         'full_refresh': slice.get('full_refresh', should_full_refresh()),
         'materialization': 'predictions',
-        'memory_limit': var('scorehouse_memory_limit', 'auto')
+        'memory_limit': var('scorehouse_memory_limit', 'auto'),
+        'dbt_threads': target.threads
     }) }}
 {% endmacro %}
 

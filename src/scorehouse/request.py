@@ -25,7 +25,8 @@ class Request:
     the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
     dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
     `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
-    `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None.
+    `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None;
+    `dbt_threads` is how many models dbt builds at once.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class Request:
     full_refresh: bool = False
     materialization: str = "predictions"
     memory_limit: str | None = None
+    dbt_threads: int = 1
 
     @classmethod
     def from_json(cls, text: str) -> Request:

@@ -143,7 +143,9 @@ class DuckDBScoring:
         request = self.record.request
         limit = None
         if self.source.is_stored and not self.output.needs_all_rows:
-            limit = limit_of(self.session, request.memory_limit, len(self.output.values()))
+            limit = limit_of(
+                self.session, request.memory_limit, len(self.output.values()), request.dbt_threads
+            )
         with watched_memory(self.records), limited_memory(self.session, limit):
             if self._is_direct():
                 self._write_direct()
