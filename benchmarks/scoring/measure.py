@@ -139,9 +139,10 @@ class Bench:
             str(features),
             str(output),
         ]
-        text, peak = self._process([*script, model.method, *model.columns], {"PYSPARK_PYTHON": python})
+        text, _ = self._process([*script, model.method, *model.columns], {"PYSPARK_PYTHON": python})
         features.unlink()
-        return Measured(float(text.split()[-1]), peak)
+        seconds, peak_kib = text.split()[-2:]
+        return Measured(float(seconds), int(peak_kib) / 1024)
 
     def _python(self, environment: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Run in an environment of Spark's own: score Parquet with mapInArrow on local[2], and print the seconds.
+"""Run in an environment of Spark's own: score Parquet with mapInArrow on local[2], print seconds and peak KiB.
 
     python spark_map.py ARTIFACT FEATURES.parquet OUTPUT.parquet METHOD COLUMN ...
 
@@ -10,10 +10,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import joblib
 import pyarrow as pa
 from pyspark.sql import SparkSession
+
+
+def _peak_kib(process: int) -> int:
+    """The most memory that the JVM held; 0 where the system does not say."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def main() -> None:
@@ -43,7 +53,8 @@ def main() -> None:
     started = time.perf_counter()
     rows = session.read.parquet(features)
     rows.mapInArrow(score, f"id long, value {kind}").write.mode("overwrite").parquet(output)
-    print(time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    print(seconds, _peak_kib(session.sparkContext._gateway.proc.pid))
     session.stop()
 
 
