@@ -27,7 +27,7 @@ PROFILE = """
 scorehouse:
   target: dev
   outputs:
-    dev: {type: duckdb, path: "%s", threads: 2}
+    dev: {type: duckdb, path: "%s", threads: 1}  # of dbt: DuckDB takes all cores
 """
 SOURCES = """
 version: 2

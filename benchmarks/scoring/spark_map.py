@@ -1,4 +1,4 @@
-"""Run in an environment of Spark's own: score Parquet with mapInArrow on local[2], print seconds and peak KiB.
+"""Run in an environment of Spark's own: score Parquet with mapInArrow on local[2], print seconds, peak KiB.
 
     python spark_map.py ARTIFACT FEATURES.parquet OUTPUT.parquet METHOD COLUMN ...
 
