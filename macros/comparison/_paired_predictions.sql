@@ -1,10 +1,47 @@
-{#- Each challenger's prediction beside the live one of the same row. A score is NULL in a rejected row. -#}
+{#- Each challenger's prediction beside the live one of the same row: from a row a version, joined by the key,
+    or from columns that already stand side by side. A score is NULL where one of them rejected the row. -#}
 {% macro _paired_predictions(predictions, keys, score, others=[]) -%}
 {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
 {%- set names = [] -%}
 {%- if execute and load_relation(predictions) is not none -%}
     {%- set names = adapter.get_columns_in_relation(predictions) | map(attribute='name') | list -%}
 {%- endif -%}
+{%- set challengers = [] -%}
+{%- for name in names if name.startswith('model_version__') -%}
+    {%- do challengers.append(name[15:]) -%}
+{%- endfor -%}
+{%- for challenger in challengers -%}
+{{ '\n\nunion all\n\n' if not loop.first }}{{ scorehouse._wide_pair(predictions, keys, score, others, challenger, names) }}
+{%- else -%}
+{{ scorehouse._long_pairs(predictions, keys, score, others, names) }}
+{%- endfor -%}
+{%- endmacro %}
+
+
+{% macro _wide_pair(predictions, keys, score, others, challenger, names) -%}
+{%- set both = "row_status = 'scored' and " ~ adapter.quote('reject_reason__' ~ challenger) ~ ' is null' -%}
+select
+    model_name as ml_model,
+    {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }} as model_alias,
+    {{ adapter.quote('model_version__' ~ challenger) }} as challenger_version,
+    model_version as live_version,
+    {%- for name in keys + others | reject('in', keys) | list %}
+    {{ name }},
+    {%- endfor %}
+    cast(case when {{ both }} then {{ score }} end as {{ scorehouse._type_double() }}) as live_score,
+    cast(case when {{ both }} then {{ adapter.quote(score ~ '__' ~ challenger) }} end
+        as {{ scorehouse._type_double() }}) as challenger_score,
+    {{ both }} as both_scored,
+    {%- if 'prediction' in names %}
+    case when {{ adapter.quote('prediction__' ~ challenger) }} = prediction then 1e0 else 0e0 end as agrees
+    {%- else %}
+    cast(null as {{ scorehouse._type_double() }}) as agrees
+    {%- endif %}
+from {{ predictions }}
+{%- endmacro %}
+
+
+{% macro _long_pairs(predictions, keys, score, others, names) -%}
 select
     live.model_name as ml_model,
     challengers.model_alias,

@@ -13,7 +13,8 @@
     batch_rows=none,
     as_of=none,
     decision=none,
-    engine='auto'
+    engine='auto',
+    layout='long'
 ) %}
     {%- set arguments = {
         'key': key,
@@ -28,6 +29,7 @@
         'as_of': as_of,
         'decision': decision,
         'engine': engine,
+        'layout': layout,
     } -%}
     {%- do ref('ml_' ~ name) -%}
     {{- config(

@@ -17,7 +17,7 @@ from scorehouse.engines.runs import log_failure
 from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.errors import ConfigurationError
 from scorehouse.options import ScoreOptions
-from scorehouse.parts import resolve_parts
+from scorehouse.parts import resolve_parts, scoring_bases
 from scorehouse.request import Request
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import Kernel
@@ -41,6 +41,7 @@ def score(
     as_of: str | None = None,
     decision: Mapping[str, Any] | None = None,
     engine: str = "auto",
+    layout: str = "long",
 ) -> Any:
     """Score a feature table with a registered ML model, from a dbt Python model.
 
@@ -68,6 +69,8 @@ def score(
     decision: what is decided from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
     engine: `auto` scores with the fastest form that registration proved equal to the estimator;
         `estimator`, `native` and `sql` ask for one.
+    layout: of several versions: `long` writes a row each, `wide` one row with the live version's columns
+        and those of each other version under its alias, such as `score__challenger`.
 
     Returns what the dbt model must return: under `materialized="predictions"` the prepared run, under
     dbt's own `table` and `incremental` a stream of record batches.
@@ -88,6 +91,7 @@ def score(
         "as_of": as_of,
         "decision": decision,
         "engine": engine,
+        "layout": layout,
     }
     call = f"score() in {request.node}"
     return _start(session, features, model, request, arguments, call)
@@ -131,8 +135,9 @@ def _prepare(
     parts = resolve_parts(registry_versions(model, call), options, call)
     records = [record, *(replace(record, reject_reasons=Counter(), found={}) for _ in parts[1:])]
     kernels = []
-    for part, own in zip(parts, records, strict=True):
-        own.part, own.scoring_basis = part, part.basis(options)
+    bases = scoring_bases(parts, options)
+    for part, own, basis in zip(parts, records, bases, strict=True):
+        own.part, own.scoring_basis = part, basis
         if not part.is_live:
             own.run_id = str(uuid5(UUID(request.run_id), part.label))
         estimator, signature, warnings = artifact.load(

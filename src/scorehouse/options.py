@@ -16,6 +16,7 @@ RULES = ("all", "given", "new", "changed", "updated_at")
 PLANNED_RULES = ("new", "changed", "updated_at")  # rules that look into the table that is there
 VANISHED_CHOICES = ("keep", "flag", "delete")
 ENGINES = ("auto", "estimator", "native", "sql")
+LAYOUTS = ("long", "wide")
 READ_ROWS = 131_072  # rows that are read at a time
 AS_OF = "as_of"  # name of the column that an as-of date given as a value becomes
 
@@ -100,7 +101,7 @@ class ScoreOptions:
     `strict`: checks that reject even what the pipeline takes by itself; `max_rejected_share`: the
     run fails above it; `as_of`: column, or date, of a prediction history; `decision`: what is
     decided from the score; `batch_rows`: rows a call of the estimator (None: found by measuring);
-    `engine`: the form that scores.
+    `engine`: the form that scores; `layout`: several versions as a row each, or as columns of one row.
     """
 
     key: tuple[str, ...]
@@ -115,6 +116,7 @@ class ScoreOptions:
     as_of: str | None = None
     decision: DecisionPolicy | None = None
     engine: str = "auto"
+    layout: str = "long"
 
     @property
     def read_rows(self) -> int:
@@ -140,7 +142,17 @@ class ScoreOptions:
 
     @property
     def in_parts(self) -> bool:
-        """Whether several versions score, so that a prediction is named by key and alias."""
+        """Whether versions have a row each, so that a prediction is named by key and alias."""
+        return self.several and self.layout == "long"
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether versions stand side by side in one row."""
+        return self.several and self.layout == "wide"
+
+    @property
+    def several(self) -> bool:
+        """Whether several versions score in one scan."""
         return len(self.alias) + len(self.version) > 1
 
     @classmethod
@@ -186,6 +198,7 @@ class ScoreOptions:
         if share is not None and not 0 <= share <= 1:
             raise _bad(call, f"max_rejected_share is {share!r}", "a share between 0 and 1")
         _one_of(call, "engine", {self.engine}, ENGINES)
+        _one_of(call, "layout", {self.layout}, LAYOUTS)
         if self.batch_rows is not None and self.batch_rows < 1:
             raise _bad(call, f"batch_rows is {self.batch_rows!r}", "a positive number of rows")
 

@@ -26,6 +26,11 @@ class Part:
         """What the column `model_alias` holds."""
         return self.alias or f"version {self.version.version}"
 
+    @property
+    def suffix(self) -> str:
+        """What follows the names of its columns in a wide table."""
+        return "" if self.is_live else f"__{self.alias or f'version_{self.version.version}'}"
+
     def basis(self, options: ScoreOptions) -> str:
         """Names all that a prediction rests on besides its row.
 
@@ -40,13 +45,25 @@ class Part:
             "classes": list(version.classes),
             "methods": [version.score_method, version.label_method],
             "strict": sorted(options.strict),
-            "part": [self.label, self.is_live] if options.in_parts else None,
+            "part": [self.label, self.is_live] if options.several else None,
         }
         return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def scoring_bases(parts: Sequence[Part], options: ScoreOptions) -> list[str]:
+    """The basis of each part; versions that share a row share its basis, too."""
+    bases = [part.basis(options) for part in parts]
+    if options.is_wide:
+        return [sha256("|".join(bases).encode()).hexdigest()[:16]] * len(parts)
+    return bases
+
+
 def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str) -> list[Part]:
-    """The parts of a scan. A version that is asked for by two aliases scores once, by the first."""
+    """The parts of a scan.
+
+    A version that is asked for by two aliases scores once, by the first; in a wide table it fills the
+    columns of both, so that a promotion does not change the table's columns.
+    """
     asked: list[tuple[str | None, int | None]] = [(alias, None) for alias in options.alias]
     asked += [(None, number) for number in options.version]
     parts: list[Part] = []
@@ -54,7 +71,7 @@ def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str)
         version = resolve(versions, alias=alias, version=number, call=call)
         part = Part(version, alias, is_live=not parts)
         same = next((other for other in parts if other.version.version == version.version), None)
-        if same:
+        if same and not options.is_wide:
             logger.warning(f"{call}: {version.label} is {same.label} and {part.label}; it scores once")
         else:
             parts.append(part)
@@ -66,6 +83,13 @@ def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str)
 def _check(part: Part, options: ScoreOptions, call: str) -> None:
     if part.version.task != "ranking":
         return
+    if options.is_wide:
+        raise ConfigurationError(
+            call,
+            f"{part.version.label} ranks, and layout is 'wide'",
+            expected="layout='long' for rankings, whose ranks are counted for each version",
+            action="leave out layout",
+        )
     if options.group is None:
         raise ConfigurationError(
             call,

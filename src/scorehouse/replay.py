@@ -21,11 +21,13 @@ from scorehouse.engines.stream import output_schema, scored_batches
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.forms import choose_form
 from scorehouse.options import Rescore, ScoreOptions
+from scorehouse.parts import Part
 from scorehouse.registry import Version
 from scorehouse.request import Request
 from scorehouse.rescore import literal, quote
 from scorehouse.runlog import library_versions
 from scorehouse.scorer import Kernel
+from scorehouse.signature import Signature
 
 AGAIN = "scorehouse_replay"
 
@@ -100,21 +102,25 @@ def replay(
     options = replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
     version = _logged_version(run, versions, call)
     estimator, signature, _ = artifact.load(request.project_root, version, request.load_policy, call)
+    signatures = [signature]
+    if options.is_wide:  # the hash of a row that versions share is that of the features of all
+        signatures = _signatures_of_all(connection, run, versions, request, call)
     kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
     source = FeatureSource(connection, run["feature_query"], options, request, call)
     if sample is not None:
         keys = ", ".join(quote(name) for name in options.row_key)
         source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
-    source.check([signature], kernel.schema.names, unique=True)
+    source.check(signatures, kernel.schema.names, unique=True)
     # by the form that scored, since another may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
     fingerprint = Fingerprint()
     schema = output_schema(source, form)
 
     def again() -> Iterator[pa.RecordBatch]:
-        for _, batch, row_hashes in scored_batches(source, [form], schema):
-            fingerprint.add(row_hashes)
-            yield batch
+        for scored in scored_batches(source, [form], schema):
+            for _, _, row_hashes in scored.counted:
+                fingerprint.add(row_hashes)
+            yield scored.written
 
     connection.register("scorehouse_replay_batches", pa.RecordBatchReader.from_batches(schema, again()))
     connection.execute(
@@ -122,7 +128,33 @@ def replay(
     ).fetchall()
     connection.unregister("scorehouse_replay_batches")
     source.close()
-    return _compare(connection, run, options, kernel.schema.names, fingerprint.text(), sample)
+    part = Part(version, run["alias_asked"], bool(run["is_live"]))
+    suffix = part.suffix if options.is_wide else ""
+    return _compare(connection, run, options, kernel.schema.names, suffix, fingerprint.text(), sample)
+
+
+def _signatures_of_all(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    versions: list[Version],
+    request: Request,
+    call: str,
+) -> list[Signature]:
+    """Signatures of the versions that scored in one scan, in their order."""
+    parent = literal(str(run["parent_run_id"]))
+    rows = connection.execute(
+        "select model_name, model_version, model_digest, alias_asked "
+        f"from {request.run_log} where parent_run_id = {parent} and status = 'success'"
+    ).fetchall()
+    asked = json.loads(run["configuration"])
+    place = asked["alias"].index if asked["alias"] else asked["version"].index
+    found = {}
+    for name, number, digest, alias in rows:
+        logged = {"model_name": name, "model_version": number, "model_digest": digest}
+        version = _logged_version(logged, versions, call)
+        signature = artifact.load(request.project_root, version, request.load_policy, call)[1]
+        found[place(alias if asked["alias"] else number)] = signature
+    return [found[number] for number in sorted(found)]
 
 
 def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
@@ -143,13 +175,16 @@ def _compare(
     run: Mapping[str, Any],
     options: ScoreOptions,
     outputs: list[str],
+    suffix: str,
     fingerprint: str,
     sample: int | None,
 ) -> Replayed:
     keys = [quote(name) for name in options.row_key]
     same_row = " and ".join(f"was.{key} = now.{key}" for key in keys)
-    differs = " or ".join(f"was.{quote(n)} is distinct from now.{quote(n)}" for n in outputs)
-    was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(run['run_id']))})"
+    # a row that versions share names the run of the live one
+    row_run_id = run["parent_run_id" if options.is_wide else "run_id"]
+    differs = " or ".join(f"was.{quote(n + suffix)} is distinct from now.{quote(n)}" for n in outputs)
+    was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(row_run_id))})"
     joined = f"from {was} as was join {AGAIN} as now on {same_row} and was.feature_hash = now.feature_hash"
     in_table = connection.execute(
         f"select count(*) from {was} as was" + (f" semi join {AGAIN} as now on {same_row}" if sample else "")

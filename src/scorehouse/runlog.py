@@ -80,6 +80,11 @@ class RunRecord:
     form: str = ""
     form_reason: str = ""
 
+    @property
+    def row_run_id(self) -> str:
+        """The id of this record's own row in the run log."""
+        return self.run_id or self.request.run_id
+
     def note_memory(self) -> None:
         self.peak_memory_mib = max(self.peak_memory_mib, resident_memory())
 
@@ -101,7 +106,7 @@ class RunRecord:
         finished = datetime.now(UTC)
         options, part = self.options, self.part
         return {
-            "run_id": self.run_id or self.request.run_id,
+            "run_id": self.row_run_id,
             "parent_run_id": self.request.run_id,
             "status": "failed" if error else "success",
             "invocation_id": self.request.invocation_id,

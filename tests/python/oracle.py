@@ -55,7 +55,8 @@ class Table:
     settings: Settings
     rows: dict[tuple[Key, str], Prediction] = field(default_factory=dict)
     exists: bool = False
-    columns: tuple[bool, ...] = ()
+    columns: tuple[Any, ...] = ()
+    live: str = ""  # label of the live version, when the table was last written
 
     def replaces(self, refresh: bool) -> bool:
         """Whether a run builds the table anew."""
@@ -107,7 +108,7 @@ class Table:
                 old[name] = replace(old[name], vanished=True)
         self.rows = {**old, **made}
         self._decide(made if asked.history or replaces else self.rows)
-        self.exists, self.columns = True, asked.columns
+        self.exists, self.columns, self.live = True, asked.columns, next(iter(parts))
         return found
 
     def _state(self, old: Prediction | None, row: Features, basis: Any) -> str:
@@ -164,6 +165,8 @@ class Table:
             return
         # predictions whose row vanished take no part, unless they are kept
         open_to = {name: row for name, row in among.items() if not row.vanished}
+        if self.settings.wide:  # the live version decides
+            open_to = {name: row for name, row in open_to.items() if row.is_live}
         for name, decided in decide(policy, open_to, self.settings.history).items():
             self.rows[name] = replace(self.rows[name], decided=decided, policy=policy)
 
@@ -178,11 +181,14 @@ def parts_of(settings: Settings, aliases: Mapping[str, int]) -> dict[str, tuple[
     parts: dict[str, tuple[int, Any]] = {}
     for target in settings.targets:
         version = aliases[target] if isinstance(target, str) else target
-        if version in [other for other, _ in parts.values()]:
+        if version in [other for other, _ in parts.values()] and not settings.wide:
             continue
         label = target if isinstance(target, str) else f"version {target}"
         role = (label, not parts) if settings.several else None
         parts[label if settings.several else ""] = (version, (version, settings.strict, role))
+    if settings.wide:  # a row is made by all of them
+        shared = tuple(basis for _, basis in parts.values())
+        return {label: (version, shared) for label, (version, _) in parts.items()}
     return parts
 
 

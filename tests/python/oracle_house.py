@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,8 @@ from test_rescore import COLUMNS, execute, training
 from victims import Server, restore
 
 ALIASES = {"champion": 1, "challenger": 2, "second": 3}
+BESIDE = "model_version__"
+SIDE_BY_SIDE = ("prediction", "score", "reject_reason", "model_version")
 THRESHOLDS = {1: None, 2: 0.3, 3: None, 4: 0.8}
 
 # what makes a run fail stands in a table of the warehouse, so that no fault needs another dbt project
@@ -167,11 +169,11 @@ class House:
         )
 
 
-def shown(rows: list[dict[str, Any]], run_numbers: Mapping[UUID, int], settings: Settings) -> dict[Any, Any]:
+def shown(rows: list[dict[str, Any]], run_numbers: Mapping[UUID, int], table: Table) -> dict[Any, Any]:
     """Rows of the warehouse, by key and label, as `expected` gives those of the oracle."""
     found = {}
-    for row in rows:
-        key = (row["id"], row["day"]) if settings.history else (row["id"],)
+    for row in unfolded(rows, table.live):
+        key = (row["id"], row["day"]) if table.settings.history else (row["id"],)
         name = key, row.get("model_alias", "")
         assert name not in found, f"{name} stands twice in the table"
         reasons = [reason.split("=")[0] for reason in (row["reject_reason"] or "").split(";") if reason]
@@ -189,6 +191,22 @@ def shown(rows: list[dict[str, Any]], run_numbers: Mapping[UUID, int], settings:
             "policy": row.get("decision_policy"),
         }
     return found
+
+
+def unfolded(rows: list[dict[str, Any]], live: str) -> Iterator[dict[str, Any]]:
+    """The versions of a wide row one by one, as a long table has them; only the live one decides."""
+    for row in rows:
+        others = [name.removeprefix(BESIDE) for name in row if name.startswith(BESIDE)]
+        if others:
+            yield {**row, "model_alias": live}
+        else:
+            yield row
+        for other in others:
+            own = {name: row[f"{name}__{other}"] for name in SIDE_BY_SIDE}
+            status = "scored" if own["reject_reason"] is None else "rejected"
+            undecided = dict.fromkeys(("decision", "band", "decision_policy"))
+            label = other.replace("_", " ")
+            yield {**row, **undecided, **own, "row_status": status, "model_alias": label, "is_live": False}
 
 
 def expected(row: Prediction, policies: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ After every run it holds every prediction table, and the run log, against the or
 
 from __future__ import annotations
 
-from copy import deepcopy
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -41,6 +40,7 @@ TARGETS = st.sampled_from(
         ("champion", "challenger", "second"), (1, 3),
     ]
 )  # fmt: skip
+LAYOUTS = st.sampled_from(["long", "long", "wide"])
 DOORS = st.sampled_from(["sql_model", "python_model"])
 
 
@@ -56,6 +56,7 @@ def table_settings(draw: st.DrawFn) -> Settings:
         targets=draw(TARGETS),
         strict=draw(st.booleans()),
         decision=draw(DECISIONS),
+        layout=draw(LAYOUTS),
     )
 
 
@@ -204,7 +205,6 @@ class PredictionTables(RuleBasedStateMachine):
         self.run_numbers |= {run["run_id"]: self.number for run in runs}
         runs = [run for run in runs if run["status"] == "success"]
         slices = list(dict.fromkeys(run["parent_run_id"] for run in runs))
-        before = deepcopy(table)
         for window, parent in zip(windows, slices, strict=False):
             assert not table.refuses(refresh)
             found = table.run(
@@ -219,7 +219,7 @@ class PredictionTables(RuleBasedStateMachine):
                 self._compare_with_fresh(table)
         rows = self.house.rows(name)
         assert (rows is not None) == table.exists
-        got = shown(rows or [], self.run_numbers, before.settings)
+        got = shown(rows or [], self.run_numbers, table)
         assert differences(got, table, self.policies) == []
         return len(slices)
 

@@ -74,15 +74,22 @@ class Settings:
     decision: Mapping[str, Any] | None = None
     history: bool = False
     ranks: bool = False
+    layout: str = "long"
+
+    @property
+    def wide(self) -> bool:
+        """Whether the versions share a row."""
+        return self.several and self.layout == "wide"
 
     @property
     def several(self) -> bool:
         return len(self.targets) > 1
 
     @property
-    def columns(self) -> tuple[bool, ...]:
+    def columns(self) -> tuple[Any, ...]:
         """Where these differ, the prediction table has other columns."""
-        return self.vanished == "flag", self.decision is not None, self.several
+        beside = self.targets[1:] if self.wide else ()
+        return self.vanished == "flag", self.decision is not None, self.several and not self.wide, set(beside)
 
     def arguments(self) -> dict[str, Any]:
         """As they stand in the dbt model."""
@@ -103,6 +110,8 @@ class Settings:
             arguments["as_of"] = "day"
         if self.ranks:
             arguments["group"] = "part"
+        if self.layout != "long":
+            arguments["layout"] = self.layout
         return arguments
 
 

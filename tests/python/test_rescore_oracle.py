@@ -18,7 +18,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from oracle import Slice
 from oracle_house import House
-from oracle_machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, TARGETS, PredictionTables
+from oracle_machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, TARGETS, PredictionTables
 from oracle_values import Settings, ranked
 
 SEQUENCES = int(os.environ.get("SCOREHOUSE_SEQUENCES", "0"))
@@ -31,6 +31,7 @@ HISTORIES = st.builds(
     strict=st.booleans(),
     decision=DECISIONS,
     history=st.just(True),
+    layout=LAYOUTS,
 )
 
 

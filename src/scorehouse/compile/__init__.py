@@ -4,5 +4,15 @@ from scorehouse.compile.compiled import CompiledSql, compile_sql
 from scorehouse.compile.dialects import DIALECTS
 from scorehouse.compile.macros import drop_macros, write_macros
 from scorehouse.compile.parity import Parity, prove
+from scorehouse.compile.together import together
 
-__all__ = ["DIALECTS", "CompiledSql", "Parity", "compile_sql", "drop_macros", "prove", "write_macros"]
+__all__ = [
+    "DIALECTS",
+    "CompiledSql",
+    "Parity",
+    "compile_sql",
+    "drop_macros",
+    "prove",
+    "together",
+    "write_macros",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -177,11 +177,16 @@ class Builder:
 
     def finish(self, outputs: Sequence[tuple[str, Expr]]) -> Program:
         """Steps with what each hands on; columns that nobody reads are left out."""
-        needed = set().union(*(columns_of(expr) for _, expr in outputs))
-        steps: list[Step] = []
-        for made in reversed(self._steps):
-            kept = tuple((name, expr) for name, expr in made.items() if name in needed)
-            carried = tuple(sorted(needed - made.keys()))
-            steps.append(Step(kept, carried))
-            needed = set(carried).union(*(columns_of(expr) for _, expr in kept))
-        return Program(tuple(reversed(steps)), tuple(outputs))
+        return program_of(self._steps, outputs)
+
+
+def program_of(levels: Sequence[Mapping[str, Expr]], outputs: Sequence[tuple[str, Expr]]) -> Program:
+    """The program of the columns made at each level, without those that nobody reads."""
+    needed = set().union(*(columns_of(expr) for _, expr in outputs))
+    steps: list[Step] = []
+    for made in reversed(levels):
+        kept = tuple((name, expr) for name, expr in made.items() if name in needed)
+        carried = tuple(sorted(needed - made.keys()))
+        steps.append(Step(kept, carried))
+        needed = set(carried).union(*(columns_of(expr) for _, expr in kept))
+    return Program(tuple(reversed(steps)), tuple(outputs))

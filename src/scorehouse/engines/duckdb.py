@@ -15,7 +15,7 @@ import pyarrow as pa
 from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.first_batch import checked_forms
 from scorehouse.engines.memory import limit_of, limited_memory, watched_memory
-from scorehouse.engines.output import BATCHES, Output, added_columns
+from scorehouse.engines.output import BATCHES, Output, added_columns, wide_suffixes
 from scorehouse.engines.plan import Planner, joins_both_ways
 from scorehouse.engines.progress import Progress
 from scorehouse.engines.runs import insert_run, log_failure
@@ -54,7 +54,7 @@ class DuckDBScoring:
         outputs = self._outputs()
         rows = source.check(
             [kernel.signature for kernel in kernels],
-            [*outputs, *added_columns(source.options)],
+            [*outputs, *added_columns(source.options, outputs, records)],
             unique=not joins_both_ways(source.options, self.record),
         )
         for record in records:
@@ -63,7 +63,8 @@ class DuckDBScoring:
             record.feature_query = source.query
         Planner(source, records, rows).run()
         self.forms = self._choose_forms()
-        self.schema = output_schema(source, self.forms[0])
+        self.suffixes = wide_suffixes(source.options, records)
+        self.schema = output_schema(source, self.forms[0], self.suffixes)
         self.output = Output(source.columns, source.types, outputs, source.options, records)
 
     def _choose_forms(self) -> list[Form]:
@@ -109,12 +110,13 @@ class DuckDBScoring:
         statistics = [BatchStatistics(record) for record in self.records]
         read = [0] * len(planned)
         try:
-            for number, batch, row_hashes in scored_batches(self.source, self.forms, self.schema):
-                read[number] += batch.num_rows
-                statistics[number].add(batch, row_hashes)
-                self.records[number].note_memory()
-                progress.advance(batch.num_rows)
-                yield batch
+            for scored in scored_batches(self.source, self.forms, self.schema, self.suffixes):
+                for number, batch, row_hashes in scored.counted:
+                    read[number] += batch.num_rows
+                    statistics[number].add(batch, row_hashes)
+                    progress.advance(batch.num_rows)
+                self.record.note_memory()
+                yield scored.written
             self._note_left(planned, read)
             for counted in statistics:
                 counted.finish()
@@ -170,10 +172,10 @@ class DuckDBScoring:
 
     def _write_direct(self) -> None:
         compiled = [form.compiled for form in self.forms if form.compiled]
-        select = ScoredSelect(self.source, compiled, self.kernels[0].schema)
+        select = ScoredSelect(self.source, compiled, self.kernels[0].schema, self.suffixes)
         rows = f"({select(self.source.select())}) as {BATCHES}"
         write_staging(self.session, self.output, self.source.options, rows)
-        count_table(self.session, self.records, self.output.keys)
+        count_table(self.session, self.records, self.output.keys, self.suffixes)
         self._check_conserved()
 
     def _write_stream(self) -> None:

@@ -13,14 +13,22 @@ from scorehouse.runlog import RunRecord
 from scorehouse.scorer import REJECT_REASON
 
 BATCHES = "scorehouse_batches"
+MODEL_VERSION = "model_version"
 ROW_STATUS = "enum('rejected', 'scored')"  # half the cost of a text, read like one, sorted like one
 
 
-def added_columns(options: ScoreOptions) -> list[str]:
+def wide_suffixes(options: ScoreOptions, records: Sequence[RunRecord]) -> list[str]:
+    """What ends the names of each version's columns, the live one's first; empty where rows are long."""
+    return [record.part.suffix for record in records if record.part] if options.is_wide else []
+
+
+def added_columns(options: ScoreOptions, outputs: Sequence[str], records: Sequence[RunRecord]) -> list[str]:
     """Columns of the prediction table that options bring, besides those of every table."""
     names = ["model_alias", "is_live"] if options.in_parts else []
     if options.decision:
         names += ["decision", "band", "decision_policy"]
+    for suffix in wide_suffixes(options, records)[1:]:
+        names += [name + suffix for name in (*outputs, MODEL_VERSION)]
     return names + (["is_vanished"] if options.rescore.vanished == "flag" else [])
 
 
@@ -63,6 +71,7 @@ class Output:
     def derived(self) -> list[str]:
         """Columns that follow from the others, or are the same in all rows that one version scores."""
         names = ["row_status", "model_name", "model_version", "model_digest", "scoring_run_id", "scored_at"]
+        names += [MODEL_VERSION + suffix for suffix in wide_suffixes(self.options, self.records)[1:]]
         return [*names, "decision_policy"] if self.options.decision else names
 
     def values(self) -> dict[str, str]:
@@ -93,15 +102,26 @@ class Output:
         if self.options.in_parts:
             values["model_alias"] = self._of_part(lambda part: literal(part.label))
             values["is_live"] = f"{PART} = 0"
-        run_ids = [literal(record.run_id or record.request.run_id) for record in self.records]
+        run_ids = [literal(record.row_run_id) for record in self._named]
         values |= {
             "model_digest": self._of_part(lambda part: literal(part.version.sha256)),
             "scoring_run_id": f"{_choose(run_ids)}::uuid",
             "scored_at": f"{literal(record.started_at.isoformat(sep=' ')[:26])}::timestamp",
             FEATURE_HASH: FEATURE_HASH,
         }
+        values |= self._challengers()
         if self.options.rescore.vanished == "flag":
             values["is_vanished"] = "false"
+        return values
+
+    def _challengers(self) -> dict[str, str]:
+        """In a wide table, the columns of the versions that are not live."""
+        values: dict[str, str] = {}
+        for suffix, record in zip(wide_suffixes(self.options, self.records), self.records, strict=False):
+            if record.part and not record.part.is_live:
+                names = [name + suffix for name in (*self.scored, REJECT_REASON)]
+                values |= {name: quote(name) for name in names}
+                values[MODEL_VERSION + suffix] = f"{record.part.version.version}::integer"
         return values
 
     @property
@@ -109,7 +129,12 @@ class Output:
         return self.options.row_key[-1] if self.options.as_of is not None else None
 
     def _of_part(self, text: Callable[[Part], str]) -> str:
-        return _choose([text(record.part) for record in self.records if record.part])
+        return _choose([text(record.part) for record in self._named if record.part])
+
+    @property
+    def _named(self) -> list[RunRecord]:
+        """The runs that rows name: of a wide table, that of the live version."""
+        return self.records[:1] if self.options.is_wide else self.records
 
     def _rank(self) -> str:
         """Rank within the group, best score first, ties broken by the key; NULL for rejected rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +36,9 @@ class Planner:
         self.rows = rows
         self.rescore = source.options.rescore
         self.merging = records[0].write_mode == "merge"
+        self.is_wide = source.options.is_wide
+        # the part of the plan that tells of each record: versions that share a row are one part
+        self.states = [0 if self.is_wide else number for number in range(len(records))]
 
     def run(self) -> None:
         """Set `source.chosen`, and in each record `rows_in`, what was found and what is left."""
@@ -62,7 +66,7 @@ class Planner:
                 record.scoring_basis,
                 columns.feature_hash(number),
             )
-            for number, record in enumerate(self.records)
+            for number, record in enumerate(self.records[:1] if self.is_wide else self.records)
         ]
         old, names = (self._old(), self._old_columns()) if self.merging else (self._nothing(), [])
         return RescorePlan(
@@ -185,11 +189,12 @@ class Planner:
         for statement in plan.vanished():
             self.cursor.execute(statement)
         alias = "model_alias" if self.source.options.in_parts else "null"
-        counts = dict(
-            self.cursor.execute(f"select {alias}, count(*) from {VANISHED} group by all").fetchall()
+        counts = Counter(
+            dict(self.cursor.execute(f"select {alias}, count(*) from {VANISHED} group by all").fetchall())
         )
         for record in self.records[1:]:
-            record.found["vanished"] = counts.pop(record.part.label if record.part else None, 0)
+            label = record.part.label if record.part else None
+            record.found["vanished"] = counts[None] if self.is_wide else counts.pop(label, 0)
         self.records[0].found["vanished"] = sum(counts.values())
         if plan.both_ways:
             self._check_unique(plan)
@@ -210,7 +215,7 @@ class Planner:
 
     def _count(self) -> None:
         """Count what was found: every row of the feature table is in one of four states."""
-        for number, record in enumerate(self.records):
+        for number, record in zip(self.states, self.records, strict=True):
             counts = dict(
                 self.cursor.execute(f"select state_{number}, count(*) from {TODO} group by all").fetchall()
             )
@@ -227,11 +232,9 @@ class Planner:
             self.cursor.execute(plan.cut(self.rescore.max_rows))
         if self.rescore.max_seconds is not None:
             slices = self.cursor.execute(f"select coalesce(max(slice), -1) + 1 from {TODO}").fetchall()[0][0]
-        bits = [
-            f"case when state_{n} <> 'unchanged' then {1 << n} else 0 end" for n in range(len(self.records))
-        ]
+        bits = [f"case when state_{n} <> 'unchanged' then {1 << n} else 0 end" for n in set(self.states)]
         self.source.chosen = ChosenRows(f"({' + '.join(bits)})::bigint", slices)
-        wanted = ", ".join(f"count(*) filter (state_{n} <> 'unchanged')" for n in range(len(self.records)))
+        wanted = ", ".join(f"count(*) filter (state_{n} <> 'unchanged')" for n in self.states)
         rows, *counts = self.cursor.execute(f"select count(*), {wanted} from {TODO}").fetchall()[0]
         for record, count in zip(self.records, counts, strict=True):
             found = record.found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from scorehouse.compile import CompiledSql
+from scorehouse.compile import CompiledSql, together
 from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED, ROW_HASH, FeatureSource
 from scorehouse.rescore import quote
 
@@ -17,63 +17,64 @@ TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa
 class ScoredSelect:
     """SQL of the scored rows: kept columns, the versions' columns, feature hash, part and row hash.
 
-    `schema` is that of the versions' kernels, the same for all.
+    `schema` is that of the versions' kernels, the same for all. `suffixes` are those of the versions'
+    columns where they share a row; without them a version has a row of its own.
     """
 
-    def __init__(self, source: FeatureSource, compiled: Sequence[CompiledSql], schema: pa.Schema) -> None:
+    def __init__(
+        self,
+        source: FeatureSource,
+        compiled: Sequence[CompiledSql],
+        schema: pa.Schema,
+        suffixes: Sequence[str] = (),
+    ) -> None:
         self.columns = source.columns
         self.compiled = compiled
+        self.suffixes = suffixes or [""][: len(compiled) == 1]
         self.outputs = schema.names
         self.types = {field.name: TYPES[field.type] for field in schema}
 
     def __call__(self, features: str) -> str:
         """The scored rows of the select `features`, which `FeatureSource.select` wrote."""
-        carried = [KEPT + name for name in self.columns.kept]
-        for part in range(len(self.compiled)):
-            carried += [f"{FEATURE_HASH}:{part}", f"{ROW_HASH}:{part}"]
-        if len(self.compiled) == 1:
-            inner = self.compiled[0].render(f"({features})", keep=carried)
-            return f"select {self._kept()}, {self._of_part(0)} from ({inner})"
-        return self._parts(features, carried)
+        carried = [*(KEPT + name for name in self.columns.kept), *self.columns.hash_columns]
+        has_need = f"todo.{NEED}" in features
+        inner = together(self.compiled).render(f"({features})", [*carried, *([NEED] if has_need else [])])
+        if self.suffixes:
+            return f"select {self._kept()}, {self._side_by_side()} from ({inner})"
+        return self._rows(inner, has_need)
 
     def _kept(self) -> str:
         return ", ".join(f"{quote(KEPT + name)} as {quote(name)}" for name in self.columns.kept)
 
-    def _typed(self, name: str, new: str) -> str:
+    def _typed(self, name: str, part: int) -> str:
         """A column of a version, in the kernel's type: an integer of the SQL may be a smaller one."""
-        return f"{quote(name)}::{self.types[name]} as {quote(new)}"
+        return f"{quote(f'{name}:{part}')}::{self.types[name]}"
 
-    def _of_part(self, part: int) -> str:
-        outputs = ", ".join(self._typed(name, name) for name in self.outputs)
-        hashes = f"{quote(f'{FEATURE_HASH}:{part}')} as {FEATURE_HASH}, {part}::integer as {PART}"
-        return f"{outputs}, {hashes}, {quote(f'{ROW_HASH}:{part}')} as {ROW_HASH}"
+    def _side_by_side(self) -> str:
+        outputs = [
+            f"{self._typed(name, part)} as {quote(name + suffix)}"
+            for part, suffix in enumerate(self.suffixes)
+            for name in self.outputs
+        ]
+        hashes = f"{quote(f'{FEATURE_HASH}:0')} as {FEATURE_HASH}, 0::integer as {PART}"
+        return f"{', '.join(outputs)}, {hashes}, {quote(f'{ROW_HASH}:0')} as {ROW_HASH}"
 
-    def _parts(self, features: str, carried: list[str]) -> str:
-        """Each version's columns side by side, then a row a version: features are read once."""
-        # a feature may be named like an output, so both get names of their own
-        names = {name: f"in:{name}" for compiled in self.compiled for name in compiled.features}
-        needed = [NEED] if f"todo.{NEED}" in features else []
-        kept = [*(quote(name) for name in [*carried, *needed])]
-        aliased = [f"{quote(name)} as {quote(new)}" for name, new in names.items()]
-        inner = f"select {', '.join([*kept, *aliased])} from ({features})"
-        keep = [*carried, *needed, *names.values()]
-        for part, compiled in enumerate(self.compiled):
-            rendered = compiled.render(f"({inner})", keep=keep, columns=names)
-            mine = {name: f"{name}:{part}" for name in self.outputs}
-            renamed = [self._typed(name, new) for name, new in mine.items()]
-            inner = f"select {', '.join([*map(quote, keep), *renamed])} from ({rendered})"
-            keep += mine.values()
-        chosen = ", ".join(
-            f"case {PART} "
-            + " ".join(f"when {n} then {quote(f'{name}:{n}')}" for n in range(len(self.compiled)))
-            + f" end as {quote(name)}"
-            for name in [*self.outputs, FEATURE_HASH, ROW_HASH]
-        )
-        where = f" where ({NEED} >> {PART}) & 1 = 1" if needed else ""
-        numbers = ", ".join(f"({n}::integer)" for n in range(len(self.compiled)))
-        ordered = ", ".join(quote(name) for name in [*self.outputs, FEATURE_HASH])
+    def _rows(self, inner: str, has_need: bool) -> str:
+        """A row a version, of the versions' columns side by side: features are read once."""
+        parts = range(len(self.compiled))
+        chosen = [self._of_part([self._typed(name, n) for n in parts], name) for name in self.outputs]
+        for name in (FEATURE_HASH, ROW_HASH):
+            held = [quote(f"{name}:{self.columns.hash_part(n)}") for n in parts]
+            chosen.append(self._of_part(held, name))
+        where = f" where ({NEED} >> {PART}) & 1 = 1" if has_need else ""
+        numbers = ", ".join(f"({n}::integer)" for n in parts)
         return (
-            f"select {', '.join(quote(name) for name in self.columns.kept)}, {ordered}, {PART}, {ROW_HASH} "
-            f"from (select {self._kept()}, {chosen}, {PART} "
-            f"from ({inner}) cross join (values {numbers}) as parts({PART}){where})"
+            f"select {self._kept()}, {', '.join(chosen)}, {PART} "
+            f"from ({inner}) cross join (values {numbers}) as parts({PART}){where}"
         )
+
+    def _of_part(self, values: Sequence[str], name: str) -> str:
+        if len(set(values)) == 1:
+            return f"{values[0]} as {quote(name)}"
+        whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
+        return f"case {PART} {whens} end as {quote(name)}"

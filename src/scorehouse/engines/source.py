@@ -45,13 +45,15 @@ def registry_versions(model: Any, call: str) -> list[Version]:
 class Columns:
     """Feature table columns by role: name in the output (or of the feature) to name in the table.
 
-    `features` has a mapping for each version that scores.
+    `features` has a mapping for each version that scores. With `share_hash` all of them have one hash,
+    of the features of all, since they share a row.
     """
 
     key: dict[str, str]
     passthrough: dict[str, str]
     features: list[dict[str, str]]
     group: dict[str, str]
+    share_hash: bool = False
 
     @property
     def kept(self) -> dict[str, str]:
@@ -60,8 +62,23 @@ class Columns:
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of all that goes into a row besides its key."""
-        columns = [*self.features[part].values(), *self.passthrough.values(), *self.group.values()]
-        return f"hash({_list(columns)})"
+        return f"hash({_list(self._hashed(part))})"
+
+    def _hashed(self, part: int) -> list[str]:
+        features = self.features if self.share_hash else [self.features[part]]
+        names = dict.fromkeys(column for found in features for column in found.values())
+        return [*names, *self.passthrough.values(), *self.group.values()]
+
+    def hash_part(self, part: int) -> int:
+        """The first version with the same hashes, whose columns serve both."""
+        hashed = [self._hashed(number) for number in range(part + 1)]
+        return hashed.index(hashed[part])
+
+    @property
+    def hash_columns(self) -> list[str]:
+        """Names of the hashes that `FeatureSource.select` reads."""
+        parts = dict.fromkeys(self.hash_part(part) for part in range(len(self.features)))
+        return [f"{name}:{part}" for part in parts for name in (FEATURE_HASH, ROW_HASH)]
 
     def row_hash(self, part: int) -> str:
         """SQL of the hash of a row: of its key and the hash of all else."""
@@ -156,6 +173,7 @@ class FeatureSource:
             ),
             features=[match_columns(signature, names, self.call) for signature in signatures],
             group=find_columns("group", [options.group] if options.group else [], names, self.call),
+            share_hash=options.is_wide,
         )
         check_output_names(
             names,
@@ -200,9 +218,10 @@ class FeatureSource:
         features = {name: column for found in columns.features for name, column in found.items()}
         parts = [f"features.{quote(column)} as {quote(KEPT + name)}" for name, column in columns.kept.items()]
         parts += [f"features.{quote(column)} as {quote(name)}" for name, column in features.items()]
-        for part in range(len(columns.features)):
-            parts.append(f"{columns.feature_hash(part)} as {quote(f'{FEATURE_HASH}:{part}')}")
-            parts.append(f"{columns.row_hash(part)} as {quote(f'{ROW_HASH}:{part}')}")
+        for name in columns.hash_columns:
+            kind, _, part = name.rpartition(":")
+            made = columns.feature_hash if kind == FEATURE_HASH else columns.row_hash
+            parts.append(f"{made(int(part))} as {quote(name)}")
         if self.chosen is None:
             return f"select {', '.join(parts)} from {self.table} as features"
         on = " and ".join(

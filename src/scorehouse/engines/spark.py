@@ -225,7 +225,7 @@ def _refuse_what_is_not_done_here(request: Request, options: ScoreOptions, call:
     rescore = options.rescore
     for is_asked, what, action in (
         (not request.staging, "another materialization", 'set materialized="predictions"'),
-        (options.in_parts, "several versions in one model", "make one model for each version"),
+        (options.several, "several versions in one model", "make one model for each version"),
         (options.as_of is not None, "as_of", "keep a history on DuckDB, or by dbt snapshots"),
         (options.decision is not None, "decision", "decide in a SQL model on the prediction table"),
         (rescore.rule not in RULES, f"rescore={rescore.rule!r}", f"use one of {list(RULES)}"),

@@ -36,9 +36,9 @@ def write_staging(
 
 
 def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:
-    """Whether every run replaces the table, and one version makes its rows."""
+    """Whether every run replaces the table, and all of its rows name one run."""
     rebuilt = records[0].write_mode == "replace" and options.rescore.rule == "all"
-    return rebuilt and len(records) == 1 and options.as_of is None
+    return rebuilt and (len(records) == 1 or options.is_wide) and options.as_of is None
 
 
 def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:

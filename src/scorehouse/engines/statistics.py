@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.rescore import quote
+from scorehouse.rescore import literal, quote
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import REJECT_REASON
 
@@ -86,30 +86,35 @@ def _score_column(floating: Collection[str]) -> str | None:
     return next((name for name in SCORES if name in floating), None)
 
 
-def count_table(connection: duckdb.DuckDBPyConnection, records: list[RunRecord], keys: list[str]) -> None:
-    """What BatchStatistics counts, from the staging table that one statement wrote."""
+def count_table(
+    connection: duckdb.DuckDBPyConnection, records: list[RunRecord], keys: list[str], suffixes: Sequence[str]
+) -> None:
+    """What BatchStatistics counts, from the staging table that one statement wrote.
+
+    `suffixes` are those of the versions' columns where versions share rows, else there are none.
+    """
     staging = records[0].request.staging
     described = connection.execute(f"describe {staging}").fetchall()
     name = _score_column({row[0] for row in described if row[1] == "DOUBLE"})
-    score = quote(name) if name else "null::double"
     row_hash = f"hash({', '.join(keys)}, feature_hash)"
-    counted = connection.execute(
-        f"select scoring_run_id::varchar, count(*), count({REJECT_REASON}), min({score}), max({score}), "
-        f"favg({score}), sum({row_hash}::hugeint), bit_xor({row_hash}) from {staging} group by all"
-    ).fetchall()
-    by_run = {row[0]: row[1:] for row in counted}
-    reasons = connection.execute(
-        f"select scoring_run_id::varchar, split_part({REJECT_REASON}, '=', 1), count(*) from {staging} "
-        f"where {REJECT_REASON} is not null group by all"
-    ).fetchall()
-    for record in records:
+    for suffix, record in zip(suffixes or [""] * len(records), records, strict=True):
+        run_id = literal(str((records[0] if suffixes else record).row_run_id))
+        rows = f"from {staging} where scoring_run_id = {run_id}"
+        score = quote(name + suffix) if name else "null::double"
+        reason = quote(REJECT_REASON + suffix)
+        count, record.rows_rejected, record.score_min, record.score_max, record.score_mean, *hashes = (
+            connection.execute(
+                f"select count(*), count({reason}), min({score}), max({score}), favg({score}), "
+                f"sum({row_hash}::hugeint), bit_xor({row_hash}) {rows}"
+            ).fetchall()[0]
+        )
+        record.rows_scored = count - record.rows_rejected
         fingerprint = Fingerprint()
-        if row := by_run.get(record.run_id or record.request.run_id):
-            rows, record.rows_rejected, record.score_min, record.score_max, record.score_mean, *hashes = row
-            record.rows_scored = rows - record.rows_rejected
-            fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = rows, hashes[0] & MASK, hashes[1]
+        if count:
+            fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = count, hashes[0] & MASK, hashes[1]
         record.fingerprint = fingerprint.text()
-    for run_id, reason, count in reasons:
-        for record in records:
-            if run_id == (record.run_id or record.request.run_id):
-                record.reject_reasons[reason] = count
+        if record.rows_rejected:
+            counted = connection.execute(
+                f"select split_part({reason}, '=', 1), count(*) {rows} and {reason} is not null group by all"
+            ).fetchall()
+            record.reject_reasons.update(dict(counted))
