@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from scorehouse.options import Rescore
 
 TODO = "scorehouse_todo"
+DIFFERING = "scorehouse_differing"
+CARRIED = "carried:"  # prefix of what the table of keys to score holds of their rows
 VANISHED = "scorehouse_vanished"
 
 
@@ -101,31 +103,35 @@ class RescorePlan:
         if self.rescore.updated_at:
             columns.append(f"epoch_us({quote(self.rescore.updated_at)}) as updated_us")
         runs = (
-            "select run_id, scoring_basis, feature_hash_kind, epoch_us(watermark) as seen_us "
-            f"from {self.run_log} where status = 'success'"
+            f"select run_id, scoring_basis, feature_hash_kind = {literal(self.hash_kind)} as has_kind, "
+            f"epoch_us(watermark) as seen_us from {self.run_log} where status = 'success'"
         )
-        inputs = [f"features as (select {', '.join(columns)} from {self.features})", f"runs as ({runs})"]
+        inputs = [
+            f"features as (select {', '.join(columns)} from {self.features})",
+            f"runs as ({runs})",
+        ]
         for number, part in enumerate(self.parts):
             where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
             inputs.append(
-                f"old_{number} as (select old.*, scoring_basis, feature_hash_kind, seen_us "
-                f"from {self.old} as old left join runs on runs.run_id = old.scoring_run_id{where})"
+                f"old_{number} as (select old.*, has_basis, has_kind, seen_us from {self.old} as old "
+                f"left join (select *, scoring_basis = {literal(part.basis)} as has_basis from runs) as runs "
+                f"on runs.run_id = old.scoring_run_id{where})"
             )
         return inputs
 
     def _state(self, number: int) -> str:
         """`new`, `stale`, `changed` or `unchanged`, for one version and a row of the feature table."""
-        old, part = f"old_{number}", self.parts[number]
+        old = f"old_{number}"
         whens = [f"when {old}.scoring_run_id is null then 'new'"]
         if self.both_ways:
             whens.insert(0, f"when features.{quote(next(iter(self.key)))} is null then 'vanished'")
         if self.flags:
             whens.append(f"when {old}.is_vanished then 'new'")
         if self.rescore.rule != "new":
-            whens.append(f"when {old}.scoring_basis is distinct from {literal(part.basis)} then 'stale'")
+            whens.append(f"when {old}.has_basis is not true then 'stale'")
         if self.rescore.rule == "changed":
             whens.append(
-                f"when {old}.feature_hash_kind is distinct from {literal(self.hash_kind)} "
+                f"when {old}.has_kind is not true "
                 f"or {old}.feature_hash is distinct from features.hash_{number} then 'changed'"
             )
         if self.rescore.rule == "updated_at":
@@ -135,10 +141,44 @@ class RescorePlan:
             )
         return f"case {' '.join(whens)} else 'unchanged' end"
 
+    def outdated(self) -> str:
+        """Counts predictions of one version: those that are stale or have another kind of hash, and all."""
+        return (
+            f"select coalesce(sum(n) filter (scoring_basis is distinct from {literal(self.parts[0].basis)} "
+            f"or feature_hash_kind is distinct from {literal(self.hash_kind)}), 0), coalesce(sum(n), 0) "
+            f"from (select scoring_run_id, count(*) as n from {self.old} group by all) as old "
+            f"left join {self.run_log} as runs on runs.run_id = old.scoring_run_id and status = 'success'"
+        )
+
+    def differing(self, carried: Mapping[str, str]) -> list[str]:
+        """Creates the table of keys to score where all runs of the one version are up to date.
+
+        Rows that agree in key and hash drop out first; the few that are left are looked up by key. The
+        table holds what is read of them, too: `carried` maps names to SQL over `features`. It does not
+        look for rows that vanished, and takes the key to be unique in the features.
+        """
+        keys = ", ".join(quote(name) for name in self.key)
+        columns = [f"features.{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns += [f"{sql} as {quote(CARRIED + name)}" for name, sql in carried.items()]
+        there = f"select {keys}, feature_hash from {self.old}" + (
+            " where not is_vanished" if self.flags else ""
+        )
+        new = "old.scored_at is null" + (" or old.is_vanished" if self.flags else "")
+        return [
+            f"create or replace temp table {DIFFERING} as select now.* exclude (new_hash) from "
+            f"(select {', '.join(columns)}, {self.parts[0].feature_hash} as new_hash "
+            f"from {self.features} as features) as now anti join ({there}) as old "
+            f"on {same('now', 'old', self.key)} and now.new_hash = old.feature_hash",
+            f"create or replace temp table {TODO} as select differing.*, old.scored_at as last_scored, "
+            f"case when {new} then 'new' else 'changed' end as state_0 from {DIFFERING} as differing "
+            f"left join {self.old} as old on {same('differing', 'old', self.key)}",
+            f"drop table {DIFFERING}",
+        ]
+
     def vanished(self) -> list[str]:
         """Creates the table of keys whose row left the feature table."""
         if not self.both_ways:
-            return [self._vanished_by_join()]
+            return [self.vanished_by_join()]
         keys = ", ".join(quote(name) for name in self.key)
         return [
             f"create or replace temp table {VANISHED} as "
@@ -146,7 +186,7 @@ class RescorePlan:
             f"delete from {TODO} where state_0 = 'vanished'",
         ]
 
-    def _vanished_by_join(self) -> str:
+    def vanished_by_join(self) -> str:
         columns = [f"old.{quote(name)}" for name in self.key]
         gone = f"features.{quote(next(iter(self.key)))} is null"
         if self.parts[0].alias is not None:

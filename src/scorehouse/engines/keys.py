@@ -27,8 +27,7 @@ def check_keys(
     """Count the rows, and refuse a key that is NULL or, unless `unique` is false, not unique."""
     quoted = ", ".join(quote(key) for key in keys)
     missing = " or ".join(f"{quote(key)} is null" for key in keys)
-    # only of a stored table are the least and greatest known without reading it
-    span = _span(cursor, table, quoted) if unique and is_stored(table) and len(keys) == 1 else None
+    span = _span(cursor, table, keys) if unique else None
     if not unique:
         different = "count(*)"
     elif span:
@@ -56,8 +55,17 @@ def check_keys(
     return int(rows)
 
 
-def _span(cursor: duckdb.DuckDBPyConnection, table: str, key: str) -> tuple[int, int] | None:
+def counts_by_bits(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> bool:
+    """Whether `check_keys` can show at little cost that keys are unique."""
+    return _span(cursor, table, keys) is not None
+
+
+def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tuple[int, int] | None:
     """Least and greatest of a key of integers that lie close together, else None."""
+    # only of a stored table are they known without reading it
+    if len(keys) != 1 or not is_stored(table):
+        return None
+    key = quote(keys[0])
     reader = cursor.sql(f"select {key} from {table} limit 0").to_arrow_reader(1)
     reader.read_all()
     if not pa.types.is_integer(reader.schema.field(0).type):

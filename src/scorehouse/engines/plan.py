@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.columns import find_columns
-from scorehouse.engines.keys import check_keys
+from scorehouse.engines.keys import check_keys, counts_by_bits
+from scorehouse.engines.memory import limited_memory
 from scorehouse.engines.source import ChosenRows, FeatureSource
 from scorehouse.errors import ConfigurationError, RowKeyError
 from scorehouse.options import PLANNED_RULES, ScoreOptions
 from scorehouse.rescore import TODO, VANISHED, PlanPart, RescorePlan, literal, quote
 from scorehouse.runlog import RunRecord
 
+FEW = 0.1  # by this share the feature table may have grown or shrunk, and most rows are still the same
 SLICE_BATCHES = 16  # batches read between two looks at the order, under a budget of time
 
 
@@ -50,12 +53,16 @@ class Planner:
                     record.found = {"new": self.rows, "changed": 0, "stale": 0, "unchanged": 0, "vanished": 0}
             return
         plan = self._plan()
-        self.cursor.execute(plan.todo())
-        self._find_vanished(plan)
+        carries = self._few_differ(plan)
+        if carries:
+            self._find_differing(plan)
+        else:
+            self.cursor.execute(plan.todo())
+            self._find_vanished(plan)
         if plan.group and self._may_rescore():
             self.cursor.execute(plan.whole_groups())
         self._count()
-        self._limit(plan)
+        self._limit(plan, carries)
 
     def _plan(self) -> RescorePlan:
         source, request = self.source, self.source.request
@@ -82,6 +89,38 @@ class Planner:
             flags="is_vanished" in names,
             both_ways=joins_both_ways(options, self.records[0]),
         )
+
+    def _few_differ(self, plan: RescorePlan) -> bool:
+        """Whether few rows have to be scored, as far as can be told cheaply, and keys are shown unique.
+
+        Then rows that agree drop out first, and features are read once instead of twice. A budget or a
+        group changes afterwards what is scored.
+        """
+        if self.rescore.rule != "changed" or not plan.both_ways or self.rescore.has_budget or plan.group:
+            return False
+        keys = list(self.source.columns.key.values())
+        if not counts_by_bits(self.cursor, self.source.table, keys):
+            return False
+        outdated, old = self.cursor.execute(plan.outdated()).fetchall()[0]
+        if outdated or abs(self.rows - old) > FEW * self.rows:
+            return False
+        check_keys(self.cursor, self.source.table, keys, self.source.call)
+        return True
+
+    def _find_differing(self, plan: RescorePlan) -> None:
+        """The rows to score, with what is read of them; keys of the feature table are unique."""
+        with limited_memory(self.cursor, self.source.request.memory_limit):  # beyond it they go to disk
+            for statement in plan.differing(self.source.carried_columns()):
+                self.cursor.execute(statement).fetchall()
+        old, chosen, known = self.cursor.execute(
+            f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
+        ).fetchall()[0]
+        met = self.rows - chosen + known  # predictions whose row is there
+        none = " limit 0" if met == old else ""
+        self.cursor.execute(plan.vanished_by_join() + none).fetchall()
+        self._count_vanished()
+        if met + self.records[0].found["vanished"] != old:
+            self._refuse_predictions(plan)
 
     def _ranks(self) -> bool:
         part = self.records[0].part
@@ -188,6 +227,11 @@ class Planner:
             return
         for statement in plan.vanished():
             self.cursor.execute(statement)
+        self._count_vanished()
+        if plan.both_ways:
+            self._check_unique(plan)
+
+    def _count_vanished(self) -> None:
         alias = "model_alias" if self.source.options.in_parts else "null"
         counts = Counter(
             dict(self.cursor.execute(f"select {alias}, count(*) from {VANISHED} group by all").fetchall())
@@ -196,8 +240,6 @@ class Planner:
             label = record.part.label if record.part else None
             record.found["vanished"] = counts[None] if self.is_wide else counts.pop(label, 0)
         self.records[0].found["vanished"] = sum(counts.values())
-        if plan.both_ways:
-            self._check_unique(plan)
 
     def _check_unique(self, plan: RescorePlan) -> None:
         """Every prediction that did not vanish met one row, and new keys differ: keys are unique."""
@@ -206,6 +248,9 @@ class Planner:
             return
         keys = list(self.source.columns.key.values())
         check_keys(self.cursor, self.source.table, keys, self.source.call)  # tells which are not
+        self._refuse_predictions(plan)
+
+    def _refuse_predictions(self, plan: RescorePlan) -> NoReturn:
         raise RowKeyError(
             self.source.call,
             f"the key {list(plan.key)} is not unique in the prediction table {self.source.request.relation}",
@@ -223,7 +268,7 @@ class Planner:
             record.found = {"vanished": record.found.get("vanished", 0), **found}
             record.found["unchanged"] = self.rows - sum(found.values())
 
-    def _limit(self, plan: RescorePlan) -> None:
+    def _limit(self, plan: RescorePlan, carries: bool) -> None:
         """Apply the budget, and tell the source what to read."""
         slices = None
         if self.rescore.has_budget:
@@ -233,7 +278,8 @@ class Planner:
         if self.rescore.max_seconds is not None:
             slices = self.cursor.execute(f"select coalesce(max(slice), -1) + 1 from {TODO}").fetchall()[0][0]
         bits = [f"case when state_{n} <> 'unchanged' then {1 << n} else 0 end" for n in set(self.states)]
-        self.source.chosen = ChosenRows(f"({' + '.join(bits)})::bigint", slices)
+        need = f"({' + '.join(bits)})::bigint"
+        self.source.chosen = ChosenRows(need, slices, carried=carries)
         wanted = ", ".join(f"count(*) filter (state_{n} <> 'unchanged')" for n in self.states)
         rows, *counts = self.cursor.execute(f"select count(*), {wanted} from {TODO}").fetchall()[0]
         for record, count in zip(self.records, counts, strict=True):

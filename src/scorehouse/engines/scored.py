@@ -28,6 +28,7 @@ class ScoredSelect:
         schema: pa.Schema,
         suffixes: Sequence[str] = (),
     ) -> None:
+        self.source = source
         self.columns = source.columns
         self.compiled = compiled
         self.suffixes = suffixes or [""][: len(compiled) == 1]
@@ -37,7 +38,7 @@ class ScoredSelect:
     def __call__(self, features: str) -> str:
         """The scored rows of the select `features`, which `FeatureSource.select` wrote."""
         carried = [*(KEPT + name for name in self.columns.kept), *self.columns.hash_columns]
-        has_need = f"todo.{NEED}" in features
+        has_need = self.source.chosen is not None
         inner = together(self.compiled).render(f"({features})", [*carried, *([NEED] if has_need else [])])
         if self.suffixes:
             return f"select {self._kept()}, {self._side_by_side()} from ({inner})"

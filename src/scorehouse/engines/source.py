@@ -17,7 +17,7 @@ from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version
 from scorehouse.request import Request
-from scorehouse.rescore import TODO, quote
+from scorehouse.rescore import CARRIED, TODO, quote
 from scorehouse.signature import Signature, check_types, match_columns
 
 FEATURES = "scorehouse_features"
@@ -90,11 +90,13 @@ class ChosenRows:
     """Rows that a rule chose, in the temporary table TODO of the source's cursor.
 
     `need` is SQL of the bits of the versions that score a row; `slices` is the number of parts to
-    read one after the other, where the budget is one of time.
+    read one after the other, where the budget is one of time. `carried` tells that the table holds
+    what is read of these rows, so that the feature table need not be read again.
     """
 
     need: str
     slices: int | None = None
+    carried: bool = False
 
 
 class FeatureSource:
@@ -212,12 +214,20 @@ class FeatureSource:
         """Names the hash function that this DuckDB has."""
         return str(self.cursor.execute(f"select 'duckdb:' || {HASH_CANARY}").fetchall()[0][0])
 
+    def read_columns(self) -> dict[str, str]:
+        """Names and SQL of what is read of a row: kept columns and features."""
+        columns = self.columns
+        found = {KEPT + name: f"features.{quote(column)}" for name, column in columns.kept.items()}
+        for features in columns.features:
+            found |= {name: f"features.{quote(column)}" for name, column in features.items()}
+        return found
+
     def select(self, where: str = "") -> str:
         """The statement that reads: kept columns, features, and the hashes of features and row."""
         columns = self.columns
-        features = {name: column for found in columns.features for name, column in found.items()}
-        parts = [f"features.{quote(column)} as {quote(KEPT + name)}" for name, column in columns.kept.items()]
-        parts += [f"features.{quote(column)} as {quote(name)}" for name, column in features.items()]
+        if self.chosen is not None and self.chosen.carried:
+            return self._select_carried(self.chosen)
+        parts = [f"{sql} as {quote(name)}" for name, sql in self.read_columns().items()]
         for name in columns.hash_columns:
             kind, _, part = name.rpartition(":")
             made = columns.feature_hash if kind == FEATURE_HASH else columns.row_hash
@@ -231,6 +241,24 @@ class FeatureSource:
         chosen = f"(select {todo}, {self.chosen.need} as {NEED} from {TODO}{where}) as todo"
         parts.append(f"todo.{NEED}")
         return f"select {', '.join(parts)} from {self.table} as features join {chosen} on {on}"
+
+    def carried_columns(self) -> dict[str, str]:
+        """What a plan may carry along: all that is read of a row, and the hashes of its features."""
+        columns = self.columns
+        parts = dict.fromkeys(columns.hash_part(part) for part in range(len(columns.features)))
+        hashes = {f"{FEATURE_HASH}:{part}": columns.feature_hash(part) for part in parts}
+        return {**self.read_columns(), **hashes}
+
+    def _select_carried(self, chosen: ChosenRows) -> str:
+        carried = self.carried_columns()
+        parts = [f"{quote(CARRIED + name)} as {quote(name)}" for name in carried]
+        keys = ", ".join(quote(CARRIED + KEPT + name) for name in self.columns.key)
+        for name in self.columns.hash_columns:
+            kind, _, part = name.rpartition(":")
+            if kind == ROW_HASH:
+                row_hash = f"hash({keys}, {quote(f'{CARRIED}{FEATURE_HASH}:{part}')})"
+                parts.append(f"{row_hash} as {quote(name)}")
+        return f"select {', '.join(parts)}, {chosen.need} as {NEED} from {TODO} as todo"
 
     def batches(self, wrap: Callable[[str], str] = str) -> Iterator[pa.RecordBatch]:
         """Record batches of what `select` reads, until a budget of time is used up.
