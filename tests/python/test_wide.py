@@ -6,15 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from project import DbtProject
+from project import DbtProject, registered_kernel
 from scorehouse import promote
 from scorehouse.commands.replay import replay_command
+from scorehouse.compile import CompiledSql, compile_sql, together
+from scorehouse.compile.together import Together
 from test_rescore import execute, register_version, training
 
 ALIASES = ["champion", "challenger", "second"]
@@ -203,3 +206,28 @@ def test_what_cannot_be_laid_out(arguments: dict[str, Any], message: str, tmp_pa
     name = "ranks" if "group" in arguments else "toy"
     project.sql_model("wide", name, key="id", alias=ALIASES, passthrough=["part"], **arguments)
     assert message in project.build().messages["wide"]
+
+
+def test_what_versions_share_is_computed_once(tmp_path: Path) -> None:
+    compiled = []
+    for number in (0, 3):
+        frame, labels = training(number)
+        kernel = registered_kernel(
+            tmp_path, LogisticRegression().fit(frame, labels), frame, labels, task="classification"
+        )
+        compiled.append(compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb"))
+    one, both = together(compiled[:1]), together(compiled)
+    assert together([compiled[0]] * 2).program.steps == one.program.steps
+    assert sum(map(made, compiled)) > made(both) > made(one)
+    rows = "(select i as id, i / 7.0e0 as a, if(i = 3, null, 70.0e0 / (i + 1)) as b from range(99) as t(i))"
+    names = ("prediction", "score", "reject_reason")
+    for number, alone in enumerate(compiled):
+        columns = ", ".join(f'"{name}:{number}"' for name in names)
+        joined = duckdb.sql(f"select id, {columns} from ({both.render(rows, ['id'])}) order by id").fetchall()
+        own = f"select id, {', '.join(names)} from ({alone.render(rows, ['id'])}) order by id"
+        assert joined == duckdb.sql(own).fetchall()
+
+
+def made(form: CompiledSql | Together) -> int:
+    """Columns that the steps of a program make."""
+    return sum(len(step.made) for step in form.program.steps)
