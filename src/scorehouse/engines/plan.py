@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import find_columns
 from scorehouse.engines.keys import check_keys, counts_by_bits
-from scorehouse.engines.memory import limited_memory
 from scorehouse.engines.source import ChosenRows, FeatureSource
 from scorehouse.errors import ConfigurationError, RowKeyError
 from scorehouse.options import PLANNED_RULES, ScoreOptions
@@ -109,9 +108,8 @@ class Planner:
 
     def _find_differing(self, plan: RescorePlan) -> None:
         """The rows to score, with what is read of them; keys of the feature table are unique."""
-        with limited_memory(self.cursor, self.source.request.memory_limit):  # beyond it they go to disk
-            for statement in plan.differing(self.source.carried_columns()):
-                self.cursor.execute(statement).fetchall()
+        for statement in plan.differing(self.source.carried_columns()):
+            self.cursor.execute(statement).fetchall()
         old, chosen, known = self.cursor.execute(
             f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
         ).fetchall()[0]
