@@ -4,8 +4,9 @@
 
 Makes rows of 20 doubles as Parquet, in as many files as partitions are asked for, registers a logistic
 regression and a HistGradientBoosting classifier, and builds one prediction table an engine with dbt. Seconds
-are those of the scoring run in the run log: resolve, check the key, read, score, write, count. The kernel's
-share is what the kernel alone takes for these rows on two cores, by those seconds.
+are those of the scoring run in the run log: resolve, check the key, read, score, write, count; the form that
+scored stands beside them. The kernel's share is what the kernel alone, in the form that Spark runs, takes for
+these rows on two cores, by those seconds.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import register
+from scorehouse.forms import choose_form
 from scorehouse.scorer import Kernel
 from scorehouse.signature import Signature
 from spark.cluster import Cluster, environment
@@ -70,8 +72,8 @@ def write_features(folder: Path, rows: int, files: int) -> Path:
     return place
 
 
-def register_models(project: Path) -> dict[str, Any]:
-    """Fit, register, and return the kernels as a run has them."""
+def register_models(project: Path, rows: int) -> dict[str, Any]:
+    """Fit, register, and return the kernels as a run of so many rows on Spark has them."""
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.uniform(-0.5, 0.5, (20_000, 20)), columns=FEATURES)
     y = (X.sum(axis=1) + X["f0"] * X["f1"] + random.normal(0, 0.5, len(X)) > 0).astype(int)
@@ -81,7 +83,8 @@ def register_models(project: Path) -> dict[str, Any]:
         version = register(estimator.fit(X, y), name, X, y, **facts)
         path = project / version.artifact
         signature = Signature.from_json(path.with_name("signature.json").read_bytes())
-        kernels[name] = Kernel(joblib.load(path), version, signature, strict=frozenset(), call="benchmark")
+        kernel = Kernel(joblib.load(path), version, signature, strict=frozenset(), call="benchmark")
+        kernels[name] = choose_form(kernel, "auto", rows, served=("native",)).kernel
     return kernels
 
 
@@ -102,13 +105,17 @@ def model(house: SparkHouse, name: str) -> None:
     house.python_model(f"by_{name}", name)
 
 
-def build(house: SparkHouse) -> dict[str, float]:
-    """Build the project in a process of its own; seconds of each scoring run."""
+Run = tuple[float, str]  # seconds of a scoring run, and the form that scored
+
+
+def build(house: SparkHouse) -> dict[str, Run]:
+    """Build the project in a process of its own; the scoring run of each model."""
     results = house.build_apart(environment())
     bad = {node: told for node, told in results.items() if told[0] not in ("success", "pass")}
     if bad:
         raise SystemExit(str(bad))
-    return {name: house.runs(f"by_{name}")[-1]["seconds"] for name in estimators()}
+    runs = {name: house.runs(f"by_{name}")[-1] for name in estimators()}
+    return {name: (run["seconds"], run["form"]) for name, run in runs.items()}
 
 
 def features(house: SparkHouse, sql: str) -> None:
@@ -127,7 +134,7 @@ def spark_project(folder: Path, source: Path, place: Path, more: dict[str, str])
     return house
 
 
-def duckdb_seconds(folder: Path, source: Path, place: Path) -> dict[str, float]:
+def by_duckdb(folder: Path, source: Path, place: Path) -> dict[str, Run]:
     """The same models under a DuckDB target."""
     house = spark_project(folder, source, place, {})
     database = folder / "house.duckdb"
@@ -139,8 +146,10 @@ def duckdb_seconds(folder: Path, source: Path, place: Path) -> dict[str, float]:
     )
     house.build_apart({**os.environ})
     with duckdb.connect(str(database), read_only=True) as connection:
-        rows = connection.sql("select model_name, seconds from scorehouse_run_log where status = 'success'")
-        return dict(rows.fetchall())
+        rows = connection.sql(
+            "select model_name, seconds, form from scorehouse_run_log where status = 'success'"
+        )
+        return {name: (seconds, form) for name, seconds, form in rows.fetchall()}
 
 
 def main() -> None:
@@ -155,7 +164,7 @@ def main() -> None:
         source = folder / "source"
         source.mkdir()
         (source / "dbt_project.yml").touch()
-        kernels = register_models(source)
+        kernels = register_models(source, options.rows)
         places = {n: write_features(folder, options.rows, n * CORES) for n in options.partitions}
         first = places[options.partitions[0]]
         rates = {name: kernel_rate(kernel, first, 1_000_000) for name, kernel in kernels.items()}
@@ -164,10 +173,10 @@ def main() -> None:
             "kernel alone, one core",
             0,
             options.rows,
-            {n: options.rows / rate for n, rate in rates.items()},
+            {n: (options.rows / rate, "") for n, rate in rates.items()},
             rates,
         )
-        show("DuckDB", 0, options.rows, duckdb_seconds(folder / "duckdb", source, first), rates)
+        show("DuckDB", 0, options.rows, by_duckdb(folder / "duckdb", source, first), rates)
         for n, place in places.items():
             house = spark_project(folder / f"local{n}", source, place, {"spark.master": f"local[{CORES}]"})
             show(f"Spark local[{CORES}]", n, options.rows, build(house), rates)
@@ -182,12 +191,12 @@ def main() -> None:
             cluster.stop()
 
 
-def show(engine: str, partitions: int, rows: int, seconds: dict[str, float], rates: dict[str, float]) -> None:
+def show(engine: str, partitions: int, rows: int, runs: dict[str, Run], rates: dict[str, float]) -> None:
     cells = [f"{engine:24}", f"{partitions or '-':>3}"]
     for name, rate in rates.items():
-        took = seconds[name]
+        took, form = runs[name]
         share = f", kernel {rows / (rate * CORES) / took:4.0%}" if partitions else ""
-        cells.append(f"{name} {took:7.1f} s {rows / took:12,.0f} rows/s{share}")
+        cells.append(f"{name} {took:7.1f} s {rows / took:12,.0f} rows/s {form}{share}")
     print(" | ".join(cells), flush=True)
 
 

@@ -30,8 +30,8 @@ class Form:
     compiled: CompiledSql | None = None
 
 
-def choose_form(kernel: Kernel, asked: str, rows: int) -> Form:
-    """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`.
+def choose_form(kernel: Kernel, asked: str, rows: int, served: tuple[str, ...] = ("sql", "native")) -> Form:
+    """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
 
     `auto` takes a form only where registration proved it: SQL for models without trees, native code
     for trees, else the estimator. A form that was asked for by name and cannot serve is an error.
@@ -41,6 +41,9 @@ def choose_form(kernel: Kernel, asked: str, rows: int) -> Form:
     refused = []
     for name, find in (("sql", _sql), ("native", _native)):
         if asked not in ("auto", name):
+            continue
+        if name not in served:
+            refused.append(f"{name}: not on this engine")
             continue
         try:
             form = find(kernel, asked, rows)

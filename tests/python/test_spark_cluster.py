@@ -9,23 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import yaml
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
-from scorehouse import register
 from scorehouse.engines.spark import CLOSURE_BYTES
 from spark.cluster import Cluster, environment, wait_for
-from spark.estimators import Greedy, Slow, Sum
-from spark.house import Reference, SparkHouse, differences, settings
-from test_generic_tests import EXPECTED, dbt, install
+from spark.estimators import Greedy, Hungry, Slow, Sum
+from spark.house import Reference, SparkHouse, differences, ml_model, session_of, settings, stop_session
 
 pytestmark = pytest.mark.foreign
 
 SAME = ["prediction", "row_status", "reject_reason", "model_name", "model_version", "model_digest"]
+MEMORY = {"spark.executor.pyspark.memory": "8g"}  # of addresses, of which a worker uses far less
 EXAMPLES = {
     "flight_predictions": ("flight_delay", "flight_scoring_features", ["flight_id"]),
     "churn_predictions": ("churn", "churn_scoring_features", ["customer_id", "snapshot_date"]),
@@ -50,12 +48,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def house(cluster: Cluster, home: Path) -> Iterator[SparkHouse]:
     os.environ.update(environment())
-    yield SparkHouse(home / "project", settings(home / "project", **{"spark.master": cluster.url}))
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.getActiveSession()
-    if session is not None:
-        session.stop()
+    yield SparkHouse(home / "project", settings(home / "project", **{"spark.master": cluster.url, **MEMORY}))
+    stop_session()
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +59,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
 @pytest.fixture
 def session(house: SparkHouse) -> Any:
-    from dbt.adapters.scorehouse_spark import session
-
-    return session(settings(house.folder))
-
-
-def ml_model(house: SparkHouse, name: str, estimator: Any, rows: int = 50) -> None:
-    """An ML model of two columns, fitted and registered in the project."""
-    X = pd.DataFrame({"a": range(rows), "b": [0.5] * rows}).astype(float)
-    facts = {"task": "regression", "project_dir": house.folder, "alias": "champion"}
-    register(estimator.fit(X, X["a"]), name, X, X["a"], **facts)
+    return session_of(house)
 
 
 def features(house: SparkHouse, rows: int, more: str = "") -> None:
@@ -119,22 +104,40 @@ def test_the_sql_door(house: SparkHouse) -> None:
     assert rows == [(4000, 4 * 499500 + 2000.0)]
 
 
+def test_trees_by_native_code(house: SparkHouse) -> None:
+    ml_model(house, "trees", HistGradientBoostingRegressor(max_iter=20, random_state=0), rows=500)
+    features(house, 4000)
+    for form in ("native", "estimator"):
+        house.python_model(f"by_{form}", "trees", f"engine={form!r}")
+    house.build("--select", "+by_native", "+by_estimator")
+    assert [house.runs(f"by_{form}")[-1]["form"] for form in ("native", "estimator")] == [
+        "native",
+        "estimator",
+    ]
+    pairs = f"{house.table('by_native')} as n join {house.table('by_estimator')} as e using (id)"
+    ((rows, distance),) = house.query(f"select count(*), max(abs(n.prediction - e.prediction)) from {pairs}")
+    assert rows == 4000
+    assert distance <= 1e-12
+
+
 def test_merging_keeps_the_others(house: SparkHouse) -> None:
+    """Rows that are not given stay; test_spark_rescore tries the rules that choose rows themselves."""
     ml_model(house, "sums", Sum())
     by_partition = "partition_by='part', incremental_strategy='insert_overwrite'"
     for name, config in (("merged", ""), ("parted", by_partition)):
         house.python_model(name, "sums", "rescore='given', passthrough=['part']", config)
-        house.features(  # one row has a partition of its own, and leaves it with the second run
-            "select id, cast(id % 1000 as double) as a, 0.5D as b, "
-            "cast(if(id = 2001, 9, id % 3) as int) as part from range(0, 3000, 1, 4)"
-        )
-        assert house.build("--select", "+" + name)[name][0] == "success"
-        # rows 2000 to 2999 again, with another `b`; another row moves to a new partition
-        house.features(
-            "select id, cast(id % 1000 as double) as a, 1.5D as b, "
-            "cast(if(id = 2000, 7, id % 3) as int) as part from range(2000, 3500)"
-        )
-        results = house.build("--select", "+" + name)
+    house.features(  # one row has a partition of its own, and leaves it with the second run
+        "select id, cast(id % 1000 as double) as a, 0.5D as b, "
+        "cast(if(id = 2001, 9, id % 3) as int) as part from range(0, 3000, 1, 4)"
+    )
+    house.build("--select", "+merged", "+parted")
+    # rows 2000 to 2999 again, with another `b`; another row moves to a new partition
+    house.features(
+        "select id, cast(id % 1000 as double) as a, 1.5D as b, "
+        "cast(if(id = 2000, 7, id % 3) as int) as part from range(2000, 3500)"
+    )
+    results = house.build("--select", "+merged", "+parted")
+    for name in ("merged", "parted"):
         assert results[name][0] == "success", results
         first, second = house.runs(name)
         assert (first["write_mode"], second["write_mode"], second["rows_in"]) == ("replace", "merge", 1500)
@@ -144,11 +147,6 @@ def test_merging_keeps_the_others(house: SparkHouse) -> None:
         )
         assert rows == [(3500, 3500, 3 * 499500 + 2000 * 0.5 + 1000 * 1.5 + 124750 + 500 * 1.5, 1, 0)]
         assert len(house.query(f"select distinct scoring_run_id from {house.table(name)}")) == 2
-        house.python_model(name, "sums", "rescore='new', passthrough=['part']", config)
-        features(house, 3600)
-        assert house.build("--select", "+" + name)[name][0] == "success"
-        assert house.runs(name)[2]["rows_in"] == 100
-        assert house.query(f"select count(*), count(distinct id) from {house.table(name)}") == [(3600, 3600)]
 
 
 def test_the_description_is_kept(house: SparkHouse, session: Any) -> None:
@@ -192,28 +190,31 @@ def test_a_run_killed_between_two_renames_is_mended(house: SparkHouse, session: 
     assert not [name for name in house.tables() if "__scorehouse" in name]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ("rescore='changed'", "has no rescore='changed'"),
-        ("as_of='2026-01-01'", "has no as_of"),
-        ("alias=['champion', 'challenger']", "has no several versions"),
-        ("key='part'", "is not unique"),
-        ("passthrough=['nothing']", "passthrough names columns"),
-    ],
-)
-def test_refuses(house: SparkHouse, arguments: str, says: str) -> None:
+REFUSED = {
+    "rescore={'max_rows': 5}": "has no budget",
+    "engine='sql'": "sql: not on this engine",
+    "as_of='2026-01-01'": "has no as_of",
+    "alias=['champion', 'challenger']": "has no several versions",
+    "key='part'": "is not unique",
+    "passthrough=['nothing']": "passthrough names columns",
+}
+
+
+def test_refuses(house: SparkHouse) -> None:
     ml_model(house, "sums", Sum())
     features(house, 50)
-    house.python_model("refused", "sums")
-    if arguments.startswith("key"):
-        path = house.folder / "python_models" / "refused.py"
-        path.write_text(path.read_text().replace("key='id'", arguments))
-    else:
-        house.python_model("refused", "sums", arguments)
-    status, message = house.build("--select", "+refused")["refused"]
-    assert status == "error"
-    assert says in message
+    for number, arguments in enumerate(REFUSED):
+        house.python_model(f"refused_{number}", "sums", "" if arguments.startswith("key") else arguments)
+        if arguments.startswith("key"):
+            path = house.folder / "python_models" / f"refused_{number}.py"
+            path.write_text(path.read_text().replace("key='id'", arguments))
+    results = house.build("--select", *(f"+refused_{number}" for number in range(len(REFUSED))))
+    for number, says in enumerate(REFUSED.values()):
+        status, message = results[f"refused_{number}"]
+        assert status == "error"
+        assert says in message
+    for path in (house.folder / "python_models").glob("refused_*.py"):
+        path.unlink()
 
 
 def test_an_executor_killed_in_mid_run(house: SparkHouse, cluster: Cluster, tmp_path: Path) -> None:
@@ -260,38 +261,24 @@ def test_bytes_that_differ_on_a_worker(house: SparkHouse, cluster: Cluster) -> N
     assert house.query(f"select * from {house.table('by_file')} order by id") == before
 
 
-def test_a_worker_out_of_memory(house: SparkHouse) -> None:
+@pytest.mark.parametrize(
+    ("estimator", "says"),
+    [
+        (Greedy(), ["a Python worker died while it scored", "spark.executor.pyspark.memory"]),
+        (Hungry(), ["MemoryError", "Unable to allocate", "spark.executor.pyspark.memory"]),
+    ],
+)
+def test_a_worker_out_of_memory(house: SparkHouse, estimator: Any, says: list[str]) -> None:
+    name = type(estimator).__name__.lower()
     ml_model(house, "sums", Sum())
-    house.python_model("greedy", "sums")
+    house.python_model(name, "sums")
     features(house, 5000)
-    assert house.build("--select", "+greedy")["greedy"][0] == "success"
-    before = house.query(f"select * from {house.table('greedy')} order by id")
-    ml_model(house, "greed", Greedy())
-    house.python_model("greedy", "greed")
-    status, message = house.build("--select", "+greedy")["greedy"]
+    assert house.build("--select", f"+{name}")[name][0] == "success"
+    before = house.query(f"select * from {house.table(name)} order by id")
+    ml_model(house, f"of_{name}", estimator)
+    house.python_model(name, f"of_{name}")
+    status, message = house.build("--select", f"+{name}")[name]
     assert status == "error"
-    assert "a Python worker died while it scored" in message
-    assert "spark.executor.pyspark.memory" in message
-    assert house.query(f"select * from {house.table('greedy')} order by id") == before
-    assert house.runs("greedy")[-1]["status"] == "failed"
-
-
-def test_generic_tests_find_the_same_rows(house: SparkHouse, session: Any, tmp_path: Path) -> None:
-    """The foreign project of test_generic_tests, with two models in the words of Spark."""
-    folder = install(tmp_path / "generic")
-    for name in ("good", "bad_stamps"):
-        path = folder / "models" / f"{name}.sql"
-        text = path.read_text().replace("as uuid)", "as string)")
-        path.write_text(text.replace("to_minutes(minutes)", "make_interval(0, 0, 0, 0, 0, minutes)"))
-    output = yaml.safe_load((house.folder / "profiles.yml").read_text())["scorehouse"]["outputs"]["spark"]
-    profile = {"house_with_tests": {"target": "spark", "outputs": {"spark": {**output, "schema": "generic"}}}}
-    (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
-    assert dbt(folder, "build", "--exclude-resource-type", "test").success
-    tested = dbt(folder, "test")
-    outcomes = {test.node.name: (str(test.status), test.failures) for test in tested.result}
-    assert outcomes == {name: ("fail" if rows else "pass", len(rows)) for name, (_, rows) in EXPECTED.items()}
-    spelled = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
-    for name, (columns, rows) in EXPECTED.items():
-        found = session.sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
-        told = [tuple(spelled.get(value, value) for value in row) for row in found]
-        assert sorted(told, key=repr) == sorted(rows, key=repr), name
+    assert all(text in message for text in says), message
+    assert house.query(f"select * from {house.table(name)} order by id") == before
+    assert house.runs(name)[-1]["status"] == "failed"

@@ -44,15 +44,22 @@ def _checked(source: FeatureSource, form: Form, kernel: Kernel) -> Form:
     if not rows.num_rows:
         return form
     batch = rows.combine_chunks().to_batches()[0]
-    expected = pa.Table.from_batches([kernel(batch)])
-    if form.compiled:
-        sql = form.compiled.render(FIRST, keep=[ROW])
-        found = source.cursor.sql(f"select * from ({sql}) order by {ROW}").to_arrow_table()
-    else:
-        found = pa.Table.from_batches([form.kernel(batch)])
-        status = pa.array(["scored" if scored else "rejected" for scored in found[REJECT_REASON].is_null()])
-        found = found.append_column(ROW_STATUS, status)
-    parity = compare(expected, found)
+    if form.compiled is None:
+        return checked_native(form, kernel, batch)
+    sql = form.compiled.render(FIRST, keep=[ROW])
+    found = source.cursor.sql(f"select * from ({sql}) order by {ROW}").to_arrow_table()
+    return _equal_or_estimator(form, kernel, batch, found)
+
+
+def checked_native(form: Form, kernel: Kernel, batch: pa.RecordBatch) -> Form:
+    """A form whose kernel scores batches, or the estimator, if they differ on this one."""
+    found = pa.Table.from_batches([form.kernel(batch)])
+    status = pa.array(["scored" if scored else "rejected" for scored in found[REJECT_REASON].is_null()])
+    return _equal_or_estimator(form, kernel, batch, found.append_column(ROW_STATUS, status))
+
+
+def _equal_or_estimator(form: Form, kernel: Kernel, batch: pa.RecordBatch, found: pa.Table) -> Form:
+    parity = compare(pa.Table.from_batches([kernel(batch)]), found)
     if form.name == "native":
         from scorehouse.native.parity import TOLERANCE  # needed for native code alone
 

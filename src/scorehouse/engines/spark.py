@@ -16,8 +16,12 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse import artifact
+from scorehouse.engines.conservation import check_conserved
+from scorehouse.engines.first_batch import FIRST_ROWS, checked_native
+from scorehouse.engines.output import added_columns
 from scorehouse.engines.progress import logger
 from scorehouse.engines.spark_errors import translated
+from scorehouse.engines.spark_plan import SparkPlanner
 from scorehouse.engines.spark_runs import insert_run, read_statistics
 from scorehouse.engines.spark_source import (
     FEATURE_HASH,
@@ -31,6 +35,7 @@ from scorehouse.engines.spark_source import (
 from scorehouse.engines.spark_tables import SparkTables, Storage
 from scorehouse.engines.spark_worker import WorkerTask, batch_function
 from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.forms import Form, choose_form
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import resolve_parts
 from scorehouse.request import Request
@@ -40,7 +45,6 @@ from scorehouse.scorer import REJECT_REASON, Kernel
 # A closure is sent with every task; from this size on the artifact goes as a file, once an executor.
 CLOSURE_BYTES = 1 << 20
 BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
-RULES = ("all", "given", "new")
 
 
 def is_session(session: Any) -> bool:
@@ -85,7 +89,8 @@ class SparkRun:
 
     def prepare(self, features: Any, model: Any, arguments: dict[str, Any]) -> None:
         request, record = self.record.request, self.record
-        options = self.options = record.options = ScoreOptions.checked(self.call, **arguments)
+        options = ScoreOptions.checked(self.call, **arguments).of_request(partial=request.is_partial)
+        self.options = record.options = options
         _refuse_what_is_not_done_here(request, options, self.call)
         (part,) = resolve_parts(registry_versions(self.session, model, self.call), options, self.call)
         record.part, record.scoring_basis = part, part.basis(options)
@@ -99,11 +104,24 @@ class SparkRun:
         tables.recover()
         if options.rescore.rule != "all" and tables.exists() and not request.full_refresh:
             record.write_mode = "merge"
-        new_in = request.relation if record.write_mode == "merge" and options.rescore.rule == "new" else None
-        self.source = SparkSource(self.session, features, options, self.call, only_new_in=new_in)
-        record.rows_in = self.source.check(self.signature, self.kernel.schema.names)
+        self.source = SparkSource(self.session, features, options, self.call)
+        rows = self.source.check(self.signature, [*self.kernel.schema.names, *added_columns(options)])
         record.feature_hash_kind = self.source.hash_kind()
+        self.plan = SparkPlanner(self.source, record, tables.todo)
+        self.plan.run(rows)
+        self.form = self._choose_form()
         self.batch_rows = arguments.get("batch_rows")
+
+    def _choose_form(self) -> Form:
+        """The estimator, or native code that equals it on the first rows of this run."""
+        record = self.record
+        form = choose_form(self.kernel, self.options.engine, record.rows_in, served=("native",))
+        if form.name == "native":
+            first = self.source.select().select(*map(quote, self.signature.names)).limit(FIRST_ROWS)
+            for batch in first.toArrow().combine_chunks().to_batches():
+                form = checked_native(form, self.kernel, batch)
+        record.form, record.form_reason = form.name, form.reason
+        return form
 
     def write(self, storage: Storage) -> None:
         """Score into the staging table, check it, put it in place, and then log the run."""
@@ -115,15 +133,20 @@ class SparkRun:
                 self.session.conf.set(BATCH_SETTING, str(self.batch_rows))
             tables.write(self.rows(), tables.staging)
             self._check_staging(tables.staging)
-            if record.write_mode == "merge":
-                tables.merge(self.options.row_key)
-            else:
-                tables.replace()
+            self._put_in_place(tables)
         finally:
             self.session.conf.set(BATCH_SETTING, limit)
             tables.clean()
         insert_run(self.session, record)
         logger.info(record.summary())
+
+    def _put_in_place(self, tables: SparkTables) -> None:
+        if self.record.write_mode != "merge":
+            tables.replace()
+            return
+        gone = self.plan.vanished()
+        if self.record.rows_in or gone is not None:
+            tables.merge(self.options.row_key, gone, self.options.rescore.vanished)
 
     def failed(self, error: Exception) -> Exception:
         """Log the failed run; returns the error to raise."""
@@ -148,6 +171,7 @@ class SparkRun:
             call=self.call,
             kept=kept,
             schema=self._arrow_schema(selected, kept),
+            native=self.form.name == "native",
             **self._artifact(),
         )
         scored = selected.mapInArrow(batch_function(task), _struct(sql))
@@ -186,6 +210,7 @@ class SparkRun:
             f"{literal(record.request.run_id)} as scoring_run_id",
             f"cast({literal(record.started_at.isoformat(sep=' ')[:26])} as timestamp_ntz) as scored_at",
             f"{quote(KEPT + FEATURE_HASH)} as {FEATURE_HASH}",
+            *(["false as is_vanished"] if self.options.rescore.vanished == "flag" else []),
         ]
 
     def _rank(self) -> str:
@@ -209,16 +234,7 @@ class SparkRun:
                 expected="every row exactly once",
                 action="see whether the feature table changed meanwhile, or is not the same at each reading",
             )
-        limit = self.options.max_rejected_share
-        share = record.rows_rejected / record.rows_in if record.rows_in else 0.0
-        if limit is not None and share > limit:
-            raise ConservationError(
-                self.call,
-                f"{record.rows_rejected} of {record.rows_in} rows were rejected ({share:.4f}), "
-                f"mostly for {record.reject_reasons.most_common(3)}",
-                expected=f"a share of at most {limit}",
-                action="mend the feature table, or raise max_rejected_share",
-            )
+        check_conserved(record, self.options.max_rejected_share, self.call)
 
 
 def _refuse_what_is_not_done_here(request: Request, options: ScoreOptions, call: str) -> None:
@@ -228,9 +244,7 @@ def _refuse_what_is_not_done_here(request: Request, options: ScoreOptions, call:
         (options.several, "several versions in one model", "make one model for each version"),
         (options.as_of is not None, "as_of", "keep a history on DuckDB, or by dbt snapshots"),
         (options.decision is not None, "decision", "decide in a SQL model on the prediction table"),
-        (rescore.rule not in RULES, f"rescore={rescore.rule!r}", f"use one of {list(RULES)}"),
-        (rescore.has_budget, "a budget", "leave out max_rows and max_seconds"),
-        (rescore.vanished != "keep", "vanished", "leave it out"),
+        (rescore.has_budget, "budget", "leave out max_rows and max_seconds"),
     ):
         if is_asked:
             raise ConfigurationError(

@@ -15,6 +15,11 @@ _RAISED = re.compile(
 )
 _DIED = ("Python worker exited unexpectedly", "MemoryError", "Python worker failed to connect back")
 _LOST = ("ExecutorLostFailure", "executor lost", "Remote RPC client disassociated")
+_ROOM = (  # what is expected, and what to do
+    "workers with room for the estimator and for one record batch each",
+    "raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or run "
+    "fewer tasks an executor (spark.executor.cores); the executor's log says more",
+)
 
 
 def translated(error: Exception, call: str) -> Exception:
@@ -23,6 +28,8 @@ def translated(error: Exception, call: str) -> Exception:
         return error
     text = str(error)
     raised = _RAISED.search(text)
+    if raised and "MemoryError" in raised["problem"]:
+        return _of(errors.EstimatorError, call, raised["problem"], *_ROOM)
     if raised:
         kind = getattr(errors, raised["type"], ScorehouseError)
         return _of(kind, raised["call"], raised["problem"], raised["expected"], raised["action"])
@@ -32,9 +39,7 @@ def translated(error: Exception, call: str) -> Exception:
             errors.EstimatorError,
             call,
             f"{what} while it scored, most often for want of memory",
-            "workers with room for the estimator and for one record batch each",
-            "raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or run "
-            "fewer tasks an executor (spark.executor.cores); the executor's log says more",
+            *_ROOM,
         )
     return error
 

@@ -12,15 +12,18 @@ MASK = 2**64 - 1
 
 
 def insert_run(session: Any, record: RunRecord, error: Exception | None = None) -> None:
-    """Write the run's row. Every value is bound as text and cast to its column's type."""
+    """Write the run's row. Every value is handed over as text and cast to its column's type."""
     row = record.to_row(error)
-    columns = [field for field in session.table(record.request.run_log).schema if field.name in row]
-    values = ", ".join(f"cast(:{field.name} as {field.dataType.simpleString()})" for field in columns)
-    texts = {field.name: None if row[field.name] is None else str(row[field.name]) for field in columns}
-    session.sql(
-        f"insert into {record.request.run_log} ({names([field.name for field in columns])}) select {values}",
-        args=texts,
+    texts = {name: None if value is None else str(value) for name, value in row.items()}
+    schema = ", ".join(f"{quote(name)} string" for name in texts)
+    columns = session.table(record.request.run_log).schema
+    values = (
+        f"cast({quote(field.name) if field.name in row else 'null'} as {field.dataType.simpleString()}) "
+        f"as {quote(field.name)}"
+        for field in columns
     )
+    frame = session.createDataFrame([tuple(texts.values())], schema).selectExpr(*values)
+    frame.write.insertInto(record.request.run_log)
 
 
 def read_statistics(session: Any, table: str, key: list[str], record: RunRecord) -> None:

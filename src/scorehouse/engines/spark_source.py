@@ -33,6 +33,16 @@ def names(columns: Sequence[str]) -> str:
     return ", ".join(quote(column) for column in columns)
 
 
+def matching(left: Any, right: Any, columns: Sequence[str], how: str) -> Any:
+    """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL."""
+    right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns))
+    condition = None
+    for name in columns:
+        same = left[quote(name)].eqNullSafe(right[quote(f"right:{name}")])
+        condition = same if condition is None else condition & same
+    return left.join(right, condition, how)
+
+
 def registry_versions(session: Any, model: Any, call: str) -> list[Version]:
     """The versions in a registry seed, given as its DataFrame or by the name of its table."""
     frame = session.table(model) if isinstance(model, str) else model
@@ -51,23 +61,20 @@ def registry_versions(session: Any, model: Any, call: str) -> list[Version]:
 
 
 class SparkSource:
-    """The features as a DataFrame. `only_new_in` names a table whose keys are left out."""
+    """The features as a DataFrame: `table` holds all of them, `rows` those that are scored."""
 
-    def __init__(
-        self, session: Any, features: Any, options: ScoreOptions, call: str, *, only_new_in: str | None
-    ) -> None:
+    def __init__(self, session: Any, features: Any, options: ScoreOptions, call: str) -> None:
         self.session = session
         self.options = options
         self.call = call
-        self.only_new_in = only_new_in
         if isinstance(features, str):
             features = session.sql(features)
         elif not hasattr(features, "mapInArrow"):
             features = session.createDataFrame(features)
-        self.table = features
+        self.table = self.rows = features
 
     def check(self, signature: Signature, outputs: list[str]) -> int:
-        """Check columns, types and keys; returns the number of rows that will be read."""
+        """Check columns, types and keys; returns the number of rows of the feature table."""
         options, columns = self.options, self.table.columns
         self.features = match_columns(signature, columns, self.call)
         self.key = find_columns("key", options.key, columns, self.call)
@@ -81,7 +88,6 @@ class SparkSource:
             outputs=outputs,
             call=self.call,
         )
-        self.rows = self._rows()
         check_types(signature, self._arrow_schema(), self.call)
         return self._count_and_check_keys()
 
@@ -89,18 +95,6 @@ class SparkSource:
     def kept(self) -> dict[str, str]:
         """Columns that pass by the kernel: name in the output to name in the feature table."""
         return {**self.key, **self.passthrough, **self.group}
-
-    def _rows(self) -> Any:
-        if self.only_new_in is None:
-            return self.table
-        old = self.session.table(self.only_new_in).selectExpr(
-            *(f"{quote(name)} as {quote(f'old:{n}')}" for n, name in enumerate(self.key))
-        )
-        same = None
-        for n, column in enumerate(self.key.values()):
-            equal = self.table[quote(column)] == old[quote(f"old:{n}")]
-            same = equal if same is None else same & equal
-        return self.table.join(old, same, "left_anti")
 
     def _arrow_schema(self) -> pa.Schema:
         features = (f"{quote(column)} as {quote(name)}" for name, column in self.features.items())
@@ -110,19 +104,25 @@ class SparkSource:
         """Names the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
 
+    def feature_hash(self) -> str:
+        """SQL of the hash of all that goes into a row besides its key.
+
+        xxhash64 passes over a NULL, so that (NULL, 1) and (1, NULL) would be one without the flags.
+        """
+        columns = [*self.features.values(), *self.passthrough.values(), *self.group.values()]
+        return f"xxhash64({', '.join(f'{quote(name)}, isnull({quote(name)})' for name in columns)})"
+
     def select(self) -> Any:
         """What is read: kept columns, the hash of the features, and the features by their own names."""
         parts = [f"{quote(column)} as {quote(KEPT + name)}" for name, column in self.kept.items()]
-        # xxhash64 passes over a NULL, so that (NULL, 1) and (1, NULL) would be one without the flags
-        hashed = (f"{quote(column)}, isnull({quote(column)})" for column in self.features.values())
-        parts.append(f"xxhash64({', '.join(hashed)}) as {quote(KEPT + FEATURE_HASH)}")
+        parts.append(f"{self.feature_hash()} as {quote(KEPT + FEATURE_HASH)}")
         parts += [f"{quote(column)} as {quote(name)}" for name, column in self.features.items()]
         return self.rows.selectExpr(*parts)
 
     def _count_and_check_keys(self) -> int:
         keys = list(self.key.values())
         missing = " or ".join(f"{quote(key)} is null" for key in keys)
-        rows, nulls, different = self.rows.selectExpr(
+        rows, nulls, different = self.table.selectExpr(
             "count(*)", f"count_if({missing})", f"count(distinct {names(keys)})"
         ).collect()[0]
         if nulls:
@@ -143,6 +143,6 @@ class SparkSource:
         return int(rows)
 
     def _duplicates(self, keys: list[str]) -> str:
-        counted = self.rows.groupBy(*(quote(key) for key in keys)).count()
+        counted = self.table.groupBy(*(quote(key) for key in keys)).count()
         found = counted.where("count > 1").orderBy(*(quote(key) for key in keys)).limit(3).collect()
         return ", ".join(f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in found)

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.engines.spark_source import names, quote
+from scorehouse.engines.spark_source import literal, matching, names, quote
 from scorehouse.errors import ConfigurationError, ConservationError
 
 STAGING = "__scorehouse_new_"
 ASIDE = "__scorehouse_old"
+GONE = "scorehouse_gone"
 ATOMIC_FORMATS = ("delta", "iceberg")
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
 
@@ -54,14 +55,48 @@ def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
     return ConfigurationError(call, problem, expected=expected, action="correct the config of the model")
 
 
-def _matching(left: Any, right: Any, columns: Sequence[str], how: str) -> Any:
-    """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL."""
-    right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns))
-    condition = None
-    for name in columns:
-        same = left[quote(name)].eqNullSafe(right[quote(f"right:{name}")])
-        condition = same if condition is None else condition & same
-    return left.join(right, condition, how)
+@dataclass(frozen=True)
+class Change:
+    """What a merge changes: rows of `new` replace those of `old` with the same `keys`, others are added.
+
+    `gone` has the keys of old rows to `flag` or `delete`, as `vanished` says; None: there are none.
+    """
+
+    old: Any
+    new: Any
+    keys: tuple[str, ...]
+    gone: Any = None
+    vanished: str = "keep"
+
+    def kept(self, rows: Any) -> Any:
+        """Of some old rows those that stay, with their flag."""
+        stays = matching(rows, self.new, self.keys, "left_anti")
+        if self.gone is None:
+            return stays
+        others = matching(stays, self.gone, self.keys, "left_anti")
+        if self.vanished == "delete":
+            return others
+        flagged = matching(stays, self.gone, self.keys, "left_semi")
+        return others.unionByName(flagged.selectExpr(*self._flagged()))
+
+    def _flagged(self) -> list[str]:
+        return ["true as is_vanished" if name == "is_vanished" else quote(name) for name in self.old.columns]
+
+    def touched(self, parts: Sequence[str]) -> Any:
+        """The values of the columns `parts` in which a row comes, goes, or is flagged."""
+        found = self.new.select(*parts).union(
+            matching(self.old, self.new, self.keys, "left_semi").select(*parts)
+        )
+        if self.gone is not None:
+            found = found.union(matching(self.old, self.gone, self.keys, "left_semi").select(*parts))
+        return found.distinct()
+
+    def source(self) -> Any:
+        """New rows, and keys that are gone, told apart by the column GONE."""
+        new = self.new.selectExpr("*", f"false as {GONE}")
+        if self.gone is None:
+            return new
+        return new.unionByName(self.gone.selectExpr("*", f"true as {GONE}"), allowMissingColumns=True)
 
 
 class SparkTables:
@@ -69,11 +104,13 @@ class SparkTables:
 
     def __init__(self, session: Any, relation: str, run_id: str, storage: Storage, call: str) -> None:
         self.session = session
+        self.run_id = run_id
         self.relation = relation
         self.storage = storage
         self.call = call
         self.staging = f"{relation}{STAGING}{re.sub('[^0-9a-z]', '', run_id)[:8]}"
         self.merged = f"{self.staging}_merged"
+        self.todo = f"{self.staging}_todo"
         self.aside = f"{relation}{ASIDE}"
 
     def recover(self) -> None:
@@ -106,10 +143,13 @@ class SparkTables:
         """The staging table becomes the prediction table."""
         self._swap(self.staging)
 
-    def merge(self, keys: Sequence[str]) -> None:
-        """Rows of the staging table replace those of the same key; others are added."""
+    def merge(self, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
+        """Rows of the staging table replace those of the same key; others are added.
+
+        `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
+        """
         old, new = self.session.table(self.relation), self.session.table(self.staging)
-        if old.columns != new.columns:
+        if sorted(old.columns) != sorted(new.columns):
             raise ConfigurationError(
                 self.call,
                 f"the columns of {self.relation}, {', '.join(old.columns)}, are not those of this run, "
@@ -117,35 +157,61 @@ class SparkTables:
                 expected="the same columns",
                 action="rebuild the table once with --full-refresh",
             )
+        change = Change(old, new.select(*old.columns), tuple(keys), gone, vanished)
         if self.storage.file_format in ATOMIC_FORMATS:
-            same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in keys)
-            self.session.sql(
-                f"merge into {self.relation} as old_rows using {self.staging} as new_rows on {same} "
-                "when matched then update set * when not matched then insert *"
-            )
+            self._merge_into(change)
         elif self.storage.strategy == "insert_overwrite":
-            self._overwrite_partitions(old, new, keys)
+            self._overwrite_partitions(change)
         else:
-            self._rewrite(old, new, keys)
+            self._rewrite(change)
 
-    def _rewrite(self, old: Any, new: Any, keys: Sequence[str]) -> None:
-        self.write(_matching(old, new, keys, "left_anti").unionByName(new), self.merged)
+    def _merge_into(self, change: Change) -> None:
+        """One statement, so that readers see all of the change or nothing of it."""
+        change.source().write.format("parquet").mode("overwrite").saveAsTable(self.merged)
+        same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in change.keys)
+        values = ", ".join(f"new_rows.{quote(name)}" for name in change.old.columns)
+        pairs = ", ".join(f"{quote(name)} = new_rows.{quote(name)}" for name in change.old.columns)
+        gone = {"delete": "delete", "flag": "update set is_vanished = true"}.get(change.vanished)
+        self.session.sql(
+            f"merge into {self.relation} as old_rows using {self.merged} as new_rows on {same} "
+            + (f"when matched and new_rows.{GONE} then {gone} " if gone else "")
+            + f"when matched then update set {pairs} "
+            f"when not matched then insert ({names(change.old.columns)}) values ({values})"
+        )
+        self._check_written(self.relation)
+
+    def _rewrite(self, change: Change) -> None:
+        self.write(change.kept(change.old).unionByName(change.new), self.merged)
+        self._check_written(self.merged)
         self._swap(self.merged)
 
-    def _overwrite_partitions(self, old: Any, new: Any, keys: Sequence[str]) -> None:
-        """Rewrite the partitions that hold new rows, or older rows of their keys."""
+    def _check_written(self, table: str) -> None:
+        """Every row of this run is in `table` once."""
+        run = f"scoring_run_id = {literal(self.run_id)}"
+        written = self.session.table(self.staging).count()
+        found = self.session.table(table).where(run).count()
+        if found != written:
+            raise ConservationError(
+                self.call,
+                f"{written} rows were scored, and {found} of them are in {table}",
+                expected="every row exactly once",
+                action="rebuild the table with --full-refresh, and report this as a fault of scorehouse",
+            )
+
+    def _overwrite_partitions(self, change: Change) -> None:
+        """Rewrite the partitions that hold new rows, older rows of their keys, or rows that are gone."""
         parts = list(self.storage.partition_by)
-        moved = _matching(old, new, keys, "left_semi").select(*parts)
-        touched = new.select(*parts).union(moved).distinct()
-        kept = _matching(_matching(old, touched, parts, "left_semi"), new, keys, "left_anti")
-        self.write(kept.unionByName(new), self.merged)
+        old, touched = change.old, change.touched(parts)
+        self.write(
+            change.kept(matching(old, touched, parts, "left_semi")).unionByName(change.new), self.merged
+        )
         done = self.session.table(self.merged)
-        if _matching(touched, done, parts, "left_anti").limit(1).count():
+        if matching(touched, done, parts, "left_anti").limit(1).count():
             # a partition lost its last row, and an overwrite would not touch it: the whole table instead
             self._drop(self.merged)
-            self._rewrite(old, new, keys)
+            self._rewrite(change)
             return
-        expected = _matching(old, touched, parts, "left_anti").count() + done.count()
+        expected = matching(old, touched, parts, "left_anti").count() + done.count()
         overwrite = self.session.conf.get(OVERWRITE_SETTING)
         try:  # as a setting, since insertInto passes over the writer's option and would empty the table
             self.session.conf.set(OVERWRITE_SETTING, "dynamic")
@@ -188,8 +254,8 @@ class SparkTables:
 
     def clean(self) -> None:
         """Drop the run's own staging tables."""
-        self._drop(self.staging)
-        self._drop(self.merged)
+        for table in (self.staging, self.merged, self.todo):
+            self._drop(table)
 
     def _drop(self, table: str) -> None:
         self.session.sql(f"drop table if exists {table}")

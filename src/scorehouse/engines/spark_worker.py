@@ -21,12 +21,13 @@ from scorehouse.signature import Signature
 
 ESTIMATORS_KEPT = 2
 
-_estimators: dict[str, Any] = {}  # by digest; a worker process serves task after task
+# by digest and form; a worker process serves task after task
+_estimators: dict[tuple[str, bool], tuple[Any, Any]] = {}
 
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """All that a worker has to know.
+    """All that a worker has to know; with `native` the estimator's native form scores.
 
     `data` holds the artifact's bytes, or is None where they travel as the file named `file`. `kept`
     are the columns that pass by the kernel, by their names in the batch; `schema` is what comes out.
@@ -41,6 +42,7 @@ class WorkerTask:
     schema: pa.Schema
     data: bytes | None
     file: str
+    native: bool = False
 
 
 Batches = Iterator[pa.RecordBatch]
@@ -57,22 +59,31 @@ def batch_function(task: WorkerTask) -> Callable[[Batches], Batches]:
 
 def score_batches(task: WorkerTask, batches: Batches) -> Batches:
     """Every row of every batch once, in its place, with its kept columns."""
-    kernel = Kernel(_estimator(task), task.version, task.signature, strict=task.strict, call=task.call)
+    estimator, scoring = _estimator(task)
+    kernel = Kernel(estimator, task.version, task.signature, strict=task.strict, call=task.call)
+    kernel = kernel.holding(scoring)
     for batch in batches:
         scored = kernel(batch.select(task.signature.names))
         kept = [batch.column(name) for name in task.kept]
         yield pa.RecordBatch.from_arrays([*kept, *scored.columns], schema=task.schema)
 
 
-def _estimator(task: WorkerTask) -> Any:
-    """The estimator, loaded once a worker from bytes whose digest was checked in that worker."""
-    digest = task.version.sha256
-    if digest not in _estimators:
+def _estimator(task: WorkerTask) -> tuple[Any, Any]:
+    """The estimator, and what scores in its place, loaded once a worker from bytes that it checked."""
+    known = (task.version.sha256, task.native)
+    if known not in _estimators:
         data = _verified(task)
         while len(_estimators) >= ESTIMATORS_KEPT:
             _estimators.pop(next(iter(_estimators)))
-        _estimators[digest] = artifact.open_estimator(data, task.version, task.policy, task.call)
-    return _estimators[digest]
+        estimator = artifact.open_estimator(data, task.version, task.policy, task.call)
+        _estimators[known] = (estimator, _native(estimator, task) if task.native else estimator)
+    return _estimators[known]
+
+
+def _native(estimator: Any, task: WorkerTask) -> Any:
+    from scorehouse.native import compile_native  # its compiler is slow to import
+
+    return compile_native(estimator, call=task.call)
 
 
 def _verified(task: WorkerTask) -> bytes:

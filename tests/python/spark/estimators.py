@@ -43,3 +43,12 @@ class Greedy(Sum):
         if len(X) > 1000:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().predict(X)
+
+
+class Hungry(Sum):
+    """Asks for more memory than `spark.executor.pyspark.memory` lets a worker have."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        if np.asarray(X)[:, 0].max() > 500:
+            np.empty(2**31)  # 16 GiB, of which not a byte is written
+        return super().predict(X)

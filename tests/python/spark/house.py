@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import yaml
 from dbt.cli.main import dbtRunner
+
+from scorehouse import register
 
 REPOSITORY = Path(__file__).parents[3]
 SCHEMA = "house"
@@ -33,6 +36,39 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
         "spark.sql.shuffle.partitions": "2",
         **more,
     }
+
+
+def quick(folder: Path, **more: str) -> dict[str, str]:
+    """Settings for tables so small that compiling a query takes longer than running it."""
+    place = settings(folder)["spark.driver.extraJavaOptions"]
+    return settings(
+        folder,
+        **{
+            "spark.master": "local[2]",
+            "spark.driver.extraJavaOptions": f"{place} -XX:TieredStopAtLevel=1",
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+            "spark.sql.adaptive.enabled": "false",  # plans anew after every stage
+            **more,
+        },
+    )
+
+
+def session_of(house: SparkHouse) -> Any:
+    """The session in which dbt builds a house in this process."""
+    from dbt.adapters.scorehouse_spark import session
+
+    profile = yaml.safe_load((house.folder / "profiles.yml").read_text())
+    return session(profile["scorehouse"]["outputs"]["spark"]["server_side_parameters"])
+
+
+def stop_session() -> None:
+    """End it, so that another test may begin one with other settings."""
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.stop()
 
 
 class SparkHouse:
@@ -136,12 +172,25 @@ class SparkHouse:
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
+def ml_model(house: SparkHouse, name: str, estimator: Any, rows: int = 50) -> None:
+    """An ML model of two columns, fitted and registered in the project."""
+    X = pd.DataFrame({"a": range(rows), "b": [0.5] * rows}).astype(float)
+    facts = {"task": "regression", "project_dir": house.folder, "alias": "champion"}
+    register(estimator.fit(X, X["a"]), name, X, X["a"], **facts)
+
+
 class Reference:
     """The examples as DuckDB scores them, and their features as Parquet."""
 
     def __init__(self, folder: Path) -> None:
-        self.database = folder / "reference.duckdb"
         self.folder = folder
+        built = os.environ.get("SCOREHOUSE_BUILT")
+        self.database = Path(built) if built else folder / "reference.duckdb"
+        if not built:
+            self._build()
+
+    def _build(self) -> None:
+        folder = self.folder
         command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
         command += [
             "--exclude-resource-type",
