@@ -1,6 +1,7 @@
 {#- CTEs that end in `metric_rows`: the metrics of two classes. -#}
 {% macro _classification_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
+{% set precision = adapter.quote('precision') %}
 by_score as (
 
     select
@@ -64,7 +65,7 @@ at_threshold as (
 
     select
         *,
-        case when tp + fp > 0e0 then tp / (tp + fp) else 0e0 end as "precision",
+        case when tp + fp > 0e0 then tp / (tp + fp) else 0e0 end as {{ precision }},
         case when tp + fn > 0e0 then tp / (tp + fn) else 0e0 end as recall,
         case when 2e0 * tp + fp + fn > 0e0 then 2e0 * tp / (2e0 * tp + fp + fn) else 0e0 end as f1,
         (tp + tn) / (tp + fp + fn + tn) as accuracy,
@@ -135,9 +136,9 @@ metric_rows as (
     {{ scorehouse._unpivot_metrics('ranks', ['roc_auc', 'average_precision', 'score_ks']) }}
     union all
     {{ scorehouse._unpivot_metrics('at_threshold', [
-        'log_loss', 'brier', '"precision"', 'recall', 'f1', 'accuracy', 'mcc', 'tp', 'fp', 'fn', 'tn', 'mean_score',
+        'log_loss', 'brier', precision, 'recall', 'f1', 'accuracy', 'mcc', 'tp', 'fp', 'fn', 'tn', 'mean_score',
         'positive_rate'
-    ]) | replace("'\"precision\"'", "'precision'") }}
+    ]) | replace("'" ~ precision ~ "'", "'precision'") }}
     union all
     {{ scorehouse._unpivot_metrics('calibration', ['ece', 'mce']) }}
     union all

@@ -1,0 +1,104 @@
+"""The monitoring that is tried on every engine: its tables, its models, and what of them is compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from monitoring.cohorts import CLASSES, FRAMES, MATURITY, SEVERAL, TASKS
+from monitoring.findings import TABLES
+from monitoring.house import House, Row
+
+HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
+FLIGHTS = """
+    select row_number() over (order by time_hour, carrier, flight) as id,
+        cast(flight_date as timestamp) as day,
+        cast(dep_delay as double) as dep_delay, cast(distance as double) as distance, carrier, origin
+    from '{data}/flights.parquet' where month(flight_date) %s and day(flight_date) < 4
+"""
+PERFORMANCE = "{{{{ scorehouse.performance(source('raw', '{0}'), source('raw', '{0}_labels'), key='id', "
+SOURCE = "source('raw', 'flights')"
+MODELS = {
+    "profiles": f"{{{{ scorehouse.profile({SOURCE}, source('raw', 'ml_f__reference'), day='day', "
+    "segments=['origin'], signature=source('raw', 'ml_f__signature')) }}",
+    "drift": "{{ scorehouse.drift(ref('profiles'), source('raw', 'ml_f__reference'), window='month') }}",
+    "exact": f"{{{{ scorehouse.exact_drift({SOURCE}, source('raw', 'flights_training'), "
+    "['dep_delay', 'distance']) }}",
+    "calibration": "{{ scorehouse.calibration_table(source('raw', 'classified'), "
+    "source('raw', 'classified_labels'), key='id', label='y', options={'day': 'day'}) }}",
+    "estimates": "{{ scorehouse.estimated_performance(source('raw', 'classified'), ref('calibration'), "
+    "day='day') }}",
+    "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
+    "cluster_performance": "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, "
+    "label=none, task='clustering', day='day', options={'score': 'score'}) }}",
+    "several_performance": PERFORMANCE.format("several")
+    + f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
+    **{
+        f"{name}_performance": PERFORMANCE.format(name) + f"label='y', day='day', {MATURITY}, {task}) }}}}"
+        for name, task in TASKS.items()
+    },
+}
+# What tells a row of each table from the others; the columns of `VALUES` are compared.
+KEYS = {
+    "profiles": "window_start, part, feature, segment, kind, bin, category",
+    "drift": "window_start, part, feature, segment, metric",
+    "previous": "window_start, part, feature, segment, metric",
+    "exact": "feature, metric",
+    "calibration": "bin",
+}
+VALUES = {
+    "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
+    "drift": "value, threshold, p_value, floor_value, status, n_current, place",
+    "previous": "value, threshold, p_value, floor_value, status, n_reference, n_current, place",
+    "exact": "value",
+    "calibration": "mean_score, positive_rate, n_labelled",
+}
+PERFORMANCE_KEY, PERFORMANCE_VALUES = "window_start, segment, metric", "value, threshold, status, n_current"
+
+
+def watched(folder: Path) -> House:
+    """All of it, built on DuckDB."""
+    house = House(folder)
+    for name, frame in (*FRAMES.items(), ("several", SEVERAL)):
+        house.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
+        label = "y" if name == "several" else "case when not isnan(y) then y end as y"
+        house.table(f"{name}_labels", f"select id, {label} from frame", frame=frame)
+    house.table("flights_training", FLIGHTS % "<= 6")
+    house.table("flights", f"select *, 'r' as scoring_run_id, {HEAD} from ({FLIGHTS % '> 6'})")
+    columns = "select dep_delay, distance, carrier, origin from raw.flights_training"
+    house.reference("ml_f__reference", {(1, "feature"): columns})
+    house.table(
+        "ml_f__signature",
+        "select 1 as version, 'distance' as feature, min(distance) as minimum, max(distance) as maximum "
+        "from raw.flights_training",
+    )
+    for name, sql in TABLES.items():
+        house.table(name, sql)
+    for name, sql in MODELS.items():
+        house.model(name, sql)
+    house.build().check()
+    return house
+
+
+def query(name: str) -> tuple[str, int]:
+    """What is read of a model, and how many of the columns are the key."""
+    key, values = KEYS.get(name, PERFORMANCE_KEY), VALUES.get(name, PERFORMANCE_VALUES)
+    return f"select {key}, {values} from {{}}", len(key.split(","))
+
+
+def same_numbers(expected: Sequence[Row], found: Sequence[Row], width: int) -> None:
+    """Both have the same keys, which are the first `width` columns, and the same values of each."""
+    wanted = {row[:width]: row[width:] for row in expected}
+    got = {row[:width]: row[width:] for row in found}
+    assert len(wanted) == len(found) > 0
+    assert got.keys() == wanted.keys()
+    for row, values in wanted.items():
+        assert all(map(close, got[row], values)), (row, got[row], values)
+
+
+def close(found: Any, expected: Any) -> bool:
+    if isinstance(expected, float) and found is not None:
+        return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(found == expected)

@@ -1,0 +1,128 @@
+"""Monitoring on Spark gives the numbers that it gives on DuckDB, from the same tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from monitoring.everywhere import MODELS, query, same_numbers, watched
+from monitoring.findings import (
+    CASES,
+    EXPECTED_SIGNALS,
+    SIGNAL_COLUMNS,
+    document,
+    models,
+    same_rows,
+    status_of,
+)
+from monitoring.house import House
+from spark.cluster import environment
+from spark.house import SparkHouse, quick, session_of, stop_session
+from test_generic_tests import EXPECTED, dbt, install
+
+pytestmark = pytest.mark.foreign
+
+
+@pytest.fixture(scope="module")
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return watched(tmp_path_factory.mktemp("duckdb") / "house")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHouse]:
+    os.environ.update(environment())
+    folder = tmp_path_factory.mktemp("spark") / "house"
+    yield SparkHouse(folder, quick(folder))
+    stop_session()
+
+
+@pytest.fixture(scope="module")
+def on_spark(on_duckdb: House, house: SparkHouse) -> tuple[Any, dict[str, tuple[str, str]]]:
+    """The session after two builds: of the numbers, and of tests that find something, with its results."""
+    session = session_of(house)
+    session.sql("create schema raw")
+    for name in on_duckdb.tables:
+        session.read.parquet(str(parquet(on_duckdb, name, house.folder))).write.saveAsTable(f"raw.{name}")
+    for name, sql in (MODELS | models()).items():
+        house.features(sql, name)
+    house.write("models/_tests.yml", yaml.safe_dump(document()))
+    tables = [{"name": name} for name in on_duckdb.tables]
+    sources = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
+    house.write("models/_raw.yml", yaml.safe_dump(sources))
+    results = house.build("--select", *MODELS)
+    bad = {name: told for name, told in results.items() if told[0] not in ("success", "pass")}
+    assert not bad, bad
+    return session, house.build("--select", *models())
+
+
+def parquet(house: House, table: str, folder: Path) -> Path:
+    path = folder / f"{table}.parquet"
+    with duckdb.connect(house.project.database, read_only=True) as connection:
+        connection.execute(f"copy raw.{table} to '{path}' (format parquet)")
+    return path
+
+
+def rows_of(session: Any, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(map(plain, row)) for row in session.sql(sql).collect()]
+
+
+def plain(value: Any) -> Any:
+    """A timestamp as DuckDB gives it: in UTC, without a zone."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_numbers_are_those_of_duckdb(
+    name: str, on_duckdb: House, on_spark: tuple[Any, dict[str, tuple[str, str]]]
+) -> None:
+    sql, width = query(name)
+    found = rows_of(on_spark[0], sql.format(f"house.{name}"))
+    same_numbers(on_duckdb.query(sql.format(name)), found, width)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[2] for case in CASES])
+def test_the_tests_find_the_same(
+    case: tuple[Any, ...], on_spark: tuple[Any, dict[str, tuple[str, str]]]
+) -> None:
+    _, test, name, _, columns, rows = case
+    session, results = on_spark
+    assert results[name][0] == status_of(test, rows), results[name]
+    assert same_rows(rows_of(session, f"select {columns} from house_dbt_test__audit.{name}"), rows)
+
+
+@pytest.mark.parametrize("name", EXPECTED_SIGNALS)
+def test_retraining_signals(name: str, on_spark: tuple[Any, dict[str, tuple[str, str]]]) -> None:
+    (found,) = rows_of(on_spark[0], f"select {SIGNAL_COLUMNS} from house.{name}")
+    expected = EXPECTED_SIGNALS[name]
+    assert same_rows([found[: len(expected)]], [expected])
+
+
+def test_generic_tests_find_the_same_rows(house: SparkHouse, tmp_path: Path) -> None:
+    """The foreign project of test_generic_tests, with two models in the words of Spark."""
+    folder = install(tmp_path / "generic")
+    for name in ("good", "bad_stamps"):
+        path = folder / "models" / f"{name}.sql"
+        text = path.read_text().replace("as uuid)", "as string)")
+        path.write_text(text.replace("to_minutes(minutes)", "make_interval(0, 0, 0, 0, 0, minutes)"))
+    output = yaml.safe_load((house.folder / "profiles.yml").read_text())["scorehouse"]["outputs"]["spark"]
+    profile = {"house_with_tests": {"target": "spark", "outputs": {"spark": {**output, "schema": "generic"}}}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+    assert dbt(folder, "build", "--exclude-resource-type", "test").success
+    tested = dbt(folder, "test")
+    outcomes = {test.node.name: (str(test.status), test.failures) for test in tested.result}
+    assert outcomes == {name: ("fail" if rows else "pass", len(rows)) for name, (_, rows) in EXPECTED.items()}
+    spelled = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
+    for name, (columns, rows) in EXPECTED.items():
+        found = session_of(house).sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
+        told = [tuple(spelled.get(value, value) for value in row) for row in found]
+        assert sorted(told, key=repr) == sorted(rows, key=repr), name
