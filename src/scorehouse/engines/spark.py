@@ -105,7 +105,8 @@ class SparkRun:
         if options.rescore.rule != "all" and tables.exists() and not request.full_refresh:
             record.write_mode = "merge"
         self.source = SparkSource(self.session, features, options, self.call)
-        rows = self.source.check(self.signature, [*self.kernel.schema.names, *added_columns(options)])
+        outputs = self.kernel.schema.names
+        rows = self.source.check(self.signature, [*outputs, *added_columns(options, outputs, [record])])
         record.feature_hash_kind = self.source.hash_kind()
         self.plan = SparkPlanner(self.source, record, tables.todo)
         self.plan.run(rows)
