@@ -20,10 +20,13 @@
 {% endmacro %}
 
 {% macro default__compare_metric(predictions, labels, keys, label, metric, settings) %}
-    {% do exceptions.raise_compiler_error(
-        'scorehouse.compare_metric(): got the adapter ' ~ target.type ~ '.\n  Expected: duckdb, whose hash()'
-        ~ ' seeds the bootstrap.\n  What to do: run this model on DuckDB.'
-    ) %}
+    {#- dbt renders disabled models too when it parses: a project may turn the model off for this target -#}
+    {% if execute %}
+        {% do exceptions.raise_compiler_error(
+            'scorehouse.compare_metric(): got the adapter ' ~ target.type ~ '.\n  Expected: duckdb, whose hash()'
+            ~ ' seeds the bootstrap.\n  What to do: run this model on DuckDB.'
+        ) %}
+    {% endif %}
 {% endmacro %}
 
 {% macro duckdb__compare_metric(predictions, labels, keys, label, metric, settings) %}

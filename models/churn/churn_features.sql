@@ -1,4 +1,6 @@
 -- What is known of each customer at each month start, from the purchases before it.
+{% set days_of_orders = dbt.datediff('first_purchase_date', 'last_purchase_date', 'day') %}
+
 with churn_history as (
 
     select * from {{ ref('churn_history') }}
@@ -11,17 +13,17 @@ final as (
         customer_id,
         snapshot_date,
         country,
-        cast(snapshot_date - last_purchase_date as integer) as recency_days,
-        cast(snapshot_date - first_purchase_date as integer) as tenure_days,
+        cast({{ dbt.datediff('last_purchase_date', 'snapshot_date', 'day') }} as integer) as recency_days,
+        cast({{ dbt.datediff('first_purchase_date', 'snapshot_date', 'day') }} as integer) as tenure_days,
         cast(orders as integer) as orders,
         cast(orders_90d as integer) as orders_90d,
         cast(orders_90d - orders_prior_90d as integer) as orders_trend,
         cast(distinct_products as integer) as distinct_products,
-        sale_pence / 100.0e0 as spend,
-        sale_pence_90d / 100.0e0 as spend_90d,
-        sale_pence / 100.0e0 / orders as average_basket,
-        return_pence * 1.0e0 / sale_pence as returns_share,
-        (last_purchase_date - first_purchase_date) * 1.0e0 / nullif(orders - 1, 0) as order_gap_days
+        {{ scorehouse.as_double('sale_pence') }} / 100 as spend,
+        {{ scorehouse.as_double('sale_pence_90d') }} / 100 as spend_90d,
+        {{ scorehouse.as_double('sale_pence') }} / 100 / orders as average_basket,
+        {{ scorehouse.as_double('return_pence') }} / sale_pence as returns_share,
+        {{ scorehouse.as_double(days_of_orders) }} / nullif(orders - 1, 0) as order_gap_days
     from churn_history
 
 )

@@ -17,9 +17,14 @@ lines as (
     select
         churn_snapshots.customer_id,
         churn_snapshots.snapshot_date,
-        retail_lines.* exclude (customer_id),  -- noqa: RF02
+        retail_lines.invoice,
+        retail_lines.stock_code,
+        retail_lines.invoice_at,
+        retail_lines.invoice_date,
+        retail_lines.country,
+        retail_lines.amount_pence,
         retail_lines.line_kind = 'sale' as is_sale,
-        churn_snapshots.snapshot_date - retail_lines.invoice_date as days_before
+        {{ dbt.datediff('retail_lines.invoice_date', 'churn_snapshots.snapshot_date', 'day') }} as days_before
     from churn_snapshots
     inner join retail_lines
         on
@@ -33,18 +38,20 @@ final as (
     select
         customer_id,
         snapshot_date,
-        arg_max(country, (invoice_at, country)) as country,
+        {{ scorehouse.latest('country', 'invoice_at') }} as country,
         max(invoice_date) filter (where is_sale) as last_purchase_date,
         min(invoice_date) filter (where is_sale) as first_purchase_date,
         count(distinct invoice) filter (where is_sale) as orders,
         count(distinct invoice) filter (where is_sale and days_before <= 90) as orders_90d,
         count(distinct invoice) filter (where is_sale and days_before between 91 and 180) as orders_prior_90d,
         count(distinct stock_code) filter (where is_sale) as distinct_products,
-        coalesce(sum(amount_pence) filter (where is_sale), 0) as sale_pence,
-        coalesce(sum(amount_pence) filter (where is_sale and days_before <= 90), 0) as sale_pence_90d,
-        coalesce(-sum(amount_pence) filter (where not is_sale), 0) as return_pence
+        cast(coalesce(sum(amount_pence) filter (where is_sale), 0) as bigint) as sale_pence,
+        cast(
+            coalesce(sum(amount_pence) filter (where is_sale and days_before <= 90), 0) as bigint
+        ) as sale_pence_90d,
+        cast(coalesce(-sum(amount_pence) filter (where not is_sale), 0) as bigint) as return_pence
     from lines
-    group by all
+    group by customer_id, snapshot_date
 
 )
 

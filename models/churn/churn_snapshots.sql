@@ -16,12 +16,16 @@ first_purchases as (
 
 ),
 
+months as (
+
+    {{ dbt.date_spine('month', "cast('2010-03-01' as date)", "cast('2012-01-01' as date)") }}
+
+),
+
 month_starts as (
 
-    select cast(month_start as date) as snapshot_date
-    from generate_series(
-        timestamp '2010-03-01', timestamp '2011-12-01', interval 1 month
-    ) as months (month_start)
+    select cast(date_month as date) as snapshot_date
+    from months
 
 ),
 

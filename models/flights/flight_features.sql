@@ -1,4 +1,6 @@
 -- What is known about a flight when it leaves the gate, one row a flight.
+{% set monday = "date '2012-12-31'" %}
+
 with flights as (
 
     select * from {{ source('nycflights13', 'flights') }}
@@ -20,33 +22,31 @@ planes as (
 final as (
 
     select
-        concat_ws(
-            '-', flights.carrier, flights.flight, strftime(flights.time_hour, '%Y%m%dT%HZ')
-        ) as flight_id,
+        {{ scorehouse.flight_id('flights') }} as flight_id,
         flights.flight_date,
         flights.carrier,
         flights.origin,
         flights.dest,
-        cast(month(flights.flight_date) as integer) as month,
-        cast(isodow(flights.flight_date) as integer) as day_of_week,
-        cast(flights.sched_dep_time // 100 as integer) as departure_hour,
+        cast(extract(month from flights.flight_date) as integer) as month,
+        cast({{ dbt.datediff(monday, 'flights.flight_date', 'day') }} % 7 + 1 as integer) as day_of_week,
+        cast((flights.sched_dep_time - flights.sched_dep_time % 100) / 100 as integer) as departure_hour,
         cast(
             (
-                (flights.sched_arr_time // 100 * 60 + flights.sched_arr_time % 100)
-                - (flights.sched_dep_time // 100 * 60 + flights.sched_dep_time % 100)
+                {{ scorehouse.minutes_of_day('flights.sched_arr_time') }}
+                - {{ scorehouse.minutes_of_day('flights.sched_dep_time') }}
                 + 1440
             ) % 1440 as integer
         ) as clock_minutes,
         cast(flights.distance as integer) as distance,
-        cast(flights.dep_delay as double) as dep_delay,
+        {{ scorehouse.as_double('flights.dep_delay') }} as dep_delay,
         weather.temp,
         weather.humid,
         weather.wind_speed,
         weather.precip,
         weather.pressure,
         weather.visib,
-        cast(year(flights.flight_date) - planes.year as double) as plane_age,
-        cast(planes.seats as double) as seats
+        {{ scorehouse.as_double('extract(year from flights.flight_date) - planes.year') }} as plane_age,
+        {{ scorehouse.as_double('planes.seats') }} as seats
     from flights
     left join weather
         on flights.origin = weather.origin and flights.time_hour = weather.time_hour

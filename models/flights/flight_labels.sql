@@ -8,7 +8,7 @@ with flights as (
 final as (
 
     select
-        concat_ws('-', carrier, flight, strftime(time_hour, '%Y%m%dT%HZ')) as flight_id,
+        {{ scorehouse.flight_id('flights') }} as flight_id,
         flight_date,
         cast(arr_delay > 15 as integer) as arrived_late
     from flights

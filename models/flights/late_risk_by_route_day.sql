@@ -15,15 +15,15 @@ final as (
         count(*) filter (where row_status = 'scored') as flights_scored,
         count(*) filter (where row_status = 'rejected') as flights_rejected,
         count(*) filter (
-            where list_contains(string_split(reject_reason, ';'), 'null:dep_delay')
+            where {{ dbt.position("';null:dep_delay;'", "(';' || reject_reason || ';')") }} > 0
         ) as flights_without_departure,
         count(*) filter (where row_status = 'scored' and prediction = 1) as flights_flagged_late,
-        fsum(score) filter (where row_status = 'scored') as expected_late_flights,
-        favg(score) filter (where row_status = 'scored') as mean_late_risk,
+        {{ scorehouse.total('score') }} filter (where row_status = 'scored') as expected_late_flights,
+        {{ scorehouse.mean('score') }} filter (where row_status = 'scored') as mean_late_risk,
         max(score) filter (where row_status = 'scored') as highest_late_risk,
         max(model_version) as model_version
     from flight_predictions
-    group by all
+    group by flight_date, origin, dest
 
 )
 

@@ -22,7 +22,7 @@ named as (
             when quantity > 0 then 'sale'
             else 'return'
         end as line_kind,
-        regexp_matches(upper(trim(stock_code)), '^[0-9]{5}[A-Z]*$') as is_product
+        {{ scorehouse.matches('upper(trim(stock_code))', '^[0-9]{5}[A-Z]*$') }} as is_product
     from lines
 
 ),

@@ -8,6 +8,34 @@ def scored(*arguments: object, **settings: object) -> str:
     return ""
 
 
+def as_double(expression: str) -> str:
+    return f"cast({expression} as double)"
+
+
+def flight_id(flights: str) -> str:
+    return f"concat({flights}.carrier, {flights}.flight, {flights}.time_hour)"
+
+
+def minutes_of_day(time: str) -> str:
+    return f"{time} % 100"
+
+
+def latest(value: str, at: str) -> str:
+    return f"arg_max({value}, {at})"
+
+
+def matches(text: str, pattern: str) -> str:
+    return f"regexp_matches({text}, '{pattern}')"
+
+
+def total(expression: str) -> str:
+    return f"sum({expression})"
+
+
+def mean(expression: str) -> str:
+    return f"avg({expression})"
+
+
 def __getattr__(name: str) -> Callable[..., str]:
     """The other macros print a query."""
     if name.startswith("_"):
