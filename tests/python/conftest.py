@@ -28,7 +28,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(built, file)
         return file
     dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "test"]
-    wanted = ["+flight_predictions", "+flight_labels", "+churn_predictions"]
+    wanted = ["+late_risk_by_route_day", "+churn_watchlist", "flight_labels", "churn_labels"]
+    wanted += ["churn_predictions_sql", "flight_challenge_features"]
     places = ["--target-path", str(file.parent / "target"), "--log-path", str(file.parent / "logs")]
     settings = {"SCOREHOUSE_DATABASE": str(file), "DBT_PROFILES_DIR": str(REPOSITORY)}
     ended = subprocess.run(

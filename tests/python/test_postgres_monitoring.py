@@ -21,8 +21,8 @@ from monitoring.findings import (
     status_of,
 )
 from monitoring.house import House
+from postgres_house import dbt, write_project
 from test_postgres_parity import Server, load, server
-from test_postgres_project import dbt, write_project
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
