@@ -23,37 +23,12 @@ from scorehouse.compile.parity import compare
 from scorehouse.policy import LoadPolicy
 from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.scorer import Kernel
+from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from test_postgres_parity import Server, server
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
 __all__ = ["server"]
-EQUAL = (
-    "retail_lines",
-    "churn_snapshots",
-    "churn_history",
-    "churn_features",
-    "churn_labels",
-    "churn_scoring_features",
-    "flight_features",
-    "flight_labels",
-    "flight_scoring_features",
-    "flight_challenge_features",
-)
-PREDICTED = {"flight_predictions": ["flight_id"], "churn_predictions": ["customer_id", "snapshot_date"]}
-PREDICTED["churn_predictions_sql"] = PREDICTED["churn_predictions"]
-MARTS = {  # key, doubles
-    "late_risk_by_route_day": (
-        ["flight_date", "origin", "dest"],
-        ["expected_late_flights", "mean_late_risk", "highest_late_risk"],
-    ),
-    "churn_watchlist": (["customer_id"], ["churn_risk", "spend_at_stake"]),
-}
-UNIT_TESTS = {
-    "churn_features_of_a_regular_customer",
-    "churn_features_of_a_single_order",
-    "churn_predictions_sql_scores_each_snapshot_once",
-}
 
 
 @pytest.fixture(scope="module")

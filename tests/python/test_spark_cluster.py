@@ -16,18 +16,16 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
 from scorehouse.engines.spark import CLOSURE_BYTES
+from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from spark.cluster import Cluster, environment, wait_for
 from spark.estimators import Greedy, Hungry, Slow, Sum
-from spark.house import Reference, SparkHouse, differences, ml_model, session_of, settings, stop_session
+from spark.house import Reference, SparkHouse, features, ml_model, session_of, settings, stop_session
+from spark.repository import Both, build_repository, check_run
 
 pytestmark = pytest.mark.foreign
 
 SAME = ["prediction", "row_status", "reject_reason", "model_name", "model_version", "model_digest"]
 MEMORY = {"spark.executor.pyspark.memory": "8g"}  # of addresses, of which a worker uses far less
-EXAMPLES = {
-    "flight_predictions": ("flight_delay", "flight_scoring_features", ["flight_id"]),
-    "churn_predictions": ("churn", "churn_scoring_features", ["customer_id", "snapshot_date"]),
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +38,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def house(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHouse]:
     """One catalog and warehouse, as one session serves all tests of this module."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def house(cluster: Cluster, home: Path) -> Iterator[SparkHouse]:
     os.environ.update(environment())
-    yield SparkHouse(home / "project", settings(home / "project", **{"spark.master": cluster.url, **MEMORY}))
+    folder = tmp_path_factory.mktemp("home") / "project"
+    yield SparkHouse(folder, settings(folder, **{"spark.master": cluster.url, **MEMORY}))
     stop_session()
 
 
@@ -62,33 +56,53 @@ def session(house: SparkHouse) -> Any:
     return session_of(house)
 
 
-def features(house: SparkHouse, rows: int, more: str = "") -> None:
-    house.features(
-        f"select id, cast(id % 1000 as double) as a, 0.5D as b, cast(id % 3 as int) as part{more} "
-        f"from range(0, {rows}, 1, 4)"
-    )
+@pytest.fixture(scope="module")
+def built(house: SparkHouse) -> dict[str, str]:
+    """This repository, built from its sources: the status of each node."""
+    return build_repository(house)
 
 
-def test_the_examples_equal_duckdb(house: SparkHouse, reference: Reference) -> None:
-    for prediction_model, (name, feature_model, _) in EXAMPLES.items():
-        house.example(name, prediction_model, reference.parquet(feature_model))
-    results = house.build()
-    assert {status for status, _ in results.values()} <= {"success", "pass"}, results
-    for prediction_model, (_, feature_model, key) in EXAMPLES.items():
-        scored_by_duckdb = f"read_parquet('{reference.parquet(prediction_model)}')"
-        found = differences(scored_by_duckdb, house.table(prediction_model), key, SAME)
-        rows = house.query(f"select count(*) from '{reference.parquet(feature_model)}'")[0][0]
-        assert found["rows_duckdb"] == found["rows_spark"] == rows
-        assert (found["unmatched"], found["other_values"], found["null_on_one_side"]) == (0, 0, 0)
-        assert found["distance"] <= 1e-12
-        (run,) = house.runs(prediction_model)
-        assert run["rows_in"] == rows == run["rows_scored"] + run["rows_rejected"]
-        assert (run["status"], run["engine"], run["write_mode"]) == ("success", "spark", "replace")
-        assert run["input_fingerprint"].startswith(f"{rows}:")
-        assert run["feature_hash_kind"].startswith("spark:xxhash64:")
+@pytest.fixture(scope="module")
+def both(house: SparkHouse, built: dict[str, str], reference: Reference) -> Both:
+    return Both(reference, house)
 
 
-def test_a_null_in_a_seed_stays_null(house: SparkHouse) -> None:
+def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> None:
+    """Seeds, features, unit tests, predictions, marts and generic tests."""
+    assert {*PREDICTED, *EQUAL, *MARTS, *UNIT_TESTS} <= built.keys()
+    assert {built[name] for name in UNIT_TESTS} == {"pass"}
+    assert len([status for status in built.values() if status == "pass"]) >= 130
+
+
+@pytest.mark.parametrize("table", EQUAL)
+def test_features_equal_those_of_duckdb(table: str, both: Both) -> None:
+    """To the last bit of each double."""
+    both.read(table)
+    assert both.differing_rows() == (0, 0)
+    assert both.query("select count(*) from there")[0][0] > 10_000
+
+
+@pytest.mark.parametrize("table", MARTS)
+def test_marts_equal_those_of_duckdb(table: str, both: Both) -> None:
+    """But for the order in which a sum meets its rows."""
+    both.read(table)
+    key, doubles = MARTS[table]
+    assert both.differing_rows(f"* exclude ({', '.join(doubles)})") == (0, 0)
+    assert both.unequal_doubles(doubles, key, 1e-12) == (0, 0)
+
+
+@pytest.mark.parametrize("prediction_model", PREDICTED)
+def test_predictions_equal_those_of_duckdb(prediction_model: str, both: Both, house: SparkHouse) -> None:
+    key = PREDICTED[prediction_model]
+    both.read(prediction_model)
+    found = both.query(f"select count(*), count(distinct ({', '.join(key)})) from there")
+    assert found[0][0] == found[0][1] > 5_000
+    assert both.differing_rows(", ".join([*key, *SAME])) == (0, 0)
+    assert both.unequal_doubles(["score"], key, 1e-12) == (0, 0)
+    check_run(house, prediction_model, found[0][0])
+
+
+def test_a_null_in_a_seed_stays_null(house: SparkHouse, built: dict[str, str]) -> None:
     rows = house.query(f"select count(*) from {house.table('ml_flight_delay')} where trained_to = 'None'")
     assert rows == [(0,)]
 

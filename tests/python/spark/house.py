@@ -179,6 +179,14 @@ def ml_model(house: SparkHouse, name: str, estimator: Any, rows: int = 50) -> No
     register(estimator.fit(X, X["a"]), name, X, X["a"], **facts)
 
 
+def features(house: SparkHouse, rows: int, more: str = "") -> None:
+    """A feature table of two columns, and one to partition by."""
+    house.features(
+        f"select id, cast(id % 1000 as double) as a, 0.5D as b, cast(id % 3 as int) as part{more} "
+        f"from range(0, {rows}, 1, 4)"
+    )
+
+
 class Reference:
     """The examples as DuckDB scores them, and their features as Parquet."""
 
@@ -192,13 +200,8 @@ class Reference:
     def _build(self) -> None:
         folder = self.folder
         command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
-        command += [
-            "--exclude-resource-type",
-            "test",
-            "--select",
-            "+flight_predictions",
-            "+churn_predictions",
-        ]
+        wanted = ["+late_risk_by_route_day", "+churn_watchlist", "flight_labels", "churn_labels"]
+        command += ["--exclude-resource-type", "test", "--select", *wanted, "churn_predictions_sql"]
         command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
         environment = {**os.environ, "SCOREHOUSE_DATABASE": str(self.database)}
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
