@@ -126,7 +126,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("machine", "sequences"), [(PredictionTables, 4), (PredictionHistories, 3), (Rankings, 3)]
+    ("machine", "sequences"), [(PredictionTables, 6), (PredictionHistories, 3), (Rankings, 3)]
 )
 def test_any_sequence(machine: type[PredictionTables], sequences: int, house: House) -> None:
     run_state_machine_as_test(
