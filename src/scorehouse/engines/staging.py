@@ -1,7 +1,7 @@
 """The staging table: written by one statement, with what is the same in all rows stored once.
 
 A table that is rebuilt by every run has its audit columns as generated ones. They read like any other
-column, and cost neither time nor room; written out they take a third of the time of a linear model.
+column, and cost neither time nor room.
 A table that is merged into has rows of several runs, and holds them row by row.
 """
 
