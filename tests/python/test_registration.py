@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scorehouse import ScorehouseError, promote, register
 from scorehouse.registration.seeds import ModelSeeds
@@ -199,6 +199,20 @@ def test_promoting_the_holder_changes_nothing(empty_house: Path) -> None:
     before = files(empty_house)
     promote("churn", 1)
     assert files(empty_house) == before
+
+
+def test_many_long_categories_are_read_back(empty_house: Path) -> None:
+    """Python's csv stops at 131,072 characters of a value, until something in the process raises that."""
+    kept = csv.field_size_limit(131_072)
+    try:
+        frame = pd.DataFrame({"text": [f"{place} {'x' * 400}" for place in range(500)]})
+        model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame, range(500))
+        for _ in range(2):
+            register(model, "long", frame, task="regression", forms=False, project_dir=empty_house)
+    finally:
+        csv.field_size_limit(kept)
+    (row,) = ModelSeeds(empty_house, "long").features(1)
+    assert row["categories"] == sorted(frame.text)
 
 
 def test_text_of_any_kind_survives(empty_house: Path) -> None:

@@ -29,6 +29,7 @@ POSTGRES = Dialect(
     },
     suffix="::float8",
     fence="offset 0",
+    arguments=100,
 )
 REDSHIFT = Dialect(
     name="redshift",

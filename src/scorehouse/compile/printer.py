@@ -42,7 +42,7 @@ class Dialect:
     exist there); `suffix` follows a double literal; `fence` ends each step, where the planner would
     otherwise compute it as often as it is read; `ieee` tells whether exp() overflows to infinity
     instead of raising; `backslash` whether a backslash in a text literal escapes; `map_lookup` how a map
-    is asked, where there is one.
+    is asked, where there is one; `arguments` is how many a function takes at most, where that is little.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Dialect:
     backslash: bool = False
     is_nan: str = "{x} = {nan}"
     concat_ws: bool = True
+    arguments: int | None = None
     map_lookup: str = ""
     quote: str = '"'
     functions: Mapping[str, str] = field(default_factory=dict)
@@ -186,6 +187,10 @@ class Printer:
     def join(self, args: list[str]) -> str:
         """Texts that are not NULL, joined by `;`."""
         if self.dialect.concat_ws:
+            most = (self.dialect.arguments or len(args) + 1) - 1  # the separator is one too
+            if len(args) > most:  # a part without any text would be joined as an empty one
+                parts = [args[i : i + most] for i in range(0, len(args), most)]
+                args = [f"nullif({self.join(part)}, '')" for part in parts]
             return "concat_ws(';',\n        " + ",\n        ".join(args) + "\n    )"
         if len(args) == 1:
             return args[0]

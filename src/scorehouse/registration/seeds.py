@@ -35,6 +35,7 @@ SIGNATURE_COLUMNS = (
     *IMPORTANCE_COLUMNS,
 )
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
+FIELD_LIMIT = 2**31 - 1  # characters of one value: `categories` may be long, and Python stops at 131,072
 ADDED_COLUMNS = (*registry.ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
 
 
@@ -130,6 +131,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a seed; an unknown header is refused, since appending to it would damage the file."""
     if not file.exists():
         return []
+    csv.field_size_limit(max(csv.field_size_limit(), FIELD_LIMIT))
     with file.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         rows = list(reader)
