@@ -264,6 +264,29 @@ def test_refuses_and_leaves_the_table(arguments: str, message: str, built: House
     assert built.query(state) == before
 
 
+NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres has not"
+
+
+@pytest.mark.parametrize("existing", [True, False], ids=["table", "no table"])
+def test_batches_are_refused(existing: bool, house: House) -> None:
+    """With or without a table; neither the table nor the run log is touched, and the way out works."""
+    if existing:
+        assert house.build(*ONE) == ""
+    state = "select to_regclass('door.scored')::oid::bigint, (select count(*) from scorehouse_run_log)"
+    before = house.query(state)
+    batches = "incremental_strategy='microbatch', event_time='seen_at', begin='2024-01-01', batch_size='day'"
+    house.features(FEATURES.replace("i % 5 as shop", "i % 5 as shop, timestamp '2024-01-01' as seen_at"))
+    house.scored(f"{KEY}, rescore='given'", batches)
+    said = house.build(*ONE)
+    assert f"scorehouse.scored() in scored: {NO_BATCHES}" in said
+    assert "leave incremental_strategy and scorehouse_backfill out" in said
+    house.scored(f"{KEY}, rescore='given'")
+    backfill = "{scorehouse_backfill: {from: 2024-01-01, to: 2024-01-03}}"
+    assert NO_BATCHES in house.build(*ONE, "--vars", backfill)
+    assert house.query(state) == before
+    assert house.build(*ONE) == ""
+
+
 def test_a_version_that_is_not_proven_is_refused(house: House) -> None:
     house.query("update ml_churn set forms = null")
     try:
