@@ -17,7 +17,7 @@ PLANNED_RULES = ("new", "changed", "updated_at")  # rules that look into the tab
 VANISHED_CHOICES = ("keep", "flag", "delete")
 ENGINES = ("auto", "estimator", "native", "sql")
 LAYOUTS = ("long", "wide")
-READ_ROWS = 131_072  # rows that are read at a time
+READ_ROWS = 32_768  # rows that are read at a time: several batches are held at once
 AS_OF = "as_of"  # name of the column that an as-of date given as a value becomes
 
 

@@ -16,8 +16,7 @@ from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 THREAD_SAFE = ("sklearn", "scorehouse", "lightgbm", "xgboost", "catboost", "numpy", "scipy")
-CANDIDATES = (16_384, 32_768, 65_536)  # rows a call, which the first batches are cut into to try them
-LARGEST_BATCH = max(CANDIDATES)
+CANDIDATES = (8_192, 16_384, 32_768)  # rows a call, which the first batches are cut into to try them
 T = TypeVar("T")
 R = TypeVar("R")
 
