@@ -10,7 +10,7 @@ from typing import Any
 
 from measure import PEERS, RAW
 from models import MODELS
-from peers import EMPTY, LIMIT
+from peers import EMPTY, LIMIT, LOADED
 
 Result = dict[str, Any]
 
@@ -46,14 +46,14 @@ class CaseSet:
 
 
 M = 1_000_000
-CORE = (RAW, "pandas", "scorehouse", LIMIT)
+CORE = (RAW, "pandas", "scorehouse", LOADED, LIMIT)
 BARS = {"logistic": 10 * M, "flights": 10 * M, **{m: 3 * M for m in ("boosting", "forest", "lightgbm")}}
 SETS = [
     CaseSet("bars", {**BARS, "kmeans": 3 * M, "network": 3 * M}, CORE, 3),
     CaseSet("peers", dict.fromkeys(MODELS, M), PEERS, 1),
     CaseSet("growth 3 M", dict.fromkeys(MODELS, 3 * M), ("scorehouse", LIMIT), 1),
     CaseSet("growth 30 M", dict.fromkeys(MODELS, 30 * M), ("scorehouse", LIMIT), 1),
-    CaseSet("small", {"logistic": 10_000, "boosting": 10_000}, (EMPTY, "pandas", "scorehouse"), 5),
+    CaseSet("small", {"logistic": 10_000, "boosting": 10_000}, (EMPTY, LOADED, "pandas", "scorehouse"), 5),
 ]
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 from environments import HERE, python_of
 from models import MODELS, TEXTS
-from peers import DBT, DBT_PEERS, EMPTY, LIMIT, artifact_of
+from peers import DBT, DBT_PEERS, EMPTY, LIMIT, LOADED, artifact_of
 
 RAW = "raw"
 CONVERTED = ("mlflow", "onnx")
-PEERS = (RAW, *DBT_PEERS, "orbital", "spark", LIMIT)
+PEERS = (RAW, *(peer for peer in DBT_PEERS if peer != LOADED), "orbital", "spark", LIMIT)
 
 
 class Refused(Exception):
@@ -66,7 +66,7 @@ class Bench:
         The share of rows with another label, the largest difference of a score, and rows without one.
         """
         raw = self.made / f"{name}.raw.parquet"
-        if peer in (RAW, LIMIT, EMPTY) or not raw.exists():
+        if peer in (RAW, LIMIT, EMPTY, LOADED) or not raw.exists():
             return None
         if duckdb.sql(f"select count(*) from '{raw}'").fetchall() != [(rows,)]:
             return None

@@ -13,7 +13,7 @@ from models import MODELS, REPOSITORY, Model, training
 import scorehouse
 
 DBT = str(Path(sys.executable).with_name("dbt"))
-LIMIT, EMPTY = "limit", "empty"
+LIMIT, EMPTY, LOADED = "limit", "empty", "loaded"
 
 PROJECT = """
 name: scorehouse
@@ -162,8 +162,18 @@ def model(dbt, session):
     dbt.config(materialized="table")
     return session.sql("select 1 as id")
 """
+# what no model that calls the estimator can do without
+LOADED_MODEL = """
+import joblib
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    joblib.load({artifact!r})
+    return session.sql("select 1 as id")
+"""
 DBT_PEERS = {"scorehouse": SCOREHOUSE, "pandas": PANDAS, "arrow": ARROW, "udf": UDF, "mlflow": MLFLOW}
-DBT_PEERS["onnx"] = ONNX
+DBT_PEERS |= {"onnx": ONNX, LOADED: LOADED_MODEL}
 
 
 def build_project(folder: Path) -> None:

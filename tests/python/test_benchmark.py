@@ -38,13 +38,13 @@ def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
 def test_cases_run_in_pairs_and_tables_are_made_seldom() -> None:
     bars = next(one for one in SETS if one.name == "bars")
     cases = list(bars.cases(["logistic", "forest", "boosting"], 1.0, 2))
-    assert [case.rows for case in cases] == [3 * M] * 16 + [10 * M] * 8
-    assert [case.peer for case in cases[:4]] == ["raw", "pandas", "scorehouse", "limit"]
-    assert [case.round for case in cases] == [0] * 8 + [1] * 8 + [0] * 4 + [1] * 4
+    assert [case.rows for case in cases] == [3 * M] * 20 + [10 * M] * 10
+    assert [case.peer for case in cases[:5]] == ["raw", "pandas", "scorehouse", "loaded", "limit"]
+    assert [case.round for case in cases] == [0] * 10 + [1] * 10 + [0] * 5 + [1] * 5
 
 
 def test_the_page_has_medians_and_judges_the_bars(tmp_path: Path) -> None:
-    found = [result("raw", 1.6), result("pandas", 12.0), result("limit", 0.5)]
+    found = [result("raw", 1.6), result("pandas", 12.0), result("limit", 0.5), result("loaded", 1.1)]
     found += [result("scorehouse", seconds, number) for number, seconds in enumerate((2.0, 9.0, 2.4))]
     peers = [{**one, "set": "peers", "rows": M} for one in found]
     peers[1]["parity"] = {"other_labels": 0.25, "largest": 0.4, "missing": 3}
@@ -58,7 +58,9 @@ def test_the_page_has_medians_and_judges_the_bars(tmp_path: Path) -> None:
     }
     write_report([*found, *peers, refused], {"cores": "2"}, tmp_path)
     text = (tmp_path / "benchmarks.md").read_text()
-    row = "10,000,000 rows | 2.40 | 5.00 (bar 5.00: passed) | 0.67 (bar 0.62: passed) | 4.8 | 700 | 3 |"
+    row = (
+        "10,000,000 rows | 2.40 | 1.10 | 5.00 (bar 5.00: passed) | 0.67 (bar 0.62: passed) | 4.8 | 700 | 3 |"
+    )
     assert row in text
     assert "25.00% other labels, off by 0.4 at most, 3 rows missing" in text
     assert "a / b" in text and "load" in text.lower()
