@@ -19,7 +19,7 @@ from scorehouse.rescore import TODO, VANISHED, PlanPart, RescorePlan, literal, q
 from scorehouse.runlog import RunRecord
 
 FEW = 0.1  # by this share the feature table may have grown or shrunk, and most rows are still the same
-SLICE_BATCHES = 16  # batches read between two looks at the order, under a budget of time
+SLICE_BATCHES = 64  # batches read between two looks at the order, under a budget of time
 
 
 def joins_both_ways(options: ScoreOptions, record: RunRecord) -> bool:
