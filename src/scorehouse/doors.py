@@ -16,6 +16,7 @@ from scorehouse.engines.progress import logger
 from scorehouse.engines.runs import log_failure
 from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.errors import ConfigurationError
+from scorehouse.garbage import collector_paused
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import resolve_parts, scoring_bases
 from scorehouse.request import Request
@@ -116,7 +117,8 @@ def _start(
         return spark.start(session, features, model, request, arguments, call)
     record = RunRecord(request)
     try:
-        scoring = _prepare(session, features, model, record, arguments, call)
+        with collector_paused():
+            scoring = _prepare(session, features, model, record, arguments, call)
         if request.staging:
             return ScoringRun(scoring)
         return scoring.plain_reader()

@@ -8,11 +8,13 @@ from hashlib import sha256
 from scorehouse.compile import CompiledSql, compile_sql
 from scorehouse.compile.parity import TOLERANCE
 from scorehouse.errors import CompileError, ConfigurationError
+from scorehouse.native.compiled import made_of_trees
 from scorehouse.scorer import Kernel
 
 # A linear model takes 10 operations a feature. At 58 (k-means of 8 clusters) a database is as fast as the
 # estimator, whose matrix product does them all at once.
 OPERATIONS_A_FEATURE = 24
+TREES = "a database computes trees more slowly than native code"
 NATIVE_FROM_ROWS = 50_000  # below, loading native code takes longer than the estimator takes to score
 
 
@@ -83,9 +85,11 @@ def _sql(kernel: Kernel, asked: str, rows: int) -> Form:
         raise _NotServing(f"proven to {proof['largest_difference']} only")
     if kernel.strict:
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
+    if asked == "auto" and made_of_trees(kernel.estimator):
+        raise _NotServing(TREES)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-    if compiled.nodes and asked == "auto":
-        raise _NotServing("a database computes trees more slowly than native code")
+    if asked == "auto" and compiled.nodes:
+        raise _NotServing(TREES)
     if asked == "auto" and compiled.operations > OPERATIONS_A_FEATURE * len(compiled.features):
         raise _NotServing(f"{compiled.operations} operations a row, for which a matrix product is faster")
     if sha256(compiled.text.encode()).hexdigest() != proof["sha256"]:

@@ -202,3 +202,21 @@ def test_sql_is_left_where_the_matrix_product_is_faster(make_kernel: MakeKernel)
     form = choose_form(kernel, "auto", ROWS)
     assert form.name == "estimator" and "a matrix product is faster" in form.reason
     assert choose_form(kernel, "sql", ROWS).name == "sql"
+
+
+def test_trees_are_not_compiled_to_sql_only_to_leave_it(
+    make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(300, 2)), columns=["a", "b"])
+    y = pd.Series(np.where(X.a > 0, "yes", "no"))
+    kernel = make_kernel(DecisionTreeClassifier(max_depth=3).fit(X, y), X, y, task="classification")
+
+    def compile_nothing(*_: Any) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("scorehouse.forms.compile_sql", compile_nothing)
+    form = choose_form(kernel, "auto", 1_000_000)
+    assert form.name == "native"
+    with pytest.raises(AssertionError):
+        choose_form(kernel, "sql", 1_000_000)
