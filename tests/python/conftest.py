@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import subprocess
@@ -20,6 +21,12 @@ LONGEST = "test_rescore_oracle.py"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file comes first, then those that make environments: no worker ends with them alone."""
     items.sort(key=lambda item: (item.path.name != LONGEST, item.get_closest_marker("foreign") is None))
+
+
+def pytest_collection_finish() -> None:
+    """Imported modules stay: the garbage collection at the end of each dbt command need not look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,10 +58,8 @@ class House:
         self.manifest: Any = None
         self.promoted = False
         self.nodes: list[str] = []
-        gc.freeze()  # each dbt command ends with a collection, which need not look at all of this again
 
     def close(self) -> None:
-        gc.unfreeze()
         self.server.__exit__()
 
     def _register(self, number: int) -> Version:
@@ -128,14 +126,14 @@ class House:
 
     def dbt(self, *arguments: str) -> Build:
         """A dbt command in this process, with what was parsed before."""
+        unwritten = ["--quiet", "--no-write-json", "--log-level-file", "none"]
         try:
-            if self.manifest is None:
-                parsed = dbtRunner().invoke(["--quiet", "parse", *self.places])
-                assert parsed.success, parsed.exception
-                self.manifest = parsed.result
-            ended = dbtRunner(manifest=self.manifest).invoke(
-                ["--quiet", "--no-write-json", *arguments, *self.places]
-            )
+            with contextlib.chdir(self.project.folder):
+                if self.manifest is None:
+                    parsed = dbtRunner().invoke([*unwritten, "parse", *self.places])
+                    assert parsed.success, parsed.exception
+                    self.manifest = parsed.result
+                ended = dbtRunner(manifest=self.manifest).invoke([*unwritten, *arguments, *self.places])
         finally:
             _close_database()
         results = list(getattr(ended.result, "results", None) or [])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
-import os
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from scorehouse import register
 from scorehouse.registry import Version
@@ -25,6 +27,7 @@ from scorehouse.signature import Signature
 REPOSITORY = Path(__file__).parents[2]
 # each by itself, since dbt does not follow links inside a macro path; without the examples' own
 PACKAGE_MACROS = [f"package_{p.name}" for p in sorted((REPOSITORY / "macros").iterdir()) if p.name != "ml"]
+PARSE_CACHE = "partial_parse.msgpack"
 Row = tuple[Any, ...]
 
 
@@ -46,6 +49,8 @@ class Build:
 class DbtProject:
     """A dbt project named scorehouse on a DuckDB file, with the macros and the run log of this one."""
 
+    writes_files = False  # dbt's manifest, results and log, which take a third of a small run
+
     def __init__(self, folder: Path, *, variables: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.database = folder / "house.duckdb"
@@ -56,7 +61,8 @@ class DbtProject:
             (folder / path).symlink_to(REPOSITORY / "macros" / path.removeprefix("package_"))
         (folder / "run_log").symlink_to(REPOSITORY / "models" / "run_log")
         self.settings(variables or {})
-        outputs = {"dev": {"type": "duckdb", "path": str(self.database), "threads": 2}}
+        # relative, so that a parse cache serves other projects too: dbt runs in the project's folder
+        outputs = {"dev": {"type": "duckdb", "path": self.database.name, "threads": 2}}
         self.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
 
     def settings(self, variables: dict[str, Any]) -> None:
@@ -113,14 +119,9 @@ class DbtProject:
         return register(estimator, name, X, y, project_dir=self.folder, **{"alias": "champion", **facts})
 
     def dbt(self, *arguments: str) -> Build:
-        """Run dbt in this process; dbt's parse cache makes all but the first run quick."""
-        here = Path.cwd()
-        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
-        try:
-            ended = dbtRunner().invoke(["--quiet", *arguments, *places])
-        finally:
-            os.chdir(here)
-            _close_database()
+        """Run dbt in this process, on top of what it has parsed before."""
+        self._begin_parsed()
+        ended = self._invoke(*arguments)
         results = list(getattr(ended.result, "results", None) or [])
         return Build(
             success=ended.success,
@@ -128,6 +129,26 @@ class DbtProject:
             messages={result.node.name: str(result.message) for result in results},
             problem=str(ended.exception or ""),
         )
+
+    def operation(self, macro: str, **arguments: Any) -> bool:
+        """Whether `dbt run-operation` succeeded; what it says is printed."""
+        self._begin_parsed()
+        return self._invoke("run-operation", macro, "--args", yaml.safe_dump(arguments)).success
+
+    def _begin_parsed(self) -> None:
+        cache = self.folder / "target" / PARSE_CACHE
+        if not cache.exists():
+            cache.parent.mkdir(exist_ok=True)
+            cache.write_bytes(_parsed_package())
+
+    def _invoke(self, *arguments: str) -> dbtRunnerResult:
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        unwritten = [] if self.writes_files else ["--no-write-json", "--log-level-file", "none"]
+        try:
+            with contextlib.chdir(self.folder):
+                return dbtRunner().invoke(["--quiet", *unwritten, *arguments, *places])
+        finally:
+            _close_database()
 
     def build(self, *arguments: str) -> Build:
         return self.dbt("build", *arguments)
@@ -153,6 +174,18 @@ class DbtProject:
             )
             names = [column[0] for column in rows.description]
             return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+
+@functools.cache
+def _parsed_package() -> bytes:
+    """dbt's parse cache of a project that holds this package alone, which each project begins with.
+
+    dbt itself parses anew where the settings of a project differ from those here.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        project = DbtProject(Path(folder) / "house")
+        assert project._invoke("parse").success
+        return (project.folder / "target" / PARSE_CACHE).read_bytes()
 
 
 def _close_database() -> None:

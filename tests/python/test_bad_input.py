@@ -277,6 +277,7 @@ def test_an_empty_feature_table_empties_the_table(house: DbtProject) -> None:
 
 
 def test_another_release_is_allowed_where_the_project_says_so(house: DbtProject) -> None:
+    house.writes_files = True
     registered_by("0.19.1")(house, "churn")
     house.python_model("plain", "churn", key="id", config="materialized='table'")
     ended = house.build()

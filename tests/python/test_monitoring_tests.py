@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
-from dbt.cli.main import dbtRunner
 
 from monitoring.findings import (
     CASES,
@@ -114,13 +112,7 @@ def test_refuses(
 ) -> None:
     if macro.startswith("test_"):
         arguments = {"model": "any_table", **arguments}
-    folder = str(house[0].project.folder)
-    operation = ["run-operation", f"scorehouse.{macro}", "--args", yaml.safe_dump(arguments)]
-    assert (
-        not dbtRunner()
-        .invoke(["--quiet", *operation, "--project-dir", folder, "--profiles-dir", folder])
-        .success
-    )
+    assert not house[0].project.operation(f"scorehouse.{macro}", **arguments)
     message = capsys.readouterr().out
     assert f"scorehouse.{begins}" in message
     assert goes_on in message.partition(begins)[2]

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from dbt.cli.main import dbtRunner
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -151,10 +150,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 
 
 def test_wrong_arguments(project: DbtProject, capsys: pytest.CaptureFixture[str]) -> None:
-    where = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     for test, arguments, says in WRONG:
-        given = yaml.safe_dump({"model": "t", "column_name": "c", **arguments})
-        operation = ["run-operation", f"scorehouse.test_{test}", "--args", given]
-        assert not dbtRunner().invoke(["--quiet", *operation, *where]).success
+        given = {"model": "t", "column_name": "c", **arguments}
+        assert not project.operation(f"scorehouse.test_{test}", **given)
         message = capsys.readouterr().out
         assert f"scorehouse.{test}(" in message and says in message

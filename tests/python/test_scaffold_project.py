@@ -55,6 +55,7 @@ def run(*arguments: str, code: int = 0) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Trained on the rows that are scored, scaffolded, and built."""
     project = DbtProject(tmp_path_factory.mktemp("scaffolded") / "house")
+    project.writes_files = True
     project.features(FEATURES.format(shift=0, month=1), "customers")
     project.features(LABELS, "labels")
     project.build().check()

@@ -31,6 +31,7 @@ def keep_state(project: DbtProject) -> str:
 
 def test_a_promotion_rescores_what_depends_on_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore="changed")
+    project.writes_files = True
     frame, labels = training(0)
     for strength in (1.0, 0.01):
         other = LogisticRegression(C=strength).fit(frame, labels)
@@ -62,6 +63,7 @@ def keep_state_of(project: DbtProject) -> str:
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project = make_challenger(tmp_path_factory.mktemp("gated") / "p")
+    project.writes_files = True
     labelled(project)
     declare(project, margin=0.9)
     project.build().check()

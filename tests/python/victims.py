@@ -51,6 +51,7 @@ for line in sys.stdin:
         code = 1
         if statement is not None:
             die_before(statement)
+        os.chdir(arguments[arguments.index("--project-dir") + 1])
         try:
             code = 0 if dbtRunner().invoke(arguments).success else 1
         finally:
