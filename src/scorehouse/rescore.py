@@ -210,8 +210,8 @@ class RescorePlan:
             f"from {TODO} where {new}"
         )
 
-    def whole_groups(self) -> str:
-        """Adds the other rows of each group whose ranks may change.
+    def whole_groups(self) -> list[str]:
+        """Adds, for each version, the other rows of each group whose ranks may change.
 
         These are the groups in which a row is scored, and those that lost a row, to another group or
         from the feature table: ranks run from 1 without a gap, so that the ranks of the rows that are
@@ -219,15 +219,29 @@ class RescorePlan:
         """
         after = [quote("group:" + name) for name in self.group]
         now = [f"{column} as {quote(name)}" for column, name in zip(after, self.group, strict=True)]
-        touched = [f"select {', '.join(now)} from {TODO}", *(self._gaps(part) for part in self.parts)]
-        states = [f"'changed' as state_{number}" for number in range(len(self.parts))]
-        on = _equal("features", "touched", zip(after, (quote(name) for name in self.group), strict=True))
-        return (
+        touched = [
+            f"(select {', '.join(now)} from {TODO} where {self._wanted(number)} union {self._gaps(part)})"
+            for number, part in enumerate(self.parts)
+        ]
+        states = [f"'unchanged' as state_{number}" for number in range(len(self.parts))]
+
+        def of(table: str) -> str:
+            groups = zip(after, (quote(name) for name in self.group), strict=True)
+            return _equal(table, "touched", groups)
+
+        insert = (
             f"insert into {TODO} by name select features.*, {', '.join(states)}, "
             f"'9999-12-31'::timestamp as last_scored "
-            f"from {self._grouped()} semi join ({' union '.join(touched)}) as touched on {on} "
+            f"from {self._grouped()} semi join ({' union '.join(touched)}) as touched on {of('features')} "
             f"anti join {TODO} as todo on {same('features', 'todo', self.key)}"
         )
+        # a row that one version scores may be one of the others for another version
+        updates = [
+            f"update {TODO} as todo set state_{number} = 'changed' where state_{number} = 'unchanged' "
+            f"and exists (select 1 from {groups} as touched where {of('todo')})"
+            for number, groups in enumerate(touched)
+        ]
+        return [insert, *updates]
 
     def _grouped(self) -> str:
         """Keys and groups of the feature table."""

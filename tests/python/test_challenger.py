@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from project import DbtProject
@@ -84,6 +85,31 @@ def test_a_new_challenger_leaves_the_champions_rows(tmp_path: Path) -> None:
     execute(project, "update raw_rows set b = 1 where id < 7")
     project.build().check()
     assert [run["rows_in"] for run in project.runs("scores")[-2:]] == [7, 7]
+
+
+def test_each_version_ranks_the_groups_that_it_touched(tmp_path: Path) -> None:
+    """Where a new challenger scores every row, a changed row still has the champion rank its whole group."""
+    project = DbtProject(tmp_path / "p")
+    arguments = {"key": "id", "alias": BOTH, "group": "part", "passthrough": ["part"]}
+    for seed, alias in ((0, "champion"), (3, "challenger"), (1, "challenger")):
+        frame, labels = training(seed)
+        model = LogisticRegression().fit(frame, labels)
+        project.register(model, "rank", frame, labels, task="ranking", alias=alias)
+        if seed == 3:
+            project.features("select * from raw_rows")
+            project.python_model("scores", "rank", rescore="changed", **arguments)
+            project.python_model("fresh", "rank", **arguments)
+            execute(
+                project,
+                "create table raw_rows as select i as id, i % 10 / 1.0e0 as a, i % 7 / 1.0e0 as b, "
+                "i % 4 as part from range(40) as t(i)",
+            )
+            project.build().check()
+            execute(project, "update raw_rows set a = 9.7 where id = 0")
+    project.build().check()
+    assert [run["rows_in"] for run in project.runs("scores")[2:]] == [10, 40]
+    ranks = "select id, model_alias, rank from {} order by all"
+    assert project.query(ranks.format("scores")) == project.query(ranks.format("fresh"))
 
 
 def test_a_version_that_holds_both_aliases_scores_once(tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ class Planner:
             self.cursor.execute(plan.todo())
             self._find_vanished(plan)
         if plan.group and self._may_rescore():
-            self.cursor.execute(plan.whole_groups())
+            for statement in plan.whole_groups():
+                self.cursor.execute(statement)
         self._count()
         self._limit(plan, carries)
 
