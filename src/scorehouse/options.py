@@ -129,11 +129,15 @@ class ScoreOptions:
         return self.as_of if self.as_of is not None and _is_date(self.as_of) else None
 
     @property
+    def as_of_column(self) -> str | None:
+        """The column of a history's as-of date."""
+        return AS_OF if self.as_of_value is not None else self.as_of
+
+    @property
     def row_key(self) -> tuple[str, ...]:
         """What identifies a row: the key, and in a history the as-of date."""
-        if self.as_of is None:
-            return self.key
-        return tuple(dict.fromkeys([*self.key, AS_OF if self.as_of_value else self.as_of]))
+        dated = self.as_of_column
+        return self.key if dated is None else tuple(dict.fromkeys([*self.key, dated]))
 
     @property
     def table_key(self) -> tuple[str, ...]:

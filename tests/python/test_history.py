@@ -86,6 +86,13 @@ def test_an_as_of_date_may_be_given_as_a_value(tmp_path: Path) -> None:
     ]
 
 
+def test_the_as_of_date_may_be_part_of_the_key(tmp_path: Path) -> None:
+    project = make_history(tmp_path / "p", days=2, key=["day", "id"], decision={"top_n": 3})
+    project.build().check()
+    decided = "select day::varchar, count(*) from scores where decision = 'yes' group by all order by 1"
+    assert project.query(decided) == [("2024-01-01", 3), ("2024-01-02", 3)]
+
+
 def backfill(project: DbtProject, text: str) -> Any:
     return project.build("--select", "scores", "--vars", f"{{scorehouse_backfill: {text}}}")
 

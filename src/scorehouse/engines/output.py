@@ -126,7 +126,7 @@ class Output:
 
     @property
     def _as_of(self) -> str | None:
-        return self.options.row_key[-1] if self.options.as_of is not None else None
+        return self.options.as_of_column
 
     def _of_part(self, text: Callable[[Part], str]) -> str:
         return _choose([text(record.part) for record in self._named if record.part])

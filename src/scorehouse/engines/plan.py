@@ -128,9 +128,9 @@ class Planner:
     def _old(self) -> str:
         """The prediction table; of a history, only the span of as-of dates that the features have."""
         relation, options = self.source.request.relation, self.source.options
-        if options.as_of is None:
+        name = options.as_of_column
+        if name is None:
             return relation
-        name = options.row_key[-1]
         column = quote(self.source.columns.key[name])
         low, high = self.cursor.execute(
             f"select min({column})::varchar, max({column})::varchar from {self.source.table}"
