@@ -11,15 +11,18 @@
         type='table'
     ) -%}
     {%- set grant_config = config.get('grants') -%}
-    {%- set request = scorehouse._scoring_request(existing, staging, {'from': '', 'to': ''}) -%}
 
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks) }}
 
-    {% call statement('main', language='python') %}
-        {{- scorehouse._scoring_code(model['language'], compiled_code, request) -}}
-        {{- scorehouse._spark_scoring_tail() -}}
-    {% endcall %}
+    {# a backfill makes a pass a slice, each put in place and logged before the next #}
+    {% for slice in scorehouse._backfill_slices() %}
+        {% set request = scorehouse._scoring_request(existing, staging, slice) %}
+        {% call statement('main', language='python') %}
+            {{- scorehouse._scoring_code(model['language'], compiled_code, request) -}}
+            {{- scorehouse._spark_scoring_tail() -}}
+        {% endcall %}
+    {% endfor %}
 
     {% do apply_grants(target_relation, grant_config, should_revoke=should_revoke(existing, True)) %}
     {% do scorehouse._spark_comment(target_relation) %}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.spelling import DUCKDB, Spelling, double
 
 COLUMNS = ("decision", "band", "decision_policy")
 
@@ -96,47 +97,48 @@ class DecisionPolicy:
         text = json.dumps(self.settings(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def expressions(self, scored: str, key: Sequence[str], within: Sequence[str] = ()) -> dict[str, str]:
+    def expressions(
+        self, scored: str, key: Sequence[str], within: Sequence[str] = (), spelling: Spelling = DUCKDB
+    ) -> dict[str, str]:
         """SQL of the columns `decision`, `band` and `decision_policy`.
 
         `scored` is SQL that is true for rows with a score; `key` are columns, already quoted, that
         break ties for `top_n`, and `within` those that split its groups further.
         """
         return {
-            "decision": self._decision(scored, key, within),
-            "band": self._band(scored),
+            "decision": self._decision(scored, key, within, spelling),
+            "band": self._band(scored, spelling),
             "decision_policy": f"'{self.digest}'",
         }
 
-    def _decision(self, scored: str, key: Sequence[str], within: Sequence[str]) -> str:
+    def _decision(self, scored: str, key: Sequence[str], within: Sequence[str], spelling: Spelling) -> str:
         if self.threshold is None and self.top_n is None:
-            return "null::varchar"
-        score = _quote(self.score)
-        no, yes, abstained = (_text(label) for label in self.labels)
+            return f"cast(null as {spelling.text})"
+        score = spelling.quote(self.score)
+        no, yes, abstained = (spelling.literal(label) for label in self.labels)
         whens = [f"when not ({scored}) then null"]
         open_ = scored
         if self.abstain is not None:
-            low, high = (_double(bound) for bound in self.abstain)
+            low, high = (double(bound) for bound in self.abstain)
             whens.append(f"when {score} >= {low} and {score} < {high} then {abstained}")
             open_ += f" and not ({score} >= {low} and {score} < {high})"
         if self.threshold is not None:
-            whens.append(f"when {score} < {_double(self.threshold)} then {no}")
+            whens.append(f"when {score} < {double(self.threshold)} then {no}")
         if self.top_n is not None:
-            groups = [*(_quote(name) for name in self.per), *within, f"({open_})"]
+            groups = [*(spelling.quote(name) for name in self.per), *within, f"({open_})"]
             order = ", ".join([f"{score} desc", *key])
             place = f"row_number() over (partition by {', '.join(groups)} order by {order})"
             whens.append(f"when {place} > {self.top_n} then {no}")
         return f"case {' '.join(whens)} else {yes} end"
 
-    def _band(self, scored: str) -> str:
+    def _band(self, scored: str, spelling: Spelling) -> str:
         if not self.bands:
-            return "null::varchar"
-        first, *others = self.bands
+            return f"cast(null as {spelling.text})"
+        score = spelling.quote(self.score)
+        first, *others = ((spelling.literal(name), low) for name, low in self.bands)
         whens = [f"when not ({scored}) then null"]
-        whens += [
-            f"when {_quote(self.score)} >= {_double(low)} then {_text(name)}" for name, low in others[::-1]
-        ]
-        return f"case {' '.join(whens)} else {_text(first[0])} end"
+        whens += [f"when {score} >= {double(low)} then {name}" for name, low in others[::-1]]
+        return f"case {' '.join(whens)} else {first[0]} end"
 
 
 def _number(value: Any, *, whole: bool = False) -> Any:
@@ -145,19 +147,6 @@ def _number(value: Any, *, whole: bool = False) -> Any:
     if whole and int(value) != value:
         raise ValueError(f"{value!r} is not a whole number")
     return int(value) if whole else float(value)
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _double(value: float) -> str:
-    """A literal with an exponent: without one DuckDB reads a DECIMAL."""
-    return f"{value!r}::double"
 
 
 def _bad(call: str, problem: str, expected: str) -> ConfigurationError:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid5
 
-from scorehouse import artifact
 from scorehouse.engines import spark
 from scorehouse.engines.duckdb import DuckDBScoring
+from scorehouse.engines.prepare import load_kernels, records_of, write_mode
 from scorehouse.engines.progress import logger
 from scorehouse.engines.runs import log_failure
 from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.errors import ConfigurationError
 from scorehouse.garbage import collector_paused
 from scorehouse.options import ScoreOptions
-from scorehouse.parts import resolve_parts, scoring_bases
+from scorehouse.parts import resolve_parts
 from scorehouse.request import Request
 from scorehouse.runlog import RunRecord
-from scorehouse.scorer import Kernel
 
 
 def score(
@@ -133,43 +129,12 @@ def _prepare(
     """Resolve, verify, load and check, in this order; nothing is scored yet."""
     request = record.request
     options = record.options = ScoreOptions.checked(call, **arguments).of_request(partial=request.is_partial)
-    record.write_mode = _write_mode(request, options, call)
+    record.write_mode = write_mode(request, options, call, exists=request.exists)
     parts = resolve_parts(registry_versions(model, call), options, call)
-    records = [record, *(replace(record, reject_reasons=Counter(), found={}) for _ in parts[1:])]
-    kernels = []
-    bases = scoring_bases(parts, options)
-    for part, own, basis in zip(parts, records, bases, strict=True):
-        own.part, own.scoring_basis = part, basis
-        if not part.is_live:
-            own.run_id = str(uuid5(UUID(request.run_id), part.label))
-        estimator, signature, warnings = artifact.load(
-            request.project_root, part.version, request.load_policy, call
-        )
-        for warning in warnings:
-            logger.warning(f"{call}: {warning}")
-        kernels.append(Kernel(estimator, part.version, signature, strict=options.strict, call=call))
+    records = records_of(record, parts, options)
+    kernels = load_kernels(parts, request, options, call)
     source = FeatureSource(session, features, options, request, call)
     return DuckDBScoring(session, source, kernels, records)
-
-
-def _write_mode(request: Request, options: ScoreOptions, call: str) -> str:
-    """Whether the run replaces the table or is merged into it, and whether that can be done at all."""
-    if not request.exists or options.rescore.rule == "all":
-        return "replace"
-    if request.full_refresh and options.as_of is None:
-        return "replace"
-    if request.full_refresh:
-        logger.warning(f"{call}: a prediction history is not rebuilt, --full-refresh adds to it")
-    top_n = options.decision is not None and options.decision.top_n is not None
-    if not request.staging and (options.rescore.vanished != "keep" or top_n):
-        raise ConfigurationError(
-            call,
-            f"vanished is {options.rescore.vanished!r} and decision has top_n {top_n}, under "
-            f"materialized={request.materialization!r}",
-            expected="vanished='keep' and no top_n, since dbt's own merge touches only rows of this run",
-            action='use materialized="predictions"',
-        )
-    return "merge"
 
 
 class ScoringRun:

@@ -9,21 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scorehouse.options import Rescore
+from scorehouse.spelling import DUCKDB
 
 TODO = "scorehouse_todo"
 DIFFERING = "scorehouse_differing"
 CARRIED = "carried:"  # prefix of what the table of keys to score holds of their rows
 VANISHED = "scorehouse_vanished"
 
-
-def quote(name: str) -> str:
-    """A column name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+quote, literal = DUCKDB.quote, DUCKDB.literal
 
 
 def same(left: str, right: str, names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ import yaml
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
-from scorehouse.engines.spark import CLOSURE_BYTES
+from scorehouse.engines.spark_scan import CLOSURE_BYTES
 from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from spark.cluster import Cluster, environment, wait_for
 from spark.estimators import Greedy, Hungry, Slow, Sum
@@ -205,10 +205,10 @@ def test_a_run_killed_between_two_renames_is_mended(house: SparkHouse, session: 
 
 
 REFUSED = {
-    "rescore={'max_rows': 5}": "has no budget",
+    "rescore={'max_seconds': 5}": "has no max_seconds",
     "engine='sql'": "sql: not on this engine",
-    "as_of='2026-01-01'": "has no as_of",
-    "alias=['champion', 'challenger']": "has no several versions",
+    "as_of='2026-01-01', rescore='changed'": "appended to and never rescored",
+    "decision={'threshold': 1, 'score': 'points'}": "will not have: ['points']",
     "key='part'": "is not unique",
     "passthrough=['nothing']": "passthrough names columns",
 }

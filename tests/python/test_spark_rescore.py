@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
-from project import DbtProject
 from spark.cluster import environment
-from spark.house import SparkHouse, quick, stop_session
-from test_rescore import STATES, training
+from spark.house import quick, stop_session
+from spark.pair import Pair
 
 pytestmark = pytest.mark.foreign
 
-COUNTS = ("rows_in", "rows_scored", "rows_rejected", "write_mode", *STATES)
 START = (
     "select i as id, i % 10 / 1.0e0 as a, i % 7 / 1.0e0 as b, (i % 4)::integer as part, "
     "timestamp '2024-01-01' + to_seconds(i) as updated_at from range(60) as t(i)"
@@ -51,70 +44,21 @@ STEPS = {
 }
 
 
-@dataclass
-class Pair:
-    """The same project on DuckDB and on Spark, over the same Parquet file."""
-
-    duckdb: DbtProject
-    spark: SparkHouse
-    features: Path
-
-    def register(self, seed: int) -> None:
-        frame, labels = training(seed)
-        model = LogisticRegression().fit(frame, labels)
-        self.duckdb.register(model, "toy", frame, labels, task="classification")
-        self.duckdb.register(model, "order", frame, labels, task="ranking")
-        for part in ("seeds", "artifacts"):
-            shutil.copytree(self.duckdb.folder / part, self.spark.folder / part, dirs_exist_ok=True)
-
-    def step(self, sql: str) -> None:
-        with duckdb.connect() as connection:
-            if self.features.exists():
-                connection.execute(f"create table rows as select * from '{self.features}'")
-            else:
-                connection.execute(f"create table rows as {START}")
-            connection.execute(f"copy ({sql}) to '{self.features}' (format parquet)")
-
-    def build(self, *arguments: str) -> None:
-        self.duckdb.build().check()
-        results = self.spark.build(*arguments)
-        assert {status for status, _ in results.values()} <= {"success", "pass"}, results
-
-    def compare(self, name: str) -> None:
-        """The last run's counts, and the tables."""
-        expected, found = self.duckdb.runs(name)[-1], self.spark.runs(name)[-1]
-        assert {key: found[key] for key in COUNTS} == {key: expected[key] for key in COUNTS}, name
-        columns = "score, id, part, row_status, model_version"
-        columns += ", rank" if name == "ranked" else ""
-        columns += ", is_vanished" if "flag" in str(TABLES[name]) else ""
-        query = f"select {columns} from {{}} order by id"
-        rows = self.duckdb.query(query.format(name))
-        by_spark = self.spark.query(query.format(self.spark.table(name)))
-        assert [row[1:] for row in by_spark] == [row[1:] for row in rows], name
-        assert [row[0] for row in by_spark] == pytest.approx([row[0] for row in rows], abs=1e-12), name
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     os.environ.update(environment())
     folder = tmp_path_factory.mktemp("pair")
-    on_spark = SparkHouse(folder / "spark", quick(folder / "spark"))
-    made = Pair(DbtProject(folder / "duckdb"), on_spark, folder / "rows.parquet")
+    made = Pair.of(folder, quick(folder / "spark"))
     made.register(0)
-    made.duckdb.features(f"select * from '{made.features}'")
-    made.spark.features(f"select * from parquet.`{made.features}`")
-    for name, (ml_model, arguments, config) in TABLES.items():
-        given = {"key": "id", "passthrough": ["part"], **arguments}
-        made.duckdb.python_model(name, ml_model, **given)
-        texts = [f"{key}={value!r}" for key, value in given.items() if key != "key"]
-        made.spark.python_model(name, ml_model, ", ".join(texts), config)
+    for name, table in TABLES.items():
+        made.add(name, *table)
     yield made
     stop_session()
 
 
 def test_the_same_rows_are_scored(pair: Pair) -> None:
     for step, sql in STEPS.items():
-        pair.step(sql)
+        pair.step(START, sql)
         pair.build(*(["--exclude", "resource_type:seed"] if step != "a first run" else []))
         for name in TABLES:
             try:

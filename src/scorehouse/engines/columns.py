@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.options import ScoreOptions
+from scorehouse.signature import Signature, match_columns
 
 AUDIT_COLUMNS = (
     "row_status",
@@ -61,3 +64,75 @@ def check_output_names(
             expected="other names, since it could not be told which of the two a reader means",
             action="rename or leave out these columns in the feature model",
         )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Feature table columns by role: name in the output (or of the feature) to name in the table.
+
+    `features` has a mapping for each version that scores. With `share_hash` all of them have one hash,
+    of the features of all, since they share a row.
+    """
+
+    key: dict[str, str]
+    passthrough: dict[str, str]
+    features: list[dict[str, str]]
+    group: dict[str, str]
+    share_hash: bool = False
+
+    @classmethod
+    def found(
+        cls,
+        signatures: Sequence[Signature],
+        names: Sequence[str],
+        options: ScoreOptions,
+        outputs: Sequence[str],
+        call: str,
+    ) -> Columns:
+        """Find all of them in a feature table with the columns `names`.
+
+        `outputs` are the columns that scoring adds, whose names the feature table may not use.
+        """
+        key = options.row_key
+        passthrough = [name for name in options.passthrough if name not in key]
+        columns = cls(
+            key=find_columns("key", key, names, call),
+            passthrough=find_columns("passthrough", passthrough, names, call),
+            features=[match_columns(signature, names, call) for signature in signatures],
+            group=find_columns("group", [options.group] if options.group else [], names, call),
+            share_hash=options.is_wide,
+        )
+        check_output_names(
+            names,
+            kept=[*columns.key, *columns.passthrough],
+            features=columns.used,
+            outputs=outputs,
+            call=call,
+        )
+        return columns
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Columns that pass by the kernel."""
+        return {**self.key, **self.passthrough, **self.group}
+
+    @property
+    def used(self) -> list[str]:
+        """Columns of the feature table that any version reads, each once."""
+        return list(dict.fromkeys(column for found in self.features for column in found.values()))
+
+    def hashed(self, part: int) -> list[str]:
+        """Columns of which the feature hash of one version is made: all that goes into a row but its key."""
+        features = self.features if self.share_hash else [self.features[part]]
+        names = dict.fromkeys(column for found in features for column in found.values())
+        return [*names, *self.passthrough.values(), *self.group.values()]
+
+    def hash_part(self, part: int) -> int:
+        """The first version with the same hashes, whose columns serve both."""
+        hashed = [self.hashed(number) for number in range(part + 1)]
+        return hashed.index(hashed[part])
+
+    @property
+    def hash_parts(self) -> list[int]:
+        """Versions whose hashes serve all."""
+        return list(dict.fromkeys(self.hash_part(part) for part in range(len(self.features))))

@@ -17,6 +17,7 @@ from scorehouse.engines.first_batch import checked_forms
 from scorehouse.engines.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.output import BATCHES, Output, added_columns, wide_suffixes
 from scorehouse.engines.plan import Planner, joins_both_ways
+from scorehouse.engines.prepare import output_names
 from scorehouse.engines.progress import Progress
 from scorehouse.engines.runs import insert_run, log_failure
 from scorehouse.engines.scored import ScoredSelect
@@ -24,7 +25,6 @@ from scorehouse.engines.source import FeatureSource
 from scorehouse.engines.staging import hold_all_columns, write_staging
 from scorehouse.engines.statistics import BatchStatistics, count_table
 from scorehouse.engines.stream import output_schema, scored_batches
-from scorehouse.errors import ConfigurationError
 from scorehouse.forms import Form, choose_form
 from scorehouse.rescore import VANISHED, quote
 from scorehouse.runlog import RunRecord
@@ -51,7 +51,7 @@ class DuckDBScoring:
         self.record = records[0]
         self.call = source.call
         self.error: Exception | None = None
-        outputs = self._outputs()
+        outputs = output_names(kernels, source.options, self.call)
         rows = source.check(
             [kernel.signature for kernel in kernels],
             [*outputs, *added_columns(source.options, outputs, records)],
@@ -78,30 +78,6 @@ class DuckDBScoring:
         for form, record in zip(forms, self.records, strict=True):
             record.form, record.form_reason = form.name, form.reason
         return forms
-
-    def _outputs(self) -> list[str]:
-        """The kernels' columns, which have to be the same for all versions."""
-        schema = self.kernels[0].schema
-        for kernel in self.kernels[1:]:
-            if kernel.schema != schema or kernel.version.task != self.kernels[0].version.task:
-                raise ConfigurationError(
-                    self.call,
-                    f"{kernel.version.label} gives the columns {kernel.schema.names}, and "
-                    f"{self.kernels[0].version.label} gives {schema.names}",
-                    expected="versions with the same task and outputs in one scan",
-                    action="score them into tables of their own",
-                )
-        policy = self.source.options.decision
-        decides = [policy.score, *policy.per] if policy else []
-        known = {*schema.names, *self.source.options.row_key, *self.source.options.passthrough}
-        if unknown := sorted(set(decides) - known):
-            raise ConfigurationError(
-                self.call,
-                f"decision names columns that the prediction table will not have: {unknown}",
-                expected=f"columns among {sorted(known)}",
-                action="name the score of this task, and add the columns of per to passthrough",
-            )
-        return list(schema.names)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Score and count; DuckDB hides an error's type, so it is kept for the caller."""

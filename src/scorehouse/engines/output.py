@@ -1,20 +1,21 @@
-"""What DuckDB adds to each row on its way into the table: rank, decision, status, where it came from."""
+"""What the database adds to a row on its way into the table: rank, decision, status, where it came from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from scorehouse.engines.columns import Columns
 from scorehouse.engines.scored import PART
-from scorehouse.engines.source import FEATURE_HASH, Columns
+from scorehouse.engines.source import FEATURE_HASH
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import Part
-from scorehouse.rescore import literal, quote, same
+from scorehouse.rescore import quote, same
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import REJECT_REASON
+from scorehouse.spelling import DUCKDB, Spelling
 
 BATCHES = "scorehouse_batches"
 MODEL_VERSION = "model_version"
-ROW_STATUS = "enum('rejected', 'scored')"  # half the cost of a text, read like one, sorted like one
 
 
 def wide_suffixes(options: ScoreOptions, records: Sequence[RunRecord]) -> list[str]:
@@ -35,7 +36,7 @@ def added_columns(options: ScoreOptions, outputs: Sequence[str], records: Sequen
 class Output:
     """SQL over the stream of scored batches, and over the prediction table that it goes into.
 
-    `types` are the types of columns that pass by the kernel, `scored` the columns that it makes.
+    `types` are types to cast columns to that pass by the kernel, `scored` the columns that it makes.
     """
 
     def __init__(
@@ -45,13 +46,15 @@ class Output:
         scored: Sequence[str],
         options: ScoreOptions,
         records: list[RunRecord],
+        spelling: Spelling = DUCKDB,
     ) -> None:
         self.columns = columns
+        self.spelling = spelling
         self.types = types
         self.scored = [name for name in scored if name != REJECT_REASON]
         self.options = options
         self.records = records
-        self.keys = [quote(name) for name in columns.key]
+        self.keys = [spelling.quote(name) for name in columns.key]
 
     @property
     def needs_all_rows(self) -> bool:
@@ -78,35 +81,41 @@ class Output:
         """SQL of each column of the prediction table, in their order."""
         options = self.options
         kept = (*self.columns.key, *self.columns.passthrough)
-        values = {name: f"{quote(name)}::{self.types[name]}" for name in kept}
-        values |= {name: quote(name) for name in self.scored}
+        values = {name: self._kept(name) for name in kept}
+        values |= {name: self.spelling.quote(name) for name in self.scored}
         if any(record.part and record.part.version.task == "ranking" for record in self.records):
             values["rank"] = self._rank()
         if options.decision:
-            within = [PART, *([quote(self._as_of)] if self._as_of else [])]
-            values |= options.decision.expressions(f"{REJECT_REASON} is null", self.keys, within)
+            within = [PART, *self._as_of]
+            values |= options.decision.expressions(
+                f"{REJECT_REASON} is null", self.keys, within, self.spelling
+            )
         return values | self._audit()
+
+    def _kept(self, name: str) -> str:
+        quoted = self.spelling.quote(name)
+        return f"cast({quoted} as {self.types[name]})" if name in self.types else quoted
 
     def _audit(self) -> dict[str, str]:
         """What became of each row, and what made it."""
-        record = self.records[0]
+        record, text = self.records[0], self.spelling.literal
         status = f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end"
         if record.request.staging:  # dbt's own materializations compare types with their own
-            status = f"({status})::{ROW_STATUS}"
+            status = f"cast({status} as {self.spelling.status})"
         values = {
             "row_status": status,
             REJECT_REASON: REJECT_REASON,
-            "model_name": self._of_part(lambda part: literal(part.version.name)),
-            "model_version": f"{self._of_part(lambda part: str(part.version.version))}::integer",
+            "model_name": self._of_part(lambda part: text(part.version.name)),
+            "model_version": f"cast({self._of_part(lambda part: str(part.version.version))} as integer)",
         }
         if self.options.in_parts:
-            values["model_alias"] = self._of_part(lambda part: literal(part.label))
+            values["model_alias"] = self._of_part(lambda part: text(part.label))
             values["is_live"] = f"{PART} = 0"
-        run_ids = [literal(record.row_run_id) for record in self._named]
+        run_ids = [text(record.row_run_id) for record in self._named]
         values |= {
-            "model_digest": self._of_part(lambda part: literal(part.version.sha256)),
-            "scoring_run_id": f"{_choose(run_ids)}::uuid",
-            "scored_at": f"{literal(record.started_at.isoformat(sep=' ')[:26])}::timestamp",
+            "model_digest": self._of_part(lambda part: text(part.version.sha256)),
+            "scoring_run_id": f"cast({_choose(run_ids)} as {self.spelling.run_id})",
+            "scored_at": f"cast({text(record.started_at.isoformat(sep=' ')[:26])} as {self.spelling.time})",
             FEATURE_HASH: FEATURE_HASH,
         }
         values |= self._challengers()
@@ -120,13 +129,15 @@ class Output:
         for suffix, record in zip(wide_suffixes(self.options, self.records), self.records, strict=False):
             if record.part and not record.part.is_live:
                 names = [name + suffix for name in (*self.scored, REJECT_REASON)]
-                values |= {name: quote(name) for name in names}
-                values[MODEL_VERSION + suffix] = f"{record.part.version.version}::integer"
+                values |= {name: self.spelling.quote(name) for name in names}
+                values[MODEL_VERSION + suffix] = f"cast({record.part.version.version} as integer)"
         return values
 
     @property
-    def _as_of(self) -> str | None:
-        return self.options.as_of_column
+    def _as_of(self) -> list[str]:
+        """The as-of date of a history, by which ranks and places are split."""
+        name = self.options.as_of_column
+        return [] if name is None else [self.spelling.quote(name)]
 
     def _of_part(self, text: Callable[[Part], str]) -> str:
         return _choose([text(record.part) for record in self._named if record.part])
@@ -138,8 +149,8 @@ class Output:
 
     def _rank(self) -> str:
         """Rank within the group, best score first, ties broken by the key; NULL for rejected rows."""
-        as_of = [self._as_of] if self._as_of else []
-        group = ", ".join([*(quote(name) for name in [*self.columns.group, *as_of]), PART])
+        groups = [self.spelling.quote(name) for name in self.columns.group]
+        group = ", ".join([*groups, *self._as_of, PART])
         return (
             f"case when {REJECT_REASON} is null then row_number() over (partition by {group}, "
             f"{REJECT_REASON} is null order by score desc, {', '.join(self.keys)}) end"

@@ -71,7 +71,7 @@ class Planner:
             PlanPart(
                 record.part.label if options.in_parts and record.part else None,
                 record.scoring_basis,
-                columns.feature_hash(number),
+                source.feature_hash(number),
             )
             for number, record in enumerate(self.records[:1] if self.is_wide else self.records)
         ]

@@ -37,7 +37,7 @@ class ScoredSelect:
 
     def __call__(self, features: str) -> str:
         """The scored rows of the select `features`, which `FeatureSource.select` wrote."""
-        carried = [*(KEPT + name for name in self.columns.kept), *self.columns.hash_columns]
+        carried = [*(KEPT + name for name in self.columns.kept), *self.source.hash_columns]
         has_need = self.source.chosen is not None
         inner = together(self.compiled).render(f"({features})", [*carried, *([NEED] if has_need else [])])
         if self.suffixes:

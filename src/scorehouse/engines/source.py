@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.columns import check_output_names, find_columns
+from scorehouse.engines.columns import Columns
 from scorehouse.engines.history import as_of_table
 from scorehouse.engines.keys import check_keys, is_stored
 from scorehouse.engines.progress import Deadline
@@ -18,7 +18,7 @@ from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version
 from scorehouse.request import Request
 from scorehouse.rescore import CARRIED, TODO, quote
-from scorehouse.signature import Signature, check_types, match_columns
+from scorehouse.signature import Signature, check_types
 
 FEATURES = "scorehouse_features"
 FEATURE_HASH = "feature_hash"
@@ -39,50 +39,6 @@ def registry_versions(model: Any, call: str) -> list[Version]:
             action='pass model=dbt.ref("ml_<name>")',
         )
     return [Version.from_row(dict(zip(model.columns, row, strict=True))) for row in model.fetchall()]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Feature table columns by role: name in the output (or of the feature) to name in the table.
-
-    `features` has a mapping for each version that scores. With `share_hash` all of them have one hash,
-    of the features of all, since they share a row.
-    """
-
-    key: dict[str, str]
-    passthrough: dict[str, str]
-    features: list[dict[str, str]]
-    group: dict[str, str]
-    share_hash: bool = False
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """Columns that pass by the kernel."""
-        return {**self.key, **self.passthrough, **self.group}
-
-    def feature_hash(self, part: int) -> str:
-        """SQL of the hash of all that goes into a row besides its key."""
-        return f"hash({_list(self._hashed(part))})"
-
-    def _hashed(self, part: int) -> list[str]:
-        features = self.features if self.share_hash else [self.features[part]]
-        names = dict.fromkeys(column for found in features for column in found.values())
-        return [*names, *self.passthrough.values(), *self.group.values()]
-
-    def hash_part(self, part: int) -> int:
-        """The first version with the same hashes, whose columns serve both."""
-        hashed = [self._hashed(number) for number in range(part + 1)]
-        return hashed.index(hashed[part])
-
-    @property
-    def hash_columns(self) -> list[str]:
-        """Names of the hashes that `FeatureSource.select` reads."""
-        parts = dict.fromkeys(self.hash_part(part) for part in range(len(self.features)))
-        return [f"{name}:{part}" for part in parts for name in (FEATURE_HASH, ROW_HASH)]
-
-    def row_hash(self, part: int) -> str:
-        """SQL of the hash of a row: of its key and the hash of all else."""
-        return f"hash({_list(self.key.values())}, {self.feature_hash(part)})"
 
 
 @dataclass(frozen=True)
@@ -158,33 +114,13 @@ class FeatureSource:
             ) from error
         self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
         self.table_schema = self._schema(f"select * from {self.table}")
-        self.columns = self._columns(signatures, names, outputs)
+        self.columns = Columns.found(signatures, names, self.options, outputs, self.call)
         self.schema = self._schema(self.select())
         self.types = self._kept_types()
         self._refuse_unsigned_huge()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
         return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, unique=unique)
-
-    def _columns(self, signatures: list[Signature], names: list[str], outputs: list[str]) -> Columns:
-        options, key = self.options, self.options.row_key
-        columns = Columns(
-            key=find_columns("key", key, names, self.call),
-            passthrough=find_columns(
-                "passthrough", [n for n in options.passthrough if n not in key], names, self.call
-            ),
-            features=[match_columns(signature, names, self.call) for signature in signatures],
-            group=find_columns("group", [options.group] if options.group else [], names, self.call),
-            share_hash=options.is_wide,
-        )
-        check_output_names(
-            names,
-            kept=[*columns.key, *columns.passthrough],
-            features=[column for found in columns.features for column in found.values()],
-            outputs=outputs,
-            call=self.call,
-        )
-        return columns
 
     def _schema(self, sql: str) -> pa.Schema:
         reader = self.cursor.sql(f"select * from ({sql}) limit 0").to_arrow_reader(1)
@@ -193,7 +129,7 @@ class FeatureSource:
 
     def _refuse_unsigned_huge(self) -> None:
         """DuckDB hands UHUGEINT to Arrow as a signed number, so that its upper half would turn negative."""
-        used = {column for found in self.columns.features for column in found.values()}
+        used = self.columns.used
         described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
         huge = [row[0] for row in described if row[1] == "UHUGEINT" and row[0] in used]
         if huge:
@@ -214,6 +150,19 @@ class FeatureSource:
         """Names the hash function that this DuckDB has."""
         return str(self.cursor.execute(f"select 'duckdb:' || {HASH_CANARY}").fetchall()[0][0])
 
+    def feature_hash(self, part: int) -> str:
+        """SQL of the hash of all that goes into a row of one version besides its key."""
+        return f"hash({_list(self.columns.hashed(part))})"
+
+    def row_hash(self, part: int) -> str:
+        """SQL of the hash of a row: of its key and the hash of all else."""
+        return f"hash({_list(self.columns.key.values())}, {self.feature_hash(part)})"
+
+    @property
+    def hash_columns(self) -> list[str]:
+        """Names of the hashes that `select` reads."""
+        return [f"{name}:{part}" for part in self.columns.hash_parts for name in (FEATURE_HASH, ROW_HASH)]
+
     def read_columns(self) -> dict[str, str]:
         """Names and SQL of what is read of a row: kept columns and features."""
         columns = self.columns
@@ -228,9 +177,9 @@ class FeatureSource:
         if self.chosen is not None and self.chosen.carried:
             return self._select_carried(self.chosen)
         parts = [f"{sql} as {quote(name)}" for name, sql in self.read_columns().items()]
-        for name in columns.hash_columns:
+        for name in self.hash_columns:
             kind, _, part = name.rpartition(":")
-            made = columns.feature_hash if kind == FEATURE_HASH else columns.row_hash
+            made = self.feature_hash if kind == FEATURE_HASH else self.row_hash
             parts.append(f"{made(int(part))} as {quote(name)}")
         if self.chosen is None:
             return f"select {', '.join(parts)} from {self.table} as features"
@@ -244,16 +193,14 @@ class FeatureSource:
 
     def carried_columns(self) -> dict[str, str]:
         """What a plan may carry along: all that is read of a row, and the hashes of its features."""
-        columns = self.columns
-        parts = dict.fromkeys(columns.hash_part(part) for part in range(len(columns.features)))
-        hashes = {f"{FEATURE_HASH}:{part}": columns.feature_hash(part) for part in parts}
+        hashes = {f"{FEATURE_HASH}:{part}": self.feature_hash(part) for part in self.columns.hash_parts}
         return {**self.read_columns(), **hashes}
 
     def _select_carried(self, chosen: ChosenRows) -> str:
         carried = self.carried_columns()
         parts = [f"{quote(CARRIED + name)} as {quote(name)}" for name in carried]
         keys = ", ".join(quote(CARRIED + KEPT + name) for name in self.columns.key)
-        for name in self.columns.hash_columns:
+        for name in self.hash_columns:
             kind, _, part = name.rpartition(":")
             if kind == ROW_HASH:
                 row_hash = f"hash({keys}, {quote(f'{CARRIED}{FEATURE_HASH}:{part}')})"

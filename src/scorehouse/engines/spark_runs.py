@@ -3,47 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from scorehouse.engines.spark_source import names, quote
+from scorehouse.engines.spark_scan import SparkScan
+from scorehouse.engines.spark_source import literal, names, quote
+from scorehouse.engines.statistics import MASK, score_column
 from scorehouse.runlog import RunRecord
+from scorehouse.scorer import REJECT_REASON
 
-MASK = 2**64 - 1
 
-
-def insert_run(session: Any, record: RunRecord, error: Exception | None = None) -> None:
-    """Write the run's row. Every value is handed over as text and cast to its column's type."""
-    row = record.to_row(error)
-    texts = {name: None if value is None else str(value) for name, value in row.items()}
-    schema = ", ".join(f"{quote(name)} string" for name in texts)
-    columns = session.table(record.request.run_log).schema
+def insert_runs(session: Any, records: Sequence[RunRecord], error: Exception | None = None) -> None:
+    """Write the rows of one run. Every value is handed over as text and cast to its column's type."""
+    rows = [record.to_row(error) for record in records]
+    texts = [tuple(None if value is None else str(value) for value in row.values()) for row in rows]
+    schema = ", ".join(f"{quote(name)} string" for name in rows[0])
+    run_log = records[0].request.run_log
     values = (
-        f"cast({quote(field.name) if field.name in row else 'null'} as {field.dataType.simpleString()}) "
+        f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
         f"as {quote(field.name)}"
-        for field in columns
+        for field in session.table(run_log).schema
     )
-    frame = session.createDataFrame([tuple(texts.values())], schema).selectExpr(*values)
-    frame.write.insertInto(record.request.run_log)
+    frame = session.createDataFrame(texts, schema).selectExpr(*values)
+    frame.write.insertInto(run_log)
 
 
-def read_statistics(session: Any, table: str, key: list[str], record: RunRecord) -> None:
-    """Count what was written: rows, reasons, the score's range, the fingerprint of the input.
+def read_statistics(session: Any, table: str, scan: SparkScan, records: Sequence[RunRecord]) -> None:
+    """Count what was written by each version: rows, reasons, the score's range, the fingerprint of the input.
 
     The fingerprint is made as on DuckDB, of a count, a sum and an exclusive or, over a hash of the key
     and the feature hash; both were read from the feature table and written with the prediction.
     """
     frame = session.table(table)
+    for suffix, record in zip(scan.suffixes or [""] * len(records), records, strict=True):
+        run_id = records[0].row_run_id if scan.suffixes else record.row_run_id
+        own = frame.where(f"scoring_run_id = {literal(run_id)}") if len(records) > 1 else frame
+        _count(own, list(scan.source.columns.key), suffix, record)
+
+
+def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
     row_hash = f"xxhash64({names([*key, 'feature_hash'])})"
-    scores = [
-        field.name
-        for name in ("score", "distance", "prediction")
-        for field in frame.schema
-        if field.name == name and field.dataType.simpleString() == "double"
-    ]
-    score = quote(scores[0]) if scores else "cast(null as double)"
+    doubles = {field.name for field in frame.schema if field.dataType.simpleString() == "double"}
+    name = score_column(doubles)
+    score = quote(name + suffix) if name else "cast(null as double)"
+    reason = quote(REJECT_REASON + suffix)
     rows, scored, total, xor, low, high, mean = frame.selectExpr(
         "count(*)",
-        "count_if(row_status = 'scored')",
+        f"count_if({reason} is null)",
         f"cast(coalesce(sum(cast({row_hash} as decimal(38, 0))), 0) as string)",
         f"coalesce(bit_xor({row_hash}), 0)",
         f"min({score})",
@@ -53,10 +59,9 @@ def read_statistics(session: Any, table: str, key: list[str], record: RunRecord)
     record.rows_scored, record.rows_rejected = int(scored), int(rows - scored)
     record.fingerprint = f"{rows}:{int(total) & MASK:016x}:{int(xor) & MASK:016x}"
     record.score_min, record.score_max, record.score_mean = low, high, mean
-    record.reject_reasons = Counter(dict(_reasons(frame))) if record.rows_rejected else Counter()
+    record.reject_reasons = Counter(dict(_reasons(frame, reason))) if record.rows_rejected else Counter()
 
 
-def _reasons(frame: Any) -> list[tuple[str, int]]:
-    reason = "substring_index(reject_reason, '=', 1)"
-    rejected = frame.where("reject_reason is not null").selectExpr(f"{reason} as reason")
+def _reasons(frame: Any, reason: str) -> list[tuple[str, int]]:
+    rejected = frame.where(f"{reason} is not null").selectExpr(f"substring_index({reason}, '=', 1) as reason")
     return [(row["reason"], int(row["count"])) for row in rejected.groupBy("reason").count().collect()]

@@ -7,35 +7,32 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.engines.columns import check_output_names, find_columns
+from scorehouse.engines.columns import Columns
+from scorehouse.engines.history import as_of_sql
+from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED
 from scorehouse.errors import ConfigurationError, RowKeyError
-from scorehouse.options import ScoreOptions
+from scorehouse.options import AS_OF, ScoreOptions
 from scorehouse.registry import Version
-from scorehouse.signature import Signature, check_types, match_columns
+from scorehouse.request import Request
+from scorehouse.signature import Signature, check_types
+from scorehouse.spelling import SPARK
 
-FEATURE_HASH = "feature_hash"
-KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may also be a feature
 # xxhash64 is a published function with a fixed seed in Spark; the hash of this row names its kind
 HASH_CANARY = "xxhash64(1.5D, 42, 'scorehouse', true)"
 
-
-def quote(name: str) -> str:
-    """A column name as a Spark SQL identifier."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def literal(text: str) -> str:
-    """A text as a Spark SQL literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+quote, literal = SPARK.quote, SPARK.literal
 
 
 def names(columns: Sequence[str]) -> str:
     return ", ".join(quote(column) for column in columns)
 
 
-def matching(left: Any, right: Any, columns: Sequence[str], how: str) -> Any:
-    """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL."""
-    right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns))
+def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequence[str] = ()) -> Any:
+    """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL.
+
+    With `inner` they have the columns `also` of `right`, too.
+    """
+    right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns), *also)
     condition = None
     for name in columns:
         same = left[quote(name)].eqNullSafe(right[quote(f"right:{name}")])
@@ -61,11 +58,17 @@ def registry_versions(session: Any, model: Any, call: str) -> list[Version]:
 
 
 class SparkSource:
-    """The features as a DataFrame: `table` holds all of them, `rows` those that are scored."""
+    """The features as a DataFrame: `table` holds all of them, `rows` those that are scored.
 
-    def __init__(self, session: Any, features: Any, options: ScoreOptions, call: str) -> None:
+    Where versions score rows of their own, `rows` may have a column NEED, with a bit for each of them.
+    """
+
+    def __init__(
+        self, session: Any, features: Any, options: ScoreOptions, request: Request, call: str
+    ) -> None:
         self.session = session
         self.options = options
+        self.request = request
         self.call = call
         if isinstance(features, str):
             features = session.sql(features)
@@ -73,54 +76,53 @@ class SparkSource:
             features = session.createDataFrame(features)
         self.table = self.rows = features
 
-    def check(self, signature: Signature, outputs: list[str]) -> int:
-        """Check columns, types and keys; returns the number of rows of the feature table."""
-        options, columns = self.options, self.table.columns
-        self.features = match_columns(signature, columns, self.call)
-        self.key = find_columns("key", options.key, columns, self.call)
-        others = [name for name in options.passthrough if name not in options.key]
-        self.passthrough = find_columns("passthrough", others, columns, self.call)
-        self.group = find_columns("group", [options.group] if options.group else [], columns, self.call)
-        check_output_names(
-            columns,
-            kept=[*self.key, *self.passthrough],
-            features=list(self.features.values()),
-            outputs=outputs,
-            call=self.call,
-        )
-        check_types(signature, self._arrow_schema(), self.call)
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> int:
+        """Check columns, types and keys; returns the number of rows of the feature table.
+
+        `outputs` are the columns that scoring adds, whose names the feature table may not use.
+        """
+        names = self.table.columns
+        date, window = as_of_sql(names, self.options, self.request, self.call, SPARK)
+        if date:
+            self.table = self.table.selectExpr("*", f"{date} as {AS_OF}")
+        if window:
+            self.table = self.table.where(window)
+        self.rows = self.table
+        self.columns = Columns.found(signatures, self.table.columns, self.options, outputs, self.call)
+        for signature, features in zip(signatures, self.columns.features, strict=True):
+            check_types(signature, self._arrow_schema(features), self.call)
         return self._count_and_check_keys()
 
-    @property
-    def kept(self) -> dict[str, str]:
-        """Columns that pass by the kernel: name in the output to name in the feature table."""
-        return {**self.key, **self.passthrough, **self.group}
-
-    def _arrow_schema(self) -> pa.Schema:
-        features = (f"{quote(column)} as {quote(name)}" for name, column in self.features.items())
+    def _arrow_schema(self, columns: dict[str, str]) -> pa.Schema:
+        features = (f"{quote(column)} as {quote(name)}" for name, column in columns.items())
         return self.table.selectExpr(*features).limit(0).toArrow().schema
 
     def hash_kind(self) -> str:
         """Names the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
 
-    def feature_hash(self) -> str:
-        """SQL of the hash of all that goes into a row besides its key.
+    def feature_hash(self, part: int) -> str:
+        """SQL of the hash of all that goes into a row of one version besides its key.
 
         xxhash64 passes over a NULL, so that (NULL, 1) and (1, NULL) would be one without the flags.
         """
-        columns = [*self.features.values(), *self.passthrough.values(), *self.group.values()]
-        return f"xxhash64({', '.join(f'{quote(name)}, isnull({quote(name)})' for name in columns)})"
+        columns = (f"{quote(name)}, isnull({quote(name)})" for name in self.columns.hashed(part))
+        return f"xxhash64({', '.join(columns)})"
+
+    def hash_name(self, part: int) -> str:
+        """The column of `select` that holds the hash of one version."""
+        return f"{FEATURE_HASH}:{self.columns.hash_part(part)}"
 
     def select(self) -> Any:
-        """What is read: kept columns, the hash of the features, and the features by their own names."""
-        parts = [f"{quote(column)} as {quote(KEPT + name)}" for name, column in self.kept.items()]
-        parts.append(f"{self.feature_hash()} as {quote(KEPT + FEATURE_HASH)}")
-        parts += [f"{quote(column)} as {quote(name)}" for name, column in self.features.items()]
-        return self.rows.selectExpr(*parts)
+        """What is read: kept columns, hashes, and the features by their names in the feature table."""
+        columns = self.columns
+        parts = [f"{quote(column)} as {quote(KEPT + name)}" for name, column in columns.kept.items()]
+        parts += [f"{self.feature_hash(n)} as {quote(self.hash_name(n))}" for n in columns.hash_parts]
+        parts += [NEED] if NEED in self.rows.columns else []
+        return self.rows.selectExpr(*parts, *map(quote, columns.used))
 
     def _count_and_check_keys(self) -> int:
-        keys = list(self.key.values())
+        keys = list(self.columns.key.values())
         missing = " or ".join(f"{quote(key)} is null" for key in keys)
         rows, nulls, different = self.table.selectExpr(
             "count(*)", f"count_if({missing})", f"count(distinct {names(keys)})"

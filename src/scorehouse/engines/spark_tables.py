@@ -100,17 +100,21 @@ class Change:
 
 
 class SparkTables:
-    """The prediction table `relation` and its staging tables, of a run with the id `run_id`."""
+    """The prediction table `relation` and the tables of a run; the first of `run_ids` is the live one."""
 
-    def __init__(self, session: Any, relation: str, run_id: str, storage: Storage, call: str) -> None:
+    def __init__(
+        self, session: Any, relation: str, run_ids: Sequence[str], storage: Storage, call: str
+    ) -> None:
         self.session = session
-        self.run_id = run_id
         self.relation = relation
+        self.run_ids = run_ids
         self.storage = storage
         self.call = call
-        self.staging = f"{relation}{STAGING}{re.sub('[^0-9a-z]', '', run_id)[:8]}"
+        self.staging = f"{relation}{STAGING}{re.sub('[^0-9a-z]', '', run_ids[0])[:8]}"
         self.merged = f"{self.staging}_merged"
         self.todo = f"{self.staging}_todo"
+        self.chosen = f"{self.staging}_chosen"
+        self.decided = f"{self.staging}_decided"
         self.aside = f"{relation}{ASIDE}"
 
     def recover(self) -> None:
@@ -143,20 +147,24 @@ class SparkTables:
         """The staging table becomes the prediction table."""
         self._swap(self.staging)
 
-    def merge(self, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
-        """Rows of the staging table replace those of the same key; others are added.
-
-        `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
-        """
-        old, new = self.session.table(self.relation), self.session.table(self.staging)
-        if sorted(old.columns) != sorted(new.columns):
+    def check_columns(self) -> None:
+        """The prediction table has the columns of this run's staging table, or cannot be merged into."""
+        old, new = (self.session.table(table).columns for table in (self.relation, self.staging))
+        if sorted(old) != sorted(new):
             raise ConfigurationError(
                 self.call,
-                f"the columns of {self.relation}, {', '.join(old.columns)}, are not those of this run, "
-                f"{', '.join(new.columns)}",
+                f"the columns of {self.relation}, {', '.join(old)}, are not those of this run, "
+                f"{', '.join(new)}",
                 expected="the same columns",
                 action="rebuild the table once with --full-refresh",
             )
+
+    def merge(self, rows: str, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
+        """The rows of the table `rows` replace those of the same key; others are added.
+
+        `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
+        """
+        old, new = self.session.table(self.relation), self.session.table(rows)
         change = Change(old, new.select(*old.columns), tuple(keys), gone, vanished)
         if self.storage.file_format in ATOMIC_FORMATS:
             self._merge_into(change)
@@ -187,9 +195,9 @@ class SparkTables:
 
     def _check_written(self, table: str) -> None:
         """Every row of this run is in `table` once."""
-        run = f"scoring_run_id = {literal(self.run_id)}"
+        runs = ", ".join(literal(run_id) for run_id in self.run_ids)
         written = self.session.table(self.staging).count()
-        found = self.session.table(table).where(run).count()
+        found = self.session.table(table).where(f"scoring_run_id in ({runs})").count()
         if found != written:
             raise ConservationError(
                 self.call,
@@ -254,7 +262,7 @@ class SparkTables:
 
     def clean(self) -> None:
         """Drop the run's own staging tables."""
-        for table in (self.staging, self.merged, self.todo):
+        for table in (self.staging, self.decided, self.merged, self.todo, self.chosen):
             self._drop(table)
 
     def _drop(self, table: str) -> None:

@@ -61,7 +61,7 @@ class BatchStatistics:
         self._add_score(scored)
 
     def _add_score(self, scored: pa.RecordBatch) -> None:
-        name = _score_column({field.name for field in scored.schema if pa.types.is_floating(field.type)})
+        name = score_column({field.name for field in scored.schema if pa.types.is_floating(field.type)})
         if name is None:
             return
         values = scored.column(name).drop_null().to_numpy()
@@ -81,7 +81,7 @@ class BatchStatistics:
             self.record.score_mean = math.fsum(self.sums) / self.count
 
 
-def _score_column(floating: Collection[str]) -> str | None:
+def score_column(floating: Collection[str]) -> str | None:
     """The column whose least, mean and greatest the run log has."""
     return next((name for name in SCORES if name in floating), None)
 
@@ -95,7 +95,7 @@ def count_table(
     """
     staging = records[0].request.staging
     described = connection.execute(f"describe {staging}").fetchall()
-    name = _score_column({row[0] for row in described if row[1] == "DOUBLE"})
+    name = score_column({row[0] for row in described if row[1] == "DOUBLE"})
     row_hash = f"hash({', '.join(keys)}, feature_hash)"
     for suffix, record in zip(suffixes or [""] * len(records), records, strict=True):
         run_id = literal(str((records[0] if suffixes else record).row_run_id))

@@ -1,0 +1,87 @@
+"""What a scoring run settles before it looks at a row, alike on every engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from scorehouse import artifact
+from scorehouse.engines.progress import logger
+from scorehouse.errors import ConfigurationError
+from scorehouse.options import ScoreOptions
+from scorehouse.parts import Part, scoring_bases
+from scorehouse.request import Request
+from scorehouse.runlog import RunRecord
+from scorehouse.scorer import Kernel
+
+
+def write_mode(request: Request, options: ScoreOptions, call: str, *, exists: bool) -> str:
+    """Whether the run replaces the table or is merged into it, and whether that can be done at all.
+
+    `exists` tells whether there is a prediction table to be merged into.
+    """
+    if not exists or options.rescore.rule == "all":
+        return "replace"
+    if request.full_refresh and options.as_of is None:
+        return "replace"
+    if request.full_refresh:
+        logger.warning(f"{call}: a prediction history is not rebuilt, --full-refresh adds to it")
+    top_n = options.decision is not None and options.decision.top_n is not None
+    if not request.staging and (options.rescore.vanished != "keep" or top_n):
+        raise ConfigurationError(
+            call,
+            f"vanished is {options.rescore.vanished!r} and decision has top_n {top_n}, under "
+            f"materialized={request.materialization!r}",
+            expected="vanished='keep' and no top_n, since dbt's own merge touches only rows of this run",
+            action='use materialized="predictions"',
+        )
+    return "merge"
+
+
+def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) -> list[RunRecord]:
+    """A record for each version; `record` becomes that of the live one."""
+    records = [record, *(replace(record, reject_reasons=Counter(), found={}) for _ in parts[1:])]
+    for part, own, basis in zip(parts, records, scoring_bases(parts, options), strict=True):
+        own.part, own.scoring_basis = part, basis
+        if not part.is_live:
+            own.run_id = str(uuid5(UUID(record.request.run_id), part.label))
+    return records
+
+
+def load_kernels(parts: Sequence[Part], request: Request, options: ScoreOptions, call: str) -> list[Kernel]:
+    """The verified estimator of each version in its kernel."""
+    kernels = []
+    for part in parts:
+        loaded = artifact.load(request.project_root, part.version, request.load_policy, call)
+        estimator, signature, warnings = loaded
+        for warning in warnings:
+            logger.warning(f"{call}: {warning}")
+        kernels.append(Kernel(estimator, part.version, signature, strict=options.strict, call=call))
+    return kernels
+
+
+def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) -> list[str]:
+    """The kernels' columns, which have to be the same for all versions, and to hold what decides."""
+    schema = kernels[0].schema
+    for kernel in kernels[1:]:
+        if kernel.schema != schema or kernel.version.task != kernels[0].version.task:
+            raise ConfigurationError(
+                call,
+                f"{kernel.version.label} gives the columns {kernel.schema.names}, and "
+                f"{kernels[0].version.label} gives {schema.names}",
+                expected="versions with the same task and outputs in one scan",
+                action="score them into tables of their own",
+            )
+    policy = options.decision
+    decides = [policy.score, *policy.per] if policy else []
+    known = {*schema.names, *options.row_key, *options.passthrough}
+    if unknown := sorted(set(decides) - known):
+        raise ConfigurationError(
+            call,
+            f"decision names columns that the prediction table will not have: {unknown}",
+            expected=f"columns among {sorted(known)}",
+            action="name the score of this task, and add the columns of per to passthrough",
+        )
+    return list(schema.names)

@@ -1,0 +1,112 @@
+"""Decisions, histories, several versions and budgets on Spark make the tables that DuckDB makes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from spark.cluster import environment
+from spark.house import quick, stop_session
+from spark.pair import Pair
+
+pytestmark = pytest.mark.foreign
+
+BOTH = ["champion", "challenger"]
+POLICY = {
+    "threshold": 0.3,
+    "abstain": [0.55, 0.7],
+    "top_n": 4,
+    "per": "part",
+    "bands": {"low": 0, "it's \\ middling": 0.25, "high": 0.75},
+    "labels": ["leave", "call `now`"],
+}
+START = (
+    "select i as id, if(i = 4, null, i % 10 / 1.0e0) as a, i % 7 / 1.0e0 as b, (i % 4)::integer as part, "
+    "date '2024-01-01' + (i % 3)::integer as day from range(48) as t(i)"
+)
+BY_DAY = "partition_by='day', incremental_strategy='insert_overwrite'"
+TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "decided": ("toy", {"decision": POLICY, "rescore": {"vanished": "delete"}}, ""),
+    "history": ("toy", {"as_of": "day", "decision": {"top_n": 3}}, BY_DAY),
+    "dated": ("order", {"as_of": "2024-03-01 12:00:00", "group": "part"}, ""),
+    "long": ("toy", {"alias": BOTH, "decision": POLICY, "rescore": {"vanished": "flag"}}, ""),
+    "wide": ("toy", {"alias": BOTH, "layout": "wide", "decision": POLICY, "rescore": "changed"}, ""),
+    "few": ("toy", {"alias": "challenger", "rescore": {"max_rows": 20}}, ""),
+    "few_groups": (
+        "order",
+        {"alias": BOTH, "group": "part", "rescore": {"max_rows": 30, "vanished": "delete"}},
+        "",
+    ),
+}
+# what happens to the features, run by run; each is built upon the one before
+STEPS = {
+    "a first run": "select * from rows",
+    "changed, moved, added, gone": (
+        "select * replace (if(id in (3, 17), a + 0.25, a) as a, if(id = 8, 3, part) as part, "
+        "if(id in (17, 20), day + 7, day) as day) from rows where id not in (5, 6) union all by name "
+        "select 100 as id, 9.5 as a, 2.5 as b, 1 as part, date '2024-01-02' as day"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    os.environ.update(environment())
+    folder = tmp_path_factory.mktemp("pair")
+    made = Pair.of(folder, quick(folder / "spark"))
+    made.register(0)
+    made.register(3, alias="challenger")
+    for name, table in TABLES.items():
+        made.add(name, *table)
+    yield made
+    stop_session()
+
+
+def compare_all(pair: Pair, step: str) -> None:
+    for name in TABLES:
+        try:
+            pair.compare(name)
+        except AssertionError as error:
+            error.add_note(f"after the step: {step}")
+            raise
+    assert not [name for name in pair.spark.tables() if "__scorehouse" in name]
+
+
+def test_the_tables_are_those_of_duckdb(pair: Pair) -> None:
+    for step, sql in STEPS.items():
+        pair.step(START, sql)
+        pair.build(*(["--exclude", "resource_type:seed"] if step != "a first run" else []))
+        compare_all(pair, step)
+    decided = {row[0] for row in pair.spark.query(f"select decision from {pair.spark.table('long')}")}
+    assert decided == {"leave", "call `now`", "abstain", None}
+    left = [run["rows_left"] for run in pair.spark.runs("few")]
+    assert left == [28, 12]  # of 48 rows; then of 28, of one that is new and of three that changed
+    assert pair.spark.runs("history")[-1]["rows_new"] == 3  # a new key, and two with a new date
+
+
+def test_a_new_challenger_and_a_new_policy(pair: Pair) -> None:
+    pair.register(1, alias="challenger")
+    model, arguments, config = TABLES["decided"]
+    pair.add("decided", model, {**arguments, "decision": {**POLICY, "top_n": 2}}, config)
+    decided_or_left = ("decided", "long", "wide", "few", "few_groups")
+    pair.build("--select", "resource_type:seed", *decided_or_left)
+    compare_all(pair, "a new challenger")
+    assert pair.spark.runs("few")[-1]["rows_stale"] > 30
+    stale = {run["alias_asked"]: run["rows_stale"] for run in pair.spark.runs("long")[-2:]}
+    assert stale == {"champion": 0, "challenger": 47}
+    assert pair.spark.runs("decided")[-1]["rows_in"] == 0
+    assert pair.spark.runs("wide")[-1]["rows_stale"] == 47
+
+
+def test_a_backfill_goes_in_slices(pair: Pair) -> None:
+    pair.add("filled", "toy", {"as_of": "day"}, BY_DAY)
+    window = "{scorehouse_backfill: {from: 2024-01-01, to: 2024-01-03, slice_days: 2}}"
+    pair.build("--select", "filled", "--vars", window)
+    pair.compare("filled")
+    runs = pair.spark.runs("filled")
+    assert [run["slice_from"] for run in runs] == ["2024-01-01", "2024-01-03"]
+    assert all(run["rows_in"] > 10 for run in runs)
