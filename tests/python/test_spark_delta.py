@@ -109,6 +109,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeltaHouse]:
         rescore = {"rule": "changed", "vanished": vanished}
         made.python_model(name, "sums", f"rescore={rescore!r}, passthrough=['part']", config)
     made.python_model("whole", "sums", "strict='out_of_range', max_rejected_share=0.99")
+    places = {"score": "prediction", "top_n": 3, "per": "part"}
+    few = f"rescore={{'max_rows': 600}}, passthrough=['part'], decision={places!r}"
+    made.python_model("few", "sums", few)
     try:
         yield made
     finally:
@@ -154,3 +157,16 @@ def test_a_rebuild_keeps_the_history(house: DeltaHouse) -> None:
     after = house.delta("whole", "id")
     assert len(after["rows"]) == 500
     assert after["history"][1:] == before
+
+
+def test_places_and_a_budget(house: DeltaHouse) -> None:
+    """Places among all rows of the table, of which each run scores a part."""
+    for number in range(2):
+        moved = "if(id = 599, 7, id % 3)"  # in the first run, in which it is the only one of its part
+        house.features(FEATURES.format(**USUAL | ({} if number else {"part": moved})))
+        results = house.build_by_sail("--select", "features", "few", *([] if number else ["--full-refresh"]))
+        assert results["few"][0] == "success", results
+    rows = house.delta("few", "part,id,decision")["rows"]
+    assert len(rows) == 1000
+    best = {part: sorted(row[1] for row in rows if row[::2] == [part, "yes"]) for part in (0, 1, 2, 7)}
+    assert best == {0: [993, 996, 999], 1: [991, 994, 997], 2: [992, 995, 998], 7: []}
