@@ -45,9 +45,10 @@ class Pair:
         texts = [f"{key}={value!r}" for key, value in given.items() if key != "key"]
         self.spark.python_model(name, ml_model, ", ".join(texts), config)
 
-    def register(self, seed: int, **facts: Any) -> None:
-        """A version each of a classifier `toy` and of a ranking `order`."""
+    def register(self, seed: int, columns: tuple[str, ...] = ("a", "b"), **facts: Any) -> None:
+        """A version each of a classifier `toy` and of a ranking `order`, of some of the features."""
         frame, labels = training(seed)
+        frame = frame[list(columns)]
         model = LogisticRegression().fit(frame, labels)
         self.duckdb.register(model, "toy", frame, labels, task="classification", **facts)
         self.duckdb.register(model, "order", frame, labels, task="ranking", **facts)
