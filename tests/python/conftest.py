@@ -31,14 +31,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DuckDB file of this project's churn and flights, built: a copy of what `./run test` has built."""
+    """The DuckDB file of this project, built: a copy of what `./run test` has built, else its main tables."""
     file = tmp_path_factory.mktemp("examples") / "house.duckdb"
     if built := os.environ.get("SCOREHOUSE_BUILT"):
         shutil.copy(built, file)
         return file
     dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "test"]
     wanted = ["+late_risk_by_route_day", "+churn_watchlist", "flight_labels", "churn_labels"]
-    wanted += ["churn_predictions_sql", "flight_challenge_features"]
+    wanted += ["churn_predictions_sql", "flight_challenge_features", "+flight_drift", "+churn_estimates"]
+    wanted += [f"+{name}_performance" for name in ("flight", "churn", "demand", "ranking", "segment")]
     places = ["--target-path", str(file.parent / "target"), "--log-path", str(file.parent / "logs")]
     settings = {"SCOREHOUSE_DATABASE": str(file), "DBT_PROFILES_DIR": str(REPOSITORY)}
     ended = subprocess.run(

@@ -73,7 +73,8 @@ class House:
 
     def dbt(self, kind: str, *arguments: str) -> dict[str, Any]:
         """Run dbt for a database; how each node ended, by name."""
-        command = [sys.executable, str(STANDIN), kind, str(self.folder), *arguments]
+        parsed = ["--target-path", f"target/{kind}"]  # dbt parses once for each
+        command = [sys.executable, str(STANDIN), kind, str(self.folder), *arguments, *parsed]
         ended = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
         assert ended.returncode == 0, ended.stderr[-3000:]
         return json.loads(ended.stdout.splitlines()[-1])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 from sklearn import metrics
 
-from project import REPOSITORY
 from scorehouse.cli import main
 
 pytestmark = pytest.mark.slow
@@ -33,22 +29,6 @@ ROWS = {
     "segment": "select date_trunc('month', scored_at) as w, 'none' as s, prediction, distance "
     "from segment_predictions",
 }
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples, built whole; their dbt tests have a run of their own."""
-    folder = tmp_path_factory.mktemp("examples")
-    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "test"]
-    chosen = ["--select", *(f"+{name}_performance" for name in MODELS), "+flight_drift", "+churn_estimates"]
-    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    settings = {
-        "SCOREHOUSE_DATABASE": str(folder / "examples.duckdb"),
-        "DBT_PROFILES_DIR": str(REPOSITORY),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-    subprocess.run([*dbt, *chosen, *places], cwd=REPOSITORY, env={**os.environ, **settings}, check=True)
-    return folder / "examples.duckdb"
 
 
 def classified(frame: pd.DataFrame) -> dict[str, float]:
@@ -108,8 +88,8 @@ CLAIMED = {"flight": 24, "churn": 7, "demand": 7, "ranking": 1, "segment": 1}  #
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_performance_equals_scikit_learn(name: str, database: Path) -> None:
-    with duckdb.connect(str(database), read_only=True) as connection:
+def test_performance_equals_scikit_learn(name: str, examples: Path) -> None:
+    with duckdb.connect(str(examples), read_only=True) as connection:
         rows = connection.sql(ROWS[name]).df()
         table = connection.sql(
             f"select window_start as w, segment, metric, value from {name}_performance "
@@ -124,8 +104,8 @@ def test_performance_equals_scikit_learn(name: str, database: Path) -> None:
         assert {key: values[key] for key in expected} == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_the_report_on_the_examples(database: Path, tmp_path: Path) -> None:
-    told = ["report", "--database", str(database), "--output", str(tmp_path / "report.html")]
+def test_the_report_on_the_examples(examples: Path, tmp_path: Path) -> None:
+    told = ["report", "--database", str(examples), "--output", str(tmp_path / "report.html")]
     ended = CliRunner().invoke(main, told)
     assert ended.exit_code == 0 and "5 ML models" in ended.output
     page = (tmp_path / "report.html").read_text()
