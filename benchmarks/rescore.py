@@ -9,6 +9,7 @@ the clock, and of the processor, which other work on the machine disturbs less. 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -96,7 +97,8 @@ def measure(project: DbtProject, model: str, *, full: bool = False) -> Measured:
 
     places = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     more = ["--full-refresh"] if full else []
-    ended = dbtRunner(callbacks=[note]).invoke(["--quiet", "run", "--select", model, *more, *places])
+    with contextlib.chdir(project.folder):  # to which its path of the database is relative
+        ended = dbtRunner(callbacks=[note]).invoke(["--quiet", "run", "--select", model, *more, *places])
     if not ended.success:
         raise SystemExit(f"{model} failed")
     (began, used_before), (done, used_after) = marks["NodeStart"], marks["NodeFinished"]

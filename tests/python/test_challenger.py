@@ -41,6 +41,19 @@ def make_project(
     return project
 
 
+def test_versions_that_spell_a_feature_differently_are_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    before = project.query("select * from scores order by all")
+    frame, labels = training(1)
+    frame = frame.rename(columns={"a": "A"})
+    model = LogisticRegression().fit(frame, labels)
+    project.register(model, "toy", frame, labels, task="classification", alias="challenger")
+    project.build("--select", "ml_toy").check()
+    told = project.build("--select", "scores").messages["scores"]
+    assert "the feature 'a' of one version is 'A' for another" in told
+    assert project.query("select * from scores order by all") == before
+
+
 @pytest.mark.parametrize("door", ["python_model", "sql_model"])
 def test_each_version_scores_each_row(door: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", door=door)

@@ -115,6 +115,7 @@ class FeatureSource:
         self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
         self.table_schema = self._schema(f"select * from {self.table}")
         self.columns = Columns.found(signatures, names, self.options, outputs, self.call)
+        self._refuse_other_spellings()
         self.schema = self._schema(self.select())
         self.types = self._kept_types()
         self._refuse_unsigned_huge()
@@ -126,6 +127,20 @@ class FeatureSource:
         reader = self.cursor.sql(f"select * from ({sql}) limit 0").to_arrow_reader(1)
         reader.read_all()  # an unfinished result would block the cursor
         return reader.schema
+
+    def _refuse_other_spellings(self) -> None:
+        """DuckDB has one column where two versions spell the name of a feature differently."""
+        spelled: dict[str, str] = {}
+        for features in self.columns.features:
+            for name in features:
+                other = spelled.setdefault(name.lower(), name)
+                if other != name:
+                    raise SignatureError(
+                        self.call,
+                        f"the feature {other!r} of one version is {name!r} for another",
+                        expected="versions that spell a feature alike, if they score in one scan",
+                        action="score them into tables of their own, or register one of them again",
+                    )
 
     def _refuse_unsigned_huge(self) -> None:
         """DuckDB hands UHUGEINT to Arrow as a signed number, so that its upper half would turn negative."""
