@@ -200,7 +200,9 @@ def _growth(found: list[Result]) -> str:
     if not rows:
         return ""
     counts = f"{small.rows(small.models[0]):,} and {large.rows(large.models[0]):,} rows"
-    head = ["", "seconds", "seconds", "times", "times, of the limit", "peak MiB", "peak MiB", "times"]
+    sizes = [f"{one.rows(one.models[0]):,} rows" for one in (small, large)]
+    each = [f"{what}, {size}" for what in ("seconds", "peak MiB") for size in sizes]
+    head = ["", *each[:2], "times", "times, of the limit", *each[2:], "times"]
     return f"## From {counts}\n\n" + _table(head, rows)
 
 
