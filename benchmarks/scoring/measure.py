@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -169,5 +170,11 @@ class Bench:
             raise Refused(f"stopped after {self.limit:.0f} s") from None
         *lines, peak = [line.strip() for line in text.splitlines() if line.strip()]
         if process.returncode:
-            raise Refused(lines[-1][:300] if lines else f"exit {process.returncode}")
+            raise Refused(_told(lines)[:300] if lines else f"exit {process.returncode}")
         return "\n".join(lines), int(peak) / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _told(lines: list[str]) -> str:
+    """The message of the exception that ended a process, which may go over several lines."""
+    raised = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z_][\w.]*: \S", line)]
+    return " ".join(lines[raised[-1] :]) if raised else lines[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ Made by `python benchmarks/scoring` (`--help` tells the rest) on
 Each peer ran in turn, in a process of its own. Seconds are dbt's for the node; of the raw call, those of the
 call alone on a frame that is in memory already; of Spark, those of the job in a session that is up. Memory is
 the most that one process of the run held, of Spark that of the JVM. Medians of the runs counted under *n*.
-Load of the machine before the runs: median {load:.1f}, at most {worst:.1f}; where it is above 1, other work
-shared the cores, and ratios tell more than seconds.
+Load of the machine before the runs, that of the runs before them included: median {load:.1f}, at most
+{worst:.1f}; where it is well above the number of cores, ratios tell more than seconds.
 
 scorehouse reads, checks, scores, hashes the features, writes audit columns and logs the run; its peers write
 the key and one value. *Of which loading* is a dbt Python model that loads the artifact and does nothing more:
@@ -175,7 +176,8 @@ def _peers_of(medians: Medians, model: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("|", "/").replace("<", "(").replace(">", ")").split())[:160]
+    plain = text.replace("|", "/").replace("<", "(").replace(">", ")")
+    return textwrap.shorten(plain, 160, placeholder=" ...")
 
 
 def _parity(parity: dict[str, float] | None) -> str:

@@ -67,21 +67,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     stop_session()
 
 
-def compare_all(pair: Pair, step: str) -> None:
-    for name in TABLES:
-        try:
-            pair.compare(name)
-        except AssertionError as error:
-            error.add_note(f"after the step: {step}")
-            raise
-    assert not [name for name in pair.spark.tables() if "__scorehouse" in name]
-
-
 def test_the_tables_are_those_of_duckdb(pair: Pair) -> None:
-    for step, sql in STEPS.items():
-        pair.step(START, sql)
-        pair.build(*([] if step == "a first run" else LATER))
-        compare_all(pair, step)
+    pair.follow(START, STEPS, *LATER)
     decided = {row[0] for row in pair.spark.query(f"select decision from {pair.spark.table('long')}")}
     assert decided == {"leave", "call `now`", "abstain", None}
     left = [run["rows_left"] for run in pair.spark.runs("few")]
@@ -95,7 +82,7 @@ def test_a_new_challenger_and_a_new_policy(pair: Pair) -> None:
     pair.add("decided", model, {**arguments, "decision": {**POLICY, "top_n": 2}}, config)
     decided_or_left = ("decided", "long", "wide", "few", "few_groups")
     pair.build("--select", "resource_type:seed", *decided_or_left, "--exclude", "resource_type:test")
-    compare_all(pair, "a new challenger")
+    pair.compare_all("a new challenger")
     assert pair.spark.runs("few")[-1]["rows_stale"] > 30
     stale = {run["alias_asked"]: run["rows_stale"] for run in pair.spark.runs("long")[-2:]}
     assert stale == {"champion": 0, "challenger": 47}

@@ -57,22 +57,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def test_the_same_rows_are_scored(pair: Pair) -> None:
-    for step, sql in STEPS.items():
-        pair.step(START, sql)
-        pair.build(*(["--exclude", "resource_type:seed"] if step != "a first run" else []))
-        for name in TABLES:
-            try:
-                pair.compare(name)
-            except AssertionError as error:
-                error.add_note(f"after the step: {step}")
-                raise
-        assert not [name for name in pair.spark.tables() if "__scorehouse" in name]
+    pair.follow(START, STEPS, "--exclude", "resource_type:seed")
 
 
 def test_a_new_version_makes_all_stale(pair: Pair) -> None:
     pair.register(1)
     pair.build()
-    for name in TABLES:
-        pair.compare(name)
+    pair.compare_all("a new version")
     assert pair.spark.runs("by_change")[-1]["rows_stale"] > 50
     assert pair.spark.runs("by_new")[-1]["rows_in"] == 0

@@ -29,7 +29,6 @@ def as_of_sql(
 ) -> tuple[str, str]:
     """SQL of the as-of date that a feature table lacks, and of the window of a backfill.
 
-
     `names` are the columns of the feature table. Either is empty where there is none.
     """
     value = options.as_of_value

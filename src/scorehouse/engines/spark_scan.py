@@ -15,7 +15,7 @@ import pyarrow as pa
 from scorehouse import artifact
 from scorehouse.engines.output import Output, wide_suffixes
 from scorehouse.engines.scored import PART
-from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED
+from scorehouse.engines.source import FEATURE_HASH, KEPT
 from scorehouse.engines.spark_source import SparkSource, quote
 from scorehouse.engines.spark_worker import WorkerTask, WorkerVersion, batch_function
 from scorehouse.forms import Form
@@ -55,7 +55,6 @@ class SparkScan:
             call=self.source.call,
             kept=kept,
             schema=self._arrow_schema(selected, kept),
-            need=NEED if NEED in selected.columns else "",
             side_by_side=bool(self.suffixes),
         )
         scored = selected.mapInArrow(batch_function(task), self._struct(selected, kept))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse import artifact
+from scorehouse.engines.stream import wanted_rows
 from scorehouse.errors import ArtifactError
 from scorehouse.policy import LoadPolicy
 from scorehouse.registry import Version
@@ -47,9 +47,8 @@ class WorkerVersion:
 class WorkerTask:
     """All that a worker has to know.
 
-    `kept` are the columns that pass by the kernels, by their names in the batch. `need` names the column
-    with a bit for each version that scores a row (empty: every version scores every row). What comes out
-    has the `schema`: kept columns, those of the kernel, the feature hash and the version's number; with
+    `kept` are the columns that pass by the kernels, by their names in the batch. What comes out has
+    the `schema`: kept columns, those of the kernel, the feature hash and the version's number; with
     `side_by_side` the versions share a row, which then has the columns of every kernel.
     """
 
@@ -59,7 +58,6 @@ class WorkerTask:
     call: str
     kept: tuple[str, ...]
     schema: pa.Schema
-    need: str = ""
     side_by_side: bool = False
 
 
@@ -84,7 +82,7 @@ def score_batches(task: WorkerTask, batches: Batches) -> Batches:
             yield _finished(task, 0, batch, [column for columns in scored for column in columns])
             continue
         for number, (kernel, version) in enumerate(zip(kernels, task.versions, strict=True)):
-            wanted = _wanted(task, number, batch)
+            wanted = wanted_rows(batch, number)
             if wanted.num_rows:
                 yield _finished(task, number, wanted, _score(kernel, version, wanted))
 
@@ -92,14 +90,6 @@ def score_batches(task: WorkerTask, batches: Batches) -> Batches:
 def _score(kernel: Kernel, version: WorkerVersion, batch: pa.RecordBatch) -> Sequence[pa.Array]:
     features = [batch.column(name) for name in version.columns]
     return kernel(pa.RecordBatch.from_arrays(features, names=version.signature.names)).columns
-
-
-def _wanted(task: WorkerTask, number: int, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows of a batch that one version scores."""
-    if not task.need:
-        return batch
-    bits = pc.bit_wise_and(batch.column(task.need), pa.scalar(1 << number, pa.int64()))
-    return batch.filter(pc.not_equal(bits, pa.scalar(0, pa.int64())))
 
 
 def _finished(

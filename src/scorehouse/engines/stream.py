@@ -90,7 +90,7 @@ def _kernel_batches(
             return [Scored(written, _of_each(written, names, suffixes, batch.column(f"{ROW_HASH}:0")))]
         found = []
         for number in range(len(forms)):
-            wanted = _wanted(batch, number, len(forms))
+            wanted = batch if len(forms) == 1 else wanted_rows(batch, number)
             if wanted.num_rows:
                 written = finished(wanted, number, outputs(wanted, number).columns)
                 hashes = wanted.column(f"{ROW_HASH}:{source.columns.hash_part(number)}")
@@ -103,9 +103,9 @@ def _kernel_batches(
             yield from scored
 
 
-def _wanted(batch: pa.RecordBatch, number: int, parts: int) -> pa.RecordBatch:
-    """The rows of a batch that one version scores."""
-    if parts == 1 or NEED not in batch.schema.names:
+def wanted_rows(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    """The rows of a batch that one version scores: all of them, where the batch does not tell."""
+    if NEED not in batch.schema.names:
         return batch
     bits = pc.bit_wise_and(batch.column(NEED), pa.scalar(1 << number, pa.int64()))
     return batch.filter(pc.not_equal(bits, pa.scalar(0, pa.int64())))

@@ -89,6 +89,23 @@ class Pair:
         for found, wanted in zip(self.spark.query(scores.format(there)), expected, strict=True):
             assert found == pytest.approx(wanted, abs=1e-12), name
 
+    def follow(self, start: str, steps: dict[str, str], *later: str) -> None:
+        """Take each step by its select, build (but for the first with the arguments `later`), and compare."""
+        for number, (step, sql) in enumerate(steps.items()):
+            self.step(start, sql)
+            self.build(*(later if number else ()))
+            self.compare_all(step)
+
+    def compare_all(self, step: str) -> None:
+        """Every table; and nothing of a run is left over."""
+        for name in self.tables:
+            try:
+                self.compare(name)
+            except AssertionError as error:
+                error.add_note(f"after the step: {step}")
+                raise
+        assert not [name for name in self.spark.tables() if "__scorehouse" in name]
+
     def key(self, name: str) -> list[str]:
         """Columns that identify a row of a table."""
         arguments = self.tables[name][1]
