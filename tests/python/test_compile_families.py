@@ -18,7 +18,8 @@ from compile_case import ROWS, features, target
 from compile_cases import CASES
 from project import MakeKernel
 from scorehouse.compile import compile_sql, prove
-from scorehouse.compile.registers import name_of, predictors, transformers
+from scorehouse.compile.builder import name_of
+from scorehouse.compile.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.scorer import Kernel
 
 
@@ -59,7 +60,5 @@ def parts_of(estimator: Any) -> set[str]:
 
 
 def test_every_class_that_the_compiler_knows_is_tried() -> None:
-    known = {
-        name for name in {**transformers(), **predictors()} if importlib.util.find_spec(name.split(".")[0])
-    }
+    known = {name for name in {**TRANSFORMERS, **PREDICTORS} if importlib.util.find_spec(name.split(".")[0])}
     assert known - set().union(*(parts_of(case.make()) for case in CASES.values())) == set()

@@ -25,6 +25,7 @@ from scorehouse.compile import DIALECTS, compile_sql, prove
 from scorehouse.compile.builder import Builder, Step
 from scorehouse.compile.dialects import BIGQUERY, DUCKDB, LIMITS, POSTGRES
 from scorehouse.compile.printer import Printer
+from scorehouse.compile.registers import CONVERTERS
 from scorehouse.compile.tree import Case, Column, Compare, Literal, Sum, number
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.scorer import Kernel
@@ -79,7 +80,7 @@ def test_texts_are_escaped() -> None:
 
 
 def test_steps_share_and_drop() -> None:
-    b = Builder(Signature((), "array"), "test", has_real=True, largest=1.0)
+    b = Builder(Signature((), "array"), "test", CONVERTERS, has_real=True, largest=1.0)
     first = b.bind(number(1.0), "constant")
     assert first == number(1.0)
     one = b.bind(Sum((number(1.0), number(2.0))), "One Two")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,6 +54,40 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """The output of the score method.
+
+    `values` is one number a row, or one a class; of two classes only that of the second. `decisions`
+    is what `predict` compares, where that is not `values`: one number against 0, or one a class.
+    `bounded` tells that no row can come to infinity; `single` that sums are done in float32.
+    """
+
+    values: tuple[Expr, ...]
+    decisions: tuple[Expr, ...] = ()
+    zero_is_second: bool = False
+    bounded: bool = False
+    single: bool = False
+
+
+@dataclass(frozen=True)
+class Converters:
+    """The functions that convert each class, by `library.Class`.
+
+    `transformers`: `(builder, estimator, values) -> values`; `predictors`:
+    `(builder, estimator, values, method) -> Scores`.
+    """
+
+    transformers: Mapping[str, Callable[[Builder, Any, list[Value]], list[Value]]]
+    predictors: Mapping[str, Callable[[Builder, Any, list[Value], str], Scores]]
+
+
+def name_of(estimator: Any) -> str:
+    """`library.Class`."""
+    kind = type(estimator)
+    return f"{kind.__module__.split('.')[0]}.{kind.__qualname__}"
+
+
+@dataclass(frozen=True)
 class Step:
     """One select: the columns it makes, and those of earlier steps that it hands on."""
 
@@ -73,12 +107,16 @@ class Builder:
     """Collects the columns of each step while the converters walk through the estimator.
 
     `probes` gathers, by feature, the values at which something changes: split thresholds and edges.
+    `converters` are the functions for the steps that it meets, handed in, since they call it in turn.
     `has_real` tells whether the dialect has a float32 type, `largest` the largest magnitude of a feature
     with which it computes.
     """
 
-    def __init__(self, signature: Signature, call: str, *, has_real: bool, largest: float) -> None:
+    def __init__(
+        self, signature: Signature, call: str, converters: Converters, *, has_real: bool, largest: float
+    ) -> None:
         self.signature = signature
+        self.converters = converters
         self.call = call
         self.has_real = has_real
         self.largest = largest
@@ -110,6 +148,29 @@ class Builder:
             action="score this version through a Python or SQL model with the predictions materialization, "
             "or replace the step and register again",
         )
+
+    def transform(self, estimator: Any, values: list[Value]) -> list[Value]:
+        """The columns that a fitted transformer makes of `values`."""
+        if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
+            return values
+        converter = self.converters.transformers.get(name_of(estimator))
+        if converter is None:
+            raise self.refuse(estimator, "this transformer has no form in SQL")
+        self._check_width(estimator, values)
+        return converter(self, estimator, values)
+
+    def predict(self, estimator: Any, values: list[Value], method: str) -> Scores:
+        """What `estimator.method` gives for `values`."""
+        converter = self.converters.predictors.get(name_of(estimator))
+        if converter is None:
+            raise self.refuse(estimator, "this estimator has no form in SQL")
+        self._check_width(estimator, values)
+        return converter(self, estimator, values, method)
+
+    def _check_width(self, estimator: Any, values: list[Value]) -> None:
+        expected = getattr(estimator, "n_features_in_", len(values))
+        if expected != len(values):
+            raise self.refuse(estimator, f"it was fitted on {expected} columns and is given {len(values)}")
 
     def close(self, gate: Expr, columns: Iterable[str]) -> None:
         """From now on, what is computed from these columns is NULL where `gate` does not hold."""

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.builder import Builder, Value
-from scorehouse.compile.compose import transform
-from scorehouse.compile.registers import name_of
-from scorehouse.compile.scores import Scores, mean, predict, shares, sigmoid
+from scorehouse.compile.builder import Builder, Scores, Value, name_of
+from scorehouse.compile.scores import mean, shares, sigmoid
 from scorehouse.compile.tree import Arith, Case, Compare, Expr, add, multiply, number, subtract
 
 
@@ -17,23 +15,23 @@ def pipeline(b: Builder, estimator: Any, values: list[Value], method: str) -> Sc
     """All steps but the last transform, the last one scores."""
     for name, step in estimator.steps[:-1]:
         with b.inside(name):
-            values = transform(b, step, values)
+            values = b.transform(step, values)
     name, last = estimator.steps[-1]
     with b.inside(name):
-        return predict(b, last, values, method)
+        return b.predict(last, values, method)
 
 
 def search(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """The best estimator that the search found."""
     with b.inside("best_estimator_"):
-        return predict(b, estimator.best_estimator_, values, method)
+        return b.predict(estimator.best_estimator_, values, method)
 
 
 def response(b: Builder, estimator: Any, values: list[Value], order: tuple[str, ...]) -> tuple[Scores, str]:
     """The first method of `order` that the estimator has."""
     for method in order:
         if hasattr(estimator, method):
-            return predict(b, estimator, values, method), method
+            return b.predict(estimator, values, method), method
     raise b.refuse(estimator, f"it has none of {list(order)}")
 
 
@@ -101,6 +99,6 @@ def one_vs_rest(b: Builder, estimator: Any, values: list[Value], method: str) ->
         raw = [Arith("-", raw[0], number(0.5))]
     if method == "decision_function":
         return Scores(tuple(raw))
-    parts = [predict(b, one, values, method).values[0] for one in estimator.estimators_]
+    parts = [b.predict(one, values, method).values[0] for one in estimator.estimators_]
     made = (parts[0],) if len(parts) == 1 else shares(b, parts)
     return Scores(made, tuple(raw), bounded=True)

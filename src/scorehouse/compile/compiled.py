@@ -13,6 +13,7 @@ from scorehouse.compile.dialects import ALIASES, DIALECTS, LIMITS, Limits
 from scorehouse.compile.inputs import LARGEST, inputs_of
 from scorehouse.compile.outputs import outputs_of
 from scorehouse.compile.printer import Dialect, Printer
+from scorehouse.compile.registers import CONVERTERS
 from scorehouse.compile.tree import Arith, Call, Compare, Sum, walk
 from scorehouse.compile.underflow import without_underflow
 from scorehouse.errors import CompileError, ConfigurationError
@@ -101,7 +102,7 @@ def compile_sql(estimator: Any, version: Version, signature: Signature, dialect:
             action="name one of these",
         )
     largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
-    b = Builder(signature, call, has_real="real" in chosen.types, largest=largest)
+    b = Builder(signature, call, CONVERTERS, has_real="real" in chosen.types, largest=largest)
     values, reason = inputs_of(b)
     outputs, scores = outputs_of(b, estimator, version, values, reason)
     program = b.finish(outputs)

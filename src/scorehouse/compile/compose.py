@@ -7,27 +7,13 @@ from typing import Any
 import numpy as np
 
 from scorehouse.compile.builder import Builder, Value
-from scorehouse.compile.registers import name_of, transformers
-
-
-def transform(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
-    """The columns that a fitted transformer makes of `values`."""
-    if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
-        return values
-    converter = transformers().get(name_of(estimator))
-    if converter is None:
-        raise b.refuse(estimator, "this transformer has no form in SQL")
-    expected = getattr(estimator, "n_features_in_", len(values))
-    if expected != len(values):
-        raise b.refuse(estimator, f"it was fitted on {expected} columns and is given {len(values)}")
-    return converter(b, estimator, values)
 
 
 def pipeline(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """One step after the other."""
     for name, step in estimator.steps:
         with b.inside(name):
-            values = transform(b, step, values)
+            values = b.transform(step, values)
     return values
 
 
@@ -43,7 +29,7 @@ def column_transformer(b: Builder, estimator: Any, values: list[Value]) -> list[
         if weight not in (None, 1.0):
             raise b.refuse(estimator, f"the transformer {name!r} has a weight")
         with b.inside(name):
-            made += transform(b, transformer, chosen)
+            made += b.transform(transformer, chosen)
     return made
 
 
@@ -56,5 +42,5 @@ def feature_union(b: Builder, estimator: Any, values: list[Value]) -> list[Value
         if isinstance(transformer, str) and transformer == "drop":
             continue
         with b.inside(name):
-            made += transform(b, transformer, values)
+            made += b.transform(transformer, values)
     return made

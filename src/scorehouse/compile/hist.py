@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.builder import Builder, Value
-from scorehouse.compile.compose import transform
+from scorehouse.compile.builder import Builder, Scores, Value
 from scorehouse.compile.scale import numbers_only
-from scorehouse.compile.scores import Scores, exponential, sigmoid, softmax
+from scorehouse.compile.scores import exponential, sigmoid, softmax
 from scorehouse.compile.trees import boosted
 from scorehouse.trees import hist
 
@@ -37,4 +36,4 @@ def preprocessed(b: Builder, estimator: Any, values: list[Value]) -> list[Value]
     chosen = [value for value, flag in zip(values, is_categorical, strict=True) if flag]
     numbers = [value for value, flag in zip(values, is_categorical, strict=True) if not flag]
     with b.inside("categorical_features"):
-        return [*transform(b, encoder, chosen), *numbers]
+        return [*b.transform(encoder, chosen), *numbers]

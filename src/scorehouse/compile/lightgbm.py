@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.builder import Builder, Scores, Value
 from scorehouse.compile.scale import numbers_only
-from scorehouse.compile.scores import Scores, exponential, mean, sigmoid, softmax
+from scorehouse.compile.scores import exponential, mean, sigmoid, softmax
 from scorehouse.compile.tree import Expr, multiply
 from scorehouse.compile.trees import grouped
 from scorehouse.trees import lightgbm

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.builder import Builder, Scores, Value
 from scorehouse.compile.lookups import is_coded
 from scorehouse.compile.scale import numbers_only
-from scorehouse.compile.scores import Scores, exponential, shares, sigmoid, softmax
+from scorehouse.compile.scores import exponential, shares, sigmoid, softmax
 from scorehouse.compile.scores import linear as weighted
 from scorehouse.compile.tree import Arith, Case, Compare, Expr, number
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.builder import Builder, Scores, Value
 from scorehouse.compile.scale import numbers_only
-from scorehouse.compile.scores import Scores, softmax
+from scorehouse.compile.scores import softmax
 from scorehouse.compile.tree import Arith, Call, Case, Compare, Expr, add, multiply, number, subtract
 
 

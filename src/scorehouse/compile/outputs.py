@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.builder import Builder, Scores, Value
 from scorehouse.compile.inputs import finite
-from scorehouse.compile.scores import Scores, predict
 from scorehouse.compile.tree import (
     Call,
     Case,
@@ -72,7 +71,7 @@ def _classification(
 ) -> tuple[Outputs, Scores]:
     if version.score_method == "none":
         raise b.refuse(estimator, "it has neither probabilities nor a decision function")
-    scores = predict(b, estimator, values, version.score_method)
+    scores = b.predict(estimator, values, version.score_method)
     labels = [_label(label) for label in version.classes]
     binary = len(labels) == 2
     names = ["score"] if binary else class_columns(version.classes)
@@ -112,14 +111,14 @@ def _first_best(b: Builder, columns: list[Expr], labels: list[Literal], best: st
 
 
 def _regression(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
-    scores = predict(b, estimator, values, "predict")
+    scores = b.predict(estimator, values, "predict")
     if len(scores.values) != 1:
         raise b.refuse(estimator, "it has several outputs a row")
     return [("prediction", scores.values[0])], scores
 
 
 def _clustering(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
-    scores = predict(b, estimator, values, "transform")
+    scores = b.predict(estimator, values, "transform")
     labels = [Literal(k, "integer") for k in range(len(scores.decisions))]
     found = (
         [("prediction", _first_best(b, list(scores.decisions), labels, "least"))] if len(labels) > 1 else []
@@ -132,7 +131,7 @@ def _clustering(b: Builder, estimator: Any, version: Version, values: list[Value
 
 
 def _ranking(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
-    scores = predict(b, estimator, values, version.score_method)
+    scores = b.predict(estimator, values, version.score_method)
     return [("score", scores.values[-1])], scores
 
 

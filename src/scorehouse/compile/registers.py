@@ -6,89 +6,89 @@ subclass is not its parent: it may compute something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from scorehouse.compile import (
+    calibrate,
+    compose,
+    encode,
+    hist,
+    lightgbm,
+    linear,
+    nearest,
+    scale,
+    trees,
+    xgboost,
+)
+from scorehouse.compile.builder import Converters
 
-def name_of(estimator: Any) -> str:
-    """`library.Class`."""
-    kind = type(estimator)
-    return f"{kind.__module__.split('.')[0]}.{kind.__qualname__}"
+TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
+    "sklearn.Pipeline": compose.pipeline,
+    "sklearn.ColumnTransformer": compose.column_transformer,
+    "sklearn.FeatureUnion": compose.feature_union,
+    "sklearn.FunctionTransformer": scale.function_transformer,
+    "sklearn.StandardScaler": scale.standard_scaler,
+    "sklearn.MinMaxScaler": scale.min_max_scaler,
+    "sklearn.RobustScaler": scale.robust_scaler,
+    "sklearn.MaxAbsScaler": scale.max_abs_scaler,
+    "sklearn.SimpleImputer": scale.simple_imputer,
+    "sklearn.MissingIndicator": scale.missing_indicator,
+    "sklearn.KBinsDiscretizer": scale.k_bins,
+    "sklearn.PolynomialFeatures": scale.polynomial,
+    "sklearn.Binarizer": scale.binarizer,
+    "sklearn.OneHotEncoder": encode.lookup_encoder,
+    "sklearn.OrdinalEncoder": encode.lookup_encoder,
+    "sklearn.TargetEncoder": encode.lookup_encoder,
+}
 
+PREDICTORS: Mapping[str, Callable[..., Any]] = {
+    "sklearn.Pipeline": calibrate.pipeline,
+    "sklearn.GridSearchCV": calibrate.search,
+    "sklearn.RandomizedSearchCV": calibrate.search,
+    "sklearn.CalibratedClassifierCV": calibrate.calibrated,
+    "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
+    "sklearn.LinearRegression": linear.regression,
+    "sklearn.Ridge": linear.regression,
+    "sklearn.RidgeCV": linear.regression,
+    "sklearn.Lasso": linear.regression,
+    "sklearn.LassoCV": linear.regression,
+    "sklearn.ElasticNet": linear.regression,
+    "sklearn.ElasticNetCV": linear.regression,
+    "sklearn.BayesianRidge": linear.regression,
+    "sklearn.HuberRegressor": linear.regression,
+    "sklearn.SGDRegressor": linear.regression,
+    "sklearn.LinearSVR": linear.regression,
+    "sklearn.PoissonRegressor": linear.generalized,
+    "sklearn.GammaRegressor": linear.generalized,
+    "sklearn.TweedieRegressor": linear.generalized,
+    "sklearn.LogisticRegression": linear.logistic,
+    "sklearn.LogisticRegressionCV": linear.logistic,
+    "sklearn.LinearSVC": linear.classifier,
+    "sklearn.RidgeClassifier": linear.classifier,
+    "sklearn.RidgeClassifierCV": linear.classifier,
+    "sklearn.Perceptron": linear.classifier,
+    "sklearn.SGDClassifier": linear.stochastic,
+    "sklearn.LinearDiscriminantAnalysis": linear.discriminant,
+    "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
+    "sklearn.KMeans": nearest.k_means,
+    "sklearn.MiniBatchKMeans": nearest.k_means,
+    "sklearn.DecisionTreeClassifier": trees.decision_tree,
+    "sklearn.DecisionTreeRegressor": trees.decision_tree,
+    "sklearn.ExtraTreeClassifier": trees.decision_tree,
+    "sklearn.ExtraTreeRegressor": trees.decision_tree,
+    "sklearn.RandomForestClassifier": trees.forest,
+    "sklearn.RandomForestRegressor": trees.forest,
+    "sklearn.ExtraTreesClassifier": trees.forest,
+    "sklearn.ExtraTreesRegressor": trees.forest,
+    "sklearn.GradientBoostingClassifier": trees.boosting,
+    "sklearn.GradientBoostingRegressor": trees.boosting,
+    "sklearn.HistGradientBoostingClassifier": hist.boosting,
+    "sklearn.HistGradientBoostingRegressor": hist.boosting,
+    "lightgbm.LGBMClassifier": lightgbm.boosting,
+    "lightgbm.LGBMRegressor": lightgbm.boosting,
+    "xgboost.XGBClassifier": xgboost.boosting,
+    "xgboost.XGBRegressor": xgboost.boosting,
+}
 
-def transformers() -> dict[str, Callable[..., Any]]:
-    """Functions `(builder, estimator, values) -> values`."""
-    from scorehouse.compile import compose, encode, scale
-
-    return {
-        "sklearn.Pipeline": compose.pipeline,
-        "sklearn.ColumnTransformer": compose.column_transformer,
-        "sklearn.FeatureUnion": compose.feature_union,
-        "sklearn.FunctionTransformer": scale.function_transformer,
-        "sklearn.StandardScaler": scale.standard_scaler,
-        "sklearn.MinMaxScaler": scale.min_max_scaler,
-        "sklearn.RobustScaler": scale.robust_scaler,
-        "sklearn.MaxAbsScaler": scale.max_abs_scaler,
-        "sklearn.SimpleImputer": scale.simple_imputer,
-        "sklearn.MissingIndicator": scale.missing_indicator,
-        "sklearn.KBinsDiscretizer": scale.k_bins,
-        "sklearn.PolynomialFeatures": scale.polynomial,
-        "sklearn.Binarizer": scale.binarizer,
-        "sklearn.OneHotEncoder": encode.lookup_encoder,
-        "sklearn.OrdinalEncoder": encode.lookup_encoder,
-        "sklearn.TargetEncoder": encode.lookup_encoder,
-    }
-
-
-def predictors() -> dict[str, Callable[..., Any]]:
-    """Functions `(builder, estimator, values, method) -> Scores`."""
-    from scorehouse.compile import calibrate, hist, lightgbm, linear, nearest, trees, xgboost
-
-    return {
-        "sklearn.Pipeline": calibrate.pipeline,
-        "sklearn.GridSearchCV": calibrate.search,
-        "sklearn.RandomizedSearchCV": calibrate.search,
-        "sklearn.CalibratedClassifierCV": calibrate.calibrated,
-        "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
-        "sklearn.LinearRegression": linear.regression,
-        "sklearn.Ridge": linear.regression,
-        "sklearn.RidgeCV": linear.regression,
-        "sklearn.Lasso": linear.regression,
-        "sklearn.LassoCV": linear.regression,
-        "sklearn.ElasticNet": linear.regression,
-        "sklearn.ElasticNetCV": linear.regression,
-        "sklearn.BayesianRidge": linear.regression,
-        "sklearn.HuberRegressor": linear.regression,
-        "sklearn.SGDRegressor": linear.regression,
-        "sklearn.LinearSVR": linear.regression,
-        "sklearn.PoissonRegressor": linear.generalized,
-        "sklearn.GammaRegressor": linear.generalized,
-        "sklearn.TweedieRegressor": linear.generalized,
-        "sklearn.LogisticRegression": linear.logistic,
-        "sklearn.LogisticRegressionCV": linear.logistic,
-        "sklearn.LinearSVC": linear.classifier,
-        "sklearn.RidgeClassifier": linear.classifier,
-        "sklearn.RidgeClassifierCV": linear.classifier,
-        "sklearn.Perceptron": linear.classifier,
-        "sklearn.SGDClassifier": linear.stochastic,
-        "sklearn.LinearDiscriminantAnalysis": linear.discriminant,
-        "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
-        "sklearn.KMeans": nearest.k_means,
-        "sklearn.MiniBatchKMeans": nearest.k_means,
-        "sklearn.DecisionTreeClassifier": trees.decision_tree,
-        "sklearn.DecisionTreeRegressor": trees.decision_tree,
-        "sklearn.ExtraTreeClassifier": trees.decision_tree,
-        "sklearn.ExtraTreeRegressor": trees.decision_tree,
-        "sklearn.RandomForestClassifier": trees.forest,
-        "sklearn.RandomForestRegressor": trees.forest,
-        "sklearn.ExtraTreesClassifier": trees.forest,
-        "sklearn.ExtraTreesRegressor": trees.forest,
-        "sklearn.GradientBoostingClassifier": trees.boosting,
-        "sklearn.GradientBoostingRegressor": trees.boosting,
-        "sklearn.HistGradientBoostingClassifier": hist.boosting,
-        "sklearn.HistGradientBoostingRegressor": hist.boosting,
-        "lightgbm.LGBMClassifier": lightgbm.boosting,
-        "lightgbm.LGBMRegressor": lightgbm.boosting,
-        "xgboost.XGBClassifier": xgboost.boosting,
-        "xgboost.XGBRegressor": xgboost.boosting,
-    }
+CONVERTERS = Converters(TRANSFORMERS, PREDICTORS)

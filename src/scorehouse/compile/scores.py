@@ -1,45 +1,16 @@
-"""What an estimator's last step gives, and the link functions between raw scores and outputs."""
+"""The arithmetic of scores: weighted sums, and the link functions between raw scores and outputs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scorehouse.compile.builder import Builder, Value
 from scorehouse.compile.lookups import with_lookups
-from scorehouse.compile.registers import name_of, predictors
 from scorehouse.compile.tree import Arith, Call, Case, Compare, Expr, Literal, Sum, multiply, number
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The output of the score method.
-
-    `values` is one number a row, or one a class; of two classes only that of the second. `decisions`
-    is what `predict` compares, where that is not `values`: one number against 0, or one a class.
-    `bounded` tells that no row can come to infinity; `single` that sums are done in float32.
-    """
-
-    values: tuple[Expr, ...]
-    decisions: tuple[Expr, ...] = ()
-    zero_is_second: bool = False
-    bounded: bool = False
-    single: bool = False
-
-
-def predict(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """What `estimator.method` gives for `values`."""
-    converter = predictors().get(name_of(estimator))
-    if converter is None:
-        raise b.refuse(estimator, "this estimator has no form in SQL")
-    expected = getattr(estimator, "n_features_in_", len(values))
-    if expected != len(values):
-        raise b.refuse(estimator, f"it was fitted on {expected} columns and is given {len(values)}")
-    return converter(b, estimator, values, method)
 
 
 def linear(b: Builder, values: list[Value], coefficients: Any, intercept: float) -> Expr:

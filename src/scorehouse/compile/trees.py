@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.builder import Builder, Value
-from scorehouse.compile.registers import name_of
+from scorehouse.compile.builder import Builder, Scores, Value, name_of
 from scorehouse.compile.scale import numbers_only
-from scorehouse.compile.scores import Scores, mean, sigmoid, softmax
+from scorehouse.compile.scores import mean, sigmoid, softmax
 from scorehouse.compile.tree import Call, Case, Compare, Expr, In, IsNull, all_of, any_of, multiply, number
 from scorehouse.trees import CategorySplit, Ensemble, Tree, sklearn
 from scorehouse.trees.tree import ZERO

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.builder import Builder, Value
+from scorehouse.compile.builder import Builder, Scores, Value
 from scorehouse.compile.scale import numbers_only
-from scorehouse.compile.scores import Scores
 from scorehouse.compile.tree import Arith, Call, Case, Cast, Compare, Expr, Sum, number
 from scorehouse.compile.trees import grouped
 from scorehouse.trees import xgboost

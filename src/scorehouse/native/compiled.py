@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from scorehouse.compile.registers import name_of
+from scorehouse.compile.builder import name_of
 from scorehouse.errors import CompileError
 from scorehouse.native.form import NativeForm
 from scorehouse.native.recipes import readers, recipe_of

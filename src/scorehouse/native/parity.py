@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.compile import compose
 from scorehouse.compile.builder import Builder, Value
 from scorehouse.compile.hist import preprocessed
 from scorehouse.compile.inputs import LARGEST, inputs_of
 from scorehouse.compile.parity import difference
+from scorehouse.compile.registers import CONVERTERS
 from scorehouse.errors import CompileError
 from scorehouse.frames import estimator_input
 from scorehouse.hard_rows import EXTREMES, around, hard_rows, kernel_rows, training_rows
@@ -157,11 +157,11 @@ def _edges_of_features(form: NativeForm, ensemble: Ensemble, signature: Signatur
 
 def _values(form: NativeForm, signature: Signature) -> list[Value]:
     """The columns of the trees as the SQL compiler knows them; none where it does not know a step."""
-    builder = Builder(signature, "prove()", has_real=True, largest=LARGEST)
+    builder = Builder(signature, "prove()", CONVERTERS, has_real=True, largest=LARGEST)
     try:
         values, _ = inputs_of(builder)
         for step in form.before:
-            values = compose.transform(builder, step, values)
+            values = builder.transform(step, values)
         return preprocessed(builder, form.last, values)
     except CompileError:
         return []

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.compile.registers import name_of
+from scorehouse.compile.builder import name_of
 from scorehouse.native.form import Recipe
 from scorehouse.trees import Ensemble, hist, sklearn
 
