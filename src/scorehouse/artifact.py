@@ -1,10 +1,14 @@
-"""Artifacts: found, hashed, and only then opened."""
+"""Artifacts: found, hashed, and only then opened.
+
+Whatever holds an estimator is opened here and nowhere else, and the load policy is asked before.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from scorehouse.errors import ArtifactError, EstimatorError, LoadRefusedError
 from scorehouse.formats import FORMATS
 from scorehouse.policy import LoadPolicy
 from scorehouse.registry import Version
@@ -13,7 +17,16 @@ from scorehouse.storage import locate, read_verified, sha256
 
 SIGNATURE_FILE = "signature.json"
 
-__all__ = ["SIGNATURE_FILE", "load", "open_estimator", "read_signature", "read_version", "sha256"]
+__all__ = [
+    "SIGNATURE_FILE",
+    "load",
+    "open_estimator",
+    "open_given",
+    "read_given",
+    "read_signature",
+    "read_version",
+    "sha256",
+]
 
 
 def load(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[Any, Signature, list[str]]:
@@ -44,5 +57,44 @@ def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) 
 
 
 def open_estimator(data: bytes, version: Version, policy: LoadPolicy, call: str) -> Any:
-    """Make the estimator from verified bytes, in the one way that its registered format has."""
+    """Make the estimator from verified bytes, in the one way that its registered format has.
+
+    Raises LoadRefusedError before anything is opened where the policy does not allow the format.
+    """
+    policy.check_format(version, call)
     return FORMATS[version.artifact_format].load(data, version, policy.trusted_types, call)
+
+
+def read_given(file: str | Path, call: str) -> bytes:
+    """The bytes of a file that the caller named."""
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            call,
+            f"the file {str(file)!r} cannot be read ({error.strerror or error})",
+            expected="a file on this machine",
+            action="check the path",
+        ) from error
+
+
+def open_given(file: str | Path, policy: LoadPolicy, call: str) -> Any:
+    """The estimator in a skops or joblib file that the caller named, if the policy allows its format.
+
+    A file whose name does not end with `.skops` is a pickle. It has no registered digest yet.
+    """
+    name = "skops" if Path(file).suffix == ".skops" else "joblib"
+    policy.require_format(name, f"the file {str(file)!r} is read", call)
+    unnamed = Version(str(file), 0, (), "", "", name, "", 0, "", "", "", "", 0, 0)
+    try:
+        return open_estimator(read_given(file, call), unnamed, policy, call)
+    except LoadRefusedError:
+        raise
+    except ArtifactError as error:
+        cause = error.__cause__ or error
+        raise EstimatorError(
+            call,
+            f"the file {str(file)!r} does not load ({type(cause).__name__}: {cause})",
+            expected="a skops or joblib file of a fitted estimator",
+            action="check the path, and save the estimator with skops.io.dump or joblib.dump",
+        ) from error

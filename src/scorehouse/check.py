@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from scorehouse import artifact
 from scorehouse.errors import ScorehouseError
-from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.policy import LoadPolicy
 from scorehouse.registration import reference
 from scorehouse.registration.seeds import SIGNATURE_COLUMNS, ModelSeeds, read_rows
 from scorehouse.registration.signature_rows import signature_rows, without_importance
 from scorehouse.registry import Version
-from scorehouse.request import project_variable
+from scorehouse.request import load_policy
 from scorehouse.scorer import Kernel
 from scorehouse.signature import Signature
 
@@ -38,7 +38,7 @@ def check_project(project: Path, *, load: bool = True) -> list[Checked]:
 
     Without `load` nothing is opened: bytes are hashed and seeds are compared.
     """
-    policy = LoadPolicy.from_variable(project_variable(project, VARIABLE))
+    policy = load_policy(project)
     return [
         found for name in registered_names(project) for found in _check_model(project, name, policy, load)
     ]

@@ -99,7 +99,7 @@ def register_command(
 ) -> None:
     """Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.
 
-    Loading a joblib file runs code: register only files that you trust.
+    Loading a joblib file runs code: register only files that you trust. The load policy is asked first.
 
     \b
     Example:

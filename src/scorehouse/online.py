@@ -19,10 +19,9 @@ import pyarrow.compute as pc
 from scorehouse import artifact
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.online_decision import decider
-from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import resolve
-from scorehouse.request import project_variable
+from scorehouse.request import load_policy
 from scorehouse.rows import STRICT_CHOICES
 from scorehouse.scorer import REJECT_REASON, Kernel
 from scorehouse.signature import Signature, check_types, match_columns
@@ -75,7 +74,7 @@ def load(
         )
     project = find_project(project_dir)
     version = resolve(ModelSeeds(project, name).versions(), alias=alias, version=version_number, call=call)
-    policy = LoadPolicy.from_variable(project_variable(project, VARIABLE))
+    policy = load_policy(project)
     estimator, signature, notes = artifact.load(project, version, policy, call)
     for note in notes:
         warnings.warn(f"{call}: {note}", UserWarning, stacklevel=2)

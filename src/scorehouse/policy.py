@@ -75,15 +75,21 @@ class LoadPolicy:
 
     def check_format(self, version: Version, call: str) -> None:
         """Refuse a format that the project does not allow."""
-        name = version.artifact_format
-        allowed = [f for f in self.formats if self.pickle == "pinned" or not FORMATS[f].runs_code]
-        if name not in allowed:
+        self.require_format(version.artifact_format, f"{version.label} is stored", call)
+
+    def require_format(self, name: str, what: str, call: str) -> None:
+        """Refuse a format that the project does not allow; `what` says who is stored so."""
+        if not self.allows(name):
             raise LoadRefusedError(
                 call,
-                f"{version.label} is stored as {name!r}, which the load policy does not allow",
-                expected=f"one of the formats {allowed}",
+                f"{what} as {name!r}, which the load policy does not allow",
+                expected=f"one of the formats {[allowed for allowed in FORMATS if self.allows(allowed)]}",
                 action=f"register it in an allowed format, or allow the format in the variable {VARIABLE}",
             )
+
+    def allows(self, name: str) -> bool:
+        """Whether files of a format may be opened."""
+        return name in self.formats and (self.pickle == "pinned" or not FORMATS[name].runs_code)
 
     def check_libraries(self, version: Version, call: str) -> list[str]:
         """Refuse, or return warnings for, libraries that differ from those that saved the estimator."""

@@ -76,7 +76,7 @@ class Request:
             relation=repr(dbt.this),
             run_log=f'{relation}."scorehouse_run_log"',
             project_root=root,
-            load_policy=LoadPolicy.from_variable(project_variable(root, VARIABLE)),
+            load_policy=load_policy(root),
             exists=bool(dbt.is_incremental),
             materialization="incremental" if dbt.is_incremental else "table",
         )
@@ -88,3 +88,8 @@ def project_variable(root: Path, name: str) -> Any:
     variables: Mapping[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("vars") or {}
     scoped = variables.get("scorehouse") or {}
     return scoped.get(name, variables.get(name))
+
+
+def load_policy(root: Path) -> LoadPolicy:
+    """The load policy of the project in the folder `root`, as its dbt_project.yml has it."""
+    return LoadPolicy.from_variable(project_variable(root, VARIABLE))

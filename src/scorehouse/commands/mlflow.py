@@ -58,8 +58,8 @@ def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def import_command(reference: str, name: str, features: Path | None, as_json: bool, **settings: Any) -> None:
     """Register the MLflow model REFERENCE as the next version of NAME.
 
-    REFERENCE is models:/name@alias, models:/name/version, runs:/id/name, a run id, or a folder. Loading
-    a model runs code: import only from a store that you trust.
+    REFERENCE is models:/name@alias, models:/name/version, runs:/id/name, a run id, or a folder. A pickle
+    runs code when it is loaded: import only from a store that you trust. The load policy is asked first.
 
     \b
     Examples:

@@ -18,7 +18,6 @@ from scorehouse.commands.names import complete_name
 from scorehouse.commands.target import connect, database_of, file_options
 from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration import reference
 from scorehouse.registration.card import write_card
 from scorehouse.registration.forms import find_forms, form_lines
@@ -26,7 +25,7 @@ from scorehouse.registration.infer import training_batch
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registration.seeds import ModelSeeds, find_project, read_rows
 from scorehouse.registry import Version, resolve
-from scorehouse.request import project_variable
+from scorehouse.request import load_policy
 from scorehouse.scorer import Kernel
 from scorehouse.signature import Signature
 
@@ -138,7 +137,7 @@ def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> list[tuple[V
     chosen = [v for v in versions if number in (None, v.version)] or [
         resolve(versions, alias=None, version=number, call=call)
     ]
-    policy = LoadPolicy.from_variable(project_variable(seeds.project, VARIABLE))
+    policy = load_policy(seeds.project)
     dialects = SqlSettings.of(seeds.project).dialects
     found = {}
     for version in chosen:

@@ -10,10 +10,9 @@ import click
 from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.commands.runs import find_log
 from scorehouse.commands.target import connect, database_of, target_options
-from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.replay import Replayed, replay, run_row
-from scorehouse.request import Request, project_variable
+from scorehouse.request import Request, load_policy
 
 
 @click.command("replay")
@@ -51,7 +50,7 @@ def replay_command(
             relation=run["prediction_table"],
             run_log=log,
             project_root=project,
-            load_policy=LoadPolicy.from_variable(project_variable(project, VARIABLE)),
+            load_policy=load_policy(project),
         )
         versions = ModelSeeds(project, run["model_name"]).versions()
         found = replay(connection, run, versions, request, sample=sample)

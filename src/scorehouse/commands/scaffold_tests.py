@@ -12,10 +12,9 @@ from scorehouse import artifact
 from scorehouse.commands.common import echo, json_option, print_json, project_option
 from scorehouse.commands.names import complete_name
 from scorehouse.errors import ConfigurationError
-from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import resolve
-from scorehouse.request import project_variable
+from scorehouse.request import load_policy
 from scorehouse.scaffold import RESOURCES, SEVERITIES, feature_tests_yaml
 
 
@@ -68,7 +67,7 @@ def scaffold_tests_command(
     call = f"scaffold tests {name}"
     project = find_project(project_dir)
     chosen = resolve(ModelSeeds(project, name).versions(), alias=alias, version=version, call=call)
-    policy = LoadPolicy.from_variable(project_variable(project, VARIABLE))
+    policy = load_policy(project)
     signature = artifact.read_signature(project, chosen, policy, call)
     text = feature_tests_yaml(chosen, signature, **options)
     if output == "-":

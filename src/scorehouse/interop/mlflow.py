@@ -17,6 +17,7 @@ from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.registration.register import register
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registry import Version
+from scorehouse.request import load_policy
 
 ORIGINS_FILE = "mlflow.json"
 # types of MLflow's signatures and of ours
@@ -62,7 +63,8 @@ def import_model(
     alias, threshold: as for `register`.
     tracking_uri: the store, such as `sqlite:///mlflow.db`; default: MLflow's own setting.
 
-    Loading a model runs code: import only from a store that you trust. Metrics, owner and description
+    A pickle runs code when it is loaded: import only from a store that you trust. The project's load
+    policy is asked before a file is opened. Metrics, owner and description
     are taken over; where it came from is kept in `artifacts/<name>/<version>/mlflow.json`.
     """
     call = f"import_model({reference!r}, {name!r})"
@@ -70,7 +72,7 @@ def import_model(
     store = Store(tracking_uri, call)
     origin = store.origin(reference)
     with tempfile.TemporaryDirectory() as folder:
-        logged = store.read(origin, Path(folder))
+        logged = store.read(origin, Path(folder), load_policy(project))
     return register_logged(
         logged, name, call, project=project, features=features, task=task, alias=alias, threshold=threshold
     )

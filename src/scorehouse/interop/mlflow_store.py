@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError
+from scorehouse.interop.mlflow_open import open_logged
+from scorehouse.policy import LoadPolicy
 
 FLAVORS = ("sklearn", "lightgbm", "xgboost")
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -148,8 +150,8 @@ class Store:
             )
         return Origin(f"models:/{models[0]}", run_id=run_id, model_id=models[0])
 
-    def read(self, origin: Origin, folder: Path) -> LoggedModel:
-        """Download a logged model into `folder` and load it. Loading runs code: trust the store."""
+    def read(self, origin: Origin, folder: Path, policy: LoadPolicy) -> LoggedModel:
+        """Download a logged model into `folder`, and load it where the policy allows its format."""
         place = Path(origin.uri)
         if not (place / "MLmodel").is_file():
             download = self.mlflow.artifacts.download_artifacts
@@ -172,7 +174,7 @@ class Store:
             origin.model_id or document.model_id or document.model_uuid,
         )
         return LoggedModel(
-            estimator=self.asked(importlib.import_module(f"mlflow.{flavor}").load_model, str(place)),
+            estimator=self.asked(open_logged, place, flavor, document.flavors[flavor], policy, self.call),
             flavor=flavor,
             origin=complete,
             signature=document.signature,

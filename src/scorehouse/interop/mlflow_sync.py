@@ -17,6 +17,7 @@ from scorehouse.registration.pictures import folder_of
 from scorehouse.registration.promote import NAME_PATTERN, promote
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registry import Version
+from scorehouse.request import load_policy
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _imported(
     store: Store, origin: Origin, name: str, project: Path, call: str, task: str | None
 ) -> tuple[Version, tuple[str, ...]]:
     with tempfile.TemporaryDirectory() as folder:
-        logged = store.read(origin, Path(folder))
+        logged = store.read(origin, Path(folder), load_policy(project))
     try:
         imported = register_logged(logged, name, call, project=project, task=task)
     except ScorehouseError as error:

@@ -7,7 +7,6 @@ from typing import Any
 
 from scorehouse import artifact
 from scorehouse.errors import RegistryError
-from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import Importance, importance_of
 from scorehouse.registration.infer import training_batch
@@ -15,7 +14,7 @@ from scorehouse.registration.pictures import draw
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registry import resolve
-from scorehouse.request import project_variable
+from scorehouse.request import load_policy
 from scorehouse.scorer import Kernel
 
 
@@ -39,7 +38,7 @@ def measure_importance(
     seeds = ModelSeeds(project, name)
     versions = seeds.versions()
     chosen = resolve(versions, alias=alias, version=version, call=call)
-    policy = LoadPolicy.from_variable(project_variable(project, VARIABLE))
+    policy = load_policy(project)
     estimator, signature, _ = artifact.load(project, chosen, policy, call)
     names = [feature.name for feature in signature.features]
     frame = training_frame(X, names, names, call)

@@ -10,17 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 import pyarrow as pa
 import sklearn
 
-from scorehouse.artifact import SIGNATURE_FILE
+from scorehouse.artifact import SIGNATURE_FILE, open_given
 from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.formats import FORMATS, chosen_format
 from scorehouse.frames import estimator_input
-from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.policy import LoadPolicy
 from scorehouse.registration import serialize
 from scorehouse.registration.card import write_card
 from scorehouse.registration.facts import find_facts, require_fitted
@@ -31,11 +30,11 @@ from scorehouse.registration.pictures import draw
 from scorehouse.registration.promote import check_name, promote
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.seeds import ModelSeeds, find_project
-from scorehouse.registration.serialize import Stored, libraries_of, read_given
+from scorehouse.registration.serialize import Stored, libraries_of
 from scorehouse.registration.signature_rows import signature_rows, with_importance
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registry import Version
-from scorehouse.request import project_variable
+from scorehouse.request import load_policy
 from scorehouse.rows import check_batch
 from scorehouse.scorer import REJECT_REASON, Kernel
 from scorehouse.signature import Signature
@@ -102,8 +101,9 @@ def register(
     if alias is not None:
         check_name("alias", alias, call)
     seeds = ModelSeeds(find_project(project_dir), name)
-    policy = LoadPolicy.from_variable(project_variable(seeds.project, VARIABLE))
-    estimator = _loaded(estimator, policy, call)
+    policy = load_policy(seeds.project)
+    if isinstance(estimator, (str, Path)):
+        estimator = open_given(estimator, policy, call)
     require_fitted(estimator, call)
     fitted = getattr(estimator, "feature_names_in_", None)
     frame = training_frame(X, fitted, feature_names, call)
@@ -181,23 +181,6 @@ def _check_threshold(version: Version, call: str) -> None:
         expected="a threshold only for a classifier of two classes that gives scores",
         action="leave the threshold out",
     )
-
-
-def _loaded(estimator: Any, policy: LoadPolicy, call: str) -> Any:
-    if not isinstance(estimator, (str, Path)):
-        return estimator
-    if Path(estimator).suffix == ".skops":
-        unnamed = Version(str(estimator), 0, (), "", "", "skops", "", 0, "", "", "", "", 0, 0)
-        return FORMATS["skops"].load(read_given(estimator, call), unnamed, policy.trusted_types, call)
-    try:
-        return joblib.load(estimator)
-    except Exception as error:
-        raise EstimatorError(
-            call,
-            f"the file {str(estimator)!r} does not load ({type(error).__name__}: {error})",
-            expected="a joblib file of a fitted estimator, which you trust, since loading it runs code",
-            action="check the path, and save the estimator with joblib.dump",
-        ) from error
 
 
 def _examine(

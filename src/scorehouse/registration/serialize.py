@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import ArtifactError, EstimatorError
+from scorehouse.artifact import open_estimator, read_given
+from scorehouse.errors import EstimatorError
 from scorehouse.formats.base import Format
 from scorehouse.policy import INSIDE_A_PICKLE, LoadPolicy
 from scorehouse.registry import Version
@@ -55,7 +56,7 @@ def store(
         data = form.dump(estimator, signature, version, call)
     if form.runs_code and artifact is None:
         return Stored(data, estimator, {})
-    served = form.load(data, version, policy.trusted_types, call)
+    served = open_estimator(data, version, policy, call)
     found = parity(estimator, served, version, features, call)
     limit = tolerance if tolerance is not None else EXACT_TOLERANCE if form.exact else ONNX_TOLERANCE
     if found["label_flips"] or not found["max_difference"] <= limit:
@@ -68,19 +69,6 @@ def store(
             action='use format="skops" or format="joblib", or pass a parity_tolerance that you can bear',
         )
     return Stored(data, served, found)
-
-
-def read_given(artifact: str | Path, call: str) -> bytes:
-    """The bytes of a file that the caller named."""
-    try:
-        return Path(artifact).read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            call,
-            f"the file {str(artifact)!r} cannot be read ({error.strerror or error})",
-            expected="a file on this machine",
-            action="check the path",
-        ) from error
 
 
 def parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:

@@ -1,0 +1,261 @@
+"""The one gate before any file that can run code: every command asks the load policy first."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+import scorehouse
+from scorehouse import register
+from scorehouse.cli import main
+from scorehouse.errors import LoadRefusedError
+from scorehouse.registration.seeds import ModelSeeds
+
+SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
+STRICT = "name: house\nvars:\n  scorehouse_load_policy: {formats: [skops], pickle: refuse}\n"
+OPEN = "name: house\n"
+X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
+TRAINING = ("--features", "{house}/train.csv")
+STORE = ("--tracking-uri", "sqlite:///{house}/mlflow.db")
+
+
+class Canary:
+    """An estimator whose pickle leaves a file behind when it is opened."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        estimator = pickle.dumps(LogisticRegression().fit(X, np.arange(40) > 20))
+        touch, load = f"__import__('pathlib').Path({str(self.sign)!r}).touch()", "__import__('pickle').loads"
+        code = f"({touch}, {load}({estimator!r}))[1]"
+        return eval, (code,)
+
+
+@dataclass(frozen=True)
+class House:
+    """A project whose registered version, given file and logged MLflow model are canaries."""
+
+    folder: Path
+
+    @property
+    def sign(self) -> Path:
+        return self.folder / "opened"
+
+    def run(self, arguments: tuple[str, ...], settings: str) -> tuple[bool, str]:
+        """Whether a command opened a canary, and what it printed."""
+        self.sign.unlink(missing_ok=True)
+        (self.folder / "dbt_project.yml").write_text(settings)
+        spelled = [argument.format(house=self.folder) for argument in arguments]
+        ended = CliRunner().invoke(main, [*spelled, "--project-dir", str(self.folder)])
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        return self.sign.exists(), ended.output
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    tmp_path = tmp_path_factory.mktemp("house")
+    made = House(tmp_path)
+    (tmp_path / "dbt_project.yml").write_text(OPEN)
+    estimator = LogisticRegression().fit(X, np.arange(40) > 20)
+    X.to_csv(tmp_path / "train.csv", index=False)
+    version = register(
+        estimator, "churn", X, task="classification", alias="champion", forms=False, project_dir=tmp_path
+    )
+    joblib.dump(Canary(made.sign), tmp_path / "given.joblib")
+    data = (tmp_path / "given.joblib").read_bytes()
+    (tmp_path / version.artifact).write_bytes(data)
+    registry = ModelSeeds(tmp_path, "churn").registry_file
+    digest = hashlib.sha256(data).hexdigest()
+    registry.write_text(registry.read_text().replace(version.sha256, digest))
+    return made
+
+
+# Every command, with arguments by which it would come to open an artifact, and whether it does when it may.
+COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
+    ("register",): (
+        True,
+        ("other", "{house}/given.joblib", *TRAINING, "--task", "classification", "--no-forms"),
+    ),
+    ("promote",): (False, ("churn", "1", "--alias", "second")),
+    ("list",): (False, ()),
+    ("check",): (True, ()),
+    ("init",): (False, ("other", "--features", "f", "--key", "id", "--label", "y", "--yes")),
+    ("scaffold", "predictions"): (False, ("churn", "--features", "f", "--key", "id", "--yes")),
+    ("scaffold", "tests"): (False, ("churn", "--table", "f")),
+    ("scaffold", "mart"): (False, ("churn", "--key", "id", "--yes")),
+    ("scaffold", "monitors"): (False, ("churn", "--features", "f", "--key", "id", "--yes")),
+    ("scaffold", "exposure"): (
+        False,
+        ("churn", "--table", "churn_predictions", "--owner", "x", "--email", "x@x.x", "--yes"),
+    ),
+    ("show",): (False, ("churn",)),
+    ("diff",): (False, ("churn", "1", "1")),
+    ("importance",): (True, ("churn", *TRAINING)),
+    ("prove",): (True, ("churn", *TRAINING)),
+    ("import", "mlflow"): (True, ("{house}/logged", "other", *TRAINING, *STORE)),
+    ("sync", "mlflow"): (True, ("canary", "other", "--dry-run", *STORE)),
+    ("export", "mlflow"): (True, ("churn@champion", "--folder", "{house}/out", *STORE)),
+}
+# These read a warehouse, or nothing: no artifact is within their reach.
+WITHOUT_ARTIFACTS = {
+    ("report",),
+    ("runs",),
+    ("export", "monitoring"),
+    ("export", "alerts"),
+    ("completion",),
+}
+OPENED_BY_A_RUN = {("replay",)}  # reads a run log first; opens by `artifact.load`, as `dbt run` does
+MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    for name, part in command.commands.items():
+        yield from leaves(part, (*path, name))
+
+
+def test_no_command_is_forgotten() -> None:
+    assert set(leaves(main)) - OPENED_BY_A_RUN == set(COMMANDS) | WITHOUT_ARTIFACTS
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in MLFLOW], ids=" ".join)
+def test_no_command_opens_what_the_policy_refuses(path: tuple[str, ...], house: House) -> None:
+    opens, arguments = COMMANDS[path]
+    refused, told = house.run((*path, *arguments), STRICT)
+    assert not refused, told
+    if opens:
+        assert "as 'joblib', which the load policy does not allow" in told
+    assert house.run((*path, *arguments), OPEN)[0] == opens
+
+
+@pytest.mark.foreign
+def test_no_mlflow_command_opens_what_the_policy_refuses(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A logged pickle; a skops file that vouches for itself; a harmless skops file with code beside it."""
+    mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.chdir(house.folder)
+    mlflow.set_tracking_uri(f"sqlite:///{house.folder}/mlflow.db")
+    with mlflow.start_run():
+        info = mlflow.sklearn.log_model(
+            LogisticRegression().fit(X, np.arange(40) > 20),
+            name="model",
+            registered_model_name="canary",
+            serialization_format="cloudpickle",
+            input_example=X,
+            pip_requirements=["scikit-learn"],
+        )
+    mlflow.MlflowClient().set_registered_model_alias("canary", "champion", "1")
+    mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(house.folder / "logged"))
+    for file in house.folder.rglob("model.pkl"):
+        file.write_bytes(pickle.dumps(Canary(house.sign)))
+    for path in sorted(MLFLOW):
+        opens, arguments = COMMANDS[path]
+        refused, told = house.run((*path, *arguments), STRICT)
+        assert not refused and "which the load policy does not allow" in told, (path, told)
+        assert house.run((*path, *arguments), OPEN)[0] == opens, path
+    _skops_is_not_asked_what_it_trusts(house, mlflow)
+
+
+def _skops_is_not_asked_what_it_trusts(house: House, mlflow: Any) -> None:
+    told = _imported(house, mlflow, DecisionTreeClassifier(max_depth=2), ["sklearn.tree._tree.Tree"])
+    assert "holds types that nobody vouched for: ['sklearn.tree._tree.Tree']" in told
+    told = _imported(house, mlflow, LogisticRegression(), [], code="code")
+    assert "brings code, which counts as 'joblib'" in told
+
+
+def _imported(house: House, mlflow: Any, estimator: Any, vouched: list[str], code: str | None = None) -> str:
+    """What the import of a skops file says under the strict policy."""
+    folder = house.folder / type(estimator).__name__
+    mlflow.sklearn.save_model(
+        estimator.fit(X, np.arange(40) > 20),
+        str(folder),
+        serialization_format="skops",
+        skops_trusted_types=vouched,
+        pip_requirements=["scikit-learn"],
+    )
+    document = yaml.safe_load((folder / "MLmodel").read_text())
+    document["flavors"]["sklearn"]["code"] = code
+    (folder / "MLmodel").write_text(yaml.safe_dump(document))
+    return house.run(("import", "mlflow", str(folder), "other", *TRAINING, *STORE), STRICT)[1]
+
+
+def test_the_command_line_itself(house: House) -> None:
+    """The file is a pickle, whatever is to be made of it."""
+    house.sign.unlink(missing_ok=True)
+    (house.folder / "dbt_project.yml").write_text(STRICT)
+    registered = [SCOREHOUSE, "register", "other", "given.joblib", "--features", "train.csv"]
+    ended = subprocess.run(
+        [*registered, "--task", "classification", "--format", "skops"],
+        cwd=house.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1 and not house.sign.exists()
+    assert "is read as 'joblib', which the load policy does not allow" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_online_asks_too(house: House) -> None:
+    house.sign.unlink(missing_ok=True)
+    (house.folder / "dbt_project.yml").write_text(STRICT)
+    with pytest.raises(LoadRefusedError):
+        scorehouse.load("churn", house.folder)
+    assert not house.sign.exists()
+
+
+OPENERS = {
+    ("joblib", "load"),
+    ("pickle", "load"),
+    ("pickle", "loads"),
+    ("cloudpickle", "load"),
+    ("cloudpickle", "loads"),
+    ("skops", "load"),
+    ("skops", "loads"),
+    ("form", "load"),
+}
+
+
+def test_artifacts_are_opened_in_one_place() -> None:
+    """Outside the formats and the gate, no line of the package opens an estimator by itself."""
+    source = Path(scorehouse.__file__).parent
+    found = []
+    for file in source.rglob("*.py"):
+        inside = file.relative_to(source).as_posix()
+        if inside.startswith("formats/") or inside == "artifact.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            owner = node.func.value
+            name = (
+                owner.id
+                if isinstance(owner, ast.Name)
+                else "form"
+                if isinstance(owner, ast.Subscript)
+                else ""
+            )
+            if (name, node.func.attr) in OPENERS:
+                found.append(f"{inside}:{node.lineno}")
+    assert found == []
