@@ -21,7 +21,7 @@ config-version: 2
 profile: scorehouse
 model-paths: [models, python_models]
 flags: {send_anonymous_usage_stats: false}
-on-run-start: "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}"
+on-run-start: "{{ scorehouse.ensure_run_log() }}"
 """
 PROFILE = """
 scorehouse:

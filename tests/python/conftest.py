@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from foreign import Shop, built_shop
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 
@@ -77,3 +78,9 @@ def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def monitored_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """A project whose ML model is monitored whole; for reading only."""
     return monitored(tmp_path_factory.mktemp("monitored") / "house")
+
+
+@pytest.fixture(scope="session")
+def foreign_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A stranger's project that has this package installed, built; for reading only."""
+    return built_shop(tmp_path_factory.mktemp("foreign"))

@@ -69,7 +69,7 @@ def build(folder: Path, server: Server, *arguments: str, schema: str = "public")
 def write_project(folder: Path) -> None:
     """A project of the profile of this repository, whose target `postgres` is the one tried."""
     shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
-    shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
+    shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
     for name in ("flight_delay", "churn"):
         shutil.copytree(REPOSITORY / "seeds" / "ml" / name, folder / "seeds" / "ml" / name)
         (folder / "macros" / "ml").mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ def write_project(folder: Path) -> None:
         "config-version": 2,
         "profile": "scorehouse",
         "flags": {"send_anonymous_usage_stats": False},
-        "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+        "on-run-start": "{{ scorehouse.ensure_run_log() }}",
         "models": {"+materialized": "table"},
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(document))

@@ -59,7 +59,7 @@ class DbtProject:
         (folder / "macros").mkdir()  # where registration writes
         for path in PACKAGE_MACROS:
             (folder / path).symlink_to(REPOSITORY / "macros" / path.removeprefix("package_"))
-        (folder / "run_log").symlink_to(REPOSITORY / "models" / "run_log")
+        (folder / "run_log").symlink_to(REPOSITORY / "models/installed/run_log")
         self.settings(variables or {})
         # relative, so that a parse cache serves other projects too: dbt runs in the project's folder
         outputs = {"dev": {"type": "duckdb", "path": self.database.name, "threads": 2}}
@@ -75,7 +75,7 @@ class DbtProject:
             "model-paths": ["models", "python_models", "run_log"],
             "macro-paths": ["macros", *PACKAGE_MACROS],
             "flags": {"send_anonymous_usage_stats": False},
-            "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+            "on-run-start": "{{ scorehouse.ensure_run_log() }}",
             "vars": variables,
         }
         self.write("dbt_project.yml", yaml.safe_dump(document))

@@ -78,7 +78,7 @@ def built(server: Server, tmp_path_factory: pytest.TempPathFactory) -> House:
     folder = tmp_path_factory.mktemp("door") / "house"
     (folder / "models").mkdir(parents=True)
     shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
-    shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
+    shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
     output = {"type": "postgres", "host": "127.0.0.1", "port": server.port, "user": "postgres", "pass": "x"}
     output |= {"dbname": "postgres", "schema": "door", "threads": 2}
     document = {
@@ -87,7 +87,7 @@ def built(server: Server, tmp_path_factory: pytest.TempPathFactory) -> House:
         "config-version": 2,
         "profile": "house",
         "flags": {"send_anonymous_usage_stats": False},
-        "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+        "on-run-start": "{{ scorehouse.ensure_run_log() }}",
         "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"]}},
     }
     house = House(folder, server, "door")

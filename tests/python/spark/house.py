@@ -79,7 +79,7 @@ class SparkHouse:
         for name in ("models", "python_models", "seeds"):
             (folder / name).mkdir(parents=True)
         shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
-        shutil.copytree(REPOSITORY / "models" / "run_log", folder / "models" / "run_log")
+        shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
         project = {
             "name": "scorehouse",
             "version": "0.1.0",
@@ -87,7 +87,7 @@ class SparkHouse:
             "profile": "scorehouse",
             "model-paths": ["models", "python_models"],
             "flags": {"send_anonymous_usage_stats": False},
-            "on-run-start": "{{ config(enabled=true) }}{{ scorehouse.ensure_run_log() }}",
+            "on-run-start": "{{ scorehouse.ensure_run_log() }}",
             "models": {"+file_format": "parquet"},
             "seeds": {"+file_format": "parquet"},
         }
