@@ -17,8 +17,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from scorehouse import promote
 from scorehouse.cli import main
 from scorehouse.errors import EstimatorError, RegistryError, SignatureError
+from scorehouse.interop.mlflow_sync import plan_sync
 from scorehouse.online import load
 from scorehouse.registration.seeds import ModelSeeds
 
@@ -273,6 +275,7 @@ def test_sync_follows_aliases_and_shows_its_diff(store: str, project: Path) -> N
     assert not (project / "seeds").exists()
 
     run(*sync, "--yes")
+    assert (project / "macros/ml/churn.sql").exists()  # the compiled SQL that the registry names
     assert_same_scores(project, "churn@champion", first)
     assert_same_scores(project, "churn@challenger", second)
     assert "nothing to do" in run(*sync, "--dry-run", "--exit-code")
@@ -285,6 +288,13 @@ def test_sync_follows_aliases_and_shows_its_diff(store: str, project: Path) -> N
     assert changed == [line for file in files for line in (f"--- a/{file}", f"+++ b/{file}")]
     assert_same_scores(project, "churn@champion", second)
     assert len(ModelSeeds(project, "churn").versions()) == 2
+
+    client.set_registered_model_alias("churn", "champion", "1")
+    plan = plan_sync("churn", "churn", tracking_uri=store, project_dir=project)
+    moved = promote("churn", 1, alias="other", project_dir=project)
+    with pytest.raises(RegistryError, match="have changed since the difference was made"):
+        plan.write()
+    assert ModelSeeds(project, "churn").versions()[0] == moved
 
 
 def test_export_to_a_folder_loads_in_mlflow(store: str, project: Path, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registration import reference
 from scorehouse.registration.card import write_card
-from scorehouse.registration.forms import find_forms, form_lines
+from scorehouse.registration.forms import Forms, find_forms, form_lines
 from scorehouse.registration.infer import training_batch
+from scorehouse.registration.lock import writing
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registration.seeds import ModelSeeds, find_project, read_rows
 from scorehouse.registry import Version, resolve
@@ -139,21 +140,25 @@ def _prove(seeds: ModelSeeds, number: int | None, source: _Rows) -> list[tuple[V
     ]
     policy = load_policy(seeds.project)
     dialects = SqlSettings.of(seeds.project).dialects
-    found = {}
+    found: dict[int, Forms] = {}
     for version in chosen:
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
         kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
         rows = source.of(seeds, version, signature, call)
         forms = find_forms(kernel, rows, dialects=dialects, rows_of=source.label)
-        found[version.version] = dict(forms.facts)
-        forms.write(seeds.project, version)
-    _write(seeds, versions, found)
-    return [(version, found[version.version]) for version in chosen]
+        found[version.version] = forms
+    with writing(seeds, call):
+        _write(seeds, chosen, found)
+    return [(version, found[version.version].facts) for version in chosen]
 
 
-def _write(seeds: ModelSeeds, versions: list[Version], found: Mapping[int, Mapping[str, Any]]) -> None:
-    """The registry and its YAML, where they change."""
-    changed = [replace(v, forms=found.get(v.version, v.forms)) for v in versions]
+def _write(seeds: ModelSeeds, proven: list[Version], found: Mapping[int, Forms]) -> None:
+    """The macros, the registry and its YAML, as they stand now: others may have written since."""
+    for version in proven:
+        found[version.version].write(seeds.project, version)
+    versions = seeds.versions()
+    facts = {number: dict(forms.facts) for number, forms in found.items()}
+    changed = [replace(v, forms=facts.get(v.version, v.forms)) for v in versions]
     if changed != versions:
         seeds.write_versions(changed)
     write_card(seeds)

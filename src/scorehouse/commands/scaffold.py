@@ -19,7 +19,7 @@ from scorehouse.commands.common import (
 )
 from scorehouse.commands.descriptions import column_descriptions
 from scorehouse.commands.names import complete_name
-from scorehouse.registration.promote import check_name
+from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
 from scorehouse.tasks import outputs_of

@@ -15,7 +15,7 @@ from scorehouse.commands.common import echo, find_version, json_option, project_
 from scorehouse.commands.monitoring_columns import DRIFT, PERFORMANCE, PROFILES, RETRAINING
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING
-from scorehouse.registration.promote import check_name
+from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
 

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 
 from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
+from scorehouse.registration.lock import writing
 from scorehouse.registration.register import register
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registry import Version
@@ -227,10 +228,11 @@ def origins_file(project: Path, name: str, number: int) -> Path:
 def remember(project: Path, version: Version, origin: Origin) -> None:
     """Add an origin to those of a version; the same estimator may have been logged twice."""
     file = origins_file(project, version.name, version.version)
-    known = known_origins(project, version)
-    if origin.identity not in {item["identity"] for item in known}:
-        known.append({"identity": origin.identity, **asdict(origin)})
-        replace_file(file, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
+    with writing(ModelSeeds(project, version.name), f"remembering the origin of {version.label}"):
+        known = known_origins(project, version)
+        if origin.identity not in {item["identity"] for item in known}:
+            known.append({"identity": origin.identity, **asdict(origin)})
+            replace_file(file, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
 
 
 def known_origins(project: Path, version: Version) -> list[dict[str, Any]]:

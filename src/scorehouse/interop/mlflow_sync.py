@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorehouse.errors import ScorehouseError
+from scorehouse.compile.macros import macro_file
+from scorehouse.errors import RegistryError, ScorehouseError
 from scorehouse.interop.mlflow import known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
+from scorehouse.registration.lock import NAME_PATTERN, check_name, writing
 from scorehouse.registration.pictures import folder_of
-from scorehouse.registration.promote import NAME_PATTERN, promote
+from scorehouse.registration.promote import promote
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
 from scorehouse.registry import Version
 from scorehouse.request import load_policy
+from scorehouse.storage import sha256
+
+PASSING = (".lock", ".partial")  # endings of what a writer leaves while it writes
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,28 @@ class Synchronised:
     """Files by path with their new bytes, what was done, and what could not be."""
 
     project: Path
+    name: str
     files: dict[str, bytes]
     actions: tuple[str, ...]
     gaps: tuple[str, ...]
+    before: dict[str, str]
 
     def write(self) -> None:
-        """Write the files; the registry last, so that a version exists when its files do."""
-        for path in sorted(self.files, key=lambda p: (p.startswith("seeds"), "__" not in p, p)):
-            replace_file(self.project / path, self.files[path])
+        """Write the files; the registry last, so that a version exists when its files do.
+
+        Raises RegistryError where the ML model's files are not those that the plan was made from.
+        """
+        call = f"sync mlflow, into {self.name}"
+        with writing(ModelSeeds(self.project, self.name), call):
+            if _digests(self.project, self.name) != self.before:
+                raise RegistryError(
+                    call,
+                    f"the files of ML model {self.name!r} have changed since the difference was made",
+                    expected="nobody else to register or promote in between",
+                    action="run the command again, and look at the new difference; nothing was written",
+                )
+            for path in sorted(self.files, key=lambda p: (p.startswith("seeds"), "__" not in p, p)):
+                replace_file(self.project / path, self.files[path])
 
 
 def plan_sync(
@@ -49,11 +69,14 @@ def plan_sync(
     stay; they are named in `gaps`, as are those whose name dbt cannot carry.
     """
     call = f"sync mlflow {registered_name} as {name}"
+    check_name("name", name, call)
     project = find_project(project_dir)
     store = Store(tracking_uri, call)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        _copy(project, copy, name)
+        with writing(ModelSeeds(project, name), call):
+            _copy(project, copy, name)
+        before = _digests(copy, name)
         actions, gaps = [], []
         aliases = store.aliases(registered_name)
         for alias, number in sorted(aliases.items()):
@@ -72,20 +95,29 @@ def plan_sync(
                 promote(name, version.version, alias=alias, project_dir=copy)
                 actions.append(f"move {alias} to {version.label}")
         gaps += _only_here(ModelSeeds(copy, name).versions(), set(aliases))
-        return Synchronised(project, _changed(project, copy, name), tuple(actions), tuple(gaps))
+        files = _changed(copy, name, before)
+        return Synchronised(project, name, files, tuple(actions), tuple(gaps), before)
 
 
-def _parts(project: Path, name: str) -> list[str]:
-    """The folders of an ML model."""
+def _files(project: Path, name: str) -> dict[str, Path]:
+    """All files of an ML model, by their path from the project's folder."""
     pictures = folder_of(project, name)
-    return [f"seeds/ml/{name}", f"artifacts/{name}", *([pictures] if pictures else [])]
+    folders = [f"seeds/ml/{name}", f"artifacts/{name}", *([pictures] if pictures else [])]
+    found = [file for folder in folders for file in sorted((project / folder).rglob("*"))]
+    found.append(macro_file(project, name))
+    kept = [file for file in found if file.is_file() and file.suffix not in PASSING]
+    return {file.relative_to(project).as_posix(): file for file in kept}
 
 
 def _copy(project: Path, copy: Path, name: str) -> None:
     shutil.copy(project / "dbt_project.yml", copy)
-    for part in _parts(project, name):
-        if (project / part).is_dir():
-            shutil.copytree(project / part, copy / part)
+    for path, file in _files(project, name).items():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy / path)
+
+
+def _digests(project: Path, name: str) -> dict[str, str]:
+    return {path: sha256(file.read_bytes()) for path, file in _files(project, name).items()}
 
 
 def _find(project: Path, name: str, origin: Origin) -> Version | None:
@@ -120,13 +152,7 @@ def _only_here(versions: list[Version], aliases: set[str]) -> list[str]:
     ]
 
 
-def _changed(project: Path, copy: Path, name: str) -> dict[str, bytes]:
+def _changed(copy: Path, name: str, before: Mapping[str, str]) -> dict[str, bytes]:
     """Files that are new or different in the copy."""
-    files: dict[str, bytes] = {}
-    for part in _parts(project, name):
-        for file in sorted((copy / part).rglob("*")):
-            path = file.relative_to(copy).as_posix()
-            old = project / path
-            if file.is_file() and (not old.exists() or old.read_bytes() != file.read_bytes()):
-                files[path] = file.read_bytes()
-    return files
+    found = {path: file.read_bytes() for path, file in _files(copy, name).items()}
+    return {path: data for path, data in found.items() if before.get(path) != sha256(data)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
 from scorehouse.registration.model_card import model_card
 from scorehouse.registration.seeds import ModelSeeds, replace_file
+from scorehouse.registry import Version
 
 REGISTRY_DOCS = {
     "name": ("varchar", "Name of the ML model."),
@@ -88,16 +90,17 @@ REFERENCE_DOCS = {
 }
 
 
-def write_card(seeds: ModelSeeds) -> None:
-    """Write the YAML of the three seeds again, from what they hold."""
-    replace_file(seeds.yaml_file, seeds_yaml(seeds).encode())
+def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> None:
+    """Write the YAML of the three seeds again, from what they hold or, of the registry, will hold."""
+    text = seeds_yaml(seeds, seeds.versions() if versions is None else versions)
+    replace_file(seeds.yaml_file, text.encode())
 
 
-def seeds_yaml(seeds: ModelSeeds) -> str:
+def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     """The YAML of the three seeds."""
     name = seeds.name
     documents = [
-        _seed(f"ml_{name}", model_card(seeds), REGISTRY_DOCS),
+        _seed(f"ml_{name}", model_card(seeds, versions), REGISTRY_DOCS),
         _seed(
             f"ml_{name}__signature",
             f"Features of the ML model `{name}`: one row a version and feature.",

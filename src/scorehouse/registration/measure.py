@@ -10,6 +10,7 @@ from scorehouse.errors import RegistryError
 from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import Importance, importance_of
 from scorehouse.registration.infer import training_batch
+from scorehouse.registration.lock import one_writer
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.training import check_labels, training_frame
@@ -18,6 +19,7 @@ from scorehouse.request import load_policy
 from scorehouse.scorer import Kernel
 
 
+@one_writer
 def measure_importance(
     name: str,
     X: Any,

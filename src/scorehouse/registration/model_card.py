@@ -13,9 +13,8 @@ CHAMPION = "champion"
 MOST_NAMES = 4
 
 
-def model_card(seeds: ModelSeeds) -> str:
+def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     """The card of all versions; features and pictures are those of the champion, else of the newest."""
-    versions = seeds.versions()
     newest = versions[-1]
     shown = next((version for version in versions if CHAMPION in version.aliases), newest)
     features = seeds.features(shown.version)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
-from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.errors import RegistryError
 from scorehouse.registration.card import write_card
+from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version, resolve
 
-NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 
-
-def check_name(kind: str, name: str, call: str) -> None:
-    """Names become names of seeds, columns and folders: lower case letters, digits and `_`."""
-    if not NAME_PATTERN.fullmatch(name) or "__" in name:
-        raise ConfigurationError(
-            call,
-            f"the {kind} {name!r} cannot be used",
-            expected="a lower case letter, then lower case letters, digits or single underscores",
-            action=f"choose another {kind}",
-        )
-
-
+@one_writer
 def promote(
     name: str, version: int, *, alias: str = "champion", project_dir: str | Path | None = None
 ) -> Version:

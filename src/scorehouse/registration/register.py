@@ -26,8 +26,9 @@ from scorehouse.registration.facts import find_facts, require_fitted
 from scorehouse.registration.forms import Forms, find_forms
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.infer import Prober, draft_signature, encoder_categories, training_batch
+from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registration.pictures import draw
-from scorehouse.registration.promote import check_name, promote
+from scorehouse.registration.promote import promote
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.serialize import Stored, libraries_of
@@ -45,6 +46,7 @@ CHECK_ROWS = 50_000
 SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes")
 
 
+@one_writer
 def register(
     estimator: Any,
     name: str,
@@ -97,7 +99,6 @@ def register(
     Raises a ScorehouseError that says what to do; then nothing is registered.
     """
     call = f"register({name!r})"
-    check_name("name", name, call)
     if alias is not None:
         check_name("alias", alias, call)
     seeds = ModelSeeds(find_project(project_dir), name)
@@ -164,9 +165,11 @@ def register(
     for location, data in files:
         write(location, data, call)
     found.write(seeds.project, version)
-    seeds.append(version, with_importance(signature_rows(version, signature), importance), bins)
+    rows = with_importance(signature_rows(version, signature), importance)
+    seeds.append_parts(version.version, rows, bins)
     draw(seeds.project, kernel, importance.shares, judged, labels)
-    write_card(seeds)
+    write_card(seeds, [*existing, version])
+    seeds.append_version(version)
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
 

@@ -80,6 +80,10 @@ class ModelSeeds:
     def yaml_file(self) -> Path:
         return self.folder / f"_ml_{self.name}.yml"
 
+    @property
+    def lock_file(self) -> Path:
+        return self.folder / f".ml_{self.name}.lock"
+
     def versions(self) -> list[Version]:
         """All registered versions, oldest first; empty where there is none yet."""
         return [Version.from_row(row) for row in read_rows(self.registry_file, registry.COLUMNS)]
@@ -93,19 +97,16 @@ class ModelSeeds:
             if row["version"] == str(number)
         ]
 
-    def append(
-        self, version: Version, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
+    def append_parts(
+        self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:
-        """Add a version's rows. The registry comes last: a version exists when its row does."""
-        number = str(version.version)
-        for file, columns, rows in (
-            (self.signature_file, SIGNATURE_COLUMNS, signature),
-            (self.reference_file, reference.COLUMNS, bins),
-            (self.registry_file, registry.COLUMNS, [version.to_row()]),
-        ):
-            # rows of this number without a registry row are what an interrupted registration left
-            kept = [row for row in read_rows(file, columns) if row["version"] != number]
-            write_rows(file, columns, [*kept, *rows])
+        """Add the rows of a version's signature and reference, of which nothing is read without its row."""
+        _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
+        _append(self.reference_file, reference.COLUMNS, number, bins)
+
+    def append_version(self, version: Version) -> None:
+        """Add the row of a version to the registry, which comes last: a version exists when its row does."""
+        _append(self.registry_file, registry.COLUMNS, version.version, [version.to_row()])
 
     def write_importance(self, number: int, importance: Importance) -> bool:
         """Write the importance of the features of a version; False where it has no rows."""
@@ -119,6 +120,12 @@ class ModelSeeds:
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
         write_rows(self.registry_file, registry.COLUMNS, [version.to_row() for version in versions])
+
+
+def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
+    """Add rows of a version; those that an interrupted registration left of this number go."""
+    kept = [row for row in read_rows(file, columns) if row["version"] != str(number)]
+    write_rows(file, columns, [*kept, *rows])
 
 
 def _value(column: str, text: str) -> Any:

@@ -1,0 +1,154 @@
+"""One writer per ML model: a lock file that all processes respect, and that a killed one does not leave held.
+
+Whatever reads what is registered and then writes what follows from it (a number, an alias, a proof) does so
+under the lock; readers need none, since every file is replaced whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.registration.seeds import ModelSeeds, find_project
+
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+PAUSE = 0.05  # seconds between two tries
+PATIENCE = 2.0  # seconds until a waiting process says so
+BUSY = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_held = threading.local()
+
+
+def check_name(kind: str, name: str, call: str) -> None:
+    """Names become names of seeds, columns and folders: lower case letters, digits and `_`."""
+    if not NAME_PATTERN.fullmatch(name) or "__" in name:
+        raise ConfigurationError(
+            call,
+            f"the {kind} {name!r} cannot be used",
+            expected="a lower case letter, then lower case letters, digits or single underscores",
+            action=f"choose another {kind}",
+        )
+
+
+def one_writer(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function with the arguments `name` and `project_dir` run under the lock of that ML model."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def locked(*args: P.args, **kwargs: P.kwargs) -> T:
+        given = signature.bind(*args, **kwargs).arguments
+        call = f"{function.__name__}({given['name']!r})"
+        check_name("name", given["name"], call)
+        with writing(ModelSeeds(find_project(given.get("project_dir")), given["name"]), call):
+            return function(*args, **kwargs)
+
+    return locked
+
+
+@contextmanager
+def writing(seeds: ModelSeeds, call: str) -> Iterator[None]:
+    """Hold the lock of an ML model, waiting for whoever holds it; a thread may ask again for what it holds.
+
+    Folders that were made for the lock alone are removed with it. Raises ConfigurationError where the
+    folder of the seeds cannot be written.
+    """
+    held: set[Path] = _held.__dict__.setdefault("files", set())
+    file = seeds.lock_file
+    if file in held:
+        yield
+        return
+    missing = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
+    descriptor = _acquired(file, call)
+    held.add(file)
+    try:
+        yield
+    finally:
+        held.discard(file)
+        with suppress(OSError):
+            file.unlink()
+        os.close(descriptor)
+        with suppress(OSError):  # not empty: something was written
+            for folder in missing:
+                folder.rmdir()
+
+
+def _acquired(file: Path, call: str) -> int:
+    """The descriptor of the locked file. A file that its holder has removed meanwhile is not the lock."""
+    told, began = False, time.monotonic()
+    while True:
+        with suppress(FileNotFoundError):  # its folder was removed between the two lines
+            descriptor = _opened(file, call)
+            if _lock(descriptor, file, call) and _is_at(descriptor, file):
+                os.truncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+                return descriptor
+            os.close(descriptor)
+        if not told and time.monotonic() - began > PATIENCE:
+            told = True
+            print(f"{call}: waiting for process {_holder(file)}, which writes this ML model", file=sys.stderr)
+        time.sleep(PAUSE)
+
+
+def _opened(file: Path, call: str) -> int:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _unusable(file, error, call) from error
+
+
+def _lock(descriptor: int, file: Path, call: str) -> bool:
+    """Whether the lock was free. The system gives it back when the process ends, however that comes."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in BUSY:
+            return False
+        os.close(descriptor)
+        raise _unusable(file, error, call) from error
+    return True
+
+
+def _is_at(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(file: Path) -> str:
+    try:
+        return file.read_text() or "?"
+    except OSError:
+        return "?"
+
+
+def _unusable(file: Path, error: OSError, call: str) -> ConfigurationError:
+    return ConfigurationError(
+        call,
+        f"the lock {str(file)!r} cannot be taken ({error.strerror or error})",
+        expected="a project folder that can be written, on a file system with file locks",
+        action="correct the permissions of the folder, or work in a copy of the project on a local disk",
+    )

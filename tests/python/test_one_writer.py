@@ -1,0 +1,161 @@
+"""One writer per ML model: registrations at once, killed ones, and commands that read and then write."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from scorehouse import promote, register
+from scorehouse.check import check_project
+from scorehouse.commands import prove
+from scorehouse.registration.lock import writing
+from scorehouse.registration.seeds import ModelSeeds
+
+SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
+X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
+AT_ONCE = 6
+
+
+def classifier(strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=1000).fit(X, np.arange(40) > 20)
+
+
+def churn(house: Path, strength: float, **facts: Any) -> Any:
+    settings = {"task": "classification", "forms": False, "project_dir": house, **facts}
+    return register(classifier(strength), "churn", X, **settings)
+
+
+def assert_sound(house: Path, count: int) -> None:
+    """The numbers count up, every version could score, and the lock has left nothing behind."""
+    versions = ModelSeeds(house, "churn").versions()
+    assert [version.version for version in versions] == list(range(1, count + 1))
+    assert len({version.sha256 for version in versions}) == count
+    assert [item.faults for item in check_project(house) if item.faults] == []
+    assert list(house.rglob("*.lock")) == [] and list(house.rglob("*.partial")) == []
+
+
+@pytest.mark.slow
+def test_registrations_at_once_have_numbers_of_their_own(empty_house: Path) -> None:
+    X.to_csv("train.csv", index=False)
+    running = []
+    for place in range(AT_ONCE):
+        joblib.dump(classifier(1.0 + place), f"{place}.joblib")
+        words = ["register", "churn", f"{place}.joblib", "--features", "train.csv", "--no-forms"]
+        words += ["--task", "classification", "--alias", f"of_{'abcdef'[place]}", "--json"]
+        running.append(
+            subprocess.Popen([SCOREHOUSE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    told = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0] * AT_ONCE, told
+    assert sorted(json.loads(said)["version"] for said, _ in told) == list(range(1, AT_ONCE + 1))
+    assert_sound(empty_house, AT_ONCE)
+    aliases = [version.aliases for version in ModelSeeds(empty_house, "churn").versions()]
+    assert sorted(aliases) == [(f"of_{letter}",) for letter in "abcdef"]
+
+
+# Forks a registration that dies before its n-th change of a file, and says how many changes one takes.
+KILLED = """
+import os, signal, sys
+import joblib, pandas
+from scorehouse import register
+
+house, estimator, features = sys.argv[1:]
+estimator, features = joblib.load(estimator), pandas.read_csv(features)
+replaced = os.replace
+
+def dying(left):
+    def replace(source, target):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replaced(source, target)
+    return replace
+
+code, changes = -1, 0
+while code < 0:
+    pid = os.fork()
+    if pid == 0:
+        os.replace = dying(changes)
+        register(estimator, "churn", features, task="classification", project_dir=house)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print(code, os.path.exists(f"{house}/seeds/ml/churn/.ml_churn.lock"), flush=True)
+    changes += 1
+"""
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_a_killed_registration_leaves_no_half_version(empty_house: Path, earlier: int) -> None:
+    """Each victim but the last dies holding the lock; the next one takes over at once, and the number too."""
+    if earlier:
+        churn(empty_house, 1.0)
+    joblib.dump(classifier(2.0), "given.joblib")
+    X.to_csv("train.csv", index=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(empty_house), "given.joblib", "train.csv"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    codes = [line.split() for line in ended.stdout.splitlines()]
+    assert codes[-1] == ["0", "False"] and codes[:-1] == [["-9", "True"]] * (len(codes) - 1)
+    assert len(codes) >= 8  # artifact, signature, macros, four files of seeds, and the one that lived
+    assert_sound(empty_house, earlier + 1)
+
+
+def test_a_version_exists_only_when_all_of_it_does(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry row is the last change: types and descriptions of its seeds stand before."""
+    changed: list[str] = []
+    replaced = __import__("os").replace
+
+    def noted(source: Any, target: Any) -> None:
+        changed.append(Path(target).name)
+        replaced(source, target)
+
+    monkeypatch.setattr("os.replace", noted)
+    churn(empty_house, 1.0)
+    assert changed[-2:] == ["_ml_churn.yml", "ml_churn.csv"]
+
+
+def test_a_proof_keeps_what_was_registered_meanwhile(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    churn(empty_house, 1.0)
+    found = prove.find_forms
+
+    def slow(*arguments: Any, **settings: Any) -> Any:
+        churn(empty_house, 2.0, alias="champion")
+        return found(*arguments, **settings)
+
+    monkeypatch.setattr(prove, "find_forms", slow)
+    prove.prove_command.main(["churn", "--version", "1"], standalone_mode=False)
+    assert_sound(empty_house, 2)
+    first, second = ModelSeeds(empty_house, "churn").versions()
+    assert "sql" in first.forms and second.aliases == ("champion",)
+
+
+def test_who_waits_says_so(empty_house: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    churn(empty_house, 1.0)
+    waiting = threading.Thread(target=promote, args=("churn", 1), kwargs={"project_dir": empty_house})
+    with writing(ModelSeeds(empty_house, "churn"), "test"):
+        waiting.start()
+        waiting.join(2.5)
+        assert waiting.is_alive()
+        assert not ModelSeeds(empty_house, "churn").versions()[0].aliases
+    waiting.join(10)
+    assert ModelSeeds(empty_house, "churn").versions()[0].aliases == ("champion",)
+    assert "promote('churn'): waiting for process" in capfd.readouterr().err
