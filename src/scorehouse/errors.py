@@ -5,6 +5,10 @@ Each says what was called, what was wrong, what was expected and what to do next
 
 from __future__ import annotations
 
+from typing import Any
+
+FIELDS = ("call", "problem", "expected", "action")
+
 
 class ScorehouseError(Exception):
     """Base of all errors raised on purpose.
@@ -13,8 +17,6 @@ class ScorehouseError(Exception):
     `call` as the user wrote it, `problem` as it was found, `expected`, and `action`.
     """
 
-    code = "error"
-
     def __init__(self, call: str, problem: str, *, expected: str, action: str) -> None:
         self.call = call
         self.problem = problem
@@ -22,56 +24,64 @@ class ScorehouseError(Exception):
         self.action = action
         super().__init__(f"{call}: {problem}.\n  Expected: {expected}.\n  What to do: {action}.")
 
+    def fields(self) -> dict[str, str]:
+        """The type's name and the four parts, from which `rebuilt` makes the same error."""
+        return {"type": type(self).__name__, **{name: getattr(self, name) for name in FIELDS}}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own passes `args`, which is the finished message, to __init__
+        return _made, (type(self), *(getattr(self, name) for name in FIELDS)), self.__dict__
+
 
 class ConfigurationError(ScorehouseError):
     """An argument, variable or setting has a value that cannot be used."""
-
-    code = "configuration"
 
 
 class RegistryError(ScorehouseError):
     """An ML model, version or alias is not in the registry, or the registry is inconsistent."""
 
-    code = "registry"
-
 
 class ArtifactError(ScorehouseError):
     """An artifact is missing, cannot be read, or its bytes are not the registered ones."""
-
-    code = "artifact"
 
 
 class LoadRefusedError(ScorehouseError):
     """The project's load policy does not allow this artifact to be loaded."""
 
-    code = "load_refused"
-
 
 class SignatureError(ScorehouseError):
     """The feature table does not fit the signature of the ML model."""
-
-    code = "signature"
 
 
 class RowKeyError(ScorehouseError):
     """The key columns of the feature table are NULL or not unique."""
 
-    code = "key"
-
 
 class EstimatorError(ScorehouseError):
     """The estimator is not fitted, lacks a method that its task needs, or failed on a batch."""
-
-    code = "estimator"
 
 
 class ConservationError(ScorehouseError):
     """Rows in and rows out differ, or more rows were rejected than allowed."""
 
-    code = "conservation"
+
+class EngineError(ScorehouseError):
+    """The engine that carries the rows failed: it lost an executor or a worker, or was interrupted."""
 
 
 class CompileError(ScorehouseError):
     """The estimator has no exact form in SQL or native code, or one that is too large for the engine."""
 
-    code = "compile"
+
+def rebuilt(fields: dict[str, str]) -> ScorehouseError:
+    """The error whose `fields` these are, of the same type; a type of another release is the base."""
+    kind = globals().get(fields["type"])
+    if not (isinstance(kind, type) and issubclass(kind, ScorehouseError)):
+        kind = ScorehouseError
+    return _made(kind, *(fields[name] for name in FIELDS))
+
+
+def _made(
+    kind: type[ScorehouseError], call: str, problem: str, expected: str, action: str
+) -> ScorehouseError:
+    return kind(call, problem, expected=expected, action=action)

@@ -278,8 +278,8 @@ def test_bytes_that_differ_on_a_worker(house: SparkHouse, cluster: Cluster) -> N
 @pytest.mark.parametrize(
     ("estimator", "says"),
     [
-        (Greedy(), ["a Python worker died while it scored", "spark.executor.pyspark.memory"]),
-        (Hungry(), ["MemoryError", "Unable to allocate", "spark.executor.pyspark.memory"]),
+        (Greedy(), ["EngineError", "a Python worker died while it scored", "spark.executor.pyspark.memory"]),
+        (Hungry(), ["EngineError", "MemoryError", "Unable to allocate", "spark.executor.pyspark.memory"]),
     ],
 )
 def test_a_worker_out_of_memory(house: SparkHouse, estimator: Any, says: list[str]) -> None:

@@ -7,7 +7,8 @@ transaction, so that the table, the swap and the run log's row commit together o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 import duckdb
 import pyarrow as pa
@@ -79,7 +80,7 @@ class DuckDBScoring:
             record.form, record.form_reason = form.name, form.reason
         return forms
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self) -> Generator[pa.RecordBatch]:
         """Score and count; DuckDB hides an error's type, so it is kept for the caller."""
         planned = [record.rows_in for record in self.records]
         progress = Progress(self.record.request.node, sum(planned))
@@ -113,8 +114,14 @@ class DuckDBScoring:
         for record in self.records:
             check_conserved(record, self.source.options.max_rejected_share, self.call)
 
-    def _reader(self) -> pa.RecordBatchReader:
-        return pa.RecordBatchReader.from_batches(self.schema, self._batches())
+    @contextmanager
+    def _reader(self) -> Iterator[pa.RecordBatchReader]:
+        """The scored rows; at the end their threads are over, even where DuckDB stopped reading."""
+        batches = self._batches()
+        try:
+            yield pa.RecordBatchReader.from_batches(self.schema, batches)
+        finally:
+            batches.close()
 
     def write(self) -> None:
         """Score into the staging table and log the run, on the session and in its transaction."""
@@ -155,12 +162,13 @@ class DuckDBScoring:
         self._check_conserved()
 
     def _write_stream(self) -> None:
-        self.session.register(BATCHES, self._reader())
-        try:
-            write_staging(self.session, self.output, self.source.options)
-        except duckdb.Error as error:
-            raise self.error or error from None
-        self.session.unregister(BATCHES)
+        with self._reader() as reader:
+            self.session.register(BATCHES, reader)
+            try:
+                write_staging(self.session, self.output, self.source.options)
+            except duckdb.Error as error:
+                raise self.error or error from None
+            self.session.unregister(BATCHES)
 
     def _write_vanished(self) -> str | None:
         """Hand the keys to flag or delete to the merge; returns their table, if there are any."""
@@ -183,19 +191,20 @@ class DuckDBScoring:
     def plain_reader(self) -> pa.RecordBatchReader:
         """The finished rows as a stream, for dbt's own materializations; logs the run at its end."""
         adder = self.session.cursor()
-        adder.execute("set session arrow_lossless_conversion = true").fetchall()  # else a UUID is a text
-        adder.register(BATCHES, self._reader())
+        adder.execute("set session arrow_lossless_conversion = true").fetchall()  # else a UUID is a string
+        reader = ExitStack()
+        adder.register(BATCHES, reader.enter_context(self._reader()))
         rows = adder.sql(self.output.select()).to_arrow_reader(self.source.options.read_rows)
 
         def stream() -> Iterator[pa.RecordBatch]:
-            try:
-                yield from rows
-            except Exception as error:
-                failure = self.error or error
-                log_failure(self.session, self.record, failure)
-                raise failure from None
-            self.source.close()
-            self._log(adder)
-            adder.close()
+            with closing(adder), reader:
+                try:
+                    yield from rows
+                except Exception as error:
+                    failure = self.error or error
+                    log_failure(self.session, self.record, failure)
+                    raise failure from None
+                self.source.close()
+                self._log(adder)
 
         return pa.RecordBatchReader.from_batches(rows.schema, stream())

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import duckdb
 
 from scorehouse.engines.progress import logger
+from scorehouse.engines.shared import SharedSetting
 from scorehouse.rescore import literal
 from scorehouse.runlog import RunRecord
 
 WATCH_SECONDS = 0.1
 AUTO = "auto"
-THREAD_MB, COLUMN_MB = 128, 4  # what a thread needs to stream, and for the rows that it writes, a column
+CURRENT = "current_setting('memory_limit')"
+THREAD_MB, COLUMN_MB = 128, 4  # what a thread needs to stream, and for the rows that it writes, per column
 NEIGHBOUR_MB = 1024  # the limit holds for models that dbt builds at the same time, too
+Limit = tuple[int, str]  # in bytes, and as DuckDB spells it
+
+_shared_limits: dict[str, SharedSetting[Limit]] = {}  # by the database's file
+_shared_lock = threading.Lock()
 
 
 def limit_of(
@@ -29,42 +35,60 @@ def limit_of(
     return f"{own + NEIGHBOUR_MB * (dbt_threads - 1)}MB"
 
 
+def _lowered(before: Limit, wanted: Collection[Limit]) -> Limit:
+    """Room for the largest of the runs inside: each limit has room for its neighbours in it."""
+    return min(before, max(wanted))
+
+
 @contextmanager
 def limited_memory(session: duckdb.DuckDBPyConnection, limit: str | None) -> Iterator[None]:
-    """Lower DuckDB's memory limit to `limit`, where it is higher, and put it back at the end.
+    """Lower DuckDB's memory limit to `limit`, where it is higher, while this run and its neighbours last.
 
     Pages of a table that is read once would otherwise fill the buffer pool up to its limit. Where more
-    than that is in use already, the limit stays.
+    than that is in use already, the limit stays. The limit is the whole database's, so that models which
+    dbt builds at the same time share it.
     """
     cursor = session.cursor()  # of its own, since a failed run's transaction takes no statement any more
-    before = limit and _limit_before(cursor, limit)
     try:
-        if before:
-            before = before if _lower(cursor, str(limit)) else None
-        yield
+        if limit is None or not (file := _file_of(cursor)):
+            yield
+            return
+        with _shared(file).held(
+            _bytes_of(cursor, literal(limit)),
+            lambda: _bytes_of(cursor, CURRENT),
+            lambda value: _set(cursor, value),
+        ):
+            yield
     finally:
-        if before:
-            cursor.execute(f"set memory_limit = {literal(before)}").fetchall()
         cursor.close()
 
 
-def _lower(cursor: duckdb.DuckDBPyConnection, limit: str) -> bool:
+def _shared(file: str) -> SharedSetting[Limit]:
+    with _shared_lock:
+        return _shared_limits.setdefault(file, SharedSetting(_lowered))
+
+
+def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:
+    if _bytes_of(cursor, CURRENT)[1] == limit[1]:  # to set it again would round it
+        return
     try:
-        cursor.execute(f"set memory_limit = {literal(limit)}").fetchall()
+        cursor.execute(f"set memory_limit = {literal(limit[1])}").fetchall()
     except duckdb.OutOfMemoryException as error:
         logger.debug(f"DuckDB's memory limit stays: {error}")
-        return False
-    return True
 
 
-def _limit_before(session: duckdb.DuckDBPyConnection, limit: str) -> str | None:
-    """The limit that is set, where it is above `limit` and the data lie in a file."""
-    row = session.execute(
-        "select current_setting('memory_limit'), (select count(*) from duckdb_databases() "
-        "where not internal and path is null), "
-        f"parse_formatted_bytes(current_setting('memory_limit')) > parse_formatted_bytes({literal(limit)})"
-    ).fetchall()[0]
-    return str(row[0]) if row[2] and not row[1] else None
+def _bytes_of(cursor: duckdb.DuckDBPyConnection, value: str) -> Limit:
+    """A limit, as an SQL expression, in bytes and as DuckDB spells it."""
+    found = cursor.execute(f"select parse_formatted_bytes({value}), {value}").fetchall()[0]
+    return int(found[0]), str(found[1])
+
+
+def _file_of(cursor: duckdb.DuckDBPyConnection) -> str | None:
+    """The database's file, which names it in this process; None where data lie in memory."""
+    paths = cursor.execute(
+        "select path from duckdb_databases() where not internal order by database_oid"
+    ).fetchall()
+    return None if any(path is None for (path,) in paths) else str(paths[0][0])
 
 
 @contextmanager

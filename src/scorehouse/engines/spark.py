@@ -15,6 +15,7 @@ from scorehouse.engines.first_batch import FIRST_ROWS, checked_native
 from scorehouse.engines.output import added_columns
 from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
 from scorehouse.engines.progress import logger
+from scorehouse.engines.shared import spark_setting
 from scorehouse.engines.spark_decision import decided_again
 from scorehouse.engines.spark_errors import translated
 from scorehouse.engines.spark_plan import SparkPlanner
@@ -119,15 +120,12 @@ class SparkRun:
         request = self.record.request
         run_ids = [record.row_run_id for record in self.records]
         tables = SparkTables(self.session, request.relation, run_ids, storage, self.call)
-        limit = self.session.conf.get(BATCH_SETTING)
         try:
-            if self.batch_rows:
-                self.session.conf.set(BATCH_SETTING, str(self.batch_rows))
-            tables.write(self.scan.rows(), tables.staging)
-            self._check_staging(tables.staging)
-            self._put_in_place(tables)
+            with spark_setting(self.session, BATCH_SETTING, self.batch_rows and str(self.batch_rows)):
+                tables.write(self.scan.rows(), tables.staging)
+                self._check_staging(tables.staging)
+                self._put_in_place(tables)
         finally:
-            self.session.conf.set(BATCH_SETTING, limit)
             tables.clean()
         insert_runs(self.session, self.records)
         for record in self.records:

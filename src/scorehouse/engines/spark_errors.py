@@ -1,25 +1,25 @@
-"""Errors out of Spark, told as ours: what a worker raised, and workers that died."""
+"""Errors out of Spark in our own words: what a worker raised, and workers that died.
+
+An error of a worker reaches the driver as text, behind a traceback. So a worker writes the error's fields
+into its message as JSON, and the driver reads them from there.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 
-from scorehouse import errors
-from scorehouse.errors import ScorehouseError
+from scorehouse.errors import FIELDS, EngineError, ScorehouseError, rebuilt
 
-# the last lines of a worker's traceback, in the form that ScorehouseError gives every message
-_RAISED = re.compile(
-    r"scorehouse\.errors\.(?P<type>\w+): (?P<call>.+?): (?P<problem>.+?)\.\s+Expected: (?P<expected>.+?)\."
-    r"\s+What to do: (?P<action>.+?)\.\s*(?:\n|\Z)",
-    re.DOTALL,
-)
+MARK = "scorehouse error: "
 _DIED = ("Python worker exited unexpectedly", "MemoryError", "Python worker failed to connect back")
 _LOST = ("ExecutorLostFailure", "executor lost", "Remote RPC client disassociated")
-_ROOM = (  # what is expected, and what to do
-    "workers with room for the estimator and for one record batch each",
-    "raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or run "
-    "fewer tasks an executor (spark.executor.cores); the executor's log says more",
-)
+
+
+class WorkerError(Exception):
+    """An error of ours on its way from a Python worker to the driver."""
+
+    def __init__(self, error: ScorehouseError) -> None:
+        super().__init__(MARK + json.dumps(error.fields()))
 
 
 def translated(error: Exception, call: str) -> Exception:
@@ -27,22 +27,35 @@ def translated(error: Exception, call: str) -> Exception:
     if isinstance(error, ScorehouseError):
         return error
     text = str(error)
-    raised = _RAISED.search(text)
-    if raised and "MemoryError" in raised["problem"]:
-        return _of(errors.EstimatorError, call, raised["problem"], *_ROOM)
+    raised = _raised(text)
+    if raised and "MemoryError" not in raised.problem:
+        return raised
     if raised:
-        kind = getattr(errors, raised["type"], ScorehouseError)
-        return _of(kind, raised["call"], raised["problem"], raised["expected"], raised["action"])
-    if any(sign in text for sign in (*_DIED, *_LOST)):
-        what = "executors were lost" if not any(sign in text for sign in _DIED) else "a Python worker died"
-        return _of(
-            errors.EstimatorError,
-            call,
-            f"{what} while it scored, most often for want of memory",
-            *_ROOM,
-        )
+        return _out_of_room(call, raised.problem)
+    if any(sign in text for sign in _DIED):
+        return _out_of_room(call, "a Python worker died while it scored, most often for lack of memory")
+    if any(sign in text for sign in _LOST):
+        return _out_of_room(call, "executors were lost while they scored, most often for lack of memory")
     return error
 
 
-def _of(kind: type[ScorehouseError], call: str, problem: str, expected: str, action: str) -> ScorehouseError:
-    return kind(call, problem, expected=expected, action=action)
+def _raised(text: str) -> ScorehouseError | None:
+    """The error that a worker wrote into `text`, or None where there is none, or Spark cut it off."""
+    _, mark, rest = text.partition(MARK)
+    try:
+        fields, _ = json.JSONDecoder().raw_decode(rest) if mark else (None, 0)
+    except ValueError:
+        return None
+    if not isinstance(fields, dict) or not {"type", *FIELDS} <= fields.keys():
+        return None
+    return rebuilt(fields)
+
+
+def _out_of_room(call: str, problem: str) -> EngineError:
+    return EngineError(
+        call,
+        problem,
+        expected="workers with room for the estimator and for one record batch each",
+        action="raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or "
+        "run fewer tasks per executor (spark.executor.cores); the executor's log says more",
+    )

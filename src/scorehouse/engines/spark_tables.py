@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scorehouse.engines.shared import spark_setting
 from scorehouse.engines.spark_source import literal, matching, names, quote
 from scorehouse.errors import ConfigurationError, ConservationError
 
@@ -220,12 +221,9 @@ class SparkTables:
             self._rewrite(change)
             return
         expected = matching(old, touched, parts, "left_anti").count() + done.count()
-        overwrite = self.session.conf.get(OVERWRITE_SETTING)
-        try:  # as a setting, since insertInto passes over the writer's option and would empty the table
-            self.session.conf.set(OVERWRITE_SETTING, "dynamic")
+        # as a setting, since insertInto passes over the writer's option and would empty the table
+        with spark_setting(self.session, OVERWRITE_SETTING, "dynamic"):
             done.select(*old.columns).write.mode("overwrite").insertInto(self.relation)
-        finally:
-            self.session.conf.set(OVERWRITE_SETTING, overwrite)
         found = self.session.table(self.relation).count()
         if found != expected:
             raise ConservationError(

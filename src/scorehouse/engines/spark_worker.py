@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse import artifact
+from scorehouse.engines.spark_errors import WorkerError
 from scorehouse.engines.stream import wanted_rows
-from scorehouse.errors import ArtifactError
+from scorehouse.errors import ArtifactError, ScorehouseError
 from scorehouse.policy import LoadPolicy
 from scorehouse.registry import Version
 from scorehouse.scorer import Kernel
@@ -68,7 +69,10 @@ def batch_function(task: WorkerTask) -> Callable[[Batches], Batches]:
     """The function for `mapInArrow`. It carries the task, and finds the work itself by name."""
 
     def score_all(batches: Batches) -> Batches:
-        return score_batches(task, batches)
+        try:
+            yield from score_batches(task, batches)
+        except ScorehouseError as error:
+            raise WorkerError(error) from None  # Spark passes on text, and cuts off a long one
 
     return score_all
 
@@ -151,5 +155,5 @@ def _bytes_of_file(task: WorkerTask, name: str) -> bytes:
             task.call,
             f"the file {name!r} is not on an executor ({error.strerror or error})",
             expected="the file that the driver sent to every executor",
-            action="run again; if it stays away, look into the executor's log",
+            action="run again; if the file is still missing, the executor's log says more",
         ) from error

@@ -8,15 +8,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import pyarrow as pa
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
+from scorehouse.engines.shared import SharedSetting
+
 THREAD_SAFE = ("sklearn", "scorehouse", "lightgbm", "xgboost", "catboost", "numpy", "scipy")
-CANDIDATES = (8_192, 16_384, 32_768)  # rows a call, which the first batches are cut into to try them
+CANDIDATES = (8_192, 16_384, 32_768)  # rows per call, which the first batches are cut into to try them
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -54,9 +56,7 @@ def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iter
     """
     with (
         ThreadPoolExecutor(1, "scorehouse-reader") as reader,
-        ThreadPoolExecutor(
-            workers, "scorehouse-worker", initializer=threadpool_limits, initargs=(1,)
-        ) as pool,
+        ThreadPoolExecutor(workers, "scorehouse-worker", initializer=_one_openmp_thread) as pool,
     ):
         pending: deque[Future[R]] = deque()
         ahead = reader.submit(next, items, None)
@@ -69,10 +69,45 @@ def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iter
             yield pending.popleft().result()
 
 
+def _one_openmp_thread() -> None:
+    # OpenMP counts threads per calling thread, and this one ends with its run: nothing to put back
+    threadpool_limits(1, user_api="openmp")
+
+
+class _BlasLimit:
+    """One thread for the matrix libraries, set and put back by a thread of its own.
+
+    threadpoolctl lets the thread that set a limit change it, and others without effect; the run that
+    leaves last is seldom the one that entered first.
+    """
+
+    def __init__(self) -> None:
+        self._owner: ThreadPoolExecutor | None = None
+        self._limits = ExitStack()
+
+    def write(self, limited: bool) -> None:
+        """Limit, libraries too that were loaded meanwhile; or put back."""
+        self._owner = self._owner or ThreadPoolExecutor(1, "scorehouse-limits")
+        self._owner.submit(self._limit if limited else self._limits.close).result()
+        if not limited:
+            self._owner.shutdown()
+            self._owner = None
+
+    def _limit(self) -> None:
+        self._limits.enter_context(threadpool_limits(1, user_api="blas"))
+
+
+_one_blas_thread: SharedSetting[bool] = SharedSetting(lambda _, __: True)
+_blas_limit = _BlasLimit()
+
+
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep matrix libraries to one thread in each worker: the workers share the cores already."""
-    with threadpool_limits(1):
+    """Keep matrix libraries to one thread in each worker: the workers share the cores already.
+
+    Their number of threads is the whole process's, so that models which dbt builds at once share it.
+    """
+    with _one_blas_thread.held(True, lambda: False, _blas_limit.write):
         yield
 
 
