@@ -69,11 +69,11 @@ def _shared(file: str) -> SharedSetting[Limit]:
 
 
 def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:
-    if _bytes_of(cursor, CURRENT)[1] == limit[1]:  # to set it again would round it
-        return
     try:
+        if _bytes_of(cursor, CURRENT)[1] == limit[1]:  # to set it again would round it
+            return
         cursor.execute(f"set memory_limit = {literal(limit[1])}").fetchall()
-    except duckdb.OutOfMemoryException as error:
+    except (duckdb.OutOfMemoryException, duckdb.ConnectionException) as error:  # or it was closed meanwhile
         logger.debug(f"DuckDB's memory limit stays: {error}")
 
 
