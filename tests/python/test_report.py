@@ -16,7 +16,7 @@ import pytest
 
 from monitored import FEATURES, run
 from project import DbtProject
-from scorehouse.report import words
+from scorehouse.report import charts, words
 from scorehouse.report.distributions import Distribution
 from scorehouse.report.gather import WINDOWS, gather
 from scorehouse.report.warehouse import Warehouse
@@ -59,7 +59,7 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         "f02: missing values",
         "The distribution of score has changed",
         "ROC AUC is worse than allowed",
-        "Version 1 asks to be trained anew",
+        "Version 1 should be retrained",
         "Drift 1 of 40 features",
         "in March 2025, the newest window with labels",
         "1 window waits for labels",
@@ -100,6 +100,7 @@ def test_champion_against_challenger(pages: dict[str, str], monitored_house: Dbt
     )
     line = f"challenger, version 2 ROC AUC {rows:,} {words.number(live)} {words.number(challenger)}"
     assert live != challenger and line in said
+    assert re.search(r"(champion|challenger) by [\d.]+ |no clear winner ", said)
     assert "region=north challenger, version 2" in said
     assert "Prediction table wide_predictions" in said  # the larger one heads the chapter
 
@@ -234,6 +235,14 @@ def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: P
         assert {row["segment"] for row in data.performance[0].at(data.performance[0].windows[2])} == {
             "all", "region=north", "region=(small groups)"
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [7, 8, 12, 13])
+def test_the_newest_window_has_a_label(count: int) -> None:
+    names = [f"{place} Mar 2025" for place in range(1, count + 1)]
+    points = [charts.Point(name, float(place)) for place, name in enumerate(names)]
+    for drawn in (charts.over_time(points, "over time"), charts.bars(points, "bars")):
+        assert f">{names[-1]}</text>" in drawn and drawn.count(" Mar 2025</text>") < count
 
 
 def test_names_of_a_user_stay_text(pages: dict[str, str]) -> None:

@@ -173,3 +173,27 @@ def test_the_structure_is_told_to_those_who_do_not_see_it(browser: Browser, repo
     assert browser.value(doubled + " return ids.length - new Set(ids).size })()") == 0
     links = "[...document.querySelectorAll('a[href^=\"#\"]')]"
     assert browser.value(links + ".filter((one) => !document.querySelector(one.hash)).length") == 0
+
+
+def test_a_phone_shows_no_cell_over_another(browser: Browser, report: Path) -> None:
+    browser.size(390)
+    browser.open(report)
+    assert browser.value("document.querySelectorAll('.stack td').length") > 100
+    crowded = (
+        "[...document.querySelectorAll('.stack td')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+    )
+    assert browser.value(crowded + ".map((one) => one.outerHTML.slice(0, 90))") == []
+
+
+def test_paper_shows_columns_folded_rows_and_legends(browser: Browser, report: Path) -> None:
+    browser.size(1030)  # landscape A4, without margins
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.open(report)
+    assert browser.value(WIDER.replace(".closest('.scroll, pre, svg')", ".closest('pre, svg')")) == []
+    rows = "[...document.querySelectorAll('details td, .alerts li')]"
+    assert browser.value(rows + ".length") > 100
+    assert browser.value(rows + ".filter((one) => !one.checkVisibility()).length") == 0
+    kept = "[...document.querySelectorAll('.legend i, .meter i, .badge')]"
+    adjusted = ".filter((one) => getComputedStyle(one).printColorAdjust !== 'exact').length"
+    assert browser.value(kept + adjusted) == 0
+    assert browser.call("Page.printToPDF")["data"]

@@ -7,15 +7,18 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.report import limits
 from scorehouse.report.gather import RUNS_VIEW, Long, ModelData, table_name
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import (
+    ago,
+    chance,
     metric_limit,
     metric_name,
     metric_value,
-    number,
     p_value,
+    percent,
     stamp,
     window_text,
 )
@@ -41,6 +44,7 @@ def alerts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
     found: list[Alert] = []
     for long in data.performance:
         found += [_performance_alert(data, long, row) for row in _judged(long) if row["status"] == "below"]
+        found += _registration_alerts(data, long)
     for long in data.drift:
         rows = [row for row in long.at(long.newest()) if row["status"] == "drift" and row["segment"] == "all"]
         rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
@@ -83,7 +87,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row) ->
     where = window_text(row["window_start"], row["window_end"])
     value = metric_value(row["metric"], row["value"])
     allowed = metric_limit(row["metric"], row["threshold"])
-    floor = f", by chance about {number(row['floor_value'], 2)}" if row["floor_value"] else ""
+    floor = f"; {chance(row['floor_value'])} expected by chance" if row["floor_value"] else ""
     if row["part"] == "output":
         title = f"The distribution of {row['feature']} has changed"
     elif row["metric"] == "psi":
@@ -91,7 +95,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row) ->
     else:
         title = f"{row['feature']}: {metric_name(row['metric']).lower()}"
     text = (
-        f"{metric_name(row['metric'])} {value} in {where}; drift from {allowed}{floor}; "
+        f"{metric_name(row['metric'])} {value} in {where}; limit {allowed}{floor}; "
         f"p {p_value(row['p_value'])}; {row['n_current']:,} rows"
     )
     return Alert(
@@ -120,12 +124,32 @@ def _performance_alert(data: ModelData, long: Long, row: Row) -> Alert:
     )
 
 
+def _registration_alerts(data: ModelData, long: Long) -> list[Alert]:
+    """Metrics that have no threshold of their own, and are far from what they were at registration."""
+    found = []
+    for row in long.claimed():
+        level = limits.far_from(data.live, row)
+        if level not in ("bad", "warn"):
+            continue
+        metric, registered = row["metric"], data.live.metrics[row["metric"]]
+        factor = limits.FAR_BAD if level == "bad" else limits.FAR_WARN
+        allowed = limits.far_limit(metric, registered, factor)
+        text = (
+            f"{metric_value(metric, row['value'])} in {window_text(row['window_start'], row['window_end'])}, "
+            f"{metric_value(metric, registered)} at registration; limit {metric_value(metric, allowed)}; "
+            f"{row['n_current']:,} labelled rows"
+        )
+        title = f"{metric_name(metric)} is far from that at registration"
+        found.append(Alert("performance", level, title, text, _row_sql(long.table, row), row["value"], row))
+    return found
+
+
 def _retraining_alerts(data: ModelData) -> list[Alert]:
     return [
         Alert(
             "retraining",
             "warn",
-            f"Version {row['version']} asks to be trained anew",
+            f"Version {row['version']} should be retrained",
             str(row["reasons"]).replace("; ", ", and "),
             f"select retrain, reasons\nfrom {data.retraining_table.quoted}\n"
             f"where ml_model = {_text(data.name)}",
@@ -137,21 +161,39 @@ def _retraining_alerts(data: ModelData) -> list[Alert]:
 
 def _run_alerts(data: ModelData) -> list[Alert]:
     found = []
+    log = data.run_log.quoted if data.run_log else RUNS_VIEW
     for run in data.newest_runs():
-        table = table_name(run)
+        level, share = limits.run_state(run), limits.rejected_share(run)
+        where = f"{table_name(run)}, {stamp(run['started_at'])}"
         sql = (
             "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
-            f"from {data.run_log.quoted if data.run_log else RUNS_VIEW}\n"
-            f"where scoring_run_id = {_text(str(run['scoring_run_id']))}"
+            f"from {log}\nwhere scoring_run_id = {_text(str(run['scoring_run_id']))}"
         )
-        if run["status"] == "failed":
+        if run["status"] not in ("success", "started"):
             problem = str(run.get("error") or "").splitlines() or ["no message was left"]
-            text = f"{table}, {stamp(run['started_at'])}: {problem[0]}"
-            found.append(Alert("runs", "bad", "The last scoring run failed", text, sql))
-        elif run["rows_in"] and run["rows_rejected"] == run["rows_in"]:
-            text = f"{table}, {stamp(run['started_at'])}: {run['rows_in']:,} rows"
-            found.append(Alert("runs", "bad", "The last scoring run rejected every row", text, sql))
-    return found
+            title = f"The last scoring run {run['status']}"
+            found.append(Alert("runs", level, title, f"{where}: {problem[0]}", sql))
+        elif run["status"] == "success" and share and level in ("bad", "warn"):
+            rows = "every row" if share == 1 else f"{percent(share)} of its rows"
+            text = f"{where}: {run['rows_rejected']:,} of {run['rows_in']:,} rows"
+            found.append(Alert("runs", level, f"The last scoring run rejected {rows}", text, sql, share))
+    return found + _age_alerts(data, log)
+
+
+def _age_alerts(data: ModelData, log: str) -> list[Alert]:
+    if data.age_days is None:
+        return []
+    gap = limits.usual_gap(data.days_scored)
+    level = limits.lateness(data.age_days, gap)
+    if level == "ok":
+        return []
+    usual = f"usually every {gap.days} days" if gap.known else "too few runs are known to tell how often"
+    sql = (
+        f"select max(started_at) as last_scored\nfrom {log}\n"
+        f"where model_name = {_text(data.name)}\n    and status = 'success'"
+    )
+    title = f"Last scored {ago(data.age_days)}"
+    return [Alert("runs", level, title, f"{stamp(data.last_scored)} UTC; {usual}", sql, data.age_days)]
 
 
 def _row_sql(table: Table, row: Row) -> str:

@@ -5,11 +5,12 @@ Every mark has a `label`, the text that shows where one points at it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOFT, Spec, svg
+from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOFT, WARN, Spec, svg
 from scorehouse.report.words import number, percent
 
 # Plots of one kind have one size and one frame, whatever their labels: they stand in line.
@@ -19,7 +20,8 @@ FRAME = {
     "padding": {"left": 40, "top": 8, "right": 16, "bottom": 24},
 }
 MINI_WIDTH, MINI_HEIGHT = 120, 36
-WINDOWS = {"title": None, "labelOverlap": "greedy", "labelSeparation": 8}
+BINS = {"title": None, "labelOverlap": "greedy", "labelSeparation": 8}
+LETTER = 6.2  # mean width of a letter of the axes, in pixels
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Point:
-    """A value in a window; `kind` is `measured`, `estimated` or `alert`."""
+    """A value in a window; `kind` is `measured`, `estimated`, `alert` or `drift`."""
 
     window: str
     value: float | None
@@ -54,7 +56,7 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
         for place, item in enumerate(bins)
     ]
     sizes = {"width": {"step": min(MINI_WIDTH / max(len(rows), 1), 30)}, "height": MINI_HEIGHT}
-    axis = None if small else {**WINDOWS, "labelExpr": _names_expr(bins)}
+    axis = None if small else {**BINS, "labelExpr": _names_expr(bins)}
     shares = None if small else {"format": "%", "title": None, "tickCount": 3}
     x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
     described = {"description": {"field": "label"}}
@@ -88,8 +90,15 @@ def _names_expr(bins: Sequence[Bin]) -> str:
     return "[" + ", ".join(f"'{name}'" for name in quoted) + "][datum.value]"
 
 
+def _window_axis(names: Sequence[str], width: float) -> Spec:
+    """Labels that do not overlap, counted back from the newest window, which always has one."""
+    room = LETTER * max(map(len, names), default=1) + 8
+    step = max(1, math.ceil(room / (width / max(len(names), 1))))
+    return {"title": None, "values": list(names[::-1][::step])[::-1], "labelOverlap": False}
+
+
 def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:
-    """A line over the windows, with a large last point; the threshold is dashed, what is beyond it red."""
+    """A line over the windows, with a large last point; the threshold is dashed, drift is amber."""
     rows = _point_rows(points)
     highest = max([row["value"] or 0.0 for row in rows] + [1.15 * (threshold or 0.0), 1e-9])
     y = {
@@ -133,14 +142,15 @@ def over_time(
 ) -> str:
     """Measured values as a line, estimates dashed, the value at registration as a level."""
     rows = _point_rows(points)
+    names = list(windows) or [point.window for point in points]
     levels = [level for level in (registered, threshold) if level is not None]
     values = [row["value"] for row in rows if row["value"] is not None] + levels
     x: Spec = {
         "field": "window",
         "type": "ordinal",
         "sort": None,
-        "scale": {"domain": list(windows)},
-        "axis": WINDOWS,
+        "scale": {"domain": names},
+        "axis": _window_axis(names, WIDE["width"]),
     }
     y: Spec = {
         "field": "value",
@@ -176,7 +186,9 @@ def bars(
 ) -> str:
     """A bar a window, or a decile; `level` is drawn across."""
     rows = _point_rows(points)
+    size = WIDE if wide else NARROW
     axis = {"title": None, "format": form, "tickCount": 4}
+    names = [row["window"] for row in rows]
     y: Spec = {"field": "value", "type": "quantitative", "axis": axis, "stack": None}
     if form == "%":
         y["scale"] = {"domain": [0, 1]}
@@ -188,7 +200,7 @@ def bars(
                     "field": "window",
                     "type": "ordinal",
                     "sort": None,
-                    "axis": WINDOWS,
+                    "axis": _window_axis(names, size["width"]),
                 },
                 "y": y,
                 "color": _by_kind(),
@@ -198,7 +210,7 @@ def bars(
     ]
     if level is not None:
         layers.append(_rule(level, y))
-    return svg({**(WIDE if wide else NARROW), **FRAME, "data": {"values": rows}, "layer": layers}, label)
+    return svg({**size, **FRAME, "data": {"values": rows}, "layer": layers}, label)
 
 
 def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
@@ -256,7 +268,7 @@ def _point_rows(points: Sequence[Point]) -> list[Spec]:
 
 
 def _by_kind() -> Spec:
-    scale = {"domain": ["measured", "estimated", "alert"], "range": [CURRENT, MUTED, ALERT]}
+    scale = {"domain": ["measured", "estimated", "alert", "drift"], "range": [CURRENT, MUTED, ALERT, WARN]}
     return {"field": "kind", "type": "nominal", "scale": scale, "legend": None}
 
 

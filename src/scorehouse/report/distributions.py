@@ -97,6 +97,11 @@ def facts_by_window(warehouse: Warehouse, data: ModelData, windows: Sequence[Win
     return found
 
 
+def no_facts() -> Row:
+    """Facts of a feature without a profile, such as one that was all NULL in training."""
+    return _summed([])
+
+
 def _summed(rows: Sequence[Row]) -> Row:
     """Facts of several profiles as those of one; None where no value is finite."""
     finite = [row for row in rows if row["mean"] is not None]

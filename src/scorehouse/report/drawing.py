@@ -13,7 +13,7 @@ from typing import Any
 from scorehouse.errors import ConfigurationError
 
 INK, MUTED, GRID = "#010101", "#010102", "#010103"
-REFERENCE, CURRENT, ALERT, SOFT = "#010104", "#010105", "#010106", "#010107"
+REFERENCE, CURRENT, ALERT, SOFT, WARN = "#010104", "#010105", "#010106", "#010107", "#010108"
 VARIABLES = {
     INK: "ink",
     MUTED: "muted",
@@ -22,6 +22,7 @@ VARIABLES = {
     CURRENT: "current",
     ALERT: "bad",
     SOFT: "soft",
+    WARN: "warn",
 }
 VEGA_LITE = "5.20"
 FONT = "system-ui, sans-serif"

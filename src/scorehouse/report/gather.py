@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from scorehouse.errors import RegistryError
 from scorehouse.registry import Version
@@ -12,6 +12,8 @@ from scorehouse.report.warehouse import Row, Table, Warehouse
 
 CHAMPION = "champion"
 RUNS = 12
+DAYS = 11  # the newest days with a successful run, which tell how often an ML model scores
+CLAIMED, NO_CLAIM = ("ok", "below", "info"), ("labels_arrived", "rejected_share")
 RUNS_VIEW = "scorehouse_runs"
 # The newest windows whole, back to the newest in which something was claimed; of older ones what is drawn.
 WINDOWS = 60
@@ -54,6 +56,22 @@ class Long:
     def newest(self) -> Window | None:
         return self.windows[-1] if self.rows else None
 
+    def claimed(self) -> list[Row]:
+        """Rows of the newest window that claims a value; shares of labels and rejected rows are no claim."""
+        for window in reversed(self.windows):
+            rows = self.at(window)
+            if any(
+                row["value"] is not None and row["status"] in CLAIMED and row["metric"] not in NO_CLAIM
+                for row in rows
+            ):
+                return rows
+        return []
+
+
+def _utc_now() -> datetime:
+    """The time of the run log: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
 
 @dataclass
 class ModelData:
@@ -78,6 +96,16 @@ class ModelData:
     contests: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
     run_log: Table | None = None
+    last_scored: datetime | None = None
+    days_scored: list[date] = field(default_factory=list)
+    read_at: datetime = field(default_factory=_utc_now)
+
+    @property
+    def age_days(self) -> float | None:
+        """Days since the newest successful run in any prediction table; None where there is none."""
+        if self.last_scored is None:
+            return None
+        return max((self.read_at - self.last_scored).total_seconds(), 0.0) / 86400
 
     def newest_runs(self) -> list[Row]:
         """The newest run of the live version in each prediction table, that of the largest table first."""
@@ -182,3 +210,11 @@ def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
     data.runs = warehouse.rows(
         f"select * from {log.quoted} where model_name = ? order by started_at desc limit {RUNS}", [data.name]
     )
+    live = " and is_live is not false" if "is_live" in log.columns else ""
+    days = warehouse.rows(
+        f"select cast(started_at as date) as day, max(started_at) as last from {log.quoted} "
+        f"where model_name = ? and status = 'success'{live} group by all order by day desc limit {DAYS}",
+        [data.name],
+    )
+    data.days_scored = [row["day"] for row in days]
+    data.last_scored = days[0]["last"] if days else None

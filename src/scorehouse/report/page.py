@@ -37,6 +37,7 @@ def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetim
         size=words.size,
         metric_name=words.metric_name,
         table_name=table_name,
+        winner=words.winner,
         round_rows=lambda value: words.rows(None if value is None else round(value)),
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )

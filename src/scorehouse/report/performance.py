@@ -8,6 +8,7 @@ from typing import Any
 
 from scorehouse.report import charts
 from scorehouse.report.gather import Long, ModelData, Window
+from scorehouse.report.limits import far_from
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
     metric_name,
@@ -63,9 +64,9 @@ def performance_of(data: ModelData) -> Performance | None:
     estimates = data.estimates[0] if data.estimates else None
     metrics = [name for name in SHOWN[data.live.task] if any(row["metric"] == name for row in long.rows)]
     found = Performance(long.table.name, has_estimates=estimates is not None)
-    window = _newest_claim(long)
+    newest = long.claimed()
     names = _names(long, estimates)
-    _add_newest(found, data, long, window, metrics)
+    _add_newest(found, data, newest, metrics)
     for metric in metrics[:DRAWN]:
         if drawn := _over_time(data, long, estimates, metric, names):
             found.charts.append({"title": metric_name(metric), "svg": drawn})
@@ -85,19 +86,6 @@ def performance_of(data: ModelData) -> Performance | None:
     return found
 
 
-def _newest_claim(long: Long) -> Window | None:
-    """The newest window in which a value was claimed; shares of labels and rejected rows are no claim."""
-    for window in reversed(long.windows):
-        if any(
-            row["value"] is not None
-            and row["status"] in ("ok", "below", "info")
-            and row["metric"] not in ("labels_arrived", "rejected_share")
-            for row in long.at(window)
-        ):
-            return window
-    return None
-
-
 def _names(long: Long, estimates: Long | None) -> dict[Window, str]:
     windows = sorted({*long.windows, *(estimates.windows if estimates else [])})
     named = window_names([start for start, _ in windows], [end for _, end in windows])
@@ -112,13 +100,10 @@ def _by_window(rows: Sequence[Row], metric: str, segment: str = "all") -> dict[W
     }
 
 
-def _add_newest(
-    found: Performance, data: ModelData, long: Long, window: Window | None, metrics: Sequence[str]
-) -> None:
-    if window is None:
+def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metrics: Sequence[str]) -> None:
+    if not rows:
         return
-    rows = long.at(window)
-    found.window = window_text(*window)
+    found.window = window_text(rows[0]["window_start"], rows[0]["window_end"])
     whole = {row["metric"]: row for row in rows if row["segment"] == "all"}
     found.headline = next((whole[name] for name in metrics if name in whole), None)
     for name in metrics:
@@ -129,7 +114,7 @@ def _add_newest(
             {
                 "name": short_name(name),
                 "value": metric_value(name, whole[name]["value"]),
-                "state": "bad" if whole[name]["status"] == "below" else "",
+                "state": "bad" if whole[name]["status"] == "below" else far_from(data.live, whole[name]),
                 "note": f"{metric_value(name, registered)} at registration" if registered is not None else "",
             }
         )

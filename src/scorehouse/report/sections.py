@@ -10,24 +10,15 @@ from typing import Any
 from scorehouse.registry import Version
 from scorehouse.report import charts
 from scorehouse.report.alerts import Alert, alerts_of, segment_drift
-from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window
+from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts
 from scorehouse.report.gather import ModelData, Window
 from scorehouse.report.performance import Performance, performance_of
+from scorehouse.report.verdicts import Verdict, verdicts_of
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.words import limit, number, percent, short_name, window_names, window_text
+from scorehouse.report.words import DASH, limit, window_names, window_text
 
 Cells = list[dict[str, Any]]
 GAPS = ("missing_share", "unseen_share", "out_of_range_share")
-
-
-@dataclass
-class Verdict:
-    """One light: `state` is `ok`, `warn`, `bad` or `none`."""
-
-    name: str
-    state: str
-    text: str
-    anchor: str
 
 
 @dataclass
@@ -91,7 +82,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
     if chapter.run:
         reasons = json.loads(chapter.run.get("reject_reasons") or "{}")
         chapter.reasons = sorted(reasons.items(), key=lambda pair: -pair[1])[:6]
-    chapter.verdicts = verdicts_of(chapter)
+    chapter.verdicts = verdicts_of(data, chapter.alerts, chapter.performance)
     return chapter
 
 
@@ -119,7 +110,7 @@ def drift_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
             continue
         past = history.get(feature, {})
         points = [
-            charts.Point(name, past[w]["value"], "alert" if past[w]["status"] == "drift" else "measured")
+            charts.Point(name, past[w]["value"], "drift" if past[w]["status"] == "drift" else "measured")
             for name, w in zip(names, windows, strict=True)
             if w in past
         ]
@@ -158,7 +149,7 @@ def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Ke
     for row in data.signature:
         distribution = found.get(("feature", row["feature"]))
         values = metrics.get(row["feature"], {})
-        now = facts.get(("feature", row["feature"]), [{}])[-1]
+        now = facts.get(("feature", row["feature"]), [no_facts()])[-1]
         cells.append(
             {
                 **row,
@@ -189,7 +180,7 @@ def _seen(row: Row) -> str:
 
 
 def _range(lowest: float | None, highest: float | None) -> str:
-    return "" if lowest is None else f"{limit(lowest)} to {limit(highest)}"
+    return DASH if lowest is None else f"{limit(lowest)} to {limit(highest)}"
 
 
 def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
@@ -224,64 +215,3 @@ def score_means(facts: dict[Key, list[Row]], windows: Sequence[Window]) -> Cells
         drawn = charts.over_time(points, f"Mean of {name} by window", windows=names)
         cells.append({"name": f"Mean of {name}", "psi": None, "has_current": True, "histogram": drawn})
     return cells
-
-
-def verdicts_of(chapter: Chapter) -> list[Verdict]:
-    """The lights at the head of a chapter; grey where nothing is known."""
-    name = chapter.data.name
-    return [
-        _runs_verdict(chapter, f"{name}-runs"),
-        _by_alerts(chapter, "quality", "Data quality", bool(chapter.quality)),
-        _drift_verdict(chapter, f"{name}-drift"),
-        _by_alerts(chapter, "scores", "Scores", bool(chapter.scores)),
-        _performance_verdict(chapter, f"{name}-performance"),
-        _retraining_verdict(chapter, f"{name}-alerts"),
-    ]
-
-
-def _runs_verdict(chapter: Chapter, anchor: str) -> Verdict:
-    last = chapter.run
-    if last is None:
-        return Verdict("Last run", "none", "no run yet", anchor)
-    if last["status"] != "success":
-        return Verdict("Last run", "bad", str(last["status"]), anchor)
-    share = (last["rows_rejected"] or 0) / last["rows_in"] if last["rows_in"] else 0.0
-    return Verdict("Last run", "ok" if share < 1 else "bad", f"{percent(1 - share)} scored", anchor)
-
-
-def _by_alerts(chapter: Chapter, topic: str, title: str, known: bool) -> Verdict:
-    place = f"{chapter.data.name}-{topic}"
-    if not known or not chapter.data.drift:
-        return Verdict(title, "none", "not monitored", place)
-    count = sum(alert.topic == topic for alert in chapter.alerts)
-    if not count:
-        return Verdict(title, "ok", "as in training", place)
-    return Verdict(title, "warn", f"{count} to look at", place)
-
-
-def _drift_verdict(chapter: Chapter, anchor: str) -> Verdict:
-    if not chapter.drift:
-        return Verdict("Drift", "none", "not monitored", anchor)
-    drifted = sum(cell["psi"]["status"] == "drift" for cell in chapter.drift)
-    if not drifted and all(cell["psi"]["status"] == "too_small" for cell in chapter.drift):
-        return Verdict("Drift", "none", "too few rows", anchor)
-    text = f"{drifted} of {len(chapter.drift)} features"
-    return Verdict("Drift", "warn" if drifted else "ok", text, anchor)
-
-
-def _performance_verdict(chapter: Chapter, anchor: str) -> Verdict:
-    found = chapter.performance
-    if found is None:
-        return Verdict("Performance", "none", "not monitored", anchor)
-    if found.headline is None:
-        return Verdict("Performance", "none", "no labels yet", anchor)
-    worse = any(alert.topic == "performance" for alert in chapter.alerts)
-    text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)}"
-    return Verdict("Performance", "bad" if worse else "ok", text, anchor)
-
-
-def _retraining_verdict(chapter: Chapter, anchor: str) -> Verdict:
-    if not chapter.data.retraining:
-        return Verdict("Retraining", "none", "not monitored", anchor)
-    asked = any(row["retrain"] for row in chapter.data.retraining)
-    return Verdict("Retraining", "warn" if asked else "ok", "asked for" if asked else "no reason", anchor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -159,6 +159,24 @@ def seconds(value: Any) -> str:
     if value is None:
         return DASH
     return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
+
+
+def ago(days: float) -> str:
+    """An age in the unit that people would choose, rounded down."""
+    for unit, length in (("year", 365.25), ("month", 30.44), ("day", 1.0)):
+        count = int(days / length)
+        if count >= (1 if unit != "month" else 2):
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    hours = int(days * 24)
+    return "within the hour" if hours == 0 else f"{hours} hour{'' if hours == 1 else 's'} ago"
+
+
+def winner(row: Mapping[str, Any]) -> str:
+    """Who is better in a contest, by how much; nobody while the interval of the difference holds 0."""
+    low, high, lead = row["difference_low"], row["difference_high"], row["difference"]
+    if lead is None or low is None or high is None or low <= 0 <= high:
+        return "no clear winner"
+    return f"{'challenger' if low > 0 else 'champion'} by {number(abs(lead))}"
 
 
 def size(count: int) -> str:

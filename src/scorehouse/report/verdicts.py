@@ -1,0 +1,192 @@
+"""The lights at the head of a chapter, each with the rule that it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scorehouse.report import limits
+from scorehouse.report.alerts import Alert
+from scorehouse.report.gather import Long, ModelData, table_name
+from scorehouse.report.performance import Performance
+from scorehouse.report.warehouse import Row
+from scorehouse.report.words import ago, number, percent, short_name
+
+JUDGED = ("ok", "drift")
+
+
+@dataclass
+class Verdict:
+    """One light: `state` is `ok`, `warn`, `bad`, or `none` where nothing was judged; `rule` says why."""
+
+    name: str
+    state: str
+    text: str
+    anchor: str
+    rule: str
+
+
+def verdicts_of(data: ModelData, alerts: Sequence[Alert], performance: Performance | None) -> list[Verdict]:
+    """The lights of one ML model, in the order of the page."""
+    return [
+        _runs(data),
+        _age(data),
+        _quality(data),
+        _drift(data),
+        _scores(data),
+        _performance(data, alerts, performance),
+        _retraining(data),
+    ]
+
+
+def _worst(states: Iterable[str]) -> str:
+    found = set(states)
+    return next((state for state in ("bad", "warn", "ok") if state in found), "none")
+
+
+def _runs(data: ModelData) -> Verdict:
+    """The worst of the newest runs in all prediction tables of the live version."""
+    runs = data.newest_runs()
+    judged = [(limits.run_state(run), run) for run in runs]
+    state = _worst(state for state, _ in judged)
+    text = "no run yet"
+    if runs:
+        run = next(run for found, run in judged if found == state)
+        text = _run_text(run) if run is runs[0] else f"{_run_text(run)} in {table_name(run)}"
+    rule = (
+        f"Red when the newest run failed or rejected more than {percent(limits.REJECTED_BAD)} of its rows, "
+        f"amber from {percent(limits.REJECTED_WARN)}. Of several prediction tables, the worst."
+    )
+    return Verdict("Last run", state, text, f"{data.name}-runs", rule)
+
+
+def _run_text(run: Row) -> str:
+    share = limits.rejected_share(run)
+    if run["status"] == "started":
+        return "not finished"
+    if run["status"] != "success":
+        return str(run["status"])
+    return "no rows" if share is None else f"{percent(1 - share)} scored"
+
+
+def _age(data: ModelData) -> Verdict:
+    gap = limits.usual_gap(data.days_scored)
+    days = f"{gap.days} day" if gap.days == 1 else f"{gap.days} days"
+    habit = (
+        f"It usually scores every {days} (the second longest of its last gaps between scoring days)"
+        if gap.known
+        else f"The run log is too short to tell how often it scores, so {days} are assumed"
+    )
+    rule = (
+        f"{habit}. Amber when the newest successful run is more than {limits.LATE_WARN} times as old, "
+        f"red from {limits.LATE_BAD} times."
+    )
+    age = data.age_days
+    if age is None:
+        return Verdict("Last scored", "none", "never", f"{data.name}-runs", rule)
+    return Verdict("Last scored", limits.lateness(age, gap), ago(age), f"{data.name}-runs", rule)
+
+
+def _newest_rows(tables: Iterable[Long], part: str, *, psi: bool) -> list[Row]:
+    """Rows of the newest window of each drift table, of all segments together."""
+    return [
+        row
+        for long in tables
+        for row in long.at(long.newest())
+        if row["segment"] == "all" and row["part"] == part and (row["metric"] == "psi") == psi
+    ]
+
+
+def _quality(data: ModelData) -> Verdict:
+    rule = (
+        "Amber when a feature has clearly more missing, unseen or out-of-range values than training had, "
+        "by the limits of its drift table."
+    )
+    rows = _newest_rows(data.drift, "feature", psi=False)
+    return _by_status(data, "quality", "Data quality", rows, rule)
+
+
+def _scores(data: ModelData) -> Verdict:
+    rule = (
+        "Amber when the distribution of a score or prediction has drifted, by the limits of its drift table."
+    )
+    return _by_status(data, "scores", "Scores", _newest_rows(data.drift, "output", psi=True), rule)
+
+
+def _by_status(data: ModelData, topic: str, title: str, rows: Sequence[Row], rule: str) -> Verdict:
+    place = f"{data.name}-{topic}"
+    judged = [row for row in rows if row["status"] in JUDGED]
+    if not rows:
+        return Verdict(title, "none", "not monitored", place, rule)
+    if not judged:
+        return Verdict(title, "none", _unjudged(rows), place, rule)
+    count = sum(row["status"] == "drift" for row in judged)
+    if not count:
+        return Verdict(title, "ok", "as in training", place, rule)
+    return Verdict(title, "warn", f"{count} to look at", place, rule)
+
+
+def _unjudged(rows: Sequence[Row]) -> str:
+    return "too few rows" if any(row["status"] == "too_small" for row in rows) else "no limit set"
+
+
+def _drift(data: ModelData) -> Verdict:
+    """The newest drift table, feature by feature."""
+    place = f"{data.name}-drift"
+    rule = (
+        "Amber when the PSI of a feature reaches its limit and chance does not explain it. "
+        "Features with too few rows, or without a limit, are not judged."
+    )
+    rows = _newest_rows(data.drift[:1], "feature", psi=True)
+    judged = [row for row in rows if row["status"] in JUDGED]
+    if not rows:
+        return Verdict("Drift", "none", "not monitored", place, rule)
+    if not judged:
+        return Verdict("Drift", "none", _unjudged(rows), place, rule)
+    drifted = sum(row["status"] == "drift" for row in judged)
+    text = f"{drifted} of {len(judged)} features"
+    if silent := max(len(rows), len(data.signature)) - len(judged):  # a feature without bins has no row
+        text += f", {silent} not judged"
+    return Verdict("Drift", "warn" if drifted else "ok", text, place, rule)
+
+
+def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | None) -> Verdict:
+    place = f"{data.name}-performance"
+    rule = (
+        "Red when a metric is beyond a threshold of its performance table. Without one, a metric is compared "
+        f"with the same metric at registration from {limits.MINIMUM_LABELS} labels on: amber when the error "
+        f"(of a score: what lacks to 1) is {limits.FAR_WARN:g} times as large or the lead over guessing is "
+        f"divided by {limits.FAR_WARN:g}, red at {limits.FAR_BAD:g}. Grey when neither is known."
+    )
+    if found is None:
+        return Verdict("Performance", "none", "not monitored", place, rule)
+    if found.headline is None:
+        return Verdict("Performance", "none", "no labels yet", place, rule)
+    text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)}"
+    state = _worst(alert.level for alert in alerts if alert.topic == "performance")
+    if state == "none":
+        state = _worst(_held(data))
+    if state == "none":
+        few = (found.headline["n_current"] or 0) < limits.MINIMUM_LABELS
+        text += ", too few labels" if few else ", no limit set"
+    return Verdict("Performance", state, text, place, rule)
+
+
+def _held(data: ModelData) -> Iterable[str]:
+    """What each claimed metric was held against, a threshold or registration, says."""
+    for long in data.performance:
+        for row in long.claimed():
+            yield "ok" if row["status"] == "ok" else limits.far_from(data.live, row)
+
+
+def _retraining(data: ModelData) -> Verdict:
+    place = f"{data.name}-alerts"
+    rule = "Amber when the table of retraining signals gives a reason: drift, decay, age or rejected rows."
+    if not data.retraining:
+        return Verdict("Retraining", "none", "not monitored", place, rule)
+    if any(row["retrain"] for row in data.retraining):
+        return Verdict("Retraining", "warn", "recommended", place, rule)
+    facts = ("n_drifted", "decay", "rejected_share")
+    if all(row.get(name) is None for row in data.retraining for name in facts):
+        return Verdict("Retraining", "none", "nothing measured", place, rule)
+    return Verdict("Retraining", "ok", "not needed", place, rule)
