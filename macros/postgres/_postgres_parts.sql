@@ -5,10 +5,14 @@
     {% for column in scored['kept'] %}
         {% do columns.append(adapter.quote(column)) %}
     {% endfor %}
-    {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | join(', ') %}
+    {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
+    {# a row's text does not show its types: 0.1 as real and as double precision are two numbers #}
+    {% set types = local_md5(scorehouse._postgres_types(hashed) | join(', ')) %}
     {% call statement('snapshot') %}
         create temporary table {{ snapshot }} on commit drop as
-        select {{ (columns + scored['columns']) | unique | join(', ') }}, md5(row({{ hashed }})::text) as feature_hash
+        select
+            {{ (columns + scored['columns']) | unique | join(', ') }},
+            md5('{{ types }}' || row({{ hashed | join(', ') }})::text) as feature_hash
         from ({{ compiled_code }}) as features
     {% endcall %}
     {% do scorehouse._postgres_check_key(snapshot, columns[:scored['key'] | length]) %}
@@ -25,6 +29,19 @@
             {%- endif %}
         {% endcall %}
     {% endif %}
+{% endmacro %}
+
+
+{# The types of columns of the model's select, as text; no row of it is read. #}
+{% macro _postgres_types(columns) %}
+    {% set types = [] %}
+    {% for column in columns %}
+        {% do types.append('pg_typeof(features.' ~ column ~ ')::text') %}
+    {% endfor %}
+    {{ return(run_query(
+        'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
+        ~ ') as features on false'
+    ).rows[0].values()) }}
 {% endmacro %}
 
 

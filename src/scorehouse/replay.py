@@ -113,8 +113,8 @@ def replay(
     source.check(signatures, kernel.schema.names, unique=True)
     # by the form that scored, since another may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
-    fingerprint = Fingerprint()
-    schema = output_schema(source, form)
+    fingerprint = Fingerprint(source.input_types(0))
+    schema, hash_kind = output_schema(source, form), source.hash_kind(0)
 
     def again() -> Iterator[pa.RecordBatch]:
         for scored in scored_batches(source, [form], schema):
@@ -130,7 +130,8 @@ def replay(
     source.close()
     part = Part(version, run["alias_asked"], bool(run["is_live"]))
     suffix = part.suffix if options.is_wide else ""
-    return _compare(connection, run, options, kernel.schema.names, suffix, fingerprint.text(), sample)
+    found = Fingerprints(fingerprint.text(), hash_kind)
+    return _compare(connection, run, options, kernel.schema.names, suffix, found, sample)
 
 
 def _signatures_of_all(
@@ -170,13 +171,34 @@ def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) 
     )
 
 
+@dataclass(frozen=True)
+class Fingerprints:
+    """What names the input as a replay reads it: all of its rows, and the kind of the hash of one row."""
+
+    input: str
+    hash_kind: str
+
+    def same_input(self, run: Mapping[str, Any]) -> bool:
+        """Whether the run read the same input."""
+        return _is_same(self.input, run["input_fingerprint"])
+
+    def same_kind(self, run: Mapping[str, Any]) -> bool:
+        """Whether hashes of the run can be compared: one function, and the same types."""
+        return _is_same(self.hash_kind, run["feature_hash_kind"])
+
+
+def _is_same(now: str, logged: str | None) -> bool:
+    """Equal, but for the types at the end, which an earlier build did not log."""
+    return logged is not None and (now == logged or now.rpartition(":")[0] == logged)
+
+
 def _compare(
     connection: duckdb.DuckDBPyConnection,
     run: Mapping[str, Any],
     options: ScoreOptions,
     outputs: list[str],
     suffix: str,
-    fingerprint: str,
+    now: Fingerprints,
     sample: int | None,
 ) -> Replayed:
     keys = [quote(name) for name in options.row_key]
@@ -185,7 +207,8 @@ def _compare(
     row_run_id = run["parent_run_id" if options.is_wide else "run_id"]
     differs = " or ".join(f"was.{quote(n + suffix)} is distinct from now.{quote(n)}" for n in outputs)
     was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(row_run_id))})"
-    joined = f"from {was} as was join {AGAIN} as now on {same_row} and was.feature_hash = now.feature_hash"
+    same_features = "was.feature_hash = now.feature_hash" if now.same_kind(run) else "false"
+    joined = f"from {was} as was join {AGAIN} as now on {same_row} and {same_features}"
     in_table = connection.execute(
         f"select count(*) from {was} as was" + (f" semi join {AGAIN} as now on {same_row}" if sample else "")
     ).fetchall()[0][0]
@@ -200,7 +223,7 @@ def _compare(
         rows_in_table=in_table,
         rows_compared=compared,
         rows_different=different,
-        same_input=sample is None and fingerprint == run["input_fingerprint"],
+        same_input=sample is None and now.same_input(run),
         same_libraries=json.loads(run["library_versions"]) == library_versions(),
         examples=tuple(str(row) for row in examples),
     )

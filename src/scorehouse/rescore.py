@@ -31,11 +31,24 @@ def _equal(left: str, right: str, names: Iterable[tuple[str, str]]) -> str:
 
 @dataclass(frozen=True)
 class PlanPart:
-    """One version in the plan: its alias (NULL: the only one), its basis, the hash of its features."""
+    """One version in the plan: its alias (NULL: the only one), its basis, the hash of its features.
+
+    `hash_kind` names the hash function and the types of what is hashed.
+    """
 
     alias: str | None
     basis: str
     feature_hash: str
+    hash_kind: str
+
+    def has_kind(self, rule: str) -> str:
+        """SQL over the run log, true where a run's features had the same types (and hash function).
+
+        The rule `updated_at` compares no hashes, and the function may differ.
+        """
+        if rule == "updated_at":
+            return f"split_part(feature_hash_kind, ':', -1) = {literal(self.hash_kind.rpartition(':')[2])}"
+        return f"feature_hash_kind = {literal(self.hash_kind)}"
 
 
 @dataclass(frozen=True)
@@ -43,9 +56,9 @@ class RescorePlan:
     """Finds, in a prediction table, what a feature table has to have scored.
 
     `features` is what to select from; `key` and `group` map names in the prediction table to columns
-    of the feature table; `old` is the prediction table, `hash_kind` names the hash function,
-    `lookback_us` is in microseconds, and `flags` tells that `old` has the column `is_vanished`. With
-    `both_ways`, one join finds the vanished rows as well; it needs a single part.
+    of the feature table; `old` is the prediction table, `lookback_us` is in microseconds, and `flags` says
+    that `old` has the column `is_vanished`. With `both_ways`, one join finds the vanished rows as well; it
+    needs a single part.
     """
 
     features: str
@@ -54,7 +67,6 @@ class RescorePlan:
     key: Mapping[str, str]
     group: Mapping[str, str]
     parts: Sequence[PlanPart]
-    hash_kind: str
     rescore: Rescore
     lookback_us: int = 0
     flags: bool = False
@@ -96,8 +108,8 @@ class RescorePlan:
         if self.rescore.updated_at:
             columns.append(f"epoch_us({quote(self.rescore.updated_at)}) as updated_us")
         runs = (
-            f"select run_id, scoring_basis, feature_hash_kind = {literal(self.hash_kind)} as has_kind, "
-            f"epoch_us(watermark) as seen_us from {self.run_log} where status = 'success'"
+            f"select run_id, scoring_basis, feature_hash_kind, epoch_us(watermark) as seen_us "
+            f"from {self.run_log} where status = 'success'"
         )
         inputs = [
             f"features as (select {', '.join(columns)} from {self.features})",
@@ -105,10 +117,13 @@ class RescorePlan:
         ]
         for number, part in enumerate(self.parts):
             where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
+            facts = (
+                f"select run_id, seen_us, scoring_basis = {literal(part.basis)} as has_basis, "
+                f"{part.has_kind(self.rescore.rule)} as has_kind from runs"
+            )
             inputs.append(
                 f"old_{number} as (select old.*, has_basis, has_kind, seen_us from {self.old} as old "
-                f"left join (select *, scoring_basis = {literal(part.basis)} as has_basis from runs) as runs "
-                f"on runs.run_id = old.scoring_run_id{where})"
+                f"left join ({facts}) as runs on runs.run_id = old.scoring_run_id{where})"
             )
         return inputs
 
@@ -129,16 +144,17 @@ class RescorePlan:
             )
         if self.rescore.rule == "updated_at":
             whens.append(
-                f"when {old}.seen_us is null or features.updated_us is null "
+                f"when {old}.has_kind is not true or {old}.seen_us is null or features.updated_us is null "
                 f"or features.updated_us > {old}.seen_us - {self.lookback_us} then 'changed'"
             )
         return f"case {' '.join(whens)} else 'unchanged' end"
 
     def outdated(self) -> str:
         """Counts predictions of one version: those that are stale or have another kind of hash, and all."""
+        basis, kind = literal(self.parts[0].basis), literal(self.parts[0].hash_kind)
         return (
-            f"select coalesce(sum(n) filter (scoring_basis is distinct from {literal(self.parts[0].basis)} "
-            f"or feature_hash_kind is distinct from {literal(self.hash_kind)}), 0), coalesce(sum(n), 0) "
+            f"select coalesce(sum(n) filter (scoring_basis is distinct from {basis} "
+            f"or feature_hash_kind is distinct from {kind}), 0), coalesce(sum(n), 0) "
             f"from (select scoring_run_id, count(*) as n from {self.old} group by all) as old "
             f"left join {self.run_log} as runs on runs.run_id = old.scoring_run_id and status = 'success'"
         )

@@ -68,6 +68,7 @@ class RunRecord:
     reject_reasons: Counter[str] = field(default_factory=Counter)
     feature_query: str = ""
     fingerprint: str = ""
+    input_types: str = ""
     feature_hash_kind: str = ""
     score_min: float | None = None
     score_mean: float | None = None

@@ -154,6 +154,18 @@ def test_rules_of_rescoring(rule: str, rows: int, house: House) -> None:
     assert house.query("select count(*) from scored") == [(ROWS,)]
 
 
+def test_a_column_of_another_type_is_another_input(house: House) -> None:
+    """0.1 as real and as double precision have the same text, and are two numbers."""
+    real = FEATURES.replace("(i * 7 % 100)::double precision", "(i / 10.0)::real")
+    house.features(real)
+    house.scored(f"{KEY}, rescore='changed'")
+    assert house.build(*ONE) == ""
+    house.features(real.replace("::real", "::double precision"))
+    for _ in range(2):
+        assert house.build(*ONE) == ""
+    assert [row[1] for row in house.runs()] == [ROWS, ROWS, 0]
+
+
 def test_nothing_changed(house: House) -> None:
     house.scored(f"{KEY}, rescore='changed'")
     assert house.build(*ONE) == "" == house.build(*ONE)

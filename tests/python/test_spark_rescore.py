@@ -41,6 +41,7 @@ STEPS = {
         "select * replace (if(id = 8, 3, part) as part) from rows where id <> 100 "
         f"union all select * from ({START}) where id = 6"
     ),
+    "a feature of another type": "select * replace (a::decimal(10, 2) as a) from rows",
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.options import ScoreOptions
@@ -64,6 +66,15 @@ def check_output_names(
             expected="other names, since it could not be told which of the two a reader means",
             action="rename or leave out these columns in the feature model",
         )
+
+
+def types_digest(columns: Iterable[str], types: Mapping[str, str]) -> str:
+    """Names the full types of `columns`, in 16 hexadecimal digits; the case of a name makes no difference.
+
+    A hash of values passes over their type: 12.34 as DECIMAL(10,2) and 1234 as INTEGER have the same one.
+    """
+    found = [[column.lower(), types[column]] for column in columns]
+    return sha256(json.dumps(found).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ class DuckDBScoring:
             [*outputs, *added_columns(source.options, outputs, records)],
             unique=not joins_both_ways(source.options, self.record),
         )
-        for record in records:
+        for part, record in enumerate(records):
             record.engine = "duckdb"
-            record.feature_hash_kind = source.hash_kind()
+            record.feature_hash_kind, record.input_types = source.hash_kind(part), source.input_types(part)
             record.feature_query = source.query
         Planner(source, records, rows).run()
         self.forms = self._choose_forms()

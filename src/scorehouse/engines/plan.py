@@ -72,6 +72,7 @@ class Planner:
                 record.part.label if options.in_parts and record.part else None,
                 record.scoring_basis,
                 source.feature_hash(number),
+                record.feature_hash_kind,
             )
             for number, record in enumerate(self.records[:1] if self.is_wide else self.records)
         ]
@@ -83,7 +84,6 @@ class Planner:
             key=columns.key,
             group=columns.group if self._ranks() else {},
             parts=parts,
-            hash_kind=self.records[0].feature_hash_kind,
             rescore=self.rescore,
             lookback_us=self._lookback_us(),
             flags="is_vanished" in names,

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.columns import Columns
+from scorehouse.engines.columns import Columns, types_digest
 from scorehouse.engines.history import as_of_table
 from scorehouse.engines.keys import check_keys, is_stored
 from scorehouse.engines.progress import Deadline
@@ -114,10 +114,13 @@ class FeatureSource:
             ) from error
         self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
         self.table_schema = self._schema(f"select * from {self.table}")
+        described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
+        self.table_types = {row[0]: str(row[1]) for row in described}
         self.columns = Columns.found(signatures, names, self.options, outputs, self.call)
         self._refuse_other_spellings()
         self.schema = self._schema(self.select())
-        self.types = self._kept_types()
+        # DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own
+        self.types = {name: self.table_types[column] for name, column in self.columns.kept.items()}
         self._refuse_unsigned_huge()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
@@ -145,8 +148,7 @@ class FeatureSource:
     def _refuse_unsigned_huge(self) -> None:
         """DuckDB hands UHUGEINT to Arrow as a signed number, so that its upper half would turn negative."""
         used = self.columns.used
-        described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
-        huge = [row[0] for row in described if row[1] == "UHUGEINT" and row[0] in used]
+        huge = [column for column, kind in self.table_types.items() if kind == "UHUGEINT" and column in used]
         if huge:
             raise SignatureError(
                 self.call,
@@ -155,15 +157,14 @@ class FeatureSource:
                 action="cast these columns in the feature model",
             )
 
-    def _kept_types(self) -> dict[str, str]:
-        """DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own."""
-        kept = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in self.columns.kept.items())
-        described = self.cursor.execute(f"describe select {kept} from {self.table}").fetchall()
-        return {row[0]: row[1] for row in described}
+    def hash_kind(self, part: int) -> str:
+        """Names what the hashes of one version rest on: DuckDB's hash function, and the columns' types."""
+        function = self.cursor.execute(f"select {HASH_CANARY}").fetchall()[0][0]
+        return f"duckdb:{function}:{types_digest(self.columns.hashed(part), self.table_types)}"
 
-    def hash_kind(self) -> str:
-        """Names the hash function that this DuckDB has."""
-        return str(self.cursor.execute(f"select 'duckdb:' || {HASH_CANARY}").fetchall()[0][0])
+    def input_types(self, part: int) -> str:
+        """Names the types of the whole input of one version, its key included."""
+        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of all that goes into a row of one version besides its key."""

@@ -88,9 +88,11 @@ class SparkRun:
         outputs = output_names(kernels, options, self.call)
         added = added_columns(options, outputs, self.records)
         rows = self.source.check([kernel.signature for kernel in kernels], [*outputs, *added])
-        mode, kind = write_mode(request, options, self.call, exists=tables.exists()), self.source.hash_kind()
-        for own in self.records:
-            own.write_mode, own.feature_hash_kind = mode, kind
+        mode = write_mode(request, options, self.call, exists=tables.exists())
+        function = self.source.hash_function()
+        for part, own in enumerate(self.records):
+            own.write_mode, own.feature_hash_kind = mode, f"{function}:{self.source.hash_types(part)}"
+            own.input_types = self.source.input_types(part)
         self.plan = SparkPlanner(self.source, self.records, tables)
         self.plan.run(rows)
         self.scan = SparkScan(self.source, kernels, self._choose_forms(kernels), self.records)

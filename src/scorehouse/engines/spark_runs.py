@@ -57,7 +57,7 @@ def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
         f"avg({score})",
     ).collect()[0]
     record.rows_scored, record.rows_rejected = int(scored), int(rows - scored)
-    record.fingerprint = f"{rows}:{int(total) & MASK:016x}:{int(xor) & MASK:016x}"
+    record.fingerprint = f"{rows}:{int(total) & MASK:016x}:{int(xor) & MASK:016x}:{record.input_types}"
     record.score_min, record.score_max, record.score_mean = low, high, mean
     record.reject_reasons = Counter(dict(_reasons(frame, reason))) if record.rows_rejected else Counter()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.engines.columns import Columns
+from scorehouse.engines.columns import Columns, types_digest
 from scorehouse.engines.history import as_of_sql
 from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED
 from scorehouse.errors import ConfigurationError, RowKeyError
@@ -97,9 +97,22 @@ class SparkSource:
         features = (f"{quote(column)} as {quote(name)}" for name, column in columns.items())
         return self.table.selectExpr(*features).limit(0).toArrow().schema
 
-    def hash_kind(self) -> str:
+    @property
+    def table_types(self) -> dict[str, str]:
+        """The full type of each column of the feature table."""
+        return {field.name: field.dataType.simpleString() for field in self.table.schema}
+
+    def hash_function(self) -> str:
         """Names the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
+
+    def hash_types(self, part: int) -> str:
+        """Names the types of what one version's hash is made of."""
+        return types_digest(self.columns.hashed(part), self.table_types)
+
+    def input_types(self, part: int) -> str:
+        """Names the types of the whole input of one version, its key included."""
+        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of all that goes into a row of one version besides its key.

@@ -162,10 +162,14 @@ class SparkStates:
             basis = _of_part([literal(record.scoring_basis) for record in self.records])
             whens.append(f"when not scoring_basis <=> {basis} then 'stale'")
         if self.rescore.rule == "changed":
-            kind = literal(self.records[0].feature_hash_kind)
+            kind = _of_part([literal(record.feature_hash_kind) for record in self.records])
             whens.append(f"when not feature_hash_kind <=> {kind} or not old_hash <=> hash then 'changed'")
         if self.rescore.rule == "updated_at":
             late = f"updated_us > seen_us - {lookback_us(self.source)}"
+            types = _of_part(
+                [literal(record.feature_hash_kind.rpartition(":")[2]) for record in self.records]
+            )
+            whens.append(f"when not split_part(feature_hash_kind, ':', -1) <=> {types} then 'changed'")
             whens.append(f"when seen_us is null or updated_us is null or {late} then 'changed'")
         return f"case {' '.join(whens)} else 'unchanged' end"
 

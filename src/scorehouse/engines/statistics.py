@@ -19,12 +19,14 @@ SCORES = ("score", "distance", "prediction")
 
 
 class Fingerprint:
-    """Row count, sum and exclusive or of a 64-bit hash of each row (key and features).
+    """Row count, sum and exclusive or of a 64-bit hash of each row (key and features), and the types.
 
-    It does not depend on the order of the rows.
+    It does not depend on the order of the rows. `types` names the types of the columns, which a hash
+    does not see.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, types: str) -> None:
+        self.types = types
         self.rows = self.hash_sum = self.hash_xor = 0
 
     def add(self, row_hashes: pa.Array) -> None:
@@ -36,7 +38,7 @@ class Fingerprint:
 
     def text(self) -> str:
         """The fingerprint as the run log holds it."""
-        return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}"
+        return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}:{self.types}"
 
 
 class BatchStatistics:
@@ -44,7 +46,7 @@ class BatchStatistics:
 
     def __init__(self, record: RunRecord) -> None:
         self.record = record
-        self.fingerprint = Fingerprint()
+        self.fingerprint = Fingerprint(record.input_types)
         self.count = 0
         self.sums: list[float] = []
 
@@ -109,7 +111,7 @@ def count_table(
             ).fetchall()[0]
         )
         record.rows_scored = count - record.rows_rejected
-        fingerprint = Fingerprint()
+        fingerprint = Fingerprint(record.input_types)
         if count:
             fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = count, hashes[0] & MASK, hashes[1]
         record.fingerprint = fingerprint.text()
