@@ -152,3 +152,14 @@ def test_threads_that_enter_and_leave_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert session.execute(LIMIT).fetchall()[0][0] == pytest.approx(before, rel=0.001)
+
+
+@pytest.mark.parametrize("limit", ["18.83GiB", "1GB", "4321MB", "999MB"])
+def test_a_limit_does_not_sink_from_run_to_run(limit: str, tmp_path: Path) -> None:
+    """DuckDB shows its limit rounded down, and rounds it down again when what it showed is set."""
+    with duckdb.connect(str(tmp_path / "house.duckdb"), config={"memory_limit": limit}) as session:
+        before = session.execute(LIMIT).fetchall()
+        for _ in range(5):
+            with limited_memory(session, "300MB"):
+                assert session.execute(LIMIT).fetchall() != before
+            assert session.execute(LIMIT).fetchall() == before

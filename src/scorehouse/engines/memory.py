@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -72,9 +73,14 @@ def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:
     try:
         if _bytes_of(cursor, CURRENT)[1] == limit[1]:  # to set it again would round it
             return
-        cursor.execute(f"set memory_limit = {literal(limit[1])}").fetchall()
+        cursor.execute(f"set memory_limit = {literal(_unrounded(limit[1]))}").fetchall()
     except (duckdb.OutOfMemoryException, duckdb.ConnectionException) as error:  # or it was closed meanwhile
         logger.debug(f"DuckDB's memory limit stays: {error}")
+
+
+def _unrounded(limit: str) -> str:
+    """A limit that DuckDB shows as `limit`: it rounds down to a tenth, and again when that is set."""
+    return re.sub(r"(?<=\.\d)(?= )", "5", limit)
 
 
 def _bytes_of(cursor: duckdb.DuckDBPyConnection, value: str) -> Limit:
