@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
+from scorehouse.dbt_text import dump_yaml
 from scorehouse.registry import Version
 from scorehouse.signature import Feature, Signature
 
@@ -36,11 +35,11 @@ def feature_tests_yaml(
         f"# Written by `scorehouse scaffold tests {version.name}` from the signature of {version.label}.\n"
         "# Yours to edit; where the table is described already, move the tests there.\n"
     )
-    return head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    return head + dump_yaml(document)
 
 
 def _column(feature: Feature, severity: str, range_severity: str) -> dict[str, Any]:
-    column: dict[str, Any] = {"name": no_jinja(feature.name)}
+    column: dict[str, Any] = {"name": feature.name}
     if not PLAIN_NAME.fullmatch(feature.name):
         column["quote"] = True
     tests = [*_rejecting(feature, severity), *_range(feature, range_severity)]
@@ -53,7 +52,7 @@ def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
         yield _test("not_null", severity)
     if feature.categories and not feature.accepts_unseen:
         texts = feature.type == "string"
-        values = [no_jinja(v.replace("'", "''")) if texts else v for v in feature.categories]
+        values = [v.replace("'", "''") if texts else v for v in feature.categories]
         yield _test("accepted_values", severity, values=values, quote=texts)
 
 
@@ -69,8 +68,3 @@ def _range(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
 def _test(name: str, severity: str, **arguments: Any) -> dict[str, Any]:
     body: dict[str, Any] = {"arguments": arguments} if arguments else {}
     return {name: {**body, "config": {"severity": severity}}}
-
-
-def no_jinja(text: str) -> str:
-    """Text that dbt, which renders YAML, leaves as it was."""
-    return re.sub(r"\{[{%#]", lambda found: "{{ '" + found.group() + "' }}", text)

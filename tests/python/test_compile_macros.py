@@ -21,10 +21,12 @@ from scorehouse.compile.macros import macro_file
 from scorehouse.policy import LoadPolicy
 
 PLANS = ["basic", "it's", "{{ braces }}", "{% raw %}", "{# note #}", "back\\slash"]
+PLANS += ["{{{ braces }}}", "two\n  lines", "\r\nreturn\r", "form\x0bfeed\u2028"]
 FEATURES = """
 select range as customer_id, (range % 9)::double as visits,
-    ['basic', 'it''s', '{' || '{ braces }}', '{' || '% raw %}', '{' || '# note #}',
-     'back\\slash'][range % 6 + 1] as plan
+    ['basic', 'it''s', '{' || '{ braces }}', '{' || '% raw %}', '{' || '# note #}', 'back\\slash',
+     '{' || '{' || '{ braces }}}', 'two' || chr(10) || '  lines', chr(13) || chr(10) || 'return' || chr(13),
+     'form' || chr(11) || 'feed' || chr(8232)][range % 10 + 1] as plan
 from range(60)
 union all
 select 60, null, 'basic'

@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from project import Build, DbtProject
 from scorehouse.cli import main
 
-PLANS = ["it's", "{{ braces }}", "plain", "ü"]
+PLANS = ["it's", "{{ braces }}", "{{{ env_var('HOME') }}}", "plain", "ü"]
 GOOD = (
     "select 1 as id, 5.5e0 as amount, 3 as visits, 'it''s' as plan, true as active\n"
     "union all select 2, 0.5e0, 0, '{{ '{{' }} braces }}', false\n"

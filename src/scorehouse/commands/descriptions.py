@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from scorehouse.dbt_text import Rendered
+
 KINDS = ("models", "seeds", "snapshots")
 PATHS = {"model-paths": ["models"], "seed-paths": ["seeds"], "snapshot-paths": ["snapshots"]}
 
@@ -17,7 +19,7 @@ def column_descriptions(project: Path, node: str) -> dict[str, str]:
     for entry in _entries(project):
         if entry.get("name") == node:
             columns = entry.get("columns") or []
-            return {str(c["name"]): c["description"] for c in columns if c.get("description")}
+            return {str(c["name"]): Rendered(c["description"]) for c in columns if c.get("description")}
     return {}
 
 

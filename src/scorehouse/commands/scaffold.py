@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import (
@@ -19,6 +18,7 @@ from scorehouse.commands.common import (
 )
 from scorehouse.commands.descriptions import column_descriptions
 from scorehouse.commands.names import complete_name
+from scorehouse.dbt_text import code, dump_yaml, prose
 from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
@@ -127,13 +127,13 @@ def planned(
     if version.task == "ranking" and group is None:
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     table = f"{version.name}_predictions"
-    code = _sql if door == "sql" else _python
+    written = _sql if door == "sql" else _python
     settings = {
         "alias": alias if alias != "champion" else None,
         "group": group,
         "passthrough": list(kept) or None,
     }
-    model = code(version.name, features, keys, {k: v for k, v in settings.items() if v is not None})
+    model = written(version.name, features, keys, {k: v for k, v in settings.items() if v is not None})
     known = column_descriptions(project, features)
     handed_on = {key: known.get(key, "Key of the row.") for key in keys}
     handed_on |= {name: known.get(name, f"Column of `{features}`.") for name in kept}
@@ -191,16 +191,16 @@ def _properties(
     columns += [{"name": name, "description": text} for name, text in AUDIT.items()]
     entry = {
         "name": table,
-        "description": f"{version.description or f'Predictions of the ML model `{version.name}`'}. "
+        "description": f"{prose(version.description) or f'Predictions of the ML model `{version.name}`'}. "
         f"The model card is the description of `ml_{version.name}`.",
         "data_tests": tests,
         "columns": columns,
     }
-    return yaml.safe_dump({"version": 2, "models": [entry]}, sort_keys=False, width=110)
+    return dump_yaml({"version": 2, "models": [entry]})
 
 
 def describe_output(name: str) -> str:
-    return OUTPUTS.get(name, f"Score of the class `{name.removeprefix('score_')}`. Null when rejected.")
+    return OUTPUTS.get(name, f"Score of the class {code(name.removeprefix('score_'))}. Null when rejected.")
 
 
 def _test(name: str, **arguments: Any) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import echo, find_version, json_option, project_option, write_options
 from scorehouse.commands.descriptions import column_descriptions
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING, describe_output
+from scorehouse.dbt_text import dump_yaml, prose
 from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
@@ -119,9 +119,10 @@ def planned_mart(
         "scored_at": {"description": "When it scored, in UTC."},
     }
     test = {"features": f"ref('{table}')", "key": list(keys)}
+    purpose = prose(version.description) or f"Predictions of `{version.name}`"
     entry = {
         "name": f"{version.name}_mart",
-        "description": f"{version.description or f'Predictions of `{version.name}`'}, for marts and exports.",
+        "description": f"{purpose}, for marts and exports.",
         "data_tests": [{"scorehouse.one_prediction_per_row": {"arguments": test}}],
         "columns": [{"name": name, **facts} for name, facts in described.items()],
     }
@@ -196,4 +197,4 @@ def planned_exposure(
 
 
 def _yaml(kind: str, entry: dict[str, Any]) -> str:
-    return yaml.safe_dump({"version": 2, kind: [entry]}, sort_keys=False, allow_unicode=True, width=110)
+    return dump_yaml({"version": 2, kind: [entry]})

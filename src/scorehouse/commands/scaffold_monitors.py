@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import echo, find_version, json_option, project_option, write_options
 from scorehouse.commands.monitoring_columns import DRIFT, PERFORMANCE, PROFILES, RETRAINING
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING
+from scorehouse.dbt_text import dump_yaml
 from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
@@ -92,9 +92,7 @@ def planned_monitors(
         asked = {**common, "label": label, "task": version.task}
         monitors.append(_performance(version, table, labels, asked, label_days))
     monitors.append(_retraining(version, table, judged=labels is not None))
-    properties = yaml.safe_dump(
-        {"version": 2, "models": [monitor.properties() for monitor in monitors]}, sort_keys=False, width=110
-    )
+    properties = dump_yaml({"version": 2, "models": [monitor.properties() for monitor in monitors]})
     changes = [Change(f"{folder}/{monitor.name}.sql", monitor.sql) for monitor in monitors]
     changes.append(Change(f"{folder}/_{name}_monitoring.yml", properties))
     return [change for change in changes if not (project / change.path).exists()]

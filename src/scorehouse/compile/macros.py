@@ -10,6 +10,7 @@ from pathlib import Path
 from scorehouse.compile.compiled import CompiledSql
 from scorehouse.compile.dialects import ALIASES
 from scorehouse.compile.settings import SqlSettings
+from scorehouse.dbt_text import jinja_literal
 from scorehouse.errors import CompileError
 from scorehouse.registration.seeds import replace_file
 
@@ -74,7 +75,7 @@ def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:
     for position, (body, targets) in enumerate(_bodies(compiled, name)):
         word = "if" if position == 0 else "elif"
         branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
-    features = ", ".join(_jinja_text(feature) for feature in compiled[0].features)
+    features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
     return (
         f"{start}\n"
         f"{{% macro {call}(relation, keep, columns) %}}\n"
@@ -105,8 +106,3 @@ def _bodies(compiled: Sequence[CompiledSql], name: str) -> list[tuple[str, list[
 
 def _marks(number: int) -> tuple[str, str]:
     return f"{{#- version {number} -#}}", f"{{#- end of version {number} -#}}"
-
-
-def _jinja_text(value: str) -> str:
-    """A text literal of Jinja. Braces in it are no Jinja: they stand inside an expression already."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

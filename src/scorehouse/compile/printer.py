@@ -28,10 +28,11 @@ from scorehouse.compile.tree import (
     Lookup,
     Sum,
 )
+from scorehouse.dbt_text import no_jinja
 
 STEP = "sh_step_"
 TERMS_ON_A_LINE = 4
-JINJA = re.compile(r"\{(?=[{%#])")
+LINE_END = re.compile(r"([\r\n])")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Printer:
     def _step(self, step: Step, source: str, keep: str) -> str:
         items = [*step.carried, *(f"{self.expr(expr)} as {name}" for name, expr in step.made)]
         body = self._select(items, source, keep, self.dialect.fence)
-        return "\n".join(f"    {line}" for line in body.splitlines())
+        return "\n".join(f"    {line}" for line in body.split("\n"))
 
     def _select(self, items: Sequence[str], source: str, keep: str, fence: str) -> str:
         kept = [f"    {keep}"] if keep else []
@@ -128,11 +129,19 @@ class Printer:
         return f"'{digits}'{self.dialect.suffix}" if self.dialect.suffix else digits
 
     def text(self, value: str) -> str:
-        """A text literal."""
+        """A text literal; with line ends an expression, since lines are indented, and Jinja alters them."""
+        parts = [
+            f"chr({ord(part)})" if LINE_END.match(part) else self._quoted(part)
+            for part in LINE_END.split(value)
+            if part
+        ]
+        return f"({' || '.join(parts)})" if len(parts) > 1 else parts[0] if parts else "''"
+
+    def _quoted(self, value: str) -> str:
         escaped = value.replace("\\", "\\\\").replace("'", "\\'") if self.dialect.backslash else value
         if not self.dialect.backslash:
             escaped = escaped.replace("'", "''")
-        return "'" + (JINJA.sub("{{ '{' }}", escaped) if self.jinja else escaped) + "'"
+        return "'" + (no_jinja(escaped) if self.jinja else escaped) + "'"
 
     def _arith(self, expr: Arith) -> str:
         return f"({self.expr(expr.left)} {expr.op} {self.expr(expr.right)})"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
+from scorehouse.dbt_text import dump_yaml
 from scorehouse.registration.model_card import model_card
 from scorehouse.registration.seeds import ModelSeeds, replace_file
 from scorehouse.registry import Version
@@ -113,32 +112,13 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         ),
     ]
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
-    return header + yaml.dump(
-        {"version": 2, "seeds": documents}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
-    )
+    return header + dump_yaml({"version": 2, "seeds": documents})
 
 
 def _seed(name: str, description: str, docs: dict[str, tuple[str, str]]) -> dict[str, Any]:
     return {
         "name": name,
-        "description": _no_jinja(description),
+        "description": description,
         "config": {"column_types": {column: kind for column, (kind, _) in docs.items()}},
         "columns": [{"name": column, "description": text} for column, (_, text) in docs.items()],
     }
-
-
-def _no_jinja(text: str) -> str:
-    """dbt renders descriptions: braces that a user wrote must stay text."""
-    return text.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #")
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, so that a model card can be reviewed."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)

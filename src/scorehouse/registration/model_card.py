@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scorehouse.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
 from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version
@@ -19,10 +20,10 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     shown = next((version for version in versions if CHAMPION in version.aliases), newest)
     features = seeds.features(shown.version)
     lines = [f"**ML model `{newest.name}`** ({newest.task})", ""]
-    lines += [_line(shown.description), ""] if shown.description else []
-    lines += [f"Owner: {_line(shown.owner)}", ""] if shown.owner else []
+    lines += [prose(shown.description), ""] if shown.description else []
+    lines += [f"Owner: {prose(shown.owner)}", ""] if shown.owner else []
     if shown.classes:
-        lines += [f"Classes: {', '.join(f'`{label}`' for label in shown.classes)}", ""]
+        lines += [f"Classes: {', '.join(code(str(label)) for label in shown.classes)}", ""]
     lines += ["| version | aliases | trained on | rows | quality as registered | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]
@@ -36,11 +37,11 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
 
 
 def _version_line(version: Version) -> str:
-    window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else ""
+    window = prose(f"{version.trained_from} to {version.trained_to}") if version.trained_from else ""
     quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
     return (
         f"| {version.version} | {', '.join(version.aliases)} | {window} | {version.training_rows:,} "
-        f"| {_line(quality)} | {version.registered_at[:10]} |"
+        f"| {prose(quality)} | {version.registered_at[:10]} |"
     )
 
 
@@ -51,7 +52,7 @@ def _form_lines(versions: Sequence[Version]) -> list[str]:
         for form, fact in sorted(version.forms.items()):
             if form == "refused":
                 refused += [
-                    f"- version {version.version}, {what}: {_line(why)}" for what, why in sorted(fact.items())
+                    f"- version {version.version}, {what}: {prose(why)}" for what, why in sorted(fact.items())
                 ]
                 continue
             where = ", ".join(fact.get("dialects", []))
@@ -78,14 +79,14 @@ def _limits(version: Version, features: Sequence[dict[str, Any]]) -> list[str]:
     rejected = [f"- {what} in {_names(names, len(features))}" for what, names in facts.items() if names]
     lines = ["**Limits**", ""]
     lines += ["A row is rejected for", "", *rejected, ""] if rejected else ["No row is rejected.", ""]
-    until = f" The training data end on {version.trained_to}." if version.trained_to else ""
+    until = f" The training data end on {prose(version.trained_to)}." if version.trained_to else ""
     return [*lines, f"Outside the ranges below the ML model has seen nothing.{until}", ""]
 
 
 def _names(names: Sequence[str], of: int) -> str:
     if len(names) > MOST_NAMES:
         return f"{len(names)} of {of} features"
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(code(name) for name in names)
 
 
 def _feature_table(features: Sequence[dict[str, Any]]) -> list[str]:
@@ -111,8 +112,4 @@ def _feature_line(feature: dict[str, Any]) -> str:
         seen = ""
     missing = "accepted" if feature["accepts_null"] else "rejected"
     unseen = "accepted" if feature["accepts_unseen"] else "rejected"
-    return f"| `{feature['feature']}` | {feature['type']} | {seen} | {missing} | {unseen} |"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "/")
+    return f"| {code(feature['feature'])} | {feature['type']} | {seen} | {missing} | {unseen} |"
