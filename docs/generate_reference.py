@@ -33,6 +33,9 @@ MEANINGS = {
     "scorehouse_memory_limit": "What DuckDB may hold of a stored feature table that streams by, such as "
     "`1GB`; `auto` is 128 MB and 4 MB a column of the prediction table, for each of DuckDB's threads, and "
     "1 GB for each further model that dbt builds at once; `null` leaves its own `memory_limit` as it is.",
+    "scorehouse_registry_files": "Paths of registries, by ML model, from the project's folder: "
+    "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. For a registry that another project loads and that "
+    "is read through a source; the CSV of a seed of this project or of its packages is found without it.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }

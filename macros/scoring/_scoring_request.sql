@@ -26,7 +26,9 @@
         'full_refresh': slice.get('full_refresh', should_full_refresh()),
         'materialization': 'predictions',
         'memory_limit': var('scorehouse_memory_limit', 'auto'),
-        'dbt_threads': target.threads
+        'dbt_threads': target.threads,
+        'registries': scorehouse._registries(),
+        'registry_files': var('scorehouse_registry_files', {})
     }) }}
 {% endmacro %}
 

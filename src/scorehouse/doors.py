@@ -130,7 +130,7 @@ def _prepare(
     request = record.request
     options = record.options = ScoreOptions.checked(call, **arguments).of_request(partial=request.is_partial)
     record.write_mode = write_mode(request, options, call, exists=request.exists)
-    parts = resolve_parts(registry_versions(model, call), options, call)
+    parts = resolve_parts(registry_versions(session, model, request, call), options, call)
     records = records_of(record, parts, options)
     kernels = load_kernels(parts, request, options, call)
     source = FeatureSource(session, features, options, request, call)

@@ -250,7 +250,9 @@ def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows:
             call, "the prediction table is empty", expected="a scored table", action="build it first"
         )
     run = run_row(session, request.run_log, str(last[0][0]))
-    found = replay(session, run, registry_versions(model, call), request, sample=rows).to_dict()
+    found = replay(
+        session, run, registry_versions(session, model, request, call), request, sample=rows
+    ).to_dict()
     found["examples"] = ", ".join(found["examples"])
     values = ", ".join(f"{_literal(value)} as {name}" for name, value in found.items())
     return session.sql(f"select {values}")

@@ -12,8 +12,10 @@ from typing import Any
 
 import yaml
 
+from scorehouse import registry_file
 from scorehouse.compatibility import check_package_version
 from scorehouse.policy import VARIABLE, LoadPolicy
+from scorehouse.registry_file import RegistryFile
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Request:
     dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
     `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
     `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None;
-    `dbt_threads` is how many models dbt builds at once.
+    `dbt_threads` is how many models dbt builds at once. `registries` are those among the model's parents.
     """
 
     run_id: str
@@ -47,6 +49,7 @@ class Request:
     materialization: str = "predictions"
     memory_limit: str | None = None
     dbt_threads: int = 1
+    registries: tuple[RegistryFile, ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> Request:
@@ -56,6 +59,8 @@ class Request:
         check_package_version(values.pop("package_version", None), version("scorehouse"), call)
         values["project_root"] = Path(values["project_root"] or ".").resolve()  # empty: dbt is in the folder
         values["load_policy"] = LoadPolicy.from_variable(values["load_policy"])
+        named = values.pop("registry_files")
+        values["registries"] = registry_file.listed(values["registries"], named, values["project_root"])
         return cls(**values)
 
     @classmethod
@@ -79,6 +84,7 @@ class Request:
             load_policy=load_policy(root),
             exists=bool(dbt.is_incremental),
             materialization="incremental" if dbt.is_incremental else "table",
+            registries=registry_file.searched(dbt, project_variable(root, registry_file.VARIABLE), root),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from scorehouse.registration.promote import promote
 from spark.cluster import environment
 from spark.house import quick, stop_session
 from spark.pair import Pair
@@ -98,3 +99,23 @@ def test_a_backfill_goes_in_slices(pair: Pair) -> None:
     runs = pair.spark.runs("filled")
     assert [run["slice_from"] for run in runs] == ["2024-01-01", "2024-01-03"]
     assert all(run["rows_in"] > 10 for run in runs)
+
+
+def test_the_registry_in_version_control_scores(pair: Pair) -> None:
+    """Both doors, and a model that refs two registries, refuse a table that is not the CSV."""
+    spark = pair.spark
+    spark.write(
+        "models/by_sql.sql", "{{ scorehouse.scored('toy', key='id') }}\nselect * from {{ ref('features') }}\n"
+    )
+    spark.python_model("by_two", "toy")
+    text = (spark.folder / "python_models/by_two.py").read_text()
+    spark.write("python_models/by_two.py", text.replace("    return", "    dbt.ref('ml_order')\n    return"))
+    doors = ("by_sql", "by_two")
+    promote("toy", 1, alias="challenger", project_dir=spark.folder)
+    refused = spark.build("--select", *doors)
+    for status, message in (refused[name] for name in doors):
+        assert status == "error"
+        assert "has aliases ('champion',) in the table and ('champion', 'challenger') in the file" in message
+        assert "dbt seed --select ml_toy" in message
+    found = spark.build("--select", "ml_toy", *doors, "--exclude", "resource_type:test")
+    assert {found[name][0] for name in doors} == {"success"}

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from scorehouse import registry_file
 from scorehouse.engines.columns import Columns, types_digest
 from scorehouse.engines.history import as_of_table
 from scorehouse.engines.keys import check_keys, is_stored
@@ -29,8 +30,10 @@ KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may a
 HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
 
 
-def registry_versions(model: Any, call: str) -> list[Version]:
-    """The versions in the relation of a seed `ml_<name>`."""
+def registry_versions(
+    session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str
+) -> list[Version]:
+    """The versions of the registry that `model` is: the relation of a seed `ml_<name>`, equal to its CSV."""
     if not isinstance(model, duckdb.DuckDBPyRelation):
         raise ConfigurationError(
             call,
@@ -38,7 +41,25 @@ def registry_versions(model: Any, call: str) -> list[Version]:
             expected="the ref of a registry seed",
             action='pass model=dbt.ref("ml_<name>")',
         )
-    return [Version.from_row(dict(zip(model.columns, row, strict=True))) for row in model.fetchall()]
+    query = model.sql_query()
+    read, bare = _tables(session, query, qualified=True), _tables(session, query, qualified=False)
+    found = [
+        each
+        for each in request.registries
+        if (own := _tables(session, f"select * from {each.relation}", qualified=True)) & read
+        or (own == {each.relation} and own & bare)
+    ]
+    registry = registry_file.only(found, ", ".join(sorted(bare)) or "made in Python", call)
+    rows = (dict(zip(model.columns, row, strict=True)) for row in model.fetchall())
+    return registry.versions(rows, call)
+
+
+def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) -> set[str]:
+    """Names of the tables that a query reads, in lower case."""
+    try:
+        return {name.lower() for name in session.get_table_names(query, qualified=qualified)}
+    except duckdb.Error:  # a relation that was not made from SQL
+        return set()
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class SparkRun:
         self.options = record.options = options
         _refuse_what_is_not_done_here(request, options, self.call)
         tables = SparkTables(self.session, request.relation, [request.run_id], Storage(), self.call)
-        parts = resolve_parts(registry_versions(self.session, model, self.call), options, self.call)
+        parts = resolve_parts(registry_versions(self.session, model, request, self.call), options, self.call)
         self.records = records_of(record, parts, options)
         kernels = load_kernels(parts, request, options, self.call)
         tables.recover()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from scorehouse import registry_file
 from scorehouse.engines.columns import Columns, types_digest
 from scorehouse.engines.history import as_of_sql
 from scorehouse.engines.source import FEATURE_HASH, KEPT, NEED
@@ -40,8 +41,8 @@ def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequ
     return left.join(right, condition, how)
 
 
-def registry_versions(session: Any, model: Any, call: str) -> list[Version]:
-    """The versions in a registry seed, given as its DataFrame or by the name of its table."""
+def registry_versions(session: Any, model: Any, request: Request, call: str) -> list[Version]:
+    """The versions of the registry that `model` is: a seed's DataFrame or table's name, equal to its CSV."""
     frame = session.table(model) if isinstance(model, str) else model
     if not hasattr(frame, "mapInArrow"):
         raise ConfigurationError(
@@ -50,11 +51,16 @@ def registry_versions(session: Any, model: Any, call: str) -> list[Version]:
             expected="the ref of a registry seed",
             action='pass model=dbt.ref("ml_<name>")',
         )
+    found = list(request.registries)
+    if len(found) > 1:
+        found = [each for each in found if frame.sameSemantics(session.table(each.relation))]
+    registry = registry_file.only(found, "a DataFrame", call)
     # dbt-spark's session loads a NULL in a seed as the text `None`; no column of a registry means that
-    return [
-        Version.from_row({name: None if value == "None" else value for name, value in row.asDict().items()})
+    rows = (
+        {name: None if value == "None" else value for name, value in row.asDict().items()}
         for row in frame.collect()
-    ]
+    )
+    return registry.versions(rows, call)
 
 
 class SparkSource:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorehouse import registry
-from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse import registry, seed_rows
+from scorehouse.errors import ConfigurationError
 from scorehouse.registration import reference
 from scorehouse.registration.importance import Importance
 from scorehouse.registration.signature_rows import IMPORTANCE_COLUMNS, with_importance
@@ -35,7 +35,6 @@ SIGNATURE_COLUMNS = (
     *IMPORTANCE_COLUMNS,
 )
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
-FIELD_LIMIT = 2**31 - 1  # characters of one value: `categories` may be long, and Python stops at 131,072
 ADDED_COLUMNS = (*registry.ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
 
 
@@ -136,21 +135,7 @@ def _value(column: str, text: str) -> Any:
 
 def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a seed; an unknown header is refused, since appending to it would damage the file."""
-    if not file.exists():
-        return []
-    csv.field_size_limit(max(csv.field_size_limit(), FIELD_LIMIT))
-    with file.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        rows = list(reader)
-    found = tuple(reader.fieldnames or ())
-    if found != tuple(c for c in columns if c in found or c not in ADDED_COLUMNS):
-        raise RegistryError(
-            f"reading {file.name}",
-            f"its columns are {reader.fieldnames}",
-            expected=f"{list(columns)}",
-            action="restore the file from version control, or use the release that wrote it",
-        )
-    return rows
+    return seed_rows.read_rows(file, columns, ADDED_COLUMNS)
 
 
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

@@ -1,0 +1,23 @@
+{# The registries among the model's parents, each with the place of its CSV: what scores is what stands there.
+   The table of a seed is only compared with it. A parent that is no seed has no CSV that dbt knows of. #}
+{% macro _registries() %}
+    {% set found = [] %}
+    {% for id in model['depends_on']['nodes'] %}
+        {% set node = graph['nodes'].get(id) or graph['sources'].get(id) %}
+        {% if node and node['name'].startswith('ml_') and '__' not in node['name'] %}
+            {% if node['resource_type'] == 'source' %}
+                {% set relation = source(node['source_name'], node['name']) %}
+            {% else %}
+                {% set relation = ref(node['package_name'], node['name'], v=node.get('version')) %}
+            {% endif %}
+            {% do found.append({
+                'name': node['name'][3:],
+                'relation': (relation.render() if relation.render is defined else relation) | string,
+                'package': '' if node['package_name'] == project_name else node['package_name'],
+                'path': node['original_file_path'] if node['resource_type'] == 'seed' else '',
+                'root': node.get('root_path') or ''
+            }) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}

@@ -1,0 +1,245 @@
+"""What scores is the registry in version control; the table of its seed is compared, never trusted."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from churn import FEATURES, classifier, training
+from project import REPOSITORY, DbtProject
+from scorehouse import register
+from scorehouse.registration.promote import promote
+from scorehouse.storage import sha256
+
+DOORS = ("by_sql", "by_python", "by_table")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """Two versions of one ML model, which scores through each door."""
+    project = DbtProject(tmp_path_factory.mktemp("registry") / "house")
+    project.features(FEATURES)
+    estimator, X = classifier(), training()
+    y = X.amount + 5 * X.visits > 70
+    project.register(estimator, "churn", X, y, task="classification", threshold=0.5)
+    project.register(
+        estimator, "churn", X, y, task="classification", threshold=0.25, alias="challenger", forms=False
+    )
+    project.sql_model("by_sql", "churn", key="id")
+    project.python_model("by_python", "churn", key="id")
+    project.python_model("by_table", "churn", key="id", config="materialized='table'")
+    project.build().check()
+    shutil.copy(project.database, project.folder / "sound.duckdb")
+    shutil.copytree(project.folder / "seeds", project.folder / "sound_seeds")
+    return project
+
+
+@pytest.fixture
+def house(built: DbtProject) -> Iterator[DbtProject]:
+    yield built
+    shutil.copy(built.folder / "sound.duckdb", built.database)
+    shutil.copytree(built.folder / "sound_seeds", built.folder / "seeds", dirs_exist_ok=True)
+
+
+def refused(house: DbtProject, *words: str) -> None:
+    """Each door refuses with these words, the tables stand, and the run log says why."""
+    before = {name: house.content(name) for name in DOORS}
+    ended = house.dbt("run", "--select", *DOORS)
+    for name in DOORS:
+        assert ended.statuses[name] == "error"
+        for word in (*words, "dbt seed --select ml_churn"):
+            assert word in ended.messages[name], ended.messages[name]
+        assert house.content(name) == before[name]
+        last = house.runs(name)[-1]
+        assert (last["status"], words[0] in last["error"]) == ("failed", True)
+
+
+def test_a_pickle_that_was_put_into_the_table_is_never_opened(house: DbtProject, tmp_path: Path) -> None:
+    proof = tmp_path / "it_ran"
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return open, (str(proof), "w")
+
+    file = house.folder / "artifacts/evil.joblib"
+    file.write_bytes(pickle.dumps(Evil()))
+    digest = sha256(file.read_bytes())
+    house.query(f"update ml_churn set artifact = 'artifacts/evil.joblib', sha256 = '{digest}'")
+    refused(
+        house,
+        "version 1 has artifact 'artifacts/evil.joblib' in the table and 'artifacts/churn/1/model.joblib'",
+    )
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "set classes = '[true, false]'",
+            "version 1 has classes (True, False) in the table and (False, True)",
+        ),
+        (
+            "set threshold = 0.9 where version = 1",
+            "version 1 has threshold 0.9 in the table and 0.5 in the file",
+        ),
+    ],
+)
+def test_a_table_whose_facts_were_swapped_is_refused(house: DbtProject, change: str, said: str) -> None:
+    house.query(f"update ml_churn {change}")
+    refused(house, said)
+
+
+def test_words_that_score_nothing_may_differ(house: DbtProject) -> None:
+    house.query("update ml_churn set owner = 'someone', description = 'else', metrics = null")
+    house.dbt("run", "--select", *DOORS).check()
+
+
+def test_a_promotion_counts_when_its_seed_is_loaded(house: DbtProject) -> None:
+    promote("churn", 2, project_dir=house.folder)
+    refused(house, "version 1 has aliases ('champion',) in the table and () in the file")
+    house.dbt("seed", "--select", "ml_churn").check()
+    house.dbt("run", "--select", *DOORS).check()
+    for name in DOORS:
+        assert house.query(f"select distinct model_version from {name}") == [(2,)]
+
+
+def test_proven_anew_without_a_seed_is_named(house: DbtProject) -> None:
+    """An old table would keep the slow form in silence."""
+    house.query("update ml_churn set forms = null")
+    refused(house, "version 1 has forms {} in the table and {")
+
+
+def test_a_version_that_the_file_has_not(house: DbtProject) -> None:
+    house.query(
+        "insert into ml_churn select * replace (3 as version, '' as aliases) from ml_churn where version = 2"
+    )
+    refused(house, "the table has the versions [1, 2, 3] and the file has [1, 2]")
+
+
+class Shop:
+    """A stranger's project, its path with a blank in it, that dbt is run for from elsewhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.platform = folder / "my shop", folder / "platform"
+        self.elsewhere, self.database = folder / "elsewhere", folder / "shop.duckdb"
+        outputs = {"dev": {"type": "duckdb", "path": str(self.database), "threads": 1}}
+        self._write("my shop/profiles.yml", {"shop": {"target": "dev", "outputs": outputs}})
+        self._write(
+            "my shop/packages.yml", {"packages": [{"local": str(REPOSITORY)}, {"local": str(self.platform)}]}
+        )
+        self.variables({})
+        self._write("platform/dbt_project.yml", {"name": "platform", "version": "1.0", "profile": "shop"})
+        self.elsewhere.mkdir()
+        self.text("models/offers_in.sql", "select i as nr, i / 7.0e0 as price from range(50) as numbers(i)")
+
+    def variables(self, values: dict[str, Any]) -> None:
+        document = {
+            "name": "shop",
+            "version": "1.0",
+            "profile": "shop",
+            "seeds": {
+                "shop": {"ml": {"+schema": "registries", "leads": {"ml_leads": {"+alias": "all_leads"}}}}
+            },
+            "vars": values,
+        }
+        self._write("my shop/dbt_project.yml", document)
+
+    def _write(self, path: str, document: Any) -> None:
+        file = self.folder.parent / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(document))
+
+    def text(self, path: str, text: str) -> None:
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).write_text(text)
+
+    def python_model(self, name: str, registry: str, config: str = "predictions") -> None:
+        self.text(
+            f"models/{name}.py",
+            "import scorehouse\n\n\ndef model(dbt, session):\n"
+            f"    dbt.config(materialized='{config}')\n    registry = {registry}\n"
+            "    features = dbt.ref('offers_in')\n"
+            "    return scorehouse.score(dbt, session, features=features, model=registry, key='nr')\n",
+        )
+
+    def dbt(self, *arguments: str, fails: bool = False) -> str:
+        command = [str(Path(sys.executable).with_name("dbt")), *arguments]
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        settings = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        ended = subprocess.run(
+            [*command, *places], cwd=self.elsewhere, env=settings, capture_output=True, text=True
+        )
+        assert (ended.returncode != 0) == fails, ended.stdout + ended.stderr
+        return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Registries of the project's own, of a package, and of a source that another project loads."""
+    shop = Shop(tmp_path_factory.mktemp("strangers"))
+    X = training()[["amount"]].rename(columns={"amount": "price"})
+    estimator = LogisticRegression().fit(X, X.price > 50)
+    facts: dict[str, Any] = {"task": "classification", "alias": "champion", "forms": False}
+    register(estimator, "leads", X, project_dir=shop.folder, **facts)
+    register(estimator, "offers", X, project_dir=shop.platform, **facts)
+    shutil.copytree(shop.platform / "artifacts", shop.folder / "artifacts", dirs_exist_ok=True)
+    sources = {
+        "version": 2,
+        "sources": [{"name": "theirs", "schema": "main", "tables": [{"name": "ml_offers"}]}],
+    }
+    shop.text("models/_theirs.yml", yaml.safe_dump(sources))
+    shop.text(
+        "models/own.sql", "{{ scorehouse.scored('leads', key='nr') }} select * from {{ ref('offers_in') }}"
+    )
+    shop.python_model("own_table", "dbt.ref('ml_leads')", config="table")
+    shop.python_model("of_package", "dbt.ref('platform', 'ml_offers')")
+    shop.python_model("of_package_table", "dbt.ref('ml_offers')", config="table")
+    shop.dbt("deps")
+    return shop
+
+
+@pytest.mark.slow
+def test_registries_of_a_stranger(shop: Shop) -> None:
+    """A seed with an alias and a schema, a package's, and both doors and dbt's own `table`."""
+    shop.dbt("build")
+    everything = ("own", "own_table", "of_package", "of_package_table")
+    with duckdb.connect(shop.database) as connection:
+        for name in everything:
+            assert connection.sql(f"select count(*) from {name} where row_status = 'scored'").fetchall() == [
+                (50,)
+            ]
+        connection.execute("update main_registries.all_leads set threshold = 0.1")
+        connection.execute("update main.ml_offers set name = 'leads'")
+    said = shop.dbt("run", "--select", *everything, fails=True)
+    assert "ERROR=4" in said
+    words = " ".join(said.split())
+    assert words.count("version 1 has threshold 0.1 in the table and None in the file") >= 2
+    assert words.count("version 1 has name 'leads' in the table and 'offers' in the file") >= 2
+    shop.dbt("seed")
+
+
+@pytest.mark.slow
+def test_a_registry_that_another_project_loads(shop: Shop) -> None:
+    """The variable says where the CSV of a source lies; without it the run is refused in words."""
+    shop.dbt("seed")
+    shop.dbt("run", "--select", "offers_in")
+    for name, config in (("of_source", "predictions"), ("of_source_table", "table")):
+        shop.python_model(name, "dbt.source('theirs', 'ml_offers')", config=config)
+    said = " ".join(shop.dbt("run", "--select", "of_source", "of_source_table", fails=True).split())
+    assert "ERROR=2" in said
+    assert said.count("the variable scorehouse_registry_files: {") >= 2
+    shop.variables({"scorehouse_registry_files": {"offers": "../platform/seeds/ml/offers/ml_offers.csv"}})
+    shop.dbt("run", "--select", "of_source", "of_source_table")
+    shop.variables({})
