@@ -53,17 +53,20 @@ class RegistryFile:
     relation: str
     files: tuple[Path, ...] = ()
 
-    def versions(self, seeded: Iterable[Mapping[str, Any]], call: str) -> list[Version]:
+    def versions(self, call: str) -> list[Version]:
+        """The versions in the file."""
+        rows = seed_rows.read_rows(self._file(call), registry.COLUMNS, registry.ADDED_COLUMNS)
+        return [Version.from_row(row) for row in rows]
+
+    def compared(self, seeded: Iterable[Mapping[str, Any]], call: str) -> list[Version]:
         """The versions in the file; refused where `seeded`, the rows of the table, differ in what scores."""
-        file = self._file(call)
-        rows = seed_rows.read_rows(file, registry.COLUMNS, registry.ADDED_COLUMNS)
-        versions = [Version.from_row(row) for row in rows]
+        versions = self.versions(call)
         difference = next(_differences(versions, list(seeded)), None)
         if difference:
             raise RegistryError(
                 call,
-                f"the table {self.relation} is not the file in version control, {str(file)!r}: {difference}",
-                expected="a table that was loaded from this file",
+                f"the table {self.relation} is not the registry in version control: {difference}",
+                expected=f"a table that was loaded from {str(self._file(call))!r}",
                 action=f"run `dbt seed --select {PREFIX}{self.name}`, with --full-refresh if columns were "
                 "added; if the table is newer, update the working copy",
             )

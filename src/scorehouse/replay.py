@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse import artifact
-from scorehouse.engines.source import FeatureSource, registry_versions
+from scorehouse.engines.source import FeatureSource, registry_of
 from scorehouse.engines.statistics import Fingerprint
 from scorehouse.engines.stream import output_schema, scored_batches
 from scorehouse.errors import ConfigurationError, RegistryError
@@ -251,7 +251,7 @@ def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows:
         )
     run = run_row(session, request.run_log, str(last[0][0]))
     found = replay(
-        session, run, registry_versions(session, model, request, call), request, sample=rows
+        session, run, registry_of(session, model, request, call).versions(call), request, sample=rows
     ).to_dict()
     found["examples"] = ", ".join(found["examples"])
     values = ", ".join(f"{_literal(value)} as {name}" for name, value in found.items())

@@ -17,6 +17,7 @@ from scorehouse.engines.progress import Deadline
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version
+from scorehouse.registry_file import RegistryFile
 from scorehouse.request import Request
 from scorehouse.rescore import CARRIED, TODO, quote
 from scorehouse.signature import Signature, check_types
@@ -33,7 +34,13 @@ HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
 def registry_versions(
     session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str
 ) -> list[Version]:
-    """The versions of the registry that `model` is: the relation of a seed `ml_<name>`, equal to its CSV."""
+    """The versions of the registry that `model` is, whose table is equal to its CSV."""
+    registry = registry_of(session, model, request, call)
+    return registry.compared((dict(zip(model.columns, row, strict=True)) for row in model.fetchall()), call)
+
+
+def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str) -> RegistryFile:
+    """The registry that `model` is: the relation of a seed `ml_<name>`."""
     if not isinstance(model, duckdb.DuckDBPyRelation):
         raise ConfigurationError(
             call,
@@ -49,9 +56,7 @@ def registry_versions(
         if (own := _tables(session, f"select * from {each.relation}", qualified=True)) & read
         or (own == {each.relation} and own & bare)
     ]
-    registry = registry_file.only(found, ", ".join(sorted(bare)) or "made in Python", call)
-    rows = (dict(zip(model.columns, row, strict=True)) for row in model.fetchall())
-    return registry.versions(rows, call)
+    return registry_file.only(found, ", ".join(sorted(bare)) or "made in Python", call)
 
 
 def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) -> set[str]:

@@ -60,7 +60,7 @@ def registry_versions(session: Any, model: Any, request: Request, call: str) -> 
         {name: None if value == "None" else value for name, value in row.asDict().items()}
         for row in frame.collect()
     )
-    return registry.versions(rows, call)
+    return registry.compared(rows, call)
 
 
 class SparkSource:
