@@ -1,8 +1,9 @@
-"""Print what the examples have made: prediction tables, a few rows of each, and the run log."""
+"""Print a few rows of each prediction table of the examples."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -37,30 +38,22 @@ TABLES = {
         'from ranking_predictions order by customer_id, "rank"',
     ),
 }
-OVERVIEW = (
-    "select prediction_table, model_name || ' v' || model_version as ml_model, "
-    "format('{:,}', rows_in_table) as rows_in, format('{:,}', rows_scored) as scored, "
-    "format('{:,}', rows_rejected) as rejected, most_frequent_reason, round(seconds, 2) as seconds, "
-    "round(peak_memory_mib)::integer as peak_mib from scoring_overview order by rows_in_table desc"
-)
-RUNS = (
-    "select strftime(started_at, '%Y-%m-%d %H:%M:%S') as started_at, status, "
-    "split_part(prediction_table, '\"', 6) as prediction_table, "
-    "model_name || ' v' || model_version as ml_model, rows_in, left(model_digest, 12) as digest, "
-    "input_fingerprint from scorehouse_runs order by started_at desc"
-)
 
 
-def show(connection: duckdb.DuckDBPyConnection, title: str, sql: str, rows: int) -> None:
-    """Print the first rows of a query as a table of plain text."""
-    result = connection.sql(f"select * from ({sql}) limit {rows}")
-    lines = [result.columns, *([text(value) for value in row] for row in result.fetchall())]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(result.columns))]
+def show(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> None:
+    """Print the first rows of a query."""
+    result = connection.sql(f"select * from ({sql}) limit {ROWS}")
     print(f"\n{title}")
+    print_table(result.columns, [[text(value) for value in row] for row in result.fetchall()])
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of strings below their names, as plain text."""
+    lines = [columns, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     for number, line in enumerate(lines):
-        print(
-            "  " + "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
-        )
+        cells = (value.ljust(width) for value, width in zip(line, widths, strict=True))
+        print("  " + "  ".join(cells).rstrip())
         if number == 0:
             print("  " + "  ".join("-" * width for width in widths))
 
@@ -71,21 +64,13 @@ def text(value: Any) -> str:
 
 
 def main() -> None:
-    """Show everything, then say where to look next."""
+    """A few rows of each prediction table that is there."""
     database = os.environ.get("SCOREHOUSE_DATABASE", "target/scorehouse.duckdb")
     with duckdb.connect(database, read_only=True) as connection:
-        show(connection, "Prediction tables", OVERVIEW, 20)
+        present = {name for (name,) in connection.sql("select table_name from duckdb_tables()").fetchall()}
         for table, (title, sql) in TABLES.items():
-            show(connection, f"{table}: {title}", sql, ROWS)
-        show(connection, "Run log, newest first", RUNS, 6)
-    print(
-        "\nWhere to look next"
-        "\n  ./run docs                                        lineage and model cards in dbt docs"
-        f"\n  .venv/bin/python -c \"import duckdb; duckdb.connect('{database}').sql('...').show()\""
-        "\n  .venv/bin/scorehouse list                         the registered versions"
-        "\n  .venv/bin/scorehouse promote flight_delay 1       make the logistic regression the champion"
-        "\n  ./run build --select ml_flight_delay+             and score again what depends on it"
-    )
+            if table in present:
+                show(connection, f"{table}: {title}", sql)
 
 
 if __name__ == "__main__":

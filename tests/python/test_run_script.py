@@ -23,9 +23,11 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def run(clone: Path, *args: str, python: Path | str | None = None) -> subprocess.CompletedProcess[str]:
-    """Call `./run` from another folder, with nothing in the environment but PATH and PYTHON."""
-    env = {"PATH": os.environ["PATH"]}
+def run(
+    clone: Path, *args: str, python: Path | str | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Call `./run` from another folder, with nothing in the environment but PATH, PYTHON and the settings."""
+    env = {"PATH": os.environ["PATH"], **settings}
     if python is not None:
         env["PYTHON"] = str(python)
     return subprocess.run(
@@ -100,6 +102,17 @@ def test_a_python_that_is_not_there_is_named(clone: Path) -> None:
     result = run(clone, "build", python="/nowhere/python")
     assert result.returncode == 1
     assert "/nowhere/python was not found" in result.stderr
+
+
+@pytest.mark.slow
+def test_an_installation_says_what_it_does_and_shows_the_error_of_pip(clone: Path) -> None:
+    (clone / "requirements.lock").write_text(f"no-such-package-here==1.0 --hash=sha256:{64 * '0'}\n")
+    result = run(clone, "demo", python=sys.executable, PIP_NO_INDEX="1")
+    assert result.returncode == 1
+    assert "setting up .venv with " in result.stderr and "    0 s  starting pip\n" in result.stderr
+    assert "ERROR: No matching distribution found for no-such-package-here==1.0" in result.stderr
+    assert "run: the packages could not be installed in .venv: pip's message above says why" in result.stderr
+    assert "no-such-package-here" in (clone / "target/setup.log").read_text()
 
 
 def test_clean_removes_what_was_built_and_keeps_the_environment(clone: Path) -> None:

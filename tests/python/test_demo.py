@@ -1,0 +1,62 @@
+"""The demo: a line per example, why a warning is intended, and a failure in full."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from project import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+
+def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `./run demo` starts, on a database of its own."""
+    settings = {
+        "SCOREHOUSE_DATABASE": str(folder / "house.duckdb"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_PROJECT_DIR": str(REPOSITORY),
+        "DBT_PROFILES_DIR": str(REPOSITORY),
+    }
+    command = [sys.executable, "examples/demo.py", *arguments]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **settings}, capture_output=True, text=True
+    )
+
+
+def test_a_line_per_example_instead_of_the_log_of_dbt(tmp_path: Path) -> None:
+    ended = demo(tmp_path, "--select", "+segment_predictions")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    said = ended.stdout.splitlines()
+    assert len(said) < 40 and "0 s  dbt reads the project" in said[0]
+    (line,) = [line for line in said if line.startswith("  segments ")]
+    assert re.fullmatch(
+        r"  segments +1 +segment_predictions +5,878 +5,878 +0 +[\d.]+ +[1-9]\d* tests passed", line
+    )
+    assert said[-1] == f"dbt's log: {tmp_path / 'target/demo/dbt.log'}"
+    assert "segment_predictions" in (tmp_path / "target/demo/dbt.log").read_text()
+
+
+def test_a_failing_build_is_told_in_full(tmp_path: Path) -> None:
+    ended = demo(tmp_path, "--select", "segment_profile")  # its table is not there
+    assert ended.returncode != 0
+    assert "model.scorehouse.segment_profile: error" in ended.stderr
+    assert "Table with name segment_predictions does not exist" in ended.stderr
+    assert f"dbt's log: {tmp_path / 'target/demo/dbt.log'}" in ended.stderr
+
+
+def test_a_warning_says_whether_it_is_intended(capsys: pytest.CaptureFixture[str]) -> None:
+    sys.path.insert(0, str(REPOSITORY / "examples"))
+    from demo import print_warnings
+
+    nodes = {"test.a": {"name": "a", "config": {"meta": {"intended": "so  it is"}}}, "test.b": {"name": "b"}}
+    outcomes = [{"unique_id": name, "status": "warn", "message": "5 results"} for name in nodes]
+    print_warnings({"nodes": nodes}, outcomes)
+    said = capsys.readouterr().out
+    assert "Warning of a: 5 results\n  Intended: so it is\n" in said
+    assert "Warning of b: 5 results\n  Not intended" in said
