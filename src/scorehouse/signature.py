@@ -17,6 +17,13 @@ import pyarrow as pa
 from scorehouse.errors import SignatureError
 
 FORMAT = 1
+OBJECT_DTYPES = ("object", "decimal", "date")
+NULLABLE_DTYPES = (
+    "boolean",
+    *(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)),
+    "Float32",
+    "Float64",
+)
 FEATURE_TYPES = ("double", "integer", "boolean", "string", "timestamp")
 
 
@@ -24,10 +31,11 @@ FEATURE_TYPES = ("double", "integer", "boolean", "string", "timestamp")
 class Feature:
     """One input column of the estimator.
 
-    `type` is one of FEATURE_TYPES, `dtype` the dtype of the training column. The three `accepts_`
-    facts were found by asking the fitted pipeline; `null_as` is how it wants a missing text
-    (`nan` or `none`). `max_magnitude` is the largest absolute value that it takes. `categories`
-    lists the values that an encoder knows, `minimum`, `maximum` and `null_share` describe training.
+    `type` is one of FEATURE_TYPES, `dtype` the dtype of the training column; of Decimal or date objects
+    it is `decimal` or `date`. The three `accepts_` facts were found by asking the fitted pipeline;
+    `null_as` is how it wants a missing value among strings and other objects (`nan` or `none`).
+    `max_magnitude` is the largest absolute value that it takes. `categories` lists the values that an
+    encoder knows, `minimum`, `maximum` and `null_share` describe training.
     """
 
     name: str
@@ -42,6 +50,16 @@ class Feature:
     minimum: float | None = None
     maximum: float | None = None
     null_share: float | None = None
+
+    @property
+    def holds_objects(self) -> bool:
+        """Whether training held Python objects in this column, of which None and NaN differ."""
+        return self.type == "string" or self.dtype in OBJECT_DTYPES
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether training held numbers or booleans beside a mask, such as in `Int64` or `boolean`."""
+        return self.dtype in NULLABLE_DTYPES
 
     @property
     def has_zone(self) -> bool:
@@ -59,7 +77,7 @@ class Signature:
     """Features in the estimator's order, and the container they are handed over in.
 
     `container` is `frame` for an estimator fitted on named columns, `array` for one fitted on a bare
-    array of dtype `array_dtype`.
+    array of dtype `array_dtype`, `column` for one fitted on a list or Series, such as texts.
     """
 
     features: tuple[Feature, ...]

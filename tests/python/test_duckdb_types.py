@@ -201,9 +201,9 @@ def test_timestamp_without_the_zone_of_training_is_refused() -> None:
             given_to_estimator(kind, read(sql))
 
 
-def test_date_objects_are_no_feature() -> None:
+def test_time_objects_are_no_feature() -> None:
     with pytest.raises(SignatureError, match="convert the column before fitting"):
         from scorehouse.registration.infer import draft_signature, training_batch
 
-        frame = pd.DataFrame({"x": [dt.date(2024, 1, 1)]})
+        frame = pd.DataFrame({"x": [dt.time(12)]})
         draft_signature(frame, training_batch(frame, "test"), "frame", {}, "test")

@@ -8,6 +8,7 @@ from typing import Any
 
 import joblib
 
+from scorehouse.errors import ConfigurationError
 from scorehouse.formats.base import Format, does_not_load
 from scorehouse.registry import Version
 from scorehouse.signature import Signature
@@ -15,7 +16,16 @@ from scorehouse.signature import Signature
 
 def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
     stream = io.BytesIO()
-    joblib.dump(estimator, stream, compress=("zlib", 3))
+    try:
+        joblib.dump(estimator, stream, compress=("zlib", 3))
+    except Exception as error:  # a pickle raises PicklingError, AttributeError or TypeError
+        raise ConfigurationError(
+            call,
+            f"this {type(estimator).__name__} cannot be pickled ({type(error).__name__}: {error})",
+            expected="an estimator whose functions and classes have a name in a module, not lambdas or local "
+            "functions",
+            action="put the function into a module that dbt can import too, fit again, and register that",
+        ) from error
     return stream.getvalue()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from scorehouse.errors import ConfigurationError, EstimatorError
@@ -40,13 +41,43 @@ def require_fitted(estimator: Any, call: str) -> None:
         )
     try:
         check_is_fitted(estimator[-1] if isinstance(estimator, Pipeline) else estimator)
-    except NotFittedError as error:
+    except (NotFittedError, TypeError) as error:
         raise EstimatorError(
             call,
             f"{type(estimator).__name__} is not fitted",
             expected="a fitted estimator",
             action="call fit() first, then register",
         ) from error
+
+
+# What scikit-learn calls an estimator, and the tasks that each kind can serve.
+KINDS = {
+    "classifier": ("classification", "ranking"),
+    "regressor": ("regression", "ranking"),
+    "clusterer": ("clustering",),
+    "outlier_detector": ("anomaly",),
+}
+
+
+def check_task(estimator: Any, task: str, call: str) -> None:
+    """Refuse a task that the kind of the estimator cannot serve; one without a kind is asked later."""
+    kind = _kind(estimator)
+    if kind is None or task in KINDS.get(kind, TASKS):
+        return
+    raise ConfigurationError(
+        call,
+        f"task is {task!r}, and {type(estimator).__name__} is a {kind.replace('_', ' ')}",
+        expected=f"the task {' or '.join(map(repr, KINDS[kind]))} for it",
+        action="register the estimator under the task that it was fitted for",
+    )
+
+
+def _kind(estimator: Any) -> str | None:
+    try:
+        found = get_tags(estimator).estimator_type
+    except Exception:  # a class of its own, without the tags of scikit-learn
+        found = getattr(estimator, "_estimator_type", None)
+    return found if isinstance(found, str) else None
 
 
 def find_facts(estimator: Any, features: Any, task: str, call: str) -> TaskFacts:

@@ -5,7 +5,7 @@ A form that is refused or not equal is left out, with the reason; it never stops
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,14 +47,17 @@ def find_forms(
     *,
     dialects: Sequence[str] = tuple(DIALECTS),
     rows_of: str = TRAINING,
+    told: Callable[[str], None] = lambda step: None,
 ) -> Forms:
     """Compile the estimator that `kernel` holds in each dialect, and prove it on `rows` of features.
 
-    `rows_of` says in the registry what the rows are.
+    `rows_of` says in the registry what the rows are; `told` hears of each step.
     """
+    told("compile to SQL")
     sql, refused = _compiled(kernel, dialects)
     facts: dict[str, Any] = {}
     if sql:
+        told("prove SQL")
         gate = sql[0] if sql[0].dialect.name == GATE else _compile(kernel, GATE)
         fact = _proof(gate, kernel, rows, rows_of)
         if isinstance(fact, str):
@@ -62,6 +65,7 @@ def find_forms(
         else:
             facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql]}
     if made_of_trees(kernel.estimator):
+        told("prove native code")
         fact = _native(kernel, rows, rows_of)
         if isinstance(fact, str):
             refused["native"] = fact

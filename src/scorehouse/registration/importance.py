@@ -24,6 +24,7 @@ from scorehouse.tasks import class_columns
 SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100
 REPEATS = 5
+STACKED_ROWS = 10_000  # that are scored in one call
 PREDICTIONS = 200_000  # about what the counts of the reference cost
 SEED = 7
 DIGITS = 6
@@ -45,11 +46,17 @@ class Importance:
     shares: dict[str, float]
 
 
-def importance_of(kernel: Kernel, batch: pa.RecordBatch, labels: Any = None) -> Importance:
+def importance_of(
+    kernel: Kernel,
+    batch: pa.RecordBatch,
+    labels: Any = None,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> Importance:
     """Measure the importance of all features on a sample of the rows of `batch`.
 
     `labels` are those of the rows, if there are any. The sample and the shuffling have a fixed seed, and
     the number of predictions a limit, so that the same rows give the same shares at a known cost.
+    `told` hears how many features are measured, of how many.
     """
     rng = np.random.default_rng(SEED)
     batch, labels = _sample(batch, labels, rng)
@@ -60,16 +67,27 @@ def importance_of(kernel: Kernel, batch: pa.RecordBatch, labels: Any = None) -> 
     rows = batch.num_rows
     shuffles = [rng.permutation(rows) for _ in range(REPEATS)]
     own = loss(before, np.arange(rows)) if rows else 0.0
-    changes = {}
-    for position, feature in enumerate(batch.schema.names):
-        after = kernel(_shuffled(batch, position, shuffles))
-        kept = np.flatnonzero(pc.is_null(after.column(REJECT_REASON)).to_numpy(False))
-        parts = [kept[(kept >= i * rows) & (kept < (i + 1) * rows)] for i in range(REPEATS)]
-        losses = [loss(after.take(pa.array(part)), part % rows) for part in parts if len(part)]
-        changes[feature] = max(0.0, float(np.mean(losses)) - own) if losses else 0.0
+    changes: dict[str, float] = {}
+    together = max(1, STACKED_ROWS // max(1, REPEATS * rows))
+    names = batch.schema.names
+    for start in range(0, len(names), together):
+        positions = range(start, min(start + together, len(names)))
+        after = kernel(_shuffled(batch, positions, shuffles))
+        for place, position in enumerate(positions):
+            part = after.slice(place * REPEATS * rows, REPEATS * rows)
+            losses = _losses(part, rows, loss)
+            changes[names[position]] = max(0.0, float(np.mean(losses)) - own) if losses else 0.0
+        told(len(changes), len(names))
     total = sum(changes.values())
     shares = {feature: round(change / total, DIGITS) if total else 0.0 for feature, change in changes.items()}
     return Importance(f"permutation:{name}", shares)
+
+
+def _losses(after: pa.RecordBatch, rows: int, loss: Loss) -> list[float]:
+    """The loss of each shuffle, of the rows that were scored."""
+    kept = np.flatnonzero(pc.is_null(after.column(REJECT_REASON)).to_numpy(False))
+    parts = [kept[(kept >= i * rows) & (kept < (i + 1) * rows)] for i in range(REPEATS)]
+    return [loss(after.take(pa.array(part)), part % rows) for part in parts if len(part)]
 
 
 def _sample(
@@ -92,14 +110,21 @@ def _is_known(values: np.ndarray) -> np.ndarray:
     return np.array([value is not None and value == value for value in values.tolist()], dtype=bool)
 
 
-def _shuffled(batch: pa.RecordBatch, position: int, shuffles: list[np.ndarray]) -> pa.RecordBatch:
-    """The batch once for each shuffle, with one column in that order."""
-    rows = np.tile(np.arange(batch.num_rows), len(shuffles))
+def _shuffled(batch: pa.RecordBatch, positions: range, shuffles: list[np.ndarray]) -> pa.RecordBatch:
+    """The batch once per position and shuffle, with the column at that position in the shuffle's order."""
+    stretch = batch.num_rows * len(shuffles)
+    rows = np.tile(np.arange(batch.num_rows), len(shuffles) * len(positions))
     order = np.concatenate(shuffles)
-    columns = [
-        column.take(pa.array(order if number == position else rows))
-        for number, column in enumerate(batch.columns)
-    ]
+    plain = pa.array(rows)
+    columns = []
+    for number, column in enumerate(batch.columns):
+        indices = plain
+        if number in positions:
+            mine = rows.copy()
+            place = positions.index(number)
+            mine[place * stretch : (place + 1) * stretch] = order
+            indices = pa.array(mine)
+        columns.append(column.take(indices))
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 

@@ -1,11 +1,15 @@
-"""The signature of a fitted pipeline: types from the training frame, manners by asking the pipeline."""
+"""The draft of a signature: types, ranges and categories of the training frame.
+
+What the pipeline accepts is found by `registration.probe`.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,16 +20,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from scorehouse.errors import SignatureError
-from scorehouse.frames import estimator_input
-from scorehouse.rows import check_batch
+from scorehouse.rows import as_double
 from scorehouse.signature import Feature, Signature
-from scorehouse.tasks import TaskOutputs
 
 UNSEEN = "scorehouse: a category never seen"
-# tried from the largest: float32 inside the estimator is the usual limit
-MAGNITUDES = (1e300, 1e150, float(np.finfo(np.float32).max), 1e30, 1e18)
 CATEGORY_LIMIT = 1000
-PROBE_ROWS = 8
 
 
 def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
@@ -40,8 +39,15 @@ def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
             array = pa.array(column, from_pandas=True)
         except (pa.ArrowException, TypeError) as error:
             raise _type_error(str(name), f"mixed or unknown values ({error})", call) from error
-        arrays.append(array.cast(pa.string()) if pa.types.is_null(array.type) else array)
+        arrays.append(_usual(array))
     return pa.RecordBatch.from_arrays(arrays, names=list(frame.columns))
+
+
+def _usual(array: pa.Array) -> pa.Array:
+    """Decimals as the doubles that the kernel makes of them; nothing but NULL as texts."""
+    if pa.types.is_null(array.type):
+        return array.cast(pa.string())
+    return as_double(array) if pa.types.is_decimal(array.type) else array
 
 
 def _check_names(names: list[Any], call: str) -> None:
@@ -72,7 +78,7 @@ def draft_signature(
         feature = Feature(
             name=name,
             type=_feature_type(name, column.type, call),
-            dtype="category" if isinstance(dtype, pd.CategoricalDtype) else str(dtype),
+            dtype=_dtype_name(frame[name]),
             accepts_null=True,
             accepts_non_finite=True,
             null_as="none"
@@ -84,6 +90,19 @@ def draft_signature(
     return Signature(
         tuple(features), container, str(_array_dtype(frame)) if container == "array" else "float64"
     )
+
+
+def _dtype_name(column: pd.Series) -> str:
+    """The dtype of a training column; of objects that are Decimals or dates, these."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "category"
+    if column.dtype == object:
+        held = {type(value) for value in column if value is not None and value == value}
+        if held == {Decimal}:
+            return "decimal"
+        if held == {date}:
+            return "date"
+    return str(column.dtype)
 
 
 def _array_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
@@ -100,6 +119,7 @@ def _feature_type(name: str, arrow_type: pa.DataType, call: str) -> str:
         (pa.types.is_floating, "double"),
         (pa.types.is_decimal, "double"),
         (pa.types.is_timestamp, "timestamp"),
+        (pa.types.is_date32, "timestamp"),
         (pa.types.is_string, "string"),
         (pa.types.is_large_string, "string"),
     )
@@ -113,7 +133,7 @@ def _type_error(name: str, found: str, call: str) -> SignatureError:
     return SignatureError(
         call,
         f"the training column {name!r} holds {found}",
-        expected="numbers, booleans, texts, or timestamps, one kind a column",
+        expected="numbers, booleans, strings, dates or timestamps, one kind per column",
         action="convert the column before fitting, so that the feature table can hold the same",
     )
 
@@ -125,9 +145,13 @@ def _described(feature: Feature, column: pa.Array, dtype: Any, known: tuple[Any,
     if categories is None and feature.type == "string":
         distinct = pc.unique(column.drop_null()).to_pylist()
         categories = tuple(sorted(distinct)) if len(distinct) <= CATEGORY_LIMIT else None
+    if feature.type == "timestamp":  # which JSON cannot hold
+        categories = None
+    elif feature.type == "double" and categories is not None:
+        categories = tuple(float(value) for value in categories)
     low = high = None
     if feature.type in ("double", "integer"):
-        values = column.cast(pa.float64(), safe=False).drop_null()
+        values = as_double(column).drop_null()
         finite = values.filter(pc.is_finite(values))
         if len(finite):
             low, high = pc.min(finite).as_py(), pc.max(finite).as_py()
@@ -163,73 +187,3 @@ def _pipeline_categories(pipeline: Pipeline, names: list[str]) -> dict[str, tupl
         if getattr(step, "statistics_", None) is None or getattr(step, "add_indicator", False):
             return {}
     return {}
-
-
-class Prober:
-    """Asks a fitted pipeline what it does with values that training may not have shown."""
-
-    def __init__(
-        self, estimator: Any, outputs: TaskOutputs, signature: Signature, batch: pa.RecordBatch
-    ) -> None:
-        self.estimator = estimator
-        self.outputs = outputs
-        self.signature = signature
-        self.training = batch
-        self.rows = batch.slice(0, PROBE_ROWS)
-
-    def signature_found(self) -> Signature:
-        """The signature with every `accepts_` fact found by trial."""
-        features = tuple(self._probe(i, feature) for i, feature in enumerate(self.signature.features))
-        return replace(self.signature, features=features)
-
-    def _probe(self, position: int, feature: Feature) -> Feature:
-        forms = (feature.null_as, "none" if feature.null_as == "nan" else "nan")  # training's own first
-        missing_as = next(
-            (how for how in forms if self._takes(position, replace(feature, null_as=how), None)), None
-        )
-        feature = replace(feature, accepts_null=missing_as is not None, null_as=missing_as or "nan")
-        unseen = self._unseen(feature)
-        if unseen is not None:
-            feature = replace(feature, accepts_unseen=self._takes(position, feature, unseen))
-            if not feature.accepts_unseen and feature.categories is None:
-                column = self.training.column(feature.name)
-                feature = replace(
-                    feature, categories=tuple(sorted(pc.unique(column.drop_null()).to_pylist()))
-                )
-        if feature.type != "double":
-            return replace(feature, accepts_non_finite=False)
-        takes_infinity = self._takes(position, feature, float("inf"))
-        limit = None
-        if not self._takes(position, feature, MAGNITUDES[0]):
-            limit = next((m for m in MAGNITUDES[1:] if self._takes(position, feature, m)), MAGNITUDES[-1])
-        return replace(feature, accepts_non_finite=takes_infinity, max_magnitude=limit)
-
-    def _unseen(self, feature: Feature) -> Any:
-        if feature.type == "string":
-            return UNSEEN
-        if feature.type == "integer" and feature.maximum is not None:
-            return int(feature.maximum) + 1
-        if feature.type == "double" and feature.categories is not None and feature.maximum is not None:
-            return feature.maximum * 2 + 1.5
-        return None
-
-    def _takes(self, position: int, feature: Feature, value: Any) -> bool:
-        """Whether the pipeline gives finite results when the first row holds `value`."""
-        name = feature.name
-        column = self.rows.column(name)
-        changed = pa.concat_arrays([pa.array([value], type=column.type), column.slice(1)])
-        rows = self.rows.set_column(position, name, changed)
-        signature = replace(
-            self.signature,
-            features=tuple(feature if f.name == name else f for f in self.signature.features),
-        )
-        columns = check_batch(signature, rows, frozenset()).columns
-        try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                values = self.outputs.predict(self.estimator, estimator_input(signature, columns))
-        except Exception:  # any refusal is an answer
-            return False
-        return all(
-            pc.all(pc.is_finite(v)).as_py() is not False for v in values if pa.types.is_floating(v.type)
-        )

@@ -34,7 +34,7 @@ _held = threading.local()
 
 def check_name(kind: str, name: str, call: str) -> None:
     """Names become names of seeds, columns and folders: lower case letters, digits and `_`."""
-    if not NAME_PATTERN.fullmatch(name) or "__" in name:
+    if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name) or "__" in name:
         raise ConfigurationError(
             call,
             f"the {kind} {name!r} cannot be used",

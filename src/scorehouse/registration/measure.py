@@ -44,7 +44,7 @@ def measure_importance(
     estimator, signature, _ = artifact.load(project, chosen, policy, call)
     names = [feature.name for feature in signature.features]
     frame = training_frame(X, names, names, call)
-    check_labels(y, frame, call)
+    check_labels(y, frame, chosen.task, call)
     kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
     batch = training_batch(frame, call)
     importance = importance_of(kernel, batch, y)

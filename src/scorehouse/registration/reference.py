@@ -8,11 +8,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.errors import EstimatorError
+from scorehouse.scorer import REJECT_REASON, Kernel
+
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000
 COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
 
 Row = dict[str, str]
+
+
+def scored_reference(kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch) -> list[Row]:
+    """The reference of training rows and of what the kernel made of them."""
+    reasons = scored.column(REJECT_REASON)
+    if reasons.null_count == 0:
+        raise EstimatorError(
+            kernel.call,
+            f"every training row is rejected, such as for {reasons[0].as_py()!r}",
+            expected="an estimator that scores the rows it was fitted on",
+            action="pass the frame that was given to fit()",
+        )
+    number = kernel.version.version
+    outputs = scored.drop_columns([REJECT_REASON])
+    return [*reference_rows(number, "feature", batch), *reference_rows(number, "output", outputs)]
 
 
 def reference_rows(version: int, part: str, batch: pa.RecordBatch) -> list[Row]:

@@ -40,6 +40,13 @@ ADDED_COLUMNS = (*registry.ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier rel
 
 def find_project(start: Path | str | None) -> Path:
     """The folder of the dbt project: `start`, or the nearest above the working folder."""
+    if not isinstance(start, (str, Path, type(None))):
+        raise ConfigurationError(
+            "scorehouse",
+            f"project_dir is {start!r:.200}",
+            expected="the folder of a dbt project, or None",
+            action="pass a path, or leave project_dir out inside the project",
+        )
     first = Path(start) if start else Path.cwd()
     for folder in (first, *(() if start else first.resolve().parents)):
         if (folder / "dbt_project.yml").is_file():

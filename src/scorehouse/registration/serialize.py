@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from scorehouse.artifact import open_estimator, read_given
 from scorehouse.errors import EstimatorError
-from scorehouse.formats.base import Format
+from scorehouse.formats import FORMATS
 from scorehouse.policy import INSIDE_A_PICKLE, LoadPolicy
+from scorehouse.registration.examine import Examined
 from scorehouse.registry import Version
-from scorehouse.signature import Signature
 from scorehouse.tasks import outputs_of
 
 LIBRARIES = ("numpy", "scipy", "joblib", "pandas", "skops", "onnxruntime")
@@ -37,27 +37,26 @@ class Stored:
 def store(
     estimator: Any,
     artifact: str | Path | None,
-    form: Format,
-    signature: Signature,
-    version: Version,
+    examined: Examined,
     policy: LoadPolicy,
-    features: Any,
     tolerance: float | None,
     call: str,
 ) -> Stored:
-    """Serialize, load back and compare on the training rows `features`.
+    """Serialize in the format of the version, load back and compare on training rows.
 
     `artifact` is a file that holds the estimator in the format already. A pickle is the estimator
     itself and is not compared. Raises EstimatorError where labels or scores differ too much.
     """
+    version = examined.version
+    form = FORMATS[version.artifact_format]
     if artifact is not None:
         data = read_given(artifact, call)
     else:
-        data = form.dump(estimator, signature, version, call)
+        data = form.dump(estimator, examined.signature, version, call)
     if form.runs_code and artifact is None:
         return Stored(data, estimator, {})
     served = open_estimator(data, version, policy, call)
-    found = parity(estimator, served, version, features, call)
+    found = parity(estimator, served, version, examined.features, call)
     limit = tolerance if tolerance is not None else EXACT_TOLERANCE if form.exact else ONNX_TOLERANCE
     if found["label_flips"] or not found["max_difference"] <= limit:
         raise EstimatorError(

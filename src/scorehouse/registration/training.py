@@ -1,8 +1,9 @@
-"""The training frame: features and labels as they are handed over, brought into one shape."""
+"""The training frame: features and labels as they are handed over, and as columns with names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,71 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.registration.infer import training_batch
+
+NUMBERS_ASKED = ("regression", "ranking")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training features: `frame` has named columns, `given` is what the estimator itself is asked with.
+
+    `container` is that of a Signature. `given` holds the columns of the fit, in its order, with the
+    caller's own dtypes.
+    """
+
+    frame: pd.DataFrame
+    given: Any
+    container: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows and labels to measure importance and calibration on; without a batch, those of training."""
+
+    batch: Any
+    labels: Any
+
+    def of(self, training: pa.RecordBatch) -> Judged:
+        """With the rows of training where no others were given."""
+        return Judged(training if self.batch is None else self.batch, self.labels)
+
+
+def judged_rows(
+    training: Training, y: Any, validation: tuple[Any, Any] | None, task: str, call: str
+) -> Judged:
+    """The rows of `validation`, which the fit has not seen, or those of training."""
+    if validation is None:
+        return Judged(None, y)
+    X, y = validation
+    names = list(training.frame.columns)
+    frame = training_frame(X, names, names, call)
+    check_labels(y, frame, task, call)
+    return Judged(training_batch(frame, call), y)
+
+
+def training_of(X: Any, estimator: Any, feature_names: Sequence[str] | None, call: str) -> Training:
+    """X in both shapes, for an estimator that was fitted on a frame, a bare array or one column.
+
+    X is a frame, a Series, an Arrow table, or an array or list beside `feature_names`.
+    """
+    fitted = getattr(estimator, "feature_names_in_", None)
+    frame = training_frame(X, fitted, feature_names, call)
+    if fitted is not None:
+        return Training(frame, _chosen(X, frame, list(fitted)), "frame")
+    if isinstance(X, (pd.Series, list, tuple)) or getattr(X, "ndim", 2) == 1:
+        return Training(frame, X, "column")
+    if frame.shape[1] == 1 and not hasattr(estimator, "n_features_in_"):
+        # what was fitted on an array counts its columns; a vectorizer of texts does not
+        return Training(frame, frame.iloc[:, 0], "column")
+    return Training(frame, frame if hasattr(X, "to_pandas") else X, "array")
+
+
+def _chosen(X: Any, frame: pd.DataFrame, fitted: list[str]) -> Any:
+    """The caller's own frame where scikit-learn takes it: a pandas or polars frame."""
+    if type(X).__module__.partition(".")[0] == "polars":
+        return X.select(fitted)
+    return frame
 
 
 def training_frame(
@@ -17,24 +83,14 @@ def training_frame(
 ) -> pd.DataFrame:
     """X as a frame whose columns are those of the fit, in its order, where the estimator knows their names.
 
-    X is a frame, an Arrow table, or an array of shape (rows, features) beside `feature_names`.
+    X is a frame, a Series, an Arrow table, or an array or list beside `feature_names`.
     """
-    if isinstance(X, (pa.Table, pa.RecordBatch)) or hasattr(X, "to_pandas"):
-        X = X.to_pandas()
-    if not isinstance(X, pd.DataFrame):
-        if feature_names is None:
-            raise ConfigurationError(
-                call,
-                f"X is a {type(X).__name__} without column names",
-                expected="a frame, or feature_names beside an array",
-                action="pass feature_names: the columns of the feature table, in the order of X",
-            )
-        X = pd.DataFrame(np.asarray(X), columns=list(feature_names))
-    if not len(X):
+    frame = _as_frame(X, feature_names, call)
+    if not len(frame):
         raise ConfigurationError(call, "X has no rows", expected="the training features", action="pass them")
     if fitted is None:
-        return X
-    missing = [column for column in fitted if column not in X.columns]
+        return frame
+    missing = [column for column in fitted if column not in frame.columns]
     if missing:
         raise SignatureError(
             call,
@@ -42,15 +98,84 @@ def training_frame(
             expected=f"the columns {list(fitted)}",
             action="pass the frame that was given to fit()",
         )
-    return X[list(fitted)]
+    return frame[list(fitted)]
 
 
-def check_labels(y: Any, frame: pd.DataFrame, call: str) -> None:
-    """Raise ConfigurationError unless there is one label a row, or none at all."""
-    if y is not None and len(y) != len(frame):
+def _as_frame(X: Any, feature_names: Sequence[str] | None, call: str) -> pd.DataFrame:
+    if isinstance(X, pd.Series):
+        name = feature_names[0] if feature_names else X.name
+        return _named(X.to_numpy(), None if name is None else [name], call, dtype=X.dtype)
+    if isinstance(X, (pa.Table, pa.RecordBatch)) or hasattr(X, "to_pandas"):
+        X = X.to_pandas()
+    if isinstance(X, pd.DataFrame):
+        return X
+    if X is None or isinstance(X, (str, bytes, dict, set, int, float)):
+        raise _no_features(X, call)
+    if hasattr(X, "toarray"):  # a sparse matrix
+        X = X.toarray()
+    return _named(X, feature_names, call)
+
+
+def _named(X: Any, names: Sequence[Any] | None, call: str, dtype: Any = None) -> pd.DataFrame:
+    """An array of shape (rows, features), or (rows,) of one feature, with names of its columns."""
+    if names is None:
+        raise ConfigurationError(
+            call,
+            f"X is a {type(X).__name__} without column names",
+            expected="a frame, or feature_names beside an array, list or Series",
+            action="pass feature_names: the columns of the feature table, in the order of X",
+        )
+    try:
+        values = np.asarray(X)
+        block = values.reshape(-1, 1) if values.ndim == 1 else values
+        return pd.DataFrame(block, columns=list(names), dtype=dtype)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            call,
+            f"X cannot be made into {len(names)} columns {list(names)} ({error})",
+            expected="an array of shape (rows, features), and a name per feature",
+            action="pass the features that were given to fit(), and all of their names",
+        ) from error
+
+
+def _no_features(X: Any, call: str) -> ConfigurationError:
+    return ConfigurationError(
+        call,
+        f"X is {X!r:.80}, a {type(X).__name__}",
+        expected="the training features: a frame, Series, Arrow table, array or list",
+        action="pass what was given to fit()",
+    )
+
+
+def check_labels(y: Any, frame: pd.DataFrame, task: str, call: str) -> None:
+    """Raise ConfigurationError unless there is one label per row, of the kind of the task, or none at all."""
+    if y is None:
+        return
+    if isinstance(y, (str, bytes, dict, set)) or not hasattr(y, "__len__"):
+        raise ConfigurationError(
+            call,
+            f"y is a {type(y).__name__}",
+            expected="an array, list or Series of labels, or None",
+            action="pass the labels that were given to fit()",
+        )
+    if len(y) != len(frame):
         raise ConfigurationError(
             call,
             f"y has {len(y)} labels for {len(frame)} rows",
-            expected="one label a row",
-            action="pass both of one fit",
+            expected="one label per row",
+            action="pass X and y of the same fit",
         )
+    if task in NUMBERS_ASKED:
+        _check_numbers(y, task, call)
+
+
+def _check_numbers(y: Any, task: str, call: str) -> None:
+    try:
+        np.asarray(y, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            call,
+            f"y cannot be read as numbers ({error})",
+            expected=f"numbers, which the task {task!r} is judged by",
+            action="pass the labels that were given to fit(), or leave y out",
+        ) from error

@@ -1,0 +1,99 @@
+"""What a fitted estimator is: its facts for its task, and the draft of its signature."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
+from scorehouse.frames import estimator_input
+from scorehouse.registration.facts import find_facts
+from scorehouse.registration.infer import draft_signature, encoder_categories, training_batch
+from scorehouse.registration.training import Training
+from scorehouse.registry import Version
+from scorehouse.rows import check_batch
+from scorehouse.signature import Signature
+from scorehouse.tasks import SCORE_METHODS
+
+CHECK_ROWS = 50_000
+LABEL_TYPES = (str, bool, int, float)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The version with its facts, the draft of its signature, and the training rows.
+
+    `batch` holds the rows as a feature table would, `features` the first of them as the kernel would hand
+    them to the estimator.
+    """
+
+    version: Version
+    signature: Signature
+    batch: pa.RecordBatch
+    features: Any
+
+
+def examine(estimator: Any, draft: Version, training: Training, call: str) -> Examined:
+    """Ask the estimator on training rows as they were given.
+
+    Raises ScorehouseError for an estimator that does not take them, or whose task is another.
+    """
+    batch = training_batch(training.frame, call)
+    known = encoder_categories(estimator, batch.schema.names)
+    signature = draft_signature(training.frame, batch, training.container, known, call)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            facts = find_facts(estimator, first_rows(training.given, CHECK_ROWS), draft.task, call)
+    except ScorehouseError:
+        raise
+    except Exception as error:  # estimators raise what they like
+        raise EstimatorError(
+            call,
+            f"{type(estimator).__name__} does not take the training features ({error})",
+            expected="the features that it was fitted on",
+            action="pass the frame that was given to fit(), before any transformation",
+        ) from error
+    version = replace(
+        draft, score_method=facts.score_method, label_method=facts.label_method, classes=facts.classes
+    )
+    _check_classes(version.classes, call)
+    _check_threshold(version, call)
+    columns = check_batch(signature, batch.slice(0, CHECK_ROWS), frozenset()).columns
+    return Examined(version, signature, batch, estimator_input(signature, columns))
+
+
+def first_rows(given: Any, rows: int) -> Any:
+    """The first rows of a frame, array or list."""
+    return given.iloc[:rows] if hasattr(given, "iloc") else given[:rows]
+
+
+def _check_classes(classes: Sequence[Any], call: str) -> None:
+    """Labels stand in the registry and in a column: of one type, which both can hold."""
+    kinds = {type(label) for label in classes}
+    if all(issubclass(kind, LABEL_TYPES) for kind in kinds) and (len(kinds) < 2 or kinds <= {int, float}):
+        return
+    raise ConfigurationError(
+        call,
+        f"the class labels are of the types {sorted(kind.__name__ for kind in kinds)}, "
+        f"such as {classes[0]!r}",
+        expected="strings, whole numbers, numbers or booleans as labels, of one type",
+        action="convert the labels, fit again, and register that estimator",
+    )
+
+
+def _check_threshold(version: Version, call: str) -> None:
+    """A threshold divides the scores of two classes; elsewhere it would be dropped in silence."""
+    if version.threshold is None or (len(version.classes) == 2 and version.score_method in SCORE_METHODS):
+        return
+    raise ConfigurationError(
+        call,
+        f"threshold is {version.threshold!r}, and a {version.task} with {len(version.classes)} classes "
+        f"and score_method {version.score_method!r} does not use one",
+        expected="a threshold only for a classifier of two classes that gives scores",
+        action="leave the threshold out",
+    )

@@ -1,0 +1,127 @@
+"""What a registration stores: the artifact's bytes, the signature, and the version that names both."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sklearn
+
+from scorehouse.artifact import SIGNATURE_FILE
+from scorehouse.formats import FORMATS
+from scorehouse.formats.base import Format
+from scorehouse.policy import LoadPolicy
+from scorehouse.registration import serialize
+from scorehouse.registration.examine import Examined
+from scorehouse.registration.probe import Prober
+from scorehouse.registration.progress import Progress
+from scorehouse.registration.serialize import Stored, libraries_of
+from scorehouse.registry import Version
+from scorehouse.scorer import Kernel
+from scorehouse.signature import Signature
+from scorehouse.storage import Location, locate, sha256
+from scorehouse.tasks import outputs_of
+
+SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A version complete but for its forms, the files to write, and the kernel that will score."""
+
+    version: Version
+    signature: Signature
+    files: Sequence[tuple[Location, bytes]]
+    kernel: Kernel
+
+    def same_of(self, existing: Iterable[Version]) -> Version | None:
+        """The version that is registered already with the same estimator and facts."""
+        for old in existing:
+            if all(getattr(old, fact) == getattr(self.version, fact) for fact in SAME_VERSION):
+                return old
+        return None
+
+
+def draft_version(
+    name: str,
+    existing: Sequence[Version],
+    frame: pd.DataFrame,
+    estimator: Any,
+    form: Format,
+    facts: Mapping[str, Any],
+) -> Version:
+    """The next version with what is known before the estimator is asked."""
+    metrics = {key: float(value) for key, value in (facts["metrics"] or {}).items()}
+    days = {name: str(facts[name]) for name in ("trained_from", "trained_to")}
+    return Version(
+        **{**facts, **days, "metrics": metrics},
+        name=name,
+        version=existing[-1].version + 1 if existing else 1,
+        aliases=(),
+        artifact="",
+        artifact_format=form.name,
+        sha256="",
+        size_bytes=0,
+        signature_sha256="",
+        score_method="",
+        label_method="",
+        registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        training_rows=len(frame),
+        n_features=frame.shape[1],
+        python_version=platform.python_version(),
+        sklearn_version=sklearn.__version__,
+        libraries=libraries_of(estimator),
+    )
+
+
+def prepare(
+    estimator: Any,
+    examined: Examined,
+    project: Path,
+    policy: LoadPolicy,
+    told: Progress,
+    call: str,
+    *,
+    artifact: str | Path | None,
+    store: str,
+    parity_tolerance: float | None,
+) -> Prepared:
+    """Serialize, and probe what was loaded back; nothing is written yet."""
+    told.step("store")
+    stored = serialize.store(estimator, artifact, examined, policy, parity_tolerance, call)
+    outputs = outputs_of(examined.version)
+    prober = Prober(stored.estimator, outputs, examined.signature, examined.batch, told.count)
+    signature = prober.signature_found()
+    version, files = _files(examined.version, stored, signature, store, policy, project, call)
+    kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
+    return Prepared(version, signature, files, kernel)
+
+
+def _files(
+    version: Version,
+    stored: Stored,
+    signature: Signature,
+    base: str,
+    policy: LoadPolicy,
+    project: Path,
+    call: str,
+) -> tuple[Version, list[tuple[Location, bytes]]]:
+    """The version with its places and digests, and the files to write."""
+    signature_bytes = signature.to_json()
+    folder = f"{base.rstrip('/')}/{version.name}/{version.version}"
+    path = f"{folder}/model{FORMATS[version.artifact_format].suffix}"
+    complete = replace(
+        version,
+        artifact=path,
+        sha256=sha256(stored.data),
+        size_bytes=len(stored.data),
+        signature_sha256=sha256(signature_bytes),
+        parity=stored.parity,
+    )
+    files = [(path, stored.data), (f"{folder}/{SIGNATURE_FILE}", signature_bytes)]
+    return complete, [(locate(project, text, policy, call), data) for text, data in files]

@@ -1,0 +1,176 @@
+"""Asks a fitted pipeline what it does with values that training may not have shown.
+
+Each trial is one training row with one value replaced. Many trials share one call of the estimator, a row
+each; where it refuses them together, they are asked in ever smaller groups, down to one by one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.frames import assembled, to_numpy
+from scorehouse.registration.infer import UNSEEN
+from scorehouse.rows import check_batch
+from scorehouse.signature import Feature, Signature
+from scorehouse.tasks import TaskOutputs
+
+# tried from the largest: float32 inside the estimator is the usual limit
+MAGNITUDES = (1e300, 1e150, float(np.finfo(np.float32).max), 1e30, 1e18)
+PROBE_ROWS = 8
+
+Told = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A value in place of that of the first training row, in the column of `feature`."""
+
+    position: int
+    feature: Feature
+    value: Any
+
+
+class Prober:
+    """Finds every `accepts_` fact of a signature by trial; `told` hears of each kind of trial."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        outputs: TaskOutputs,
+        signature: Signature,
+        batch: pa.RecordBatch,
+        told: Told = lambda what, done, of: None,
+    ) -> None:
+        self.estimator = estimator
+        self.outputs = outputs
+        self.signature = signature
+        self.training = batch
+        self.told = told
+        self.rows = batch.slice(0, PROBE_ROWS)
+        columns = check_batch(signature, self.rows, frozenset()).columns
+        self.arrays = [to_numpy(column, f) for column, f in zip(columns, signature.features, strict=True)]
+
+    def signature_found(self) -> Signature:
+        """The signature with every `accepts_` fact found by trial."""
+        features = self._with_missing(list(self.signature.features))
+        features = self._with_unseen(features)
+        features = self._with_infinity(features)
+        return replace(self.signature, features=tuple(self._with_limits(features)))
+
+    def _with_missing(self, features: list[Feature]) -> list[Feature]:
+        """Whether NULL is taken, and in which form: training's own first, then the other where it has two."""
+        taken = self._taken("probe missing values", {i: (f, None) for i, f in enumerate(features)})
+        others = {
+            i: replace(f, null_as="none" if f.null_as == "nan" else "nan")
+            for i, f in enumerate(features)
+            if not taken[i] and f.holds_objects
+        }
+        taken_otherwise = self._taken("probe missing values", {i: (f, None) for i, f in others.items()})
+        return [
+            replace(others[i], accepts_null=True)
+            if taken_otherwise.get(i)
+            else replace(f, accepts_null=taken[i], null_as=f.null_as if taken[i] else "nan")
+            for i, f in enumerate(features)
+        ]
+
+    def _with_unseen(self, features: list[Feature]) -> list[Feature]:
+        values = {i: (f, _unseen(f)) for i, f in enumerate(features)}
+        taken = self._taken("probe unseen values", {i: of for i, of in values.items() if of[1] is not None})
+        return [
+            self._knowing(replace(f, accepts_unseen=taken[i])) if i in taken else f
+            for i, f in enumerate(features)
+        ]
+
+    def _knowing(self, feature: Feature) -> Feature:
+        """Where an unseen value is refused, those of training are all that is known."""
+        if feature.accepts_unseen or feature.categories is not None:
+            return feature
+        values = pc.unique(self.training.column(feature.name).drop_null()).to_pylist()
+        return replace(feature, categories=tuple(sorted(values)))
+
+    def _with_infinity(self, features: list[Feature]) -> list[Feature]:
+        doubles = {i: (f, float("inf")) for i, f in enumerate(features) if f.type == "double"}
+        taken = self._taken("probe infinity", doubles)
+        return [replace(f, accepts_non_finite=taken.get(i, False)) for i, f in enumerate(features)]
+
+    def _with_limits(self, features: list[Feature]) -> list[Feature]:
+        """The largest magnitude that each double takes: None where it takes every one that is tried."""
+        limits: dict[int, float | None] = {}
+        asked = {i: f for i, f in enumerate(features) if f.type == "double"}
+        for magnitude in MAGNITUDES:
+            taken = self._taken("probe large values", {i: (f, magnitude) for i, f in asked.items()})
+            limits |= {i: magnitude for i in asked if taken[i]}
+            asked = {i: f for i, f in asked.items() if not taken[i]}
+        limits |= dict.fromkeys(asked, MAGNITUDES[-1])
+        limits |= {i: None for i, limit in limits.items() if limit == MAGNITUDES[0]}
+        return [replace(f, max_magnitude=limits[i]) if i in limits else f for i, f in enumerate(features)]
+
+    def _taken(self, what: str, values: Mapping[int, tuple[Feature, Any]]) -> dict[int, bool]:
+        """Whether the pipeline gives finite results of each value, by the position of its feature.
+
+        A group that the estimator refuses is made smaller, down to a single trial; the next group is four
+        times the last that was not refused. Where every trial is refused, each is asked about once.
+        """
+        trials = [_Trial(position, feature, value) for position, (feature, value) in values.items()]
+        found: dict[int, bool] = {}
+        size = max(1, len(trials))
+        while len(found) < len(trials):
+            group = trials[len(found) : len(found) + size]
+            answers = self._ask(group)
+            if answers is None and len(group) > 1:
+                size = max(1, len(group) // 8)
+                continue
+            given = [False] if answers is None else answers
+            found |= {trial.position: answer for trial, answer in zip(group, given, strict=True)}
+            size = 1 if answers is None else 4 * size
+            self.told(what, len(found), len(trials))
+        return found
+
+    def _ask(self, group: Sequence[_Trial]) -> list[bool] | None:
+        """Whether the result of each trial is finite; None where the estimator refuses them together."""
+        places = np.array([*[0] * len(group), *range(1, self.rows.num_rows)])
+        arrays = [array[places] for array in self.arrays]
+        for row, trial in enumerate(group):
+            arrays[trial.position] = self._replaced(trial, row, places)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                values = self.outputs.predict(self.estimator, assembled(self.signature, arrays))
+        except Exception:  # any refusal is an answer
+            return None
+        finite = np.ones(len(group), dtype=bool)
+        for value in values:
+            if pa.types.is_floating(value.type):
+                found = pc.fill_null(pc.is_finite(value), True).to_numpy(zero_copy_only=False)
+                finite &= found[: len(group)]
+        return [bool(answer) for answer in finite]
+
+    def _replaced(self, trial: _Trial, row: int, places: np.ndarray) -> Any:
+        """The column of a trial, as the estimator wants it: its value in `row`, others as in `places`."""
+        feature, name = trial.feature, trial.feature.name
+        column = self.rows.column(name)
+        value = pa.array([trial.value], type=column.type)
+        # an index beyond the column is the value, which stands behind it
+        indices = np.where(np.arange(len(places)) == row, len(column), places)
+        changed = pa.concat_arrays([column, value]).take(pa.array(indices))
+        batch = pa.RecordBatch.from_arrays([changed], names=[name])
+        alone = Signature((feature,), self.signature.container, self.signature.array_dtype)
+        return to_numpy(check_batch(alone, batch, frozenset()).columns[0], feature)
+
+
+def _unseen(feature: Feature) -> Any:
+    """A value that training did not hold; None where the feature has no such."""
+    if feature.type == "string":
+        return UNSEEN
+    if feature.type == "integer" and feature.maximum is not None:
+        return int(feature.maximum) + 1
+    if feature.type == "double" and feature.categories is not None and feature.maximum is not None:
+        return feature.maximum * 2 + 1.5
+    return None

@@ -1,0 +1,164 @@
+"""The gate of a registration: the kernel scores training rows as the estimator does on the frame as given.
+
+The frame keeps the dtypes of the caller. What differs is a conversion between a feature table and the
+estimator, such as a missing boolean that arrives as a number.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.errors import EstimatorError
+from scorehouse.frames import estimator_input
+from scorehouse.registration.training import Training
+from scorehouse.rows import check_batch
+from scorehouse.scorer import REJECT_REASON, Kernel
+
+TOLERANCE = 1e-9
+TOLERANCE_SINGLE = 1e-6  # sums of float32, whose order may differ with the shape of a block
+DOUBLES = ("float64", "int64", "bool", "object", "category", "str", "string")
+ROWS_NAMED = 5
+ROWS_TRIED = 200  # on which the columns are looked for
+
+
+def prove_as_given(
+    kernel: Kernel, training: Training, batch: pa.RecordBatch, scored: pa.RecordBatch, tolerance: float | None
+) -> None:
+    """Compare `scored`, what the kernel makes of the rows of `batch`, with the estimator on the frame.
+
+    Raises EstimatorError naming rows and columns where a label or a rejected row differs, or a score by
+    more than `tolerance` (in proportion to a score beyond 1).
+    """
+    limit = tolerance if tolerance is not None else _tolerance(training)
+    expected = _asked(kernel, training.given)
+    wrong = _differing(kernel, expected, scored, limit)
+    if not len(wrong):
+        return
+    row = int(wrong[0])
+    suspects = _suspects(kernel, training, batch, wrong[:ROWS_TRIED], expected, limit)
+    raise EstimatorError(
+        kernel.call,
+        f"{len(wrong):,} of {batch.num_rows:,} training rows would be scored otherwise than by the estimator "
+        f"on the frame that was given: rows {wrong[:ROWS_NAMED].tolist()}{_more(wrong)}; row {row}: "
+        f"{_shown(kernel, scored, row)} instead of {_values(kernel, expected, row)}{suspects}",
+        expected="equal labels, no rejected row that the estimator scores, and scores that differ by at most "
+        f"{limit:g}",
+        action="convert these columns to plain numbers, booleans or strings before fitting, fit again, and "
+        "register that estimator with the same frame",
+    )
+
+
+def _tolerance(training: Training) -> float:
+    """Single precision where the frame holds numbers that scikit-learn may compute with as float32."""
+    dtypes = training.frame.dtypes
+    return TOLERANCE if all(str(dtype) in DOUBLES for dtype in dtypes) else TOLERANCE_SINGLE
+
+
+def _asked(kernel: Kernel, given: Any) -> list[pa.Array]:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return kernel.outputs.predict(kernel.estimator, given)
+    except Exception as error:
+        raise EstimatorError(
+            kernel.call,
+            f"{type(kernel.estimator).__name__} does not take the training features ({error})",
+            expected="the features that it was fitted on",
+            action="pass the frame that was given to fit(), before any transformation",
+        ) from error
+
+
+def _differing(
+    kernel: Kernel, expected: Sequence[pa.Array], scored: pa.RecordBatch, limit: float
+) -> np.ndarray:
+    """Places of the rows that differ; a row whose result is no finite number is to be rejected."""
+    rejected = ~np.asarray(scored.column(REJECT_REASON).is_null().to_numpy(zero_copy_only=False))
+    unusable = np.zeros(len(rejected), dtype=bool)
+    different = np.zeros(len(rejected), dtype=bool)
+    for number, (field, one) in enumerate(zip(kernel.outputs.fields, expected, strict=True)):
+        other = scored.column(number)
+        if pa.types.is_floating(field.type):
+            a, b = (column.to_numpy(zero_copy_only=False) for column in (one, other))
+            unusable |= ~np.isfinite(a)
+            with np.errstate(all="ignore"):
+                different |= ~(np.abs(a - b) <= limit * np.maximum(1.0, np.abs(a)))
+        else:
+            same = pc.fill_null(pc.equal(one, other), False)
+            different |= ~np.asarray(same.to_numpy(zero_copy_only=False))
+    return np.flatnonzero(np.where(unusable, ~rejected, rejected | different))
+
+
+def _suspects(
+    kernel: Kernel,
+    training: Training,
+    batch: pa.RecordBatch,
+    rows: np.ndarray,
+    expected: Sequence[pa.Array],
+    limit: float,
+) -> str:
+    """Columns that reach the estimator in another form, and how; first those that change its answers."""
+    signature = kernel.signature
+    columns = check_batch(signature, batch.take(pa.array(rows)), frozenset()).columns
+    arrives = pd.DataFrame(estimator_input(signature, columns))
+    arrives.columns = pd.Index(signature.names)
+    given = training.frame.iloc[rows]
+    found = {
+        name: f"{name!r} ({change})"
+        for name in signature.names
+        if (change := _change(given[name], arrives[name]))
+    }
+    guilty = [name for name in found if _alone(kernel, training, rows, arrives[name], expected, limit)]
+    shown = [found[name] for name in guilty or found]
+    return f"; columns that arrive in another form: {', '.join(shown)}" if shown else ""
+
+
+def _change(given: pd.Series, arrives: pd.Series) -> str:
+    """How a value changed between the frame and the estimator; empty where none did."""
+    for one, other in zip(given.tolist(), arrives.tolist(), strict=True):
+        if type(one) is not type(other) and not (one == other and not pd.isna(one)):
+            return f"{given.dtype}: {one!r} became {other!r}"
+    return "" if given.dtype == arrives.dtype else f"{given.dtype} became {arrives.dtype}"
+
+
+def _alone(
+    kernel: Kernel,
+    training: Training,
+    rows: np.ndarray,
+    arrives: pd.Series,
+    expected: Sequence[pa.Array],
+    limit: float,
+) -> bool:
+    """Whether the estimator answers otherwise when this column alone is swapped in the frame."""
+    if training.container != "frame" or not isinstance(training.given, pd.DataFrame):
+        return False
+    swapped = training.given.iloc[rows].copy()
+    swapped[arrives.name] = arrives.to_numpy() if arrives.dtype != object else list(arrives)
+    try:
+        found = _asked(kernel, swapped)
+    except EstimatorError:
+        return True
+    reasons = pa.nulls(len(rows), pa.string())
+    scored = pa.RecordBatch.from_arrays([*found, reasons], schema=kernel.schema)
+    return bool(len(_differing(kernel, [one.take(pa.array(rows)) for one in expected], scored, limit)))
+
+
+def _more(wrong: np.ndarray) -> str:
+    return "" if len(wrong) <= ROWS_NAMED else " and others"
+
+
+def _shown(kernel: Kernel, scored: pa.RecordBatch, row: int) -> str:
+    """What the kernel gave of a row: its outputs, or why it is rejected."""
+    reason = scored.column(REJECT_REASON)[row].as_py()
+    return f"rejected ({reason})" if reason else _values(kernel, scored.columns, row)
+
+
+def _values(kernel: Kernel, columns: Sequence[pa.Array], row: int) -> str:
+    pairs = zip(kernel.outputs.fields, columns, strict=False)
+    return ", ".join(f"{field.name} {column[row].as_py()!r}" for field, column in pairs)

@@ -1,0 +1,45 @@
+"""The last step of a registration: write what was proven. A version exists when its registry row does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scorehouse.registration.card import write_card
+from scorehouse.registration.forms import Forms
+from scorehouse.registration.importance import Importance
+from scorehouse.registration.pictures import draw
+from scorehouse.registration.prepared import Prepared
+from scorehouse.registration.reference import Row
+from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registration.signature_rows import signature_rows, with_importance
+from scorehouse.registration.training import Judged
+from scorehouse.registry import Version
+from scorehouse.storage import write
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The version with its forms, and what was measured of it on the rows that judge it."""
+
+    version: Version
+    forms: Forms
+    importance: Importance
+    bins: list[Row]
+    judged: Judged
+
+
+def write_registration(
+    seeds: ModelSeeds, existing: Sequence[Version], prepared: Prepared, proven: Proven
+) -> None:
+    """Write artifact, macros, seeds, pictures and card, and the row of the registry at the end."""
+    version = proven.version
+    for location, data in prepared.files:
+        write(location, data, prepared.kernel.call)
+    proven.forms.write(seeds.project, version)
+    rows = with_importance(signature_rows(version, prepared.signature), proven.importance)
+    seeds.append_parts(version.version, rows, proven.bins)
+    judged = proven.judged
+    draw(seeds.project, prepared.kernel, proven.importance.shares, judged.batch, judged.labels)
+    write_card(seeds, [*existing, version])
+    seeds.append_version(version)
