@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from browser import BROWSER, PATIENCE, Browser
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -73,24 +76,59 @@ def test_every_page_is_in_the_navigation() -> None:
     assert written - outside == pages_of(site["nav"]), "add the page to `nav` in mkdocs.yml"
 
 
-@pytest.mark.foreign
-def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built strictly."""
     pytest.importorskip("mkdocs", reason="needs the extra docs")
     pytest.importorskip("material", reason="needs the extra docs")
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "mkdocs",
-            "build",
-            "--strict",
-            "--quiet",
-            "--site-dir",
-            str(tmp_path / "site"),
-        ],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert (tmp_path / "site/tutorial/index.html").is_file()
+    return folder
+
+
+@pytest.mark.foreign
+def test_the_site_builds_without_a_warning(site: Path) -> None:
+    assert (site / "tutorial/index.html").is_file()
+
+
+@pytest.mark.foreign
+@pytest.mark.skipif(BROWSER is None, reason="needs Debian's package chromium")
+def test_the_copy_button_copies_commands_without_prompts_and_output(site: Path, tmp_path: Path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.size(1280)
+        browser.open(site / "how-to/report/index.html")
+        for number, session in enumerate(sessions("how-to/report.md")):
+            commands = [line.removeprefix("$ ") for line in session.splitlines() if line.startswith("$ ")]
+            copied = copied_by_button(browser, number)
+            assert [line for line in copied.splitlines() if line.strip()] == commands
+    assert number == 1  # of two sessions
+
+
+def sessions(page: str) -> list[str]:
+    """The console sessions of a page."""
+    return re.findall(r"^```console\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S)
+
+
+def copied_by_button(browser: Browser, number: int) -> str:
+    """Click the copy button of a console session, and paste: what the clipboard holds."""
+    button = (
+        f"document.querySelectorAll('.highlight:has(.gp)')[{number}].querySelector('[data-clipboard-target]')"
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not browser.value(f"{button} !== null"):
+        assert time.monotonic() < deadline, "no copy button"
+        time.sleep(0.1)
+    browser.value(f"{button}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+    x, y = browser.value(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
+                         f"({button}.getBoundingClientRect())")  # fmt: skip
+    for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    browser.value(
+        "document.querySelector('#paste')?.remove(); "
+        "document.body.insertAdjacentHTML('afterbegin', '<textarea id=paste></textarea>'); "
+        "document.querySelector('#paste').focus({preventScroll: true})"
+    )
+    browser.call("Input.dispatchKeyEvent", type="keyDown", key="v", commands=["paste"])
+    return str(browser.value("document.querySelector('#paste').value"))
