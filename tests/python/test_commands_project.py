@@ -201,6 +201,6 @@ def test_descriptions_of_columns_flow_from_features_to_predictions_and_mart(proj
         described = {column["name"]: column["description"] for column in entry["columns"]}
         assert described["customer_id"] == "Number on the card."
         assert described["region"] == "{{ doc('region') }}"
-    assert described["day"] == "Column of `churn_predictions`."
+    assert described["day"] == "Column of churn_predictions."
     (entry,) = yaml.safe_load((project / "models/ml/_churn_predictions.yml").read_text())["models"]
-    assert {"name": "shop", "description": "Column of `customers`."} in entry["columns"]
+    assert {"name": "shop", "description": "Column of customers."} in entry["columns"]

@@ -193,3 +193,24 @@ def test_columns_of_the_prediction_table_are_described(open_page: Open) -> None:
     for column in ("score", "row_status", "reject_reason", "model_digest", "scoring_run_id", "feature_hash"):
         assert column in text
     assert "SHA-256 of the artifact that made the row." in text
+
+
+def seen_text(browser: Browser, address: str, awaited: str) -> str:
+    """What a reader sees of a page, once these words of it are drawn."""
+    browser.call("Page.navigate", url=address)
+    deadline = time.monotonic() + PATIENCE
+    while awaited not in (text := str(browser.value("document.body?.innerText") or "")):
+        assert time.monotonic() < deadline, f"{awaited!r} is not drawn: {text[:500]}"
+        time.sleep(0.2)
+    return text
+
+
+def test_the_site_opens_on_our_page_and_shows_no_backtick(site: Path, tmp_path: Path) -> None:
+    """dbt renders Markdown in the description of a table; in its list of columns it does not."""
+    with Browser(tmp_path) as browser:
+        browser.size(1400)
+        home = seen_text(browser, site.as_uri(), "Where a score comes from.")
+        assert "scorehouse: the examples" in home and "Welcome" not in home and "`" not in home
+    with Browser(tmp_path) as browser:
+        table = seen_text(browser, f"{site.as_uri()}#!/model/model.scorehouse.flight_drift", "column=value")
+        assert "`" not in table.partition("CODE")[0]

@@ -38,6 +38,20 @@ def test_yaml_is_sound(file: Path) -> None:
     assert "\t" not in file.read_text(encoding="utf-8")
 
 
+def test_descriptions_of_columns_have_no_markdown() -> None:
+    """dbt docs shows them as they are written."""
+    marked = []
+    for file in [file for file in files() if file.relative_to(REPOSITORY).parts[0].endswith("models")]:
+        document = yaml.load(file.read_text(encoding="utf-8"), Loader=Strict)
+        sources = [table for source in document.get("sources", []) for table in source.get("tables", [])]
+        for table in [*document.get("models", []), *sources]:
+            columns = table.get("columns") or []
+            marked += [
+                (table["name"], one["name"]) for one in columns if "`" in (one.get("description") or "")
+            ]
+    assert marked == []
+
+
 def test_a_doubled_key_is_found() -> None:
     with pytest.raises(yaml.constructor.ConstructorError, match="twice"):
         yaml.load("a: 1\na: 2\n", Loader=Strict)

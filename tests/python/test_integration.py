@@ -90,7 +90,7 @@ def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
 def test_the_oldest_releases_are_the_lower_ends_of_the_declared_ranges() -> None:
     document = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     text = (REPOSITORY / LOCKS["oldest"]).read_text()
-    locked = dict(line.split("==") for line in text.splitlines() if "==" in line)
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
     for requirement in map(Requirement, document["project"]["dependencies"]):
         (lowest,) = (bound.version for bound in requirement.specifier if bound.operator == ">=")
         found = locked[requirement.name.lower()]
@@ -114,6 +114,8 @@ def test_nothing_of_ours_is_in_the_build_but_the_run_log(nothing: Installed) -> 
         "scorehouse_run_log",
         "scorehouse-on-run-start-0",
     }
+    pages = {(doc["package_name"], doc["name"]) for doc in nothing.manifest()["docs"].values()}
+    assert {page for page in pages if page[0] != "dbt"} == set()  # the home page of dbt docs is the user's
     assert nothing.nodes("corner_shop") == {
         "baskets",
         "basket_predictions",

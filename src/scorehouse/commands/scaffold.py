@@ -45,12 +45,12 @@ def model(dbt, session):
 """
 NOTHING = "nothing to do: the files are there already"
 AUDIT = {
-    "row_status": "`scored`, or `rejected` when the ML model does not take the row.",
-    "reject_reason": "Why the row was rejected, as `check:feature`, several joined by `;`; null when scored.",
+    "row_status": "scored, or rejected when the ML model does not take the row.",
+    "reject_reason": "Why the row was rejected, as check:feature, several joined by ;; null when scored.",
     "model_name": "Name of the ML model.",
     "model_version": "Version of the ML model.",
     "model_digest": "SHA-256 of the artifact that made the row.",
-    "scoring_run_id": "The scoring run that wrote the row; its row in `scorehouse_runs` has the details.",
+    "scoring_run_id": "The scoring run that wrote the row; its row in scorehouse_runs has the details.",
     "scored_at": "When the run scored, in UTC.",
     "feature_hash": "Hash of the row's features, to find rows whose input has changed.",
 }
@@ -136,7 +136,7 @@ def planned(
     model = written(version.name, features, keys, {k: v for k, v in settings.items() if v is not None})
     known = column_descriptions(project, features)
     handed_on = {key: known.get(key, "Key of the row.") for key in keys}
-    handed_on |= {name: known.get(name, f"Column of `{features}`.") for name in kept}
+    handed_on |= {name: known.get(name, f"Column of {features}.") for name in kept}
     properties = _properties(version, table, features, keys, handed_on, alias, max_rejected_share)
     changes = [
         Change(f"{folder}/{table}.{'sql' if door == 'sql' else 'py'}", model),

@@ -102,18 +102,18 @@ def planned_mart(
         outputs.append("rank")
     known = column_descriptions(project, table)
     described: dict[str, Any] = {key: {"description": known.get(key, "Key of the row.")} for key in keys}
-    described |= {name: {"description": known.get(name, f"Column of `{table}`.")} for name in kept}
+    described |= {name: {"description": known.get(name, f"Column of {table}.")} for name in kept}
     described |= {name: {"description": describe_output(name)} for name in outputs}
     columns = list(described)
     if version.score_method == "predict_proba" and "score" in outputs:
         columns.append(BAND.format(low=low, high=high))
         described["score_band"] = {
-            "description": f"`high` from {high:g}, `medium` from {low:g}, `low` below; or `not scored`.",
+            "description": f"high from {high:g}, medium from {low:g}, low below; or not scored.",
             "data_tests": [{"accepted_values": {"arguments": {"values": list(BANDS)}}}],
         }
     columns += ["row_status", "reject_reason", "model_version", "scored_at"]
     described |= {
-        "row_status": {"description": "`scored` or `rejected`.", "data_tests": ["not_null"]},
+        "row_status": {"description": "scored or rejected.", "data_tests": ["not_null"]},
         "reject_reason": {"description": "Why there is no prediction; null when scored."},
         "model_version": {"description": "Version of the ML model that scored."},
         "scored_at": {"description": "When it scored, in UTC."},
