@@ -1,6 +1,8 @@
 {#- What the last successful run of a prediction table left to later runs, and when it ended: one row, or
-    none where no run is in the log. -#}
+    none where no run is in the log. A run that began in the future was logged before the clock was set back:
+    it counts only where there is no other. Five minutes are the skew of two machines. -#}
 {% macro _last_run_sql(predictions) %}
+{% set latest = dbt.dateadd('minute', 5, scorehouse._utc_now()) %}
 select
     max(finished_at) as finished_at,
     coalesce(sum(rows_left), 0) as rows_left
@@ -8,7 +10,7 @@ from {{ scorehouse.run_log_relation() }}
 where prediction_table = {{ dbt.string_literal(dbt.escape_single_quotes(predictions | string)) }}
     and status = 'success'
     and started_at = (
-        select max(started_at)
+        select coalesce(max(case when started_at <= {{ latest }} then started_at end), max(started_at))
         from {{ scorehouse.run_log_relation() }}
         where prediction_table = {{ dbt.string_literal(dbt.escape_single_quotes(predictions | string)) }}
             and status = 'success'

@@ -40,6 +40,8 @@ judged as (
             when last_run.finished_at is null then 'no_run'
             when last_run.finished_at < {{ dbt.dateadd('second', -((max_age_hours * 3600) | round | int), now) }}
                 then 'too_old'
+            when last_run.finished_at > {{ dbt.dateadd('second', (max_age_hours * 3600) | round | int + 300, now) }}
+                then 'in_future'
             when last_run.rows_left > asked.max_rows_left then 'rows_left'
         end as problem
     from asked

@@ -17,6 +17,7 @@ from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.registration.lock import writing
 from scorehouse.registration.register import register
 from scorehouse.registration.seeds import ModelSeeds, find_project, replace_file
+from scorehouse.registration.words import is_formula
 from scorehouse.registry import Version
 from scorehouse.request import load_policy
 
@@ -100,12 +101,17 @@ def register_logged(
         frame,
         task=task or _task(logged, call),
         threshold=threshold,
-        description=logged.description,
-        owner=logged.owner,
+        description="" if is_formula(logged.description) else logged.description,
+        owner="" if is_formula(logged.owner) else logged.owner,
         metrics=logged.metrics,
         alias=alias,
         project_dir=project,
     )
+    gaps += [
+        f"{what} begins like a spreadsheet's formula ({text[:40]!r}) and is not taken over"
+        for what, text in (("the description", logged.description), ("the owner", logged.owner))
+        if is_formula(text)
+    ]
     gaps += _type_gaps(logged, ModelSeeds(project, name).features(version.version))
     remember(project, version, logged.origin)
     return Imported(version, logged.origin, tuple(gaps))

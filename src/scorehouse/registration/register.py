@@ -25,6 +25,7 @@ from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
+from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, write_registration
 from scorehouse.registry import Version
 from scorehouse.request import load_policy
@@ -107,6 +108,7 @@ def register(
         form = chosen_format(format, asked.estimator, call)
         draft = draft_version(name, existing, asked.training.frame, asked.estimator, form, facts)
         policy.check_format(draft, call)
+        check_words(draft, call)
         examined = examine(asked.estimator, draft, asked.training, call)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, **places)
         version = prepared.same_of(existing)

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from scorehouse.artifact import open_estimator, read_given
 from scorehouse.errors import EstimatorError
-from scorehouse.formats import FORMATS
+from scorehouse.formats import FORMATS, NATIVE
 from scorehouse.policy import INSIDE_A_PICKLE, LoadPolicy
 from scorehouse.registration.examine import Examined
+from scorehouse.registration.native_file import try_native
 from scorehouse.registry import Version
 from scorehouse.tasks import outputs_of
 
@@ -51,6 +52,8 @@ def store(
     form = FORMATS[version.artifact_format]
     if artifact is not None:
         data = read_given(artifact, call)
+        if form.name in NATIVE:
+            try_native(data, version, policy, examined.features, call)
     else:
         data = form.dump(estimator, examined.signature, version, call)
     if form.runs_code and artifact is None:

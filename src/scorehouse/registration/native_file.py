@@ -1,0 +1,53 @@
+"""A native file that was made elsewhere is opened first in a process of its own, which it may crash.
+
+The parsers of boosters are native code and trust their files: an altered one ends the process. This is no
+sandbox; it turns a crash, or a parse without end, into an error of the registration.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+from scorehouse.artifact import open_estimator
+from scorehouse.errors import ArtifactError
+from scorehouse.policy import LoadPolicy
+from scorehouse.registry import Version
+from scorehouse.tasks import outputs_of
+
+PATIENCE = 300.0  # seconds
+ROWS = 200
+
+
+def try_native(data: bytes, version: Version, policy: LoadPolicy, features: Any, call: str) -> None:
+    """Open the bytes and score a few rows of `features` elsewhere; ArtifactError where that process dies.
+
+    What the other process can say in words is left to this one, which will meet it too.
+    """
+    policy.check_format(version, call)
+    given = pickle.dumps((data, version, policy, features[:ROWS], call))
+    command = [sys.executable, "-m", "scorehouse.registration.native_file"]
+    try:
+        ended = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE)
+        died = f"ended it by signal {-ended.returncode}" if ended.returncode < 0 else ""
+    except subprocess.TimeoutExpired:
+        died = f"kept it busy for {PATIENCE:.0f} s"
+    if died:
+        raise ArtifactError(
+            call,
+            f"a process of its own was made to open the {version.artifact_format} file, which {died}",
+            expected=f"the file as {version.artifact_format} wrote it",
+            action="save the estimator again; a file that was altered or cut is not to be trusted",
+        )
+
+
+def main() -> None:
+    """The other process: what is given comes from the process that started it, by a pipe."""
+    data, version, policy, features, call = pickle.load(sys.stdin.buffer)
+    outputs_of(version).predict(open_estimator(data, version, policy, call), features)
+
+
+if __name__ == "__main__":
+    main()
