@@ -31,9 +31,27 @@
         'engine': engine,
         'layout': layout,
     } -%}
+    {%- do arguments.update(kwargs) -%} {#- what is not known is refused with the nearest name, as in Python -#}
+    {%- do scorehouse._check_scored(name, arguments) -%}
     {%- do ref('ml_' ~ name) -%}
     {{- config(
         materialized='predictions',
         meta={'scorehouse': {'ml_model': name, 'arguments': arguments}}
     ) -}}
+{% endmacro %}
+
+
+{# What cannot even be handed on to the runtime, which checks the arguments' types; PostgreSQL has checks of its own. #}
+{% macro _check_scored(name, arguments) %}
+    {% if name is not string or not name %}
+        {% do scorehouse._argument_error(
+            'scored', 'name', name, 'the name of a registered ML model', "write `scorehouse.scored('churn', ...)`"
+        ) %}
+    {% endif %}
+    {% for argument, value in arguments.items() if value is undefined %}
+        {% do scorehouse._argument_error(
+            'scored', argument, value, 'a value; it is a variable of Jinja that is not defined here',
+            'quote it, if a string was meant, or define it with `set` or `var()`'
+        ) %}
+    {% endfor %}
 {% endmacro %}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from scorehouse.arguments import DecisionShape, check_shape, several, shown
 from scorehouse.errors import ConfigurationError
 from scorehouse.spelling import DUCKDB, Spelling, double
 
@@ -39,34 +39,24 @@ class DecisionPolicy:
     bands: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def checked(cls, call: str, value: Mapping[str, Any]) -> DecisionPolicy:
+    def checked(cls, call: str, value: Any) -> DecisionPolicy:
         """Read the argument `decision`; what cannot be used is refused."""
-        known = [field.name for field in fields(cls)]
-        if not isinstance(value, Mapping) or set(value) - set(known):
-            raise _bad(call, f"decision is {value!r}", f"a mapping with settings among {known}")
+        if not isinstance(value, Mapping):
+            known = [field.name for field in fields(cls)]
+            raise _bad(call, f"decision is {shown(value)}", f"a mapping with settings among {known}")
         settings = {name: item for name, item in value.items() if item is not None}
-        try:
-            for name in ("threshold", "top_n"):
-                if name in settings:
-                    settings[name] = _number(settings[name], whole=name == "top_n")
-            if "per" in settings:
-                per = settings["per"]
-                settings["per"] = (per,) if isinstance(per, str) else tuple(per)
-            if "abstain" in settings:
-                low, high = settings["abstain"]
-                settings["abstain"] = (_number(low), _number(high))
-            if "labels" in settings:
-                no, yes, *other = settings["labels"]
-                settings["labels"] = (str(no), str(yes), str(other[0]) if other else "abstain")
-            if "bands" in settings:
-                settings["bands"] = tuple((str(k), _number(v)) for k, v in settings["bands"].items())
-        except (TypeError, ValueError, AttributeError) as error:
-            raise _bad(
-                call,
-                f"decision is {dict(value)!r} ({error})",
-                "numbers for threshold and top_n, two numbers for abstain, two or three texts for labels, "
-                "and for bands a mapping of each band to its lowest score",
-            ) from error
+        for name in ("per", "abstain", "labels"):
+            if name in settings:
+                settings[name] = several(settings[name])
+        check_shape(DecisionShape, settings, call, "decision")
+        if "threshold" in settings:
+            settings["threshold"] = float(settings["threshold"])
+        if "abstain" in settings:
+            settings["abstain"] = tuple(float(bound) for bound in settings["abstain"])
+        if "labels" in settings:
+            settings["labels"] = (*settings["labels"], "abstain")[:3]
+        if "bands" in settings:
+            settings["bands"] = tuple((name, float(low)) for name, low in settings["bands"].items())
         policy = cls(**settings)
         policy._check(call)
         return policy
@@ -79,8 +69,6 @@ class DecisionPolicy:
             )
         if self.abstain is not None and not self.abstain[0] < self.abstain[1]:
             raise _bad(call, f"decision has abstain {list(self.abstain)}", "a lower and a higher score")
-        if self.top_n is not None and self.top_n < 1:
-            raise _bad(call, f"decision has top_n {self.top_n}", "a number of rows from 1")
         if self.per and self.top_n is None:
             raise _bad(call, "decision has per without top_n", "top_n, of which per names the groups")
         if not self.bands and self.threshold is None and self.top_n is None:
@@ -139,14 +127,6 @@ class DecisionPolicy:
         whens = [f"when not ({scored}) then null"]
         whens += [f"when {score} >= {double(low)} then {name}" for name, low in others[::-1]]
         return f"case {' '.join(whens)} else {first[0]} end"
-
-
-def _number(value: Any, *, whole: bool = False) -> Any:
-    if isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a finite number")
-    if whole and int(value) != value:
-        raise ValueError(f"{value!r} is not a whole number")
-    return int(value) if whole else float(value)
 
 
 def _bad(call: str, problem: str, expected: str) -> ConfigurationError:

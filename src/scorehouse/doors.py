@@ -26,7 +26,7 @@ def score(
     *,
     features: Any,
     model: Any,
-    key: str | Sequence[str],
+    key: str | Sequence[str] | None = None,
     alias: str | Sequence[str] = "champion",
     version: int | Sequence[int] | None = None,
     passthrough: str | Sequence[str] = (),
@@ -39,6 +39,7 @@ def score(
     decision: Mapping[str, Any] | None = None,
     engine: str = "auto",
     layout: str = "long",
+    **unknown: Any,
 ) -> Any:
     """Score a feature table with a registered ML model, from a dbt Python model.
 
@@ -48,7 +49,7 @@ def score(
     features: `dbt.ref(...)` or `dbt.source(...)` of the feature table, one row a key; also a pyarrow
         Table or a pandas or polars frame.
     model: `dbt.ref("ml_<name>")`, the registry of the ML model.
-    key: column or columns that identify a row; unique, without NULL.
+    key: column or columns that identify a row; unique, without NULL; has to be given.
     alias, version: which version scores; `version` overrides `alias`. A list scores all of them in one
         scan, a row each, with the columns `model_alias` and `is_live` (the first of the list).
     passthrough: columns of the feature table to keep in the prediction table.
@@ -68,6 +69,7 @@ def score(
         `estimator`, `native` and `sql` ask for one.
     layout: of several versions: `long` writes a row each, `wide` one row with the live version's columns
         and those of each other version under its alias, such as `score__challenger`.
+    unknown: arguments that are not known, which are refused with the nearest name.
 
     Returns what the dbt model must return: under `materialized="predictions"` the prepared run, under
     dbt's own `table` and `incremental` a stream of record batches.
@@ -89,6 +91,7 @@ def score(
         "decision": decision,
         "engine": engine,
         "layout": layout,
+        **unknown,
     }
     call = f"score() in {request.node}"
     return _start(session, features, model, request, arguments, call)

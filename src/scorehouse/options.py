@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from scorehouse.arguments import RescoreShape, ScoreShape, check_shape, several, shown
 from scorehouse.decision import DecisionPolicy
 from scorehouse.errors import ConfigurationError
 from scorehouse.rows import STRICT_CHOICES
@@ -46,11 +47,14 @@ class Rescore:
         return self.max_rows is not None or self.max_seconds is not None
 
     @classmethod
-    def checked(cls, call: str, value: str | Mapping[str, Any], *, history: bool) -> Rescore:
+    def checked(cls, call: str, value: Any, *, history: bool) -> Rescore:
         """Read the argument `rescore`, a rule or a mapping of settings."""
+        if not isinstance(value, str | Mapping):
+            raise _bad(
+                call, f"rescore is {shown(value)}", f"a rule among {list(RULES)}, or a mapping of settings"
+            )
         settings: dict[str, Any] = {"rule": value} if isinstance(value, str) else dict(value)
-        known = {field.name for field in fields(cls)}
-        _one_of(call, "rescore", set(settings), sorted(known))
+        check_shape(RescoreShape, settings, call, "rescore")
         settings = {name: item for name, item in settings.items() if item is not None}
         settings.setdefault("rule", "updated_at" if "updated_at" in settings else "changed")
         if history:
@@ -68,9 +72,6 @@ class Rescore:
                 f"rescore has the rule {self.rule!r} and updated_at {self.updated_at!r}",
                 "the rule 'updated_at' together with the name of the column updated_at",
             )
-        for name, limit in (("max_rows", self.max_rows), ("max_seconds", self.max_seconds)):
-            if limit is not None and (isinstance(limit, bool) or not limit > 0):
-                raise _bad(call, f"rescore has {name} {limit!r}", "a number above 0")
         if self.rule not in PLANNED_RULES and (self.has_budget or self.vanished != "keep"):
             raise _bad(
                 call,
@@ -165,8 +166,10 @@ class ScoreOptions:
         given = {name: value for name, value in values.items() if value is not None}
         for name in ("key", "passthrough", "alias", "version"):
             if name in given:
-                given[name] = _several(given[name])
-        given["strict"] = frozenset(_several(given.get("strict", ())))
+                given[name] = several(given[name])
+        given["strict"] = several(given.get("strict", ()))
+        check_shape(ScoreShape, given, call)
+        given["strict"] = frozenset(given["strict"])
         if given.get("version"):
             given["alias"] = ()
         history = given.get("as_of") is not None
@@ -176,10 +179,7 @@ class ScoreOptions:
             given["rescore"] = Rescore.checked(call, given.get("rescore", "all"), history=history)
         if "decision" in given:
             given["decision"] = DecisionPolicy.checked(call, given["decision"])
-        try:
-            options = cls(**given)
-        except TypeError as error:
-            raise _bad(call, str(error), "the arguments of score()") from error
+        options = cls(**{"key": (), **given})
         options._check(call)
         return options
 
@@ -194,27 +194,15 @@ class ScoreOptions:
             raise _bad(call, "no key was given", "the column, or columns, that identify a feature row")
         if not self.alias and not self.version:
             raise _bad(call, "neither alias nor version was given", "at least one of them")
-        for name, items in (("alias", self.alias), ("version", self.version)):
-            if len(set(items)) < len(items):
-                raise _bad(call, f"{name} is {list(items)}", "each of them once")
         _one_of(call, "strict", self.strict, STRICT_CHOICES)
-        share = self.max_rejected_share
-        if share is not None and not 0 <= share <= 1:
-            raise _bad(call, f"max_rejected_share is {share!r}", "a share between 0 and 1")
         _one_of(call, "engine", {self.engine}, ENGINES)
         _one_of(call, "layout", {self.layout}, LAYOUTS)
-        if self.batch_rows is not None and self.batch_rows < 1:
-            raise _bad(call, f"batch_rows is {self.batch_rows!r}", "a positive number of rows")
 
     def to_json(self) -> str:
         """Canonical JSON for the run log."""
         values = {**asdict(self), "strict": sorted(self.strict)}
         values["decision"] = self.decision and self.decision.settings()
         return json.dumps(values, sort_keys=True)
-
-
-def _several(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, str | int) else tuple(value)
 
 
 def _is_date(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""A feature column of another type is another input, though DuckDB's hash() gives the same number for both."""
+"""A feature column of another type is another input, though hash() of DuckDB gives one number for both."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder
 from project import DbtProject
 from scorehouse.commands.replay import replay_command
 
+pytestmark = pytest.mark.slow
 ROWS = 60
 STAMP = "timestamp '2024-01-01' as updated_at"
 # each value of AFTER has the hash of the value in the same place of BEFORE

@@ -257,6 +257,14 @@ REFUSED = [
     (f"{KEY}, engine='native'", "(engine="),
     (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),
+    (f"{KEY}, rescore=['changed']", "the name of a rule"),
+    (f"{KEY}, version='2'", "the number of a version"),
+    (f"{KEY}, batch_rows=1.5", "a positive number of rows"),
+    (f"{KEY}, max_rejected_share=true", "a number from 0 to 1"),
+    (f"{KEY}, alais='champion'", "arguments among key, alias"),
+    ("key=5", "the name of a column"),
+    ("key=['id', 'id']", "names of columns, each once"),
+    ("key='id', passthrough=7", "the name of a column"),
 ]
 
 
