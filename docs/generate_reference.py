@@ -36,6 +36,7 @@ MEANINGS = {
     "scorehouse_registry_files": "Paths of registries, by ML model, from the project's folder: "
     "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. For a registry that another project loads and that "
     "is read through a source; the CSV of a seed of this project or of its packages is found without it.",
+    "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }

@@ -9,7 +9,7 @@
     {% set found = get_columns_in_query('select * from ' ~ relation) %}
     {% set scores = [] %}
     {% for column in found if (column | lower).startswith('score_') %}
-        {% do scores.append(adapter.quote(column)) %}
+        {% do scores.append(scorehouse._quote(column)) %}
     {% endfor %}
     {% if not scores %}
         {% do scorehouse._argument_error(

@@ -19,21 +19,21 @@
 
 
 {% macro _wide_pair(predictions, keys, score, others, challenger, names) -%}
-{%- set both = "row_status = 'scored' and " ~ adapter.quote('reject_reason__' ~ challenger) ~ ' is null' -%}
+{%- set both = "row_status = 'scored' and " ~ scorehouse._quote('reject_reason__' ~ challenger) ~ ' is null' -%}
 select
     model_name as ml_model,
     {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }} as model_alias,
-    {{ adapter.quote('model_version__' ~ challenger) }} as challenger_version,
+    {{ scorehouse._quote('model_version__' ~ challenger) }} as challenger_version,
     model_version as live_version,
     {%- for name in keys + others | reject('in', keys) | list %}
     {{ name }},
     {%- endfor %}
     cast(case when {{ both }} then {{ score }} end as {{ scorehouse._type_double() }}) as live_score,
-    cast(case when {{ both }} then {{ adapter.quote(score ~ '__' ~ challenger) }} end
+    cast(case when {{ both }} then {{ scorehouse._quote(score ~ '__' ~ challenger) }} end
         as {{ scorehouse._type_double() }}) as challenger_score,
     {{ both }} as both_scored,
     {%- if 'prediction' in names %}
-    case when {{ adapter.quote('prediction__' ~ challenger) }} = prediction then 1e0 else 0e0 end as agrees
+    case when {{ scorehouse._quote('prediction__' ~ challenger) }} = prediction then 1e0 else 0e0 end as agrees
     {%- else %}
     cast(null as {{ scorehouse._type_double() }}) as agrees
     {%- endif %}

@@ -49,7 +49,7 @@ matched as (
     select
         labels.*,
         {%- for column in columns if column | lower not in taken %}
-        predictions.{{ adapter.quote(column) }},
+        predictions.{{ scorehouse._quote(column) }},
         {%- endfor %}
         row_number() over (
             partition by {% for name in keys %}labels.{{ name }}, {% endfor %}labels.{{ label_time }}
@@ -70,9 +70,9 @@ matched as (
 final as (
 
     select
-        {% for column in label_columns %}{{ adapter.quote(column) }}, {% endfor %}
+        {% for column in label_columns %}{{ scorehouse._quote(column) }}, {% endfor %}
         {%- for column in columns if column | lower not in taken %}
-        {{ adapter.quote(column) }}{{ ',' if not loop.last }}
+        {{ scorehouse._quote(column) }}{{ ',' if not loop.last }}
         {%- else %}
         *
         {%- endfor %}

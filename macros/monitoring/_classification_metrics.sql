@@ -1,7 +1,7 @@
 {#- CTEs that end in `metric_rows`: the metrics of two classes. -#}
 {% macro _classification_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
-{% set precision = adapter.quote('precision') %}
+{% set precision = scorehouse._quote('precision') %}
 by_score as (
 
     select

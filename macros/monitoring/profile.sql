@@ -80,7 +80,7 @@ scored as (
         {%- endfor %}
         {%- for column in columns %}
         {%- set source = 'features' if features is not none and column.part == 'feature' else 'predictions' %}
-        {%- set value = source ~ '.' ~ adapter.quote(column.name) %}
+        {%- set value = source ~ '.' ~ scorehouse._quote(column.name) %}
         {%- if column.is_numeric %}
         {%- set number = 'cast(' ~ value ~ ' as ' ~ double ~ ')' %}
         case when {{ scorehouse._is_finite(number) }} then {{ number }} end as x{{ column.index }},

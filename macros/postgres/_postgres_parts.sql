@@ -3,7 +3,7 @@
 {% macro _postgres_snapshot(snapshot, target_relation, scored) %}
     {% set columns = [] %}
     {% for column in scored['kept'] %}
-        {% do columns.append(adapter.quote(column)) %}
+        {% do columns.append(scorehouse._quote(column)) %}
     {% endfor %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
     {# a row's text does not show its types: 0.1 as real and as double precision are two numbers #}
@@ -61,20 +61,26 @@
 {% endmacro %}
 
 
-{# The prediction table: what is kept, what the compiled SQL makes, and where it came from. #}
+{# The new rows, as a table. #}
 {% macro _postgres_staging_sql(snapshot, staging, scored) %}
+    drop table if exists {{ staging }};
+    create table {{ staging }} as
+    {{ scorehouse._postgres_rows_sql(snapshot, scored) }}
+{% endmacro %}
+
+
+{# Rows of the prediction table: what is kept, what the compiled SQL makes, and where it came from. #}
+{% macro _postgres_rows_sql(snapshot, scored) %}
     {% set kept = [] %}
     {% for column in scored['kept'] + ['feature_hash'] %}
-        {% do kept.append(adapter.quote(column)) %}
+        {% do kept.append(scorehouse._quote(column)) %}
     {% endfor %}
     {% set body = context[scored['macro_name']](snapshot, kept | join(', ') ~ ', ', scored['columns']) %}
     {% set made = get_columns_in_query(body)[kept | length:] %}
-    drop table if exists {{ staging }};
-    create table {{ staging }} as
     select
         {{ kept[:-1] | join(', ') }},
         {%- for column in made %}
-        {{ adapter.quote(column) }},
+        {{ scorehouse._quote(column) }},
         {%- endfor %}
         cast('{{ scored['name'] }}' as {{ dbt.type_string() }}) as model_name,
         {{ scored['number'] }} as model_version,
@@ -85,6 +91,62 @@
     from (
         {{ body }}
     ) as scored
+{% endmacro %}
+
+
+{# Refuses a merge into a table of other columns before anything is scored; of other types where a value might
+   change in the merge. #}
+{% macro _postgres_check_columns(snapshot, target_relation, scored) %}
+    {% if scored['write_mode'] != 'merge' %}
+        {{ return('') }}
+    {% endif %}
+    {% set run = get_columns_in_query(scorehouse._postgres_rows_sql(snapshot, scored)) %}
+    {% set types, has, lacks, retyped = {}, [], [], [] %}
+    {% for column in adapter.get_columns_in_relation(target_relation) %}
+        {% do types.update({column.name: column.data_type}) %}
+        {% do has.append(column.name) if column.name not in run %}
+    {% endfor %}
+    {% for name in run if name not in types %}
+        {% do lacks.append(name) %}
+    {% endfor %}
+    {% for column in adapter.get_columns_in_relation(snapshot) if column.name in scored['kept'] %}
+        {% do retyped.append(column.name) if types.get(column.name, column.data_type) != column.data_type %}
+    {% endfor %}
+    {% if (has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped %}
+        {% do exceptions.raise_compiler_error(
+            "scorehouse.scored() in " ~ model['name'] ~ ": the columns of " ~ target_relation
+            ~ " are not those of this run: it lacks " ~ lacks ~ ", it has " ~ has
+            ~ ", which this run does not make, and of another type are " ~ retyped
+            ~ ".\n  Expected: the columns that the same arguments gave before.\n  What to do: "
+            ~ ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
+                if not retyped else '')
+            ~ "rebuild the table once with --full-refresh."
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{# Adds and drops columns of the table as on_schema_change wants it. #}
+{% macro _postgres_change_table(staging, target_relation) %}
+    {% set setting = scorehouse._on_schema_change() %}
+    {% set new, old = adapter.get_columns_in_relation(staging), adapter.get_columns_in_relation(target_relation) %}
+    {% set added, dropped = [], [] %}
+    {% for column in new if column.name not in old | map(attribute='name') %}
+        {% do added.append(column) if setting in ['append_new_columns', 'sync_all_columns'] %}
+    {% endfor %}
+    {% for column in old if column.name not in new | map(attribute='name') %}
+        {% do dropped.append(column) if setting == 'sync_all_columns' %}
+    {% endfor %}
+    {% for column in added %}
+        {% call statement('add_column') %}
+            alter table {{ target_relation }} add column {{ scorehouse._quote(column.name) }} {{ column.data_type }}
+        {% endcall %}
+    {% endfor %}
+    {% for column in dropped %}
+        {% call statement('drop_column') %}
+            alter table {{ target_relation }} drop column {{ scorehouse._quote(column.name) }}
+        {% endcall %}
+    {% endfor %}
 {% endmacro %}
 
 

@@ -15,6 +15,7 @@
        jit: compiling such expressions at run time takes longer than it saves #}
     {% call statement('open_transaction') %} begin; set local jit = off {% endcall %}
     {% do scorehouse._postgres_snapshot(snapshot, target_relation, scored) %}
+    {% do scorehouse._postgres_check_columns(snapshot, target_relation, scored) %}
     {% call statement('main') %}
         {{ scorehouse._postgres_staging_sql(snapshot, staging, scored) }}
     {% endcall %}
@@ -23,6 +24,7 @@
     {% set run = scorehouse._finished_run(scored['run_id']) %}
     {% do scorehouse._enforce_contract(staging) %}
     {% if run['write_mode'] == 'merge' %}
+        {% do scorehouse._postgres_change_table(staging, target_relation) %}
         {% do scorehouse._merge_predictions(staging, target_relation, run, {}) %}
     {% else %}
         {% set made = scorehouse._constrained(staging) %}

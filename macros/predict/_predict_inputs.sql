@@ -6,7 +6,7 @@
     {% set kept = [] %}
     {% for name in (known if keep is none else scorehouse._column_list('predict', 'keep', keep, 'customer_id') if keep else []) %}
         {% do scorehouse._check_kept(name) %}
-        {% do kept.append(adapter.quote((scorehouse._same_but_for_case(known, name) or [name])[0])) %}
+        {% do kept.append(scorehouse._quote((scorehouse._same_but_for_case(known, name) or [name])[0])) %}
     {% endfor %}
     {{ return({'columns': columns, 'keep': kept | join(', ') ~ (', ' if kept)}) }}
 {% endmacro %}
@@ -17,7 +17,7 @@
     {% set columns, missing = [], [] %}
     {% for feature in features %}
         {% set found = known | select('equalto', feature) | list or scorehouse._same_but_for_case(known, feature) %}
-        {% do columns.append(adapter.quote(found[0] if found else feature)) %}
+        {% do columns.append(scorehouse._quote(found[0] if found else feature)) %}
         {% if known and not found %}
             {% do missing.append(feature) %}
         {% endif %}

@@ -1,7 +1,7 @@
-{# The table of the run log: in the target schema, or in the one that the variable names. #}
+{# The table of the run log: in the target's database and schema, or in those that the variables name. #}
 {% macro run_log_relation() %}
     {{ return(api.Relation.create(
-        database=target.get('database'),
+        database=var('scorehouse_run_log_database', target.get('database')),
         schema=var('scorehouse_run_log_schema', target.schema),
         identifier='scorehouse_run_log',
         type='table'

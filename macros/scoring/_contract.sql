@@ -18,7 +18,7 @@
         create table {{ constrained }} {{ get_table_columns_and_constraints() }}
     {% endcall %}
     {% call statement('fill_constrained') %}
-        {% set names = get_quoted_csv(adapter.get_columns_in_relation(staging) | map(attribute='name')) %}
+        {% set names = scorehouse._quoted_list(adapter.get_columns_in_relation(staging) | map(attribute='name')) %}
         insert into {{ constrained }} ({{ names }}) select {{ names }} from {{ staging }}
     {% endcall %}
     {% do adapter.drop_relation(staging) %}

@@ -25,11 +25,25 @@
         'exists': existing is not none and existing.is_table,
         'full_refresh': slice.get('full_refresh', should_full_refresh()),
         'materialization': 'predictions',
+        'on_schema_change': scorehouse._on_schema_change(),
         'memory_limit': var('scorehouse_memory_limit', 'auto'),
         'dbt_threads': target.threads,
         'registries': scorehouse._registries(),
         'registry_files': var('scorehouse_registry_files', {})
     }) }}
+{% endmacro %}
+
+
+{# dbt's setting where the model or its project has it: dbt's own default `ignore` would leave columns out. #}
+{% macro _on_schema_change() %}
+    {% set setting = config.get('on_schema_change') if 'on_schema_change' in model['unrendered_config'] else none %}
+    {% if setting not in [none, 'ignore', 'append_new_columns', 'sync_all_columns', 'fail'] %}
+        {% do exceptions.raise_compiler_error(
+            "on_schema_change on the model " ~ model['name'] ~ ": it is '" ~ setting ~ "'.\n  Expected: ignore,"
+            ~ " append_new_columns, sync_all_columns or fail.\n  What to do: correct the config of the model."
+        ) %}
+    {% endif %}
+    {{ return(setting or '') }}
 {% endmacro %}
 
 

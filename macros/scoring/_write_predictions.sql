@@ -32,7 +32,8 @@
 
 {% macro _same_key(left, right, keys) %}
     {%- for key in keys -%}
-        {{ ' and ' if not loop.first }}{{ left }}.{{ adapter.quote(key) }} = {{ right }}.{{ adapter.quote(key) }}
+        {%- set name = scorehouse._quote(key) -%}
+        {{ ' and ' if not loop.first }}{{ left }}.{{ name }} = {{ right }}.{{ name }}
     {%- endfor -%}
 {% endmacro %}
 
@@ -47,14 +48,7 @@
 
 {% macro _merge_predictions(staging, target_relation, run, slice) %}
     {% set new = adapter.get_columns_in_relation(staging) %}
-    {% set old = adapter.get_columns_in_relation(target_relation) %}
-    {% if new | map(attribute='name') | sort != old | map(attribute='name') | sort %}
-        {% do exceptions.raise_compiler_error(
-            "merging into " ~ target_relation ~ ": its columns " ~ old | map(attribute='name') | join(', ')
-            ~ " are not those of this run, " ~ new | map(attribute='name') | join(', ')
-            ~ ". Expected: the same columns. What to do: rebuild the table once with --full-refresh."
-        ) %}
-    {% endif %}
+    {% set there = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list %}
     {% call statement('delete_old_predictions') %}
         delete from {{ target_relation }} as old_rows
         using {{ staging }} as new_rows
@@ -64,12 +58,17 @@
         {# a batch is replaced whole: a row that left its window goes #}
         {% call statement('delete_old_batch') %}
             delete from {{ target_relation }}
-            where {{ adapter.quote(slice['event_time']) }} >= '{{ slice['from'] }}'
-                and {{ adapter.quote(slice['event_time']) }} < '{{ slice['to'] }}'
+            where {{ scorehouse._quote(slice['event_time']) }} >= '{{ slice['from'] }}'
+                and {{ scorehouse._quote(slice['event_time']) }} < '{{ slice['to'] }}'
         {% endcall %}
     {% endif %}
     {% call statement('insert_new_predictions') %}
-        {% set names = get_quoted_csv(new | map(attribute='name')) %}
+        {# what the table does not have was left out on purpose: see on_schema_change #}
+        {% set written = [] %}
+        {% for column in new if column.name | lower in there %}
+            {% do written.append(column.name) %}
+        {% endfor %}
+        {% set names = scorehouse._quoted_list(written) %}
         insert into {{ target_relation }} ({{ names }}) select {{ names }} from {{ staging }}
     {% endcall %}
     {% do scorehouse._treat_vanished(scorehouse._vanished_relation(staging), target_relation, run) %}

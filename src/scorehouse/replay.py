@@ -114,7 +114,7 @@ def replay(
     # by the form that scored, since another may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
     fingerprint = Fingerprint(source.input_types(0))
-    schema, hash_kind = output_schema(source, form), source.hash_kind(0)
+    schema, hash_kind = output_schema(source, kernel.schema), source.hash_kind(0)
 
     def again() -> Iterator[pa.RecordBatch]:
         for scored in scored_batches(source, [form], schema):

@@ -27,6 +27,7 @@ class Request:
     the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
     dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
     `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
+    `on_schema_change` is dbt's setting where the model has it, else empty.
     `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None;
     `dbt_threads` is how many models dbt builds at once. `registries` are those among the model's parents.
     """
@@ -47,6 +48,7 @@ class Request:
     exists: bool = False
     full_refresh: bool = False
     materialization: str = "predictions"
+    on_schema_change: str = ""
     memory_limit: str | None = None
     dbt_threads: int = 1
     registries: tuple[RegistryFile, ...] = ()

@@ -83,7 +83,9 @@ class RescorePlan:
         age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
         parts = [*keys, *groups, *states, age]
         if self.both_ways:
-            parts.append("old_0.is_vanished as was_flagged" if self.flags else "false as was_flagged")
+            parts.append(
+                "coalesce(old_0.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
+            )
         kind = "full" if self.both_ways else "left"
         joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
         wanted = " or ".join(self._wanted(number) for number in numbers)
@@ -170,7 +172,7 @@ class RescorePlan:
         columns = [f"features.{quote(column)} as {quote(name)}" for name, column in self.key.items()]
         columns += [f"{sql} as {quote(CARRIED + name)}" for name, sql in carried.items()]
         there = f"select {keys}, feature_hash from {self.old}" + (
-            " where not is_vanished" if self.flags else ""
+            " where is_vanished is not true" if self.flags else ""
         )
         new = "old.scored_at is null" + (" or old.is_vanished" if self.flags else "")
         return [
@@ -202,7 +204,9 @@ class RescorePlan:
             columns.append("old.model_alias")
             aliases = ", ".join(literal(part.alias or "") for part in self.parts)
             gone += f" or old.model_alias not in ({aliases})"
-        columns.append("old.is_vanished as was_flagged" if self.flags else "false as was_flagged")
+        columns.append(
+            "coalesce(old.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
+        )
         features = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in self.key.items())
         return (
             f"create or replace temp table {VANISHED} as select {', '.join(columns)} from {self.old} as old "

@@ -142,7 +142,7 @@ DOORS = {
     "key='id', batch_rows='10'": "batch_rows is '10'",
     "key='id', rescore=['changed']": "rescore is ['changed']",
     "key='id', rescore={'max_rows': '5'}": "rescore has max_rows '5'",
-    "keys='id'": "the call has ['keys'] (near: 'key')",
+    "key='id', pasthrough='note'": "the call has ['pasthrough'] (near: 'passthrough')",
 }
 
 
@@ -169,4 +169,4 @@ def test_both_doors_refuse_in_words(tmp_path: Path) -> None:
             message = messages[f"{door}_{number}"]
             assert problem in message and "What to do: " in message, message
     project.write("models/sql_0.sql", "{{ scorehouse.scored('churn', key=customer_id) }} select 1 as id")
-    assert "a variable of Jinja that is not defined here" in project.build("--select", "sql_0").problem
+    assert "a variable of Jinja that is not defined" in project.build("--select", "sql_0").problem

@@ -243,6 +243,26 @@ def test_a_contract_is_held(house: House) -> None:
     assert len(house.runs()) == 2  # the failed run left nothing
 
 
+def test_a_changed_list_of_columns(house: House) -> None:
+    """Refused before a row is scored; appended and dropped where the config has it so."""
+    house.scored(f"{KEY}, rescore='changed'")
+    assert house.build(*ONE) == ""
+    more = "key='id', passthrough=['visits'], rescore='changed'"
+    house.scored(more)
+    said = house.build(*ONE)
+    assert "it lacks ['visits'], it has ['shop'], which this run does not make" in said
+    assert len(house.runs()) == 1
+    house.scored(more, "on_schema_change='append_new_columns'")
+    assert house.build(*ONE) == ""
+    assert house.query("select count(*), count(visits), count(shop) from scored") == [(ROWS, ROWS, 0)]
+    house.scored(more, "on_schema_change='sync_all_columns'")
+    assert house.build(*ONE) == ""
+    assert house.query("select count(*) from information_schema.columns where table_schema = 'door' "
+                       "and table_name = 'scored' and column_name = 'shop'") == [(0,)]  # fmt: skip
+    house.features(FEATURES.replace("i % 9 as visits", "(i % 9)::numeric as visits"))
+    assert "of another type are ['visits']" in house.build(*ONE)
+
+
 REFUSED = [
     ("key='shop'", '500 share their key "shop" with another and 0 have none'),
     ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),

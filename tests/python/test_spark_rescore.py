@@ -67,3 +67,19 @@ def test_a_new_version_makes_all_stale(pair: Pair) -> None:
     pair.compare_all("a new version")
     assert pair.spark.runs("by_change")[-1]["rows_stale"] > 50
     assert pair.spark.runs("by_new")[-1]["rows_in"] == 0
+
+
+def test_a_changed_list_of_columns(pair: Pair) -> None:
+    """Refused before a row is scored; a column is appended where the config has it so."""
+    more = "passthrough=['part', 'b'], rescore='changed'"
+    for config in ("", "on_schema_change='append_new_columns'"):
+        pair.spark.python_model("by_change", "toy", more, config)
+        status, message = pair.spark.build("--select", "by_change")["by_change"]
+        if not config:
+            assert "it lacks ['b'], and it has ['is_vanished'], which this run does not make" in message
+            assert pair.spark.runs("by_change")[-1]["rows_scored"] == 0
+    assert status == "success", message
+    found = f"select count(*), count(b), count(is_vanished) from {pair.spark.table('by_change')}"
+    rows = pair.spark.runs("by_change")[-1]["rows_in"]
+    assert pair.spark.query(f"{found} where scoring_run_id = (select max_by(scoring_run_id, scored_at) "
+                            f"from {pair.spark.table('by_change')})") == [(rows, rows, 0)]  # fmt: skip

@@ -26,6 +26,7 @@ from scorehouse.engines.source import FeatureSource
 from scorehouse.engines.staging import hold_all_columns, write_staging
 from scorehouse.engines.statistics import BatchStatistics, count_table
 from scorehouse.engines.stream import output_schema, scored_batches
+from scorehouse.engines.table_columns import ColumnChange, change_table, column_change
 from scorehouse.forms import Form, choose_form
 from scorehouse.rescore import VANISHED, quote
 from scorehouse.runlog import RunRecord
@@ -62,11 +63,19 @@ class DuckDBScoring:
             record.engine = "duckdb"
             record.feature_hash_kind, record.input_types = source.hash_kind(part), source.input_types(part)
             record.feature_query = source.query
+        self.suffixes = wide_suffixes(source.options, records)
+        self.schema = output_schema(source, kernels[0].schema, self.suffixes)
+        self.output = Output(source.columns, source.types, outputs, source.options, records)
+        self.change = self._column_change()
         Planner(source, records, rows).run()
         self.forms = self._choose_forms()
-        self.suffixes = wide_suffixes(source.options, records)
-        self.schema = output_schema(source, self.forms[0], self.suffixes)
-        self.output = Output(source.columns, source.types, outputs, source.options, records)
+
+    def _column_change(self) -> ColumnChange:
+        """How the table differs from what this run makes; dbt's own materializations see to it themselves."""
+        request = self.record.request
+        if self.record.write_mode != "merge" or not request.staging:
+            return ColumnChange()
+        return column_change(self.session, self.source, self.output, self.schema, request)
 
     def _choose_forms(self) -> list[Form]:
         """The form of each version: for the rows of this run, and equal to the estimator on the first."""
@@ -138,6 +147,7 @@ class DuckDBScoring:
                 self._write_stream()
         if self.record.write_mode == "merge":
             hold_all_columns(self.session, request.relation)
+            change_table(self.session, request, self.change)
             vanished = self._write_vanished()
             if self.source.options.as_of is None:
                 for statement in self.output.decide_again(request.relation, request.staging, vanished):

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.first_batch import FIRST_ROWS, checked_native
-from scorehouse.engines.output import added_columns
+from scorehouse.engines.output import Output, added_columns
 from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
 from scorehouse.engines.progress import logger
 from scorehouse.engines.shared import spark_setting
@@ -30,6 +30,7 @@ from scorehouse.parts import resolve_parts
 from scorehouse.request import Request
 from scorehouse.runlog import RunRecord
 from scorehouse.scorer import Kernel
+from scorehouse.spelling import SPARK
 
 BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
@@ -93,6 +94,9 @@ class SparkRun:
         for part, own in enumerate(self.records):
             own.write_mode, own.feature_hash_kind = mode, f"{function}:{self.source.hash_types(part)}"
             own.input_types = self.source.input_types(part)
+        if mode == "merge":
+            made = Output(self.source.columns, {}, outputs, options, self.records, SPARK).values()
+            tables.check_columns(list(made), self.source.kept_types, request.on_schema_change)
         self.plan = SparkPlanner(self.source, self.records, tables)
         self.plan.run(rows)
         self.scan = SparkScan(self.source, kernels, self._choose_forms(kernels), self.records)
@@ -137,7 +141,7 @@ class SparkRun:
         if self.record.write_mode != "merge":
             tables.replace()
             return
-        tables.check_columns()
+        tables.add_columns(self.record.request.on_schema_change)
         options, gone, rows = self.options, self.plan.vanished(), tables.staging
         is_changed = gone is not None or any(record.rows_in for record in self.records)
         if options.decision and options.as_of is None:

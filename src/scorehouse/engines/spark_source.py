@@ -108,6 +108,12 @@ class SparkSource:
         """The full type of each column of the feature table."""
         return {field.name: field.dataType.simpleString() for field in self.table.schema}
 
+    @property
+    def kept_types(self) -> dict[str, str]:
+        """The types of the columns that pass by the kernel, by their names in the prediction table."""
+        kept = {**self.columns.key, **self.columns.passthrough}
+        return {name: self.table_types[column] for name, column in kept.items()}
+
     def hash_function(self) -> str:
         """Names the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"

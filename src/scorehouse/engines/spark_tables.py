@@ -14,6 +14,7 @@ from typing import Any
 
 from scorehouse.engines.shared import spark_setting
 from scorehouse.engines.spark_source import literal, matching, names, quote
+from scorehouse.engines.table_columns import APPEND, SYNC, ColumnChange
 from scorehouse.errors import ConfigurationError, ConservationError
 
 STAGING = "__scorehouse_new_"
@@ -148,17 +149,35 @@ class SparkTables:
         """The staging table becomes the prediction table."""
         self._swap(self.staging)
 
-    def check_columns(self) -> None:
-        """The prediction table has the columns of this run's staging table, or cannot be merged into."""
-        old, new = (self.session.table(table).columns for table in (self.relation, self.staging))
-        if sorted(old) != sorted(new):
+    def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> None:
+        """Refuse to merge into other columns than those that are `made`, but as on_schema_change has it.
+
+        `kept` has the types of the columns that pass by. A table here can get columns, and lose none.
+        """
+        schema = self.session.table(self.relation).schema
+        table = {field.name: field.dataType.simpleString() for field in schema}
+        change = ColumnChange.between(table, {name: kept.get(name, table.get(name, "")) for name in made})
+        change.check_names(self.relation, setting, self.call)
+        found = [f"{name!r} is {old} there and {new} here" for name, (old, new) in change.retyped.items()]
+        if setting == SYNC:
+            found += [f"{name!r} is there and not here" for name in change.has]
+        if found:
             raise ConfigurationError(
                 self.call,
-                f"the columns of {self.relation}, {', '.join(old)}, are not those of this run, "
-                f"{', '.join(new)}",
-                expected="the same columns",
+                f"{self.relation} cannot become what this run makes: {'; '.join(found)}",
+                expected="columns that stay as they are: on Spark they are neither dropped nor retyped",
                 action="rebuild the table once with --full-refresh",
             )
+
+    def add_columns(self, setting: str) -> None:
+        """Give the prediction table the columns of the staging table that it lacks, if the setting says so."""
+        if setting not in (APPEND, SYNC):
+            return
+        there = {name.lower() for name in self.session.table(self.relation).columns}
+        for column in self.session.table(self.staging).schema:
+            if column.name.lower() not in there:
+                kind = column.dataType.simpleString()
+                self.session.sql(f"alter table {self.relation} add columns ({quote(column.name)} {kind})")
 
     def merge(self, rows: str, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
         """The rows of the table `rows` replace those of the same key; others are added.
@@ -166,7 +185,15 @@ class SparkTables:
         `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
         """
         old, new = self.session.table(self.relation), self.session.table(rows)
-        change = Change(old, new.select(*old.columns), tuple(keys), gone, vanished)
+        # what only the table has is NULL in new rows
+        made = {name.lower() for name in new.columns}
+        columns = (
+            quote(field.name)
+            if field.name.lower() in made
+            else f"cast(null as {field.dataType.simpleString()}) as {quote(field.name)}"
+            for field in old.schema
+        )
+        change = Change(old, new.selectExpr(*columns), tuple(keys), gone, vanished)
         if self.storage.file_format in ATOMIC_FORMATS:
             self._merge_into(change)
         elif self.storage.strategy == "insert_overwrite":

@@ -26,13 +26,17 @@ def write_staging(
     record = output.records[0]
     staging = record.request.staging
     if _is_rebuilt(output.records, options) and _takes_generated(session, staging):
-        described = session.execute(f"describe {output.select(rows)}").fetchall()
-        types = {row[0]: row[1] for row in described}
+        types = described(session, output.select(rows))
         session.execute(f"create or replace table {staging} ({_columns(output, types)})").fetchall()
         names = ", ".join(quote(name) for name in types if name not in output.derived())
         session.execute(f"insert into {staging} ({names}) {output.stored(rows)}").fetchall()
     else:
         session.execute(f"create or replace table {staging} as {output.select(rows)}").fetchall()
+
+
+def described(session: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]:
+    """Names and types of the columns of a select, in their order."""
+    return {row[0]: str(row[1]) for row in session.execute(f"describe {select}").fetchall()}
 
 
 def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:

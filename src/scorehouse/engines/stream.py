@@ -22,12 +22,10 @@ class Scored:
     counted: Sequence[tuple[int, pa.RecordBatch, pa.Array]]
 
 
-def output_schema(source: FeatureSource, form: Form, suffixes: Sequence[str] = ()) -> pa.Schema:
-    """Kept columns, the kernel's columns (for each suffix, where versions share a row), hash and part."""
+def output_schema(source: FeatureSource, outputs: pa.Schema, suffixes: Sequence[str] = ()) -> pa.Schema:
+    """Kept columns, the kernel's `outputs` (for each suffix, where versions share a row), hash and part."""
     kept = [pa.field(name, source.schema.field(KEPT + name).type) for name in source.columns.kept]
-    scored = [
-        field.with_name(field.name + suffix) for suffix in suffixes or [""] for field in form.kernel.schema
-    ]
+    scored = [field.with_name(field.name + suffix) for suffix in suffixes or [""] for field in outputs]
     added = [pa.field(FEATURE_HASH, pa.uint64()), pa.field(PART, pa.int32())]
     return pa.schema([*kept, *scored, *added])
 

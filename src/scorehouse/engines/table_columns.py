@@ -1,0 +1,140 @@
+"""The columns of a prediction table that a run is merged into, compared with the run's before it scores.
+
+What becomes of a difference is said by dbt's setting `on_schema_change`; where it is not set, the run is
+refused, as with `fail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse.engines.output import BATCHES, Output
+from scorehouse.engines.source import FeatureSource
+from scorehouse.engines.staging import described
+from scorehouse.errors import ConfigurationError
+from scorehouse.request import Request
+from scorehouse.rescore import quote
+
+APPEND, SYNC, IGNORE, FAIL = "append_new_columns", "sync_all_columns", "ignore", "fail"
+ACTION = (
+    f"set on_schema_change='{APPEND}' or '{SYNC}' in the model's config, or rebuild the table once with "
+    "--full-refresh"
+)
+
+
+@dataclass(frozen=True)
+class ColumnChange:
+    """How the table differs from the run: columns that it `lacks` and that only it `has`, with their types.
+
+    `retyped` has the type in the table and the type in the run.
+    """
+
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    has: Mapping[str, str] = field(default_factory=dict)
+    retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def between(cls, table: Mapping[str, str], run: Mapping[str, str]) -> ColumnChange:
+        """The difference of the columns of the table and of the run; the case of a name makes none."""
+        old, new = ({name.lower(): name for name in columns} for columns in (table, run))
+        same = [(old[name], new[name]) for name in new if name in old]
+        return cls(
+            lacks={name: kind for name, kind in run.items() if name.lower() not in old},
+            has={name: kind for name, kind in table.items() if name.lower() not in new},
+            retyped={one: (table[one], run[other]) for one, other in same if table[one] != run[other]},
+        )
+
+    def check_names(self, relation: str, setting: str, call: str) -> None:
+        """Refuse columns that came or went, unless the setting says what becomes of them."""
+        if (self.lacks or self.has) and setting in ("", FAIL):
+            found = [f"it lacks {list(self.lacks)}"] if self.lacks else []
+            found += [f"it has {list(self.has)}, which this run does not make"] if self.has else []
+            raise ConfigurationError(
+                call,
+                f"the columns of {relation} are not those of this run: {', and '.join(found)}",
+                expected="the columns that the same arguments gave before",
+                action=ACTION,
+            )
+
+
+def column_change(
+    session: duckdb.DuckDBPyConnection,
+    source: FeatureSource,
+    output: Output,
+    schema: pa.Schema,
+    request: Request,
+) -> ColumnChange:
+    """What differs between the table of a merge and this run, or ConfigurationError where it may not."""
+    with session.cursor() as cursor:
+        cursor.register(BATCHES, schema.empty_table())
+        run = described(cursor, output.select())
+        change = ColumnChange.between(described(cursor, f"select * from {request.relation}"), run)
+    change.check_names(request.relation, request.on_schema_change, source.call)
+    values = {**source.columns.key, **source.columns.passthrough}
+    # of the others some follow from the release, and are text in one database and ENUM in another
+    own = {*values, *output.scored} - {"row_status"}
+    change = ColumnChange(
+        change.lacks, change.has, {name: kinds for name, kinds in change.retyped.items() if name in own}
+    )
+    if request.on_schema_change == FAIL and change.retyped:
+        raise _other_types(request, change.retyped, source.call)
+    for name, (old, new) in change.retyped.items():
+        if request.on_schema_change == SYNC:
+            kept = _survive(source.cursor, f"select {quote(name)} as x from {request.relation}", new, old)
+        else:
+            column = values.get(name)
+            kept = column is not None and _survive(
+                source.cursor, f"select {quote(column)} as x from {source.table}", old, new
+            )
+        if not kept:
+            raise _other_types(request, {name: (old, new)}, source.call)
+    return change
+
+
+def _survive(cursor: duckdb.DuckDBPyConnection, values: str, through: str, own: str) -> bool:
+    """Whether every value `x` is the same after a cast to another type and back to its own."""
+    try:
+        lost = cursor.execute(
+            f"select count(*) from ({values}) "
+            f"where try_cast(try_cast(x as {through}) as {own}) is distinct from x"
+        ).fetchall()
+    except (duckdb.BinderException, duckdb.ConversionException, duckdb.NotImplementedException):
+        return False
+    return bool(lost[0][0] == 0)
+
+
+def _other_types(request: Request, retyped: Mapping[str, tuple[str, str]], call: str) -> ConfigurationError:
+    found = "; ".join(f"{name!r} is {old} there and {new} here" for name, (old, new) in retyped.items())
+    return ConfigurationError(
+        call,
+        f"columns of {request.relation} have other types than in this run, and not every value has a place "
+        f"in both: {found}",
+        expected="the types that the table has",
+        action="cast the columns in the feature model, "
+        f"set on_schema_change='{SYNC}' where the values of the table fit, "
+        "or rebuild the table once with --full-refresh",
+    )
+
+
+def change_table(session: duckdb.DuckDBPyConnection, request: Request, change: ColumnChange) -> None:
+    """Give the table and the staging table the same columns, as far as the setting wants it.
+
+    What only the table has is NULL in new rows; what only the run has is left out of the merge where the
+    table does not get it.
+    """
+    table, setting = request.relation, request.on_schema_change
+    if setting in (APPEND, SYNC):
+        for name, kind in change.lacks.items():
+            session.execute(f"alter table {table} add column {quote(name)} {kind}").fetchall()
+    for name, kind in change.has.items():
+        if setting == SYNC:
+            session.execute(f"alter table {table} drop column {quote(name)}").fetchall()
+        else:
+            session.execute(f"alter table {request.staging} add column {quote(name)} {kind}").fetchall()
+    if setting == SYNC:
+        for name, (_, kind) in change.retyped.items():
+            session.execute(f"alter table {table} alter column {quote(name)} set data type {kind}").fetchall()

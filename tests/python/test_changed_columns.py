@@ -1,0 +1,188 @@
+"""A prediction table whose columns are not those of the run any more: refused before scoring, or changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from churn import FEATURES, ROWS, classifier, training
+from project import DbtProject
+
+pytestmark = pytest.mark.slow
+COUNTED = "select count(*) from scored"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    project = DbtProject(tmp_path_factory.mktemp("columns") / "house")
+    project.register(classifier(), "churn", training(), task="classification")
+    project.features(FEATURES)
+    project.sql_model("scored", "churn", key="id", passthrough=["shop"], rescore="changed")
+    project.build().check()
+    return project
+
+
+@pytest.fixture
+def house(built: DbtProject) -> DbtProject:
+    """The table as it was first made, and nothing changed."""
+    built.features(FEATURES)
+    built.sql_model("scored", "churn", key="id", passthrough=["shop"], rescore="changed")
+    built.build("--select", "features", "scored", "--full-refresh").check()
+    return built
+
+
+def scored(house: DbtProject, setting: str = "", **arguments: Any) -> str:
+    """Run the model; what dbt says of it where it failed."""
+    config = f"on_schema_change='{setting}'" if setting else ""
+    given = {"key": "id", "passthrough": ["shop"], "rescore": "changed", **arguments}
+    house.sql_model("scored", "churn", config=config, **given)
+    ended = house.dbt("run", "--select", "features", "scored")
+    return "" if ended.success else ended.messages["scored"]
+
+
+def test_a_changed_list_is_refused_before_a_row_is_scored(house: DbtProject) -> None:
+    before = house.content("scored")
+    for setting in ("", "fail"):
+        said = scored(house, setting, passthrough=["note"])
+        assert "it lacks ['note'], and it has ['shop'], which this run does not make" in said
+        assert "on_schema_change='append_new_columns'" in said and "--full-refresh" in said
+    run = house.runs("scored")[-1]
+    assert (run["status"], run["rows_scored"], run["rows_new"]) == ("failed", 0, None)
+    assert house.content("scored") == before
+
+
+def test_columns_are_appended_without_a_rebuild(house: DbtProject) -> None:
+    assert scored(house, "append_new_columns", passthrough=["shop", "note"]) == ""
+    run = house.runs("scored")[-1]
+    assert (run["write_mode"], run["rows_changed"]) == ("merge", ROWS)  # a hash of other columns
+    assert house.query("select count(*) from scored where note = 'note ' || id") == [(ROWS,)]
+    assert scored(house, "append_new_columns", passthrough=["note"], rescore="given") == ""
+    assert house.query("select count(shop), count(note), count(*) from scored") == [(0, ROWS, ROWS)]
+
+
+def test_of_rows_that_stay_an_appended_column_is_null(house: DbtProject) -> None:
+    house.features(f"select * replace (id + 10 as id) from ({FEATURES})")
+    assert scored(house, "append_new_columns", passthrough=["shop", "note"], rescore="new") == ""
+    assert house.query("select count(*), count(note) from scored") == [(ROWS + 10, 10)]
+
+
+def test_all_columns_are_synchronized(house: DbtProject) -> None:
+    house.features(f"select * replace (shop::bigint as shop, i as note) from ({FEATURES}), range(1) as t(i)")
+    decision = {"threshold": 0.5}
+    assert scored(house, "sync_all_columns", passthrough=["note", "shop"], decision=decision) == ""
+    columns = house.columns("scored")
+    assert (columns["shop"], columns["note"], columns["decision"]) == ("BIGINT", "BIGINT", "VARCHAR")
+    assert house.query("select count(*) from scored where decision is null and score is not null") == [(0,)]
+    assert scored(house, "sync_all_columns", passthrough=["shop"]) == ""
+    assert not {"note", "decision", "band"} & set(house.columns("scored"))
+    assert house.query(COUNTED) == [(ROWS,)]
+
+
+def test_ignore_leaves_the_table_as_it_is(house: DbtProject) -> None:
+    columns = house.columns("scored")
+    assert scored(house, "ignore", passthrough=["note"], decision={"threshold": 0.5}) == ""
+    assert house.columns("scored") == columns
+    assert house.query("select count(shop), count(*) from scored") == [(0, ROWS)]
+    assert "Expected: ignore, append_new_columns" in scored(house, "append")
+
+
+def test_a_value_is_never_rounded_into_the_type_of_the_table(house: DbtProject) -> None:
+    house.features(f"select * replace ((shop / 2)::double as shop) from ({FEATURES})")
+    said = scored(house)
+    assert "'shop' is BIGINT there and DOUBLE here" in said and "not every value has a place in both" in said
+    assert "'shop' is BIGINT there and DOUBLE here" in scored(house, "append_new_columns")
+    assert scored(house, "sync_all_columns") == ""
+    assert house.query("select count(*) from scored where shop = 0.5") == [(ROWS // 5,)]
+    house.features(FEATURES)  # the table's halves have no place in BIGINT
+    assert "'shop' is DOUBLE there and BIGINT here" in scored(house, "sync_all_columns")
+    assert scored(house) == ""  # while the new values have one in DOUBLE
+    assert house.columns("scored")["shop"] == "DOUBLE"
+
+
+# --- names, and databases, that dbt is not asked for every day ---
+
+
+def test_any_name_is_a_name(tmp_path: Path) -> None:
+    project = DbtProject(tmp_path / "house")
+    X = training()[["amount", "visits"]].rename(columns={"amount": 'x"y', "visits": "a b"})
+    model = LogisticRegression(max_iter=500).fit(X, X['x"y'] > 50)
+    project.register(model, "named", X, X['x"y'] > 50, task="classification")
+    project.features(
+        'select i as "k""ey", (i % 100)::double as "x""y", i % 9 as "a b", i as "select", '
+        'i as "Über größe" from range(100) as t(i)'
+    )
+    kept = ["select", "Über größe", 'x"y']
+    project.sql_model("scored", "named", key='k"ey', passthrough=kept, rescore="changed")
+    project.write(
+        "models/predicted.sql",
+        "select * from {{ scorehouse.predict('named', relation=ref('features'), keep=['k\"ey', 'select']) }}",
+    )
+    project.write(
+        "models/all_kept.sql", "select * from {{ scorehouse.predict('named', relation=ref('features')) }}"
+    )
+    project.build().check()
+    project.features(
+        'select i as "k""ey", (i % 99)::double as "x""y", i % 9 as "a b", i as "select", '
+        'i as "Über größe" from range(100) as t(i)'
+    )
+    project.build().check()
+    assert project.runs("scored")[-1]["write_mode"] == "merge"
+    for table in ("predicted", "all_kept"):
+        assert project.query(
+            f'select count(*) from scored join {table} as p on scored."k""ey" = p."k""ey" '
+            "where abs(scored.score - p.score) < 1e-12"
+        ) == [(100,)]
+
+
+def profile(house: DbtProject, **output: Any) -> None:
+    outputs = {"dev": {"type": "duckdb", "threads": 2, **output}}
+    house.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
+
+
+def dbt(house: DbtProject, *arguments: str) -> str:
+    """Run dbt as a user does; what it prints where it fails."""
+    places = ["--project-dir", str(house.folder), "--profiles-dir", str(house.folder)]
+    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments, *places]
+    ended = subprocess.run(command, cwd=house.folder, capture_output=True, text=True)
+    return ended.stdout if ended.returncode else ""
+
+
+def test_a_table_in_another_database_is_refused_or_has_its_run_log_there(tmp_path: Path) -> None:
+    house = DbtProject(tmp_path / "house")
+    house.register(classifier(), "churn", training(), task="classification")
+    house.features(FEATURES)
+    house.sql_model("scored", "churn", key="id", rescore="changed", config="database='other'")
+    attached = [{"path": "other.duckdb", "alias": "other"}]
+    profile(house, path="house.duckdb", attach=attached)
+    said = dbt(house, "build")
+    assert "its database is 'other', and the run log is in 'house'" in said
+    assert "set the variable scorehouse_run_log_database: other" in said and "Traceback" not in said
+    house.settings({"scorehouse_run_log_database": "other"})
+    for _ in range(2):
+        assert dbt(house, "build") == ""
+    with duckdb.connect(str(house.folder / "other.duckdb"), read_only=True) as other:
+        assert other.sql(COUNTED).fetchall() == [(ROWS,)]
+        logged = other.sql(
+            "select write_mode, rows_in from scorehouse_run_log order by started_at"
+        ).fetchall()
+    assert logged == [("replace", ROWS), ("merge", 0)]
+
+
+def test_an_attached_database_is_the_target(tmp_path: Path) -> None:
+    house = DbtProject(tmp_path / "house")
+    house.register(classifier(), "churn", training(), task="classification")
+    house.features(FEATURES)
+    house.sql_model("scored", "churn", key="id", rescore="changed")
+    profile(house, path=":memory:", attach=[{"path": "lake.duckdb", "alias": "lake"}], database="lake")
+    for _ in range(2):
+        assert dbt(house, "build") == ""
+    with duckdb.connect(str(house.folder / "lake.duckdb"), read_only=True) as lake:
+        assert lake.sql(COUNTED).fetchall() == [(ROWS,)]
+        assert lake.sql("select count(*) from scorehouse_run_log").fetchall() == [(2,)]
