@@ -163,18 +163,3 @@ metric_rows as (
 {% macro _class_text(label) %}
     {{ return((label | string | lower) if label is boolean else (label | string)) }}
 {% endmacro %}
-
-{#- The columns of the class scores, named as scoring names them. -#}
-{% macro _class_columns(labels) %}
-    {% set names = [] %}
-    {% for label in labels %}
-        {% do names.append('score_' ~ (
-            modules.re.sub('[^0-9a-z]+', '_', label | string | lower).strip('_') or 'empty'
-        )) %}
-    {% endfor %}
-    {% set columns = [] %}
-    {% for name in names %}
-        {% do columns.append(name if names.count(name) == 1 else name ~ '_' ~ loop.index0) %}
-    {% endfor %}
-    {{ return(columns) }}
-{% endmacro %}

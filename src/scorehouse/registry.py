@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scorehouse.class_columns import first_columns
 from scorehouse.errors import RegistryError
 
 ALIAS_SEPARATOR = "|"
@@ -22,7 +23,8 @@ class Version:
     """One registered version: a row of `ml_<name>`.
 
     `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature
-    file beside it; `classes` holds the class labels of a classifier, in the estimator's order; `parity`
+    file beside it; `classes` holds the class labels of a classifier, in the estimator's order, and
+    `class_columns` the label whose score a column of the prediction table has; `parity`
     tells how far what is scored with was, on training rows, from the estimator that was registered; `forms`
     holds what was proven of its other forms, such as compiled SQL, and why others are refused.
     """
@@ -53,6 +55,12 @@ class Version:
     description: str = ""
     parity: Mapping[str, float] = field(default_factory=dict)
     forms: Mapping[str, Any] = field(default_factory=dict)
+    class_columns: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def score_columns(self) -> list[str]:
+        """The columns of the class scores, in the order of the classes."""
+        return list(self.class_columns) or first_columns(self.classes)
 
     @property
     def label(self) -> str:
@@ -88,6 +96,9 @@ class Version:
             "description": self.description,
             "parity": json.dumps(dict(self.parity), sort_keys=True) if self.parity else "",
             "forms": json.dumps(dict(self.forms), sort_keys=True, ensure_ascii=False) if self.forms else "",
+            "class_columns": json.dumps(dict(self.class_columns), ensure_ascii=False)
+            if self.class_columns
+            else "",
         }
 
     @classmethod
@@ -121,6 +132,7 @@ class Version:
                 description=_text(row["description"]),
                 parity=json.loads(_text(row.get("parity")) or "{}"),
                 forms=json.loads(_text(row.get("forms")) or "{}"),
+                class_columns=json.loads(_text(row.get("class_columns")) or "{}"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RegistryError(
@@ -134,7 +146,7 @@ class Version:
 COLUMNS = tuple(
     Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
 )  # the order of the columns in the seed
-ADDED_COLUMNS = ("parity", "forms")  # not in every seed: an earlier release wrote it
+ADDED_COLUMNS = ("parity", "forms", "class_columns")  # not in every seed: an earlier release wrote it
 
 
 def _text(value: Any) -> str:

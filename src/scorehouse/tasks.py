@@ -6,8 +6,6 @@ into Arrow arrays named like the columns of the prediction table.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -42,17 +40,6 @@ def require_method(estimator: Any, method: str, task: str, call: str) -> None:
         )
 
 
-def class_column(label: Any) -> str:
-    """Column of the score of one class: `score_` and the label, in lower case and safe for SQL."""
-    return "score_" + (re.sub(r"[^0-9a-z]+", "_", str(label).lower()).strip("_") or "empty")
-
-
-def class_columns(labels: Sequence[Any]) -> list[str]:
-    """Distinct column names of all class scores; labels that would clash get their position."""
-    names = [class_column(label) for label in labels]
-    return [name if names.count(name) == 1 else f"{name}_{i}" for i, name in enumerate(names)]
-
-
 class Classification:
     """Label and score: of the positive (second) class for two classes, one a class for more."""
 
@@ -60,7 +47,7 @@ class Classification:
         self.version = version
         self.labels = pa.array(version.classes)
         self.binary = len(version.classes) == 2
-        scores = ["score"] if self.binary else class_columns(version.classes)
+        scores = ["score"] if self.binary else version.score_columns
         self.fields = [pa.field("prediction", self.labels.type)]
         if version.score_method != "none":
             self.fields += [pa.field(name, pa.float64()) for name in scores]

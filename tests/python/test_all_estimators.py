@@ -21,7 +21,6 @@ from scorehouse.errors import ScorehouseError
 from scorehouse.policy import LoadPolicy
 from scorehouse.registry import Version
 from scorehouse.scorer import BLOCK_ROWS, REJECT_REASON, Kernel
-from scorehouse.tasks import class_columns
 
 SEVERAL = "gives several outputs a row; a prediction table has one prediction"
 NO_PREDICT = "has no predict: it labels only the rows that it was fitted on"
@@ -162,7 +161,7 @@ def own_scores(version: Version, estimator: Any, rows: pd.DataFrame) -> dict[str
         return {"distance": values[np.arange(len(rows)), estimator.predict(rows)]}
     if version.task == "anomaly" or len(version.classes) == 2:
         return {"score": values[:, 1] if values.ndim == 2 else values}
-    return dict(zip(class_columns(version.classes), values.T, strict=True))
+    return dict(zip(version.score_columns, values.T, strict=True))
 
 
 @pytest.mark.parametrize(("name", "cls", "task"), listed(), ids=lambda v: v if isinstance(v, str) else "")

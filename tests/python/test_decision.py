@@ -138,6 +138,7 @@ def test_texts_are_quoted() -> None:
 def test_output_names_stay_free(tmp_path: Path) -> None:
     project: DbtProject = make_project(tmp_path / "p")
     execute(project, "alter table raw_rows add column band text")
-    project.build().check()  # a column of that name is the feature table's own, as long as nothing is decided
     project.python_model("scores", "toy", key="id", decision={"threshold": 0.5})
+    project.build().check()  # a column of that name is the feature table's own, as long as it is not kept
+    project.python_model("scores", "toy", key="id", decision={"threshold": 0.5}, passthrough=["band"])
     assert "named like columns of the prediction table: ['band']" in project.build().messages["scores"]

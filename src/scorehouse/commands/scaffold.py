@@ -187,7 +187,7 @@ def _properties(
         {"name": name, "description": text, **({"data_tests": ["not_null"]} if name in keys else {})}
         for name, text in handed_on.items()
     ]
-    columns += [{"name": name, "description": describe_output(name)} for name in outputs]
+    columns += [{"name": name, "description": describe_output(name, version)} for name in outputs]
     columns += [{"name": name, "description": text} for name, text in AUDIT.items()]
     entry = {
         "name": table,
@@ -199,8 +199,9 @@ def _properties(
     return dump_yaml({"version": 2, "models": [entry]})
 
 
-def describe_output(name: str) -> str:
-    return OUTPUTS.get(name, f"Score of the class {code(name.removeprefix('score_'))}. Null when rejected.")
+def describe_output(name: str, version: Version) -> str:
+    label = version.class_columns.get(name, name.removeprefix("score_"))
+    return OUTPUTS.get(name, f"Score of the class {code(str(label))}. Null when rejected.")
 
 
 def _test(name: str, **arguments: Any) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def planned_mart(
     known = column_descriptions(project, table)
     described: dict[str, Any] = {key: {"description": known.get(key, "Key of the row.")} for key in keys}
     described |= {name: {"description": known.get(name, f"Column of {table}.")} for name in kept}
-    described |= {name: {"description": describe_output(name)} for name in outputs}
+    described |= {name: {"description": describe_output(name, version)} for name in outputs}
     columns = list(described)
     if version.score_method == "predict_proba" and "score" in outputs:
         columns.append(BAND.format(low=low, high=high))

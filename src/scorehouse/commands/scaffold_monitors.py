@@ -89,7 +89,7 @@ def planned_monitors(
         common["segments"] = list(segments)
     monitors = [_profiles(name, table, features, common), _drift(name, by_day=day is not None)]
     if labels:
-        asked = {**common, "label": label, "task": version.task}
+        asked = {**common, "label": label, "task": version.task, **_positive(version)}
         monitors.append(_performance(version, table, labels, asked, label_days))
     monitors.append(_retraining(version, table, judged=labels is not None))
     properties = dump_yaml({"version": 2, "models": [monitor.properties() for monitor in monitors]})
@@ -160,6 +160,13 @@ def _performance(
         PERFORMANCE,
         _performance_tests(version, label_days),
     )
+
+
+def _positive(version: Version) -> dict[str, Any]:
+    """The option that names the positive class, where it is not the number 1 that the macro looks for."""
+    if not version.classes or (version.classes[1] == 1 and not isinstance(version.classes[1], bool)):
+        return {}
+    return {"options": {"positive": version.classes[1]}}
 
 
 def _retraining(version: Version, table: str, *, judged: bool) -> _Monitor:

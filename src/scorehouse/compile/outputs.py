@@ -20,7 +20,6 @@ from scorehouse.compile.tree import (
     text,
 )
 from scorehouse.registry import Version
-from scorehouse.tasks import class_columns
 
 REJECT_REASON = "reject_reason"
 ROW_STATUS = "row_status"
@@ -74,7 +73,7 @@ def _classification(
     scores = b.predict(estimator, values, version.score_method)
     labels = [_label(label) for label in version.classes]
     binary = len(labels) == 2
-    names = ["score"] if binary else class_columns(version.classes)
+    names = ["score"] if binary else version.score_columns
     columns = [b.bind(expr, name) for expr, name in zip(scores.values, names, strict=True)]
     if version.threshold is not None and binary:
         label: Expr = _choice(Compare(">=", columns[0], number(version.threshold)), labels)

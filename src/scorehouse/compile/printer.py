@@ -32,6 +32,7 @@ from scorehouse.dbt_text import no_jinja
 
 STEP = "sh_step_"
 TERMS_ON_A_LINE = 4
+PLAIN = re.compile(r"[a-z_][0-9a-z_]*")
 LINE_END = re.compile(r"([\r\n])")
 
 
@@ -83,9 +84,14 @@ class Printer:
             f"{STEP}{i} as (\n{self._step(step, source, keep)}\n)"
             for i, (step, source) in enumerate(zip(program.steps, sources, strict=False), start=1)
         ]
-        items = [f"{self.expr(expr)} as {name}" for name, expr in program.outputs]
+        items = [f"{self.expr(expr)} as {self._output(name)}" for name, expr in program.outputs]
         final = self._select(items, sources[-1], keep, "")
         return f"with {', '.join(steps)}\n{final}" if steps else final
+
+    def _output(self, name: str) -> str:
+        """The name of an output, quoted where it has letters that not every database takes as they are."""
+        is_quoted = name.startswith(self.dialect.quote)
+        return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quoted(name)
 
     def _step(self, step: Step, source: str, keep: str) -> str:
         items = [*step.carried, *(f"{self.expr(expr)} as {name}" for name, expr in step.made)]

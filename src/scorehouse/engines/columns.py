@@ -44,27 +44,15 @@ def find_columns(role: str, wanted: Sequence[str], columns: Sequence[str], call:
     return found
 
 
-def check_output_names(
-    columns: Sequence[str], *, kept: Sequence[str], features: Sequence[str], outputs: Sequence[str], call: str
-) -> None:
-    """Refuse a feature table with a column that is named like one of the output columns.
-
-    A feature of the ML model may bear such a name, since it is read and not written.
-    """
-    taken = {name.lower() for name in (*outputs, *AUDIT_COLUMNS, "rank")}
-    kept_names = {name.lower() for name in kept}
-    used = {name.lower() for name in features}
-    clash = [
-        column
-        for column in columns
-        if column.lower() in taken and (column.lower() in kept_names or column.lower() not in used)
-    ]
-    if clash:
+def check_output_names(kept: Sequence[str], outputs: Sequence[str], call: str) -> None:
+    """Refuse to keep a column that is named like one of the `outputs`; columns that are not kept may be."""
+    taken = {name.lower() for name in (*outputs, *AUDIT_COLUMNS)}
+    if clash := [column for column in kept if column.lower() in taken]:
         raise SignatureError(
             call,
-            f"the feature table has columns named like columns of the prediction table: {clash}",
-            expected="other names, since it could not be told which of the two a reader means",
-            action="rename or leave out these columns in the feature model",
+            f"key, passthrough or group has columns named like columns of the prediction table: {clash}",
+            expected="a name of its own for each column of the prediction table",
+            action="rename these columns in the feature model, or leave them out of passthrough",
         )
 
 
@@ -102,7 +90,7 @@ class Columns:
     ) -> Columns:
         """Find all of them in a feature table with the columns `names`.
 
-        `outputs` are the columns that scoring adds, whose names the feature table may not use.
+        `outputs` are the columns that scoring adds, whose names no column that is kept may have.
         """
         key = options.row_key
         passthrough = [name for name in options.passthrough if name not in key]
@@ -113,13 +101,7 @@ class Columns:
             group=find_columns("group", [options.group] if options.group else [], names, call),
             share_hash=options.is_wide,
         )
-        check_output_names(
-            names,
-            kept=[*columns.key, *columns.passthrough],
-            features=columns.used,
-            outputs=outputs,
-            call=call,
-        )
+        check_output_names([*columns.key, *columns.passthrough, *columns.group], outputs, call)
         return columns
 
     @property

@@ -26,11 +26,16 @@ def wide_suffixes(options: ScoreOptions, records: Sequence[RunRecord]) -> list[s
 def added_columns(options: ScoreOptions, outputs: Sequence[str], records: Sequence[RunRecord]) -> list[str]:
     """Columns of the prediction table that options bring, besides those of every table."""
     names = ["model_alias", "is_live"] if options.in_parts else []
+    names += ["rank"] if _ranks(records) else []
     if options.decision:
         names += ["decision", "band", "decision_policy"]
     for suffix in wide_suffixes(options, records)[1:]:
         names += [name + suffix for name in (*outputs, MODEL_VERSION)]
     return names + (["is_vanished"] if options.rescore.vanished == "flag" else [])
+
+
+def _ranks(records: Sequence[RunRecord]) -> bool:
+    return any(record.part and record.part.version.task == "ranking" for record in records)
 
 
 class Output:
@@ -83,7 +88,7 @@ class Output:
         kept = (*self.columns.key, *self.columns.passthrough)
         values = {name: self._kept(name) for name in kept}
         values |= {name: self.spelling.quote(name) for name in self.scored}
-        if any(record.part and record.part.version.task == "ranking" for record in self.records):
+        if _ranks(self.records):
             values["rank"] = self._rank()
         if options.decision:
             within = [PART, *self._as_of]

@@ -125,7 +125,7 @@ class FeatureSource:
     def check(self, signatures: list[Signature], outputs: list[str], *, unique: bool = True) -> int:
         """Check columns, types and keys; returns the number of rows of the feature table.
 
-        `outputs` are the columns that scoring adds, whose names the feature table may not use. With
+        `outputs` are the columns that scoring adds, whose names no column that is kept may have. With
         `unique` false a plan shows later, at less cost, that keys are unique.
         """
         self.cursor.begin()

@@ -85,7 +85,7 @@ class SparkSource:
     def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> int:
         """Check columns, types and keys; returns the number of rows of the feature table.
 
-        `outputs` are the columns that scoring adds, whose names the feature table may not use.
+        `outputs` are the columns that scoring adds, whose names no column that is kept may have.
         """
         names = self.table.columns
         date, window = as_of_sql(names, self.options, self.request, self.call, SPARK)

@@ -170,7 +170,7 @@ class SparkTables:
             )
 
     def add_columns(self, setting: str) -> None:
-        """Give the prediction table the columns of the staging table that it lacks, if the setting says so."""
+        """Give the prediction table the columns that only the staging table has, if the setting says so."""
         if setting not in (APPEND, SYNC):
             return
         there = {name.lower() for name in self.session.table(self.relation).columns}

@@ -52,6 +52,10 @@ REGISTRY_DOCS = {
         "varchar",
         "Forms proven equal to the estimator, and why others are refused, as JSON; NULL: none was tried.",
     ),
+    "class_columns": (
+        "varchar",
+        "The class whose score a column of the prediction table has, as JSON; NULL: no scores of classes.",
+    ),
 }
 SIGNATURE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from scorehouse.class_columns import registered_columns
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.frames import estimator_input
 from scorehouse.registration.facts import find_facts
@@ -59,7 +60,11 @@ def examine(estimator: Any, draft: Version, training: Training, call: str) -> Ex
             action="pass the frame that was given to fit(), before any transformation",
         ) from error
     version = replace(
-        draft, score_method=facts.score_method, label_method=facts.label_method, classes=facts.classes
+        draft,
+        score_method=facts.score_method,
+        label_method=facts.label_method,
+        classes=facts.classes,
+        class_columns=registered_columns(facts.classes, facts.score_method),
     )
     _check_classes(version.classes, call)
     _check_threshold(version, call)

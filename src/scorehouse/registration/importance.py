@@ -19,7 +19,6 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from scorehouse.scorer import REJECT_REASON, Kernel
-from scorehouse.tasks import class_columns
 
 SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100
@@ -224,7 +223,7 @@ def _score_columns(kernel: Kernel) -> list[str]:
     if version.task == "clustering" or version.score_method == "none":
         return []
     if version.task == "classification" and len(version.classes) != 2:
-        return class_columns(version.classes)
+        return version.score_columns
     return ["score"]
 
 

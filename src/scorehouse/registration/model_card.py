@@ -23,7 +23,9 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     lines += [prose(shown.description), ""] if shown.description else []
     lines += [f"Owner: {prose(shown.owner)}", ""] if shown.owner else []
     if shown.classes:
-        lines += [f"Classes: {', '.join(code(str(label)) for label in shown.classes)}", ""]
+        held = {label: f" (score in {code(column)})" for column, label in shown.class_columns.items()}
+        classes = (code(str(label)) + held.get(label, "") for label in shown.classes)
+        lines += [f"Classes: {', '.join(classes)}", ""]
     lines += ["| version | aliases | trained on | rows | quality as registered | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]

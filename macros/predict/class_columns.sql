@@ -1,0 +1,24 @@
+{# Which class a column of scores is of, as the registry says: a mapping of each column to its label. #}
+{% macro class_columns(name, alias='champion', version=none) %}
+    {% if name is not string or not name %}
+        {% do scorehouse._argument_error(
+            'class_columns', 'name', name, 'the name of a registered ML model', "write `scorehouse.class_columns('churn')`"
+        ) %}
+    {% endif %}
+    {#- The edge in the lineage, and the reason why the seed is loaded first. -#}
+    {% set registry = ref('ml_' ~ name) %}
+    {#- While dbt parses, there is no connection. -#}
+    {% if not execute or load_relation(registry) is none %}
+        {{ return({}) }}
+    {% endif %}
+    {% set number = version if version is not none else scorehouse._version_by_alias(name, registry, alias) %}
+    {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number | int) %}
+    {% if not found.rows %}
+        {% do scorehouse._argument_error(
+            'class_columns', 'version', number, 'the number of a registered version',
+            'name one that `scorehouse list` shows'
+        ) %}
+    {% endif %}
+    {% set told = found.rows[0]['class_columns'] if 'class_columns' in found.column_names else none %}
+    {{ return(fromjson(told or '{}')) }}
+{% endmacro %}

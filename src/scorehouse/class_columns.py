@@ -1,0 +1,48 @@
+"""The names of the columns of class scores; the macro `_class_columns` has the same rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+# besides letters and digits of any script, the marks that are parts of letters: accents, vowel signs
+MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f"
+OTHERS = re.compile(rf"(?:[^\w{MARKS}]|_)+")
+MINUS = re.compile(r"^-(?=\.?[0-9])")  # of a negative number
+
+
+def class_columns(labels: Sequence[Any]) -> dict[str, Any]:
+    """The label of each column `score_<label>`: in lower case, other characters as one underscore.
+
+    Labels whose names would be the same get their position, and no two columns have one name.
+    """
+    names = [_column(label) for label in labels]
+    taken = {name for name in names if names.count(name) == 1}
+    columns = {}
+    for position, (name, label) in enumerate(zip(names, labels, strict=True)):
+        if names.count(name) > 1:
+            name = f"{name}_{position}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        columns[name] = label
+    return columns
+
+
+def registered_columns(classes: Sequence[Any], score_method: str) -> dict[str, Any]:
+    """The label whose score each column has; of two classes the column `score` has the second one's."""
+    if not classes or score_method == "none":
+        return {}
+    return {"score": classes[1]} if len(classes) == 2 else class_columns(classes)
+
+
+def _column(label: Any) -> str:
+    text = MINUS.sub("minus_", str(label).lower())
+    return "score_" + (OTHERS.sub("_", text).strip("_") or "empty")
+
+
+def first_columns(labels: Sequence[Any]) -> list[str]:
+    """The names in versions whose registry does not tell them: no letters but English ones, no sign."""
+    names = ["score_" + (re.sub(r"[^0-9a-z]+", "_", str(x).lower()).strip("_") or "empty") for x in labels]
+    return [name if names.count(name) == 1 else f"{name}_{i}" for i, name in enumerate(names)]
