@@ -29,6 +29,7 @@ DECISIVE = (
     "sha256",
     "signature_sha256",
     "classes",
+    "class_columns",
     "score_method",
     "label_method",
     "threshold",

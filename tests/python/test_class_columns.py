@@ -150,6 +150,13 @@ def test_columns_of_all_doors_are_those_of_the_registry(name: str, house: DbtPro
 
 
 @pytest.mark.slow
+def test_every_database_has_its_own_marks_around_the_names(house: DbtProject) -> None:
+    text = (house.folder / "macros/ml/cyrillic.sql").read_text()
+    assert 'as "score_да"' in text and "as `score_да`" in text and "as score_да" not in text
+    assert "as score_minus_1" in (house.folder / "macros/ml/signed.sql").read_text()
+
+
+@pytest.mark.slow
 def test_the_macro_has_the_rule_of_python(house: DbtProject) -> None:
     named = [names for labels, names in NAMED if "{{ x }}" not in labels]
     found = [json.loads(names) for _, names in house.query("select place, names from twins order by place")]
