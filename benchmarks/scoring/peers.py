@@ -22,6 +22,7 @@ profile: scorehouse
 model-paths: [models, python_models]
 flags: {send_anonymous_usage_stats: false}
 on-run-start: "{{ scorehouse.ensure_run_log() }}"
+on-run-end: "{{ scorehouse.close_runs(results) }}"
 """
 PROFILE = """
 scorehouse:

@@ -197,6 +197,7 @@
         'form': 'sql',
         'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration',
     } %}
+    {% do scorehouse._delete_started(scored['run_id']) %}
     {% call statement('log_run') %}
         insert into {{ scorehouse.run_log_relation() }} ({{ values.keys() | join(', ') }}, finished_at)
         select
@@ -244,15 +245,4 @@
             ~ " max_rejected_share; the previous table stands."
         ) %}
     {% endif %}
-{% endmacro %}
-
-
-{% macro _literal_or_null(value) %}
-    {%- if value is none -%}
-        null
-    {%- elif value is number or value is boolean -%}
-        {{ value }}
-    {%- else -%}
-        {{ dbt.string_literal(dbt.escape_single_quotes(value | string)) }}
-    {%- endif -%}
 {% endmacro %}

@@ -9,6 +9,7 @@
 
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {% do scorehouse._log_started({'from': '', 'to': ''}) %}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {# begin: after a commit in the same model psycopg2 does not open a transaction by itself.

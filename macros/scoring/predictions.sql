@@ -14,11 +14,13 @@
     {% do scorehouse._check_one_database() %}
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {# one pass; a backfill makes one a slice, a microbatch one a batch, each in a transaction of its own #}
-    {% for slice in scorehouse._passes(first_existing) %}
+    {# one pass; a backfill makes one per slice, a microbatch one per batch, each in a transaction of its own #}
+    {% set passes = scorehouse._passes(first_existing) %}
+    {% for slice in passes %}
         {% if not loop.first %} {{ adapter.commit() }} {% endif %}
+        {% do scorehouse._log_started(slice) %}
+        {% if loop.first %} {{ run_hooks(pre_hooks, inside_transaction=True) }} {% endif %}
         {% set existing = load_cached_relation(this) %}
         {% set request = scorehouse._scoring_request(existing, staging, slice) %}
         {# dbt opens no transaction for Python by itself: this statement does #}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from scorehouse.engines import spark
 from scorehouse.engines.duckdb import DuckDBScoring
+from scorehouse.engines.interrupt import named
 from scorehouse.engines.prepare import load_kernels, records_of, write_mode
 from scorehouse.engines.progress import logger
-from scorehouse.engines.runs import log_failure
+from scorehouse.engines.runs import log_failure, log_start
 from scorehouse.engines.source import FeatureSource, registry_versions
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.garbage import collector_paused
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import resolve_parts
@@ -20,6 +23,20 @@ from scorehouse.request import Request
 from scorehouse.runlog import RunRecord
 
 
+@contextmanager
+def _message_alone() -> Iterator[None]:
+    """Keep the traceback of an error of ours for dbt's debug log.
+
+    dbt-duckdb shows the traceback of whatever a Python model raises: see docs/decisions/no-traceback.md.
+    """
+    try:
+        yield
+    except ScorehouseError as error:
+        logger.debug("".join(traceback.format_exception(error)))
+        raise error.without_traceback() from None
+
+
+@_message_alone()
 def score(
     dbt: Any,
     session: Any,
@@ -97,6 +114,7 @@ def score(
     return _start(session, features, model, request, arguments, call)
 
 
+@_message_alone()
 def score_query(session: Any, *, query: str, model: str, request: str, arguments: str) -> Any:
     """Score the rows of a SQL model; called by the code that the materialization generates.
 
@@ -114,7 +132,9 @@ def _start(
 ) -> Any:
     if spark.is_session(session):
         return spark.start(session, features, model, request, arguments, call)
-    record = RunRecord(request)
+    record = RunRecord(request, engine="duckdb")
+    if not request.staging:  # the materialization `predictions` has written it by itself
+        log_start(session, record)
     try:
         with collector_paused():
             scoring = _prepare(session, features, model, record, arguments, call)
@@ -122,8 +142,14 @@ def _start(
             return ScoringRun(scoring)
         return scoring.plain_reader()
     except Exception as error:
-        log_failure(session, record, error)
-        raise
+        raise _logged(session, record, error, call) from error
+
+
+def _logged(session: Any, record: RunRecord, error: Exception, call: str) -> Exception:
+    """The error to raise, once the run log says why the run failed."""
+    told = named(error, call)
+    log_failure(session, record, told)
+    return told
 
 
 def _prepare(
@@ -152,12 +178,12 @@ class ScoringRun:
         try:
             self.scoring.write()
         except Exception as error:
-            log_failure(self.scoring.session, record, error)
-            raise
+            raise _logged(self.scoring.session, record, error, self.scoring.call) from error
         for done in self.scoring.records:
             logger.info(done.summary())
 
 
+@_message_alone()
 def write(run: Any) -> None:
     """Carry out what a model under `materialized="predictions"` returned."""
     if not isinstance(run, ScoringRun):

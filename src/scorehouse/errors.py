@@ -5,8 +5,10 @@ Each says what was called, what was wrong, what was expected and what to do next
 
 from __future__ import annotations
 
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+_TRACEBACK = BaseException.__dict__["__traceback__"]
 FIELDS = ("call", "problem", "expected", "action")
 
 
@@ -16,6 +18,8 @@ class ScorehouseError(Exception):
     Parameters are sentences without a closing full stop:
     `call` as the user wrote it, `problem` as it was found, `expected`, and `action`.
     """
+
+    _is_told = False
 
     def __init__(self, call: str, problem: str, *, expected: str, action: str) -> None:
         self.call = call
@@ -27,6 +31,19 @@ class ScorehouseError(Exception):
     def fields(self) -> dict[str, str]:
         """The type's name and the four parts, from which `rebuilt` makes the same error."""
         return {"type": type(self).__name__, **{name: getattr(self, name) for name in FIELDS}}
+
+    @property  # dbt-duckdb prints what this attribute holds
+    def __traceback__(self) -> TracebackType | None:
+        return None if self._is_told else _TRACEBACK.__get__(self)
+
+    @__traceback__.setter
+    def __traceback__(self, frames: TracebackType | None) -> None:
+        _TRACEBACK.__set__(self, frames)
+
+    def without_traceback(self) -> Self:
+        """This error, of which Python prints the message alone from now on."""
+        self._is_told = True
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own passes `args`, which is the finished message, to __init__

@@ -18,6 +18,9 @@ from scorehouse.request import Request
 LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib", "pyspark")
 
 
+# how a run stands in its row: begun and not closed, ended well, or ended with an error
+STARTED, SUCCESS, FAILED = "started", "success", "failed"
+NOT_FINISHED = "not finished"  # what a reader calls a run that runs now or was killed
 # what a row of the feature table, or of the prediction table, was found to be
 STATES = ("new", "changed", "stale", "unchanged", "vanished")
 
@@ -102,14 +105,16 @@ class RunRecord:
             text += f"; {self.rows_left:,} left to later runs"
         return f"{text}, by {self.part.version.label} ({self.form})" if self.part else text
 
-    def to_row(self, error: Exception | None = None) -> dict[str, Any]:
-        """Every column of the run log; `error` makes it the row of a failed run."""
+    def to_row(
+        self, status: str = SUCCESS, *, is_ended: bool = True, error: Exception | None = None
+    ) -> dict[str, Any]:
+        """Every column of the run log; a run that has not ended has no end and no duration yet."""
         finished = datetime.now(UTC)
         options, part = self.options, self.part
         return {
             "run_id": self.row_run_id,
             "parent_run_id": self.request.run_id,
-            "status": "failed" if error else "success",
+            "status": status,
             "invocation_id": self.request.invocation_id,
             "node": self.request.node,
             "prediction_table": self.request.relation,
@@ -135,8 +140,8 @@ class RunRecord:
             "score_max": self.score_max,
             "library_versions": json.dumps(library_versions()),
             "started_at": self.started_at.replace(tzinfo=None),
-            "finished_at": finished.replace(tzinfo=None),
-            "seconds": (finished - self.started_at).total_seconds(),
+            "finished_at": finished.replace(tzinfo=None) if is_ended else None,
+            "seconds": (finished - self.started_at).total_seconds() if is_ended else None,
             "peak_memory_mib": round(self.peak_memory_mib, 1),
             "error": str(error) if error else None,
             **self._rescored(),

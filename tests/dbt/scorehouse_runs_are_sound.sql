@@ -5,4 +5,4 @@ select
 from {{ ref('scorehouse_runs') }} as runs
 where
     runs.scoring_run_id is null
-    or coalesce(runs.status, '') not in ('success', 'failed')
+    or coalesce(runs.status, '') not in ('started', 'success', 'failed')

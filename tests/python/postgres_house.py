@@ -81,6 +81,7 @@ def write_project(folder: Path) -> None:
         "profile": "scorehouse",
         "flags": {"send_anonymous_usage_stats": False},
         "on-run-start": "{{ scorehouse.ensure_run_log() }}",
+        "on-run-end": "{{ scorehouse.close_runs(results) }}",
         "models": {"+materialized": "table"},
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(document))

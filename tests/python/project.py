@@ -76,6 +76,7 @@ class DbtProject:
             "macro-paths": ["macros", *PACKAGE_MACROS],
             "flags": {"send_anonymous_usage_stats": False},
             "on-run-start": "{{ scorehouse.ensure_run_log() }}",
+            "on-run-end": "{{ scorehouse.close_runs(results) }}",
             "vars": variables,
         }
         self.write("dbt_project.yml", yaml.safe_dump(document))

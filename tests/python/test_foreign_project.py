@@ -19,7 +19,12 @@ def test_every_name_of_the_examples_is_free(foreign_shop: Shop) -> None:
     found = [entry for kind in kinds for entry in manifest[kind].values()]
     found += [entry for entries in manifest["disabled"].values() for entry in entries]
     ours = {entry["name"] for entry in found if entry["package_name"] == "scorehouse"}
-    assert ours == {"scorehouse_runs", "scorehouse_run_log", "scorehouse-on-run-start-0"}
+    assert ours == {
+        "scorehouse_runs",
+        "scorehouse_run_log",
+        "scorehouse-on-run-start-0",
+        "scorehouse-on-run-end-0",
+    }
     macros = {entry["original_file_path"].split("/")[0] for entry in manifest["macros"].values()
               if entry["package_name"] == "scorehouse"}  # fmt: skip
     assert macros == {"macros"}

@@ -113,6 +113,7 @@ def test_nothing_of_ours_is_in_the_build_but_the_run_log(nothing: Installed) -> 
         "scorehouse_runs",
         "scorehouse_run_log",
         "scorehouse-on-run-start-0",
+        "scorehouse-on-run-end-0",
     }
     pages = {(doc["package_name"], doc["name"]) for doc in nothing.manifest()["docs"].values()}
     assert {page for page in pages if page[0] != "dbt"} == set()  # the home page of dbt docs is the user's

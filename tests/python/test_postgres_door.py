@@ -88,6 +88,7 @@ def built(server: Server, tmp_path_factory: pytest.TempPathFactory) -> House:
         "profile": "house",
         "flags": {"send_anonymous_usage_stats": False},
         "on-run-start": "{{ scorehouse.ensure_run_log() }}",
+        "on-run-end": "{{ scorehouse.close_runs(results) }}",
         "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"]}},
     }
     house = House(folder, server, "door")
@@ -182,7 +183,8 @@ def test_empty_makes_the_table(house: House) -> None:
 def test_grants_docs_indexes_and_hooks(house: House) -> None:
     house.query("drop role if exists reporter; create role reporter; drop table if exists notes")
     house.query("create table notes (moment text, runs bigint)")
-    note = "insert into door.notes select {0!r}, (select count(*) from door.scorehouse_run_log)"
+    done = "select count(*) from door.scorehouse_run_log where status = 'success'"
+    note = f"insert into door.notes select {{0!r}}, ({done})"
     house.scored(
         config="grants={'select': ['reporter']}, persist_docs={'relation': true, 'columns': true}, "
         f"indexes=[{{'columns': ['id'], 'unique': true}}], pre_hook=\"{note.format('before')}\", "
@@ -240,7 +242,8 @@ def test_a_contract_is_held(house: House) -> None:
     assert ("p",) in kinds
     after = house.query("select * from scored order by id")
     assert [row[:6] for row in after] == [row[:6] for row in before]
-    assert len(house.runs()) == 2  # the failed run left nothing
+    assert len(house.runs()) == 3
+    assert house.query("select count(*) from scorehouse_run_log where error like '%contract%'") == [(1,)]
 
 
 def test_a_changed_list_of_columns(house: House) -> None:
@@ -296,12 +299,16 @@ def test_refuses_and_leaves_the_table(arguments: str, message: str, built: House
     if not built.query("select to_regclass('door.scored') is not null")[0][0]:
         assert built.build(*ONE) == ""
     state = (
-        "select count(*), min(scoring_run_id::text), (select count(*) from scorehouse_run_log) from scored"
+        "select count(*), min(scoring_run_id::text), "
+        "(select count(*) from scorehouse_run_log where status = 'success') from scored"
     )
     before = built.query(state)
     built.scored(arguments)
+    built.query("delete from scorehouse_run_log where status <> 'success'")
     assert message in built.build("--select", "scored")
     assert built.query(state) == before
+    ((status, error),) = built.query("select status, error from scorehouse_run_log where status <> 'success'")
+    assert status == "failed" and message in error
 
 
 NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres has not"
@@ -312,7 +319,8 @@ def test_batches_are_refused(existing: bool, house: House) -> None:
     """With or without a table; neither the table nor the run log is touched, and the way out works."""
     if existing:
         assert house.build(*ONE) == ""
-    state = "select to_regclass('door.scored')::oid::bigint, (select count(*) from scorehouse_run_log)"
+    done = "select count(*) from scorehouse_run_log where status = 'success'"
+    state = f"select to_regclass('door.scored')::oid::bigint, ({done})"
     before = house.query(state)
     batches = "incremental_strategy='microbatch', event_time='seen_at', begin='2024-01-01', batch_size='day'"
     house.features(FEATURES.replace("i % 5 as shop", "i % 5 as shop, timestamp '2024-01-01' as seen_at"))

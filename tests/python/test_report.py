@@ -212,6 +212,20 @@ def test_a_failed_run_is_an_alert(monitored_house: DbtProject, tmp_path: Path) -
     assert "it &lt;broke&gt;" in (tmp_path / "r.html").read_text()
 
 
+def test_a_run_that_was_killed_is_not_called_a_success(monitored_house: DbtProject, tmp_path: Path) -> None:
+    database = shutil.copy(monitored_house.database, tmp_path / "copy.duckdb")
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into scorehouse_run_log by name select uuid() as run_id, uuid() as parent_run_id, "
+            "'started' as status, node, prediction_table, model_name, started_at + interval 1 day as "
+            "started_at from scorehouse_run_log where model_name = 'wide' order by started_at desc limit 1"
+        )
+    payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
+    assert "The last scoring run is not finished" in [alert["title"] for alert in payload["alerts"]]
+    assert run("report", "wide", "--database", database, "--output", tmp_path / "r.html").exit_code == 0
+    assert "Last run not finished" in text_of((tmp_path / "r.html").read_text())
+
+
 def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: Path) -> None:
     database = Path(shutil.copy(monitored_house.database, tmp_path / "copy.duckdb"))
     with duckdb.connect(str(database)) as connection:

@@ -19,7 +19,7 @@ from test_challenger import labelled
 from test_challenger import make_project as make_challenger
 from test_rescore import execute, last_run, make_project, register_version, training
 
-HOOK = "scorehouse-on-run-start-0"
+HOOKS = {"scorehouse-on-run-start-0", "scorehouse-on-run-end-0"}
 
 
 def keep_state(project: DbtProject) -> str:
@@ -43,16 +43,16 @@ def test_a_promotion_rescores_what_depends_on_it(tmp_path: Path) -> None:
     project.write("models/other_mart.sql", "select * from {{ ref('others') }}")
     project.build().check()
     state = keep_state(project)
-    assert project.build("--select", "state:modified+", "--state", state).statuses.keys() <= {HOOK}
+    assert project.build("--select", "state:modified+", "--state", state).statuses.keys() <= HOOKS
     promote("toy", 2, project_dir=project.folder)
     build = project.build("--select", "state:modified+", "--state", state).check()
-    assert build.statuses.keys() - {HOOK} == {"ml_toy", "scores", "mart"}
+    assert build.statuses.keys() - HOOKS == {"ml_toy", "scores", "mart"}
     run = last_run(project)
     assert (run["rows_stale"], run["model_version"], len(project.runs("others"))) == (100, 2, 1)
     state = keep_state_of(project)
     promote("other", 2, project_dir=project.folder)
     build = project.build("--select", "state:modified+", "--state", state).check()
-    assert build.statuses.keys() - {HOOK} == {"ml_other", "others", "other_mart"}
+    assert build.statuses.keys() - HOOKS == {"ml_other", "others", "other_mart"}
 
 
 def keep_state_of(project: DbtProject) -> str:
@@ -107,7 +107,7 @@ def test_promotion_may_require_a_test(gated: DbtProject) -> None:
 
 def judged(project: DbtProject) -> dict[str, str]:
     statuses = project.dbt("test", "--select", "scores").statuses
-    return {name: status for name, status in statuses.items() if name != HOOK}
+    return {name: status for name, status in statuses.items() if name not in HOOKS}
 
 
 def test_tests_know_what_a_budget_left(tmp_path: Path) -> None:

@@ -1,9 +1,24 @@
 -- Scoring runs, newest first in time: which ML model made which rows from which input, and how it went.
 {{ config(materialized='view', enabled=var('scorehouse_runs_enabled', true)) }}
 
-with runs as (
+with run_log as (
 
     select * from {{ source('scorehouse', 'scorehouse_run_log') }}
+
+),
+
+-- on Spark the row that a run began with stays beside the one that closed it
+runs as (
+
+    select run_log.*
+    from run_log
+    where
+        run_log.status <> 'started'
+        or not exists (
+            select 1
+            from run_log as closing
+            where closing.parent_run_id = run_log.parent_run_id and closing.status <> 'started'
+        )
 
 ),
 

@@ -11,6 +11,7 @@ import duckdb
 from scorehouse.commands.common import echo, json_option, print_json, table
 from scorehouse.commands.target import connect, database_of, target_options
 from scorehouse.errors import ConfigurationError
+from scorehouse.runlog import NOT_FINISHED, STARTED
 
 CALL = "scorehouse runs"
 TABLE = "scorehouse_run_log"
@@ -20,7 +21,7 @@ SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected
 @click.command("runs")
 @target_options
 @click.option("--model", "ml_model", help="Runs of this ML model only.")
-@click.option("--failed", is_flag=True, help="Failed runs only.")
+@click.option("--failed", is_flag=True, help="Only runs that failed, or never finished.")
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, of the newest."
 )
@@ -77,7 +78,7 @@ def read_runs(
 ) -> list[dict[str, Any]]:
     """Rows of the run log, newest first."""
     rows = connection.execute(
-        f"select * from {log} where ($1 is null or model_name = $1) and (not $2 or status = 'failed') "
+        f"select * from {log} where ($1 is null or model_name = $1) and (not $2 or status <> 'success') "
         "order by started_at desc limit $3",
         [ml_model, failed, limit],
     )
@@ -89,7 +90,7 @@ def _shown(row: dict[str, Any]) -> list[Any]:
     model = f"{row['model_name']} v{row['model_version']}" if row["model_name"] else None
     return [
         f"{row['started_at']:%Y-%m-%d %H:%M:%S}",
-        row["status"],
+        NOT_FINISHED if row["status"] == STARTED else row["status"],
         str(row["node"]).rpartition(".")[2],
         model,
         row["rows_in"],

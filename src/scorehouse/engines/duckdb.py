@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.first_batch import checked_forms
+from scorehouse.engines.interrupt import check_interrupted, named
 from scorehouse.engines.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.output import BATCHES, Output, added_columns, wide_suffixes
 from scorehouse.engines.plan import Planner, joins_both_ways
 from scorehouse.engines.prepare import output_names
 from scorehouse.engines.progress import Progress
-from scorehouse.engines.runs import insert_run, log_failure
+from scorehouse.engines.runs import log_end, log_failure
 from scorehouse.engines.scored import ScoredSelect
 from scorehouse.engines.source import FeatureSource
 from scorehouse.engines.staging import hold_all_columns, write_staging
@@ -29,7 +30,7 @@ from scorehouse.engines.stream import output_schema, scored_batches
 from scorehouse.engines.table_columns import ColumnChange, change_table, column_change
 from scorehouse.forms import Form, choose_form
 from scorehouse.rescore import VANISHED, quote
-from scorehouse.runlog import RunRecord
+from scorehouse.runlog import STARTED, RunRecord
 from scorehouse.scorer import Kernel
 
 
@@ -102,6 +103,7 @@ class DuckDBScoring:
                     statistics[number].add(batch, row_hashes)
                     progress.advance(batch.num_rows)
                 self.record.note_memory()
+                check_interrupted(self.call)
                 yield scored.written
             self._note_left(planned, read)
             for counted in statistics:
@@ -135,6 +137,7 @@ class DuckDBScoring:
     def write(self) -> None:
         """Score into the staging table and log the run, on the session and in its transaction."""
         request = self.record.request
+        check_interrupted(self.call)
         limit = None
         if self.source.is_stored and not self.output.needs_all_rows:
             limit = limit_of(
@@ -153,7 +156,7 @@ class DuckDBScoring:
                 for statement in self.output.decide_again(request.relation, request.staging, vanished):
                     self.session.execute(statement).fetchall()
         self.source.close()
-        self._log(self.session)
+        log_end(self.session, self.records)
 
     def _is_direct(self) -> bool:
         """Whether one statement of the session reads, scores and writes: every row, by SQL alone."""
@@ -194,12 +197,8 @@ class DuckDBScoring:
         self.session.unregister(VANISHED)
         return request.vanished
 
-    def _log(self, connection: duckdb.DuckDBPyConnection) -> None:
-        for record in self.records:
-            insert_run(connection, record)
-
     def plain_reader(self) -> pa.RecordBatchReader:
-        """The finished rows as a stream, for dbt's own materializations; logs the run at its end."""
+        """The finished rows as a stream, for dbt's own materializations; logs the run when they end."""
         adder = self.session.cursor()
         adder.execute("set session arrow_lossless_conversion = true").fetchall()  # else a UUID is a string
         reader = ExitStack()
@@ -211,10 +210,10 @@ class DuckDBScoring:
                 try:
                     yield from rows
                 except Exception as error:
-                    failure = self.error or error
+                    failure = named(self.error or error, self.call)
                     log_failure(self.session, self.record, failure)
                     raise failure from None
                 self.source.close()
-                self._log(adder)
+                log_end(adder, self.records, STARTED)  # until dbt has put the table in its place
 
         return pa.RecordBatchReader.from_batches(rows.schema, stream())

@@ -28,7 +28,7 @@ from scorehouse.forms import Form, choose_form
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import resolve_parts
 from scorehouse.request import Request
-from scorehouse.runlog import RunRecord
+from scorehouse.runlog import FAILED, STARTED, RunRecord
 from scorehouse.scorer import Kernel
 from scorehouse.spelling import SPARK
 
@@ -46,6 +46,7 @@ def start(
     """Resolve, verify, load and check; nothing is scored before `write`."""
     run = SparkRun(session, RunRecord(request, engine="spark"), call)
     try:
+        insert_runs(session, request.run_log, [run.record.to_row(STARTED, is_ended=False)])
         run.prepare(features, model, arguments)
     except Exception as error:
         raise run.failed(error) from error
@@ -133,7 +134,7 @@ class SparkRun:
                 self._put_in_place(tables)
         finally:
             tables.clean()
-        insert_runs(self.session, self.records)
+        insert_runs(self.session, request.run_log, [record.to_row() for record in self.records])
         for record in self.records:
             logger.info(record.summary())
 
@@ -156,7 +157,7 @@ class SparkRun:
         """Log the failed run; returns the error to raise."""
         told = translated(error, self.call)
         try:
-            insert_runs(self.session, [self.record], told)
+            insert_runs(self.session, self.record.request.run_log, [self.record.to_row(FAILED, error=told)])
         except Exception as second:  # the run log must not hide what went wrong
             told.add_note(f"(the run log could not be written either: {second})")
         return told

@@ -13,12 +13,14 @@ from scorehouse.runlog import RunRecord
 from scorehouse.scorer import REJECT_REASON
 
 
-def insert_runs(session: Any, records: Sequence[RunRecord], error: Exception | None = None) -> None:
-    """Write the rows of one run. Every value is handed over as text and cast to its column's type."""
-    rows = [record.to_row(error) for record in records]
+def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `rows` of one run. Every value is handed over as text and cast to its column's type.
+
+    A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
+    leaves it out once the run has another.
+    """
     texts = [tuple(None if value is None else str(value) for value in row.values()) for row in rows]
     schema = ", ".join(f"{quote(name)} string" for name in rows[0])
-    run_log = records[0].request.run_log
     values = (
         f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
         f"as {quote(field.name)}"

@@ -22,6 +22,7 @@ from scorehouse.report.words import (
     stamp,
     window_text,
 )
+from scorehouse.runlog import STARTED, SUCCESS
 
 TOLERANCE = 1e-9
 
@@ -169,11 +170,14 @@ def _run_alerts(data: ModelData) -> list[Alert]:
             "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
             f"from {log}\nwhere scoring_run_id = {_text(str(run['scoring_run_id']))}"
         )
-        if run["status"] not in ("success", "started"):
+        if run["status"] == STARTED:
+            text = f"{where}: it runs now, or its process was killed"
+            found.append(Alert("runs", level, "The last scoring run is not finished", text, sql))
+        elif run["status"] != SUCCESS:
             problem = str(run.get("error") or "").splitlines() or ["no message was left"]
             title = f"The last scoring run {run['status']}"
             found.append(Alert("runs", level, title, f"{where}: {problem[0]}", sql))
-        elif run["status"] == "success" and share and level in ("bad", "warn"):
+        elif share and level in ("bad", "warn"):
             rows = "every row" if share == 1 else f"{percent(share)} of its rows"
             text = f"{where}: {run['rows_rejected']:,} of {run['rows_in']:,} rows"
             found.append(Alert("runs", level, f"The last scoring run rejected {rows}", text, sql, share))

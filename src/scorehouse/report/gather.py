@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, date, datetime
 from scorehouse.errors import RegistryError
 from scorehouse.registry import Version
 from scorehouse.report.warehouse import Row, Table, Warehouse
+from scorehouse.runlog import NOT_FINISHED, STARTED
 
 CHAMPION = "champion"
 RUNS = 12
@@ -110,10 +112,18 @@ class ModelData:
     def newest_runs(self) -> list[Row]:
         """The newest run of the live version in each prediction table, that of the largest table first."""
         newest: dict[str, Row] = {}
-        for run in self.runs:
-            if run["model_version"] == self.live.version and run.get("is_live") is not False:
-                newest.setdefault(str(run.get("prediction_table") or run.get("node")), run)
-        return sorted(newest.values(), key=lambda run: -(run["rows_in"] or 0))
+        sizes: Counter[str] = Counter()
+        for run in self.runs:  # one that was killed, or failed early, has no version and no rows
+            if run["model_version"] in (self.live.version, None) and run.get("is_live") is not False:
+                table = str(run.get("prediction_table") or run.get("node"))
+                newest.setdefault(table, run)
+                sizes[table] = max(sizes[table], run["rows_in"] or 0)
+        return [newest[table] for table, _ in sizes.most_common()]
+
+
+def run_status(run: Row) -> str:
+    """How a run stands, in a reader's words."""
+    return NOT_FINISHED if run["status"] == STARTED else str(run["status"])
 
 
 def table_name(run: Row) -> str:

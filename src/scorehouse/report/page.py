@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from scorehouse.report import words
-from scorehouse.report.gather import table_name
+from scorehouse.report.gather import run_status, table_name
 from scorehouse.report.sections import Chapter
 
 DISTANCES = ("psi", "js", "tvd", "l_inf", "hellinger", "chi2")
@@ -37,6 +37,7 @@ def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetim
         size=words.size,
         metric_name=words.metric_name,
         table_name=table_name,
+        run_status=run_status,
         winner=words.winner,
         round_rows=lambda value: words.rows(None if value is None else round(value)),
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",

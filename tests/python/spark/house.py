@@ -88,6 +88,7 @@ class SparkHouse:
             "model-paths": ["models", "python_models"],
             "flags": {"send_anonymous_usage_stats": False},
             "on-run-start": "{{ scorehouse.ensure_run_log() }}",
+            "on-run-end": "{{ scorehouse.close_runs(results) }}",
             "models": {"+file_format": "parquet"},
             "seeds": {"+file_format": "parquet"},
         }
@@ -164,10 +165,12 @@ class SparkHouse:
         return {path.name for path in (self.folder / "warehouse" / f"{SCHEMA}.db").iterdir() if path.is_dir()}
 
     def runs(self, node: str) -> list[dict[str, Any]]:
-        """Rows of the run log of one model, oldest first."""
+        """Rows of the run log of one model, oldest first, as the view `scorehouse_runs` has them."""
+        log = self.table("scorehouse_run_log")
         found = duckdb.connect().sql(
-            f"select * from {self.table('scorehouse_run_log')} "
-            f"where split_part(node, '.', -1) = '{node}' order by started_at"
+            f"select * from {log} where split_part(node, '.', -1) = '{node}' and (status <> 'started' or "
+            f"parent_run_id not in (select parent_run_id from {log} where status <> 'started')) "
+            "order by started_at"
         )
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 

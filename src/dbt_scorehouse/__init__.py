@@ -1,0 +1,47 @@
+"""Turns the signal with which schedulers stop a job into the interrupt that dbt knows how to handle.
+
+dbt imports modules whose names begin with `dbt_` and sets up their plugins, in the main thread, which is the
+only one that may set a signal handler. Without this one a SIGTERM ends the process at once, and the run
+log cannot say why. It is in a package of its own, since dbt imports it in every command: see
+docs/decisions/sigterm-interrupts.md.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from dbt.plugins.manager import dbtPlugin
+
+stopping = threading.Event()  # read by the threads that score, which no exception reaches
+
+
+class ScorehousePlugin(dbtPlugin):  # type: ignore[misc]  # dbt's classes are seen as Any
+    """Adds no nodes and no artifacts; dbt sets it up once per command."""
+
+    def initialize(self) -> None:
+        """Take over the two signals where nobody else has."""
+        stopping.clear()
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, default in (
+            (signal.SIGTERM, signal.SIG_DFL),
+            (signal.SIGINT, signal.default_int_handler),
+        ):
+            if signal.getsignal(number) is default:
+                signal.signal(number, _stop)
+
+
+plugins = [ScorehousePlugin]
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGTERM and "scorehouse" not in sys.modules:  # nothing of ours has run: as ever
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        return
+    stopping.set()
+    raise KeyboardInterrupt

@@ -1,0 +1,38 @@
+"""Runs that are stopped from outside: by Ctrl-C, or by the SIGTERM of a scheduler."""
+
+from __future__ import annotations
+
+import sys
+
+import duckdb
+
+from scorehouse.errors import EngineError, ScorehouseError
+
+
+def check_interrupted(call: str) -> None:
+    """Stop here if the process was asked to stop; the threads that score get no signal themselves."""
+    if _is_asked():
+        raise _interrupted(call)
+
+
+def named(error: Exception, call: str) -> Exception:
+    """The error to report: DuckDB's own for a query that was cancelled says nothing of the run."""
+    if isinstance(error, ScorehouseError):
+        return error
+    if isinstance(error, duckdb.InterruptException) or _is_asked():
+        return _interrupted(call)
+    return error
+
+
+def _is_asked() -> bool:
+    plugin = sys.modules.get("dbt_scorehouse")  # which dbt loads; nobody stops a run outside of dbt
+    return plugin is not None and plugin.stopping.is_set()
+
+
+def _interrupted(call: str) -> EngineError:
+    return EngineError(
+        call,
+        "the run was interrupted, by Ctrl-C or by a signal to stop",
+        expected="a run that ends by itself",
+        action="run the model again; the previous table stands",
+    )

@@ -1,0 +1,78 @@
+"""A refusal in dbt's output is our message alone, and the traceback is in dbt's log."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn import FEATURES, classifier, training
+from project import DbtProject
+
+DBT = Path(sys.executable).with_name("dbt")
+PLAIN = "materialized='table'"
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {  # the type of the error, and the arguments of `score`
+    "signature": ("SignatureError", {"key": "id", "features": "cut"}),
+    "row_key": ("RowKeyError", {"key": "shop"}),
+    "registry": ("RegistryError", {"key": "id", "alias": "champoin"}),
+    "configuration": ("ConfigurationError", {"key": "id", "rescore": "sometimes"}),
+    "artifact": ("ArtifactError", {"key": "id", "version": 1}),
+    "conservation": ("ConservationError", {"key": "id", "max_rejected_share": 0}),
+    "plain_row_key": ("RowKeyError", {"key": "shop", "config": PLAIN}),
+    "plain_registry": ("RegistryError", {"key": "id", "version": 9, "config": PLAIN}),
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    output: str
+    log: str
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """One `dbt run` in which every model is refused."""
+    project = DbtProject(tmp_path_factory.mktemp("refusals") / "house")
+    other = classifier().fit(training(), training().amount > 50)
+    project.register(other, "churn", training(), task="classification", alias=None)
+    project.register(classifier(), "churn", training(), task="classification")
+    folder = project.folder / "artifacts" / "churn"
+    next((folder / "1").glob("model.*")).write_bytes(b"not the registered bytes")
+    project.features(FEATURES)
+    project.features(FEATURES.replace("i % 9 as visits,", ""), "cut")
+    for name, (_, arguments) in REFUSED.items():
+        project.python_model(name, "churn", **arguments)
+    places = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
+    told = subprocess.run(
+        [DBT, "--no-use-colors", "build", "--threads", "2", *places],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+    )
+    log = next(project.folder.rglob("dbt.log")).read_text()
+    return Ended(told.stdout + told.stderr, log)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_is_a_few_lines(name: str, ended: Ended) -> None:
+    kind = REFUSED[name][0]
+    found = re.search(rf"Failure in model {name} .*?\n(.*?)\n\d\d:\d\d:\d\d *\n", ended.output, re.DOTALL)
+    assert found, ended.output
+    lines = [line for line in found[1].splitlines() if line.strip()]
+    assert len(lines) <= 6, lines
+    assert f"scorehouse.errors.{kind}: " in found[1]
+    assert found[1].count("Expected:") == found[1].count("What to do:") == 1
+
+
+def test_no_traceback_is_in_the_output_and_all_are_in_the_log(ended: Ended) -> None:
+    for sign in ("Traceback", 'File "'):
+        assert sign not in ended.output
+    for kind, _ in REFUSED.values():
+        assert re.search(
+            rf"Traceback \(most recent call last\):\n(  .*\n)+scorehouse.errors.{kind}: ", ended.log
+        )

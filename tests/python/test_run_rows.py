@@ -1,0 +1,168 @@
+"""Every scoring run leaves a row that says how it ended, whatever ended it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from churn import FEATURES, classifier, training
+from project import DbtProject
+from spark.estimators import Slow, Sum
+
+DBT = Path(sys.executable).with_name("dbt")
+SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
+PREDICTIONS = "materialized='predictions'"
+BROKEN = {  # model: config, and what its row has to say
+    "by_contract": ("contract={'enforced': true}", "contract"),
+    "by_post_hook": ("post_hook=\"select error('post broke')\"", "post broke"),
+    "by_inner_hook": ("pre_hook=\"select error('pre broke')\"", "pre broke"),
+    "by_outer_hook": (
+        "pre_hook={'sql': \"select error('outer broke')\", 'transaction': false}",
+        "outer broke",
+    ),
+    "by_options": ("incremental_strategy='microbatch'", "batch_size"),
+}
+CONTRACT = """
+models:
+  - name: by_contract
+    columns: [{name: id, data_type: varchar}]
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProject]:
+    """Models that fail in every way after or before scoring, beside one that does not, built once."""
+    project = DbtProject(tmp_path_factory.mktemp("rows") / "house")
+    project.register(classifier(), "churn", training(), task="classification")
+    project.features(FEATURES)
+    project.write("models/_contract.yml", CONTRACT)
+    for name, (config, _) in BROKEN.items():
+        project.sql_model(name, "churn", key="id", config=config)
+    project.sql_model("whole", "churn", key="id")
+    project.sql_model("by_columns", "churn", key="id", rescore="given")
+    for name in ("plain", "plain_broken"):
+        config = "materialized='table'"
+        config += ", post_hook=\"select error('plain broke')\"" if name == "plain_broken" else ""
+        project.python_model(name, "churn", key="id", config=config)
+    project.python_model("plain_refused", "churn", key="shop", config="materialized='incremental'")
+    project.build()
+    yield project
+
+
+def last(project: DbtProject, name: str) -> dict[str, Any]:
+    return project.runs(name)[-1]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_failure_of_dbt_before_or_after_scoring_leaves_its_row(name: str, house: DbtProject) -> None:
+    (run,) = house.runs(name)
+    assert run["status"] == "failed"
+    assert BROKEN[name][1] in run["error"]
+    assert run["finished_at"] >= run["started_at"]
+
+
+def test_a_run_that_ends_well_has_one_row(house: DbtProject) -> None:
+    (run,) = house.runs("whole")
+    assert (run["status"], run["rows_in"], run["error"]) == ("success", 500, None)
+
+
+def test_a_merge_that_is_refused_leaves_its_row(house: DbtProject) -> None:
+    before = house.content("by_columns")
+    house.sql_model("by_columns", "churn", key="id", rescore="given", passthrough=["note"])
+    house.dbt("run", "--select", "by_columns", "--vars", "{}")
+    done, refused = house.runs("by_columns")
+    if refused["status"] == "failed":
+        assert "columns" in refused["error"]
+        assert house.content("by_columns") == before
+    assert (done["status"], refused["status"]) in [("success", "failed"), ("success", "success")]
+
+
+def test_under_dbts_own_table_success_means_that_the_table_stands(house: DbtProject) -> None:
+    runs = {name: last(house, name) for name in ("plain", "plain_broken", "plain_refused")}
+    assert {name: run["status"] for name, run in runs.items()} == {
+        "plain": "success",
+        "plain_broken": "failed",
+        "plain_refused": "failed",
+    }
+    assert runs["plain"]["rows_in"] == runs["plain_broken"]["rows_in"] == 500
+    assert "plain broke" in runs["plain_broken"]["error"]
+    assert "is not unique" in runs["plain_refused"]["error"]
+    assert house.query("select count(distinct scoring_run_id) from plain") == [(1,)]
+    assert house.query(f"select 1 from plain where scoring_run_id = '{runs['plain']['run_id']}' limit 1")
+
+
+@pytest.fixture(scope="module")
+def slow_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """Two prediction tables that take half a minute, and were built once with a quick model."""
+    project = DbtProject(tmp_path_factory.mktemp("stopped") / "house")
+    frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
+    project.register(Sum().fit(frame), "sums", frame, task="regression")
+    project.features("select i as id, i % 7 / 1e0 as a, i % 3 / 1e0 as b from range(400_000) as t(i)")
+    project.python_model("whole", "sums", key="id", batch_rows=4000)
+    project.python_model("plain", "sums", key="id", batch_rows=4000, config="materialized='table'")
+    project.build().check()
+    project.register(Slow(str(project.folder / "begun")).fit(frame), "sums", frame, task="regression")
+    project.dbt("seed").check()
+    return project
+
+
+def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str]:
+    """Plain `dbt run` as a scheduler starts it, and a signal while its models score."""
+    sign = project.folder / "begun"
+    sign.unlink(missing_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [str(DBT), "run", "--select", "whole", "plain", "--threads", "2"]
+    command += ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
+    with subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as dbt:
+        deadline = time.monotonic() + 120
+        while not sign.exists():
+            assert dbt.poll() is None and time.monotonic() < deadline, dbt.communicate()[0]
+            time.sleep(0.05)
+        time.sleep(1.5)  # so that both models score
+        dbt.send_signal(number)
+        asked = time.monotonic()
+        output, _ = dbt.communicate(timeout=60)
+        assert time.monotonic() - asked < 20, output
+    return subprocess.CompletedProcess(command, dbt.returncode, output, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+def test_a_run_that_is_stopped_leaves_its_row(number: signal.Signals, slow_house: DbtProject) -> None:
+    before = [slow_house.content(name) for name in ("whole", "plain")]
+    ended = stopped(slow_house, number)
+    assert ended.returncode != 0
+    assert [slow_house.content(name) for name in ("whole", "plain")] == before
+    for name in ("whole", "plain"):
+        run = last(slow_house, name)
+        if number == signal.SIGKILL:
+            assert (run["status"], run["finished_at"], run["error"]) == ("started", None, None)
+        else:
+            assert run["status"] == "failed", ended.stdout
+            assert "was interrupted" in run["error"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_is_called_not_finished(slow_house: DbtProject) -> None:
+    if last(slow_house, "whole")["status"] != "started":
+        stopped(slow_house, signal.SIGKILL)
+    listed = subprocess.run(
+        [SCOREHOUSE, "runs", "--database", slow_house.database], capture_output=True, text=True, check=True
+    )
+    assert "not finished" in listed.stdout.splitlines()[1]
