@@ -9,14 +9,17 @@ with collector_paused():
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
     from scorehouse.replay import replay_sample
+    from scorehouse.training import days_since_epoch, read_training
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ScorehouseError",
     "__version__",
+    "days_since_epoch",
     "load",
     "promote",
+    "read_training",
     "register",
     "replay_sample",
     "score",

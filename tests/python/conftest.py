@@ -16,6 +16,10 @@ from foreign import Shop, built_shop
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 
+# Registration loads what it writes in a process of its own, which finds the classes of test modules here.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 LONGEST = "test_rescore_oracle.py"
 
 

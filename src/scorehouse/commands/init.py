@@ -35,20 +35,22 @@ from sklearn.ensemble import HistGradientBoosting{kind}
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
     labelled = connection.sql("from {features} where {label} is not null order by {keys}")
-    rows = labelled.to_arrow_table().to_pandas()  # not .df(): its Int32 is refused by scikit-learn
+    rows = scorehouse.read_training(labelled)  # numbers as numbers, in the form in which they will be scored
 
 X = rows.drop(columns=[{columns}, "{label}"])
 y = rows["{label}"]
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0{stratify})
 
-texts = make_column_selector(dtype_include=["object", "string", "category"])
+strings = make_column_selector(dtype_include=["object", "string", "category"])
+times = make_column_selector(dtype_include=["datetime", "datetimetz"])
 estimator = make_pipeline(
     make_column_transformer(
-        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), texts),
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), strings),
+        (FunctionTransformer(scorehouse.days_since_epoch), times),
         remainder="passthrough",
     ),
     HistGradientBoosting{kind}(random_state=0),

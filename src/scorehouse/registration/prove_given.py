@@ -38,7 +38,7 @@ def prove_as_given(
     """
     limit = tolerance if tolerance is not None else _tolerance(training)
     expected = _asked(kernel, training.given)
-    wrong = _differing(kernel, expected, scored, limit)
+    wrong = differing_rows(kernel.outputs.fields, expected, scored, limit)
     if not len(wrong):
         return
     row = int(wrong[0])
@@ -75,14 +75,17 @@ def _asked(kernel: Kernel, given: Any) -> list[pa.Array]:
         ) from error
 
 
-def _differing(
-    kernel: Kernel, expected: Sequence[pa.Array], scored: pa.RecordBatch, limit: float
+def differing_rows(
+    fields: Sequence[pa.Field], expected: Sequence[pa.Array], scored: pa.RecordBatch, limit: float
 ) -> np.ndarray:
-    """Places of the rows that differ; a row whose result is no finite number is to be rejected."""
+    """Places of the rows of which `scored` tells otherwise than `expected`, the values of `fields`.
+
+    A row whose expected result is no finite number is to be rejected, and no other.
+    """
     rejected = ~np.asarray(scored.column(REJECT_REASON).is_null().to_numpy(zero_copy_only=False))
     unusable = np.zeros(len(rejected), dtype=bool)
     different = np.zeros(len(rejected), dtype=bool)
-    for number, (field, one) in enumerate(zip(kernel.outputs.fields, expected, strict=True)):
+    for number, (field, one) in enumerate(zip(fields, expected, strict=False)):
         other = scored.column(number)
         if pa.types.is_floating(field.type):
             a, b = (column.to_numpy(zero_copy_only=False) for column in (one, other))
@@ -146,7 +149,8 @@ def _alone(
         return True
     reasons = pa.nulls(len(rows), pa.string())
     scored = pa.RecordBatch.from_arrays([*found, reasons], schema=kernel.schema)
-    return bool(len(_differing(kernel, [one.take(pa.array(rows)) for one in expected], scored, limit)))
+    wanted = [one.take(pa.array(rows)) for one in expected]
+    return bool(len(differing_rows(kernel.outputs.fields, wanted, scored, limit)))
 
 
 def _more(wrong: np.ndarray) -> str:

@@ -22,6 +22,7 @@ from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.progress import Progress
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
+from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
@@ -99,6 +100,7 @@ def register(
     places: dict[str, Any] = {"artifact": artifact, "store": store, "parity_tolerance": parity_tolerance}
     check_arguments(call, {**facts, **places, "format": format, "forms": forms})
     check_arguments(call, {"feature_names": feature_names, "validation": validation})
+    warm_up()
     seeds = ModelSeeds(find_project(project_dir), name)
     policy = load_policy(seeds.project)
     with Progress(call) as told:
@@ -113,7 +115,10 @@ def register(
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, **places)
         version = prepared.same_of(existing)
         if version is None:
-            proven = _proven(asked, examined, prepared, parity_tolerance, seeds.project, told, forms=forms)
+            with FreshLoad(prepared, examined.batch, seeds.project, policy) as loading:
+                proven = _proven(asked, examined, prepared, parity_tolerance, seeds, told, forms=forms)
+                told.step("load in a fresh process")
+                loading.check()
             told.step("write")
             write_registration(seeds, existing, prepared, proven)
             version = proven.version
@@ -154,7 +159,7 @@ def _proven(
     examined: Examined,
     prepared: Prepared,
     tolerance: float | None,
-    project: Path,
+    seeds: ModelSeeds,
     told: Progress,
     *,
     forms: bool,
@@ -171,5 +176,5 @@ def _proven(
     importance = importance_of(kernel, judged.batch, judged.labels, partial(told.count, "measure importance"))
     found = Forms({})
     if forms:
-        found = find_forms(kernel, batch, dialects=SqlSettings.of(project).dialects, told=told.step)
+        found = find_forms(kernel, batch, dialects=SqlSettings.of(seeds.project).dialects, told=told.step)
     return Proven(replace(prepared.version, forms=found.facts), found, importance, bins, judged)

@@ -1,0 +1,78 @@
+"""Loads artifacts in a process that knows nothing of the one that registers; `prove_loaded` starts it.
+
+Each line of standard input names a folder with a job, whose answer is written there. Where a process can be
+forked safely, each job runs in a fork of this one, which has imported libraries and nothing else; elsewhere
+this process ends after one job. It is started with `-P`: like dbt, it finds no module in the working folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+
+from scorehouse import artifact
+from scorehouse.policy import LoadPolicy
+from scorehouse.registry import Version
+from scorehouse.scorer import Kernel
+
+JOB, ROWS, SCORED, ANSWER = "job.json", "rows.arrow", "scored.arrow", "answer.json"
+FORKS = sys.platform == "linux"
+
+
+def work(folder: Path) -> str:
+    """Load under the policy, verify the digest, and score the rows; what went wrong, or nothing."""
+    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    sys.path[:0] = job["module_paths"]
+    os.chdir(job["project"])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            version, policy = Version.from_row(job["version"]), LoadPolicy.from_variable(job["policy"])
+            estimator, signature, _ = artifact.load(folder, version, policy, job["call"])
+            kernel = Kernel(estimator, version, signature, strict=frozenset(), call=job["call"])
+            with pa.ipc.open_stream(folder / ROWS) as rows:
+                scored = kernel(rows.read_next_batch())
+    except BaseException as error:  # a module may even exit when it is imported
+        return getattr(error, "problem", f"{type(error).__name__}: {error}")
+    with pa.ipc.new_stream(str(folder / SCORED), scored.schema) as stream:
+        stream.write_batch(scored)
+    return ""
+
+
+def answer(folder: Path, problem: str) -> None:
+    """Leave the answer, whole as soon as it is there."""
+    written = folder / f"{ANSWER}.new"
+    written.write_text(json.dumps(problem), encoding="utf-8")
+    written.replace(folder / ANSWER)
+
+
+def forked(folder: Path) -> None:
+    """Do one job in a fork, and answer for it where it was killed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that libraries hold threads, none of which has begun to work
+        child = os.fork()
+    if not child:
+        answer(folder, work(folder))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status:  # of its own accord it ends with 0, after its answer
+        with suppress(OSError):  # whoever asked waits no longer
+            answer(
+                folder, f"the process ended with status {os.waitstatus_to_exitcode(status)} while it loaded"
+            )
+
+
+def serve() -> None:
+    """Work through the folders that standard input names, until it ends."""
+    for line in sys.stdin:
+        folder = Path(json.loads(line))
+        if not FORKS:
+            answer(folder, work(folder))
+            return
+        forked(folder)

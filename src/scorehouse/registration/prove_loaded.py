@@ -1,0 +1,150 @@
+"""The gate of a registration: what is written loads and scores in a fresh process, as dbt would load it.
+
+A pickle holds functions and classes by name alone: those of `__main__`, of a notebook, or of a module that
+dbt cannot import would not load there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import pyarrow as pa
+
+from scorehouse.artifact import SIGNATURE_FILE
+from scorehouse.errors import EstimatorError
+from scorehouse.formats import FORMATS
+from scorehouse.policy import LoadPolicy
+from scorehouse.registration import fresh
+from scorehouse.registration.module_paths import module_paths
+from scorehouse.registration.prepared import Prepared
+from scorehouse.registration.prove_given import TOLERANCE, differing_rows
+from scorehouse.scorer import REJECT_REASON
+
+ROWS = 64
+PAUSE_SECONDS = 0.01
+# not `-m`, since the names of that module would then be those of __main__, where a pickle looks for others
+PROGRAM = "import scorehouse.registration.fresh as _; _.serve()"
+
+_lock = Lock()
+_running: dict[str | None, subprocess.Popen[str]] = {}  # by PYTHONPATH, which a process reads once
+
+
+def warm_up() -> None:
+    """Start the process, whose imports then go on beside the work of this one."""
+    with _lock:
+        _process()
+
+
+class FreshLoad:
+    """A load that goes on beside the rest of a registration, until it is asked how it ended."""
+
+    def __init__(self, prepared: Prepared, batch: pa.RecordBatch, project: Path, policy: LoadPolicy) -> None:
+        self.prepared = prepared
+        self.rows = batch.slice(0, ROWS)
+        self.holder = tempfile.TemporaryDirectory(prefix="scorehouse_", ignore_cleanup_errors=True)
+        self.folder = Path(self.holder.name)
+        self._write_job(project, policy)
+        with _lock:
+            self.process = _process()
+            assert self.process.stdin is not None
+            with suppress(OSError):  # it has ended, which `check` finds
+                self.process.stdin.write(json.dumps(str(self.folder)) + "\n")
+                self.process.stdin.flush()
+            if not fresh.FORKS:
+                _running.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.holder.cleanup()
+
+    def check(self) -> None:
+        """Wait for the end. Raises EstimatorError where it failed, or where rows are scored otherwise."""
+        if problem := self._problem():
+            raise EstimatorError(
+                self.prepared.kernel.call,
+                f"what would be registered does not load in a fresh process, as dbt would load it: {problem}",
+                expected="functions and classes in modules that dbt imports too, not in a script or notebook",
+                action="put them into an installed package, or into a folder that is named by PYTHONPATH, or "
+                "by module_paths in the profile of dbt-duckdb; import them from there, and fit again",
+            )
+
+    def _write_job(self, project: Path, policy: LoadPolicy) -> None:
+        version = self.prepared.version
+        name = f"model{FORMATS[version.artifact_format].suffix}"
+        for (_, data), file in zip(self.prepared.files, (name, SIGNATURE_FILE), strict=True):
+            (self.folder / file).write_bytes(data)
+        job: dict[str, Any] = {
+            "call": self.prepared.kernel.call,
+            "version": replace(version, artifact=name).to_row(),
+            "policy": asdict(policy),
+            "project": str(project),
+            "module_paths": module_paths(project),
+        }
+        (self.folder / fresh.JOB).write_text(json.dumps(job), encoding="utf-8")
+        with pa.ipc.new_stream(str(self.folder / fresh.ROWS), self.rows.schema) as stream:
+            stream.write_batch(self.rows)
+
+    def _problem(self) -> str:
+        """What went wrong; empty where nothing did."""
+        answer = self.folder / fresh.ANSWER
+        while not answer.exists():
+            if self.process.poll() is not None and not answer.exists():
+                return f"the process ended with status {self.process.returncode} while it loaded"
+            time.sleep(PAUSE_SECONDS)
+        problem = json.loads(answer.read_text(encoding="utf-8"))
+        if problem:
+            return str(problem)
+        with pa.ipc.open_stream(self.folder / fresh.SCORED) as stream:
+            scored = stream.read_next_batch()
+        return self._difference(scored)
+
+    def _difference(self, scored: pa.RecordBatch) -> str:
+        kernel = self.prepared.kernel
+        expected = kernel(self.rows)
+        kept = expected.column(REJECT_REASON).is_null()
+        if expected.column(REJECT_REASON).equals(scored.column(REJECT_REASON)):
+            expected, scored = expected.filter(kept), scored.filter(kept)
+            wrong = differing_rows(kernel.outputs.fields, expected.columns[:-1], scored, TOLERANCE)
+            return (
+                f"{len(wrong)} of {len(kept)} training rows are scored otherwise there" if len(wrong) else ""
+            )
+        return "other training rows are rejected there"
+
+
+def _process() -> subprocess.Popen[str]:
+    """The process that waits for jobs: a new one where there is none, or where PYTHONPATH has changed."""
+    path = os.environ.get("PYTHONPATH")
+    process = _running.get(path)
+    if process is None or process.poll() is not None:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+        _running[path] = process
+    return process
+
+
+@atexit.register
+def _end() -> None:
+    for process in _running.values():
+        if process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()
+        process.wait()

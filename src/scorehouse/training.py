@@ -1,0 +1,63 @@
+"""For training scripts: a feature table as a frame that scikit-learn takes, and timestamps as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.rows import as_double
+
+DAY = np.timedelta64(1, "D")
+
+
+def read_training(relation: Any) -> pd.DataFrame:
+    """The rows of a DuckDB relation or Arrow table as a frame to fit on.
+
+    Numbers are numbers: DECIMAL and HUGEINT (such as a `sum` of integers) become float64, and so do
+    integers with NULL. DATE and TIMESTAMP become datetime64, BOOLEAN with NULL a column of True, False and
+    None, ENUM a category. The kernel hands the same table to the estimator in the same form. Raises
+    ConfigurationError for anything that is no table.
+    """
+    table = _as_table(relation)
+    columns = [_for_training(column.combine_chunks()) for column in table.columns]
+    return pa.Table.from_arrays(columns, names=table.column_names).to_pandas()
+
+
+def days_since_epoch(times: Any) -> np.ndarray:
+    """Timestamps as days since 1970-01-01 UTC, of the shape of `times`; a missing one is NaN.
+
+    For `FunctionTransformer(scorehouse.days_since_epoch)` in a pipeline, since estimators take numbers.
+    """
+    frame = pd.DataFrame(times)
+    columns = [_days(frame.iloc[:, position]) for position in range(frame.shape[1])]
+    return np.column_stack(columns) if columns else np.empty(frame.shape)
+
+
+def _days(column: pd.Series) -> np.ndarray:
+    instants = pd.to_datetime(column, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    return np.where(np.isnat(instants), np.nan, (instants - np.datetime64(0, "us")) / DAY)
+
+
+def _as_table(relation: Any) -> pa.Table:
+    if isinstance(relation, pa.Table):
+        return relation
+    if hasattr(relation, "to_arrow_table"):
+        return relation.to_arrow_table()
+    if hasattr(relation, "__arrow_c_stream__") or isinstance(relation, pa.RecordBatch):
+        return pa.table(relation)
+    raise ConfigurationError(
+        "read_training()",
+        f"it was given a {type(relation).__name__}",
+        expected="a DuckDB relation or an Arrow table",
+        action="pass connection.sql('from features')",
+    )
+
+
+def _for_training(column: pa.Array) -> pa.Array:
+    if pa.types.is_decimal(column.type):
+        return as_double(column)
+    return column.cast(pa.timestamp("us")) if pa.types.is_date(column.type) else column
