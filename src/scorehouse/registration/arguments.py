@@ -36,7 +36,9 @@ def _are_metrics(value: Any) -> bool:
 
 
 def _are_names(value: Any) -> bool:
-    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__"):
+    if isinstance(value, (str, bytes, set, Mapping)) or not hasattr(value, "__len__"):
+        return False
+    if not getattr(value, "ndim", 1):  # an array without a dimension
         return False
     return all(isinstance(name, str) for name in value)
 

@@ -151,7 +151,7 @@ def check_labels(y: Any, frame: pd.DataFrame, task: str, call: str) -> None:
     """Raise ConfigurationError unless there is one label per row, of the kind of the task, or none at all."""
     if y is None:
         return
-    if isinstance(y, (str, bytes, dict, set)) or not hasattr(y, "__len__"):
+    if isinstance(y, (str, bytes, dict, set)) or not hasattr(y, "__len__") or not getattr(y, "ndim", 1):
         raise ConfigurationError(
             call,
             f"y is a {type(y).__name__}",
