@@ -37,6 +37,10 @@ MEANINGS = {
     "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. For a registry that another project loads and that "
     "is read through a source; the CSV of a seed of this project or of its packages is found without it.",
     "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
+    "scorehouse_history_retention_days": "Age in days from which `prune_history` may delete as-of dates, "
+    "where it is called without `older_than_days`. Nothing is ever deleted by itself.",
+    "scorehouse_run_log_retention_days": "Age in days from which `prune_run_log` may delete runs, where it "
+    "is called without `older_than_days`. Nothing is ever deleted by itself.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }

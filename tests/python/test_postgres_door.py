@@ -61,6 +61,16 @@ class House:
         bad = [f"{r.node.name}: {r.message}" for r in results if r.status not in ("success", "pass")]
         return str(ended.exception or "") + "\n".join(bad)
 
+    def operation(self, macro: str, **arguments: Any) -> bool:
+        """Whether `dbt run-operation` succeeded."""
+        here = Path.cwd()
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        try:
+            words = ["--quiet", "run-operation", macro, "--args", yaml.safe_dump(arguments), *places]
+            return bool(dbtRunner().invoke(words).success)
+        finally:
+            os.chdir(here)
+
     def query(self, sql: str) -> list[Row]:
         with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"set search_path = {self.schema}")
@@ -343,3 +353,21 @@ def test_a_version_that_is_not_proven_is_refused(house: House) -> None:
         assert house.build("--select", "ml_churn") == ""
     assert "no compiled SQL that was proven for postgres" in said
     assert "scorehouse prove churn" in said
+
+
+def test_old_runs_are_pruned_but_those_that_rows_name(house: House) -> None:
+    assert house.build() == ""
+    assert house.build("--select", "scored") == ""
+    house.query("update scorehouse_run_log set started_at = started_at - interval '9 days'")
+    house.query(
+        "insert into scorehouse_run_log (run_id, status, prediction_table, started_at) "
+        "select gen_random_uuid(), 'failed', prediction_table, started_at from scorehouse_run_log limit 1"
+    )
+    before = house.query("select count(*) from scorehouse_run_log where status = 'success'")
+    for dry_run in (True, False):
+        assert house.operation("prune_run_log", older_than_days=5, dry_run=dry_run)
+        left = house.query("select count(*) from scorehouse_run_log where status = 'failed'")
+        assert left == [(int(dry_run),)]
+    named = house.query("select distinct scoring_run_id from scored")
+    kept = house.query("select run_id from scorehouse_run_log")
+    assert named and set(named) <= set(kept) and [(len(kept),)] <= before

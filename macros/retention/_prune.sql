@@ -1,0 +1,45 @@
+{#- Deletes the rows of a table for which `condition` is true, or counts them; says what was done. The deletion is
+    one statement, committed by itself: dbt rolls back what an operation leaves open. -#}
+{% macro _prune(relation, condition, what, dry_run) %}
+    {{ return(adapter.dispatch('_prune', 'scorehouse')(relation, condition, what, dry_run)) }}
+{% endmacro %}
+
+{% macro default___prune(relation, condition, what, dry_run) %}
+    {% if execute %}
+        {% set found = run_query('select count(*) from ' ~ relation ~ ' where ' ~ condition).columns[0].values()[0] %}
+        {% set total = run_query('select count(*) from ' ~ relation).columns[0].values()[0] %}
+        {% if not dry_run %}
+            {% call statement('prune', auto_begin=true) %}
+                delete from {{ relation }} where {{ condition }}
+            {% endcall %}
+            {% do adapter.commit() %}
+        {% endif %}
+        {% set said = 'scorehouse: ' ~ relation ~ ': ' ~ found ~ ' of ' ~ total ~ ' rows, ' ~ what %}
+        {% set done = ' (dry_run: nothing was deleted)' if dry_run else ' were deleted' %}
+        {{ log(said ~ done, info=true) }}
+        {{ return(found | int) }}
+    {% endif %}
+{% endmacro %}
+
+{#- Spark's tables know no transaction, and most of their formats no `delete`. -#}
+{% macro spark___prune(relation, condition, what, dry_run) %}
+    {% do scorehouse._argument_error(
+        'prune', 'target', target.type, 'a target on DuckDB or PostgreSQL',
+        'delete the rows by the means of the table format, where ' ~ condition
+    ) %}
+{% endmacro %}
+
+{#- The number of days: the argument, else the variable; without either nothing may be deleted. -#}
+{% macro _retention_days(call, older_than_days, variable, default) %}
+    {% set days = older_than_days if older_than_days is not none else default %}
+    {% do scorehouse._check_number(
+        call, 'older_than_days', days,
+        'pass older_than_days in --args, or set the variable ' ~ variable, lowest=1, highest=1000000
+    ) %}
+    {{ return(days) }}
+{% endmacro %}
+
+{#- SQL of the time so many days ago, in UTC. -#}
+{% macro _days_ago(days) %}
+    {{ return(dbt.dateadd('second', -((days * 86400) | round | int), scorehouse._utc_now())) }}
+{% endmacro %}

@@ -1,0 +1,20 @@
+{#- Deletes old runs from the run log, in one transaction; by default it only says how many it would delete. A
+    run stays while a row of a prediction table names it, and while it is the last success of its version there:
+    rescoring, replay and freshness read them. -#}
+{% macro prune_run_log(older_than_days=none, dry_run=true) %}
+    {% set call = 'prune_run_log' %}
+    {% set days = scorehouse._retention_days(
+        call, older_than_days, 'scorehouse_run_log_retention_days', var('scorehouse_run_log_retention_days', none)
+    ) %}
+    {% do scorehouse._check_bool(call, 'dry_run', dry_run) %}
+    {% set log_table = scorehouse.run_log_relation() %}
+    {% if execute and load_relation(log_table) is none %}
+        {% do scorehouse._argument_error(
+            call, 'older_than_days', days, 'a run log, of which there is none in ' ~ log_table.schema,
+            'name the target that scores, or the schema in the variable scorehouse_run_log_schema'
+        ) %}
+    {% endif %}
+    {{ return(scorehouse._prune(
+        log_table, scorehouse._prunable_runs(log_table, days), 'runs older than ' ~ days ~ ' days', dry_run
+    )) }}
+{% endmacro %}
