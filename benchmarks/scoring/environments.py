@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 SAME = ("scikit-learn", "lightgbm", "joblib")
 REQUIREMENTS = {
     "orbital": ["-r", str(HERE / "requirements-orbital.txt"), "pandas", "numpy"],
-    "spark": ["-c", str(REPOSITORY / "requirements-spark.lock"), "pyspark", "pyarrow", "pandas", "numpy"],
+    "spark": ["-c", "requirements-spark.lock", "pyspark", "pyarrow", "pandas", "numpy"],
 }
 
 
@@ -30,6 +30,13 @@ def python_of(name: str, folder: Path) -> str:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
         same = [f"{package}=={version(package)}" for package in SAME]
         install = [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS[name], *same]
-        subprocess.run(install, check=True, capture_output=True, text=True)
+        write_pins("requirements-spark.lock", environment)
+        subprocess.run(install, check=True, capture_output=True, text=True, cwd=environment)
         (environment / "made").touch()
     return str(python)
+
+
+def write_pins(lock: str, folder: Path) -> None:
+    """Write the pins of a lock file without their hashes, which pip would want of every requirement."""
+    lines = [line.rstrip(" \\") for line in (REPOSITORY / lock).read_text().splitlines()]
+    (folder / lock).write_text("\n".join(line for line in lines if line[:1].isalnum()) + "\n")

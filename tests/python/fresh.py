@@ -64,5 +64,13 @@ def make_environment(folder: Path, *requirements: str, lock: str) -> Environment
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     environment = Environment(folder)
     install = ["python", "-m", "pip", "install", "--quiet", "--no-compile"]
-    environment.run(*install, "--constraint", str(REPOSITORY / lock), *requirements, cwd=folder)
+    environment.run(*install, "--constraint", str(pins(lock, folder)), *requirements, cwd=folder)
     return environment
+
+
+def pins(lock: str, folder: Path) -> Path:
+    """A lock file as constraints: without hashes, which pip would want of everything, our own wheel too."""
+    lines = [line.rstrip(" \\") for line in (REPOSITORY / lock).read_text().splitlines()]
+    file = folder / f"pins-of-{lock}.txt"
+    file.write_text("\n".join(line for line in lines if line[:1].isalnum()) + "\n")
+    return file

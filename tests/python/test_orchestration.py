@@ -128,6 +128,7 @@ print(json.dumps({"tasks": tasks, "runs": module.dag.max_active_runs}))
 @pytest.mark.foreign
 def test_airflow_parses_the_dag(tmp_path: Path) -> None:
     """Airflow pins its own libraries, so that it has an environment of its own, as it should in life."""
+    # as constraints, without hashes: on Python 3.13 libcst wants a package that it does not want on 3.11
     requirements = ("apache-airflow", "apache-airflow-providers-standard")
     airflow = make_environment(tmp_path / "airflow", *requirements, lock="requirements-airflow.lock")
     file = EXAMPLES / "airflow/scorehouse_dag.py"

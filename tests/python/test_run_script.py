@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -105,14 +107,35 @@ def test_a_python_that_is_not_there_is_named(clone: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_installation_says_what_it_does_and_shows_the_error_of_pip(clone: Path) -> None:
-    (clone / "requirements.lock").write_text(f"no-such-package-here==1.0 --hash=sha256:{64 * '0'}\n")
-    result = run(clone, "demo", python=sys.executable, PIP_NO_INDEX="1")
+def test_an_installation_says_what_it_does_and_wants_the_hash_of_each_package(clone: Path) -> None:
+    wheel = clone / "wheels/unhashed-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        facts = "Metadata-Version: 2.1\nName: unhashed\nVersion: 1.0\n"
+        archive.writestr("unhashed-1.0.dist-info/METADATA", facts)
+        archive.writestr("unhashed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("unhashed-1.0.dist-info/RECORD", "")
+    (clone / "requirements.lock").write_text("unhashed==1.0\n")
+    result = run(clone, "demo", python=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=wheel.parent.as_uri())
     assert result.returncode == 1
     assert "setting up .venv with " in result.stderr and "    0 s  starting pip\n" in result.stderr
-    assert "ERROR: No matching distribution found for no-such-package-here==1.0" in result.stderr
+    assert "ERROR: Hashes are required in --require-hashes mode" in result.stderr
     assert "run: the packages could not be installed in .venv: pip's message above says why" in result.stderr
-    assert "no-such-package-here" in (clone / "target/setup.log").read_text()
+    assert "unhashed" in (clone / "target/setup.log").read_text()
+
+
+LOCKS = sorted(PROJECT.glob("requirements*.lock"))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_has_the_hashes_of_every_file_and_no_address(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text and "index-url" not in text and "trusted-host" not in text
+    pins = re.findall(r"^([\w.-]+)==[\w.!+]+((?: \\\n    --hash=sha256:[0-9a-f]{64})*)", text, re.MULTILINE)
+    assert len(pins) > 5 and [name for name, hashes in pins if not hashes] == []
+    compiled = {"numpy", "deltalake", "sqlalchemy"}
+    counts = [hashes.count("sha256") for name, hashes in pins if name in compiled]
+    assert counts and min(counts) > 5, "wheels of one platform alone"
 
 
 def test_clean_removes_what_was_built_and_keeps_the_environment(clone: Path) -> None:

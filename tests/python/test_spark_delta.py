@@ -47,8 +47,8 @@ class Sail:
         subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
         self.python = str(folder / "venv" / "bin" / "python")
         lock = str(REPOSITORY / "requirements-delta.lock")
-        install = [self.python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "-r", lock]
-        subprocess.run(install, check=True)
+        install = [self.python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+        subprocess.run([*install, "--require-hashes", "-r", lock], check=True)
         below = [sysconfig.get_paths()["purelib"], *(str(REPOSITORY / p) for p in ("src", "spark_adapter"))]
         (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
         (site / "below.pth").write_text("\n".join(below))

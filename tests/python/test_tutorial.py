@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fresh import PYTHON_SETTINGS, REPOSITORY
+from fresh import PYTHON_SETTINGS, REPOSITORY, pins
 
 TUTORIAL = REPOSITORY / "docs/tutorial.md"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.M | re.S)
@@ -82,7 +82,7 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float
         env={
             **kept,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "PIP_CONSTRAINT": str(REPOSITORY / "requirements.lock"),  # the releases that CI tests
+            "PIP_CONSTRAINT": str(pins("requirements.lock", folder)),  # the releases that CI tests
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         },
         stdout=subprocess.PIPE,
