@@ -85,6 +85,21 @@ def test_all_columns_are_synchronized(house: DbtProject) -> None:
     assert house.query(COUNTED) == [(ROWS,)]
 
 
+def test_a_challenger_joins_a_table_with_its_columns(house: DbtProject) -> None:
+    X = training()
+    other = classifier().fit(X, X.amount > 20)
+    house.register(other, "churn", X, task="classification", alias="challenger")
+    house.dbt("seed").check()
+    wide: dict[str, Any] = {"alias": ["champion", "challenger"], "layout": "wide"}
+    assert "it lacks ['prediction__challenger', " in scored(house, **wide)
+    assert scored(house, "append_new_columns", **wide) == ""
+    assert house.runs("scored")[-1]["write_mode"] == "merge"
+    assert house.query(
+        "select count(*), count(score__challenger) = count(score), any_value(model_version__challenger) "
+        "from scored"
+    ) == [(ROWS, True, 2)]
+
+
 def test_ignore_leaves_the_table_as_it_is(house: DbtProject) -> None:
     columns = house.columns("scored")
     assert scored(house, "ignore", passthrough=["note"], decision={"threshold": 0.5}) == ""
