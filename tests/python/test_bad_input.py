@@ -148,9 +148,10 @@ CASES: dict[str, Case] = {
     "named_like_an_output": Case(
         (
             "columns named like columns of the prediction table: ['score', 'Model_Name']",
-            "rename or leave out these columns",
+            "rename these columns in the feature model, or leave them out of passthrough",
         ),
         features=FEATURES.replace("'x' || i as note", "0.5 as score, 'x' as \"Model_Name\""),
+        arguments={"passthrough": ["score", "Model_Name"]},
     ),
     "method_missing": Case(
         (
