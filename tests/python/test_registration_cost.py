@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import register
+from scorehouse.compile import compiled
 from scorehouse.registration.progress import Progress
 
 COLUMNS = 60
@@ -87,3 +88,15 @@ def test_progress_is_for_terminals() -> None:
         "register('churn'): write",
         "",
     ]
+
+
+def test_dialects_that_compute_alike_are_compiled_once(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    own = compiled.outputs_of
+    monkeypatch.setattr(compiled, "outputs_of", lambda *given: calls.append(given) or own(*given))
+    X = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
+    version = register(LogisticRegression().fit(X, X.a > 9), "line", X, task="classification")
+    assert len(version.forms["sql"]["dialects"]) == 6
+    assert len(calls) == 3  # with float32 and infinity, with float32 alone, and with neither

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -87,9 +87,17 @@ class CompiledSql:
         return Printer(self.dialect, quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
 
 
-def compile_sql(estimator: Any, version: Version, signature: Signature, dialect: str) -> CompiledSql:
+def compile_sql(
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    dialect: str,
+    *,
+    alike: dict[tuple[bool, bool], CompiledSql] | None = None,
+) -> CompiledSql:
     """Compile a fitted estimator, as it was registered, for one dialect.
 
+    `alike` keeps what was compiled for dialects that compute alike, which differ in their spelling alone.
     Raises CompileError naming the step that has no exact form, or the limit that is passed.
     """
     call = f"compile_sql({version.label}, {dialect!r})"
@@ -101,6 +109,21 @@ def compile_sql(estimator: Any, version: Version, signature: Signature, dialect:
             expected=f"one of {[*DIALECTS, *ALIASES]}",
             action="name one of these",
         )
+    key = ("real" in chosen.types, chosen.ieee)
+    compiled = (alike or {}).get(key)
+    if compiled is None:
+        compiled = _compiled(estimator, version, signature, chosen, call)
+    if alike is not None:
+        alike[key] = compiled
+    compiled = replace(compiled, dialect=chosen)
+    _check_size(compiled, LIMITS[chosen.name], call)
+    return compiled
+
+
+def _compiled(
+    estimator: Any, version: Version, signature: Signature, chosen: Dialect, call: str
+) -> CompiledSql:
+    """The program of a dialect, whose size is not checked yet."""
     largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
     b = Builder(signature, call, CONVERTERS, has_real="real" in chosen.types, largest=largest)
     values, reason = inputs_of(b)
@@ -108,7 +131,7 @@ def compile_sql(estimator: Any, version: Version, signature: Signature, dialect:
     program = b.finish(outputs)
     if not chosen.ieee:
         program = without_underflow(program, 1.0 / largest)
-    compiled = CompiledSql(
+    return CompiledSql(
         version=version,
         dialect=chosen,
         signature=signature,
@@ -118,18 +141,17 @@ def compile_sql(estimator: Any, version: Version, signature: Signature, dialect:
         single=scores.single,
         probes={position: frozenset(found) for position, found in b.probes.items()},
     )
-    _check_size(compiled, LIMITS[chosen.name], call)
-    return compiled
 
 
 def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
     widest = max((len(s.made) + len(s.carried) for s in compiled.program.steps), default=0)
-    for what, found, limit in (
-        ("tree nodes", compiled.nodes, limits.nodes),
-        ("columns in one step", widest, limits.columns),
-        ("bytes of SQL", compiled.size_bytes, limits.sql_bytes),
-    ):
-        if found > limit:
+    sizes: tuple[tuple[str, Callable[[], int], int], ...] = (
+        ("tree nodes", lambda: compiled.nodes, limits.nodes),
+        ("columns in one step", lambda: widest, limits.columns),
+        ("bytes of SQL", lambda: compiled.size_bytes, limits.sql_bytes),  # printed only if the others fit
+    )
+    for what, size, limit in sizes:
+        if (found := size()) > limit:
             raise CompileError(
                 call,
                 f"the SQL of {compiled.version.label} has {found:,} {what}",

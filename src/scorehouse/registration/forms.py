@@ -95,8 +95,9 @@ def _compiled(kernel: Kernel, dialects: Sequence[str]) -> tuple[list[CompiledSql
     """The SQL of each dialect, and why there is none for the others: under `sql` where for no dialect."""
     found: list[CompiledSql] = []
     reasons: dict[str, str] = {}
+    alike: dict[tuple[bool, bool], CompiledSql] = {}
     for dialect in dialects:
-        made = _compile(kernel, dialect)
+        made = _compile(kernel, dialect, alike)
         if isinstance(made, str):
             reasons[f"sql for {dialect}"] = made
         else:
@@ -106,10 +107,12 @@ def _compiled(kernel: Kernel, dialects: Sequence[str]) -> tuple[list[CompiledSql
     return found, reasons
 
 
-def _compile(kernel: Kernel, dialect: str) -> CompiledSql | str:
+def _compile(
+    kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql] | None = None
+) -> CompiledSql | str:
     """The SQL in one dialect, or the reason why there is none."""
     try:
-        return compile_sql(kernel.estimator, kernel.version, kernel.signature, dialect)
+        return compile_sql(kernel.estimator, kernel.version, kernel.signature, dialect, alike=alike)
     except CompileError as error:
         return f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved
