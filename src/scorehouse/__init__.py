@@ -1,8 +1,17 @@
-"""scorehouse scores warehouse tables with machine-learning models, as dbt models."""
+"""scorehouse scores warehouse tables with machine-learning models, as dbt models.
+
+Each public name is imported when it is first used: `import scorehouse.errors` and the command line load
+neither pandas nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from scorehouse.garbage import collector_paused
 
-with collector_paused():
+if TYPE_CHECKING:
     from scorehouse.doors import score, score_query
     from scorehouse.errors import ScorehouseError
     from scorehouse.online import load
@@ -25,3 +34,27 @@ __all__ = [
     "score",
     "score_query",
 ]
+_PLACES = {
+    "ScorehouseError": "errors",
+    "days_since_epoch": "training",
+    "load": "online",
+    "promote": "registration.promote",
+    "read_training": "training",
+    "register": "registration.register",
+    "replay_sample": "replay",
+    "score": "doors",
+    "score_query": "doors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with collector_paused():
+        value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ from scorehouse import artifact
 from scorehouse.errors import ScorehouseError
 from scorehouse.policy import LoadPolicy
 from scorehouse.registration import reference
-from scorehouse.registration.seeds import SIGNATURE_COLUMNS, ModelSeeds, read_rows
+from scorehouse.registration.seeds import SIGNATURE_COLUMNS, ModelSeeds, read_rows, registered_names
 from scorehouse.registration.signature_rows import signature_rows, without_importance
 from scorehouse.registry import Version
 from scorehouse.request import load_policy
@@ -42,12 +42,6 @@ def check_project(project: Path, *, load: bool = True) -> list[Checked]:
     return [
         found for name in registered_names(project) for found in _check_model(project, name, policy, load)
     ]
-
-
-def registered_names(project: Path) -> list[str]:
-    """Names of all ML models that have a registry seed."""
-    files = sorted((project / "seeds" / "ml").glob("*/ml_*.csv"))
-    return [file.parent.name for file in files if file.stem == f"ml_{file.parent.name}"]
 
 
 def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> Iterator[Checked]:

@@ -5,6 +5,8 @@ Each says what was called, what was wrong, what was expected and what to do next
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -102,3 +104,9 @@ def _made(
     kind: type[ScorehouseError], call: str, problem: str, expected: str, action: str
 ) -> ScorehouseError:
     return kind(call, problem, expected=expected, action=action)
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The end of a sentence that asks for the nearest of the known words; empty where none is near."""
+    near = difflib.get_close_matches(str(word), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -6,7 +6,6 @@ prediction, status and reason as in the prediction table.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,13 +19,12 @@ from scorehouse import artifact
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.online_decision import decider
 from scorehouse.registration.seeds import ModelSeeds, find_project
-from scorehouse.registry import resolve
+from scorehouse.registry import parse_reference, resolve
 from scorehouse.request import load_policy
 from scorehouse.rows import STRICT_CHOICES
 from scorehouse.scorer import REJECT_REASON, Kernel
 from scorehouse.signature import Signature, check_types, match_columns
 
-REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
 BATCH_ROWS = 65_536
 # what a column of nothing but missing values is taken for
 NULL_TYPES = {
@@ -73,7 +71,8 @@ def load(
             action="correct the call",
         )
     project = find_project(project_dir)
-    version = resolve(ModelSeeds(project, name).versions(), alias=alias, version=version_number, call=call)
+    versions = ModelSeeds(project, name).registered(call)
+    version = resolve(versions, alias=alias, version=version_number, call=call)
     policy = load_policy(project)
     estimator, signature, notes = artifact.load(project, version, policy, call)
     for note in notes:
@@ -82,22 +81,6 @@ def load(
     scores = [name for name in kernel.schema.names if name != REJECT_REASON]
     decide = () if decision is None else (decider(decision, scores, call),)
     return OnlineModel(kernel, (*decide, *steps))
-
-
-def parse_reference(reference: str, call: str) -> tuple[str, str | None, int | None]:
-    """Name, alias and version number of `churn@champion`, `churn/3` or `churn`."""
-    match = REFERENCE.fullmatch(reference)
-    if match is None:
-        raise ConfigurationError(
-            call,
-            f"{reference!r} names no version",
-            expected="name@alias, such as churn@champion, or name/version, such as churn/3",
-            action="correct the reference; `scorehouse list` shows what is registered",
-        )
-    number = match["version"]
-    if number is not None:
-        return match["name"], None, int(number)
-    return match["name"], match["alias"] or "champion", None
 
 
 class OnlineModel:

@@ -5,16 +5,17 @@ Pure functions over rows; reading and writing the CSV files is done by `registra
 
 from __future__ import annotations
 
-import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scorehouse.class_columns import first_columns
-from scorehouse.errors import RegistryError
+from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
 
 ALIAS_SEPARATOR = "|"
+REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
 TASKS = ("classification", "regression", "clustering", "ranking", "anomaly")
 
 
@@ -180,13 +181,14 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
     known = sorted({a for row in rows for a in row.aliases})
     found = [row for row in rows if alias in row.aliases]
     if not found:
-        near = difflib.get_close_matches(str(alias), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(alias, known)
         raise RegistryError(
             call,
             f"no version of ML model {name!r} holds the alias {alias!r}{hint}",
             expected=f"one of the aliases {known}" if known else "an alias, of which there is none yet",
-            action=f"run `scorehouse promote {name} {rows[-1].version} --alias {alias}` and `dbt seed`",
+            action="correct the alias"
+            if hint
+            else f"run `scorehouse promote {name} {rows[-1].version} --alias {alias}` and `dbt seed`",
         )
     if len(found) > 1:
         raise RegistryError(
@@ -196,3 +198,19 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
             action=f"run `scorehouse promote {name} <version> --alias {alias}`, which leaves it on one",
         )
     return found[0]
+
+
+def parse_reference(reference: str, call: str) -> tuple[str, str | None, int | None]:
+    """Name, alias and version number of `churn@champion`, `churn/3` or `churn`."""
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ConfigurationError(
+            call,
+            f"{reference!r} names no version",
+            expected="name@alias, such as churn@champion, or name/version, such as churn/3",
+            action="correct the reference; `scorehouse list` shows what is registered",
+        )
+    number = match["version"]
+    if number is not None:
+        return match["name"], None, int(number)
+    return match["name"], match["alias"] or "champion", None

@@ -6,6 +6,7 @@ others must be equal bit for bit on the same library versions.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -61,17 +62,16 @@ class Replayed:
 def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> dict[str, Any]:
     """The row of a successful run, by the id or by its beginning."""
     call = f"replay({run_id!r})"
-    found = connection.execute(
-        f"select * from {run_log} where status = 'success' and starts_with(run_id::varchar, ?)", [run_id]
-    )
+    found = connection.execute(f"select * from {run_log} where starts_with(run_id::varchar, ?)", [run_id])
     names = [column[0] for column in found.description]
-    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    begun = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = [row for row in begun if row["status"] == "success"]
     if len(rows) != 1:
         raise ConfigurationError(
             call,
-            f"{len(rows)} successful runs in {run_log} begin so",
-            expected="the id of one run, or enough of its beginning",
-            action="look it up in scorehouse_runs, or with `scorehouse runs`",
+            _not_one(connection, run_log, run_id, rows or begun),
+            expected="the id of one successful run, or enough of its beginning",
+            action="look it up in scorehouse_runs, or with `scorehouse runs --json`",
         )
     if not rows[0].get("feature_query"):
         raise ConfigurationError(
@@ -81,6 +81,23 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
             action="make the preparation a dbt model of its own",
         )
     return rows[0]
+
+
+def _not_one(
+    connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str, rows: list[dict[str, Any]]
+) -> str:
+    """Why an id does not name one successful run, given the rows of those that begin so."""
+    if len(rows) > 1:
+        return f"{len(rows)} runs begin so, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
+    if rows:
+        return (
+            f"this run has the status {rows[0]['status']!r} ({rows[0].get('error') or 'no error is logged'})"
+        )
+    known = [str(row[0]) for row in connection.execute(f"select run_id from {run_log}").fetchall()]
+    begins = {each[: len(run_id)]: each for each in known}
+    near = difflib.get_close_matches(run_id, list(begins), n=1)
+    hint = f"; did you mean {begins[near[0]]!r}?" if near else ""
+    return f"none of {len(known)} runs in {run_log} begins so{hint}"
 
 
 def replay(

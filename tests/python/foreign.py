@@ -37,6 +37,7 @@ from scorehouse import register
 
 random = np.random.default_rng(0)
 X = pd.DataFrame({"amount": random.uniform(0, 100, 200), "visits": random.integers(0, 9, 200)})
+X.to_parquet("features.parquet")
 X.assign(label=X.amount > 50).to_parquet("training.parquet")
 champion = {"X": X, "alias": "champion"}
 leaves = LogisticRegression(max_iter=1000).fit(X, X.amount + 5 * X.visits > 70)
@@ -55,6 +56,13 @@ def model(dbt, session):
     dbt.config(materialized="predictions")
     return score(dbt, session, features=dbt.ref("basket"), model=dbt.ref("ml_flight_delay"), key="id")
 """
+LABELS = """
+{{ config(materialized='view') }}
+select id, (amount > 50)::int as churned from {{ ref('basket') }}
+"""
+MONITORING = {
+    "churn_performance": "performance(ref('churn_predictions'), ref('churn_labels'), 'id', 'churned')",
+}
 BASKET = f"""
 create table customers as
 select i as id, (i * 7 % 100)::double as amount, i % 9 as visits, i % 5 as shop
@@ -158,6 +166,10 @@ def write_shop(shop: Shop) -> None:
         group = ", group='id'" if ml_model == "next_product" else ""
         call = f"{{{{ scorehouse.scored('{ml_model}', key='id'{group}) }}}}"
         shop.write(f"models/{name}.sql", f"{call}\nselect * from {{{{ ref('basket') }}}}\n")
+    for name, call in MONITORING.items():
+        model = f"{{{{ config(materialized='table') }}}}\n{{{{ scorehouse.{call} }}}}\n"
+        shop.write(f"models/{name}.sql", model)
+    shop.write("models/churn_labels.sql", LABELS)
     shop.write("models/flight_predictions.py", PYTHON_MODEL)
     shop.write("models/scorehouse.md", "{% docs __scorehouse__ %}ours{% enddocs %}\n")
     shop.write("tests/same_scores.sql", SAME_SCORES)

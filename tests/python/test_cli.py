@@ -98,7 +98,9 @@ def test_command_list(empty_house: Path) -> None:
         ["demand", "1", "-", "regression"],
     ]
     listed = json.loads(command("list", "--json").output)
-    assert [(row["name"], row["aliases"]) for row in listed] == [("churn", "champion"), ("demand", "")]
+    assert [(row["name"], row["aliases"]) for row in listed] == [("churn", ["champion"]), ("demand", [])]
+    assert (listed[0]["version"], listed[0]["training_rows"], listed[1]["threshold"]) == (1, 40, None)
+    assert isinstance(listed[0]["parity"], dict)
 
 
 def test_command_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

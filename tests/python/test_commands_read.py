@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import register
 from scorehouse.cli import main
@@ -65,7 +67,8 @@ def test_show_as_json_keeps_types(project: Path, reference: str) -> None:
 
 
 def test_show_of_what_is_not_there(project: Path) -> None:
-    assert "there is no ML model 'chrn'" in run("show", "chrn", "--project-dir", project, code=1)
+    said = run("show", "chrn", "--project-dir", project, code=1)
+    assert "there is no ML model 'chrn'" in said and "did you mean 'churn'?" in said
     assert "has no version 9" in run("show", "churn/9", "--project-dir", project, code=1)
 
 
@@ -81,6 +84,29 @@ def test_diff_tells_by_its_exit_code_when_asked(project: Path) -> None:
     run("diff", "churn", "1", "2", "--exit-code", "--project-dir", project, code=3)
     said = run("diff", "churn", "1", "champion", "--exit-code", "--project-dir", project)
     assert "no difference" in said
+
+
+def test_diff_shows_whatever_differs(tmp_path: Path) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\n")
+    text = "Customers who will not have bought again within 90 days of "
+    for month, roc_auc, plans in (("May", 0.8123411, "abcde"), ("June", 0.8123412, "abcdef")):
+        frame = pd.DataFrame({"plan": [plans[i % len(plans)] for i in range(60)]})
+        model = make_pipeline(OneHotEncoder(), LogisticRegression())
+        label = np.arange(60) > 30
+        facts = {"description": text + month, "metrics": {"roc_auc": roc_auc}, "project_dir": tmp_path}
+        register(model.fit(frame, label), "churn", frame, label, task="classification", **facts)
+    said = run("diff", "churn", "1", "2", "--project-dir", tmp_path)
+    assert text + "May" in said and text + "June" in said
+    assert "0.8123411" in said and "0.8123412" in said
+    assert "5 values -> 6 values, only here: f" in said
+
+
+def test_a_near_alias_is_named_and_never_promoted_to(project: Path) -> None:
+    said = run("diff", "churn", "champoin", "2", "--project-dir", project, code=1)
+    assert "did you mean 'champion'?" in said and "promote" not in said
+    said = run("diff", "churn", "staging", "2", "--project-dir", project, code=1)
+    assert "scorehouse promote churn 2 --alias staging" in said
+    assert "Did you mean 'promote'?" in run("promot", code=2)
 
 
 @pytest.fixture
@@ -110,7 +136,7 @@ def test_runs_newest_first(database: Path) -> None:
 def test_runs_as_json_and_filtered(database: Path) -> None:
     rows = json.loads(run("runs", "--database", database, "--failed", "--json"))
     assert [row["model_version"] for row in rows] == [2]
-    assert run("runs", "--database", database, "--model", "other").strip() == "no scoring run"
+    assert run("runs", "--database", database, "--model", "other").strip() == "no scoring run of 'other'"
     assert len(json.loads(run("runs", "--database", database, "--limit", "1", "--json"))) == 1
 
 
@@ -134,7 +160,9 @@ def test_run_logs_in_two_schemas_need_a_choice(database: Path) -> None:
         connection.execute(
             "create schema other; create table other.scorehouse_run_log as from scorehouse_run_log"
         )
-    assert "has 2 run logs: in the schemas ['main', 'other']" in run("runs", "--database", database, code=1)
+    assert "has 2 run logs; run logs are in the schemas ['main', 'other']" in run(
+        "runs", "--database", database, code=1
+    )
     assert "success" in run("runs", "--database", database, "--schema", "other")
 
 

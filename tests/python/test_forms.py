@@ -25,7 +25,6 @@ from sklearn.preprocessing import OneHotEncoder
 from project import REPOSITORY
 from scorehouse import register
 from scorehouse.artifact import load
-from scorehouse.check import registered_names
 from scorehouse.cli import main
 from scorehouse.compile import DIALECTS, compile_sql, write_macros
 from scorehouse.compile.macros import macro_file, macro_text
@@ -33,7 +32,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.policy import LoadPolicy
 from scorehouse.registration.reference import COLUMNS as BINS
 from scorehouse.registration.reference_sample import sample_reference
-from scorehouse.registration.seeds import ModelSeeds, read_rows
+from scorehouse.registration.seeds import ModelSeeds, read_rows, registered_names
 from scorehouse.registry import Version
 from scorehouse.signature import Signature
 

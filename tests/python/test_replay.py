@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from project import DbtProject
-from scorehouse.commands.replay import replay_command
+from scorehouse.cli import main
 
 ROWS = 3000
 FEATURES = (
@@ -58,7 +58,7 @@ def scored(tmp_path: Path) -> DbtProject:
 def replayed(project: DbtProject, *arguments: str) -> tuple[int, dict[str, object]]:
     run_id = str(project.runs("scores")[-1]["run_id"])
     places = ["--database", str(project.database), "--project-dir", str(project.folder)]
-    ended = CliRunner().invoke(replay_command, [run_id[:13], *places, "--json", *arguments])
+    ended = CliRunner().invoke(main, ["replay", run_id[:13], *places, "--json", *arguments])
     assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
     return ended.exit_code, json.loads(ended.output)
 
@@ -110,5 +110,5 @@ def test_the_dbt_test_fails_where_too_few_rows_can_be_compared(scored: DbtProjec
 
 def test_an_unknown_run_says_where_to_look(scored: DbtProject) -> None:
     places = ["--database", str(scored.database), "--project-dir", str(scored.folder)]
-    ended = CliRunner().invoke(replay_command, ["ffffffff-0000", *places])
-    assert "scorehouse_runs" in str(ended.exception)
+    ended = CliRunner().invoke(main, ["replay", "ffffffff-0000", *places])
+    assert ended.exit_code == 1 and "scorehouse_runs" in ended.output

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject, registered_kernel
 from scorehouse import promote
-from scorehouse.commands.replay import replay_command
+from scorehouse.cli import main
 from scorehouse.compile import CompiledSql, compile_sql, together
 from scorehouse.compile.together import Together
 from test_rescore import execute, register_version, training
@@ -185,7 +185,7 @@ def test_a_wide_run_can_be_replayed(tmp_path: Path) -> None:
     )
     places = ["--database", str(project.database), "--project-dir", str(project.folder)]
     for run in project.runs("wide"):
-        ended = CliRunner().invoke(replay_command, [str(run["run_id"]), *places, "--json"])
+        ended = CliRunner().invoke(main, ["replay", str(run["run_id"]), *places, "--json"])
         found = json.loads(ended.stdout)
         differs = int(run["alias_asked"] == "second")
         assert (found["rows_in_table"], found["rows_gone"], found["rows_different"]) == (300, 1, differs)

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version, resolve
 
+EXIT_FAULT = 1
 EXIT_DIFFERENT = 3
 
 Function = Callable[..., Any]
@@ -98,24 +99,18 @@ def read_frame(file: Path) -> Any:
     return readers[file.suffix](file)
 
 
+def note_new_alias(alias: str, known: Iterable[str]) -> None:
+    """Say that an alias is new where it is close to one in use: it may be a typing error."""
+    usual = {*known, "champion", "challenger"}
+    if alias not in usual and (hint := did_you_mean(alias, usual)):
+        echo(f"note: the alias {alias!r} is new{hint}", err=True)
+
+
 def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:
     """The version that a number or an alias names; without one the champion, else the newest."""
-    versions = registered_versions(seeds, call)
+    versions = seeds.registered(call)
     if wanted is None:
         champions = [version for version in versions if "champion" in version.aliases]
         return (champions or versions)[-1]
     number = int(wanted) if wanted.isdigit() else None
     return resolve(versions, alias=None if number is not None else wanted, version=number, call=call)
-
-
-def registered_versions(seeds: ModelSeeds, call: str) -> list[Version]:
-    """All versions of an ML model; an error where there is none."""
-    versions = seeds.versions()
-    if not versions:
-        raise RegistryError(
-            call,
-            f"there is no ML model {seeds.name!r} in {str(seeds.project / 'seeds' / 'ml')!r}",
-            expected="a registered ML model; `scorehouse list` shows them",
-            action="register it first, or correct the name",
-        )
-    return versions

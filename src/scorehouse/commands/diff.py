@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from scorehouse.registry import Version
 
 SKIPPED = ("name", "version", "metrics", "libraries", "artifact", "size_bytes", "registered_at", "forms")
 
+DIGEST = re.compile(r"[0-9a-f]{64}")
 Differences = dict[str, Any]
 
 
@@ -106,10 +108,10 @@ def lines(before: Version, after: Version, found: Differences) -> list[str]:
     shown = [heading(title)]
     pairs = [*found["facts"].items(), *found["libraries"].items()]
     if pairs:
-        rows = [[name, _short(pair["old"]), _short(pair["new"])] for name, pair in pairs]
+        rows = [[name, *_texts(pair)] for name, pair in pairs]
         shown += ["", *table(["fact", "old", "new"], rows)]
     if found["metrics"]:
-        rows = [[n, p["old"], p["new"], _delta(p)] for n, p in found["metrics"].items()]
+        rows = [[n, *_texts(p), _delta(p)] for n, p in found["metrics"].items()]
         shown += ["", *table(["quality", "old", "new", "change"], rows)]
     if found["features"]:
         rows = [[name, item["change"], _what(item)] for name, item in found["features"].items()]
@@ -126,12 +128,26 @@ def _delta(pair: Differences) -> str | None:
 def _what(item: Differences) -> str:
     if item["change"] != "changed":
         return str(item.get("type", ""))
-    changes = ((name, pair) for name, pair in item.items() if name != "change")
-    return "; ".join(f"{name} {_short(pair['old'])} -> {_short(pair['new'])}" for name, pair in changes)
+    changes = ((name, *_texts(pair)) for name, pair in item.items() if name != "change")
+    return "; ".join(f"{name} {old} -> {new}" for name, old, new in changes)
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} values" if len(value) > 3 else ", ".join(map(str, value)) or "-"
-    text = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 40 else text[:12] + "..."
+def _texts(pair: Differences) -> tuple[str, str]:
+    """Both values, as short as shows the difference between them."""
+    old, new = pair["old"], pair["new"]
+    if isinstance(old, list) and isinstance(new, list):
+        return _list_text(old, new), _list_text(new, old)
+    if isinstance(old, float) and isinstance(new, float) and f"{old:.6g}" != f"{new:.6g}":
+        return f"{old:.6g}", f"{new:.6g}"
+    texts = ["-" if value is None else str(value) for value in (old, new)]
+    if all(DIGEST.fullmatch(text) for text in texts) and texts[0][:12] != texts[1][:12]:
+        texts = [text[:12] + "..." for text in texts]
+    return texts[0], texts[1]
+
+
+def _list_text(values: list[Any], others: list[Any]) -> str:
+    """A list; of a long one what is in it alone, unless the order is all that differs."""
+    own = [value for value in values if value not in others]
+    if len(values) <= 3 or not (own or len(values) != len(others)):
+        return ", ".join(map(str, values)) or "-"
+    return f"{len(values)} values" + (f", only here: {', '.join(map(str, own))}" if own else "")

@@ -9,7 +9,6 @@ import click
 from scorehouse.commands.common import echo, json_option, print_json, project_option, read_frame, table
 from scorehouse.commands.names import complete_name
 from scorehouse.errors import ConfigurationError
-from scorehouse.registration.measure import measure_importance
 
 
 @click.command("importance")
@@ -44,6 +43,8 @@ def importance_command(
     Example:
       scorehouse importance churn --features labelled.parquet --label churned
     """
+    from scorehouse.registration.measure import measure_importance
+
     frame = read_frame(features)
     if label is not None and label not in frame.columns:
         raise ConfigurationError(

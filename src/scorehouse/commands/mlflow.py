@@ -21,22 +21,8 @@ from scorehouse.commands.common import (
     write_options,
 )
 from scorehouse.commands.names import complete_name, complete_reference
+from scorehouse.commands.show import facts
 from scorehouse.registry import TASKS
-
-
-@click.group("import")
-def import_group() -> None:
-    """Register ML models from another registry."""
-
-
-@click.group("sync")
-def sync_group() -> None:
-    """Follow another registry: import what its aliases name, move aliases as they moved there."""
-
-
-@click.group("export")
-def export_group() -> None:
-    """Hand registered versions, or what monitoring holds, to other systems."""
 
 
 def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +31,7 @@ def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-@import_group.command("mlflow")
+@click.command("mlflow")
 @click.argument("reference")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--features", type=click.Path(path_type=Path), help="Training features, .parquet or .csv.")
@@ -72,7 +58,7 @@ def import_command(reference: str, name: str, features: Path | None, as_json: bo
     imported = import_model(reference, name, features=frame, **settings)
     version = imported.version
     if as_json:
-        print_json({"version": version.to_row(), "from": imported.origin.uri, "gaps": imported.gaps})
+        print_json({"version": facts(version), "from": imported.origin.uri, "gaps": imported.gaps})
         return
     echo(f"registered {version.label} from {imported.origin.uri}: {version.artifact}")
     _gaps(imported.gaps)
@@ -83,7 +69,7 @@ def _gaps(gaps: tuple[str, ...]) -> None:
         echo(click.style("gap: ", fg="yellow") + gap)
 
 
-@sync_group.command("mlflow")
+@click.command("mlflow")
 @click.argument("registered_name")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--task", type=click.Choice(TASKS), help="Default: what the estimators say they are.")
@@ -151,7 +137,7 @@ def _diff(project: Path, path: str, data: bytes) -> list[str]:
     return [line if len(line) <= 240 else f"{line[:240]} ..." for line in lines]
 
 
-@export_group.command("mlflow")
+@click.command("mlflow")
 @click.argument("reference", shell_complete=complete_reference)
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder to write the MLflow model into.")
 @click.option("--register-as", "registered_name", help="Name to log and register it under in the store.")

@@ -10,7 +10,7 @@ import click
 
 from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.commands.names import complete_name
-from scorehouse.commands.target import connect, database_of, target_options
+from scorehouse.commands.target import connect, place_of, target_options
 from scorehouse.registration.seeds import replace_file
 from scorehouse.report.alerts import alerts_of
 from scorehouse.report.export import PAYLOADS, payload_text, write_long
@@ -37,9 +37,9 @@ def export_monitoring_command(
     Example:
       scorehouse export monitoring --database target/scorehouse.duckdb --output monitoring.parquet
     """
-    file = database_of(**place)
-    with connect(file) as connection:
-        warehouse = Warehouse(connection, file, schema, "scorehouse export monitoring")
+    named = place_of(**place)
+    with connect(named) as connection:
+        warehouse = Warehouse(connection, named, schema, "scorehouse export monitoring")
         if name is not None:
             gather(warehouse, name)  # an error where there is no such ML model
         count = write_long(warehouse, output, name)
@@ -82,9 +82,9 @@ def export_alerts_command(
       scorehouse export alerts --target prod --format slack --output alerts.json
       curl --json @alerts.json "$SLACK_WEBHOOK"
     """
-    file = database_of(**place)
-    with connect(file) as connection:
-        warehouse = Warehouse(connection, file, schema, "scorehouse export alerts")
+    named = place_of(**place)
+    with connect(named) as connection:
+        warehouse = Warehouse(connection, named, schema, "scorehouse export alerts")
         found = [
             (data.name, data.live.version, alert)
             for data in gather(warehouse, name)

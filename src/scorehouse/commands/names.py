@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from scorehouse.check import registered_names
 from scorehouse.errors import ScorehouseError
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds, find_project, registered_names
 
 
 def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

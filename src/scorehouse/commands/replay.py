@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.commands.runs import find_log
-from scorehouse.commands.target import connect, database_of, target_options
+from scorehouse.commands.target import Place, connect, place_of, target_options, this_call
+from scorehouse.errors import ConfigurationError
 from scorehouse.registration.seeds import ModelSeeds, find_project
-from scorehouse.replay import Replayed, replay, run_row
-from scorehouse.request import Request, load_policy
+
+if TYPE_CHECKING:
+    from scorehouse.replay import Replayed
 
 
 @click.command("replay")
@@ -20,7 +22,10 @@ from scorehouse.request import Request, load_policy
 @target_options
 @click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
 @json_option
+@click.pass_context
 def replay_command(
+    ctx: click.Context,
+    /,
     run_id: str,
     schema: str | None,
     sample: int | None,
@@ -38,10 +43,25 @@ def replay_command(
       scorehouse replay 13eaa69f --target prod
       scorehouse replay 13eaa69f --database target/warehouse.duckdb --sample 1000
     """
-    project = find_project(project_dir)
-    file = database_of(**place, project_dir=project_dir)
-    with connect(file) as connection:
-        log = find_log(connection, schema, file)
+    found = _replayed(
+        run_id, schema, sample, find_project(project_dir), place_of(**place, project_dir=project_dir)
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _tell(found, sample)
+    if found.rows_different:
+        ctx.exit(EXIT_DIFFERENT)
+
+
+def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path, place: Place) -> Replayed:
+    import duckdb
+
+    from scorehouse.replay import replay, run_row
+    from scorehouse.request import Request, load_policy
+
+    with connect(place) as connection:
+        log = find_log(connection, schema, place)
         run = run_row(connection, log, run_id)
         request = Request(
             run_id=str(run["run_id"]),
@@ -52,14 +72,19 @@ def replay_command(
             project_root=project,
             load_policy=load_policy(project),
         )
-        versions = ModelSeeds(project, run["model_name"]).versions()
-        found = replay(connection, run, versions, request, sample=sample)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        _tell(found, sample)
-    if found.rows_different:
-        raise SystemExit(EXIT_DIFFERENT)
+        versions = ModelSeeds(project, run["model_name"]).registered(this_call())
+        try:
+            connection.execute(
+                f"describe {run['feature_query']}"
+            ).fetchall()  # whether what it reads is there
+            return replay(connection, run, versions, request, sample=sample)
+        except duckdb.Error as error:
+            raise ConfigurationError(
+                f"{this_call()} {run_id}",
+                f"the tables of this run cannot be read ({str(error).splitlines()[0]})",
+                expected="the feature table and the prediction table of the run, as dbt made them",
+                action="build them again; if they read another database, name the --target that attaches it",
+            ) from error
 
 
 def _tell(found: Replayed, sample: int | None) -> None:

@@ -10,7 +10,7 @@ import click
 
 from scorehouse.commands.common import echo, json_option, print_json
 from scorehouse.commands.names import complete_name
-from scorehouse.commands.target import connect, database_of, target_options
+from scorehouse.commands.target import connect, place_of, target_options
 from scorehouse.registration.seeds import replace_file
 from scorehouse.report.gather import gather
 from scorehouse.report.page import page
@@ -46,12 +46,12 @@ def report_command(
       scorehouse report --database target/scorehouse.duckdb
       scorehouse report churn --target prod --output churn.html
     """
-    file = database_of(**place)
-    with connect(file) as connection:
-        warehouse = Warehouse(connection, file, schema, CALL)
+    named = place_of(**place)
+    with connect(named) as connection:
+        warehouse = Warehouse(connection, named, schema, CALL)
         chapters = [chapter_of(warehouse, data) for data in gather(warehouse, name)]
     heading = title or (f"{name}: monitoring" if name else "Monitoring of the ML models")
-    text = page(chapters, title=heading, database=file.name, made_at=datetime.now(UTC))
+    text = page(chapters, title=heading, database=named.file.name, made_at=datetime.now(UTC))
     replace_file(output, text.encode())
     alerts = sum(len(chapter.alerts) for chapter in chapters)
     if as_json:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import duckdb
 
 from scorehouse.commands.common import echo, json_option, print_json, table
-from scorehouse.commands.target import connect, database_of, target_options
-from scorehouse.errors import ConfigurationError
-from scorehouse.runlog import NOT_FINISHED, STARTED
+from scorehouse.commands.target import Place, connect, place_of, target_options, this_call
+from scorehouse.errors import ConfigurationError, did_you_mean
 
-CALL = "scorehouse runs"
+if TYPE_CHECKING:
+    import duckdb
+
 TABLE = "scorehouse_run_log"
 SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
 
@@ -36,15 +35,16 @@ def runs_command(
       scorehouse runs --database target/warehouse.duckdb --limit 5
       scorehouse runs --target prod --failed --json
     """
-    file = database_of(**place)
-    with connect(file) as connection:
-        log = find_log(connection, schema, file)
+    named = place_of(**place)
+    with connect(named) as connection:
+        log = find_log(connection, schema, named)
         rows = read_runs(connection, log, ml_model=ml_model, failed=failed, limit=limit)
+        known = connection.execute(f"select distinct model_name from {log}").fetchall()
     if as_json:
         print_json(rows)
         return
     if not rows:
-        echo("no scoring run")
+        echo("no scoring run" + (_near_model(known, ml_model) if ml_model else ""))
         return
     for line in table(SHOWN, [_shown(row) for row in rows]):
         echo(line)
@@ -54,23 +54,35 @@ def runs_command(
             echo(f"{row['node']} at {row['started_at']:%Y-%m-%d %H:%M:%S}: {row['error']}")
 
 
-def find_log(connection: duckdb.DuckDBPyConnection, schema: str | None, file: Path) -> str:
-    """The quoted name of the run log's table; several need `schema` to choose."""
-    found = [
+def _near_model(known: list[tuple[Any, ...]], ml_model: str) -> str:
+    """What to say of a name that no run has: a near one, where there is one."""
+    names = [name for (name,) in known if name]
+    return "" if ml_model in names else f" of {ml_model!r}" + did_you_mean(ml_model, names)
+
+
+def find_log(connection: duckdb.DuckDBPyConnection, schema: str | None, place: Place) -> str:
+    """The quoted name of the run log's table: in `schema`, else in that of the target, else the only one."""
+    known = [
         name
         for (name,) in connection.execute(
-            "select table_schema from information_schema.tables where table_name = ? order by 1", [TABLE]
+            "select table_schema from information_schema.tables "
+            "where table_name = ? and table_catalog = current_database() order by 1",
+            [TABLE],
         ).fetchall()
-        if schema is None or name == schema
     ]
-    if len(found) != 1:
-        raise ConfigurationError(
-            CALL,
-            f"{str(file)!r} has {len(found)} run logs" + (f": in the schemas {found}" if found else ""),
-            expected=f"one table {TABLE}" + (f" in the schema {schema!r}" if schema else ""),
-            action="name its schema with --schema" if found else "score a table first, or correct the path",
-        )
-    return f'"{found[0]}".{TABLE}'
+    wanted = schema or place.log_schema
+    found = [name for name in known if wanted in (None, name)]
+    if len(found) == 1:
+        quoted = found[0].replace('"', '""')
+        return f'"{quoted}".{TABLE}'
+    where = f" in the schema {wanted!r}" if wanted else ""
+    others = f"; run logs are in the schemas {known}" if known else ""
+    raise ConfigurationError(
+        this_call(),
+        f"{str(place.file)!r} has {len(found)} run logs{where}{others}",
+        expected=f"one table {TABLE}{where}",
+        action="name its schema with --schema" if known else "score a table first, or correct the path",
+    )
 
 
 def read_runs(
@@ -87,6 +99,8 @@ def read_runs(
 
 
 def _shown(row: dict[str, Any]) -> list[Any]:
+    from scorehouse.runlog import NOT_FINISHED, STARTED
+
     model = f"{row['model_name']} v{row['model_version']}" if row["model_name"] else None
     return [
         f"{row['started_at']:%Y-%m-%d %H:%M:%S}",

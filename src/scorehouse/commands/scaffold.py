@@ -22,7 +22,6 @@ from scorehouse.dbt_text import code, dump_yaml, prose
 from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
-from scorehouse.tasks import outputs_of
 
 SQL_MODEL = """\
 {{{{ scorehouse.scored({arguments}) }}}}
@@ -62,12 +61,7 @@ OUTPUTS = {
 }
 
 
-@click.group("scaffold")
-def scaffold_group() -> None:
-    """Write dbt files for a registered ML model: prediction table, tests, mart, monitors, exposure."""
-
-
-@scaffold_group.command("predictions")
+@click.command("predictions")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--features", required=True, help="Model of your project with the features, one row a key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
@@ -177,12 +171,10 @@ def _properties(
         _test("predictions_registered", **registry),
         _test("predictions_by_alias", **registry, model_alias=alias),
     ]
-    outputs = [field.name for field in outputs_of(version).fields]
+    outputs = output_names(version)
     if version.score_method == "predict_proba":
         scores = [name for name in outputs if name.startswith("score")]
         tests.append(_test("score_in_range", columns=scores))
-    if version.task == "ranking":
-        outputs.append("rank")
     columns: list[dict[str, Any]] = [
         {"name": name, "description": text, **({"data_tests": ["not_null"]} if name in keys else {})}
         for name, text in handed_on.items()
@@ -197,6 +189,14 @@ def _properties(
         "columns": columns,
     }
     return dump_yaml({"version": 2, "models": [entry]})
+
+
+def output_names(version: Version) -> list[str]:
+    """Columns of a prediction table that are outputs of this version."""
+    from scorehouse.tasks import outputs_of  # loads scikit-learn
+
+    names = [field.name for field in outputs_of(version).fields]
+    return [*names, "rank"] if version.task == "ranking" else names
 
 
 def describe_output(name: str, version: Version) -> str:

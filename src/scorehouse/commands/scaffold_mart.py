@@ -12,12 +12,11 @@ from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import echo, find_version, json_option, project_option, write_options
 from scorehouse.commands.descriptions import column_descriptions
 from scorehouse.commands.names import complete_name
-from scorehouse.commands.scaffold import NOTHING, describe_output
+from scorehouse.commands.scaffold import NOTHING, describe_output, output_names
 from scorehouse.dbt_text import dump_yaml, prose
 from scorehouse.registration.lock import check_name
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version
-from scorehouse.tasks import outputs_of
 
 MART = """\
 -- {name} for its readers: one row a prediction, rejected or not, without the columns of the run.
@@ -97,9 +96,7 @@ def planned_mart(
     if not low < high:
         raise click.UsageError(f"--bands {low} {high}: the second is where `high` begins, above the first")
     table = table or f"{version.name}_predictions"
-    outputs = [field.name for field in outputs_of(version).fields]
-    if version.task == "ranking":
-        outputs.append("rank")
+    outputs = output_names(version)
     known = column_descriptions(project, table)
     described: dict[str, Any] = {key: {"description": known.get(key, "Key of the row.")} for key in keys}
     described |= {name: {"description": known.get(name, f"Column of {table}.")} for name in kept}

@@ -8,13 +8,11 @@ from typing import Any
 import click
 import yaml
 
-from scorehouse import artifact
 from scorehouse.commands.common import echo, json_option, print_json, project_option
 from scorehouse.commands.names import complete_name
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import resolve
-from scorehouse.request import load_policy
 from scorehouse.scaffold import RESOURCES, SEVERITIES, feature_tests_yaml
 
 
@@ -64,9 +62,12 @@ def scaffold_tests_command(
     Example:
       scorehouse scaffold tests churn --table churn_features --output models/churn/_features.yml
     """
+    from scorehouse import artifact
+    from scorehouse.request import load_policy
+
     call = f"scaffold tests {name}"
     project = find_project(project_dir)
-    chosen = resolve(ModelSeeds(project, name).versions(), alias=alias, version=version, call=call)
+    chosen = resolve(ModelSeeds(project, name).registered(call), alias=alias, version=version, call=call)
     policy = load_policy(project)
     signature = artifact.read_signature(project, chosen, policy, call)
     text = feature_tests_yaml(chosen, signature, **options)

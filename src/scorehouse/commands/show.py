@@ -14,13 +14,11 @@ from scorehouse.commands.common import (
     json_option,
     print_json,
     project_option,
-    registered_versions,
     table,
 )
 from scorehouse.commands.names import complete_reference
-from scorehouse.online import parse_reference
 from scorehouse.registration.seeds import ModelSeeds, find_project
-from scorehouse.registry import Version
+from scorehouse.registry import Version, parse_reference
 
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
 
@@ -46,7 +44,7 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
     if as_json:
         print_json({**facts(version), "features": features})
         return
-    for line in lines(version, features, registered_versions(seeds, call)):
+    for line in lines(version, features, seeds.registered(call)):
         echo(line)
 
 
@@ -64,6 +62,7 @@ def facts(version: Version) -> dict[str, Any]:
         "size_bytes": version.size_bytes,
         "libraries": dict(version.libraries),
         "metrics": dict(version.metrics),
+        "parity": dict(version.parity),
         "forms": dict(version.forms),
     }
 

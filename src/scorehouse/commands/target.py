@@ -1,19 +1,37 @@
-"""The DuckDB file of a dbt target that the user names; a target is never guessed."""
+"""The warehouse of a dbt target that the user names: its DuckDB file and schema; none is ever guessed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import duckdb
-import jinja2
 import yaml
 
 from scorehouse.commands.common import Function, project_option
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.registration.seeds import find_project
+
+if TYPE_CHECKING:
+    import duckdb
+
+RUN_LOG_SCHEMA = "scorehouse_run_log_schema"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A DuckDB file; where a target named it, also the target's schemas and the databases attached to it.
+
+    `schema` is that of the target, `log_schema` that of its run log; `attached` are files by their alias.
+    """
+
+    file: Path
+    schema: str | None = None
+    log_schema: str | None = None
+    attached: Mapping[str, Path] = field(default_factory=dict)
 
 
 def target_options(function: Function) -> Function:
@@ -40,33 +58,70 @@ def file_options(function: Function) -> Function:
     return function
 
 
-def _call() -> str:
+def this_call() -> str:
     """The command as the user wrote it."""
     context = click.get_current_context(silent=True)
     return f"scorehouse {context.command_path.partition(' ')[2] if context else ''}".rstrip()
 
 
-def database_of(
+def place_of(
     database: Path | None,
     profile: str | None,
     target: str | None,
     profiles_dir: Path | None,
     project_dir: Path | None,
-) -> Path:
-    """The file named by --database, or that of --target in profiles.yml.
+) -> Place:
+    """The file named by --database, or the target named by --target in profiles.yml.
 
     A relative path in a profile counts from the project's folder, where dbt is run.
     """
     if database is not None and (profile or target):
         raise click.UsageError("name either --database or --target")
     if database is not None:
-        return _existing(database, "this folder")
+        return Place(_existing(database, "this folder"))
     if not target:
-        raise click.UsageError("name the DuckDB file with --database, or the --target that writes it")
+        raise click.UsageError(
+            "name the DuckDB file with --database, or the --target that writes it"
+            + _known_targets(profile, profiles_dir, project_dir)
+        )
     project = _project(project_dir, profile)
     file = _profiles_file(profiles_dir, project)
-    path = Path(_rendered(_path_of(file, profile or _profile_of(project), target)))
-    return _existing(project / path.expanduser(), "the project's folder")
+    settings = _settings_of(file, profile or _profile_of(project), target)
+    schema = _rendered(str(settings.get("schema") or "main"))
+    return Place(
+        _existing(_path_in(project, settings["path"]), "the project's folder"),
+        schema,
+        _log_schema(project) or schema,
+        {
+            str(each["alias"]): _path_in(project, each["path"])
+            for each in settings.get("attach") or []
+            if each.get("alias") and each.get("path")
+        },
+    )
+
+
+def _known_targets(profile: str | None, profiles_dir: Path | None, project_dir: Path | None) -> str:
+    """The targets to choose from, as the end of a sentence; empty where they are not found."""
+    try:
+        project = _project(project_dir, profile)
+        outputs = _outputs(_profiles_file(profiles_dir, project), profile or _profile_of(project))
+    except ConfigurationError:
+        return ""
+    return f", one of {', '.join(sorted(outputs))}" if outputs else ""
+
+
+def _path_in(project: Path, path: object) -> Path:
+    return project / Path(_rendered(str(path))).expanduser()
+
+
+def _log_schema(project: Path) -> str | None:
+    """The schema that the project's variable gives to the run log."""
+    if not (project / "dbt_project.yml").is_file():
+        return None
+    from scorehouse.request import project_variable
+
+    found = project_variable(project, RUN_LOG_SCHEMA)
+    return None if found is None else str(found)
 
 
 def _project(project_dir: Path | None, profile: str | None) -> Path:
@@ -89,7 +144,7 @@ def _profiles_file(folder: Path | None, project: Path) -> Path:
         if (place / "profiles.yml").is_file():
             return place / "profiles.yml"
     raise ConfigurationError(
-        _call(),
+        this_call(),
         f"there is no profiles.yml in {' or '.join(repr(str(place)) for place in places)}",
         expected="the folder of profiles.yml",
         action="name it with --profiles-dir, or name the file with --database",
@@ -100,7 +155,7 @@ def _profile_of(project: Path) -> str:
     document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
     if not document.get("profile"):
         raise ConfigurationError(
-            _call(),
+            this_call(),
             "dbt_project.yml names no profile",
             expected="a line `profile: ...` in it",
             action="name the profile with --profile",
@@ -108,17 +163,23 @@ def _profile_of(project: Path) -> str:
     return str(document["profile"])
 
 
-def _path_of(file: Path, profile: str, target: str) -> str:
-    outputs = ((yaml.safe_load(file.read_text()) or {}).get(profile) or {}).get("outputs") or {}
+def _outputs(file: Path, profile: str) -> dict[str, Any]:
+    return ((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(profile) or {}).get("outputs") or {}
+
+
+def _settings_of(file: Path, profile: str, target: str) -> dict[str, Any]:
+    """The settings of a target, which is one of DuckDB and has a path."""
+    outputs = _outputs(file, profile)
     settings: dict[str, Any] = outputs.get(target) or {}
     if settings.get("type") != "duckdb" or not settings.get("path"):
         raise ConfigurationError(
-            _call(),
-            f"the target {target!r} of the profile {profile!r} in {str(file)!r} names no DuckDB file",
+            this_call(),
+            f"the target {target!r} of the profile {profile!r} in {str(file)!r} names no DuckDB file"
+            + did_you_mean(target, outputs),
             expected=f"a target of `type: duckdb` with a path; its targets are {sorted(outputs)}",
             action="correct --profile and --target, or name the file with --database",
         )
-    return str(settings["path"])
+    return settings
 
 
 def _rendered(text: str) -> str:
@@ -128,12 +189,14 @@ def _rendered(text: str) -> str:
         value = os.environ.get(name, default)
         if value is None:
             raise ConfigurationError(
-                _call(),
+                this_call(),
                 f"the profile needs the environment variable {name!r}, which is not set",
                 expected="the variable that dbt would be run with",
                 action=f"set {name}, or name the file with --database",
             )
         return value
+
+    import jinja2
 
     return jinja2.Environment(autoescape=False).from_string(text).render(env_var=env_var)
 
@@ -141,7 +204,7 @@ def _rendered(text: str) -> str:
 def _existing(file: Path, origin: str) -> Path:
     if not file.is_file():
         raise ConfigurationError(
-            _call(),
+            this_call(),
             f"there is no DuckDB file {str(file)!r}",
             expected=f"the file that dbt writes into; a relative path counts from {origin}",
             action="correct the path, or build the project first",
@@ -149,14 +212,22 @@ def _existing(file: Path, origin: str) -> Path:
     return file
 
 
-def connect(file: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file for reading."""
+def connect(place: Place) -> duckdb.DuckDBPyConnection:
+    """Open the file, and those attached to it, for reading."""
+    import duckdb
+
+    opened = place.file
     try:
-        return duckdb.connect(str(file), read_only=True)
+        connection = duckdb.connect(str(place.file), read_only=True)
+        for alias, opened in place.attached.items():
+            if opened.is_file():  # an address of another kind is for dbt alone
+                path, name = str(opened).replace("'", "''"), alias.replace('"', '""')
+                connection.execute(f"attach '{path}' as \"{name}\" (read_only)")
     except duckdb.Error as error:
         raise ConfigurationError(
-            _call(),
-            f"{str(file)!r} cannot be opened ({error})",
+            this_call(),
+            f"{str(opened)!r} cannot be opened ({error})",
             expected="a DuckDB file that no other process writes into at this moment",
             action="wait for the dbt run to end",
         ) from error
+    return connection

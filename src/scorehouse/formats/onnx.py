@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from scorehouse.formats.base import Format, cannot_store, does_not_load, import_extra
 from scorehouse.registry import Version
@@ -69,12 +67,16 @@ class OnnxEstimator:
         return self.session.run([output], feeds)[0]
 
     def _column(self, item: Any, X: Any) -> np.ndarray:
+        import pandas as pd
+
         values = X[item.name] if isinstance(X, pd.DataFrame) else X[:, self.inputs.index(item)]
         return np.asarray(values).astype(DTYPES[item.type]).reshape(-1, 1)
 
 
 def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
     """Convert with skl2onnx: in double precision where converter and runtime can, else in single."""
+    from sklearn.pipeline import Pipeline
+
     skl2onnx = import_extra("skl2onnx", "onnx", call)
     onnxruntime = import_extra("onnxruntime", "onnx", call)
     odd = [f.name for f in signature.features if f.type not in TENSORS]

@@ -38,7 +38,7 @@ def measure_importance(
     call = f"measure_importance({name!r})"
     project = find_project(project_dir)
     seeds = ModelSeeds(project, name)
-    versions = seeds.versions()
+    versions = seeds.registered(call)
     chosen = resolve(versions, alias=alias, version=version, call=call)
     policy = load_policy(project)
     estimator, signature, _ = artifact.load(project, chosen, policy, call)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from scorehouse.errors import RegistryError
-from scorehouse.registration.card import write_card
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registration.seeds import ModelSeeds, find_project
 from scorehouse.registry import Version, resolve
@@ -23,17 +21,12 @@ def promote(
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
     seeds = ModelSeeds(find_project(project_dir), name)
-    versions = seeds.versions()
-    if not versions:
-        raise RegistryError(
-            call,
-            f"there is no ML model {name!r} in {str(seeds.project / 'seeds' / 'ml')!r}",
-            expected="a registered ML model",
-            action="register it first, or correct the name",
-        )
+    versions = seeds.registered(call)
     chosen = resolve(versions, alias=None, version=version, call=call)
     moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
     if moved != versions:
+        from scorehouse.registration.card import write_card  # draws pictures, and loads what draws them
+
         seeds.write_versions(moved)
         write_card(seeds)
     return next(row for row in moved if row.version == version)

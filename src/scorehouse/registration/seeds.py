@@ -9,14 +9,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scorehouse import registry, seed_rows
-from scorehouse.errors import ConfigurationError
-from scorehouse.registration import reference
-from scorehouse.registration.importance import Importance
+from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
 from scorehouse.registration.signature_rows import IMPORTANCE_COLUMNS, with_importance
 from scorehouse.registry import Version
+
+if TYPE_CHECKING:
+    from scorehouse.registration.importance import Importance
 
 SIGNATURE_COLUMNS = (
     "version",
@@ -59,6 +60,12 @@ def find_project(start: Path | str | None) -> Path:
     )
 
 
+def registered_names(project: Path) -> list[str]:
+    """Names of all ML models that have a registry seed."""
+    files = sorted((project / "seeds" / "ml").glob("*/ml_*.csv"))
+    return [file.parent.name for file in files if file.stem == f"ml_{file.parent.name}"]
+
+
 @dataclass(frozen=True)
 class ModelSeeds:
     """Where the three seeds of one ML model lie."""
@@ -94,6 +101,19 @@ class ModelSeeds:
         """All registered versions, oldest first; empty where there is none yet."""
         return [Version.from_row(row) for row in read_rows(self.registry_file, registry.COLUMNS)]
 
+    def registered(self, call: str) -> list[Version]:
+        """All registered versions; a RegistryError, with a near name, where there is none."""
+        versions = self.versions()
+        if not versions:
+            raise RegistryError(
+                call,
+                f"there is no ML model {self.name!r} in {str(self.project / 'seeds' / 'ml')!r}"
+                + did_you_mean(self.name, registered_names(self.project)),
+                expected="a registered ML model; `scorehouse list` shows them",
+                action="correct the name, or register the ML model first",
+            )
+        return versions
+
     def features(self, number: int) -> list[dict[str, Any]]:
         """The rows of the signature of a version, with values in their own types, None where empty."""
         rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
@@ -107,6 +127,8 @@ class ModelSeeds:
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:
         """Add the rows of a version's signature and reference, of which nothing is read without its row."""
+        from scorehouse.registration import reference  # NumPy and Arrow, which reading seeds needs not
+
         _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
         _append(self.reference_file, reference.COLUMNS, number, bins)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from scorehouse.registration.importance import Importance
 from scorehouse.registry import Version
-from scorehouse.signature import Feature, Signature
+
+if TYPE_CHECKING:
+    from scorehouse.registration.importance import Importance
+    from scorehouse.signature import Feature, Signature
 
 T = TypeVar("T")
 IMPORTANCE_COLUMNS = ("importance", "importance_kind")

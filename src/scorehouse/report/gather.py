@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from scorehouse.errors import RegistryError
+from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry import Version
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.runlog import NOT_FINISHED, STARTED
@@ -137,7 +137,7 @@ def gather(warehouse: Warehouse, name: str | None) -> list[ModelData]:
     if name is not None and name not in registries:
         raise RegistryError(
             warehouse.call,
-            f"{warehouse.file.name!r} has no ML model {name!r}",
+            f"{warehouse.file.name!r} has no ML model {name!r}{did_you_mean(name, registries)}",
             expected=f"one of {', '.join(sorted(registries))}",
             action="correct the name, or load its seeds with `dbt seed`",
         )

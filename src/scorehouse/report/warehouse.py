@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from scorehouse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from scorehouse.commands.target import Place
 
 Row = dict[str, Any]
 
@@ -48,12 +50,14 @@ class Warehouse:
     """A connection for reading, and the tables in it by kind."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, file: Path, schema: str | None, call: str
+        self, connection: duckdb.DuckDBPyConnection, place: Place, schema: str | None, call: str
     ) -> None:
         self.connection = connection
-        self.file = file
+        self.file = place.file
         self.call = call
         self.tables = [table for table in _tables(connection) if _in_schema(table, schema)]
+        if schema is None and self._registered_twice():  # several targets write this file
+            self.tables = [table for table in self.tables if _in_schema(table, place.schema)]
         self._check_registries(schema)
 
     def of_kind(self, kind: str) -> list[Table]:
@@ -77,9 +81,13 @@ class Warehouse:
         """All rows of an ML model in a monitoring table."""
         return self.rows(f"select * from {table.quoted} where ml_model = ? order by {order}", [ml_model])
 
+    def _registered_twice(self) -> list[str]:
+        names = [table.name for table in self.of_kind("registry")]
+        return sorted({name for name in names if names.count(name) > 1})
+
     def _check_registries(self, schema: str | None) -> None:
         names = [table.name for table in self.of_kind("registry")]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = self._registered_twice()
         if twice:
             schemas = sorted({table.schema for table in self.of_kind("registry") if table.name in twice})
             raise ConfigurationError(

@@ -1,0 +1,267 @@
+"""Every command through its real entry point, in a stranger's project: done once, and refused once."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import duckdb
+import pytest
+from click.shell_completion import ShellComplete
+
+from foreign import PREDICTIONS, REPOSITORY, Shop
+from scorehouse.cli import main
+
+FEATURES = ("--features", "basket", "--key", "id")
+MODEL = ("artifacts/churn/1/model.joblib", "--features", "features.parquet")
+CLASSES = ("--task", "classification")
+LABELLED = ("churn", "--features", "training.parquet", "--label", "label")
+READ = ("--table", "churn_predictions", "--owner", "CRM")
+NEAR = "did you mean 'churn'?"
+TARGET = ("--target", "dev")
+# By command: words that succeed and a part of what is said then; words that fail, their exit code, and why.
+Words = tuple[str, ...]
+CASES: dict[str, tuple[Words, str, Words, int, str]] = {
+    "check": ((), "ok", ("--project-dir", ".."), 1, "no dbt_project.yml"),
+    "completion": (("bash",), "_SCOREHOUSE_COMPLETE", ("tcsh",), 2, "is not one of"),
+    "diff": (("churn", "1", "champion"), "no difference", ("churn", "1", "9"), 1, "no version 9"),
+    "export alerts": ((*TARGET, "churn"), "{", (*TARGET, "chrn"), 1, NEAR),
+    "export mlflow": (("churn", "--folder", "m"), "m", ("churn@champoin", "--folder", "n"), 1, "'champion'?"),
+    "export monitoring": (
+        (*TARGET, "--output", "m.jsonl"),
+        "written: m.jsonl",
+        (*TARGET, "--output", "m.xls"),
+        1,
+        ".xls",
+    ),
+    "import mlflow": (("./m", "other"), "registered other version 1", ("nowhere", "other"), 1, "nowhere"),
+    "importance": (LABELLED, "amount", (*LABELLED[:-1], "labl"), 1, "has no column 'labl'"),
+    "init": (
+        ("spend", *FEATURES, "--label", "label", "--dry-run"),
+        "ml/train_spend.py",
+        ("Spend", *FEATURES, "--label", "label"),
+        1,
+        "cannot be used",
+    ),
+    "list": ((), "churn", ("--project-dir", ".."), 1, "no dbt_project.yml"),
+    "promote": (("churn", "1", "--alias", "champoin"), "did you mean 'champion'?", ("chrn", "1"), 1, NEAR),
+    "prove": (("churn", "--rows", "50"), "churn version 1", ("chrn",), 1, NEAR),
+    "register": (
+        ("spend", *MODEL, *CLASSES),
+        "registered spend version 1",
+        ("spend", "nowhere.joblib", *MODEL[1:], *CLASSES),
+        1,
+        "nowhere.joblib",
+    ),
+    "report": (TARGET, "written: scorehouse_report.html", (*TARGET, "chrn"), 1, NEAR),
+    "runs": (TARGET, "success", (), 2, "the --target that writes it, one of dev, live, memory"),
+    "scaffold exposure": (
+        ("calls", *READ, "--email", "us@example.com", "--dry-run"),
+        "ref('churn_predictions')",
+        ("calls", *READ, "--email", "us", "--dry-run"),
+        2,
+        "an address",
+    ),
+    "scaffold mart": (("churn", *FEATURES[2:], "--dry-run"), "churn_mart", ("chrn", *FEATURES[2:]), 1, NEAR),
+    "scaffold monitors": (
+        ("churn", *FEATURES, "--dry-run"),
+        "scorehouse.drift",
+        ("chrn", *FEATURES),
+        1,
+        NEAR,
+    ),
+    "scaffold predictions": (
+        ("churn", *FEATURES, "--folder", "new", "--dry-run"),
+        "scored(",
+        ("chrn", *FEATURES),
+        1,
+        NEAR,
+    ),
+    "scaffold tests": (("churn", "--table", "basket"), "basket", ("chrn", "--table", "basket"), 1, NEAR),
+    "show": (("churn",), "churn version 1", ("chrn",), 1, NEAR),
+}
+NEEDS_A_RUN = {"replay"}  # in tests of its own below
+NEEDS_A_SERVER = {"sync mlflow"}  # in test_mlflow.py
+NAMED = re.compile(r"`scorehouse ([a-z][^`]*)`|^\$ scorehouse ([a-z].*)$", re.M)
+
+
+def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from leaves(part, *path, name)
+    else:
+        yield " ".join(path), command
+
+
+LEAVES = dict(leaves(main))
+
+
+def command_of(words: list[str]) -> click.Command:
+    """The command that these words name; fails where there is none, or where an option is not its own."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and words:
+        assert words[0] in command.commands, f"there is no command {words}"
+        command = command.commands[words.pop(0)]
+    known = {text for option in command.params for text in option.opts} | {"--help", "--no-forms"}
+    given = {word.split("=")[0].rstrip(".,;)") for word in words if word.startswith("--")}
+    assert given <= known, f"{command.name} has no {given - known}"
+    return command
+
+
+def test_every_command_that_is_named_anywhere_exists() -> None:
+    places = ("*.md", "docs/**/*.md", "macros/**/*.*", "src/**/*.py", "models/**/*.yml", "dbt_project.yml")
+    named = {}
+    for file in (file for place in places for file in REPOSITORY.glob(place)):
+        for found in NAMED.findall(file.read_text()):
+            words = "".join(found).split("#")[0].split()
+            command = command_of(words)
+            named[command.name] = file.name
+    assert {"replay", "register", "promote", "check", "runs", "prove"} <= set(named)
+    with pytest.raises(AssertionError, match="no command"):
+        command_of(["replai", "x"])
+    with pytest.raises(AssertionError, match="has no"):
+        command_of(["replay", "x", "--tarjet"])
+
+
+def test_every_command_has_its_cases_and_its_line_in_the_help() -> None:
+    assert set(LEAVES) == set(CASES) | NEEDS_A_RUN | NEEDS_A_SERVER
+
+    def check(group: click.Group) -> None:
+        for name, command in group.commands.items():
+            summary = group.lazy.summaries[name]  # type: ignore[attr-defined]
+            shown = click.Command(None, help=summary).get_short_help_str(500)
+            assert shown == command.get_short_help_str(500)
+            if isinstance(command, click.Group):
+                check(command)
+
+    check(main)
+
+
+@pytest.fixture(scope="module")
+def shop(foreign_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A copy that commands may write into, whose target `live` has a run log without a run."""
+    copy = Shop(tmp_path_factory.mktemp("commands") / "a shop", foreign_shop.home)
+    shutil.copytree(foreign_shop.folder, copy.folder, symlinks=True)
+    with duckdb.connect(str(copy.database)) as connection:
+        connection.execute("create schema live")
+        connection.execute(
+            "create table live.scorehouse_run_log as from analytics.scorehouse_run_log limit 0"
+        )
+    return copy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_command_does_its_work_and_refuses_with_words(shop: Shop, name: str) -> None:
+    done, said, refused, code, why = CASES[name]
+    if name.endswith("mlflow") and not importlib.util.find_spec("mlflow"):
+        ended = shop.run("scorehouse", *name.split(), *done, code=1)
+        assert "scorehouse[mlflow]" in ended.stderr
+        return
+    ended = shop.run("scorehouse", *name.split(), *done)
+    assert said in ended.stdout + ended.stderr
+    failed = shop.run("scorehouse", *name.split(), *refused, code=code)
+    assert why in failed.stderr and failed.stdout == ""
+    assert code == 2 or ("Expected: " in failed.stderr and "What to do: " in failed.stderr)
+
+
+@pytest.mark.slow
+def test_a_run_is_replayed_from_its_target(shop: Shop, tmp_path: Path) -> None:
+    runs = json.loads(shop.run("scorehouse", "runs", *TARGET, "--json").stdout)
+    (run_id,) = (run["run_id"] for run in runs if run["model_name"] == "churn")
+    found = json.loads(shop.run("scorehouse", "replay", run_id[:8], *TARGET, "--json").stdout)
+    assert (found["rows_compared"], found["rows_different"], found["same_input"]) == (300, 0, True)
+    with duckdb.connect(str(shop.database)) as connection:
+        connection.execute("update analytics.churn_predictions set score = score + 0.1 where id = 7")
+    said = shop.run("scorehouse", "replay", run_id, *TARGET, "--sample", "300", code=3).stdout
+    assert "rows different: 1, such as" in said
+    typo = run_id[:3] + ("0" if run_id[3] != "0" else "1") + run_id[4:]
+    said = shop.run("scorehouse", "replay", typo, *TARGET, code=1).stderr
+    assert f"did you mean {run_id!r}?" in said
+    said = shop.run("scorehouse", "replay", run_id, "--database", shop.database, code=1).stderr
+    assert "name its schema with --schema" in said
+    place = ("--database", shop.database, "--schema", "analytics")
+    said = shop.run("scorehouse", "replay", run_id, *place, code=1).stderr
+    assert "name the --target that attaches it" in said
+
+
+@pytest.mark.slow
+def test_a_target_has_the_run_log_of_its_schema(shop: Shop, tmp_path: Path) -> None:
+    runs = json.loads(shop.run("scorehouse", "runs", *TARGET, "--json").stdout)
+    assert len(runs) == len(PREDICTIONS) + 1
+    assert "no scoring run" in shop.run("scorehouse", "runs", "--target", "live").stdout
+    said = shop.run("scorehouse", "runs", *TARGET, "--model", "chrn").stdout
+    assert said == "no scoring run of 'chrn'; did you mean 'churn'?\n"
+    settings = (shop.folder / "dbt_project.yml").read_text()
+    elsewhere = Shop(tmp_path, shop.home)
+    elsewhere.write("dbt_project.yml", settings + "vars: {scorehouse_run_log_schema: live}\n")
+    (tmp_path / "warehouse.duckdb").symlink_to(shop.database)
+    assert "no scoring run" in elsewhere.run("scorehouse", "runs", *TARGET).stdout
+
+
+@pytest.mark.slow
+def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(shop: Shop) -> None:
+    rows = dict(shop.query("select metric, (status, round(value, 2)) from analytics.churn_performance"))
+    assert rows["labels_arrived"] == ("info", 1.0)
+    assert rows["accuracy"][0] == "complete" and 0.5 < rows["accuracy"][1] <= 1
+    shop.run("scorehouse", "report", "churn", *TARGET, "--output", "complete.html")
+    page = (shop.folder / "complete.html").read_text()
+    assert "Labels arrived" in page and "No labels yet" not in page
+
+
+def seconds_and_modules(shop: Shop, *arguments: str, **variables: str) -> tuple[float, set[str]]:
+    """Processor seconds of a command, the best of three, and what it has imported."""
+    script = (
+        "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+        "from scorehouse.cli import main; main(prog_name='scorehouse')"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=shop.folder,
+            env={**kept, **variables},
+            capture_output=True,
+            text=True,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert ended.returncode == 0, ended.stderr
+        spent.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return min(spent), set(ended.stderr.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("--help",), ("list",), ("scaffold", "--help"), ("show", "churn")])
+def test_help_and_list_start_at_once(shop: Shop, words: Words) -> None:
+    seconds, modules = seconds_and_modules(shop, *words)
+    assert not modules & {"numpy", "pyarrow", "pandas", "scipy", "sklearn", "duckdb", "dbt"}
+    assert seconds < 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("typed", ["scorehouse pro", "scorehouse promote ch", "scorehouse runs --t"])
+def test_completion_starts_at_once(shop: Shop, typed: str) -> None:
+    place = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    seconds, modules = seconds_and_modules(shop, _SCOREHOUSE_COMPLETE="bash_complete", **place)
+    assert not modules & {"numpy", "pyarrow", "pandas", "scipy", "sklearn", "duckdb", "dbt"}
+    assert seconds < 0.3
+
+
+def test_no_command_is_imported_to_list_or_complete_names() -> None:
+    script = "import sys, scorehouse.errors, scorehouse; print(scorehouse.__all__, *sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(ended.stdout.split()) & {"numpy", "pyarrow", "pandas", "sklearn", "click"}
+    completion = ShellComplete(main, {}, "scorehouse", "_SCOREHOUSE_COMPLETE")
+    (item,) = completion.get_completions(["scaffold"], "mon")
+    assert item.value == "monitors" and str(item.help).startswith("Write the monitors of NAME")
