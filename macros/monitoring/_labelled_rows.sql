@@ -170,12 +170,15 @@ cohorts as (
         *,
         {%- if labels is none %}
         cast(null as {{ double }}) as labels_arrived,
-        1 as is_mature
+        1 as is_mature,
+        1 as is_shown
         {%- else %}
         n_labelled * 1e0 / nullif(n_scored, 0) as labels_arrived,
-        case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{ scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now() }}
-            and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
-            then 1 else 0 end as is_mature
+        {{ scorehouse._is_mature(spec) }} as is_mature,
+        case when {{ scorehouse._is_mature(spec) }} = 1
+            {#- A window that has not ended, of which every label is there; days to wait for are kept to. #}
+            {%- if not spec.days %} or (n_scored > 0 and n_labelled = n_scored){% endif %}
+            then 1 else 0 end as is_shown
         {%- endif %}
     from cohort_counts
 
@@ -189,10 +192,17 @@ usable as (
     inner join cohorts
         on {{ scorehouse._same_cohort('labelled', 'cohorts') }}
     where is_usable = 1
-        and is_mature = 1
+        and is_shown = 1
         and n_usable >= {{ spec.min_rows }}
 
 )
+{%- endmacro %}
+
+{#- Whether the days that labels take have passed since the cohort's end, and the share of labels is there. -#}
+{% macro _is_mature(spec) -%}
+    case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{ scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now() }}
+            and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
+            then 1 else 0 end
 {%- endmacro %}
 
 {% macro _same_cohort(a, b) %}

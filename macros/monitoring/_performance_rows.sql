@@ -73,9 +73,10 @@ final as (
         threshold,
         case
             when metric in ('labels_arrived', 'rejected_share') then 'info'
-            when is_mature = 0 then 'immature'
+            when is_shown = 0 then 'immature'
             when n_usable < {{ spec.min_rows }} or n_usable = 0 then 'too_small'
             when value is null then 'undefined'
+            when is_mature = 0 then 'complete'
             when threshold is null then 'info'
             when {{ scorehouse._is_worse('value', 'threshold') }} then 'below'
             else 'ok'

@@ -82,7 +82,7 @@ measured as (
     where metric = {{ scorehouse._text_literal(limits.metric) }}
         and segment = 'all'
         and value is not null
-        and status <> 'immature'
+        and status not in ('immature', 'complete')
 
 ),
 {%- endif %}

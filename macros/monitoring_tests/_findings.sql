@@ -138,7 +138,7 @@ select * from validation_errors
 {% macro _mature_rows(model, metrics, segments, latest, min_labels) %}
     select * from {{ model }} as all_rows
     where value is not null
-        and status <> 'immature'
+        and status not in ('immature', 'complete')
         and metric in ({% for metric in metrics %}{{ scorehouse._text_literal(metric) }}{{ ', ' if not loop.last }}{% endfor %})
         and n_current >= {{ min_labels }}
         {%- if not segments %}
@@ -151,6 +151,7 @@ select * from validation_errors
             where newest.ml_model = all_rows.ml_model
                 and newest.metric = all_rows.metric
                 and newest.value is not null
+                and newest.status <> 'complete'
         )
         {%- endif %}
 {% endmacro %}

@@ -43,7 +43,13 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         ".xls",
     ),
-    "import mlflow": (("./m", "other"), "registered other version 1", ("nowhere", "other"), 1, "nowhere"),
+    "import mlflow": (
+        ("./m", "other", "--features", "features.parquet"),
+        "registered other version 1",
+        ("nowhere", "other"),
+        1,
+        "nowhere",
+    ),
     "importance": (LABELLED, "amount", (*LABELLED[:-1], "labl"), 1, "has no column 'labl'"),
     "init": (
         ("spend", *FEATURES, "--label", "label", "--dry-run"),

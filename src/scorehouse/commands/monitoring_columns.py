@@ -64,6 +64,7 @@ PERFORMANCE = {
     "threshold": "Worst value allowed; NULL: not judged.",
     "status": (
         "`ok`, `below` the threshold, `info` without one, `immature` while labels are to come, "
+        "`complete` where all labels are there before the cohort has ended (it is not judged yet), "
         "`too_small`, or `undefined`, such as the ROC AUC of one class; `estimate` where no "
         "labels were used."
     ),

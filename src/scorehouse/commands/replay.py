@@ -74,9 +74,8 @@ def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path
         )
         versions = ModelSeeds(project, run["model_name"]).registered(this_call())
         try:
-            connection.execute(
-                f"describe {run['feature_query']}"
-            ).fetchall()  # whether what it reads is there
+            # whether what it reads is there
+            connection.execute(f"describe {run['feature_query']}").fetchall()
             return replay(connection, run, versions, request, sample=sample)
         except duckdb.Error as error:
             raise ConfigurationError(

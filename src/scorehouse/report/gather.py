@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -58,12 +58,12 @@ class Long:
     def newest(self) -> Window | None:
         return self.windows[-1] if self.rows else None
 
-    def claimed(self) -> list[Row]:
+    def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
         """Rows of the newest window that claims a value; shares of labels and rejected rows are no claim."""
         for window in reversed(self.windows):
             rows = self.at(window)
             if any(
-                row["value"] is not None and row["status"] in CLAIMED and row["metric"] not in NO_CLAIM
+                row["value"] is not None and row["status"] in statuses and row["metric"] not in NO_CLAIM
                 for row in rows
             ):
                 return rows

@@ -64,7 +64,7 @@ def performance_of(data: ModelData) -> Performance | None:
     estimates = data.estimates[0] if data.estimates else None
     metrics = [name for name in SHOWN[data.live.task] if any(row["metric"] == name for row in long.rows)]
     found = Performance(long.table.name, has_estimates=estimates is not None)
-    newest = long.claimed()
+    newest = long.claimed() or long.claimed(("complete",))  # all labels are there before it has ended
     names = _names(long, estimates)
     _add_newest(found, data, newest, metrics)
     for metric in metrics[:DRAWN]:
