@@ -37,7 +37,6 @@ from project import MakeKernel
 from scorehouse.native import compile_native, prove
 from scorehouse.native.form import METHODS
 
-pytest.importorskip("numba", reason="the extra `native` is not installed")
 ROWS = 600
 GATED = (
     "stump",

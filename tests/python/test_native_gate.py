@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,12 +25,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project import MakeKernel
 from scorehouse.errors import CompileError
-from scorehouse.native import compile_native, prove
+from scorehouse.native import compile_native, compiled, kernel, prove
 from scorehouse.registration.forms import find_forms
 from scorehouse.scorer import Kernel
 from test_native_forms import assert_equal, features, target
-
-ROOT_IMPORT = "import sys; import scorehouse.native; assert 'numba' not in sys.modules"
 
 
 def fitted(estimator: Any, seed: int = 0) -> tuple[Any, pd.DataFrame, np.ndarray]:
@@ -42,17 +38,54 @@ def fitted(estimator: Any, seed: int = 0) -> tuple[Any, pd.DataFrame, np.ndarray
     return estimator.fit(frame, y), frame, y
 
 
-def test_numba_is_loaded_late() -> None:
-    subprocess.run([sys.executable, "-c", ROOT_IMPORT], check=True)
+def without_kernel(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """As in an installation whose wheel has no kernel for its platform."""
+    monkeypatch.setattr(kernel, "FOLDER", folder)
+    monkeypatch.setattr(compiled, "library", kernel.library.__wrapped__)
 
 
-def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     estimator, _, _ = fitted(DecisionTreeClassifier())
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "numba" else found(name))
-    with pytest.raises(CompileError, match="numba is not installed") as error:
+    without_kernel(monkeypatch, tmp_path)
+    with pytest.raises(CompileError, match="no compiled kernel for this platform") as error:
         compile_native(estimator)
-    assert "pip install 'scorehouse[native]'" in str(error.value)
+    assert "reinstall scorehouse from a wheel" in str(error.value)
+    (tmp_path / "_kernel.so").write_bytes(b"of another platform")
+    with pytest.raises(CompileError, match="no compiled kernel for this platform"):
+        compile_native(estimator)
+
+
+def test_a_kernel_of_other_structures_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "VERSION", kernel.VERSION + 1)
+    assert kernel.library.__wrapped__() is None
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_processor_gives_the_same_sums(order: str) -> None:
+    rng = np.random.default_rng(5)
+    frame = features(rng, missing=True)
+    estimator = HistGradientBoostingClassifier(max_iter=20).fit(frame, (target(frame, rng) > 4).astype(int))
+    form = compile_native(estimator)
+    numbers = np.asarray(form.numbers(frame), order=order)
+    sums = [np.repeat(form.layout.base[:, None], len(numbers), axis=1) for _ in range(2)]
+    for plain, into in enumerate(sums):
+        assert kernel.add_trees(numbers, form.layout.tables, into, plain=bool(plain))
+    assert np.array_equal(*sums) and len(np.unique(sums[0])) > 100
+
+
+def test_wrong_arrays_are_refused_before_c_reads_them() -> None:
+    estimator, frame, _ = fitted(DecisionTreeClassifier(max_depth=3))
+    form = compile_native(estimator)
+    numbers, tables = form.numbers(frame), form.layout.tables
+    sums = np.zeros((2, len(numbers)))
+    for bad in (numbers.astype(np.float32), numbers[0]):
+        with pytest.raises(TypeError, match="numbers are"):
+            kernel.add_trees(bad, tables, sums)
+    for bad in (sums[:, 1:], np.asfortranarray(sums), sums.astype(np.float32)):
+        with pytest.raises(TypeError, match="sums are"):
+            kernel.add_trees(numbers, tables, bad)
+    with pytest.raises(TypeError, match="node_edge is int64"):
+        kernel.add_trees(numbers, replace(tables, node_edge=tables.node_edge.astype(np.int64)), sums)
 
 
 class OwnForest(RandomForestClassifier):
@@ -68,14 +101,12 @@ class OwnForest(RandomForestClassifier):
     ],
 )
 def test_refusals(estimator: Any, reason: str) -> None:
-    pytest.importorskip("numba")
     with pytest.raises(CompileError, match=reason) as error:
         compile_native(fitted(estimator)[0], call="register('churn')")
     assert str(error.value).startswith("register('churn'): ")
 
 
 def test_several_outputs_are_refused() -> None:
-    pytest.importorskip("numba")
     _, frame, y = fitted(DecisionTreeClassifier())
     two = RandomForestClassifier(3).fit(frame, np.column_stack([y, 1 - y]))
     with pytest.raises(CompileError, match="several outputs"):
@@ -86,7 +117,6 @@ def test_several_outputs_are_refused() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
 def test_what_the_estimator_refuses_is_refused_by_its_own_error(value: float) -> None:
-    pytest.importorskip("numba")
     estimator, frame, _ = fitted(GradientBoostingClassifier(n_estimators=3, max_depth=1))
     for name in frame.columns:  # columns that no tree reads among them
         tried = frame.copy()
@@ -100,7 +130,6 @@ def test_what_the_estimator_refuses_is_refused_by_its_own_error(value: float) ->
 
 def test_integers_that_no_double_holds() -> None:
     """They are rounded once more on the way to a float32, so the estimator reads them itself."""
-    pytest.importorskip("numba")
     X = np.random.default_rng(0).integers(2**61, 2**62, (500, 3))
     y = (X[:, 0] > X[:, 1]).astype(int)
     estimator = RandomForestClassifier(20, random_state=0).fit(X, y)
@@ -110,7 +139,6 @@ def test_integers_that_no_double_holds() -> None:
 
 def test_a_matrix_of_objects() -> None:
     """A column transformer that hands on numbers beside flags gives objects."""
-    pytest.importorskip("numba")
     _, frame, y = fitted(DecisionTreeClassifier())
     frame["flag"] = frame["visits"] > 5
     estimator = make_pipeline(
@@ -124,14 +152,13 @@ def test_a_matrix_of_objects() -> None:
 
 
 def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
-    pytest.importorskip("numba")
     estimator, frame, y = fitted(HistGradientBoostingClassifier(max_iter=5))
     kernel = make_kernel(estimator, frame, y, task="classification")
     form = compile_native(estimator)
     tables = form.layout.tables
 
     def tampered(**changed: Any) -> Any:
-        return replace(form, layout=replace(form.layout, tables=tables._replace(**changed)))
+        return replace(form, layout=replace(form.layout, tables=replace(tables, **changed)))
 
     value = tables.node_value.copy()
     value[3] += 1e-9
@@ -144,7 +171,6 @@ def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
 
 
 def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:
-    pytest.importorskip("numba")
     rng = np.random.default_rng(0)
     frame = features(rng, missing=True)
     y = np.array(["no", "yes"])[(target(frame, rng) > 4).astype(int)]
@@ -156,30 +182,18 @@ def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:
     assert native(batch).equals(kernel(batch))
 
 
-def test_registration_proves_it(make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registration_proves_it(
+    make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The registry names the proven form of trees, or why there is none; other estimators need no word."""
-    pytest.importorskip("numba")
     estimator, frame, y = fitted(RandomForestClassifier(5, random_state=0))
-    kernel = make_kernel(estimator, frame, y, task="classification")
-    fact = kernel.version.forms["native"]
+    made = make_kernel(estimator, frame, y, task="classification")
+    fact = made.version.forms["native"]
     assert fact["largest_difference"] == 0.0 and fact["rows"] > 20_000 and fact["rows_of"] == "training"
     linear, frame, y = fitted(LogisticRegression())
     facts = find_forms(make_kernel(linear, frame, y, task="classification"), frame).facts
     assert "native" not in {**facts, **facts.get("refused", {})}
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "numba" else found(name))
-    facts = find_forms(kernel, frame).facts
+    without_kernel(monkeypatch, tmp_path)
+    facts = find_forms(made, frame).facts
     assert "native" not in facts
-    assert facts["refused"]["native"].startswith("numba is not installed; expected: the extra `native`")
-
-
-def test_without_a_folder_for_machine_code() -> None:
-    """What has no place on disk is compiled in memory."""
-    pytest.importorskip("numba")
-    from numba.core import types
-
-    from scorehouse.native.engine import compiled
-
-    names: dict[str, Any] = {}
-    exec("def double(x):\n    return 2 * x", names)  # of no file, so that numba has no place for it
-    assert compiled(types.int64(types.int64))(names["double"])(21) == 42
+    assert facts["refused"]["native"].startswith("this installation of scorehouse has no compiled kernel")

@@ -31,7 +31,7 @@ XGBOOST_IDENTITY = (*IDENTITY, "rank:pairwise", "rank:ndcg", "rank:map")
 
 def exponential(values: np.ndarray) -> np.ndarray:
     """exp by the C library, in the dtype of `values`, of one dimension."""
-    from scorehouse.native.engine import exponentials
+    from scorehouse.native.kernel import exponentials
 
     powers = np.array(values, order="C")
     exponentials(powers)

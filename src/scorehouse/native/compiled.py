@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 from sklearn.pipeline import Pipeline
@@ -10,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from scorehouse.compile.builder import name_of
 from scorehouse.errors import CompileError
 from scorehouse.native.form import NativeForm
+from scorehouse.native.kernel import library
 from scorehouse.native.recipes import readers, recipe_of
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
@@ -19,14 +19,14 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
     """The native form of a fitted tree, forest, boosted ensemble, or pipeline that ends in one.
 
     Steps before the last are run by scikit-learn itself. The form is not proven yet: `prove` does that.
-    Raises CompileError naming the step that has no native form, or numba where it is not installed.
+    Raises CompileError naming the step that has no native form, or that this installation has no kernel.
     """
-    if importlib.util.find_spec("numba") is None:
+    if library() is None:
         raise CompileError(
             call,
-            "numba is not installed",
-            expected="the extra `native`, which makes machine code of trees",
-            action="pip install 'scorehouse[native]'",
+            "this installation of scorehouse has no compiled kernel for this platform",
+            expected="a wheel made for it (Linux or macOS, x86-64 or arm64)",
+            action="reinstall scorehouse from a wheel, or score this version with the estimator itself",
         )
     before, last, path = _taken_apart(estimator)
 

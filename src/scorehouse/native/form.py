@@ -104,13 +104,13 @@ class NativeForm:
         return np.concatenate(parts)
 
     def _part(self, numbers: np.ndarray) -> np.ndarray | None:
-        from scorehouse.native.engine import add_trees
+        from scorehouse.native.kernel import add_trees
 
         if self.recipe.start is None:
             sums = np.repeat(self.layout.base[:, None], len(numbers), axis=1)
         else:
             sums = np.ascontiguousarray(self.recipe.start(numbers).T, dtype=np.float64)
-        if not add_trees(numbers, *self.layout.tables, sums):
+        if not add_trees(numbers, self.layout.tables, sums):
             return None
         if self.layout.divisor > 1:
             sums /= self.layout.divisor

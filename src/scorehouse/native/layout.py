@@ -1,41 +1,18 @@
-"""From an ensemble to the flat arrays that the engine runs over."""
+"""From an ensemble to the flat arrays that the kernel runs over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from scorehouse.native.engine import CATEGORY, CHECKED, EXITS, HIGHEST, RANK, SINGLE
+from scorehouse.native.kernel import CATEGORY, CHECKED, EXITS, HIGHEST, RANK, SINGLE, Tables
 from scorehouse.native.top import top_of
 from scorehouse.trees.tree import LEAF, Ensemble, Tree
 
 CODES_BYTES = 128 * 1024  # of a block, so that they stay in the nearest caches
 SMALLEST_BLOCK, LARGEST_BLOCK = 64, 1024
-
-
-class Tables(NamedTuple):
-    """The arguments of `engine.add_trees`, in their order, without X and the sums."""
-
-    columns: np.ndarray
-    edges: np.ndarray
-    takes_missing: bool
-    takes_infinite: bool
-    trees: np.ndarray
-    splits: np.ndarray
-    words: np.ndarray
-    top: np.ndarray
-    masks: np.ndarray
-    exits: np.ndarray
-    node_place: np.ndarray
-    node_edge: np.ndarray
-    node_left: np.ndarray
-    node_value: np.ndarray
-    slots: int
-    block: int
-    single: bool
 
 
 @dataclass(frozen=True)
@@ -146,7 +123,7 @@ class Columns:
         return codes
 
     def table(self, checked: int, block: int) -> np.ndarray:
-        """The engine's `columns`; those up to `checked` are looked at, even if no tree reads them."""
+        """The kernel's `columns`; those up to `checked` are looked at, even if no tree reads them."""
         rows = []
         used = {key: slot * block for slot, key in enumerate(self.used.tolist())}
         for key, edges in self.numeric.items():

@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from scorehouse.native.engine import ALL, EXITS
+from scorehouse.native.kernel import ALL, EXITS
 from scorehouse.trees.tree import LEAF, Tree
 
 

@@ -1,0 +1,159 @@
+"""The compiled loops of kernel.c: their structures, field by field, and the two calls.
+
+The library lies beside this file, built with the wheel; loading it takes no compiler and holds no lock
+while it runs. kernel.c says what the loops do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+VERSION = 1  # of the structures, as in kernel.c
+EXITS = 32
+RANK, SINGLE, CATEGORY, CHECKED = range(4)  # how a column becomes codes
+HIGHEST = 2**31 - 1
+ALL = 0xFFFFFFFF
+ADDED, REFUSED, NO_MEMORY = range(3)
+FOLDER = Path(__file__).parent
+ARRAYS = {
+    "columns": np.int64,
+    "edges": np.float64,
+    "trees": np.int64,
+    "splits": np.int64,
+    "words": np.uint32,
+    "top": np.int64,
+    "masks": np.uint32,
+    "exits": np.uint32,
+    "node_place": np.uint32,
+    "node_edge": np.int32,
+    "node_left": np.uint32,
+    "node_value": np.float64,
+}
+NUMBERS = ("n_columns", "n_trees", "outputs", "slots", "block", "takes_missing", "takes_infinite", "single")
+
+
+class _Tables(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ARRAYS),
+        *((name, ctypes.c_int64) for name in NUMBERS),
+    ]
+
+
+class _Rows(ctypes.Structure):
+    _fields_ = [
+        ("values", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("rows", "row_step", "column_step")),
+    ]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """An ensemble as the loops read it; kernel.c describes the rows of each array.
+
+    `slots` is the number of codes that a row of a block has, `block` the rows of a block. What
+    `takes_missing` and `takes_infinite` rule out ends the run. `single`: sums are rounded to float32.
+    """
+
+    columns: np.ndarray
+    edges: np.ndarray
+    trees: np.ndarray
+    splits: np.ndarray
+    words: np.ndarray
+    top: np.ndarray
+    masks: np.ndarray
+    exits: np.ndarray
+    node_place: np.ndarray
+    node_edge: np.ndarray
+    node_left: np.ndarray
+    node_value: np.ndarray
+    slots: int
+    block: int
+    takes_missing: bool
+    takes_infinite: bool
+    single: bool
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.columns)
+
+    @property
+    def n_trees(self) -> int:
+        return len(self.trees)
+
+    @property
+    def outputs(self) -> int:
+        return int(self.node_value.shape[1])
+
+    @cached_property
+    def in_c(self) -> _Tables:
+        """The structure that the loops are given; it points into these arrays."""
+        pointers = {}
+        for name, dtype in ARRAYS.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or not array.flags.c_contiguous:
+                raise TypeError(f"Tables: {name} is {array.dtype}, expected {np.dtype(dtype)} in C order")
+            pointers[name] = array.ctypes.data
+        return _Tables(**pointers, **{name: int(getattr(self, name)) for name in NUMBERS})
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """The loaded library; None where this installation has none for this platform."""
+    for file in sorted(FOLDER.glob("_kernel.*")):
+        try:
+            found = ctypes.CDLL(str(file))
+        except OSError:  # of another platform
+            continue
+        found.scorehouse_version.restype = ctypes.c_int64
+        if found.scorehouse_version() != VERSION:
+            continue  # of another release of this package
+        found.scorehouse_add_trees.restype = ctypes.c_int64
+        found.scorehouse_add_trees.argtypes = [
+            ctypes.POINTER(_Rows),
+            ctypes.POINTER(_Tables),
+            ctypes.c_void_p,
+            ctypes.c_int64,
+        ]
+        for name in ("scorehouse_exp", "scorehouse_expf"):
+            getattr(found, name).argtypes = [ctypes.c_void_p, ctypes.c_int64]
+            getattr(found, name).restype = None
+        return found
+    return None
+
+
+def _loaded() -> ctypes.CDLL:
+    found = library()
+    if found is None:
+        raise RuntimeError("the compiled kernel is not there; compile_native() looks for it first")
+    return found
+
+
+def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: bool = False) -> bool:
+    """Add the trees to `sums`, of shape (outputs, rows); False where the estimator refuses a value.
+
+    `numbers` holds doubles of shape (rows, columns), in any order of memory. `plain` runs the loops that
+    every processor of the platform has.
+    """
+    if numbers.dtype != np.float64 or numbers.ndim != 2 or not numbers.flags.aligned:
+        raise TypeError(f"add_trees: numbers are {numbers.dtype} of shape {numbers.shape}, expected doubles")
+    if sums.dtype != np.float64 or not sums.flags.c_contiguous or sums.shape[1:] != numbers.shape[:1]:
+        raise TypeError(f"add_trees: sums are {sums.dtype} of shape {sums.shape}, expected (outputs, rows)")
+    row, column = (step // 8 for step in numbers.strides)
+    rows = _Rows(numbers.ctypes.data, len(numbers), row, column)
+    result = _loaded().scorehouse_add_trees(rows, tables.in_c, sums.ctypes.data, plain)
+    if result == NO_MEMORY:
+        raise MemoryError("add_trees: no memory for the codes of a block")
+    return bool(result == ADDED)
+
+
+def exponentials(values: np.ndarray) -> None:
+    """Replace each value by its exponential; `values` has one dimension, of float64 or float32."""
+    function = {"float64": "scorehouse_exp", "float32": "scorehouse_expf"}[values.dtype.name]
+    if not values.flags.c_contiguous:
+        raise TypeError("exponentials: values are not in one piece")
+    getattr(_loaded(), function)(values.ctypes.data, values.size)
