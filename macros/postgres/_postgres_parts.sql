@@ -75,7 +75,8 @@
     {% for column in scored['kept'] + ['feature_hash'] %}
         {% do kept.append(scorehouse._quote(column)) %}
     {% endfor %}
-    {% set body = context[scored['macro_name']](snapshot, kept | join(', ') ~ ', ', scored['columns']) %}
+    {% set keep = kept | join(', ') ~ ', ' %}
+    {% set body = scorehouse._filled_select(scored['select'], snapshot, keep, scored['columns']) %}
     {% set made = get_columns_in_query(body)[kept | length:] %}
     select
         {{ kept[:-1] | join(', ') }},

@@ -9,7 +9,11 @@
     {% do scorehouse._postgres_refuse(arguments, rule) %}
 
     {% set registry = ref('ml_' ~ name) %}
-    {% set number = arguments['version'] or scorehouse._version_by_alias(name, registry, arguments['alias']) %}
+    {% set call = "scorehouse.scored('" ~ name ~ "') in " ~ model['name'] %}
+    {% set number = arguments['version'] or scorehouse._version_by_alias(call, name, registry, arguments['alias']) %}
+    {% if arguments['version'] %}
+        {% do scorehouse._check_registry_table(call, name, registry) %}
+    {% endif %}
     {% set version = scorehouse._postgres_version(name, registry, number) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
@@ -28,7 +32,7 @@
         'digest': version['sha256'],
         'arguments': arguments,
         'rule': rule,
-        'macro_name': macro_name,
+        'select': scorehouse._verified_select(call, name, number),
         'key': key,
         'kept': kept,
         'columns': scorehouse._feature_columns(known, features, 'the select of ' ~ model['name']),

@@ -1,5 +1,5 @@
 {#- The version that holds an alias; none where the seed is not loaded yet and nothing will be run. -#}
-{% macro _version_by_alias(name, registry, alias) %}
+{% macro _version_by_alias(call, name, registry, alias) %}
     {% if load_relation(registry) is none %}
         {% if flags.WHICH in ['compile', 'generate', 'list', 'parse'] %}
             {{ return(none) }}
@@ -10,6 +10,7 @@
             'run `dbt seed`, or `dbt build`, which loads it first'
         ) %}
     {% endif %}
+    {% do scorehouse._check_registry_table(call, name, registry) %}
     {% set held, known = [], [] %}
     {% for row in run_query('select version, aliases from ' ~ registry.render()).rows %}
         {% set aliases = ((row[1] or '') | string).split('|') %}

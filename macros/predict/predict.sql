@@ -10,7 +10,9 @@
         {{ return('(select 1 as prediction)') }}
     {% endif %}
 
-    {% set number = version if version is not none else scorehouse._version_by_alias(name, registry, alias) %}
+    {% set call = "scorehouse.predict('" ~ name ~ "')" %}
+    {% set by_alias = version is none %}
+    {% set number = scorehouse._version_by_alias(call, name, registry, alias) if by_alias else version %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% if number is none %}
         {{ return('(select 1 as prediction)') }}
@@ -25,6 +27,7 @@
 
     {% set features = context[macro_name ~ '__features']() %}
     {% set inputs = scorehouse._predict_inputs(relation, features, keep) %}
-    {% set body = context[macro_name](relation, inputs['keep'], inputs['columns']) %}
+    {% set select = scorehouse._verified_select(call, name, number) %}
+    {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
     {{ return('(\n' ~ body ~ '\n)') }}
 {% endmacro %}

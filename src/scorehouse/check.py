@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from scorehouse import artifact
 from scorehouse.errors import ScorehouseError
+from scorehouse.pinned_sql import sql_faults, yaml_faults
 from scorehouse.policy import LoadPolicy
 from scorehouse.registration import reference
 from scorehouse.registration.seeds import SIGNATURE_COLUMNS, ModelSeeds, read_rows, registered_names
@@ -53,9 +54,10 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
     except ScorehouseError as error:
         yield Checked(name, None, faults=(_short(error),))
         return
-    faults = tuple(_registry_faults(name, versions))
-    if faults:
-        yield Checked(name, None, faults=faults)
+    faults, warnings = yaml_faults(seeds, versions)
+    faults = [*_registry_faults(name, versions), *faults]
+    if faults or warnings:
+        yield Checked(name, None, faults=tuple(faults), warnings=tuple(warnings))
     for version in versions:
         number = str(version.version)
         own = [without_importance(row) for row in signatures if row["version"] == number]
@@ -100,6 +102,8 @@ def _check_version(
         faults.append(f"the rows of ml_{version.name}__signature are not those of the signature file")
     if not has_reference:
         faults.append(f"ml_{version.name}__reference has no rows of it")
+    for found, into in zip(sql_faults(project, version), (faults, warnings), strict=True):
+        into += found
     if load and data is not None and signature is not None and not faults:
         tried(lambda: _open(data, version, signature, policy, call))
     return Checked(version.name, version.version, version.aliases, tuple(faults), tuple(warnings))

@@ -190,8 +190,8 @@ def _differences(versions: list[Version], seeded: list[Mapping[str, Any]]) -> It
     if numbers[0] != numbers[1]:
         yield f"the table has the versions {numbers[0]} and the file has {numbers[1]}"
         return
-    for theirs in table:
-        ours = next(row for row in versions if row.version == theirs.version)
+    in_order = (sorted(rows, key=lambda row: row.version) for rows in (table, versions))
+    for theirs, ours in zip(*in_order, strict=True):
         for column in DECISIVE:
             there, here = getattr(theirs, column), getattr(ours, column)
             if there != here:

@@ -76,7 +76,8 @@ def garbage_registered(house: Path) -> None:
     model = house / "artifacts/churn/2/model.joblib"
     before, after = sha256(model.read_bytes()), sha256(b"garbage")
     model.write_bytes(b"garbage")
-    replace_in("seeds/ml/churn/ml_churn.csv", before, after)(house)
+    for file in ("ml_churn.csv", "_ml_churn.yml"):
+        replace_in(f"seeds/ml/churn/{file}", before, after)(house)
 
 
 def without_reference(house: Path) -> None:

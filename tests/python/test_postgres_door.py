@@ -371,3 +371,26 @@ def test_old_runs_are_pruned_but_those_that_rows_name(house: House) -> None:
     named = house.query("select distinct scoring_run_id from scored")
     kept = house.query("select run_id from scorehouse_run_log")
     assert named and set(named) <= set(kept) and [(len(kept),)] <= before
+
+
+def test_sql_or_a_registry_that_was_changed_is_refused(house: House) -> None:
+    """The macro's text is pinned, and the table of the seed is compared, before anything is scored."""
+    macros = house.folder / "macros/ml/churn.sql"
+    sound = macros.read_text()
+    place = sound.index("0.5", sound.index('"postgres"'))
+    macros.write_text(sound[:place] + "0.1" + sound[place + 3 :])
+    try:
+        said = house.build(*ONE)
+    finally:
+        macros.write_text(sound)
+    assert "scorehouse_predict__churn__v1 is not the SQL that was proven" in said
+    house.query("update ml_churn set sha256 = repeat('0', 64)")
+    try:
+        for arguments in (KEY, f"{KEY}, version=1"):
+            house.scored(arguments)
+            assert "version 1 has sha256 '000" in house.build(*ONE)
+    finally:
+        assert house.build("--select", "ml_churn") == ""
+    assert house.query("select count(*) from scorehouse_run_log") == [(0,)]
+    house.scored()
+    assert house.build(*ONE) == ""

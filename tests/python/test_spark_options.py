@@ -111,6 +111,8 @@ def test_the_registry_in_version_control_scores(pair: Pair) -> None:
     text = (spark.folder / "python_models/by_two.py").read_text()
     spark.write("python_models/by_two.py", text.replace("    return", "    dbt.ref('ml_order')\n    return"))
     doors = ("by_sql", "by_two")
+    pair.step(START, "select * from rows")
+    spark.build("--select", "resource_type:seed", "features", "--exclude", "resource_type:test")
     promote("toy", 1, alias="challenger", project_dir=spark.folder)
     refused = spark.build("--select", *doors)
     for status, message in (refused[name] for name in doors):

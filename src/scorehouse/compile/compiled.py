@@ -20,6 +20,7 @@ from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.registry import Version
 from scorehouse.signature import Signature
 
+MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be filled in between two of them
 # Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
 # this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
 LARGEST_WHERE_OVERFLOW_RAISES = 1e60
@@ -117,6 +118,7 @@ def compile_sql(
         alike[key] = compiled
     compiled = replace(compiled, dialect=chosen)
     _check_size(compiled, LIMITS[chosen.name], call)
+    _check_marks(compiled, call)
     return compiled
 
 
@@ -141,6 +143,17 @@ def _compiled(
         single=scores.single,
         probes={position: frozenset(found) for position, found in b.probes.items()},
     )
+
+
+def _check_marks(compiled: CompiledSql, call: str) -> None:
+    """dbt fills arguments in between marks, which a category or class must not contain."""
+    if MARK in compiled.text or any(MARK in name for name in compiled.features):
+        raise CompileError(
+            call,
+            f"a category, class or feature of {compiled.version.label} contains {MARK!r}",
+            expected=f"no {MARK!r}, between which dbt fills in the columns",
+            action="score this version through a Python or SQL model with the predictions materialization",
+        )
 
 
 def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:

@@ -65,6 +65,13 @@ def _block(text: str, number: int) -> re.Match[str] | None:
     return re.search(re.escape(start) + ".*?" + re.escape(end) + r"\n?", text, re.DOTALL)
 
 
+def version_text(project: Path, name: str, number: int) -> str | None:
+    """A version's part of the file, with its line ends as Unix has them; None where there is none."""
+    path = macro_file(project, name)
+    found = _block(path.read_text(encoding="utf-8"), number) if path.exists() else None
+    return found[0] if found else None
+
+
 def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:
     """The macro of one version, and the one that lists its features."""
     number = compiled[0].version.version
@@ -88,15 +95,16 @@ def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:
     )
 
 
+def targets_of(item: CompiledSql) -> list[str]:
+    """The types of target that a dialect is for."""
+    return [item.dialect.name, *(alias for alias, real in ALIASES.items() if real == item.dialect.name)]
+
+
 def _bodies(compiled: Sequence[CompiledSql], name: str) -> list[tuple[str, list[str]]]:
     """Each distinct text, and the types of target that it is for."""
     bodies: dict[str, list[str]] = {}
     for item in compiled:
-        targets = [
-            item.dialect.name,
-            *(alias for alias, real in ALIASES.items() if real == item.dialect.name),
-        ]
-        bodies.setdefault(item.macro_body(), []).extend(targets)
+        bodies.setdefault(item.macro_body(), []).extend(targets_of(item))
     if not bodies:
         raise CompileError(
             f"write_macros({name!r})", "no SQL was given", expected="compiled SQL", action="compile first"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scorehouse.dbt_text import dump_yaml
@@ -103,7 +103,7 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     """The YAML of the three seeds."""
     name = seeds.name
     documents = [
-        _seed(f"ml_{name}", model_card(seeds, versions), REGISTRY_DOCS),
+        _seed(f"ml_{name}", model_card(seeds, versions), REGISTRY_DOCS, registered_facts(versions)),
         _seed(
             f"ml_{name}__signature",
             f"Features of the ML model `{name}`: one row a version and feature.",
@@ -119,10 +119,30 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     return header + dump_yaml({"version": 2, "seeds": documents})
 
 
-def _seed(name: str, description: str, docs: dict[str, tuple[str, str]]) -> dict[str, Any]:
+def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
+    """What SQL-only warehouses need of the registry: Jinja reads this YAML, and no CSV.
+
+    `sql` has by type of target the MD5 that the compiled SQL must have, and is empty where none was proven;
+    it is left out where an earlier release proved the SQL and pinned nothing.
+    """
+    facts = []
+    for version in versions:
+        proof = version.forms.get("sql", {"macro": {"md5": {}}})
+        pinned = {"sql": dict(proof["macro"]["md5"])} if "macro" in proof else {}
+        known = {"version": version.version, "aliases": list(version.aliases), "sha256": version.sha256}
+        facts.append({**known, **pinned})
+    return facts
+
+
+def _seed(
+    name: str, description: str, docs: dict[str, tuple[str, str]], facts: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     return {
         "name": name,
         "description": description,
-        "config": {"column_types": {column: kind for column, (kind, _) in docs.items()}},
+        "config": {
+            **({"meta": {"scorehouse": {"versions": list(facts)}}} if facts else {}),
+            "column_types": {column: kind for column, (kind, _) in docs.items()},
+        },
         "columns": [{"name": column, "description": text} for column, (_, text) in docs.items()],
     }

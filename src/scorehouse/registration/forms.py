@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.compile import DIALECTS, CompiledSql, compile_sql, drop_macros, prove, write_macros
+from scorehouse.compile.pins import pins_of
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.native import compile_native, made_of_trees
 from scorehouse.native import prove as prove_native
@@ -63,7 +64,8 @@ def find_forms(
         if isinstance(fact, str):
             sql, refused = [], {"sql": fact}
         else:
-            facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql]}
+            pins = pins_of(kernel.version.name, sql)
+            facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql], "macro": pins}
     if made_of_trees(kernel.estimator):
         told("prove native code")
         fact = _native(kernel, rows, rows_of)

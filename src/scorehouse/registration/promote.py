@@ -28,7 +28,7 @@ def promote(
         from scorehouse.registration.card import write_card  # draws pictures, and loads what draws them
 
         seeds.write_versions(moved)
-        write_card(seeds)
+    write_card(seeds)  # even if nothing moved: the YAML may be behind an alias that was moved by hand
     return next(row for row in moved if row.version == version)
 
 
