@@ -13,6 +13,7 @@ from scorehouse.compile.pins import text_digest
 from scorehouse.registration.card import registered_facts
 from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version
+from scorehouse.registry_file import shown
 
 AGAIN = "run `scorehouse prove {name}`"
 
@@ -43,8 +44,8 @@ def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> tuple[list[str], 
         again = AGAIN.format(name=seeds.name)
         return [], [f"{name} does not say which SQL is registered, so predict() cannot compare it; {again}"]
     different = list(_differences(registered_facts(versions), found))
-    action = "run `scorehouse promote` for the alias that was meant, which writes both"
-    return [f"{name} says otherwise than the seed of {what}; {action}" for what in different], []
+    action = "`scorehouse promote` with the alias that was meant writes both"
+    return [f"{name} does not agree with the seed: {what}; {action}" for what in different], []
 
 
 def _facts_in_yaml(seeds: ModelSeeds) -> Any:
@@ -65,4 +66,6 @@ def _differences(registered: list[dict[str, Any]], found: Any) -> Iterator[str]:
     for ours, theirs in zip(registered, found, strict=True):
         for fact in sorted({*ours, *theirs}):
             if ours.get(fact) != theirs.get(fact):
-                yield f"version {ours['version']}, {fact}: {theirs.get(fact)} (expected: {ours.get(fact)})"
+                there, here = theirs.get(fact), ours.get(fact)
+                told = f"{shown(there, here)} (expected: {shown(here, there)})"
+                yield f"version {ours['version']}, {fact}: {told}"

@@ -195,11 +195,11 @@ def _differences(versions: list[Version], seeded: list[Mapping[str, Any]]) -> It
         for column in DECISIVE:
             there, here = getattr(theirs, column), getattr(ours, column)
             if there != here:
-                told = _shown(there, here), _shown(here, there)
+                told = shown(there, here), shown(here, there)
                 yield f"version {ours.version} has {column} {told[0]} in the table and {told[1]} in the file"
 
 
-def _shown(value: Any, other: Any) -> str:
+def shown(value: Any, other: Any) -> str:
     """A value for people; of a mapping, what it has otherwise than `other`."""
     if isinstance(value, Mapping) and isinstance(other, Mapping):
         value = {key: part for key, part in value.items() if other.get(key) != part}
