@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import gc
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -64,6 +66,13 @@ class DbtProject:
         # relative, so that a parse cache serves other projects too: dbt runs in the project's folder
         outputs = {"dev": {"type": "duckdb", "path": self.database.name, "threads": 2}}
         self.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
+
+    def copy(self, folder: Path) -> DbtProject:
+        """The same project in another folder, with its database and what dbt has parsed."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        twin = copy.copy(self)
+        twin.folder, twin.database = folder, folder / self.database.name
+        return twin
 
     def settings(self, variables: dict[str, Any]) -> None:
         """Write dbt_project.yml, with these variables."""

@@ -161,6 +161,7 @@ def test_scaffold_of_an_unregistered_model_says_what_to_do(project: Path) -> Non
     assert "there is no ML model 'churn'" in run(*SCAFFOLD, "--yes", code=1).output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "metric"), [("classification", "roc_auc"), ("regression", "mae")])
 def test_the_training_script_takes_the_features_of_a_warehouse(project: Path, task: str, metric: str) -> None:
     """Texts, missing integers, missing texts and booleans, as they come; labels that are not known yet."""

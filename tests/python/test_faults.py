@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -31,9 +35,16 @@ def features_sql(rows: int, shift: int = 0) -> str:
     )
 
 
-def make_project(folder: Path, **arguments: object) -> DbtProject:
+def make_project(folder: Path, rescore: str = "all") -> DbtProject:
     """A prediction table made by version 1, and version 2 promoted: a run will rewrite every row."""
-    project = DbtProject(folder)
+    return _made_once(rescore).copy(folder)
+
+
+@functools.cache
+def _made_once(rescore: str) -> DbtProject:
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    project = DbtProject(Path(folder) / "house")
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.uniform(0, 10, (500, 3)), columns=["a", "b", "c"])
     labels = (frame["a"] + random.normal(0, 2, 500) > 5).astype(int)
@@ -42,7 +53,7 @@ def make_project(folder: Path, **arguments: object) -> DbtProject:
         project.register(model, "toy", frame, labels, task="classification")
         if strength == 1.0:
             project.features(features_sql(ROWS))
-            project.python_model("scores", "toy", key="id", passthrough=["payload"], **arguments)
+            project.python_model("scores", "toy", key="id", passthrough=["payload"], rescore=rescore)
             project.build().check()
     project.dbt("seed", "--select", "ml_toy").check()
     return project
@@ -79,6 +90,7 @@ def test_an_error_in_the_middle_of_the_stream_leaves_the_old_table(tmp_path: Pat
     assert "sensor broke" in failed["error"]
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_a_clear_error(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     before = state(project.database, "scores", NODE)
@@ -125,17 +137,21 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     output = tmp_path / "output.txt"
     with Server() as server:
         server.run(["parse", *run_arguments(project)[3:]], output)  # so that its imports are done
-        holder = hold(project.database, seconds=8)
+        holder = hold(project.database, seconds=600)
         assert server.run(run_arguments(project), output) != 0
+        holder.kill()
+        holder.wait()
         told = output.read_text()
         assert "lock" in told.lower()
         assert str(holder.pid) in told
+        holder = hold(project.database, seconds=8)
         change_profile(project, retries={"connect_attempts": 12, "retryable_exceptions": ["IOException"]})
         assert server.run(run_arguments(project), output) == 0, output.read_text()
     assert holder.wait(timeout=30) == 0
     assert project.runs("scores")[-1]["status"] == "success"
 
 
+@pytest.mark.slow
 def test_two_builds_with_retries_both_succeed(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     change_profile(project, retries={"connect_attempts": 12, "retryable_exceptions": ["IOException"]})
