@@ -121,7 +121,7 @@ class Table:
             return "stale"
         if rule == "changed":
             return "unchanged" if old.hashed and old.made_from.scored == row.scored else "changed"
-        if old.watermark is None or row.updated_at is None:
+        if old.watermark is None or row.updated_at is None or old.made_from.type_of_a != row.type_of_a:
             return "changed"
         late = row.updated_at > old.watermark - timedelta(seconds=self.settings.lookback)
         return "changed" if late else "unchanged"

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import duckdb
+import joblib
+import yaml
 from dbt.cli.main import dbtRunner
 from sklearn.linear_model import LogisticRegression
 
-from oracle import STATES, Found, Prediction, Table
-from oracle_values import Features, Key, Settings, Version
+from oracle_values import TYPES, Features, Key, Settings, Version
 from project import Build, DbtProject, _close_database
 from scorehouse import promote
+from scorehouse.check import check_project
+from scorehouse.registration.seeds import ModelSeeds
 from test_rescore import COLUMNS, execute, training
 from victims import Server, restore
 
 ALIASES = {"champion": 1, "challenger": 2, "second": 3}
-BESIDE = "model_version__"
-SIDE_BY_SIDE = ("prediction", "score", "reject_reason", "model_version")
+WRITTEN = ("seeds", "artifacts", "macros")  # by a registration
 THRESHOLDS = {1: None, 2: 0.3, 3: None, 4: 0.8}
 
 # what makes a run fail stands in a table of the warehouse, so that no fault needs another dbt project
-FEATURES = """{{ config(materialized='view') }}
-select id, day, b, part, updated_at,
-    if(id = (select max(id) from raw_faults where kind = 'stream'), error('sensor broke'), a) as a
-from raw_rows"""
+FEATURES = """select id, day, b, part, updated_at, 'n' || id as note{more}, {a} as a
+from (
+    select * replace (
+        if(id = (select max(id) from raw_faults where kind = 'stream'), error('sensor broke'), a) as a)
+    from raw_rows)"""
 HOOK = "select if(count(*) > 0, error('refused at commit'), 0) from raw_faults where kind = 'commit'"
 TABLES = (
     "create table raw_rows (id integer, day date, a double, b double, part integer, updated_at timestamp)",
     "create table raw_faults (kind text, id integer)",
+    "create table raw_limits (memory text, threads integer)",
 )
+# of the whole process, after each run
+LIMITS = "select current_setting('memory_limit'), current_setting('threads')::integer"
 
 
 class House:
@@ -43,21 +47,32 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.project = DbtProject(folder / "house")
+        self._at_the_end_of_runs(f"insert into raw_limits {LIMITS}")
         self.versions = {number: self._register(number) for number in THRESHOLDS}
         for alias, number in ALIASES.items():
             self.promote(alias, number)
         execute(self.project, *TABLES)
-        self.project.write("models/features.sql", FEATURES)
+        head = "{{ config(materialized='view') }}\n"
+        self.project.write("models/features.sql", head + features_sql("double"))
         self.project.build().check()
-        self.saved, self.seeds = folder / "saved.duckdb", folder / "seeds"
+        self.limits = self.project.query(LIMITS)
+        self.folder, self.saved = folder, folder / "saved.duckdb"
         restore(self.project.database, self.saved, save=True)
-        shutil.copytree(self.project.folder / "seeds", self.seeds)
+        for name in WRITTEN:
+            shutil.copytree(self.project.folder / name, folder / "saved" / name)
         self.server = Server().__enter__()
         self.output = folder / "output.txt"
         self.places = ["--project-dir", str(self.project.folder), "--profiles-dir", str(self.project.folder)]
         self.manifest: Any = None
         self.promoted = False
         self.nodes: list[str] = []
+
+    def _at_the_end_of_runs(self, statement: str) -> None:
+        file = self.project.folder / "dbt_project.yml"
+        settings = yaml.safe_load(file.read_text())
+        hooks = settings.get("on-run-end", [])
+        settings["on-run-end"] = [*([hooks] if isinstance(hooks, str) else hooks), statement]
+        file.write_text(yaml.safe_dump(settings))
 
     def close(self) -> None:
         self.server.__exit__()
@@ -69,19 +84,31 @@ class House:
             model, "toy", frame, labels, task="classification", threshold=THRESHOLDS[number]
         )
         self.project.register(model, "rank", frame, labels, task="ranking")
-        (weights,) = model.coef_.tolist()
-        return Version(
-            number,
-            float(model.intercept_[0]),
-            (weights[0], weights[1]),
-            THRESHOLDS[number],
-            tuple(frame[COLUMNS].min().tolist()),
-            tuple(frame[COLUMNS].max().tolist()),
-        )
+        return described(number, model, number, THRESHOLDS[number])
+
+    def register_at_once(self, *seeds: int) -> None:
+        """Register versions of `toy` in as many processes at the same time."""
+        folder = self.project.folder
+        assert self.server.register_at_once(folder, list(seeds), self.folder) == []
+        registered = ModelSeeds(folder, "toy").versions()
+        assert [version.version for version in registered] == list(range(1, len(registered) + 1))
+        new = registered[len(self.versions) :]
+        assert sorted(version.description for version in new) == sorted(f"seed {seed}" for seed in seeds)
+        assert [checked.faults for checked in check_project(folder, load=False) if checked.faults] == []
+        for version in new:
+            model = joblib.load(folder / version.artifact)
+            seed = int(version.description.removeprefix("seed "))
+            self.versions[version.version] = described(version.version, model, seed, None)
+        self.promoted, self.manifest = True, None
 
     def reset(self) -> None:
         restore(self.project.database, self.saved)
-        shutil.copytree(self.seeds, self.project.folder / "seeds", dirs_exist_ok=True)
+        registered = len(self.versions) > len(THRESHOLDS)
+        for name in WRITTEN if registered else ["seeds"]:
+            place = self.project.folder / name
+            shutil.rmtree(place)
+            shutil.copytree(self.folder / "saved" / name, place)
+        self.versions = {number: self.versions[number] for number in THRESHOLDS}
         for name in self.nodes:
             self._forget(name)
         self.nodes = []
@@ -103,10 +130,17 @@ class House:
         self.nodes = sorted({*self.nodes, name})
         self.manifest = None
 
-    def fill(self, features: Mapping[Key, Features], faults: Iterable[tuple[str, int]] = ()) -> None:
-        """What stands in the feature table, and what will make the next run fail."""
-        rows = [(key[0], key[1] if len(key) > 1 else None, *row) for key, row in features.items()]
+    def fill(
+        self,
+        features: Mapping[Key, Features],
+        faults: Iterable[tuple[str, int]] = (),
+        type_of_a: str = "double",
+        more: bool = False,
+    ) -> None:
+        """What stands in the feature table, in which type, and what will make the next run fail."""
+        rows = [(key[0], key[1] if len(key) > 1 else None, *row[:4]) for key, row in features.items()]
         with duckdb.connect(self.project.database) as connection:
+            connection.execute(f"create or replace view features as {features_sql(type_of_a, more)}")
             connection.execute("delete from raw_rows; delete from raw_faults")
             if rows:
                 connection.executemany("insert into raw_rows values (?, ?, ?, ?, ?, ?)", rows)
@@ -115,7 +149,7 @@ class House:
 
     def promote(self, alias: str, number: int) -> None:
         """Move an alias in the seeds; the next run loads them."""
-        for model in ("toy", "rank"):
+        for model in ("toy", "rank") if number in THRESHOLDS else ("toy",):
             promote(model, number, alias=alias, project_dir=self.project.folder)
         self.promoted = True
 
@@ -144,10 +178,14 @@ class House:
             problem=str(ended.exception or ""),
         )
 
-    def kill(self, statement: int, *arguments: str) -> int:
-        """The same command in a process that is killed before dbt's n-th statement; its exit code."""
+    def end(self, statement: int, ending: str, *arguments: str) -> int:
+        """Exit code of the same command in a process that is ended so before dbt's n-th statement."""
         more = ["--threads", "1", *self.places]
-        return self.server.run([*arguments, *more], self.output, kill_before=statement)
+        return self.server.run([*arguments, *more], self.output, end_before=statement, ending=ending)
+
+    def limits_after(self) -> set[Any]:
+        """Memory and threads that DuckDB had after each run."""
+        return set(self.project.query("select * from raw_limits"))
 
     def runs(self, name: str) -> list[dict[str, Any]]:
         return self.project.runs(name)
@@ -167,85 +205,21 @@ class House:
         )
 
 
-def shown(rows: list[dict[str, Any]], run_numbers: Mapping[UUID, int], table: Table) -> dict[Any, Any]:
-    """Rows of the warehouse, by key and label, as `expected` gives those of the oracle."""
-    found = {}
-    for row in unfolded(rows, table.live):
-        key = (row["id"], row["day"]) if table.settings.history else (row["id"],)
-        name = key, row.get("model_alias", "")
-        assert name not in found, f"{name} stands twice in the table"
-        reasons = [reason.split("=")[0] for reason in (row["reject_reason"] or "").split(";") if reason]
-        found[name] = {
-            "part": row["part"],
-            "prediction": row["prediction"],
-            "score": row["score"],
-            "row_status": row["row_status"],
-            "reasons": sorted(reasons),
-            "model_version": row["model_version"],
-            "is_live": row.get("is_live", True),
-            "run": run_numbers.get(row["scoring_run_id"]),
-            "is_vanished": row.get("is_vanished", False),
-            "decided": (row.get("decision"), row.get("band")),
-            "policy": row.get("decision_policy"),
-        }
-    return found
+def described(number: int, model: LogisticRegression, seed: int, threshold: float | None) -> Version:
+    """What the oracle has to know of a version that was fitted on `training(seed)`."""
+    frame, _ = training(seed)
+    (weights,) = model.coef_.tolist()
+    return Version(
+        number,
+        float(model.intercept_[0]),
+        (weights[0], weights[1]),
+        threshold,
+        tuple(frame[COLUMNS].min().tolist()),
+        tuple(frame[COLUMNS].max().tolist()),
+    )
 
 
-def unfolded(rows: list[dict[str, Any]], live: str) -> Iterator[dict[str, Any]]:
-    """The versions of a wide row one by one, as a long table has them; only the live one decides."""
-    for row in rows:
-        others = [name.removeprefix(BESIDE) for name in row if name.startswith(BESIDE)]
-        if others:
-            yield {**row, "model_alias": live}
-        else:
-            yield row
-        for other in others:
-            own = {name: row[f"{name}__{other}"] for name in SIDE_BY_SIDE}
-            status = "scored" if own["reject_reason"] is None else "rejected"
-            undecided = dict.fromkeys(("decision", "band", "decision_policy"))
-            label = other.replace("_", " ")
-            yield {**row, **undecided, **own, "row_status": status, "model_alias": label, "is_live": False}
-
-
-def expected(row: Prediction, policies: Mapping[str, str]) -> dict[str, Any]:
-    """A row of the oracle, as `shown` gives it; `policies` are the names of policies in the warehouse."""
-    outcome = row.outcome
-    return {
-        "part": row.made_from.part,
-        "prediction": outcome.prediction,
-        "score": outcome.score,
-        "row_status": "rejected" if outcome.reasons else "scored",
-        "reasons": sorted(outcome.reasons),
-        "model_version": row.version,
-        "is_live": row.is_live,
-        "run": row.run,
-        "is_vanished": row.vanished,
-        "decided": row.decided,
-        "policy": policies[str(row.policy)] if row.policy else None,
-    }
-
-
-def differences(found: Mapping[Any, Any], table: Table, policies: Mapping[str, str]) -> list[str]:
-    """Where the warehouse and the oracle disagree, in words."""
-    wanted = {name: expected(row, policies) for name, row in table.rows.items()}
-    told = [f"{name} is missing" for name in sorted(set(wanted) - set(found))]
-    told += [f"{name} should not be there" for name in sorted(set(found) - set(wanted))]
-    for name in sorted(set(wanted) & set(found)):
-        for column, value in wanted[name].items():
-            got = found[name][column]
-            close = column == "score" and None not in (value, got) and math.isclose(value, got, rel_tol=1e-12)
-            if got != value and not close:
-                told.append(f"{name}: {column} is {got!r}, and should be {value!r}")
-    return told
-
-
-def wrong_counts(run: Mapping[str, Any], wanted: Found) -> list[str]:
-    """Where a row of the run log tells other counts than the oracle."""
-    counts: dict[str, Any] = {
-        "rows_in": wanted.rows_in,
-        "rows_rejected": wanted.rejected,
-        "rows_scored": wanted.rows_in - wanted.rejected,
-        "rows_left": wanted.rows_left,
-    }
-    counts |= {f"rows_{state}": wanted.states[state] if wanted.states else None for state in STATES}
-    return [f"{name} is {run[name]}, not {value}" for name, value in counts.items() if run[name] != value]
+def features_sql(type_of_a: str, more: bool = False) -> str:
+    """The feature table with `a` in this type, and with a column that nobody reads."""
+    a = TYPES[type_of_a].sql.format(a="a")
+    return FEATURES.format(a=a, more=", random() as unread" if more else "")

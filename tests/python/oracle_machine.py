@@ -5,6 +5,7 @@ After every run it holds every prediction table, and the run log, against the or
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,13 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
+    invariant,
     precondition,
     rule,
 )
 
 from oracle import Slice, Table, parts_of
-from oracle_house import ALIASES, House, differences, shown, wrong_counts
+from oracle_compare import differences, shown, wrong_counts
+from oracle_house import ALIASES, House
 from oracle_values import Features, Key, Settings
+from project import Build
 from test_rescore import execute
 
 FIRST_DAY = date(2024, 1, 1)
@@ -41,6 +45,7 @@ TARGETS = st.sampled_from(
     ]
 )  # fmt: skip
 LAYOUTS = st.sampled_from(["long", "long", "wide"])
+KEPT = st.sampled_from([("part",), ("part",), ("part", "note")])
 DOORS = st.sampled_from(["sql_model", "python_model"])
 
 
@@ -57,6 +62,7 @@ def table_settings(draw: st.DrawFn) -> Settings:
         strict=draw(st.booleans()),
         decision=draw(DECISIONS),
         layout=draw(LAYOUTS),
+        kept=draw(KEPT),
     )
 
 
@@ -65,6 +71,8 @@ class PredictionTables(RuleBasedStateMachine):
 
     settings_of_tables = table_settings()
     has_days = False
+    least_tables, least_rows = 1, 0
+    histories = steps = runs = 0  # of all machines of this process
 
     def __init__(self, house: House) -> None:
         super().__init__()
@@ -79,14 +87,22 @@ class PredictionTables(RuleBasedStateMachine):
         self.run_numbers: dict[Any, int] = {}
         self.policies: dict[str, str] = {}
         self.contents: dict[str, Any] = {}
+        self.last: dict[str, list[dict[str, Any]]] = {}  # rows of the run log, of the last run
+        self.type_of_a = "double"
+        self.more_columns = False
+        PredictionTables.histories += 1
+
+    @invariant()
+    def _count(self) -> None:
+        PredictionTables.steps += 1
 
     @initialize(data=st.data())
     def declare(self, data: st.DataObject) -> None:
-        for number in range(data.draw(st.integers(1, 3), label="tables")):
+        for number in range(data.draw(st.integers(self.least_tables, 3), label="tables")):
             asked = data.draw(self.settings_of_tables, label="settings")
             self.tables[f"scores_{number}"] = Table(asked)
             self.house.write(f"scores_{number}", data.draw(DOORS, label="door"), asked)
-        for _ in range(data.draw(st.integers(0, 8), label="rows")):
+        for _ in range(data.draw(st.integers(self.least_rows, 8), label="rows")):
             self._put(data)
 
     def _key(self, data: st.DataObject) -> Key:
@@ -160,27 +176,29 @@ class PredictionTables(RuleBasedStateMachine):
 
     @rule(statement=st.integers(0, 120))
     def run_that_is_killed(self, statement: int) -> None:
-        self._run(kill=statement)
+        self._run(end=(statement, "kill"))
 
     def _run(
         self,
         *arguments: str,
         refresh: bool = False,
         faults: tuple[Any, ...] | list[Any] = (),
-        kill: int | None = None,
+        end: tuple[int, str] | None = None,
         windows: tuple[Slice | None, ...] = (None,),
     ) -> None:
         """Run all tables, then hold each against the oracle."""
         self.number += 1
         self.sound = False
         self.house.load_registry()
-        self.house.fill(self.features, faults)
+        self._fill(faults)
+        PredictionTables.runs += 1
         command = ["run", "--select", *self.tables, *arguments]
         build = None
-        if kill is None:
+        if end is None:
             build = self.house.dbt(*command)
         else:
-            self.house.kill(kill, *command)
+            code = self.house.end(*end, *command)
+            assert code >= 0 or end[1] == "kill", f"{end} ended the process by signal {-code}"
         for name, table in self.tables.items():
             try:
                 done = self._follow(name, refresh, windows)
@@ -189,6 +207,7 @@ class PredictionTables(RuleBasedStateMachine):
                 raise
             if build is None:
                 continue
+            self._check_told(name, build)
             if table.refuses(refresh) and not faults:
                 assert "--full-refresh" in build.messages[name]
             elif not faults:
@@ -196,19 +215,39 @@ class PredictionTables(RuleBasedStateMachine):
             assert (build.statuses[name] == "success") == (done == len(windows)), build.messages[name]
         if build is not None and build.success:
             assert self.house.leftovers() == []
+        left = self.house.limits_after() - set(self.house.limits)
+        assert not left, f"after the run DuckDB has {left}, and had {self.house.limits} before"
         self.sound = True
+
+    def _check_told(self, name: str, build: Build) -> None:
+        """Every row that a run began with is closed, and a run that failed left one that says why."""
+        assert "started" not in {run["status"] for run in self.last[name]}
+        if build.statuses[name] == "error":
+            told = [run["error"] for run in self.last[name] if run["status"] == "failed"]
+            assert told, f"no row of the run log says of {name}: {build.messages[name]}"
+            for cause in ("sensor broke", "refused at commit"):
+                assert cause not in build.messages[name] or any(cause in error for error in told), told
+
+    def _fill(self, faults: Iterable[tuple[str, int]] = ()) -> None:
+        self.house.fill(self.features, faults, self.type_of_a, self.more_columns)
+
+    @property
+    def given(self) -> dict[Key, Features]:
+        """The rows as the feature table holds them."""
+        return {key: row.typed(self.type_of_a) for key, row in self.features.items()}
 
     def _follow(self, name: str, refresh: bool, windows: tuple[Slice | None, ...]) -> int:
         """Let the oracle do what the run log says was done, and compare; returns the slices done."""
         table = self.tables[name]
         runs = [run for run in self.house.runs(name) if run["run_id"] not in self.run_numbers]
         self.run_numbers |= {run["run_id"]: self.number for run in runs}
+        self.last[name] = runs
         runs = [run for run in runs if run["status"] == "success"]
         slices = list(dict.fromkeys(run["parent_run_id"] for run in runs))
         for window, parent in zip(windows, slices, strict=False):
             assert not table.refuses(refresh)
             found = table.run(
-                self.number, self.features, self.house.versions, self.aliases, refresh=refresh, window=window
+                self.number, self.given, self.house.versions, self.aliases, refresh=refresh, window=window
             )
             logged = {self._label(table, run): run for run in runs if run["parent_run_id"] == parent}
             assert set(logged) == set(found)
@@ -244,7 +283,7 @@ class PredictionTables(RuleBasedStateMachine):
         parts = parts_of(asked, self.aliases)
         fresh = {
             (key, label): (self.house.versions[version].outcome(row, asked.strict), version, row.part)
-            for key, row in self.features.items()
+            for key, row in self.given.items()
             for label, (version, _) in parts.items()
         }
         held = {

@@ -18,11 +18,36 @@ class Features(NamedTuple):
     b: float | None
     part: int | None
     updated_at: datetime | None
+    type_of_a: str = "double"
 
     @property
     def scored(self) -> tuple[Any, ...]:
-        """What a prediction is made from; NaN equals NaN."""
-        return tuple("NaN" if value != value else value for value in (self.a, self.b, self.part))
+        """What a prediction is made from, in types that tell 12.34 from 1234; NaN equals NaN."""
+        values = tuple("NaN" if value != value else value for value in (self.a, self.b, self.part))
+        return (*values, self.type_of_a)
+
+    def typed(self, type_of_a: str) -> Features:
+        """The row as a feature table holds it whose column `a` has this type."""
+        a, held = self.a, TYPES[type_of_a]
+        if held.exact:  # a whole number has no NaN and no infinity
+            a = None if a is None or not math.isfinite(a) else a * held.factor
+        return self._replace(a=a, type_of_a=type_of_a)
+
+
+class Held(NamedTuple):
+    """SQL of the feature `a` in one of its types, and what it makes of a number."""
+
+    sql: str
+    exact: bool = True
+    factor: int = 1
+
+
+# a hash that does not see types takes the second for the third, whose numbers are a hundred times as great
+TYPES = {
+    "double": Held("{a}", exact=False),
+    "decimal": Held("case when isfinite({a}) then cast({a} as decimal(10, 2)) end"),
+    "integer": Held("case when isfinite({a}) then cast({a} * 100 as integer) end", factor=100),
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +88,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settings:
-    """Arguments of `score()` under test. `targets`: aliases, or numbers of versions; the first is live."""
+    """Arguments of `score()` under test. `targets`: aliases, or numbers of versions; the first is live.
+
+    `kept`: the columns that are passed through.
+    """
 
     rule: str = "changed"
     vanished: str = "keep"
@@ -75,6 +103,7 @@ class Settings:
     history: bool = False
     ranks: bool = False
     layout: str = "long"
+    kept: tuple[str, ...] = ("part",)
 
     @property
     def wide(self) -> bool:
@@ -89,7 +118,8 @@ class Settings:
     def columns(self) -> tuple[Any, ...]:
         """Where these differ, the prediction table has other columns."""
         beside = self.targets[1:] if self.wide else ()
-        return self.vanished == "flag", self.decision is not None, self.several and not self.wide, set(beside)
+        several = self.several and not self.wide
+        return self.vanished == "flag", self.decision is not None, several, set(beside), self.kept
 
     def arguments(self) -> dict[str, Any]:
         """As they stand in the dbt model."""
@@ -99,7 +129,7 @@ class Settings:
         if self.rule == "updated_at":
             rescore |= {"updated_at": "updated_at", "lookback": self.lookback}
         found = {name: value for name, value in rescore.items() if value is not None}
-        arguments = {"key": "id", "passthrough": ["part"], "rescore": found}
+        arguments = {"key": "id", "passthrough": list(self.kept), "rescore": found}
         named = "alias" if isinstance(self.targets[0], str) else "version"
         arguments[named] = list(self.targets) if self.several else self.targets[0]
         if self.strict:

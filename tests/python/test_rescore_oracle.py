@@ -1,6 +1,7 @@
 """After any sequence of events a prediction table is what plain Python says that it must be.
 
-`SCOREHOUSE_SEQUENCES` sets how many sequences are drawn; without it they are the same few ones each time.
+A history follows from its seed. `tests/soak/rescore_oracle.sh` draws many seeds and longer histories, or
+replays the histories of one seed.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from oracle import Slice
+from oracle_edges import EDGES
 from oracle_house import House
 from oracle_machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, TARGETS, PredictionTables
 from oracle_values import Settings, ranked
 
-SEQUENCES = int(os.environ.get("SCOREHOUSE_SEQUENCES", "0"))
+SEEDS = [int(number) for number in os.environ.get("SCOREHOUSE_ORACLE_SEEDS", "").split()]
+LONG = {"max_examples": 10, "stateful_step_count": 30}  # of each seed that was asked for
+PHASES = [Phase.generate] if os.environ.get("SCOREHOUSE_ORACLE_NO_SHRINK") else [Phase.generate, Phase.shrink]
 
 HISTORIES = st.builds(
     Settings,
@@ -49,7 +53,7 @@ class PredictionHistories(PredictionTables):
         first=st.integers(0, 5), days=st.integers(1, 6), step=st.integers(1, 3), statement=st.integers(0, 150)
     )
     def backfill_that_is_killed(self, first: int, days: int, step: int, statement: int) -> None:
-        self._backfill(first, days, step, kill=statement)
+        self._backfill(first, days, step, end=(statement, "kill"))
         self._backfill(first, days, step)
 
     @rule(first=st.integers(0, 5), days=st.integers(1, 6), step=st.integers(1, 3), identity=IDS)
@@ -95,6 +99,7 @@ class Rankings(PredictionTables):
         self.run_numbers |= {run["run_id"]: self.number for run in runs}
         rows = self.house.rows(name)
         before, self.contents[name] = self.contents.get(name), rows
+        self.last[name] = runs
         done = [run for run in runs if run["status"] == "success"]
         if not done:
             assert rows == before
@@ -105,7 +110,7 @@ class Rankings(PredictionTables):
         assert run["rows_in"] == run["rows_scored"] + run["rows_rejected"]
         if run["rows_left"] == 0:
             version = self.house.versions[self.aliases["champion"]]
-            fresh = ranked(self.features, version, table.settings.strict)
+            fresh = ranked(self.given, version, table.settings.strict)
             got = {(row["id"],): row for row in rows or [] if not row.get("is_vanished")}
             if table.settings.vanished == "keep":
                 got = {key: row for key, row in got.items() if key in fresh}
@@ -117,27 +122,31 @@ class Rankings(PredictionTables):
         return 1
 
 
+# with the number of histories in CI, of which the first is the simplest there is
+MACHINES = {**dict.fromkeys(EDGES, 2), PredictionTables: 3, PredictionHistories: 2, Rankings: 2}
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("oracle"))
     yield house
     house.close()
+    plugins, counted = request.config.pluginmanager, PredictionTables
+    if reporter := plugins.get_plugin("terminalreporter"):
+        with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+            reporter.write_line(
+                f"\noracle: {counted.histories} histories, {counted.steps} steps, {counted.runs} dbt runs"
+            )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("machine", "sequences"), [(PredictionTables, 6), (PredictionHistories, 3), (Rankings, 3)]
-)
-def test_any_sequence(machine: type[PredictionTables], sequences: int, house: House) -> None:
+@pytest.mark.parametrize("number", SEEDS or [0], ids="seed-{}".format)
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
+def test_any_history(machine: type[PredictionTables], number: int, house: House) -> None:
+    size = LONG if SEEDS else {"max_examples": MACHINES[machine], "stateful_step_count": 8}
     run_state_machine_as_test(
-        lambda: machine(house),
+        seed(number)(lambda: machine(house)),
         settings=settings(
-            max_examples=SEQUENCES or sequences,
-            stateful_step_count=30 if SEQUENCES else 12,
-            derandomize=not SEQUENCES,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
+            **size, deadline=None, database=None, phases=PHASES, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -17,32 +17,55 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from project import DbtProject
 
 SERVER = """
-import json, os, signal, sys
+import json, os, resource, signal, sys
 import pandas, pyarrow.compute, sklearn.ensemble, sklearn.pipeline, sklearn.linear_model
 import scorehouse
 from dbt.cli.main import dbtRunner
 from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 
-def die_before(statements_left):
+def fill_the_disk():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
+
+ENDINGS = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "terminate": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "full": fill_the_disk,
+}
+ROOM = 12 * 1024  # bytes that a file may still have when the disk is full
+
+def end_before(statements_left, ending):
     execute = DuckDBCursorWrapper.execute
 
     def counted(self, *arguments):
         nonlocal statements_left
         statements_left -= 1
-        if statements_left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if statements_left == -1:
+            ENDINGS[ending]()
         return execute(self, *arguments)
 
     DuckDBCursorWrapper.execute = counted
 
-for line in sys.stdin:
-    arguments, output, statement = json.loads(line)
+def register(project, seed):
+    from sklearn.linear_model import LogisticRegression
+    from test_rescore import training
+    X, y = training(seed)
+    model = LogisticRegression().fit(X, y)
+    facts = {"task": "classification", "description": f"seed {seed}", "project_dir": project}
+    scorehouse.register(model, "toy", X, y, **facts)
+    return True
+
+def dbt(*arguments):
+    os.chdir(arguments[arguments.index("--project-dir") + 1])
+    return dbtRunner().invoke(list(arguments)).success
+
+def start(command, arguments, output, statement, ending):
     pid = os.fork()
     if pid == 0:
         target = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
@@ -50,24 +73,33 @@ for line in sys.stdin:
         os.dup2(target, 2)
         code = 1
         if statement is not None:
-            die_before(statement)
-        os.chdir(arguments[arguments.index("--project-dir") + 1])
+            end_before(statement, ending)
         try:
-            code = 0 if dbtRunner().invoke(arguments).success else 1
+            code = 0 if {"dbt": dbt, "register": register}[command](*arguments) else 1
+        except BaseException as error:
+            print(f"{type(error).__name__}: {error}")
         finally:
             sys.stdout.flush()
             os._exit(code)
-    print(json.dumps(pid), flush=True)
-    print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])), flush=True)
+    return pid
+
+for line in sys.stdin:
+    pids = [start(*job) for job in json.loads(line)]
+    print(json.dumps(pids), flush=True)
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]), flush=True)
 """
 
 
 class Server:
-    """Forks dbt runs; use as a context manager."""
+    """Forks dbt runs and registrations; use as a context manager."""
 
     def __enter__(self) -> Server:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent,
         )
         return self
 
@@ -82,23 +114,38 @@ class Server:
         output: Path,
         *,
         kill_after: float | None = None,
-        kill_before: int | None = None,
+        end_before: int | None = None,
+        ending: str = "kill",
     ) -> int:
         """Exit code of a dbt command; negative where it was killed.
 
-        `kill_after` is in seconds; `kill_before` is the number, from 0, of the statement that dbt's
-        connection does not come to execute.
+        `kill_after` is in seconds; `end_before` is the number, from 0, of the statement of dbt's connection
+        before which the ending comes: `kill` (SIGKILL), `terminate` (SIGTERM), or `full`, after which no
+        file can grow, as on a full disk.
         """
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps([arguments, str(output), kill_before]) + "\n")
-        self.process.stdin.flush()
-        pid = json.loads(self.process.stdout.readline())
+        (pid,) = self._start(["dbt", arguments, str(output), end_before, ending])
         if kill_after is not None:
             time.sleep(kill_after)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return int(json.loads(self.process.stdout.readline()))
+        return self._read()[0]
+
+    def register_at_once(self, project: Path, seeds: list[int], folder: Path) -> list[str]:
+        """Register a version of `toy` for each seed, all at the same time; what failed, in words."""
+        outputs = [folder / f"registered_{seed}.txt" for seed in seeds]
+        jobs = zip(seeds, outputs, strict=True)
+        self._start(*(["register", [str(project), seed], str(out), None, ""] for seed, out in jobs))
+        return [out.read_text() for out, code in zip(outputs, self._read(), strict=True) if code]
+
+    def _start(self, *jobs: list[Any]) -> list[int]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(jobs) + "\n")
+        self.process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> Any:
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,268 @@
+"""Faults to plant in the package, one at a time, to see whether the tests catch them.
+
+Each replaces text that stands once in its file. `tests/soak/planted_faults.py` plants them in a copy.
+"""
+
+from __future__ import annotations
+
+from planting import ORACLE, Fault
+
+HISTORIES, RANKINGS, TYPES, REGISTER, FORGOTTEN, TERMINATED = (
+    (ORACLE, "-k", name)
+    for name in (
+        "PredictionHistories",
+        "Rankings",
+        "TypesChange",
+        "TwoRegister",
+        "SeedForgotten",
+        "Terminated",
+    )
+)
+
+FAULTS = (
+    Fault(
+        "the places of top_n are not decided again among the rows that stay",
+        "src/scorehouse/engines/output.py",
+        "        return [update, insert]\n",
+        "        return [insert]\n",
+    ),
+    Fault(
+        "decisions of rows that are not scored are left as they were",
+        "src/scorehouse/engines/output.py",
+        "        if policy is None:\n            return []\n        key =",
+        "        if policy is None or policy:\n            return []\n        key =",
+    ),
+    Fault(
+        "a group that is NULL equals no other",
+        "src/scorehouse/rescore.py",
+        "{left}.{one} is not distinct from {right}.{other}",
+        "{left}.{one} = {right}.{other}",
+        RANKINGS,
+    ),
+    Fault(
+        "the gaps that a vanished row leaves in the ranks are not seen",
+        "src/scorehouse/rescore.py",
+        " union {self._gaps(part)})",
+        ")",
+        RANKINGS,
+    ),
+    Fault(
+        "a budget of n rows scores n - 1",
+        "src/scorehouse/rescore.py",
+        'where unit_end > {max_rows} "',
+        'where unit_end >= {max_rows} "',
+    ),
+    Fault(
+        "a budget takes the newest predictions first",
+        "src/scorehouse/rescore.py",
+        "(order by is_new desc, oldest, {group}",
+        "(order by is_new desc, oldest desc, {group}",
+    ),
+    Fault(
+        "the feature hash leaves out what is passed through",
+        "src/scorehouse/engines/columns.py",
+        "return [*names, *self.passthrough.values(), *self.group.values()]",
+        "return [*names]",
+    ),
+    Fault(
+        "a row that comes back stays flagged as vanished",
+        "src/scorehouse/rescore.py",
+        "whens.append(f\"when {old}.is_vanished then 'new'\")",
+        "pass",
+    ),
+    Fault(
+        "rows that vanished are not flagged",
+        "macros/scoring/_write_predictions.sql",
+        "set is_vanished = true",
+        "set is_vanished = old_rows.is_vanished",
+    ),
+    Fault(
+        "rows that vanished are not deleted",
+        "macros/scoring/_write_predictions.sql",
+        "using {{ vanished }} as gone_rows\n        {%- else",
+        "using (select * from {{ vanished }} limit 0) as gone_rows\n        {%- else",
+    ),
+    Fault(
+        "lookback is not taken off the watermark",
+        "src/scorehouse/rescore.py",
+        "{old}.seen_us - {self.lookback_us} then",
+        "{old}.seen_us then",
+    ),
+    Fault(
+        "a row that lost its timestamp counts as unchanged",
+        "src/scorehouse/rescore.py",
+        "or features.updated_us is null ",
+        "",
+    ),
+    Fault(
+        "rows whose hash was of another kind count as unchanged",
+        "src/scorehouse/rescore.py",
+        "or feature_hash_kind is distinct from {kind}), 0)",
+        "), 0)",
+        TYPES,
+    ),
+    Fault(
+        "under the rule updated_at a column of another type is no change",
+        "src/scorehouse/rescore.py",
+        "when {old}.has_kind is not true or {old}.seen_us is null",
+        "when {old}.seen_us is null",
+        TYPES,
+    ),
+    Fault(
+        "the kind of hash says nothing of the columns' types",
+        "src/scorehouse/engines/source.py",
+        "{types_digest(self.columns.hashed(part), self.table_types)}",
+        "0",
+        TYPES,
+    ),
+    Fault(
+        "the last of the models that overlap leaves the memory limit lowered",
+        "src/scorehouse/engines/shared.py",
+        "if left else self._before)",
+        "if left else self._choose(self._before, [value]))",
+    ),
+    Fault(
+        "the memory limit sinks a little with each model",
+        "src/scorehouse/engines/memory.py",
+        "{literal(_unrounded(limit[1]))}",
+        "{literal(limit[1])}",
+    ),
+    Fault(
+        "the first of the models that overlap lifts the limit of the others",
+        "src/scorehouse/engines/shared.py",
+        "write(self._choose(self._before, left) if left else self._before)",
+        "write(self._before)",
+        ("tests/python/test_shared_settings.py", "-k", "interleaving_of_memory"),
+    ),
+    Fault(
+        "checks that became strict leave old predictions as they are",
+        "src/scorehouse/parts.py",
+        '            "strict": sorted(options.strict),\n',
+        "",
+    ),
+    Fault(
+        "a version that became live leaves its old rows as they are",
+        "src/scorehouse/parts.py",
+        "[self.label, self.is_live] if options.several else None",
+        "None",
+    ),
+    Fault(
+        "a promoted challenger leaves the rows of a wide table as they are",
+        "src/scorehouse/parts.py",
+        '"|".join(bases).encode()',
+        "bases[0].encode()",
+    ),
+    Fault(
+        "rows left by a budget are counted without the stale ones",
+        "src/scorehouse/engines/plan.py",
+        'found["new"] + found["changed"] + found["stale"] - count',
+        'found["new"] + found["changed"] - count',
+    ),
+    Fault(
+        "the merge compares the first column of the key alone",
+        "macros/scoring/_write_predictions.sql",
+        "{%- for key in keys -%}",
+        "{%- for key in keys[:1] -%}",
+        HISTORIES,
+    ),
+    Fault(
+        "the slices of a backfill overlap by a day",
+        "macros/scoring/_backfill_slices.sql",
+        "{% set end = [begin + step, last + one_day] | min %}",
+        "{% set end = [begin + step + one_day, last + one_day] | min %}",
+        HISTORIES,
+    ),
+    Fault(
+        "a full refresh merges",
+        "src/scorehouse/engines/prepare.py",
+        "    if request.full_refresh and options.as_of is None:\n        return",
+        "    if False:\n        return",
+    ),
+    Fault(
+        "the run's row commits before the table is swapped",
+        "macros/scoring/predictions.sql",
+        "        {% do scorehouse._enforce_contract(staging) %}\n",
+        "        {{ adapter.commit() }}\n"
+        "        {% call statement('begin_anew', fetch_result=True) %} select 1 {% endcall %}\n"
+        "        {% do scorehouse._enforce_contract(staging) %}\n",
+    ),
+    Fault(
+        "a failed run is logged as a success",
+        "src/scorehouse/engines/runs.py",
+        "record.to_row(FAILED, error=error)",
+        "record.to_row(SUCCESS, error=error)",
+    ),
+    Fault(
+        "the row that a run begins with is never closed",
+        "src/scorehouse/engines/runs.py",
+        "    _delete_started(connection, records[0])\n",
+        "",
+    ),
+    Fault(
+        "the threshold decides for the other class",
+        "src/scorehouse/tasks.py",
+        "positive >= self.version.threshold",
+        "positive < self.version.threshold",
+    ),
+    Fault(
+        "bands are looked up from the lowest",
+        "src/scorehouse/decision.py",
+        "for name, low in others[::-1]]",
+        "for name, low in others]",
+    ),
+    Fault(
+        "top_n counts over all groups",
+        "src/scorehouse/decision.py",
+        "[*(spelling.quote(name) for name in self.per), *within, ",
+        "[*within, ",
+    ),
+    Fault(
+        "a promotion leaves the alias with the version that had it, too",
+        "src/scorehouse/registration/promote.py",
+        "    return replace(version, aliases=others)\n",
+        "    return version\n",
+        FORGOTTEN,
+    ),
+    Fault(
+        "SIGTERM ends the process at once",
+        "src/dbt_scorehouse/__init__.py",
+        "            if signal.getsignal(number) is default:\n",
+        "            if False:\n",
+        TERMINATED,
+    ),
+    Fault(
+        "a registry table that differs from version control is not noticed",
+        "src/scorehouse/registry_file.py",
+        "        difference = next(_differences(versions, list(seeded)), None)\n",
+        "        difference = None\n",
+        FORGOTTEN,
+    ),
+    Fault(
+        "the registry table says which version scores",
+        "src/scorehouse/registry_file.py",
+        "        difference = next(_differences(versions, list(seeded)), None)\n",
+        "        return [Version.from_row(row) for row in seeded]\n",
+        FORGOTTEN,
+    ),
+    Fault(
+        "registrations at the same time do not wait for one another",
+        "src/scorehouse/registration/lock.py",
+        "    if file in held:\n",
+        "    if True:\n",
+        REGISTER,
+    ),
+    Fault(
+        "scores of accepted rows go to the places of others",
+        "src/scorehouse/scorer.py",
+        "    indices[keep] = np.arange(len(keep))\n",
+        "    indices[keep] = np.arange(len(keep))[::-1]\n",
+        ("tests/python/test_row_status.py", "-k", "get_their_own_values"),
+    ),
+    Fault(
+        "the digest of an artifact is not compared",
+        "src/scorehouse/storage.py",
+        "    if found != digest:\n",
+        "    if False:\n",
+        ("tests/python/test_corruption.py", "-k", "damaged"),
+    ),
+)
