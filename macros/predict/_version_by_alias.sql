@@ -23,7 +23,7 @@
         {% do scorehouse._argument_error(
             'predict', 'alias', alias,
             'an alias that one version holds; the aliases are ' ~ known | select | sort | join(', '),
-            'promote a version to it, or name one of these'
+            'correct the alias to one of these, or promote a version to it first'
         ) %}
     {% endif %}
     {{ return(held[0]) }}

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
-from scorehouse.commands.replay import replay_command
+from scorehouse.cli import main
 
 pytestmark = pytest.mark.slow
 ROWS = 60
@@ -105,7 +105,7 @@ def replayed(project: DbtProject) -> dict[str, Any]:
     """The first run of a table whose rows are as that run left them, scored again."""
     run_id = str(project.runs("by_new")[0]["run_id"])
     places = ["--database", str(project.database), "--project-dir", str(project.folder)]
-    ended = CliRunner().invoke(replay_command, [run_id, *places, "--json"])
+    ended = CliRunner().invoke(main, ["replay", run_id, *places, "--json"])
     return dict(json.loads(ended.output))
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from monitored import FEATURES, run
 from project import DbtProject
+from scorehouse.commands.target import Place
 from scorehouse.report import charts, words
 from scorehouse.report.distributions import Distribution
 from scorehouse.report.gather import WINDOWS, gather
@@ -235,7 +236,7 @@ def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: P
             "window_end - interval (i) month as window_end) from wide_drift, range(1, 100) steps(i) "
             "where window_start = (select min(window_start) from wide_drift)"
         )
-        warehouse = Warehouse(connection, database, None, "test")
+        warehouse = Warehouse(connection, Place(database), None, "test")
         (data,) = gather(warehouse, "wide")
         assert len(data.drift[0].windows) == WINDOWS
         newest = data.drift[0].newest()
