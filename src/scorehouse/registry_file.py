@@ -120,10 +120,9 @@ def searched(dbt: Any, named: Mapping[str, str] | None, root: Path) -> tuple[Reg
     names = type(dbt)(str)  # resolves a ref to the name of the relation, and reads nothing
     files = _named_files(named, root)
     found: dict[str, RegistryFile] = {}
-    for project in [root, *sorted(_packages(root).glob("*/"))]:
-        settings = _settings(project)
-        for file in _seed_files(project, settings):
-            for reference in ((file.stem,), (str(settings.get("name")), file.stem)):
+    for project in _projects(root):
+        for file in _seed_files(project):
+            for reference in ((file.stem,), (project.name, file.stem)):
                 relation = _relation(names, reference)
                 if relation is not None and relation not in found:
                     name = file.stem.removeprefix(PREFIX)
@@ -163,9 +162,37 @@ def _packages(root: Path) -> Path:
     return root / str(_settings(root).get("packages-install-path", "dbt_packages"))
 
 
-def _seed_files(project: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
-    for folder in settings.get("seed-paths") or ["seeds"]:
-        for file in sorted((project / str(folder)).rglob(f"{PREFIX}*.csv")):
+@dataclass(frozen=True)
+class _Project:
+    """A dbt project or an installed package: its name, its folder, and where its seeds lie."""
+
+    name: str
+    folder: Path
+    seed_paths: Sequence[str]
+
+
+def _projects(root: Path) -> list[_Project]:
+    """The project and its packages, as dbt has read them: paths in dbt_project.yml may hold Jinja."""
+    from dbt.adapters.factory import FACTORY
+
+    for adapter in FACTORY.adapters.values():
+        config = adapter.config
+        if Path(getattr(config, "project_root", "")).resolve() == root:
+            read = config.load_dependencies().values()
+            return [_Project(each.project_name, Path(each.project_root), each.seed_paths) for each in read]
+    return [
+        _as_written(folder) for folder in (root, *sorted(_packages(root).glob("*/")))
+    ]  # no dbt is running
+
+
+def _as_written(folder: Path) -> _Project:
+    settings = _settings(folder)
+    return _Project(str(settings.get("name")), folder, settings.get("seed-paths") or ["seeds"])
+
+
+def _seed_files(project: _Project) -> Iterator[Path]:
+    for path in project.seed_paths:
+        for file in sorted((project.folder / path).rglob(f"{PREFIX}*.csv")):
             if "__" not in file.stem:  # the signature and the reference have seeds of their own
                 yield file
 

@@ -128,6 +128,9 @@ def test_a_version_that_the_file_has_not(house: DbtProject) -> None:
     refused(house, "the table has the versions [1, 2, 3] and the file has [1, 2]")
 
 
+SEED_PATH = "{{ 'seeds' if target.type == 'duckdb' else 'no_seeds' }}"
+
+
 class Shop:
     """A stranger's project, its path with a blank in it, that dbt is run for from elsewhere."""
 
@@ -140,7 +143,8 @@ class Shop:
             "my shop/packages.yml", {"packages": [{"local": str(REPOSITORY)}, {"local": str(self.platform)}]}
         )
         self.variables({})
-        self._write("platform/dbt_project.yml", {"name": "platform", "version": "1.0", "profile": "shop"})
+        platform = {"name": "platform", "version": "1.0", "profile": "shop", "seed-paths": [SEED_PATH]}
+        self._write("platform/dbt_project.yml", platform)
         self.elsewhere.mkdir()
         self.text("models/offers_in.sql", "select i as nr, i / 7.0e0 as price from range(50) as numbers(i)")
 
@@ -149,6 +153,7 @@ class Shop:
             "name": "shop",
             "version": "1.0",
             "profile": "shop",
+            "seed-paths": [SEED_PATH],
             "seeds": {
                 "shop": {"ml": {"+schema": "registries", "leads": {"ml_leads": {"+alias": "all_leads"}}}}
             },
