@@ -13,7 +13,7 @@ from planting import Fault, StaleAnchor
 from project import REPOSITORY
 
 SCORE = REPOSITORY / "tests" / "soak" / "planted_faults.py"
-SAMPLE = ("digest of an artifact", "places of others", "a group that is NULL")
+SAMPLE = ("digest of an artifact", "places of others", "overlap lifts the limit")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

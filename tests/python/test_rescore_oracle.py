@@ -74,6 +74,7 @@ class PredictionHistories(PredictionTables):
 class Rankings(PredictionTables):
     """Tables of ranks: a changed row changes the ranks of others, in the group that it left too."""
 
+    least_rows = 6  # so that groups have several rows
     settings_of_tables = st.builds(
         Settings,
         rule=st.sampled_from(["changed", "changed", "all"]),
