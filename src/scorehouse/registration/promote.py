@@ -24,9 +24,9 @@ def promote(
     versions = seeds.registered(call)
     chosen = resolve(versions, alias=None, version=version, call=call)
     moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
-    if moved != versions:
-        from scorehouse.registration.card import write_card  # draws pictures, and loads what draws them
+    from scorehouse.registration.card import write_card  # draws pictures, and loads what draws them
 
+    if moved != versions:
         seeds.write_versions(moved)
     write_card(seeds)  # even if nothing moved: the YAML may be behind an alias that was moved by hand
     return next(row for row in moved if row.version == version)
