@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scorehouse import registry_file
 from scorehouse.compatibility import check_package_version
 from scorehouse.policy import VARIABLE, LoadPolicy
 from scorehouse.registry_file import RegistryFile
+from scorehouse.run_log_place import run_log_place
+from scorehouse.variables import project_variable
 
 
 @dataclass(frozen=True)
@@ -69,33 +68,32 @@ class Request:
     def for_plain_model(cls, dbt: Any) -> Request:
         """The request of a Python model under dbt's own `table` or `incremental`.
 
-        dbt gives such a model no variables, so they are read from the project's dbt_project.yml.
+        dbt gives such a model neither variables nor the target: they are read where dbt has them from, the
+        command line, the project's dbt_project.yml, and the adapter.
         """
+        from dbt.adapters.factory import get_adapter_by_type
         from dbt.flags import get_flags
         from dbt_common.invocation import get_invocation_id
 
         root = Path(get_flags().PROJECT_DIR or ".").resolve()
-        relation = f'"{dbt.this.database}"."{dbt.this.schema}"'
+        config = get_adapter_by_type("duckdb").config
+
+        def variable(name: str) -> Any:
+            return config.cli_vars[name] if name in config.cli_vars else project_variable(root, name)
+
+        log = run_log_place(variable, config.credentials.database, config.credentials.schema)
         return cls(
             run_id=str(uuid.uuid4()),
             invocation_id=get_invocation_id(),
             node=dbt.this.identifier,
             relation=repr(dbt.this),
-            run_log=f'{relation}."scorehouse_run_log"',
+            run_log=log.quoted,
             project_root=root,
-            load_policy=load_policy(root),
+            load_policy=LoadPolicy.from_variable(variable(VARIABLE)),
             exists=bool(dbt.is_incremental),
             materialization="incremental" if dbt.is_incremental else "table",
-            registries=registry_file.searched(dbt, project_variable(root, registry_file.VARIABLE), root),
+            registries=registry_file.searched(dbt, variable(registry_file.VARIABLE), root),
         )
-
-
-def project_variable(root: Path, name: str) -> Any:
-    """A variable from the `vars:` of dbt_project.yml, the project's or those given to this package."""
-    file = root / "dbt_project.yml"
-    variables: Mapping[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("vars") or {}
-    scoped = variables.get("scorehouse") or {}
-    return scoped.get(name, variables.get(name))
 
 
 def load_policy(root: Path) -> LoadPolicy:

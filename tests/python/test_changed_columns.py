@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,10 +165,38 @@ def profile(house: DbtProject, **output: Any) -> None:
 
 def dbt(house: DbtProject, *arguments: str) -> str:
     """Run dbt as a user does; what it prints where it fails."""
-    places = ["--project-dir", str(house.folder), "--profiles-dir", str(house.folder)]
-    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments, *places]
-    ended = subprocess.run(command, cwd=house.folder, capture_output=True, text=True)
+    ended = program(house, "dbt", "--no-use-colors", *arguments)
     return ended.stdout if ended.returncode else ""
+
+
+def program(house: DbtProject, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name(name)), *arguments]
+    places = {"DBT_PROJECT_DIR": str(house.folder), "DBT_PROFILES_DIR": str(house.folder)}
+    return subprocess.run(
+        command, cwd=house.folder, env={**os.environ, **places}, capture_output=True, text=True
+    )
+
+
+def scorehouse(house: DbtProject, *arguments: str) -> str:
+    """What a command prints that reads the target `dev`."""
+    ended = program(house, "scorehouse", *arguments, "--target", "dev")
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def check_commands_read_the_run_log(house: DbtProject, nodes: set[str]) -> None:
+    """Every command that reads the run log of a target finds it where dbt has it, and all of its runs."""
+    runs = json.loads(scorehouse(house, "runs", "--json"))
+    assert {(run["node"].rpartition(".")[2], run["status"]) for run in runs} == {
+        (node, "success") for node in nodes
+    }
+    for run in (run for run in runs if run["write_mode"] == "replace"):
+        found = json.loads(scorehouse(house, "replay", run["run_id"], "--json"))
+        assert (found["rows_different"], found["same_input"]) == (0, True)
+    scorehouse(house, "report", "--output", "report.html")
+    page = (house.folder / "report.html").read_text()
+    assert "within the hour" in page and "No scoring run of this ML model" not in page
+    assert json.loads(scorehouse(house, "export", "alerts"))
 
 
 def test_a_table_in_another_database_is_refused_or_has_its_run_log_there(tmp_path: Path) -> None:
@@ -180,12 +210,14 @@ def test_a_table_in_another_database_is_refused_or_has_its_run_log_there(tmp_pat
     assert "its database is 'other', and the run log is in 'house'" in said
     assert "set the variable scorehouse_run_log_database: other" in said and "Traceback" not in said
     house.settings({"scorehouse_run_log_database": "other"})
+    house.python_model("plain", "churn", key="id", config="materialized='table', schema='extra'")
     for _ in range(2):
         assert dbt(house, "build") == ""
+    check_commands_read_the_run_log(house, {"scored", "plain"})
     with duckdb.connect(str(house.folder / "other.duckdb"), read_only=True) as other:
         assert other.sql(COUNTED).fetchall() == [(ROWS,)]
         logged = other.sql(
-            "select write_mode, rows_in from scorehouse_run_log order by started_at"
+            "select write_mode, rows_in from scorehouse_run_log where node like '%scored' order by started_at"
         ).fetchall()
     assert logged == [("replace", ROWS), ("merge", 0)]
 
@@ -198,6 +230,7 @@ def test_an_attached_database_is_the_target(tmp_path: Path) -> None:
     profile(house, path=":memory:", attach=[{"path": "lake.duckdb", "alias": "lake"}], database="lake")
     for _ in range(2):
         assert dbt(house, "build") == ""
+    check_commands_read_the_run_log(house, {"scored"})
     with duckdb.connect(str(house.folder / "lake.duckdb"), read_only=True) as lake:
         assert lake.sql(COUNTED).fetchall() == [(ROWS,)]
         assert lake.sql("select count(*) from scorehouse_run_log").fetchall() == [(2,)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
-from scorehouse.commands.runs import find_log
+from scorehouse.commands.run_log import find_log
 from scorehouse.commands.target import Place, connect, place_of, target_options, this_call
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.seeds import ModelSeeds, find_project

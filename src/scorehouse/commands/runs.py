@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorehouse.commands.common import echo, json_option, print_json, table
-from scorehouse.commands.target import Place, connect, place_of, target_options, this_call
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.commands.run_log import find_log
+from scorehouse.commands.target import connect, place_of, target_options
+from scorehouse.errors import did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
 
-TABLE = "scorehouse_run_log"
 SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
 
 
@@ -58,31 +58,6 @@ def _near_model(known: list[tuple[Any, ...]], ml_model: str) -> str:
     """What to say of a name that no run has: a near one, where there is one."""
     names = [name for (name,) in known if name]
     return "" if ml_model in names else f" of {ml_model!r}" + did_you_mean(ml_model, names)
-
-
-def find_log(connection: duckdb.DuckDBPyConnection, schema: str | None, place: Place) -> str:
-    """The quoted name of the run log's table: in `schema`, else in that of the target, else the only one."""
-    known = [
-        name
-        for (name,) in connection.execute(
-            "select table_schema from information_schema.tables "
-            "where table_name = ? and table_catalog = current_database() order by 1",
-            [TABLE],
-        ).fetchall()
-    ]
-    wanted = schema or place.log_schema
-    found = [name for name in known if wanted in (None, name)]
-    if len(found) == 1:
-        quoted = found[0].replace('"', '""')
-        return f'"{quoted}".{TABLE}'
-    where = f" in the schema {wanted!r}" if wanted else ""
-    others = f"; run logs are in the schemas {known}" if known else ""
-    raise ConfigurationError(
-        this_call(),
-        f"{str(place.file)!r} has {len(found)} run logs{where}{others}",
-        expected=f"one table {TABLE}{where}",
-        action="name its schema with --schema" if known else "score a table first, or correct the path",
-    )
 
 
 def read_runs(

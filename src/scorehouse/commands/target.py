@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,22 +14,29 @@ import yaml
 from scorehouse.commands.common import Function, project_option
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.registration.seeds import find_project
+from scorehouse.run_log_place import run_log_place
+from scorehouse.spelling import DUCKDB
+from scorehouse.variables import project_variable
 
 if TYPE_CHECKING:
     import duckdb
 
-RUN_LOG_SCHEMA = "scorehouse_run_log_schema"
+MEMORY = ":memory:"
 
 
 @dataclass(frozen=True)
 class Place:
     """A DuckDB file; where a target named it, also the target's schemas and the databases attached to it.
 
-    `schema` is that of the target, `log_schema` that of its run log; `attached` are files by their alias.
+    `alias` is the name under which the target attaches `file`, or None where it is the target's `path`.
+    `schema` is that of the target. `log_database` and `log_schema` are those of its run log, where None
+    means the database of `file`, and any schema. `attached` are the other files by their alias.
     """
 
     file: Path
+    alias: str | None = None
     schema: str | None = None
+    log_database: str | None = None
     log_schema: str | None = None
     attached: Mapping[str, Path] = field(default_factory=dict)
 
@@ -86,18 +93,40 @@ def place_of(
         )
     project = _project(project_dir, profile)
     file = _profiles_file(profiles_dir, project)
-    settings = _settings_of(file, profile or _profile_of(project), target)
+    return _place_of_target(project, _settings_of(file, profile or _profile_of(project), target))
+
+
+def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
+    """The file of the target's database, be it the one of its path or an attached one."""
     schema = _rendered(str(settings.get("schema") or "main"))
-    return Place(
-        _existing(_path_in(project, settings["path"]), "the project's folder"),
-        schema,
-        _log_schema(project) or schema,
-        {
-            str(each["alias"]): _path_in(project, each["path"])
-            for each in settings.get("attach") or []
-            if each.get("alias") and each.get("path")
-        },
-    )
+    log = run_log_place(_variables(project), settings.get("database"), schema)
+    files = _attached(project, settings)
+    alias = str(settings.get("database") or "")
+    origin = "the project's folder"
+    if alias not in files:
+        return Place(
+            _existing(_path_in(project, settings["path"]), origin),
+            None,
+            schema,
+            log.database,
+            log.schema,
+            files,
+        )
+    attached = files.pop(alias)
+    if settings["path"] != MEMORY:
+        main = _path_in(project, settings["path"])
+        files[main.stem] = main
+    return Place(_existing(attached, origin), alias, schema, log.database, log.schema, files)
+
+
+def _attached(project: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
+    """The DuckDB files that a target attaches, by alias; what another program stores is for dbt alone."""
+    files = {}
+    for each in settings.get("attach") or []:
+        if each.get("path") and each.get("type", "duckdb") == "duckdb":
+            path = _path_in(project, each["path"])
+            files[str(each.get("alias") or path.stem)] = path
+    return files
 
 
 def _known_targets(profile: str | None, profiles_dir: Path | None, project_dir: Path | None) -> str:
@@ -114,14 +143,11 @@ def _path_in(project: Path, path: object) -> Path:
     return project / Path(_rendered(str(path))).expanduser()
 
 
-def _log_schema(project: Path) -> str | None:
-    """The schema that the project's variable gives to the run log."""
+def _variables(project: Path) -> Callable[[str], Any]:
+    """The variables of a project; none where there is no project."""
     if not (project / "dbt_project.yml").is_file():
-        return None
-    from scorehouse.request import project_variable
-
-    found = project_variable(project, RUN_LOG_SCHEMA)
-    return None if found is None else str(found)
+        return lambda name: None
+    return lambda name: project_variable(project, name)
 
 
 def _project(project_dir: Path | None, profile: str | None) -> Path:
@@ -213,16 +239,22 @@ def _existing(file: Path, origin: str) -> Path:
 
 
 def connect(place: Place) -> duckdb.DuckDBPyConnection:
-    """Open the file, and those attached to it, for reading."""
+    """Open the file, and those attached to it, for reading; the database of the file is the current one."""
     import duckdb
 
+    files = {alias: file for alias, file in place.attached.items() if file.is_file()}
     opened = place.file
     try:
-        connection = duckdb.connect(str(place.file), read_only=True)
-        for alias, opened in place.attached.items():
-            if opened.is_file():  # an address of another kind is for dbt alone
-                path, name = str(opened).replace("'", "''"), alias.replace('"', '""')
-                connection.execute(f"attach '{path}' as \"{name}\" (read_only)")
+        if place.alias is None:
+            connection = duckdb.connect(str(place.file), read_only=True)
+        else:
+            connection = duckdb.connect(MEMORY)
+            files = {place.alias: place.file, **files}
+        for alias, opened in files.items():
+            path, name = DUCKDB.literal(str(opened)), DUCKDB.quote(alias)
+            connection.execute(f"attach {path} as {name} (read_only)")
+        if place.alias is not None:
+            connection.execute(f"use {DUCKDB.quote(place.alias)}")
     except duckdb.Error as error:
         raise ConfigurationError(
             this_call(),

@@ -11,7 +11,7 @@ import yaml
 
 from scorehouse.compile.dialects import DIALECTS
 from scorehouse.errors import ConfigurationError
-from scorehouse.request import project_variable
+from scorehouse.variables import project_variable
 
 VARIABLE = "scorehouse_compiled_sql"
 

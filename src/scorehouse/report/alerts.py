@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.report import limits
-from scorehouse.report.gather import RUNS_VIEW, Long, ModelData, table_name
+from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import (
@@ -22,6 +22,7 @@ from scorehouse.report.words import (
     stamp,
     window_text,
 )
+from scorehouse.run_log_place import TABLE
 from scorehouse.runlog import STARTED, SUCCESS
 
 TOLERANCE = 1e-9
@@ -162,13 +163,13 @@ def _retraining_alerts(data: ModelData) -> list[Alert]:
 
 def _run_alerts(data: ModelData) -> list[Alert]:
     found = []
-    log = data.run_log.quoted if data.run_log else RUNS_VIEW
+    log = data.run_log.quoted if data.run_log else TABLE
     for run in data.newest_runs():
         level, share = limits.run_state(run), limits.rejected_share(run)
         where = f"{table_name(run)}, {stamp(run['started_at'])}"
         sql = (
             "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
-            f"from {log}\nwhere scoring_run_id = {_text(str(run['scoring_run_id']))}"
+            f"from {log}\nwhere run_id = {_text(str(run['run_id']))}"
         )
         if run["status"] == STARTED:
             text = f"{where}: it runs now, or its process was killed"

@@ -16,7 +16,6 @@ CHAMPION = "champion"
 RUNS = 12
 DAYS = 11  # the newest days with a successful run, which tell how often an ML model scores
 CLAIMED, NO_CLAIM = ("ok", "below", "info"), ("labels_arrived", "rejected_share")
-RUNS_VIEW = "scorehouse_runs"
 # The newest windows whole, back to the newest in which something was claimed; of older ones what is drawn.
 WINDOWS = 60
 ROWS = f"""
@@ -212,11 +211,9 @@ def _live_rows(rows: Iterable[Row], data: ModelData) -> list[Row]:
 
 
 def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
-    logs = warehouse.of_kind("run_log")
-    if not logs:
+    log = data.run_log = warehouse.run_log
+    if log is None:
         return
-    log = next((table for table in logs if table.name == RUNS_VIEW), logs[0])
-    data.run_log = log
     data.runs = warehouse.rows(
         f"select * from {log.quoted} where model_name = ? order by started_at desc limit {RUNS}", [data.name]
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.run_log_place import TABLE, run_log_schemas
+from scorehouse.spelling import DUCKDB
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,21 +31,22 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "retraining": ({"ml_model", "version", "retrain", "reasons"}, set()),
     "comparison": ({"ml_model", "model_alias", "live_version", "rank_correlation"}, set()),
     "contest": ({"ml_model", "model_alias", "live_version", "difference_low"}, set()),
-    "run_log": ({"scoring_run_id", "status", "model_name", "rows_in", "rows_scored"}, set()),
 }
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view; `columns` are its names."""
+    """A table or view; `columns` are its names, and `database` is None for the current one."""
 
+    database: str | None
     schema: str
     name: str
     columns: frozenset[str]
 
     @property
     def quoted(self) -> str:
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+        names = [name for name in (self.database, self.schema, self.name) if name is not None]
+        return ".".join(DUCKDB.quote(name) for name in names)
 
 
 class Warehouse:
@@ -55,10 +58,12 @@ class Warehouse:
         self.connection = connection
         self.file = place.file
         self.call = call
-        self.tables = [table for table in _tables(connection) if _in_schema(table, schema)]
+        known = _tables(connection, place.log_database)
+        self.tables = [table for table in known if _in_schema(table, schema)]
         if schema is None and self._registered_twice():  # several targets write this file
             self.tables = [table for table in self.tables if _in_schema(table, place.schema)]
         self._check_registries(schema)
+        self.run_log = self._run_log(known, schema, place)
 
     def of_kind(self, kind: str) -> list[Table]:
         """Tables of a kind, by name."""
@@ -80,6 +85,14 @@ class Warehouse:
     def rows_of(self, table: Table, ml_model: str, order: str) -> list[Row]:
         """All rows of an ML model in a monitoring table."""
         return self.rows(f"select * from {table.quoted} where ml_model = ? order by {order}", [ml_model])
+
+    def _run_log(self, known: list[Table], schema: str | None, place: Place) -> Table | None:
+        """The run log of the target; of a file alone, the one beside the registries, or the only one."""
+        schemas = run_log_schemas(self.connection, place.log_database)
+        likely = [schema, place.log_schema, *(table.schema for table in self.of_kind("registry"))]
+        chosen = next((name for name in likely if name in schemas), schemas[0] if len(schemas) == 1 else None)
+        logs = [table for table in known if (table.schema, table.name) == (chosen, TABLE)]
+        return logs[-1] if logs else None
 
     def _registered_twice(self) -> list[str]:
         names = [table.name for table in self.of_kind("registry")]
@@ -106,18 +119,18 @@ class Warehouse:
             )
 
 
-def _tables(connection: duckdb.DuckDBPyConnection) -> list[Table]:
+def _tables(connection: duckdb.DuckDBPyConnection, log_database: str | None) -> list[Table]:
+    """The tables of the target's database, then those of the database that the run log is in."""
     rows = connection.execute(
-        "select table_schema, table_name, list(column_name) from information_schema.columns "
-        "where table_catalog = current_database() group by all order by 1, 2"
+        "select nullif(table_catalog, current_database()) as database, table_schema, table_name, "
+        "list(column_name) from information_schema.columns "
+        "where lower(table_catalog) in (lower(current_database()), lower($1)) group by all "
+        "order by database nulls first, table_schema, table_name",
+        [log_database],
     ).fetchall()
-    return [Table(schema, name, frozenset(columns)) for schema, name, columns in rows]
+    return [Table(database, schema, name, frozenset(columns)) for database, schema, name, columns in rows]
 
 
 def _in_schema(table: Table, schema: str | None) -> bool:
     """dbt puts models of a custom schema in `<schema>_<custom>`."""
     return schema is None or table.schema == schema or table.schema.startswith(f"{schema}_")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
