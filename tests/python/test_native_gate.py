@@ -84,6 +84,9 @@ def test_wrong_arrays_are_refused_before_c_reads_them() -> None:
     for bad in (sums[:, 1:], np.asfortranarray(sums), sums.astype(np.float32)):
         with pytest.raises(TypeError, match="sums are"):
             kernel.add_trees(numbers, tables, bad)
+    for columns, outputs in ((numbers.shape[1] - 1, 2), (numbers.shape[1], 1)):  # C would go beyond their ends
+        with pytest.raises(TypeError, match="expected at least 6 columns and 2 outputs"):
+            kernel.add_trees(np.ascontiguousarray(numbers[:, :columns]), tables, sums[:outputs])
     with pytest.raises(TypeError, match="node_edge is int64"):
         kernel.add_trees(numbers, replace(tables, node_edge=tables.node_edge.astype(np.int64)), sums)
 
@@ -134,6 +137,16 @@ def test_integers_that_no_double_holds() -> None:
     y = (X[:, 0] > X[:, 1]).astype(int)
     estimator = RandomForestClassifier(20, random_state=0).fit(X, y)
     assert compile_native(estimator).numbers(X) is None
+    assert_equal(compile_native(estimator), estimator, X)
+
+
+def test_numbers_that_begin_between_two_addresses() -> None:
+    """As in a memory map, or in the buffer of a message."""
+    estimator, frame, _ = fitted(RandomForestClassifier(5, random_state=0))
+    data = b"x" + frame.to_numpy(dtype=np.float64).tobytes()
+    X = np.frombuffer(data, np.uint8)[1:].view(np.float64).reshape(frame.shape)
+    assert not X.flags.aligned
+    estimator.fit(X, np.arange(len(X)) % 2)
     assert_equal(compile_native(estimator), estimator, X)
 
 

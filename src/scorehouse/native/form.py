@@ -136,9 +136,8 @@ def as_block(X: Any, *, exact: bool) -> np.ndarray | None:
         return None
     if exact and any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in dtypes) and _has_large(X):
         return None
-    if isinstance(X, pd.DataFrame):
-        return X.to_numpy(dtype=np.float64)
-    return np.asarray(X, dtype=np.float64)
+    numbers = X.to_numpy(dtype=np.float64) if isinstance(X, pd.DataFrame) else X
+    return np.require(numbers, np.float64, ["ALIGNED"])  # which a view into bytes of a file may not be
 
 
 def _of_objects(X: np.ndarray) -> np.ndarray | None:

@@ -90,6 +90,11 @@ class Tables:
         return int(self.node_value.shape[1])
 
     @cached_property
+    def reaches(self) -> tuple[int, int]:
+        """How many columns of X the loops read, and how many rows of the sums they write."""
+        return int(self.columns[:, 0].max(initial=-1)) + 1, int(self.trees[:, 5].max(initial=0)) + self.outputs
+
+    @cached_property
     def in_c(self) -> _Tables:
         """The structure that the loops are given; it points into these arrays."""
         pointers = {}
@@ -143,6 +148,12 @@ def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: b
         raise TypeError(f"add_trees: numbers are {numbers.dtype} of shape {numbers.shape}, expected doubles")
     if sums.dtype != np.float64 or not sums.flags.c_contiguous or sums.shape[1:] != numbers.shape[:1]:
         raise TypeError(f"add_trees: sums are {sums.dtype} of shape {sums.shape}, expected (outputs, rows)")
+    columns, outputs = tables.reaches
+    if numbers.shape[1] < columns or len(sums) < outputs:  # the loops themselves check no bounds
+        raise TypeError(
+            f"add_trees: numbers of shape {numbers.shape} and sums of shape {sums.shape}, "
+            f"expected at least {columns} columns and {outputs} outputs"
+        )
     row, column = (step // 8 for step in numbers.strides)
     rows = _Rows(numbers.ctypes.data, len(numbers), row, column)
     result = _loaded().scorehouse_add_trees(rows, tables.in_c, sums.ctypes.data, plain)
