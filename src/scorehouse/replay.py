@@ -6,7 +6,6 @@ others must be equal bit for bit on the same library versions.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from scorehouse.engines.statistics import Fingerprint
 from scorehouse.engines.stream import output_schema, scored_batches
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.forms import choose_form
+from scorehouse.logged_run import run_row
 from scorehouse.options import Rescore, ScoreOptions
 from scorehouse.parts import Part
 from scorehouse.registry import Version
@@ -57,47 +57,6 @@ class Replayed:
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "rows_gone": self.rows_gone}
-
-
-def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> dict[str, Any]:
-    """The row of a successful run, by the id or by its beginning."""
-    call = f"replay({run_id!r})"
-    found = connection.execute(f"select * from {run_log} where starts_with(run_id::varchar, ?)", [run_id])
-    names = [column[0] for column in found.description]
-    begun = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    rows = [row for row in begun if row["status"] == "success"]
-    if len(rows) != 1:
-        raise ConfigurationError(
-            call,
-            _not_one(connection, run_log, run_id, rows or begun),
-            expected="the id of one successful run, or enough of its beginning",
-            action="look it up in scorehouse_runs, or with `scorehouse runs --json`",
-        )
-    if not rows[0].get("feature_query"):
-        raise ConfigurationError(
-            call,
-            "the run log does not say where its features were read",
-            expected="a run whose features were a dbt ref, source or query, not a frame made in Python",
-            action="make the preparation a dbt model of its own",
-        )
-    return rows[0]
-
-
-def _not_one(
-    connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str, rows: list[dict[str, Any]]
-) -> str:
-    """Why an id does not name one successful run, given the rows of those that begin so."""
-    if len(rows) > 1:
-        return f"{len(rows)} runs begin so, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
-    if rows:
-        return (
-            f"this run has the status {rows[0]['status']!r} ({rows[0].get('error') or 'no error is logged'})"
-        )
-    known = [str(row[0]) for row in connection.execute(f"select run_id from {run_log}").fetchall()]
-    begins = {each[: len(run_id)]: each for each in known}
-    near = difflib.get_close_matches(run_id, list(begins), n=1)
-    hint = f"; did you mean {begins[near[0]]!r}?" if near else ""
-    return f"none of {len(known)} runs in {run_log} begins so{hint}"
 
 
 def replay(

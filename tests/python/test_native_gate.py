@@ -84,7 +84,10 @@ def test_wrong_arrays_are_refused_before_c_reads_them() -> None:
     for bad in (sums[:, 1:], np.asfortranarray(sums), sums.astype(np.float32)):
         with pytest.raises(TypeError, match="sums are"):
             kernel.add_trees(numbers, tables, bad)
-    for columns, outputs in ((numbers.shape[1] - 1, 2), (numbers.shape[1], 1)):  # C would go beyond their ends
+    for columns, outputs in (
+        (numbers.shape[1] - 1, 2),
+        (numbers.shape[1], 1),
+    ):  # C would go beyond their ends
         with pytest.raises(TypeError, match="expected at least 6 columns and 2 outputs"):
             kernel.add_trees(np.ascontiguousarray(numbers[:, :columns]), tables, sums[:outputs])
     with pytest.raises(TypeError, match="node_edge is int64"):

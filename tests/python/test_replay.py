@@ -112,3 +112,30 @@ def test_an_unknown_run_says_where_to_look(scored: DbtProject) -> None:
     places = ["--database", str(scored.database), "--project-dir", str(scored.folder)]
     ended = CliRunner().invoke(main, ["replay", "ffffffff-0000", *places])
     assert ended.exit_code == 1 and "scorehouse_runs" in ended.output
+
+
+LIES = [
+    ("feature_query", "select 1; copy (select 42) to '{file}'; select 2"),
+    ("feature_query", "select 1); copy (select 42) to '{file}'; select * from (select 2"),
+    ("feature_query", "copy (select 42) to '{file}'"),
+    ("prediction_table", "scores); copy (select 42) to '{file}'; select * from (scores"),
+    ("model_name", "../../elsewhere"),
+]
+
+
+def test_what_others_write_into_the_run_log_is_not_run(scored: DbtProject) -> None:
+    """DuckDB writes any file that its user may write, even where the database is open for reading only."""
+    run_id, file = str(scored.runs("scores")[-1]["run_id"]), scored.folder / "written"
+    places = ["--database", str(scored.database), "--project-dir", str(scored.folder)]
+    for column, text in LIES:
+        with duckdb.connect(scored.database) as connection:
+            kept = connection.execute(f"select {column} from scorehouse_run_log").fetchall()[0][0]
+            connection.execute(f"update scorehouse_run_log set {column} = ?", [text.format(file=file)])
+        ended = CliRunner().invoke(main, ["replay", run_id, *places])
+        assert ended.exit_code == 1 and "What to do:" in ended.output
+        told = repr(text) if column == "model_name" else f"the run log has the {column}"
+        assert told in ended.output
+        assert not file.exists()
+        with duckdb.connect(scored.database) as connection:
+            connection.execute(f"update scorehouse_run_log set {column} = ?", [kept])
+    assert replayed(scored)[0] == 0

@@ -57,7 +57,8 @@ def replay_command(
 def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path, place: Place) -> Replayed:
     import duckdb
 
-    from scorehouse.replay import replay, run_row
+    from scorehouse.logged_run import run_row
+    from scorehouse.replay import replay
     from scorehouse.request import Request, load_policy
 
     with connect(place) as connection:

@@ -92,7 +92,9 @@ class Tables:
     @cached_property
     def reaches(self) -> tuple[int, int]:
         """How many columns of X the loops read, and how many rows of the sums they write."""
-        return int(self.columns[:, 0].max(initial=-1)) + 1, int(self.trees[:, 5].max(initial=0)) + self.outputs
+        return int(self.columns[:, 0].max(initial=-1)) + 1, int(
+            self.trees[:, 5].max(initial=0)
+        ) + self.outputs
 
     @cached_property
     def in_c(self) -> _Tables:

@@ -1,0 +1,86 @@
+"""A run as the run log has it, looked up to be scored again.
+
+The log lies in the warehouse, where others may write. What a replay takes from it as SQL has to be one select
+and the name of a table: DuckDB could write any file otherwise, and its user's start-up files are files too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+import duckdb
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.registration.lock import check_name
+
+IDENTIFIER = r'(?:"(?:[^"]|"")+"|\w+)'
+TABLE = re.compile(rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}")
+
+
+def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> dict[str, Any]:
+    """The row of a successful run, by the id or by its beginning."""
+    call = f"replay({run_id!r})"
+    found = connection.execute(f"select * from {run_log} where starts_with(run_id::varchar, ?)", [run_id])
+    names = [column[0] for column in found.description]
+    begun = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = [row for row in begun if row["status"] == "success"]
+    if len(rows) != 1:
+        raise ConfigurationError(
+            call,
+            _not_one(connection, run_log, run_id, rows or begun),
+            expected="the id of one successful run, or enough of its beginning",
+            action="look it up in scorehouse_runs, or with `scorehouse runs --json`",
+        )
+    if not rows[0].get("feature_query"):
+        raise ConfigurationError(
+            call,
+            "the run log does not say where its features were read",
+            expected="a run whose features were a dbt ref, source or query, not a frame made in Python",
+            action="make the preparation a dbt model of its own",
+        )
+    _check_logged(connection, rows[0], call)
+    return rows[0]
+
+
+def _check_logged(connection: duckdb.DuckDBPyConnection, run: dict[str, Any], call: str) -> None:
+    """Refuse a row that scorehouse did not write: what it says is run as SQL, and opens files."""
+    check_name("name", run["model_name"], call)
+    sound = {
+        "feature_query": _is_select(connection, str(run["feature_query"])),
+        "prediction_table": TABLE.fullmatch(str(run["prediction_table"])),
+    }
+    for column in (name for name, is_sound in sound.items() if not is_sound):
+        raise ConfigurationError(
+            call,
+            f"the run log has the {column} {run[column]!r:.200}",
+            expected="one select, and the name of a table, as a scoring run logs them",
+            action="find out who else writes into the run log; nothing of this row was run",
+        )
+
+
+def _is_select(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
+    """Whether a query is one select, as it stands and where it is read as a subquery."""
+    try:
+        read = connection.extract_statements(f"select * from ({query}\n)")
+    except duckdb.Error:
+        return False
+    return [statement.type for statement in read] == [duckdb.StatementType.SELECT]
+
+
+def _not_one(
+    connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str, rows: list[dict[str, Any]]
+) -> str:
+    """Why an id does not name one successful run, given the rows of those that begin so."""
+    if len(rows) > 1:
+        return f"{len(rows)} runs begin so, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
+    if rows:
+        return (
+            f"this run has the status {rows[0]['status']!r} ({rows[0].get('error') or 'no error is logged'})"
+        )
+    known = [str(row[0]) for row in connection.execute(f"select run_id from {run_log}").fetchall()]
+    begins = {each[: len(run_id)]: each for each in known}
+    near = difflib.get_close_matches(run_id, list(begins), n=1)
+    hint = f"; did you mean {begins[near[0]]!r}?" if near else ""
+    return f"none of {len(known)} runs in {run_log} begins so{hint}"
