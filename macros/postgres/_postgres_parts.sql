@@ -13,7 +13,9 @@
         select
             {{ (columns + scored['columns']) | unique | join(', ') }},
             md5('{{ types }}' || row({{ hashed | join(', ') }})::text) as feature_hash
-        from ({{ compiled_code }}) as features
+        from (
+            {{ compiled_code }}
+        ) as features
     {% endcall %}
     {% do scorehouse._postgres_check_key(snapshot, columns[:scored['key'] | length]) %}
 
@@ -40,7 +42,7 @@
     {% endfor %}
     {{ return(run_query(
         'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
-        ~ ') as features on false'
+        ~ '\n) as features on false'
     ).rows[0].values()) }}
 {% endmacro %}
 

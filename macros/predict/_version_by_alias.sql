@@ -1,11 +1,12 @@
 {#- The version that holds an alias; none where the seed is not loaded yet and nothing will be run. -#}
 {% macro _version_by_alias(call, name, registry, alias) %}
+    {% set function = call.partition('(')[0].partition('.')[2] %}
     {% if load_relation(registry) is none %}
         {% if flags.WHICH in ['compile', 'generate', 'list', 'parse'] %}
             {{ return(none) }}
         {% endif %}
         {% do scorehouse._argument_error(
-            'predict', 'name', name,
+            function, 'name', name,
             'an ML model whose seed is loaded; ' ~ registry ~ ' does not exist',
             'run `dbt seed`, or `dbt build`, which loads it first'
         ) %}
@@ -21,7 +22,7 @@
     {% endfor %}
     {% if held | length != 1 %}
         {% do scorehouse._argument_error(
-            'predict', 'alias', alias,
+            function, 'alias', alias,
             'an alias that one version holds; the aliases are ' ~ known | select | sort | join(', '),
             'correct the alias to one of these, or promote a version to it first'
         ) %}

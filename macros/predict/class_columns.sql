@@ -11,7 +11,13 @@
     {% if not execute or load_relation(registry) is none %}
         {{ return({}) }}
     {% endif %}
-    {% set number = version if version is not none else scorehouse._version_by_alias(name, registry, alias) %}
+    {% set call = "scorehouse.class_columns('" ~ name ~ "')" %}
+    {% if version is none %}
+        {% set number = scorehouse._version_by_alias(call, name, registry, alias) %}
+    {% else %}
+        {% set number = version %}
+        {% do scorehouse._check_registry_table(call, name, registry) %}
+    {% endif %}
     {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number | int) %}
     {% if not found.rows %}
         {% do scorehouse._argument_error(

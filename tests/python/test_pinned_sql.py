@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from churn import FEATURES, classifier, training
@@ -17,7 +18,8 @@ from project import DbtProject
 
 MACROS = "macros/ml/churn.sql"
 SEED, YAML = "seeds/ml/churn/ml_churn.csv", "seeds/ml/churn/_ml_churn.yml"
-KEPT = (MACROS, SEED, YAML)
+SCORED = "models/scored.sql"
+KEPT = (MACROS, SEED, YAML, SCORED)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     estimator, X = classifier(), training()
     for threshold, alias in ((0.5, "champion"), (0.25, "challenger")):
         project.register(estimator, "churn", X, task="classification", threshold=threshold, alias=alias)
-    project.write("models/scored.sql", "select * from {{ scorehouse.predict('churn', ref('features')) }}")
+    project.write(SCORED, "select * from {{ scorehouse.predict('churn', ref('features')) }}")
     project.build().check()
     shutil.copy(project.database, project.folder / "sound.duckdb")
     for number, path in enumerate(KEPT):
@@ -158,3 +160,21 @@ def test_a_version_of_an_earlier_release_scores_and_is_pinned_by_prove(house: Db
     flip_the_threshold(house, "duckdb")
     house.dbt("seed", "--select", "ml_churn").check()
     refused(house, "is not the SQL that was proven")
+
+
+def test_class_columns_are_those_of_the_registry_that_was_compared(house: DbtProject) -> None:
+    each = "'{{ column }} is {{ label }}'"
+    columns = "scorehouse.class_columns('churn' ARGUMENTS).items()"
+    told = f"select {{% for column, label in {columns} %}}{each}{{% endfor %}} as x"
+    for arguments in ("", ", alias='challenger'", ", version=1"):
+        house.write(SCORED, told.replace("ARGUMENTS", arguments))
+        house.dbt("run", "--select", "scored").check()
+        assert house.query("select x from scored") == [("score is True",)]
+        with duckdb.connect(house.database) as connection:
+            connection.execute("update ml_churn set sha256 = 'other' where version = 1")
+        refused(
+            house, "scorehouse.class_columns('churn'): the table", "is not the registry in version control"
+        )
+        house.dbt("seed", "--select", "ml_churn").check()
+    house.write(SCORED, told.replace("ARGUMENTS", ", alias='nobody'"))
+    refused(house, "scorehouse.class_columns(alias='nobody')", "the aliases are challenger, champion")

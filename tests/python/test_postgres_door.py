@@ -47,7 +47,7 @@ class House:
     def scored(self, arguments: str = KEY, config: str = "") -> None:
         head = f"{{{{ config({config}) }}}}\n" if config else ""
         call = f"{{{{ scorehouse.scored('churn', {arguments}) }}}}"
-        self.write("models/scored.sql", f"{head}{call}\nselect * from {{{{ ref('features') }}}}\n")
+        self.write("models/scored.sql", f"{head}{call}\nselect * from {{{{ ref('features') }}}} -- all\n")
 
     def build(self, *arguments: str) -> str:
         """Run `dbt build`; what went wrong, or nothing."""

@@ -52,6 +52,8 @@ ENFORCED = {"config": {"contract": {"enforced": True}}}
 @pytest.mark.parametrize("rescore", ["all", "given"])
 def test_a_contract_that_matches(rescore: str, house: DbtProject) -> None:
     house.sql_model("scored", "churn", rescore=rescore, **KEY)
+    text = (house.folder / "models/scored.sql").read_text()
+    house.write("models/scored.sql", text + "-- where shop > 3; a comment at the end of all features\n")
     describe(house, CONTRACT, **ENFORCED)
     house.build().check()
     house.build("--select", "scored").check()

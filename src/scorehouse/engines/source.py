@@ -98,13 +98,13 @@ class FeatureSource:
         self.cursor = session.cursor()
         self.table = self._table(features)
         # what a replay reads again; a frame that was made in Python is not there any more
-        self.query = "" if self.table == FEATURES else self.table[1:-1]
+        self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
         self.chosen: ChosenRows | None = None  # NULL: every row
         self.is_stored = is_stored(self.table)  # the rows lie in a table, and no query has to make them
 
     def _table(self, features: Any) -> str:
         if isinstance(features, str):
-            return f"({features})"
+            return f"({features}\n)"  # it may end with a comment
         if isinstance(features, duckdb.DuckDBPyRelation):
             return f"({features.sql_query()})"
         if isinstance(features, pa.RecordBatchReader):
