@@ -128,9 +128,9 @@ def test_import_by_every_kind_of_reference(store: str, project: Path, tmp_path: 
     )
     document = json.loads(said[said.index("{") :])
     row = document["version"]
-    assert (row["name"], row["task"], row["training_rows"]) == ("churn", "classification", "40")
-    assert json.loads(row["metrics"]) == {"auc": 0.91}
-    assert row["description"] == ("Who leaves" if kind in ("alias", "version") else "")
+    assert (row["name"], row["task"], row["training_rows"]) == ("churn", "classification", 40)
+    assert row["metrics"] == {"auc": 0.91}
+    assert row["description"] == ("Who leaves" if kind in ("alias", "version") else None)
     assert any("input example of 40 rows" in gap for gap in document["gaps"])
     assert_same_scores(project, "churn", estimator)
 
