@@ -141,7 +141,7 @@ def test_no_public_macro_is_left_out() -> None:
     public = set(re.findall(r"^## (\w+)$", pages, re.MULTILINE))
     named = set(re.findall(r"scorehouse\.(\w+)\(", " ".join(MODELS.values())))
     named |= {name for tests in TESTS.values() for name in tests} | set(OF_COLUMNS)
-    # what is printed with the run log's view or reads the registry; what writes; what needs DuckDB, and says so
+    # printed with the run log's view, or reads the registry; writes; needs DuckDB, and says so
     hidden, of_duckdb = {"run_log_relation", "class_columns"}, {"compare_metric"}
     assert public - named == hidden | {"scored", *RUN_LOG} | of_duckdb | {"challenger_not_worse"}
 
