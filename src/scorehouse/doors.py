@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from scorehouse.engines.duckdb import DuckDBScoring
 from scorehouse.engines.interrupt import named
 from scorehouse.engines.prepare import load_kernels, records_of, write_mode
 from scorehouse.engines.progress import logger
+from scorehouse.engines.reading import seed_table
 from scorehouse.engines.runs import log_failure, log_start
 from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.errors import ConfigurationError, ScorehouseError
@@ -111,7 +112,7 @@ def score(
         **unknown,
     }
     call = f"score() in {request.node}"
-    return _start(session, features, model, request, arguments, call)
+    return _start(session, features, lambda: model, request, arguments, call)
 
 
 @_message_alone()
@@ -122,22 +123,30 @@ def score_query(session: Any, *, query: str, model: str, request: str, arguments
     Request and `arguments` the JSON of those of the macro `scored`.
     """
     asked = Request.from_json(request)
-    registry = model if spark.is_session(session) else session.query(f"select * from {model}")
     call = f"scorehouse.scored() in {asked.node}"
+
+    def registry() -> Any:
+        return model if spark.is_session(session) else seed_table(session, model, asked, call)
+
     return _start(session, query, registry, asked, json.loads(arguments), call)
 
 
 def _start(
-    session: Any, features: Any, model: Any, request: Request, arguments: dict[str, Any], call: str
+    session: Any,
+    features: Any,
+    registry: Callable[[], Any],
+    request: Request,
+    arguments: dict[str, Any],
+    call: str,
 ) -> Any:
     if spark.is_session(session):
-        return spark.start(session, features, model, request, arguments, call)
+        return spark.start(session, features, registry(), request, arguments, call)
     record = RunRecord(request, engine="duckdb")
     if not request.staging:  # the materialization `predictions` has written it by itself
         log_start(session, record)
     try:
         with collector_paused():
-            scoring = _prepare(session, features, model, record, arguments, call)
+            scoring = _prepare(session, features, registry(), record, arguments, call)
         if request.staging:
             return ScoringRun(scoring)
         return scoring.plain_reader()

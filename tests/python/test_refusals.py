@@ -26,6 +26,20 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {  # the type of the error, and
     "plain_row_key": ("RowKeyError", {"key": "shop", "config": PLAIN}),
     "plain_registry": ("RegistryError", {"key": "id", "version": 9, "config": PLAIN}),
 }
+SELECTS: dict[str, tuple[str, str, str]] = {  # the type of the error, what is said, and the select
+    "misspelt_word": ("ConfigurationError", "cannot run the select of the model", "select * fro features"),
+    "misspelt_column": ("ConfigurationError", '"idd" in EXCLUDE', "select * exclude (idd) from features"),
+    "misspelt_table": ("ConfigurationError", "build what the model reads", "select * from featurs"),
+    "misspelt_function": ("ConfigurationError", "correct the name", "select *, hasch(id) as h from features"),
+    "semicolon": ("ConfigurationError", "without a semicolon", "select * from features;"),
+    "failing_cast": (
+        "SignatureError",
+        "Could not convert string 'x",
+        "select * replace (('x' || id)::int as visits) from features",
+    ),
+    "failing_row": ("SignatureError", "boom", "select * from features where id < 150 or error('boom')"),
+    "unseeded": ("RegistryError", "run `dbt seed --select ml_unseeded`", "select * from features"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,15 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     for name, (_, arguments) in REFUSED.items():
         project.python_model(name, "churn", **arguments)
     places = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
+    project.register(classifier(), "unseeded", training(), task="classification")
+    for name, (_, _, select) in SELECTS.items():
+        scored = f"{{{{ scorehouse.scored('{'unseeded' if name == 'unseeded' else 'churn'}', key='id') }}}}"
+        project.write(f"models/{name}.sql", f"{scored}\n-- depends_on: {{{{ ref('features') }}}}\n{select}\n")
+    project.write(
+        "models/commented.sql", "{{ scorehouse.scored('churn', key='id') }} from features -- the end"
+    )
     told = subprocess.run(
-        [DBT, "--no-use-colors", "build", "--threads", "2", *places],
+        [DBT, "--no-use-colors", "build", "--threads", "2", "--exclude", "ml_unseeded", *places],
         cwd=project.folder,
         capture_output=True,
         text=True,
@@ -58,9 +79,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return Ended(told.stdout + told.stderr, log)
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", [*REFUSED, *SELECTS])
 def test_a_refusal_is_a_few_lines(name: str, ended: Ended) -> None:
-    kind = REFUSED[name][0]
+    kind = {**REFUSED, **SELECTS}[name][0]
     found = re.search(rf"Failure in model {name} .*?\n(.*?)\n\d\d:\d\d:\d\d *\n", ended.output, re.DOTALL)
     assert found, ended.output
     lines = [line for line in found[1].splitlines() if line.strip()]
@@ -72,7 +93,18 @@ def test_a_refusal_is_a_few_lines(name: str, ended: Ended) -> None:
 def test_no_traceback_is_in_the_output_and_all_are_in_the_log(ended: Ended) -> None:
     for sign in ("Traceback", 'File "'):
         assert sign not in ended.output
-    for kind, _ in REFUSED.values():
+    for kind in [each[0] for each in (*REFUSED.values(), *SELECTS.values())]:
         assert re.search(
             rf"Traceback \(most recent call last\):\n(  .*\n)+scorehouse.errors.{kind}: ", ended.log
         )
+
+
+@pytest.mark.parametrize("name", SELECTS)
+def test_a_select_that_cannot_be_read_is_named_as_the_fault(name: str, ended: Ended) -> None:
+    found = re.search(rf"Failure in model {name} .*?\n(.*?)\n\d\d:\d\d:\d\d *\n", ended.output, re.DOTALL)
+    assert found and SELECTS[name][1] in found[1], ended.output
+
+
+def test_the_last_line_of_a_select_may_be_a_comment(ended: Ended) -> None:
+    assert "Failure in model commented" not in ended.output
+    assert "OK created sql predictions model main.commented" in ended.output

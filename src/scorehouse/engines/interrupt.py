@@ -6,6 +6,7 @@ import sys
 
 import duckdb
 
+from scorehouse.engines.reading import unreadable_value
 from scorehouse.errors import EngineError, ScorehouseError
 
 
@@ -16,12 +17,12 @@ def check_interrupted(call: str) -> None:
 
 
 def named(error: Exception, call: str) -> Exception:
-    """The error to report: DuckDB's own for a query that was cancelled says nothing of the run."""
+    """The error to report: what DuckDB says of a query that it stopped says nothing of the run."""
     if isinstance(error, ScorehouseError):
         return error
     if isinstance(error, duckdb.InterruptException) or _is_asked():
         return _interrupted(call)
-    return error
+    return unreadable_value(error, call) or error
 
 
 def _is_asked() -> bool:

@@ -14,6 +14,7 @@ from scorehouse.engines.columns import Columns, types_digest
 from scorehouse.engines.history import as_of_table
 from scorehouse.engines.keys import check_keys, is_stored
 from scorehouse.engines.progress import Deadline
+from scorehouse.engines.reading import unreadable
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version
@@ -96,6 +97,7 @@ class FeatureSource:
         self.request = request
         self.call = call
         self.cursor = session.cursor()
+        self.is_select = isinstance(features, str)
         self.table = self._table(features)
         # what a replay reads again; a frame that was made in Python is not there any more
         self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
@@ -131,13 +133,8 @@ class FeatureSource:
         self.cursor.begin()
         try:
             names = self._schema(f"select * from {self.table}").names
-        except duckdb.CatalogException as error:
-            raise ConfigurationError(
-                self.call,
-                f"the features cannot be read by a second connection ({error})",
-                expected="committed features: a dbt ref, not a temporary table or registered frame",
-                action="make the preparation a dbt model of its own, or pass it as a pyarrow Table",
-            ) from error
+        except duckdb.ProgrammingError as error:
+            raise unreadable(error, self.call, is_select=self.is_select) from error
         self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
         self.table_schema = self._schema(f"select * from {self.table}")
         described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
