@@ -78,7 +78,7 @@ def write_project(folder: Path) -> None:
         "name": "scorehouse",
         "version": "0.1.0",
         "config-version": 2,
-        "profile": "scorehouse",
+        "profile": "scorehouse_examples",
         "flags": {"send_anonymous_usage_stats": False},
         "on-run-start": "{{ scorehouse.ensure_run_log() }}",
         "on-run-end": "{{ scorehouse.close_runs(results) }}",

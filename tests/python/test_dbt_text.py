@@ -138,7 +138,8 @@ def test_the_manifest_shows_what_was_written(project: DbtProject) -> None:
         assert f"\n{prose(written)}\n" in card and f"Owner: {prose(written)}\n" in card
     card = manifest["nodes"]["seed.scorehouse.ml_m0"]["description"]
     assert all(f"| {code(feature)} | double |" in card for feature in HOSTILE)
-    assert f"Classes: {', '.join(f'`{label}`' for label in sorted(HOSTILE[:3]))}" in card
+    classes = next(line for line in card.splitlines() if line.startswith("Classes: "))
+    assert all(f"`{label}`" in classes for label in HOSTILE[:3])
     for model in ("m0_predictions", "m0_mart"):
         assert prose(HOSTILE[0]) in manifest["nodes"][f"model.scorehouse.{model}"]["description"]
     assert set(HOSTILE) <= set(manifest["nodes"]["model.scorehouse.features"]["columns"])

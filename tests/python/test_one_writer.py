@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from scorehouse import promote, register
 from scorehouse.check import check_project
 from scorehouse.commands import prove
+from scorehouse.registration import forms
 from scorehouse.registration.lock import writing
 from scorehouse.registration.seeds import ModelSeeds
 
@@ -135,13 +136,13 @@ def test_a_proof_keeps_what_was_registered_meanwhile(
     empty_house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     churn(empty_house, 1.0)
-    found = prove.find_forms
+    found = forms.find_forms
 
     def slow(*arguments: Any, **settings: Any) -> Any:
         churn(empty_house, 2.0, alias="champion")
         return found(*arguments, **settings)
 
-    monkeypatch.setattr(prove, "find_forms", slow)
+    monkeypatch.setattr(forms, "find_forms", slow)
     prove.prove_command.main(["churn", "--version", "1"], standalone_mode=False)
     assert_sound(empty_house, 2)
     first, second = ModelSeeds(empty_house, "churn").versions()

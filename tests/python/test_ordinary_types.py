@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,9 @@ def run(*command: str, folder: Path) -> str:
     """A command of this environment, as a user types it; its output."""
     name, *arguments = command
     program = [sys.executable] if name == "python" else [str(Path(sys.executable).with_name(name))]
-    ended = subprocess.run([*program, *arguments], cwd=folder, capture_output=True, text=True)
+    # a user's shell knows nothing of the project that `./run` works in
+    settings = {key: value for key, value in os.environ.items() if not key.startswith("DBT_PRO")}
+    ended = subprocess.run([*program, *arguments], cwd=folder, env=settings, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

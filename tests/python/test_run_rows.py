@@ -129,6 +129,8 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        # in the background of a shell, tests are started with SIGINT ignored, which a child inherits
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as dbt:
         deadline = time.monotonic() + 120
         while not sign.exists():

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from scorehouse.errors import ConfigurationError, EstimatorError
@@ -74,8 +73,8 @@ def check_task(estimator: Any, task: str, call: str) -> None:
 
 def _kind(estimator: Any) -> str | None:
     try:
-        found = get_tags(estimator).estimator_type
-    except Exception:  # a class of its own, without the tags of scikit-learn
+        found = estimator.__sklearn_tags__().estimator_type
+    except Exception:  # before scikit-learn 1.6, and in classes that are not scikit-learn's
         found = getattr(estimator, "_estimator_type", None)
     return found if isinstance(found, str) else None
 

@@ -59,7 +59,7 @@ def session_of(house: SparkHouse) -> Any:
     from dbt.adapters.scorehouse_spark import session
 
     profile = yaml.safe_load((house.folder / "profiles.yml").read_text())
-    return session(profile["scorehouse"]["outputs"]["spark"]["server_side_parameters"])
+    return session(profile["scorehouse_examples"]["outputs"]["spark"]["server_side_parameters"])
 
 
 def stop_session() -> None:
@@ -84,7 +84,7 @@ class SparkHouse:
             "name": "scorehouse",
             "version": "0.1.0",
             "config-version": 2,
-            "profile": "scorehouse",
+            "profile": "scorehouse_examples",
             "model-paths": ["models", "python_models"],
             "flags": {"send_anonymous_usage_stats": False},
             "on-run-start": "{{ scorehouse.ensure_run_log() }}",
@@ -99,7 +99,7 @@ class SparkHouse:
             "server_side_parameters": server_side_parameters,
         }
         self.write("dbt_project.yml", yaml.safe_dump(project))
-        profile = {"scorehouse": {"target": "spark", "outputs": {"spark": output}}}
+        profile = {"scorehouse_examples": {"target": "spark", "outputs": {"spark": output}}}
         self.write("profiles.yml", yaml.safe_dump(profile))
 
     def write(self, path: str, text: str) -> None:
