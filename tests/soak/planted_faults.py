@@ -27,6 +27,7 @@ from planting import ORACLE, Fault, plant
 
 MORE_SEEDS = ("1", "2", "3", "4")
 PASSED, FAILED = 0, 1
+MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")  # a faulty copy counts for nothing
 
 
 def main() -> int:
@@ -91,7 +92,7 @@ def outcome(copy: Path, tests: tuple[str, ...], seed: str = "") -> tuple[int, st
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "--no-header", "-p", "no:cacheprovider", *tests],
         cwd=copy,
-        env={**os.environ, **settings},
+        env={name: value for name, value in os.environ.items() if name not in MEASURING} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
