@@ -26,27 +26,42 @@ X = pd.DataFrame({"a": np.arange(60.0), "b": np.arange(60.0) % 7})
 Y = np.arange(60) > 30
 
 
+def native_text() -> str:
+    """A LightGBM file; the estimator and its training features lie in the working folder."""
+    lightgbm = pytest.importorskip("lightgbm", reason="needs the extra boosters")
+    estimator = lightgbm.LGBMClassifier(n_estimators=3, verbosity=-1, n_jobs=1).fit(X, Y)
+    joblib.dump(estimator, "given.joblib")
+    X.to_csv("train.csv", index=False)
+    return str(estimator.booster_.model_to_string())
+
+
+def register_native(file: str) -> subprocess.CompletedProcess[str]:
+    asked = ["register", "churn", "given.joblib", "--features", "train.csv", "--task", "classification"]
+    given = ["--format", "native", "--artifact", file, "--no-forms"]
+    return subprocess.run([SCOREHOUSE, *asked, *given], capture_output=True, text=True)
+
+
 @pytest.mark.heavy
 def test_an_altered_native_file_is_an_error_and_no_crash(empty_house: Path) -> None:
     """The altered file ends the process that opens it; registration says so, and registers nothing."""
-    lightgbm = pytest.importorskip("lightgbm", reason="needs the extra boosters")
-    estimator = lightgbm.LGBMClassifier(n_estimators=3, verbosity=-1, n_jobs=1).fit(X, Y)
-    text = estimator.booster_.model_to_string()
+    text = native_text()
     Path("altered.txt").write_text(re.sub(r"left_child=\S+", "left_child=99999999", text, count=1))
     Path("whole.txt").write_text(text)
-    joblib.dump(estimator, "given.joblib")
-    X.to_csv("train.csv", index=False)
-
-    def run(file: str) -> subprocess.CompletedProcess[str]:
-        asked = ["register", "churn", "given.joblib", "--features", "train.csv", "--task", "classification"]
-        given = ["--format", "native", "--artifact", file, "--no-forms"]
-        return subprocess.run([SCOREHOUSE, *asked, *given], capture_output=True, text=True)
-
-    ended = run("altered.txt")
+    ended = register_native("altered.txt")
     assert ended.returncode == 1, ended.stderr
     assert "open the lightgbm file, which ended it by signal" in ended.stderr
     assert "Traceback" not in ended.stderr and not Path("artifacts").exists()
-    assert run("whole.txt").returncode == 0
+    assert register_native("whole.txt").returncode == 0
+
+
+@pytest.mark.heavy
+def test_the_process_that_opens_a_native_file_imports_nothing_from_the_working_folder(
+    empty_house: Path,
+) -> None:
+    Path("whole.txt").write_text(native_text())
+    Path("joblib.py").write_text("open('imported.txt', 'w')\nraise SystemExit\n")
+    assert register_native("whole.txt").returncode == 0
+    assert not Path("imported.txt").exists()
 
 
 @pytest.mark.parametrize("words", ["=1+1", "+x", "-x", "@x", "\tx", "\n=x"])

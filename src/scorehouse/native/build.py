@@ -59,7 +59,7 @@ def build(name: str, folder: Path = FOLDER) -> Path:
     library = folder / f"_kernel{target.suffix}"
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / library.name
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", target.triple, *FLAGS]
+        command = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", target.triple, *FLAGS]
         command += [str(FOLDER / "kernel.c"), "-o", str(made), "-lm"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:

@@ -28,7 +28,8 @@ def try_native(data: bytes, version: Version, policy: LoadPolicy, features: Any,
     """
     policy.check_format(version, call)
     given = pickle.dumps((data, version, policy, features[:ROWS], call))
-    command = [sys.executable, "-m", "scorehouse.registration.native_file"]
+    # `-P`: like the command line, it imports nothing from the working folder
+    command = [sys.executable, "-P", "-m", "scorehouse.registration.native_file"]
     try:
         ended = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE)
         died = f"ended it by signal {-ended.returncode}" if ended.returncode < 0 else ""
