@@ -47,7 +47,10 @@ TARGETS = {
 
 def this_platform() -> str:
     """The name of this machine's platform, which is not in TARGETS where there is no kernel for it."""
-    return f"{platform.system().lower()}-{platform.machine().lower()}"
+    system = platform.system().lower()
+    if system == "linux" and platform.libc_ver()[0] != "glibc":  # musl loads no library made for glibc
+        system = "linux-without-glibc"
+    return f"{system}-{platform.machine().lower()}"
 
 
 def build(name: str, folder: Path = FOLDER) -> Path:
