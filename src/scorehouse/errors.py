@@ -28,7 +28,9 @@ class ScorehouseError(Exception):
         self.problem = problem
         self.expected = expected
         self.action = action
-        super().__init__(f"{call}: {problem}.\n  Expected: {expected}.\n  What to do: {action}.")
+        super().__init__(
+            f"{call}: {_ended(problem)}\n  Expected: {_ended(expected)}\n  What to do: {_ended(action)}"
+        )
 
     def fields(self) -> dict[str, str]:
         """The type's name and the four parts, from which `rebuilt` makes the same error."""
@@ -104,6 +106,11 @@ def _made(
     kind: type[ScorehouseError], call: str, problem: str, expected: str, action: str
 ) -> ScorehouseError:
     return kind(call, problem, expected=expected, action=action)
+
+
+def _ended(sentence: str) -> str:
+    """The sentence with its full stop; a question has its mark already."""
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

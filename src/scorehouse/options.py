@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -216,7 +217,13 @@ def _is_date(text: str) -> bool:
 def _one_of(call: str, name: str, found: Collection[str], allowed: Sequence[str]) -> None:
     wrong = sorted(set(found) - set(allowed), key=str)
     if wrong:
-        raise _bad(call, f"{name} has {wrong}", f"{name} among {list(allowed)}")
+        near = difflib.get_close_matches(wrong[0], allowed, n=1)
+        raise ConfigurationError(
+            call,
+            f"{name} has {wrong}" + (f" (near: {near[0]!r})" if near else ""),
+            expected=f"{name} among {list(allowed)}",
+            action=f"write {near[0]!r}" if near else "correct the call",
+        )
 
 
 def _bad(call: str, problem: str, expected: str) -> ConfigurationError:

@@ -143,6 +143,10 @@ DOORS = {
     "key='id', rescore=['changed']": "rescore is ['changed']",
     "key='id', rescore={'max_rows': '5'}": "rescore has max_rows '5'",
     "key='id', pasthrough='note'": "the call has ['pasthrough'] (near: 'passthrough')",
+    "key='id', rescore='chnaged'": "rescore has ['chnaged'] (near: 'changed')",
+    "key='id', strict=['nul']": "strict has ['nul'] (near: 'null')",
+    "key='id', engine='natve'": "engine has ['natve'] (near: 'native')",
+    "key='id', as_of='idd'": "as_of names columns that the feature table does not have: 'idd' (near: 'id')",
 }
 
 

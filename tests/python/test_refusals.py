@@ -99,6 +99,10 @@ def test_no_traceback_is_in_the_output_and_all_are_in_the_log(ended: Ended) -> N
         )
 
 
+def test_a_question_ends_in_its_own_mark(ended: Ended) -> None:
+    assert "did you mean 'champion'?\n" in ended.output
+
+
 @pytest.mark.parametrize("name", SELECTS)
 def test_a_select_that_cannot_be_read_is_named_as_the_fault(name: str, ended: Ended) -> None:
     found = re.search(rf"Failure in model {name} .*?\n(.*?)\n\d\d:\d\d:\d\d *\n", ended.output, re.DOTALL)

@@ -92,10 +92,10 @@ class Columns:
 
         `outputs` are the columns that scoring adds, whose names no column that is kept may have.
         """
-        key = options.row_key
+        key, dated = options.row_key, options.row_key[len(options.key) :]
         passthrough = [name for name in options.passthrough if name not in key]
         columns = cls(
-            key=find_columns("key", key, names, call),
+            key=find_columns("key", options.key, names, call) | find_columns("as_of", dated, names, call),
             passthrough=find_columns("passthrough", passthrough, names, call),
             features=[match_columns(signature, names, call) for signature in signatures],
             group=find_columns("group", [options.group] if options.group else [], names, call),
