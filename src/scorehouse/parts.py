@@ -82,6 +82,14 @@ def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str)
 
 def _check(part: Part, options: ScoreOptions, call: str) -> None:
     if part.version.task != "ranking":
+        if options.group is not None:
+            raise ConfigurationError(
+                call,
+                f"group is {options.group!r}, and {part.version.label} does not rank: its task is "
+                f"{part.version.task!r}",
+                expected="group for rankings alone: it is the column within which rows are ranked",
+                action="leave out group; to keep the column in the prediction table, pass it in passthrough",
+            )
         return
     if options.is_wide:
         raise ConfigurationError(

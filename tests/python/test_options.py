@@ -147,6 +147,7 @@ DOORS = {
     "key='id', strict=['nul']": "strict has ['nul'] (near: 'null')",
     "key='id', engine='natve'": "engine has ['natve'] (near: 'native')",
     "key='id', as_of='idd'": "as_of names columns that the feature table does not have: 'idd' (near: 'id')",
+    "key='id', group='id'": "does not rank: its task is 'classification'",
 }
 
 
