@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,28 @@ def test_command_promote(empty_house: Path) -> None:
     ended = command("promote", "churn", "9", "--alias", "champion")
     assert ended.exit_code == 1 and "has no version 9" in ended.output and "What to do" in ended.output
     assert command("promote", "churn", "one").exit_code == 2
+
+
+@pytest.mark.parametrize("file", ["model.joblib", "signature.json"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (Path.unlink, "cannot be read (No such file or directory)"),
+        (lambda file: file.write_bytes(file.read_bytes() + b" "), "expected: the registered sha256"),
+    ],
+)
+def test_a_version_whose_files_are_gone_or_altered_is_not_promoted(
+    file: str, change: Callable[[Path], Any], told: str, empty_house: Path
+) -> None:
+    churn(alias="champion")
+    churn(0.1)
+    before = ModelSeeds(empty_house, "churn").registry_file.read_bytes()
+    change(empty_house / "artifacts/churn/2" / file)
+    ended = command("promote", "churn", "2")
+    assert ended.exit_code == 1 and told.lower() in ended.output.lower(), ended.output
+    assert f"{file}' of " in ended.output and "from version control" in ended.output
+    assert ModelSeeds(empty_house, "churn").registry_file.read_bytes() == before
+    assert command("promote", "churn", "1", "--alias", "fallback").exit_code == 0
 
 
 def test_command_list(empty_house: Path) -> None:

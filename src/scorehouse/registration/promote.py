@@ -16,13 +16,15 @@ def promote(
 ) -> Version:
     """Move `alias` to `version` of ML model `name`; whichever version held it loses it.
 
-    Returns the version as it stands then. Raises RegistryError for an unknown ML model or version.
+    Returns the version as it stands then. Raises RegistryError for an unknown ML model or version, and
+    ArtifactError where its files are not those that were registered: it could not score.
     """
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
     seeds = ModelSeeds(find_project(project_dir), name)
     versions = seeds.registered(call)
     chosen = resolve(versions, alias=None, version=version, call=call)
+    _check_files(seeds.project, chosen, call)
     moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
     from scorehouse.registration.card import write_card  # draws pictures, and loads what draws them
 
@@ -30,6 +32,16 @@ def promote(
         seeds.write_versions(moved)
     write_card(seeds)  # even if nothing moved: the YAML may be behind an alias that was moved by hand
     return next(row for row in moved if row.version == version)
+
+
+def _check_files(project: Path, version: Version, call: str) -> None:
+    """Hash the files of a version, of which none is opened."""
+    from scorehouse import artifact  # the formats, which reading seeds needs not
+    from scorehouse.request import load_policy
+
+    policy = load_policy(project)
+    artifact.read_version(project, version, policy, call)
+    artifact.read_signature(project, version, policy, call)
 
 
 def _with_alias(version: Version, alias: str, *, holds: bool) -> Version:
