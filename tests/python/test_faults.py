@@ -126,6 +126,9 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
             assert server.run(run_arguments(project), output) == 1
         assert "space" in output.read_text().lower()
         filler.unlink()
+        failed = project.runs("scores")[-1]  # the rollback frees enough room for this row
+        assert failed["status"] == "failed" and "No space left on device" in failed["error"]
+        assert failed["finished_at"] >= failed["started_at"]
         assert state(project.database, "scores", NODE) == before
         project.build("--select", "scores").check()
     finally:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ import pytest
 
 from churn import FEATURES, classifier, training
 from project import DbtProject
+from scorehouse.engines import duckdb
+from scorehouse.engines.output import Output
+from scorehouse.engines.staging import write_staging
+from scorehouse.engines.statistics import BatchStatistics
 from spark.estimators import Slow, Sum
 
 DBT = Path(sys.executable).with_name("dbt")
@@ -78,12 +82,47 @@ def test_a_run_that_ends_well_has_one_row(house: DbtProject) -> None:
 def test_a_merge_that_is_refused_leaves_its_row(house: DbtProject) -> None:
     before = house.content("by_columns")
     house.sql_model("by_columns", "churn", key="id", rescore="given", passthrough=["note"])
-    house.dbt("run", "--select", "by_columns", "--vars", "{}")
+    assert not house.dbt("run", "--select", "by_columns").success
     done, refused = house.runs("by_columns")
-    if refused["status"] == "failed":
-        assert "columns" in refused["error"]
-        assert house.content("by_columns") == before
-    assert (done["status"], refused["status"]) in [("success", "failed"), ("success", "success")]
+    assert (done["status"], refused["status"]) == ("success", "failed")
+    assert "it lacks ['note']" in refused["error"]
+    assert house.content("by_columns") == before
+
+
+def count_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    add = BatchStatistics.add
+    monkeypatch.setattr(BatchStatistics, "add", lambda self, rows, hashes: add(self, rows[1:], hashes[1:]))
+
+
+def write_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(session: Any, output: Output, *arguments: Any) -> None:
+        write_staging(session, output, *arguments)
+        session.execute(f"delete from {output.records[0].request.staging} where id = 0").fetchall()
+
+    monkeypatch.setattr(duckdb, "write_staging", wrong)
+
+
+@pytest.mark.parametrize(
+    ("lose", "told"),
+    [
+        (count_one_less, "500 rows went in, 490 scored and 9 rejected rows came out"),
+        (write_one_less, "500 rows went in and 499 are in the table"),
+    ],
+)
+def test_a_row_that_is_lost_fails_the_run_and_leaves_its_row(
+    lose: Callable[[pytest.MonkeyPatch], None],
+    told: str,
+    house: DbtProject,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house.sql_model("counted", "churn", key="id", engine="estimator")
+    house.dbt("run", "--select", "counted").check()
+    before = house.content("counted")
+    lose(monkeypatch)
+    assert told in house.dbt("run", "--select", "counted").messages["counted"]
+    run = last(house, "counted")
+    assert run["status"] == "failed" and told in run["error"]
+    assert house.content("counted") == before
 
 
 def test_under_dbts_own_table_success_means_that_the_table_stands(house: DbtProject) -> None:
