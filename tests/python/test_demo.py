@@ -42,6 +42,15 @@ def test_a_line_per_example_instead_of_the_log_of_dbt(tmp_path: Path) -> None:
     assert "segment_predictions" in (tmp_path / "target/demo/dbt.log").read_text()
 
 
+def test_the_readme_shows_the_columns_that_the_demo_prints() -> None:
+    sys.path.insert(0, str(REPOSITORY / "examples"))
+    from demo import COLUMNS
+
+    lines = (REPOSITORY / "README.md").read_text().splitlines()
+    header = lines[lines.index("$ ./run demo") + 2]
+    assert re.split(r"  +", header.strip()) == list(COLUMNS)
+
+
 def test_a_failing_build_is_told_in_full(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--select", "segment_profile")  # its table is not there
     assert ended.returncode != 0
