@@ -91,6 +91,23 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     assert (project / "ml/train_churn.py").read_text() == "# mine\n"
 
 
+@pytest.mark.parametrize(
+    ("mapping", "sequence"), [("{}", "[]"), ("{ }  # none yet", "[ ]  # none yet"), ("", "")]
+)
+def test_init_fills_sections_that_are_empty(project: Path, mapping: str, sequence: str) -> None:
+    settings = f"name: shop\nvars: {mapping}\nasset-paths: {sequence}\nprofile: shop_profile\n"
+    (project / "dbt_project.yml").write_text(settings)
+    (project / "packages.yml").write_text(f"packages: {sequence}\n")
+    run(*INIT, "--package", "../scorehouse", "--yes")
+    written = (project / "dbt_project.yml").read_text()
+    document = yaml.safe_load(written)
+    assert document["vars"]["scorehouse_load_policy"]["formats"] == ["joblib"]
+    assert document["asset-paths"] == ["assets"] and document["profile"] == "shop_profile"
+    assert yaml.safe_load((project / "packages.yml").read_text())["packages"] == [{"local": "../scorehouse"}]
+    assert [written.count(section) for section in ("vars:", "asset-paths:")] == [1, 1]
+    assert "nothing to do" in run(*INIT, "--package", "../scorehouse", "--yes").output
+
+
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
     (project / "dbt_project.yml").write_text("name: shop\nvars: {start: 1}\n")
     said = run(*INIT, "--yes", code=1).output

@@ -183,7 +183,12 @@ def _ended(text: str) -> str:
 
 def with_assets(text: str) -> str:
     """dbt_project.yml with a folder for the pictures of the model cards, unless it has asset paths."""
-    return text if (yaml.safe_load(text) or {}).get("asset-paths") else _ended(text) + ASSETS
+    document = yaml.safe_load(text) or {}
+    if document.get("asset-paths"):
+        return text
+    if "asset-paths" not in document:
+        return _ended(text) + ASSETS
+    return _inserted(text, "- assets\n", "asset-paths", "dbt_project.yml")
 
 
 def with_variables(text: str) -> str:
@@ -194,7 +199,7 @@ def with_variables(text: str) -> str:
         return text
     if "vars" not in document:
         return f"{_ended(text)}\nvars:\n{_indented(VARIABLES, '  ')}"
-    return _inserted(text, r"^vars:[ \t]*(#.*)?$", VARIABLES, "vars", "dbt_project.yml")
+    return _inserted(text, VARIABLES, "vars", "dbt_project.yml")
 
 
 def with_package(text: str, package: str, revision: str | None) -> str:
@@ -206,9 +211,9 @@ def with_package(text: str, package: str, revision: str | None) -> str:
     document = yaml.safe_load(text) if "{" not in text else {"packages": [None]}
     if package in text or re.search(r"(local|git):.*scorehouse", text):
         return text
-    if not (document or {}).get("packages"):
+    if "packages" not in (document or {}):
         return f"{_ended(text)}packages:\n{_indented(entry, '  ')}"
-    return _inserted(text, r"^packages:[ \t]*(#.*)?$", entry, "packages", "packages.yml")
+    return _inserted(text, entry, "packages", "packages.yml")
 
 
 def _is_git(package: str) -> bool:
@@ -219,11 +224,13 @@ def _indented(text: str, indent: str) -> str:
     return "".join(f"{indent}{line}\n" for line in text.splitlines())
 
 
-def _inserted(text: str, pattern: str, block: str, section: str, file: str) -> str:
+def _inserted(text: str, block: str, section: str, file: str) -> str:
     """The text with a block as the first entry of a section, indented as its neighbours are."""
+    # an empty section may be written `vars: {}`
+    text = re.sub(rf"^({section}:)[ \t]*(\{{[ \t]*\}}|\[[ \t]*\])", r"\1", text, flags=re.MULTILINE)
     lines = _ended(text).splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if re.match(pattern, line.rstrip("\n")):
+        if re.match(rf"{section}:[ \t]*(#.*)?$", line.rstrip("\n")):
             following = (x for x in lines[number + 1 :] if x.strip() and not x.lstrip().startswith("#"))
             neighbour = next(following, "  ")
             indent = neighbour[: len(neighbour) - len(neighbour.lstrip())]
