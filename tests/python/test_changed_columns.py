@@ -87,6 +87,24 @@ def test_all_columns_are_synchronized(house: DbtProject) -> None:
     assert house.query(COUNTED) == [(ROWS,)]
 
 
+def test_an_index_is_in_the_way_before_a_row_is_scored(house: DbtProject) -> None:
+    """DuckDB neither drops nor retypes a column of a table with an index."""
+    with duckdb.connect(house.database) as connection:
+        connection.execute('create index "by id" on scored (id)')
+    before = house.content("scored")
+    said = scored(house, "sync_all_columns", passthrough=[])
+    assert "has to drop or retype ['shop']" in said and "it has ['by id']" in said
+    house.features(f"select * replace (shop::hugeint as shop) from ({FEATURES})")
+    assert "has to drop or retype ['shop']" in scored(house, "sync_all_columns")
+    assert house.runs("scored")[-1]["rows_scored"] == 0
+    assert house.content("scored") == before
+    assert scored(house, "append_new_columns", passthrough=["shop", "note"]) == ""
+    dropped = "pre_hook='drop index if exists \"by id\"', on_schema_change='sync_all_columns'"
+    house.sql_model("scored", "churn", config=dropped, key="id", passthrough=["note"], rescore="changed")
+    house.dbt("run", "--select", "scored").check()
+    assert "note" in house.columns("scored") and "shop" not in house.columns("scored")
+
+
 def test_a_challenger_joins_a_table_with_its_columns(house: DbtProject) -> None:
     X = training()
     other = classifier().fit(X, X.amount > 20)

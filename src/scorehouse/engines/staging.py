@@ -47,7 +47,7 @@ def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:
 
 def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Whether the relation's database is a DuckDB file or memory, and not a lake or another server."""
-    database, _, _ = _parts(relation)
+    database, _, _ = parts_of(relation)
     found = session.execute(
         "select type from duckdb_databases() where database_name = coalesce(?, current_database())",
         [database],
@@ -57,7 +57,7 @@ def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
 
 def hold_all_columns(session: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Make generated columns of a prediction table real ones, before rows of other runs are merged in."""
-    database, schema, name = _parts(relation)
+    database, schema, name = parts_of(relation)
     found = session.execute(
         "select count(*) from duckdb_tables() where database_name = coalesce(?, current_database()) "
         "and schema_name = ? and table_name = ? and contains(sql, 'GENERATED ALWAYS AS')",
@@ -67,7 +67,7 @@ def hold_all_columns(session: duckdb.DuckDBPyConnection, relation: str) -> None:
         session.execute(f"create or replace table {relation} as select * from {relation}").fetchall()
 
 
-def _parts(relation: str) -> tuple[str | None, str, str]:
+def parts_of(relation: str) -> tuple[str | None, str, str]:
     """Database (where named), schema and identifier of a relation as dbt writes it."""
     found = [quoted.replace('""', '"') if quoted else bare for quoted, bare in PART.findall(relation)]
     return (None, *found)[-3:]

@@ -6,7 +6,7 @@ refused, as with `fail`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from scorehouse.engines.output import BATCHES, Output
 from scorehouse.engines.source import FeatureSource
-from scorehouse.engines.staging import described
+from scorehouse.engines.staging import described, parts_of
 from scorehouse.errors import ConfigurationError
 from scorehouse.request import Request
 from scorehouse.rescore import quote
@@ -92,7 +92,32 @@ def column_change(
             )
         if not kept:
             raise _other_types(request, {name: (old, new)}, source.call)
+    if request.on_schema_change == SYNC and (change.has or change.retyped):
+        _check_indexes(session, request, [*change.has, *change.retyped], source.call)
     return change
+
+
+def _check_indexes(
+    session: duckdb.DuckDBPyConnection, request: Request, columns: Sequence[str], call: str
+) -> None:
+    """Refuse to drop or retype columns of a table with an index, on whichever column: DuckDB cannot."""
+    database, schema, table = parts_of(request.relation)
+    # in the run's own transaction, where a hook may have dropped the index
+    found = session.execute(
+        "select index_name from duckdb_indexes() where database_name = coalesce(?, current_database()) "
+        "and schema_name = ? and table_name = ? order by 1",
+        [database, schema, table],
+    ).fetchall()
+    if found:
+        raise ConfigurationError(
+            call,
+            f"on_schema_change='{SYNC}' has to drop or retype {list(columns)} of {request.relation}, and "
+            f"DuckDB changes no table with an index: it has {[row[0] for row in found]}",
+            expected="a table without an index while its columns change",
+            action=f'drop the index for this run, with pre_hook="drop index if exists {quote(found[0][0])}", '
+            f"and make it again in a post_hook; or set on_schema_change='{APPEND}', which keeps the columns; "
+            "or rebuild the table once with --full-refresh",
+        )
 
 
 def _survive(cursor: duckdb.DuckDBPyConnection, values: str, through: str, own: str) -> bool:
