@@ -31,7 +31,7 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
             call,
             _not_one(connection, run_log, run_id, rows or begun),
             expected="the id of one successful run, or enough of its beginning",
-            action="look it up in scorehouse_runs, or with `scorehouse runs --json`",
+            action="look it up in scorehouse_runs, or with `scorehouse runs`",
         )
     if not rows[0].get("feature_query"):
         raise ConfigurationError(

@@ -184,7 +184,10 @@ def test_a_command_does_its_work_and_refuses_with_words(shop: Shop, name: str) -
 def test_a_run_is_replayed_from_its_target(shop: Shop, tmp_path: Path) -> None:
     runs = json.loads(shop.run("scorehouse", "runs", *TARGET, "--json").stdout)
     (run_id,) = (run["run_id"] for run in runs if run["model_name"] == "churn")
-    found = json.loads(shop.run("scorehouse", "replay", run_id[:8], *TARGET, "--json").stdout)
+    listed = shop.run("scorehouse", "runs", *TARGET, "--model", "churn").stdout.splitlines()
+    shown = listed[1].split()[0]
+    assert run_id.startswith(shown)
+    found = json.loads(shop.run("scorehouse", "replay", shown, *TARGET, "--json").stdout)
     assert (found["rows_compared"], found["rows_different"], found["same_input"]) == (300, 0, True)
     with duckdb.connect(str(shop.database)) as connection:
         connection.execute("update analytics.churn_predictions set score = score + 0.1 where id = 7")

@@ -117,19 +117,20 @@ def database(tmp_path: Path) -> Path:
         connection.execute("""
             create table scorehouse_run_log as
             select * from (values
-                ('success', 'model.shop.churn_predictions', 'churn', 1, 100, 98, 2, 1.5e0, 'replace',
-                 timestamp '2026-01-01 06:00:00', null),
-                ('failed', 'model.shop.churn_predictions', 'churn', 2, 0, 0, 0, 0.1e0, 'replace',
-                 timestamp '2026-01-02 06:00:00', 'score(): the artifact is not there'))
-            as runs(status, node, model_name, model_version, rows_in, rows_scored, rows_rejected, seconds,
-                    write_mode, started_at, error)""")
+                ('0af1c2d3-0000-4000-8000-000000000001'::uuid, 'success', 'model.shop.churn_predictions', 'churn', 1, 100, 98,
+                 2, 1.5e0, 'replace', timestamp '2026-01-01 06:00:00', null),
+                ('90af1c2d-0000-4000-8000-000000000002', 'failed', 'model.shop.churn_predictions', 'churn', 2, 0, 0,
+                 0, 0.1e0, 'replace', timestamp '2026-01-02 06:00:00', 'score(): the artifact is not there'))
+            as runs(run_id, status, node, model_name, model_version, rows_in, rows_scored, rows_rejected,
+                    seconds, write_mode, started_at, error)""")
     return file
 
 
 def test_runs_newest_first(database: Path) -> None:
     lines = run("runs", "--database", database).splitlines()
-    assert lines[0].split()[:5] == ["started_at", "status", "node", "model", "rows_in"]
-    assert "failed" in lines[1] and "success" in lines[2]
+    assert lines[0].split()[:5] == ["run", "started_at", "status", "node", "model"]
+    assert lines[1].startswith("90af1c2d  ") and "failed" in lines[1]
+    assert lines[2].startswith("0af1c2d3  ") and "success" in lines[2]
     assert "the artifact is not there" in lines[-1]
 
 

@@ -226,6 +226,10 @@ def test_the_model_over_the_run_log(built: tuple[DbtProject, Version]) -> None:
         "select status, rows_in, rejected_share from scorehouse_runs where node like '%by_sql'"
     )
     assert row == [("success", ROWS, 1 / 50)]
+    (run,) = project.runs("by_sql")
+    assert run["form"] and run["form_reason"]
+    forms = project.query("select form, form_reason from scorehouse_runs where node like '%by_sql'")
+    assert forms == [(run["form"], run["form_reason"])]
 
 
 def test_the_fingerprint_is_that_of_the_input(built: tuple[DbtProject, Version]) -> None:

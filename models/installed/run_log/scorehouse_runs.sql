@@ -54,6 +54,8 @@ final as (
         finished_at,
         write_mode,
         engine,
+        form,
+        form_reason,
         materialization,
         node,
         invocation_id,

@@ -14,7 +14,8 @@ from scorehouse.errors import did_you_mean
 if TYPE_CHECKING:
     import duckdb
 
-SHOWN = ("started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
+SHOWN = ("run", "started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
+SHORT_ID = 8  # characters of a run's id, of which a replay takes the beginning
 
 
 @click.command("runs")
@@ -29,6 +30,8 @@ def runs_command(
     schema: str | None, ml_model: str | None, failed: bool, limit: int, as_json: bool, **place: Any
 ) -> None:
     """List scoring runs, newest first, from the run log of a target that you name.
+
+    The first column is the beginning of the run's id, by which `scorehouse replay` finds it.
 
     \b
     Examples:
@@ -78,6 +81,7 @@ def _shown(row: dict[str, Any]) -> list[Any]:
 
     model = f"{row['model_name']} v{row['model_version']}" if row["model_name"] else None
     return [
+        str(row["run_id"])[:SHORT_ID],
         f"{row['started_at']:%Y-%m-%d %H:%M:%S}",
         NOT_FINISHED if row["status"] == STARTED else row["status"],
         str(row["node"]).rpartition(".")[2],
