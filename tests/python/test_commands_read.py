@@ -117,10 +117,11 @@ def database(tmp_path: Path) -> Path:
         connection.execute("""
             create table scorehouse_run_log as
             select * from (values
-                ('0af1c2d3-0000-4000-8000-000000000001'::uuid, 'success', 'model.shop.churn_predictions', 'churn', 1, 100, 98,
-                 2, 1.5e0, 'replace', timestamp '2026-01-01 06:00:00', null),
-                ('90af1c2d-0000-4000-8000-000000000002', 'failed', 'model.shop.churn_predictions', 'churn', 2, 0, 0,
-                 0, 0.1e0, 'replace', timestamp '2026-01-02 06:00:00', 'score(): the artifact is not there'))
+                ('0af1c2d3-0000-4000-8000-000000000001'::uuid, 'success', 'model.shop.churn_predictions',
+                 'churn', 1, 100, 98, 2, 1.5e0, 'replace', timestamp '2026-01-01 06:00:00', null),
+                ('90af1c2d-0000-4000-8000-000000000002', 'failed', 'model.shop.churn_predictions',
+                 'churn', 2, 0, 0, 0, 0.1e0, 'replace', timestamp '2026-01-02 06:00:00',
+                 'score(): the artifact is not there'))
             as runs(run_id, status, node, model_name, model_version, rows_in, rows_scored, rows_rejected,
                     seconds, write_mode, started_at, error)""")
     return file
