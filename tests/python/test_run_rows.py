@@ -16,7 +16,7 @@ import pytest
 
 from churn import FEATURES, classifier, training
 from project import DbtProject
-from scorehouse.engines import duckdb
+from scorehouse.engines import duckdb, runs
 from scorehouse.engines.output import Output
 from scorehouse.engines.staging import write_staging
 from scorehouse.engines.statistics import BatchStatistics
@@ -126,17 +126,34 @@ def test_a_row_that_is_lost_fails_the_run_and_leaves_its_row(
 
 
 def test_under_dbts_own_table_success_means_that_the_table_stands(house: DbtProject) -> None:
-    runs = {name: last(house, name) for name in ("plain", "plain_broken", "plain_refused")}
-    assert {name: run["status"] for name, run in runs.items()} == {
+    ended = {name: last(house, name) for name in ("plain", "plain_broken", "plain_refused")}
+    assert {name: run["status"] for name, run in ended.items()} == {
         "plain": "success",
         "plain_broken": "failed",
         "plain_refused": "failed",
     }
-    assert runs["plain"]["rows_in"] == runs["plain_broken"]["rows_in"] == 500
-    assert "plain broke" in runs["plain_broken"]["error"]
-    assert "is not unique" in runs["plain_refused"]["error"]
+    assert ended["plain"]["rows_in"] == ended["plain_broken"]["rows_in"] == 500
+    assert "plain broke" in ended["plain_broken"]["error"]
+    assert "is not unique" in ended["plain_refused"]["error"]
     assert house.query("select count(distinct scoring_run_id) from plain") == [(1,)]
-    assert house.query(f"select 1 from plain where scoring_run_id = '{runs['plain']['run_id']}' limit 1")
+    assert house.query(f"select 1 from plain where scoring_run_id = '{ended['plain']['run_id']}' limit 1")
+
+
+def test_a_plain_table_never_loses_the_row_that_it_began_with(
+    house: DbtProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is taken away and written anew at the end of the stream: both, or neither."""
+    insert, before = runs._insert, len(house.runs("plain"))
+
+    def broken(connection: Any, run_log: str, row: dict[str, Any]) -> None:
+        if row["rows_in"]:
+            raise RuntimeError("the second row broke")
+        insert(connection, run_log, row)
+
+    monkeypatch.setattr(runs, "_insert", broken)
+    assert not house.dbt("run", "--select", "plain").success
+    (run,) = house.runs("plain")[before:]
+    assert run["status"] == "failed" and "the second row broke" in run["error"]
 
 
 @pytest.fixture(scope="module")

@@ -214,6 +214,8 @@ class DuckDBScoring:
                     log_failure(self.session, self.record, failure)
                     raise failure from None
                 self.source.close()
+                adder.begin()
                 log_end(adder, self.records, STARTED)  # until dbt has put the table in its place
+                adder.commit()
 
         return pa.RecordBatchReader.from_batches(rows.schema, stream())
