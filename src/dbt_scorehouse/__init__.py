@@ -14,8 +14,10 @@ import sys
 import threading
 from types import FrameType
 
+import click
 from dbt.plugins.manager import dbtPlugin
 
+DEFAULTS = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
 stopping = threading.Event()  # read by the threads that score, which no exception reaches
 
 
@@ -23,16 +25,16 @@ class ScorehousePlugin(dbtPlugin):  # type: ignore[misc]  # dbt's classes are se
     """Adds no nodes and no artifacts; dbt sets it up once per command."""
 
     def initialize(self) -> None:
-        """Take over the two signals where nobody else has."""
+        """Take over the two signals where nobody else has, until the dbt command ends."""
         stopping.clear()
-        if threading.current_thread() is not threading.main_thread():
+        command = click.get_current_context(silent=True)
+        if command is None or threading.current_thread() is not threading.main_thread():
             return
-        for number, default in (
-            (signal.SIGTERM, signal.SIG_DFL),
-            (signal.SIGINT, signal.default_int_handler),
-        ):
-            if signal.getsignal(number) is default:
-                signal.signal(number, _stop)
+        taken = [number for number, default in DEFAULTS.items() if signal.getsignal(number) is default]
+        for number in taken:
+            signal.signal(number, _stop)
+        if taken:
+            command.call_on_close(_give_back)  # a program that called dbt may live on
 
 
 plugins = [ScorehousePlugin]
@@ -45,3 +47,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
         return
     stopping.set()
     raise KeyboardInterrupt
+
+
+def _give_back() -> None:
+    stopping.clear()  # dbt has waited for the threads that score
+    for number, default in DEFAULTS.items():
+        if signal.getsignal(number) is _stop:
+            signal.signal(number, default)

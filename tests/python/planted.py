@@ -226,8 +226,8 @@ FAULTS = (
     Fault(
         "SIGTERM ends the process at once",
         "src/dbt_scorehouse/__init__.py",
-        "            if signal.getsignal(number) is default:\n",
-        "            if False:\n",
+        "            signal.signal(number, _stop)\n",
+        "            pass\n",
         TERMINATED,
     ),
     Fault(

@@ -156,6 +156,39 @@ def test_a_plain_table_never_loses_the_row_that_it_began_with(
     assert run["status"] == "failed" and "the second row broke" in run["error"]
 
 
+LONG_LIVED = """
+import os, signal, sys
+from dbt.cli.main import dbtRunner
+import scorehouse
+
+def handlers():
+    return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+class Told:
+    taken = []
+    def __call__(self, event):
+        if event.info.name == "NodeFinished":
+            self.taken.append([handler.__module__ for handler in handlers()])
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+told, before = Told(), handlers()
+for _ in range(2):
+    assert dbtRunner(callbacks=[told]).invoke(sys.argv[1:]).success
+    assert handlers() == before
+assert told.taken == [["dbt_scorehouse"] * 2] * 2, told.taken
+print("alive", flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+print("not ended")
+"""
+
+
+def test_a_program_that_called_dbt_gets_its_signals_back(house: DbtProject) -> None:
+    command = [sys.executable, "-c", LONG_LIVED, "--quiet", "run", "--select", "features"]
+    ended = subprocess.run(command, cwd=house.folder, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGTERM, ended.stderr
+    assert ended.stdout.strip().splitlines()[-1] == "alive"
+
+
 @pytest.fixture(scope="module")
 def slow_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Two prediction tables that take half a minute, and were built once with a quick model."""
