@@ -13,11 +13,12 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 import click
 from dbt.plugins.manager import dbtPlugin
 
-DEFAULTS = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+DEFAULTS: dict[int, Any] = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
 stopping = threading.Event()  # read by the threads that score, which no exception reaches
 
 
