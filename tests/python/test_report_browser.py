@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from browser import BROWSER, Browser
 from project import DbtProject
 from scorehouse.cli import main
+from scorehouse.report.charts import Bin, histogram
 
 pytestmark = [
     pytest.mark.foreign,
@@ -59,6 +61,30 @@ WIDER = """
 """
 
 
+# Labels of charts, seen, that have less than three pixels between them.
+CROWDED = """
+(() => {
+  const seen = [...document.querySelectorAll('svg text')].filter(
+    (text) => text.textContent.trim() && text.checkVisibility({opacityProperty: true})
+  ).map((text) => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width);
+  const close = ([, a], [, b]) => Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.5
+    && Math.min(a.right, b.right) - Math.max(a.left, b.left) > -3;
+  const pairs = seen.flatMap((one, n) => seen.slice(n + 1).filter((other) => close(one, other))
+    .map((other) => one[0] + ' | ' + other[0]));
+  return {count: seen.length, pairs};
+})()
+"""
+LABELS = [  # names of bins whose letters are of every width
+    ["≤ 0.021", "0.021 to 0.030", "0.030 to 0.039", "0.039 to 0.051", "0.051 to 0.070", "0.070 to 0.11",
+     "0.11 to 0.19", "0.19 to 0.48", "0.48 to 0.99", "> 0.99"],
+    ["≤ 1.2e-05", "1.2e-05 to 3.4e-05", "3.4e-05 to 0.00012", "0.00012 to 0.0045", "> 0.0045"],
+    ["≤ 1.7", "1.7 to 2.5", "2.5 to 4.2", "4.2 to 6.9", "6.9 to 10", "10 to 15", "15 to 23", "> 23"],
+    ["WWWWWWWW", "MMMMMMMM", "lilililili", "premium customers", "mmmm"],
+    ["北京市朝阳区", "上海市", "广州市天河区", "深圳", "杭州市"],
+    [str(number * 1000) for number in range(31)],
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def report(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("report") / "report.html"
@@ -101,6 +127,32 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, report: Path, width:
     browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(WIDER) == []
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_labels_of_charts_stand_apart(browser: Browser, report: Path, width: int) -> None:
+    browser.size(width)
+    browser.open(report)
+    found = browser.value(CROWDED)
+    assert found["count"] > 20
+    assert found["pairs"] == []
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_bins_of_any_name_stand_apart(browser: Browser, tmp_path: Path, width: int) -> None:
+    page = tmp_path / "page.html"
+    drawn = [histogram([Bin(name, 0.1, 0.1) for name in names], names[0]) for names in LABELS]
+    figures = "".join(f"<figure>{one}</figure>" for one in drawn)
+    style = files("scorehouse.report").joinpath("templates/report.css").read_text()
+    page.write_text(
+        f"<meta name=viewport content='width=device-width'><style>{style}</style><main>"
+        f"<div class=charts>{figures}</div><div class='charts details'>{figures}</div></main>"
+    )
+    browser.size(width)
+    browser.open(page)
+    found = browser.value(CROWDED)
+    assert found["count"] > 6 * len(LABELS)
+    assert found["pairs"] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -5,12 +5,12 @@ Every mark has a `label`, the text that shows where one points at it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOFT, WARN, Spec, svg
+from scorehouse.report.labels import counted_back, fitting
 from scorehouse.report.words import number, percent
 
 # Plots of one kind have one size and one frame, whatever their labels: they stand in line.
@@ -20,8 +20,6 @@ FRAME = {
     "padding": {"left": 40, "top": 8, "right": 16, "bottom": 24},
 }
 MINI_WIDTH, MINI_HEIGHT = 120, 36
-BINS = {"title": None, "labelOverlap": "greedy", "labelSeparation": 8}
-LETTER = 6.2  # mean width of a letter of the axes, in pixels
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
         for place, item in enumerate(bins)
     ]
     sizes = {"width": {"step": min(MINI_WIDTH / max(len(rows), 1), 30)}, "height": MINI_HEIGHT}
-    axis = None if small else {**BINS, "labelExpr": _names_expr(bins)}
+    axis = None if small else _bins_axis(bins)
     shares = None if small else {"format": "%", "title": None, "tickCount": 3}
     x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
     described = {"description": {"field": "label"}}
@@ -85,16 +83,20 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
     return svg(spec, label, css="chart mini" if small else "chart")
 
 
-def _names_expr(bins: Sequence[Bin]) -> str:
-    quoted = [(item.short or item.name).replace("\\", "\\\\").replace("'", "\\'") for item in bins]
-    return "[" + ", ".join(f"'{name}'" for name in quoted) + "][datum.value]"
+def _bins_axis(bins: Sequence[Bin]) -> Spec:
+    names = [item.short or item.name for item in bins]
+    quoted = [name.replace("\\", "\\\\").replace("'", "\\'") for name in names]
+    return {
+        "title": None,
+        "values": fitting(names, WIDE["width"]),
+        "labelOverlap": False,
+        "labelExpr": "[" + ", ".join(f"'{name}'" for name in quoted) + "][datum.value]",
+    }
 
 
 def _window_axis(names: Sequence[str], width: float) -> Spec:
     """Labels that do not overlap, counted back from the newest window, which always has one."""
-    room = LETTER * max(map(len, names), default=1) + 8
-    step = max(1, math.ceil(room / (width / max(len(names), 1))))
-    return {"title": None, "values": list(names[::-1][::step])[::-1], "labelOverlap": False}
+    return {"title": None, "values": counted_back(names, width), "labelOverlap": False}
 
 
 def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:

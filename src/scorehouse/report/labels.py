@@ -1,0 +1,44 @@
+"""Which labels an axis has room for, in whatever font the reader's browser has."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+# Widths of letters at the axes' size, in pixels, of a wide font (DejaVu Sans): others need less.
+NARROW, USUAL, CAPITAL, BROAD = 4.5, 7.0, 8.0, 11.0
+NARROW_LETTERS, BROAD_LETTERS = frozenset(" .,:;'|!()[]-/ijltfrI"), frozenset("MWmw@%≤\u2212")
+APART = 8  # pixels between two labels
+
+
+def width_of(text: str) -> float:
+    """About as many pixels as a text takes, and rarely fewer."""
+    return sum(map(_width, text))
+
+
+def _width(letter: str) -> float:
+    if letter in NARROW_LETTERS or unicodedata.combining(letter):
+        return NARROW
+    if letter in BROAD_LETTERS or unicodedata.east_asian_width(letter) in "WF":
+        return BROAD
+    return CAPITAL if letter.isupper() else USUAL
+
+
+def fitting(names: Sequence[str], width: float) -> list[int]:
+    """Places of the labels that stand apart on an axis of equal bands, taken from the left."""
+    places: list[int] = []
+    end = -math.inf
+    for place, name in enumerate(names):
+        middle, half = (place + 0.5) * width / len(names), width_of(name) / 2
+        if middle - half >= end + APART:
+            places.append(place)
+            end = middle + half
+    return places
+
+
+def counted_back(names: Sequence[str], width: float) -> list[str]:
+    """Every n-th label, with n as small as they stand apart; the last is always among them."""
+    room = max(map(width_of, names), default=1) + APART
+    step = max(1, math.ceil(room / (width / max(len(names), 1))))
+    return list(names[::-1][::step])[::-1]
