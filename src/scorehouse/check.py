@@ -12,8 +12,13 @@ from scorehouse import artifact
 from scorehouse.errors import ScorehouseError
 from scorehouse.pinned_sql import sql_faults, yaml_faults
 from scorehouse.policy import LoadPolicy
-from scorehouse.registration import reference
-from scorehouse.registration.seeds import SIGNATURE_COLUMNS, ModelSeeds, read_rows, registered_names
+from scorehouse.registration.seeds import (
+    REFERENCE_COLUMNS,
+    SIGNATURE_COLUMNS,
+    ModelSeeds,
+    read_rows,
+    registered_names,
+)
 from scorehouse.registration.signature_rows import signature_rows, without_importance
 from scorehouse.registry import Version
 from scorehouse.request import load_policy
@@ -50,7 +55,7 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
     try:
         versions = seeds.versions()
         signatures = read_rows(seeds.signature_file, SIGNATURE_COLUMNS)
-        bins = read_rows(seeds.reference_file, reference.COLUMNS)
+        bins = read_rows(seeds.reference_file, REFERENCE_COLUMNS)
     except ScorehouseError as error:
         yield Checked(name, None, faults=(_short(error),))
         return

@@ -12,12 +12,12 @@ from scorehouse.engines import spark
 from scorehouse.engines.duckdb import DuckDBScoring
 from scorehouse.engines.interrupt import named
 from scorehouse.engines.prepare import load_kernels, records_of, write_mode
-from scorehouse.engines.progress import logger
 from scorehouse.engines.reading import seed_table
 from scorehouse.engines.runs import log_failure, log_start
 from scorehouse.engines.source import FeatureSource, registry_versions
 from scorehouse.errors import ConfigurationError, ScorehouseError
 from scorehouse.garbage import collector_paused
+from scorehouse.log import logger
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import resolve_parts
 from scorehouse.request import Request

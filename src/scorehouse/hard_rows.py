@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
-from scorehouse.registration.infer import training_batch
 from scorehouse.scorer import Kernel
 from scorehouse.signature import Feature, Signature
+from scorehouse.training_batch import training_batch
 
 TEXTS = ("scorehouse: a category never seen", "", "it's", "a;b", "back\\slash", "{{ braces }}", "Zürich")
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e18, -1e18, 3e38, -3e38, 1e30, 1e300, -1e300)

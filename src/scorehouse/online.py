@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from scorehouse import artifact
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.online_decision import decider
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import parse_reference, resolve
 from scorehouse.request import load_policy
 from scorehouse.rows import STRICT_CHOICES

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from scorehouse.engines.progress import logger
 from scorehouse.errors import ConfigurationError
+from scorehouse.log import logger
 from scorehouse.options import ScoreOptions
 from scorehouse.registry import Version, resolve
 

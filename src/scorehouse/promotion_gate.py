@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import RegistryError
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds
 
 
 def require_test(

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from scorehouse import registry, seed_rows
+from scorehouse import seed_rows
 from scorehouse.errors import ConfigurationError, RegistryError
-from scorehouse.registry import Version
+from scorehouse.registry import ADDED_COLUMNS, COLUMNS, Version
 
 VARIABLE = "scorehouse_registry_files"
 PREFIX = "ml_"
@@ -56,7 +56,7 @@ class RegistryFile:
 
     def versions(self, call: str) -> list[Version]:
         """The versions in the file."""
-        rows = seed_rows.read_rows(self._file(call), registry.COLUMNS, registry.ADDED_COLUMNS)
+        rows = seed_rows.read_rows(self._file(call), COLUMNS, ADDED_COLUMNS)
         return [Version.from_row(row) for row in rows]
 
     def compared(self, seeded: Iterable[Mapping[str, Any]], call: str) -> list[Version]:

@@ -203,7 +203,8 @@ def test_timestamp_without_the_zone_of_training_is_refused() -> None:
 
 def test_time_objects_are_no_feature() -> None:
     with pytest.raises(SignatureError, match="convert the column before fitting"):
-        from scorehouse.registration.infer import draft_signature, training_batch
+        from scorehouse.registration.infer import draft_signature
+        from scorehouse.training_batch import training_batch
 
         frame = pd.DataFrame({"x": [dt.time(12)]})
         draft_signature(frame, training_batch(frame, "test"), "frame", {}, "test")

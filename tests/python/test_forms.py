@@ -30,8 +30,8 @@ from scorehouse.compile import DIALECTS, compile_sql, write_macros
 from scorehouse.compile.macros import macro_file, macro_text
 from scorehouse.errors import ConfigurationError
 from scorehouse.policy import LoadPolicy
-from scorehouse.registration.reference import COLUMNS as BINS
 from scorehouse.registration.reference_sample import sample_reference
+from scorehouse.registration.seeds import REFERENCE_COLUMNS as BINS
 from scorehouse.registration.seeds import ModelSeeds, read_rows, registered_names
 from scorehouse.registry import Version
 from scorehouse.signature import Signature

@@ -29,8 +29,8 @@ from scorehouse.compile import compile_sql
 from scorehouse.compile.compiled import LARGEST_WHERE_OVERFLOW_RAISES
 from scorehouse.compile.parity import Parity, compare
 from scorehouse.hard_rows import hard_rows, kernel_rows
-from scorehouse.registration.infer import training_batch
 from scorehouse.scorer import Kernel
+from scorehouse.training_batch import training_batch
 from test_compile_families import CASES, kernel_of
 
 psycopg2 = pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")

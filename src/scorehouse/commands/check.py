@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scorehouse.commands.common import EXIT_FAULT, echo, json_option, print_json, project_option
-from scorehouse.registration.seeds import find_project
+from scorehouse.project_folder import find_project
 
 if TYPE_CHECKING:
     from scorehouse.check import Checked

@@ -20,7 +20,8 @@ from scorehouse.commands.common import (
 )
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.show import facts
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registration.signature_rows import without_importance
 from scorehouse.registry import Version
 

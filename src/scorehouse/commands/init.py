@@ -13,8 +13,8 @@ from scorehouse.commands.changes import Change, carry_out, pending
 from scorehouse.commands.common import echo, heading, json_option, project_option, write_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.policy import VARIABLE
+from scorehouse.project_folder import find_project
 from scorehouse.registration.lock import check_name
-from scorehouse.registration.seeds import find_project
 
 VARIABLES = f"""\
 {VARIABLE}:

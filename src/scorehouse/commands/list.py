@@ -8,7 +8,8 @@ import click
 
 from scorehouse.commands.common import echo, json_option, print_json, project_option
 from scorehouse.commands.show import facts
-from scorehouse.registration.seeds import ModelSeeds, find_project, registered_names
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds, registered_names
 from scorehouse.registry import Version
 
 

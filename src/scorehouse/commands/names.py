@@ -8,7 +8,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from scorehouse.errors import ScorehouseError
-from scorehouse.registration.seeds import ModelSeeds, find_project, registered_names
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds, registered_names
 
 
 def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -9,9 +9,10 @@ import click
 from scorehouse.commands.common import echo, json_option, note_new_alias, print_json, project_option
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.show import facts as as_document
+from scorehouse.project_folder import find_project
 from scorehouse.promotion_gate import require_test
 from scorehouse.registration.promote import promote
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
 
 
 @click.command("promote")

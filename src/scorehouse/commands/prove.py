@@ -10,7 +10,8 @@ import click
 from scorehouse.commands.common import echo, json_option, print_json
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.target import file_options, place_of
-from scorehouse.registration.seeds import ModelSeeds, find_project, registered_names
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds, registered_names
 
 ROWS = 50_000
 

@@ -12,20 +12,20 @@ import pyarrow as pa
 
 from scorehouse import artifact
 from scorehouse.commands.common import read_frame
-from scorehouse.commands.target import Place, connect
+from scorehouse.commands.target import connect
 from scorehouse.compile.settings import SqlSettings
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.registration import reference
+from scorehouse.place import Place
 from scorehouse.registration.card import write_card
 from scorehouse.registration.forms import Forms, find_forms
-from scorehouse.registration.infer import training_batch
 from scorehouse.registration.lock import writing
 from scorehouse.registration.reference_sample import sample_reference
-from scorehouse.registration.seeds import ModelSeeds, read_rows
+from scorehouse.registration.seeds import REFERENCE_COLUMNS, ModelSeeds, read_rows
 from scorehouse.registry import Version, resolve
 from scorehouse.request import load_policy
 from scorehouse.scorer import Kernel
 from scorehouse.signature import Signature
+from scorehouse.training_batch import training_batch
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Rows:
     def of(self, seeds: ModelSeeds, version: Version, signature: Signature, call: str) -> pa.RecordBatch:
         """The features of a version, in the order of its signature."""
         if self.file is None and self.table is None:
-            bins = read_rows(seeds.reference_file, reference.COLUMNS)
+            bins = read_rows(seeds.reference_file, REFERENCE_COLUMNS)
             own = [row for row in bins if row["version"] == str(version.version)]
             return sample_reference(own, signature, self.limit)
         frame = read_frame(self.file) if self.file else self._table_frame()

@@ -9,9 +9,11 @@ import click
 
 from scorehouse.commands.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.commands.run_log import find_log
-from scorehouse.commands.target import Place, connect, place_of, target_options, this_call
+from scorehouse.commands.target import connect, place_of, target_options, this_call
 from scorehouse.errors import ConfigurationError
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.place import Place
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds
 
 if TYPE_CHECKING:
     from scorehouse.replay import Replayed

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scorehouse.commands.target import Place, this_call
+from scorehouse.commands.target import this_call
 from scorehouse.errors import ConfigurationError
+from scorehouse.place import Place
 from scorehouse.run_log_place import TABLE, RunLogPlace, run_log_schemas
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from scorehouse.commands.common import (
 from scorehouse.commands.descriptions import column_descriptions
 from scorehouse.commands.names import complete_name
 from scorehouse.dbt_text import code, dump_yaml, prose
+from scorehouse.project_folder import find_project
 from scorehouse.registration.lock import check_name
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version
 
 SQL_MODEL = """\

@@ -14,8 +14,9 @@ from scorehouse.commands.descriptions import column_descriptions
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING, describe_output, output_names
 from scorehouse.dbt_text import dump_yaml, prose
+from scorehouse.project_folder import find_project
 from scorehouse.registration.lock import check_name
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version
 
 MART = """\

@@ -15,8 +15,9 @@ from scorehouse.commands.monitoring_columns import DRIFT, PERFORMANCE, PROFILES,
 from scorehouse.commands.names import complete_name
 from scorehouse.commands.scaffold import NOTHING
 from scorehouse.dbt_text import dump_yaml
+from scorehouse.project_folder import find_project
 from scorehouse.registration.lock import check_name
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version
 
 # metric that a performance table has, and how much worse than at registration it may become

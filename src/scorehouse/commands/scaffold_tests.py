@@ -11,7 +11,8 @@ import yaml
 from scorehouse.commands.common import echo, json_option, print_json, project_option
 from scorehouse.commands.names import complete_name
 from scorehouse.errors import ConfigurationError
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import resolve
 from scorehouse.scaffold import RESOURCES, SEVERITIES, feature_tests_yaml
 

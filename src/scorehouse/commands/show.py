@@ -17,7 +17,8 @@ from scorehouse.commands.common import (
     table,
 )
 from scorehouse.commands.names import complete_reference
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.project_folder import find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version, parse_reference
 
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,8 @@ import yaml
 
 from scorehouse.commands.common import Function, project_option
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.registration.seeds import find_project
+from scorehouse.place import Place
+from scorehouse.project_folder import find_project
 from scorehouse.run_log_place import run_log_place
 from scorehouse.spelling import DUCKDB
 from scorehouse.variables import project_variable
@@ -22,23 +22,6 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY = ":memory:"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A DuckDB file; where a target named it, also the target's schemas and the databases attached to it.
-
-    `alias` is the name under which the target attaches `file`, or None where it is the target's `path`.
-    `schema` is that of the target. `log_database` and `log_schema` are those of its run log, where None
-    means the database of `file`, and any schema. `attached` are the other files by their alias.
-    """
-
-    file: Path
-    alias: str | None = None
-    schema: str | None = None
-    log_database: str | None = None
-    log_schema: str | None = None
-    attached: Mapping[str, Path] = field(default_factory=dict)
 
 
 def target_options(function: Function) -> Function:

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from scorehouse.compile.outputs import ROW_STATUS
 from scorehouse.compile.parity import compare
-from scorehouse.engines.progress import logger
 from scorehouse.engines.source import FeatureSource
 from scorehouse.forms import Form
+from scorehouse.log import logger
 from scorehouse.rescore import quote
 from scorehouse.scorer import REJECT_REASON, Kernel
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from scorehouse.engines.progress import logger
 from scorehouse.engines.shared import SharedSetting
+from scorehouse.log import logger
 from scorehouse.rescore import literal
 from scorehouse.runlog import RunRecord
 

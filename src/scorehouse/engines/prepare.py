@@ -8,8 +8,8 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from scorehouse import artifact
-from scorehouse.engines.progress import logger
 from scorehouse.errors import ConfigurationError
+from scorehouse.log import logger
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import Part, scoring_bases
 from scorehouse.request import Request

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 
-from dbt.adapters.events.logging import AdapterLogger
+from scorehouse.log import logger
 
 INTERVAL_SECONDS = 5.0
-
-logger = AdapterLogger("scorehouse")
 
 
 class Deadline:

@@ -14,7 +14,6 @@ from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.first_batch import FIRST_ROWS, checked_native
 from scorehouse.engines.output import Output, added_columns
 from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
-from scorehouse.engines.progress import logger
 from scorehouse.engines.shared import spark_setting
 from scorehouse.engines.spark_decision import decided_again
 from scorehouse.engines.spark_errors import translated
@@ -25,6 +24,7 @@ from scorehouse.engines.spark_source import SparkSource, quote, registry_version
 from scorehouse.engines.spark_tables import SparkTables, Storage
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.forms import Form, choose_form
+from scorehouse.log import logger
 from scorehouse.options import ScoreOptions
 from scorehouse.parts import resolve_parts
 from scorehouse.request import Request

@@ -13,7 +13,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.interop.mlflow import remember
 from scorehouse.interop.mlflow_store import Origin, Store
 from scorehouse.online import OnlineModel, load
-from scorehouse.registration.seeds import find_project
+from scorehouse.project_folder import find_project
 from scorehouse.signature import Feature
 
 TYPES = {

@@ -13,12 +13,13 @@ from scorehouse.class_columns import registered_columns
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.frames import estimator_input
 from scorehouse.registration.facts import find_facts
-from scorehouse.registration.infer import draft_signature, encoder_categories, training_batch
+from scorehouse.registration.infer import draft_signature, encoder_categories
 from scorehouse.registration.training import Training
 from scorehouse.registry import Version
 from scorehouse.rows import check_batch
 from scorehouse.signature import Signature
 from scorehouse.tasks import SCORE_METHODS
+from scorehouse.training_batch import training_batch
 
 CHECK_ROWS = 50_000
 LABEL_TYPES = (str, bool, int, float)

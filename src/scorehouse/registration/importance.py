@@ -9,7 +9,6 @@ many values, are not used. Features that say the same share their importance, or
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,19 +29,6 @@ DIGITS = 6
 SMALLEST = np.finfo(np.float64).eps  # as scikit-learn clips probabilities in log_loss
 
 Loss = Callable[[pa.RecordBatch, np.ndarray], float]
-
-
-@dataclass(frozen=True)
-class Importance:
-    """The share of each feature in the total, 0 to 1, and `permutation:` with what was measured.
-
-    With labels: the rise of `log_loss`, `squared_error` or `error_rate`, or the fall of `roc_auc` or
-    `rank_correlation`. Without: `label_change`, the share of rows whose label changes, or `score_change`,
-    the mean absolute change of scores.
-    """
-
-    kind: str
-    shares: dict[str, float]
 
 
 def importance_of(

@@ -5,7 +5,6 @@ What the pipeline accepts is found by `registration.probe`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -19,48 +18,12 @@ import pyarrow.compute as pc
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from scorehouse.errors import SignatureError
 from scorehouse.rows import as_double
 from scorehouse.signature import Feature, Signature
+from scorehouse.training_batch import type_error
 
 UNSEEN = "scorehouse: a category never seen"
 CATEGORY_LIMIT = 1000
-
-
-def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
-    """The training frame as Arrow, NaN as NULL, as a feature table would hold it."""
-    _check_names(list(frame.columns), call)
-    arrays = []
-    for name in frame.columns:
-        column = frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype(column.cat.categories.dtype if not column.isna().any() else object)
-        try:
-            array = pa.array(column, from_pandas=True)
-        except (pa.ArrowException, TypeError) as error:
-            raise _type_error(str(name), f"mixed or unknown values ({error})", call) from error
-        arrays.append(_usual(array))
-    return pa.RecordBatch.from_arrays(arrays, names=list(frame.columns))
-
-
-def _usual(array: pa.Array) -> pa.Array:
-    """Decimals as the doubles that the kernel makes of them; nothing but NULL as texts."""
-    if pa.types.is_null(array.type):
-        return array.cast(pa.string())
-    return as_double(array) if pa.types.is_decimal(array.type) else array
-
-
-def _check_names(names: list[Any], call: str) -> None:
-    """Features become columns of a table, where names are texts that differ in more than case."""
-    folded = Counter(str(name).lower() for name in names)
-    wrong = [name for name in names if not isinstance(name, str) or folded[name.lower()] > 1]
-    if wrong:
-        raise SignatureError(
-            call,
-            f"the training columns {wrong} cannot be columns of one feature table",
-            expected="texts as names, which differ in more than case",
-            action="rename the columns before fitting, or pass feature_names beside a bare array",
-        )
 
 
 def draft_signature(
@@ -126,16 +89,7 @@ def _feature_type(name: str, arrow_type: pa.DataType, call: str) -> str:
     for check, feature_type in checks:
         if check(arrow_type):
             return feature_type
-    raise _type_error(name, str(arrow_type), call)
-
-
-def _type_error(name: str, found: str, call: str) -> SignatureError:
-    return SignatureError(
-        call,
-        f"the training column {name!r} holds {found}",
-        expected="numbers, booleans, strings, dates or timestamps, one kind per column",
-        action="convert the column before fitting, so that the feature table can hold the same",
-    )
+    raise type_error(name, str(arrow_type), call)
 
 
 def _described(feature: Feature, column: pa.Array, dtype: Any, known: tuple[Any, ...] | None) -> Feature:

@@ -7,16 +7,18 @@ from typing import Any
 
 from scorehouse import artifact
 from scorehouse.errors import RegistryError
+from scorehouse.project_folder import find_project
 from scorehouse.registration.card import write_card
-from scorehouse.registration.importance import Importance, importance_of
-from scorehouse.registration.infer import training_batch
+from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.pictures import draw
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registration.signature_rows import Importance
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registry import resolve
 from scorehouse.request import load_policy
 from scorehouse.scorer import Kernel
+from scorehouse.training_batch import training_batch
 
 
 @one_writer

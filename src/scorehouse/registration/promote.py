@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from scorehouse.project_folder import find_project
 from scorehouse.registration.lock import check_name, one_writer
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registry import Version, resolve
 
 

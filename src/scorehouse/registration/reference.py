@@ -13,7 +13,6 @@ from scorehouse.scorer import REJECT_REASON, Kernel
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000
-COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
 
 Row = dict[str, str]
 

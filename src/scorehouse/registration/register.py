@@ -12,6 +12,7 @@ from scorehouse.artifact import open_given
 from scorehouse.compile.settings import SqlSettings
 from scorehouse.formats import chosen_format
 from scorehouse.policy import LoadPolicy
+from scorehouse.project_folder import find_project
 from scorehouse.registration.arguments import check_arguments
 from scorehouse.registration.examine import Examined, examine
 from scorehouse.registration.facts import check_task, require_fitted
@@ -24,7 +25,7 @@ from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.reference import scored_reference
-from scorehouse.registration.seeds import ModelSeeds, find_project
+from scorehouse.registration.seeds import ModelSeeds
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
 from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, write_registration

@@ -9,15 +9,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from scorehouse import registry, seed_rows
-from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
-from scorehouse.registration.signature_rows import IMPORTANCE_COLUMNS, with_importance
-from scorehouse.registry import Version
-
-if TYPE_CHECKING:
-    from scorehouse.registration.importance import Importance
+from scorehouse import seed_rows
+from scorehouse.errors import RegistryError, did_you_mean
+from scorehouse.registration.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
+from scorehouse.registry import ADDED_COLUMNS, COLUMNS, Version
 
 SIGNATURE_COLUMNS = (
     "version",
@@ -35,29 +32,9 @@ SIGNATURE_COLUMNS = (
     "categories",
     *IMPORTANCE_COLUMNS,
 )
+REFERENCE_COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
-ADDED_COLUMNS = (*registry.ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
-
-
-def find_project(start: Path | str | None) -> Path:
-    """The folder of the dbt project: `start`, or the nearest above the working folder."""
-    if not isinstance(start, (str, Path, type(None))):
-        raise ConfigurationError(
-            "scorehouse",
-            f"project_dir is {start!r:.200}",
-            expected="the folder of a dbt project, or None",
-            action="pass a path, or leave project_dir out inside the project",
-        )
-    first = Path(start) if start else Path.cwd()
-    for folder in (first, *(() if start else first.resolve().parents)):
-        if (folder / "dbt_project.yml").is_file():
-            return folder.resolve()
-    raise ConfigurationError(
-        "scorehouse",
-        f"no dbt_project.yml in {str(first)!r}" + ("" if start else " or any folder above it"),
-        expected="to be called inside a dbt project",
-        action="change into the project's folder, or pass project_dir (--project-dir)",
-    )
+ADDED_IN_SEEDS = (*ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
 
 
 def registered_names(project: Path) -> list[str]:
@@ -99,7 +76,7 @@ class ModelSeeds:
 
     def versions(self) -> list[Version]:
         """All registered versions, oldest first; empty where there is none yet."""
-        return [Version.from_row(row) for row in read_rows(self.registry_file, registry.COLUMNS)]
+        return [Version.from_row(row) for row in read_rows(self.registry_file, COLUMNS)]
 
     def registered(self, call: str) -> list[Version]:
         """All registered versions; a RegistryError, with a near name, where there is none."""
@@ -127,14 +104,12 @@ class ModelSeeds:
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:
         """Add the rows of a version's signature and reference, of which nothing is read without its row."""
-        from scorehouse.registration import reference  # NumPy and Arrow, which reading seeds needs not
-
         _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
-        _append(self.reference_file, reference.COLUMNS, number, bins)
+        _append(self.reference_file, REFERENCE_COLUMNS, number, bins)
 
     def append_version(self, version: Version) -> None:
         """Add the row of a version to the registry, which comes last: a version exists when its row does."""
-        _append(self.registry_file, registry.COLUMNS, version.version, [version.to_row()])
+        _append(self.registry_file, COLUMNS, version.version, [version.to_row()])
 
     def write_importance(self, number: int, importance: Importance) -> bool:
         """Write the importance of the features of a version; False where it has no rows."""
@@ -147,7 +122,7 @@ class ModelSeeds:
 
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
-        write_rows(self.registry_file, registry.COLUMNS, [version.to_row() for version in versions])
+        write_rows(self.registry_file, COLUMNS, [version.to_row() for version in versions])
 
 
 def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
@@ -164,7 +139,7 @@ def _value(column: str, text: str) -> Any:
 
 def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a seed; an unknown header is refused, since appending to it would damage the file."""
-    return seed_rows.read_rows(file, columns, ADDED_COLUMNS)
+    return seed_rows.read_rows(file, columns, ADDED_IN_SEEDS)
 
 
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

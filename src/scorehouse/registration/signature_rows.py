@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scorehouse.registry import Version
 
 if TYPE_CHECKING:
-    from scorehouse.registration.importance import Importance
     from scorehouse.signature import Feature, Signature
 
 T = TypeVar("T")
 IMPORTANCE_COLUMNS = ("importance", "importance_kind")
+
+
+@dataclass(frozen=True)
+class Importance:
+    """The share of each feature in the total, 0 to 1, and `permutation:` with what was measured.
+
+    With labels: the rise of `log_loss`, `squared_error` or `error_rate`, or the fall of `roc_auc` or
+    `rank_correlation`. Without: `label_change`, the share of rows whose label changes, or `score_change`,
+    the mean absolute change of scores.
+    """
+
+    kind: str
+    shares: dict[str, float]
 
 
 def signature_rows(version: Version, signature: Signature) -> list[dict[str, str]]:

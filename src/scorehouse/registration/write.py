@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from scorehouse.registration.card import write_card
 from scorehouse.registration.forms import Forms
-from scorehouse.registration.importance import Importance
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.reference import Row
 from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.registration.signature_rows import signature_rows, with_importance
+from scorehouse.registration.signature_rows import Importance, signature_rows, with_importance
 from scorehouse.registration.training import Judged
 from scorehouse.registry import Version
 from scorehouse.storage import write

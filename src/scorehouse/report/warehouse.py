@@ -13,7 +13,7 @@ from scorehouse.spelling import DUCKDB
 if TYPE_CHECKING:
     import duckdb
 
-    from scorehouse.commands.target import Place
+    from scorehouse.place import Place
 
 Row = dict[str, Any]
 

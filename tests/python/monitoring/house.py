@@ -10,7 +10,8 @@ import duckdb
 import yaml
 
 from project import REPOSITORY, Build, DbtProject
-from scorehouse.registration.reference import COLUMNS, reference_rows
+from scorehouse.registration.reference import reference_rows
+from scorehouse.registration.seeds import REFERENCE_COLUMNS
 
 DATA = REPOSITORY / "data"
 REFERENCE_TYPES = """
@@ -46,7 +47,7 @@ class House:
                 table = connection.sql(sql.format(data=DATA)).to_arrow_table().combine_chunks()
                 rows += reference_rows(version, part, table.to_batches()[0])
             connection.sql(f"create or replace table raw.{name} ({REFERENCE_TYPES})")
-            values = [tuple(row[column] or None for column in COLUMNS) for row in rows]
+            values = [tuple(row[column] or None for column in REFERENCE_COLUMNS) for row in rows]
             connection.executemany(f"insert into raw.{name} values ({', '.join('?' * 9)})", values)
         if name not in self.tables:
             self.tables.append(name)
