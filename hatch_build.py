@@ -1,7 +1,7 @@
 """The build hook of the wheel: compiles the kernel of native forms and names the wheel after its platform.
 
-SCOREHOUSE_KERNEL names another of the targets of src/scorehouse/native/build.py, or is `none` for a wheel
-without a kernel.
+SCOREHOUSE_KERNEL names another of the targets of src/scorehouse/forms/native/build.py, or is `none` for a
+wheel without a kernel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SCRIPT = "src/scorehouse/native/build.py"
+SCRIPT = "src/scorehouse/forms/native/build.py"
 
 
 class KernelHook(BuildHookInterface):

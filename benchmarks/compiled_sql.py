@@ -35,7 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from scorehouse.compile import compile_sql, prove
+from scorehouse.forms.sql import compile_sql, prove
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python"))
 import test_compile_families as families

@@ -32,9 +32,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import register
-from scorehouse.forms import choose_form
-from scorehouse.scorer import Kernel
-from scorehouse.signature import Signature
+from scorehouse.forms.choose import choose_form
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.signature import Signature
 from spark.cluster import Cluster, environment
 from spark.house import SparkHouse, settings
 

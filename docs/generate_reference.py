@@ -15,8 +15,8 @@ from typing import Any
 import click
 import yaml
 
-from scorehouse.cli import main as cli
-from scorehouse.commands.scaffold import AUDIT, OUTPUTS
+from scorehouse.cli.main import main as cli
+from scorehouse.cli.scaffold import AUDIT, OUTPUTS
 from scorehouse.registration import card
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -71,7 +71,7 @@ def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
 def measure(facts: dict[str, Any]) -> None:
     """Measure importance for the registered version that has this description."""
     from scorehouse.registration.measure import measure_importance
-    from scorehouse.registration.seeds import ModelSeeds
+    from scorehouse.registry.seeds import ModelSeeds
 
     X, y = facts.get("validation", (facts["X"], facts["y"]))
     versions = ModelSeeds(Path.cwd(), facts["name"]).versions()

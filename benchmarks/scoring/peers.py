@@ -211,9 +211,9 @@ def _register(folder: Path, name: str, model: Model) -> None:
 
 def _compilers() -> str:
     """A digest of the code that makes compiled forms."""
-    places = [Path(scorehouse.__file__).parent / part for part in ("compile", "native", "trees")]
+    places = [Path(scorehouse.__file__).parent / "forms"]
     digest = hashlib.sha256()
-    for file in sorted(file for place in places for file in place.glob("*.py")):
+    for file in sorted(file for place in places for file in place.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

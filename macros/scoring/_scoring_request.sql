@@ -76,7 +76,7 @@ def model(dbt, session):
 
 {% endif -%}
 def materialize(run, connection):
-    from scorehouse.doors import write
+    from scorehouse.api import write
 
     write(run)
 {% endmacro %}

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from scorehouse.garbage import collector_paused
 
 if TYPE_CHECKING:
-    from scorehouse.doors import score, score_query
+    from scorehouse.api import score, score_query
     from scorehouse.errors import ScorehouseError
-    from scorehouse.online import load
+    from scorehouse.online.online_scorer import load
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
-    from scorehouse.replay import replay_sample
+    from scorehouse.replay.replay import replay_sample
     from scorehouse.training import days_since_epoch, read_training
 
 __version__ = "0.1.0"
@@ -37,13 +37,13 @@ __all__ = [
 _PLACES = {
     "ScorehouseError": "errors",
     "days_since_epoch": "training",
-    "load": "online",
+    "load": "online.online_scorer",
     "promote": "registration.promote",
     "read_training": "training",
     "register": "registration.register",
-    "replay_sample": "replay",
-    "score": "doors",
-    "score_query": "doors",
+    "replay_sample": "replay.replay",
+    "score": "api",
+    "score_query": "api",
 }
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.rows import as_double
+from scorehouse.kernel.rows import as_double
 
 DAY = np.timedelta64(1, "D")
 

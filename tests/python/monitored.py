@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from project import DbtProject
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 FEATURES = [f"f{number:02d}" for number in range(40)]
 NOISE = "(hash({row} * 41 + {number}) % 100003) / 100003e0 + (hash({row} * 43 + {number}) % 99991) / 99991e0"

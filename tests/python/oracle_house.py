@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from oracle_values import TYPES, Features, Key, Settings, Version
 from project import Build, DbtProject, _close_database
 from scorehouse import promote
-from scorehouse.check import check_project
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registration.check_project import check_project
+from scorehouse.registry.seeds import ModelSeeds
 from test_rescore import COLUMNS, execute, training
 from victims import Server, restore
 

@@ -22,9 +22,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from scorehouse import register
-from scorehouse.registry import Version
-from scorehouse.scorer import Kernel
-from scorehouse.signature import Signature
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
 
 REPOSITORY = Path(__file__).parents[2]
 # each by itself, since dbt does not follow links inside a macro path; without the examples' own

@@ -16,11 +16,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import all_estimators
 
 from project import batch_of
-from scorehouse import artifact, register
+from scorehouse import register
 from scorehouse.errors import ScorehouseError
-from scorehouse.policy import LoadPolicy
-from scorehouse.registry import Version
-from scorehouse.scorer import BLOCK_ROWS, REJECT_REASON, Kernel
+from scorehouse.kernel.scorer import BLOCK_ROWS, REJECT_REASON, Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.version import Version
 
 SEVERAL = "gives several outputs a row; a prediction table has one prediction"
 NO_PREDICT = "has no predict: it labels only the rows that it was fitted on"

@@ -20,9 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import scorehouse
-from scorehouse.artifact import load
-from scorehouse.policy import LoadPolicy
-from scorehouse.scorer import BLOCK_ROWS, Kernel
+from scorehouse.kernel.scorer import BLOCK_ROWS, Kernel
+from scorehouse.registry.artifact import load
+from scorehouse.registry.policy import LoadPolicy
 
 ESTIMATORS: dict[str, tuple[Callable[[], Any], str]] = {
     "logistic": (lambda: make_pipeline(StandardScaler(), LogisticRegression()), "classification"),

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import register
-from scorehouse.cli import main
-from scorehouse.storage import sha256
+from scorehouse.cli.main import main
+from scorehouse.registry.storage import sha256
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from scorehouse import register
-from scorehouse.cli import main
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.cli.main import main
+from scorehouse.registry.seeds import ModelSeeds
 
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 Y = np.arange(40) > 20

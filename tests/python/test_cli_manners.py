@@ -22,8 +22,8 @@ from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import register
-from scorehouse.cli import main
-from scorehouse.commands.names import complete_name
+from scorehouse.cli.main import main
+from scorehouse.cli.names import complete_name
 
 REPOSITORY = Path(__file__).parents[2]
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
@@ -104,7 +104,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute(
             "create table scorehouse_run_log as select 'success' as status, 'model.shop.p' as node, "
             "'churn' as model_name, 1 as model_version, 1 as rows_in, 1 as rows_scored, 0 as rows_rejected, "
-            "1.0e0 as seconds, 'replace' as write_mode, now()::timestamp as started_at, null as error"
+            "1.0e0 as seconds, 'replace' as write_mode, now()::timestamp as started_at, null as error, "
+            "uuid() as run_id"
         )
     return folder
 

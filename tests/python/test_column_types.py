@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 pytestmark = pytest.mark.slow
 ROWS = 60

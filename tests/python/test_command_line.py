@@ -19,7 +19,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from foreign import PREDICTIONS, REPOSITORY, Shop
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 FEATURES = ("--features", "basket", "--key", "id")
 MODEL = ("artifacts/churn/1/model.joblib", "--features", "features.parquet")
@@ -231,7 +231,7 @@ def seconds_and_modules(shop: Shop, *arguments: str, **variables: str) -> tuple[
     """Processor seconds of a command, the best of three, and what it has imported."""
     script = (
         "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
-        "from scorehouse.cli import main; main(prog_name='scorehouse')"
+        "from scorehouse.cli.main import main; main(prog_name='scorehouse')"
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     spent = []

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import load, register
-from scorehouse.cli import main
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.cli.main import main
+from scorehouse.registry.seeds import ModelSeeds
 
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned")
 SCAFFOLD = ("scaffold", "predictions", "churn", "--features", "customers", "--key", "customer_id")

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import register
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 
 @pytest.fixture(scope="module")

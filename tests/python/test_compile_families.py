@@ -17,10 +17,10 @@ import pytest
 from compile_case import ROWS, features, target
 from compile_cases import CASES
 from project import MakeKernel
-from scorehouse.compile import compile_sql, prove
-from scorehouse.compile.builder import name_of
-from scorehouse.compile.registers import PREDICTORS, TRANSFORMERS
-from scorehouse.scorer import Kernel
+from scorehouse.forms.sql import compile_sql, prove
+from scorehouse.forms.sql.builder import name_of
+from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
+from scorehouse.kernel.scorer import Kernel
 
 
 def kernel_of(name: str, make_kernel: MakeKernel) -> tuple[pd.DataFrame, Kernel]:

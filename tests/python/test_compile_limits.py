@@ -21,13 +21,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
 
 from project import MakeKernel
-from scorehouse.compile import compile_sql
-from scorehouse.compile.compiled import CompiledSql
-from scorehouse.compile.dialects import LIMITS
-from scorehouse.compile.parity import compare, duckdb_rows
 from scorehouse.errors import CompileError
-from scorehouse.hard_rows import hard_rows, kernel_rows, training_rows
-from scorehouse.scorer import Kernel
+from scorehouse.forms.hard_rows import hard_rows, kernel_rows, training_rows
+from scorehouse.forms.sql import compile_sql
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.dialects import LIMITS
+from scorehouse.forms.sql.prove_sql import compare, duckdb_rows
+from scorehouse.kernel.scorer import Kernel
 from test_postgres_parity import Server, postgres_parity, server
 
 __all__ = ["server"]

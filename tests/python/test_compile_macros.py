@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
-from scorehouse.artifact import load
-from scorehouse.compile import DIALECTS, compile_sql, write_macros
-from scorehouse.compile.macros import macro_file
-from scorehouse.policy import LoadPolicy
+from scorehouse.forms.sql import DIALECTS, compile_sql, write_macros
+from scorehouse.forms.sql.macros import macro_file
+from scorehouse.registry.artifact import load
+from scorehouse.registry.policy import LoadPolicy
 
 PLANS = ["basic", "it's", "{{ braces }}", "{% raw %}", "{# note #}", "back\\slash"]
 PLANS += ["{{{ braces }}}", "two\n  lines", "\r\nreturn\r", "form\x0bfeed\u2028"]

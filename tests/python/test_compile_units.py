@@ -21,16 +21,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from project import MakeKernel
-from scorehouse.compile import DIALECTS, compile_sql, prove
-from scorehouse.compile.builder import Builder, Step
-from scorehouse.compile.dialects import BIGQUERY, DUCKDB, LIMITS, POSTGRES
-from scorehouse.compile.printer import Printer
-from scorehouse.compile.registers import CONVERTERS
-from scorehouse.compile.tree import Case, Column, Compare, Literal, Sum, number
 from scorehouse.errors import CompileError, ConfigurationError
-from scorehouse.scorer import Kernel
-from scorehouse.signature import Signature
-from scorehouse.trees import float32_edge
+from scorehouse.forms.sql import DIALECTS, compile_sql, prove
+from scorehouse.forms.sql.builder import Builder, Step
+from scorehouse.forms.sql.dialects import BIGQUERY, DUCKDB, LIMITS, POSTGRES
+from scorehouse.forms.sql.expression import Case, Column, Compare, Literal, Sum, number
+from scorehouse.forms.sql.printer import Printer
+from scorehouse.forms.sql.registers import CONVERTERS
+from scorehouse.forms.trees import float32_edge
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.signature import Signature
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e38, max_value=1e38)
 

@@ -23,11 +23,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
-from scorehouse import artifact, register
+from scorehouse import register
 from scorehouse.errors import ArtifactError, LoadRefusedError
-from scorehouse.policy import LoadPolicy
-from scorehouse.registry import Version
-from scorehouse.storage import sha256
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.storage import sha256
+from scorehouse.registry.version import Version
 
 CORRUPTIONS = int(os.environ.get("SCOREHOUSE_CORRUPTIONS", "2000"))
 found_classes: list[str] = []

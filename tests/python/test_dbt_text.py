@@ -23,8 +23,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from project import DbtProject
-from scorehouse.cli import main
-from scorehouse.dbt_text import Rendered, code, dump_yaml, jinja_literal, no_jinja, prose
+from scorehouse.cli.main import main
+from scorehouse.project.dbt_text import Rendered, code, dump_yaml, jinja_literal, no_jinja, prose
 
 BRACES = st.text(st.sampled_from("{}%#'\"\\-+ \n\rax&<"), max_size=24)
 SECRET = "s3cr3t"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from project import DbtProject
-from scorehouse.decision import DecisionPolicy
 from scorehouse.errors import ConfigurationError
+from scorehouse.scoring.decision import DecisionPolicy
 from test_rescore import execute, last_run, make_project, register_version
 
 POLICY = {

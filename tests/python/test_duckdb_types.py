@@ -12,11 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from scorehouse import decimals
 from scorehouse.errors import SignatureError
-from scorehouse.frames import estimator_input
-from scorehouse.rows import check_batch
-from scorehouse.signature import Feature, Signature, check_types
+from scorehouse.kernel import decimals
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import check_batch
+from scorehouse.registry.signature import Feature, Signature, check_types
 
 NUMBER = ("double", "integer")
 DTYPES = {
@@ -203,8 +203,8 @@ def test_timestamp_without_the_zone_of_training_is_refused() -> None:
 
 def test_time_objects_are_no_feature() -> None:
     with pytest.raises(SignatureError, match="convert the column before fitting"):
+        from scorehouse.kernel.training_batch import training_batch
         from scorehouse.registration.infer import draft_signature
-        from scorehouse.training_batch import training_batch
 
         frame = pd.DataFrame({"x": [dt.time(12)]})
         draft_signature(frame, training_batch(frame, "test"), "frame", {}, "test")

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from scorehouse import errors
-from scorehouse.engines.spark_errors import WorkerError, translated
+from scorehouse.engines.spark.errors import WorkerError, translated
 from scorehouse.errors import ScorehouseError, rebuilt
 
 TYPES = [

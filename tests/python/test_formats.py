@@ -23,13 +23,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from project import batch_of
-from scorehouse import artifact, register
+from scorehouse import register
 from scorehouse.errors import ArtifactError, ConfigurationError, EstimatorError, LoadRefusedError
-from scorehouse.policy import LoadPolicy
-from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.registry import Version
-from scorehouse.scorer import Kernel
-from scorehouse.storage import locate, sha256, write
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.storage import locate, sha256, write
+from scorehouse.registry.version import Version
 
 TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
 random = np.random.default_rng(3)
@@ -113,7 +114,7 @@ def test_scores_like_joblib(case: str, form: str, house: Path) -> None:
 
 @pytest.mark.heavy
 def test_the_same_estimator_has_the_same_skops_bytes() -> None:
-    from scorehouse.formats import skops
+    from scorehouse.registry.formats import skops
 
     first, again = (
         skops.dump(prepared(LogisticRegression()).fit(X, LABEL), None, None, "test")  # type: ignore[arg-type]
@@ -134,7 +135,7 @@ def test_onnx_that_differs_is_not_registered(house: Path) -> None:
 
 @pytest.mark.heavy
 def test_given_onnx_file_is_measured_against_the_estimator(house: Path, tmp_path: Path) -> None:
-    from scorehouse.formats import onnx
+    from scorehouse.registry.formats import onnx
 
     frame = N.fillna(0.0)
     one, other = (LogisticRegression(C=c).fit(frame, LABEL) for c in (1.0, 1e-6))

@@ -24,17 +24,17 @@ from sklearn.preprocessing import OneHotEncoder
 
 from project import REPOSITORY
 from scorehouse import register
-from scorehouse.artifact import load
-from scorehouse.cli import main
-from scorehouse.compile import DIALECTS, compile_sql, write_macros
-from scorehouse.compile.macros import macro_file, macro_text
+from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
-from scorehouse.policy import LoadPolicy
+from scorehouse.forms.sql import DIALECTS, compile_sql, write_macros
+from scorehouse.forms.sql.macros import macro_file, macro_text
 from scorehouse.registration.reference_sample import sample_reference
-from scorehouse.registration.seeds import REFERENCE_COLUMNS as BINS
-from scorehouse.registration.seeds import ModelSeeds, read_rows, registered_names
-from scorehouse.registry import Version
-from scorehouse.signature import Signature
+from scorehouse.registry.artifact import load
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seeds import REFERENCE_COLUMNS as BINS
+from scorehouse.registry.seeds import ModelSeeds, read_rows, registered_names
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
 
 ROWS = 400
 RNG = np.random.default_rng(5)
@@ -91,9 +91,9 @@ def test_the_text_is_the_same_in_another_process(empty_house: Path) -> None:
     """Whatever order sets have there."""
     digest = churn().forms["sql"]["sha256"]
     code = (
-        "from pathlib import Path; from scorehouse.artifact import load; from scorehouse.policy import "
-        "LoadPolicy; from scorehouse.compile import compile_sql; from scorehouse.registration.seeds import "
-        "ModelSeeds; v = ModelSeeds(Path('.'), 'churn').versions()[0]; "
+        "from pathlib import Path; from scorehouse.registry.artifact import load; "
+        "from scorehouse.registry.policy import LoadPolicy; from scorehouse.forms.sql import compile_sql; "
+        "from scorehouse.registry.seeds import ModelSeeds; v = ModelSeeds(Path('.'), 'churn').versions()[0]; "
         "e, s, _ = load(Path('.'), v, LoadPolicy(), 't'); print(compile_sql(e, v, s, 'duckdb').sha256)"
     )
     for seed in ("1", "2"):

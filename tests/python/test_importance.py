@@ -17,10 +17,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from scorehouse import ScorehouseError, register
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 from scorehouse.registration import importance
 from scorehouse.registration.measure import measure_importance
-from scorehouse.registration.seeds import SIGNATURE_COLUMNS, read_rows, write_rows
+from scorehouse.registry.seeds import SIGNATURE_COLUMNS, read_rows, write_rows
 
 RNG = np.random.default_rng(3)
 ROWS = 1500

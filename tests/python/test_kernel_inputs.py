@@ -21,9 +21,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project import MakeKernel, batch_of
 from scorehouse import ScorehouseError
-from scorehouse.frames import estimator_input
-from scorehouse.rows import check_batch
-from scorehouse.signature import check_types, match_columns
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import check_batch
+from scorehouse.registry.signature import check_types, match_columns
 
 ROWS = 200
 

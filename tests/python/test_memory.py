@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from scorehouse.engines.memory import limit_of, limited_memory
+from scorehouse.engines.duckdb.memory import limit_of, limited_memory
 
 LIMIT = "select parse_formatted_bytes(current_setting('memory_limit'))"
 

@@ -18,11 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import promote
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 from scorehouse.errors import EstimatorError, RegistryError, SignatureError
 from scorehouse.interop.mlflow_sync import plan_sync
-from scorehouse.online import load
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.online.online_scorer import load
+from scorehouse.registry.seeds import ModelSeeds
 
 pytestmark = pytest.mark.foreign
 mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")

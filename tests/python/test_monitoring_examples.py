@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn import metrics
 
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 pytestmark = pytest.mark.slow
 MODELS = ("flight", "churn", "demand", "ranking", "segment")

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from project import MakeKernel
 from scorehouse.errors import CompileError
-from scorehouse.native import compile_native, prove
+from scorehouse.forms.native import compile_native, prove
 from test_native_forms import ROWS, assert_equal, features, target
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")

@@ -34,8 +34,8 @@ from sklearn.tree import (
 )
 
 from project import MakeKernel
-from scorehouse.native import compile_native, prove
-from scorehouse.native.form import METHODS
+from scorehouse.forms.native import compile_native, prove
+from scorehouse.forms.native.native_form import METHODS
 
 ROWS = 600
 GATED = (

@@ -25,9 +25,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project import MakeKernel
 from scorehouse.errors import CompileError
-from scorehouse.native import compile_native, compiled, kernel, prove
-from scorehouse.registration.forms import find_forms
-from scorehouse.scorer import Kernel
+from scorehouse.forms.native import compile_native, kernel, prove
+from scorehouse.forms.native import make as compiled
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.proven_forms import find_forms
 from test_native_forms import assert_equal, features, target
 
 

@@ -16,11 +16,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import promote, register
-from scorehouse.check import check_project
-from scorehouse.commands import prove
-from scorehouse.registration import forms
+from scorehouse.cli import prove
+from scorehouse.registration import proven_forms as forms
+from scorehouse.registration.check_project import check_project
 from scorehouse.registration.lock import writing
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds
 
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})

@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from project import DbtProject
 from scorehouse import register
 from scorehouse.errors import ArtifactError, ConfigurationError, RegistryError, SignatureError
-from scorehouse.online import load
+from scorehouse.online.online_scorer import load
 from test_rescore import execute, make_project
 
 REPOSITORY = Path(__file__).parents[2]

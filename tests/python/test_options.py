@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from churn import FEATURES, classifier, training
 from project import DbtProject
 from scorehouse.errors import ConfigurationError
-from scorehouse.options import ScoreOptions
+from scorehouse.scoring.options import ScoreOptions
 
 ARGUMENTS = [
     "key", "alias", "version", "passthrough", "group", "rescore", "strict", "max_rejected_share",

@@ -15,7 +15,7 @@ import yaml
 
 import scorehouse
 from fresh import REPOSITORY
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds
 
 ROWS = 600
 ORDERS = f"""

@@ -173,7 +173,9 @@ def test_class_columns_are_those_of_the_registry_that_was_compared(house: DbtPro
         with duckdb.connect(house.database) as connection:
             connection.execute("update ml_churn set sha256 = 'other' where version = 1")
         refused(
-            house, "scorehouse.class_columns('churn'): the table", "is not the registry in version control"
+            house,
+            "scorehouse.class_columns('churn'): the table",
+            "is not the registry in version control",
         )
         house.dbt("seed", "--select", "ml_churn").check()
     house.write(SCORED, told.replace("ARGUMENTS", ", alias='nobody'"))

@@ -12,11 +12,12 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse import artifact, register
+from scorehouse import register
 from scorehouse.errors import ConfigurationError, LoadRefusedError
-from scorehouse.policy import LoadPolicy
-from scorehouse.registry import Version
-from scorehouse.storage import locate
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.storage import locate
+from scorehouse.registry.version import Version
 
 INSTALLED = sklearn.__version__
 

@@ -25,12 +25,12 @@ import pyarrow.csv as pv
 import pytest
 
 from project import MakeKernel
-from scorehouse.compile import compile_sql
-from scorehouse.compile.compiled import LARGEST_WHERE_OVERFLOW_RAISES
-from scorehouse.compile.parity import Parity, compare
-from scorehouse.hard_rows import hard_rows, kernel_rows
-from scorehouse.scorer import Kernel
-from scorehouse.training_batch import training_batch
+from scorehouse.forms.hard_rows import hard_rows, kernel_rows
+from scorehouse.forms.sql import compile_sql
+from scorehouse.forms.sql.compiled import LARGEST_WHERE_OVERFLOW_RAISES
+from scorehouse.forms.sql.prove_sql import Parity, compare
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
 from test_compile_families import CASES, kernel_of
 
 psycopg2 = pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")

@@ -18,11 +18,11 @@ from sklearn.metrics import roc_auc_score
 from postgres_examples import Both, build_examples
 from postgres_house import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from project import REPOSITORY, Row
-from scorehouse import artifact
-from scorehouse.compile.parity import compare
-from scorehouse.policy import LoadPolicy
-from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.scorer import Kernel
+from scorehouse.forms.sql.prove_sql import compare
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seeds import ModelSeeds
 from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from test_postgres_parity import Server, server
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from churn import FEATURES, OF_THE_RUN, ROWS, classifier, table, training, without
 from project import DbtProject
-from scorehouse.registry import Version
+from scorehouse.registry.version import Version
 
 AUDIT = {
     "row_status": "ENUM('rejected', 'scored')",

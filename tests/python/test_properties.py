@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from project import registered_kernel
-from scorehouse.scorer import BLOCK_ROWS, Kernel
+from scorehouse.kernel.scorer import BLOCK_ROWS, Kernel
 
 PLANS = ["free", "paid", "", "größer"]
 Row = tuple[float | None, int | None, str | None]

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scorehouse import ScorehouseError, promote, register
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds
 
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 Y = np.arange(40) > 20

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import register
-from scorehouse.compile import compiled
-from scorehouse.registration.progress import Progress
+from scorehouse.forms.sql import compiled
+from scorehouse.registration.steps import Progress
 
 COLUMNS = 60
 CALLS = 40

@@ -20,7 +20,7 @@ from churn import FEATURES, classifier, training
 from project import REPOSITORY, DbtProject
 from scorehouse import register
 from scorehouse.registration.promote import promote
-from scorehouse.storage import sha256
+from scorehouse.registry.storage import sha256
 
 DOORS = ("by_sql", "by_python", "by_table")
 

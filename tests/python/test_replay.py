@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from project import DbtProject
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 ROWS = 3000
 FEATURES = (

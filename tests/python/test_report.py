@@ -16,7 +16,7 @@ import pytest
 
 from monitored import FEATURES, run
 from project import DbtProject
-from scorehouse.place import Place
+from scorehouse.project.place import Place
 from scorehouse.report import charts, words
 from scorehouse.report.distributions import Distribution
 from scorehouse.report.gather import WINDOWS, gather

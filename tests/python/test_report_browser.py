@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from browser import BROWSER, Browser
 from project import DbtProject
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 from scorehouse.report.charts import Bin, histogram
 
 pytestmark = [

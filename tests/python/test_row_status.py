@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from project import MakeKernel
 from scorehouse import ScorehouseError
-from scorehouse.scorer import Kernel
+from scorehouse.kernel.scorer import Kernel
 
 NAN, INF = float("nan"), float("inf")
 ROWS = 120

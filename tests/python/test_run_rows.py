@@ -16,10 +16,11 @@ import pytest
 
 from churn import FEATURES, classifier, training
 from project import DbtProject
-from scorehouse.engines import duckdb, runs
+from scorehouse.engines import duckdb
+from scorehouse.engines.duckdb import run_rows as runs
+from scorehouse.engines.duckdb.staging import write_staging
+from scorehouse.engines.duckdb.statistics import BatchStatistics
 from scorehouse.engines.output import Output
-from scorehouse.engines.staging import write_staging
-from scorehouse.engines.statistics import BatchStatistics
 from spark.estimators import Slow, Sum
 
 DBT = Path(sys.executable).with_name("dbt")

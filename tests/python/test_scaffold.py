@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import Build, DbtProject
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 PLANS = ["it's", "{{ braces }}", "{{{ env_var('HOME') }}}", "plain", "ü"]
 GOOD = (

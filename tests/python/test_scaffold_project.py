@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from project import DbtProject
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 
 ROWS = 4000
 FEATURES = (

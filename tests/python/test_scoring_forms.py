@@ -18,14 +18,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from project import DbtProject, MakeKernel
-from scorehouse.compile import compile_sql
-from scorehouse.engines.first_batch import checked_forms
-from scorehouse.engines.source import FeatureSource
-from scorehouse.forms import Form, choose_form
-from scorehouse.options import ScoreOptions
-from scorehouse.policy import LoadPolicy
-from scorehouse.request import Request
-from scorehouse.scorer import Kernel
+from scorehouse.engines.duckdb.first_batch import checked_forms
+from scorehouse.engines.duckdb.source import FeatureSource
+from scorehouse.forms.choose import Form, choose_form
+from scorehouse.forms.sql import compile_sql
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.request import Request
 
 ROWS = 6_000  # more than the first rows that are checked
 FEATURES = f"""
@@ -215,7 +215,7 @@ def test_trees_are_not_compiled_to_sql_only_to_leave_it(
     def compile_nothing(*_: Any) -> None:
         raise AssertionError("compiled")
 
-    monkeypatch.setattr("scorehouse.forms.compile_sql", compile_nothing)
+    monkeypatch.setattr("scorehouse.forms.choose.compile_sql", compile_nothing)
     form = choose_form(kernel, "auto", 1_000_000)
     assert form.name == "native"
     with pytest.raises(AssertionError):

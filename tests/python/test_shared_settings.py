@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_info
 
 from churn import FEATURES, classifier, training
 from project import DbtProject
-from scorehouse.engines.memory import limited_memory
-from scorehouse.engines.workers import one_thread_each
+from scorehouse.engines.duckdb.memory import limited_memory
+from scorehouse.engines.duckdb.workers import one_thread_each
 
 LIMIT = "select parse_formatted_bytes(current_setting('memory_limit'))"
 SIZES = [200, 2_000, 20_000, 200_000]  # the first to begin is not the last to end

@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
 from scorehouse import ScorehouseError, promote
-from scorehouse.cli import main
-from scorehouse.promotion_gate import require_test
+from scorehouse.cli.main import main
+from scorehouse.registration.promotion_gate import require_test
 from test_challenger import labelled
 from test_challenger import make_project as make_challenger
 from test_rescore import execute, last_run, make_project, register_version, training

@@ -15,7 +15,7 @@ import yaml
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
-from scorehouse.engines.spark_scan import CLOSURE_BYTES
+from scorehouse.engines.spark.scan import CLOSURE_BYTES
 from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from spark.cluster import Cluster, environment, wait_for
 from spark.estimators import Greedy, Hungry, Slow, Sum

@@ -12,7 +12,7 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import RandomForestRegressor
 
 from scorehouse import register
-from scorehouse.engines.spark_scan import CLOSURE_BYTES
+from scorehouse.engines.spark.scan import CLOSURE_BYTES
 from spark.cluster import Cluster, environment
 from spark.house import Reference, SparkHouse, differences, settings
 

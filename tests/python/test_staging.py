@@ -12,7 +12,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
-from scorehouse.engines.staging import hold_all_columns
+from scorehouse.engines.duckdb.staging import hold_all_columns
 
 ROWS = 500
 AUDIT = {"row_status", "model_name", "model_version", "model_digest", "scoring_run_id", "scored_at"}

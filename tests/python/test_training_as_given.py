@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project import MakeKernel
 from scorehouse import ScorehouseError, register
-from scorehouse.scorer import Kernel
+from scorehouse.kernel.scorer import Kernel
 
 ROWS = 400
 FEATURES = f"""

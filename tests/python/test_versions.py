@@ -10,9 +10,9 @@ import yaml
 
 import scorehouse
 from project import REPOSITORY, DbtProject
-from scorehouse.policy import LoadPolicy
-from scorehouse.request import Request
-from scorehouse.runlog import RunRecord
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.runlog import RunRecord
 
 
 def test_one_version_in_all_manifests() -> None:

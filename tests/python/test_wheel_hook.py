@@ -14,7 +14,7 @@ import pytest
 
 from project import REPOSITORY
 
-SCRIPT = Path("src/scorehouse/native/build.py")
+SCRIPT = Path("src/scorehouse/forms/native/build.py")
 
 
 def compiled(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:

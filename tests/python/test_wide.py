@@ -15,9 +15,9 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject, registered_kernel
 from scorehouse import promote
-from scorehouse.cli import main
-from scorehouse.compile import CompiledSql, compile_sql, together
-from scorehouse.compile.together import Together
+from scorehouse.cli.main import main
+from scorehouse.forms.sql import CompiledSql, compile_sql, together
+from scorehouse.forms.sql.together import Together
 from test_rescore import execute, register_version, training
 
 ALIASES = ["champion", "challenger", "second"]

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
 from scorehouse import register
-from scorehouse.cli import main
+from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")

@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from scorehouse.engines import workers
-from scorehouse.engines.workers import CANDIDATES, BatchSize, overlapped, worker_count
+from scorehouse.engines.duckdb import workers
+from scorehouse.engines.duckdb.workers import CANDIDATES, BatchSize, overlapped, worker_count
 
 
 def test_results_come_in_order_and_few_items_are_held() -> None:

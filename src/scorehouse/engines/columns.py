@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.options import ScoreOptions
-from scorehouse.signature import Signature, match_columns
+from scorehouse.registry.signature import Signature, match_columns
+from scorehouse.scoring.options import ScoreOptions
 
 AUDIT_COLUMNS = (
     "row_status",

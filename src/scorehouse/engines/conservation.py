@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorehouse.errors import ConservationError
-from scorehouse.runlog import RunRecord
+from scorehouse.scoring.runlog import RunRecord
 
 
 def check_conserved(record: RunRecord, limit: float | None, call: str) -> None:

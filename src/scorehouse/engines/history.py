@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scorehouse.dialect import DUCKDB, Spelling
 from scorehouse.engines.columns import find_columns
-from scorehouse.engines.event_time import event_time_table
+from scorehouse.engines.duckdb.event_time import event_time_table
 from scorehouse.errors import ConfigurationError
-from scorehouse.options import AS_OF, ScoreOptions
-from scorehouse.request import Request
-from scorehouse.spelling import DUCKDB, Spelling
+from scorehouse.scoring.options import AS_OF, ScoreOptions
+from scorehouse.scoring.request import Request
 
 
 def as_of_table(

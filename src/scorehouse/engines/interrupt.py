@@ -6,7 +6,7 @@ import sys
 
 import duckdb
 
-from scorehouse.engines.reading import unreadable_value
+from scorehouse.engines.duckdb.reading import unreadable_value
 from scorehouse.errors import EngineError, ScorehouseError
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from scorehouse.dialect import DUCKDB, Spelling
 from scorehouse.engines.columns import Columns
-from scorehouse.engines.scored import PART
-from scorehouse.engines.source import FEATURE_HASH
-from scorehouse.options import ScoreOptions
-from scorehouse.parts import Part
-from scorehouse.rescore import quote, same
-from scorehouse.runlog import RunRecord
-from scorehouse.scorer import REJECT_REASON
-from scorehouse.spelling import DUCKDB, Spelling
+from scorehouse.engines.duckdb.scored import PART
+from scorehouse.engines.duckdb.source import FEATURE_HASH
+from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.parts import Part
+from scorehouse.scoring.rescore import quote, same
+from scorehouse.scoring.runlog import RunRecord
 
 BATCHES = "scorehouse_batches"
 MODEL_VERSION = "model_version"

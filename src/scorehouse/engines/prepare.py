@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from scorehouse import artifact
 from scorehouse.errors import ConfigurationError
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.log import logger
-from scorehouse.options import ScoreOptions
-from scorehouse.parts import Part, scoring_bases
-from scorehouse.request import Request
-from scorehouse.runlog import RunRecord
-from scorehouse.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.parts import Part, scoring_bases
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.runlog import RunRecord
 
 
 def write_mode(request: Request, options: ScoreOptions, call: str, *, exists: bool) -> str:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+from scorehouse.engines.duckdb.source import FeatureSource
+from scorehouse.engines.duckdb.staging import described, parts_of
 from scorehouse.engines.output import BATCHES, Output
-from scorehouse.engines.source import FeatureSource
-from scorehouse.engines.staging import described, parts_of
 from scorehouse.errors import ConfigurationError
-from scorehouse.request import Request
-from scorehouse.rescore import quote
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.rescore import quote
 
 APPEND, SYNC, IGNORE, FAIL = "append_new_columns", "sync_all_columns", "ignore", "fail"
 ACTION = (

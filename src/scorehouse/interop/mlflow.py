@@ -14,13 +14,13 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 
 from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
-from scorehouse.project_folder import find_project
+from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import writing
 from scorehouse.registration.register import register
-from scorehouse.registration.seeds import ModelSeeds, replace_file
 from scorehouse.registration.words import is_formula
-from scorehouse.registry import Version
-from scorehouse.request import load_policy
+from scorehouse.registry.seeds import ModelSeeds, replace_file
+from scorehouse.registry.version import Version
+from scorehouse.scoring.request import load_policy
 
 ORIGINS_FILE = "mlflow.json"
 # types of MLflow's signatures and of ours

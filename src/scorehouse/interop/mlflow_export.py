@@ -12,9 +12,9 @@ import pyarrow as pa
 from scorehouse.errors import ConfigurationError
 from scorehouse.interop.mlflow import remember
 from scorehouse.interop.mlflow_store import Origin, Store
-from scorehouse.online import OnlineModel, load
-from scorehouse.project_folder import find_project
-from scorehouse.signature import Feature
+from scorehouse.online.online_scorer import OnlineModel, load
+from scorehouse.project.folder import find_project
+from scorehouse.registry.signature import Feature
 
 TYPES = {
     "double": "double",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scorehouse.artifact import open_given
-from scorehouse.policy import LoadPolicy
+from scorehouse.registry.artifact import open_given
+from scorehouse.registry.policy import LoadPolicy
 
 PICKLE = "joblib"  # the format of ours that stands for pickles of any kind
 BOOSTERS = {"lightgbm": "lightgbm.basic.Booster", "xgboost": "xgboost.core.Booster"}

@@ -12,7 +12,7 @@ from typing import Any
 
 from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError
 from scorehouse.interop.mlflow_open import open_logged
-from scorehouse.policy import LoadPolicy
+from scorehouse.registry.policy import LoadPolicy
 
 FLAVORS = ("sklearn", "lightgbm", "xgboost")
 RUN_ID = re.compile(r"[0-9a-f]{32}")

@@ -11,18 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorehouse.compile.macros import macro_file
 from scorehouse.errors import RegistryError, ScorehouseError
+from scorehouse.forms.sql.macros import macro_file
 from scorehouse.interop.mlflow import known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
-from scorehouse.project_folder import find_project
+from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import NAME_PATTERN, check_name, writing
 from scorehouse.registration.pictures import folder_of
 from scorehouse.registration.promote import promote
-from scorehouse.registration.seeds import ModelSeeds, replace_file
-from scorehouse.registry import Version
-from scorehouse.request import load_policy
-from scorehouse.storage import sha256
+from scorehouse.registry.seeds import ModelSeeds, replace_file
+from scorehouse.registry.storage import sha256
+from scorehouse.registry.version import Version
+from scorehouse.scoring.request import load_policy
 
 PASSING = (".lock", ".partial")  # endings of what a writer leaves while it writes
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scorehouse.dbt_text import dump_yaml
+from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.registration.model_card import model_card
-from scorehouse.registration.seeds import ModelSeeds, replace_file
-from scorehouse.registry import Version
+from scorehouse.registry.seeds import ModelSeeds, replace_file
+from scorehouse.registry.version import Version
 
 REGISTRY_DOCS = {
     "name": ("varchar", "Name of the ML model."),

@@ -9,17 +9,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.class_columns import registered_columns
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
-from scorehouse.frames import estimator_input
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.tasks import SCORE_METHODS
+from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.facts import find_facts
 from scorehouse.registration.infer import draft_signature, encoder_categories
 from scorehouse.registration.training import Training
-from scorehouse.registry import Version
-from scorehouse.rows import check_batch
-from scorehouse.signature import Signature
-from scorehouse.tasks import SCORE_METHODS
-from scorehouse.training_batch import training_batch
+from scorehouse.registry.class_columns import registered_columns
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
 
 CHECK_ROWS = 50_000
 LABEL_TYPES = (str, bool, int, float)

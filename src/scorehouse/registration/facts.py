@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from scorehouse.errors import ConfigurationError, EstimatorError
-from scorehouse.registry import TASKS
-from scorehouse.tasks import SCORE_METHODS, require_method
+from scorehouse.kernel.tasks import SCORE_METHODS, require_method
+from scorehouse.registry.version import TASKS
 
 
 @dataclass(frozen=True)

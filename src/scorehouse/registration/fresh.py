@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scorehouse import artifact
-from scorehouse.policy import LoadPolicy
-from scorehouse.registry import Version
-from scorehouse.scorer import Kernel
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.version import Version
 
 JOB, ROWS, SCORED, ANSWER = "job.json", "rows.arrow", "scored.arrow", "answer.json"
 FORKS = sys.platform == "linux"

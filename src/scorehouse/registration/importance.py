@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from scorehouse.scorer import REJECT_REASON, Kernel
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.registry.signature_rows import Importance
 
 SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100

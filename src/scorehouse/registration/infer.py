@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from scorehouse.rows import as_double
-from scorehouse.signature import Feature, Signature
-from scorehouse.training_batch import type_error
+from scorehouse.kernel.rows import as_double
+from scorehouse.kernel.training_batch import type_error
+from scorehouse.registry.signature import Feature, Signature
 
 UNSEEN = "scorehouse: a category never seen"
 CATEGORY_LIMIT = 1000

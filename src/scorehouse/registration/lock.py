@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.project_folder import find_project
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.project.folder import find_project
+from scorehouse.registry.seeds import ModelSeeds
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 PAUSE = 0.05  # seconds between two tries

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scorehouse import artifact
 from scorehouse.errors import RegistryError
-from scorehouse.project_folder import find_project
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
+from scorehouse.project.folder import find_project
 from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.pictures import draw
-from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.registration.signature_rows import Importance
 from scorehouse.registration.training import check_labels, training_frame
-from scorehouse.registry import resolve
-from scorehouse.request import load_policy
-from scorehouse.scorer import Kernel
-from scorehouse.training_batch import training_batch
+from scorehouse.registry import artifact
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature_rows import Importance
+from scorehouse.registry.version import resolve
+from scorehouse.scoring.request import load_policy
 
 
 @one_writer

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scorehouse.dbt_text import code, prose
+from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
-from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.registry import Version
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version
 
 CHAMPION = "champion"
 MOST_NAMES = 4

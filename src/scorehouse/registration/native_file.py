@@ -11,11 +11,11 @@ import subprocess
 import sys
 from typing import Any
 
-from scorehouse.artifact import open_estimator
 from scorehouse.errors import ArtifactError
-from scorehouse.policy import LoadPolicy
-from scorehouse.registry import Version
-from scorehouse.tasks import outputs_of
+from scorehouse.kernel.tasks import outputs_of
+from scorehouse.registry.artifact import open_estimator
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.version import Version
 
 PATIENCE = 300.0  # seconds
 ROWS = 200

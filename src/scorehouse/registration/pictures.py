@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from scorehouse.registration.seeds import replace_file
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.svg import Bar, Point, bars, curve
-from scorehouse.registry import Version
-from scorehouse.scorer import REJECT_REASON, Kernel
+from scorehouse.registry.seeds import replace_file
+from scorehouse.registry.version import Version
 
 KINDS = ("importance", "calibration")
 MOST_FEATURES = 15

@@ -12,20 +12,20 @@ from typing import Any
 import pandas as pd
 import sklearn
 
-from scorehouse.artifact import SIGNATURE_FILE
-from scorehouse.formats import FORMATS
-from scorehouse.formats.base import Format
-from scorehouse.policy import LoadPolicy
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration import serialize
 from scorehouse.registration.examine import Examined
 from scorehouse.registration.probe import Prober
-from scorehouse.registration.progress import Progress
 from scorehouse.registration.serialize import Stored, libraries_of
-from scorehouse.registry import Version
-from scorehouse.scorer import Kernel
-from scorehouse.signature import Signature
-from scorehouse.storage import Location, locate, sha256
-from scorehouse.tasks import outputs_of
+from scorehouse.registration.steps import Progress
+from scorehouse.registry.artifact import SIGNATURE_FILE
+from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.formats.base import Format
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.storage import Location, locate, sha256
+from scorehouse.registry.version import Version
 
 SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes")
 

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.frames import assembled, to_numpy
+from scorehouse.kernel.frames import assembled, to_numpy
+from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.tasks import TaskOutputs
 from scorehouse.registration.infer import UNSEEN
-from scorehouse.rows import check_batch
-from scorehouse.signature import Feature, Signature
-from scorehouse.tasks import TaskOutputs
+from scorehouse.registry.signature import Feature, Signature
 
 # tried from the largest: float32 inside the estimator is the usual limit
 MAGNITUDES = (1e300, 1e150, float(np.finfo(np.float32).max), 1e30, 1e18)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from scorehouse.project_folder import find_project
+from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name, one_writer
-from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.registry import Version, resolve
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version, resolve
 
 
 @one_writer
@@ -37,8 +37,8 @@ def promote(
 
 def _check_files(project: Path, version: Version, call: str) -> None:
     """Hash the files of a version, of which none is opened."""
-    from scorehouse import artifact  # the formats, which reading seeds needs not
-    from scorehouse.request import load_policy
+    from scorehouse.registry import artifact  # the formats, which reading seeds needs not
+    from scorehouse.scoring.request import load_policy
 
     policy = load_policy(project)
     artifact.read_version(project, version, policy, call)

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
-from scorehouse.frames import estimator_input
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.training import Training
-from scorehouse.rows import check_batch
-from scorehouse.scorer import REJECT_REASON, Kernel
 
 TOLERANCE = 1e-9
 TOLERANCE_SINGLE = 1e-6  # sums of float32, whose order may differ with the shape of a block

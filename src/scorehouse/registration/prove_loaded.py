@@ -21,15 +21,15 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from scorehouse.artifact import SIGNATURE_FILE
 from scorehouse.errors import EstimatorError
-from scorehouse.formats import FORMATS
-from scorehouse.policy import LoadPolicy
+from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.registration import fresh
 from scorehouse.registration.module_paths import module_paths
 from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.prove_given import TOLERANCE, differing_rows
-from scorehouse.scorer import REJECT_REASON
+from scorehouse.registry.artifact import SIGNATURE_FILE
+from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.policy import LoadPolicy
 
 ROWS = 64
 PAUSE_SECONDS = 0.01

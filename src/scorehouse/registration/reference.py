@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
-from scorehouse.scorer import REJECT_REASON, Kernel
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000

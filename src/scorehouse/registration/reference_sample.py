@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.registration.infer import UNSEEN
-from scorehouse.signature import Feature, Signature
+from scorehouse.registry.signature import Feature, Signature
 
 TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "string": pa.string()}
 

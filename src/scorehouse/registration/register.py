@@ -8,29 +8,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scorehouse.artifact import open_given
-from scorehouse.compile.settings import SqlSettings
-from scorehouse.formats import chosen_format
-from scorehouse.policy import LoadPolicy
-from scorehouse.project_folder import find_project
-from scorehouse.registration.arguments import check_arguments
+from scorehouse.forms.sql.settings import SqlSettings
+from scorehouse.project.folder import find_project
 from scorehouse.registration.examine import Examined, examine
 from scorehouse.registration.facts import check_task, require_fitted
-from scorehouse.registration.forms import Forms, find_forms
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
-from scorehouse.registration.progress import Progress
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
+from scorehouse.registration.proven_forms import Forms, find_forms
 from scorehouse.registration.reference import scored_reference
-from scorehouse.registration.seeds import ModelSeeds
+from scorehouse.registration.register_arguments import check_arguments
+from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
 from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, write_registration
-from scorehouse.registry import Version
-from scorehouse.request import load_policy
+from scorehouse.registry.artifact import open_given
+from scorehouse.registry.formats import chosen_format
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version
+from scorehouse.scoring.request import load_policy
 
 
 @one_writer

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.artifact import open_estimator, read_given
 from scorehouse.errors import EstimatorError
-from scorehouse.formats import FORMATS, NATIVE
-from scorehouse.policy import INSIDE_A_PICKLE, LoadPolicy
+from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration.examine import Examined
 from scorehouse.registration.native_file import try_native
-from scorehouse.registry import Version
-from scorehouse.tasks import outputs_of
+from scorehouse.registry.artifact import open_estimator, read_given
+from scorehouse.registry.formats import FORMATS, NATIVE
+from scorehouse.registry.policy import INSIDE_A_PICKLE, LoadPolicy
+from scorehouse.registry.version import Version
 
 LIBRARIES = ("numpy", "scipy", "joblib", "pandas", "skops", "onnxruntime")
 EXACT_TOLERANCE = 1e-12  # threads may add up in another order

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.training_batch import training_batch
+from scorehouse.kernel.training_batch import training_batch
 
 NUMBERS_ASKED = ("regression", "ranking")
 

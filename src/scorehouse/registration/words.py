@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.registry import Version
+from scorehouse.registry.version import Version
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet knows a formula in a CSV file
 WORDS = ("owner", "description", "trained_from", "trained_to")

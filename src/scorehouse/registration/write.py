@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scorehouse.registration.card import write_card
-from scorehouse.registration.forms import Forms
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
+from scorehouse.registration.proven_forms import Forms
 from scorehouse.registration.reference import Row
-from scorehouse.registration.seeds import ModelSeeds
-from scorehouse.registration.signature_rows import Importance, signature_rows, with_importance
 from scorehouse.registration.training import Judged
-from scorehouse.registry import Version
-from scorehouse.storage import write
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature_rows import Importance, signature_rows, with_importance
+from scorehouse.registry.storage import write
+from scorehouse.registry.version import Version
 
 
 @dataclass(frozen=True)

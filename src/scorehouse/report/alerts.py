@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.project.run_log_place import TABLE
 from scorehouse.report import limits
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.proofs import drift_sql
@@ -22,8 +23,7 @@ from scorehouse.report.words import (
     stamp,
     window_text,
 )
-from scorehouse.run_log_place import TABLE
-from scorehouse.runlog import STARTED, SUCCESS
+from scorehouse.scoring.runlog import STARTED, SUCCESS
 
 TOLERANCE = 1e-9
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.registry import Version
+from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.runlog import NOT_FINISHED, STARTED
+from scorehouse.scoring.runlog import NOT_FINISHED, STARTED
 
 CHAMPION = "champion"
 RUNS = 12

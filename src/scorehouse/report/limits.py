@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from scorehouse.registry import Version
+from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Row
 
 # Shares of rejected rows; the first is also the default of `retraining_signals`.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.registry import Version
+from scorehouse.registry.version import Version
 from scorehouse.report import charts
 from scorehouse.report.alerts import Alert, alerts_of, segment_drift
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.run_log_place import TABLE, run_log_schemas
-from scorehouse.spelling import DUCKDB
+from scorehouse.project.run_log_place import TABLE, run_log_schemas
 
 if TYPE_CHECKING:
     import duckdb
 
-    from scorehouse.place import Place
+    from scorehouse.project.place import Place
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ import yaml
 
 from project import REPOSITORY, Build, DbtProject
 from scorehouse.registration.reference import reference_rows
-from scorehouse.registration.seeds import REFERENCE_COLUMNS
+from scorehouse.registry.seeds import REFERENCE_COLUMNS
 
 DATA = REPOSITORY / "data"
 REFERENCE_TYPES = """

@@ -1,0 +1,116 @@
+"""Commands of the command line, one module per command; a module is imported when its command is called.
+
+Exit codes, the same for all: 0 done, 1 a fault that the message explains, 2 wrong usage, 3 something
+differs (only where a command was asked to tell by its exit code).
+"""
+
+from __future__ import annotations
+
+from scorehouse.cli.lazy import LazyGroup
+
+# Commands by name: where each is, and the first sentence of its help.
+MAIN = {
+    "check": ("check:check_command", "Verify every registered version; exits with 1 if one could not score."),
+    "completion": (
+        "completion:completion_command",
+        "Print the script that completes commands, options and registered names in SHELL.",
+    ),
+    "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
+    "export": (":export_group", "Hand registered versions, or what monitoring holds, to other systems."),
+    "import": (":import_group", "Register ML models from another registry."),
+    "importance": (
+        "importance:importance_command",
+        "Measure the importance of the features of NAME, and write it into ml_NAME__signature.",
+    ),
+    "init": (
+        "init:init_command",
+        "Prepare a dbt project for the ML model NAME: package, folders, variables, training script.",
+    ),
+    "list": ("list:list_command", "List all registered versions."),
+    "promote": ("promote:promote_command", "Move an alias to VERSION of the ML model NAME."),
+    "prove": (
+        "prove:prove_command",
+        "Compile the registered versions of NAME (default: of all ML models) to SQL, and prove them.",
+    ),
+    "register": (
+        "register:register_command",
+        "Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.",
+    ),
+    "replay": (
+        "replay:replay_command",
+        "Score the input of a run again, and compare with what stands in the prediction table.",
+    ),
+    "report": (
+        "report:report_command",
+        "Write one HTML file on the ML model NAME, or on all of them, from a target that you name.",
+    ),
+    "runs": (
+        "runs:runs_command",
+        "List scoring runs, newest first, from the run log of a target that you name.",
+    ),
+    "scaffold": (
+        ":scaffold_group",
+        "Write dbt files for a registered ML model: prediction table, tests, mart, monitors, exposure.",
+    ),
+    "show": (
+        "show:show_command",
+        "Show a registered version: REFERENCE is churn, churn@challenger or churn/2.",
+    ),
+    "sync": (
+        ":sync_group",
+        "Follow another registry: import what its aliases name, move aliases as they moved there.",
+    ),
+}
+SCAFFOLD = {
+    "exposure": (
+        "scaffold_mart:exposure_command",
+        "Write the exposure NAME: a consumer of predictions, at the right end of the lineage.",
+    ),
+    "mart": (
+        "scaffold_mart:mart_command",
+        "Write a mart of the predictions of NAME, with its columns and tests.",
+    ),
+    "monitors": (
+        "scaffold_monitors:monitors_command",
+        "Write the monitors of NAME: profiles, drift and signals; with --labels its performance too.",
+    ),
+    "predictions": (
+        "scaffold:predictions_command",
+        "Write the prediction table of NAME: the dbt model, and YAML with its columns and tests.",
+    ),
+    "tests": (
+        "scaffold_tests:scaffold_tests_command",
+        "Write dbt tests for the feature table of the ML model NAME, from its signature.",
+    ),
+}
+IMPORT = {
+    "mlflow": (
+        "mlflow:import_command",
+        "Register the MLflow model REFERENCE as the next version of NAME.",
+    ),
+}
+SYNC = {
+    "mlflow": (
+        "mlflow:sync_command",
+        "Follow the aliases of the MLflow model REGISTERED_NAME in the ML model NAME.",
+    ),
+}
+EXPORT = {
+    "alerts": (
+        "monitoring:export_alerts_command",
+        "Write the alerts of NAME, or of all ML models, as the payload of a webhook.",
+    ),
+    "mlflow": (
+        "mlflow:export_command",
+        "Export the registered version REFERENCE (churn@champion, churn/3) as an MLflow model.",
+    ),
+    "monitoring": (
+        "monitoring:export_monitoring_command",
+        "Write drift, performance and estimates of NAME, or of all ML models, as one long table.",
+    ),
+}
+
+scaffold_group = LazyGroup("scaffold", places=SCAFFOLD, help=MAIN["scaffold"][1])
+import_group = LazyGroup("import", places=IMPORT, help=MAIN["import"][1])
+sync_group = LazyGroup("sync", places=SYNC, help=MAIN["sync"][1])
+export_group = LazyGroup("export", places=EXPORT, help=MAIN["export"][1])

@@ -1,0 +1,92 @@
+"""Files that a command would write: shown as a diff first, then written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from scorehouse.cli.common import echo, print_json
+from scorehouse.registry.seeds import replace_file
+
+COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The new text of one file of the project; `path` is relative to its folder."""
+
+    path: str
+    text: str
+
+    def before(self, project: Path) -> str | None:
+        file = project / self.path
+        return file.read_text(encoding="utf-8") if file.exists() else None
+
+    def diff(self, project: Path) -> list[str]:
+        """Lines of a unified diff; none where the file has this text already."""
+        before = self.before(project)
+        old = [] if before is None else before.splitlines()
+        origin = "/dev/null" if before is None else f"a/{self.path}"
+        lines = difflib.unified_diff(old, self.text.splitlines(), origin, f"b/{self.path}", lineterm="")
+        return list(lines)
+
+
+def pending(project: Path, changes: Sequence[Change]) -> list[Change]:
+    """The changes that would change something."""
+    return [change for change in changes if change.before(project) != change.text]
+
+
+def show(project: Path, changes: Sequence[Change]) -> None:
+    """Print the diffs, in colour on a terminal."""
+    for change in changes:
+        for line in change.diff(project):
+            bold = line.startswith(("+++", "---"))
+            echo(click.style(line, bold=True) if bold else click.style(line, fg=COLOURS.get(line[:1])))
+        echo()
+
+
+def confirm_and_write(project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool) -> bool:
+    """Show the changes, ask unless told not to, and write them. Whether they were written."""
+    show(project, changes)
+    if dry_run:
+        echo("nothing was written (--dry-run)")
+        return False
+    if not yes and not click.confirm(f"write {len(changes)} files?", default=True):
+        echo("nothing was written")
+        return False
+    for change in changes:
+        replace_file(project / change.path, change.text.encode())
+    return True
+
+
+def as_documents(project: Path, changes: Sequence[Change]) -> list[dict[str, str]]:
+    """The changes for --json."""
+    return [
+        {
+            "path": change.path,
+            "change": "create" if change.before(project) is None else "edit",
+            "diff": "\n".join(change.diff(project)),
+        }
+        for change in changes
+    ]
+
+
+def carry_out(
+    project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool, as_json: bool, nothing: str
+) -> bool:
+    """Show the changes, as text or as JSON, and write them. Whether the project now has them."""
+    if as_json:
+        if not dry_run and not yes:
+            raise click.UsageError("--json does not ask: add --yes or --dry-run")
+        print_json(as_documents(project, changes))
+        for change in () if dry_run else changes:
+            replace_file(project / change.path, change.text.encode())
+        return False
+    if not changes:
+        echo(nothing)
+        return True
+    return confirm_and_write(project, changes, yes=yes, dry_run=dry_run)

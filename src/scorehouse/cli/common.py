@@ -1,0 +1,116 @@
+"""What the commands share: options, output as text or JSON, and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version, resolve
+
+EXIT_FAULT = 1
+EXIT_DIFFERENT = 3
+
+Function = Callable[..., Any]
+
+
+def project_option(function: Function) -> Function:
+    """--project-dir."""
+    return click.option(
+        "--project-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the dbt project; default: the nearest above this one.",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def write_options(function: Function) -> Function:
+    """--yes and --dry-run, of commands that show what they would write."""
+    function = click.option("--dry-run", is_flag=True, help="Show the changes, write nothing.")(function)
+    return click.option("--yes", "-y", is_flag=True, help="Write without asking.")(function)
+
+
+def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print a line; colours only on a terminal, and not where NO_COLOR is set."""
+    click.echo(text, nl=nl, err=err, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def heading(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Lines of a table; numbers to the right, None as a dash."""
+    body = [[_cell(value) for value in row] for row in rows]
+    right = [
+        all(text[:1].isdigit() or text[:1] in "-+" for text in column) for column in zip(*body, strict=True)
+    ]
+    right = right or [False] * len(columns)
+    widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(cells, widths, right, strict=True)
+        ]
+        return "  ".join(aligned).rstrip()
+
+    return [heading(line(columns)), *(line(row) for row in body)]
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return str(value)
+
+
+def read_frame(file: Path) -> Any:
+    """The training features in a .parquet or .csv file."""
+    import pandas as pd
+
+    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    if file.suffix not in readers or not file.exists():
+        raise ConfigurationError(
+            f"--features {file}",
+            "the file does not exist" if file.suffix in readers else f"its ending is {file.suffix!r}",
+            expected="a .parquet or .csv file of the training features",
+            action="write the frame that was given to fit() to such a file",
+        )
+    return readers[file.suffix](file)
+
+
+def note_new_alias(alias: str, known: Iterable[str]) -> None:
+    """Say that an alias is new where it is close to one in use: it may be a typing error."""
+    usual = {*known, "champion", "challenger"}
+    if alias not in usual and (hint := did_you_mean(alias, usual)):
+        echo(f"note: the alias {alias!r} is new{hint}", err=True)
+
+
+def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:
+    """The version that a number or an alias names; without one the champion, else the newest."""
+    versions = seeds.registered(call)
+    if wanted is None:
+        champions = [version for version in versions if "champion" in version.aliases]
+        return (champions or versions)[-1]
+    number = int(wanted) if wanted.isdigit() else None
+    return resolve(versions, alias=None if number is not None else wanted, version=number, call=call)

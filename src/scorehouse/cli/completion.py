@@ -1,0 +1,34 @@
+"""`scorehouse completion`: the script that completes in a shell."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from scorehouse.cli.common import json_option, print_json
+
+PROGRAM = "scorehouse"
+VARIABLE = "_SCOREHOUSE_COMPLETE"
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+@json_option
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str, as_json: bool) -> None:
+    """Print the script that completes commands, options and registered names in SHELL.
+
+    \b
+    Examples:
+      scorehouse completion bash > ~/.local/share/bash-completion/completions/scorehouse
+      scorehouse completion zsh > "${fpath[1]}/_scorehouse"
+      scorehouse completion fish > ~/.config/fish/completions/scorehouse.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None  # click has one for each of SHELLS
+    script = kind(ctx.find_root().command, {}, PROGRAM, VARIABLE).source()
+    if as_json:
+        print_json({"shell": shell, "script": script})
+    else:
+        click.echo(script)

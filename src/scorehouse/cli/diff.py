@@ -1,0 +1,154 @@
+"""`scorehouse diff`: what another version changes, before it is promoted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
+    echo,
+    find_version,
+    heading,
+    json_option,
+    print_json,
+    project_option,
+    table,
+)
+from scorehouse.cli.names import complete_name
+from scorehouse.cli.show import facts
+from scorehouse.project.folder import find_project
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature_rows import without_importance
+from scorehouse.registry.version import Version
+
+SKIPPED = ("name", "version", "metrics", "libraries", "artifact", "size_bytes", "registered_at", "forms")
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+Differences = dict[str, Any]
+
+
+@click.command("diff")
+@click.argument("name", shell_complete=complete_name)
+@click.argument("old")
+@click.argument("new")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when the versions differ.")
+@json_option
+@project_option
+@click.pass_context
+def diff_command(
+    ctx: click.Context,
+    name: str,
+    old: str,
+    new: str,
+    exit_code: bool,
+    as_json: bool,
+    project_dir: Path | None,
+) -> None:
+    """Compare two versions of NAME: facts, quality and features. OLD and NEW are numbers or aliases.
+
+    \b
+    Examples:
+      scorehouse diff churn 1 2
+      scorehouse diff churn champion challenger --json
+    """
+    seeds = ModelSeeds(find_project(project_dir), name)
+    call = f"diff {name} {old} {new}"
+    before, after = find_version(seeds, old, call), find_version(seeds, new, call)
+    found = differences(before, after, seeds)
+    if as_json:
+        print_json({"name": name, "old": before.version, "new": after.version, **found})
+    else:
+        for line in lines(before, after, found):
+            echo(line)
+    if exit_code and any(found.values()):
+        ctx.exit(EXIT_DIFFERENT)
+
+
+def differences(before: Version, after: Version, seeds: ModelSeeds) -> Differences:
+    """Facts, quality, libraries and features that differ; each empty where nothing does."""
+    old, new = facts(before), facts(after)
+    features = {
+        number: {row["feature"]: without_importance(row) for row in seeds.features(number)}
+        for number in (before.version, after.version)
+    }
+    return {
+        "facts": _changed({k: v for k, v in old.items() if k not in SKIPPED}, new),
+        "metrics": _changed(dict(before.metrics), dict(after.metrics), both=True),
+        "libraries": _changed(dict(before.libraries), dict(after.libraries), both=True),
+        "features": _features(features[before.version], features[after.version]),
+    }
+
+
+def _changed(old: Differences, new: Differences, *, both: bool = False) -> Differences:
+    names = list(dict.fromkeys([*old, *new])) if both else list(old)
+    pairs = {name: {"old": old.get(name), "new": new.get(name)} for name in names}
+    return {name: pair for name, pair in pairs.items() if pair["old"] != pair["new"]}
+
+
+def _features(old: Differences, new: Differences) -> Differences:
+    found: Differences = {}
+    for name in dict.fromkeys([*old, *new]):
+        if name not in new:
+            found[name] = {"change": "removed"}
+        elif name not in old:
+            found[name] = {"change": "added", "type": new[name]["type"]}
+        elif changed := _changed(old[name], new[name], both=True):
+            found[name] = {"change": "changed", **changed}
+    return found
+
+
+def lines(before: Version, after: Version, found: Differences) -> list[str]:
+    """The differences for people."""
+    title = f"{before.name}: version {before.version} -> version {after.version}"
+    if not any(found.values()):
+        return [heading(title), "no difference"]
+    shown = [heading(title)]
+    pairs = [*found["facts"].items(), *found["libraries"].items()]
+    if pairs:
+        rows = [[name, *_texts(pair)] for name, pair in pairs]
+        shown += ["", *table(["fact", "old", "new"], rows)]
+    if found["metrics"]:
+        rows = [[n, *_texts(p), _delta(p)] for n, p in found["metrics"].items()]
+        shown += ["", *table(["quality", "old", "new", "change"], rows)]
+    if found["features"]:
+        rows = [[name, item["change"], _what(item)] for name, item in found["features"].items()]
+        shown += ["", *table(["feature", "change", "what"], rows)]
+    return shown
+
+
+def _delta(pair: Differences) -> str | None:
+    if pair["old"] is None or pair["new"] is None:
+        return None
+    return f"{pair['new'] - pair['old']:+.4g}"
+
+
+def _what(item: Differences) -> str:
+    if item["change"] != "changed":
+        return str(item.get("type", ""))
+    changes = ((name, *_texts(pair)) for name, pair in item.items() if name != "change")
+    return "; ".join(f"{name} {old} -> {new}" for name, old, new in changes)
+
+
+def _texts(pair: Differences) -> tuple[str, str]:
+    """Both values, as short as shows the difference between them."""
+    old, new = pair["old"], pair["new"]
+    if isinstance(old, list) and isinstance(new, list):
+        return _list_text(old, new), _list_text(new, old)
+    if isinstance(old, float) and isinstance(new, float) and f"{old:.6g}" != f"{new:.6g}":
+        return f"{old:.6g}", f"{new:.6g}"
+    texts = ["-" if value is None else str(value) for value in (old, new)]
+    if all(DIGEST.fullmatch(text) for text in texts) and texts[0][:12] != texts[1][:12]:
+        texts = [text[:12] + "..." for text in texts]
+    return texts[0], texts[1]
+
+
+def _list_text(values: list[Any], others: list[Any]) -> str:
+    """A list; of a long one what is in it alone, unless the order is all that differs."""
+    own = [value for value in values if value not in others]
+    if len(values) <= 3 or not (own or len(values) != len(others)):
+        return ", ".join(map(str, values)) or "-"
+    return f"{len(values)} values" + (f", only here: {', '.join(map(str, own))}" if own else "")

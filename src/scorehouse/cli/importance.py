@@ -1,0 +1,64 @@
+"""`scorehouse importance`: measure the importance of a registered version's features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame, table
+from scorehouse.cli.names import complete_name
+from scorehouse.errors import ConfigurationError
+
+
+@click.command("importance")
+@click.argument("name", shell_complete=complete_name)
+@click.option(
+    "--features",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rows to measure on: a .parquet or .csv file with the columns of the signature.",
+)
+@click.option(
+    "--label", help="Column of that file with the labels; without it, changes of outputs are measured."
+)
+@click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")
+@click.option("--version", type=int, help="Version to measure; default: that of the alias.")
+@json_option
+@project_option
+def importance_command(
+    name: str,
+    features: Path,
+    label: str | None,
+    alias: str,
+    version: int | None,
+    as_json: bool,
+    project_dir: Path | None,
+) -> None:
+    """Measure the importance of the features of NAME, and write it into ml_NAME__signature.
+
+    Registration does the same; this is for versions that lack it, and for newer rows.
+
+    \b
+    Example:
+      scorehouse importance churn --features labelled.parquet --label churned
+    """
+    from scorehouse.registration.measure import measure_importance
+
+    frame = read_frame(features)
+    if label is not None and label not in frame.columns:
+        raise ConfigurationError(
+            f"importance {name}",
+            f"{str(features)!r} has no column {label!r}",
+            expected=f"one of its columns {list(frame.columns)}",
+            action="name the column of the labels",
+        )
+    labels = None if label is None else frame[label]
+    found = measure_importance(name, frame, labels, version=version, alias=alias, project_dir=project_dir)
+    if as_json:
+        print_json({"kind": found.kind, "importance": found.shares})
+        return
+    ranked = sorted(found.shares.items(), key=lambda pair: -pair[1])
+    for line in table(["feature", "importance"], ranked):
+        echo(line)
+    echo(f"written to ml_{name}__signature ({found.kind})")

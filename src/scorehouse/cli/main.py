@@ -1,0 +1,41 @@
+"""The command `scorehouse`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scorehouse.cli import MAIN
+from scorehouse.cli.common import EXIT_FAULT, echo
+from scorehouse.cli.lazy import LazyGroup
+from scorehouse.errors import ScorehouseError
+
+
+class _Group(LazyGroup):
+    """Shows our own errors as text, without a traceback, and exits with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ScorehouseError as error:
+            echo(click.style("scorehouse: ", fg="red") + str(error), err=True)
+            ctx.exit(EXIT_FAULT)
+
+
+@click.group(cls=_Group, places=MAIN, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scorehouse")
+def main() -> None:
+    """Register, promote, list and check ML models of a dbt project.
+
+    Works from any folder of the project. Every command prints JSON with --json; a target is never guessed.
+
+    Exit codes: 0 done, 1 a fault that the message explains, 2 wrong usage, 3 something differs (replay, and
+    where --exit-code asked to tell).
+
+    \b
+    Examples:
+      scorehouse init churn --features customer_features --key customer_id --label churned
+      scorehouse list
+      scorehouse runs --target prod --failed
+    """

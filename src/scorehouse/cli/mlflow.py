@@ -1,0 +1,161 @@
+"""`scorehouse import mlflow`, `sync mlflow` and `export mlflow`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.changes import COLOURS
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
+    echo,
+    heading,
+    json_option,
+    print_json,
+    project_option,
+    read_frame,
+    write_options,
+)
+from scorehouse.cli.names import complete_name, complete_reference
+from scorehouse.cli.show import facts
+from scorehouse.registry.version import TASKS
+
+
+def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--tracking-uri", help="MLflow's store, such as sqlite:///mlflow.db; default: MLFLOW_TRACKING_URI."
+    )(function)
+
+
+@click.command("mlflow")
+@click.argument("reference")
+@click.argument("name", shell_complete=complete_name)
+@click.option("--features", type=click.Path(path_type=Path), help="Training features, .parquet or .csv.")
+@click.option("--task", type=click.Choice(TASKS), help="Default: what the estimator says it is.")
+@click.option("--alias", help="Alias to move to the new version, such as champion.")
+@click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
+@_store_option
+@json_option
+@project_option
+def import_command(reference: str, name: str, features: Path | None, as_json: bool, **settings: Any) -> None:
+    """Register the MLflow model REFERENCE as the next version of NAME.
+
+    REFERENCE is models:/name@alias, models:/name/version, runs:/id/name, a run id, or a folder. A pickle
+    runs code when it is loaded: import only from a store that you trust. The load policy is asked first.
+
+    \b
+    Examples:
+      scorehouse import mlflow models:/churn@champion churn --tracking-uri sqlite:///mlflow.db
+      scorehouse import mlflow ./model churn --features train.parquet --alias challenger
+    """
+    from scorehouse.interop.mlflow import import_model
+
+    frame = None if features is None else read_frame(features)
+    imported = import_model(reference, name, features=frame, **settings)
+    version = imported.version
+    if as_json:
+        print_json({"version": facts(version), "from": imported.origin.uri, "gaps": imported.gaps})
+        return
+    echo(f"registered {version.label} from {imported.origin.uri}: {version.artifact}")
+    _gaps(imported.gaps)
+
+
+def _gaps(gaps: tuple[str, ...]) -> None:
+    for gap in gaps:
+        echo(click.style("gap: ", fg="yellow") + gap)
+
+
+@click.command("mlflow")
+@click.argument("registered_name")
+@click.argument("name", shell_complete=complete_name)
+@click.option("--task", type=click.Choice(TASKS), help="Default: what the estimators say they are.")
+@click.option("--exit-code", is_flag=True, help="With --dry-run, exit with 3 when something would change.")
+@_store_option
+@write_options
+@json_option
+@project_option
+@click.pass_context
+def sync_command(
+    ctx: click.Context,
+    /,
+    registered_name: str,
+    name: str,
+    yes: bool,
+    dry_run: bool,
+    exit_code: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Follow the aliases of the MLflow model REGISTERED_NAME in the ML model NAME.
+
+    Shows the difference in seeds and artifacts, and asks before it writes.
+
+    \b
+    Examples:
+      scorehouse sync mlflow churn churn --tracking-uri sqlite:///mlflow.db
+      scorehouse sync mlflow churn churn --dry-run --exit-code
+    """
+    from scorehouse.interop.mlflow_sync import plan_sync
+
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json does not ask: add --yes or --dry-run")
+    plan = plan_sync(registered_name, name, **settings)
+    diffs = {path: _diff(plan.project, path, data) for path, data in plan.files.items()}
+    if as_json:
+        print_json({"actions": plan.actions, "gaps": plan.gaps, "files": diffs})
+    else:
+        _show(plan.actions, diffs)
+        _gaps(plan.gaps)
+    if plan.files and not dry_run and (yes or click.confirm(f"write {len(plan.files)} files?", default=True)):
+        plan.write()
+        if not as_json:
+            echo(f"next: dbt build --select ml_{name}+")
+    if exit_code and dry_run and plan.files:
+        ctx.exit(EXIT_DIFFERENT)
+
+
+def _show(actions: tuple[str, ...], diffs: dict[str, list[str]]) -> None:
+    for action in actions or ("nothing to do: the aliases are the same",):
+        echo(heading(action))
+    for lines in diffs.values():
+        for line in lines:
+            echo(click.style(line, fg=COLOURS.get(line[:1])))
+
+
+def _diff(project: Path, path: str, data: bytes) -> list[str]:
+    """A unified diff of a text; one line for an artifact."""
+    try:
+        new = data.decode().splitlines()
+    except UnicodeDecodeError:
+        return [f"+++ b/{path} ({len(data):,} bytes)"]
+    old = (project / path).read_text(encoding="utf-8").splitlines() if (project / path).exists() else []
+    lines = difflib.unified_diff(old, new, f"a/{path}" if old else "/dev/null", f"b/{path}", n=1, lineterm="")
+    return [line if len(line) <= 240 else f"{line[:240]} ..." for line in lines]
+
+
+@click.command("mlflow")
+@click.argument("reference", shell_complete=complete_reference)
+@click.option("--folder", type=click.Path(path_type=Path), help="Folder to write the MLflow model into.")
+@click.option("--register-as", "registered_name", help="Name to log and register it under in the store.")
+@_store_option
+@json_option
+@project_option
+def export_command(reference: str, as_json: bool, **settings: Any) -> None:
+    """Export the registered version REFERENCE (churn@champion, churn/3) as an MLflow model.
+
+    \b
+    Examples:
+      scorehouse export mlflow churn@champion --folder exported/churn
+      scorehouse export mlflow churn/3 --register-as churn --tracking-uri sqlite:///mlflow.db
+    """
+    from scorehouse.interop.mlflow_export import export_model
+
+    place = export_model(reference, **settings)
+    if as_json:
+        print_json({"reference": reference, "exported_to": place})
+    else:
+        echo(f"exported {reference} to {place}")

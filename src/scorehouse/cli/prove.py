@@ -1,0 +1,70 @@
+"""`scorehouse prove`: compile registered versions again, and prove them, without registering anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import echo, json_option, print_json
+from scorehouse.cli.names import complete_name
+from scorehouse.cli.target import file_options, place_of
+from scorehouse.project.folder import find_project
+from scorehouse.registry.seeds import ModelSeeds, registered_names
+
+ROWS = 50_000
+
+
+@click.command("prove")
+@click.argument("name", required=False, shell_complete=complete_name)
+@click.option("--version", type=int, help="One version; default: all of them.")
+@click.option(
+    "--features",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rows to prove on: a .parquet or .csv file of features.",
+)
+@click.option("--table", help="Rows to prove on: a feature table in the DuckDB file that is named.")
+@click.option("--rows", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many rows.")
+@json_option
+@file_options
+def prove_command(
+    name: str | None,
+    version: int | None,
+    features: Path | None,
+    table: str | None,
+    rows: int,
+    as_json: bool,
+    project_dir: Path | None,
+    **place: Any,
+) -> None:
+    """Compile the registered versions of NAME (default: of all ML models) to SQL, and prove them.
+
+    Each is compared with its estimator, row for row, on rows of a file or a feature table, else on rows
+    drawn from the reference, and on rows made to break it. What is proven is written into the seed
+    ml_<name> and into macros/ml/<name>.sql. Use it after an upgrade of scorehouse or scikit-learn.
+
+    \b
+    Examples:
+      scorehouse prove
+      scorehouse prove churn --version 3 --features train.parquet
+      scorehouse prove churn --table churn_features --database target/dev.duckdb
+    """
+    if (features or table) and not name:
+        raise click.UsageError("name the ML model that --features or --table belong to")
+    if features and table:
+        raise click.UsageError("name either --features or --table")
+    from scorehouse.cli.proving import Rows, prove
+    from scorehouse.registration.proven_forms import form_lines
+
+    database = place_of(**place, project_dir=project_dir) if table else None
+    source = Rows(features, table, database, rows)
+    project = find_project(project_dir)
+    proven = []
+    for model in [name] if name else registered_names(project):
+        for each, forms in prove(ModelSeeds(project, model), version, source):
+            proven.append({"name": model, "version": each.version, "forms": forms})
+            if not as_json:
+                echo("\n".join(form_lines(each, forms)))
+    if as_json:
+        print_json(proven)

@@ -1,0 +1,83 @@
+"""`scorehouse register`: a fitted estimator in a file becomes the next version of an ML model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame
+from scorehouse.cli.names import complete_name
+from scorehouse.cli.show import facts as as_document
+from scorehouse.registry.formats import CHOICES
+from scorehouse.registry.version import TASKS
+
+
+@click.command("register")
+@click.argument("name", shell_complete=complete_name)
+@click.argument("estimator", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--features",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Training features: a .parquet or .csv file with the columns of the fit.",
+)
+@click.option("--task", required=True, type=click.Choice(TASKS), help="What the estimator does.")
+@click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
+@click.option("--description", default="", help="What it is for; the first words of the model card.")
+@click.option("--owner", default="", help="Who answers for it.")
+@click.option("--trained-from", default="", help="Begin of the training window.")
+@click.option("--trained-to", default="", help="End of the training window.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="Quality; may be repeated.")
+@click.option("--alias", help="Alias to move to the new version, such as champion.")
+@click.option(
+    "--format",
+    type=click.Choice(CHOICES),
+    default="joblib",
+    show_default=True,
+    help="Format of the artifact; native is the library's own.",
+)
+@click.option(
+    "--artifact",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the estimator in this format, made elsewhere; default: it is made here.",
+)
+@click.option("--store", default="artifacts", show_default=True, help="Folder or URL to write below.")
+@click.option("--parity-tolerance", type=float, help="Largest difference of scores of the stored form.")
+@click.option("--forms/--no-forms", default=True, help="Whether to compile it to SQL; default: yes.")
+@json_option
+@project_option
+def register_command(
+    name: str, estimator: Path, features: Path, metrics: tuple[str, ...], as_json: bool, **facts: Any
+) -> None:
+    """Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.
+
+    Loading a joblib file runs code: register only files that you trust. The load policy is asked first.
+
+    \b
+    Example:
+      scorehouse register churn model.joblib --features train.parquet \\
+          --task classification --metric roc_auc=0.81 --alias champion
+    """
+    from scorehouse.registration.proven_forms import form_lines
+    from scorehouse.registration.register import register
+
+    version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)
+    if as_json:
+        print_json(as_document(version))
+        return
+    echo(f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)")
+    for line in form_lines(version, version.forms):
+        echo(line)
+    if not version.aliases:
+        echo(f"next: scorehouse promote {name} {version.version} --alias champion")
+
+
+def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:
+    try:
+        return {name: float(value) for name, value in (pair.split("=", 1) for pair in pairs)}
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{list(pairs)}: expected NAME=VALUE with a number", param_hint="--metric"
+        ) from error

@@ -1,0 +1,101 @@
+"""`scorehouse replay`: a logged run is scored again and compared row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json
+from scorehouse.cli.run_log import find_log
+from scorehouse.cli.target import connect, place_of, target_options, this_call
+from scorehouse.errors import ConfigurationError
+from scorehouse.project.folder import find_project
+from scorehouse.project.place import Place
+from scorehouse.registry.seeds import ModelSeeds
+
+if TYPE_CHECKING:
+    from scorehouse.replay.replay import Replayed
+
+
+@click.command("replay")
+@click.argument("run_id")
+@target_options
+@click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
+@json_option
+@click.pass_context
+def replay_command(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    schema: str | None,
+    sample: int | None,
+    project_dir: Path | None,
+    as_json: bool,
+    **place: Any,
+) -> None:
+    """Score the input of a run again, and compare with what stands in the prediction table.
+
+    RUN_ID is a scoring_run_id, or enough of its beginning. Rows whose features have changed since the
+    run are counted and left out. Exit code 3 when a row comes out different.
+
+    \b
+    Examples:
+      scorehouse replay 13eaa69f --target prod
+      scorehouse replay 13eaa69f --database target/warehouse.duckdb --sample 1000
+    """
+    found = _replayed(
+        run_id, schema, sample, find_project(project_dir), place_of(**place, project_dir=project_dir)
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _tell(found, sample)
+    if found.rows_different:
+        ctx.exit(EXIT_DIFFERENT)
+
+
+def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path, place: Place) -> Replayed:
+    import duckdb
+
+    from scorehouse.replay.logged_run import run_row
+    from scorehouse.replay.replay import replay
+    from scorehouse.scoring.request import Request, load_policy
+
+    with connect(place) as connection:
+        log = find_log(connection, schema, place)
+        run = run_row(connection, log, run_id)
+        request = Request(
+            run_id=str(run["run_id"]),
+            invocation_id="",
+            node="replay",
+            relation=run["prediction_table"],
+            run_log=log,
+            project_root=project,
+            load_policy=load_policy(project),
+        )
+        versions = ModelSeeds(project, run["model_name"]).registered(this_call())
+        try:
+            # whether what it reads is there
+            connection.execute(f"describe {run['feature_query']}").fetchall()
+            return replay(connection, run, versions, request, sample=sample)
+        except duckdb.Error as error:
+            raise ConfigurationError(
+                f"{this_call()} {run_id}",
+                f"the tables of this run cannot be read ({str(error).splitlines()[0]})",
+                expected="the feature table and the prediction table of the run, as dbt made them",
+                action="build them again; if they read another database, name the --target that attaches it",
+            ) from error
+
+
+def _tell(found: Replayed, sample: int | None) -> None:
+    echo(f"run {found.run_id}")
+    if sample is None:
+        echo(f"  input as it was: {'yes' if found.same_input else 'no, rows have changed, come or gone'}")
+    echo(f"  same library versions: {'yes' if found.same_libraries else 'no'}")
+    echo(f"  rows compared: {found.rows_compared:,} of {found.rows_in_table:,}")
+    echo(
+        f"  rows different: {found.rows_different:,}"
+        + (f", such as {found.examples}" if found.examples else "")
+    )

@@ -1,0 +1,70 @@
+"""dbt tests of a feature table, written from the signature: what would be rejected, dbt finds before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scorehouse.project.dbt_text import dump_yaml
+from scorehouse.registry.signature import Feature, Signature
+from scorehouse.registry.version import Version
+
+RESOURCES = ("model", "seed", "snapshot")
+SEVERITIES = ("error", "warn")
+PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def feature_tests_yaml(
+    version: Version,
+    signature: Signature,
+    *,
+    table: str,
+    resource: str = "model",
+    severity: str = "error",
+    range_severity: str = "warn",
+) -> str:
+    """The YAML of a feature table with one entry a feature and the tests that its signature calls for.
+
+    `severity` is that of tests whose failing rows scoring rejects (types, NULL, unseen categories),
+    `range_severity` that of values outside the range of training, which scoring takes.
+    """
+    columns = [_column(feature, severity, range_severity) for feature in signature.features]
+    document = {"version": 2, f"{resource}s": [{"name": table, "columns": columns}]}
+    head = (
+        f"# Written by `scorehouse scaffold tests {version.name}` from the signature of {version.label}.\n"
+        "# Yours to edit; where the table is described already, move the tests there.\n"
+    )
+    return head + dump_yaml(document)
+
+
+def _column(feature: Feature, severity: str, range_severity: str) -> dict[str, Any]:
+    column: dict[str, Any] = {"name": feature.name}
+    if not PLAIN_NAME.fullmatch(feature.name):
+        column["quote"] = True
+    tests = [*_rejecting(feature, severity), *_range(feature, range_severity)]
+    return {**column, "data_tests": tests}
+
+
+def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
+    yield _test("scorehouse.feature_has_type", severity, type=feature.sql_kind)
+    if not feature.accepts_null:
+        yield _test("not_null", severity)
+    if feature.categories and not feature.accepts_unseen:
+        texts = feature.type == "string"
+        values = [v.replace("'", "''") if texts else v for v in feature.categories]
+        yield _test("accepted_values", severity, values=values, quote=texts)
+
+
+def _range(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
+    if feature.minimum is None or feature.maximum is None:
+        return
+    limits: dict[str, Any] = {"min_value": feature.minimum, "max_value": feature.maximum}
+    if feature.type == "double" and feature.accepts_null:
+        limits["allow_nan"] = True
+    yield _test("scorehouse.feature_in_range", severity, **limits)
+
+
+def _test(name: str, severity: str, **arguments: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {"arguments": arguments} if arguments else {}
+    return {name: {**body, "config": {"severity": severity}}}

@@ -1,0 +1,101 @@
+"""`scorehouse show`: one version of an ML model, with its features and quality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import (
+    echo,
+    find_version,
+    heading,
+    json_option,
+    print_json,
+    project_option,
+    table,
+)
+from scorehouse.cli.names import complete_reference
+from scorehouse.project.folder import find_project
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version, parse_reference
+
+FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
+
+
+@click.command("show")
+@click.argument("reference", shell_complete=complete_reference)
+@json_option
+@project_option
+def show_command(reference: str, as_json: bool, project_dir: Path | None) -> None:
+    """Show a registered version: REFERENCE is churn, churn@challenger or churn/2.
+
+    \b
+    Examples:
+      scorehouse show churn
+      scorehouse show churn/2 --json
+    """
+    call = f"show {reference}"
+    name, alias, number = parse_reference(reference, call)
+    seeds = ModelSeeds(find_project(project_dir), name)
+    wanted = str(number) if number is not None else alias if "@" in reference else None
+    version = find_version(seeds, wanted, call)
+    features = seeds.features(version.version)
+    if as_json:
+        print_json({**facts(version), "features": features})
+        return
+    for line in lines(version, features, seeds.registered(call)):
+        echo(line)
+
+
+def facts(version: Version) -> dict[str, Any]:
+    """A version for JSON, with values in their own types."""
+    row: dict[str, Any] = {key: value if value != "" else None for key, value in version.to_row().items()}
+    return {
+        **row,
+        "version": version.version,
+        "aliases": list(version.aliases),
+        "classes": list(version.classes),
+        "threshold": version.threshold,
+        "training_rows": version.training_rows,
+        "n_features": version.n_features,
+        "size_bytes": version.size_bytes,
+        "libraries": dict(version.libraries),
+        "metrics": dict(version.metrics),
+        "parity": dict(version.parity),
+        "forms": dict(version.forms),
+    }
+
+
+def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
+    """The version for people."""
+    window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else "-"
+    quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
+    known = {
+        "aliases": ", ".join(version.aliases) or "-",
+        "owner": version.owner or "-",
+        "trained on": f"{version.training_rows:,} rows, {window}",
+        "quality": quality or "-",
+        "classes": ", ".join(map(str, version.classes)) or "-",
+        "artifact": f"{version.artifact} ({version.size_bytes:,} bytes)",
+        "sha256": version.sha256,
+        "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
+        "registered": version.registered_at,
+        "forms": ", ".join(sorted(set(version.forms) - {"refused"})) or "-",
+    }
+    head = [
+        heading(f"{version.label} ({version.task})"),
+        *([version.description] if version.description else []),
+    ]
+    body = [f"  {label:<11} {text}" for label, text in known.items()]
+    rows = [[feature["feature"], *(feature.get(fact) for fact in FEATURE_FACTS)] for feature in features]
+    others = [[v.version, ", ".join(v.aliases), v.training_rows, v.registered_at[:10]] for v in versions]
+    return [
+        *head,
+        *body,
+        "",
+        *table(["feature", *FEATURE_FACTS], rows),
+        "",
+        *table(["version", "aliases", "training_rows", "registered"], others),
+    ]

@@ -1,0 +1,1 @@
+"""The engine `duckdb`: rows are read, scored and written inside dbt's own connection."""

@@ -1,0 +1,83 @@
+"""The key of the feature table: present and unique, in one pass over its columns alone."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse.errors import RowKeyError
+from scorehouse.scoring.rescore import quote
+
+# A set of bits tells integers apart at a tenth of the cost of hashing them, where they lie close together.
+BITS_PER_ROW = 64
+LARGEST_RANGE = 2**29  # 64 MiB of bits
+WHOLE_TABLE = re.compile(r'\(\s*select\s+\*\s+from\s+("[^"]+"|\w+)(\.("[^"]+"|\w+)){0,2}\s*\)', re.IGNORECASE)
+
+
+def is_stored(table: str) -> bool:
+    """Whether a relation in SQL is all of a table or view, and not a query."""
+    return WHOLE_TABLE.fullmatch(table) is not None
+
+
+def check_keys(
+    cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str], call: str, *, unique: bool = True
+) -> int:
+    """Count the rows, and refuse a key that is NULL or, unless `unique` is false, not unique."""
+    quoted = ", ".join(quote(key) for key in keys)
+    missing = " or ".join(f"{quote(key)} is null" for key in keys)
+    span = _span(cursor, table, keys) if unique else None
+    if not unique:
+        different = "count(*)"
+    elif span:
+        different = f"bit_count(bitstring_agg({quoted}, {span[0]}, {span[1]}))"
+    else:
+        different = f"count(distinct {quoted if len(keys) == 1 else f'({quoted})'})"
+    rows, nulls, found = cursor.execute(
+        f"select count(*), count(*) filter ({missing}), {different} from {table}"
+    ).fetchall()[0]
+    if nulls:
+        raise RowKeyError(
+            call,
+            f"{nulls} of {rows} feature rows have a NULL in the key {keys}",
+            expected="a key without NULL",
+            action="leave these rows out in the feature model, or give them a key",
+        )
+    if found != rows:
+        raise RowKeyError(
+            call,
+            f"the key {keys} is not unique: {rows} feature rows, {found} distinct keys, "
+            f"such as {_duplicates(cursor, table, quoted)}",
+            expected="one feature row a key",
+            action="deduplicate in the feature model, or name the columns that make a row unique",
+        )
+    return int(rows)
+
+
+def counts_by_bits(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> bool:
+    """Whether `check_keys` can show at little cost that keys are unique."""
+    return _span(cursor, table, keys) is not None
+
+
+def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tuple[int, int] | None:
+    """Least and greatest of a key of integers that lie close together, else None."""
+    # only of a stored table are they known without reading it
+    if len(keys) != 1 or not is_stored(table):
+        return None
+    key = quote(keys[0])
+    reader = cursor.sql(f"select {key} from {table} limit 0").to_arrow_reader(1)
+    reader.read_all()
+    if not pa.types.is_integer(reader.schema.field(0).type):
+        return None
+    low, high, rows = cursor.execute(f"select min({key}), max({key}), count(*) from {table}").fetchall()[0]
+    if low is None or high - low >= min(BITS_PER_ROW * rows, LARGEST_RANGE):
+        return None
+    return low, high
+
+
+def _duplicates(cursor: duckdb.DuckDBPyConnection, table: str, quoted: str) -> str:
+    examples = cursor.execute(
+        f"select {quoted}, count(*) from {table} group by {quoted} having count(*) > 1 order by all limit 3"
+    ).fetchall()
+    return ", ".join(f"{row[:-1] if len(row) > 2 else row[0]!r} ({row[-1]} times)" for row in examples)

@@ -1,0 +1,89 @@
+"""What DuckDB says of features or a registry that it cannot read, in terms of the dbt project."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from scorehouse.errors import ConfigurationError, RegistryError, ScorehouseError, SignatureError
+from scorehouse.registry.registry_file import PREFIX
+from scorehouse.scoring.request import Request
+
+CARET = re.compile(r"^\s*\^+\s*$")
+WHERE = re.compile(r" (LINE \d+: .*)$")
+OF_A_VALUE = (duckdb.DataError, duckdb.InvalidInputException)
+# Arrow passes an error of the stream on as OSError, with DuckDB's kind of it in the text
+OF_A_VALUE_IN_A_STREAM = (
+    "Conversion Error:",
+    "Out of Range Error:",
+    "Invalid Input Error:",
+    "Mismatch Type Error:",
+)
+
+
+def seed_table(
+    session: duckdb.DuckDBPyConnection, relation: str, request: Request, call: str
+) -> duckdb.DuckDBPyRelation:
+    """The table of the registry; refused where its seed was never loaded."""
+    try:
+        return session.query(f"select * from {relation}")
+    except duckdb.CatalogException as error:
+        names = [
+            PREFIX + each.name for each in request.registries if each.relation.lower() == relation.lower()
+        ]
+        seed = f"`dbt seed --select {names[0]}`" if names else "`dbt seed`"
+        raise RegistryError(
+            call,
+            f"the registry's table {relation} does not exist",
+            expected="the table of the seed, which is loaded before anything is scored",
+            action=f"run {seed}, or `dbt build`, which loads it first",
+        ) from error
+
+
+def unreadable(error: duckdb.Error, call: str, *, is_select: bool) -> ScorehouseError:
+    """The error for features that DuckDB cannot read at all.
+
+    `is_select`: they are the select of a SQL model, and not a relation that a Python model was given.
+    """
+    if not is_select and isinstance(error, duckdb.CatalogException):
+        return ConfigurationError(
+            call,
+            f"the features cannot be read by a second connection ({one_line(error)})",
+            expected="committed features: a dbt ref, not a temporary table or registered frame",
+            action="make the preparation a dbt model of its own, or pass it as a pyarrow Table",
+        )
+    if isinstance(error, duckdb.CatalogException):
+        return ConfigurationError(
+            call,
+            f"DuckDB cannot find what the select of the model reads or calls: {one_line(error)}",
+            expected="tables that are built, and no temporary ones: features are read by a second connection",
+            action="correct the name, or build what the model reads first (dbt build --select +<model>)",
+        )
+    what = "the select of the model" if is_select else "the features"
+    return ConfigurationError(
+        call,
+        f"DuckDB cannot run {what}: {one_line(error)}",
+        expected="one select, without a semicolon at its end",
+        action="correct the SQL of the feature model; dbt writes the compiled SQL below target/compiled",
+    )
+
+
+def unreadable_value(error: Exception, call: str) -> ScorehouseError | None:
+    """The error for features of which DuckDB could not compute a value; None for any other error."""
+    text = one_line(error)
+    in_a_stream = isinstance(error, OSError) and text.startswith(OF_A_VALUE_IN_A_STREAM)
+    if not in_a_stream and not isinstance(error, OF_A_VALUE):
+        return None
+    return SignatureError(
+        call,
+        f"DuckDB could not compute a value of the features: {text}",
+        expected="features that can be computed for every row",
+        action="correct the SQL of the feature model; try_cast, for one, gives NULL where a cast fails",
+    )
+
+
+def one_line(error: Exception) -> str:
+    """The message of DuckDB as part of a sentence: without the line that points at a column."""
+    lines = (line.strip() for line in str(error).splitlines() if not CARET.match(line))
+    return WHERE.sub(r" (\1)", " ".join(line for line in lines if line)).rstrip(".")

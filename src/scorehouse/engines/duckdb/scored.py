@@ -1,0 +1,81 @@
+"""Scoring inside DuckDB: the select that reads features, with the compiled SQL of the versions around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT, NEED, ROW_HASH, FeatureSource
+from scorehouse.forms.sql import CompiledSql, together
+from scorehouse.scoring.rescore import quote
+
+PART = "scorehouse_part"
+TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "varchar"}
+
+
+class ScoredSelect:
+    """SQL of the scored rows: kept columns, the versions' columns, feature hash, part and row hash.
+
+    `schema` is that of the versions' kernels, the same for all. `suffixes` are those of the versions'
+    columns where they share a row; without them a version has a row of its own.
+    """
+
+    def __init__(
+        self,
+        source: FeatureSource,
+        compiled: Sequence[CompiledSql],
+        schema: pa.Schema,
+        suffixes: Sequence[str] = (),
+    ) -> None:
+        self.source = source
+        self.columns = source.columns
+        self.compiled = compiled
+        self.suffixes = suffixes or [""][: len(compiled) == 1]
+        self.outputs = schema.names
+        self.types = {field.name: TYPES[field.type] for field in schema}
+
+    def __call__(self, features: str) -> str:
+        """The scored rows of the select `features`, which `FeatureSource.select` wrote."""
+        carried = [*(KEPT + name for name in self.columns.kept), *self.source.hash_columns]
+        has_need = self.source.chosen is not None
+        inner = together(self.compiled).render(f"({features})", [*carried, *([NEED] if has_need else [])])
+        if self.suffixes:
+            return f"select {self._kept()}, {self._side_by_side()} from ({inner})"
+        return self._rows(inner, has_need)
+
+    def _kept(self) -> str:
+        return ", ".join(f"{quote(KEPT + name)} as {quote(name)}" for name in self.columns.kept)
+
+    def _typed(self, name: str, part: int) -> str:
+        """A column of a version, in the kernel's type: an integer of the SQL may be a smaller one."""
+        return f"{quote(f'{name}:{part}')}::{self.types[name]}"
+
+    def _side_by_side(self) -> str:
+        outputs = [
+            f"{self._typed(name, part)} as {quote(name + suffix)}"
+            for part, suffix in enumerate(self.suffixes)
+            for name in self.outputs
+        ]
+        hashes = f"{quote(f'{FEATURE_HASH}:0')} as {FEATURE_HASH}, 0::integer as {PART}"
+        return f"{', '.join(outputs)}, {hashes}, {quote(f'{ROW_HASH}:0')} as {ROW_HASH}"
+
+    def _rows(self, inner: str, has_need: bool) -> str:
+        """A row a version, of the versions' columns side by side: features are read once."""
+        parts = range(len(self.compiled))
+        chosen = [self._of_part([self._typed(name, n) for n in parts], name) for name in self.outputs]
+        for name in (FEATURE_HASH, ROW_HASH):
+            held = [quote(f"{name}:{self.columns.hash_part(n)}") for n in parts]
+            chosen.append(self._of_part(held, name))
+        where = f" where ({NEED} >> {PART}) & 1 = 1" if has_need else ""
+        numbers = ", ".join(f"({n}::integer)" for n in parts)
+        return (
+            f"select {self._kept()}, {', '.join(chosen)}, {PART} "
+            f"from ({inner}) cross join (values {numbers}) as parts({PART}){where}"
+        )
+
+    def _of_part(self, values: Sequence[str], name: str) -> str:
+        if len(set(values)) == 1:
+            return f"{values[0]} as {quote(name)}"
+        whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
+        return f"case {PART} {whens} end as {quote(name)}"

@@ -1,0 +1,272 @@
+"""The feature table as DuckDB reads it: one committed snapshot, checked before the first row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse.engines.columns import Columns, types_digest
+from scorehouse.engines.duckdb.keys import check_keys, is_stored
+from scorehouse.engines.duckdb.reading import unreadable
+from scorehouse.engines.history import as_of_table
+from scorehouse.engines.progress import Deadline
+from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.registry import registry_file
+from scorehouse.registry.registry_file import RegistryFile
+from scorehouse.registry.signature import Signature, check_types
+from scorehouse.registry.version import Version
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.rescore import CARRIED, TODO, quote
+
+FEATURES = "scorehouse_features"
+FEATURE_HASH = "feature_hash"
+ROW_HASH = "scorehouse_row_hash"
+NEED = "scorehouse_need"  # a bit for each version that scores the row
+KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may also be a feature
+# hash() is DuckDB's own and may change between releases: the hash of this fixed row names its kind
+HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
+
+
+def registry_versions(
+    session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str
+) -> list[Version]:
+    """The versions of the registry that `model` is, whose table is equal to its CSV."""
+    registry = registry_of(session, model, request, call)
+    return registry.compared((dict(zip(model.columns, row, strict=True)) for row in model.fetchall()), call)
+
+
+def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str) -> RegistryFile:
+    """The registry that `model` is: the relation of a seed `ml_<name>`."""
+    if not isinstance(model, duckdb.DuckDBPyRelation):
+        raise ConfigurationError(
+            call,
+            f"model is a {type(model).__name__}",
+            expected="the ref of a registry seed",
+            action='pass model=dbt.ref("ml_<name>")',
+        )
+    query = model.sql_query()
+    read, bare = _tables(session, query, qualified=True), _tables(session, query, qualified=False)
+    found = [
+        each
+        for each in request.registries
+        if (own := _tables(session, f"select * from {each.relation}", qualified=True)) & read
+        or (own == {each.relation} and own & bare)
+    ]
+    return registry_file.only(found, ", ".join(sorted(bare)) or "made in Python", call)
+
+
+def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) -> set[str]:
+    """Names of the tables that a query reads, in lower case."""
+    try:
+        return {name.lower() for name in session.get_table_names(query, qualified=qualified)}
+    except duckdb.Error:  # a relation that was not made from SQL
+        return set()
+
+
+@dataclass(frozen=True)
+class ChosenRows:
+    """Rows that a rule chose, in the temporary table TODO of the source's cursor.
+
+    `need` is SQL of the bits of the versions that score a row; `slices` is the number of parts to
+    read one after the other, where the budget is one of time. `carried` tells that the table holds
+    what is read of these rows, so that the feature table need not be read again.
+    """
+
+    need: str
+    slices: int | None = None
+    carried: bool = False
+
+
+class FeatureSource:
+    """Reads features on a cursor of its own, in one transaction: all statements see one snapshot."""
+
+    def __init__(
+        self,
+        session: duckdb.DuckDBPyConnection,
+        features: Any,
+        options: ScoreOptions,
+        request: Request,
+        call: str,
+    ) -> None:
+        self.options = options
+        self.request = request
+        self.call = call
+        self.cursor = session.cursor()
+        self.is_select = isinstance(features, str)
+        self.table = self._table(features)
+        # what a replay reads again; a frame that was made in Python is not there any more
+        self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
+        self.chosen: ChosenRows | None = None  # NULL: every row
+        self.is_stored = is_stored(self.table)  # the rows lie in a table, and no query has to make them
+
+    def _table(self, features: Any) -> str:
+        if isinstance(features, str):
+            return f"({features}\n)"  # it may end with a comment
+        if isinstance(features, duckdb.DuckDBPyRelation):
+            return f"({features.sql_query()})"
+        if isinstance(features, pa.RecordBatchReader):
+            raise ConfigurationError(
+                self.call,
+                "features is a RecordBatchReader, which can be read only once",
+                expected="a dbt ref or source, a pyarrow Table, or a pandas or polars frame",
+                action="pass the ref itself; scorehouse streams it",
+            )
+        self.cursor.register(FEATURES, features)
+        return FEATURES
+
+    @property
+    def in_database(self) -> bool:
+        """Whether other connections see the features too: not a frame that was made in Python."""
+        return self.table != FEATURES
+
+    def check(self, signatures: list[Signature], outputs: list[str], *, unique: bool = True) -> int:
+        """Check columns, types and keys; returns the number of rows of the feature table.
+
+        `outputs` are the columns that scoring adds, whose names no column that is kept may have. With
+        `unique` false a plan shows later, at less cost, that keys are unique.
+        """
+        self.cursor.begin()
+        try:
+            names = self._schema(f"select * from {self.table}").names
+        except duckdb.ProgrammingError as error:
+            raise unreadable(error, self.call, is_select=self.is_select) from error
+        self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
+        self.table_schema = self._schema(f"select * from {self.table}")
+        described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
+        self.table_types = {row[0]: str(row[1]) for row in described}
+        self.columns = Columns.found(signatures, names, self.options, outputs, self.call)
+        self._refuse_other_spellings()
+        self.schema = self._schema(self.select())
+        # DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own
+        self.types = {name: self.table_types[column] for name, column in self.columns.kept.items()}
+        self._refuse_unsigned_huge()
+        for signature in signatures:
+            check_types(signature, self.schema, self.call)
+        return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, unique=unique)
+
+    def _schema(self, sql: str) -> pa.Schema:
+        reader = self.cursor.sql(f"select * from ({sql}) limit 0").to_arrow_reader(1)
+        reader.read_all()  # an unfinished result would block the cursor
+        return reader.schema
+
+    def _refuse_other_spellings(self) -> None:
+        """DuckDB has one column where two versions spell the name of a feature differently."""
+        spelled: dict[str, str] = {}
+        for features in self.columns.features:
+            for name in features:
+                other = spelled.setdefault(name.lower(), name)
+                if other != name:
+                    raise SignatureError(
+                        self.call,
+                        f"the feature {other!r} of one version is {name!r} for another",
+                        expected="versions that spell a feature alike, if they score in one scan",
+                        action="score them into tables of their own, or register one of them again",
+                    )
+
+    def _refuse_unsigned_huge(self) -> None:
+        """DuckDB hands UHUGEINT to Arrow as a signed number, so that its upper half would turn negative."""
+        used = self.columns.used
+        huge = [column for column, kind in self.table_types.items() if kind == "UHUGEINT" and column in used]
+        if huge:
+            raise SignatureError(
+                self.call,
+                f"the feature columns {huge} are UHUGEINT, which leaves DuckDB with the wrong sign",
+                expected="HUGEINT, DOUBLE or a smaller number",
+                action="cast these columns in the feature model",
+            )
+
+    def hash_kind(self, part: int) -> str:
+        """Names what the hashes of one version rest on: DuckDB's hash function, and the columns' types."""
+        function = self.cursor.execute(f"select {HASH_CANARY}").fetchall()[0][0]
+        return f"duckdb:{function}:{types_digest(self.columns.hashed(part), self.table_types)}"
+
+    def input_types(self, part: int) -> str:
+        """Names the types of the whole input of one version, its key included."""
+        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
+
+    def feature_hash(self, part: int) -> str:
+        """SQL of the hash of all that goes into a row of one version besides its key."""
+        return f"hash({_list(self.columns.hashed(part))})"
+
+    def row_hash(self, part: int) -> str:
+        """SQL of the hash of a row: of its key and the hash of all else."""
+        return f"hash({_list(self.columns.key.values())}, {self.feature_hash(part)})"
+
+    @property
+    def hash_columns(self) -> list[str]:
+        """Names of the hashes that `select` reads."""
+        return [f"{name}:{part}" for part in self.columns.hash_parts for name in (FEATURE_HASH, ROW_HASH)]
+
+    def read_columns(self) -> dict[str, str]:
+        """Names and SQL of what is read of a row: kept columns and features."""
+        columns = self.columns
+        found = {KEPT + name: f"features.{quote(column)}" for name, column in columns.kept.items()}
+        for features in columns.features:
+            found |= {name: f"features.{quote(column)}" for name, column in features.items()}
+        return found
+
+    def select(self, where: str = "") -> str:
+        """The statement that reads: kept columns, features, and the hashes of features and row."""
+        columns = self.columns
+        if self.chosen is not None and self.chosen.carried:
+            return self._select_carried(self.chosen)
+        parts = [f"{sql} as {quote(name)}" for name, sql in self.read_columns().items()]
+        for name in self.hash_columns:
+            kind, _, part = name.rpartition(":")
+            made = self.feature_hash if kind == FEATURE_HASH else self.row_hash
+            parts.append(f"{made(int(part))} as {quote(name)}")
+        if self.chosen is None:
+            return f"select {', '.join(parts)} from {self.table} as features"
+        on = " and ".join(
+            f"features.{quote(column)} = todo.{quote('todo:' + name)}" for name, column in columns.key.items()
+        )
+        todo = ", ".join(f"{quote(name)} as {quote('todo:' + name)}" for name in columns.key)
+        chosen = f"(select {todo}, {self.chosen.need} as {NEED} from {TODO}{where}) as todo"
+        parts.append(f"todo.{NEED}")
+        return f"select {', '.join(parts)} from {self.table} as features join {chosen} on {on}"
+
+    def carried_columns(self) -> dict[str, str]:
+        """What a plan may carry along: all that is read of a row, and the hashes of its features."""
+        hashes = {f"{FEATURE_HASH}:{part}": self.feature_hash(part) for part in self.columns.hash_parts}
+        return {**self.read_columns(), **hashes}
+
+    def _select_carried(self, chosen: ChosenRows) -> str:
+        carried = self.carried_columns()
+        parts = [f"{quote(CARRIED + name)} as {quote(name)}" for name in carried]
+        keys = ", ".join(quote(CARRIED + KEPT + name) for name in self.columns.key)
+        for name in self.hash_columns:
+            kind, _, part = name.rpartition(":")
+            if kind == ROW_HASH:
+                row_hash = f"hash({keys}, {quote(f'{CARRIED}{FEATURE_HASH}:{part}')})"
+                parts.append(f"{row_hash} as {quote(name)}")
+        return f"select {', '.join(parts)}, {chosen.need} as {NEED} from {TODO} as todo"
+
+    def batches(self, wrap: Callable[[str], str] = str) -> Iterator[pa.RecordBatch]:
+        """Record batches of what `select` reads, until a budget of time is used up.
+
+        `wrap` makes of that statement the one that is run.
+        """
+        deadline = Deadline(self.options.rescore.max_seconds)
+        stops = [""]
+        if self.chosen is not None and self.chosen.slices is not None:
+            stops = [f" where slice = {number}" for number in range(self.chosen.slices)]
+        for where in stops:
+            if deadline.passed():
+                return
+            for batch in self.cursor.sql(wrap(self.select(where))).to_arrow_reader(self.options.read_rows):
+                yield batch
+                if deadline.passed() and not self.columns.group:
+                    return  # a group is scored whole, so that its ranks are right
+
+    def close(self) -> None:
+        """Give up the snapshot."""
+        self.cursor.close()
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(quote(name) for name in names)

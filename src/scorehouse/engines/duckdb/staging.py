@@ -1,0 +1,79 @@
+"""The staging table: written by one statement, with what is the same in all rows stored once.
+
+A table that is rebuilt by every run has its audit columns as generated ones. They read like any other
+column, and cost neither time nor room.
+A table that is merged into has rows of several runs, and holds them row by row.
+"""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from scorehouse.engines.output import BATCHES, Output
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.rescore import quote
+from scorehouse.scoring.runlog import RunRecord
+
+PART = re.compile(r'"((?:[^"]|"")*)"|(\w+)')
+
+
+def write_staging(
+    session: duckdb.DuckDBPyConnection, output: Output, options: ScoreOptions, rows: str = BATCHES
+) -> None:
+    """Create the staging table of a run from `rows`, a relation of scored rows."""
+    record = output.records[0]
+    staging = record.request.staging
+    if _is_rebuilt(output.records, options) and _takes_generated(session, staging):
+        types = described(session, output.select(rows))
+        session.execute(f"create or replace table {staging} ({_columns(output, types)})").fetchall()
+        names = ", ".join(quote(name) for name in types if name not in output.derived())
+        session.execute(f"insert into {staging} ({names}) {output.stored(rows)}").fetchall()
+    else:
+        session.execute(f"create or replace table {staging} as {output.select(rows)}").fetchall()
+
+
+def described(session: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]:
+    """Names and types of the columns of a select, in their order."""
+    return {row[0]: str(row[1]) for row in session.execute(f"describe {select}").fetchall()}
+
+
+def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:
+    """Whether every run replaces the table, and all of its rows name one run."""
+    rebuilt = records[0].write_mode == "replace" and options.rescore.rule == "all"
+    return rebuilt and (len(records) == 1 or options.is_wide) and options.as_of is None
+
+
+def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Whether the relation's database is a DuckDB file or memory, and not a lake or another server."""
+    database, _, _ = parts_of(relation)
+    found = session.execute(
+        "select type from duckdb_databases() where database_name = coalesce(?, current_database())",
+        [database],
+    ).fetchall()
+    return [row[0] for row in found] == ["duckdb"]
+
+
+def hold_all_columns(session: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Make generated columns of a prediction table real ones, before rows of other runs are merged in."""
+    database, schema, name = parts_of(relation)
+    found = session.execute(
+        "select count(*) from duckdb_tables() where database_name = coalesce(?, current_database()) "
+        "and schema_name = ? and table_name = ? and contains(sql, 'GENERATED ALWAYS AS')",
+        [database, schema, name],
+    ).fetchall()
+    if found[0][0]:
+        session.execute(f"create or replace table {relation} as select * from {relation}").fetchall()
+
+
+def parts_of(relation: str) -> tuple[str | None, str, str]:
+    """Database (where named), schema and identifier of a relation as dbt writes it."""
+    found = [quoted.replace('""', '"') if quoted else bare for quoted, bare in PART.findall(relation)]
+    return (None, *found)[-3:]
+
+
+def _columns(output: Output, types: dict[str, str]) -> str:
+    values, derived = output.values(), output.derived()
+    made = {name: f" generated always as ({values[name]}) virtual" for name in derived}
+    return ", ".join(f"{quote(name)} {kind}{made.get(name, '')}" for name, kind in types.items())

@@ -1,0 +1,122 @@
+"""What is counted while batches pass: rows, reasons, the score's range, the input's fingerprint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.scoring.rescore import literal, quote
+from scorehouse.scoring.runlog import RunRecord
+
+MASK = 2**64 - 1
+SCORES = ("score", "distance", "prediction")
+
+
+class Fingerprint:
+    """Row count, sum and exclusive or of a 64-bit hash of each row (key and features), and the types.
+
+    It does not depend on the order of the rows. `types` names the types of the columns, which a hash
+    does not see.
+    """
+
+    def __init__(self, types: str) -> None:
+        self.types = types
+        self.rows = self.hash_sum = self.hash_xor = 0
+
+    def add(self, row_hashes: pa.Array) -> None:
+        """Count the rows of one batch."""
+        hashes = row_hashes.to_numpy()
+        self.rows += len(hashes)
+        self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
+        self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
+
+    def text(self) -> str:
+        """The fingerprint as the run log holds it."""
+        return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}:{self.types}"
+
+
+class BatchStatistics:
+    """Adds up batches into a RunRecord."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        self.fingerprint = Fingerprint(record.input_types)
+        self.count = 0
+        self.sums: list[float] = []
+
+    def add(self, scored: pa.RecordBatch, row_hashes: pa.Array) -> None:
+        """Count one batch of kernel output, with the hashes of its input rows."""
+        reasons = scored.column(REJECT_REASON)
+        rejected = scored.num_rows - reasons.null_count
+        self.record.rows_rejected += rejected
+        self.record.rows_scored += scored.num_rows - rejected
+        if rejected:
+            for item in pc.value_counts(reasons.drop_null()).to_pylist():
+                self.record.reject_reasons[item["values"].split("=")[0]] += item["counts"]
+        self.fingerprint.add(row_hashes)
+        self._add_score(scored)
+
+    def _add_score(self, scored: pa.RecordBatch) -> None:
+        name = score_column({field.name for field in scored.schema if pa.types.is_floating(field.type)})
+        if name is None:
+            return
+        values = scored.column(name).drop_null().to_numpy()
+        if not len(values):
+            return
+        record = self.record
+        low, high = float(values.min()), float(values.max())
+        record.score_min = low if record.score_min is None else min(low, record.score_min)
+        record.score_max = high if record.score_max is None else max(high, record.score_max)
+        self.sums.append(float(values.sum()))
+        self.count += len(values)
+
+    def finish(self) -> None:
+        """Write mean and fingerprint into the record."""
+        self.record.fingerprint = self.fingerprint.text()
+        if self.count:
+            self.record.score_mean = math.fsum(self.sums) / self.count
+
+
+def score_column(floating: Collection[str]) -> str | None:
+    """The column whose least, mean and greatest the run log has."""
+    return next((name for name in SCORES if name in floating), None)
+
+
+def count_table(
+    connection: duckdb.DuckDBPyConnection, records: list[RunRecord], keys: list[str], suffixes: Sequence[str]
+) -> None:
+    """What BatchStatistics counts, from the staging table that one statement wrote.
+
+    `suffixes` are those of the versions' columns where versions share rows, else there are none.
+    """
+    staging = records[0].request.staging
+    described = connection.execute(f"describe {staging}").fetchall()
+    name = score_column({row[0] for row in described if row[1] == "DOUBLE"})
+    row_hash = f"hash({', '.join(keys)}, feature_hash)"
+    for suffix, record in zip(suffixes or [""] * len(records), records, strict=True):
+        run_id = literal(str((records[0] if suffixes else record).row_run_id))
+        rows = f"from {staging} where scoring_run_id = {run_id}"
+        score = quote(name + suffix) if name else "null::double"
+        reason = quote(REJECT_REASON + suffix)
+        count, record.rows_rejected, record.score_min, record.score_max, record.score_mean, *hashes = (
+            connection.execute(
+                f"select count(*), count({reason}), min({score}), max({score}), favg({score}), "
+                f"sum({row_hash}::hugeint), bit_xor({row_hash}) {rows}"
+            ).fetchall()[0]
+        )
+        record.rows_scored = count - record.rows_rejected
+        fingerprint = Fingerprint(record.input_types)
+        if count:
+            fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = count, hashes[0] & MASK, hashes[1]
+        record.fingerprint = fingerprint.text()
+        if record.rows_rejected:
+            counted = connection.execute(
+                f"select split_part({reason}, '=', 1), count(*) {rows} and {reason} is not null group by all"
+            ).fetchall()
+            record.reject_reasons.update(dict(counted))

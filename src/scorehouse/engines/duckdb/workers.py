@@ -1,0 +1,153 @@
+"""Reading, scoring and writing at the same time, without threads that fight for the cores."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
+
+from scorehouse.engines.shared_setting import SharedSetting
+
+THREAD_SAFE = ("sklearn", "scorehouse", "lightgbm", "xgboost", "catboost", "numpy", "scipy")
+CANDIDATES = (8_192, 16_384, 32_768)  # rows per call, which the first batches are cut into to try them
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def worker_count(estimators: list[Any]) -> int:
+    """Threads that may call the estimators at once: one where code of the user's own takes part."""
+    safe = all(_is_known(estimator) for estimator in estimators)
+    return max(1, _cores()) if safe else 1
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def _is_known(estimator: Any) -> bool:
+    """Whether an estimator, its steps and their functions all come from libraries that allow it."""
+    parts = [estimator]
+    if isinstance(estimator, BaseEstimator):
+        parts += list(estimator.get_params(deep=True).values())
+    for part in parts:
+        if isinstance(part, BaseEstimator) or callable(part):
+            module = getattr(part, "__module__", None) or type(part).__module__
+            if inspect.ismodule(part) or module.split(".")[0] not in THREAD_SAFE:
+                return False
+    return True
+
+
+def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iterator[R]:
+    """`work` of each item, in order: one thread reads ahead, `workers` threads work.
+
+    At most two items more than there are workers are held at any time.
+    """
+    with (
+        ThreadPoolExecutor(1, "scorehouse-reader") as reader,
+        ThreadPoolExecutor(workers, "scorehouse-worker", initializer=_one_openmp_thread) as pool,
+    ):
+        pending: deque[Future[R]] = deque()
+        ahead = reader.submit(next, items, None)
+        while (item := ahead.result()) is not None:
+            ahead = reader.submit(next, items, None)
+            pending.append(pool.submit(work, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _one_openmp_thread() -> None:
+    # OpenMP counts threads per calling thread, and this one ends with its run: nothing to put back
+    threadpool_limits(1, user_api="openmp")
+
+
+class _BlasLimit:
+    """One thread for the matrix libraries, set and put back by a thread of its own.
+
+    threadpoolctl lets the thread that set a limit change it, and others without effect; the run that
+    leaves last is seldom the one that entered first.
+    """
+
+    def __init__(self) -> None:
+        self._owner: ThreadPoolExecutor | None = None
+        self._limits = ExitStack()
+
+    def write(self, limited: bool) -> None:
+        """Limit, libraries too that were loaded meanwhile; or put back."""
+        self._owner = self._owner or ThreadPoolExecutor(1, "scorehouse-limits")
+        self._owner.submit(self._limit if limited else self._limits.close).result()
+        if not limited:
+            self._owner.shutdown()
+            self._owner = None
+
+    def _limit(self) -> None:
+        self._limits.enter_context(threadpool_limits(1, user_api="blas"))
+
+
+_one_blas_thread: SharedSetting[bool] = SharedSetting(lambda _, __: True)
+_blas_limit = _BlasLimit()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Keep matrix libraries to one thread in each worker: the workers share the cores already.
+
+    Their number of threads is the whole process's, so that models which dbt builds at once share it.
+    """
+    with _one_blas_thread.held(True, lambda: False, _blas_limit.write):
+        yield
+
+
+class BatchSize:
+    """Finds, while it scores, how many rows a call are best.
+
+    The first calls are made with each candidate in turn, twice, and timed by the processor time of
+    their thread; the cheapest a row serves from then on. Results do not depend on it (whole blocks).
+    """
+
+    def __init__(self, fixed: int | None = None) -> None:
+        self.best = fixed
+        self.trials: list[int] = [] if fixed else [size for size in CANDIDATES for _ in range(2)]
+        self.costs: dict[int, float] = {}
+
+    def score(
+        self, batch: pa.RecordBatch, call: Callable[[pa.RecordBatch], pa.RecordBatch]
+    ) -> pa.RecordBatch:
+        """Score a batch in pieces of the size that is best, or that is tried now."""
+        done = []
+        start = 0
+        while start < batch.num_rows:
+            size = self._next()
+            piece = batch.slice(start, size)
+            began = time.thread_time()
+            done.append(call(piece))
+            self._note(size, piece.num_rows, time.thread_time() - began)
+            start += piece.num_rows
+        if len(done) == 1:
+            return done[0]
+        return pa.Table.from_batches(done).combine_chunks().to_batches()[0]
+
+    def _next(self) -> int:
+        if self.best is None and self.trials:
+            return self.trials.pop(0)
+        return self.best or CANDIDATES[1]
+
+    def _note(self, size: int, rows: int, seconds: float) -> None:
+        if self.best is not None or rows < size:  # a piece that was cut short tells nothing
+            return
+        self.costs[size] = min(self.costs.get(size, float("inf")), seconds / rows)
+        if not self.trials and len(self.costs) == len(CANDIDATES):
+            self.best = min(self.costs, key=self.costs.__getitem__)

@@ -1,0 +1,1 @@
+"""The engine `spark`: the kernels run in the executors."""

@@ -1,0 +1,69 @@
+"""The run log on Spark, and what is counted in a staging table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from scorehouse.engines.duckdb.statistics import MASK, score_column
+from scorehouse.engines.spark.scan import SparkScan
+from scorehouse.engines.spark.source import literal, names, quote
+from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.scoring.runlog import RunRecord
+
+
+def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `rows` of one run. Every value is handed over as text and cast to its column's type.
+
+    A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
+    leaves it out once the run has another.
+    """
+    texts = [tuple(None if value is None else str(value) for value in row.values()) for row in rows]
+    schema = ", ".join(f"{quote(name)} string" for name in rows[0])
+    values = (
+        f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
+        f"as {quote(field.name)}"
+        for field in session.table(run_log).schema
+    )
+    frame = session.createDataFrame(texts, schema).selectExpr(*values)
+    frame.write.insertInto(run_log)
+
+
+def read_statistics(session: Any, table: str, scan: SparkScan, records: Sequence[RunRecord]) -> None:
+    """Count what was written by each version: rows, reasons, the score's range, the fingerprint of the input.
+
+    The fingerprint is made as on DuckDB, of a count, a sum and an exclusive or, over a hash of the key
+    and the feature hash; both were read from the feature table and written with the prediction.
+    """
+    frame = session.table(table)
+    for suffix, record in zip(scan.suffixes or [""] * len(records), records, strict=True):
+        run_id = records[0].row_run_id if scan.suffixes else record.row_run_id
+        own = frame.where(f"scoring_run_id = {literal(run_id)}") if len(records) > 1 else frame
+        _count(own, list(scan.source.columns.key), suffix, record)
+
+
+def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
+    row_hash = f"xxhash64({names([*key, 'feature_hash'])})"
+    doubles = {field.name for field in frame.schema if field.dataType.simpleString() == "double"}
+    name = score_column(doubles)
+    score = quote(name + suffix) if name else "cast(null as double)"
+    reason = quote(REJECT_REASON + suffix)
+    rows, scored, total, xor, low, high, mean = frame.selectExpr(
+        "count(*)",
+        f"count_if({reason} is null)",
+        f"cast(coalesce(sum(cast({row_hash} as decimal(38, 0))), 0) as string)",
+        f"coalesce(bit_xor({row_hash}), 0)",
+        f"min({score})",
+        f"max({score})",
+        f"avg({score})",
+    ).collect()[0]
+    record.rows_scored, record.rows_rejected = int(scored), int(rows - scored)
+    record.fingerprint = f"{rows}:{int(total) & MASK:016x}:{int(xor) & MASK:016x}:{record.input_types}"
+    record.score_min, record.score_max, record.score_mean = low, high, mean
+    record.reject_reasons = Counter(dict(_reasons(frame, reason))) if record.rows_rejected else Counter()
+
+
+def _reasons(frame: Any, reason: str) -> list[tuple[str, int]]:
+    rejected = frame.where(f"{reason} is not null").selectExpr(f"substring_index({reason}, '=', 1) as reason")
+    return [(row["reason"], int(row["count"])) for row in rejected.groupBy("reason").count().collect()]

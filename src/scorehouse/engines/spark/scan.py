@@ -1,0 +1,122 @@
+"""One scan on Spark: features are read once, and every version scores them in the executors."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.dialect import SPARK
+from scorehouse.engines.duckdb.scored import PART
+from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT
+from scorehouse.engines.output import Output, wide_suffixes
+from scorehouse.engines.spark.source import SparkSource, quote
+from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function
+from scorehouse.forms.choose import Form
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.version import Version
+from scorehouse.scoring.runlog import RunRecord
+
+# A closure is sent with every task; from this size on the artifact goes as a file, once an executor.
+CLOSURE_BYTES = 1 << 20
+
+
+class SparkScan:
+    """Makes the finished rows of one run; there is a kernel, a form and a record for each version."""
+
+    def __init__(
+        self, source: SparkSource, kernels: Sequence[Kernel], forms: Sequence[Form], records: list[RunRecord]
+    ) -> None:
+        self.source = source
+        self.kernels = kernels
+        self.forms = forms
+        self.request = records[0].request
+        self.suffixes = wide_suffixes(source.options, records)
+        self.sent: dict[str, dict[str, Any]] = {}
+        schema = kernels[0].schema
+        self.output = Output(source.columns, {}, schema.names, source.options, records, SPARK)
+        self.scored = [field.with_name(field.name + end) for end in self.suffixes or [""] for field in schema]
+
+    def rows(self) -> Any:
+        """The rows of the prediction table that this run makes, as a DataFrame."""
+        selected = self.source.select()
+        kept = tuple(name for name in selected.columns if name.startswith(KEPT))
+        task = WorkerTask(
+            versions=tuple(self._version(number) for number in range(len(self.kernels))),
+            policy=self.request.load_policy,
+            strict=self.source.options.strict,
+            call=self.source.call,
+            kept=kept,
+            schema=self._arrow_schema(selected, kept),
+            side_by_side=bool(self.suffixes),
+        )
+        scored = selected.mapInArrow(batch_function(task), self._struct(selected, kept))
+        named = [f"{quote(name)} as {quote(name.removeprefix(KEPT))}" for name in scored.columns]
+        finished = self.output.values().items()
+        return scored.selectExpr(*named).selectExpr(*(f"{sql} as {quote(name)}" for name, sql in finished))
+
+    def _version(self, number: int) -> WorkerVersion:
+        kernel, features = self.kernels[number], self.source.columns.features[number]
+        return WorkerVersion(
+            version=kernel.version,
+            signature=kernel.signature,
+            columns=tuple(features[name] for name in kernel.signature.names),
+            hashes=self.source.hash_name(number),
+            native=self.forms[number].name == "native",
+            **self._artifact(kernel.version),
+        )
+
+    def _artifact(self, version: Version) -> dict[str, Any]:
+        """The artifact's bytes for the closure; or sent as a file, where they are many. Once a digest."""
+        if version.sha256 not in self.sent:
+            request, call = self.request, self.source.call
+            data = artifact.read_version(request.project_root, version, request.load_policy, call)
+            name = f"scorehouse-{version.sha256}"
+            self.sent[version.sha256] = {"data": data, "file": name}
+            if len(data) >= CLOSURE_BYTES:
+                path = _sent_files() / name
+                path.write_bytes(data)
+                self.source.session.addArtifacts(str(path), file=True)
+                self.sent[version.sha256]["data"] = None
+        return self.sent[version.sha256]
+
+    def _arrow_schema(self, selected: Any, kept: tuple[str, ...]) -> pa.Schema:
+        columns = selected.select(*(quote(name) for name in kept)).limit(0).toArrow().schema
+        added = [pa.field(FEATURE_HASH, pa.int64()), pa.field(PART, pa.int32())]
+        return pa.schema([*columns, *self.scored, *added])
+
+    def _struct(self, selected: Any, kept: tuple[str, ...]) -> Any:
+        """The same as Spark's types."""
+        from pyspark.sql.types import IntegerType, LongType, StructField, StructType
+
+        fields = [(name, selected.schema[name].dataType) for name in kept]
+        fields += [(field.name, _spark_type(field.type)) for field in self.scored]
+        fields += [(FEATURE_HASH, LongType()), (PART, IntegerType())]
+        return StructType([StructField(name, kind) for name, kind in fields])
+
+
+@cache
+def _sent_files() -> Path:
+    """A folder that lives as long as this process: a classic session sends files from it to new executors."""
+    folder = Path(tempfile.mkdtemp(prefix="scorehouse-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _spark_type(arrow_type: pa.DataType) -> Any:
+    from pyspark.sql import types
+
+    known = {
+        pa.string(): types.StringType(),
+        pa.float64(): types.DoubleType(),
+        pa.int64(): types.LongType(),
+        pa.bool_(): types.BooleanType(),
+    }
+    return known[arrow_type]

@@ -1,0 +1,175 @@
+"""The feature table as Spark reads it: columns found, types and keys checked before the first row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.dialect import SPARK
+from scorehouse.engines.columns import Columns, types_digest
+from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT, NEED
+from scorehouse.engines.history import as_of_sql
+from scorehouse.errors import ConfigurationError, RowKeyError
+from scorehouse.registry import registry_file
+from scorehouse.registry.signature import Signature, check_types
+from scorehouse.registry.version import Version
+from scorehouse.scoring.options import AS_OF, ScoreOptions
+from scorehouse.scoring.request import Request
+
+# xxhash64 is a published function with a fixed seed in Spark; the hash of this row names its kind
+HASH_CANARY = "xxhash64(1.5D, 42, 'scorehouse', true)"
+
+quote, literal = SPARK.quote, SPARK.literal
+
+
+def names(columns: Sequence[str]) -> str:
+    return ", ".join(quote(column) for column in columns)
+
+
+def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequence[str] = ()) -> Any:
+    """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL.
+
+    With `inner` they have the columns `also` of `right`, too.
+    """
+    right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns), *also)
+    condition = None
+    for name in columns:
+        same = left[quote(name)].eqNullSafe(right[quote(f"right:{name}")])
+        condition = same if condition is None else condition & same
+    return left.join(right, condition, how)
+
+
+def registry_versions(session: Any, model: Any, request: Request, call: str) -> list[Version]:
+    """The versions of the registry that `model` is: a seed's DataFrame or table's name, equal to its CSV."""
+    frame = session.table(model) if isinstance(model, str) else model
+    if not hasattr(frame, "mapInArrow"):
+        raise ConfigurationError(
+            call,
+            f"model is a {type(model).__name__}",
+            expected="the ref of a registry seed",
+            action='pass model=dbt.ref("ml_<name>")',
+        )
+    found = list(request.registries)
+    if len(found) > 1:
+        found = [each for each in found if frame.sameSemantics(session.table(each.relation))]
+    registry = registry_file.only(found, "a DataFrame", call)
+    # dbt-spark's session loads a NULL in a seed as the text `None`; no column of a registry means that
+    rows = (
+        {name: None if value == "None" else value for name, value in row.asDict().items()}
+        for row in frame.collect()
+    )
+    return registry.compared(rows, call)
+
+
+class SparkSource:
+    """The features as a DataFrame: `table` holds all of them, `rows` those that are scored.
+
+    Where versions score rows of their own, `rows` may have a column NEED, with a bit for each of them.
+    """
+
+    def __init__(
+        self, session: Any, features: Any, options: ScoreOptions, request: Request, call: str
+    ) -> None:
+        self.session = session
+        self.options = options
+        self.request = request
+        self.call = call
+        if isinstance(features, str):
+            features = session.sql(features)
+        elif not hasattr(features, "mapInArrow"):
+            features = session.createDataFrame(features)
+        self.table = self.rows = features
+
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> int:
+        """Check columns, types and keys; returns the number of rows of the feature table.
+
+        `outputs` are the columns that scoring adds, whose names no column that is kept may have.
+        """
+        names = self.table.columns
+        date, window = as_of_sql(names, self.options, self.request, self.call, SPARK)
+        if date:
+            self.table = self.table.selectExpr("*", f"{date} as {AS_OF}")
+        if window:
+            self.table = self.table.where(window)
+        self.rows = self.table
+        self.columns = Columns.found(signatures, self.table.columns, self.options, outputs, self.call)
+        for signature, features in zip(signatures, self.columns.features, strict=True):
+            check_types(signature, self._arrow_schema(features), self.call)
+        return self._count_and_check_keys()
+
+    def _arrow_schema(self, columns: dict[str, str]) -> pa.Schema:
+        features = (f"{quote(column)} as {quote(name)}" for name, column in columns.items())
+        return self.table.selectExpr(*features).limit(0).toArrow().schema
+
+    @property
+    def table_types(self) -> dict[str, str]:
+        """The full type of each column of the feature table."""
+        return {field.name: field.dataType.simpleString() for field in self.table.schema}
+
+    @property
+    def kept_types(self) -> dict[str, str]:
+        """The types of the columns that pass by the kernel, by their names in the prediction table."""
+        kept = {**self.columns.key, **self.columns.passthrough}
+        return {name: self.table_types[column] for name, column in kept.items()}
+
+    def hash_function(self) -> str:
+        """Names the hash function of the features."""
+        return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
+
+    def hash_types(self, part: int) -> str:
+        """Names the types of what one version's hash is made of."""
+        return types_digest(self.columns.hashed(part), self.table_types)
+
+    def input_types(self, part: int) -> str:
+        """Names the types of the whole input of one version, its key included."""
+        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
+
+    def feature_hash(self, part: int) -> str:
+        """SQL of the hash of all that goes into a row of one version besides its key.
+
+        xxhash64 passes over a NULL, so that (NULL, 1) and (1, NULL) would be one without the flags.
+        """
+        columns = (f"{quote(name)}, isnull({quote(name)})" for name in self.columns.hashed(part))
+        return f"xxhash64({', '.join(columns)})"
+
+    def hash_name(self, part: int) -> str:
+        """The column of `select` that holds the hash of one version."""
+        return f"{FEATURE_HASH}:{self.columns.hash_part(part)}"
+
+    def select(self) -> Any:
+        """What is read: kept columns, hashes, and the features by their names in the feature table."""
+        columns = self.columns
+        parts = [f"{quote(column)} as {quote(KEPT + name)}" for name, column in columns.kept.items()]
+        parts += [f"{self.feature_hash(n)} as {quote(self.hash_name(n))}" for n in columns.hash_parts]
+        parts += [NEED] if NEED in self.rows.columns else []
+        return self.rows.selectExpr(*parts, *map(quote, columns.used))
+
+    def _count_and_check_keys(self) -> int:
+        keys = list(self.columns.key.values())
+        missing = " or ".join(f"{quote(key)} is null" for key in keys)
+        rows, nulls, different = self.table.selectExpr(
+            "count(*)", f"count_if({missing})", f"count(distinct {names(keys)})"
+        ).collect()[0]
+        if nulls:
+            raise RowKeyError(
+                self.call,
+                f"{nulls} of {rows} feature rows have a NULL in the key {keys}",
+                expected="a key without NULL",
+                action="leave these rows out in the feature model, or give them a key",
+            )
+        if different != rows:
+            raise RowKeyError(
+                self.call,
+                f"the key {keys} is not unique: {rows} feature rows, {different} distinct keys, "
+                f"such as {self._duplicates(keys)}",
+                expected="one feature row a key",
+                action="deduplicate in the feature model, or name the columns that make a row unique",
+            )
+        return int(rows)
+
+    def _duplicates(self, keys: list[str]) -> str:
+        counted = self.table.groupBy(*(quote(key) for key in keys)).count()
+        found = counted.where("count > 1").orderBy(*(quote(key) for key in keys)).limit(3).collect()
+        return ", ".join(f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in found)

@@ -1,0 +1,216 @@
+"""What became of each row, found on Spark by a join of features and predictions on their key.
+
+A row of the result stands for a key and a version: the key columns as `key_0`, `key_1` and so on, `part`
+(the number of the version), `state`, `last_scored` (the time when the key's oldest prediction was made; NULL
+where a version has none), `was_flagged`, for a ranking `in_group`, and for versions with rows of their own
+`model_alias`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
+from scorehouse.engines.spark.watermark import lookback_us, updated_at
+from scorehouse.errors import ConfigurationError
+from scorehouse.scoring.runlog import RunRecord
+
+LAST = "cast('9999-12-31' as timestamp_ntz)"
+
+
+class SparkStates:
+    """Finds the rows of one run that are new, stale, changed or vanished.
+
+    `merging` tells that there are predictions; with `both`, those whose row is gone are found as well.
+    """
+
+    def __init__(self, source: SparkSource, records: list[RunRecord], *, merging: bool, both: bool) -> None:
+        self.session = source.session
+        self.source = source
+        self.options = source.options
+        self.rescore = source.options.rescore
+        self.records = records if source.options.in_parts else records[:1]
+        self.merging = merging
+        self.both = both
+        self.keys = [f"key_{number}" for number in range(len(source.columns.key))]
+        part = records[0].part
+        ranks = part is not None and part.version.task == "ranking"
+        self.group = next(iter(source.columns.group.items())) if ranks else None
+
+    def found(self) -> Any:
+        """Rows that are not unchanged."""
+        columns = [*self.keys, "part", *(["in_group"] if self.group else [])]
+        alias = ["model_alias"] if self.options.in_parts else []
+        if not self.merging:
+            new = ["'new' as state", "cast(null as timestamp_ntz) as last_scored", "false as was_flagged"]
+            return self._features().selectExpr(*columns, *new, *(f"'' as {name}" for name in alias))
+        features, old = self._features(), self._old()
+        on = [features[name] == old[f"old_{name}"] for name in (*self.keys, "part")]
+        joined = features.join(old, on, "full" if self.both else "left")
+        either = [f"coalesce({name}, old_{name}) as {name}" for name in (*self.keys, "part")]
+        stated = joined.selectExpr(
+            *either,
+            *columns[len(either) :],
+            f"{self._state()} as state",
+            "scored_at",
+            "coalesce(was_flagged, false) as was_flagged",
+            *alias,
+        )
+        found = stated.selectExpr(*columns, "state", f"{self._age()} as last_scored", "was_flagged", *alias)
+        return found.where("state <> 'unchanged'")
+
+    def _age(self) -> str:
+        """When a key was last scored by the version that did so longest ago; NULL where one never did."""
+        if not (self.options.in_parts and self.rescore.has_budget):
+            return "scored_at"
+        window = f"over (partition by {', '.join(self.keys)})"
+        never = f"bool_or(state <> 'vanished' and scored_at is null) {window}"
+        return f"case when not {never} then min(if(state = 'vanished', null, scored_at)) {window} end"
+
+    # --- both tables ---
+
+    def _features(self) -> Any:
+        columns, hashes = self._feature_keys(), []
+        if self.rescore.rule == "changed":
+            hashes = [self.source.columns.hash_part(number) for number in range(len(self.records))]
+            columns += [
+                f"{self.source.feature_hash(number)} as hash_{number}" for number in dict.fromkeys(hashes)
+            ]
+        if column := updated_at(self.source):
+            columns.append(f"unix_micros(cast({quote(column)} as timestamp)) as updated_us")
+        rows = self.source.table.selectExpr(*columns, f"{self._numbers()} as part")
+        if not hashes:
+            return rows
+        return rows.selectExpr("*", f"{_of_part([f'hash_{number}' for number in hashes])} as hash")
+
+    def _numbers(self) -> str:
+        """SQL of a row for each version."""
+        if len(self.records) == 1:
+            return "0"
+        return f"explode(array({', '.join(str(number) for number in range(len(self.records)))}))"
+
+    def _feature_keys(self) -> list[str]:
+        pairs = zip(self.keys, self.source.columns.key.values(), strict=True)
+        keys = [f"{quote(column)} as {key}" for key, column in pairs]
+        return [*keys, f"{quote(self.group[1])} as in_group"] if self.group else keys
+
+    def _old(self) -> Any:
+        """Predictions, with what the run log says of the runs that made them."""
+        columns = ["scoring_run_id", "scored_at", "feature_hash as old_hash"]
+        table = self._predictions()
+        columns.append(f"{'is_vanished' if 'is_vanished' in table.columns else 'false'} as was_flagged")
+        columns += ["model_alias"] if self.options.in_parts else []
+        old = table.selectExpr(*self._old_keys(), *columns)
+        seen = "unix_micros(cast(watermark as timestamp)) as seen_us"
+        runs = self.session.table(self.records[0].request.run_log).where("status = 'success'")
+        facts = runs.selectExpr("run_id", "scoring_basis", "feature_hash_kind", seen)
+        return old.join(facts, old["scoring_run_id"] == facts["run_id"], "left")
+
+    def _old_keys(self) -> list[str]:
+        """Keys of a prediction, and the number of the version that made it: NULL where it scores no more."""
+        pairs = zip(self.keys, self.source.columns.key, strict=True)
+        keys = [f"{quote(name)} as old_{key}" for key, name in pairs]
+        if not self.options.in_parts:
+            return [*keys, "0 as old_part"]
+        labels = [literal(record.part.label) for record in self.records if record.part]
+        whens = " ".join(f"when {label} then {number}" for number, label in enumerate(labels))
+        return [*keys, f"case model_alias {whens} end as old_part"]
+
+    def _predictions(self) -> Any:
+        """The prediction table; of a history, only the span of as-of dates that the features have."""
+        table = self.session.table(self.records[0].request.relation)
+        self._check_columns(table.columns)
+        name = self.options.as_of_column
+        if name is None:
+            return table
+        column = self.source.columns.key[name]
+        kind = self.source.table.schema[column].dataType.simpleString()
+        # an instant as a number, since its text may name two of them in the night when clocks go back
+        read = "unix_micros({})" if kind == "timestamp" else "cast({} as string)"
+        low, high = self.source.table.selectExpr(
+            *(read.format(f"{which}({quote(column)})") for which in ("min", "max"))
+        ).collect()[0]
+        if low is None:
+            return table.limit(0)
+        write: Callable[[Any], str] = (
+            (lambda value: f"timestamp_micros({value})")
+            if kind == "timestamp"
+            else (lambda value: f"cast({literal(value)} as {kind})")
+        )
+        return table.where(f"{quote(name)} between {write(low)} and {write(high)}")
+
+    def _check_columns(self, found: Sequence[str]) -> None:
+        columns = self.source.columns
+        wanted = [*self.options.table_key, *columns.group, "scoring_run_id", "scored_at", "feature_hash"]
+        wanted += ["is_vanished"] if self.rescore.vanished == "flag" else []
+        lacking = [name for name in wanted if name not in found]
+        if lacking or ("model_alias" in found) != self.options.in_parts:
+            raise ConfigurationError(
+                self.source.call,
+                f"the prediction table has the columns {list(found)}, and they are not those of this run"
+                + (f", which lacks there {lacking}" if lacking else ", which has one version"),
+                expected="the columns that the same arguments gave before",
+                action="rebuild the table once with --full-refresh",
+            )
+
+    def _state(self) -> str:
+        """`new`, `stale`, `changed`, `unchanged` or `vanished`."""
+        whens = ["when key_0 is null then 'vanished'"]
+        whens.append("when scoring_run_id is null or was_flagged then 'new'")
+        if self.rescore.rule != "new":
+            basis = _of_part([literal(record.scoring_basis) for record in self.records])
+            whens.append(f"when not scoring_basis <=> {basis} then 'stale'")
+        if self.rescore.rule == "changed":
+            kind = _of_part([literal(record.feature_hash_kind) for record in self.records])
+            whens.append(f"when not feature_hash_kind <=> {kind} or not old_hash <=> hash then 'changed'")
+        if self.rescore.rule == "updated_at":
+            late = f"updated_us > seen_us - {lookback_us(self.source)}"
+            types = _of_part(
+                [literal(record.feature_hash_kind.rpartition(":")[2]) for record in self.records]
+            )
+            whens.append(f"when not split_part(feature_hash_kind, ':', -1) <=> {types} then 'changed'")
+            whens.append(f"when seen_us is null or updated_us is null or {late} then 'changed'")
+        return f"case {' '.join(whens)} else 'unchanged' end"
+
+    # --- rankings ---
+
+    def rest_of_groups(self, todo: Any) -> Any:
+        """The other rows of each group whose ranks may change, of the rows `todo` that were found.
+
+        These are, for each version, the groups in which a row is scored, and those that lost one: ranks
+        run from 1 without a gap, so that the ranks of the rows that are still there tell it.
+        """
+        from pyspark.sql.functions import expr
+
+        grouped = self.source.table.selectExpr(*self._feature_keys(), f"{self._numbers()} as part")
+        name = self.group[0] if self.group else ""
+        old = self._predictions().selectExpr(*self._old_keys(), f"{quote(name)} as old_group", "rank")
+        on = [grouped[key] == old[f"old_{key}"] for key in (*self.keys, "part")]
+        stays = grouped.join(old, on).where("in_group <=> old_group")
+        ranked = stays.groupBy("part", "in_group").agg(
+            expr("count(rank) as ranks"), expr("max(rank) as last")
+        )
+        gaps = ranked.where("ranks <> coalesce(last, 0)").select("part", "in_group")
+        todo = todo.where("state <> 'vanished'")
+        touched = matching(
+            grouped, todo.select("part", "in_group").union(gaps), ["part", "in_group"], "left_semi"
+        )
+        rest = touched.join(todo.select(*self.keys, "part"), [*self.keys, "part"], "left_anti")
+        rest = rest.selectExpr(
+            *self.keys,
+            "part",
+            "in_group",
+            "'changed' as state",
+            f"{LAST} as last_scored",
+            "false as was_flagged",
+            *(["'' as model_alias"] if self.options.in_parts else []),
+        )
+        return rest
+
+
+def _of_part(values: Sequence[str]) -> str:
+    """SQL of one value a version."""
+    if len(set(values)) == 1:
+        return values[0]
+    return f"case part {' '.join(f'when {number} then {value}' for number, value in enumerate(values))} end"

@@ -1,0 +1,294 @@
+"""Tables of a scoring run on Spark, which has no transaction over two of them.
+
+Everything is made in staging tables first. The prediction table then changes in one step where its
+format can (Delta, Iceberg); a Parquet table is moved aside, the new one takes its name, and a run
+that finds the old one aside and the name free puts it back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorehouse.engines.shared_setting import spark_setting
+from scorehouse.engines.spark.source import literal, matching, names, quote
+from scorehouse.engines.table_columns import APPEND, SYNC, ColumnChange
+from scorehouse.errors import ConfigurationError, ConservationError
+
+STAGING = "__scorehouse_new_"
+ASIDE = "__scorehouse_old"
+GONE = "scorehouse_gone"
+ATOMIC_FORMATS = ("delta", "iceberg")
+OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the prediction table is kept, from the model's config.
+
+    `strategy` is how rows are merged into it: `rewrite` the table, or `insert_overwrite` the
+    partitions that are touched; formats that have MERGE use it.
+    """
+
+    file_format: str = "parquet"
+    partition_by: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    strategy: str = "rewrite"
+
+    @classmethod
+    def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
+        """Read what the materialization found in the config; refuse what cannot be done."""
+        given = {name: value for name, value in values.items() if value is not None}
+        if given.pop("location_root", None):
+            raise _bad(call, "location_root is set", "a managed table, which can be swapped whole")
+        columns = given.get("partition_by", ())
+        given["partition_by"] = (columns,) if isinstance(columns, str) else tuple(columns)
+        storage = cls(**given)
+        if storage.strategy not in ("rewrite", "insert_overwrite"):
+            raise _bad(call, f"incremental_strategy is {storage.strategy!r}", "rewrite or insert_overwrite")
+        if storage.strategy == "insert_overwrite" and not storage.partition_by:
+            raise _bad(call, "incremental_strategy is insert_overwrite without partition_by", "partition_by")
+        return storage
+
+
+def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=expected, action="correct the config of the model")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a merge changes: rows of `new` replace those of `old` with the same `keys`, others are added.
+
+    `gone` has the keys of old rows to `flag` or `delete`, as `vanished` says; None: there are none.
+    """
+
+    old: Any
+    new: Any
+    keys: tuple[str, ...]
+    gone: Any = None
+    vanished: str = "keep"
+
+    def kept(self, rows: Any) -> Any:
+        """Of some old rows those that stay, with their flag."""
+        stays = matching(rows, self.new, self.keys, "left_anti")
+        if self.gone is None:
+            return stays
+        others = matching(stays, self.gone, self.keys, "left_anti")
+        if self.vanished == "delete":
+            return others
+        flagged = matching(stays, self.gone, self.keys, "left_semi")
+        return others.unionByName(flagged.selectExpr(*self._flagged()))
+
+    def _flagged(self) -> list[str]:
+        return ["true as is_vanished" if name == "is_vanished" else quote(name) for name in self.old.columns]
+
+    def touched(self, parts: Sequence[str]) -> Any:
+        """The values of the columns `parts` in which a row comes, goes, or is flagged."""
+        found = self.new.select(*parts).union(
+            matching(self.old, self.new, self.keys, "left_semi").select(*parts)
+        )
+        if self.gone is not None:
+            found = found.union(matching(self.old, self.gone, self.keys, "left_semi").select(*parts))
+        return found.distinct()
+
+    def source(self) -> Any:
+        """New rows, and keys that are gone, told apart by the column GONE."""
+        new = self.new.selectExpr("*", f"false as {GONE}")
+        if self.gone is None:
+            return new
+        return new.unionByName(self.gone.selectExpr("*", f"true as {GONE}"), allowMissingColumns=True)
+
+
+class SparkTables:
+    """The prediction table `relation` and the tables of a run; the first of `run_ids` is the live one."""
+
+    def __init__(
+        self, session: Any, relation: str, run_ids: Sequence[str], storage: Storage, call: str
+    ) -> None:
+        self.session = session
+        self.relation = relation
+        self.run_ids = run_ids
+        self.storage = storage
+        self.call = call
+        self.staging = f"{relation}{STAGING}{re.sub('[^0-9a-z]', '', run_ids[0])[:8]}"
+        self.merged = f"{self.staging}_merged"
+        self.todo = f"{self.staging}_todo"
+        self.chosen = f"{self.staging}_chosen"
+        self.decided = f"{self.staging}_decided"
+        self.aside = f"{relation}{ASIDE}"
+
+    def recover(self) -> None:
+        """Put back what a run that was killed left aside, and drop its staging tables."""
+        catalog = self.session.catalog
+        if catalog.tableExists(self.aside):
+            if catalog.tableExists(self.relation):
+                self._drop(self.aside)
+            else:
+                self.session.sql(f"alter table {self.aside} rename to {self.relation}")
+        schema, _, table = self.relation.rpartition(".")
+        pattern = f"{table}{STAGING}*"
+        for row in self.session.sql(f"show tables in {schema} like '{pattern}'").collect():
+            self._drop(f"{schema}.{row['tableName']}")
+
+    def exists(self) -> bool:
+        """Whether there is a table of predictions to merge into; a view is none."""
+        if not self.session.catalog.tableExists(self.relation):
+            return False
+        return str(self.session.catalog.getTable(self.relation).tableType).upper() != "VIEW"
+
+    def write(self, frame: Any, table: str) -> None:
+        """Write a DataFrame as a new table in the storage that was asked for."""
+        writer = frame.write.format(self.storage.file_format).options(**self.storage.options)
+        if self.storage.partition_by:
+            writer = writer.partitionBy(*self.storage.partition_by)
+        writer.saveAsTable(table)
+
+    def replace(self) -> None:
+        """The staging table becomes the prediction table."""
+        self._swap(self.staging)
+
+    def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> None:
+        """Refuse to merge into other columns than those that are `made`, but as on_schema_change has it.
+
+        `kept` has the types of the columns that pass by. A table here can get columns, and lose none.
+        """
+        schema = self.session.table(self.relation).schema
+        table = {field.name: field.dataType.simpleString() for field in schema}
+        change = ColumnChange.between(table, {name: kept.get(name, table.get(name, "")) for name in made})
+        change.check_names(self.relation, setting, self.call)
+        found = [f"{name!r} is {old} there and {new} here" for name, (old, new) in change.retyped.items()]
+        if setting == SYNC:
+            found += [f"{name!r} is there and not here" for name in change.has]
+        if found:
+            raise ConfigurationError(
+                self.call,
+                f"{self.relation} cannot become what this run makes: {'; '.join(found)}",
+                expected="columns that stay as they are: on Spark they are neither dropped nor retyped",
+                action="rebuild the table once with --full-refresh",
+            )
+
+    def add_columns(self, setting: str) -> None:
+        """Give the prediction table the columns that only the staging table has, if the setting says so."""
+        if setting not in (APPEND, SYNC):
+            return
+        there = {name.lower() for name in self.session.table(self.relation).columns}
+        for column in self.session.table(self.staging).schema:
+            if column.name.lower() not in there:
+                kind = column.dataType.simpleString()
+                self.session.sql(f"alter table {self.relation} add columns ({quote(column.name)} {kind})")
+
+    def merge(self, rows: str, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
+        """The rows of the table `rows` replace those of the same key; others are added.
+
+        `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
+        """
+        old, new = self.session.table(self.relation), self.session.table(rows)
+        # what only the table has is NULL in new rows
+        made = {name.lower() for name in new.columns}
+        columns = (
+            quote(field.name)
+            if field.name.lower() in made
+            else f"cast(null as {field.dataType.simpleString()}) as {quote(field.name)}"
+            for field in old.schema
+        )
+        change = Change(old, new.selectExpr(*columns), tuple(keys), gone, vanished)
+        if self.storage.file_format in ATOMIC_FORMATS:
+            self._merge_into(change)
+        elif self.storage.strategy == "insert_overwrite":
+            self._overwrite_partitions(change)
+        else:
+            self._rewrite(change)
+
+    def _merge_into(self, change: Change) -> None:
+        """One statement, so that readers see all of the change or nothing of it."""
+        change.source().write.format("parquet").mode("overwrite").saveAsTable(self.merged)
+        same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in change.keys)
+        values = ", ".join(f"new_rows.{quote(name)}" for name in change.old.columns)
+        pairs = ", ".join(f"{quote(name)} = new_rows.{quote(name)}" for name in change.old.columns)
+        gone = {"delete": "delete", "flag": "update set is_vanished = true"}.get(change.vanished)
+        self.session.sql(
+            f"merge into {self.relation} as old_rows using {self.merged} as new_rows on {same} "
+            + (f"when matched and new_rows.{GONE} then {gone} " if gone else "")
+            + f"when matched then update set {pairs} "
+            f"when not matched then insert ({names(change.old.columns)}) values ({values})"
+        )
+        self._check_written(self.relation)
+
+    def _rewrite(self, change: Change) -> None:
+        self.write(change.kept(change.old).unionByName(change.new), self.merged)
+        self._check_written(self.merged)
+        self._swap(self.merged)
+
+    def _check_written(self, table: str) -> None:
+        """Every row of this run is in `table` once."""
+        runs = ", ".join(literal(run_id) for run_id in self.run_ids)
+        written = self.session.table(self.staging).count()
+        found = self.session.table(table).where(f"scoring_run_id in ({runs})").count()
+        if found != written:
+            raise ConservationError(
+                self.call,
+                f"{written} rows were scored, and {found} of them are in {table}",
+                expected="every row exactly once",
+                action="rebuild the table with --full-refresh, and report this as a fault of scorehouse",
+            )
+
+    def _overwrite_partitions(self, change: Change) -> None:
+        """Rewrite the partitions that hold new rows, older rows of their keys, or rows that are gone."""
+        parts = list(self.storage.partition_by)
+        old, touched = change.old, change.touched(parts)
+        self.write(
+            change.kept(matching(old, touched, parts, "left_semi")).unionByName(change.new), self.merged
+        )
+        done = self.session.table(self.merged)
+        if matching(touched, done, parts, "left_anti").limit(1).count():
+            # a partition lost its last row, and an overwrite would not touch it: the whole table instead
+            self._drop(self.merged)
+            self._rewrite(change)
+            return
+        expected = matching(old, touched, parts, "left_anti").count() + done.count()
+        # as a setting, since insertInto passes over the writer's option and would empty the table
+        with spark_setting(self.session, OVERWRITE_SETTING, "dynamic"):
+            done.select(*old.columns).write.mode("overwrite").insertInto(self.relation)
+        found = self.session.table(self.relation).count()
+        if found != expected:
+            raise ConservationError(
+                self.call,
+                f"{found} rows are in {self.relation} after its partitions were overwritten",
+                expected=f"{expected} rows",
+                action="rebuild the table with --full-refresh, and report this as a fault of scorehouse",
+            )
+
+    def _swap(self, table: str) -> None:
+        if self.storage.file_format in ATOMIC_FORMATS:
+            self._replace_in_one_step(table)
+            return
+        is_table = self.exists()
+        if is_table:
+            self.session.sql(f"alter table {self.relation} rename to {self.aside}")
+        else:
+            self.session.sql(f"drop view if exists {self.relation}")
+        try:
+            self.session.sql(f"alter table {table} rename to {self.relation}")
+        except Exception:
+            if is_table:
+                self.session.sql(f"alter table {self.aside} rename to {self.relation}")
+            raise
+        self._drop(self.aside)
+
+    def _replace_in_one_step(self, table: str) -> None:
+        parts = self.storage.partition_by
+        partitioned = f" partitioned by ({names(parts)})" if parts else ""
+        self.session.sql(
+            f"create or replace table {self.relation} using {self.storage.file_format}{partitioned} "
+            f"as select * from {table}"
+        )
+
+    def clean(self) -> None:
+        """Drop the run's own staging tables."""
+        for table in (self.staging, self.decided, self.merged, self.todo, self.chosen):
+            self._drop(table)
+
+    def _drop(self, table: str) -> None:
+        self.session.sql(f"drop table if exists {table}")

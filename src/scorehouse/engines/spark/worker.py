@@ -1,0 +1,159 @@
+"""What runs in the Python workers of Spark: load once, verify, and carry batches through the kernels.
+
+The functions are found by name, so scorehouse has to be installed on the executors too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.engines.duckdb.stream import wanted_rows
+from scorehouse.engines.spark.errors import WorkerError
+from scorehouse.errors import ArtifactError, ScorehouseError
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+ESTIMATORS_KEPT = 2
+
+# by digest and form; a worker process serves task after task
+_estimators: dict[tuple[str, bool], tuple[Any, Any]] = {}
+
+
+@dataclass(frozen=True)
+class WorkerVersion:
+    """One version that scores; with `native` the estimator's native form does.
+
+    `data` holds the artifact's bytes, or is None where they travel as the file named `file`. `columns`
+    are those of a batch that hold its features, in the signature's order, and `hashes` that of their hashes.
+    """
+
+    version: Version
+    signature: Signature
+    columns: tuple[str, ...]
+    hashes: str
+    data: bytes | None
+    file: str
+    native: bool = False
+
+
+@dataclass(frozen=True)
+class WorkerTask:
+    """All that a worker has to know.
+
+    `kept` are the columns that pass by the kernels, by their names in the batch. What comes out has
+    the `schema`: kept columns, those of the kernel, the feature hash and the version's number; with
+    `side_by_side` the versions share a row, which then has the columns of every kernel.
+    """
+
+    versions: tuple[WorkerVersion, ...]
+    policy: LoadPolicy
+    strict: frozenset[str]
+    call: str
+    kept: tuple[str, ...]
+    schema: pa.Schema
+    side_by_side: bool = False
+
+
+Batches = Iterator[pa.RecordBatch]
+
+
+def batch_function(task: WorkerTask) -> Callable[[Batches], Batches]:
+    """The function for `mapInArrow`. It carries the task, and finds the work itself by name."""
+
+    def score_all(batches: Batches) -> Batches:
+        try:
+            yield from score_batches(task, batches)
+        except ScorehouseError as error:
+            raise WorkerError(error) from None  # Spark passes on text, and cuts off a long one
+
+    return score_all
+
+
+def score_batches(task: WorkerTask, batches: Batches) -> Batches:
+    """Every row of every batch once for each version that scores it, with its kept columns."""
+    kernels = [_kernel(task, version) for version in task.versions]
+    for batch in batches:
+        if task.side_by_side:
+            scored = (_score(*pair, batch) for pair in zip(kernels, task.versions, strict=True))
+            yield _finished(task, 0, batch, [column for columns in scored for column in columns])
+            continue
+        for number, (kernel, version) in enumerate(zip(kernels, task.versions, strict=True)):
+            wanted = wanted_rows(batch, number)
+            if wanted.num_rows:
+                yield _finished(task, number, wanted, _score(kernel, version, wanted))
+
+
+def _score(kernel: Kernel, version: WorkerVersion, batch: pa.RecordBatch) -> Sequence[pa.Array]:
+    features = [batch.column(name) for name in version.columns]
+    return kernel(pa.RecordBatch.from_arrays(features, names=version.signature.names)).columns
+
+
+def _finished(
+    task: WorkerTask, number: int, batch: pa.RecordBatch, scored: Sequence[pa.Array]
+) -> pa.RecordBatch:
+    kept = [batch.column(name) for name in task.kept]
+    hashes = batch.column(task.versions[number].hashes)
+    part = pa.repeat(pa.scalar(number, pa.int32()), batch.num_rows)
+    return pa.RecordBatch.from_arrays([*kept, *scored, hashes, part], schema=task.schema)
+
+
+def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
+    estimator, scoring = _estimator(task, version)
+    kernel = Kernel(estimator, version.version, version.signature, strict=task.strict, call=task.call)
+    return kernel.holding(scoring)
+
+
+def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
+    """The estimator, and what scores in its place, loaded once a worker from bytes that it checked."""
+    known = (version.version.sha256, version.native)
+    if known not in _estimators:
+        data = _verified(task, version)
+        while len(_estimators) >= max(ESTIMATORS_KEPT, len(task.versions)):
+            _estimators.pop(next(iter(_estimators)))
+        estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
+        _estimators[known] = (estimator, _native(estimator, task) if version.native else estimator)
+    return _estimators[known]
+
+
+def _native(estimator: Any, task: WorkerTask) -> Any:
+    from scorehouse.forms.native import compile_native  # its compiler is slow to import
+
+    return compile_native(estimator, call=task.call)
+
+
+def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
+    version = scoring.version
+    task.policy.check_libraries(version, task.call)  # an executor may have other libraries
+    data = _bytes_of_file(task, scoring.file) if scoring.data is None else scoring.data
+    found = artifact.sha256(data)
+    if found != version.sha256:
+        raise ArtifactError(
+            task.call,
+            f"the bytes of {version.label} on an executor have the sha256 {found} ({len(data)} bytes)",
+            expected=f"the registered sha256 {version.sha256}",
+            action="look for what changed the file on that executor, and run again; nothing was scored",
+        )
+    return data
+
+
+def _bytes_of_file(task: WorkerTask, name: str) -> bytes:
+    from pyspark import SparkFiles
+
+    path = Path(SparkFiles.get(name))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            task.call,
+            f"the file {name!r} is not on an executor ({error.strerror or error})",
+            expected="the file that the driver sent to every executor",
+            action="run again; if the file is still missing, the executor's log says more",
+        ) from error

@@ -1,0 +1,79 @@
+"""Compile kernel.c: `python src/scorehouse/forms/native/build.py [TARGET]`, and called when a wheel is built.
+
+The compiler is the one in the package `ziglang`, which pip brings: the same for everyone, and it compiles
+for each of TARGETS on any of them. Uses nothing but the standard library, since the build runs it alone.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+FLAGS = (
+    "-O3",
+    "-std=c11",
+    "-ffp-contract=off",  # no fused operations: they would round differently
+    "-fno-math-errno",
+    "-fPIC",
+    "-shared",
+    "-s",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform: as the compiler names it, as wheels name it, and the ending of its libraries."""
+
+    triple: str
+    wheel: str
+    suffix: str
+
+
+TARGETS = {
+    "linux-x86_64": Target("x86_64-linux-gnu.2.17", "manylinux_2_17_x86_64", ".so"),
+    "linux-aarch64": Target("aarch64-linux-gnu.2.17", "manylinux_2_17_aarch64", ".so"),
+    "darwin-x86_64": Target("x86_64-macos.11.0", "macosx_11_0_x86_64", ".dylib"),
+    "darwin-arm64": Target("aarch64-macos.11.0", "macosx_11_0_arm64", ".dylib"),
+}
+
+
+def this_platform() -> str:
+    """The name of this machine's platform, which is not in TARGETS where there is no kernel for it."""
+    system = platform.system().lower()
+    if system == "linux" and platform.libc_ver()[0] != "glibc":  # musl loads no library made for glibc
+        system = "linux-without-glibc"
+    return f"{system}-{platform.machine().lower()}"
+
+
+def build(name: str, folder: Path = FOLDER) -> Path:
+    """Compile for TARGETS[name] into `folder`; returns the library.
+
+    Raises RuntimeError with what the compiler printed.
+    """
+    target = TARGETS[name]
+    library = folder / f"_kernel{target.suffix}"
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / library.name
+        command = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", target.triple, *FLAGS]
+        command += [str(FOLDER / "kernel.c"), "-o", str(made), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"kernel.c does not compile for {name}:\n{done.stdout}{done.stderr}")
+        # moved into place, since a process may have the old one open
+        staged = library.with_name(f".{library.name}.new")
+        staged.write_bytes(made.read_bytes())
+        staged.chmod(0o755)
+        staged.replace(library)
+    return library
+
+
+if __name__ == "__main__":
+    print(build(sys.argv[1] if len(sys.argv) > 1 else this_platform()))

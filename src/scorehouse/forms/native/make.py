@@ -1,0 +1,71 @@
+"""Compile a fitted estimator into its native form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.native.kernel import library
+from scorehouse.forms.native.native_form import NativeForm
+from scorehouse.forms.native.recipes import readers, recipe_of
+from scorehouse.forms.sql.builder import name_of
+
+SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
+
+
+def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeForm:
+    """The native form of a fitted tree, forest, boosted ensemble, or pipeline that ends in one.
+
+    Steps before the last are run by scikit-learn itself. The form is not proven yet: `prove` does that.
+    Raises CompileError naming the step that has no native form, or that this installation has no kernel.
+    """
+    if library() is None:
+        raise CompileError(
+            call,
+            "this installation of scorehouse has no compiled kernel for this platform",
+            expected="a wheel made for it (Linux or macOS, x86-64 or arm64)",
+            action="reinstall scorehouse from a wheel, or score this version with the estimator itself",
+        )
+    before, last, path = _taken_apart(estimator)
+
+    def refuse(part: Any, problem: str) -> CompileError:
+        where = " > ".join([*path, type(part).__name__])
+        return CompileError(
+            call,
+            f"{where}: {problem}",
+            expected="a tree, a forest or boosted trees as the last step (docs/how-to lists them)",
+            action="score this version with the estimator itself, or by its SQL form",
+        )
+
+    ensemble, recipe = recipe_of(last, refuse)
+    from scorehouse.forms.native.layout import lay_out
+
+    layout = lay_out(
+        ensemble,
+        recipe.n_features,
+        takes_missing=recipe.takes_missing,
+        takes_infinite=recipe.takes_infinite,
+    )
+    return NativeForm(estimator, tuple(before), last, recipe, layout)
+
+
+def made_of_trees(estimator: Any) -> bool:
+    """Whether the last step is of a class that native code is made for."""
+    return name_of(_taken_apart(estimator)[1]) in readers()
+
+
+def _taken_apart(estimator: Any) -> tuple[list[Any], Any, list[str]]:
+    """The transformers before the last step, that step, and the way to it."""
+    before, path = [], []
+    while True:
+        if name_of(estimator) in SEARCHES:
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            path.append(estimator.steps[-1][0])
+            if len(estimator) > 1:
+                before.append(estimator[:-1])
+            estimator = estimator[-1]
+        else:
+            return before, estimator, path

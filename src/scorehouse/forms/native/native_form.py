@@ -1,0 +1,153 @@
+"""The native form of an estimator: a stand-in with its methods, which runs the trees as machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+
+if TYPE_CHECKING:
+    from scorehouse.forms.native.layout import Layout
+
+METHODS = ("predict", "predict_proba", "decision_function", "score_samples")
+LARGEST_EXACT = 2**53  # integers beyond it may change when they become doubles
+SMALLEST_PART = 1_024  # rows for which a thread of their own pays
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an estimator comes from X to the numbers of its trees, and from their sums to its outputs.
+
+    `outputs` makes each method's result of the sums, of shape (rows, outputs). `prepare` brings X into
+    the numbers that the trees were grown on; `start`, where given, tells from them what the sums start
+    with. Of what the recipe does not take, the estimator itself is asked. `takes_sparse`: what a sparse
+    matrix leaves out is 0. `asks_numbers`: the estimator takes what the trees read too.
+    """
+
+    n_features: int
+    outputs: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+    takes_missing: bool = True
+    takes_infinite: bool = True
+    takes_sparse: bool = False
+    asks_numbers: bool = True
+    prepare: Callable[[Any], Any] | None = None
+    start: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class NativeForm:
+    """Has those METHODS of `estimator` that its recipe knows, and `classes_`.
+
+    `before` holds transformers whose `transform` comes first, `last` is the estimator of the trees.
+    Methods hold no lock while the trees run, so that several threads may each score a batch of theirs;
+    a form made by `with_threads` divides one batch itself.
+    """
+
+    estimator: Any
+    before: tuple[Any, ...]
+    last: Any
+    recipe: Recipe
+    layout: Layout
+    pool: ThreadPoolExecutor | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name in METHODS and name in self.recipe.outputs:
+            return partial(self._answer, name)
+        if name == "classes_":
+            return self.estimator.classes_
+        raise AttributeError(f"the native form of {type(self.estimator).__name__} has no {name!r}")
+
+    def with_threads(self, threads: int) -> NativeForm:
+        """The same form, which divides each batch among `threads` threads."""
+        return replace(self, pool=ThreadPoolExecutor(threads) if threads > 1 else None)
+
+    def _answer(self, method: str, X: Any) -> np.ndarray:
+        """What `method` of the estimator gives; X that the trees cannot be run on goes to the estimator."""
+        for step in self.before:
+            X = step.transform(X)
+        numbers = self._block(X)
+        sums = None if numbers is None else self.sums(numbers)
+        return getattr(self.last, method)(X) if sums is None else self.recipe.outputs[method](sums)
+
+    def numbers(self, X: Any) -> np.ndarray | None:
+        """What the trees read of X, of shape (rows, features); None where they cannot be run on it."""
+        for step in self.before:
+            X = step.transform(X)
+        return self._block(X)
+
+    def _block(self, X: Any) -> np.ndarray | None:
+        recipe = self.recipe
+        if issparse(X) and recipe.takes_sparse and not np.isnan(X.data).any():
+            X = X.toarray()
+        numbers = as_block(
+            X if recipe.prepare is None else recipe.prepare(X), exact=self.layout.rounds_inputs
+        )
+        return None if numbers is None or numbers.shape[1] != recipe.n_features else numbers
+
+    def sums(self, numbers: np.ndarray) -> np.ndarray | None:
+        """The sums over all trees, of shape (rows, outputs); None where the estimator refuses a value."""
+        if self.pool is None or len(numbers) < 2 * SMALLEST_PART:
+            return self._part(numbers)
+        workers = self.pool._max_workers
+        size = max(SMALLEST_PART, -(-len(numbers) // workers))
+        parts: list[np.ndarray] = []
+        for part in self.pool.map(self._part, [numbers[i : i + size] for i in range(0, len(numbers), size)]):
+            if part is None:
+                return None
+            parts.append(part)
+        return np.concatenate(parts)
+
+    def _part(self, numbers: np.ndarray) -> np.ndarray | None:
+        from scorehouse.forms.native.kernel import add_trees
+
+        if self.recipe.start is None:
+            sums = np.repeat(self.layout.base[:, None], len(numbers), axis=1)
+        else:
+            sums = np.ascontiguousarray(self.recipe.start(numbers).T, dtype=np.float64)
+        if not add_trees(numbers, self.layout.tables, sums):
+            return None
+        if self.layout.divisor > 1:
+            sums /= self.layout.divisor
+        return sums.T
+
+
+def as_block(X: Any, *, exact: bool) -> np.ndarray | None:
+    """X as doubles of shape (rows, features), without a copy where it holds them; None for other types.
+
+    With `exact`, None too for integers that would change.
+    """
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype == object:
+        return _of_objects(X)
+    if isinstance(X, pd.DataFrame):
+        dtypes = set(X.dtypes)
+    elif type(X) is np.ndarray and X.ndim == 2:
+        dtypes = {X.dtype}
+    else:
+        return None
+    if not all(
+        isinstance(dtype, np.dtype) and dtype.kind in "fiub" and dtype.itemsize <= 8 for dtype in dtypes
+    ):
+        return None
+    if exact and any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in dtypes) and _has_large(X):
+        return None
+    numbers = X.to_numpy(dtype=np.float64) if isinstance(X, pd.DataFrame) else X
+    return np.require(numbers, np.float64, ["ALIGNED"])  # which a view into bytes of a file may not be
+
+
+def _of_objects(X: np.ndarray) -> np.ndarray | None:
+    """Numbers of mixed types, as a column transformer gives them; scikit-learn takes them as doubles too."""
+    try:
+        return X.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _has_large(X: Any) -> bool:
+    wide = X.select_dtypes(["int64", "uint64"]).to_numpy() if isinstance(X, pd.DataFrame) else X
+    return bool(wide.size) and (wide.max() > LARGEST_EXACT or wide.min() < -LARGEST_EXACT)

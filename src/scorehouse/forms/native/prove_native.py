@@ -1,0 +1,185 @@
+"""The gate: native code serves only after it equalled the estimator.
+
+Two comparisons: of kernels, on training rows and on rows made to break it; and behind the transformers, on
+the numbers that the trees themselves read, with values at and one step around their edges.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.hard_rows import EXTREMES, around, hard_rows, kernel_rows, training_rows
+from scorehouse.forms.native.native_form import NativeForm
+from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.sql.builder import Builder, Value
+from scorehouse.forms.sql.hist_sql import preprocessed
+from scorehouse.forms.sql.inputs import LARGEST, inputs_of
+from scorehouse.forms.sql.prove_sql import difference
+from scorehouse.forms.sql.registers import CONVERTERS
+from scorehouse.forms.trees import Ensemble
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+TOLERANCE = 1e-12
+EDGES_LIMIT = 20_000  # that are tried one by one; of more, as many spread evenly
+MIXED_ROWS = 20_000
+MIXED_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Proof:
+    """On how many rows native code equalled the estimator, and how far it was off at most."""
+
+    rows: int
+    largest_difference: float
+
+
+def prove(
+    form: NativeForm,
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    frame: pd.DataFrame | pa.RecordBatch,
+) -> Proof:
+    """Compare the form with the estimator on training rows and on hard ones.
+
+    `frame` holds features of training. Raises CompileError where a label or a rejected row differs, or a
+    score by more than TOLERANCE (relative above 1), or where the trees cannot be run on these features.
+    """
+    call = f"prove({version.label})"
+    kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
+    ensemble, _ = recipe_of(form.last, lambda _, problem: _unequal(call, problem))
+    training = training_rows(frame)
+    numbers = _numbers(form, signature, training, call)
+    probes = hard_rows(signature, _edges_of_features(form, ensemble, signature), training)
+    rows = pa.Table.from_batches([training, probes]).combine_chunks()
+    native = Kernel(form, version, signature, strict=frozenset(), call=call)
+    worst = _compare(kernel_rows(kernel, rows), kernel_rows(native, rows), call)
+    mixed = _mixed_rows(form, ensemble, numbers)
+    if len(mixed):
+        worst = max(worst, *(_compare_method(form, name, mixed, call) for name in form.recipe.outputs))
+    return Proof(rows.num_rows + len(mixed), worst)
+
+
+def _compare(expected: pa.Table, found: pa.Table, call: str) -> float:
+    """The largest difference between two kernels' rows."""
+    worst = 0.0
+    for name in expected.schema.names:
+        a, b = expected[name].combine_chunks(), found[name].combine_chunks()
+        if pa.types.is_floating(a.type):
+            worst = max(worst, _checked(difference(name, a.fill_null(0.0), b.fill_null(0.0)), name, call))
+            same = pc.equal(a.is_null(), b.is_null())
+        else:
+            same = pc.equal(pc.fill_null(a.cast(pa.string()), ""), pc.fill_null(b.cast(pa.string()), ""))
+        if not pc.all(same).as_py():
+            others = len(a) - int(pc.sum(same).as_py() or 0)
+            raise _unequal(call, f"{others:,} of {len(a):,} rows have another {name}")
+    return worst
+
+
+def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: str) -> float:
+    """The largest difference of a method of the last step."""
+    last = replace(form, estimator=form.last, before=())
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # such as: numbers have no feature names
+        a, b = (np.asarray(getattr(one, method)(numbers)) for one in (form.last, last))
+    if a.dtype.kind == "f":
+        return _checked(difference(method, pa.array(a.ravel()), pa.array(b.ravel())), method, call)
+    if not np.array_equal(a, b):
+        raise _unequal(call, f"{int((a != b).sum()):,} of {len(a):,} rows have another {method}")
+    return 0.0
+
+
+def _checked(found: float, name: str, call: str) -> float:
+    if found > TOLERANCE:
+        raise _unequal(call, f"{name} is off by up to {found:.3g}")
+    return found
+
+
+def _unequal(call: str, problem: str) -> CompileError:
+    return CompileError(
+        call,
+        f"the native form does not equal the estimator: {problem}",
+        expected=f"the same labels and rejected rows, and scores within {TOLERANCE:g}",
+        action="score this version with the estimator itself, and report the estimator's class and version",
+    )
+
+
+def _numbers(form: NativeForm, signature: Signature, training: pa.RecordBatch, call: str) -> np.ndarray:
+    """What the trees read of training rows."""
+    checked = check_batch(signature, training, frozenset())
+    keep = accepted_rows(checked.reasons, training.num_rows)
+    columns = checked.columns
+    if keep is not None:
+        columns = [column.take(pa.array(keep)) for column in columns]
+    numbers = form.numbers(estimator_input(signature, columns))
+    if numbers is None:
+        raise _unequal(call, "its steps do not give plain numbers, on which the trees can be run")
+    return numbers
+
+
+def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
+    """Edges and codes of categories by column of the trees, EDGES_LIMIT at most."""
+    found: dict[int, list[np.ndarray]] = defaultdict(list)
+    for tree in ensemble.trees:
+        nodes = tree.numeric_nodes
+        for feature in np.unique(tree.feature[nodes]).tolist():
+            found[feature].append(tree.edge[nodes[tree.feature[nodes] == feature]])
+        for i, split in tree.categories.items():
+            found[int(tree.feature[i])].append(np.array([-1.0, *split.codes], dtype=np.float64))
+    edges = {feature: np.unique(np.concatenate(parts)) for feature, parts in found.items()}
+    step = -(-sum(len(some) for some in edges.values()) // EDGES_LIMIT)
+    return {feature: some[::step] for feature, some in edges.items()} if step > 1 else edges
+
+
+def _edges_of_features(form: NativeForm, ensemble: Ensemble, signature: Signature) -> dict[int, list[float]]:
+    """Edges by feature of the table, where the steps before the trees only move and scale it."""
+    found: dict[int, list[float]] = defaultdict(list)
+    edges = _edges(ensemble)
+    for column, value in enumerate(_values(form, signature)):
+        origin = value.origin
+        if column in edges and origin is not None and origin.scale != 0.0:
+            found[origin.position] += ((edges[column] - origin.offset) / origin.scale).tolist()
+    return found
+
+
+def _values(form: NativeForm, signature: Signature) -> list[Value]:
+    """The columns of the trees as the SQL compiler knows them; none where it does not know a step."""
+    builder = Builder(signature, "prove()", CONVERTERS, has_real=True, largest=LARGEST)
+    try:
+        values, _ = inputs_of(builder)
+        for step in form.before:
+            values = builder.transform(step, values)
+        return preprocessed(builder, form.last, values)
+    except CompileError:
+        return []
+
+
+def _mixed_rows(form: NativeForm, ensemble: Ensemble, numbers: np.ndarray) -> np.ndarray:
+    """Rows of numbers in which half of the values are at an edge, beside it, missing or extreme."""
+    if not form.recipe.asks_numbers or not len(numbers):
+        return numbers[:0]
+    rng = np.random.default_rng(0)
+    rows = np.array(numbers[rng.integers(0, len(numbers), MIXED_ROWS)])
+    edges = _edges(ensemble)
+    for column in range(rows.shape[1]):
+        probes = np.array([*EXTREMES, *around(edges.get(column, ())), np.nan, np.inf, -np.inf])
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(probes.astype(np.float32) if ensemble.rounds_inputs else probes)
+        refused = np.isnan(probes) & (not form.recipe.takes_missing)
+        refused |= infinite & (not form.recipe.takes_infinite)
+        chosen = rng.random(MIXED_ROWS) < MIXED_SHARE
+        rows[chosen, column] = rng.choice(probes[~refused], int(chosen.sum()))
+    return rows

@@ -1,0 +1,181 @@
+"""Which estimator is read by which function: one explicit dict; a subclass is not its parent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scorehouse.forms.native.native_form import Recipe
+from scorehouse.forms.sql.builder import name_of
+from scorehouse.forms.trees import Ensemble
+from scorehouse.forms.trees import of_hist as hist
+from scorehouse.forms.trees import of_sklearn as sklearn
+
+Refuse = Callable[[Any, str], Exception]
+Read = tuple[Ensemble, Recipe]
+Outputs = Mapping[str, Callable[[np.ndarray], np.ndarray]]
+
+
+def recipe_of(estimator: Any, refuse: Refuse) -> Read:
+    """The trees of a fitted estimator, and how its outputs come of them.
+
+    Raises what `refuse(estimator, problem)` gives for what has no exact native form.
+    """
+    reader = readers().get(name_of(estimator))
+    if reader is None:
+        raise refuse(estimator, "this estimator has no native form")
+    ensemble, recipe = reader(estimator, refuse)
+    if not ensemble.trees:
+        raise refuse(estimator, "it has no trees")
+    return ensemble, recipe
+
+
+def readers() -> dict[str, Callable[[Any, Refuse], Read]]:
+    """Functions `(estimator, refuse) -> trees, recipe`."""
+    from scorehouse.forms.native import boosters
+
+    return {
+        "sklearn.DecisionTreeClassifier": _forest_classifier,
+        "sklearn.ExtraTreeClassifier": _forest_classifier,
+        "sklearn.RandomForestClassifier": _forest_classifier,
+        "sklearn.ExtraTreesClassifier": _forest_classifier,
+        "sklearn.DecisionTreeRegressor": _forest_regressor,
+        "sklearn.ExtraTreeRegressor": _forest_regressor,
+        "sklearn.RandomForestRegressor": _forest_regressor,
+        "sklearn.ExtraTreesRegressor": _forest_regressor,
+        "sklearn.IsolationForest": _isolation_forest,
+        "sklearn.GradientBoostingClassifier": _boosting_classifier,
+        "sklearn.GradientBoostingRegressor": _boosting_regressor,
+        "sklearn.HistGradientBoostingClassifier": _hist_classifier,
+        "sklearn.HistGradientBoostingRegressor": _hist_regressor,
+        "lightgbm.LGBMClassifier": boosters.lightgbm_classifier,
+        "lightgbm.LGBMRegressor": boosters.lightgbm_regressor,
+        "lightgbm.LGBMRanker": boosters.lightgbm_regressor,
+        "xgboost.XGBClassifier": boosters.xgboost_classifier,
+        "xgboost.XGBRFClassifier": boosters.xgboost_classifier,
+        "xgboost.XGBRegressor": boosters.xgboost_regressor,
+        "xgboost.XGBRFRegressor": boosters.xgboost_regressor,
+        "xgboost.XGBRanker": boosters.xgboost_regressor,
+    }
+
+
+def column(sums: np.ndarray) -> np.ndarray:
+    """The only output."""
+    return sums[:, 0]
+
+
+def decisions(sums: np.ndarray) -> np.ndarray:
+    """Raw scores, as `decision_function` gives them."""
+    return sums[:, 0] if sums.shape[1] == 1 else sums
+
+
+def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
+    """The trees, and whether they take missing values."""
+    if estimator.n_outputs_ != 1:
+        raise refuse(estimator, "it has several outputs a row")
+    trees = getattr(estimator, "estimators_", [estimator])
+    takes_missing = trees[0]._support_missing_values(np.zeros((1, 1)))
+    return sklearn.forest(trees), bool(takes_missing)
+
+
+def _strict(estimator: Any, outputs: Outputs, *, takes_missing: bool = False) -> Recipe:
+    """The recipe of an estimator that refuses what is infinite as a float32."""
+    return Recipe(estimator.n_features_in_, outputs, takes_missing, takes_infinite=False, takes_sparse=True)
+
+
+def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
+    ensemble, takes_missing = _forest(estimator, refuse)
+    outputs = {
+        "predict_proba": lambda sums: sums,
+        "predict": lambda sums: estimator.classes_.take(np.argmax(sums, axis=1), axis=0),
+    }
+    return ensemble, _strict(estimator, outputs, takes_missing=takes_missing)
+
+
+def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
+    ensemble, takes_missing = _forest(estimator, refuse)
+    return ensemble, _strict(estimator, {"predict": column}, takes_missing=takes_missing)
+
+
+def _isolation_forest(estimator: Any, refuse: Refuse) -> Read:
+    from sklearn.ensemble._iforest import _average_path_length
+
+    denominator = len(estimator.estimators_) * _average_path_length([estimator._max_samples])
+
+    def scores(sums: np.ndarray) -> np.ndarray:
+        depths = np.ascontiguousarray(sums[:, 0])
+        share = np.divide(depths, denominator, out=np.ones_like(depths), where=denominator != 0)
+        return np.asarray(-(2**-share))
+
+    def decision(sums: np.ndarray) -> np.ndarray:
+        return np.asarray(scores(sums) - estimator.offset_)
+
+    outputs = {
+        "score_samples": scores,
+        "decision_function": decision,
+        "predict": lambda sums: np.where(decision(sums) < 0, -1, 1),
+    }
+    return sklearn.isolation(estimator), Recipe(estimator.n_features_in_, outputs, takes_sparse=True)
+
+
+def _boosting(estimator: Any) -> tuple[Ensemble, Callable[[np.ndarray], np.ndarray] | None]:
+    """The trees, and what they start with where that is not the same for all rows."""
+
+    def start(numbers: np.ndarray) -> np.ndarray:
+        return estimator._raw_predict_init(np.ascontiguousarray(numbers, dtype=np.float32))
+
+    init = estimator.init_
+    if (isinstance(init, str) and init == "zero") or name_of(init).startswith("sklearn.Dummy"):
+        same = start(np.zeros((1, estimator.n_features_in_)))[0]
+        return sklearn.boosting(estimator, same), None
+    return sklearn.boosting(estimator, [0.0] * estimator.estimators_.shape[1]), start
+
+
+def _boosting_classifier(estimator: Any, refuse: Refuse) -> Read:
+    ensemble, start = _boosting(estimator)
+
+    def labels(sums: np.ndarray) -> np.ndarray:
+        chosen = (sums[:, 0] >= 0).astype(int) if sums.shape[1] == 1 else np.argmax(sums, axis=1)
+        return estimator.classes_[chosen]
+
+    outputs = {
+        # in the order of memory in which it is computed there too, so that the last bit is the same
+        "predict_proba": lambda sums: estimator._loss.predict_proba(np.ascontiguousarray(decisions(sums))),
+        "decision_function": decisions,
+        "predict": labels,
+    }
+    return ensemble, replace(_strict(estimator, outputs), start=start)
+
+
+def _boosting_regressor(estimator: Any, refuse: Refuse) -> Read:
+    ensemble, start = _boosting(estimator)
+    return ensemble, replace(_strict(estimator, {"predict": column}), start=start)
+
+
+def _hist(estimator: Any, outputs: Outputs) -> Read:
+    recipe = Recipe(estimator.n_features_in_, outputs)
+    if estimator._preprocessor is not None:  # categories to codes, by the estimator itself
+        recipe = replace(recipe, prepare=estimator._preprocessor.transform, asks_numbers=False)
+    return hist.boosting(estimator), recipe
+
+
+def _hist_classifier(estimator: Any, refuse: Refuse) -> Read:
+    def labels(sums: np.ndarray) -> np.ndarray:
+        chosen = (sums[:, 0] > 0).astype(int) if sums.shape[1] == 1 else np.argmax(sums, axis=1)
+        return estimator.classes_[chosen]
+
+    return _hist(
+        estimator,
+        {
+            "predict_proba": lambda sums: estimator._loss.predict_proba(sums),
+            "decision_function": decisions,
+            "predict": labels,
+        },
+    )
+
+
+def _hist_regressor(estimator: Any, refuse: Refuse) -> Read:
+    return _hist(estimator, {"predict": lambda sums: estimator._loss.link.inverse(column(sums))})

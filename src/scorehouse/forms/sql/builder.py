@@ -1,0 +1,253 @@
+"""Steps of a compiled estimator: what is used more than once becomes a column of a step of its own."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.sql.expression import Case, Column, Expr, Literal, Sum, columns_of
+from scorehouse.registry.signature import Signature
+
+PREFIX = "sh_"
+NAME_LENGTH = 40  # PostgreSQL cuts identifiers at 63 bytes
+TERMS_LIMIT = 250  # DuckDB parses expressions up to a depth of 1000
+PROBES_PER_FEATURE = 400
+DEPTH_LIMIT = 60  # splits that nest
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A value that is `feature * scale + offset` of one input feature."""
+
+    position: int
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Value:
+    """One column of the matrix that passes from step to step of a pipeline.
+
+    `kind` is double, text or boolean; `name` hints at what a person would call it.
+    """
+
+    expr: Expr
+    name: str
+    kind: str = "double"
+    origin: Origin | None = None
+
+    def moved(self, expr: Expr, *, scale: float = 1.0, offset: float = 0.0) -> Value:
+        """The value `self * scale + offset`, computed by `expr`."""
+        origin = self.origin
+        if origin is not None:
+            origin = Origin(origin.position, origin.scale * scale, origin.offset * scale + offset)
+        return replace(self, expr=expr, origin=origin, kind="double")
+
+    def made(self, expr: Expr, name: str | None = None) -> Value:
+        """Another number, made of this value in a way that has no simple inverse."""
+        return Value(expr, name or self.name)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The output of the score method.
+
+    `values` is one number a row, or one a class; of two classes only that of the second. `decisions`
+    is what `predict` compares, where that is not `values`: one number against 0, or one a class.
+    `bounded` tells that no row can come to infinity; `single` that sums are done in float32.
+    """
+
+    values: tuple[Expr, ...]
+    decisions: tuple[Expr, ...] = ()
+    zero_is_second: bool = False
+    bounded: bool = False
+    single: bool = False
+
+
+@dataclass(frozen=True)
+class Converters:
+    """The functions that convert each class, by `library.Class`.
+
+    `transformers`: `(builder, estimator, values) -> values`; `predictors`:
+    `(builder, estimator, values, method) -> Scores`.
+    """
+
+    transformers: Mapping[str, Callable[[Builder, Any, list[Value]], list[Value]]]
+    predictors: Mapping[str, Callable[[Builder, Any, list[Value], str], Scores]]
+
+
+def name_of(estimator: Any) -> str:
+    """`library.Class`."""
+    kind = type(estimator)
+    return f"{kind.__module__.split('.')[0]}.{kind.__qualname__}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One select: the columns it makes, and those of earlier steps that it hands on."""
+
+    made: tuple[tuple[str, Expr], ...]
+    carried: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Steps over the input relation, and the columns of the last select."""
+
+    steps: tuple[Step, ...]
+    outputs: tuple[tuple[str, Expr], ...]
+
+
+class Builder:
+    """Collects the columns of each step while the converters walk through the estimator.
+
+    `probes` gathers, by feature, the values at which something changes: split thresholds and edges.
+    `converters` are the functions for the steps that it meets, handed in, since they call it in turn.
+    `has_real` tells whether the dialect has a float32 type, `largest` the largest magnitude of a feature
+    with which it computes.
+    """
+
+    def __init__(
+        self, signature: Signature, call: str, converters: Converters, *, has_real: bool, largest: float
+    ) -> None:
+        self.signature = signature
+        self.converters = converters
+        self.call = call
+        self.has_real = has_real
+        self.largest = largest
+        self.path: list[str] = []
+        self.probes: dict[int, set[float]] = defaultdict(set)
+        self.nodes = 0
+        self.failures: list[tuple[Expr, str]] = []
+        self._gate: Expr | None = None
+        self._behind_gate: frozenset[str] = frozenset()
+        self._levels: dict[str, int] = {}
+        self._steps: list[dict[str, Expr]] = []
+        self._known: dict[Expr, Column] = {}
+
+    @contextmanager
+    def inside(self, step: str) -> Iterator[None]:
+        """While inside, a refusal names `step`."""
+        self.path.append(step)
+        yield
+        self.path.pop()
+
+    def refuse(self, estimator: Any, problem: str) -> CompileError:
+        """The error that says which step is in the way."""
+        name = type(estimator).__name__ if not isinstance(estimator, str) else estimator
+        where = " > ".join([*self.path, name]) if self.path else name
+        return CompileError(
+            self.call,
+            f"{where}: {problem}",
+            expected="steps that have an exact form in SQL (docs/reference/compiled_sql.md lists them)",
+            action="score this version through a Python or SQL model with the predictions materialization, "
+            "or replace the step and register again",
+        )
+
+    def transform(self, estimator: Any, values: list[Value]) -> list[Value]:
+        """The columns that a fitted transformer makes of `values`."""
+        if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
+            return values
+        converter = self.converters.transformers.get(name_of(estimator))
+        if converter is None:
+            raise self.refuse(estimator, "this transformer has no form in SQL")
+        self._check_width(estimator, values)
+        return converter(self, estimator, values)
+
+    def predict(self, estimator: Any, values: list[Value], method: str) -> Scores:
+        """What `estimator.method` gives for `values`."""
+        converter = self.converters.predictors.get(name_of(estimator))
+        if converter is None:
+            raise self.refuse(estimator, "this estimator has no form in SQL")
+        self._check_width(estimator, values)
+        return converter(self, estimator, values, method)
+
+    def _check_width(self, estimator: Any, values: list[Value]) -> None:
+        expected = getattr(estimator, "n_features_in_", len(values))
+        if expected != len(values):
+            raise self.refuse(estimator, f"it was fitted on {expected} columns and is given {len(values)}")
+
+    def close(self, gate: Expr, columns: Iterable[str]) -> None:
+        """From now on, what is computed from these columns is NULL where `gate` does not hold."""
+        self._gate, self._behind_gate = gate, frozenset(columns)
+
+    def bind(self, expr: Expr, hint: str, *, gated: bool = True) -> Expr:
+        """`expr` as a column of the earliest step that can make it; constants stay as they are.
+
+        `gated=False` lets it look behind the gate.
+        """
+        if isinstance(expr, (Column, Literal)):
+            return expr
+        if gated and self._gate is not None and columns_of(expr) & self._behind_gate:
+            expr = Case(((self._gate, expr),))
+        if expr in self._known:
+            return self._known[expr]
+        level = 1 + max((self._levels[name] for name in columns_of(expr)), default=-1)
+        while len(self._steps) <= level:
+            self._steps.append({})
+        column = Column(self._unused(hint))
+        self._levels[column.name] = level
+        self._steps[level][column.name] = expr
+        self._known[expr] = column
+        return column
+
+    def bound(self, value: Value) -> Value:
+        """`value` as a column, since it will be read more than once."""
+        return replace(value, expr=self.bind(value.expr, value.name))
+
+    def sum(self, terms: Sequence[Expr], hint: str) -> Expr:
+        """A long sum in order, in stretches that every parser takes."""
+        total = terms[:TERMS_LIMIT]
+        rest = terms[TERMS_LIMIT:]
+        while rest:
+            total = [self.bind(Sum(tuple(total)), hint), *rest[: TERMS_LIMIT - 1]]
+            rest = rest[TERMS_LIMIT - 1 :]
+        return Sum(tuple(total)) if len(total) > 1 else total[0]
+
+    def fails(self, condition: Expr, error: str) -> None:
+        """Rows on which the estimator raises `error`."""
+        self.failures.append((condition, f"estimator_error:{error}"))
+
+    def probe(self, value: Value, threshold: float) -> None:
+        """Note the value of the feature at which `value` meets `threshold`, where it can be told."""
+        origin = value.origin
+        if origin is None or origin.scale == 0.0:
+            return
+        found = self.probes[origin.position]
+        if len(found) < PROBES_PER_FEATURE:
+            found.add((threshold - origin.offset) / origin.scale)
+
+    def count_nodes(self, nodes: int, depth: int) -> None:
+        """Add up the size of trees, and refuse one that nests too deep."""
+        self.nodes += nodes
+        if depth > DEPTH_LIMIT:
+            raise self.refuse("a tree", f"it is {depth} splits deep, more than {DEPTH_LIMIT}")
+
+    def _unused(self, hint: str) -> str:
+        plain = PREFIX + (re.sub(r"[^0-9a-z]+", "_", hint.lower()).strip("_") or "x")[:NAME_LENGTH]
+        name, count = plain, 1
+        while name in self._levels:
+            count += 1
+            name = f"{plain}_{count}"
+        return name
+
+    def finish(self, outputs: Sequence[tuple[str, Expr]]) -> Program:
+        """Steps with what each hands on; columns that nobody reads are left out."""
+        return program_of(self._steps, outputs)
+
+
+def program_of(levels: Sequence[Mapping[str, Expr]], outputs: Sequence[tuple[str, Expr]]) -> Program:
+    """The program of the columns made at each level, without those that nobody reads."""
+    needed = set().union(*(columns_of(expr) for _, expr in outputs))
+    steps: list[Step] = []
+    for made in reversed(levels):
+        kept = tuple((name, expr) for name, expr in made.items() if name in needed)
+        carried = tuple(sorted(needed - made.keys()))
+        steps.append(Step(kept, carried))
+        needed = set(carried).union(*(columns_of(expr) for _, expr in kept))
+    return Program(tuple(reversed(steps)), tuple(outputs))

@@ -1,0 +1,174 @@
+"""Compile a fitted estimator into one select of SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from scorehouse.errors import CompileError, ConfigurationError
+from scorehouse.forms.sql.builder import Builder, Program
+from scorehouse.forms.sql.dialects import ALIASES, DIALECTS, LIMITS, Limits
+from scorehouse.forms.sql.expression import Arith, Call, Compare, Sum, walk
+from scorehouse.forms.sql.inputs import LARGEST, inputs_of
+from scorehouse.forms.sql.outputs import outputs_of
+from scorehouse.forms.sql.printer import Dialect, Printer
+from scorehouse.forms.sql.registers import CONVERTERS
+from scorehouse.forms.sql.underflow import without_underflow
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be filled in between two of them
+# Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
+# this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
+LARGEST_WHERE_OVERFLOW_RAISES = 1e60
+
+
+@dataclass(frozen=True)
+class CompiledSql:
+    """The SQL of one version in one dialect.
+
+    `columns` are those it adds to the kept ones, in order; `features` those it reads; `nodes` counts
+    the nodes of all trees; `single` tells that the estimator itself computes in float32; `probes` holds,
+    by feature, the values at which a split or an edge lies.
+    """
+
+    version: Version
+    dialect: Dialect
+    signature: Signature
+    program: Program
+    columns: tuple[str, ...]
+    nodes: int = 0
+    single: bool = False
+    probes: Mapping[int, frozenset[float]] = field(default_factory=dict)
+
+    @property
+    def features(self) -> list[str]:
+        return self.signature.names
+
+    @cached_property
+    def text(self) -> str:
+        """The select over a relation named `input_relation`, with no kept columns."""
+        return self.render("input_relation")
+
+    @property
+    def operations(self) -> int:
+        """Computations a row, roughly: what a database does for each of them."""
+        parts = [part for step in self.program.steps for _, expr in step.made for part in walk(expr)]
+        sums = sum(len(part.terms) for part in parts if isinstance(part, Sum))
+        return sums + sum(isinstance(part, Arith | Compare | Call) for part in parts)
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.text.encode())
+
+    @property
+    def sha256(self) -> str:
+        """The digest of `text`, by which the registry knows what was proven."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def render(
+        self, relation: str, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None
+    ) -> str:
+        """The select over `relation` (a table name or a subquery in parentheses).
+
+        `keep` names columns of the relation to put in front; `columns` maps features to columns
+        that hold them, where their names differ.
+        """
+        held = columns or {}
+        quoted = [self.dialect.quoted(held.get(name, name)) for name in self.features]
+        kept = "".join(f"{self.dialect.quoted(name)}, " for name in keep).rstrip()
+        return Printer(self.dialect, quoted).program(self.program, relation, kept)
+
+    def macro_body(self) -> str:
+        """The select as Jinja: `relation`, `keep` and `columns` are filled in by dbt."""
+        quoted = [f"{{{{ columns[{i}] }}}}" for i in range(len(self.features))]
+        return Printer(self.dialect, quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
+
+
+def compile_sql(
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    dialect: str,
+    *,
+    alike: dict[tuple[bool, bool], CompiledSql] | None = None,
+) -> CompiledSql:
+    """Compile a fitted estimator, as it was registered, for one dialect.
+
+    `alike` keeps what was compiled for dialects that compute alike, which differ in their spelling alone.
+    Raises CompileError naming the step that has no exact form, or the limit that is passed.
+    """
+    call = f"compile_sql({version.label}, {dialect!r})"
+    chosen = DIALECTS.get(ALIASES.get(dialect, dialect))
+    if chosen is None:
+        raise ConfigurationError(
+            call,
+            f"dialect is {dialect!r}",
+            expected=f"one of {[*DIALECTS, *ALIASES]}",
+            action="name one of these",
+        )
+    key = ("real" in chosen.types, chosen.ieee)
+    compiled = (alike or {}).get(key)
+    if compiled is None:
+        compiled = _compiled(estimator, version, signature, chosen, call)
+    if alike is not None:
+        alike[key] = compiled
+    compiled = replace(compiled, dialect=chosen)
+    _check_size(compiled, LIMITS[chosen.name], call)
+    _check_marks(compiled, call)
+    return compiled
+
+
+def _compiled(
+    estimator: Any, version: Version, signature: Signature, chosen: Dialect, call: str
+) -> CompiledSql:
+    """The program of a dialect, whose size is not checked yet."""
+    largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
+    b = Builder(signature, call, CONVERTERS, has_real="real" in chosen.types, largest=largest)
+    values, reason = inputs_of(b)
+    outputs, scores = outputs_of(b, estimator, version, values, reason)
+    program = b.finish(outputs)
+    if not chosen.ieee:
+        program = without_underflow(program, 1.0 / largest)
+    return CompiledSql(
+        version=version,
+        dialect=chosen,
+        signature=signature,
+        program=program,
+        columns=tuple(name for name, _ in outputs),
+        nodes=b.nodes,
+        single=scores.single,
+        probes={position: frozenset(found) for position, found in b.probes.items()},
+    )
+
+
+def _check_marks(compiled: CompiledSql, call: str) -> None:
+    """dbt fills arguments in between marks, which a category or class must not contain."""
+    if MARK in compiled.text or any(MARK in name for name in compiled.features):
+        raise CompileError(
+            call,
+            f"a category, class or feature of {compiled.version.label} contains {MARK!r}",
+            expected=f"no {MARK!r}, between which dbt fills in the columns",
+            action="score this version through a Python or SQL model with the predictions materialization",
+        )
+
+
+def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
+    widest = max((len(s.made) + len(s.carried) for s in compiled.program.steps), default=0)
+    sizes: tuple[tuple[str, Callable[[], int], int], ...] = (
+        ("tree nodes", lambda: compiled.nodes, limits.nodes),
+        ("columns in one step", lambda: widest, limits.columns),
+        ("bytes of SQL", lambda: compiled.size_bytes, limits.sql_bytes),  # printed only if the others fit
+    )
+    for what, size, limit in sizes:
+        if (found := size()) > limit:
+            raise CompileError(
+                call,
+                f"the SQL of {compiled.version.label} has {found:,} {what}",
+                expected=f"at most {limit:,} on {compiled.dialect.name}",
+                action="score this version through a Python or SQL model with the predictions "
+                "materialization, or register a smaller estimator",
+            )

@@ -1,0 +1,93 @@
+"""The databases that compiled SQL is written for, and how far each takes an estimator.
+
+DuckDB and PostgreSQL are run in the tests; the others are printed, parsed by sqlglot, and not run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scorehouse.forms.sql.printer import Dialect
+
+DUCKDB = Dialect(
+    name="duckdb",
+    types={"double": "double", "real": "real", "text": "varchar", "integer": "bigint", "boolean": "boolean"},
+    ieee=True,
+    is_nan="isnan({x})",
+    map_lookup="map_extract_value(map([{keys}], [{values}]), {arg})",
+)
+# `offset 0` keeps a step from being merged into the next, which would compute it once for each use;
+# unlike `as materialized` it lets rows pass one by one instead of storing them.
+POSTGRES = Dialect(
+    name="postgres",
+    types={
+        "double": "double precision",
+        "real": "real",
+        "text": "text",
+        "integer": "bigint",
+        "boolean": "boolean",
+    },
+    suffix="::float8",
+    fence="offset 0",
+    arguments=100,
+)
+REDSHIFT = Dialect(
+    name="redshift",
+    types={
+        "double": "double precision",
+        "real": "real",
+        "text": "varchar(65535)",
+        "integer": "bigint",
+        "boolean": "boolean",
+    },
+    suffix="::float8",
+    backslash=True,
+    concat_ws=False,
+)
+SNOWFLAKE = Dialect(
+    name="snowflake",
+    types={"double": "double", "text": "varchar", "integer": "bigint", "boolean": "boolean"},
+    suffix="::double",
+    backslash=True,
+    concat_ws=False,
+)
+BIGQUERY = Dialect(
+    name="bigquery",
+    types={"double": "float64", "text": "string", "integer": "int64", "boolean": "bool"},
+    is_nan="is_nan({x})",
+    backslash=True,
+    concat_ws=False,
+    quote="`",
+)
+DATABRICKS = Dialect(
+    name="databricks",
+    types={"double": "double", "real": "float", "text": "string", "integer": "bigint", "boolean": "boolean"},
+    ieee=True,
+    is_nan="isnan({x})",
+    backslash=True,
+    quote="`",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused beyond: characters of SQL, tree nodes, columns of one step."""
+
+    sql_bytes: int
+    nodes: int
+    columns: int
+
+
+DIALECTS = {d.name: d for d in (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS)}
+ALIASES = {"spark": "databricks"}  # adapter types that read the SQL of another
+# DuckDB and PostgreSQL: measured (benchmarks/compiled_sql.py); the others: as documented by their makers.
+# PostgreSQL has at most 1664 columns in a select; Snowflake, BigQuery and Redshift take 1 MB, 1 MB
+# and 16 MB of text; deep code generation gives up on Spark long before its parser does.
+LIMITS = {
+    "duckdb": Limits(sql_bytes=4_000_000, nodes=60_000, columns=2_000),
+    "postgres": Limits(sql_bytes=4_000_000, nodes=60_000, columns=1_200),
+    "snowflake": Limits(sql_bytes=900_000, nodes=15_000, columns=1_000),
+    "bigquery": Limits(sql_bytes=900_000, nodes=10_000, columns=1_000),
+    "redshift": Limits(sql_bytes=4_000_000, nodes=30_000, columns=1_200),
+    "databricks": Limits(sql_bytes=900_000, nodes=5_000, columns=500),
+}

@@ -1,0 +1,136 @@
+"""Decision trees as nested cases, and the forests and boosted ensembles of scikit-learn made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
+from scorehouse.forms.sql.expression import (
+    Call,
+    Case,
+    Compare,
+    Expr,
+    In,
+    IsNull,
+    all_of,
+    any_of,
+    multiply,
+    number,
+)
+from scorehouse.forms.sql.scale import numbers_only
+from scorehouse.forms.sql.scores import mean, sigmoid, softmax
+from scorehouse.forms.trees import CategorySplit, Ensemble, Tree
+from scorehouse.forms.trees import of_sklearn as sklearn
+from scorehouse.forms.trees.tree import ZERO
+
+
+def tree_of(
+    b: Builder, tree: Tree, values: Sequence[Value], leaf: Callable[[float], Expr] = number, output: int = 0
+) -> Expr:
+    """One output of a tree as nested cases; `leaf` writes the value of a leaf."""
+    b.count_nodes(len(tree.left), tree.depth)
+
+    def node(i: int) -> Expr:
+        if tree.is_leaf[i]:
+            return leaf(float(tree.value[i, output]))
+        value = values[int(tree.feature[i])]
+        column = b.bind(value.expr, value.name)
+        left, right = node(int(tree.left[i])), node(int(tree.right[i]))
+        if i in tree.categories:
+            return _by_category(column, tree.categories[i], left, right)
+        edge, missing_left = float(tree.edge[i]), bool(tree.missing_left[i])
+        b.probe(value, edge)
+        if left != right and tree.zero_is_missing is not None and tree.zero_is_missing[i]:
+            return Case(((_left_or_zero(column, edge, missing_left), left),), right)
+        return _split(column, edge, left, right, missing_left=missing_left)
+
+    return node(0)
+
+
+def _split(column: Expr, edge: float, left: Expr, right: Expr, *, missing_left: bool) -> Expr:
+    """Left up to the edge, right above it; a missing value goes where it went in training."""
+    if left == right:
+        return left
+    if missing_left:
+        return Case(((Compare(">", column, number(edge)), right),), left)
+    return Case(((Compare("<=", column, number(edge)), left),), right)
+
+
+def _left_or_zero(column: Expr, edge: float, missing_left: bool) -> Expr:
+    """Whether a row goes left where 0 counts as missing."""
+    below, size = Compare("<=", column, number(edge)), Call("abs", (column,))
+    if missing_left:
+        return any_of([IsNull(column), Compare("<=", size, number(ZERO)), below])
+    return all_of([below, Compare(">", size, number(ZERO))])
+
+
+def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:
+    """One side for the named codes, the other for all else, whatever it is."""
+    if left == right:
+        return left
+    named, other = (left, right) if split.named_left else (right, left)
+    if not split.codes:
+        return other
+    codes = tuple(number(float(code)) for code in split.codes)
+    return Case(((In(column, codes), named),), other)
+
+
+def grouped(
+    b: Builder, ensemble: Ensemble, values: Sequence[Value], leaf: Callable[[float], Expr] = number
+) -> list[list[Expr]]:
+    """The trees that add to each output, in their order."""
+    terms: list[list[Expr]] = [[] for _ in ensemble.base]
+    for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
+        terms[group].append(tree_of(b, tree, values, leaf))
+    return terms
+
+
+def boosted(b: Builder, ensemble: Ensemble, values: Sequence[Value]) -> list[Expr]:
+    """What each output starts with and its trees, added in order, as a column."""
+    return [
+        b.bind(b.sum([number(start), *terms], "boosted"), "raw")
+        for start, terms in zip(ensemble.base, grouped(b, ensemble, values), strict=True)
+    ]
+
+
+def decision_tree(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """One tree."""
+    return _forest(b, estimator, [estimator], values)
+
+
+def forest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """The mean of the trees, summed in their order."""
+    return _forest(b, estimator, estimator.estimators_, values)
+
+
+def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value]) -> Scores:
+    """Share of each class in the leaves; of two classes only the second."""
+    numbers_only(b, estimator, values)
+    if estimator.n_outputs_ != 1:
+        raise b.refuse(estimator, "it has several outputs a row")
+    ensemble = sklearn.forest(trees)
+    outputs = len(ensemble.base)
+    wanted = [1] if outputs == 2 else range(outputs)
+    made = tuple(
+        mean(b, [tree_of(b, tree, values, output=k) for tree in ensemble.trees], "forest") for k in wanted
+    )
+    return Scores(made, bounded=True)
+
+
+def boosting(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """The initial score and the trees on top of it, through the inverse of the loss's link."""
+    numbers_only(b, estimator, values)
+    init = estimator.init_
+    if not (isinstance(init, str) and init == "zero") and not name_of(init).startswith("sklearn.Dummy"):
+        raise b.refuse(estimator, f"its init is a {type(init).__name__}")
+    start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
+    raw = boosted(b, sklearn.boosting(estimator, start), values)
+    if method in ("decision_function", "predict"):
+        return Scores(tuple(raw), zero_is_second=True, bounded=True)
+    if len(raw) > 1:
+        return Scores(softmax(b, raw), tuple(raw), bounded=True)
+    link = multiply(raw[0], 2.0) if estimator.loss == "exponential" else raw[0]
+    return Scores((sigmoid(b, link),), tuple(raw), zero_is_second=True, bounded=True)

@@ -1,0 +1,116 @@
+"""Compiled SQL as dbt macros: a file in the user's project that is read in review."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.dialects import ALIASES
+from scorehouse.forms.sql.settings import SqlSettings
+from scorehouse.project.dbt_text import jinja_literal
+from scorehouse.registry.seeds import replace_file
+
+HEADER = """{#- The compiled SQL of the ML model `%s`, one macro a version, written by `scorehouse register`.
+    Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
+"""
+
+
+def macro_file(project: Path, name: str) -> Path:
+    """Where the macros of an ML model lie."""
+    return project / SqlSettings.of(project).macro_path / "ml" / f"{name}.sql"
+
+
+def macro_name(name: str, version: int) -> str:
+    """The macro of one version."""
+    return f"scorehouse_predict__{name}__v{version}"
+
+
+def write_macros(project: Path, name: str, compiled: Sequence[CompiledSql]) -> Path:
+    """Write the macro of one version, in all dialects given, into `macros/ml/<name>.sql`.
+
+    The macros of other versions in that file stay as they are. Returns the path.
+    """
+    path = macro_file(project, name)
+    number = compiled[0].version.version
+    old = path.read_text(encoding="utf-8") if path.exists() else HEADER % name
+    block = macro_text(name, compiled)
+    found = _block(old, number)
+    new = old[: found.start()] + block + old[found.end() :] if found else f"{old.rstrip()}\n\n{block}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, new.encode())
+    return path
+
+
+def drop_macros(project: Path, name: str, number: int) -> Path | None:
+    """Take the macro of one version out of the file; the path, where there was one."""
+    path = macro_file(project, name)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = _block(old, number)
+    if not found:
+        return None
+    rest = f"{old[: found.start()].rstrip()}\n\n{old[found.end() :].lstrip()}".rstrip() + "\n"
+    if "{% macro" in rest:
+        replace_file(path, rest.encode())
+    else:
+        path.unlink()
+    return path
+
+
+def _block(text: str, number: int) -> re.Match[str] | None:
+    start, end = _marks(number)
+    return re.search(re.escape(start) + ".*?" + re.escape(end) + r"\n?", text, re.DOTALL)
+
+
+def version_text(project: Path, name: str, number: int) -> str | None:
+    """A version's part of the file, with its line ends as Unix has them; None where there is none."""
+    path = macro_file(project, name)
+    found = _block(path.read_text(encoding="utf-8"), number) if path.exists() else None
+    return found[0] if found else None
+
+
+def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:
+    """The macro of one version, and the one that lists its features."""
+    number = compiled[0].version.version
+    call = macro_name(name, number)
+    start, end = _marks(number)
+    dialects = [item.dialect.name for item in compiled]
+    branches = []
+    for position, (body, targets) in enumerate(_bodies(compiled, name)):
+        word = "if" if position == 0 else "elif"
+        branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
+    features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
+    return (
+        f"{start}\n"
+        f"{{% macro {call}(relation, keep, columns) %}}\n"
+        + "".join(branches)
+        + "{%- else %}\n"
+        + f"{{{{ scorehouse._not_compiled('{name}', {number}, {json.dumps(dialects)}) }}}}\n"
+        + "{%- endif %}\n{% endmacro %}\n\n"
+        + f"{{% macro {call}__features() %}}\n    {{{{ return([{features}]) }}}}\n{{% endmacro %}}\n"
+        + f"{end}\n"
+    )
+
+
+def targets_of(item: CompiledSql) -> list[str]:
+    """The types of target that a dialect is for."""
+    return [item.dialect.name, *(alias for alias, real in ALIASES.items() if real == item.dialect.name)]
+
+
+def _bodies(compiled: Sequence[CompiledSql], name: str) -> list[tuple[str, list[str]]]:
+    """Each distinct text, and the types of target that it is for."""
+    bodies: dict[str, list[str]] = {}
+    for item in compiled:
+        bodies.setdefault(item.macro_body(), []).extend(targets_of(item))
+    if not bodies:
+        raise CompileError(
+            f"write_macros({name!r})", "no SQL was given", expected="compiled SQL", action="compile first"
+        )
+    return list(bodies.items())
+
+
+def _marks(number: int) -> tuple[str, str]:
+    return f"{{#- version {number} -#}}", f"{{#- end of version {number} -#}}"

@@ -1,0 +1,94 @@
+"""Which class is converted by which function: one explicit dict for each of the two kinds.
+
+Classes are named by library and class name, so that optional libraries need not be installed; a
+subclass is not its parent: it may compute something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scorehouse.forms.sql import (
+    calibrate,
+    compose,
+    encode,
+    ensembles,
+    hist_sql,
+    lightgbm_sql,
+    linear,
+    nearest,
+    scale,
+    xgboost_sql,
+)
+from scorehouse.forms.sql.builder import Converters
+
+TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
+    "sklearn.Pipeline": compose.pipeline,
+    "sklearn.ColumnTransformer": compose.column_transformer,
+    "sklearn.FeatureUnion": compose.feature_union,
+    "sklearn.FunctionTransformer": scale.function_transformer,
+    "sklearn.StandardScaler": scale.standard_scaler,
+    "sklearn.MinMaxScaler": scale.min_max_scaler,
+    "sklearn.RobustScaler": scale.robust_scaler,
+    "sklearn.MaxAbsScaler": scale.max_abs_scaler,
+    "sklearn.SimpleImputer": scale.simple_imputer,
+    "sklearn.MissingIndicator": scale.missing_indicator,
+    "sklearn.KBinsDiscretizer": scale.k_bins,
+    "sklearn.PolynomialFeatures": scale.polynomial,
+    "sklearn.Binarizer": scale.binarizer,
+    "sklearn.OneHotEncoder": encode.lookup_encoder,
+    "sklearn.OrdinalEncoder": encode.lookup_encoder,
+    "sklearn.TargetEncoder": encode.lookup_encoder,
+}
+
+PREDICTORS: Mapping[str, Callable[..., Any]] = {
+    "sklearn.Pipeline": calibrate.pipeline,
+    "sklearn.GridSearchCV": calibrate.search,
+    "sklearn.RandomizedSearchCV": calibrate.search,
+    "sklearn.CalibratedClassifierCV": calibrate.calibrated,
+    "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
+    "sklearn.LinearRegression": linear.regression,
+    "sklearn.Ridge": linear.regression,
+    "sklearn.RidgeCV": linear.regression,
+    "sklearn.Lasso": linear.regression,
+    "sklearn.LassoCV": linear.regression,
+    "sklearn.ElasticNet": linear.regression,
+    "sklearn.ElasticNetCV": linear.regression,
+    "sklearn.BayesianRidge": linear.regression,
+    "sklearn.HuberRegressor": linear.regression,
+    "sklearn.SGDRegressor": linear.regression,
+    "sklearn.LinearSVR": linear.regression,
+    "sklearn.PoissonRegressor": linear.generalized,
+    "sklearn.GammaRegressor": linear.generalized,
+    "sklearn.TweedieRegressor": linear.generalized,
+    "sklearn.LogisticRegression": linear.logistic,
+    "sklearn.LogisticRegressionCV": linear.logistic,
+    "sklearn.LinearSVC": linear.classifier,
+    "sklearn.RidgeClassifier": linear.classifier,
+    "sklearn.RidgeClassifierCV": linear.classifier,
+    "sklearn.Perceptron": linear.classifier,
+    "sklearn.SGDClassifier": linear.stochastic,
+    "sklearn.LinearDiscriminantAnalysis": linear.discriminant,
+    "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
+    "sklearn.KMeans": nearest.k_means,
+    "sklearn.MiniBatchKMeans": nearest.k_means,
+    "sklearn.DecisionTreeClassifier": ensembles.decision_tree,
+    "sklearn.DecisionTreeRegressor": ensembles.decision_tree,
+    "sklearn.ExtraTreeClassifier": ensembles.decision_tree,
+    "sklearn.ExtraTreeRegressor": ensembles.decision_tree,
+    "sklearn.RandomForestClassifier": ensembles.forest,
+    "sklearn.RandomForestRegressor": ensembles.forest,
+    "sklearn.ExtraTreesClassifier": ensembles.forest,
+    "sklearn.ExtraTreesRegressor": ensembles.forest,
+    "sklearn.GradientBoostingClassifier": ensembles.boosting,
+    "sklearn.GradientBoostingRegressor": ensembles.boosting,
+    "sklearn.HistGradientBoostingClassifier": hist_sql.boosting,
+    "sklearn.HistGradientBoostingRegressor": hist_sql.boosting,
+    "lightgbm.LGBMClassifier": lightgbm_sql.boosting,
+    "lightgbm.LGBMRegressor": lightgbm_sql.boosting,
+    "xgboost.XGBClassifier": xgboost_sql.boosting,
+    "xgboost.XGBRegressor": xgboost_sql.boosting,
+}
+
+CONVERTERS = Converters(TRANSFORMERS, PREDICTORS)

@@ -1,0 +1,51 @@
+"""What a project sets of its compiled SQL: the databases it is for, and where the macros lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.project.variables import project_variable
+
+VARIABLE = "scorehouse_compiled_sql"
+
+
+@dataclass(frozen=True)
+class SqlSettings:
+    """`dialects`: databases that SQL is compiled for; `macro_path`: macro path of `ml/<name>.sql`."""
+
+    dialects: tuple[str, ...] = tuple(DIALECTS)
+    macro_path: str = "macros"
+
+    @classmethod
+    def of(cls, project: Path) -> SqlSettings:
+        """The variable of the project; by default all dialects, and the first of its macro paths."""
+        file = project / "dbt_project.yml"
+        if not file.is_file():
+            return cls()
+        value = project_variable(project, VARIABLE) or {}
+        if not isinstance(value, Mapping) or set(value) - {"dialects", "macro_path"}:
+            raise _unusable(f"it is {value!r}", "a mapping with dialects and macro_path, or one of them")
+        document = yaml.safe_load(file.read_text()) or {}
+        paths = [str(path) for path in document.get("macro-paths") or ["macros"]]
+        return cls(_dialects(value.get("dialects")), str(value.get("macro_path", paths[0])))
+
+
+def _dialects(wanted: Any) -> tuple[str, ...]:
+    if wanted is None:
+        return tuple(DIALECTS)
+    if not isinstance(wanted, list) or not wanted or set(wanted) - set(DIALECTS):
+        raise _unusable(f"dialects is {wanted!r}", f"a list among {list(DIALECTS)}")
+    return tuple(name for name in DIALECTS if name in wanted)
+
+
+def _unusable(problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the variable {VARIABLE} of dbt_project.yml", problem, expected=expected, action="correct it"
+    )

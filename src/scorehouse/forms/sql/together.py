@@ -1,0 +1,88 @@
+"""Several versions in one select: what they share, such as the checks of features, is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from scorehouse.forms.sql.builder import Program, program_of
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.expression import Case, Column, Expr, Feature
+from scorehouse.forms.sql.printer import Printer
+
+
+@dataclass(frozen=True)
+class Together:
+    """One program for several versions of one dialect.
+
+    `features` are those of all versions; the output `score` of the second version is named `score:1`.
+    """
+
+    compiled: Sequence[CompiledSql]
+    program: Program
+    features: tuple[str, ...]
+
+    def render(self, relation: str, keep: Iterable[str]) -> str:
+        """The select over `relation`, with the columns `keep` of it in front."""
+        dialect = self.compiled[0].dialect
+        kept = "".join(f"{dialect.quoted(name)}, " for name in keep).rstrip()
+        columns = [dialect.quoted(name) for name in self.features]
+        return Printer(dialect, columns).program(self.program, relation, kept)
+
+
+def together(compiled: Sequence[CompiledSql]) -> Together:
+    """Join the programs step by step; an expression that two versions share becomes one column."""
+    features: dict[str, int] = {}
+    levels: list[dict[str, Expr]] = []
+    known: dict[tuple[int, Expr], str] = {}
+    taken: set[str] = set()
+    outputs: list[tuple[str, Expr]] = []
+    for number, one in enumerate(compiled):
+        positions = [features.setdefault(name, len(features)) for name in one.features]
+        names: dict[str, str] = {}
+        for level, step in enumerate(one.program.steps):
+            if level == len(levels):
+                levels.append({})
+            for name, expr in step.made:
+                moved = _moved(expr, names, positions)
+                if (level, moved) not in known:
+                    known[level, moved] = _unused(name, number, taken)
+                    levels[level][known[level, moved]] = moved
+                names[name] = known[level, moved]
+        quoted = one.dialect.quoted
+        outputs += [
+            (quoted(f"{name}:{number}"), _moved(e, names, positions)) for name, e in one.program.outputs
+        ]
+    return Together(compiled, program_of(levels, outputs), tuple(features))
+
+
+def _unused(name: str, number: int, taken: set[str]) -> str:
+    """The name itself where it is free; a version's own number keeps the others apart."""
+    free = name if name not in taken else f"{name}_of_{number}"
+    while free in taken:
+        free += "_"
+    taken.add(free)
+    return free
+
+
+def _moved(expr: Expr, names: Mapping[str, str], positions: Sequence[int]) -> Expr:
+    """The expression over the common columns and features."""
+    if isinstance(expr, Column):
+        return Column(names[expr.name])
+    if isinstance(expr, Feature):
+        return Feature(positions[expr.position], expr.type)
+    if isinstance(expr, Case):
+        whens = ((_moved(w, names, positions), _moved(t, names, positions)) for w, t in expr.whens)
+        default = None if expr.default is None else _moved(expr.default, names, positions)
+        return Case(tuple(whens), default)
+    kind: Any = type(expr)
+    parts = {field.name: getattr(expr, field.name) for field in fields(expr)}
+    moved: Expr = kind(**{name: _moved_part(part, names, positions) for name, part in parts.items()})
+    return moved
+
+
+def _moved_part(part: object, names: Mapping[str, str], positions: Sequence[int]) -> object:
+    if isinstance(part, tuple):
+        return tuple(_moved_part(item, names, positions) for item in part)
+    return _moved(part, names, positions) if isinstance(part, Expr) else part

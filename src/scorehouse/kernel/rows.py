@@ -1,0 +1,204 @@
+"""Row checks: which rows of a batch the estimator takes, and why it does not take the others.
+
+Everything is vectorised; texts are built only for columns in which a row fails.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.kernel import decimals
+from scorehouse.registry.signature import Feature, Signature
+
+LARGEST_INTEGER = 2**63 - 1
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+STRICT_CHOICES = ("null", "not_finite", "unseen_category", "out_of_range")
+
+
+@dataclass(frozen=True)
+class CheckedBatch:
+    """Feature columns in canonical types, and a reason (text, NULL where accepted) a row, if any."""
+
+    columns: list[pa.Array]
+    reasons: pa.Array | None
+
+
+def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[str]) -> CheckedBatch:
+    """Convert the features of `batch` and find the rows to reject.
+
+    `batch` holds the features by name, in any order; `strict` names checks (STRICT_CHOICES) that
+    reject even what the pipeline would take by itself.
+    """
+    columns, reasons = [], []
+    for feature in signature.features:
+        given = batch.column(feature.name)
+        if feature.type == "double" and _all_usable(given, feature.max_magnitude):
+            column = as_double(given)
+        else:
+            column, found = _CONVERTERS[feature.type](given, feature)
+            reasons += found
+            if feature.type == "double" or column.null_count:
+                reasons += _missing(given, feature, strict)
+        reasons += _known(column, feature, strict)
+        columns.append(column)
+    return CheckedBatch(columns, join_reasons(reasons))
+
+
+def _all_usable(column: pa.Array, limit: float | None) -> bool:
+    """Whether no float is missing, not finite or beyond the limit; two passes at most, instead of eight.
+
+    Where the sum of a column is finite, so is each of its values.
+    """
+    if not pa.types.is_floating(column.type) or column.null_count:
+        return False
+    if not math.isfinite(pc.sum(column).as_py() or 0.0):
+        return False
+    if limit is None or not len(column):
+        return True
+    found = pc.min_max(column).as_py()
+    return max(-found["min"], found["max"]) <= limit
+
+
+def join_reasons(reasons: Iterable[pa.Array]) -> pa.Array | None:
+    """One text a row out of several columns of reasons (NULL: none), joined by `;`."""
+    joined = None
+    for reason in reasons:
+        # not null_handling="skip", under which pyarrow 26 leaves out the rows that are NULL everywhere
+        both = reason if joined is None else pc.binary_join_element_wise(joined, reason, ";")
+        joined = both if joined is None else pc.coalesce(both, joined, reason)
+    return joined
+
+
+def reason_where(mask: pa.Array, text: str, values: pa.Array | None = None) -> list[pa.Array]:
+    """`text` (followed by the row's value, if given) where `mask` is true; nothing if it never is."""
+    mask = pc.fill_null(mask, False)
+    if not pc.any(mask).as_py():
+        return []
+    label: Any = pa.scalar(text)
+    if values is not None:
+        shown = pc.coalesce(values.cast(pa.string()), pa.scalar("NULL"))
+        label = pc.binary_join_element_wise(label, shown, "")
+    return [pc.if_else(mask, label, pa.scalar(None, pa.string()))]
+
+
+def as_double(column: pa.Array) -> pa.Array:
+    """Numbers of any type as doubles, each the nearest one."""
+    if pa.types.is_decimal(column.type):
+        return decimals.to_double(column)
+    return column if pa.types.is_float64(column.type) else column.cast(pa.float64(), safe=False)
+
+
+def _to_double(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
+    values = as_double(column)
+    found: list[pa.Array] = []
+    if not feature.accepts_non_finite:
+        found += reason_where(pc.is_inf(values), f"not_finite:{feature.name}")
+    if feature.max_magnitude is not None:
+        too_large = pc.and_(pc.greater(pc.abs(values), feature.max_magnitude), pc.is_finite(values))
+        found += reason_where(too_large, f"too_large:{feature.name}")
+    return values, found
+
+
+def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
+    if pa.types.is_int64(column.type):
+        return column, []
+    if pa.types.is_uint64(column.type):
+        bad = pc.greater(column, pa.scalar(LARGEST_INTEGER, pa.uint64()))
+        usable = pc.if_else(bad, pa.scalar(None, pa.uint64()), column)
+        return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", column)
+    if pa.types.is_decimal(column.type):
+        integers, bad = decimals.to_integer(column)
+        return integers, reason_where(bad, f"out_of_type:{feature.name}=", column)
+    if not pa.types.is_floating(column.type):
+        return column.cast(pa.int64()), []
+    doubles = column.cast(pa.float64())
+    whole = pc.and_(pc.equal(pc.floor(doubles), doubles), pc.less(pc.abs(doubles), 2.0**63))
+    # NaN stays out of this reason: it counts as missing, and is judged there
+    bad = pc.and_(pc.invert(whole), pc.invert(pc.is_nan(doubles)))
+    usable = pc.if_else(pc.and_(whole, pc.is_finite(doubles)), doubles, pa.scalar(None, pa.float64()))
+    return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", doubles)
+
+
+def _to_boolean(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
+    return column, []
+
+
+def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
+    # dictionary form: each distinct text becomes one Python object, not one a row
+    if pa.types.is_dictionary(column.type):
+        return column, []
+    return column.cast(pa.string()).dictionary_encode(), []
+
+
+def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
+    """In the unit of training; what it cannot hold, and DuckDB's infinity, is out of type."""
+    wanted = pa.timestamp(timestamp_unit(feature.dtype))
+    if not pa.types.is_date32(column.type) and not pa.types.is_timestamp(column.type):
+        return column.cast(wanted), []
+    days = pa.types.is_date32(column.type)
+    largest = 2**31 - 1 if days else LARGEST_INTEGER
+    rate = TICKS[wanted.unit] * 86_400 if days else max(1, TICKS[wanted.unit] // TICKS[column.type.unit])
+    numbers = column.view(pa.int32() if days else pa.int64()).cast(pa.int64())
+    limit = min(largest - 1, LARGEST_INTEGER // rate)
+    bad = pc.or_(pc.greater(numbers, limit), pc.less(numbers, -limit))
+    usable = pc.if_else(bad, pa.scalar(None, column.type), column)
+    return usable.cast(wanted, safe=False), reason_where(bad, f"out_of_type:{feature.name}")
+
+
+def timestamp_unit(dtype: str) -> str:
+    """The unit of a dtype such as `datetime64[ns]` or `datetime64[us, UTC]`; microseconds for others."""
+    found = re.match(r"datetime64\[(s|ms|us|ns)\b", dtype)
+    return found.group(1) if found else "us"
+
+
+_CONVERTERS: dict[str, Callable[[pa.Array, Feature], tuple[pa.Array, list[pa.Array]]]] = {
+    "double": _to_double,
+    "integer": _to_integer,
+    "boolean": _to_boolean,
+    "string": _to_string,
+    "timestamp": _to_timestamp,
+}
+
+
+def _missing(given: pa.Array, feature: Feature, strict: frozenset[str]) -> list[pa.Array]:
+    """NULL, and NaN: a missing value too, but in a double, whose reason for it is `not_finite`."""
+    found = []
+    if not feature.accepts_null or "null" in strict:
+        missing = given.is_null(nan_is_null=feature.type != "double")
+        found += reason_where(missing, f"null:{feature.name}")
+    if feature.type == "double" and pa.types.is_floating(given.type):
+        if not feature.accepts_null or "not_finite" in strict:
+            found += reason_where(pc.is_nan(given), f"not_finite:{feature.name}")
+        if feature.accepts_non_finite and "not_finite" in strict:
+            found += reason_where(pc.is_inf(given), f"not_finite:{feature.name}")
+    return found
+
+
+def _known(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[pa.Array]:
+    found = []
+    if feature.categories is not None and (not feature.accepts_unseen or "unseen_category" in strict):
+        values = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        known = pa.array(feature.categories, type=values.type)
+        unseen = pc.and_(pc.invert(pc.is_in(values, value_set=known)), pc.is_valid(values))
+        if feature.type == "double":
+            unseen = pc.and_(unseen, pc.is_finite(values))
+        found += reason_where(unseen, f"unseen_category:{feature.name}=", values)
+    if "out_of_range" in strict and feature.minimum is not None and feature.maximum is not None:
+        outside = pc.or_(pc.less(column, feature.minimum), pc.greater(column, feature.maximum))
+        found += reason_where(outside, f"out_of_range:{feature.name}=", column)
+    return found
+
+
+def accepted_rows(reasons: pa.Array | None, rows: int) -> np.ndarray | None:
+    """Indices of the rows without a reason, or None where that is all of them."""
+    if reasons is None:
+        return None
+    return np.flatnonzero(reasons.is_null().to_numpy(zero_copy_only=False)) if rows else None

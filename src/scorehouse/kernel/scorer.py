@@ -1,0 +1,152 @@
+"""The kernel: an Arrow record batch of features in, an Arrow record batch of predictions out.
+
+A pure function of its batch: no input or output, no state between batches. Engines carry the batches.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.errors import EstimatorError
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import accepted_rows, check_batch, join_reasons, reason_where
+from scorehouse.kernel.tasks import outputs_of, require_method
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+REJECT_REASON = "reject_reason"
+FAILED_ROWS_LIMIT = 100
+# Matrix products compute the last few rows of a block by another code path, which may round the last
+# digit differently. Blocks of whole multiples of this have no such rows: docs/decisions says more.
+BLOCK_ROWS = 64
+
+
+class Kernel:
+    """Score batches with one loaded version.
+
+    `schema` is the schema of what comes out: the task's columns and `reject_reason`, which is NULL
+    for a scored row. Every input row comes out once, in its place.
+    """
+
+    def __init__(
+        self, estimator: Any, version: Version, signature: Signature, *, strict: frozenset[str], call: str
+    ) -> None:
+        self.estimator = estimator
+        self.version = version
+        self.signature = signature
+        self.strict = strict
+        self.call = call
+        self.outputs = outputs_of(version)
+        self.schema = pa.schema([*self.outputs.fields, pa.field(REJECT_REASON, pa.string())])
+        require_method(
+            estimator,
+            "predict" if version.score_method == "none" else version.score_method,
+            version.task,
+            call,
+        )
+
+    def holding(self, estimator: Any) -> Kernel:
+        """The same kernel around a stand-in of its estimator, which has the same methods."""
+        kernel = copy.copy(self)
+        kernel.estimator = estimator
+        return kernel
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        checked = check_batch(self.signature, batch, self.strict)
+        keep = accepted_rows(checked.reasons, batch.num_rows)
+        columns = checked.columns
+        if keep is not None:
+            columns = [column.take(pa.array(keep)) for column in columns]
+        rows = batch.num_rows if keep is None else len(keep)
+        values, failed = self._predict(columns, rows)
+        reasons = [] if checked.reasons is None else [checked.reasons]
+        if keep is not None:
+            values = [_spread(value, keep, batch.num_rows) for value in values]
+            failed = [_spread(reason, keep, batch.num_rows) for reason in failed]
+        reason = join_reasons([*reasons, *failed])
+        if reason is None:
+            reason = pa.nulls(batch.num_rows, pa.string())
+        return pa.RecordBatch.from_arrays([*values, reason], schema=self.schema)
+
+    def _predict(self, columns: list[pa.Array], rows: int) -> tuple[list[pa.Array], list[pa.Array]]:
+        """Values of accepted rows, and reasons for those whose result cannot be used."""
+        if rows == 0:
+            return [pa.nulls(0, field.type) for field in self.outputs.fields], []
+        try:
+            values = self._run(columns)
+            reasons: list[pa.Array] = []
+        except Exception as error:
+            values, reasons = self._predict_row_by_row(columns, rows, error)
+        return _without_non_finite(values, self.outputs.fields, reasons)
+
+    def _run(self, columns: list[pa.Array]) -> list[pa.Array]:
+        """Predict on whole blocks, so that the result of a row does not depend on its neighbours."""
+        rows = len(columns[0]) if columns else 0
+        if rows % BLOCK_ROWS:
+            whole = pa.array(np.minimum(np.arange(rows + -rows % BLOCK_ROWS), rows - 1))
+            columns = [column.take(whole) for column in columns]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with np.errstate(all="ignore"):
+                values = self.outputs.predict(self.estimator, estimator_input(self.signature, columns))
+        return [value.slice(0, rows) for value in values]
+
+    def _predict_row_by_row(
+        self, columns: list[pa.Array], rows: int, error: Exception
+    ) -> tuple[list[pa.Array], list[pa.Array]]:
+        """Find the rows on which the estimator fails, by halving; too many of them end the run."""
+        failed: dict[int, str] = {}
+        parts: dict[int, list[pa.Array]] = {}
+        spans = [(0, rows)]
+        while spans:
+            start, stop = spans.pop()
+            try:
+                parts[start] = self._run([column.slice(start, stop - start) for column in columns])
+                continue
+            except Exception as inner:
+                if stop - start > 1:
+                    middle = (start + stop) // 2
+                    spans += [(start, middle), (middle, stop)]
+                    continue
+                failed[start] = f"estimator_error:{type(inner).__name__}"
+                parts[start] = [pa.nulls(1, field.type) for field in self.outputs.fields]
+            if len(failed) > FAILED_ROWS_LIMIT or len(failed) == rows > 1:
+                raise EstimatorError(
+                    self.call,
+                    f"{type(self.estimator).__name__} fails on row after row of a batch of {rows} "
+                    f"({type(error).__name__}: {error})",
+                    expected=f"at most {FAILED_ROWS_LIMIT} rows a batch on which it fails",
+                    action="look at the estimator's message; the feature table no longer fits it",
+                ) from error
+        ordered = [parts[start] for start in sorted(parts)]
+        values = [pa.concat_arrays(list(column)) for column in zip(*ordered, strict=True)]
+        return values, [pa.array([failed.get(row) for row in range(rows)], pa.string())]
+
+
+def _without_non_finite(
+    values: list[pa.Array], fields: list[pa.Field], reasons: list[pa.Array]
+) -> tuple[list[pa.Array], list[pa.Array]]:
+    """A row whose result is not a finite number is rejected, and none of its values is given."""
+    bad = None
+    for value, field in zip(values, fields, strict=True):
+        if pa.types.is_floating(field.type):
+            broken = pc.fill_null(pc.invert(pc.is_finite(value)), False)
+            if pc.any(broken).as_py():
+                reasons = [*reasons, *reason_where(broken, f"not_finite:{field.name}")]
+                bad = broken if bad is None else pc.or_(bad, broken)
+    if bad is None:
+        return values, reasons
+    return [pc.if_else(bad, pa.scalar(None, value.type), value) for value in values], reasons
+
+
+def _spread(values: pa.Array, keep: np.ndarray, rows: int) -> pa.Array:
+    """Values of the kept rows at their places among all rows, NULL elsewhere."""
+    indices = np.full(rows, -1, dtype=np.int64)
+    indices[keep] = np.arange(len(keep))
+    return values.take(pa.array(indices, mask=indices < 0))

@@ -1,0 +1,163 @@
+"""What each task asks of an estimator, and the columns that come of it.
+
+One class a task; `TASK_OUTPUTS` is the register. Every class turns X, as the estimator wants it,
+into Arrow arrays named like the columns of the prediction table.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import pyarrow as pa
+from sklearn.pipeline import Pipeline
+
+from scorehouse.errors import EstimatorError
+from scorehouse.registry.version import Version
+
+SCORE_METHODS = ("predict_proba", "decision_function")
+
+
+class TaskOutputs(Protocol):
+    """The outputs of a version: their Arrow fields, and the function that makes them."""
+
+    def __init__(self, version: Version) -> None: ...
+
+    @property
+    def fields(self) -> list[pa.Field]: ...
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]: ...
+
+
+def require_method(estimator: Any, method: str, task: str, call: str) -> None:
+    """Raise EstimatorError when the estimator lacks a method that its task needs."""
+    if not hasattr(estimator, method):
+        raise EstimatorError(
+            call,
+            f"{type(estimator).__name__} has no method {method!r}",
+            expected=f"an estimator with {method!r}, which the task {task!r} needs",
+            action="register the estimator under the task that it was fitted for",
+        )
+
+
+class Classification:
+    """Label and score: of the positive (second) class for two classes, one a class for more."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.labels = pa.array(version.classes)
+        self.binary = len(version.classes) == 2
+        scores = ["score"] if self.binary else version.score_columns
+        self.fields = [pa.field("prediction", self.labels.type)]
+        if version.score_method != "none":
+            self.fields += [pa.field(name, pa.float64()) for name in scores]
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        if self.version.score_method == "none":
+            return [self._labels_of(estimator, features)]
+        scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
+        positive = scores[:, 1] if self.binary and scores.ndim == 2 else scores
+        columns = [positive] if self.binary else list(scores.T)
+        labels = self._over_threshold(positive)
+        if labels is None:
+            labels = self._labels(estimator, features, scores)
+        return [labels, *(pa.array(column) for column in columns)]
+
+    def _over_threshold(self, positive: np.ndarray) -> pa.Array | None:
+        if self.version.threshold is None or not self.binary:
+            return None
+        return self.labels.take(pa.array((positive >= self.version.threshold).astype(np.int64)))
+
+    def _labels(self, estimator: Any, features: Any, scores: np.ndarray) -> pa.Array:
+        """Labels of the best score where that was proven equal to `predict`, else from `predict`."""
+        if self.version.label_method == "predict":
+            return self._labels_of(estimator, features)
+        if scores.ndim == 1:  # a decision function of two classes
+            scores = np.column_stack([np.zeros_like(scores), scores])
+        best = scores.argmax(axis=1)
+        top = scores[np.arange(len(best)), best]
+        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():  # ties are the estimator's to break
+            return self._labels_of(estimator, features)
+        return self.labels.take(pa.array(best))
+
+    def _labels_of(self, estimator: Any, features: Any) -> pa.Array:
+        return pa.array(np.asarray(estimator.predict(features)).reshape(-1).tolist(), type=self.labels.type)
+
+
+class Regression:
+    """A number."""
+
+    fields: ClassVar[list[pa.Field]] = [pa.field("prediction", pa.float64())]
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        return [pa.array(np.asarray(estimator.predict(features), dtype=np.float64).reshape(-1))]
+
+
+class Clustering:
+    """The segment, and the distance to its centre where the estimator has centres."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.fields = [pa.field("prediction", pa.int64())]
+        if version.score_method == "transform":
+            self.fields.append(pa.field("distance", pa.float64()))
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:  # prepared once for both answers
+            features, estimator = estimator[:-1].transform(features), estimator[-1]
+        # never the nearest of `transform`: rounding breaks ties there otherwise than in `predict`
+        segments = np.asarray(estimator.predict(features), dtype=np.int64)
+        if self.version.score_method != "transform":
+            return [pa.array(segments)]
+        distances = np.asarray(estimator.transform(features), dtype=np.float64)
+        return [pa.array(segments), pa.array(distances[np.arange(len(segments)), segments])]
+
+
+class Ranking:
+    """The relevance score; the rank within a group is added where whole groups are seen."""
+
+    fields: ClassVar[list[pa.Field]] = [pa.field("score", pa.float64())]
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
+        return [pa.array(scores[:, 1] if scores.ndim == 2 else scores)]
+
+
+class Anomaly:
+    """1 for an inlier and -1 for an outlier, and the decision function (negative: outlier)."""
+
+    fields: ClassVar[list[pa.Field]] = [
+        pa.field("prediction", pa.int64()),
+        pa.field("score", pa.float64()),
+    ]
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        scores = np.asarray(estimator.decision_function(features), dtype=np.float64).reshape(-1)
+        if self.version.label_method == "sign":
+            labels = np.where(scores < 0, -1, 1)
+        else:
+            labels = np.asarray(estimator.predict(features))
+        return [pa.array(labels.astype(np.int64)), pa.array(scores)]
+
+
+TASK_OUTPUTS: dict[str, type[TaskOutputs]] = {
+    "classification": Classification,
+    "regression": Regression,
+    "clustering": Clustering,
+    "ranking": Ranking,
+    "anomaly": Anomaly,
+}
+
+
+def outputs_of(version: Version) -> TaskOutputs:
+    """The outputs of a registered version."""
+    return TASK_OUTPUTS[version.task](version)

@@ -1,0 +1,1 @@
+"""Single rows, scored as a batch would score them."""

@@ -1,0 +1,209 @@
+"""The same artifact online: a registered version behind a function call, for a service or a notebook.
+
+What scores is the kernel that scores tables, loaded through the same checks; so a row gets the same
+prediction, status and reason as in the prediction table.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.kernel.rows import STRICT_CHOICES
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.online.decider import decider
+from scorehouse.project.folder import find_project
+from scorehouse.registry import artifact
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature import Signature, check_types, match_columns
+from scorehouse.registry.version import parse_reference, resolve
+from scorehouse.scoring.request import load_policy
+
+BATCH_ROWS = 65_536
+# what a column of nothing but missing values is taken for
+NULL_TYPES = {
+    "double": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us"),
+}
+Step = Callable[[pa.Table], pa.Table]
+
+
+def load(
+    reference: str,
+    project_dir: str | Path | None = None,
+    *,
+    strict: Sequence[str] = (),
+    decision: Mapping[str, Any] | None = None,
+    steps: Sequence[Step] = (),
+) -> OnlineModel:
+    """Load a registered version, to score rows outside the warehouse.
+
+    Parameters
+    ----------
+    reference: `churn@champion`, `churn/3`, or `churn` for its champion.
+    project_dir: folder of the dbt project with the registry and the artifacts; default: the nearest
+        above the working folder.
+    strict: as for `score()`, the checks that reject a row even where the pipeline would take it.
+    decision: as for `score()`, the policy that decides from a score; without `top_n`, for which a table
+        is needed.
+    steps: functions of the finished Arrow table, one after the other.
+
+    Digest, load policy and library versions are checked as in a scoring run. Raises a ScorehouseError
+    that says what to do. The returned model may be shared by threads as far as its estimator may.
+    """
+    call = f"load({reference!r})"
+    name, alias, version_number = parse_reference(reference, call)
+    unknown = sorted(set(strict) - set(STRICT_CHOICES))
+    if unknown:
+        raise ConfigurationError(
+            call,
+            f"strict has {unknown}",
+            expected=f"strict among {list(STRICT_CHOICES)}",
+            action="correct the call",
+        )
+    project = find_project(project_dir)
+    versions = ModelSeeds(project, name).registered(call)
+    version = resolve(versions, alias=alias, version=version_number, call=call)
+    policy = load_policy(project)
+    estimator, signature, notes = artifact.load(project, version, policy, call)
+    for note in notes:
+        warnings.warn(f"{call}: {note}", UserWarning, stacklevel=2)
+    kernel = Kernel(estimator, version, signature, strict=frozenset(strict), call=call)
+    scores = [name for name in kernel.schema.names if name != REJECT_REASON]
+    decide = () if decision is None else (decider(decision, scores, call),)
+    return OnlineModel(kernel, (*decide, *steps))
+
+
+class OnlineModel:
+    """A loaded version. `predict` gives, for each row and in its order, what a prediction table would:
+    the columns of the task, `row_status`, `reject_reason`, and the version that made them.
+
+    A ranking gives its `score`; the `rank` belongs to a table, which sees whole groups.
+    """
+
+    def __init__(self, kernel: Kernel, steps: tuple[Step, ...] = ()) -> None:
+        self.kernel = kernel
+        self.steps = steps
+        self.version = kernel.version
+        self.signature = kernel.signature
+
+    def __repr__(self) -> str:
+        return f"<OnlineModel {self.version.label}, {len(self.signature.features)} features>"
+
+    def predict(self, rows: Any) -> Any:
+        """Score rows; what comes back is of the kind that was given.
+
+        `rows`: a dict, a list of dicts, a pandas frame (its index is kept), a pyarrow Table or
+        RecordBatch; any other object with an Arrow stream, such as a polars frame, gives a pyarrow
+        Table. Columns beyond the features are ignored. Raises SignatureError where features are
+        missing or of a type that does not fit.
+        """
+        call = f"predict() of {self.version.label}"
+        if isinstance(rows, Mapping):
+            return self._score(_from_dicts([rows], self.signature, call), call).to_pylist()[0]
+        if isinstance(rows, pd.DataFrame):
+            scored = self._score(_from_pandas(rows, self.signature, call), call)
+            return scored.to_pandas().set_axis(rows.index, axis=0)
+        if isinstance(rows, pa.RecordBatch):
+            scored = self._score(pa.Table.from_batches([rows]), call).combine_chunks()
+            return pa.RecordBatch.from_arrays([_one_chunk(c) for c in scored.columns], schema=scored.schema)
+        if isinstance(rows, pa.Table) or hasattr(rows, "__arrow_c_stream__"):
+            return self._score(rows if isinstance(rows, pa.Table) else pa.table(rows), call)
+        if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
+            return self._score(_from_dicts(rows, self.signature, call), call).to_pylist() if rows else []
+        raise SignatureError(
+            call,
+            f"rows is a {type(rows).__name__}",
+            expected="a dict, a list of dicts, a pandas or polars frame, or an Arrow table",
+            action="convert the rows to one of these",
+        )
+
+    def _score(self, table: pa.Table, call: str) -> pa.Table:
+        features = _features(table, self.signature, call)
+        batches = [self.kernel(batch) for batch in _batches(features)]
+        scored = self._finished(pa.Table.from_batches(batches, schema=self.kernel.schema))
+        for step in self.steps:
+            scored = step(scored)
+        return scored
+
+    def _finished(self, scored: pa.Table) -> pa.Table:
+        """Status and origin beside each row, under the names of the prediction table's columns."""
+        reason = scored.column(REJECT_REASON)
+        status = pc.if_else(pc.is_null(reason), "scored", "rejected")
+        origin: dict[str, Any] = {
+            "model_name": pa.scalar(self.version.name),
+            "model_version": pa.scalar(self.version.version, pa.int32()),
+            "model_digest": pa.scalar(self.version.sha256),
+        }
+        finished = scored.drop_columns([REJECT_REASON]).append_column("row_status", status)
+        finished = finished.append_column(REJECT_REASON, reason)
+        for name, value in origin.items():
+            finished = finished.append_column(name, pa.repeat(value, len(scored)))
+        return finished
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks else pa.nulls(0, column.type)
+
+
+def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Batches of at most BATCH_ROWS rows, one array a column."""
+    for start in range(0, len(table), BATCH_ROWS):
+        part = table.slice(start, BATCH_ROWS).combine_chunks()
+        yield pa.RecordBatch.from_arrays([_one_chunk(c) for c in part.columns], schema=part.schema)
+
+
+def _features(table: pa.Table, signature: Signature, call: str) -> pa.Table:
+    """The features under their own names, checked as those of a feature table are."""
+    found = match_columns(signature, table.column_names, call)
+    chosen = table.select(list(found.values())).rename_columns(list(found))
+    for position, feature in enumerate(signature.features):
+        if pa.types.is_null(chosen.schema.field(feature.name).type):
+            nulls = pa.nulls(len(chosen), NULL_TYPES[feature.type])
+            chosen = chosen.set_column(position, feature.name, nulls)
+    check_types(signature, chosen.schema, call)
+    return chosen
+
+
+def _from_dicts(rows: Sequence[Mapping[str, Any]], signature: Signature, call: str) -> pa.Table:
+    found = match_columns(signature, list(rows[0]), call)
+    for number, row in enumerate(rows):
+        missing = [column for column in found.values() if column not in row]
+        if missing:
+            raise SignatureError(
+                call,
+                f"row {number} lacks the features {missing}, which the first row has",
+                expected="every feature in each row; None stands for a missing value",
+                action="add them",
+            )
+    arrays = {name: _array(name, [row[column] for row in rows], call) for name, column in found.items()}
+    return pa.table(arrays)
+
+
+def _from_pandas(frame: pd.DataFrame, signature: Signature, call: str) -> pa.Table:
+    """NaN counts as missing, as it does when DuckDB reads a pandas frame."""
+    found = match_columns(signature, [str(name) for name in frame.columns], call)
+    arrays = {name: _array(name, frame[column], call) for name, column in found.items()}
+    return pa.table(arrays)
+
+
+def _array(name: str, values: Any, call: str) -> pa.Array:
+    try:
+        return pa.array(values, from_pandas=isinstance(values, pd.Series))
+    except (pa.ArrowException, TypeError, OverflowError) as error:
+        raise SignatureError(
+            call,
+            f"the values of {name!r} are mixed or of an unknown kind ({error})",
+            expected="numbers, booleans, texts or timestamps, one kind a feature",
+            action="convert the values before the call",
+        ) from error

@@ -1,0 +1,48 @@
+"""Where the run log of a target is: the one rule for scoring, commands and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scorehouse.dialect import DUCKDB
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLE = "scorehouse_run_log"
+DATABASE, SCHEMA = "scorehouse_run_log_database", "scorehouse_run_log_schema"  # variables
+
+
+@dataclass(frozen=True)
+class RunLogPlace:
+    """The database and the schema of the run log; None is the current database."""
+
+    database: str | None
+    schema: str
+
+    @property
+    def quoted(self) -> str:
+        """The table, as SQL for DuckDB."""
+        names = [name for name in (self.database, self.schema) if name]
+        return ".".join([*map(DUCKDB.quote, names), TABLE])
+
+
+def run_log_place(variable: Callable[[str], Any], database: str | None, schema: str) -> RunLogPlace:
+    """The place of the run log of a target with this database and schema.
+
+    `variable` gives the value of a variable, or None. The macro `run_log_relation` has the same rule.
+    """
+    named = variable(DATABASE), variable(SCHEMA)
+    return RunLogPlace(str(named[0]) if named[0] else database, str(named[1]) if named[1] else schema)
+
+
+def run_log_schemas(connection: duckdb.DuckDBPyConnection, database: str | None) -> list[str]:
+    """The schemas of a database (None: the current one) that have a run log."""
+    rows = connection.execute(
+        "select table_schema from information_schema.tables "
+        "where table_name = $1 and lower(table_catalog) = lower(coalesce($2, current_database())) order by 1",
+        [TABLE, database],
+    )
+    return [schema for (schema,) in rows.fetchall()]

@@ -1,0 +1,100 @@
+"""Artifacts: found, hashed, and only then opened.
+
+Whatever holds an estimator is opened here and nowhere else, and the load policy is asked before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scorehouse.errors import ArtifactError, EstimatorError, LoadRefusedError
+from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.storage import locate, read_verified, sha256
+from scorehouse.registry.version import Version
+
+SIGNATURE_FILE = "signature.json"
+
+__all__ = [
+    "SIGNATURE_FILE",
+    "load",
+    "open_estimator",
+    "open_given",
+    "read_given",
+    "read_signature",
+    "read_version",
+    "sha256",
+]
+
+
+def load(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[Any, Signature, list[str]]:
+    """Verify and load the estimator and signature of a version.
+
+    Returns the estimator, its signature, and warnings to log. The estimator is loaded from the very
+    bytes that were hashed, so nothing can change between the check and the load.
+    """
+    policy.check_format(version, call)
+    warnings = policy.check_libraries(version, call)
+    data = read_version(root, version, policy, call)
+    signature = read_signature(root, version, policy, call)
+    return open_estimator(data, version, policy, call), signature, warnings
+
+
+def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:
+    """The verified bytes of a version's artifact."""
+    location = locate(root, version.artifact, policy, call)
+    return read_verified(root, location, version.sha256, version.label, policy, call)
+
+
+def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:
+    """The verified signature of a version."""
+    folder = version.artifact.replace("\\", "/").rpartition("/")[0]
+    location = locate(root, f"{folder}/{SIGNATURE_FILE}" if folder else SIGNATURE_FILE, policy, call)
+    label = f"the signature of {version.label}"
+    return Signature.from_json(read_verified(root, location, version.signature_sha256, label, policy, call))
+
+
+def open_estimator(data: bytes, version: Version, policy: LoadPolicy, call: str) -> Any:
+    """Make the estimator from verified bytes, in the one way that its registered format has.
+
+    Raises LoadRefusedError before anything is opened where the policy does not allow the format.
+    """
+    policy.check_format(version, call)
+    return FORMATS[version.artifact_format].load(data, version, policy.trusted_types, call)
+
+
+def read_given(file: str | Path, call: str) -> bytes:
+    """The bytes of a file that the caller named."""
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            call,
+            f"the file {str(file)!r} cannot be read ({error.strerror or error})",
+            expected="a file on this machine",
+            action="check the path",
+        ) from error
+
+
+def open_given(file: str | Path, policy: LoadPolicy, call: str) -> Any:
+    """The estimator in a skops or joblib file that the caller named, if the policy allows its format.
+
+    A file whose name does not end with `.skops` is a pickle. It has no registered digest yet.
+    """
+    name = "skops" if Path(file).suffix == ".skops" else "joblib"
+    policy.require_format(name, f"the file {str(file)!r} is read", call)
+    unnamed = Version(str(file), 0, (), "", "", name, "", 0, "", "", "", "", 0, 0)
+    try:
+        return open_estimator(read_given(file, call), unnamed, policy, call)
+    except LoadRefusedError:
+        raise
+    except ArtifactError as error:
+        cause = error.__cause__ or error
+        raise EstimatorError(
+            call,
+            f"the file {str(file)!r} does not load ({type(cause).__name__}: {cause})",
+            expected="a skops or joblib file of a fitted estimator",
+            action="check the path, and save the estimator with skops.io.dump or joblib.dump",
+        ) from error

@@ -1,0 +1,37 @@
+"""The formats of artifacts: one module a format, `FORMATS` is the register."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.registry.formats import catboost, joblib, lightgbm, onnx, skops, xgboost
+from scorehouse.registry.formats.base import Format, cannot_store
+
+FORMATS: dict[str, Format] = {
+    "joblib": joblib.FORMAT,
+    "skops": skops.FORMAT,
+    "onnx": onnx.FORMAT,
+    "lightgbm": lightgbm.FORMAT,
+    "xgboost": xgboost.FORMAT,
+    "catboost": catboost.FORMAT,
+}
+NATIVE = ("lightgbm", "xgboost", "catboost")
+CHOICES = ("joblib", "skops", "onnx", "native")
+
+
+def chosen_format(choice: str, estimator: Any, call: str) -> Format:
+    """The format that `register(format=...)` names; `native` is the file of the estimator's own library."""
+    if choice == "native":
+        library = type(estimator).__module__.partition(".")[0]
+        if library not in NATIVE:
+            raise cannot_store(estimator, "native", f"only estimators of {list(NATIVE)} have their own", call)
+        return FORMATS[library]
+    if choice not in FORMATS:
+        raise ConfigurationError(
+            call,
+            f"format is {choice!r}",
+            expected=f"one of {list(CHOICES)}",
+            action="name the format, or leave it out for joblib",
+        )
+    return FORMATS[choice]

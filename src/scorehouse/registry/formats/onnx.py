@@ -1,0 +1,141 @@
+"""ONNX: a graph of numeric operators, scored by onnxruntime; registration measures its parity.
+
+Trees and scalers are kept in double precision where the converter can; what it cannot keep shows in
+the parity that the registry holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from scorehouse.registry.formats.base import Format, cannot_store, does_not_load, import_extra
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+OPSET = {"": 18, "ai.onnx.ml": 3}  # what the converters of all scikit-learn estimators can write
+TENSORS = {
+    "double": "DoubleTensorType",
+    "integer": "Int64TensorType",
+    "boolean": "BooleanTensorType",
+    "string": "StringTensorType",
+}
+DTYPES = {
+    "tensor(double)": np.float64,
+    "tensor(float)": np.float32,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": np.object_,
+}
+
+
+class OnnxEstimator:
+    """A session of onnxruntime with the methods of the estimator that it stands for.
+
+    The graph has one input a feature, named like it, of shape (rows, 1), or one for all. `score_method`
+    is the one method beside `predict` that the registered version uses.
+    """
+
+    def __init__(self, session: Any, version: Version) -> None:
+        self.session = session
+        self.inputs = session.get_inputs()
+        self.labels, *self.scores = [output.name for output in session.get_outputs()]
+        if version.score_method not in ("predict", "none"):
+            setattr(self, version.score_method, self._score)
+        if version.classes:
+            self.classes_ = np.asarray(version.classes)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels or numbers, one a row."""
+        return np.asarray(self._run(self.labels, X)).reshape(-1)
+
+    def _score(self, X: Any) -> np.ndarray:
+        """Scores, of shape (rows,) where a row has one, else (rows, classes)."""
+        found = np.asarray(self._run(self.scores[0], X))
+        return found.reshape(-1) if found.ndim == 2 and found.shape[1] == 1 else found
+
+    def _run(self, output: str, X: Any) -> Any:
+        if len(self.inputs) == 1:
+            block: np.ndarray = np.asarray(X, dtype=DTYPES[self.inputs[0].type])
+            feeds = {self.inputs[0].name: block.reshape(len(X), -1)}
+        else:
+            feeds = {item.name: self._column(item, X) for item in self.inputs}
+        return self.session.run([output], feeds)[0]
+
+    def _column(self, item: Any, X: Any) -> np.ndarray:
+        import pandas as pd
+
+        values = X[item.name] if isinstance(X, pd.DataFrame) else X[:, self.inputs.index(item)]
+        return np.asarray(values).astype(DTYPES[item.type]).reshape(-1, 1)
+
+
+def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
+    """Convert with skl2onnx: in double precision where converter and runtime can, else in single."""
+    from sklearn.pipeline import Pipeline
+
+    skl2onnx = import_extra("skl2onnx", "onnx", call)
+    onnxruntime = import_extra("onnxruntime", "onnx", call)
+    odd = [f.name for f in signature.features if f.type not in TENSORS]
+    if odd:
+        raise cannot_store(estimator, "onnx", f"its graphs have no type for the features {odd}", call)
+    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    reasons = []
+    for inputs, options in itertools.product(_inputs(signature, call), _options(version)):
+        given = {id(final): options} if options else None
+        try:
+            graph = skl2onnx.to_onnx(
+                estimator, initial_types=inputs, options=given, name="scorehouse", target_opset=OPSET
+            )
+            data = bytes(graph.SerializeToString())
+            _session(onnxruntime, data)
+        except Exception as error:  # the next form may do
+            reasons.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        else:
+            return data
+    raise cannot_store(estimator, "onnx", "; ".join(dict.fromkeys(reasons)), call)
+
+
+def _inputs(signature: Signature, call: str) -> Iterator[list[tuple[str, Any]]]:
+    """Inputs to try: one a feature, then one for all; in double precision, then in single."""
+    types = import_extra("skl2onnx.common.data_types", "onnx", call)
+    numeric = all(f.type in ("double", "integer") for f in signature.features)
+    for number in ("DoubleTensorType", "FloatTensorType"):
+        if signature.container == "frame":
+            names = [number if f.type == "double" else TENSORS[f.type] for f in signature.features]
+            columns = zip(signature.names, names, strict=True)
+            yield [(column, getattr(types, name)([None, 1])) for column, name in columns]
+        if numeric:
+            yield [("features", getattr(types, number)([None, len(signature.features)]))]
+
+
+def _options(version: Version) -> list[dict[str, bool]]:
+    """Options to try: scores as one tensor, and as the decision function where that is the score."""
+    if not version.classes:
+        return [{}]
+    raw = {"raw_scores": True} if version.score_method == "decision_function" else {}
+    return [{"zipmap": False, **raw}, raw]
+
+
+def _session(onnxruntime: Any, data: bytes) -> Any:
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 4  # what goes wrong is raised
+    return onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
+
+
+def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
+    onnxruntime = import_extra("onnxruntime", "onnx", call)
+    try:
+        return OnnxEstimator(_session(onnxruntime, data), version)
+    except Exception as error:
+        raise does_not_load(
+            version, error, "an ONNX file of a model with a label output first", call
+        ) from error
+
+
+FORMAT = Format(
+    name="onnx", suffix=".onnx", library="onnxruntime", dump=dump, load=load, extra="onnx", exact=False
+)

@@ -1,0 +1,171 @@
+"""The load policy: what the project allows to be loaded.
+
+It comes from the dbt project's variable `scorehouse_load_policy`, never from an artifact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from scorehouse.errors import ConfigurationError, LoadRefusedError
+from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.version import Version
+
+VARIABLE = "scorehouse_load_policy"
+LIBRARY_CHOICES = ("refuse", "warn")
+PICKLE_CHOICES = ("pinned", "refuse")
+SCIKIT_LEARN = "scikit-learn"
+INSIDE_A_PICKLE = ("lightgbm", "xgboost", "catboost")
+
+
+@dataclass(frozen=True)
+class LoadPolicy:
+    """What may be loaded.
+
+    `formats`: artifact formats allowed. `pickle`: `pinned` allows formats that run code when loaded,
+    for digests that the registry pins; `refuse` forbids them. `trusted_types`: types that a skops
+    artifact may hold beyond those that skops trusts. `roots`: folders and URLs, outside the project's
+    folder, below which artifacts may lie. `library_versions`: what to do when a library differs from
+    the version that saved the estimator, `refuse`, `warn` or the versions that are alike
+    (`>=1.7,<1.10`); one text for scikit-learn, or a mapping by library. `cache`: folder, in the
+    project, of artifacts fetched from URLs.
+    """
+
+    formats: tuple[str, ...] = tuple(FORMATS)
+    pickle: str = "pinned"
+    trusted_types: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    library_versions: str | Mapping[str, str] = "refuse"
+    cache: str = "target/scorehouse_cache"
+
+    @classmethod
+    def from_variable(cls, value: Mapping[str, Any] | None) -> LoadPolicy:
+        """Read the variable; unknown settings are an error, since a misspelt limit is no limit."""
+        if value is not None and not isinstance(value, Mapping):
+            raise _bad_setting(f"it is {value!r}", "a mapping of settings")
+        settings = dict(value or {})
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(str(name) for name in set(settings) - known)
+        if unknown:
+            raise _bad_setting(f"unknown settings {unknown}", f"settings among {sorted(known)}")
+        for name in ("formats", "trusted_types", "roots"):
+            if name in settings:
+                settings[name] = _texts(name, settings[name])
+        policy = cls(**settings)
+        policy._check()
+        return policy
+
+    def _check(self) -> None:
+        odd = sorted(set(self.formats) - set(FORMATS))
+        if odd:
+            raise _bad_setting(f"formats has {odd}", f"formats among {list(FORMATS)}")
+        if self.pickle not in PICKLE_CHOICES:
+            raise _bad_setting(f"pickle is {self.pickle!r}", f"one of {list(PICKLE_CHOICES)}")
+        if not isinstance(self.cache, str) or not self.cache:
+            raise _bad_setting(f"cache is {self.cache!r}", "a folder in the project")
+        rules = self.library_versions
+        for rule in rules.values() if isinstance(rules, Mapping) else [rules]:
+            _check_rule(rule)
+
+    def check_format(self, version: Version, call: str) -> None:
+        """Refuse a format that the project does not allow."""
+        self.require_format(version.artifact_format, f"{version.label} is stored", call)
+
+    def require_format(self, name: str, what: str, call: str) -> None:
+        """Refuse a format that the project does not allow; `what` says who is stored so."""
+        if not self.allows(name):
+            raise LoadRefusedError(
+                call,
+                f"{what} as {name!r}, which the load policy does not allow",
+                expected=f"one of the formats {[allowed for allowed in FORMATS if self.allows(allowed)]}",
+                action=f"register it in an allowed format, or allow the format in the variable {VARIABLE}",
+            )
+
+    def allows(self, name: str) -> bool:
+        """Whether files of a format may be opened."""
+        return name in self.formats and (self.pickle == "pinned" or not FORMATS[name].runs_code)
+
+    def check_libraries(self, version: Version, call: str) -> list[str]:
+        """Refuse, or return warnings for, libraries that differ from those that saved the estimator."""
+        found = [
+            self._judge(version, library, saved, call)
+            for library, saved in saved_by(version).items()
+            if saved != _installed(library)
+        ]
+        return [warning for warning in found if warning]
+
+    def _judge(self, version: Version, library: str, saved: str, call: str) -> str | None:
+        installed, rule = _installed(library), self._rule(library)
+        difference = f"{version.label} was saved by {library} {saved}, and {installed or 'none'} is installed"
+        if rule == "warn":
+            return difference
+        alike = None if rule == "refuse" else SpecifierSet(rule, prereleases=True)
+        if alike is not None and installed and saved in alike and installed in alike:
+            return None
+        raise LoadRefusedError(
+            call,
+            difference,
+            expected="the version that saved the estimator, since another may predict differently"
+            if alike is None
+            else f"both versions within {rule}",
+            action=(
+                f"install {library}=={saved}, register the estimator again, "
+                f"or set library_versions in the variable {VARIABLE}"
+            ),
+        )
+
+    def _rule(self, library: str) -> str:
+        rules = self.library_versions
+        if isinstance(rules, Mapping):
+            return rules.get(library, "refuse")
+        return rules if rules in LIBRARY_CHOICES or library == SCIKIT_LEARN else "refuse"
+
+
+def saved_by(version: Version) -> dict[str, str]:
+    """The libraries that the predictions of a version depend on, as they were at registration."""
+    library = FORMATS[version.artifact_format].library
+    if library != SCIKIT_LEARN:
+        return {library: version.libraries[library]} if library in version.libraries else {}
+    inside = {name: version.libraries[name] for name in INSIDE_A_PICKLE if name in version.libraries}
+    return {SCIKIT_LEARN: version.sklearn_version, **inside}
+
+
+def _installed(library: str) -> str | None:
+    try:
+        return installed_version(library)
+    except PackageNotFoundError:
+        return None
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise _bad_setting(f"{name} is {value!r}", "a list of texts")
+    return tuple(texts)
+
+
+def _check_rule(rule: Any) -> None:
+    if rule in LIBRARY_CHOICES:
+        return
+    try:
+        SpecifierSet(rule)
+    except (InvalidSpecifier, TypeError, AttributeError):
+        raise _bad_setting(
+            f"library_versions has {rule!r}",
+            f"one of {list(LIBRARY_CHOICES)}, or versions such as '>=1.7,<1.10'",
+        ) from None
+
+
+def _bad_setting(problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"variable {VARIABLE}",
+        problem,
+        expected=expected,
+        action=f"mend {VARIABLE} under `vars:` in dbt_project.yml",
+    )

@@ -1,0 +1,234 @@
+"""The registry in version control: where its CSV lies, and that the warehouse's table says the same.
+
+What scores is what was reviewed: a run takes its version from the file. The table of the seed is compared
+with the file and is never the source of trust, since whoever can write the warehouse can change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.project import seed_rows
+from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
+
+VARIABLE = "scorehouse_registry_files"
+PREFIX = "ml_"
+# the columns that decide a score, or whether one is made at all; the others describe
+DECISIVE = (
+    "name",
+    "aliases",
+    "task",
+    "artifact",
+    "artifact_format",
+    "sha256",
+    "signature_sha256",
+    "classes",
+    "class_columns",
+    "score_method",
+    "label_method",
+    "threshold",
+    "n_features",
+    "sklearn_version",
+    "libraries",
+    "parity",
+    "forms",
+)
+SHOWN = 60  # characters of a value in an error
+
+
+@dataclass(frozen=True)
+class RegistryFile:
+    """The registry of the ML model `name` among the parents of a dbt model.
+
+    `relation` is its table as dbt writes it, or a bare name that any schema may hold. `files` are the
+    places where its CSV may lie, in order; none where dbt knows of no seed.
+    """
+
+    name: str
+    relation: str
+    files: tuple[Path, ...] = ()
+
+    def versions(self, call: str) -> list[Version]:
+        """The versions in the file."""
+        rows = seed_rows.read_rows(self._file(call), COLUMNS, ADDED_COLUMNS)
+        return [Version.from_row(row) for row in rows]
+
+    def compared(self, seeded: Iterable[Mapping[str, Any]], call: str) -> list[Version]:
+        """The versions in the file; refused where `seeded`, the rows of the table, differ in what scores."""
+        versions = self.versions(call)
+        difference = next(_differences(versions, list(seeded)), None)
+        if difference:
+            raise RegistryError(
+                call,
+                f"the table {self.relation} is not the registry in version control: {difference}",
+                expected=f"a table that was loaded from {str(self._file(call))!r}",
+                action=f"run `dbt seed --select {PREFIX}{self.name}`, with --full-refresh if columns were "
+                "added; if the table is newer, update the working copy",
+            )
+        return versions
+
+    def _file(self, call: str) -> Path:
+        found = next((file for file in self.files if file.is_file()), None)
+        if found:
+            return found
+        problem = (
+            f"{str(self.files[0])!r} does not exist" if self.files else "dbt knows of no seed of this name"
+        )
+        raise RegistryError(
+            call,
+            f"the registry of {self.relation} cannot be read from version control: {problem}",
+            expected=f"the seed {PREFIX}{self.name} among the model's refs, or the path of its CSV",
+            action=f"ref the seed, or set the variable {VARIABLE}: {{{self.name}: <path of the CSV>}}",
+        )
+
+
+def listed(
+    entries: Iterable[Mapping[str, str]], named: Mapping[str, str] | None, root: Path
+) -> tuple[RegistryFile, ...]:
+    """The registries that the materialization found in dbt's graph.
+
+    `root` is the project's folder. An entry has `name`, `relation`, `package` (empty: the project's own),
+    `path` of the CSV below the package and the package's `root`; `named` is the variable.
+    """
+    files = _named_files(named, root)
+    found = []
+    for entry in entries:
+        name, path = entry["name"], entry["path"]
+        places: tuple[Path, ...] = ()
+        if name in files:
+            places = (files[name],)
+        elif path and entry["package"]:
+            places = (_packages(root) / entry["package"] / path, Path(entry["root"]) / path)
+        elif path:
+            places = (root / path,)
+        found.append(RegistryFile(name, entry["relation"], places))
+    return tuple(found)
+
+
+def searched(dbt: Any, named: Mapping[str, str] | None, root: Path) -> tuple[RegistryFile, ...]:
+    """The registries among the refs of a Python model under a materialization of dbt's own.
+
+    dbt gives such a model no graph: the seeds of the project and of its packages are looked for, and the
+    model's own object `dbt` says which of them it refs.
+    """
+    names = type(dbt)(str)  # resolves a ref to the name of the relation, and reads nothing
+    files = _named_files(named, root)
+    found: dict[str, RegistryFile] = {}
+    for project in _projects(root):
+        for file in _seed_files(project):
+            for reference in ((file.stem,), (project.name, file.stem)):
+                relation = _relation(names, reference)
+                if relation is not None and relation not in found:
+                    name = file.stem.removeprefix(PREFIX)
+                    found[relation] = RegistryFile(name, relation, (files.get(name, file),))
+    known = {each.name for each in found.values()}
+    elsewhere = (RegistryFile(n, PREFIX + n, (file,)) for n, file in files.items() if n not in known)
+    return (*found.values(), *elsewhere)
+
+
+def _relation(names: Any, reference: tuple[str, ...]) -> str | None:
+    try:
+        return str(names.ref(*reference))
+    except KeyError:  # the model refs no such node
+        return None
+
+
+def _named_files(named: Any, root: Path) -> dict[str, Path]:
+    texts = isinstance(named or {}, Mapping) and all(
+        isinstance(part, str) for pair in (named or {}).items() for part in pair
+    )
+    if not texts:
+        raise ConfigurationError(
+            f"the variable {VARIABLE}",
+            f"it is {named!r}",
+            expected="a mapping from ML models to paths, such as {churn: ../other/seeds/ml_churn.csv}",
+            action="correct it under `vars:` in dbt_project.yml",
+        )
+    return {name: root / path for name, path in (named or {}).items()}
+
+
+def _settings(project: Path) -> Mapping[str, Any]:
+    file = project / "dbt_project.yml"
+    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.is_file() else {}
+
+
+def _packages(root: Path) -> Path:
+    return root / str(_settings(root).get("packages-install-path", "dbt_packages"))
+
+
+@dataclass(frozen=True)
+class _Project:
+    """A dbt project or an installed package: its name, its folder, and where its seeds lie."""
+
+    name: str
+    folder: Path
+    seed_paths: Sequence[str]
+
+
+def _projects(root: Path) -> list[_Project]:
+    """The project and its packages, as dbt has read them: paths in dbt_project.yml may hold Jinja."""
+    from dbt.adapters.factory import FACTORY
+
+    for adapter in FACTORY.adapters.values():
+        config = adapter.config
+        if Path(getattr(config, "project_root", "")).resolve() == root:
+            read = config.load_dependencies().values()
+            return [_Project(each.project_name, Path(each.project_root), each.seed_paths) for each in read]
+    return [
+        _as_written(folder) for folder in (root, *sorted(_packages(root).glob("*/")))
+    ]  # no dbt is running
+
+
+def _as_written(folder: Path) -> _Project:
+    settings = _settings(folder)
+    return _Project(str(settings.get("name")), folder, settings.get("seed-paths") or ["seeds"])
+
+
+def _seed_files(project: _Project) -> Iterator[Path]:
+    for path in project.seed_paths:
+        for file in sorted((project.folder / path).rglob(f"{PREFIX}*.csv")):
+            if "__" not in file.stem:  # the signature and the reference have seeds of their own
+                yield file
+
+
+def only(found: Sequence[RegistryFile], what: str, call: str) -> RegistryFile:
+    """The one registry that `model` is; refused where it is none, or one of several."""
+    if len(found) == 1:
+        return found[0]
+    raise ConfigurationError(
+        call,
+        f"model is {what}, which is {'several registries' if found else 'no registry seed'} among the refs",
+        expected="the ref of one registry seed, whose CSV is in version control",
+        action=f'pass model=dbt.ref("{PREFIX}<name>"); where another project loads the seed, set the '
+        f"variable {VARIABLE}: {{<name>: <path of the CSV>}}",
+    )
+
+
+def _differences(versions: list[Version], seeded: list[Mapping[str, Any]]) -> Iterator[str]:
+    """What the table says otherwise than the file, in words, as far as it decides a score."""
+    table = [Version.from_row(row) for row in seeded]
+    numbers = sorted(row.version for row in table), sorted(row.version for row in versions)
+    if numbers[0] != numbers[1]:
+        yield f"the table has the versions {numbers[0]} and the file has {numbers[1]}"
+        return
+    in_order = (sorted(rows, key=lambda row: row.version) for rows in (table, versions))
+    for theirs, ours in zip(*in_order, strict=True):
+        for column in DECISIVE:
+            there, here = getattr(theirs, column), getattr(ours, column)
+            if there != here:
+                told = shown(there, here), shown(here, there)
+                yield f"version {ours.version} has {column} {told[0]} in the table and {told[1]} in the file"
+
+
+def shown(value: Any, other: Any) -> str:
+    """A value for people; of a mapping, what it has otherwise than `other`."""
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        value = {key: part for key, part in value.items() if other.get(key) != part}
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,159 @@
+"""The seeds of an ML model on disk: read, appended to, and never rewritten but for aliases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorehouse.errors import RegistryError, did_you_mean
+from scorehouse.project import seed_rows
+from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
+from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
+
+SIGNATURE_COLUMNS = (
+    "version",
+    "position",
+    "feature",
+    "type",
+    "dtype",
+    "accepts_null",
+    "accepts_non_finite",
+    "accepts_unseen",
+    "max_magnitude",
+    "minimum",
+    "maximum",
+    "null_share",
+    "categories",
+    *IMPORTANCE_COLUMNS,
+)
+REFERENCE_COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
+TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
+ADDED_IN_SEEDS = (*ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
+
+
+def registered_names(project: Path) -> list[str]:
+    """Names of all ML models that have a registry seed."""
+    files = sorted((project / "seeds" / "ml").glob("*/ml_*.csv"))
+    return [file.parent.name for file in files if file.stem == f"ml_{file.parent.name}"]
+
+
+@dataclass(frozen=True)
+class ModelSeeds:
+    """Where the three seeds of one ML model lie."""
+
+    project: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return self.project / "seeds" / "ml" / self.name
+
+    @property
+    def registry_file(self) -> Path:
+        return self.folder / f"ml_{self.name}.csv"
+
+    @property
+    def signature_file(self) -> Path:
+        return self.folder / f"ml_{self.name}__signature.csv"
+
+    @property
+    def reference_file(self) -> Path:
+        return self.folder / f"ml_{self.name}__reference.csv"
+
+    @property
+    def yaml_file(self) -> Path:
+        return self.folder / f"_ml_{self.name}.yml"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.folder / f".ml_{self.name}.lock"
+
+    def versions(self) -> list[Version]:
+        """All registered versions, oldest first; empty where there is none yet."""
+        return [Version.from_row(row) for row in read_rows(self.registry_file, COLUMNS)]
+
+    def registered(self, call: str) -> list[Version]:
+        """All registered versions; a RegistryError, with a near name, where there is none."""
+        versions = self.versions()
+        if not versions:
+            raise RegistryError(
+                call,
+                f"there is no ML model {self.name!r} in {str(self.project / 'seeds' / 'ml')!r}"
+                + did_you_mean(self.name, registered_names(self.project)),
+                expected="a registered ML model; `scorehouse list` shows them",
+                action="correct the name, or register the ML model first",
+            )
+        return versions
+
+    def features(self, number: int) -> list[dict[str, Any]]:
+        """The rows of the signature of a version, with values in their own types, None where empty."""
+        rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
+        return [
+            {column: _value(column, row.get(column, "")) for column in SIGNATURE_COLUMNS[1:]}
+            for row in rows
+            if row["version"] == str(number)
+        ]
+
+    def append_parts(
+        self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
+    ) -> None:
+        """Add the rows of a version's signature and reference, of which nothing is read without its row."""
+        _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
+        _append(self.reference_file, REFERENCE_COLUMNS, number, bins)
+
+    def append_version(self, version: Version) -> None:
+        """Add the row of a version to the registry, which comes last: a version exists when its row does."""
+        _append(self.registry_file, COLUMNS, version.version, [version.to_row()])
+
+    def write_importance(self, number: int, importance: Importance) -> bool:
+        """Write the importance of the features of a version; False where it has no rows."""
+        rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
+        measured = [
+            with_importance([row], importance)[0] if row["version"] == str(number) else row for row in rows
+        ]
+        write_rows(self.signature_file, SIGNATURE_COLUMNS, measured)
+        return any(row["version"] == str(number) for row in rows)
+
+    def write_versions(self, versions: Iterable[Version]) -> None:
+        """Write the registry with moved aliases."""
+        write_rows(self.registry_file, COLUMNS, [version.to_row() for version in versions])
+
+
+def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
+    """Add rows of a version; those that an interrupted registration left of this number go."""
+    kept = [row for row in read_rows(file, columns) if row["version"] != str(number)]
+    write_rows(file, columns, [*kept, *rows])
+
+
+def _value(column: str, text: str) -> Any:
+    if not text:
+        return None
+    return text if column in TEXT_COLUMNS else json.loads(text)
+
+
+def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a seed; an unknown header is refused, since appending to it would damage the file."""
+    return seed_rows.read_rows(file, columns, ADDED_IN_SEEDS)
+
+
+def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    """Write a seed whole, by replacing the file at once."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(file, text.getvalue().encode())
+
+
+def replace_file(file: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old or the new bytes, never a part."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(file.name + ".partial")
+    temporary.write_bytes(data)
+    os.replace(temporary, file)

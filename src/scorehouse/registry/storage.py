@@ -1,0 +1,191 @@
+"""Where artifacts lie: below the project, at an absolute path, or at an fsspec URL.
+
+A location is text from the registry. It is followed only into the project's folder or one of the load
+policy's roots, after symbolic links are resolved. What is fetched from a URL is kept by its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import re
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from scorehouse.errors import ArtifactError, LoadRefusedError
+from scorehouse.registry.formats.base import import_extra
+from scorehouse.registry.policy import VARIABLE, LoadPolicy
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256 digest of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place that the policy allows: a `path` on this machine, or else a `url`."""
+
+    path: Path | None
+    url: str = ""
+
+    def __str__(self) -> str:
+        return self.url or str(self.path)
+
+
+def locate(root: Path, text: str, policy: LoadPolicy, call: str) -> Location:
+    """The location that `text` names; refused where the project and the policy's roots do not reach."""
+    if not _is_local(text):
+        if _plain_url(text) and any(_below_url(text, allowed) for allowed in policy.roots):
+            return Location(None, text)
+        raise _refused(text, "lies in none of the roots of the load policy", policy, call)
+    home = root.resolve()
+    relative = not Path(_local(text)).is_absolute()
+    if relative and not Path(os.path.normpath(home / text)).is_relative_to(home):
+        raise _refused(text, f"leads out of the project {str(root)!r}", policy, call)
+    path = (home / _local(text)).resolve()
+    roots = [home, *((home / _local(r)).resolve() for r in policy.roots if _is_local(r))]
+    if not any(path.is_relative_to(allowed) for allowed in roots):
+        where = f"leads out of the project {str(root)!r}, to {str(path)!r}"
+        raise _refused(text, where, policy, call)
+    return Location(path)
+
+
+def _is_local(text: str) -> bool:
+    return "://" not in text or text.lower().startswith("file://")
+
+
+def _local(text: str) -> str:
+    return unquote(urlsplit(text).path) if text.lower().startswith("file://") else text
+
+
+def _plain_url(url: str) -> bool:
+    """Whether a URL can be compared as text: no `..`, no encoding, no chain, no query."""
+    parts = urlsplit(url)
+    plain = not re.search(r"[\x00-\x20\\%?#]|::", url)
+    return plain and posixpath.normpath(parts.path or "/") == (parts.path or "/")
+
+
+def _below_url(url: str, root: str) -> bool:
+    return url.startswith(root.rstrip("/") + "/")
+
+
+def _refused(text: str, where: str, policy: LoadPolicy, call: str) -> LoadRefusedError:
+    return LoadRefusedError(
+        call,
+        f"the artifact path {text!r} {where}",
+        expected=f"a path below the project's folder, or one of the roots {list(policy.roots)}",
+        action=f"register the ML model again, or add its folder or URL to roots in the variable {VARIABLE}",
+    )
+
+
+def read_verified(
+    root: Path, location: Location, digest: str, label: str, policy: LoadPolicy, call: str
+) -> bytes:
+    """The bytes at `location`, whose SHA-256 equals `digest`; nothing is opened before that.
+
+    Bytes from a URL are kept in the policy's cache, and hashed again whenever they are taken from it.
+    """
+    if location.path is not None:
+        data = _read_file(location.path, label, call)
+    else:
+        kept = _kept(root, policy, digest)
+        if kept is not None:
+            return kept
+        data = _fetch(location.url, label, call)
+    found = sha256(data)
+    if found != digest:
+        raise ArtifactError(
+            call,
+            f"the file {str(location)!r} of {label} has the sha256 {found} ({len(data)} bytes)",
+            expected=f"the registered sha256 {digest}",
+            action="restore the registered file from version control; a new estimator is a new version",
+        )
+    if location.path is None:
+        _keep(root, policy, digest, data)
+    return data
+
+
+def _read_file(path: Path, label: str, call: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            call,
+            f"the file {str(path)!r} of {label} cannot be read ({error.strerror or error})",
+            expected="the file that `scorehouse register` wrote",
+            action="restore it from version control (git status shows whether it is missing there too)",
+        ) from error
+
+
+def _fetch(url: str, label: str, call: str) -> bytes:
+    try:
+        filesystem, path = _filesystem(url, call)
+        return bytes(filesystem.cat_file(path))
+    except (ArtifactError, LoadRefusedError):
+        raise
+    except Exception as error:  # each file system has errors of its own
+        if isinstance(error, ImportError) or type(error).__module__.startswith("scorehouse."):
+            raise
+        raise ArtifactError(
+            call,
+            f"{url!r} of {label} cannot be fetched ({type(error).__name__}: {error})",
+            expected="a URL that this machine can read",
+            action="check the URL, the network and the credentials",
+        ) from error
+
+
+def _filesystem(url: str, call: str) -> tuple[Any, str]:
+    fsspec = import_extra("fsspec", "remote", call)
+    try:
+        return fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise ArtifactError(
+            call,
+            f"no file system for {url!r} is installed ({error})",
+            expected="the fsspec driver of the URL's scheme, such as s3fs, gcsfs, adlfs or aiohttp",
+            action="install the driver that the message names",
+        ) from error
+
+
+def _cache_folder(root: Path, policy: LoadPolicy) -> Path:
+    return root / policy.cache
+
+
+def _kept(root: Path, policy: LoadPolicy, digest: str) -> bytes | None:
+    """Bytes kept under `digest`, if they are there and still have it."""
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        return None
+    try:
+        data = (_cache_folder(root, policy) / digest).read_bytes()
+    except OSError:
+        return None
+    return data if sha256(data) == digest else None
+
+
+def _keep(root: Path, policy: LoadPolicy, digest: str, data: bytes) -> None:
+    """Keep verified bytes; a cache that cannot be written costs time, never the run."""
+    folder = _cache_folder(root, policy)
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(data)
+        os.replace(file.name, folder / digest)
+
+
+def write(location: Location, data: bytes, call: str) -> None:
+    """Write a file so that a reader sees the old or the new bytes, never a part."""
+    if location.path is None:
+        filesystem, path = _filesystem(location.url, call)
+        filesystem.makedirs(filesystem._parent(path), exist_ok=True)
+        filesystem.pipe_file(path, data)
+        return
+    location.path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = location.path.with_name(location.path.name + ".partial")
+    temporary.write_bytes(data)
+    os.replace(temporary, location.path)

@@ -1,0 +1,1 @@
+"""A run, scored again from its row in the run log."""

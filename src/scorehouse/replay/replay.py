@@ -1,0 +1,238 @@
+"""Replay: a logged run is scored again, and its rows are compared with those in the prediction table.
+
+Rows whose features have changed since, or are gone, cannot be replayed; the row hashes say which. All
+others must be equal bit for bit on the same library versions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse.engines.duckdb.source import FeatureSource, registry_of
+from scorehouse.engines.duckdb.statistics import Fingerprint
+from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.forms.choose import choose_form
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+from scorehouse.replay.logged_run import run_row
+from scorehouse.scoring.options import Rescore, ScoreOptions
+from scorehouse.scoring.parts import Part
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.rescore import literal, quote
+from scorehouse.scoring.runlog import library_versions
+
+AGAIN = "scorehouse_replay"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found.
+
+    `rows_in_table` rows of the run are in the prediction table, of which `rows_compared` have the
+    features that they had; `rows_different` of these do not come out equal, in any output or reason.
+    `same_input` tells whether the whole input still has the fingerprint of the run.
+    """
+
+    run_id: str
+    rows_in_table: int
+    rows_compared: int
+    rows_different: int
+    same_input: bool
+    same_libraries: bool
+    examples: tuple[str, ...] = ()
+
+    @property
+    def rows_gone(self) -> int:
+        """Rows whose features are not there any more as they were."""
+        return self.rows_in_table - self.rows_compared
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "rows_gone": self.rows_gone}
+
+
+def replay(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    versions: list[Version],
+    request: Request,
+    *,
+    sample: int | None = None,
+) -> Replayed:
+    """Score the input of `run` again with the version that it logged, and compare.
+
+    `run` is a row of the run log, `versions` are those of its ML model, `request` tells the project's
+    folder and load policy. `sample` takes that many rows, by the hash of their keys, instead of all.
+    Writes nothing but a temporary table. Raises RegistryError when the logged digest is not registered.
+    """
+    call = f"replay({str(run['run_id'])!r})"
+    logged = json.loads(run["configuration"])
+    options = replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
+    version = _logged_version(run, versions, call)
+    estimator, signature, _ = artifact.load(request.project_root, version, request.load_policy, call)
+    signatures = [signature]
+    if options.is_wide:  # the hash of a row that versions share is that of the features of all
+        signatures = _signatures_of_all(connection, run, versions, request, call)
+    kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
+    source = FeatureSource(connection, run["feature_query"], options, request, call)
+    if sample is not None:
+        keys = ", ".join(quote(name) for name in options.row_key)
+        source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
+    source.check(signatures, kernel.schema.names, unique=True)
+    # by the form that scored, since another may round the last digits differently
+    form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
+    fingerprint = Fingerprint(source.input_types(0))
+    schema, hash_kind = output_schema(source, kernel.schema), source.hash_kind(0)
+
+    def again() -> Iterator[pa.RecordBatch]:
+        for scored in scored_batches(source, [form], schema):
+            for _, _, row_hashes in scored.counted:
+                fingerprint.add(row_hashes)
+            yield scored.written
+
+    connection.register("scorehouse_replay_batches", pa.RecordBatchReader.from_batches(schema, again()))
+    connection.execute(
+        f"create or replace temp table {AGAIN} as select * from scorehouse_replay_batches"
+    ).fetchall()
+    connection.unregister("scorehouse_replay_batches")
+    source.close()
+    part = Part(version, run["alias_asked"], bool(run["is_live"]))
+    suffix = part.suffix if options.is_wide else ""
+    found = Fingerprints(fingerprint.text(), hash_kind)
+    return _compare(connection, run, options, kernel.schema.names, suffix, found, sample)
+
+
+def _signatures_of_all(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    versions: list[Version],
+    request: Request,
+    call: str,
+) -> list[Signature]:
+    """Signatures of the versions that scored in one scan, in their order."""
+    parent = literal(str(run["parent_run_id"]))
+    rows = connection.execute(
+        "select model_name, model_version, model_digest, alias_asked "
+        f"from {request.run_log} where parent_run_id = {parent} and status = 'success'"
+    ).fetchall()
+    asked = json.loads(run["configuration"])
+    place = asked["alias"].index if asked["alias"] else asked["version"].index
+    found = {}
+    for name, number, digest, alias in rows:
+        logged = {"model_name": name, "model_version": number, "model_digest": digest}
+        version = _logged_version(logged, versions, call)
+        signature = artifact.load(request.project_root, version, request.load_policy, call)[1]
+        found[place(alias if asked["alias"] else number)] = signature
+    return [found[number] for number in sorted(found)]
+
+
+def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
+    for version in versions:
+        if version.version == run["model_version"] and version.sha256 == run["model_digest"]:
+            return version
+    raise RegistryError(
+        call,
+        f"{run['model_name']} version {run['model_version']} with the digest {run['model_digest']} "
+        "is not registered",
+        expected="the version that made the predictions, with its digest",
+        action=f"restore seeds/ml/{run['model_name']} from version control",
+    )
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What names the input as a replay reads it: all of its rows, and the kind of the hash of one row."""
+
+    input: str
+    hash_kind: str
+
+    def same_input(self, run: Mapping[str, Any]) -> bool:
+        """Whether the run read the same input."""
+        return _is_same(self.input, run["input_fingerprint"])
+
+    def same_kind(self, run: Mapping[str, Any]) -> bool:
+        """Whether hashes of the run can be compared: one function, and the same types."""
+        return _is_same(self.hash_kind, run["feature_hash_kind"])
+
+
+def _is_same(now: str, logged: str | None) -> bool:
+    """Equal, but for the types at the end, which an earlier build did not log."""
+    return logged is not None and (now == logged or now.rpartition(":")[0] == logged)
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    options: ScoreOptions,
+    outputs: list[str],
+    suffix: str,
+    now: Fingerprints,
+    sample: int | None,
+) -> Replayed:
+    keys = [quote(name) for name in options.row_key]
+    same_row = " and ".join(f"was.{key} = now.{key}" for key in keys)
+    # a row that versions share names the run of the live one
+    row_run_id = run["parent_run_id" if options.is_wide else "run_id"]
+    differs = " or ".join(f"was.{quote(n + suffix)} is distinct from now.{quote(n)}" for n in outputs)
+    was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(row_run_id))})"
+    same_features = "was.feature_hash = now.feature_hash" if now.same_kind(run) else "false"
+    joined = f"from {was} as was join {AGAIN} as now on {same_row} and {same_features}"
+    in_table = connection.execute(
+        f"select count(*) from {was} as was" + (f" semi join {AGAIN} as now on {same_row}" if sample else "")
+    ).fetchall()[0][0]
+    compared, different = connection.execute(
+        f"select count(*), count(*) filter ({differs}) {joined}"
+    ).fetchall()[0]
+    examples = connection.execute(
+        f"select {', '.join(f'was.{key}' for key in keys)} {joined} and ({differs}) order by all limit 3"
+    ).fetchall()
+    return Replayed(
+        run_id=str(run["run_id"]),
+        rows_in_table=in_table,
+        rows_compared=compared,
+        rows_different=different,
+        same_input=sample is None and now.same_input(run),
+        same_libraries=json.loads(run["library_versions"]) == library_versions(),
+        examples=tuple(str(row) for row in examples),
+    )
+
+
+def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: int = 1000) -> Any:
+    """Replay a sample of the last run of a prediction table, from a dbt Python model.
+
+    Parameters
+    ----------
+    dbt, session: the two arguments of the dbt model function.
+    predictions: `dbt.ref(...)` of the prediction table.
+    model: `dbt.ref("ml_<name>")`, the registry of the ML model that made it.
+    rows: number of rows to score again, chosen by the hash of their keys.
+
+    Returns a relation of one row with the columns of Replayed; the generic test `replay_agrees` judges it.
+    """
+    request = Request.for_plain_model(dbt)
+    call = f"replay_sample() in {request.node}"
+    table = predictions.sql_query()
+    last = session.sql(f"select scoring_run_id from ({table}) order by scored_at desc limit 1").fetchall()
+    if not last:
+        raise ConfigurationError(
+            call, "the prediction table is empty", expected="a scored table", action="build it first"
+        )
+    run = run_row(session, request.run_log, str(last[0][0]))
+    found = replay(
+        session, run, registry_of(session, model, request, call).versions(call), request, sample=rows
+    ).to_dict()
+    found["examples"] = ", ".join(found["examples"])
+    values = ", ".join(f"{_literal(value)} as {name}" for name, value in found.items())
+    return session.sql(f"select {values}")
+
+
+def _literal(value: Any) -> str:
+    return literal(value) if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,230 @@
+"""The arguments of `score()` and of the macro `scored()`, checked before anything is read."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.kernel.rows import STRICT_CHOICES
+from scorehouse.scoring.arguments import RescoreShape, ScoreShape, check_shape, several, shown
+from scorehouse.scoring.decision import DecisionPolicy
+
+RULES = ("all", "given", "new", "changed", "updated_at")
+PLANNED_RULES = ("new", "changed", "updated_at")  # rules that look into the table that is there
+VANISHED_CHOICES = ("keep", "flag", "delete")
+ENGINES = ("auto", "estimator", "native", "sql")
+LAYOUTS = ("long", "wide")
+READ_ROWS = 32_768  # rows that are read at a time: several batches are held at once
+AS_OF = "as_of"  # name of the column that an as-of date given as a value becomes
+
+
+@dataclass(frozen=True)
+class Rescore:
+    """Which rows a run scores.
+
+    `rule`: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new`
+    scores keys that are not in the table yet; `changed` also rows whose features differ and rows
+    that another version or setting made; `updated_at` is `changed` by a column of timestamps.
+    `updated_at`: that column; `lookback`: how far behind the newest timestamp of the last run an
+    update may still have been committed, in seconds or as an interval (`2 days`).
+    `vanished`: what becomes of predictions whose row left the feature table.
+    `max_rows`, `max_seconds`: the budget of one run; what it leaves is scored by the next.
+    """
+
+    rule: str = "all"
+    updated_at: str | None = None
+    lookback: str | float = 0
+    vanished: str = "keep"
+    max_rows: int | None = None
+    max_seconds: float | None = None
+
+    @property
+    def has_budget(self) -> bool:
+        return self.max_rows is not None or self.max_seconds is not None
+
+    @classmethod
+    def checked(cls, call: str, value: Any, *, history: bool) -> Rescore:
+        """Read the argument `rescore`, a rule or a mapping of settings."""
+        if not isinstance(value, str | Mapping):
+            raise _bad(
+                call, f"rescore is {shown(value)}", f"a rule among {list(RULES)}, or a mapping of settings"
+            )
+        settings: dict[str, Any] = {"rule": value} if isinstance(value, str) else dict(value)
+        check_shape(RescoreShape, settings, call, "rescore")
+        settings = {name: item for name, item in settings.items() if item is not None}
+        settings.setdefault("rule", "updated_at" if "updated_at" in settings else "changed")
+        if history:
+            settings["rule"] = _history_rule(call, value, settings["rule"])
+        rescore = cls(**settings)
+        rescore._check(call)
+        return rescore
+
+    def _check(self, call: str) -> None:
+        _one_of(call, "rescore", {self.rule}, RULES)
+        _one_of(call, "rescore vanished", {self.vanished}, VANISHED_CHOICES)
+        if (self.updated_at is not None) != (self.rule == "updated_at"):
+            raise _bad(
+                call,
+                f"rescore has the rule {self.rule!r} and updated_at {self.updated_at!r}",
+                "the rule 'updated_at' together with the name of the column updated_at",
+            )
+        if self.rule not in PLANNED_RULES and (self.has_budget or self.vanished != "keep"):
+            raise _bad(
+                call,
+                f"rescore has the rule {self.rule!r} and a budget or vanished={self.vanished!r}",
+                f"one of the rules {list(PLANNED_RULES)}, which look into the table that is there",
+            )
+
+
+def _history_rule(call: str, value: str | Mapping[str, Any], rule: str) -> str:
+    """A history only ever grows: its one rule is `new`, and nothing vanishes from it."""
+    given = isinstance(value, str) or "rule" in value
+    vanished = "keep" if isinstance(value, str) else value.get("vanished") or "keep"
+    if (given and rule not in ("all", "new")) or vanished != "keep":
+        raise _bad(
+            call,
+            f"rescore is {value!r} for a prediction history (as_of was given)",
+            "rescore left out, or its budget alone: a history is appended to and never rescored",
+        )
+    return "new"
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """The arguments, checked.
+
+    `key`: columns that identify a row; `alias`, `version`: which versions score, the first of them
+    live; `passthrough`: feature table columns to keep; `group`: column within which a ranking ranks;
+    `strict`: checks that reject even what the pipeline takes by itself; `max_rejected_share`: the
+    run fails above it; `as_of`: column, or date, of a prediction history; `decision`: what is
+    decided from the score; `batch_rows`: rows a call of the estimator (None: found by measuring);
+    `engine`: the form that scores; `layout`: several versions as a row each, or as columns of one row.
+    """
+
+    key: tuple[str, ...]
+    alias: tuple[str, ...] = ("champion",)
+    version: tuple[int, ...] = ()
+    passthrough: tuple[str, ...] = ()
+    group: str | None = None
+    rescore: Rescore = Rescore()
+    strict: frozenset[str] = frozenset()
+    max_rejected_share: float | None = None
+    batch_rows: int | None = None
+    as_of: str | None = None
+    decision: DecisionPolicy | None = None
+    engine: str = "auto"
+    layout: str = "long"
+
+    @property
+    def read_rows(self) -> int:
+        """Rows of a record batch that is read."""
+        return self.batch_rows or READ_ROWS
+
+    @property
+    def as_of_value(self) -> str | None:
+        """The as-of date where one was given, rather than the name of a column."""
+        return self.as_of if self.as_of is not None and _is_date(self.as_of) else None
+
+    @property
+    def as_of_column(self) -> str | None:
+        """The column of a history's as-of date."""
+        return AS_OF if self.as_of_value is not None else self.as_of
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """What identifies a row: the key, and in a history the as-of date."""
+        dated = self.as_of_column
+        return self.key if dated is None else tuple(dict.fromkeys([*self.key, dated]))
+
+    @property
+    def table_key(self) -> tuple[str, ...]:
+        """What identifies a row of the prediction table."""
+        return (*self.row_key, "model_alias") if self.in_parts else self.row_key
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether versions have a row each, so that a prediction is named by key and alias."""
+        return self.several and self.layout == "long"
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether versions stand side by side in one row."""
+        return self.several and self.layout == "wide"
+
+    @property
+    def several(self) -> bool:
+        """Whether several versions score in one scan."""
+        return len(self.alias) + len(self.version) > 1
+
+    @classmethod
+    def checked(cls, call: str, **values: Any) -> ScoreOptions:
+        """Build from loose arguments; raises ConfigurationError for any that cannot be used."""
+        given = {name: value for name, value in values.items() if value is not None}
+        for name in ("key", "passthrough", "alias", "version"):
+            if name in given:
+                given[name] = several(given[name])
+        given["strict"] = several(given.get("strict", ()))
+        check_shape(ScoreShape, given, call)
+        given["strict"] = frozenset(given["strict"])
+        if given.get("version"):
+            given["alias"] = ()
+        history = given.get("as_of") is not None
+        if history:
+            given["as_of"] = str(given["as_of"])
+        if "rescore" in given or history:
+            given["rescore"] = Rescore.checked(call, given.get("rescore", "all"), history=history)
+        if "decision" in given:
+            given["decision"] = DecisionPolicy.checked(call, given["decision"])
+        options = cls(**{"key": (), **given})
+        options._check(call)
+        return options
+
+    def of_request(self, *, partial: bool) -> ScoreOptions:
+        """The options of a run; where dbt cut the features, rows that are missing have not vanished."""
+        if not partial or self.rescore.vanished == "keep":
+            return self
+        return replace(self, rescore=replace(self.rescore, vanished="keep"))
+
+    def _check(self, call: str) -> None:
+        if not self.key:
+            raise _bad(call, "no key was given", "the column, or columns, that identify a feature row")
+        if not self.alias and not self.version:
+            raise _bad(call, "neither alias nor version was given", "at least one of them")
+        _one_of(call, "strict", self.strict, STRICT_CHOICES)
+        _one_of(call, "engine", {self.engine}, ENGINES)
+        _one_of(call, "layout", {self.layout}, LAYOUTS)
+
+    def to_json(self) -> str:
+        """Canonical JSON for the run log."""
+        values = {**asdict(self), "strict": sorted(self.strict)}
+        values["decision"] = self.decision and self.decision.settings()
+        return json.dumps(values, sort_keys=True)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _one_of(call: str, name: str, found: Collection[str], allowed: Sequence[str]) -> None:
+    wrong = sorted(set(found) - set(allowed), key=str)
+    if wrong:
+        near = difflib.get_close_matches(wrong[0], allowed, n=1)
+        raise ConfigurationError(
+            call,
+            f"{name} has {wrong}" + (f" (near: {near[0]!r})" if near else ""),
+            expected=f"{name} among {list(allowed)}",
+            action=f"write {near[0]!r}" if near else "correct the call",
+        )
+
+
+def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=expected, action="correct the call")

@@ -1,0 +1,116 @@
+"""The versions that score in one scan: one part each, the first of them live."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.log import logger
+from scorehouse.registry.version import Version, resolve
+from scorehouse.scoring.options import ScoreOptions
+
+
+@dataclass(frozen=True)
+class Part:
+    """One version in a scan, and the alias under which it was asked for (NULL: by its number)."""
+
+    version: Version
+    alias: str | None
+    is_live: bool
+
+    @property
+    def label(self) -> str:
+        """What the column `model_alias` holds."""
+        return self.alias or f"version {self.version.version}"
+
+    @property
+    def suffix(self) -> str:
+        """What follows the names of its columns in a wide table."""
+        return "" if self.is_live else f"__{self.alias or f'version_{self.version.version}'}"
+
+    def basis(self, options: ScoreOptions) -> str:
+        """Names all that a prediction rests on besides its row.
+
+        Where it differs from that of the run that made a prediction, the prediction is stale.
+        """
+        version = self.version
+        facts = {
+            "digest": version.sha256,
+            "signature": version.signature_sha256,
+            "version": version.label,
+            "threshold": version.threshold,
+            "classes": list(version.classes),
+            "methods": [version.score_method, version.label_method],
+            "strict": sorted(options.strict),
+            "part": [self.label, self.is_live] if options.several else None,
+        }
+        return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def scoring_bases(parts: Sequence[Part], options: ScoreOptions) -> list[str]:
+    """The basis of each part; versions that share a row share its basis, too."""
+    bases = [part.basis(options) for part in parts]
+    if options.is_wide:
+        return [sha256("|".join(bases).encode()).hexdigest()[:16]] * len(parts)
+    return bases
+
+
+def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str) -> list[Part]:
+    """The parts of a scan.
+
+    A version that is asked for by two aliases scores once, by the first; in a wide table it fills the
+    columns of both, so that a promotion does not change the table's columns.
+    """
+    asked: list[tuple[str | None, int | None]] = [(alias, None) for alias in options.alias]
+    asked += [(None, number) for number in options.version]
+    parts: list[Part] = []
+    for alias, number in asked:
+        version = resolve(versions, alias=alias, version=number, call=call)
+        part = Part(version, alias, is_live=not parts)
+        same = next((other for other in parts if other.version.version == version.version), None)
+        if same and not options.is_wide:
+            logger.warning(f"{call}: {version.label} is {same.label} and {part.label}; it scores once")
+        else:
+            parts.append(part)
+    for part in parts:
+        _check(part, options, call)
+    return parts
+
+
+def _check(part: Part, options: ScoreOptions, call: str) -> None:
+    if part.version.task != "ranking":
+        if options.group is not None:
+            raise ConfigurationError(
+                call,
+                f"group is {options.group!r}, and {part.version.label} does not rank: its task is "
+                f"{part.version.task!r}",
+                expected="group for rankings alone: it is the column within which rows are ranked",
+                action="leave out group; to keep the column in the prediction table, pass it in passthrough",
+            )
+        return
+    if options.is_wide:
+        raise ConfigurationError(
+            call,
+            f"{part.version.label} ranks, and layout is 'wide'",
+            expected="layout='long' for rankings, whose ranks are counted for each version",
+            action="leave out layout",
+        )
+    if options.group is None:
+        raise ConfigurationError(
+            call,
+            f"{part.version.label} ranks, and no group was given",
+            expected="the column within which to rank, such as the customer",
+            action="pass group",
+        )
+    kept = {*options.row_key, *options.passthrough}
+    if options.rescore.rule in ("new", "changed", "updated_at") and options.group not in kept:
+        raise ConfigurationError(
+            call,
+            f"the group {options.group!r} is neither in key nor in passthrough, and rescore is "
+            f"{options.rescore.rule!r}",
+            expected="the group in the prediction table, since a changed row changes its group's ranks",
+            action=f"add {options.group!r} to passthrough",
+        )

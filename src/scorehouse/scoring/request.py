@@ -1,0 +1,101 @@
+"""What a scoring run is asked to do by the materialization, or by dbt's own."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from scorehouse.project.compatibility import check_package_version
+from scorehouse.project.run_log_place import run_log_place
+from scorehouse.project.variables import project_variable
+from scorehouse.registry import registry_file
+from scorehouse.registry.policy import VARIABLE, LoadPolicy
+from scorehouse.registry.registry_file import RegistryFile
+
+
+@dataclass(frozen=True)
+class Request:
+    """One scoring run as the materialization asks for it.
+
+    `staging` is the table to write, or empty where dbt's own materialization writes what is returned.
+    `exists` tells whether the prediction table is there to be merged into. `vanished` is the table for
+    the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
+    dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
+    `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
+    `on_schema_change` is dbt's setting where the model has it, else empty.
+    `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None;
+    `dbt_threads` is how many models dbt builds at once. `registries` are those among the model's parents.
+    """
+
+    run_id: str
+    invocation_id: str
+    node: str
+    relation: str
+    run_log: str
+    project_root: Path
+    load_policy: LoadPolicy
+    staging: str = ""
+    vanished: str = ""
+    slice_from: str = ""
+    slice_to: str = ""
+    event_time: str = ""
+    is_partial: bool = False
+    exists: bool = False
+    full_refresh: bool = False
+    materialization: str = "predictions"
+    on_schema_change: str = ""
+    memory_limit: str | None = None
+    dbt_threads: int = 1
+    registries: tuple[RegistryFile, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Read the request that the materialization `predictions` wrote into the compiled code."""
+        values = json.loads(text)
+        call = f"a scoring run of {values['node']}"
+        check_package_version(values.pop("package_version", None), version("scorehouse"), call)
+        values["project_root"] = Path(values["project_root"] or ".").resolve()  # empty: dbt is in the folder
+        values["load_policy"] = LoadPolicy.from_variable(values["load_policy"])
+        named = values.pop("registry_files")
+        values["registries"] = registry_file.listed(values["registries"], named, values["project_root"])
+        return cls(**values)
+
+    @classmethod
+    def for_plain_model(cls, dbt: Any) -> Request:
+        """The request of a Python model under dbt's own `table` or `incremental`.
+
+        dbt gives such a model neither variables nor the target: they are read where dbt has them from, the
+        command line, the project's dbt_project.yml, and the adapter.
+        """
+        from dbt.adapters.factory import get_adapter_by_type
+        from dbt.flags import get_flags
+        from dbt_common.invocation import get_invocation_id
+
+        root = Path(get_flags().PROJECT_DIR or ".").resolve()
+        config = get_adapter_by_type("duckdb").config
+
+        def variable(name: str) -> Any:
+            return config.cli_vars[name] if name in config.cli_vars else project_variable(root, name)
+
+        log = run_log_place(variable, config.credentials.database, config.credentials.schema)
+        return cls(
+            run_id=str(uuid.uuid4()),
+            invocation_id=get_invocation_id(),
+            node=dbt.this.identifier,
+            relation=repr(dbt.this),
+            run_log=log.quoted,
+            project_root=root,
+            load_policy=LoadPolicy.from_variable(variable(VARIABLE)),
+            exists=bool(dbt.is_incremental),
+            materialization="incremental" if dbt.is_incremental else "table",
+            registries=registry_file.searched(dbt, variable(registry_file.VARIABLE), root),
+        )
+
+
+def load_policy(root: Path) -> LoadPolicy:
+    """The load policy of the project in the folder `root`, as its dbt_project.yml has it."""
+    return LoadPolicy.from_variable(project_variable(root, VARIABLE))

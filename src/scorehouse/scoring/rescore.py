@@ -1,0 +1,298 @@
+"""The rules of rescoring, as SQL for DuckDB: which rows are scored, why, and in which order.
+
+Every statement is built from names alone; the engine runs them in the snapshot in which it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.scoring.options import Rescore
+
+TODO = "scorehouse_todo"
+DIFFERING = "scorehouse_differing"
+CARRIED = "carried:"  # prefix of what the table of keys to score holds of their rows
+VANISHED = "scorehouse_vanished"
+
+quote, literal = DUCKDB.quote, DUCKDB.literal
+
+
+def same(left: str, right: str, names: Iterable[str]) -> str:
+    """SQL that is true where two rows agree in all columns."""
+    return " and ".join(f"{left}.{quote(name)} = {right}.{quote(name)}" for name in names)
+
+
+def _equal(left: str, right: str, names: Iterable[tuple[str, str]]) -> str:
+    """SQL that is true where two rows agree in columns that may be NULL, already quoted."""
+    return " and ".join(f"{left}.{one} is not distinct from {right}.{other}" for one, other in names)
+
+
+@dataclass(frozen=True)
+class PlanPart:
+    """One version in the plan: its alias (NULL: the only one), its basis, the hash of its features.
+
+    `hash_kind` names the hash function and the types of what is hashed.
+    """
+
+    alias: str | None
+    basis: str
+    feature_hash: str
+    hash_kind: str
+
+    def has_kind(self, rule: str) -> str:
+        """SQL over the run log, true where a run's features had the same types (and hash function).
+
+        The rule `updated_at` compares no hashes, and the function may differ.
+        """
+        if rule == "updated_at":
+            return f"split_part(feature_hash_kind, ':', -1) = {literal(self.hash_kind.rpartition(':')[2])}"
+        return f"feature_hash_kind = {literal(self.hash_kind)}"
+
+
+@dataclass(frozen=True)
+class RescorePlan:
+    """Finds, in a prediction table, what a feature table has to have scored.
+
+    `features` is what to select from; `key` and `group` map names in the prediction table to columns
+    of the feature table; `old` is the prediction table, `lookback_us` is in microseconds, and `flags` says
+    that `old` has the column `is_vanished`. With `both_ways`, one join finds the vanished rows as well; it
+    needs a single part.
+    """
+
+    features: str
+    old: str
+    run_log: str
+    key: Mapping[str, str]
+    group: Mapping[str, str]
+    parts: Sequence[PlanPart]
+    rescore: Rescore
+    lookback_us: int = 0
+    flags: bool = False
+    both_ways: bool = False
+
+    def todo(self) -> str:
+        """Creates the table of keys to score, with `state_<part>`, `last_scored` and groups."""
+        numbers = range(len(self.parts))
+        states = [f"{self._state(number)} as state_{number}" for number in numbers]
+        ages = [f"old_{number}.scored_at" for number in numbers]
+        never = " or ".join(f"{age} is null" for age in ages)
+        keys = [self._key_of_either(name) for name in self.key]
+        groups = [f"features.{quote('group:' + name)}" for name in self.group]
+        age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
+        parts = [*keys, *groups, *states, age]
+        if self.both_ways:
+            parts.append(
+                "coalesce(old_0.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
+            )
+        kind = "full" if self.both_ways else "left"
+        joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
+        wanted = " or ".join(self._wanted(number) for number in numbers)
+        return (
+            f"create or replace temp table {TODO} as with {', '.join(self._inputs())} select * from "
+            f"(select {', '.join(parts)} from features {' '.join(joins)}) where {wanted}"
+        )
+
+    def _key_of_either(self, name: str) -> str:
+        if self.both_ways:
+            return f"coalesce(features.{quote(name)}, old_0.{quote(name)}) as {quote(name)}"
+        return f"features.{quote(name)}"
+
+    def _wanted(self, number: int) -> str:
+        return f"state_{number} <> 'unchanged'"
+
+    def _inputs(self) -> list[str]:
+        columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+        if self.rescore.rule == "changed":
+            columns += [f"{part.feature_hash} as hash_{n}" for n, part in enumerate(self.parts)]
+        if self.rescore.updated_at:
+            columns.append(f"epoch_us({quote(self.rescore.updated_at)}) as updated_us")
+        runs = (
+            f"select run_id, scoring_basis, feature_hash_kind, epoch_us(watermark) as seen_us "
+            f"from {self.run_log} where status = 'success'"
+        )
+        inputs = [
+            f"features as (select {', '.join(columns)} from {self.features})",
+            f"runs as ({runs})",
+        ]
+        for number, part in enumerate(self.parts):
+            where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
+            facts = (
+                f"select run_id, seen_us, scoring_basis = {literal(part.basis)} as has_basis, "
+                f"{part.has_kind(self.rescore.rule)} as has_kind from runs"
+            )
+            inputs.append(
+                f"old_{number} as (select old.*, has_basis, has_kind, seen_us from {self.old} as old "
+                f"left join ({facts}) as runs on runs.run_id = old.scoring_run_id{where})"
+            )
+        return inputs
+
+    def _state(self, number: int) -> str:
+        """`new`, `stale`, `changed` or `unchanged`, for one version and a row of the feature table."""
+        old = f"old_{number}"
+        whens = [f"when {old}.scoring_run_id is null then 'new'"]
+        if self.both_ways:
+            whens.insert(0, f"when features.{quote(next(iter(self.key)))} is null then 'vanished'")
+        if self.flags:
+            whens.append(f"when {old}.is_vanished then 'new'")
+        if self.rescore.rule != "new":
+            whens.append(f"when {old}.has_basis is not true then 'stale'")
+        if self.rescore.rule == "changed":
+            whens.append(
+                f"when {old}.has_kind is not true "
+                f"or {old}.feature_hash is distinct from features.hash_{number} then 'changed'"
+            )
+        if self.rescore.rule == "updated_at":
+            whens.append(
+                f"when {old}.has_kind is not true or {old}.seen_us is null or features.updated_us is null "
+                f"or features.updated_us > {old}.seen_us - {self.lookback_us} then 'changed'"
+            )
+        return f"case {' '.join(whens)} else 'unchanged' end"
+
+    def outdated(self) -> str:
+        """Counts predictions of one version: those that are stale or have another kind of hash, and all."""
+        basis, kind = literal(self.parts[0].basis), literal(self.parts[0].hash_kind)
+        return (
+            f"select coalesce(sum(n) filter (scoring_basis is distinct from {basis} "
+            f"or feature_hash_kind is distinct from {kind}), 0), coalesce(sum(n), 0) "
+            f"from (select scoring_run_id, count(*) as n from {self.old} group by all) as old "
+            f"left join {self.run_log} as runs on runs.run_id = old.scoring_run_id and status = 'success'"
+        )
+
+    def differing(self, carried: Mapping[str, str]) -> list[str]:
+        """Creates the table of keys to score where all runs of the one version are up to date.
+
+        Rows that agree in key and hash drop out first; the few that are left are looked up by key. The
+        table holds what is read of them, too: `carried` maps names to SQL over `features`. It does not
+        look for rows that vanished, and takes the key to be unique in the features.
+        """
+        keys = ", ".join(quote(name) for name in self.key)
+        columns = [f"features.{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns += [f"{sql} as {quote(CARRIED + name)}" for name, sql in carried.items()]
+        there = f"select {keys}, feature_hash from {self.old}" + (
+            " where is_vanished is not true" if self.flags else ""
+        )
+        new = "old.scored_at is null" + (" or old.is_vanished" if self.flags else "")
+        return [
+            f"create or replace temp table {DIFFERING} as select now.* exclude (new_hash) from "
+            f"(select {', '.join(columns)}, {self.parts[0].feature_hash} as new_hash "
+            f"from {self.features} as features) as now anti join ({there}) as old "
+            f"on {same('now', 'old', self.key)} and now.new_hash = old.feature_hash",
+            f"create or replace temp table {TODO} as select differing.*, old.scored_at as last_scored, "
+            f"case when {new} then 'new' else 'changed' end as state_0 from {DIFFERING} as differing "
+            f"left join {self.old} as old on {same('differing', 'old', self.key)}",
+            f"drop table {DIFFERING}",
+        ]
+
+    def vanished(self) -> list[str]:
+        """Creates the table of keys whose row left the feature table."""
+        if not self.both_ways:
+            return [self.vanished_by_join()]
+        keys = ", ".join(quote(name) for name in self.key)
+        return [
+            f"create or replace temp table {VANISHED} as "
+            f"select {keys}, was_flagged from {TODO} where state_0 = 'vanished'",
+            f"delete from {TODO} where state_0 = 'vanished'",
+        ]
+
+    def vanished_by_join(self) -> str:
+        columns = [f"old.{quote(name)}" for name in self.key]
+        gone = f"features.{quote(next(iter(self.key)))} is null"
+        if self.parts[0].alias is not None:
+            columns.append("old.model_alias")
+            aliases = ", ".join(literal(part.alias or "") for part in self.parts)
+            gone += f" or old.model_alias not in ({aliases})"
+        columns.append(
+            "coalesce(old.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
+        )
+        features = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in self.key.items())
+        return (
+            f"create or replace temp table {VANISHED} as select {', '.join(columns)} from {self.old} as old "
+            f"left join (select {features} from {self.features}) as features "
+            f"on {same('old', 'features', self.key)} where {gone}"
+        )
+
+    def matches(self) -> str:
+        """Counts predictions, and keys found new: how often, and how many different ones."""
+        keys = ", ".join(quote(name) for name in self.key)
+        new = "state_0 = 'new' and last_scored is null"
+        return (
+            f"select (select count(*) from {self.old}), count(*), count(distinct ({keys})) "
+            f"from {TODO} where {new}"
+        )
+
+    def whole_groups(self) -> list[str]:
+        """Adds, for each version, the other rows of each group whose ranks may change.
+
+        These are the groups in which a row is scored, and those that lost a row, to another group or
+        from the feature table: ranks run from 1 without a gap, so that the ranks of the rows that are
+        still there tell it, in whichever run the row was lost. A group that lost its last one needs nothing.
+        """
+        after = [quote("group:" + name) for name in self.group]
+        now = [f"{column} as {quote(name)}" for column, name in zip(after, self.group, strict=True)]
+        touched = [
+            f"(select {', '.join(now)} from {TODO} where {self._wanted(number)} union {self._gaps(part)})"
+            for number, part in enumerate(self.parts)
+        ]
+        states = [f"'unchanged' as state_{number}" for number in range(len(self.parts))]
+
+        def of(table: str) -> str:
+            groups = zip(after, (quote(name) for name in self.group), strict=True)
+            return _equal(table, "touched", groups)
+
+        insert = (
+            f"insert into {TODO} by name select features.*, {', '.join(states)}, "
+            f"'9999-12-31'::timestamp as last_scored "
+            f"from {self._grouped()} semi join ({' union '.join(touched)}) as touched on {of('features')} "
+            f"anti join {TODO} as todo on {same('features', 'todo', self.key)}"
+        )
+        # a row that one version scores may be one of the others for another version
+        updates = [
+            f"update {TODO} as todo set state_{number} = 'changed' where state_{number} = 'unchanged' "
+            f"and exists (select 1 from {groups} as touched where {of('todo')})"
+            for number, groups in enumerate(touched)
+        ]
+        return [insert, *updates]
+
+    def _grouped(self) -> str:
+        """Keys and groups of the feature table."""
+        columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
+        columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+        return f"(select {', '.join(columns)} from {self.features}) as features"
+
+    def _gaps(self, part: PlanPart) -> str:
+        """Groups of one version in which the ranks of the rows that are still there have a gap."""
+        groups = [quote(name) for name in self.group]
+        stays = _equal("features", "old", ((quote("group:" + name), quote(name)) for name in self.group))
+        where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
+        return (
+            f"select {', '.join(groups)} from {self.old} as old semi join {self._grouped()} "
+            f"on {same('features', 'old', self.key)} and {stays}{where} "
+            f'group by {", ".join(groups)} having count("rank") <> coalesce(max("rank"), 0)'
+        )
+
+    def order(self, slice_rows: int) -> str:
+        """Puts the rows to score in order, never scored first, then the oldest, groups unbroken.
+
+        Adds `unit_end`, the position of the last row of a row's group, and `slice`.
+        """
+        keys = ", ".join(quote(name) for name in self.key)
+        group = ", ".join(quote("group:" + name) for name in self.group) or keys
+        return (
+            f"create or replace temp table {TODO} as with aged as (select *, "
+            f"bool_or(last_scored is null) over unit as is_new, min(last_scored) over unit as oldest "
+            f"from {TODO} window unit as (partition by {group})), "
+            f"placed as (select * exclude (is_new, oldest), row_number() over "
+            f"(order by is_new desc, oldest, {group}, {keys}) as place from aged), "
+            f"ended as (select *, max(place) over (partition by {group}) as unit_end from placed) "
+            f"select *, (unit_end - 1) // {slice_rows} as slice from ended"
+        )
+
+    def cut(self, max_rows: int) -> str:
+        """Leaves to later runs what goes beyond `max_rows`; a first group is scored even if larger."""
+        return (
+            f"delete from {TODO} where unit_end > {max_rows} "
+            f"and unit_end > (select min(unit_end) from {TODO})"
+        )

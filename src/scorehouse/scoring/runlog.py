@@ -1,0 +1,168 @@
+"""The run log: one row a scoring run, in the table that the macro `ensure_run_log` makes."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.parts import Part
+from scorehouse.scoring.request import Request
+
+LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib", "pyspark")
+
+
+# how a run stands in its row: begun and not closed, ended well, or ended with an error
+STARTED, SUCCESS, FAILED = "started", "success", "failed"
+NOT_FINISHED = "not finished"  # what a reader calls a run that runs now or was killed
+# what a row of the feature table, or of the prediction table, was found to be
+STATES = ("new", "changed", "stale", "unchanged", "vanished")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that a prediction depends on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def resident_memory() -> float:
+    """Memory held by this process now, in MiB (the peak so far where the system tells no more)."""
+    try:
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[1])
+        import resource
+
+        return pages * resource.getpagesize() / 2**20
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+@dataclass
+class RunRecord:
+    """A scoring run while it runs; `to_row` gives its row in the run log.
+
+    Several versions that score in one scan have a record each, whose `run_id` is their own.
+    """
+
+    request: Request
+    options: ScoreOptions | None = None
+    part: Part | None = None
+    run_id: str = ""
+    engine: str = ""
+    write_mode: str = "replace"
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    rows_in: int = 0
+    rows_scored: int = 0
+    rows_rejected: int = 0
+    reject_reasons: Counter[str] = field(default_factory=Counter)
+    feature_query: str = ""
+    fingerprint: str = ""
+    input_types: str = ""
+    feature_hash_kind: str = ""
+    score_min: float | None = None
+    score_mean: float | None = None
+    score_max: float | None = None
+    peak_memory_mib: float = 0.0
+    scoring_basis: str = ""
+    found: dict[str, int] = field(default_factory=dict)
+    rows_left: int = 0
+    watermark: datetime | None = None
+    form: str = ""
+    form_reason: str = ""
+
+    @property
+    def row_run_id(self) -> str:
+        """The id of this record's own row in the run log."""
+        return self.run_id or self.request.run_id
+
+    def note_memory(self) -> None:
+        self.peak_memory_mib = max(self.peak_memory_mib, resident_memory())
+
+    def summary(self) -> str:
+        """One line for dbt's log."""
+        seconds = (datetime.now(UTC) - self.started_at).total_seconds()
+        text = (
+            f"{self.request.node}: {self.rows_in:,} rows in, {self.rows_scored:,} scored, "
+            f"{self.rows_rejected:,} rejected, {seconds:.2f} s"
+        )
+        if self.write_mode == "merge" and self.found:
+            text += "; " + ", ".join(f"{self.found[state]:,} {state}" for state in STATES)
+        if self.rows_left:
+            text += f"; {self.rows_left:,} left to later runs"
+        return f"{text}, by {self.part.version.label} ({self.form})" if self.part else text
+
+    def to_row(
+        self, status: str = SUCCESS, *, is_ended: bool = True, error: Exception | None = None
+    ) -> dict[str, Any]:
+        """Every column of the run log; a run that has not ended has no end and no duration yet."""
+        finished = datetime.now(UTC)
+        options, part = self.options, self.part
+        return {
+            "run_id": self.row_run_id,
+            "parent_run_id": self.request.run_id,
+            "status": status,
+            "invocation_id": self.request.invocation_id,
+            "node": self.request.node,
+            "prediction_table": self.request.relation,
+            "materialization": self.request.materialization,
+            "write_mode": self.write_mode,
+            "engine": self.engine,
+            "model_name": part.version.name if part else None,
+            "model_version": part.version.version if part else None,
+            "alias_asked": part.alias if part else self._aliases(),
+            "is_live": part.is_live if part else None,
+            "model_digest": part.version.sha256 if part else None,
+            "key_columns": json.dumps(options.table_key) if options else None,
+            "configuration": options.to_json() if options else None,
+            "rows_in": self.rows_in,
+            "rows_scored": self.rows_scored,
+            "rows_rejected": self.rows_rejected,
+            "reject_reasons": json.dumps(dict(self.reject_reasons.most_common(20))),
+            "feature_query": self.feature_query or None,
+            "input_fingerprint": self.fingerprint or None,
+            "feature_hash_kind": self.feature_hash_kind or None,
+            "score_min": self.score_min,
+            "score_mean": self.score_mean,
+            "score_max": self.score_max,
+            "library_versions": json.dumps(library_versions()),
+            "started_at": self.started_at.replace(tzinfo=None),
+            "finished_at": finished.replace(tzinfo=None) if is_ended else None,
+            "seconds": (finished - self.started_at).total_seconds() if is_ended else None,
+            "peak_memory_mib": round(self.peak_memory_mib, 1),
+            "error": str(error) if error else None,
+            **self._rescored(),
+        }
+
+    def _aliases(self) -> str | None:
+        return ", ".join(self.options.alias) or None if self.options else None
+
+    def _rescored(self) -> dict[str, Any]:
+        """Columns that tell by which rule rows were chosen, and what was decided from their scores."""
+        options, policy = self.options, self.options and self.options.decision
+        return {
+            "rescore_rule": options.rescore.rule if options else None,
+            **{f"rows_{state}": self.found.get(state) for state in STATES},
+            "rows_left": self.rows_left,
+            "scoring_basis": self.scoring_basis or None,
+            "watermark": self.watermark,
+            "slice_from": self.request.slice_from or None,
+            "slice_to": self.request.slice_to or None,
+            "decision_policy": policy.digest if policy else None,
+            "decision_settings": json.dumps(policy.settings(), sort_keys=True) if policy else None,
+            "form": self.form or None,
+            "form_reason": self.form_reason or None,
+        }
