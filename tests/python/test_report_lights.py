@@ -134,6 +134,31 @@ def test_what_nobody_judged_is_grey(lights: dict[tuple[str, str], Light]) -> Non
     assert told["Last run"] == ("ok", "100 % scored") and told["Last scored"] == ("ok", "within the hour")
 
 
+def test_a_run_that_found_nothing_changed_is_judged_by_the_one_before_it(tmp_path: Path) -> None:
+    """`sound` rejects no row, `poor` half of them; a second build finds nothing to score in either."""
+    project = DbtProject(tmp_path / "house")
+    X = pd.DataFrame({"size": np.arange(100.0)})
+    project.features("select i as id, i * 1e0 as size from range(100) as numbers(i)", name="whole")
+    project.features(
+        "select * replace (if(id < 50, null, size) as size) from {{ ref('whole') }}", name="gappy"
+    )
+    for name, features in {"sound": "whole", "poor": "gappy"}.items():
+        project.register(LinearRegression().fit(X, X["size"]), name, X, X["size"], task="regression")
+        project.python_model(f"{name}_prices", name, features=features, key="id", rescore="changed")
+    project.build().check()
+    project.build().check()
+    assert project.runs("sound_prices")[-1]["rows_in"] == project.runs("poor_prices")[-1]["rows_in"] == 0
+    found = lights_of(project.database, tmp_path / "report.html")
+    sound, poor = found["sound", "Last run"], found["poor", "Last run"]
+    assert (sound.state, sound.text) == ("ok", "nothing changed")
+    assert (poor.state, poor.text) == ("bad", "50.0 % scored")
+    assert "found nothing to score is judged by the one before it" in sound.rule
+    alerts = [
+        line for line in (tmp_path / "report.html").read_text().splitlines() if "rejected 50.0 %" in line
+    ]
+    assert len(alerts) == 1
+
+
 def test_scores_are_late_by_the_habit_of_the_run_log(house: DbtProject, tmp_path: Path) -> None:
     """`price` was scored once, eleven months ago; `quiet` each week, the last time 15 days ago."""
     database = Path(shutil.copy(house.database, tmp_path / "copy.duckdb"))

@@ -164,7 +164,7 @@ def _retraining_alerts(data: ModelData) -> list[Alert]:
 def _run_alerts(data: ModelData) -> list[Alert]:
     found = []
     log = data.run_log.quoted if data.run_log else TABLE
-    for run in data.newest_runs():
+    for run in map(data.judged, data.newest_runs()):
         level, share = limits.run_state(run), limits.rejected_share(run)
         where = f"{table_name(run)}, {stamp(run['started_at'])}"
         sql = (

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime
 
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry.version import Version
+from scorehouse.report import limits
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.scoring.runlog import NOT_FINISHED, STARTED
+from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
 RUNS = 12
@@ -118,6 +119,23 @@ class ModelData:
                 newest.setdefault(table, run)
                 sizes[table] = max(sizes[table], run["rows_in"] or 0)
         return [newest[table] for table, _ in sizes.most_common()]
+
+    def judged(self, run: Row) -> Row:
+        """The run to judge by: of one that found nothing to score, the one before it that scored the table.
+
+        What that one rejected still stands in the table.
+        """
+        if not limits.found_nothing(run):
+            return run
+        same = ("prediction_table", "model_version")
+        earlier = (
+            other
+            for other in self.runs[self.runs.index(run) :]
+            if other["status"] == SUCCESS
+            and other["rows_in"]
+            and all(other.get(column) == run.get(column) for column in same)
+        )
+        return next(earlier, run)
 
 
 def run_status(run: Row) -> str:

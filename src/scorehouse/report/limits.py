@@ -73,14 +73,22 @@ def rejected_share(run: Row) -> float | None:
 
 
 def run_state(run: Row) -> str:
-    """`ok`, `warn` or `bad` for how a run ended; `none` where it had no rows.
+    """`ok`, `warn` or `bad` for how a run ended; `none` where there was no row to look at.
 
     A run that has started and not ended is running now, or was killed.
     """
     if run["status"] != "success":
         return "warn" if run["status"] == "started" else "bad"
+    if found_nothing(run):
+        return "ok"
     share = rejected_share(run)
     return "none" if share is None else rejection(share)
+
+
+def found_nothing(run: Row) -> bool:
+    """Whether a run compared rows with the table that was there, and had none of them to score."""
+    scored = run["rows_in"] or run.get("rows_left")
+    return run["status"] == "success" and not scored and bool(run.get("rows_unchanged"))
 
 
 def comparable(live: Version, row: Row) -> bool:

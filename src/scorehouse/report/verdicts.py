@@ -47,15 +47,17 @@ def _worst(states: Iterable[str]) -> str:
 def _runs(data: ModelData) -> Verdict:
     """The worst of the newest runs in all prediction tables of the live version."""
     runs = data.newest_runs()
-    judged = [(limits.run_state(run), run) for run in runs]
+    judged = [(limits.run_state(data.judged(run)), run) for run in runs]
     state = _worst(state for state, _ in judged)
     text = "no run yet"
     if runs:
         run = next(run for found, run in judged if found == state)
-        text = _run_text(run) if run is runs[0] else f"{_run_text(run)} in {table_name(run)}"
+        said = _run_text(run if state == "ok" else data.judged(run))
+        text = said if run is runs[0] else f"{said} in {table_name(run)}"
     rule = (
         f"Red when the newest run failed or rejected more than {percent(limits.REJECTED_BAD)} of its rows, "
-        f"amber from {percent(limits.REJECTED_WARN)}. Of several prediction tables, the worst."
+        f"amber from {percent(limits.REJECTED_WARN)}. A run that found nothing to score is judged by the one "
+        "before it that scored. Of several prediction tables, the worst."
     )
     return Verdict("Last run", state, text, f"{data.name}-runs", rule)
 
@@ -66,6 +68,8 @@ def _run_text(run: Row) -> str:
         return "not finished"
     if run["status"] != "success":
         return str(run["status"])
+    if limits.found_nothing(run):
+        return "nothing to score" if run.get("rows_vanished") else "nothing changed"
     return "no rows" if share is None else f"{percent(1 - share)} scored"
 
 
