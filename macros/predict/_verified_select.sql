@@ -18,18 +18,28 @@
     {% if registered is none %}
         {{ return('') }}
     {% endif %}
+    {% set compared = ['aliases', 'sha256', 'class_columns'] %}
     {% set here, there = {}, {} %}
     {% for version in registered %}
-        {% do here.update({version['version'] | string: [version['aliases'] | join('|'), version['sha256']]}) %}
+        {% set aliases = version['aliases'] | join('|') %}
+        {% do here.update({
+            version['version'] | string: [aliases, version['sha256'], version.get('class_columns') or '']
+        }) %}
     {% endfor %}
-    {% set rows = run_query('select version, aliases, sha256 from ' ~ registry.render()).rows %}
+    {% set found = run_query('select * from ' ~ registry.render()) %}
+    {#- by position: some databases give names in upper case, and an earlier release's seed has fewer columns -#}
+    {% set names, rows = found.column_names | map('lower') | list, found.rows %}
     {% for row in rows %}
-        {% do there.update({row[0] | int | string: [(row[1] or '') | string, row[2] | string]}) %}
+        {% set facts = [] %}
+        {% for name in compared %}
+            {% do facts.append((row[names.index(name)] or '') | string if name in names else '') %}
+        {% endfor %}
+        {% do there.update({row[names.index('version')] | int | string: facts}) %}
     {% endfor %}
     {% if here != there or rows | length != here | length %}
         {% do exceptions.raise_compiler_error(
             call ~ ": the table " ~ registry ~ " is not the registry in version control, the seed ml_" ~ name
-            ~ ": " ~ scorehouse._registry_difference(here, there) ~ ".\n  Expected: a table that was loaded from"
+            ~ ": " ~ scorehouse._registry_difference(here, there, compared) ~ ".\n  Expected: a table that was loaded from"
             ~ " this seed.\n  What to do: run `dbt seed --select ml_" ~ name ~ "`; if that does not help, run"
             ~ " `scorehouse check`, which compares the seed with its YAML."
         ) %}
@@ -37,13 +47,15 @@
 {% endmacro %}
 
 
-{% macro _registry_difference(here, there) %}
-    {% for number, facts in here.items() if there.get(number) and there[number] != facts %}
-        {% set at = 0 if there[number][0] != facts[0] else 1 %}
-        {{ return(
-            'version ' ~ number ~ ' has ' ~ ['aliases', 'sha256'][at] ~ " '" ~ there[number][at]
-            ~ "' in the table and '" ~ facts[at] ~ "' in version control"
-        ) }}
+{% macro _registry_difference(here, there, compared) %}
+    {% for number, facts in here.items() if there.get(number) %}
+        {% for name in compared if there[number][compared.index(name)] != facts[compared.index(name)] %}
+            {% set at = compared.index(name) %}
+            {{ return(
+                'version ' ~ number ~ ' has ' ~ name ~ " '" ~ there[number][at]
+                ~ "' in the table and '" ~ facts[at] ~ "' in version control"
+            ) }}
+        {% endfor %}
     {% endfor %}
     {{ return(
         'the table has the versions ' ~ there.keys() | join(', ') ~ ' and version control has '
@@ -63,7 +75,7 @@
     {% set text = context[macro_name](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns) %}
     {% set found = local_md5((features + [text]) | join(mark)) %}
     {% set pinned = scorehouse._pinned_md5(call, name, number) %}
-    {% if pinned is not none and pinned != found %}
+    {% if pinned != found %}
         {% do exceptions.raise_compiler_error(
             call ~ ": the macro " ~ macro_name ~ " is not the SQL that was proven: its md5 on " ~ target.type
             ~ " is " ~ found ~ ".\n  Expected: " ~ (pinned or 'no SQL for this version, since none was proven')
@@ -75,16 +87,19 @@
 {% endmacro %}
 
 
-{#- The md5 that a version's SQL must have on this target, empty where none was proven; none where an earlier
-    release registered the version and pinned nothing. -#}
+{#- The md5 that a version's SQL must have on this target, empty where none was proven. -#}
 {% macro _pinned_md5(call, name, number) %}
     {% set registered = scorehouse._registered_versions(name) %}
-    {% if registered is none %}
-        {{ return(none) }}
-    {% endif %}
-    {% for version in registered if version['version'] == number %}
-        {{ return(version['sql'].get(target.type, '') if 'sql' in version else none) }}
+    {% for version in registered or [] if version['version'] == number and 'sql' in version %}
+        {{ return(version['sql'].get(target.type, '')) }}
     {% endfor %}
+    {% if registered is none or number in registered | map(attribute='version') %}
+        {% do exceptions.raise_compiler_error(
+            call ~ ": nothing says which SQL of version " ~ number ~ " was proven.\n  Expected: its digest in the"
+            ~ " YAML of the seed ml_" ~ name ~ ", which releases before this one did not write.\n  What to do: run"
+            ~ " `scorehouse prove " ~ name ~ "`, commit what it writes, and run `dbt seed --select ml_" ~ name ~ "`."
+        ) %}
+    {% endif %}
     {% do exceptions.raise_compiler_error(
         call ~ ": version " ~ number ~ " is not registered.\n  Expected: one of the versions "
         ~ registered | map(attribute='version') | join(', ') ~ ", as the YAML of the seed ml_" ~ name

@@ -142,7 +142,7 @@ def test_a_version_that_is_not_registered(house: DbtProject) -> None:
     assert "version 9 is not registered" in ended.messages["ninth"]
 
 
-def test_a_version_of_an_earlier_release_scores_and_is_pinned_by_prove(house: DbtProject) -> None:
+def test_a_version_of_an_earlier_release_scores_once_prove_has_pinned_it(house: DbtProject) -> None:
     """Its row has no pin and its YAML no facts: both are named, and `prove` writes them."""
     seed, yaml = house.folder / SEED, house.folder / YAML
     seed.write_text(
@@ -152,14 +152,35 @@ def test_a_version_of_an_earlier_release_scores_and_is_pinned_by_prove(house: Db
     yaml.write_text(re.sub(r"    meta:\n.*?(?=    column_types)", "", yaml.read_text(), flags=re.S))
     assert "scorehouse:" not in yaml.read_text()
     house.dbt("seed", "--select", "ml_churn").check()
-    house.dbt("run", "--select", "scored").check()
+    refused(house, "nothing says which SQL of version 1 was proven", "run `scorehouse prove churn`")
     checked = scorehouse(house, "check")
     assert (checked.returncode, checked.stdout.count("run `scorehouse prove churn`")) == (0, 3)
     assert scorehouse(house, "prove", "churn").returncode == 0
     assert "scorehouse prove" not in scorehouse(house, "check").stdout
+    house.dbt("seed", "--select", "ml_churn").check()
+    house.dbt("run", "--select", "scored").check()
     flip_the_threshold(house, "duckdb")
     house.dbt("seed", "--select", "ml_churn").check()
     refused(house, "is not the SQL that was proven")
+
+
+def test_a_yaml_that_pins_nothing_does_not_score(house: DbtProject) -> None:
+    """Whoever changes a macro could take its pin away as well: what is not pinned is not run."""
+    flip_the_threshold(house, "duckdb")
+    text = (house.folder / YAML).read_text()
+    for pinned in (r"          sql:\n(            .*\n)+", r"    meta:\n(      .*\n)+"):
+        assert re.search(pinned, text)
+        house.write(YAML, re.sub(pinned, "", text))
+        refused(house, "nothing says which SQL of version 1 was proven", "Expected: its digest in the YAML")
+
+
+def test_class_columns_that_were_changed_in_one_place(house: DbtProject) -> None:
+    house.query("""update ml_churn set class_columns = '{"score": false}' where version = 1""")
+    refused(house, "version 1 has class_columns '{\"score\": false}' in the table and '{\"score\": true}'")
+    house.dbt("seed", "--select", "ml_churn").check()
+    change(house, YAML, '{"score": true}', '{"score": false}')
+    refused(house, "version 1 has class_columns '{\"score\": true}' in the table")
+    assert "version 1, class_columns" in scorehouse(house, "check").stdout
 
 
 def test_class_columns_are_those_of_the_registry_that_was_compared(house: DbtProject) -> None:

@@ -123,14 +123,16 @@ def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
     """What SQL-only warehouses need of the registry: Jinja reads this YAML, and no CSV.
 
     `sql` has by type of target the MD5 that the compiled SQL must have, and is empty where none was proven;
-    it is left out where an earlier release proved the SQL and pinned nothing.
+    it is left out where an earlier release proved the SQL and pinned nothing, and `class_columns`, JSON as in
+    the seed, where a version has none.
     """
     facts = []
     for version in versions:
         proof = version.forms.get("sql", {"macro": {"md5": {}}})
         pinned = {"sql": dict(proof["macro"]["md5"])} if "macro" in proof else {}
         known = {"version": version.version, "aliases": list(version.aliases), "sha256": version.sha256}
-        facts.append({**known, **pinned})
+        columns = version.to_row()["class_columns"]
+        facts.append({**known, **({"class_columns": columns} if columns else {}), **pinned})
     return facts
 
 
