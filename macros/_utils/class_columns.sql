@@ -1,11 +1,12 @@
-{#- The columns of the class scores, named as scoring names them: `scorehouse.class_columns` in Python has the same
-    rule, and a test compares the two. Quoted where a name has other letters than English ones. -#}
+{#- The columns of the class scores, named as scoring names them: `class_columns` in Python has the same rule, and a
+    test compares the two. Quoted where a name has other letters than English ones. -#}
 {% macro _class_columns(labels) %}
     {% set marks = '\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f' %}
+    {% set other = '(?:[^\\w' ~ marks ~ ']|_)+' %}
     {% set names = [] %}
     {% for label in labels %}
         {% set text = modules.re.sub('^-(?=[.]?[0-9])', 'minus_', label | string | lower) %}
-        {% do names.append('score_' ~ (modules.re.sub('(?:[^\\w' ~ marks ~ ']|_)+', '_', text).strip('_') or 'empty')) %}
+        {% do names.append('score_' ~ (modules.re.sub(other, '_', text).strip('_') or 'empty')) %}
     {% endfor %}
     {% set columns, taken = [], [] %}
     {% for name in names if names.count(name) == 1 %}
@@ -20,8 +21,26 @@
             {% endfor %}
             {% do taken.append(free.name) %}
         {% endif %}
-        {% set is_plain = modules.re.fullmatch('[0-9a-z_]+', free.name) %}
-        {% do columns.append(free.name if is_plain else scorehouse._quote(free.name)) %}
+        {% do columns.append(scorehouse._quote_unless_plain(free.name)) %}
     {% endfor %}
     {{ return(columns) }}
+{% endmacro %}
+
+
+{#- The names in versions whose registry does not say them, as `first_columns` in Python has them. -#}
+{% macro _first_class_columns(labels) %}
+    {% set names, columns = [], [] %}
+    {% for label in labels %}
+        {% set text = modules.re.sub('[^0-9a-z]+', '_', label | string | lower).strip('_') %}
+        {% do names.append('score_' ~ (text or 'empty')) %}
+    {% endfor %}
+    {% for name in names %}
+        {% do columns.append(name if names.count(name) == 1 else name ~ '_' ~ loop.index0) %}
+    {% endfor %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{% macro _quote_unless_plain(name) %}
+    {{ return(name if modules.re.fullmatch('[0-9a-z_]+', name) else scorehouse._quote(name)) }}
 {% endmacro %}

@@ -67,14 +67,14 @@ prepared as (
         {{ start }} as window_start,
         live.row_status,
         {%- if spec.classes %}
-        {%- set columns = scorehouse._class_columns(spec.classes) %}
+        {%- set scores = scorehouse._class_score_sources(predictions, spec.classes) %}
         cast(live.scorehouse_label as {{ text }}) as y,
         cast(live.{{ spec.prediction }} as {{ text }}) as yhat,
-        {%- for column in columns %}
-        cast(live.{{ column }} as {{ double }}) as score_{{ loop.index0 }},
+        {%- for score in scores %}
+        cast({{ score }} as {{ double }}) as score_{{ loop.index0 }},
         {%- endfor %}
         {#- NULL, NaN or infinite as soon as one of them is #}
-        {% for column in columns %}cast(live.{{ column }} as {{ double }}){{ ' + ' if not loop.last }}{% endfor %} as score,
+        {% for score in scores %}cast({{ score }} as {{ double }}){{ ' + ' if not loop.last }}{% endfor %} as score,
         {%- elif spec.task == 'classification' %}
         case when live.scorehouse_label is not null then
             case when live.scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end

@@ -172,3 +172,56 @@ def test_scaffolded_monitors_name_the_positive_class(house: DbtProject) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     written = (house.folder / "models/ml/monitoring/answer_performance.sql").read_text()
     assert "options={'positive': 'yes'}" in written
+
+
+# --- versions of an earlier release, whose registry does not say the columns ---
+
+SPLIT = "select * from ({}) where id % 2 = {{{{ var('half') }}}}"
+
+
+@pytest.fixture(scope="module")
+def old_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """Half of the rows are scored by a version of an earlier release, half by one of today, in one table."""
+    project = DbtProject(tmp_path_factory.mktemp("earlier") / "house", variables={"half": 0})
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"a": random.uniform(0, 10, 300), "b": random.uniform(0, 7, 300)})
+    y = np.array(LABELS["signed"])[np.digitize(X.a + X.b, [6, 11])]
+    project.features(SPLIT.format(FEATURES))
+    label = "case when a + b < 6 then -1 when a + b < 11 then 0 else 1 end"
+    project.write("models/labels.sql", f"select id, {label} as label from ({FEATURES})")
+    project.sql_model(
+        "scored", "signed", key="id", rescore="given", config="on_schema_change='append_new_columns'"
+    )
+    project.write(
+        "models/judged.sql",
+        "{{ scorehouse.performance(predictions=ref('scored'), labels=ref('labels'), key='id', label='label', "
+        "options={'classes': [1, 0, -1]}, maturity={'as_of': '2100-01-01'}) }}",
+    )
+    for strength, half in ((1.0, 0), (0.01, 1)):
+        model = LogisticRegression(C=strength, max_iter=500).fit(X, y)
+        project.register(model, "signed", X, y, task="classification", forms=False)
+        if half == 0:
+            file = project.folder / "seeds/ml/signed/ml_signed.csv"
+            pd.read_csv(file, dtype=str).assign(class_columns="").to_csv(file, index=False)
+        project.build("--vars", json.dumps({"half": half})).check()
+        project.query(f"create or replace table judged_{half} as select * from judged")
+    return project
+
+
+@pytest.mark.slow
+def test_performance_reads_the_columns_of_each_version(old_house: DbtProject) -> None:
+    names = {1: ["score_1_0", "score_0", "score_1_2"], 2: ["score_minus_1", "score_0", "score_1"]}
+    assert {*names[1], *names[2]} < set(old_house.columns("scored"))
+    for version, columns in names.items():
+        listed = ", ".join(columns)
+        rows = old_house.query(
+            f"select label + 1, {listed} from scored join labels using (id) where model_version = {version}"
+        )
+        assert len(rows) == 45
+        expected = -np.mean([np.log(row[1 + row[0]]) for row in rows])
+        for table in ["judged_0", "judged_1"][version - 1 :]:  # before and after the second version came
+            ((found,),) = old_house.query(
+                f"select value from {table} where metric = 'log_loss' and segment = 'all' "
+                f"and version = {version}"
+            )
+            assert found == pytest.approx(expected)
