@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import pytest
 
 from churn import FEATURES, classifier, training
 from project import DbtProject
-from scorehouse.engines import duckdb
-from scorehouse.engines.duckdb import run_rows as runs
+from scorehouse.engines.duckdb import engine, run_rows
 from scorehouse.engines.duckdb.staging import write_staging
 from scorehouse.engines.duckdb.statistics import BatchStatistics
 from scorehouse.engines.output import Output
@@ -100,7 +100,7 @@ def write_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
         write_staging(session, output, *arguments)
         session.execute(f"delete from {output.records[0].request.staging} where id = 0").fetchall()
 
-    monkeypatch.setattr(duckdb, "write_staging", wrong)
+    monkeypatch.setattr(engine, "write_staging", wrong)
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,50 @@ def test_a_plain_table_never_loses_the_row_that_it_began_with(
     house: DbtProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is taken away and written anew at the end of the stream: both, or neither."""
-    insert, before = runs._insert, len(house.runs("plain"))
+    insert, before = run_rows._insert, len(house.runs("plain"))
 
     def broken(connection: Any, run_log: str, row: dict[str, Any]) -> None:
         if row["rows_in"]:
             raise RuntimeError("the second row broke")
         insert(connection, run_log, row)
 
-    monkeypatch.setattr(runs, "_insert", broken)
+    monkeypatch.setattr(run_rows, "_insert", broken)
     assert not house.dbt("run", "--select", "plain").success
     (run,) = house.runs("plain")[before:]
     assert run["status"] == "failed" and "the second row broke" in run["error"]
+
+
+KILLING = """
+import os, signal, sys
+from dbt.cli.main import dbtRunner
+
+def killed(event):
+    if event.info.name == "NodeFinished" and event.data.node_info.node_name == "last":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+dbtRunner(callbacks=[killed]).invoke(sys.argv[1:])
+"""
+
+
+def test_a_plain_table_that_stands_is_a_success_after_its_command_was_killed(house: DbtProject) -> None:
+    """The command is killed in its last model; the next one finds the run's rows in the table."""
+    house.features("select 1 as x from {{ ref('plain') }} limit 1", name="last")
+    command = [sys.executable, "-c", KILLING, "--quiet", "run", "--select", "plain", "last"]
+    assert subprocess.run(command, cwd=house.folder, capture_output=True).returncode == -signal.SIGKILL
+    left = last(house, "plain")
+    assert (left["status"], left["rows_in"]) == ("started", 500)
+    others = {uuid4(): "prediction_table", uuid4(): '\'"house"."main"."gone"\''}
+    for other, table in others.items():
+        house.query(
+            f"insert into scorehouse_run_log select * replace ('{other}' as run_id, "
+            f"'{other}' as parent_run_id, "
+            f"{table} as prediction_table) from scorehouse_run_log where run_id = '{left['run_id']}'"
+        )
+    house.dbt("run", "--select", "features").check()
+    runs = {run["run_id"]: run for run in house.runs("plain") if run["started_at"] == left["started_at"]}
+    assert runs.pop(left["run_id"]) == {**left, "status": "success"}
+    assert {number: run["status"] for number, run in runs.items()} == dict.fromkeys(others, "started")
+    (house.folder / "models/last.sql").unlink()
 
 
 LONG_LIVED = """
