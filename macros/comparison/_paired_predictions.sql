@@ -26,9 +26,9 @@ select
     {{ scorehouse._quote('model_version__' ~ challenger) }} as challenger_version,
     model_version as live_version,
     {%- for name in keys + others | reject('in', keys) | list %}
-    {{ name }},
+    {{ scorehouse._identifier(name) }},
     {%- endfor %}
-    cast(case when {{ both }} then {{ score }} end as {{ scorehouse._type_double() }}) as live_score,
+    cast(case when {{ both }} then {{ scorehouse._identifier(score) }} end as {{ scorehouse._type_double() }}) as live_score,
     cast(case when {{ both }} then {{ scorehouse._quote(score ~ '__' ~ challenger) }} end
         as {{ scorehouse._type_double() }}) as challenger_score,
     {{ both }} as both_scored,
@@ -48,11 +48,11 @@ select
     challengers.model_version as challenger_version,
     live.model_version as live_version,
     {%- for name in keys + others | reject('in', keys) | list %}
-    live.{{ name }},
+    live.{{ scorehouse._identifier(name) }},
     {%- endfor %}
-    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then live.{{ score }} end
+    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then live.{{ scorehouse._identifier(score) }} end
         as {{ scorehouse._type_double() }}) as live_score,
-    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then challengers.{{ score }} end
+    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then challengers.{{ scorehouse._identifier(score) }} end
         as {{ scorehouse._type_double() }}) as challenger_score,
     challengers.row_status = 'scored' and live.row_status = 'scored' as both_scored,
     {%- if 'prediction' in names %}
@@ -62,6 +62,6 @@ select
     {%- endif %}
 from {{ predictions }} as challengers
 inner join {{ predictions }} as live
-    on {% for name in keys %}challengers.{{ name }} = live.{{ name }} and {% endfor %}live.is_live
+    on {% for name in scorehouse._identifiers(keys) %}challengers.{{ name }} = live.{{ name }} and {% endfor %}live.is_live
 where not challengers.is_live
 {%- endmacro %}

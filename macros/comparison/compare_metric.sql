@@ -31,6 +31,7 @@
 
 {% macro duckdb__compare_metric(predictions, labels, keys, label, metric, settings) %}
 {% set tail = (1 - settings['confidence']) / 2 %}
+{% set keys, label = scorehouse._identifiers(keys), scorehouse._identifier(label) %}
 with paired as (
 
     {{ scorehouse._paired_predictions(predictions, keys, settings['score']) | indent(4) }}

@@ -31,8 +31,8 @@
     'timestamp': '^(timestamp( without time zone|_ntz)?|datetime|date)([(].*)?$',
     'timestamp with time zone': '^(timestamp with time zone|timestamptz|timestamp_l?tz|timestamp)([(].*)?$'
 }[type] %}
-{% set found = {} %}
-{% for column in adapter.get_columns_in_relation(model) if column.name | lower == column_name | lower %}
+{% set found, name = {}, scorehouse._bare_name(column_name) %}
+{% for column in adapter.get_columns_in_relation(model) if column.name | lower == name | lower %}
     {% do found.update({'type': column.data_type | lower}) %}
 {% endfor %}
 
@@ -48,7 +48,7 @@ select
 
 with found as (
 
-    select lower(typeof(any_value({{ column_name }}))) as column_type
+    select lower(typeof(any_value({{ scorehouse._identifier(column_name) }}))) as column_type
     from {{ model }}
 
 ),

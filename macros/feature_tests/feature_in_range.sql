@@ -29,7 +29,7 @@ with features as (
 
     select
         *,
-        cast({{ column_name }} as {{ scorehouse._type_double() }}) as feature_value
+        cast({{ scorehouse._identifier(column_name) }} as {{ scorehouse._type_double() }}) as feature_value
     from {{ model }}
 
 ),

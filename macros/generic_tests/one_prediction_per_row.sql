@@ -11,7 +11,7 @@
 
 {#- Counting both tables in one `group by` matches NULL keys to NULL keys. -#}
 {% macro default__test_one_prediction_per_row(model, features, key, allow_orphans) %}
-{% set key_list = key | join(', ') %}
+{% set key_list = scorehouse._identifiers(key) | join(', ') %}
 
 with feature_keys as (
 

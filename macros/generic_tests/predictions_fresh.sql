@@ -27,7 +27,7 @@ with predictions as (
 
     select
         cast(scoring_run_id as {{ dbt.type_string() }}) as scoring_run_id,
-        {{ timestamp_column }} as stamped_at
+        {{ scorehouse._identifier(timestamp_column) }} as stamped_at
     from {{ model }}
 
 ),

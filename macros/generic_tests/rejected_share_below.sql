@@ -14,6 +14,7 @@
 
 {#- Whatever is not marked as scored counts as rejected. -#}
 {% macro default__test_rejected_share_below(model, max_share, groups) %}
+{% set groups = scorehouse._identifiers(groups) %}
 {% set group_list = groups | join(', ') ~ ',' if groups else '' %}
 {% set by_group = 'partition by ' ~ groups | join(', ') if groups else '' %}
 

@@ -35,10 +35,11 @@ with predictions as (
 {# `case` in this order: NULL and NaN first, as no comparison with them can be relied on. #}
 judged as (
 
-    {%- for score in scores %}
+    {%- for name in scores %}
+    {%- set score = scorehouse._identifier(name) %}
     select
         *,
-        {{ dbt.string_literal(dbt.escape_single_quotes(score)) }} as score_column,
+        {{ dbt.string_literal(dbt.escape_single_quotes(name)) }} as score_column,
         cast({{ score }} as {{ dbt.type_string() }}) as score_value,
         case
             when row_status = 'rejected' then

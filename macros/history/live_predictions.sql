@@ -19,6 +19,8 @@
 {% endmacro %}
 
 {% macro default__live_predictions(predictions, labels, keys, label_time, as_of, max_age_days) %}
+{% set keys = scorehouse._identifiers(keys) %}
+{% set label_time, as_of = scorehouse._identifier(label_time), scorehouse._identifier(as_of) %}
 {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
 {% set columns = [] %}
 {% if execute and load_relation(predictions) is not none %}

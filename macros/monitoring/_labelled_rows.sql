@@ -99,7 +99,7 @@ prepared as (
         {%- endif %}
         {%- for segmentation in spec.segmentations %}
         {%- set names = [] %}
-        {%- for name in segmentation %}{% do names.append("coalesce(cast(live." ~ name ~ " as " ~ text ~ "), '(null)')") %}{% endfor %}
+        {%- for name in segmentation %}{% do names.append("coalesce(cast(live." ~ scorehouse._identifier(name) ~ " as " ~ text ~ "), '(null)')") %}{% endfor %}
         {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }} || {{ names | join(" || '+' || ") }} as s{{ loop.index0 }},
         {%- endfor %}
         1 as one

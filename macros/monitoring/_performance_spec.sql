@@ -55,6 +55,10 @@
         'period': period,
         'segmentations': scorehouse._segmentations(call, segments),
     }) %}
+    {% do spec.update({'key': scorehouse._identifiers(spec.key)}) %}
+    {% for name in ['label', 'day', 'label_time', 'score', 'prediction', 'query', 'lower', 'upper'] if spec[name] %}
+        {% do spec.update({name: scorehouse._identifier(spec[name])}) %}
+    {% endfor %}
     {{ return(spec) }}
 {% endmacro %}
 

@@ -78,9 +78,9 @@
 {% macro _profile_column(name, features, predictions) %}
     {% if features is not none %}
         {% set present = adapter.get_columns_in_relation(features) | map(attribute='name') | map('lower') | list %}
-        {{ return(('features.' if name | lower in present else 'predictions.') ~ name) }}
+        {{ return(('features.' if name | lower in present else 'predictions.') ~ scorehouse._identifier(name)) }}
     {% endif %}
-    {{ return('predictions.' ~ name) }}
+    {{ return('predictions.' ~ scorehouse._identifier(name)) }}
 {% endmacro %}
 
 {% macro _segment_expression(segmentation, features, predictions) %}

@@ -22,11 +22,11 @@ with all_values as (
 
     select
         {{ scorehouse._text_literal(name) }} as feature,
-        cast({{ name }} as {{ double }}) as x,
+        cast({{ scorehouse._identifier(name) }} as {{ double }}) as x,
         {{ is_reference }} as is_reference,
         {{ 1 - is_reference }} as is_current
     from {{ relation }}
-    where {{ scorehouse._is_finite('cast(' ~ name ~ ' as ' ~ double ~ ')') }}
+    where {{ scorehouse._is_finite('cast(' ~ scorehouse._identifier(name) ~ ' as ' ~ double ~ ')') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
     {{ 'union all' if not loop.last }}

@@ -90,7 +90,7 @@ scored as (
     from predictions
     {%- if features is not none %}
     inner join features
-        on {% for name in key %}predictions.{{ name }} = features.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+        on {% for name in scorehouse._identifiers(key) %}predictions.{{ name }} = features.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
     {%- endif %}
 
 ),

@@ -19,6 +19,7 @@
 {#- What is usual is the median of all windows before; a change is judged from the fourth window on. -#}
 {% macro default__test_volume_in_range(model, min_rows, max_rows, max_change, day) %}
 {% set double = scorehouse._type_double() %}
+{% set day = scorehouse._identifier(day) if day is not none else none %}
 
 with windows as (
 

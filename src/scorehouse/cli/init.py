@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import yaml
 
 from scorehouse.cli.changes import Change, carry_out, pending
 from scorehouse.cli.common import echo, heading, json_option, project_option, write_options
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
+from scorehouse.project.dbt_names import needs_quotes, python
+from scorehouse.project.dbt_text import code
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.policy import VARIABLE
@@ -38,11 +42,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
-    labelled = connection.sql("from {features} where {label} is not null order by {keys}")
+    labelled = connection.sql({query})
     rows = scorehouse.read_training(labelled)  # numbers as numbers, in the form in which they will be scored
 
-X = rows.drop(columns=[{columns}, "{label}"])
-y = rows["{label}"]
+X = rows.drop(columns={columns})
+y = rows[{label}]
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0{stratify})
 
 strings = make_column_selector(dtype_include=["object", "string", "category"])
@@ -64,7 +68,7 @@ version = scorehouse.register(
     task="{task}",
     validation=(X_test, y_test),
     metrics={{"{metric}": {sign}get_scorer("{scorer}")(estimator, X_test, y_test)}},
-    description="Predicts `{label}` of a row of `{features}`",
+    description={description},
     owner="",  # who answers for it
     trained_from="",  # days of the training data
     trained_to="",
@@ -143,13 +147,14 @@ def planned(
 ) -> list[Change]:
     """Every file as it should stand."""
     script = f"ml/train_{name}.py"
+    order = ", ".join(map(_column, keys))
     training = TRAINING.format(
         name=name,
         path=script,
-        features=features,
-        label=label,
-        keys=", ".join(keys),
-        columns=", ".join(f'"{key}"' for key in keys),
+        query=python(f"from {features} where {_column(label)} is not null order by {order}"),
+        label=python(label),
+        columns=python([*keys, label]),
+        description=python(f"Predicts {code(label)} of a row of {code(features)}"),
         task=task,
         **QUALITY[task],
     )
@@ -163,6 +168,11 @@ def planned(
     if not (project / script).exists():
         changes.append(Change(script, training))
     return changes
+
+
+def _column(name: str) -> str:
+    """A column in the SQL of the training script, which DuckDB reads."""
+    return DUCKDB.quote(name) if needs_quotes(name) else name
 
 
 def _text(file: Path) -> str:
@@ -250,7 +260,7 @@ def hints(
 ) -> list[str]:
     """What to do next, and what the profile should say."""
     profile = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("profile", "<profile>")
-    flags = " ".join(f"--key {key}" for key in keys)
+    flags = " ".join(f"--key {shlex.quote(key)}" for key in keys)
     lines = [
         heading("profile"),
         f"  the target of {profile!r} needs `type: duckdb`; with `settings: {{memory_limit: 1GB}}` below it",

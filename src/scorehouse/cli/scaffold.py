@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from scorehouse.cli.common import (
 )
 from scorehouse.cli.descriptions import column_descriptions
 from scorehouse.cli.names import complete_name
+from scorehouse.project.dbt_names import jinja, python, with_columns
 from scorehouse.project.dbt_text import code, dump_yaml, prose
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
@@ -140,19 +140,20 @@ def planned(
     return [change for change in changes if not (project / change.path).exists()]
 
 
-def _key(keys: tuple[str, ...], quote: str) -> str:
-    quoted = [f"{quote}{key}{quote}" for key in keys]
-    return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+def key_of(keys: tuple[str, ...]) -> str | list[str]:
+    """The argument `key`: one name, or a list."""
+    return keys[0] if len(keys) == 1 else list(keys)
 
 
 def _sql(name: str, features: str, keys: tuple[str, ...], settings: dict[str, Any]) -> str:
-    parts = [f"'{name}'", f"key={_key(keys, chr(39))}", *(f"{k}={v!r}" for k, v in settings.items())]
+    asked = {"key": key_of(keys), **settings}
+    parts = [jinja(name), *(f"{argument}={jinja(value)}" for argument, value in asked.items())]
     return SQL_MODEL.format(arguments=", ".join(parts), features=features)
 
 
 def _python(name: str, features: str, keys: tuple[str, ...], settings: dict[str, Any]) -> str:
-    parts = [f"key={_key(keys, chr(34))}", *(f"{k}={json.dumps(v)}" for k, v in settings.items())]
-    arguments = "\n".join(f"        {part}," for part in parts)
+    asked = {"key": key_of(keys), **settings}
+    arguments = "\n".join(f"        {argument}={python(value)}," for argument, value in asked.items())
     return PYTHON_MODEL.format(name=name, features=features, arguments=arguments)
 
 
@@ -187,9 +188,8 @@ def _properties(
         "description": f"{prose(version.description) or f'Predictions of the ML model `{version.name}`'}. "
         f"The model card is the description of `ml_{version.name}`.",
         "data_tests": tests,
-        "columns": columns,
     }
-    return dump_yaml({"version": 2, "models": [entry]})
+    return dump_yaml({"version": 2, "models": [with_columns(entry, columns)]})
 
 
 def output_names(version: Version) -> list[str]:

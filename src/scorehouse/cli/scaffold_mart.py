@@ -13,6 +13,7 @@ from scorehouse.cli.common import echo, find_version, json_option, project_optio
 from scorehouse.cli.descriptions import column_descriptions
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.scaffold import NOTHING, describe_output, output_names
+from scorehouse.project.dbt_names import identifier, with_columns
 from scorehouse.project.dbt_text import dump_yaml, prose
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
@@ -102,7 +103,7 @@ def planned_mart(
     described: dict[str, Any] = {key: {"description": known.get(key, "Key of the row.")} for key in keys}
     described |= {name: {"description": known.get(name, f"Column of {table}.")} for name in kept}
     described |= {name: {"description": describe_output(name, version)} for name in outputs}
-    columns = list(described)
+    columns = [identifier(name) for name in described]
     if version.score_method == "predict_proba" and "score" in outputs:
         columns.append(BAND.format(low=low, high=high))
         described["score_band"] = {
@@ -122,8 +123,8 @@ def planned_mart(
         "name": f"{version.name}_mart",
         "description": f"{purpose}, for marts and exports.",
         "data_tests": [{"scorehouse.one_prediction_per_row": {"arguments": test}}],
-        "columns": [{"name": name, **facts} for name, facts in described.items()],
     }
+    entry = with_columns(entry, ({"name": name, **facts} for name, facts in described.items()))
     text = ",\n".join(f"        {column}" for column in columns)
     changes = [
         Change(f"{folder}/{entry['name']}.sql", MART.format(name=version.name, table=table, columns=text)),

@@ -13,7 +13,8 @@ from scorehouse.cli.changes import Change, carry_out, pending
 from scorehouse.cli.common import echo, find_version, json_option, project_option, write_options
 from scorehouse.cli.monitoring_columns import DRIFT, PERFORMANCE, PROFILES, RETRAINING
 from scorehouse.cli.names import complete_name
-from scorehouse.cli.scaffold import NOTHING
+from scorehouse.cli.scaffold import NOTHING, key_of
+from scorehouse.project.dbt_names import jinja
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
@@ -83,7 +84,7 @@ def planned_monitors(
         )
     name = version.name
     table = f"ref('{table or f'{name}_predictions'}')"
-    common: dict[str, Any] = {"key": keys[0] if len(keys) == 1 else list(keys)}
+    common: dict[str, Any] = {"key": key_of(keys)}
     if day:
         common["day"] = day
     if segments:
@@ -206,6 +207,6 @@ def _performance_tests(version: Version, days: int) -> list[Any]:
 
 
 def _call(macro: str, relations: dict[str, str], settings: dict[str, Any]) -> str:
-    arguments = {**relations, **{name: repr(value) for name, value in settings.items()}}
+    arguments = {**relations, **{name: jinja(value) for name, value in settings.items()}}
     lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
     return f"{{{{ scorehouse.{macro}(\n{lines}) }}}}\n"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from scorehouse.project.dbt_names import with_columns
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version
 
 RESOURCES = ("model", "seed", "snapshot")
 SEVERITIES = ("error", "warn")
-PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def feature_tests_yaml(
@@ -29,8 +28,8 @@ def feature_tests_yaml(
     `severity` is that of tests whose failing rows scoring rejects (types, NULL, unseen categories),
     `range_severity` that of values outside the range of training, which scoring takes.
     """
-    columns = [_column(feature, severity, range_severity) for feature in signature.features]
-    document = {"version": 2, f"{resource}s": [{"name": table, "columns": columns}]}
+    columns = (_column(feature, severity, range_severity) for feature in signature.features)
+    document = {"version": 2, f"{resource}s": [with_columns({"name": table}, columns)]}
     head = (
         f"# Written by `scorehouse scaffold tests {version.name}` from the signature of {version.label}.\n"
         "# Yours to edit; where the table is described already, move the tests there.\n"
@@ -39,11 +38,8 @@ def feature_tests_yaml(
 
 
 def _column(feature: Feature, severity: str, range_severity: str) -> dict[str, Any]:
-    column: dict[str, Any] = {"name": feature.name}
-    if not PLAIN_NAME.fullmatch(feature.name):
-        column["quote"] = True
     tests = [*_rejecting(feature, severity), *_range(feature, range_severity)]
-    return {**column, "data_tests": tests}
+    return {"name": feature.name, "data_tests": tests}
 
 
 def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
