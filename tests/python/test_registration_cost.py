@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scorehouse import register
-from scorehouse.forms.sql import compiled
+from scorehouse.forms.sql import compiled, prove_sql
+from scorehouse.forms.sql.builder import Builder
+from scorehouse.forms.sql.dialects import LIMITS, Limits
+from scorehouse.forms.sql.printer import Printer
+from scorehouse.forms.trees import of_sklearn
 from scorehouse.registration.steps import Progress
 
+REGISTER: Any = import_module("scorehouse.registration.register")  # whose name is that of its function too
 COLUMNS = 60
 CALLS = 40
 
@@ -39,6 +47,27 @@ def test_columns_are_probed_together(empty_house: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(HistGradientBoostingClassifier, "predict_proba", counted)
     register(estimator, "wide", X, y, task="classification", forms=False)
     assert len(calls) <= CALLS
+
+
+def test_first_steps_of_a_pipeline_are_probed_together(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line refuses each missing value; the scaler, which takes them all, is asked about all at once."""
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(200, COLUMNS)), columns=[f"f{i}" for i in range(COLUMNS)])
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X.f0 > X.f1)
+    asked = []
+    own = StandardScaler.transform
+
+    def counted(self: StandardScaler, rows: pd.DataFrame) -> np.ndarray:
+        asked.append(bool(np.isnan(np.asarray(rows)).any()))
+        return own(self, rows)
+
+    monkeypatch.setattr(StandardScaler, "transform", counted)
+    register(estimator, "scaled", X, task="classification", forms=False)
+    assert sum(asked) <= 2
+    with (empty_house / "seeds/ml/scaled/ml_scaled__signature.csv").open(newline="") as stream:
+        assert {row["accepts_null"] for row in csv.DictReader(stream)} == {"false"}
 
 
 def test_each_column_of_a_group_has_its_own_answer(empty_house: Path) -> None:
@@ -100,3 +129,74 @@ def test_dialects_that_compute_alike_are_compiled_once(
     version = register(LogisticRegression().fit(X, X.a > 9), "line", X, task="classification")
     assert len(version.forms["sql"]["dialects"]) == 6
     assert len(calls) == 3  # with float32 and infinity, with float32 alone, and with neither
+
+
+def forest(trees: int = 8) -> tuple[RandomForestClassifier, pd.DataFrame]:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(300, 3)), columns=["a", "b", "c"])
+    return RandomForestClassifier(trees, max_depth=5, random_state=0).fit(X, X.a + X.b * X.c > 0), X
+
+
+def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for dialect in ("snowflake", "bigquery"):
+        monkeypatch.setitem(LIMITS, dialect, Limits(sql_bytes=900_000, nodes=20, columns=1_000))
+    finished = []
+    own = Builder.finish
+    monkeypatch.setattr(Builder, "finish", lambda *given: finished.append(1) or own(*given))
+    estimator, X = forest()
+    nodes = sum(tree.tree_.node_count for tree in estimator.estimators_)
+    forms = register(estimator, "forest", X, task="classification").forms
+    assert forms["sql"]["dialects"] == ["duckdb", "postgres", "redshift", "databricks"]
+    for dialect in ("snowflake", "bigquery"):
+        assert forms["refused"][f"sql for {dialect}"] == (
+            f"the SQL of forest version 1 has {nodes:,} tree nodes; expected: at most 20 on {dialect}"
+        )
+    assert len(finished) == 2  # with infinity, and without
+
+
+def test_trees_are_printed_once_for_each_spelling(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the digest, the proof, the pins and the macro: as plain SQL and as Jinja, in two dialects."""
+    (empty_house / "dbt_project.yml").write_text(
+        "name: house\nvars: {scorehouse_compiled_sql: {dialects: [duckdb, postgres]}}\n", encoding="utf-8"
+    )
+    printed = []
+    own = Printer.double
+    monkeypatch.setattr(Printer, "double", lambda self, value: printed.append(value) or own(self, value))
+    estimator, X = forest(1)
+    register(estimator, "forest", X, task="classification")
+    root = of_sklearn.tree_of(estimator.estimators_[0].tree_).edge[0]
+    assert printed.count(root) == 4
+
+
+def test_the_database_is_at_work_while_importance_is_measured(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, own, measure = threading.Event(), prove_sql.duckdb_rows, REGISTER.importance_of
+
+    def noted(*given: object) -> object:
+        begun.set()
+        return own(*given)
+
+    def measured(*given: object) -> object:
+        assert begun.wait(20)
+        return measure(*given)
+
+    monkeypatch.setattr(prove_sql, "duckdb_rows", noted)
+    monkeypatch.setattr(REGISTER, "importance_of", measured)
+    estimator, X = forest()
+    assert "sql" in register(estimator, "forest", X, task="classification").forms
+
+
+def test_a_registration_that_fails_stops_the_database(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*given: object) -> object:
+        raise RuntimeError("importance")
+
+    monkeypatch.setattr(REGISTER, "importance_of", failing)
+    estimator, X = forest()
+    with pytest.raises(RuntimeError, match="importance"):
+        register(estimator, "forest", X, task="classification")
+    assert not [thread.name for thread in threading.enumerate() if "scorehouse_parity" in thread.name]

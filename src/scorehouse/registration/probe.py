@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sklearn.pipeline import Pipeline
 
 from scorehouse.kernel.frames import assembled, to_numpy
 from scorehouse.kernel.rows import check_batch
@@ -35,6 +37,23 @@ class _Trial:
     position: int
     feature: Feature
     value: Any
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """The last steps of a pipeline, and what its first ones make of all trials and of training rows.
+
+    Each row is transformed by itself, so that the first steps need not be asked again for fewer of them.
+    """
+
+    estimator: Any
+    rows: np.ndarray
+    trials: int
+
+    def of(self, start: int, count: int) -> tuple[Any, np.ndarray, int]:
+        """The estimator, the rows of `count` trials with those of training behind them, and the count."""
+        asked = self.rows[start : start + count]
+        return self.estimator, np.concatenate([asked, self.rows[self.trials :]]), count
 
 
 class Prober:
@@ -121,10 +140,12 @@ class Prober:
         trials = [_Trial(position, feature, value) for position, (feature, value) in values.items()]
         found: dict[int, bool] = {}
         size = max(1, len(trials))
+        rest: _Rest | None = None
         while len(found) < len(trials):
             group = trials[len(found) : len(found) + size]
-            answers = self._ask(group)
+            answers = self._ask(group) if rest is None else self._answers(*rest.of(len(found), len(group)))
             if answers is None and len(group) > 1:
+                rest = self._rest(trials) if len(group) == len(trials) else rest
                 size = max(1, len(group) // 8)
                 continue
             given = [False] if answers is None else answers
@@ -135,21 +156,42 @@ class Prober:
 
     def _ask(self, group: Sequence[_Trial]) -> list[bool] | None:
         """Whether the result of each trial is finite; None where the estimator refuses them together."""
+        return self._answers(self.estimator, self._rows_of(group), len(group))
+
+    def _rest(self, trials: Sequence[_Trial]) -> _Rest | None:
+        """What is left of a pipeline behind those first steps that take all trials together, if any do."""
+        if type(self.estimator) is not Pipeline:
+            return None
+        steps, rows = self.estimator, self._rows_of(trials)
+        count = len(rows)
+        with warnings.catch_warnings(), np.errstate(all="ignore"), suppress(Exception):
+            warnings.simplefilter("ignore")
+            while len(steps) > 1:
+                rows, steps = steps[:1].transform(rows), steps[1:]
+        usable = isinstance(rows, np.ndarray) and len(rows) == count
+        return _Rest(steps, rows, len(trials)) if usable and len(steps) < len(self.estimator) else None
+
+    def _rows_of(self, group: Sequence[_Trial]) -> Any:
+        """X with a row for each trial, and the other rows of training behind them."""
         places = np.array([*[0] * len(group), *range(1, self.rows.num_rows)])
         arrays = [array[places] for array in self.arrays]
         for row, trial in enumerate(group):
             arrays[trial.position] = self._replaced(trial, row, places)
+        return assembled(self.signature, arrays)
+
+    def _answers(self, estimator: Any, rows: Any, trials: int) -> list[bool] | None:
+        """Whether the results of the first rows, one a trial, are finite; None where all are refused."""
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                values = self.outputs.predict(self.estimator, assembled(self.signature, arrays))
+                values = self.outputs.predict(estimator, rows)
         except Exception:  # any refusal is an answer
             return None
-        finite = np.ones(len(group), dtype=bool)
+        finite = np.ones(trials, dtype=bool)
         for value in values:
             if pa.types.is_floating(value.type):
                 found = pc.fill_null(pc.is_finite(value), True).to_numpy(zero_copy_only=False)
-                finite &= found[: len(group)]
+                finite &= found[:trials]
         return [bool(answer) for answer in finite]
 
     def _replaced(self, trial: _Trial, row: int, places: np.ndarray) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow as pa
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.forms.native import compile_native, made_of_trees
 from scorehouse.forms.native import prove as prove_native
-from scorehouse.forms.sql import DIALECTS, CompiledSql, compile_sql, drop_macros, prove, write_macros
+from scorehouse.forms.sql import DIALECTS, Comparison, CompiledSql, compile_sql, drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
@@ -42,40 +42,106 @@ class Forms:
         return drop_macros(project, version.name, version.version)
 
 
+class FormSearch:
+    """Compiles and proves the estimator that `kernel` holds, on `rows` of features.
+
+    From `begin` on, the database runs the SQL beside what the caller does until `forms`. `rows_of` says in
+    the registry what the rows are; `told` hears of each step.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        rows: pd.DataFrame | pa.RecordBatch,
+        *,
+        dialects: Sequence[str] = tuple(DIALECTS),
+        rows_of: str = TRAINING,
+        told: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        self.kernel = kernel
+        self.rows = rows
+        self.dialects = dialects
+        self.rows_of = rows_of
+        self.told = told
+        self.made: dict[str, CompiledSql | str] = {}
+        self.alike: dict[tuple[bool, bool], CompiledSql] = {}
+        self.running: Comparison | str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if isinstance(self.running, Comparison):
+            self.running.end()
+
+    def begin(self) -> None:
+        """Compile what proves all dialects, and let the database run it."""
+        self.told("compile to SQL")
+        gate = self._made(GATE)
+        self.running = gate if isinstance(gate, str) else _begun(gate, self.kernel, self.rows)
+
+    def forms(self) -> Forms:
+        """All forms, with what was proven of each."""
+        if self.running is None:
+            self.begin()
+        sql, refused = self._compiled()
+        facts: dict[str, Any] = {}
+        if sql:
+            pins = pins_of(self.kernel.version.name, sql)  # while the database is at work
+        native = self._native()
+        if sql:
+            self.told("prove SQL")
+            fact = _proof(self.running, self.rows_of)
+            if isinstance(fact, str):
+                sql, refused = [], {"sql": fact}
+            else:
+                facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql], "macro": pins}
+        if isinstance(native, str):
+            refused["native"] = native
+        elif native:
+            facts["native"] = native
+        if refused:
+            facts["refused"] = refused
+        return Forms(facts, tuple(sql))
+
+    def _made(self, dialect: str) -> CompiledSql | str:
+        """The SQL in one dialect, or the reason why there is none."""
+        if dialect not in self.made:
+            self.made[dialect] = _compile(self.kernel, dialect, self.alike)
+        return self.made[dialect]
+
+    def _compiled(self) -> tuple[list[CompiledSql], dict[str, str]]:
+        """The SQL of each dialect, and why there is none for the others: under `sql` where for no dialect."""
+        found: list[CompiledSql] = []
+        reasons: dict[str, str] = {}
+        for dialect in self.dialects:
+            made = self._made(dialect)
+            if isinstance(made, str):
+                reasons[f"sql for {dialect}"] = made
+            else:
+                found.append(made)
+        if not found and reasons:
+            return [], {"sql": next(iter(reasons.values()))}
+        return found, reasons
+
+    def _native(self) -> dict[str, Any] | str | None:
+        """What was proven of native code, or why it may not serve; None where there are no trees."""
+        if not made_of_trees(self.kernel.estimator):
+            return None
+        self.told("prove native code")
+        return _native(self.kernel, self.rows, self.rows_of)
+
+
 def find_forms(
     kernel: Kernel,
     rows: pd.DataFrame | pa.RecordBatch,
     *,
     dialects: Sequence[str] = tuple(DIALECTS),
     rows_of: str = TRAINING,
-    told: Callable[[str], None] = lambda step: None,
 ) -> Forms:
-    """Compile the estimator that `kernel` holds in each dialect, and prove it on `rows` of features.
-
-    `rows_of` says in the registry what the rows are; `told` hears of each step.
-    """
-    told("compile to SQL")
-    sql, refused = _compiled(kernel, dialects)
-    facts: dict[str, Any] = {}
-    if sql:
-        told("prove SQL")
-        gate = sql[0] if sql[0].dialect.name == GATE else _compile(kernel, GATE)
-        fact = _proof(gate, kernel, rows, rows_of)
-        if isinstance(fact, str):
-            sql, refused = [], {"sql": fact}
-        else:
-            pins = pins_of(kernel.version.name, sql)
-            facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql], "macro": pins}
-    if made_of_trees(kernel.estimator):
-        told("prove native code")
-        fact = _native(kernel, rows, rows_of)
-        if isinstance(fact, str):
-            refused["native"] = fact
-        else:
-            facts["native"] = fact
-    if refused:
-        facts["refused"] = refused
-    return Forms(facts, tuple(sql))
+    """The forms of the estimator that `kernel` holds, proven on `rows` of features."""
+    with FormSearch(kernel, rows, dialects=dialects, rows_of=rows_of) as search:
+        return search.forms()
 
 
 def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
@@ -93,25 +159,7 @@ def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _compiled(kernel: Kernel, dialects: Sequence[str]) -> tuple[list[CompiledSql], dict[str, str]]:
-    """The SQL of each dialect, and why there is none for the others: under `sql` where for no dialect."""
-    found: list[CompiledSql] = []
-    reasons: dict[str, str] = {}
-    alike: dict[tuple[bool, bool], CompiledSql] = {}
-    for dialect in dialects:
-        made = _compile(kernel, dialect, alike)
-        if isinstance(made, str):
-            reasons[f"sql for {dialect}"] = made
-        else:
-            found.append(made)
-    if not found and reasons:
-        return [], {"sql": next(iter(reasons.values()))}
-    return found, reasons
-
-
-def _compile(
-    kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql] | None = None
-) -> CompiledSql | str:
+def _compile(kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql]) -> CompiledSql | str:
     """The SQL in one dialect, or the reason why there is none."""
     try:
         return compile_sql(kernel.estimator, kernel.version, kernel.signature, dialect, alike=alike)
@@ -133,14 +181,22 @@ def _native(kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str) -
     return {"rows": proof.rows, "rows_of": rows_of, "largest_difference": proof.largest_difference}
 
 
-def _proof(
-    form: CompiledSql | str, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str
-) -> dict[str, Any] | str:
-    """What was proven of the SQL that the gate runs, or the reason why it may not serve."""
-    if isinstance(form, str):
-        return form
+def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:
+    """The comparison, at work; or the reason why there is none."""
     try:
-        parity = prove(form, kernel.estimator, kernel, rows)
+        return Comparison(gate, kernel, rows)
+    except ScorehouseError as error:
+        return f"it could not be compared with the estimator: {error.problem}"
+    except Exception as error:
+        return f"the SQL failed ({type(error).__name__}: {error})"
+
+
+def _proof(running: Comparison | str | None, rows_of: str) -> dict[str, Any] | str:
+    """What was proven of the SQL that the gate runs, or the reason why it may not serve."""
+    if not isinstance(running, Comparison):
+        return running or "it was not compared with the estimator"
+    try:
+        parity = running.parity()
     except ScorehouseError as error:
         return f"it could not be compared with the estimator: {error.problem}"
     except Exception as error:  # the database has errors of its own
@@ -151,7 +207,7 @@ def _proof(
             f"{parity.status_flips:,} other statuses, largest difference {parity.max_difference:.3g}"
         )
     return {
-        "sha256": form.sha256,
+        "sha256": running.compiled.sha256,
         "rows": parity.rows,
         "rows_of": rows_of,
         "largest_difference": parity.max_difference,

@@ -18,7 +18,7 @@ from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
-from scorehouse.registration.proven_forms import Forms, find_forms
+from scorehouse.registration.proven_forms import Forms, FormSearch
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
@@ -172,10 +172,13 @@ def _proven(
     holding = kernel.holding(asked.estimator)
     own = scored if kernel.estimator is asked.estimator else holding(batch)
     prove_as_given(holding, asked.training, batch, own, tolerance)
-    bins = scored_reference(kernel, batch, scored)
-    judged = asked.judged.of(batch)
-    importance = importance_of(kernel, judged.batch, judged.labels, partial(told.count, "measure importance"))
-    found = Forms({})
-    if forms:
-        found = find_forms(kernel, batch, dialects=SqlSettings.of(seeds.project).dialects, told=told.step)
+    dialects = SqlSettings.of(seeds.project).dialects
+    with FormSearch(kernel, batch, dialects=dialects, told=told.step) as search:
+        if forms:
+            search.begin()  # the database is at work while importance is measured
+        bins = scored_reference(kernel, batch, scored)
+        judged = asked.judged.of(batch)
+        measured = partial(told.count, "measure importance")
+        importance = importance_of(kernel, judged.batch, judged.labels, measured)
+        found = search.forms() if forms else Forms({})
     return Proven(replace(prepared.version, forms=found.facts), found, importance, bins, judged)

@@ -3,11 +3,12 @@
 from scorehouse.forms.sql.compiled import CompiledSql, compile_sql
 from scorehouse.forms.sql.dialects import DIALECTS
 from scorehouse.forms.sql.macros import drop_macros, write_macros
-from scorehouse.forms.sql.prove_sql import Parity, prove
+from scorehouse.forms.sql.prove_sql import Comparison, Parity, prove
 from scorehouse.forms.sql.together import together
 
 __all__ = [
     "DIALECTS",
+    "Comparison",
     "CompiledSql",
     "Parity",
     "compile_sql",

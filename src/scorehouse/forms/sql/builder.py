@@ -109,17 +109,25 @@ class Builder:
     `probes` gathers, by feature, the values at which something changes: split thresholds and edges.
     `converters` are the functions for the steps that it meets, handed in, since they call it in turn.
     `has_real` tells whether the dialect has a float32 type, `largest` the largest magnitude of a feature
-    with which it computes.
+    with which it computes. `excess` is raised at the first tree, where all trees are known to be too large.
     """
 
     def __init__(
-        self, signature: Signature, call: str, converters: Converters, *, has_real: bool, largest: float
+        self,
+        signature: Signature,
+        call: str,
+        converters: Converters,
+        *,
+        has_real: bool,
+        largest: float,
+        excess: CompileError | None = None,
     ) -> None:
         self.signature = signature
         self.converters = converters
         self.call = call
         self.has_real = has_real
         self.largest = largest
+        self.excess = excess
         self.path: list[str] = []
         self.probes: dict[int, set[float]] = defaultdict(set)
         self.nodes = 0
@@ -129,6 +137,7 @@ class Builder:
         self._levels: dict[str, int] = {}
         self._steps: list[dict[str, Expr]] = []
         self._known: dict[Expr, Column] = {}
+        self._read: dict[str, set[str]] = {}
 
     @contextmanager
     def inside(self, step: str) -> Iterator[None]:
@@ -183,14 +192,17 @@ class Builder:
         """
         if isinstance(expr, (Column, Literal)):
             return expr
-        if gated and self._gate is not None and columns_of(expr) & self._behind_gate:
-            expr = Case(((self._gate, expr),))
-        if expr in self._known:
-            return self._known[expr]
-        level = 1 + max((self._levels[name] for name in columns_of(expr)), default=-1)
+        read = columns_of(expr)
+        if gated and self._gate is not None and read & self._behind_gate:
+            expr, read = Case(((self._gate, expr),)), read | columns_of(self._gate)
+        known = self._known.get(expr)
+        if known is not None:
+            return known
+        level = 1 + max((self._levels[name] for name in read), default=-1)
         while len(self._steps) <= level:
             self._steps.append({})
         column = Column(self._unused(hint))
+        self._read[column.name] = read
         self._levels[column.name] = level
         self._steps[level][column.name] = expr
         self._known[expr] = column
@@ -224,6 +236,8 @@ class Builder:
 
     def count_nodes(self, nodes: int, depth: int) -> None:
         """Add up the size of trees, and refuse one that nests too deep."""
+        if self.excess is not None:
+            raise self.excess
         self.nodes += nodes
         if depth > DEPTH_LIMIT:
             raise self.refuse("a tree", f"it is {depth} splits deep, more than {DEPTH_LIMIT}")
@@ -238,16 +252,24 @@ class Builder:
 
     def finish(self, outputs: Sequence[tuple[str, Expr]]) -> Program:
         """Steps with what each hands on; columns that nobody reads are left out."""
-        return program_of(self._steps, outputs)
+        return program_of(self._steps, outputs, self._read)
 
 
-def program_of(levels: Sequence[Mapping[str, Expr]], outputs: Sequence[tuple[str, Expr]]) -> Program:
-    """The program of the columns made at each level, without those that nobody reads."""
+def program_of(
+    levels: Sequence[Mapping[str, Expr]],
+    outputs: Sequence[tuple[str, Expr]],
+    read: Mapping[str, set[str]] | None = None,
+) -> Program:
+    """The program of the columns made at each level, without those that nobody reads.
+
+    `read` holds what each of these columns reads, where that is known.
+    """
+    reads = read or {name: columns_of(expr) for made in levels for name, expr in made.items()}
     needed = set().union(*(columns_of(expr) for _, expr in outputs))
     steps: list[Step] = []
     for made in reversed(levels):
         kept = tuple((name, expr) for name, expr in made.items() if name in needed)
         carried = tuple(sorted(needed - made.keys()))
         steps.append(Step(kept, carried))
-        needed = set(carried).union(*(columns_of(expr) for _, expr in kept))
+        needed = set(carried).union(*(reads[name] for name, _ in kept))
     return Program(tuple(reversed(steps)), tuple(outputs))

@@ -78,14 +78,23 @@ class CompiledSql:
         that hold them, where their names differ.
         """
         held = columns or {}
-        quoted = [self.dialect.quoted(held.get(name, name)) for name in self.features]
+        quoted = tuple(self.dialect.quoted(held.get(name, name)) for name in self.features)
         kept = "".join(f"{self.dialect.quoted(name)}, " for name in keep).rstrip()
-        return Printer(self.dialect, quoted).program(self.program, relation, kept)
+        return self._printer(quoted).program(self.program, relation, kept)
 
     def macro_body(self) -> str:
         """The select as Jinja: `relation`, `keep` and `columns` are filled in by dbt."""
-        quoted = [f"{{{{ columns[{i}] }}}}" for i in range(len(self.features))]
-        return Printer(self.dialect, quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
+        quoted = tuple(f"{{{{ columns[{i}] }}}}" for i in range(len(self.features)))
+        return self._printer(quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
+
+    def _printer(self, columns: tuple[str, ...], *, jinja: bool = False) -> Printer:
+        printed = self._printed.setdefault((columns, jinja), {})
+        return Printer(self.dialect, columns, jinja=jinja, printed=printed)
+
+    @cached_property
+    def _printed(self) -> dict[tuple[tuple[str, ...], bool], dict[str, str]]:
+        """What was printed before, by what it depends on: a forest takes long."""
+        return {}
 
 
 def compile_sql(
@@ -111,11 +120,14 @@ def compile_sql(
             action="name one of these",
         )
     key = ("real" in chosen.types, chosen.ieee)
-    compiled = (alike or {}).get(key)
+    others = {} if alike is None else alike
+    compiled = others.get(key)
     if compiled is None:
-        compiled = _compiled(estimator, version, signature, chosen, call)
-    if alike is not None:
-        alike[key] = compiled
+        # another dialect has told the nodes of all trees, which need not be compiled to be refused
+        nodes = max((other.nodes for other in others.values()), default=0)
+        excess = _over(nodes, "tree nodes", LIMITS[chosen.name].nodes, version, chosen, call)
+        compiled = _compiled(estimator, version, signature, chosen, call, excess)
+    others[key] = compiled
     compiled = replace(compiled, dialect=chosen)
     _check_size(compiled, LIMITS[chosen.name], call)
     _check_marks(compiled, call)
@@ -123,11 +135,17 @@ def compile_sql(
 
 
 def _compiled(
-    estimator: Any, version: Version, signature: Signature, chosen: Dialect, call: str
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    chosen: Dialect,
+    call: str,
+    excess: CompileError | None,
 ) -> CompiledSql:
-    """The program of a dialect, whose size is not checked yet."""
+    """The program of a dialect, whose size is not checked yet; `excess` is raised at its first tree."""
     largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
-    b = Builder(signature, call, CONVERTERS, has_real="real" in chosen.types, largest=largest)
+    has_real = "real" in chosen.types
+    b = Builder(signature, call, CONVERTERS, has_real=has_real, largest=largest, excess=excess)
     values, reason = inputs_of(b)
     outputs, scores = outputs_of(b, estimator, version, values, reason)
     program = b.finish(outputs)
@@ -164,11 +182,21 @@ def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
         ("bytes of SQL", lambda: compiled.size_bytes, limits.sql_bytes),  # printed only if the others fit
     )
     for what, size, limit in sizes:
-        if (found := size()) > limit:
-            raise CompileError(
-                call,
-                f"the SQL of {compiled.version.label} has {found:,} {what}",
-                expected=f"at most {limit:,} on {compiled.dialect.name}",
-                action="score this version through a Python or SQL model with the predictions "
-                "materialization, or register a smaller estimator",
-            )
+        excess = _over(size(), what, limit, compiled.version, compiled.dialect, call)
+        if excess is not None:
+            raise excess
+
+
+def _over(
+    found: int, what: str, limit: int, version: Version, dialect: Dialect, call: str
+) -> CompileError | None:
+    """The refusal of what is larger than the limit."""
+    if found <= limit:
+        return None
+    return CompileError(
+        call,
+        f"the SQL of {version.label} has {found:,} {what}",
+        expected=f"at most {limit:,} on {dialect.name}",
+        action="score this version through a Python or SQL model with the predictions "
+        "materialization, or register a smaller estimator",
+    )

@@ -24,7 +24,7 @@ from scorehouse.forms.sql.scale import numbers_only
 from scorehouse.forms.sql.scores import mean, sigmoid, softmax
 from scorehouse.forms.trees import CategorySplit, Ensemble, Tree
 from scorehouse.forms.trees import of_sklearn as sklearn
-from scorehouse.forms.trees.tree import ZERO
+from scorehouse.forms.trees.tree import LEAF, ZERO
 
 
 def tree_of(
@@ -32,16 +32,22 @@ def tree_of(
 ) -> Expr:
     """One output of a tree as nested cases; `leaf` writes the value of a leaf."""
     b.count_nodes(len(tree.left), tree.depth)
+    # lists, whose elements are read faster than those of arrays, and plain numbers already
+    lefts, rights, features = tree.left.tolist(), tree.right.tolist(), tree.feature.tolist()
+    edges, leaves, missing = tree.edge.tolist(), tree.value[:, output].tolist(), tree.missing_left.tolist()
+    columns: dict[int, Expr] = {}
 
     def node(i: int) -> Expr:
-        if tree.is_leaf[i]:
-            return leaf(float(tree.value[i, output]))
-        value = values[int(tree.feature[i])]
-        column = b.bind(value.expr, value.name)
-        left, right = node(int(tree.left[i])), node(int(tree.right[i]))
+        if lefts[i] == LEAF:
+            return leaf(float(leaves[i]))
+        value = values[features[i]]
+        if features[i] not in columns:
+            columns[features[i]] = b.bind(value.expr, value.name)
+        column = columns[features[i]]
+        left, right = node(lefts[i]), node(rights[i])
         if i in tree.categories:
             return _by_category(column, tree.categories[i], left, right)
-        edge, missing_left = float(tree.edge[i]), bool(tree.missing_left[i])
+        edge, missing_left = float(edges[i]), bool(missing[i])
         b.probe(value, edge)
         if left != right and tree.zero_is_missing is not None and tree.zero_is_missing[i]:
             return Case(((_left_or_zero(column, edge, missing_left), left),), right)

@@ -5,9 +5,9 @@ Nodes are immutable and compare by value, so that an expression that occurs twic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +122,32 @@ Expr: TypeAlias = (
 )
 
 
-def children(expr: Expr) -> Iterator[Expr]:
+def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly inside `expr`."""
-    if isinstance(expr, Case):
-        for condition, value in expr.whens:
-            yield condition
-            yield value
-        if expr.default is not None:
-            yield expr.default
-        return
-    if isinstance(expr, Lookup):
-        yield expr.arg
-        return
-    for field in fields(expr):
-        part = getattr(expr, field.name)
-        if isinstance(part, tuple):
-            yield from part
-        elif not isinstance(part, (str, int, float, bool)) and part is not None:
-            yield part
+    return _CHILDREN[type(expr)](expr)
+
+
+def _inside_case(expr: Case) -> tuple[Expr, ...]:
+    found = [part for when in expr.whens for part in when]
+    return tuple(found) if expr.default is None else (*found, expr.default)
+
+
+# Large forests have millions of nodes to visit, for which reading their fields by name takes too long.
+_CHILDREN: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
+    Feature: lambda expr: (),
+    Column: lambda expr: (),
+    Literal: lambda expr: (),
+    Arith: lambda expr: (expr.left, expr.right),
+    Sum: lambda expr: expr.terms,
+    Call: lambda expr: expr.args,
+    Compare: lambda expr: (expr.left, expr.right),
+    Logic: lambda expr: expr.args,
+    IsNull: lambda expr: (expr.arg,),
+    In: lambda expr: (expr.arg, *expr.values),
+    Case: _inside_case,
+    Lookup: lambda expr: (expr.arg,),
+    Cast: lambda expr: (expr.arg,),
+}
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
@@ -153,7 +161,15 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def columns_of(expr: Expr) -> set[str]:
     """Names of the columns of earlier steps that `expr` reads."""
-    return {part.name for part in walk(expr) if isinstance(part, Column)}
+    found: set[str] = set()
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Column):
+            found.add(part.name)
+        elif not isinstance(part, Literal):
+            waiting += _CHILDREN[type(part)](part)
+    return found
 
 
 def number(value: float) -> Literal:

@@ -69,13 +69,22 @@ class Printer:
     """Writes a program in one dialect.
 
     `columns` holds the SQL of each feature's column; under `jinja` braces in text literals are kept
-    from being read as Jinja.
+    from being read as Jinja. `printed` holds the SQL of the columns of the one program that it is for, as
+    another printer like this one left it.
     """
 
-    def __init__(self, dialect: Dialect, columns: Sequence[str], *, jinja: bool = False) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        columns: Sequence[str],
+        *,
+        jinja: bool = False,
+        printed: dict[str, str] | None = None,
+    ) -> None:
         self.dialect = dialect
         self.columns = columns
         self.jinja = jinja
+        self.printed = {} if printed is None else printed
 
     def program(self, program: Program, relation: str, keep: str) -> str:
         """The whole select. `keep` is SQL of the columns to keep, empty or ending with a comma."""
@@ -94,9 +103,14 @@ class Printer:
         return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quoted(name)
 
     def _step(self, step: Step, source: str, keep: str) -> str:
-        items = [*step.carried, *(f"{self.expr(expr)} as {name}" for name, expr in step.made)]
+        items = [*step.carried, *(f"{self._once(name, expr)} as {name}" for name, expr in step.made)]
         body = self._select(items, source, keep, self.dialect.fence)
         return "\n".join(f"    {line}" for line in body.split("\n"))
+
+    def _once(self, name: str, expr: Expr) -> str:
+        if name not in self.printed:
+            self.printed[name] = self.expr(expr)
+        return self.printed[name]
 
     def _select(self, items: Sequence[str], source: str, keep: str, fence: str) -> str:
         kept = [f"    {keep}"] if keep else []

@@ -6,8 +6,9 @@ split, missing values, NaN, infinities, extremes, and categories never seen.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -23,6 +24,7 @@ from scorehouse.kernel.scorer import Kernel
 TOLERANCE = 1e-9
 TOLERANCE_SINGLE = 1e-6  # a few steps of a float32, where the estimator computes in float32
 ROW = "scorehouse_row"
+PART_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -56,33 +58,72 @@ class Parity:
         }
 
 
+class Comparison:
+    """A proof whose SQL the database begins to run at once, beside what the caller does meanwhile.
+
+    The rows are the training frame and the probes. A SQL that another engine than DuckDB runs is proven by
+    its DuckDB form, which is printed from the same tree. Raises ValueError for another dialect.
+    """
+
+    def __init__(self, compiled: CompiledSql, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch) -> None:
+        if compiled.dialect.name != "duckdb":
+            raise ValueError(f"prove() runs DuckDB, and this SQL is for {compiled.dialect.name}")
+        self.compiled = compiled
+        self.kernel = kernel
+        training = training_rows(frame)
+        probes = hard_rows(compiled.signature, compiled.probes, training)
+        self.rows = pa.Table.from_batches([training, probes]).combine_chunks()
+        self.connection = duckdb.connect()
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
+        self.found = self.pool.submit(duckdb_rows, compiled, self.rows, self.connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Stop the database, whether or not it is at work."""
+        if not self.found.done():
+            self.connection.interrupt()
+        self.pool.shutdown()
+        self.connection.close()
+
+    def parity(self) -> Parity:
+        """Score the rows with the kernel, wait for the database, and compare."""
+        expected = kernel_rows(self.kernel, self.rows)
+        return compare(expected, self.found.result(), single=self.compiled.single)
+
+
 def prove(
     compiled: CompiledSql, estimator: Any, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch
 ) -> Parity:
     """Score the training frame and the probes with the kernel and with the SQL, and compare.
 
-    `estimator` is the one that `kernel` holds; a SQL that another engine than DuckDB runs is proven by
-    its DuckDB form, which is printed from the same tree. Raises ValueError for another dialect.
+    `estimator` is the one that `kernel` holds.
     """
-    if compiled.dialect.name != "duckdb":
-        raise ValueError(f"prove() runs DuckDB, and this SQL is for {compiled.dialect.name}")
-    training = training_rows(frame)
-    probes = hard_rows(compiled.signature, compiled.probes, training)
-    rows = pa.Table.from_batches([training, probes]).combine_chunks()
-    return compare(kernel_rows(kernel, rows), duckdb_rows(compiled, rows), single=compiled.single)
+    with Comparison(compiled, kernel, frame) as comparison:
+        return comparison.parity()
 
 
-def duckdb_rows(compiled: CompiledSql, rows: pa.Table) -> pa.Table:
-    """What the SQL makes of the rows, in their order."""
+def duckdb_rows(
+    compiled: CompiledSql, rows: pa.Table, connection: duckdb.DuckDBPyConnection | None = None
+) -> pa.Table:
+    """What the SQL makes of the rows, in their order; without a connection, one of its own runs it."""
+    if connection is None:
+        with duckdb.connect() as own:
+            return duckdb_rows(compiled, rows, own)
     numbered = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
-    with duckdb.connect() as connection:
-        # It looks for equal parts of expressions, half of the time of a forest, and changes no value.
-        connection.execute("set disabled_optimizers = 'common_subexpressions'")
-        connection.register("input_relation", numbered)
-        sql = compiled.render("input_relation", keep=[ROW])
-        # into a table, since connection.sql() would read and bind the long statement twice
-        connection.execute(f"create temp table scored as {sql}")
-        return connection.sql(f"from scored order by {ROW}").to_arrow_table()
+    # in parts, since a thread takes a part
+    parts = pa.Table.from_batches(numbered.combine_chunks().to_batches(PART_ROWS))
+    # It looks for equal parts of expressions, half of the time of a forest, and changes no value.
+    connection.execute("set disabled_optimizers = 'common_subexpressions'")
+    connection.register("input_relation", parts)
+    sql = compiled.render("input_relation", keep=[ROW])
+    # into a table, since connection.sql() would read and bind the long statement twice
+    connection.execute(f"create temp table scored as {sql}")
+    return connection.sql(f"from scored order by {ROW}").to_arrow_table()
 
 
 def compare(expected: pa.Table, found: pa.Table, *, single: bool = False) -> Parity:
