@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from project import DbtProject, MakeKernel
 from scorehouse.engines.duckdb.first_batch import checked_forms
 from scorehouse.engines.duckdb.source import FeatureSource
-from scorehouse.forms.choose import Form, choose_form
+from scorehouse.forms.choose import NATIVE_FROM_ROWS, Form, choose_form
 from scorehouse.forms.sql import compile_sql
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.policy import LoadPolicy
@@ -61,6 +61,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     )
     project.python_model("tree_auto", "tree", key="id")
     project.python_model("tree_sql", "tree", key="id", engine="sql")
+    project.write("models/many.sql", FEATURES.replace(str(ROWS), str(NATIVE_FROM_ROWS)))
+    project.python_model("tree_many", "tree", features="many", key="id")
+    project.python_model("tree_many_estimator", "tree", features="many", key="id", engine="estimator")
     project.python_model("network_auto", "network", key="id")
     project.python_model("strict_auto", "linear", key="id", strict="out_of_range")
     project.python_model("as_table", "linear", key="id", passthrough="shop", config="materialized='table'")
@@ -106,9 +109,16 @@ def test_several_versions_score_by_sql_in_one_scan(built: DbtProject) -> None:
 
 def test_a_tree_is_left_to_native_code_or_the_estimator(built: DbtProject) -> None:
     (run,) = built.runs("tree_auto")
-    assert run["form"] == "estimator" and "native code" in run["form_reason"]
+    assert run["form"] == "estimator" and "6,000 rows are too few for native code" in run["form_reason"]
     assert built.runs("tree_sql")[0]["form"] == "sql"
     _same(built, "tree_sql", "tree_auto")
+
+
+def test_native_code_serves_from_ten_thousand_rows_on(built: DbtProject) -> None:
+    assert NATIVE_FROM_ROWS == 10_000
+    (run,) = built.runs("tree_many")
+    assert run["form"] == "native" and run["rows_in"] == NATIVE_FROM_ROWS
+    _same(built, "tree_many", "tree_many_estimator")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from scorehouse.errors import CompileError, ConfigurationError
-from scorehouse.forms.native.make import made_of_trees
+from scorehouse.forms.native.make import compile_native, made_of_trees
 from scorehouse.forms.sql import CompiledSql, compile_sql
 from scorehouse.forms.sql.prove_sql import TOLERANCE
 from scorehouse.kernel.scorer import Kernel
@@ -15,7 +15,9 @@ from scorehouse.kernel.scorer import Kernel
 # estimator, whose matrix product does them all at once.
 OPERATIONS_A_FEATURE = 24
 TREES = "a database computes trees more slowly than native code"
-NATIVE_FROM_ROWS = 50_000  # below, loading native code takes longer than the estimator takes to score
+# Below, the layout of the trees takes longer than it saves: benchmarks/native_crossover.py, where this is
+# 5,000 to 15,000 for ensembles of 20 trees and more.
+NATIVE_FROM_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,7 @@ def _sql(kernel: Kernel, asked: str, rows: int) -> Form:
 def _native(kernel: Kernel, asked: str, rows: int) -> Form:
     proof = _proof(kernel, "native")
     if rows < NATIVE_FROM_ROWS and asked == "auto":
-        raise _NotServing(f"{rows:,} rows are too few to load native code for")
-    from scorehouse.forms.native import compile_native  # its compiler is slow to import
-
+        raise _NotServing(f"{rows:,} rows are too few for native code to pay")
     native = compile_native(kernel.estimator, call=kernel.call)
     return Form("native", _why(proof, asked), kernel.holding(native))
 
