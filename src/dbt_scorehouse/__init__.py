@@ -16,7 +16,9 @@ from types import FrameType
 from typing import Any
 
 import click
+from dbt.flags import get_flags
 from dbt.plugins.manager import dbtPlugin
+from dbt_common.exceptions import DbtBaseException
 
 DEFAULTS: dict[int, Any] = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
 stopping = threading.Event()  # read by the threads that score, which no exception reaches
@@ -38,6 +40,18 @@ class ScorehousePlugin(dbtPlugin):  # type: ignore[misc]  # dbt's classes are se
             command.call_on_close(_give_back)  # a program that called dbt may live on
 
 
+class Stopped(KeyboardInterrupt, DbtBaseException):  # type: ignore[misc]
+    """An interrupt, which dbt handles as one, and an error of dbt, which is reported without a traceback."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"dbt: the command was stopped by {signal.Signals(number).name}.\n"
+            "  Expected: a command that ends by itself.\n"
+            "  What to do: run it again; tables that were being scored stand as they were, and the run log "
+            "names them."
+        )
+
+
 plugins = [ScorehousePlugin]
 
 
@@ -47,7 +61,9 @@ def _stop(number: int, frame: FrameType | None) -> None:
         os.kill(os.getpid(), number)
         return
     stopping.set()
-    raise KeyboardInterrupt
+    # with --single-threaded a model runs in this thread, where dbt takes any error for one of the model
+    is_waiting = "scorehouse" in sys.modules and not get_flags().SINGLE_THREADED
+    raise Stopped(number) if is_waiting else KeyboardInterrupt
 
 
 def _give_back() -> None:

@@ -273,6 +273,9 @@ def test_a_run_that_is_stopped_leaves_its_row(number: signal.Signals, slow_house
     before = [slow_house.content(name) for name in ("whole", "plain")]
     ended = stopped(slow_house, number)
     assert ended.returncode != 0
+    if number != signal.SIGKILL:
+        told = f"Encountered an error:\ndbt: the command was stopped by {number.name}.\n  Expected: "
+        assert told in ended.stdout and "Traceback" not in ended.stdout, ended.stdout
     assert [slow_house.content(name) for name in ("whole", "plain")] == before
     for name in ("whole", "plain"):
         run = last(slow_house, name)
