@@ -165,6 +165,12 @@ def test_scaffold_through_the_python_door_with_several_keys_and_classes(project:
     assert "score_2" in (project / "models/ml/_churn_predictions.yml").read_text()
 
 
+def test_scaffold_of_what_does_not_rank_takes_no_group(project: Path) -> None:
+    registered(project)
+    said = run(*SCAFFOLD, "--group", "region", "--yes", code=2).output
+    assert "churn version 1 does not rank" in said and "--keep" in said
+
+
 def test_scaffold_leaves_what_its_author_wrote(project: Path) -> None:
     registered(project)
     (project / "models/ml").mkdir()

@@ -121,6 +121,8 @@ def planned(
     """The files that are not there yet; one that is there belongs to its author."""
     if version.task == "ranking" and group is None:
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
+    if version.task != "ranking" and group is not None:
+        raise click.UsageError(f"{version.label} does not rank: leave out --group, or keep it with --keep")
     table = f"{version.name}_predictions"
     written = _sql if door == "sql" else _python
     settings = {
