@@ -117,8 +117,9 @@ def duckdb_rows(
     numbered = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
     # in parts, since a thread takes a part
     parts = pa.Table.from_batches(numbered.combine_chunks().to_batches(PART_ROWS))
-    # It looks for equal parts of expressions, half of the time of a forest, and changes no value.
-    connection.execute("set disabled_optimizers = 'common_subexpressions'")
+    # One looks for equal parts of expressions, half of the time of a forest, the other for an order of joins,
+    # of which there are none. Neither changes a value.
+    connection.execute("set disabled_optimizers = 'common_subexpressions,join_order'")
     connection.register("input_relation", parts)
     sql = compiled.render("input_relation", keep=[ROW])
     # into a table, since connection.sql() would read and bind the long statement twice
