@@ -42,5 +42,6 @@
 {% macro _bare_name(identifier) %}
     {% set quoted = scorehouse._identifier(identifier) %}
     {% set mark = adapter.quote('x')[:1] %}
-    {{ return(quoted[1:-1] | replace(mark ~ mark, mark) if quoted == identifier and quoted[:1] == mark else identifier) }}
+    {% set is_quoted = quoted == identifier and quoted[:1] == mark %}
+    {{ return(quoted[1:-1] | replace(mark ~ mark, mark) if is_quoted else identifier) }}
 {% endmacro %}

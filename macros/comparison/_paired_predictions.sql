@@ -11,7 +11,8 @@
     {%- do challengers.append(name[15:]) -%}
 {%- endfor -%}
 {%- for challenger in challengers -%}
-{{ '\n\nunion all\n\n' if not loop.first }}{{ scorehouse._wide_pair(predictions, keys, score, others, challenger, names) }}
+{{ '\n\nunion all\n\n' if not loop.first -}}
+{{ scorehouse._wide_pair(predictions, keys, score, others, challenger, names) }}
 {%- else -%}
 {{ scorehouse._long_pairs(predictions, keys, score, others, names) }}
 {%- endfor -%}
@@ -28,7 +29,9 @@ select
     {%- for name in keys + others | reject('in', keys) | list %}
     {{ scorehouse._identifier(name) }},
     {%- endfor %}
-    cast(case when {{ both }} then {{ scorehouse._identifier(score) }} end as {{ scorehouse._type_double() }}) as live_score,
+    cast(
+        case when {{ both }} then {{ scorehouse._identifier(score) }} end as {{ scorehouse._type_double() }}
+    ) as live_score,
     cast(case when {{ both }} then {{ scorehouse._quote(score ~ '__' ~ challenger) }} end
         as {{ scorehouse._type_double() }}) as challenger_score,
     {{ both }} as both_scored,
@@ -50,9 +53,11 @@ select
     {%- for name in keys + others | reject('in', keys) | list %}
     live.{{ scorehouse._identifier(name) }},
     {%- endfor %}
-    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then live.{{ scorehouse._identifier(score) }} end
+    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then
+        live.{{ scorehouse._identifier(score) }} end
         as {{ scorehouse._type_double() }}) as live_score,
-    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then challengers.{{ scorehouse._identifier(score) }} end
+    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then
+        challengers.{{ scorehouse._identifier(score) }} end
         as {{ scorehouse._type_double() }}) as challenger_score,
     challengers.row_status = 'scored' and live.row_status = 'scored' as both_scored,
     {%- if 'prediction' in names %}
@@ -62,6 +67,10 @@ select
     {%- endif %}
 from {{ predictions }} as challengers
 inner join {{ predictions }} as live
-    on {% for name in scorehouse._identifiers(keys) %}challengers.{{ name }} = live.{{ name }} and {% endfor %}live.is_live
+    on
+        {%- for name in scorehouse._identifiers(keys) %}
+        challengers.{{ name }} = live.{{ name }} and
+        {%- endfor %}
+        live.is_live
 where not challengers.is_live
 {%- endmacro %}

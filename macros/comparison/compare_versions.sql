@@ -27,7 +27,10 @@ in_segments as (
 
     union all
 
-    select {{ scorehouse._text_literal(segment) }}, cast({{ scorehouse._identifier(segment) }} as {{ dbt.type_string() }}), paired.*
+    select
+        {{ scorehouse._text_literal(segment) }},
+        cast({{ scorehouse._identifier(segment) }} as {{ dbt.type_string() }}),
+        paired.*
     from paired
     {%- endfor %}
 

@@ -22,7 +22,8 @@
 
 {#- The type by which the catalog knows the column, compared while dbt compiles. -#}
 {% macro default__test_feature_has_type(model, column_name, type, fitting) %}
-{% set number = '^((tiny|small|big)?int(eger)?[0-9]*|float[0-9]*|double( precision)?|real|(big)?numeric|number|decimal)' %}
+{% set number = '^((tiny|small|big)?int(eger)?[0-9]*|float[0-9]*|double( precision)?|real'
+    ~ '|(big)?numeric|number|decimal)' %}
 {% set pattern = {
     'double': number,
     'integer': number,

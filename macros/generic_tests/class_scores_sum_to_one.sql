@@ -12,7 +12,8 @@
 
 {#- NULL, NaN or an infinity in one score makes the sum so too. -#}
 {% macro default__test_class_scores_sum_to_one(model, columns, tolerance) %}
-{% set scores = scorehouse._identifiers(columns) if columns else scorehouse._class_score_columns('class_scores_sum_to_one', model) %}
+{% set scores = scorehouse._identifiers(columns) if columns
+    else scorehouse._class_score_columns('class_scores_sum_to_one', model) %}
 
 with predictions as (
 

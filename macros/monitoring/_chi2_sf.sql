@@ -14,7 +14,10 @@
             from (
                 select
                     -{{ x }} / 2e0 + term * ln({{ x }} / 2e0)
-                    - (select coalesce(sum(ln(cast(factor as {{ scorehouse._type_double() }}))), 0e0) from generate_series(1, term) as factors (factor))
+                    - (
+                        select coalesce(sum(ln(cast(factor as {{ scorehouse._type_double() }}))), 0e0)
+                        from generate_series(1, term) as factors (factor)
+                    )
                         as exponent
                 from generate_series(0, cast({{ dof }} as integer) / 2 - 1) as terms (term)
             ) as exponents
@@ -26,7 +29,10 @@
             from (
                 select
                     -{{ x }} / 2e0 + (term + 0.5e0) * ln({{ x }} / 2e0)
-                    - (select coalesce(sum(ln(factor - 0.5e0)), 0e0) from generate_series(1, term + 1) as factors (factor))
+                    - (
+                        select coalesce(sum(ln(factor - 0.5e0)), 0e0)
+                        from generate_series(1, term + 1) as factors (factor)
+                    )
                     - 0.57236494292470008707e0 as exponent
                 from generate_series(0, (cast({{ dof }} as integer) - 3) / 2) as terms (term)
             ) as exponents

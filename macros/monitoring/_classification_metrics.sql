@@ -17,8 +17,12 @@ cumulated as (
 
     select
         *,
-        sum(pos) over (partition by {{ g }} order by score desc rows between unbounded preceding and current row) as cum_pos,
-        sum(neg) over (partition by {{ g }} order by score desc rows between unbounded preceding and current row) as cum_neg,
+        sum(pos) over (
+            partition by {{ g }} order by score desc rows between unbounded preceding and current row
+        ) as cum_pos,
+        sum(neg) over (
+            partition by {{ g }} order by score desc rows between unbounded preceding and current row
+        ) as cum_neg,
         sum(pos) over (partition by {{ g }}) as all_pos,
         sum(neg) over (partition by {{ g }}) as all_neg
     from by_score

@@ -14,7 +14,9 @@
 {% endmacro %}
 
 {% macro _check_against(call, against) %}
-    {% if against not in ['reference', 'previous'] and (against is not mapping or not against.get('from') or not against.get('to')) %}
+    {% if against not in ['reference', 'previous'] and (
+        against is not mapping or not against.get('from') or not against.get('to')
+    ) %}
         {% do scorehouse._argument_error(
             call, 'against', against, "'reference', 'previous', or a range of days",
             "write `against: reference`, or `against: {'from': '2026-01-01', 'to': '2026-02-01'}`, its end not included"
@@ -29,7 +31,8 @@
         {% do scorehouse._argument_error(
             call, 'window', window,
             "'run', 'day', 'week', 'month', 'all', a number of days, or a range of days",
-            "write `window: week`, `window: 7` for rolling weeks, or `window: {'from': '2026-01-01', 'to': '2026-02-01'}`"
+            "write `window: week`, `window: 7` for rolling weeks, or "
+                ~ "`window: {'from': '2026-01-01', 'to': '2026-02-01'}`"
         ) %}
     {% endif %}
 {% endmacro %}
@@ -113,7 +116,9 @@ windows as (
     {% elif window == 'all' %}
         {{ return('1 = 1') }}
     {% endif %}
-    {{ return('profiles.window_start >= ' ~ windows ~ '.window_start and profiles.window_start < ' ~ windows ~ '.window_end') }}
+    {{ return(
+        'profiles.window_start >= ' ~ windows ~ '.window_start and profiles.window_start < ' ~ windows ~ '.window_end'
+    ) }}
 {% endmacro %}
 
 {#- The CTE `baseline_rows`, with the columns of `current_rows`. -#}

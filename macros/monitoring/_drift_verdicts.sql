@@ -61,7 +61,10 @@ features as (
         {{ 'coalesce(importances.importance, 0e0)' if importance is not none else '1e0' }} as importance,
         row_number() over (
             partition by {{ 'tested.' ~ (cut | replace(', ', ', tested.')) }}, tested.part
-            order by coalesce(psi, 0e0){{ ' * coalesce(importances.importance, 0e0)' if importance is not none }} desc, tested.feature
+            order by
+                coalesce(psi, 0e0)
+                {{- ' * coalesce(importances.importance, 0e0)' if importance is not none }} desc,
+                tested.feature
         ) as place
     from tested
     {%- if importance is not none %}

@@ -2,7 +2,8 @@
 {% macro _labelled_rows(predictions, labels, spec) %}
 {% set stamp, text, double = dbt.type_timestamp(), dbt.type_string(), scorehouse._type_double() %}
 {%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
-{%- set finish = 'cast(' ~ dbt.dateadd('month' if spec.period == 'quarter' else spec.period, 3 if spec.period == 'quarter' else 1, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
+{%- set length = ('month', 3) if spec.period == 'quarter' else (spec.period, 1) %}
+{%- set finish = 'cast(' ~ dbt.dateadd(length[0], length[1], 'window_start') ~ ' as ' ~ stamp ~ ')' %}
 {%- set has_challengers = execute and load_relation(predictions) is not none
     and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
 predictions as (
@@ -34,7 +35,10 @@ versions_of_row as (
         ) as scorehouse_place
     from predictions
     left join labels
-        on {% for name in spec.key %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+        on
+        {%- for name in spec.key %}
+            predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
     {%- if spec.label_time %}
     where labels.{{ spec.label_time }} is null
         or predictions.scored_at <= labels.{{ spec.label_time }}
@@ -91,7 +95,9 @@ prepared as (
         cast(live.scorehouse_label as {{ double }}) as y,
         cast(live.{{ spec.score }} as {{ double }}) as score,
         cast(live.{{ spec.query }} as {{ text }}) as query,
-        {% for name in spec.key %}cast(live.{{ name }} as {{ text }}){{ " || '|' || " if not loop.last }}{% endfor %} as item,
+        {% for name in spec.key -%}
+            cast(live.{{ name }} as {{ text }}){{ " || '|' || " if not loop.last }}
+        {%- endfor %} as item,
         {%- else %}
         cast(live.scorehouse_label as {{ double }}) as y,
         cast(live.{{ spec.prediction }} as {{ text }}) as cluster_label,
@@ -99,8 +105,13 @@ prepared as (
         {%- endif %}
         {%- for segmentation in spec.segmentations %}
         {%- set names = [] %}
-        {%- for name in segmentation %}{% do names.append("coalesce(cast(live." ~ scorehouse._identifier(name) ~ " as " ~ text ~ "), '(null)')") %}{% endfor %}
-        {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }} || {{ names | join(" || '+' || ") }} as s{{ loop.index0 }},
+        {%- for name in segmentation %}
+            {%- do names.append(
+                "coalesce(cast(live." ~ scorehouse._identifier(name) ~ " as " ~ text ~ "), '(null)')"
+            ) %}
+        {%- endfor %}
+        {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }} || {{ names | join(" || '+' || ") -}}
+        {{ ' as s' ~ loop.index0 }},
         {%- endfor %}
         1 as one
     from live
@@ -200,7 +211,9 @@ usable as (
 
 {#- Whether the days that labels take have passed since the cohort's end, and the share of labels is there. -#}
 {% macro _is_mature(spec) -%}
-    case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{ scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now() }}
+    case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{
+            scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now()
+        }}
             and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
             then 1 else 0 end
 {%- endmacro %}

@@ -68,7 +68,12 @@ mean_areas as (
 {#- Each row twice: under its label and under its prediction. -#}
 sides as (
 
-    select {{ g }}, y as class_label, 1e0 as is_true, 0e0 as is_predicted, case when y = yhat then 1e0 else 0e0 end as is_hit
+    select
+        {{ g }},
+        y as class_label,
+        1e0 as is_true,
+        0e0 as is_predicted,
+        case when y = yhat then 1e0 else 0e0 end as is_hit
     from usable
     union all
     select {{ g }}, yhat, 0e0, 1e0, 0e0

@@ -19,7 +19,9 @@ metric_list as (
     select distinct metric
     from (
         select metric from metric_rows
-        union all {{ scorehouse._given_names('metric', scorehouse._headline_metrics('classes' if spec.classes else spec.task)) }}
+        union all {{ scorehouse._given_names(
+            'metric', scorehouse._headline_metrics('classes' if spec.classes else spec.task)
+        ) }}
     ) as named
 
 ),
@@ -91,7 +93,9 @@ final as (
 
 {% macro _headline_metrics(task) %}
     {{ return({
-        'classification': ['roc_auc', 'average_precision', 'log_loss', 'brier', 'ece', 'precision', 'recall', 'f1', 'mcc'],
+        'classification': [
+            'roc_auc', 'average_precision', 'log_loss', 'brier', 'ece', 'precision', 'recall', 'f1', 'mcc'
+        ],
         'classes': ['macro_f1', 'weighted_f1', 'log_loss', 'accuracy', 'roc_auc_ovr'],
         'regression': ['mae', 'rmse', 'r2', 'wape', 'bias'],
         'ranking': ['ndcg', 'mrr', 'map', 'hit_rate'],

@@ -28,7 +28,9 @@
 {% endmacro %}
 
 {% macro _add_ranges(columns, signature) %}
-    {% set ranges = run_query('select version, feature, minimum, maximum from ' ~ signature ~ ' where minimum is not null') %}
+    {% set ranges = run_query(
+        'select version, feature, minimum, maximum from ' ~ signature ~ ' where minimum is not null'
+    ) %}
     {% for row in ranges.rows %}
         {% set column = columns.get('feature|' ~ row['feature'], {'is_numeric': false}) %}
         {% if column.is_numeric %}
@@ -45,7 +47,8 @@
         {% set found = adapter.get_columns_in_relation(relation) %}
         {% set present = found | map(attribute='name') | map('lower') | list %}
         {% for one in found if one.is_float() or one.dtype | lower in ['double', 'float', 'real', 'double precision'] %}
-            {% for column in columns if (part is none or column.part == part) and column.name | lower == one.name | lower %}
+            {% for column in columns
+                if (part is none or column.part == part) and column.name | lower == one.name | lower %}
                 {% do column.update({'is_float': true}) %}
             {% endfor %}
         {% endfor %}

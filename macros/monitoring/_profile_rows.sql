@@ -95,7 +95,10 @@ final as (
         maximum
     from long_rows
     inner join windows
-        on {% for name in cell.split(', ') %}long_rows.{{ name }} = windows.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+        on
+        {%- for name in cell.split(', ') %}
+            long_rows.{{ name }} = windows.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
 
 )
 {%- endmacro %}

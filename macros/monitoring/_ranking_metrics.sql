@@ -89,7 +89,9 @@ hits as (
 
     select
         *,
-        sum(hit) over (partition by {{ g }}, query order by place rows between unbounded preceding and current row) as cum_hits,
+        sum(hit) over (
+            partition by {{ g }}, query order by place rows between unbounded preceding and current row
+        ) as cum_hits,
         sum(hit) over (partition by {{ g }}, query) as all_hits
     from ordered
 

@@ -26,7 +26,10 @@ with labelled as (
         case when labels.{{ spec.label }} = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as y
     from {{ predictions }} as predictions
     inner join {{ labels }} as labels
-        on {% for name in spec.key %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+        on
+        {%- for name in spec.key %}
+            predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
     where labels.{{ spec.label }} is not null
         and predictions.{{ spec.score }} is not null
         and {{ scorehouse._is_finite('predictions.' ~ spec.score) }}
@@ -52,7 +55,9 @@ placed as (
 
     select
         *,
-        sum(n) over (partition by ml_model, version order by score rows between unbounded preceding and current row) - n / 2e0 as middle,
+        sum(n) over (
+            partition by ml_model, version order by score rows between unbounded preceding and current row
+        ) - n / 2e0 as middle,
         sum(n) over (partition by ml_model, version) as total
     from by_score
 

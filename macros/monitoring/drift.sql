@@ -138,7 +138,9 @@ final as (
         judged.value,
         judged.threshold,
         judged.status,
-        cast(case when metric = 'missing_share' then rows_reference else n_reference end as {{ bigint }}) as n_reference,
+        cast(
+            case when metric = 'missing_share' then rows_reference else n_reference end as {{ bigint }}
+        ) as n_reference,
         cast(case when metric = 'missing_share' then rows_current else n_current end as {{ bigint }}) as n_current,
         judged.p_value,
         judged.floor_value,

@@ -94,7 +94,9 @@ cumulated as (
 
     select
         *,
-        sum(pos) over (partition by {{ g }} order by score desc rows between unbounded preceding and current row) as cum_pos,
+        sum(pos) over (
+            partition by {{ g }} order by score desc rows between unbounded preceding and current row
+        ) as cum_pos,
         sum(pos) over (partition by {{ g }}) as all_pos,
         sum(neg) over (partition by {{ g }}) as all_neg
     from scores

@@ -1,7 +1,8 @@
 {#- The select of a performance table in long form: predictions joined to labels, by cohort of prediction
     date. A cohort whose labels are not in yet has no values. -#}
 {% macro performance(
-    predictions, labels, key, label, task='classification', day=none, period='month', segments=[], maturity={}, options={}
+    predictions, labels, key, label, task='classification', day=none, period='month', segments=[], maturity={},
+    options={}
 ) %}
     {% set call = 'performance' %}
     {% set bodies = ['classification', 'regression', 'ranking', 'clustering'] %}

@@ -73,7 +73,10 @@ scored as (
         cast(predictions.scoring_run_id as {{ text }}) as run_id,
         predictions.scored_at,
         {%- if day is not none %}
-        cast({{ dbt.date_trunc('day', scorehouse._profile_column(day, features, predictions)) }} as {{ dbt.type_timestamp() }}) as day,
+        cast(
+            {{ dbt.date_trunc('day', scorehouse._profile_column(day, features, predictions)) }}
+            as {{ dbt.type_timestamp() }}
+        ) as day,
         {%- endif %}
         {%- for segmentation in segmentations %}
         {{ scorehouse._segment_expression(segmentation, features, predictions) }} as s{{ loop.index0 }},
@@ -90,7 +93,10 @@ scored as (
     from predictions
     {%- if features is not none %}
     inner join features
-        on {% for name in scorehouse._identifiers(key) %}predictions.{{ name }} = features.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+        on
+        {%- for name in scorehouse._identifiers(key) %}
+            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
     {%- endif %}
 
 ),
@@ -151,7 +157,9 @@ described as (
         {%- set i = column.index %}
         count(*) - count(v{{ i }}) as null{{ i }},
         {%- if column.is_numeric %}
-        sum(case when v{{ i }} is not null and x{{ i }} is null and {{ scorehouse._is_nan('v' ~ i) }} then 1 else 0 end) as nan{{ i }},
+        sum(
+            case when v{{ i }} is not null and x{{ i }} is null and {{ scorehouse._is_nan('v' ~ i) }} then 1 else 0 end
+        ) as nan{{ i }},
         count(v{{ i }}) - count(x{{ i }}) as odd{{ i }},
         {%- if column.minimums %}
         sum(case when x{{ i }} < {{ scorehouse._by_version(column.minimums) }} then 1 else 0 end) as below{{ i }},

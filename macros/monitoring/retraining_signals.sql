@@ -3,7 +3,8 @@
 {% macro retraining_signals(registry, drift=none, performance=none, predictions=none, limits={}, as_of=none) %}
     {% set call = 'retraining_signals' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
-    {% for argument, value in {'drift': drift, 'performance': performance, 'predictions': predictions}.items() if value is not none %}
+    {% set tables = {'drift': drift, 'performance': performance, 'predictions': predictions} %}
+    {% for argument, value in tables.items() if value is not none %}
         {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
     {% endfor %}
     {% set known = {
@@ -119,7 +120,8 @@ facts as (
             'cast(coalesce(nullif(live.trained_to, ' ~ "''" ~ '), substring(live.registered_at, 1, 10)) as date)',
             'cast(' ~ now ~ ' as date)', 'day'
         ) }} as age_days,
-        {{ 'rejections.rejected_share' if predictions is not none else 'cast(null as ' ~ double ~ ')' }} as rejected_share
+        {{ 'rejections.rejected_share' if predictions is not none else 'cast(null as ' ~ double ~ ')' -}}
+        {{ ' as rejected_share' }}
     from live
     {%- if drift is not none %}
     left join drifted
@@ -145,9 +147,17 @@ reasoned as (
     select
         *,
         {{ scorehouse._reason('n_drifted', limits.drifted_features, 'drift of ', 'drifted_features') }}
-        || {{ scorehouse._reason('decay', limits.decay, limits.metric ~ ' worse by ', 'cast(round(cast(decay as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true) }}
-        || {{ scorehouse._reason('age_days', limits.age_days, 'days since training: ', 'cast(age_days as ' ~ text ~ ')', strict=true) }}
-        || {{ scorehouse._reason('rejected_share', limits.rejected_share, 'share of rejected rows: ', 'cast(round(cast(rejected_share as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true) }} as all_reasons
+        || {{ scorehouse._reason(
+            'decay', limits.decay, limits.metric ~ ' worse by ',
+            'cast(round(cast(decay as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true
+        ) }}
+        || {{ scorehouse._reason(
+            'age_days', limits.age_days, 'days since training: ', 'cast(age_days as ' ~ text ~ ')', strict=true
+        ) }}
+        || {{ scorehouse._reason(
+            'rejected_share', limits.rejected_share, 'share of rejected rows: ',
+            'cast(round(cast(rejected_share as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true
+        ) }} as all_reasons
     from facts
 
 ),

@@ -44,7 +44,9 @@ limited as (
     from measured
     where part = '{{ part }}'
         {%- if names %}
-        and feature in ({% for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor %})
+        and feature in (
+            {%- for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+        )
         {%- endif %}
         {%- if not segments %}
         and segment = 'all'
@@ -139,7 +141,9 @@ select * from validation_errors
     select * from {{ model }} as all_rows
     where value is not null
         and status not in ('immature', 'complete')
-        and metric in ({% for metric in metrics %}{{ scorehouse._text_literal(metric) }}{{ ', ' if not loop.last }}{% endfor %})
+        and metric in (
+            {%- for metric in metrics %}{{ scorehouse._text_literal(metric) }}{{ ', ' if not loop.last }}{% endfor -%}
+        )
         and n_current >= {{ min_labels }}
         {%- if not segments %}
         and segment = 'all'
@@ -168,7 +172,8 @@ select * from validation_errors
 
 {#- https://duckdb.org/docs/stable/data/json/json_functions -#}
 {% macro duckdb___json_number(column, key) %}
-    {{ return('cast(json_extract_string(' ~ column ~ ', ' ~ scorehouse._text_literal('$."' ~ key ~ '"') ~ ') as double)') }}
+    {% set path = scorehouse._text_literal('$."' ~ key ~ '"') %}
+    {{ return('cast(json_extract_string(' ~ column ~ ', ' ~ path ~ ') as double)') }}
 {% endmacro %}
 
 {#- https://docs.snowflake.com/en/sql-reference/functions/json_extract_path_text -#}
@@ -178,7 +183,8 @@ select * from validation_errors
 
 {#- https://docs.aws.amazon.com/redshift/latest/dg/JSON_EXTRACT_PATH_TEXT.html -#}
 {% macro redshift___json_number(column, key) %}
-    {{ return('cast(json_extract_path_text(' ~ column ~ ', ' ~ scorehouse._text_literal(key) ~ ') as double precision)') }}
+    {% set path = scorehouse._text_literal(key) %}
+    {{ return('cast(json_extract_path_text(' ~ column ~ ', ' ~ path ~ ') as double precision)') }}
 {% endmacro %}
 
 {#- https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#json_value -#}

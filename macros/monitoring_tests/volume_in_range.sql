@@ -6,7 +6,8 @@
             'write `min_rows: 1000`, or `max_change: 0.5` for half as many or as many again as is usual'
         ) %}
     {% endif %}
-    {% for argument, value in {'min_rows': min_rows, 'max_rows': max_rows, 'max_change': max_change}.items() if value is not none %}
+    {% set limits = {'min_rows': min_rows, 'max_rows': max_rows, 'max_change': max_change} %}
+    {% for argument, value in limits.items() if value is not none %}
         {% do scorehouse._check_number(call, argument, value, 'write a number, or null for no limit', lowest=0) %}
     {% endfor %}
     {% if day is not none %}
@@ -63,8 +64,12 @@ limited as (
 
     select
         *,
-        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 - max_change if max_change is not none else 0) }} end as usual_lowest,
-        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 + max_change if max_change is not none else 0) }} end as usual_highest
+        case when n_before >= 3 then
+            usual_rows * {{ scorehouse._double_literal(1 - max_change if max_change is not none else 0) }}
+        end as usual_lowest,
+        case when n_before >= 3 then
+            usual_rows * {{ scorehouse._double_literal(1 + max_change if max_change is not none else 0) }}
+        end as usual_highest
     from earlier
 
 ),

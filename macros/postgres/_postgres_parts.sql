@@ -49,7 +49,8 @@
 
 {% macro _postgres_check_key(snapshot, key) %}
     {% set row = run_query(
-        "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double, coalesce(sum(case when "
+        "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"
+        ~ " coalesce(sum(case when "
         ~ key | join(' is null or ') ~ " is null then n end), 0) as n_null from (select " ~ key | join(', ')
         ~ ", count(*) as n from " ~ snapshot ~ " group by " ~ key | join(', ') ~ ") as keys"
     ).rows[0] %}
@@ -226,7 +227,8 @@
         avg({{ score }}) as middle,
         max({{ score }}) as high,
         (select count(*) from {{ snapshot }}) as n_features,
-        count(*) || ':' || coalesce(sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint)), 0) as fingerprint,
+        count(*) || ':'
+        || coalesce(sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint)), 0) as fingerprint,
         current_setting('server_version') as database,
         extract(epoch from clock_timestamp() at time zone 'UTC' - timestamp '{{ scored['started_at'] }}') as seconds
     from {{ staging }}
@@ -243,7 +245,8 @@
         ) %}
     {% elif max_rejected_share is not none and rejected > max_rejected_share * row['n_rows'] %}
         {% do exceptions.raise_compiler_error(
-            "scorehouse.scored() in " ~ model['name'] ~ ": " ~ rejected ~ " of " ~ row['n_rows'] ~ " rows are rejected.\n"
+            "scorehouse.scored() in " ~ model['name'] ~ ": " ~ rejected ~ " of " ~ row['n_rows']
+            ~ " rows are rejected.\n"
             ~ "  Expected: at most the share " ~ max_rejected_share ~ ".\n  What to do: look at the features, or raise"
             ~ " max_rejected_share; the previous table stands."
         ) %}

@@ -17,7 +17,8 @@
     {% set version = scorehouse._postgres_version(name, registry, number) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
-    {% set passthrough = [arguments['passthrough']] if arguments['passthrough'] is string else arguments['passthrough'] %}
+    {% set given = arguments['passthrough'] %}
+    {% set passthrough = [given] if given is string else given %}
 
     {% set known = get_columns_in_query(compiled_code) %}
     {% set kept = (key + (passthrough or [])) | unique | list %}
@@ -77,7 +78,8 @@
     {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
     {% set row = found.rows[0] if found.rows else {} %}
     {% set forms = fromjson((row['forms'] if 'forms' in found.column_names else '') or '{}') if found.rows else {} %}
-    {% if target.type not in forms.get('sql', {}).get('dialects', []) or not context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
+    {% set compiled = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
+    {% if target.type not in forms.get('sql', {}).get('dialects', []) or not compiled %}
         {% do exceptions.raise_compiler_error(
             "scorehouse.scored('" ~ name ~ "'): version " ~ number ~ " has no compiled SQL that was proven for "
             ~ target.type ~ (' (' ~ forms['refused'] ~ ')' if forms.get('refused') else '')
@@ -126,7 +128,9 @@
             'scored', 'rescore', rescore, "the name of a rule, such as 'changed'", "write `rescore='changed'`"
         ) %}
     {% elif version is not none and (version is not integer or version < 1) %}
-        {% do scorehouse._argument_error('scored', 'version', version, 'the number of a version', 'write `version=2`') %}
+        {% do scorehouse._argument_error(
+            'scored', 'version', version, 'the number of a version', 'write `version=2`'
+        ) %}
     {% elif batch_rows is not none and (batch_rows is not integer or batch_rows < 1) %}
         {% do scorehouse._argument_error(
             'scored', 'batch_rows', batch_rows, 'a positive number of rows', 'leave it out: SQL has no batches'

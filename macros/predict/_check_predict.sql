@@ -8,7 +8,9 @@
         ) %}
     {% endif %}
     {% if version is not none and version is not integer %}
-        {% do scorehouse._argument_error('predict', 'version', version, 'the number of a version', 'name it, or an alias') %}
+        {% do scorehouse._argument_error(
+            'predict', 'version', version, 'the number of a version', 'name it, or an alias'
+        ) %}
     {% endif %}
     {#- A relation is a mapping; a text names a CTE of the same model, whose columns only its author knows. -#}
     {% if relation is string and keep is none %}

@@ -4,7 +4,8 @@
     {% set known = [] if relation is string or relation.is_cte else get_columns_in_query('select * from ' ~ relation) %}
     {% set columns = scorehouse._feature_columns(known, features, relation) %}
     {% set kept = [] %}
-    {% for name in (known if keep is none else scorehouse._column_list('predict', 'keep', keep, 'customer_id') if keep else []) %}
+    {% set asked = scorehouse._column_list('predict', 'keep', keep, 'customer_id') if keep else [] %}
+    {% for name in (known if keep is none else asked) %}
         {% do scorehouse._check_kept(name) %}
         {% do kept.append(scorehouse._quote((scorehouse._same_but_for_case(known, name) or [name])[0])) %}
     {% endfor %}

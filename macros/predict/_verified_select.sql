@@ -39,8 +39,9 @@
     {% if here != there or rows | length != here | length %}
         {% do exceptions.raise_compiler_error(
             call ~ ": the table " ~ registry ~ " is not the registry in version control, the seed ml_" ~ name
-            ~ ": " ~ scorehouse._registry_difference(here, there, compared) ~ ".\n  Expected: a table that was loaded from"
-            ~ " this seed.\n  What to do: run `dbt seed --select ml_" ~ name ~ "`; if that does not help, run"
+            ~ ": " ~ scorehouse._registry_difference(here, there, compared)
+            ~ ".\n  Expected: a table that was loaded from this seed.\n  What to do: run `dbt seed --select ml_" ~ name
+            ~ "`; if that does not help, run"
             ~ " `scorehouse check`, which compares the seed with its YAML."
         ) %}
     {% endif %}

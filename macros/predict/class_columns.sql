@@ -2,7 +2,8 @@
 {% macro class_columns(name, alias='champion', version=none) %}
     {% if name is not string or not name %}
         {% do scorehouse._argument_error(
-            'class_columns', 'name', name, 'the name of a registered ML model', "write `scorehouse.class_columns('churn')`"
+            'class_columns', 'name', name, 'the name of a registered ML model',
+            "write `scorehouse.class_columns('churn')`"
         ) %}
     {% endif %}
     {#- The edge in the lineage, and the reason why the seed is loaded first. -#}

@@ -5,7 +5,8 @@
 {% macro close_runs(results) %}
     {% if execute %}
         {% set ended = {} %}
-        {% for result in results or [] if result.node.resource_type == 'model' and result.status in ['success', 'error'] %}
+        {% for result in results or []
+            if result.node.resource_type == 'model' and result.status in ['success', 'error'] %}
             {% do ended.update({result.node.unique_id: result, result.node.relation_name: result}) %}
         {% endfor %}
         {% if ended %}
@@ -22,7 +23,8 @@
 
 {% macro _close_started(rows, ended) %}
     {# where a log is only appended to, the row that a run began with stays beside the one that closed it #}
-    {% set closed = rows | rejectattr('status', 'equalto', 'started') | map(attribute='parent_run_id') | map('string') | list %}
+    {% set ended_rows = rows | rejectattr('status', 'equalto', 'started') %}
+    {% set closed = ended_rows | map(attribute='parent_run_id') | map('string') | list %}
     {% for row in rows if row['status'] == 'started' and row['parent_run_id'] | string not in closed %}
         {% set result = ended.get(row['node']) or ended.get(row['prediction_table']) %}
         {% if result %}

@@ -136,6 +136,16 @@ def test_every_public_macro_is_printed(dialect: str, house: House) -> None:
 RUN_LOG = {"ensure_run_log", "close_runs", "prune_run_log", "prune_history"}
 
 
+def test_no_line_of_a_macro_is_longer_than_120() -> None:
+    long = [
+        f"{file.relative_to(REPOSITORY)}:{number}"
+        for file in sorted((REPOSITORY / "macros").rglob("*.sql"))
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if len(line) > 120
+    ]
+    assert not long
+
+
 def test_no_public_macro_is_left_out() -> None:
     pages = "".join((REPOSITORY / "docs/reference" / f"{n}.md").read_text() for n in ("macros", "tests"))
     public = set(re.findall(r"^## (\w+)$", pages, re.MULTILINE))
