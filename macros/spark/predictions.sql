@@ -44,7 +44,7 @@
 } %}
 
 
-from scorehouse.engines.spark.engine import write as scorehouse_write
+from scorehouse.api import write as scorehouse_write
 
 scorehouse_write(model(dbtObj(spark.table), spark), {{ storage }})
 {% endmacro %}

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from scorehouse.engines.duckdb.engine import DuckDBScoring
-from scorehouse.engines.duckdb.reading import seed_table
-from scorehouse.engines.duckdb.run_rows import log_failure, log_start
-from scorehouse.engines.duckdb.source import FeatureSource, registry_versions
-from scorehouse.engines.interrupt import named
-from scorehouse.engines.prepare import load_kernels, records_of, write_mode
-from scorehouse.engines.spark import engine as spark
+from scorehouse.engines.choose import engine_of
+from scorehouse.engines.run import Run
 from scorehouse.errors import ConfigurationError, ScorehouseError
-from scorehouse.garbage import collector_paused
 from scorehouse.log import logger
-from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.parts import resolve_parts
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord
 
 
 @contextmanager
@@ -111,8 +102,7 @@ def score(
         "layout": layout,
         **unknown,
     }
-    call = f"score() in {request.node}"
-    return _start(session, features, lambda: model, request, arguments, call)
+    return _start(session, features, model, request, arguments, f"score() in {request.node}")
 
 
 @_message_alone()
@@ -125,81 +115,27 @@ def score_query(session: Any, *, query: str, model: str, request: str, arguments
     asked = Request.from_json(request)
     call = f"scorehouse.scored() in {asked.node}"
 
-    def registry() -> Any:
-        return model if spark.is_session(session) else seed_table(session, model, asked, call)
-
-    return _start(session, query, registry, asked, json.loads(arguments), call)
+    return _start(session, query, model, asked, json.loads(arguments), call)
 
 
 def _start(
-    session: Any,
-    features: Any,
-    registry: Callable[[], Any],
-    request: Request,
-    arguments: dict[str, Any],
-    call: str,
+    session: Any, features: Any, model: Any, request: Request, arguments: dict[str, Any], call: str
 ) -> Any:
-    if spark.is_session(session):
-        return spark.start(session, features, registry(), request, arguments, call)
-    record = RunRecord(request, engine="duckdb")
-    if not request.staging:  # the materialization `predictions` has written it by itself
-        log_start(session, record)
-    try:
-        with collector_paused():
-            scoring = _prepare(session, features, registry(), record, arguments, call)
-        if request.staging:
-            return ScoringRun(scoring)
-        return scoring.plain_reader()
-    except Exception as error:
-        raise _logged(session, record, error, call) from error
-
-
-def _logged(session: Any, record: RunRecord, error: Exception, call: str) -> Exception:
-    """The error to raise, once the run log says why the run failed."""
-    told = named(error, call)
-    log_failure(session, record, told)
-    return told
-
-
-def _prepare(
-    session: Any, features: Any, model: Any, record: RunRecord, arguments: dict[str, Any], call: str
-) -> DuckDBScoring:
-    """Resolve, verify, load and check, in this order; nothing is scored yet."""
-    request = record.request
-    options = record.options = ScoreOptions.checked(call, **arguments).of_request(partial=request.is_partial)
-    record.write_mode = write_mode(request, options, call, exists=request.exists)
-    parts = resolve_parts(registry_versions(session, model, request, call), options, call)
-    records = records_of(record, parts, options)
-    kernels = load_kernels(parts, request, options, call)
-    source = FeatureSource(session, features, options, request, call)
-    return DuckDBScoring(session, source, kernels, records)
-
-
-class ScoringRun:
-    """A prepared run under the materialization `predictions`, which calls `write` once."""
-
-    def __init__(self, scoring: DuckDBScoring) -> None:
-        self.scoring = scoring
-
-    def write(self) -> None:
-        """Score into the staging table and add the run's row to the run log, uncommitted."""
-        record = self.scoring.record
-        try:
-            self.scoring.write()
-        except Exception as error:
-            raise _logged(self.scoring.session, record, error, self.scoring.call) from error
-        for done in self.scoring.records:
-            logger.info(done.summary())
+    run = Run.settled(engine_of(session, request, call), features, model, arguments)
+    return run if request.staging else run.stream()
 
 
 @_message_alone()
-def write(run: Any) -> None:
-    """Carry out what a model under `materialized="predictions"` returned."""
-    if not isinstance(run, ScoringRun):
+def write(run: Any, storage: Mapping[str, Any] | None = None) -> None:
+    """Carry out what a model under `materialized="predictions"` returned; called by compiled code.
+
+    `storage` is how the prediction table is kept, where the engine leaves that to the model's config.
+    """
+    if not isinstance(run, Run):
         raise ConfigurationError(
             'materialized="predictions"',
             f"the model returned a {type(run).__name__}",
             expected="what score() returned",
             action='end the model with `return score(...)`, or use materialized="table"',
         )
-    run.write()
+    run.write(storage or {})

@@ -110,7 +110,7 @@ FAULTS = (
     ),
     Fault(
         "the kind of hash says nothing of the columns' types",
-        "src/scorehouse/engines/duckdb/source.py",
+        "src/scorehouse/engines/base.py",
         "{types_digest(self.columns.hashed(part), self.table_types)}",
         "0",
         TYPES,
@@ -154,9 +154,9 @@ FAULTS = (
     ),
     Fault(
         "rows left by a budget are counted without the stale ones",
-        "src/scorehouse/engines/duckdb/plan.py",
-        'found["new"] + found["changed"] + found["stale"] - count',
-        'found["new"] + found["changed"] - count',
+        "src/scorehouse/engines/plan.py",
+        "record.rows_left = sum(record.found[state] for state in SCORED_STATES) - rows",
+        'record.rows_left = record.found["new"] + record.found["changed"] - rows',
     ),
     Fault(
         "the merge compares the first column of the key alone",

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project import DbtProject, MakeKernel
 from scorehouse.engines.duckdb.first_batch import checked_forms
-from scorehouse.engines.duckdb.source import FeatureSource
+from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.forms.choose import NATIVE_FROM_ROWS, Form, choose_form
 from scorehouse.forms.sql import compile_sql
 from scorehouse.kernel.scorer import Kernel
@@ -176,7 +176,7 @@ def _after_first_rows(form: Form, kernel: Kernel) -> Form:
         options = ScoreOptions.checked("test", key="id")
         places = {"relation": "", "run_log": "", "project_root": Path(), "load_policy": LoadPolicy()}
         request = Request(run_id="", invocation_id="", node="", **places)
-        source = FeatureSource(connection, "select * from features", options, request, "test")
+        source = DuckDBSource(connection, "select * from features", options, request, "test")
         source.check([kernel.signature], kernel.schema.names)
         return checked_forms(source, [form], [kernel])[0]
 

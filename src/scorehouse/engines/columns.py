@@ -8,10 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry.signature import Signature, match_columns
 from scorehouse.scoring.options import ScoreOptions
 
+# columns of the stream of scored rows, which no table keeps but the hash
+FEATURE_HASH = "feature_hash"
+ROW_HASH = "scorehouse_row_hash"
+NEED = "scorehouse_need"  # a bit for each version that scores the row
+PART = "scorehouse_part"  # the number of the version that scored the row
+KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may also be a feature
 AUDIT_COLUMNS = (
     "row_status",
     "model_name",
@@ -129,3 +138,19 @@ class Columns:
     def hash_parts(self) -> list[int]:
         """Versions whose hashes serve all."""
         return list(dict.fromkeys(self.hash_part(part) for part in range(len(self.features))))
+
+
+def of_part(values: Sequence[str], part: str = PART) -> str:
+    """SQL of one value a version, told by the column `part`."""
+    if len(set(values)) == 1:
+        return values[0]
+    whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
+    return f"case {part} {whens} end"
+
+
+def wanted_rows(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    """The rows of a batch that one version scores: all of them, where the batch does not tell."""
+    if NEED not in batch.schema.names:
+        return batch
+    bits = pc.bit_wise_and(batch.column(NEED), pa.scalar(1 << number, pa.int64()))
+    return batch.filter(pc.not_equal(bits, pa.scalar(0, pa.int64())))

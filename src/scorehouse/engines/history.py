@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scorehouse.dialect import DUCKDB, Spelling
+from scorehouse.dialect import Spelling
 from scorehouse.engines.columns import find_columns
-from scorehouse.engines.duckdb.event_time import event_time_table
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.options import AS_OF, ScoreOptions
 from scorehouse.scoring.request import Request
-
-
-def as_of_table(
-    table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
-) -> tuple[str, list[str]]:
-    """The feature table with its as-of date, cut to the window of a backfill or batch, and its columns."""
-    if request.event_time:
-        return event_time_table(table, names, options, request, call), list(names)
-    date, window = as_of_sql(names, options, request, call, DUCKDB)
-    if date:
-        return f"(select *, {date} as {AS_OF} from {table})", [*names, AS_OF]
-    return (f"(select * from {table} where {window})" if window else table), list(names)
 
 
 def as_of_sql(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from scorehouse.dialect import DUCKDB, Spelling
-from scorehouse.engines.columns import Columns
-from scorehouse.engines.duckdb.scored import PART
-from scorehouse.engines.duckdb.source import FEATURE_HASH
+from scorehouse.engines.columns import FEATURE_HASH, PART, Columns, of_part
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
@@ -119,7 +117,7 @@ class Output:
         run_ids = [text(record.row_run_id) for record in self._named]
         values |= {
             "model_digest": self._of_part(lambda part: text(part.version.sha256)),
-            "scoring_run_id": f"cast({_choose(run_ids)} as {self.spelling.run_id})",
+            "scoring_run_id": f"cast({of_part(run_ids)} as {self.spelling.run_id})",
             "scored_at": f"cast({text(record.started_at.isoformat(sep=' ')[:26])} as {self.spelling.time})",
             FEATURE_HASH: FEATURE_HASH,
         }
@@ -145,7 +143,7 @@ class Output:
         return [] if name is None else [self.spelling.quote(name)]
 
     def _of_part(self, text: Callable[[Part], str]) -> str:
-        return _choose([text(record.part) for record in self._named if record.part])
+        return of_part([text(record.part) for record in self._named if record.part])
 
     @property
     def _named(self) -> list[RunRecord]:
@@ -202,11 +200,3 @@ class Output:
 
 def _select(values: Mapping[str, str], rows: str) -> str:
     return f"select {', '.join(f'{sql} as {quote(name)}' for name, sql in values.items())} from {rows}"
-
-
-def _choose(values: Sequence[str]) -> str:
-    """SQL of one value a part."""
-    if len(values) == 1:
-        return values[0]
-    whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
-    return f"case {PART} {whens} end"

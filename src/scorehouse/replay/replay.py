@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.source import FeatureSource, registry_of
-from scorehouse.engines.duckdb.statistics import Fingerprint
+from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.engines.statistics import Fingerprint
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.forms.choose import choose_form
 from scorehouse.kernel.scorer import Kernel
@@ -82,7 +82,7 @@ def replay(
     if options.is_wide:  # the hash of a row that versions share is that of the features of all
         signatures = _signatures_of_all(connection, run, versions, request, call)
     kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
-    source = FeatureSource(connection, run["feature_query"], options, request, call)
+    source = DuckDBSource(connection, run["feature_query"], options, request, call)
     if sample is not None:
         keys = ", ".join(quote(name) for name in options.row_key)
         source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"

@@ -1,13 +1,14 @@
-"""The key of the feature table: present and unique, in one pass over its columns alone."""
+"""The key of the feature table, counted in one pass over its columns alone."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from scorehouse.errors import RowKeyError
+from scorehouse.engines.keys import check_counts
 from scorehouse.scoring.rescore import quote
 
 # A set of bits tells integers apart at a tenth of the cost of hashing them, where they lie close together.
@@ -34,25 +35,10 @@ def check_keys(
         different = f"bit_count(bitstring_agg({quoted}, {span[0]}, {span[1]}))"
     else:
         different = f"count(distinct {quoted if len(keys) == 1 else f'({quoted})'})"
-    rows, nulls, found = cursor.execute(
+    counts = cursor.execute(
         f"select count(*), count(*) filter ({missing}), {different} from {table}"
     ).fetchall()[0]
-    if nulls:
-        raise RowKeyError(
-            call,
-            f"{nulls} of {rows} feature rows have a NULL in the key {keys}",
-            expected="a key without NULL",
-            action="leave these rows out in the feature model, or give them a key",
-        )
-    if found != rows:
-        raise RowKeyError(
-            call,
-            f"the key {keys} is not unique: {rows} feature rows, {found} distinct keys, "
-            f"such as {_duplicates(cursor, table, quoted)}",
-            expected="one feature row a key",
-            action="deduplicate in the feature model, or name the columns that make a row unique",
-        )
-    return int(rows)
+    return check_counts(call, keys, counts, lambda: _twice(cursor, table, quoted))
 
 
 def counts_by_bits(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> bool:
@@ -76,8 +62,7 @@ def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tup
     return low, high
 
 
-def _duplicates(cursor: duckdb.DuckDBPyConnection, table: str, quoted: str) -> str:
-    examples = cursor.execute(
+def _twice(cursor: duckdb.DuckDBPyConnection, table: str, quoted: str) -> list[Any]:
+    return cursor.execute(
         f"select {quoted}, count(*) from {table} group by {quoted} having count(*) > 1 order by all limit 3"
     ).fetchall()
-    return ", ".join(f"{row[:-1] if len(row) > 2 else row[0]!r} ({row[-1]} times)" for row in examples)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT, NEED, ROW_HASH, FeatureSource
+from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, ROW_HASH, of_part
+from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.forms.sql import CompiledSql, together
 from scorehouse.scoring.rescore import quote
 
-PART = "scorehouse_part"
 TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "varchar"}
 
 
@@ -23,7 +23,7 @@ class ScoredSelect:
 
     def __init__(
         self,
-        source: FeatureSource,
+        source: DuckDBSource,
         compiled: Sequence[CompiledSql],
         schema: pa.Schema,
         suffixes: Sequence[str] = (),
@@ -36,7 +36,7 @@ class ScoredSelect:
         self.types = {field.name: TYPES[field.type] for field in schema}
 
     def __call__(self, features: str) -> str:
-        """The scored rows of the select `features`, which `FeatureSource.select` wrote."""
+        """The scored rows of the select `features`, which `DuckDBSource.select` wrote."""
         carried = [*(KEPT + name for name in self.columns.kept), *self.source.hash_columns]
         has_need = self.source.chosen is not None
         inner = together(self.compiled).render(f"({features})", [*carried, *([NEED] if has_need else [])])
@@ -63,19 +63,15 @@ class ScoredSelect:
     def _rows(self, inner: str, has_need: bool) -> str:
         """A row a version, of the versions' columns side by side: features are read once."""
         parts = range(len(self.compiled))
-        chosen = [self._of_part([self._typed(name, n) for n in parts], name) for name in self.outputs]
+        chosen = [
+            f"{of_part([self._typed(name, n) for n in parts])} as {quote(name)}" for name in self.outputs
+        ]
         for name in (FEATURE_HASH, ROW_HASH):
             held = [quote(f"{name}:{self.columns.hash_part(n)}") for n in parts]
-            chosen.append(self._of_part(held, name))
+            chosen.append(f"{of_part(held)} as {quote(name)}")
         where = f" where ({NEED} >> {PART}) & 1 = 1" if has_need else ""
         numbers = ", ".join(f"({n}::integer)" for n in parts)
         return (
             f"select {self._kept()}, {', '.join(chosen)}, {PART} "
             f"from ({inner}) cross join (values {numbers}) as parts({PART}){where}"
         )
-
-    def _of_part(self, values: Sequence[str], name: str) -> str:
-        if len(set(values)) == 1:
-            return f"{values[0]} as {quote(name)}"
-        whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
-        return f"case {PART} {whens} end as {quote(name)}"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.columns import Columns, types_digest
+from scorehouse.engines.base import Source
+from scorehouse.engines.column_change import ColumnChange
+from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
-from scorehouse.engines.duckdb.reading import unreadable
-from scorehouse.engines.history import as_of_table
+from scorehouse.engines.duckdb.reading import seed_table, unreadable
+from scorehouse.engines.duckdb.windows import as_of_table
 from scorehouse.engines.progress import Deadline
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry import registry_file
@@ -24,18 +26,15 @@ from scorehouse.scoring.request import Request
 from scorehouse.scoring.rescore import CARRIED, TODO, quote
 
 FEATURES = "scorehouse_features"
-FEATURE_HASH = "feature_hash"
-ROW_HASH = "scorehouse_row_hash"
-NEED = "scorehouse_need"  # a bit for each version that scores the row
-KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may also be a feature
-# hash() is DuckDB's own and may change between releases: the hash of this fixed row names its kind
 HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
 
 
 def registry_versions(
     session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str
 ) -> list[Version]:
-    """The versions of the registry that `model` is, whose table is equal to its CSV."""
+    """The versions of the registry that `model` is, or whose table it names; it is equal to its CSV."""
+    if isinstance(model, str):
+        model = seed_table(session, model, request, call)
     registry = registry_of(session, model, request, call)
     return registry.compared((dict(zip(model.columns, row, strict=True)) for row in model.fetchall()), call)
 
@@ -82,7 +81,7 @@ class ChosenRows:
     carried: bool = False
 
 
-class FeatureSource:
+class DuckDBSource(Source):
     """Reads features on a cursor of its own, in one transaction: all statements see one snapshot."""
 
     def __init__(
@@ -102,6 +101,7 @@ class FeatureSource:
         # what a replay reads again; a frame that was made in Python is not there any more
         self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
         self.chosen: ChosenRows | None = None  # NULL: every row
+        self.change = ColumnChange()  # of the table that the run is merged into
         self.is_stored = is_stored(self.table)  # the rows lie in a table, and no query has to make them
 
     def _table(self, features: Any) -> str:
@@ -124,12 +124,7 @@ class FeatureSource:
         """Whether other connections see the features too: not a frame that was made in Python."""
         return self.table != FEATURES
 
-    def check(self, signatures: list[Signature], outputs: list[str], *, unique: bool = True) -> int:
-        """Check columns, types and keys; returns the number of rows of the feature table.
-
-        `outputs` are the columns that scoring adds, whose names no column that is kept may have. With
-        `unique` false a plan shows later, at less cost, that keys are unique.
-        """
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
         self.cursor.begin()
         try:
             names = self._schema(f"select * from {self.table}").names
@@ -180,14 +175,9 @@ class FeatureSource:
                 action="cast these columns in the feature model",
             )
 
-    def hash_kind(self, part: int) -> str:
-        """Names what the hashes of one version rest on: DuckDB's hash function, and the columns' types."""
-        function = self.cursor.execute(f"select {HASH_CANARY}").fetchall()[0][0]
-        return f"duckdb:{function}:{types_digest(self.columns.hashed(part), self.table_types)}"
-
-    def input_types(self, part: int) -> str:
-        """Names the types of the whole input of one version, its key included."""
-        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
+    def hash_function(self) -> str:
+        """DuckDB's own, which may change between releases: the hash of a fixed row names it."""
+        return f"duckdb:{self.cursor.execute(f'select {HASH_CANARY}').fetchall()[0][0]}"
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of all that goes into a row of one version besides its key."""

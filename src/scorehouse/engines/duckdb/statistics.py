@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.engines.statistics import MASK, Fingerprint, score_column
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.rescore import literal, quote
 from scorehouse.scoring.runlog import RunRecord
-
-MASK = 2**64 - 1
-SCORES = ("score", "distance", "prediction")
-
-
-class Fingerprint:
-    """Row count, sum and exclusive or of a 64-bit hash of each row (key and features), and the types.
-
-    It does not depend on the order of the rows. `types` names the types of the columns, which a hash
-    does not see.
-    """
-
-    def __init__(self, types: str) -> None:
-        self.types = types
-        self.rows = self.hash_sum = self.hash_xor = 0
-
-    def add(self, row_hashes: pa.Array) -> None:
-        """Count the rows of one batch."""
-        hashes = row_hashes.to_numpy()
-        self.rows += len(hashes)
-        self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
-        self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
-
-    def text(self) -> str:
-        """The fingerprint as the run log holds it."""
-        return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}:{self.types}"
 
 
 class BatchStatistics:
@@ -81,11 +55,6 @@ class BatchStatistics:
         self.record.fingerprint = self.fingerprint.text()
         if self.count:
             self.record.score_mean = math.fsum(self.sums) / self.count
-
-
-def score_column(floating: Collection[str]) -> str | None:
-    """The column whose least, mean and greatest the run log has."""
-    return next((name for name in SCORES if name in floating), None)
 
 
 def count_table(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.engines.duckdb.scored import PART, ScoredSelect
-from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT, NEED, ROW_HASH, FeatureSource
+from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART, ROW_HASH, wanted_rows
+from scorehouse.engines.duckdb.scored import ScoredSelect
+from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.workers import BatchSize, one_thread_each, overlapped, worker_count
 from scorehouse.forms.choose import Form
 
@@ -22,7 +23,7 @@ class Scored:
     counted: Sequence[tuple[int, pa.RecordBatch, pa.Array]]
 
 
-def output_schema(source: FeatureSource, outputs: pa.Schema, suffixes: Sequence[str] = ()) -> pa.Schema:
+def output_schema(source: DuckDBSource, outputs: pa.Schema, suffixes: Sequence[str] = ()) -> pa.Schema:
     """Kept columns, the kernel's `outputs` (for each suffix, where versions share a row), hash and part."""
     kept = [pa.field(name, source.schema.field(KEPT + name).type) for name in source.columns.kept]
     scored = [field.with_name(field.name + suffix) for suffix in suffixes or [""] for field in outputs]
@@ -31,7 +32,7 @@ def output_schema(source: FeatureSource, outputs: pa.Schema, suffixes: Sequence[
 
 
 def scored_batches(
-    source: FeatureSource, forms: list[Form], schema: pa.Schema, suffixes: Sequence[str] = ()
+    source: DuckDBSource, forms: Sequence[Form], schema: pa.Schema, suffixes: Sequence[str] = ()
 ) -> Iterator[Scored]:
     """Score all rows of the source with every version; `suffixes` as in `output_schema`."""
     compiled = [form.compiled for form in forms if form.compiled]
@@ -41,7 +42,7 @@ def scored_batches(
     return _kernel_batches(source, forms, schema, suffixes)
 
 
-def _sql_batches(source: FeatureSource, select: ScoredSelect, schema: pa.Schema) -> Iterator[Scored]:
+def _sql_batches(source: DuckDBSource, select: ScoredSelect, schema: pa.Schema) -> Iterator[Scored]:
     for batch in source.batches(select):
         hashes = batch.column(ROW_HASH)
         columns = [batch.column(field.name).cast(field.type) for field in schema]
@@ -66,7 +67,7 @@ def _of_each(
 
 
 def _kernel_batches(
-    source: FeatureSource, forms: list[Form], schema: pa.Schema, suffixes: Sequence[str]
+    source: DuckDBSource, forms: Sequence[Form], schema: pa.Schema, suffixes: Sequence[str]
 ) -> Iterator[Scored]:
     sizes = [BatchSize(source.options.batch_rows) for _ in forms]
     names = forms[0].kernel.schema.names
@@ -99,11 +100,3 @@ def _kernel_batches(
     with one_thread_each():
         for scored in overlapped(source.batches(), score, workers):
             yield from scored
-
-
-def wanted_rows(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-    """The rows of a batch that one version scores: all of them, where the batch does not tell."""
-    if NEED not in batch.schema.names:
-        return batch
-    bits = pc.bit_wise_and(batch.column(NEED), pa.scalar(1 << number, pa.int64()))
-    return batch.filter(pc.not_equal(bits, pa.scalar(0, pa.int64())))

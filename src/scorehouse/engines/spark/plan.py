@@ -5,49 +5,59 @@ Keys and their states are written into a table of the run, so that counting and 
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from scorehouse.engines.duckdb.source import NEED
-from scorehouse.engines.spark.source import SparkSource, matching, quote
+from scorehouse.engines.columns import NEED
+from scorehouse.engines.plan import SCORED_STATES, Planner
+from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
 from scorehouse.engines.spark.states import SparkStates
 from scorehouse.engines.spark.tables import SparkTables
-from scorehouse.engines.spark.watermark import note_watermark
 from scorehouse.scoring.runlog import RunRecord
 
 SCORES = "state <> 'vanished'"
+EPOCH = "timestamp '1970-01-01 00:00:00'"
 
 
-class SparkPlanner:
-    """Chooses the rows of one run by the rule of its options, and counts what was found for each version."""
+class SparkPlanner(Planner[SparkSource]):
+    """Chooses rows by a join of features and predictions, into staging tables of the run."""
 
-    def __init__(self, source: SparkSource, records: list[RunRecord], tables: SparkTables) -> None:
+    def __init__(self, source: SparkSource, records: list[RunRecord], rows: int, tables: SparkTables) -> None:
+        super().__init__(source, records, rows)
         self.session = source.session
-        self.source = source
-        self.records = records
-        self.rescore = source.options.rescore
         self.tables = tables
-        self.merging = records[0].write_mode == "merge"
-        # a history is never scored again, and nothing vanishes from it
-        self.may_rescore = self.merging and source.options.as_of is None
-        # the part of the states that tells of each record: versions that share a row are one part
-        self.parts = [0 if source.options.is_wide else number for number in range(len(records))]
 
-    def run(self, rows: int) -> None:
-        """Set `source.rows` to the rows to score; `rows` is how many the feature table has."""
-        note_watermark(self.source, self.records)
-        if self.rescore.rule == "given" or not (self.merging or self.rescore.has_budget):
-            for record in self.records:
-                record.rows_in = rows
-                if self.rescore.rule != "given":
-                    record.found = {"new": rows, "changed": 0, "stale": 0, "unchanged": 0, "vanished": 0}
-            return
-        self.states = SparkStates(self.source, self.records, merging=self.merging, both=self.may_rescore)
+    def find(self) -> None:
         self._write(self.states.found(), self.tables.todo)
         if self.states.group and self.may_rescore:
             todo = self.session.table(self.tables.todo)
             self._write(self.states.rest_of_groups(todo), self.tables.todo)
-        self._count(rows)
+        self._count()
         self._choose()
+
+    @cached_property
+    def states(self) -> SparkStates:
+        return SparkStates(self)
+
+    def type_of(self, column: str) -> tuple[str, bool]:
+        kind = self.source.table_types[column]
+        return kind, kind in ("date", "timestamp", "timestamp_ntz")
+
+    def newest(self, column: str) -> datetime | None:
+        newest = f"max(cast({quote(column)} as timestamp))"
+        # as a text: a value would be turned into the time zone of this process
+        read = self.source.table.selectExpr(f"date_format({newest}, 'yyyy-MM-dd HH:mm:ss.SSSSSS')")
+        text = read.collect()[0][0]
+        return datetime.fromisoformat(text) if text else None
+
+    def interval_us(self, text: str) -> int | None:
+        later = f"{EPOCH} + cast({literal(text)} as interval)"
+        try:
+            found = self.session.sql(f"select unix_micros({later}) - unix_micros({EPOCH})").collect()[0][0]
+        except Exception:  # in ANSI mode an interval that is none is an error, else NULL
+            return None
+        return None if found is None else int(found)
 
     def vanished(self) -> Any:
         """Keys of predictions to flag or delete, by their names in the prediction table; None: none."""
@@ -64,16 +74,15 @@ class SparkPlanner:
     def _write(self, rows: Any, table: str) -> None:
         rows.write.format("parquet").mode("append").saveAsTable(table)
 
-    def _count(self, rows: int) -> None:
-        """Count what was found: every row of the feature table is in one of four states."""
+    def _count(self) -> None:
         counted = self.session.table(self.tables.todo).groupBy("part", "state").count().collect()
         counts = {(row["part"], row["state"]): int(row["count"]) for row in counted}
         gone = {part: count for (part, state), count in counts.items() if state == "vanished"}
+        is_wide = self.source.options.is_wide
         for part, record in zip(self.parts, self.records, strict=True):
-            found = {state: counts.get((part, state), 0) for state in ("new", "changed", "stale")}
-            vanished = gone.get(part, 0) if part or self.source.options.is_wide else 0
-            record.found = {**found, "unchanged": rows - sum(found.values()), "vanished": vanished}
-        if not self.source.options.is_wide:  # of the live version, and of aliases that score no more
+            own = {state: count for (of, state), count in counts.items() if of == part}
+            self.note_found(record, own, vanished=gone.get(part, 0) if part or is_wide else 0)
+        if not is_wide:  # of the live version, and of aliases that score no more
             others = sum(record.found["vanished"] for record in self.records)
             self.records[0].found["vanished"] = sum(gone.values()) - others
 
@@ -85,9 +94,8 @@ class SparkPlanner:
             todo = self.session.table(self.tables.chosen)
             counted = {row["part"]: int(row["count"]) for row in todo.groupBy("part").count().collect()}
         for part, record in zip(self.parts, self.records, strict=True):
-            found = sum(record.found[state] for state in ("new", "changed", "stale"))
-            record.rows_in = found if self.rescore.max_rows is None else counted.get(part, 0)
-            record.rows_left = found - record.rows_in
+            found = sum(record.found[state] for state in SCORED_STATES)
+            self.note_chosen(record, found if self.rescore.max_rows is None else counted.get(part, 0))
         pairs = zip(self.states.keys, self.source.columns.key.values(), strict=True)
         chosen = todo.selectExpr(*(f"{key} as {quote(column)}" for key, column in pairs), "part")
         self.source.rows = self._chosen_rows(chosen)

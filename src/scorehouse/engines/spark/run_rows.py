@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from scorehouse.engines.duckdb.statistics import MASK, score_column
-from scorehouse.engines.spark.scan import SparkScan
-from scorehouse.engines.spark.source import literal, names, quote
+from scorehouse.engines.base import Scan
+from scorehouse.engines.spark.source import SparkSource, literal, names, quote
+from scorehouse.engines.statistics import MASK, Fingerprint, score_column
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.runlog import RunRecord
 
@@ -30,13 +30,14 @@ def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> N
     frame.write.insertInto(run_log)
 
 
-def read_statistics(session: Any, table: str, scan: SparkScan, records: Sequence[RunRecord]) -> None:
+def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:
     """Count what was written by each version: rows, reasons, the score's range, the fingerprint of the input.
 
     The fingerprint is made as on DuckDB, of a count, a sum and an exclusive or, over a hash of the key
     and the feature hash; both were read from the feature table and written with the prediction.
     """
     frame = session.table(table)
+    records = scan.records
     for suffix, record in zip(scan.suffixes or [""] * len(records), records, strict=True):
         run_id = records[0].row_run_id if scan.suffixes else record.row_run_id
         own = frame.where(f"scoring_run_id = {literal(run_id)}") if len(records) > 1 else frame
@@ -59,7 +60,9 @@ def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
         f"avg({score})",
     ).collect()[0]
     record.rows_scored, record.rows_rejected = int(scored), int(rows - scored)
-    record.fingerprint = f"{rows}:{int(total) & MASK:016x}:{int(xor) & MASK:016x}:{record.input_types}"
+    fingerprint = Fingerprint(record.input_types)
+    fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = rows, int(total) & MASK, int(xor) & MASK
+    record.fingerprint = fingerprint.text()
     record.score_min, record.score_max, record.score_mean = low, high, mean
     record.reject_reasons = Counter(dict(_reasons(frame, reason))) if record.rows_rejected else Counter()
 

@@ -5,44 +5,36 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.dialect import SPARK
-from scorehouse.engines.duckdb.scored import PART
-from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT
-from scorehouse.engines.output import Output, wide_suffixes
+from scorehouse.engines.base import Scan
+from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART
 from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function
-from scorehouse.forms.choose import Form
-from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.version import Version
-from scorehouse.scoring.runlog import RunRecord
 
 # A closure is sent with every task; from this size on the artifact goes as a file, once an executor.
 CLOSURE_BYTES = 1 << 20
 
 
 class SparkScan:
-    """Makes the finished rows of one run; there is a kernel, a form and a record for each version."""
+    """Makes the finished rows of one run."""
 
-    def __init__(
-        self, source: SparkSource, kernels: Sequence[Kernel], forms: Sequence[Form], records: list[RunRecord]
-    ) -> None:
-        self.source = source
-        self.kernels = kernels
-        self.forms = forms
-        self.request = records[0].request
-        self.suffixes = wide_suffixes(source.options, records)
+    def __init__(self, scan: Scan[SparkSource]) -> None:
+        self.source = scan.source
+        self.kernels = scan.kernels
+        self.forms = scan.forms
+        self.request = scan.source.request
+        self.suffixes = scan.suffixes
+        self.output = scan.output
         self.sent: dict[str, dict[str, Any]] = {}
-        schema = kernels[0].schema
-        self.output = Output(source.columns, {}, schema.names, source.options, records, SPARK)
-        self.scored = [field.with_name(field.name + end) for end in self.suffixes or [""] for field in schema]
+        schema = scan.kernels[0].schema
+        self.scored = [field.with_name(field.name + end) for end in scan.suffixes or [""] for field in schema]
 
     def rows(self) -> Any:
         """The rows of the prediction table that this run makes, as a DataFrame."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from scorehouse.dialect import SPARK
-from scorehouse.engines.columns import Columns, types_digest
-from scorehouse.engines.duckdb.source import FEATURE_HASH, KEPT, NEED
+from scorehouse.engines.base import Source
+from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, Columns
 from scorehouse.engines.history import as_of_sql
-from scorehouse.errors import ConfigurationError, RowKeyError
+from scorehouse.engines.keys import check_counts
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry import registry_file
 from scorehouse.registry.signature import Signature, check_types
 from scorehouse.registry.version import Version
@@ -63,7 +64,7 @@ def registry_versions(session: Any, model: Any, request: Request, call: str) -> 
     return registry.compared(rows, call)
 
 
-class SparkSource:
+class SparkSource(Source):
     """The features as a DataFrame: `table` holds all of them, `rows` those that are scored.
 
     Where versions score rows of their own, `rows` may have a column NEED, with a bit for each of them.
@@ -81,12 +82,10 @@ class SparkSource:
         elif not hasattr(features, "mapInArrow"):
             features = session.createDataFrame(features)
         self.table = self.rows = features
+        self.query = ""  # nothing replays a run of Spark yet
+        self.types: Mapping[str, str] = {}  # every column keeps its type
 
-    def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> int:
-        """Check columns, types and keys; returns the number of rows of the feature table.
-
-        `outputs` are the columns that scoring adds, whose names no column that is kept may have.
-        """
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
         names = self.table.columns
         date, window = as_of_sql(names, self.options, self.request, self.call, SPARK)
         if date:
@@ -94,6 +93,7 @@ class SparkSource:
         if window:
             self.table = self.table.where(window)
         self.rows = self.table
+        self.table_types = {field.name: field.dataType.simpleString() for field in self.table.schema}
         self.columns = Columns.found(signatures, self.table.columns, self.options, outputs, self.call)
         for signature, features in zip(signatures, self.columns.features, strict=True):
             check_types(signature, self._arrow_schema(features), self.call)
@@ -104,11 +104,6 @@ class SparkSource:
         return self.table.selectExpr(*features).limit(0).toArrow().schema
 
     @property
-    def table_types(self) -> dict[str, str]:
-        """The full type of each column of the feature table."""
-        return {field.name: field.dataType.simpleString() for field in self.table.schema}
-
-    @property
     def kept_types(self) -> dict[str, str]:
         """The types of the columns that pass by the kernel, by their names in the prediction table."""
         kept = {**self.columns.key, **self.columns.passthrough}
@@ -117,14 +112,6 @@ class SparkSource:
     def hash_function(self) -> str:
         """Names the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
-
-    def hash_types(self, part: int) -> str:
-        """Names the types of what one version's hash is made of."""
-        return types_digest(self.columns.hashed(part), self.table_types)
-
-    def input_types(self, part: int) -> str:
-        """Names the types of the whole input of one version, its key included."""
-        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of all that goes into a row of one version besides its key.
@@ -149,27 +136,12 @@ class SparkSource:
     def _count_and_check_keys(self) -> int:
         keys = list(self.columns.key.values())
         missing = " or ".join(f"{quote(key)} is null" for key in keys)
-        rows, nulls, different = self.table.selectExpr(
+        counts = self.table.selectExpr(
             "count(*)", f"count_if({missing})", f"count(distinct {names(keys)})"
         ).collect()[0]
-        if nulls:
-            raise RowKeyError(
-                self.call,
-                f"{nulls} of {rows} feature rows have a NULL in the key {keys}",
-                expected="a key without NULL",
-                action="leave these rows out in the feature model, or give them a key",
-            )
-        if different != rows:
-            raise RowKeyError(
-                self.call,
-                f"the key {keys} is not unique: {rows} feature rows, {different} distinct keys, "
-                f"such as {self._duplicates(keys)}",
-                expected="one feature row a key",
-                action="deduplicate in the feature model, or name the columns that make a row unique",
-            )
-        return int(rows)
+        return check_counts(self.call, keys, tuple(counts), lambda: self._twice(keys))
 
-    def _duplicates(self, keys: list[str]) -> str:
+    def _twice(self, keys: list[str]) -> list[Any]:
         counted = self.table.groupBy(*(quote(key) for key in keys)).count()
-        found = counted.where("count > 1").orderBy(*(quote(key) for key in keys)).limit(3).collect()
-        return ", ".join(f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in found)
+        found = counted.where("count > 1").orderBy(*(quote(key) for key in keys)).limit(3)
+        return [tuple(row) for row in found.collect()]

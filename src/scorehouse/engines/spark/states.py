@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scorehouse.engines.columns import of_part
+from scorehouse.engines.plan import Planner
 from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
-from scorehouse.engines.spark.watermark import lookback_us, updated_at
-from scorehouse.errors import ConfigurationError
-from scorehouse.scoring.runlog import RunRecord
 
 LAST = "cast('9999-12-31' as timestamp_ntz)"
 
@@ -22,32 +21,29 @@ LAST = "cast('9999-12-31' as timestamp_ntz)"
 class SparkStates:
     """Finds the rows of one run that are new, stale, changed or vanished.
 
-    `merging` tells that there are predictions; with `both`, those whose row is gone are found as well.
+    Where predictions may be scored again, those whose row is gone are found as well.
     """
 
-    def __init__(self, source: SparkSource, records: list[RunRecord], *, merging: bool, both: bool) -> None:
-        self.session = source.session
-        self.source = source
-        self.options = source.options
-        self.rescore = source.options.rescore
-        self.records = records if source.options.in_parts else records[:1]
-        self.merging = merging
-        self.both = both
-        self.keys = [f"key_{number}" for number in range(len(source.columns.key))]
-        part = records[0].part
-        ranks = part is not None and part.version.task == "ranking"
-        self.group = next(iter(source.columns.group.items())) if ranks else None
+    def __init__(self, plan: Planner[SparkSource]) -> None:
+        self.plan = plan
+        self.source = plan.source
+        self.session = plan.source.session
+        self.options = plan.source.options
+        self.rescore = plan.rescore
+        self.records = plan.records if self.options.in_parts else plan.records[:1]
+        self.keys = [f"key_{number}" for number in range(len(self.source.columns.key))]
+        self.group = next(iter(self.source.columns.group.items())) if plan.ranks else None
 
     def found(self) -> Any:
         """Rows that are not unchanged."""
         columns = [*self.keys, "part", *(["in_group"] if self.group else [])]
         alias = ["model_alias"] if self.options.in_parts else []
-        if not self.merging:
+        if not self.plan.merging:
             new = ["'new' as state", "cast(null as timestamp_ntz) as last_scored", "false as was_flagged"]
             return self._features().selectExpr(*columns, *new, *(f"'' as {name}" for name in alias))
         features, old = self._features(), self._old()
         on = [features[name] == old[f"old_{name}"] for name in (*self.keys, "part")]
-        joined = features.join(old, on, "full" if self.both else "left")
+        joined = features.join(old, on, "full" if self.plan.may_rescore else "left")
         either = [f"coalesce({name}, old_{name}) as {name}" for name in (*self.keys, "part")]
         stated = joined.selectExpr(
             *either,
@@ -77,7 +73,7 @@ class SparkStates:
             columns += [
                 f"{self.source.feature_hash(number)} as hash_{number}" for number in dict.fromkeys(hashes)
             ]
-        if column := updated_at(self.source):
+        if column := self.rescore.updated_at:
             columns.append(f"unix_micros(cast({quote(column)} as timestamp)) as updated_us")
         rows = self.source.table.selectExpr(*columns, f"{self._numbers()} as part")
         if not hashes:
@@ -120,7 +116,7 @@ class SparkStates:
     def _predictions(self) -> Any:
         """The prediction table; of a history, only the span of as-of dates that the features have."""
         table = self.session.table(self.records[0].request.relation)
-        self._check_columns(table.columns)
+        self.plan.check_predictions(table.columns)
         name = self.options.as_of_column
         if name is None:
             return table
@@ -140,20 +136,6 @@ class SparkStates:
         )
         return table.where(f"{quote(name)} between {write(low)} and {write(high)}")
 
-    def _check_columns(self, found: Sequence[str]) -> None:
-        columns = self.source.columns
-        wanted = [*self.options.table_key, *columns.group, "scoring_run_id", "scored_at", "feature_hash"]
-        wanted += ["is_vanished"] if self.rescore.vanished == "flag" else []
-        lacking = [name for name in wanted if name not in found]
-        if lacking or ("model_alias" in found) != self.options.in_parts:
-            raise ConfigurationError(
-                self.source.call,
-                f"the prediction table has the columns {list(found)}, and they are not those of this run"
-                + (f", which lacks there {lacking}" if lacking else ", which has one version"),
-                expected="the columns that the same arguments gave before",
-                action="rebuild the table once with --full-refresh",
-            )
-
     def _state(self) -> str:
         """`new`, `stale`, `changed`, `unchanged` or `vanished`."""
         whens = ["when key_0 is null then 'vanished'"]
@@ -165,7 +147,7 @@ class SparkStates:
             kind = _of_part([literal(record.feature_hash_kind) for record in self.records])
             whens.append(f"when not feature_hash_kind <=> {kind} or not old_hash <=> hash then 'changed'")
         if self.rescore.rule == "updated_at":
-            late = f"updated_us > seen_us - {lookback_us(self.source)}"
+            late = f"updated_us > seen_us - {self.plan.lookback_us()}"
             types = _of_part(
                 [literal(record.feature_hash_kind.rpartition(":")[2]) for record in self.records]
             )
@@ -210,7 +192,4 @@ class SparkStates:
 
 
 def _of_part(values: Sequence[str]) -> str:
-    """SQL of one value a version."""
-    if len(set(values)) == 1:
-        return values[0]
-    return f"case part {' '.join(f'when {number} then {value}' for number, value in enumerate(values))} end"
+    return of_part(values, "part")

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scorehouse.engines.column_change import APPEND, SYNC, ColumnChange
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.source import literal, matching, names, quote
-from scorehouse.engines.table_columns import APPEND, SYNC, ColumnChange
 from scorehouse.errors import ConfigurationError, ConservationError
 
 STAGING = "__scorehouse_new_"

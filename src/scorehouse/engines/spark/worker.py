@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.stream import wanted_rows
+from scorehouse.engines.columns import wanted_rows
 from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel

@@ -1,14 +1,28 @@
-"""Batches by event time: the window of the feature table that one pass of a microbatch model scores."""
+"""What a run reads of the feature table: the as-of dates of a history, or the window of one batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import find_columns
+from scorehouse.engines.history import as_of_sql
 from scorehouse.errors import ConfigurationError
-from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.options import AS_OF, ScoreOptions
 from scorehouse.scoring.request import Request
 from scorehouse.scoring.rescore import literal, quote
+
+
+def as_of_table(
+    table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
+) -> tuple[str, list[str]]:
+    """The feature table with its as-of date, cut to the window of a backfill or batch, and its columns."""
+    if request.event_time:
+        return event_time_table(table, names, options, request, call), list(names)
+    date, window = as_of_sql(names, options, request, call, DUCKDB)
+    if date:
+        return f"(select *, {date} as {AS_OF} from {table})", [*names, AS_OF]
+    return (f"(select * from {table} where {window})" if window else table), list(names)
 
 
 def event_time_table(

@@ -1,69 +1,24 @@
-"""The columns of a prediction table that a run is merged into, compared with the run's before it scores.
-
-What becomes of a difference is said by dbt's setting `on_schema_change`; where it is not set, the run is
-refused, as with `fail`.
-"""
+"""The columns of DuckDB's prediction table that a run is merged into."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.source import FeatureSource
+from scorehouse.engines.column_change import APPEND, FAIL, SYNC, ColumnChange
+from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.staging import described, parts_of
 from scorehouse.engines.output import BATCHES, Output
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.request import Request
 from scorehouse.scoring.rescore import quote
 
-APPEND, SYNC, IGNORE, FAIL = "append_new_columns", "sync_all_columns", "ignore", "fail"
-ACTION = (
-    f"set on_schema_change='{APPEND}' or '{SYNC}' in the model's config, or rebuild the table once with "
-    "--full-refresh"
-)
-
-
-@dataclass(frozen=True)
-class ColumnChange:
-    """How the table differs from the run: columns that it `lacks` and that only it `has`, with their types.
-
-    `retyped` has the type in the table and the type in the run.
-    """
-
-    lacks: Mapping[str, str] = field(default_factory=dict)
-    has: Mapping[str, str] = field(default_factory=dict)
-    retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-    @classmethod
-    def between(cls, table: Mapping[str, str], run: Mapping[str, str]) -> ColumnChange:
-        """The difference of the columns of the table and of the run; the case of a name makes none."""
-        old, new = ({name.lower(): name for name in columns} for columns in (table, run))
-        same = [(old[name], new[name]) for name in new if name in old]
-        return cls(
-            lacks={name: kind for name, kind in run.items() if name.lower() not in old},
-            has={name: kind for name, kind in table.items() if name.lower() not in new},
-            retyped={one: (table[one], run[other]) for one, other in same if table[one] != run[other]},
-        )
-
-    def check_names(self, relation: str, setting: str, call: str) -> None:
-        """Refuse columns that came or went, unless the setting says what becomes of them."""
-        if (self.lacks or self.has) and setting in ("", FAIL):
-            found = [f"it lacks {list(self.lacks)}"] if self.lacks else []
-            found += [f"it has {list(self.has)}, which this run does not make"] if self.has else []
-            raise ConfigurationError(
-                call,
-                f"the columns of {relation} are not those of this run: {', and '.join(found)}",
-                expected="the columns that the same arguments gave before",
-                action=ACTION,
-            )
-
 
 def column_change(
     session: duckdb.DuckDBPyConnection,
-    source: FeatureSource,
+    source: DuckDBSource,
     output: Output,
     schema: pa.Schema,
     request: Request,

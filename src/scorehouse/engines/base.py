@@ -1,0 +1,173 @@
+"""What an engine is: where the rows of a scoring run are read, planned, scored, written and logged.
+
+`engines/run.py` has the one sequence of a run, which calls these methods in the order in which they stand
+here. An engine of its own is a room beside `duckdb/` and `spark/`, and a line in `engines/choose.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from scorehouse.dialect import Spelling
+from scorehouse.engines.columns import Columns, types_digest
+from scorehouse.engines.conservation import check_conserved
+from scorehouse.engines.output import Output
+from scorehouse.engines.plan import Planner
+from scorehouse.errors import ConfigurationError
+from scorehouse.forms.choose import Form
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.runlog import RunRecord
+
+
+class Source(ABC):
+    """The feature table as an engine reads it: one snapshot, checked before the first row.
+
+    `query` is what a replay reads again, or empty. `table_types` has the full type of each column of the
+    feature table, `types` those to cast columns to that pass by the kernel. All but `query` are there once
+    `check` has run.
+    """
+
+    options: ScoreOptions
+    request: Request
+    call: str
+    query: str
+    columns: Columns
+    table_types: Mapping[str, str]
+    types: Mapping[str, str]
+
+    @abstractmethod
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
+        """Check columns, types and keys; returns the number of rows of the feature table.
+
+        `outputs` are the columns that scoring adds, whose names no column that is kept may have. With
+        `unique` false a plan shows later, at less cost, that keys are unique.
+        """
+
+    @abstractmethod
+    def hash_function(self) -> str:
+        """Names the engine and its hash function, as a run found it."""
+
+    def hash_kind(self, part: int) -> str:
+        """Names what the hashes of one version rest on: the hash function, and the columns' types."""
+        return f"{self.hash_function()}:{types_digest(self.columns.hashed(part), self.table_types)}"
+
+    def input_types(self, part: int) -> str:
+        """Names the types of the whole input of one version, its key included."""
+        return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
+
+
+S = TypeVar("S", bound=Source)
+
+
+@dataclass(frozen=True)
+class Scan(Generic[S]):
+    """All that is settled before a run scores its first row.
+
+    There is a kernel, a form and a record for each version that scores; the first is live. `suffixes` end
+    the names of each version's columns where they share a row, else there are none.
+    """
+
+    source: S
+    output: Output
+    plan: Planner[S]
+    kernels: Sequence[Kernel]
+    forms: Sequence[Form]
+    records: list[RunRecord]
+    suffixes: Sequence[str]
+
+    @property
+    def options(self) -> ScoreOptions:
+        return self.source.options
+
+    @property
+    def record(self) -> RunRecord:
+        """That of the live version."""
+        return self.records[0]
+
+    def check_conserved(self) -> None:
+        """Raise ConservationError where a row was lost, or too many were rejected."""
+        for record in self.records:
+            check_conserved(record, self.options.max_rejected_share, self.source.call)
+
+
+class Engine(ABC, Generic[S]):
+    """The database of one scoring run.
+
+    `forms` are those that it can run, besides the estimator itself; `spelling` is how its SQL is written.
+    """
+
+    name: ClassVar[str]
+    forms: ClassVar[tuple[str, ...]]
+    spelling: ClassVar[Spelling]
+
+    def __init__(self, session: Any, request: Request, call: str) -> None:
+        self.session = session
+        self.request = request
+        self.call = call
+
+    # --- before the first row ---
+
+    @abstractmethod
+    def log_start(self, record: RunRecord) -> None:
+        """Write the row that a run begins with, committed."""
+
+    @abstractmethod
+    def refuse(self, options: ScoreOptions) -> None:
+        """Refuse what this engine cannot do, by name."""
+
+    @abstractmethod
+    def table_exists(self) -> bool:
+        """Whether there is a prediction table to be merged into, once a killed run is cleaned up after."""
+
+    @abstractmethod
+    def versions(self, model: Any) -> list[Version]:
+        """The versions of the registry that `model` is, whose table is equal to its file."""
+
+    @abstractmethod
+    def open(self, features: Any, options: ScoreOptions) -> S:
+        """The feature table, not read yet."""
+
+    def shows_unique_keys(self, options: ScoreOptions, record: RunRecord) -> bool:
+        """Whether the plan shows that keys are unique, so that the check of the features need not."""
+        return False
+
+    @abstractmethod
+    def check_table(self, source: S, output: Output, kernels: Sequence[Kernel]) -> None:
+        """Refuse to merge into a table with other columns, as far as `on_schema_change` has it."""
+
+    @abstractmethod
+    def planner(self, source: S, records: list[RunRecord], rows: int) -> Planner[S]:
+        """What chooses the rows of the run, of a feature table with this number of them."""
+
+    @abstractmethod
+    def checked_forms(self, source: S, forms: list[Form], kernels: Sequence[Kernel]) -> list[Form]:
+        """The forms that may serve: where one differs from its estimator on the first rows, that does."""
+
+    # --- the run ---
+
+    @abstractmethod
+    def write(self, scan: Scan[S], storage: Mapping[str, Any]) -> None:
+        """Score into the prediction table and log the run.
+
+        `storage` is how the table is kept, from the model's config.
+        """
+
+    def stream(self, scan: Scan[S]) -> Any:
+        """The finished rows, for dbt's own materializations."""
+        raise ConfigurationError(
+            self.call,
+            f"the engine {self.name} hands no rows to dbt's own materializations",
+            expected='materialized="predictions"',
+            action='set materialized="predictions"',
+        )
+
+    @abstractmethod
+    def log_failure(self, record: RunRecord, error: Exception) -> Exception:
+        """Log why the run failed; returns the error to raise."""

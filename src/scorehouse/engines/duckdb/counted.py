@@ -1,0 +1,67 @@
+"""The scored rows of a run as one stream, counted while they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from scorehouse.engines.base import Scan
+from scorehouse.engines.duckdb.interrupt import check_interrupted
+from scorehouse.engines.duckdb.source import DuckDBSource
+from scorehouse.engines.duckdb.statistics import BatchStatistics
+from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.engines.progress import Progress
+
+
+class CountedBatches:
+    """Scores the rows of a run, and writes into its records what they were.
+
+    DuckDB hides the type of an error that a stream raises, so that `error` keeps it.
+    """
+
+    def __init__(self, scan: Scan[DuckDBSource]) -> None:
+        self.scan = scan
+        self.schema = output_schema(scan.source, scan.kernels[0].schema, scan.suffixes)
+        self.error: Exception | None = None
+
+    @contextmanager
+    def reader(self) -> Iterator[pa.RecordBatchReader]:
+        """The rows; at the end their threads are over, even where DuckDB stopped reading."""
+        batches = self._batches()
+        try:
+            yield pa.RecordBatchReader.from_batches(self.schema, batches)
+        finally:
+            batches.close()
+
+    def _batches(self) -> Generator[pa.RecordBatch]:
+        scan = self.scan
+        planned = [record.rows_in for record in scan.records]
+        progress = Progress(scan.record.request.node, sum(planned))
+        statistics = [BatchStatistics(record) for record in scan.records]
+        read = [0] * len(planned)
+        try:
+            for scored in scored_batches(scan.source, scan.forms, self.schema, scan.suffixes):
+                for number, batch, row_hashes in scored.counted:
+                    read[number] += batch.num_rows
+                    statistics[number].add(batch, row_hashes)
+                    progress.advance(batch.num_rows)
+                scan.record.note_memory()
+                check_interrupted(scan.source.call)
+                yield scored.written
+            self._note_left(planned, read)
+            for counted in statistics:
+                counted.finish()
+            scan.check_conserved()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _note_left(self, planned: list[int], read: list[int]) -> None:
+        """Under a budget of time, what was not read is left to the next run."""
+        if self.scan.options.rescore.max_seconds is None:
+            return
+        for record, expected, count in zip(self.scan.records, planned, read, strict=True):
+            record.rows_left += expected - count
+            record.rows_in = count

@@ -1,0 +1,36 @@
+"""The first rows of a run are scored twice: a form serves on only if it equals the estimator there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from scorehouse.forms.choose import Form
+from scorehouse.forms.sql.outputs import ROW_STATUS
+from scorehouse.forms.sql.prove_sql import compare
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.log import logger
+
+FIRST_ROWS = 4_096
+
+
+def checked_native(form: Form, kernel: Kernel, batch: pa.RecordBatch) -> Form:
+    """A form whose kernel scores batches, or the estimator, if they differ on this one."""
+    found = pa.Table.from_batches([form.kernel(batch)])
+    status = pa.array(["scored" if scored else "rejected" for scored in found[REJECT_REASON].is_null()])
+    return equal_or_estimator(form, kernel, batch, found.append_column(ROW_STATUS, status))
+
+
+def equal_or_estimator(form: Form, kernel: Kernel, batch: pa.RecordBatch, found: pa.Table) -> Form:
+    """The form, if it made `found` of the batch and the estimator makes the same; else the estimator."""
+    parity = compare(pa.Table.from_batches([kernel(batch)]), found)
+    if form.name == "native":
+        from scorehouse.forms.native.prove_native import TOLERANCE  # needed for native code alone
+
+        parity = replace(parity, tolerance=TOLERANCE)
+    if parity.proven and not parity.reason_differences:
+        return form
+    reason = f"{form.name} differed on the first {parity.rows} rows: {parity.facts()}"
+    logger.warning(f"{kernel.call}: {reason}; the estimator itself scores")
+    return Form("estimator", reason, kernel)

@@ -1,0 +1,36 @@
+"""The key of the feature table: present and unique, whoever counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scorehouse.errors import RowKeyError
+
+
+def check_counts(
+    call: str, keys: Sequence[str], counts: tuple[int, int, int], twice: Callable[[], Sequence[Any]]
+) -> int:
+    """Refuse a key that is NULL or not unique; returns the number of rows.
+
+    `counts` are the rows, those with a NULL in the key, and the different keys. `twice` gives a few keys
+    that are there more than once, each with its count behind it.
+    """
+    rows, nulls, different = counts
+    if nulls:
+        raise RowKeyError(
+            call,
+            f"{nulls} of {rows} feature rows have a NULL in the key {list(keys)}",
+            expected="a key without NULL",
+            action="leave these rows out in the feature model, or give them a key",
+        )
+    if different != rows:
+        found = (f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in twice())
+        raise RowKeyError(
+            call,
+            f"the key {list(keys)} is not unique: {rows} feature rows, {different} distinct keys, "
+            f"such as {', '.join(found)}",
+            expected="one feature row a key",
+            action="deduplicate in the feature model, or name the columns that make a row unique",
+        )
+    return int(rows)

@@ -1,0 +1,101 @@
+"""One scoring run, the same on every engine: settle what scores which rows in which form, then write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from scorehouse.engines.base import Engine, Scan
+from scorehouse.engines.output import Output, added_columns, wide_suffixes
+from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
+from scorehouse.forms.choose import Form, choose_form
+from scorehouse.garbage import collector_paused
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.log import logger
+from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.parts import resolve_parts
+from scorehouse.scoring.runlog import RunRecord
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is settled: its versions are verified and loaded, its rows chosen, and none is scored."""
+
+    engine: Engine[Any]
+    scan: Scan[Any]
+
+    @classmethod
+    def settled(cls, engine: Engine[Any], features: Any, model: Any, arguments: Mapping[str, Any]) -> Run:
+        """Resolve, verify, load, check, plan and choose the forms, in this order."""
+        record = RunRecord(engine.request, engine=engine.name)
+        with _failures_logged(engine, record):
+            engine.log_start(record)
+            with collector_paused():
+                return cls(engine, _settle(engine, record, features, model, arguments))
+
+    def write(self, storage: Mapping[str, Any]) -> None:
+        """Score into the prediction table, and log the run."""
+        with _failures_logged(self.engine, self.scan.record):
+            self.engine.write(self.scan, storage)
+        for record in self.scan.records:
+            logger.info(record.summary())
+
+    def stream(self) -> Any:
+        """The finished rows, for dbt's own materializations; the run is logged when they end."""
+        with _failures_logged(self.engine, self.scan.record):
+            return self.engine.stream(self.scan)
+
+
+@contextmanager
+def _failures_logged(engine: Engine[Any], record: RunRecord) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise engine.log_failure(record, error) from error
+
+
+def _settle(
+    engine: Engine[Any], record: RunRecord, features: Any, model: Any, arguments: Mapping[str, Any]
+) -> Scan[Any]:
+    request, call = engine.request, engine.call
+    options = ScoreOptions.checked(call, **arguments).of_request(partial=request.is_partial)
+    record.options = options
+    engine.refuse(options)
+    record.write_mode = write_mode(request, options, call, exists=engine.table_exists())
+    parts = resolve_parts(engine.versions(model), options, call)
+    records = records_of(record, parts, options)
+    kernels = load_kernels(parts, request, options, call)
+    source = engine.open(features, options)
+    outputs = output_names(kernels, options, call)
+    rows = source.check(
+        [kernel.signature for kernel in kernels],
+        [*outputs, *added_columns(options, outputs, records)],
+        unique=not engine.shows_unique_keys(options, record),
+    )
+    for part, each in enumerate(records):
+        each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)
+        each.feature_query = source.query
+    output = Output(source.columns, source.types, outputs, options, records, engine.spelling)
+    if record.write_mode == "merge" and request.staging:  # dbt's own materializations see to it themselves
+        engine.check_table(source, output, kernels)
+    plan = engine.planner(source, records, rows)
+    plan.run()
+    forms = _forms(engine, source, kernels, records)
+    return Scan(source, output, plan, kernels, forms, records, wide_suffixes(options, records))
+
+
+def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:
+    """The form of each version: for the rows of this run, and equal to the estimator on the first."""
+    asked = source.options.engine
+    chosen = [
+        choose_form(kernel, asked, record.rows_in, served=engine.forms)
+        for kernel, record in zip(kernels, records, strict=True)
+    ]
+    forms = chosen
+    if any(form.name != "estimator" for form in chosen):
+        forms = engine.checked_forms(source, chosen, kernels)
+    for form, record in zip(forms, records, strict=True):
+        record.form, record.form_reason = form.name, form.reason
+    return forms

@@ -1,0 +1,39 @@
+"""What a run log has of rows: the fingerprint of the input, and the column whose range is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pyarrow as pa
+
+MASK = 2**64 - 1
+SCORES = ("score", "distance", "prediction")
+
+
+class Fingerprint:
+    """Row count, sum and exclusive or of a 64-bit hash of each row (key and features), and the types.
+
+    It does not depend on the order of the rows. `types` names the types of the columns, which a hash
+    does not see.
+    """
+
+    def __init__(self, types: str) -> None:
+        self.types = types
+        self.rows = self.hash_sum = self.hash_xor = 0
+
+    def add(self, row_hashes: pa.Array) -> None:
+        """Count the rows of one batch."""
+        hashes = row_hashes.to_numpy()
+        self.rows += len(hashes)
+        self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
+        self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
+
+    def text(self) -> str:
+        """The fingerprint as the run log holds it."""
+        return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}:{self.types}"
+
+
+def score_column(floating: Collection[str]) -> str | None:
+    """The column whose least, mean and greatest the run log has."""
+    return next((name for name in SCORES if name in floating), None)
