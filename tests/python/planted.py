@@ -110,7 +110,7 @@ FAULTS = (
     ),
     Fault(
         "the kind of hash says nothing of the columns' types",
-        "src/scorehouse/engines/base.py",
+        "src/scorehouse/engines/source.py",
         "{types_digest(self.columns.hashed(part), self.table_types)}",
         "0",
         TYPES,

@@ -6,17 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from scorehouse.engines.columns import find_columns
+from scorehouse.engines.source import Source
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.options import Rescore
 from scorehouse.scoring.runlog import RunRecord
 
-if TYPE_CHECKING:
-    from scorehouse.engines.base import Source
-
-S = TypeVar("S", bound="Source")
+S = TypeVar("S", bound=Source)
 SCORED_STATES = ("new", "changed", "stale")  # of which a row is scored
 
 

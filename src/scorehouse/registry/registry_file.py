@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from scorehouse.errors import ConfigurationError, RegistryError
-from scorehouse.project import seed_rows
+from scorehouse.registry import seed_rows
 from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
 
 VARIABLE = "scorehouse_registry_files"

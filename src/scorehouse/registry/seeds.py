@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.project import seed_rows
+from scorehouse.registry import seed_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
 from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
 

@@ -9,13 +9,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.base import Source
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
 from scorehouse.engines.duckdb.reading import seed_table, unreadable
 from scorehouse.engines.duckdb.windows import as_of_table
 from scorehouse.engines.progress import Deadline
+from scorehouse.engines.source import Source
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry import registry_file
 from scorehouse.registry.registry_file import RegistryFile

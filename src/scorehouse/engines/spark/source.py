@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse.dialect import SPARK
-from scorehouse.engines.base import Source
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, Columns
 from scorehouse.engines.history import as_of_sql
 from scorehouse.engines.keys import check_counts
+from scorehouse.engines.source import Source
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry import registry_file
 from scorehouse.registry.signature import Signature, check_types
