@@ -90,9 +90,3 @@ final as (
 
 select * from final
 {% endmacro %}
-
-{% macro _without(mapping, name) %}
-    {% set rest = dict(mapping) %}
-    {% do rest.pop(name, none) %}
-    {{ return(rest) }}
-{% endmacro %}

@@ -1,70 +1,3 @@
-{#- What version control says of an ML model: its versions as the YAML of its seed lists them, since Jinja reads
-    no CSV; none where an earlier release wrote the YAML, or where the registry is no seed. -#}
-{% macro _registered_versions(name) %}
-    {% set seeds = [] %}
-    {% for node in graph['nodes'].values() if node['resource_type'] == 'seed' and node['name'] == 'ml_' ~ name %}
-        {% do seeds.append(node) %}
-    {% endfor %}
-    {% for node in seeds if seeds | length == 1 or node['unique_id'] in model['depends_on']['nodes'] %}
-        {{ return(node['config'].get('meta', {}).get('scorehouse', {}).get('versions')) }}
-    {% endfor %}
-    {{ return(none) }}
-{% endmacro %}
-
-
-{#- Refuses a table of the seed that says otherwise than version control. `call` is what the user wrote. -#}
-{% macro _check_registry_table(call, name, registry) %}
-    {% set registered = scorehouse._registered_versions(name) %}
-    {% if registered is none %}
-        {{ return('') }}
-    {% endif %}
-    {% set compared = ['aliases', 'sha256', 'class_columns'] %}
-    {% set here, there = {}, {} %}
-    {% for version in registered %}
-        {% set aliases = version['aliases'] | join('|') %}
-        {% do here.update({
-            version['version'] | string: [aliases, version['sha256'], version.get('class_columns') or '']
-        }) %}
-    {% endfor %}
-    {% set found = run_query('select * from ' ~ registry.render()) %}
-    {#- by position: some databases give names in upper case, and an earlier release's seed has fewer columns -#}
-    {% set names, rows = found.column_names | map('lower') | list, found.rows %}
-    {% for row in rows %}
-        {% set facts = [] %}
-        {% for name in compared %}
-            {% do facts.append((row[names.index(name)] or '') | string if name in names else '') %}
-        {% endfor %}
-        {% do there.update({row[names.index('version')] | int | string: facts}) %}
-    {% endfor %}
-    {% if here != there or rows | length != here | length %}
-        {% do exceptions.raise_compiler_error(
-            call ~ ": the table " ~ registry ~ " is not the registry in version control, the seed ml_" ~ name
-            ~ ": " ~ scorehouse._registry_difference(here, there, compared)
-            ~ ".\n  Expected: a table that was loaded from this seed.\n  What to do: run `dbt seed --select ml_" ~ name
-            ~ "`; if that does not help, run"
-            ~ " `scorehouse check`, which compares the seed with its YAML."
-        ) %}
-    {% endif %}
-{% endmacro %}
-
-
-{% macro _registry_difference(here, there, compared) %}
-    {% for number, facts in here.items() if there.get(number) %}
-        {% for name in compared if there[number][compared.index(name)] != facts[compared.index(name)] %}
-            {% set at = compared.index(name) %}
-            {{ return(
-                'version ' ~ number ~ ' has ' ~ name ~ " '" ~ there[number][at]
-                ~ "' in the table and '" ~ facts[at] ~ "' in version control"
-            ) }}
-        {% endfor %}
-    {% endfor %}
-    {{ return(
-        'the table has the versions ' ~ there.keys() | join(', ') ~ ' and version control has '
-        ~ here.keys() | join(', ')
-    ) }}
-{% endmacro %}
-
-
 {#- The compiled select of a version with marks for `_filled_select` to fill, equal to the text that was proven.
     What was compared is what runs: the macro is not asked a second time. -#}
 {% macro _verified_select(call, name, number) %}
@@ -106,18 +39,4 @@
         ~ registered | map(attribute='version') | join(', ') ~ ", as the YAML of the seed ml_" ~ name
         ~ " lists them.\n  What to do: name one of these, or register the version."
     ) %}
-{% endmacro %}
-
-
-{#- A verified select over `relation`: `keep` is SQL that ends with a comma, `columns` are quoted. One pass, so
-    that nothing in a value is filled again. -#}
-{% macro _filled_select(text, relation, keep, columns) %}
-    {% set values, parts = {'relation': relation | string, 'keep': keep}, [] %}
-    {% for column in columns %}
-        {% do values.update({loop.index0 | string: column}) %}
-    {% endfor %}
-    {% for part in text.split('<scorehouse>') %}
-        {% do parts.append(values[part] if loop.index0 is odd else part) %}
-    {% endfor %}
-    {{ return(parts | join) }}
 {% endmacro %}

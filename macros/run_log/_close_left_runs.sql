@@ -14,8 +14,7 @@
         {% do standing.extend(scorehouse._runs_in_table(table, left)) %}
     {% endfor %}
     {% for row in left if row['parent_run_id'] | string in standing %}
-        {% do adapter.dispatch('_close_run', 'scorehouse')(row['run_id'], 'success', none) %}
-        {% do adapter.commit() %}
+        {% do scorehouse._close_run(row['run_id'], 'success', none) %}
     {% endfor %}
 {% endmacro %}
 

@@ -72,13 +72,13 @@ FAULTS = (
     ),
     Fault(
         "rows that vanished are not flagged",
-        "macros/scoring/_write_predictions.sql",
+        "macros/scoring/_write/_merge_predictions.sql",
         "set is_vanished = true",
         "set is_vanished = old_rows.is_vanished",
     ),
     Fault(
         "rows that vanished are not deleted",
-        "macros/scoring/_write_predictions.sql",
+        "macros/scoring/_write/_merge_predictions.sql",
         "using {{ vanished }} as gone_rows\n        {%- else",
         "using (select * from {{ vanished }} limit 0) as gone_rows\n        {%- else",
     ),
@@ -160,14 +160,14 @@ FAULTS = (
     ),
     Fault(
         "the merge compares the first column of the key alone",
-        "macros/scoring/_write_predictions.sql",
+        "macros/scoring/_write/_same_key.sql",
         "{%- for key in keys -%}",
         "{%- for key in keys[:1] -%}",
         HISTORIES,
     ),
     Fault(
         "the slices of a backfill overlap by a day",
-        "macros/scoring/_backfill_slices.sql",
+        "macros/scoring/_passes/_backfill_slices.sql",
         "{% set end = [begin + step, last + one_day] | min %}",
         "{% set end = [begin + step + one_day, last + one_day] | min %}",
         HISTORIES,

@@ -20,7 +20,8 @@ from dbt.contracts.graph.manifest import Manifest
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "generic_tests"
-(GENERIC_TESTS,) = (REPOSITORY / "macros").glob("**/generic_tests")
+MACROS = REPOSITORY / "macros"
+GENERIC_TESTS = MACROS / "generic_tests"
 RUN = "00000000-0000-0000-0000-00000000000"
 
 # Name of the test in _models.yml -> the columns to compare, and the rows in any order.
@@ -184,7 +185,7 @@ def install(folder: Path) -> Path:
     """The foreign project in `folder`, with the tests as its package and a session far from UTC."""
     shutil.copytree(PROJECT, folder)
     package = folder / "dbt_packages" / "scorehouse"
-    for part in (REPOSITORY / "macros" / "_utils", GENERIC_TESTS):
+    for part in (MACROS / "_checks", MACROS / "_sql", GENERIC_TESTS):
         shutil.copytree(part, package / part.relative_to(REPOSITORY), dirs_exist_ok=True)
     (package / "dbt_project.yml").write_text(yaml.safe_dump({"name": "scorehouse", "version": "0.1.0"}))
     output = {"type": "duckdb", "path": str(folder / "house.duckdb"), "threads": 2}
@@ -224,7 +225,7 @@ def test_each_test_passes_once_and_fails_once(house: House) -> None:
     for node in house.manifest.nodes.values():
         if node.resource_type == "test":
             kinds.setdefault(node.test_metadata.name, set()).add(house.outcomes[node.name][0])
-    written = {path.stem for path in GENERIC_TESTS.glob("*.sql")}
+    written = {path.stem for path in GENERIC_TESTS.glob("[!_]*.sql")}
     assert kinds == {name: {"pass", "fail"} for name in written}
 
 

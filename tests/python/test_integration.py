@@ -194,7 +194,7 @@ def test_a_package_of_another_release_is_refused(nothing: Installed, tmp_path: P
     copy = tmp_path / "copy"
     shutil.copytree(nothing.folder.parent, copy, ignore=shutil.ignore_patterns("dbt_packages"))
     project = Installed(copy / "nothing", nothing.environment, copy / "package")
-    macro = project.package / "macros/_utils/package_version.sql"
+    macro = project.package / "macros/scoring/_request/_package_version.sql"
     macro.write_text(re.sub(r"'\d+\.\d+\.\d+'", "'7.4.1'", macro.read_text()))
     project.run("dbt", "deps")
     said = project.run("dbt", "run", "--select", "basket_predictions", check=False)

@@ -18,7 +18,7 @@ from scorehouse.scoring.runlog import RunRecord
 def test_one_version_in_all_manifests() -> None:
     manifest = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     project = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text())
-    macro = (REPOSITORY / "macros/_utils/package_version.sql").read_text()
+    macro = (REPOSITORY / "macros/scoring/_request/_package_version.sql").read_text()
     (told,) = re.findall(r"return\('([^']+)'\)", macro)
     assert manifest["project"]["version"] == project["version"] == scorehouse.__version__ == told
 

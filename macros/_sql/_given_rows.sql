@@ -1,0 +1,22 @@
+{#- Rows that are written out, as a select: not every database reads `values` as a table. -#}
+{% macro _given_rows(columns, rows) %}
+    {% set selects = [] %}
+    {% for row in rows %}
+        {% set items = [] %}
+        {% for column in columns %}
+            {% do items.append(row[loop.index0] ~ ' as ' ~ column) %}
+        {% endfor %}
+        {% do selects.append('select ' ~ items | join(', ')) %}
+    {% endfor %}
+    {{ return(selects | join('\n    union all ')) }}
+{% endmacro %}
+
+
+{#- Names as rows with one column. -#}
+{% macro _given_names(column, names) %}
+    {% set rows = [] %}
+    {% for name in names %}
+        {% do rows.append([scorehouse._text_literal(name)]) %}
+    {% endfor %}
+    {{ return(scorehouse._given_rows([column], rows)) }}
+{% endmacro %}

@@ -1,0 +1,13 @@
+{#- The mean of doubles, the same in every run where the database can do that. -#}
+{% macro _mean(expression) %}
+    {{ return(adapter.dispatch('_mean', 'scorehouse')(expression)) }}
+{% endmacro %}
+
+{% macro default___mean(expression) %}
+    {{ return('avg(' ~ expression ~ ')') }}
+{% endmacro %}
+
+{#- https://duckdb.org/docs/stable/sql/functions/aggregates#favgx: Kahan summation -#}
+{% macro duckdb___mean(expression) %}
+    {{ return('favg(' ~ expression ~ ')') }}
+{% endmacro %}

@@ -1,0 +1,24 @@
+{#- The settings of compare_metric, with defaults; an unknown one is refused. -#}
+{% macro _metric_settings(call, settings, metric) %}
+    {% set used = {
+        'score': 'prediction' if metric in ['rmse', 'mae'] else 'score',
+        'positive': 1,
+        'replicates': 200,
+        'confidence': 0.95,
+        'seed': 0,
+    } %}
+    {% set unknown = settings.keys() | reject('in', used.keys()) | list if settings is mapping else ['?'] %}
+    {% if unknown %}
+        {% do scorehouse._argument_error(
+            call, 'settings', settings,
+            'a mapping with keys among ' ~ used.keys() | join(', '), 'write `settings: {replicates: 500}`'
+        ) %}
+    {% endif %}
+    {% do used.update(settings) %}
+    {% for name, low, high in [('replicates', 20, 10000), ('confidence', 0.5, 0.999), ('seed', 0, 1000000000)] %}
+        {% do scorehouse._check_number(
+            call, 'settings.' ~ name, used[name], 'correct `' ~ name ~ '` in settings', lowest=low, highest=high
+        ) %}
+    {% endfor %}
+    {{ return(used) }}
+{% endmacro %}

@@ -1,0 +1,84 @@
+{#- The CTE `windows`: window_id, run_id, window_start, window_end; previous_id where it is compared with. -#}
+{% macro _drift_windows(against, window) %}
+{% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
+{%- if window in ['day', 'week', 'month'] %}
+    {%- set start = 'cast(' ~ dbt.date_trunc(window, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
+    {%- set finish = 'cast(' ~ dbt.dateadd(window, 1, start) ~ ' as ' ~ stamp ~ ')' %}
+{%- elif window is number %}
+    {%- set last_day = dbt.date_trunc('day', 'window_start') %}
+    {%- set start = 'cast(' ~ dbt.dateadd('day', 1 - window, last_day) ~ ' as ' ~ stamp ~ ')' %}
+    {%- set finish = 'cast(' ~ dbt.dateadd('day', 1, last_day) ~ ' as ' ~ stamp ~ ')' %}
+{%- elif window is mapping %}
+    {%- set start, finish = scorehouse._moment(window['from']), scorehouse._moment(window['to']) %}
+{%- else %}
+    {%- set start, finish = 'window_start', 'window_end' %}
+{%- endif %}
+window_bounds as (
+
+    select
+        {%- if window == 'run' %}
+        run_id as window_id,
+        run_id,
+        min(window_start) as window_start,
+        max(window_end) as window_end
+        {%- elif window == 'all' %}
+        'all' as window_id,
+        cast(null as {{ text }}) as run_id,
+        min(window_start) as window_start,
+        max(window_end) as window_end
+        {%- else %}
+        cast({{ start }} as {{ text }}) as window_id,
+        {{ 'case when min(run_id) = max(run_id) then min(run_id) end' if window == 'day' else
+            'cast(null as ' ~ text ~ ')' }} as run_id,
+        {{ start }} as window_start,
+        {{ finish }} as window_end
+        {%- endif %}
+    from profiles
+    where kind = 'all'
+        and segment = 'all'
+        {%- if window is mapping %}
+        and window_start >= {{ start }}
+        and window_start < {{ finish }}
+        {%- endif %}
+    {%- if window == 'run' %}
+        and run_id is not null
+    group by run_id
+    {%- elif window == 'all' %}
+    having count(*) > 0
+    {%- elif window is mapping %}
+    having count(*) > 0
+    {%- else %}
+    group by {{ start }}, {{ finish }}
+    {%- endif %}
+
+),
+
+windows as (
+
+    select
+        *
+        {%- if against == 'previous' %},
+        {%- if window is number %}
+        {#- Rolling windows overlap: the one before ends where this one begins. #}
+        cast({{ dbt.dateadd('day', -window, 'window_start') }} as {{ text }}) as previous_id
+        {%- else %}
+        lag(window_id) over (order by window_start, window_id) as previous_id
+        {%- endif %}
+        {%- endif %}
+    from window_bounds
+
+)
+{%- endmacro %}
+
+
+{#- Whether a row of `profiles` belongs to a row of `windows`. -#}
+{% macro _in_window(window, windows='windows') %}
+    {% if window == 'run' %}
+        {{ return('profiles.run_id = ' ~ windows ~ '.run_id') }}
+    {% elif window == 'all' %}
+        {{ return('1 = 1') }}
+    {% endif %}
+    {{ return(
+        'profiles.window_start >= ' ~ windows ~ '.window_start and profiles.window_start < ' ~ windows ~ '.window_end'
+    ) }}
+{% endmacro %}

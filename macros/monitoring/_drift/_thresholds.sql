@@ -1,0 +1,48 @@
+{#- Thresholds by metric, and by feature and metric, as one dict: defaults, overwritten by what was given.
+    `{'psi': 0.1, 'dest': {'psi': 0.25}}` holds for psi everywhere, and otherwise for `dest`; null: no judgement. -#}
+{% macro _thresholds(call, given, defaults) %}
+    {% set action = "write numbers by metric, or by feature: {'" ~ (defaults | first)
+        ~ "': 0.1, 'a_feature': {'" ~ (defaults | first) ~ "': 0.25}}" %}
+    {% if given is not mapping %}
+        {% do scorehouse._argument_error(call, 'thresholds', given, 'a mapping', action) %}
+    {% endif %}
+    {% set limits, by_feature = dict(defaults), {} %}
+    {% for name, value in given.items() %}
+        {% if value is mapping %}
+            {% do by_feature.update({name: value}) %}
+        {% elif name in defaults %}
+            {% do limits.update({name: value}) %}
+        {% else %}
+            {% do scorehouse._argument_error(
+                call, 'thresholds', name, 'one of the metrics ' ~ defaults | join(', '), action
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {% for name, chosen in [('', limits)] + by_feature.items() | list %}
+        {% for metric, value in chosen.items() %}
+            {% if metric not in defaults or (name and metric == 'p_value') %}
+                {% do scorehouse._argument_error(
+                    call, 'thresholds', metric, 'one of the metrics ' ~ defaults | join(', '), action
+                ) %}
+            {% endif %}
+            {% if value is not none %}
+                {% do scorehouse._check_number(call, 'thresholds', value, action, lowest=0) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% do limits.update({'features': by_feature}) %}
+    {{ return(limits) }}
+{% endmacro %}
+
+
+{#- SQL of the threshold of a metric, by the column `feature`. -#}
+{% macro _threshold_case(limits, metric) %}
+    {% set double = scorehouse._type_double() %}
+    {% set whens = [] %}
+    {% for name, chosen in limits['features'].items() if metric in chosen %}
+        {% do whens.append('when ' ~ scorehouse._text_literal(name) ~ ' then '
+            ~ scorehouse._optional_double(chosen[metric])) %}
+    {% endfor %}
+    {% set general = scorehouse._optional_double(limits[metric]) %}
+    {{ return('case feature ' ~ whens | join(' ') ~ ' else ' ~ general ~ ' end' if whens else general) }}
+{% endmacro %}

@@ -1,0 +1,159 @@
+{#- CTEs that end in `metric_rows`: the metrics of two classes. -#}
+{% macro _classification_metrics(spec) %}
+{% set g = 'ml_model, version, segment, window_start' %}
+{% set precision = scorehouse._quote('precision') %}
+by_score as (
+
+    select
+        {{ g }}, score,
+        sum(y) as pos,
+        sum(1e0 - y) as neg
+    from usable
+    group by {{ g }}, score
+
+),
+
+cumulated as (
+
+    select
+        *,
+        sum(pos) over (
+            partition by {{ g }} order by score desc rows between unbounded preceding and current row
+        ) as cum_pos,
+        sum(neg) over (
+            partition by {{ g }} order by score desc rows between unbounded preceding and current row
+        ) as cum_neg,
+        sum(pos) over (partition by {{ g }}) as all_pos,
+        sum(neg) over (partition by {{ g }}) as all_neg
+    from by_score
+
+),
+
+ranks as (
+
+    select
+        {{ g }},
+        case when max(all_pos) > 0e0 and max(all_neg) > 0e0 then
+            {{ scorehouse._total('neg * (cum_pos - pos / 2e0)') }} / max(all_pos) / max(all_neg)
+        end as roc_auc,
+        case when max(all_pos) > 0e0 then
+            {{ scorehouse._total('pos * (cum_pos / (cum_pos + cum_neg))') }} / max(all_pos)
+        end as average_precision,
+        max(abs(cum_pos / nullif(all_pos, 0e0) - cum_neg / nullif(all_neg, 0e0))) as score_ks
+    from cumulated
+    group by {{ g }}
+
+),
+
+points as (
+
+    select
+        {{ g }},
+        -{{ scorehouse._mean(
+            'case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))'
+            ~ ' else ln(greatest(1e0 - score, 2.220446049250313e-16)) end'
+        ) }} as log_loss,
+        {{ scorehouse._mean('(score - y) * (score - y)') }} as brier,
+        sum(yhat * y) as tp,
+        sum(yhat * (1e0 - y)) as fp,
+        sum((1e0 - yhat) * y) as fn,
+        sum((1e0 - yhat) * (1e0 - y)) as tn,
+        {{ scorehouse._mean('score') }} as mean_score,
+        avg(y) as positive_rate
+    from usable
+    group by {{ g }}
+
+),
+
+at_threshold as (
+
+    select
+        *,
+        case when tp + fp > 0e0 then tp / (tp + fp) else 0e0 end as {{ precision }},
+        case when tp + fn > 0e0 then tp / (tp + fn) else 0e0 end as recall,
+        case when 2e0 * tp + fp + fn > 0e0 then 2e0 * tp / (2e0 * tp + fp + fn) else 0e0 end as f1,
+        (tp + tn) / (tp + fp + fn + tn) as accuracy,
+        case when (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn) > 0e0
+            then (tp * tn - fp * fn) / (sqrt((tp + fp) * (tp + fn)) * sqrt((tn + fp) * (tn + fn)))
+            else 0e0 end as mcc
+    from points
+
+),
+
+{#- Bins of calibration: (lower, upper], the first closed. -#}
+calibration_bins as (
+
+    select
+        {{ g }},
+        {{ scorehouse._tenth('score') }} as bin,
+        count(*) * 1e0 as n,
+        {{ scorehouse._mean('score') }} as mean_score,
+        avg(y) as positive_rate
+    from usable
+    group by {{ g }}, {{ scorehouse._tenth('score') }}
+
+),
+
+calibration as (
+
+    select
+        {{ g }},
+        {{ scorehouse._total('n * abs(mean_score - positive_rate)') }} / sum(n) as ece,
+        max(abs(mean_score - positive_rate)) as mce
+    from calibration_bins
+    group by {{ g }}
+
+),
+
+{#- Tied scores share the deciles that they lie in, each in proportion. -#}
+decile_parts as (
+
+    select
+        {{ g }},
+        decile,
+        all_pos,
+        all_neg,
+        pos / (pos + neg) * greatest(0e0,
+            least(cum_pos + cum_neg, decile * (all_pos + all_neg) / 10e0)
+            - greatest(cum_pos + cum_neg - pos - neg, (decile - 1) * (all_pos + all_neg) / 10e0)
+        ) as pos_in_decile
+    from cumulated
+    cross join (values {% for i in range(1, 11) %}({{ i }}){{ ', ' if not loop.last }}{% endfor %}) as deciles (decile)
+    where cum_pos + cum_neg > (decile - 1) * (all_pos + all_neg) / 10e0
+        and cum_pos + cum_neg - pos - neg < decile * (all_pos + all_neg) / 10e0
+
+),
+
+lifts as (
+
+    select
+        {{ g }},
+        'lift_decile_' || cast(decile as {{ dbt.type_string() }}) as metric,
+        case when max(all_pos) > 0e0 then 10e0 * {{ scorehouse._total('pos_in_decile') }} / max(all_pos) end as value
+    from decile_parts
+    group by {{ g }}, decile
+
+),
+
+metric_rows as (
+
+    {{ scorehouse._unpivot_metrics('ranks', ['roc_auc', 'average_precision', 'score_ks']) }}
+    union all
+    {{ scorehouse._unpivot_metrics('at_threshold', [
+        'log_loss', 'brier', precision, 'recall', 'f1', 'accuracy', 'mcc', 'tp', 'fp', 'fn', 'tn', 'mean_score',
+        'positive_rate'
+    ]) | replace("'" ~ precision ~ "'", "'precision'") }}
+    union all
+    {{ scorehouse._unpivot_metrics('calibration', ['ece', 'mce']) }}
+    union all
+    select {{ g }}, metric, value from lifts
+
+)
+{%- endmacro %}
+
+
+{#- The tenth of the unit interval, 1 to 10, with numpy's edges; 0 and what lies below is in the first. -#}
+{% macro _tenth(score) -%}
+    1{% for edge in ['0.1e0', '0.2e0', '3 * 0.1e0', '0.4e0', '0.5e0', '6 * 0.1e0', '7 * 0.1e0', '0.8e0', '0.9e0'] %}
+        + case when {{ score }} > {{ edge }} then 1 else 0 end{% endfor %}
+{%- endmacro %}

@@ -1,0 +1,166 @@
+{#- CTEs that end in `metric_rows`: the metrics of several classes, as scikit-learn defines them. Averages of
+    precision, recall and F1 go over the classes that a label or a prediction has; those of ROC AUC are of
+    one class against the rest, and undefined where a class has no label, or no other label is there. -#}
+{% macro _multiclass_metrics(spec) %}
+{% set g = 'ml_model, version, segment, window_start' %}
+{% set double, by_class = scorehouse._type_double(), 'ml_model, version, segment, window_start, class_label' %}
+class_scores as (
+    {%- for label in spec.classes %}
+
+    select
+        {{ g }},
+        {{ scorehouse._text_literal(scorehouse._class_text(label)) }} as class_label,
+        score_{{ loop.index0 }} as class_score,
+        case when y = {{ scorehouse._text_literal(scorehouse._class_text(label)) }} then 1e0 else 0e0 end as is_true
+    from usable
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+by_score as (
+
+    select
+        {{ by_class }},
+        class_score,
+        sum(is_true) as pos,
+        sum(1e0 - is_true) as neg
+    from class_scores
+    group by {{ by_class }}, class_score
+
+),
+
+cumulated as (
+
+    select
+        *,
+        sum(pos) over (
+            partition by {{ by_class }} order by class_score desc rows between unbounded preceding and current row
+        ) as cum_pos
+    from by_score
+
+),
+
+areas as (
+
+    select
+        {{ by_class }},
+        sum(pos) as n_class,
+        case when sum(pos) > 0e0 and sum(neg) > 0e0 then
+            {{ scorehouse._total('neg * (cum_pos - pos / 2e0)') }} / sum(pos) / sum(neg)
+        end as roc_auc
+    from cumulated
+    group by {{ by_class }}
+
+),
+
+mean_areas as (
+
+    select
+        {{ g }},
+        case when count(*) = count(roc_auc) then avg(roc_auc) end as roc_auc_ovr,
+        case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted
+    from areas
+    group by {{ g }}
+
+),
+
+{#- Each row twice: under its label and under its prediction. -#}
+sides as (
+
+    select
+        {{ g }},
+        y as class_label,
+        1e0 as is_true,
+        0e0 as is_predicted,
+        case when y = yhat then 1e0 else 0e0 end as is_hit
+    from usable
+    union all
+    select {{ g }}, yhat, 0e0, 1e0, 0e0
+    from usable
+
+),
+
+class_counts as (
+
+    select
+        {{ by_class }},
+        sum(is_true) as n_true,
+        sum(is_predicted) as n_predicted,
+        sum(is_hit) as n_hit
+    from sides
+    group by {{ by_class }}
+
+),
+
+class_metrics as (
+
+    select
+        *,
+        case when n_predicted > 0e0 then n_hit / n_predicted else 0e0 end as class_precision,
+        case when n_true > 0e0 then n_hit / n_true else 0e0 end as class_recall,
+        2e0 * n_hit / (n_true + n_predicted) as class_f1
+    from class_counts
+
+),
+
+averages as (
+
+    select
+        {{ g }},
+        sum(n_hit) / sum(n_true) as accuracy,
+        avg(class_precision) as macro_precision,
+        avg(class_recall) as macro_recall,
+        avg(class_f1) as macro_f1,
+        sum(class_f1 * n_true) / sum(n_true) as weighted_f1
+    from class_metrics
+    group by {{ g }}
+
+),
+
+{#- A label that the version does not know had no chance: its probability is 0, and clipped like any. -#}
+losses as (
+
+    select
+        {{ g }},
+        -{{ scorehouse._mean('ln(greatest(case y '
+            ~ scorehouse._class_cases(spec) ~ ' else 0e0 end, 2.220446049250313e-16))') }} as log_loss
+    from usable
+    group by {{ g }}
+
+),
+
+metric_rows as (
+
+    {{ scorehouse._unpivot_metrics('mean_areas', ['roc_auc_ovr', 'roc_auc_ovr_weighted']) }}
+    union all
+    {{ scorehouse._unpivot_metrics('averages', [
+        'accuracy', 'macro_precision', 'macro_recall', 'macro_f1', 'weighted_f1'
+    ]) }}
+    union all
+    {{ scorehouse._unpivot_metrics('losses', ['log_loss']) }}
+    union all
+    select {{ g }}, 'precision_of_' || class_label, cast(class_precision as {{ double }}) from class_metrics
+    union all
+    select {{ g }}, 'recall_of_' || class_label, cast(class_recall as {{ double }}) from class_metrics
+    union all
+    select {{ g }}, 'f1_of_' || class_label, cast(class_f1 as {{ double }}) from class_metrics
+    union all
+    select {{ g }}, 'labels_of_' || class_label, cast(n_true as {{ double }}) from class_metrics
+    union all
+    select {{ g }}, 'roc_auc_of_' || class_label, roc_auc from areas
+
+)
+{%- endmacro %}
+
+
+{#- The score of the label's own class, as the branches of a case. -#}
+{% macro _class_cases(spec) %}
+    {% set whens = [] %}
+    {% for label in spec.classes %}
+        {% do whens.append(
+            'when ' ~ scorehouse._text_literal(scorehouse._class_text(label)) ~ ' then score_' ~ loop.index0
+        ) %}
+    {% endfor %}
+    {{ return(whens | join(' ')) }}
+{% endmacro %}

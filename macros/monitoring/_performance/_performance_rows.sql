@@ -1,0 +1,92 @@
+{#- The names of all metrics are asked of the cohorts, so that an immature one has its rows, without values. -#}
+{% macro _performance_rows(spec) %}
+{% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
+metric_list as (
+
+    select distinct metric
+    from (
+        select metric from metric_rows
+        union all {{ scorehouse._given_names(
+            'metric', scorehouse._headline_metrics('classes' if spec.classes else spec.task)
+        ) }}
+    ) as named
+
+),
+
+judged as (
+
+    select
+        cohorts.*,
+        metric_list.metric,
+        metric_rows.value,
+        cast(
+            {%- if spec.thresholds %}
+            case metric_list.metric
+                {%- for metric, limit in spec.thresholds.items() %}
+                when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
+                {%- endfor %}
+            end
+            {%- else %} null {%- endif %} as {{ scorehouse._type_double() }}
+        ) as threshold
+    from cohorts
+    cross join metric_list
+    left join metric_rows
+        on {{ scorehouse._same_cohort('cohorts', 'metric_rows') }}
+        and metric_list.metric = metric_rows.metric
+    union all
+    select
+        cohorts.*,
+        arrival.metric,
+        case arrival.metric
+            when 'labels_arrived' then labels_arrived
+            when 'rejected_share' then (n_rows - n_scored) * 1e0 / n_rows
+        end,
+        cast(null as {{ scorehouse._type_double() }})
+    from cohorts
+    cross join ({{ scorehouse._given_names('metric', ['labels_arrived', 'rejected_share']) }}) as arrival
+
+),
+
+final as (
+
+    select
+        cast(null as {{ text }}) as run_id,
+        ml_model,
+        cast(version as {{ dbt.type_int() }}) as version,
+        cast(null as {{ text }}) as feature,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        threshold,
+        case
+            when metric in ('labels_arrived', 'rejected_share') then 'info'
+            when is_shown = 0 then 'immature'
+            when n_usable < {{ spec.min_rows }} or n_usable = 0 then 'too_small'
+            when value is null then 'undefined'
+            when is_mature = 0 then 'complete'
+            when threshold is null then 'info'
+            when {{ scorehouse._is_worse('value', 'threshold') }} then 'below'
+            else 'ok'
+        end as status,
+        cast(n_scored as {{ bigint }}) as n_reference,
+        cast(n_usable as {{ bigint }}) as n_current,
+        labels_arrived
+    from judged
+
+)
+{%- endmacro %}
+
+
+{% macro _headline_metrics(task) %}
+    {{ return({
+        'classification': [
+            'roc_auc', 'average_precision', 'log_loss', 'brier', 'ece', 'precision', 'recall', 'f1', 'mcc'
+        ],
+        'classes': ['macro_f1', 'weighted_f1', 'log_loss', 'accuracy', 'roc_auc_ovr'],
+        'regression': ['mae', 'rmse', 'r2', 'wape', 'bias'],
+        'ranking': ['ndcg', 'mrr', 'map', 'hit_rate'],
+        'clustering': ['n_clusters', 'mean_distance'],
+    }[task]) }}
+{% endmacro %}

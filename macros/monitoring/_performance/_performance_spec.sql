@@ -1,0 +1,63 @@
+{#- The arguments of a performance macro, checked, as one dict. -#}
+{% macro _performance_spec(call, key, label, task, day, period, segments, maturity, options, has_labels) %}
+    {% set known_options = {
+        'score': 'score', 'prediction': 'prediction', 'positive': 1, 'classes': [], 'lower': none, 'upper': none,
+        'query': none,
+        'k': 10, 'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {}
+    } %}
+    {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}
+    {% do scorehouse._check_keys(call, 'options', options, known_options) %}
+    {% do scorehouse._check_keys(call, 'maturity', maturity, known_maturity) %}
+    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
+        {% do scorehouse._argument_error(
+            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
+        ) %}
+    {% endif %}
+    {% if day is not none and day is not string %}
+        {% do scorehouse._argument_error(
+            call, 'day', day, 'the name of a column of the predictions that holds a date or a timestamp',
+            'write `day: order_date`, or leave it out for the time of scoring'
+        ) %}
+    {% endif %}
+    {% set spec = dict(known_options) %}
+    {% if task == 'clustering' %}
+        {% do spec.update({'score': 'distance'}) %}
+    {% endif %}
+    {% do spec.update(options) %}
+    {% do spec.update({'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none}) %}
+    {% do spec.update(maturity) %}
+    {% do scorehouse._check_number(call, 'maturity', spec.days, 'write `days: 90`', lowest=0) %}
+    {% do scorehouse._check_number(call, 'maturity', spec.share, 'write `share: 0.9`', lowest=0, highest=1) %}
+    {% for name in ['k', 'relevant_from', 'min_rows', 'min_segment_rows'] %}
+        {% do scorehouse._check_number(call, 'options', spec[name], 'write a number for `' ~ name ~ '`', lowest=0) %}
+    {% endfor %}
+    {% if spec.classes and (
+        task != 'classification' or call != 'performance' or spec.classes is string or spec.classes is mapping
+        or spec.classes is not iterable or spec.classes | length < 2
+    ) %}
+        {% do scorehouse._argument_error(
+            call, 'options', options, 'a list of two classes or more, for the performance of a classification',
+            "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"
+        ) %}
+    {% endif %}
+    {% if task == 'ranking' and not spec.query %}
+        {% do scorehouse._argument_error(
+            call, 'options', options, 'the column that names a query, for a ranking',
+            "write `options: {'query': 'customer_id'}`"
+        ) %}
+    {% endif %}
+    {% do spec.update({
+        'call': call,
+        'task': task,
+        'key': scorehouse._column_list(call, 'key', key, 'customer_id') if has_labels else [],
+        'label': scorehouse._column_list(call, 'label', label, 'churned')[0] if has_labels else none,
+        'day': day or 'scored_at',
+        'period': period,
+        'segmentations': scorehouse._segmentations(call, segments),
+    }) %}
+    {% do spec.update({'key': scorehouse._identifiers(spec.key)}) %}
+    {% for name in ['label', 'day', 'label_time', 'score', 'prediction', 'query', 'lower', 'upper'] if spec[name] %}
+        {% do spec.update({name: scorehouse._identifier(spec[name])}) %}
+    {% endfor %}
+    {{ return(spec) }}
+{% endmacro %}

@@ -1,0 +1,23 @@
+{#- Refuses a table that lacks a column of the reference, before the database does with a position in SQL.
+    Notes which columns are floats: whole numbers among them are written as the reference writes them. -#}
+{% macro _check_profile_columns(call, columns, relation, part) %}
+    {% if load_relation(relation) is not none %}
+        {% set found = adapter.get_columns_in_relation(relation) %}
+        {% set present = found | map(attribute='name') | map('lower') | list %}
+        {% for one in found if one.is_float() or one.dtype | lower in ['double', 'float', 'real', 'double precision'] %}
+            {% for column in columns
+                if (part is none or column.part == part) and column.name | lower == one.name | lower %}
+                {% do column.update({'is_float': true}) %}
+            {% endfor %}
+        {% endfor %}
+        {% for column in columns if (part is none or column.part == part) and column.name | lower not in present %}
+            {% do scorehouse._argument_error(
+                call, 'predictions' if part != 'feature' else 'features', relation.identifier,
+                'a table with the column `' ~ column.name ~ '` of the reference, and there are only '
+                    ~ present | join(', '),
+                'name the table that was scored, with `features: ref(...)` and `key: ...` where the features'
+                    ~ ' do not stand beside the predictions'
+            ) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

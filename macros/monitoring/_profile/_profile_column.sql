@@ -1,0 +1,8 @@
+{#- The column of the features where they have it, else of the predictions. -#}
+{% macro _profile_column(name, features, predictions) %}
+    {% if features is not none %}
+        {% set present = adapter.get_columns_in_relation(features) | map(attribute='name') | map('lower') | list %}
+        {{ return(('features.' if name | lower in present else 'predictions.') ~ scorehouse._identifier(name)) }}
+    {% endif %}
+    {{ return('predictions.' ~ scorehouse._identifier(name)) }}
+{% endmacro %}

@@ -1,0 +1,5 @@
+{% macro _without(mapping, name) %}
+    {% set rest = dict(mapping) %}
+    {% do rest.pop(name, none) %}
+    {{ return(rest) }}
+{% endmacro %}

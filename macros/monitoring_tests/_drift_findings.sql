@@ -1,0 +1,124 @@
+{#- The rows of a drift table that say drift, judged anew where the test has thresholds of its own. -#}
+{% macro _drift_findings(model, part, names, thresholds, limits, segments, latest, too_small_fails) %}
+{#- Only what the test names; the rest stands as the table judged it. -#}
+{% set own = {} %}
+{% for name, value in thresholds.items() %}
+    {% for metric, limit in (value.items() if value is mapping else [(name, value)]) if metric != 'p_value' %}
+        {% do own.setdefault(metric, []).append([name if value is mapping else none, limit]) %}
+    {% endfor %}
+{% endfor %}
+{% set has_alpha = 'p_value' in thresholds %}
+{% set text, double = dbt.type_string(), scorehouse._type_double() %}
+{% set columns = [
+    'ml_model', 'version', 'feature', 'segment', 'metric', 'value', 'threshold', 'floor_value', 'p_value', 'run_id',
+    'window_start', 'window_end', 'n_reference', 'n_current', 'importance', 'place'
+] %}
+{% set alpha = scorehouse._double_literal(limits['p_value']) %}
+
+with measured as (
+
+    {{ scorehouse._latest_rows(model, latest) }}
+
+),
+
+limited as (
+
+    select
+        *,
+        {%- if own %}
+        case
+            {%- for metric, chosen in own.items() %}
+            {%- for name, limit in chosen if name is not none %}
+            when metric = '{{ metric }}' and feature = {{ scorehouse._text_literal(name) }}
+                then {{ scorehouse._optional_double(limit) }}
+            {%- endfor %}
+            {%- for name, limit in chosen if name is none %}
+            when metric = '{{ metric }}' then {{ scorehouse._optional_double(limit) }}
+            {%- endfor %}
+            {%- endfor %}
+            else threshold
+        end as own_threshold
+        {%- else %}
+        threshold as own_threshold
+        {%- endif %}
+    from measured
+    where part = '{{ part }}'
+        {%- if names %}
+        and feature in (
+            {%- for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+        )
+        {%- endif %}
+        {%- if not segments %}
+        and segment = 'all'
+        {%- endif %}
+
+),
+
+judged as (
+
+    select
+        {%- for column in columns %}
+        {{ 'own_threshold as threshold' if column == 'threshold' else column }},
+        {%- endfor %}
+        {%- if own or has_alpha %}
+        case
+            when own_threshold is null then 'info'
+            when status = 'too_small' and (value is null or floor_value is null) then 'too_small'
+            when floor_value > 0.05e0 then
+                case when value >= own_threshold + floor_value and p_value < 1e-6 then 'drift' else 'too_small' end
+            when value >= own_threshold and p_value < {{ alpha }} then 'drift'
+            else 'ok'
+        end as problem
+        {%- else %}
+        status as problem
+        {%- endif %}
+    from limited
+
+),
+
+{#- A table without rows, or without a feature that was named, says nothing: that is a finding too. -#}
+{%- set nulls = {'ml_model': text, 'version': dbt.type_int(), 'segment': text, 'metric': text, 'value': double,
+    'threshold': double, 'floor_value': double, 'p_value': double, 'run_id': text} %}
+{%- set no_rows = dict(nulls, n_reference=dbt.type_bigint(), n_current=dbt.type_bigint(), importance=double,
+    place=dbt.type_int(), window_start=dbt.type_timestamp(), window_end=dbt.type_timestamp()) %}
+asked as (
+    {%- for name in names or [none] %}
+
+    select {{ scorehouse._text_literal(name) if name is not none else 'cast(null as ' ~ text ~ ')' }} as feature
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+not_measured as (
+
+    select
+        {%- for column in columns %}
+        {{ 'asked.feature' if column == 'feature' else 'cast(null as ' ~ no_rows[column] ~ ') as ' ~ column }},
+        {%- endfor %}
+        'no_rows' as problem
+    from asked
+    where not exists (
+        select 1
+        from judged
+        {%- if names %}
+        where judged.feature = asked.feature
+        {%- endif %}
+    )
+
+),
+
+validation_errors as (
+
+    select * from judged
+    where problem = 'drift'
+        {%- if too_small_fails %}
+        or problem = 'too_small'
+        {%- endif %}
+    union all
+    select * from not_measured
+
+)
+
+select * from validation_errors
+{% endmacro %}

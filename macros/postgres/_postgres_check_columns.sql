@@ -1,0 +1,30 @@
+{# Refuses a merge into a table of other columns before anything is scored; of other types where a value might
+   change in the merge. #}
+{% macro _postgres_check_columns(snapshot, target_relation, scored) %}
+    {% if scored['write_mode'] != 'merge' %}
+        {{ return('') }}
+    {% endif %}
+    {% set run = get_columns_in_query(scorehouse._postgres_rows_sql(snapshot, scored)) %}
+    {% set types, has, lacks, retyped = {}, [], [], [] %}
+    {% for column in adapter.get_columns_in_relation(target_relation) %}
+        {% do types.update({column.name: column.data_type}) %}
+        {% do has.append(column.name) if column.name not in run %}
+    {% endfor %}
+    {% for name in run if name not in types %}
+        {% do lacks.append(name) %}
+    {% endfor %}
+    {% for column in adapter.get_columns_in_relation(snapshot) if column.name in scored['kept'] %}
+        {% do retyped.append(column.name) if types.get(column.name, column.data_type) != column.data_type %}
+    {% endfor %}
+    {% if (has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped %}
+        {% do exceptions.raise_compiler_error(
+            "scorehouse.scored() in " ~ model['name'] ~ ": the columns of " ~ target_relation
+            ~ " are not those of this run: it lacks " ~ lacks ~ ", it has " ~ has
+            ~ ", which this run does not make, and of another type are " ~ retyped
+            ~ ".\n  Expected: the columns that the same arguments gave before.\n  What to do: "
+            ~ ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
+                if not retyped else '')
+            ~ "rebuild the table once with --full-refresh."
+        ) %}
+    {% endif %}
+{% endmacro %}

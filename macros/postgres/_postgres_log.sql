@@ -1,0 +1,98 @@
+{# Counts rows in and out, and writes the run's row; the run fails where they differ. #}
+{% macro _postgres_log(snapshot, staging, scored) %}
+    {% set row = run_query(scorehouse._postgres_counts_sql(snapshot, staging, scored)).rows[0] %}
+    {% do scorehouse._postgres_check_counts(row, scored['arguments']['max_rejected_share']) %}
+    {% set reasons = {} %}
+    {% for reason in run_query(
+        "select split_part(reject_reason, '=', 1), count(*) from " ~ staging
+        ~ " where row_status = 'rejected' group by 1 order by 2 desc, 1 limit 20"
+    ).rows %}
+        {% do reasons.update({reason[0]: reason[1] | int}) %}
+    {% endfor %}
+    {% set rescore = {'rule': scored['rule'], 'vanished': 'keep'} %}
+    {% set values = {
+        'run_id': scored['run_id'],
+        'parent_run_id': scored['run_id'],
+        'status': 'success',
+        'invocation_id': invocation_id,
+        'node': model['unique_id'],
+        'prediction_table': this | string,
+        'materialization': 'predictions',
+        'write_mode': scored['write_mode'],
+        'engine': target.type,
+        'model_name': scored['name'],
+        'model_version': scored['number'],
+        'alias_asked': none if scored['arguments']['version'] else scored['arguments']['alias'],
+        'is_live': true,
+        'model_digest': scored['digest'],
+        'key_columns': tojson(scored['key']),
+        'configuration': tojson(dict(scored['arguments'], rescore=rescore, key=scored['key'])),
+        'rows_in': row['n_rows'],
+        'rows_scored': row['n_scored'],
+        'rows_rejected': row['n_rows'] - row['n_scored'],
+        'reject_reasons': tojson(reasons),
+        'feature_query': compiled_code,
+        'input_fingerprint': row['fingerprint'],
+        'feature_hash_kind': 'postgres:md5',
+        'score_min': row['low'],
+        'score_mean': row['middle'],
+        'score_max': row['high'],
+        'library_versions': tojson({'scorehouse': scorehouse._package_version(), 'database': row['database']}),
+        'started_at': scored['started_at'],
+        'seconds': row['seconds'],
+        'rescore_rule': scored['rule'],
+        'rows_left': 0,
+        'form': 'sql',
+        'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration',
+    } %}
+    {% do scorehouse._delete_started(scored['run_id']) %}
+    {% call statement('log_run') %}
+        insert into {{ scorehouse.run_log_relation() }} ({{ values.keys() | join(', ') }}, finished_at)
+        select
+        {%- for value in values.values() %}
+            {{ scorehouse._literal_or_null(value) }},
+        {%- endfor %}
+            cast(clock_timestamp() at time zone 'UTC' as timestamp)
+    {% endcall %}
+{% endmacro %}
+
+
+{% macro _postgres_counts_sql(snapshot, staging, scored) %}
+    {%- set outputs = [] -%}
+    {%- for column in adapter.get_columns_in_relation(staging) if column.is_number() or column.is_float() -%}
+        {%- do outputs.append(column.name) -%}
+    {%- endfor -%}
+    {%- set found = ['score', 'distance', 'prediction'] | select('in', outputs) | list -%}
+    {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as double precision)' -%}
+    select
+        count(*) as n_rows,
+        count(*) filter (where row_status = 'scored') as n_scored,
+        min({{ score }}) as low,
+        avg({{ score }}) as middle,
+        max({{ score }}) as high,
+        (select count(*) from {{ snapshot }}) as n_features,
+        count(*) || ':'
+        || coalesce(sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint)), 0) as fingerprint,
+        current_setting('server_version') as database,
+        extract(epoch from clock_timestamp() at time zone 'UTC' - timestamp '{{ scored['started_at'] }}') as seconds
+    from {{ staging }}
+{% endmacro %}
+
+
+{% macro _postgres_check_counts(row, max_rejected_share) %}
+    {% set rejected = row['n_rows'] - row['n_scored'] %}
+    {% if row['n_rows'] != row['n_features'] %}
+        {% do exceptions.raise_compiler_error(
+            "scorehouse.scored() in " ~ model['name'] ~ ": " ~ row['n_features'] ~ " rows went in and " ~ row['n_rows']
+            ~ " came out.\n  Expected: every row exactly once.\n  What to do: report this as a fault of scorehouse; the"
+            ~ " previous table stands."
+        ) %}
+    {% elif max_rejected_share is not none and rejected > max_rejected_share * row['n_rows'] %}
+        {% do exceptions.raise_compiler_error(
+            "scorehouse.scored() in " ~ model['name'] ~ ": " ~ rejected ~ " of " ~ row['n_rows']
+            ~ " rows are rejected.\n"
+            ~ "  Expected: at most the share " ~ max_rejected_share ~ ".\n  What to do: look at the features, or raise"
+            ~ " max_rejected_share; the previous table stands."
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,32 @@
+{# Rows of the prediction table: what is kept, what the compiled SQL makes, and where it came from. #}
+{% macro _postgres_rows_sql(snapshot, scored) %}
+    {% set kept = [] %}
+    {% for column in scored['kept'] + ['feature_hash'] %}
+        {% do kept.append(scorehouse._quote(column)) %}
+    {% endfor %}
+    {% set keep = kept | join(', ') ~ ', ' %}
+    {% set body = scorehouse._filled_select(scored['select'], snapshot, keep, scored['columns']) %}
+    {% set made = get_columns_in_query(body)[kept | length:] %}
+    select
+        {{ kept[:-1] | join(', ') }},
+        {%- for column in made %}
+        {{ scorehouse._quote(column) }},
+        {%- endfor %}
+        cast('{{ scored['name'] }}' as {{ dbt.type_string() }}) as model_name,
+        {{ scored['number'] }} as model_version,
+        cast('{{ scored['digest'] }}' as {{ dbt.type_string() }}) as model_digest,
+        cast('{{ scored['run_id'] }}' as uuid) as scoring_run_id,
+        {{ scorehouse._utc_now() }} as scored_at,
+        feature_hash
+    from (
+        {{ body }}
+    ) as scored
+{% endmacro %}
+
+
+{# The new rows, as a table. #}
+{% macro _postgres_staging_sql(snapshot, staging, scored) %}
+    drop table if exists {{ staging }};
+    create table {{ staging }} as
+    {{ scorehouse._postgres_rows_sql(snapshot, scored) }}
+{% endmacro %}

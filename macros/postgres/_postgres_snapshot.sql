@@ -1,0 +1,64 @@
+{# Kept columns and features as they are at this moment, with a hash of each row's inputs, checked; and
+   without the rows that the rule leaves out. #}
+{% macro _postgres_snapshot(snapshot, target_relation, scored) %}
+    {% set columns = [] %}
+    {% for column in scored['kept'] %}
+        {% do columns.append(scorehouse._quote(column)) %}
+    {% endfor %}
+    {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
+    {# a row's text does not show its types: 0.1 as real and as double precision are two numbers #}
+    {% set types = local_md5(scorehouse._postgres_types(hashed) | join(', ')) %}
+    {% call statement('snapshot') %}
+        create temporary table {{ snapshot }} on commit drop as
+        select
+            {{ (columns + scored['columns']) | unique | join(', ') }},
+            md5('{{ types }}' || row({{ hashed | join(', ') }})::text) as feature_hash
+        from (
+            {{ compiled_code }}
+        ) as features
+    {% endcall %}
+    {% do scorehouse._postgres_check_key(snapshot, columns[:scored['key'] | length]) %}
+
+    {% if scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
+        {% call statement('leave_out') %}
+            delete from {{ snapshot }} as new_rows
+            using {{ target_relation }} as old_rows
+            where {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
+            {%- if scored['rule'] == 'changed' %}
+                and old_rows.feature_hash = new_rows.feature_hash
+                and old_rows.model_digest = '{{ scored['digest'] }}'
+                and old_rows.model_version = {{ scored['number'] }}
+            {%- endif %}
+        {% endcall %}
+    {% endif %}
+{% endmacro %}
+
+
+{# The types of columns of the model's select, as text; no row of it is read. #}
+{% macro _postgres_types(columns) %}
+    {% set types = [] %}
+    {% for column in columns %}
+        {% do types.append('pg_typeof(features.' ~ column ~ ')::text') %}
+    {% endfor %}
+    {{ return(run_query(
+        'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
+        ~ '\n) as features on false'
+    ).rows[0].values()) }}
+{% endmacro %}
+
+
+{% macro _postgres_check_key(snapshot, key) %}
+    {% set row = run_query(
+        "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"
+        ~ " coalesce(sum(case when "
+        ~ key | join(' is null or ') ~ " is null then n end), 0) as n_null from (select " ~ key | join(', ')
+        ~ ", count(*) as n from " ~ snapshot ~ " group by " ~ key | join(', ') ~ ") as keys"
+    ).rows[0] %}
+    {% if row['n_double'] or row['n_null'] %}
+        {% do exceptions.raise_compiler_error(
+            "scorehouse.scored() in " ~ model['name'] ~ ": of " ~ row['n_rows'] ~ " rows, " ~ row['n_double']
+            ~ " share their key " ~ key | join(', ') ~ " with another and " ~ row['n_null'] ~ " have none.\n  Expected:"
+            ~ " a key that is unique, without NULL.\n  What to do: correct the select, or name more columns as key."
+        ) %}
+    {% endif %}
+{% endmacro %}

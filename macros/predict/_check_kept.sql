@@ -1,0 +1,10 @@
+{% macro _check_kept(name) %}
+    {% set plain = name | lower %}
+    {% if plain in ['prediction', 'score', 'distance', 'row_status', 'reject_reason'] or plain.startswith('sh_') %}
+        {% do scorehouse._argument_error(
+            'predict', 'keep', name,
+            'columns whose names are not used for the outputs, nor begin with sh_',
+            'rename the column in the feature model, or list the other columns: `keep=[...]`'
+        ) %}
+    {% endif %}
+{% endmacro %}

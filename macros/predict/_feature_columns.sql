@@ -1,0 +1,28 @@
+{# The column that holds each feature, quoted; `known` is empty where it cannot be looked up. #}
+{% macro _feature_columns(known, features, relation) %}
+    {% set columns, missing = [], [] %}
+    {% for feature in features %}
+        {% set found = known | select('equalto', feature) | list or scorehouse._same_but_for_case(known, feature) %}
+        {% do columns.append(scorehouse._quote(found[0] if found else feature)) %}
+        {% if known and not found %}
+            {% do missing.append(feature) %}
+        {% endif %}
+    {% endfor %}
+    {% if missing %}
+        {% do scorehouse._argument_error(
+            'predict', 'relation', relation,
+            'the features of the ML model; it lacks ' ~ missing | join(', '),
+            'add or rename these columns in the feature model'
+        ) %}
+    {% endif %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{% macro _same_but_for_case(names, wanted) %}
+    {% set same = [] %}
+    {% for name in names if name | lower == wanted | lower %}
+        {% do same.append(name) %}
+    {% endfor %}
+    {{ return([wanted] if wanted in names else same) }}
+{% endmacro %}

@@ -1,0 +1,4 @@
+{#- SQL of the time so many days ago, in UTC. -#}
+{% macro _days_ago(days) %}
+    {{ return(dbt.dateadd('second', -((days * 86400) | round | int), scorehouse._utc_now())) }}
+{% endmacro %}

@@ -1,0 +1,25 @@
+{#- The table of a model of this project, which has to be a prediction history. -#}
+{% macro _history_relation(call, table, as_of) %}
+    {% set nodes = [] %}
+    {% if execute %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == table %}
+            {% do nodes.append(node) %}
+        {% endfor %}
+        {% set relation = adapter.get_relation(nodes[0].database, nodes[0].schema, nodes[0].alias) if nodes %}
+        {% if not relation %}
+            {% do scorehouse._argument_error(
+                call, 'table', table, 'the name of a model of this project that is built',
+                'correct the name, or build the model first'
+            ) %}
+        {% endif %}
+        {% set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list %}
+        {% if as_of not in columns or 'scoring_run_id' not in columns %}
+            {% do scorehouse._argument_error(
+                call, 'as_of', as_of, 'the column of as-of dates of a prediction history; ' ~ table ~ ' has '
+                ~ columns | join(', '),
+                'name its column, as the model does in `as_of`; no other table is pruned'
+            ) %}
+        {% endif %}
+        {{ return(relation) }}
+    {% endif %}
+{% endmacro %}

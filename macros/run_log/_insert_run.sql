@@ -1,0 +1,14 @@
+{# Writes a row of the run log and commits it; `times` are the columns that hold the present moment. #}
+{% macro _insert_run(values, times) %}
+    {% call statement('insert_run', auto_begin=true) %}
+        insert into {{ scorehouse.run_log_relation() }} ({{ (values.keys() | list + times) | join(', ') }})
+        select
+        {%- for value in values.values() %}
+            {{ scorehouse._literal_or_null(value) }},
+        {%- endfor %}
+        {%- for _ in times %}
+            {{ scorehouse._utc_now() }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    {% endcall %}
+    {% do adapter.commit() %}
+{% endmacro %}

@@ -1,0 +1,44 @@
+{# The slices of the backfill that the variable asks for, oldest first; without it one slice, open at
+   both ends. #}
+{% macro _backfill_slices() %}
+    {% set window = var('scorehouse_backfill', none) %}
+    {% if not window %}
+        {{ return([{'from': '', 'to': ''}]) }}
+    {% endif %}
+    {% set first, last, days = scorehouse._backfill_window(window) %}
+    {% set step, one_day = modules.datetime.timedelta(days=days), modules.datetime.timedelta(days=1) %}
+    {% set slices = [] %}
+    {% for number in range((((last - first).days) // days) + 1) %}
+        {% set begin = first + step * number %}
+        {% set end = [begin + step, last + one_day] | min %}
+        {% do slices.append({'from': begin.isoformat(), 'to': end.isoformat()}) %}
+    {% endfor %}
+    {{ return(slices) }}
+{% endmacro %}
+
+
+{# First day, last day and days a slice, checked. #}
+{% macro _backfill_window(window) %}
+    {% set days = window.get('slice_days', 7) if window is mapping else none %}
+    {% if window is mapping and window.get('from') and window.get('to') %}
+        {% set first = scorehouse._date_or_none(window['from'] | string) %}
+        {% set last = scorehouse._date_or_none(window['to'] | string) %}
+    {% endif %}
+    {% if not first or not last or days is not integer or days < 1 or last < first
+        or window.keys() | reject('in', ['from', 'to', 'slice_days']) | list %}
+        {% do exceptions.raise_compiler_error(
+            "variable scorehouse_backfill: it is " ~ window ~ ".\n  Expected: the first and the last as-of date"
+            ~ " and the days a slice, {from: 2024-01-01, to: 2024-03-31, slice_days: 7}."
+            ~ "\n  What to do: correct --vars."
+        ) %}
+    {% endif %}
+    {{ return([first, last, days]) }}
+{% endmacro %}
+
+
+{% macro _date_or_none(text) %}
+    {% if modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', text) %}
+        {{ return(modules.datetime.datetime.strptime(text, '%Y-%m-%d').date()) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}

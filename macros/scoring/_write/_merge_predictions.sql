@@ -1,0 +1,47 @@
+{% macro _merge_predictions(staging, target_relation, run, slice) %}
+    {% set new = adapter.get_columns_in_relation(staging) %}
+    {% set there = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list %}
+    {% call statement('delete_old_predictions') %}
+        delete from {{ target_relation }} as old_rows
+        using {{ staging }} as new_rows
+        where {{ scorehouse._same_key('old_rows', 'new_rows', run['key_columns']) }}
+    {% endcall %}
+    {% if slice.get('event_time') and run['rule'] == 'given' %}
+        {# a batch is replaced whole: a row that left its window goes #}
+        {% call statement('delete_old_batch') %}
+            delete from {{ target_relation }}
+            where {{ scorehouse._quote(slice['event_time']) }} >= '{{ slice['from'] }}'
+                and {{ scorehouse._quote(slice['event_time']) }} < '{{ slice['to'] }}'
+        {% endcall %}
+    {% endif %}
+    {% call statement('insert_new_predictions') %}
+        {# what the table does not have was left out on purpose: see on_schema_change #}
+        {% set written = [] %}
+        {% for column in new if column.name | lower in there %}
+            {% do written.append(column.name) %}
+        {% endfor %}
+        {% set names = scorehouse._quoted_list(written) %}
+        insert into {{ target_relation }} ({{ names }}) select {{ names }} from {{ staging }}
+    {% endcall %}
+    {% do scorehouse._treat_vanished(scorehouse._vanished_relation(staging), target_relation, run) %}
+    {% do adapter.drop_relation(staging) %}
+{% endmacro %}
+
+
+{% macro _treat_vanished(vanished, target_relation, run) %}
+    {% if run['vanished'] == 'keep' %}
+        {{ return('') }}
+    {% endif %}
+    {% call statement('treat_vanished') %}
+        {% if run['vanished'] == 'delete' -%}
+        delete from {{ target_relation }} as old_rows
+        using {{ vanished }} as gone_rows
+        {%- else -%}
+        update {{ target_relation }} as old_rows
+        set is_vanished = true
+        from {{ vanished }} as gone_rows
+        {%- endif %}
+        where {{ scorehouse._same_key('old_rows', 'gone_rows', run['key_columns']) }}
+    {% endcall %}
+    {% do adapter.drop_relation(vanished) %}
+{% endmacro %}

@@ -1,0 +1,6 @@
+{% macro _same_key(left, right, keys) %}
+    {%- for key in keys -%}
+        {%- set name = scorehouse._quote(key) -%}
+        {{ ' and ' if not loop.first }}{{ left }}.{{ name }} = {{ right }}.{{ name }}
+    {%- endfor -%}
+{% endmacro %}

@@ -1,0 +1,15 @@
+{# What a notebook or a session runs after the model is defined. #}
+{% macro _spark_scoring_tail() %}
+{%- set storage = {
+    'file_format': config.get('file_format'),
+    'partition_by': config.get('partition_by'),
+    'options': config.get('options'),
+    'location_root': config.get('location_root'),
+    'strategy': config.get('incremental_strategy'),
+} %}
+
+
+from scorehouse.api import write as scorehouse_write
+
+scorehouse_write(model(dbtObj(spark.table), spark), {{ storage }})
+{% endmacro %}

@@ -1,0 +1,41 @@
+"""Where a macro stands: in a file of its own name, and a public one without others beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from project import REPOSITORY
+
+FILES = sorted((REPOSITORY / "macros").rglob("*.sql"))
+DEFINED = re.compile(r"{%-?\s*(?:macro|test|materialization)\s+(\w+)")
+BODY = re.compile(r"[a-z]+__(?:test_)?(_?[a-z]\w*)")  # what `adapter.dispatch` finds: default__x
+
+
+def macros_of(file: Path) -> set[str]:
+    """The macros of a file; the bodies of one for several databases count as that one."""
+    names = DEFINED.findall(file.read_text(encoding="utf-8"))
+    return {body[1] if (body := BODY.fullmatch(name)) else name for name in names}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_a_file_is_named_after_a_macro_in_it(file: Path) -> None:
+    assert file.stem in macros_of(file)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_a_public_macro_is_alone_in_its_file(file: Path) -> None:
+    macros = macros_of(file)
+    assert len(macros) == 1 or all(name.startswith("_") for name in macros)
+
+
+def test_no_two_macros_have_one_name() -> None:
+    """dbt takes either of them without a word; a materialization is one per database."""
+    found = [
+        name
+        for file in FILES
+        for name in re.findall(r"{%-?\s*(?:macro|test)\s+(\w+)", file.read_text(encoding="utf-8"))
+    ]
+    assert sorted(found) == sorted(set(found))
