@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scorehouse import register
+from scorehouse.forms import hard_rows
 from scorehouse.forms.sql import compiled, prove_sql
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
@@ -200,3 +201,23 @@ def test_a_registration_that_fails_stops_the_database(
     with pytest.raises(RuntimeError, match="importance"):
         register(estimator, "forest", X, task="classification")
     assert not [thread.name for thread in threading.enumerate() if "scorehouse_parity" in thread.name]
+
+
+def test_rows_are_tried_beside_those_that_take_the_same_branches(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rows of training and all that were made, so ordered that a stretch lies in few branches."""
+    tried, made = [], []
+    own, own_hard = prove_sql.duckdb_rows, hard_rows.hard_rows
+    monkeypatch.setattr(
+        prove_sql, "duckdb_rows", lambda form, rows, *on: tried.append(rows) or own(form, rows, *on)
+    )
+    monkeypatch.setattr(hard_rows, "hard_rows", lambda *given: made.append(own_hard(*given)) or made[-1])
+    estimator, X = forest()
+    assert "sql" in register(estimator, "forest", X, task="classification").forms
+    rows = tried[0].to_pandas()
+    expected = pd.concat([X, *(batch.to_pandas() for batch in made[:1])])
+    order = {"by": ["a", "b", "c"], "ignore_index": True}
+    pd.testing.assert_frame_equal(rows.sort_values(**order), expected.sort_values(**order))
+    sides = (rows[name] > rows[name][np.isfinite(rows[name])].median() for name in rows)
+    assert sorted(side.diff().sum() for side in sides) == [1, 3, 7]  # one stretch for each of eight places

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.hard_rows import EXTREMES, around, hard_rows, kernel_rows, training_rows
+from scorehouse.forms.hard_rows import EXTREMES, around, kernel_rows, training_rows, tried_rows
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import recipe_of
 from scorehouse.forms.sql.builder import Builder, Value
@@ -63,8 +63,7 @@ def prove(
     ensemble, _ = recipe_of(form.last, lambda _, problem: _unequal(call, problem))
     training = training_rows(frame)
     numbers = _numbers(form, signature, training, call)
-    probes = hard_rows(signature, _edges_of_features(form, ensemble, signature), training)
-    rows = pa.Table.from_batches([training, probes]).combine_chunks()
+    rows = tried_rows(signature, _edges_of_features(form, ensemble, signature), training)
     native = Kernel(form, version, signature, strict=frozenset(), call=call)
     worst = _compare(kernel_rows(kernel, rows), kernel_rows(native, rows), call)
     mixed = _mixed_rows(form, ensemble, numbers)

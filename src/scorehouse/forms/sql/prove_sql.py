@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.forms.hard_rows import hard_rows, kernel_rows, training_rows
+from scorehouse.forms.hard_rows import kernel_rows, training_rows, tried_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.outputs import REJECT_REASON, ROW_STATUS
 from scorehouse.kernel.scorer import Kernel
@@ -70,9 +70,7 @@ class Comparison:
             raise ValueError(f"prove() runs DuckDB, and this SQL is for {compiled.dialect.name}")
         self.compiled = compiled
         self.kernel = kernel
-        training = training_rows(frame)
-        probes = hard_rows(compiled.signature, compiled.probes, training)
-        self.rows = pa.Table.from_batches([training, probes]).combine_chunks()
+        self.rows = tried_rows(compiled.signature, compiled.probes, training_rows(frame))
         self.connection = duckdb.connect()
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
         self.found = self.pool.submit(duckdb_rows, compiled, self.rows, self.connection)
