@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -143,9 +143,14 @@ def _ranking(truth: np.ndarray) -> tuple[str, Loss]:
         return "roc_auc", _area(truth == truth.max(), "score")
 
     def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        return -_correlation(rankdata(truth[rows]), rankdata(_column(outputs, "score")))
+        return -_correlation(_ranks(truth[rows]), _ranks(_column(outputs, "score")))
 
     return "rank_correlation", loss
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, those of equal values averaged."""
+    return pd.Series(values).rank().to_numpy()
 
 
 def _classification(kernel: Kernel, truth: np.ndarray) -> tuple[str, Loss]:

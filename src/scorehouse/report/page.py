@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from scorehouse.report import words
 from scorehouse.report.gather import run_status, table_name
@@ -49,7 +48,7 @@ def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetim
         "release": version("scorehouse"),
         "chapters": chapters,
         "distances": DISTANCES,
-        "css": Markup(_stylesheet()),
+        "css": _stylesheet(),
     }
     return environment.get_template("report.html").render(facts)
 

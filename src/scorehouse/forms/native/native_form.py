@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 
 if TYPE_CHECKING:
     from scorehouse.forms.native.layout import Layout
@@ -83,7 +82,7 @@ class NativeForm:
 
     def _block(self, X: Any) -> np.ndarray | None:
         recipe = self.recipe
-        if issparse(X) and recipe.takes_sparse and not np.isnan(X.data).any():
+        if hasattr(X, "toarray") and recipe.takes_sparse and not np.isnan(X.data).any():
             X = X.toarray()
         numbers = as_block(
             X if recipe.prepare is None else recipe.prepare(X), exact=self.layout.rounds_inputs
