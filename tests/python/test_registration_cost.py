@@ -26,6 +26,7 @@ from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
 from scorehouse.forms.sql.printer import Printer
 from scorehouse.forms.trees import of_sklearn
+from scorehouse.registration import proven_forms
 from scorehouse.registration.steps import Progress
 
 REGISTER: Any = import_module("scorehouse.registration.register")  # whose name is that of its function too
@@ -221,3 +222,22 @@ def test_rows_are_tried_beside_those_that_take_the_same_branches(
     pd.testing.assert_frame_equal(rows.sort_values(**order), expected.sort_values(**order))
     sides = (rows[name] > rows[name][np.isfinite(rows[name])].median() for name in rows)
     assert sorted(side.diff().sum() for side in sides) == [1, 3, 7]  # one stretch for each of eight places
+
+
+def test_importance_is_measured_with_the_native_form_once_that_is_proven(
+    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives the shares that the estimator gives, which is asked where no form is proven."""
+    kernels = []
+    own = REGISTER.importance_of
+    monkeypatch.setattr(REGISTER, "importance_of", lambda *given: kernels.append(given) or own(*given))
+    estimator, X = forest()
+    y = X.a + X.b * X.c > 0
+    assert "native" in register(estimator, "forest", X, y, task="classification").forms
+    register(estimator, "plain", X, y, task="classification", forms=False)
+    monkeypatch.setattr(proven_forms, "compile_native", lambda *given, **_: 1 / 0)
+    refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
+    assert "ZeroDivisionError" in refused
+    held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]
+    assert held == ["NativeForm", "RandomForestClassifier", "RandomForestClassifier"]
+    assert own(*kernels[0]) == own(*kernels[1]) == own(*kernels[2])

@@ -42,7 +42,9 @@ def importance_of(
 
     `labels` are those of the rows, if there are any. The sample and the shuffling have a fixed seed, and
     the number of predictions a limit, so that the same rows give the same shares at a known cost.
-    `told` hears how many features are measured, of how many.
+    `told` hears how many features are measured, of how many. A kernel that holds a form which was proven
+    equal gives the estimator's shares, up to the tolerance of that proof; ranks could differ only between
+    scores that are as close as that.
     """
     rng = np.random.default_rng(SEED)
     batch, labels = _sample(batch, labels, rng)

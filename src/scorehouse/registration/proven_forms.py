@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -80,6 +81,10 @@ class FormSearch:
         gate = self._made(GATE)
         self.running = gate if isinstance(gate, str) else _begun(gate, self.kernel, self.rows)
 
+    def fastest(self) -> Kernel:
+        """The kernel around native code, where that is proven equal; else around the estimator."""
+        return self._native[0]
+
     def forms(self) -> Forms:
         """All forms, with what was proven of each."""
         if self.running is None:
@@ -88,7 +93,7 @@ class FormSearch:
         facts: dict[str, Any] = {}
         if sql:
             pins = pins_of(self.kernel.version.name, sql)  # while the database is at work
-        native = self._native()
+        _, native = self._native
         if sql:
             self.told("prove SQL")
             fact = _proof(self.running, self.rows_of)
@@ -124,10 +129,14 @@ class FormSearch:
             return [], {"sql": next(iter(reasons.values()))}
         return found, reasons
 
-    def _native(self) -> dict[str, Any] | str | None:
-        """What was proven of native code, or why it may not serve; None where there are no trees."""
+    @cached_property
+    def _native(self) -> tuple[Kernel, dict[str, Any] | str | None]:
+        """What `fastest` gives; and what was proven of native code, or why it may not serve.
+
+        The latter is None where there are no trees.
+        """
         if not made_of_trees(self.kernel.estimator):
-            return None
+            return self.kernel, None
         self.told("prove native code")
         return _native(self.kernel, self.rows, self.rows_of)
 
@@ -169,16 +178,19 @@ def _compile(kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], Compil
         return f"the compiler failed ({type(error).__name__}: {error})"
 
 
-def _native(kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str) -> dict[str, Any] | str:
-    """What was proven of native code, or the reason why it may not serve."""
+def _native(
+    kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str
+) -> tuple[Kernel, dict[str, Any] | str]:
+    """The kernel around native code and what was proven of it; or the kernel as it is, and the reason."""
     try:
         form = compile_native(kernel.estimator, call=kernel.call)
         proof = prove_native(form, kernel.estimator, kernel.version, kernel.signature, rows)
     except CompileError as error:
-        return f"{error.problem}; expected: {error.expected}"
+        return kernel, f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved
-        return f"native code failed ({type(error).__name__}: {error})"
-    return {"rows": proof.rows, "rows_of": rows_of, "largest_difference": proof.largest_difference}
+        return kernel, f"native code failed ({type(error).__name__}: {error})"
+    fact = {"rows": proof.rows, "rows_of": rows_of, "largest_difference": proof.largest_difference}
+    return kernel.holding(form), fact
 
 
 def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:

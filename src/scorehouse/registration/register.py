@@ -179,6 +179,7 @@ def _proven(
         bins = scored_reference(kernel, batch, scored)
         judged = asked.judged.of(batch)
         measured = partial(told.count, "measure importance")
-        importance = importance_of(kernel, judged.batch, judged.labels, measured)
+        serving = search.fastest() if forms else kernel
+        importance = importance_of(serving, judged.batch, judged.labels, measured)
         found = search.forms() if forms else Forms({})
     return Proven(replace(prepared.version, forms=found.facts), found, importance, bins, judged)
