@@ -16,8 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import promote, register
-from scorehouse.cli import prove
-from scorehouse.registration import proven_forms as forms
+from scorehouse.cli import prove, proving
 from scorehouse.registration.check_project import check_project
 from scorehouse.registration.lock import writing
 from scorehouse.registry.seeds import ModelSeeds
@@ -136,13 +135,13 @@ def test_a_proof_keeps_what_was_registered_meanwhile(
     empty_house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     churn(empty_house, 1.0)
-    found = forms.find_forms
+    found = proving.find_forms
 
     def slow(*arguments: Any, **settings: Any) -> Any:
         churn(empty_house, 2.0, alias="champion")
         return found(*arguments, **settings)
 
-    monkeypatch.setattr(forms, "find_forms", slow)
+    monkeypatch.setattr(proving, "find_forms", slow)
     prove.prove_command.main(["churn", "--version", "1"], standalone_mode=False)
     assert_sound(empty_house, 2)
     first, second = ModelSeeds(empty_house, "churn").versions()
