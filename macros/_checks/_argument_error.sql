@@ -9,9 +9,7 @@
     {% else %}
         {% set shown, got = value, value %}
     {% endif %}
-    {{ exceptions.raise_compiler_error(
-        'scorehouse.' ~ call ~ '(' ~ argument ~ '=' ~ shown ~ '): got ' ~ got ~ '.'
-        ~ '\n  Expected: ' ~ expected ~ '.'
-        ~ '\n  What to do: ' ~ action ~ '.'
-    ) }}
+    {% do scorehouse._fail(
+        'scorehouse.' ~ call ~ '(' ~ argument ~ '=' ~ shown ~ ')', 'got ' ~ got, expected, action
+    ) %}
 {% endmacro %}

@@ -3,14 +3,6 @@
 {%- if metric == 'roc_auc' -%}
 {{ scorehouse._auc_values() }}
 {%- else -%}
-{%- set loss = {
-    'brier': 'power(SCORE - label, 2)',
-    'rmse': 'power(SCORE - label, 2)',
-    'mae': 'abs(SCORE - label)',
-    'log_loss': "-(label * ln(greatest(SCORE, 1e-15)) + (1 - label) * ln(greatest(1 - SCORE, 1e-15)))",
-}[metric] -%}
-{%- set mean = 'sqrt(sum(weight * LOSS) / nullif(sum(weight), 0))' if metric == 'rmse'
-    else 'sum(weight * LOSS) / nullif(sum(weight), 0)' -%}
 metric_values as (
 
     select
@@ -19,11 +11,29 @@ metric_values as (
         challenger_version,
         replicate,
         count(*) as n_rows,
-        {{ mean.replace('LOSS', loss.replace('SCORE', 'live_score')) }} as live_value,
-        {{ mean.replace('LOSS', loss.replace('SCORE', 'challenger_score')) }} as challenger_value
+        {{ scorehouse._mean_loss(metric, 'live_score') }} as live_value,
+        {{ scorehouse._mean_loss(metric, 'challenger_score') }} as challenger_value
     from drawn
     group by model_alias, live_version, challenger_version, replicate
 
 ),
 {%- endif -%}
 {%- endmacro %}
+
+
+{#- The weighted mean of the metric's loss of a score. -#}
+{% macro _mean_loss(metric, score) %}
+    {% set mean = 'sum(weight * ' ~ scorehouse._loss(metric, score) ~ ') / nullif(sum(weight), 0)' %}
+    {{ return('sqrt(' ~ mean ~ ')' if metric == 'rmse' else mean) }}
+{% endmacro %}
+
+
+{% macro _loss(metric, score) %}
+    {% if metric == 'mae' %}
+        {{ return('abs(' ~ score ~ ' - label)') }}
+    {% elif metric == 'log_loss' %}
+        {{ return('-(label * ln(greatest(' ~ score ~ ', 1e-15)) + (1 - label) * ln(greatest(1 - ' ~ score
+            ~ ', 1e-15)))') }}
+    {% endif %}
+    {{ return('power(' ~ score ~ ' - label, 2)') }}
+{% endmacro %}

@@ -22,9 +22,11 @@
 {% macro default__compare_metric(predictions, labels, keys, label, metric, settings) %}
     {#- dbt renders disabled models too when it parses: a project may turn the model off for this target -#}
     {% if execute %}
-        {% do exceptions.raise_compiler_error(
-            'scorehouse.compare_metric(): got the adapter ' ~ target.type ~ '.\n  Expected: duckdb, whose hash()'
-            ~ ' seeds the bootstrap.\n  What to do: run this model on DuckDB.'
+        {% do scorehouse._fail(
+            'scorehouse.compare_metric()',
+            'got the adapter ' ~ target.type,
+            'duckdb, whose hash() seeds the bootstrap',
+            'run this model on DuckDB'
         ) %}
     {% endif %}
 {% endmacro %}

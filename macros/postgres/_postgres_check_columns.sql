@@ -17,14 +17,13 @@
         {% do retyped.append(column.name) if types.get(column.name, column.data_type) != column.data_type %}
     {% endfor %}
     {% if (has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped %}
-        {% do exceptions.raise_compiler_error(
-            "scorehouse.scored() in " ~ model['name'] ~ ": the columns of " ~ target_relation
-            ~ " are not those of this run: it lacks " ~ lacks ~ ", it has " ~ has
-            ~ ", which this run does not make, and of another type are " ~ retyped
-            ~ ".\n  Expected: the columns that the same arguments gave before.\n  What to do: "
-            ~ ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
-                if not retyped else '')
-            ~ "rebuild the table once with --full-refresh."
+        {% do scorehouse._fail(
+            'scorehouse.scored() in ' ~ model['name'],
+            'the columns of ' ~ target_relation ~ ' are not those of this run: it lacks ' ~ lacks ~ ', it has ' ~ has
+                ~ ', which this run does not make, and of another type are ' ~ retyped,
+            'the columns that the same arguments gave before',
+            ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
+                if not retyped else '') ~ 'rebuild the table once with --full-refresh'
         ) %}
     {% endif %}
 {% endmacro %}

@@ -82,17 +82,18 @@
 {% macro _postgres_check_counts(row, max_rejected_share) %}
     {% set rejected = row['n_rows'] - row['n_scored'] %}
     {% if row['n_rows'] != row['n_features'] %}
-        {% do exceptions.raise_compiler_error(
-            "scorehouse.scored() in " ~ model['name'] ~ ": " ~ row['n_features'] ~ " rows went in and " ~ row['n_rows']
-            ~ " came out.\n  Expected: every row exactly once.\n  What to do: report this as a fault of scorehouse; the"
-            ~ " previous table stands."
+        {% do scorehouse._fail(
+            'scorehouse.scored() in ' ~ model['name'],
+            row['n_features'] ~ ' rows went in and ' ~ row['n_rows'] ~ ' came out',
+            'every row exactly once',
+            'report this as a fault of scorehouse; the previous table stands'
         ) %}
     {% elif max_rejected_share is not none and rejected > max_rejected_share * row['n_rows'] %}
-        {% do exceptions.raise_compiler_error(
-            "scorehouse.scored() in " ~ model['name'] ~ ": " ~ rejected ~ " of " ~ row['n_rows']
-            ~ " rows are rejected.\n"
-            ~ "  Expected: at most the share " ~ max_rejected_share ~ ".\n  What to do: look at the features, or raise"
-            ~ " max_rejected_share; the previous table stands."
+        {% do scorehouse._fail(
+            'scorehouse.scored() in ' ~ model['name'],
+            rejected ~ ' of ' ~ row['n_rows'] ~ ' rows are rejected',
+            'at most the share ' ~ max_rejected_share,
+            'look at the features, or raise max_rejected_share; the previous table stands'
         ) %}
     {% endif %}
 {% endmacro %}

@@ -20,10 +20,11 @@
         ) %}
     {% endfor %}
     {% if config.get('incremental_strategy') == 'microbatch' or var('scorehouse_backfill', none) %}
-        {% do exceptions.raise_compiler_error(
-            "scorehouse.scored() in " ~ model['name'] ~ ": microbatches and backfills need the Python runtime, which "
-            ~ target.type ~ " has not.\n  Expected: rescore='given', 'new' or 'changed' over all features.\n  What to"
-            ~ " do: leave incremental_strategy and scorehouse_backfill out."
+        {% do scorehouse._fail(
+            'scorehouse.scored() in ' ~ model['name'],
+            'microbatches and backfills need the Python runtime, which ' ~ target.type ~ ' has not',
+            "rescore='given', 'new' or 'changed' over all features",
+            'leave incremental_strategy and scorehouse_backfill out'
         ) %}
     {% endif %}
 {% endmacro %}

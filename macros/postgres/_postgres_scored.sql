@@ -49,11 +49,12 @@
     {% set forms = fromjson((row['forms'] if 'forms' in found.column_names else '') or '{}') if found.rows else {} %}
     {% set compiled = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
     {% if target.type not in forms.get('sql', {}).get('dialects', []) or not compiled %}
-        {% do exceptions.raise_compiler_error(
-            "scorehouse.scored('" ~ name ~ "'): version " ~ number ~ " has no compiled SQL that was proven for "
-            ~ target.type ~ (' (' ~ forms['refused'] ~ ')' if forms.get('refused') else '')
-            ~ ".\n  Expected: a version whose column forms in ml_" ~ name ~ " names this database, and its macro."
-            ~ "\n  What to do: run `scorehouse prove " ~ name ~ "` where Python is, commit what it writes, `dbt seed`."
+        {% do scorehouse._fail(
+            "scorehouse.scored('" ~ name ~ "')",
+            'version ' ~ number ~ ' has no compiled SQL that was proven for ' ~ target.type
+                ~ (' (' ~ forms['refused'] ~ ')' if forms.get('refused') else ''),
+            'a version whose column forms in ml_' ~ name ~ ' names this database, and its macro',
+            'run `scorehouse prove ' ~ name ~ '` where Python is, commit what it writes, `dbt seed`'
         ) %}
     {% endif %}
     {{ return(row) }}

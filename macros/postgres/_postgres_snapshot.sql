@@ -55,10 +55,12 @@
         ~ ", count(*) as n from " ~ snapshot ~ " group by " ~ key | join(', ') ~ ") as keys"
     ).rows[0] %}
     {% if row['n_double'] or row['n_null'] %}
-        {% do exceptions.raise_compiler_error(
-            "scorehouse.scored() in " ~ model['name'] ~ ": of " ~ row['n_rows'] ~ " rows, " ~ row['n_double']
-            ~ " share their key " ~ key | join(', ') ~ " with another and " ~ row['n_null'] ~ " have none.\n  Expected:"
-            ~ " a key that is unique, without NULL.\n  What to do: correct the select, or name more columns as key."
+        {% do scorehouse._fail(
+            'scorehouse.scored() in ' ~ model['name'],
+            'of ' ~ row['n_rows'] ~ ' rows, ' ~ row['n_double'] ~ ' share their key ' ~ key | join(', ')
+                ~ ' with another and ' ~ row['n_null'] ~ ' have none',
+            'a key that is unique, without NULL',
+            'correct the select, or name more columns as key'
         ) %}
     {% endif %}
 {% endmacro %}

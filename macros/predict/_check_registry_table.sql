@@ -23,12 +23,13 @@
         {% do there.update({row[names.index('version')] | int | string: facts}) %}
     {% endfor %}
     {% if here != there or rows | length != here | length %}
-        {% do exceptions.raise_compiler_error(
-            call ~ ": the table " ~ registry ~ " is not the registry in version control, the seed ml_" ~ name
-            ~ ": " ~ scorehouse._registry_difference(here, there, compared)
-            ~ ".\n  Expected: a table that was loaded from this seed.\n  What to do: run `dbt seed --select ml_" ~ name
-            ~ "`; if that does not help, run"
-            ~ " `scorehouse check`, which compares the seed with its YAML."
+        {% do scorehouse._fail(
+            call,
+            'the table ' ~ registry ~ ' is not the registry in version control, the seed ml_' ~ name ~ ': '
+                ~ scorehouse._registry_difference(here, there, compared),
+            'a table that was loaded from this seed',
+            'run `dbt seed --select ml_' ~ name ~ '`; if that does not help, run `scorehouse check`, which compares the'
+                ~ ' seed with its YAML'
         ) %}
     {% endif %}
 {% endmacro %}

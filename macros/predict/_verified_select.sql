@@ -10,11 +10,13 @@
     {% set found = local_md5((features + [text]) | join(mark)) %}
     {% set pinned = scorehouse._pinned_md5(call, name, number) %}
     {% if pinned != found %}
-        {% do exceptions.raise_compiler_error(
-            call ~ ": the macro " ~ macro_name ~ " is not the SQL that was proven: its md5 on " ~ target.type
-            ~ " is " ~ found ~ ".\n  Expected: " ~ (pinned or 'no SQL for this version, since none was proven')
-            ~ ", which the YAML of the seed ml_" ~ name ~ " pins.\n  What to do: restore the macro from version"
-            ~ " control, or run `scorehouse prove " ~ name ~ "`, which compiles and proves it again."
+        {% do scorehouse._fail(
+            call,
+            'the macro ' ~ macro_name ~ ' is not the SQL that was proven: its md5 on ' ~ target.type ~ ' is ' ~ found,
+            (pinned or 'no SQL for this version, since none was proven')
+                ~ ', which the YAML of the seed ml_' ~ name ~ ' pins',
+            'restore the macro from version control, or run `scorehouse prove ' ~ name
+                ~ '`, which compiles and proves it again'
         ) %}
     {% endif %}
     {{ return(text) }}
@@ -28,15 +30,18 @@
         {{ return(version['sql'].get(target.type, '')) }}
     {% endfor %}
     {% if registered is none or number in registered | map(attribute='version') %}
-        {% do exceptions.raise_compiler_error(
-            call ~ ": nothing says which SQL of version " ~ number ~ " was proven.\n  Expected: its digest in the"
-            ~ " YAML of the seed ml_" ~ name ~ ", which releases before this one did not write.\n  What to do: run"
-            ~ " `scorehouse prove " ~ name ~ "`, commit what it writes, and run `dbt seed --select ml_" ~ name ~ "`."
+        {% do scorehouse._fail(
+            call,
+            'nothing says which SQL of version ' ~ number ~ ' was proven',
+            'its digest in the YAML of the seed ml_' ~ name ~ ', which releases before this one did not write',
+            'run `scorehouse prove ' ~ name ~ '`, commit what it writes, and run `dbt seed --select ml_' ~ name ~ '`'
         ) %}
     {% endif %}
-    {% do exceptions.raise_compiler_error(
-        call ~ ": version " ~ number ~ " is not registered.\n  Expected: one of the versions "
-        ~ registered | map(attribute='version') | join(', ') ~ ", as the YAML of the seed ml_" ~ name
-        ~ " lists them.\n  What to do: name one of these, or register the version."
+    {% do scorehouse._fail(
+        call,
+        'version ' ~ number ~ ' is not registered',
+        'one of the versions ' ~ registered | map(attribute='version') | join(', ') ~ ', as the YAML of the seed ml_'
+            ~ name ~ ' lists them',
+        'name one of these, or register the version'
     ) %}
 {% endmacro %}

@@ -2,11 +2,12 @@
 {% macro _check_one_database() %}
     {% set run_log = scorehouse.run_log_relation() %}
     {% if (this.database or '') | lower != (run_log.database or '') | lower %}
-        {% do exceptions.raise_compiler_error(
-            "materialized='predictions' on the model " ~ model['name'] ~ ": its database is '" ~ this.database
-            ~ "', and the run log is in '" ~ run_log.database ~ "'.\n  Expected: both in one database, since a"
-            ~ " transaction of DuckDB writes to one.\n  What to do: leave database out of the config, or keep all"
-            ~ " prediction tables there and set the variable scorehouse_run_log_database: " ~ this.database ~ "."
+        {% do scorehouse._fail(
+            "materialized='predictions' on the model " ~ model['name'],
+            "its database is '" ~ this.database ~ "', and the run log is in '" ~ run_log.database ~ "'",
+            'both in one database, since a transaction of DuckDB writes to one',
+            'leave database out of the config, or keep all prediction tables there and set the variable'
+                ~ ' scorehouse_run_log_database: ' ~ this.database
         ) %}
     {% endif %}
 {% endmacro %}

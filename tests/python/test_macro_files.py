@@ -39,3 +39,8 @@ def test_no_two_macros_have_one_name() -> None:
         for name in re.findall(r"{%-?\s*(?:macro|test)\s+(\w+)", file.read_text(encoding="utf-8"))
     ]
     assert sorted(found) == sorted(set(found))
+
+
+def test_macros_stop_with_the_four_part_error_alone() -> None:
+    raising = [file.stem for file in FILES if "raise_compiler_error" in file.read_text(encoding="utf-8")]
+    assert raising == ["_fail"]

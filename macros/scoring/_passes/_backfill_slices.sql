@@ -26,10 +26,12 @@
     {% endif %}
     {% if not first or not last or days is not integer or days < 1 or last < first
         or window.keys() | reject('in', ['from', 'to', 'slice_days']) | list %}
-        {% do exceptions.raise_compiler_error(
-            "variable scorehouse_backfill: it is " ~ window ~ ".\n  Expected: the first and the last as-of date"
-            ~ " and the days a slice, {from: 2024-01-01, to: 2024-03-31, slice_days: 7}."
-            ~ "\n  What to do: correct --vars."
+        {% do scorehouse._fail(
+            'variable scorehouse_backfill',
+            'it is ' ~ window,
+            'the first and the last as-of date and the days per slice,'
+                ~ ' {from: 2024-01-01, to: 2024-03-31, slice_days: 7}',
+            'correct --vars'
         ) %}
     {% endif %}
     {{ return([first, last, days]) }}

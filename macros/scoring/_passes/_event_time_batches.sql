@@ -69,11 +69,12 @@
         {% do missing.append(name) %}
     {% endfor %}
     {% if missing or size not in ['hour', 'day', 'month', 'year'] or lookback is not integer or lookback < 0 %}
-        {% do exceptions.raise_compiler_error(
-            "incremental_strategy='microbatch' on the model " ~ model['name'] ~ ": batch_size is " ~ size
-            ~ ", lookback is " ~ lookback ~ (", and there is no " ~ missing | join(' and no ') if missing else '')
-            ~ ".\n  Expected: event_time (a column of the features), begin (a date), and batch_size: hour, day,"
-            ~ " month or year.\n  What to do: add them to config(...)."
+        {% do scorehouse._fail(
+            "incremental_strategy='microbatch' on the model " ~ model['name'],
+            'batch_size is ' ~ size ~ ', lookback is ' ~ lookback
+                ~ (', and there is no ' ~ missing | join(' and no ') if missing else ''),
+            'event_time (a column of the features), begin (a date), and batch_size: hour, day, month or year',
+            'add them to config(...)'
         ) %}
     {% endif %}
 {% endmacro %}

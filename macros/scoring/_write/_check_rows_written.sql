@@ -5,10 +5,11 @@
         ~ scorehouse.run_log_relation() ~ " where parent_run_id = '" ~ run['run_id'] ~ "')"
     ).rows[0]['n'] %}
     {% if written != run['rows_in'] %}
-        {% do exceptions.raise_compiler_error(
-            "writing " ~ target_relation ~ ": " ~ run['rows_in'] ~ " rows went in and " ~ written
-            ~ " are in the table. Expected: every row exactly once. What to do: report this as a fault"
-            ~ " of scorehouse; the previous table stands."
+        {% do scorehouse._fail(
+            'writing ' ~ target_relation,
+            run['rows_in'] ~ ' rows went in and ' ~ written ~ ' are in the table',
+            'every row exactly once',
+            'report this as a fault of scorehouse; the previous table stands'
         ) %}
     {% endif %}
 {% endmacro %}
