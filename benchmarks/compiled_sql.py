@@ -37,7 +37,8 @@ from threadpoolctl import threadpool_limits
 
 from scorehouse.forms.sql import compile_sql, prove
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "forms"))
 import test_compile_families as families
 from project import registered_kernel
 

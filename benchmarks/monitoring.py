@@ -26,7 +26,7 @@ import pandas as pd
 
 # In place of this folder, where this file would be taken for the package of the same name.
 HERE = Path(__file__).parent
-sys.path[0] = str(HERE.parent / "tests" / "python")
+sys.path[0] = str(HERE.parent / "tests" / "python" / "support")
 sys.path.append(str(HERE))
 
 from monitoring_peers import PEERS, ROUNDS  # noqa: E402

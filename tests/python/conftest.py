@@ -17,9 +17,8 @@ from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 
 # Registration loads what it writes in a process of its own, which finds the classes of test modules here.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+FOLDERS = sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())
+os.environ["PYTHONPATH"] = os.pathsep.join([*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
 LONGEST = "test_rescore_oracle.py"
 
 

@@ -1,4 +1,4 @@
-"""Kill scoring runs at many random moments: the long form of tests/python/test_faults.py.
+"""Kill scoring runs at many random moments: the long form of tests/python/scoring/test_faults.py.
 
     .venv/bin/python tests/soak/kill_runs.py --count 300
 
@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "python" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "python" / "scoring"))
 
 from test_faults import ROWS, features_sql, make_project
 from victims import kill_runs

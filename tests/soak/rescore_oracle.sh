@@ -13,4 +13,4 @@ else
     first=$((RANDOM * 32768 + RANDOM))
     seeds=$(seq "$first" $((first + ${1:-20} - 1)) | tr '\n' ' ')
 fi
-SCOREHOUSE_ORACLE_SEEDS=$seeds exec ./run test all tests/python/test_rescore_oracle.py -v
+SCOREHOUSE_ORACLE_SEEDS=$seeds exec ./run test all tests/python/scoring/test_rescore_oracle.py -v

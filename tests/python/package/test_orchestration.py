@@ -15,7 +15,7 @@ import pytest
 
 from fresh import make_environment
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 EXAMPLES = REPOSITORY / "examples/orchestration"
 PROJECTS = REPOSITORY / "integration_tests"
 

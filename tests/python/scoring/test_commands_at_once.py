@@ -14,7 +14,7 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from project import REPOSITORY, DbtProject
+from project import REPOSITORY, SUPPORT, DbtProject
 from spark.estimators import Slow
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ FAILING = "{% if execute %}{% do run_query(\"select error('the other package bro
 
 def started(project: DbtProject, *arguments: str) -> subprocess.Popen[str]:
     """A dbt command in a process of its own, as a shell starts it."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
     return subprocess.Popen(
         [DBT, *arguments, "--profiles-dir", "."],
         cwd=project.folder,

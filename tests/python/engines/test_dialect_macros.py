@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from monitored import MODELS as MONITORING
-from project import REPOSITORY, DbtProject
+from project import REPOSITORY, SUPPORT, DbtProject
 
 sqlglot = pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
 pytestmark = pytest.mark.foreign
@@ -28,7 +28,7 @@ WHEELS = ["dbt-bigquery==1.11.3", "dbt-databricks==1.11.8", "dbt-redshift==1.11.
 WHEELS += ["dbt-snowflake==1.11.6", "dbt-spark==1.11.0"]
 DIALECTS = ["bigquery", "databricks", "redshift", "snowflake"]
 KNOWN = {"databricks": {"get"}}  # functions of the database that sqlglot has no name for
-STANDIN = Path(__file__).parent / "dialects" / "standin.py"
+STANDIN = SUPPORT / "dialects" / "standin.py"
 MODELS = {
     **{name: sql for name, sql in MONITORING.items() if name != "wide_contest"},
     "predicted": "select * from {{ scorehouse.predict('wide', ref('features'), keep=['id']) }} as scored",

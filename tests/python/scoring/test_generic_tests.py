@@ -18,8 +18,9 @@ import yaml
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-REPOSITORY = Path(__file__).parents[2]
-PROJECT = Path(__file__).parent / "generic_tests"
+from project import REPOSITORY, SUPPORT
+
+PROJECT = SUPPORT / "generic_tests"
 MACROS = REPOSITORY / "macros"
 GENERIC_TESTS = MACROS / "generic_tests"
 RUN = "00000000-0000-0000-0000-00000000000"

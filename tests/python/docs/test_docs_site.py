@@ -19,7 +19,7 @@ from browser import PATIENCE, Browser
 
 pytestmark = pytest.mark.foreign
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 BROWSER = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 FLAGS = (
     "--headless",

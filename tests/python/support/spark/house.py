@@ -17,7 +17,7 @@ from dbt.cli.main import dbtRunner
 
 from scorehouse import register
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 SCHEMA = "house"
 Row = tuple[Any, ...]
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from churn import FEATURES, classifier, training
-from project import DbtProject
+from project import SUPPORT, DbtProject
 from scorehouse.engines.duckdb import engine, run_rows
 from scorehouse.engines.duckdb.staging import write_staging
 from scorehouse.engines.duckdb.statistics import BatchStatistics
@@ -242,7 +242,7 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
     """Plain `dbt run` as a scheduler starts it, and a signal while its models score."""
     sign = project.folder / "begun"
     sign.unlink(missing_ok=True)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
     command = [str(DBT), "run", "--select", "whole", "plain", "--threads", "2"]
     command += ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     with subprocess.Popen(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from project import REPOSITORY
 
-ORACLE = "tests/python/test_rescore_oracle.py"
+ORACLE = "tests/python/scoring/test_rescore_oracle.py"
 COPIED = ("src", "macros", "models", "tests")
 LEFT_OUT = (".git", "target", "logs", "dbt_packages")
 

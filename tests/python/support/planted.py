@@ -132,7 +132,7 @@ FAULTS = (
         "src/scorehouse/engines/shared_setting.py",
         "write(self._choose(self._before, left) if left else self._before)",
         "write(self._before)",
-        ("tests/python/test_shared_settings.py", "-k", "interleaving_of_memory"),
+        ("tests/python/engines/test_shared_settings.py", "-k", "interleaving_of_memory"),
     ),
     Fault(
         "checks that became strict leave old predictions as they are",
@@ -256,13 +256,13 @@ FAULTS = (
         "src/scorehouse/kernel/scorer.py",
         "    indices[keep] = np.arange(len(keep))\n",
         "    indices[keep] = np.arange(len(keep))[::-1]\n",
-        ("tests/python/test_row_status.py", "-k", "get_their_own_values"),
+        ("tests/python/kernel/test_row_status.py", "-k", "get_their_own_values"),
     ),
     Fault(
         "the digest of an artifact is not compared",
         "src/scorehouse/registry/storage.py",
         "    if found != digest:\n",
         "    if False:\n",
-        ("tests/python/test_corruption.py", "-k", "damaged"),
+        ("tests/python/registration/test_corruption.py", "-k", "damaged"),
     ),
 )

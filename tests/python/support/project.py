@@ -26,7 +26,8 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
+SUPPORT = Path(__file__).parent  # on PYTHONPATH where another process imports what stands here
 # each by itself, since dbt does not follow links inside a macro path; without the examples' own
 PACKAGE_MACROS = [f"package_{p.name}" for p in sorted((REPOSITORY / "macros").iterdir()) if p.name != "ml"]
 PARSE_CACHE = "partial_parse.msgpack"

@@ -25,7 +25,7 @@ from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.cli.names import complete_name
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 EXAMPLE = re.compile(r"^ +(scorehouse (?:.*\\\n)*.*)$", re.M)

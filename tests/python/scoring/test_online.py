@@ -21,7 +21,7 @@ from scorehouse.errors import ArtifactError, ConfigurationError, RegistryError, 
 from scorehouse.online.online_scorer import load
 from test_rescore import execute, make_project
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 EXAMPLES = {
     "churn": ("churn_scoring_features", "churn_predictions", ["customer_id", "snapshot_date"]),
     "flight_delay": ("flight_scoring_features", "flight_predictions", ["flight_id"]),
