@@ -37,7 +37,7 @@
 {% endmacro %}
 
 {% macro default__profile(predictions, reference, features, key, day, segmentations, columns) %}
-{% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
+{% set text = dbt.type_string() %}
 {% set cell = 'ml_model, version, ' ~ ('run_id' if day is none else 'day') %}
 {#- A column that is numeric in one version and a category in the other fills two slots. -#}
 {% set slots = [] %}
@@ -47,59 +47,7 @@
     {% endfor %}
 {% endfor %}
 
-with predictions as (
-
-    select * from {{ predictions }}
-    {%- if day is none and scorehouse._is_incremental_run() %}
-    where cast(scoring_run_id as {{ text }}) not in (select run_id from {{ this }} where run_id is not null)
-    {%- endif %}
-
-),
-
-{% if features is not none -%}
-features as (
-
-    select * from {{ features }}
-
-),
-
-{% endif -%}
-{#- `x` is the finite value of a number, `v` the column as it is. -#}
-scored as (
-
-    select
-        predictions.model_name as ml_model,
-        predictions.model_version as version,
-        cast(predictions.scoring_run_id as {{ text }}) as run_id,
-        predictions.scored_at,
-        {%- if day is not none %}
-        cast(
-            {{ dbt.date_trunc('day', scorehouse._profile_column(day, features, predictions)) }}
-            as {{ dbt.type_timestamp() }}
-        ) as day,
-        {%- endif %}
-        {%- for segmentation in segmentations %}
-        {{ scorehouse._segment_expression(segmentation, features, predictions) }} as s{{ loop.index0 }},
-        {%- endfor %}
-        {%- for column in columns %}
-        {%- set source = 'features' if features is not none and column.part == 'feature' else 'predictions' %}
-        {%- set value = source ~ '.' ~ scorehouse._quote(column.name) %}
-        {%- if column.is_numeric %}
-        {%- set number = 'cast(' ~ value ~ ' as ' ~ double ~ ')' %}
-        case when {{ scorehouse._is_finite(number) }} then {{ number }} end as x{{ column.index }},
-        {%- endif %}
-        {{ value }} as v{{ column.index }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from predictions
-    {%- if features is not none %}
-    inner join features
-        on
-        {%- for name in scorehouse._identifiers(key) %}
-            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
-    {%- endif %}
-
-),
+with {{ scorehouse._profile_source(predictions, features, key, day, segmentations, columns) }},
 
 keyed as (
 

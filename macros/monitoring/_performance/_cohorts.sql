@@ -1,0 +1,62 @@
+{#- The CTEs `cohorts`, which says whether labels have arrived, and `usable`, the rows of `labelled` that count. -#}
+{% macro _cohorts(labels, spec) %}
+{% set stamp, double = dbt.type_timestamp(), scorehouse._type_double() %}
+{%- set length = ('month', 3) if spec.period == 'quarter' else (spec.period, 1) %}
+{%- set finish = 'cast(' ~ dbt.dateadd(length[0], length[1], 'window_start') ~ ' as ' ~ stamp ~ ')' %}
+cohort_counts as (
+
+    select
+        ml_model, version, segment, window_start,
+        {{ finish }} as window_end,
+        count(*) as n_rows,
+        sum(is_scored) as n_scored,
+        sum(is_labelled) as n_labelled,
+        sum(is_usable) as n_usable
+    from labelled
+    group by ml_model, version, segment, window_start
+
+),
+
+cohorts as (
+
+    select
+        *,
+        {%- if labels is none %}
+        cast(null as {{ double }}) as labels_arrived,
+        1 as is_mature,
+        1 as is_shown
+        {%- else %}
+        n_labelled * 1e0 / nullif(n_scored, 0) as labels_arrived,
+        {{ scorehouse._is_mature(spec) }} as is_mature,
+        case when {{ scorehouse._is_mature(spec) }} = 1
+            {#- A window that has not ended, of which every label is there; days to wait for are kept to. #}
+            {%- if not spec.days %} or (n_scored > 0 and n_labelled = n_scored){% endif %}
+            then 1 else 0 end as is_shown
+        {%- endif %}
+    from cohort_counts
+
+),
+
+usable as (
+
+    select
+        labelled.*
+    from labelled
+    inner join cohorts
+        on {{ scorehouse._same_cohort('labelled', 'cohorts') }}
+    where is_usable = 1
+        and is_shown = 1
+        and n_usable >= {{ spec.min_rows }}
+
+)
+{%- endmacro %}
+
+
+{#- Whether the days that labels take have passed since the cohort's end, and the share of labels is there. -#}
+{% macro _is_mature(spec) -%}
+    case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{
+            scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now()
+        }}
+            and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
+            then 1 else 0 end
+{%- endmacro %}

@@ -1,0 +1,61 @@
+{#- CTEs up to `live`: one prediction per key, with its label as `scorehouse_label`, NULL where there are no labels. -#}
+{% macro _live_rows(predictions, labels, spec) %}
+{%- set has_challengers = execute and load_relation(predictions) is not none
+    and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
+predictions as (
+
+    select * from {{ predictions }}
+    {#- What a challenger said was never acted on: `compare_metric` judges it. #}
+    {%- if has_challengers and labels is not none %}
+    where is_live
+    {%- endif %}
+
+),
+
+{% if labels is not none -%}
+labels as (
+
+    select * from {{ labels }}
+
+),
+
+{#- Of several predictions of one key, the last that was made, and made before the label was known. -#}
+versions_of_row as (
+
+    select
+        predictions.*,
+        labels.{{ spec.label }} as scorehouse_label,
+        row_number() over (
+            partition by {% for name in spec.key %}predictions.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+            order by predictions.scored_at desc
+        ) as scorehouse_place
+    from predictions
+    left join labels
+        on
+        {%- for name in spec.key %}
+            predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
+    {%- if spec.label_time %}
+    where labels.{{ spec.label_time }} is null
+        or predictions.scored_at <= labels.{{ spec.label_time }}
+    {%- endif %}
+
+),
+
+live as (
+
+    select * from versions_of_row
+    where scorehouse_place = 1
+
+)
+{%- else -%}
+live as (
+
+    select
+        *,
+        cast(null as {{ scorehouse._type_double() }}) as scorehouse_label
+    from predictions
+
+)
+{%- endif %}
+{%- endmacro %}

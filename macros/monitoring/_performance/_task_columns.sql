@@ -1,0 +1,37 @@
+{#- What a task's metrics are made from: columns of a select from `live`, with a comma behind each. -#}
+{% macro _task_columns(predictions, spec) -%}
+{% set text, double = dbt.type_string(), scorehouse._type_double() %}
+        {%- if spec.classes %}
+        {%- set scores = scorehouse._class_score_sources(predictions, spec.classes) %}
+        cast(live.scorehouse_label as {{ text }}) as y,
+        cast(live.{{ spec.prediction }} as {{ text }}) as yhat,
+        {%- for score in scores %}
+        cast({{ score }} as {{ double }}) as score_{{ loop.index0 }},
+        {%- endfor %}
+        {#- NULL, NaN or infinite as soon as one of them is #}
+        {% for score in scores %}cast({{ score }} as {{ double }}){{ ' + ' if not loop.last }}{% endfor %} as score,
+        {%- elif spec.task == 'classification' %}
+        case when live.scorehouse_label is not null then
+            case when live.scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end
+        end as y,
+        case when live.{{ spec.prediction }} = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as yhat,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
+        {%- elif spec.task == 'regression' %}
+        cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.prediction }} as {{ double }}) as score,
+        {%- for side in ['lower', 'upper'] if spec[side] %}
+        cast(live.{{ spec[side] }} as {{ double }}) as {{ side }}_limit,
+        {%- endfor %}
+        {%- elif spec.task == 'ranking' %}
+        cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
+        cast(live.{{ spec.query }} as {{ text }}) as query,
+        {% for name in spec.key -%}
+            cast(live.{{ name }} as {{ text }}){{ " || '|' || " if not loop.last }}
+        {%- endfor %} as item,
+        {%- else %}
+        cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.prediction }} as {{ text }}) as cluster_label,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
+        {%- endif %}
+{%- endmacro %}
