@@ -114,11 +114,11 @@ def variable_page() -> str:
 
 
 def command_page() -> str:
-    lines = ["# Commands", "", "Colours appear on a terminal only, and not where `NO_COLOR` is set.", ""]
-    lines += ["| exit code | |", "|---|---|", "| 0 | done |", "| 1 | a fault, which the message explains |"]
+    lines = ["# Commands", "", "Colours appear only on a terminal, and only if `NO_COLOR` is not set.", ""]
+    lines += ["| exit code | |", "|---|---|", "| 0 | done |", "| 1 | an error, which the message explains |"]
     lines += [
         "| 2 | wrong usage |",
-        "| 3 | something differs: `replay`, and where `--exit-code` asked to tell |",
+        "| 3 | something differs: only `replay`, and commands with `--exit-code` |",
         "",
     ]
     lines += [
@@ -134,11 +134,11 @@ def command_page() -> str:
         "",
         "## Output and targets",
         "",
-        "With `--json` a command prints one JSON document on standard output and asks nothing; the message",
-        "of a fault goes to standard error. Commands work from any folder of the project. Those that read",
-        "the warehouse want `--database`, or `--target`: the profile is that of `dbt_project.yml` unless",
-        "`--profile` names another, `profiles.yml` is looked for where dbt looks, and the profile's own",
-        "default target is never taken.",
+        "With `--json` a command prints one JSON document on standard output and asks nothing; error",
+        "messages go to standard error. Commands work from any folder of the project. Commands that read",
+        "the warehouse need `--database` or `--target`. The profile is that of `dbt_project.yml` unless",
+        "`--profile` names another, and `profiles.yml` is found where dbt finds it. The default target of",
+        "the profile is never used.",
         "",
     ]
     for path, command in commands(cli, "scorehouse"):

@@ -46,7 +46,7 @@ class Stopped(KeyboardInterrupt, DbtBaseException):  # type: ignore[misc]
     def __init__(self, number: int) -> None:
         super().__init__(
             f"dbt: the command was stopped by {signal.Signals(number).name}.\n"
-            "  Expected: a command that ends by itself.\n"
+            "  Expected: a command that finishes on its own.\n"
             "  What to do: run it again; tables that were being scored stand as they were, and the run log "
             "names them."
         )

@@ -55,34 +55,34 @@ def score(
     Parameters
     ----------
     dbt, session: the two arguments of the dbt model function.
-    features: `dbt.ref(...)` or `dbt.source(...)` of the feature table, one row a key; also a pyarrow
+    features: `dbt.ref(...)` or `dbt.source(...)` of the feature table, one row per key; also a pyarrow
         Table or a pandas or polars frame.
     model: `dbt.ref("ml_<name>")`, the registry of the ML model.
-    key: column or columns that identify a row; unique, without NULL; has to be given.
+    key: column or columns that identify a row; unique, without NULL; required.
     alias, version: which version scores; `version` overrides `alias`. A list scores all of them in one
-        scan, a row each, with the columns `model_alias` and `is_live` (the first of the list).
+        scan, one row per version, with the columns `model_alias` and `is_live` (the first of the list).
     passthrough: columns of the feature table to keep in the prediction table.
     group: column within which a ranking ranks its rows, such as the customer.
     rescore: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new`
-        scores only keys that are not in the table yet; `changed` also rows whose features changed and
-        rows that another version made. Or a mapping: `rule`, `updated_at` and `lookback` (the rule
+        scores only keys that are not in the table yet; `changed` also scores rows whose features changed
+        and rows that another version scored. Or a mapping: `rule`, `updated_at` and `lookback` (the rule
         `updated_at`), `vanished` (`keep`, `flag`, `delete`), and the budget `max_rows`, `max_seconds`.
     strict: checks among `null`, `not_finite`, `unseen_category` and `out_of_range` that reject a row
-        even where the pipeline would take it.
-    max_rejected_share: the run fails, and the table stays as it was, above this share of rejected rows.
-    batch_rows: rows a call of the estimator; left out, the first batches are timed to find the best.
-    as_of: column of the feature table, or a date, that makes the table a history: one row a key and
+        even if the pipeline would accept it.
+    max_rejected_share: above this share of rejected rows, the run fails and the table is unchanged.
+    batch_rows: rows per call of the estimator; default: the first batches are timed to find the best.
+    as_of: column of the feature table, or a date, that makes the table a history: one row per key and
         as-of date, appended once and never rescored.
-    decision: what is decided from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
+    decision: the policy that decides from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
     engine: `auto` scores with the fastest form that registration proved equal to the estimator;
         `estimator`, `native` and `sql` ask for one.
-    layout: of several versions: `long` writes a row each, `wide` one row with the live version's columns
-        and those of each other version under its alias, such as `score__challenger`.
-    unknown: arguments that are not known, which are refused with the nearest name.
+    layout: for several versions: `long` writes one row per version, `wide` one row with the columns of the
+        live version and those of each other version with its alias, such as `score__challenger`.
+    unknown: any other argument, which is refused; the error names the nearest known argument.
 
-    Returns what the dbt model must return: under `materialized="predictions"` the prepared run, under
+    Returns what the dbt model must return: with `materialized="predictions"` the prepared run, with
     dbt's own `table` and `incremental` a stream of record batches.
-    Raises a ScorehouseError that says what was wrong and what to do; the previous table stands.
+    Raises a ScorehouseError that says what was wrong and what to do; the previous table is unchanged.
     """
     written = getattr(dbt.config, "scorehouse_request", None)
     request = Request.from_json(written) if written else Request.for_plain_model(dbt)
@@ -127,15 +127,15 @@ def _start(
 
 @_message_alone()
 def write(run: Any, storage: Mapping[str, Any] | None = None) -> None:
-    """Carry out what a model under `materialized="predictions"` returned; called by compiled code.
+    """Execute the run that a model with `materialized="predictions"` returned; called by compiled code.
 
-    `storage` is how the prediction table is kept, where the engine leaves that to the model's config.
+    `storage` says how the prediction table is stored, on engines that leave this to the model's config.
     """
     if not isinstance(run, Run):
         raise ConfigurationError(
             'materialized="predictions"',
             f"the model returned a {type(run).__name__}",
-            expected="what score() returned",
+            expected="the value that score() returned",
             action='end the model with `return score(...)`, or use materialized="table"',
         )
     run.write(storage or {})

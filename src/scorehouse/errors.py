@@ -1,4 +1,4 @@
-"""Every error that a caller of scorehouse can meet.
+"""All errors that a caller of scorehouse can get.
 
 Each says what was called, what was wrong, what was expected and what to do next.
 """
@@ -33,7 +33,7 @@ class ScorehouseError(Exception):
         )
 
     def fields(self) -> dict[str, str]:
-        """The type's name and the four parts, from which `rebuilt` makes the same error."""
+        """The type's name and the four parts; `rebuilt` makes the same error from them."""
         return {"type": type(self).__name__, **{name: getattr(self, name) for name in FIELDS}}
 
     @property  # dbt-duckdb prints what this attribute holds
@@ -45,7 +45,7 @@ class ScorehouseError(Exception):
         _TRACEBACK.__set__(self, frames)
 
     def without_traceback(self) -> Self:
-        """This error, of which Python prints the message alone from now on."""
+        """This error, for which Python prints only the message from now on."""
         self._is_told = True
         return self
 
@@ -95,7 +95,7 @@ class CompileError(ScorehouseError):
 
 
 def rebuilt(fields: dict[str, str]) -> ScorehouseError:
-    """The error whose `fields` these are, of the same type; a type of another release is the base."""
+    """The error with these `fields`, of the same type; the base type if this release does not know it."""
     kind = globals().get(fields["type"])
     if not (isinstance(kind, type) and issubclass(kind, ScorehouseError)):
         kind = ScorehouseError
@@ -114,6 +114,6 @@ def _ended(sentence: str) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """The end of a sentence that asks for the nearest of the known words; empty where none is near."""
+    """The end of a sentence that suggests the nearest known word; empty if none is near."""
     near = difflib.get_close_matches(str(word), list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -15,12 +15,12 @@ DAY = np.timedelta64(1, "D")
 
 
 def read_training(relation: Any) -> pd.DataFrame:
-    """The rows of a DuckDB relation or Arrow table as a frame to fit on.
+    """Return the rows of a DuckDB relation or Arrow table as a frame to fit on.
 
-    Numbers are numbers: DECIMAL and HUGEINT (such as a `sum` of integers) become float64, and so do
-    integers with NULL. DATE and TIMESTAMP become datetime64, BOOLEAN with NULL a column of True, False and
-    None, ENUM a category. The kernel hands the same table to the estimator in the same form. Raises
-    ConfigurationError for anything that is no table.
+    DECIMAL and HUGEINT (such as a `sum` of integers) become float64, and so do integers with NULL. DATE
+    and TIMESTAMP become datetime64, BOOLEAN with NULL becomes a column of True, False and None, and ENUM a
+    category. The kernel passes the same table to the estimator in the same form. Raises ConfigurationError
+    for anything that is not a table.
     """
     table = _as_table(relation)
     columns = [_for_training(column.combine_chunks()) for column in table.columns]
@@ -28,9 +28,9 @@ def read_training(relation: Any) -> pd.DataFrame:
 
 
 def days_since_epoch(times: Any) -> np.ndarray:
-    """Timestamps as days since 1970-01-01 UTC, of the shape of `times`; a missing one is NaN.
+    """Convert timestamps to days since 1970-01-01 UTC, in the shape of `times`; a missing one is NaN.
 
-    For `FunctionTransformer(scorehouse.days_since_epoch)` in a pipeline, since estimators take numbers.
+    Use it as `FunctionTransformer(scorehouse.days_since_epoch)` in a pipeline: estimators take numbers.
     """
     frame = pd.DataFrame(times)
     columns = [_days(frame.iloc[:, position]) for position in range(frame.shape[1])]

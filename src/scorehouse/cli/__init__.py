@@ -1,7 +1,7 @@
 """Commands of the command line, one module per command; a module is imported when its command is called.
 
-Exit codes, the same for all: 0 done, 1 a fault that the message explains, 2 wrong usage, 3 something
-differs (only where a command was asked to tell by its exit code).
+Exit codes, the same for all: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something
+differs (only `replay`, and commands with --exit-code).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from scorehouse.cli.lazy import LazyGroup
 
 # Commands by name: where each is, and the first sentence of its help.
 MAIN = {
-    "check": ("check:check_command", "Verify every registered version; exits with 1 if one could not score."),
+    "check": ("check:check_command", "Verify every registered version; exits with 1 if one cannot score."),
     "completion": (
         "completion:completion_command",
         "Print the script that completes commands, options and registered names in SHELL.",
     ),
     "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
-    "export": (":export_group", "Hand registered versions, or what monitoring holds, to other systems."),
+    "export": (":export_group", "Export registered versions or monitoring results to other systems."),
     "import": (":import_group", "Register ML models from another registry."),
     "importance": (
         "importance:importance_command",
@@ -38,15 +38,15 @@ MAIN = {
     ),
     "replay": (
         "replay:replay_command",
-        "Score the input of a run again, and compare with what stands in the prediction table.",
+        "Score the input of a run again, and compare the result with the prediction table.",
     ),
     "report": (
         "report:report_command",
-        "Write one HTML file on the ML model NAME, or on all of them, from a target that you name.",
+        "Write an HTML report on the ML model NAME, or on all of them, from the target that you name.",
     ),
     "runs": (
         "runs:runs_command",
-        "List scoring runs, newest first, from the run log of a target that you name.",
+        "List scoring runs, newest first, from the run log of the target that you name.",
     ),
     "scaffold": (
         ":scaffold_group",
@@ -58,13 +58,13 @@ MAIN = {
     ),
     "sync": (
         ":sync_group",
-        "Follow another registry: import what its aliases name, move aliases as they moved there.",
+        "Follow another registry: import the versions that its aliases name, and move the aliases here.",
     ),
 }
 SCAFFOLD = {
     "exposure": (
         "scaffold_mart:exposure_command",
-        "Write the exposure NAME: a consumer of predictions, at the right end of the lineage.",
+        "Write the exposure NAME: a consumer of predictions, at the end of the lineage.",
     ),
     "mart": (
         "scaffold_mart:mart_command",
@@ -72,7 +72,7 @@ SCAFFOLD = {
     ),
     "monitors": (
         "scaffold_monitors:monitors_command",
-        "Write the monitors of NAME: profiles, drift and signals; with --labels its performance too.",
+        "Write the monitors of NAME: profiles, drift and signals; with --labels also performance.",
     ),
     "predictions": (
         "scaffold:predictions_command",

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @json_option
 @project_option
 def check_command(no_load: bool, as_json: bool, project_dir: Path | None) -> None:
-    """Verify every registered version; exits with 1 if one could not score.
+    """Verify every registered version; exits with 1 if one cannot score.
 
-    Each artifact is there, has its digest and loads under the load policy of dbt_project.yml; the
-    signature file is the registered one and equals the signature seed; the reference has rows; version
-    numbers and aliases are unique.
+    Checks that each artifact exists, has the registered digest and loads under the load policy of
+    dbt_project.yml; that the signature file is the registered one and equals the signature seed; that the
+    reference has rows; and that version numbers and aliases are unique.
 
     \b
     Examples:

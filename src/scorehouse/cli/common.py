@@ -36,7 +36,9 @@ def json_option(function: Function) -> Function:
 
 def write_options(function: Function) -> Function:
     """--yes and --dry-run, of commands that show what they would write."""
-    function = click.option("--dry-run", is_flag=True, help="Show the changes, write nothing.")(function)
+    function = click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")(
+        function
+    )
     return click.option("--yes", "-y", is_flag=True, help="Write without asking.")(function)
 
 
@@ -92,7 +94,7 @@ def read_frame(file: Path) -> Any:
     if file.suffix not in readers or not file.exists():
         raise ConfigurationError(
             f"--features {file}",
-            "the file does not exist" if file.suffix in readers else f"its ending is {file.suffix!r}",
+            "the file does not exist" if file.suffix in readers else f"its extension is {file.suffix!r}",
             expected="a .parquet or .csv file of the training features",
             action="write the frame that was given to fit() to such a file",
         )

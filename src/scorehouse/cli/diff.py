@@ -35,7 +35,7 @@ Differences = dict[str, Any]
 @click.argument("name", shell_complete=complete_name)
 @click.argument("old")
 @click.argument("new")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 when the versions differ.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if the versions differ.")
 @json_option
 @project_option
 @click.pass_context

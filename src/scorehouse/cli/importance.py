@@ -20,7 +20,7 @@ from scorehouse.errors import ConfigurationError
     help="Rows to measure on: a .parquet or .csv file with the columns of the signature.",
 )
 @click.option(
-    "--label", help="Column of that file with the labels; without it, changes of outputs are measured."
+    "--label", help="Column of that file with the labels; without it, the change of the outputs is measured."
 )
 @click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")
 @click.option("--version", type=int, help="Version to measure; default: that of the alias.")
@@ -37,7 +37,7 @@ def importance_command(
 ) -> None:
     """Measure the importance of the features of NAME, and write it into ml_NAME__signature.
 
-    Registration does the same; this is for versions that lack it, and for newer rows.
+    Registration does the same; use this for versions without importance, or to measure on newer rows.
 
     \b
     Example:
@@ -51,7 +51,7 @@ def importance_command(
             f"importance {name}",
             f"{str(features)!r} has no column {label!r}",
             expected=f"one of its columns {list(frame.columns)}",
-            action="name the column of the labels",
+            action="name the column that holds the labels",
         )
     labels = None if label is None else frame[label]
     found = measure_importance(name, frame, labels, version=version, alias=alias, project_dir=project_dir)

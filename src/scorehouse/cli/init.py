@@ -96,9 +96,9 @@ QUALITY = {
 
 @click.command("init")
 @click.argument("name")
-@click.option("--features", required=True, help="Model of your project with the features, one row a key.")
+@click.option("--features", required=True, help="Model of your project with the features, one row per key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
-@click.option("--label", required=True, help="Column to be predicted; NULL where it is not known yet.")
+@click.option("--label", required=True, help="Column to predict; NULL where it is not known yet.")
 @click.option(
     "--task",
     type=click.Choice(("classification", "regression")),
@@ -116,8 +116,8 @@ def init_command(
 ) -> None:
     """Prepare a dbt project for the ML model NAME: package, folders, variables, training script.
 
-    Shows the changes as a diff and asks before it writes. Files that are there are added to, never
-    replaced; a second call changes nothing.
+    Shows the changes as a diff and asks before it writes. Existing files are extended, never replaced; a
+    second call changes nothing.
 
     \b
     Example:
@@ -127,7 +127,7 @@ def init_command(
     check_name("name", name, f"init {name}")
     project = find_project(project_dir)
     changes = pending(project, planned(project, name, **answers))
-    nothing = "nothing to do: the project is prepared already"
+    nothing = "nothing to do: the project is already prepared"
     if not carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=nothing):
         return
     for line in hints(project, name, **answers):

@@ -35,7 +35,9 @@ def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("reference")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--features", type=click.Path(path_type=Path), help="Training features, .parquet or .csv.")
-@click.option("--task", type=click.Choice(TASKS), help="Default: what the estimator says it is.")
+@click.option(
+    "--task", type=click.Choice(TASKS), help="Task of the estimator; default: found from its class."
+)
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
 @_store_option
@@ -45,7 +47,7 @@ def import_command(reference: str, name: str, features: Path | None, as_json: bo
     """Register the MLflow model REFERENCE as the next version of NAME.
 
     REFERENCE is models:/name@alias, models:/name/version, runs:/id/name, a run id, or a folder. A pickle
-    runs code when it is loaded: import only from a store that you trust. The load policy is asked first.
+    runs code when it is loaded: import only from a store that you trust. The load policy is checked first.
 
     \b
     Examples:
@@ -72,8 +74,10 @@ def _gaps(gaps: tuple[str, ...]) -> None:
 @click.command("mlflow")
 @click.argument("registered_name")
 @click.argument("name", shell_complete=complete_name)
-@click.option("--task", type=click.Choice(TASKS), help="Default: what the estimators say they are.")
-@click.option("--exit-code", is_flag=True, help="With --dry-run, exit with 3 when something would change.")
+@click.option(
+    "--task", type=click.Choice(TASKS), help="Task of the estimators; default: found from their classes."
+)
+@click.option("--exit-code", is_flag=True, help="With --dry-run, exit with 3 if something would change.")
 @_store_option
 @write_options
 @json_option
@@ -92,7 +96,7 @@ def sync_command(
 ) -> None:
     """Follow the aliases of the MLflow model REGISTERED_NAME in the ML model NAME.
 
-    Shows the difference in seeds and artifacts, and asks before it writes.
+    Shows the changes in seeds and artifacts, and asks before it writes.
 
     \b
     Examples:

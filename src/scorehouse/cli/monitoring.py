@@ -1,4 +1,4 @@
-"""`scorehouse export monitoring` and `export alerts`: monitoring for other machines."""
+"""`scorehouse export monitoring` and `export alerts`: monitoring for other systems."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scorehouse.report.warehouse import Warehouse
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write: .parquet, .json (an array) or .jsonl (a line a row).",
+    help="File to write: .parquet, .json (an array) or .jsonl (one line per row).",
 )
 @target_options
 @json_option
@@ -57,10 +57,10 @@ def export_monitoring_command(
     type=click.Choice(list(PAYLOADS)),
     default="webhook",
     show_default=True,
-    help="Shape of the payload, which is JSON in any case.",
+    help="Form of the payload; both are JSON.",
 )
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 when there is an alert.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if there is an alert.")
 @target_options
 @json_option
 @click.pass_context

@@ -42,5 +42,5 @@ def promote_command(
         return
     if passed:
         echo(passed)
-    echo(f"{moved.label} holds {', '.join(moved.aliases)}")
+    echo(f"aliases of {moved.label}: {', '.join(moved.aliases)}")
     echo(f"next: dbt build --select state:modified+, or dbt build --select ml_{name}+")

@@ -24,7 +24,9 @@ ROWS = 50_000
     type=click.Path(dir_okay=False, path_type=Path),
     help="Rows to prove on: a .parquet or .csv file of features.",
 )
-@click.option("--table", help="Rows to prove on: a feature table in the DuckDB file that is named.")
+@click.option(
+    "--table", help="Rows to prove on: a feature table in the DuckDB file of --database or --target."
+)
 @click.option("--rows", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many rows.")
 @json_option
 @file_options
@@ -40,9 +42,9 @@ def prove_command(
 ) -> None:
     """Compile the registered versions of NAME (default: of all ML models) to SQL, and prove them.
 
-    Each is compared with its estimator, row for row, on rows of a file or a feature table, else on rows
-    drawn from the reference, and on rows made to break it. What is proven is written into the seed
-    ml_<name> and into macros/ml/<name>.sql. Use it after an upgrade of scorehouse or scikit-learn.
+    Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
+    rows drawn from the reference), and on rows made to break it. The proven forms are written into the seed
+    ml_<name> and into macros/ml/<name>.sql. Use this after an upgrade of scorehouse or scikit-learn.
 
     \b
     Examples:

@@ -70,7 +70,7 @@ class Rows:
                 raise ConfigurationError(
                     f"--table {self.table}",
                     f"it cannot be read ({error})",
-                    expected="a table or view of this DuckDB file, with its schema where it needs one",
+                    expected="a table or view in this DuckDB file, with its schema if needed",
                     action="correct the name, or build the table first",
                 ) from error
 

@@ -25,11 +25,13 @@ from scorehouse.registry.version import TASKS
 )
 @click.option("--task", required=True, type=click.Choice(TASKS), help="What the estimator does.")
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
-@click.option("--description", default="", help="What it is for; the first words of the model card.")
-@click.option("--owner", default="", help="Who answers for it.")
-@click.option("--trained-from", default="", help="Begin of the training window.")
+@click.option("--description", default="", help="Purpose of the ML model; the first words of the model card.")
+@click.option("--owner", default="", help="Who is responsible for it.")
+@click.option("--trained-from", default="", help="Start of the training window.")
 @click.option("--trained-to", default="", help="End of the training window.")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="Quality; may be repeated.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="Quality metric; may be repeated."
+)
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
 @click.option(
     "--format",
@@ -41,11 +43,17 @@ from scorehouse.registry.version import TASKS
 @click.option(
     "--artifact",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File of the estimator in this format, made elsewhere; default: it is made here.",
+    help="Existing file of the estimator in this format; default: it is written from ESTIMATOR.",
 )
-@click.option("--store", default="artifacts", show_default=True, help="Folder or URL to write below.")
-@click.option("--parity-tolerance", type=float, help="Largest difference of scores of the stored form.")
-@click.option("--forms/--no-forms", default=True, help="Whether to compile it to SQL; default: yes.")
+@click.option("--store", default="artifacts", show_default=True, help="Folder or URL under which to write.")
+@click.option(
+    "--parity-tolerance",
+    type=float,
+    help="Largest allowed difference between scores of the stored form and of the estimator.",
+)
+@click.option(
+    "--forms/--no-forms", default=True, help="Whether to compile the estimator to SQL; default: yes."
+)
 @json_option
 @project_option
 def register_command(
@@ -53,7 +61,7 @@ def register_command(
 ) -> None:
     """Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.
 
-    Loading a joblib file runs code: register only files that you trust. The load policy is asked first.
+    Loading a joblib file runs code: register only files that you trust. The load policy is checked first.
 
     \b
     Example:

@@ -35,10 +35,10 @@ def replay_command(
     as_json: bool,
     **place: Any,
 ) -> None:
-    """Score the input of a run again, and compare with what stands in the prediction table.
+    """Score the input of a run again, and compare the result with the prediction table.
 
-    RUN_ID is a scoring_run_id, or enough of its beginning. Rows whose features have changed since the
-    run are counted and left out. Exit code 3 when a row comes out different.
+    RUN_ID is a scoring_run_id, or first characters that no other run has. Rows whose features have changed
+    since the run are counted and left out. Exits with 3 if a row gets another result.
 
     \b
     Examples:
@@ -85,14 +85,15 @@ def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path
                 f"{this_call()} {run_id}",
                 f"the tables of this run cannot be read ({str(error).splitlines()[0]})",
                 expected="the feature table and the prediction table of the run, as dbt made them",
-                action="build them again; if they read another database, name the --target that attaches it",
+                action="build them again; if they read from another database, name the --target that "
+                "attaches it",
             ) from error
 
 
 def _tell(found: Replayed, sample: int | None) -> None:
     echo(f"run {found.run_id}")
     if sample is None:
-        echo(f"  input as it was: {'yes' if found.same_input else 'no, rows have changed, come or gone'}")
+        echo(f"  input unchanged: {'yes' if found.same_input else 'no, rows were changed, added or removed'}")
     echo(f"  same library versions: {'yes' if found.same_libraries else 'no'}")
     echo(f"  rows compared: {found.rows_compared:,} of {found.rows_in_table:,}")
     echo(

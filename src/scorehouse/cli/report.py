@@ -28,7 +28,7 @@ CALL = "scorehouse report"
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("scorehouse_report.html"),
     show_default=True,
-    help="File to write; one that is there is replaced.",
+    help="File to write; an existing file is replaced.",
 )
 @click.option("--title", help="Heading of the page.")
 @target_options
@@ -36,10 +36,10 @@ CALL = "scorehouse report"
 def report_command(
     name: str | None, output: Path, title: str | None, schema: str | None, as_json: bool, **place: Any
 ) -> None:
-    """Write one HTML file on the ML model NAME, or on all of them, from a target that you name.
+    """Write an HTML report on the ML model NAME, or on all of them, from the target that you name.
 
-    It reads the tables that the monitoring macros made (they are found by their columns, whatever their
-    names), opens without a network, and holds the SQL behind each alert.
+    The command reads the tables that the monitoring macros made (it finds them by their columns, not by
+    their names). The report opens without a network, and shows the SQL behind each alert.
 
     \b
     Examples:

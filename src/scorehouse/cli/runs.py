@@ -21,17 +21,21 @@ SHORT_ID = 8  # characters of a run's id, of which a replay takes the beginning
 @click.command("runs")
 @target_options
 @click.option("--model", "ml_model", help="Runs of this ML model only.")
-@click.option("--failed", is_flag=True, help="Only runs that failed, or never finished.")
+@click.option("--failed", is_flag=True, help="Only runs that failed or never finished.")
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, of the newest."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many runs, from the newest on.",
 )
 @json_option
 def runs_command(
     schema: str | None, ml_model: str | None, failed: bool, limit: int, as_json: bool, **place: Any
 ) -> None:
-    """List scoring runs, newest first, from the run log of a target that you name.
+    """List scoring runs, newest first, from the run log of the target that you name.
 
-    The first column is the beginning of the run's id, by which `scorehouse replay` finds it.
+    The first column has the first characters of the run's id, which `scorehouse replay` accepts.
 
     \b
     Examples:

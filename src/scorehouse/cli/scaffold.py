@@ -43,13 +43,13 @@ def model(dbt, session):
 {arguments}
     )
 """
-NOTHING = "nothing to do: the files are there already"
+NOTHING = "nothing to do: the files already exist"
 AUDIT = {
     "row_status": "scored, or rejected when the ML model does not take the row.",
     "reject_reason": "Why the row was rejected, as check:feature, several joined by ;; null when scored.",
     "model_name": "Name of the ML model.",
     "model_version": "Version of the ML model.",
-    "model_digest": "SHA-256 of the artifact that made the row.",
+    "model_digest": "SHA-256 of the artifact that scored the row.",
     "scoring_run_id": "The scoring run that wrote the row; its row in scorehouse_runs has the details.",
     "scored_at": "When the run scored, in UTC.",
     "feature_hash": "Hash of the row's features, to find rows whose input has changed.",
@@ -64,7 +64,7 @@ OUTPUTS = {
 
 @click.command("predictions")
 @click.argument("name", shell_complete=complete_name)
-@click.option("--features", required=True, help="Model of your project with the features, one row a key.")
+@click.option("--features", required=True, help="Model of your project with the features, one row per key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--keep", "kept", multiple=True, help="Feature table column to pass through; may be repeated.")
 @click.option("--group", help="Column within which a ranking ranks.")

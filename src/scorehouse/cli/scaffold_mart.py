@@ -54,13 +54,13 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
-@click.option("--keep", "kept", multiple=True, help="Column passed through to keep; may be repeated.")
+@click.option("--keep", "kept", multiple=True, help="Passthrough column to keep; may be repeated.")
 @click.option(
     "--bands",
     type=(float, float),
     default=(0.4, 0.7),
     show_default=True,
-    help="Scores of two classes from which the band is medium, and high.",
+    help="Scores from which the band is medium and high, for two classes.",
 )
 @click.option("--folder", default="models/marts", show_default=True, help="Folder for the files.")
 @write_options
@@ -96,7 +96,9 @@ def planned_mart(
     """The files that are not there yet."""
     low, high = bands
     if not low < high:
-        raise click.UsageError(f"--bands {low} {high}: the second is where `high` begins, above the first")
+        raise click.UsageError(
+            f"--bands {low} {high}: `high` must begin above `medium`, the first of the two"
+        )
     table = table or f"{version.name}_predictions"
     outputs = output_names(version)
     known = column_descriptions(project, table)
@@ -135,14 +137,16 @@ def planned_mart(
 
 @click.command("exposure")
 @click.argument("name")
-@click.option("--table", "tables", required=True, multiple=True, help="Model that is read; may be repeated.")
+@click.option(
+    "--table", "tables", required=True, multiple=True, help="Model that the consumer reads; may be repeated."
+)
 @click.option(
     "--type", "kind", type=click.Choice(TYPES), default="dashboard", show_default=True, help="What reads it."
 )
-@click.option("--owner", required=True, help="Who answers for the consumer.")
-@click.option("--email", required=True, help="Where the owner is reached.")
-@click.option("--url", help="Where the consumer is.")
-@click.option("--description", default="", help="What is done with the predictions.")
+@click.option("--owner", required=True, help="Who is responsible for the consumer.")
+@click.option("--email", required=True, help="E-mail address of the owner.")
+@click.option("--url", help="URL of the consumer.")
+@click.option("--description", default="", help="What the consumer does with the predictions.")
 @click.option("--folder", default="models/exposures", show_default=True, help="Folder for the file.")
 @write_options
 @json_option
@@ -150,7 +154,7 @@ def planned_mart(
 def exposure_command(
     name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
 ) -> None:
-    """Write the exposure NAME: a consumer of predictions, at the right end of the lineage.
+    """Write the exposure NAME: a consumer of predictions, at the end of the lineage.
 
     \b
     Example:

@@ -29,12 +29,14 @@ TASKS = ("classification", "regression")
 
 @click.command("monitors")
 @click.argument("name", shell_complete=complete_name)
-@click.option("--features", required=True, help="Model of your project with the features, one row a key.")
+@click.option("--features", required=True, help="Model of your project with the features, one row per key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
-@click.option("--day", help="Column of the prediction table that dates a row; default: by scoring run.")
-@click.option("--segment", "segments", multiple=True, help="Column of the prediction table to cut by.")
-@click.option("--labels", help="Model of your project with the labels that come later.")
+@click.option(
+    "--day", help="Date column of the prediction table, for windows by month; default: one per scoring run."
+)
+@click.option("--segment", "segments", multiple=True, help="Column of the prediction table to segment by.")
+@click.option("--labels", help="Model of your project with the labels that arrive later.")
 @click.option("--label", help="Column of the labels.")
 @click.option("--label-days", type=click.IntRange(0), default=0, help="Days until labels are complete.")
 @click.option("--folder", default="models/ml/monitoring", show_default=True, help="Folder for the files.")
@@ -44,7 +46,7 @@ TASKS = ("classification", "regression")
 def monitors_command(
     name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
 ) -> None:
-    """Write the monitors of NAME: profiles, drift and signals; with --labels its performance too.
+    """Write the monitors of NAME: profiles, drift and signals; with --labels also performance.
 
     \b
     Examples:
@@ -79,7 +81,7 @@ def planned_monitors(
         raise click.UsageError("--labels and --label go together: the model, and its column")
     if labels and (version.task not in TASKS or (version.classes and len(version.classes) != 2)):
         raise click.UsageError(
-            f"{version.label} is a {version.task}: performance is scaffolded for two classes and for "
+            f"{version.label} is a {version.task}: performance is scaffolded only for two classes and for "
             "regression; see the macro `performance` for the others"
         )
     name = version.name

@@ -36,14 +36,14 @@ from scorehouse.registry.version import resolve
     type=click.Choice(SEVERITIES),
     default="error",
     show_default=True,
-    help="Of tests whose failing rows scoring rejects.",
+    help="Severity of tests whose failing rows would be rejected.",
 )
 @click.option(
     "--range-severity",
     type=click.Choice(SEVERITIES),
     default="warn",
     show_default=True,
-    help="Of values outside the range of training.",
+    help="Severity of tests for values outside the range of training.",
 )
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
 @json_option
@@ -90,8 +90,8 @@ def _write_new(file: Path, text: str, call: str) -> None:
     if file.exists():
         raise ConfigurationError(
             call,
-            f"the file {str(file)!r} exists",
-            expected="a new file, so that nothing of yours is overwritten",
+            f"the file {str(file)!r} already exists",
+            expected="a file that does not exist yet, so that nothing of yours is overwritten",
             action="name another file, or print with --output - and merge by hand",
         )
     file.parent.mkdir(parents=True, exist_ok=True)

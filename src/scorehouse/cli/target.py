@@ -26,7 +26,7 @@ MEMORY = ":memory:"
 
 def target_options(function: Function) -> Function:
     """Options that name the DuckDB file and the schema in it."""
-    schema = click.option("--schema", help="Schema of the dbt target, where the file holds several.")
+    schema = click.option("--schema", help="Schema of the dbt target, if the file has several.")
     return file_options(schema(function))
 
 
@@ -200,7 +200,7 @@ def _rendered(text: str) -> str:
             raise ConfigurationError(
                 this_call(),
                 f"the profile needs the environment variable {name!r}, which is not set",
-                expected="the variable that dbt would be run with",
+                expected="the variable, set as it is when dbt runs",
                 action=f"set {name}, or name the file with --database",
             )
         return value
@@ -215,7 +215,7 @@ def _existing(file: Path, origin: str) -> Path:
         raise ConfigurationError(
             this_call(),
             f"there is no DuckDB file {str(file)!r}",
-            expected=f"the file that dbt writes into; a relative path counts from {origin}",
+            expected=f"the file that dbt writes into; a relative path is resolved from {origin}",
             action="correct the path, or build the project first",
         )
     return file
@@ -242,7 +242,7 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
         raise ConfigurationError(
             this_call(),
             f"{str(opened)!r} cannot be opened ({error})",
-            expected="a DuckDB file that no other process writes into at this moment",
+            expected="a DuckDB file that no other process is writing to",
             action="wait for the dbt run to end",
         ) from error
     return connection

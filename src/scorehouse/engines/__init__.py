@@ -1,1 +1,1 @@
-"""Engines carry record batches through the kernel, one module an engine."""
+"""Engines carry record batches through the kernel, one module per engine."""

@@ -29,10 +29,10 @@ S = TypeVar("S", bound=Source)
 
 @dataclass(frozen=True)
 class Scan(Generic[S]):
-    """All that is settled before a run scores its first row.
+    """Everything that is settled before a run scores its first row.
 
     There is a kernel, a form and a record for each version that scores; the first is live. `suffixes` end
-    the names of each version's columns where they share a row, else there are none.
+    the names of each version's columns if the versions share a row; otherwise there are none.
     """
 
     source: S
@@ -49,7 +49,7 @@ class Scan(Generic[S]):
 
     @property
     def record(self) -> RunRecord:
-        """That of the live version."""
+        """The record of the live version."""
         return self.records[0]
 
     def check_conserved(self) -> None:
@@ -81,7 +81,7 @@ class Engine(ABC, Generic[S]):
 
     @abstractmethod
     def refuse(self, options: ScoreOptions) -> None:
-        """Refuse what this engine cannot do, by name."""
+        """Refuse options that this engine does not support; the error names them."""
 
     @abstractmethod
     def table_exists(self) -> bool:
@@ -124,7 +124,7 @@ class Engine(ABC, Generic[S]):
         """The finished rows, for dbt's own materializations."""
         raise ConfigurationError(
             self.call,
-            f"the engine {self.name} hands no rows to dbt's own materializations",
+            f"the engine {self.name} cannot pass rows to dbt's own materializations",
             expected='materialized="predictions"',
             action='set materialized="predictions"',
         )

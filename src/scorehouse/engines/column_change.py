@@ -1,7 +1,7 @@
 """The columns of a prediction table that a run is merged into, compared with the run's before it scores.
 
-What becomes of a difference is said by dbt's setting `on_schema_change`; where it is not set, the run is
-refused, as with `fail`.
+dbt's setting `on_schema_change` says what happens if they differ; if it is not set, the run is refused,
+as with `fail`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ColumnChange:
 
     @classmethod
     def between(cls, table: Mapping[str, str], run: Mapping[str, str]) -> ColumnChange:
-        """The difference of the columns of the table and of the run; the case of a name makes none."""
+        """Compare the columns of the table with those of the run, ignoring the case of names."""
         old, new = ({name.lower(): name for name in columns} for columns in (table, run))
         same = [(old[name], new[name]) for name in new if name in old]
         return cls(
@@ -41,13 +41,13 @@ class ColumnChange:
         )
 
     def check_names(self, relation: str, setting: str, call: str) -> None:
-        """Refuse columns that came or went, unless the setting says what becomes of them."""
+        """Refuse columns that were added or removed, unless the setting says what happens to them."""
         if (self.lacks or self.has) and setting in ("", FAIL):
             found = [f"it lacks {list(self.lacks)}"] if self.lacks else []
-            found += [f"it has {list(self.has)}, which this run does not make"] if self.has else []
+            found += [f"it has {list(self.has)}, which this run does not write"] if self.has else []
             raise ConfigurationError(
                 call,
-                f"the columns of {relation} are not those of this run: {', and '.join(found)}",
-                expected="the columns that the same arguments gave before",
+                f"the columns of {relation} differ from those of this run: {', and '.join(found)}",
+                expected="a table that was built with the same arguments",
                 action=ACTION,
             )

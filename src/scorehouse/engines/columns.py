@@ -59,8 +59,8 @@ def check_output_names(kept: Sequence[str], outputs: Sequence[str], call: str) -
     if clash := [column for column in kept if column.lower() in taken]:
         raise SignatureError(
             call,
-            f"key, passthrough or group has columns named like columns of the prediction table: {clash}",
-            expected="a name of its own for each column of the prediction table",
+            f"columns in key, passthrough or group have names that the prediction table uses itself: {clash}",
+            expected="a different name for each column of the prediction table",
             action="rename these columns in the feature model, or leave them out of passthrough",
         )
 

@@ -14,7 +14,7 @@ def check_conserved(record: RunRecord, limit: float | None, call: str) -> None:
             f"{record.rows_in} rows went in, {record.rows_scored} scored and "
             f"{record.rows_rejected} rejected rows came out",
             expected="every row exactly once",
-            action="report this as a fault of scorehouse; the previous table stands",
+            action="report this as a bug in scorehouse; the previous table is unchanged",
         )
     share = record.rows_rejected / record.rows_in if record.rows_in else 0.0
     if limit is not None and share > limit:
@@ -23,5 +23,5 @@ def check_conserved(record: RunRecord, limit: float | None, call: str) -> None:
             f"{record.rows_rejected} of {record.rows_in} rows were rejected ({share:.4f}), "
             f"mostly for {record.reject_reasons.most_common(3)}",
             expected=f"a share of at most {limit}",
-            action="mend the feature table, or raise max_rejected_share",
+            action="fix the feature table, or raise max_rejected_share",
         )

@@ -22,16 +22,16 @@ def as_of_sql(
     if request.slice_from and (options.as_of is None or value is not None):
         raise ConfigurationError(
             call,
-            "a backfill was asked for, and as_of names no column",
+            "a backfill was requested, but as_of does not name a column",
             expected="a feature table with a column of as-of dates, named by as_of",
-            action="select prediction histories alone (--select), or leave out scorehouse_backfill",
+            action="select only prediction histories (--select), or leave out scorehouse_backfill",
         )
     if value is not None:
         if AS_OF in {name.lower() for name in names}:
             raise ConfigurationError(
                 call,
-                f"as_of is {options.as_of!r}, and the feature table has a column {AS_OF!r}",
-                expected="a date for a feature table without that column, or the column's name",
+                f"as_of is {options.as_of!r}, but the feature table has a column {AS_OF!r}",
+                expected="the column's name, or a date if the feature table has no such column",
                 action=f"pass as_of={AS_OF!r}",
             )
         kind = "date" if len(value) <= 10 else spelling.time

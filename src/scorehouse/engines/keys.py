@@ -22,7 +22,7 @@ def check_counts(
             call,
             f"{nulls} of {rows} feature rows have a NULL in the key {list(keys)}",
             expected="a key without NULL",
-            action="leave these rows out in the feature model, or give them a key",
+            action="filter these rows out in the feature model, or give them a key",
         )
     if different != rows:
         found = (f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in twice())
@@ -30,7 +30,7 @@ def check_counts(
             call,
             f"the key {list(keys)} is not unique: {rows} feature rows, {different} distinct keys, "
             f"such as {', '.join(found)}",
-            expected="one feature row a key",
+            expected="one feature row per key",
             action="deduplicate in the feature model, or name the columns that make a row unique",
         )
     return int(rows)

@@ -109,9 +109,9 @@ class Planner(ABC, Generic[S]):
         if lacking or ("model_alias" in names) != options.in_parts:
             raise ConfigurationError(
                 self.source.call,
-                f"the prediction table has the columns {list(names)}, and they are not those of this run"
-                + (f", which lacks there {lacking}" if lacking else ", which has one version"),
-                expected="the columns that the same arguments gave before",
+                f"the prediction table has the columns {list(names)}, "
+                + (f"but this run also needs {lacking}" if lacking else "but this run scores one version"),
+                expected="a table that was built with the same arguments",
                 action="rebuild the table once with --full-refresh",
             )
 
@@ -126,7 +126,7 @@ class Planner(ABC, Generic[S]):
         if not holds_times:
             raise ConfigurationError(
                 source.call,
-                f"updated_at is {wanted!r}, which holds {kind}",
+                f"updated_at is the column {wanted!r} of type {kind}",
                 expected="a column of timestamps or dates",
                 action="cast it in the feature model, or use the rule 'changed'",
             )

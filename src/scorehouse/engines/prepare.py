@@ -27,14 +27,14 @@ def write_mode(request: Request, options: ScoreOptions, call: str, *, exists: bo
     if request.full_refresh and options.as_of is None:
         return "replace"
     if request.full_refresh:
-        logger.warning(f"{call}: a prediction history is not rebuilt, --full-refresh adds to it")
+        logger.warning(f"{call}: a prediction history is not rebuilt: --full-refresh only adds to it")
     top_n = options.decision is not None and options.decision.top_n is not None
     if not request.staging and (options.rescore.vanished != "keep" or top_n):
         raise ConfigurationError(
             call,
-            f"vanished is {options.rescore.vanished!r} and decision has top_n {top_n}, under "
+            f"vanished is {options.rescore.vanished!r} and top_n of decision is {top_n}, with "
             f"materialized={request.materialization!r}",
-            expected="vanished='keep' and no top_n, since dbt's own merge touches only rows of this run",
+            expected="vanished='keep' and no top_n, since dbt's own merge changes only the rows of this run",
             action='use materialized="predictions"',
         )
     return "merge"
@@ -72,7 +72,7 @@ def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) ->
                 f"{kernel.version.label} gives the columns {kernel.schema.names}, and "
                 f"{kernels[0].version.label} gives {schema.names}",
                 expected="versions with the same task and outputs in one scan",
-                action="score them into tables of their own",
+                action="score them into separate tables",
             )
     policy = options.decision
     decides = [policy.score, *policy.per] if policy else []
@@ -82,6 +82,6 @@ def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) ->
             call,
             f"decision names columns that the prediction table will not have: {unknown}",
             expected=f"columns among {sorted(known)}",
-            action="name the score of this task, and add the columns of per to passthrough",
+            action="name the score column of this task, and add the columns in `per` to passthrough",
         )
     return list(schema.names)

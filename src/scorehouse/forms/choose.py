@@ -59,7 +59,7 @@ def choose_form(kernel: Kernel, asked: str, rows: int, served: tuple[str, ...] =
         return Form("estimator", "; ".join(refused), kernel)
     raise ConfigurationError(
         kernel.call,
-        f"engine is {asked!r}, which cannot serve {kernel.version.label} ({'; '.join(refused)})",
+        f"engine is {asked!r}, which cannot score {kernel.version.label} ({'; '.join(refused)})",
         expected="a form that was proven at registration, or 'auto'",
         action=f"pass engine='auto', or prove it: scorehouse prove {kernel.version.name}",
     )
@@ -84,7 +84,7 @@ def _proof(kernel: Kernel, name: str) -> dict[str, object]:
 def _sql(kernel: Kernel, asked: str, rows: int) -> Form:
     proof = _proof(kernel, "sql")
     if float(str(proof["largest_difference"])) > TOLERANCE:
-        raise _NotServing(f"proven to {proof['largest_difference']} only")
+        raise _NotServing(f"proven only to a difference of {proof['largest_difference']}")
     if kernel.strict:
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
     if asked == "auto" and made_of_trees(kernel.estimator):
@@ -93,16 +93,16 @@ def _sql(kernel: Kernel, asked: str, rows: int) -> Form:
     if asked == "auto" and compiled.nodes:
         raise _NotServing(TREES)
     if asked == "auto" and compiled.operations > OPERATIONS_A_FEATURE * len(compiled.features):
-        raise _NotServing(f"{compiled.operations} operations a row, for which a matrix product is faster")
+        raise _NotServing(f"{compiled.operations} operations per row, for which a matrix product is faster")
     if sha256(compiled.text.encode()).hexdigest() != proof["sha256"]:
-        raise _NotServing("this release compiles another text than the one that was proven")
+        raise _NotServing("this release compiles SQL that differs from the SQL that was proven")
     return Form("sql", _why(proof, asked), kernel, compiled)
 
 
 def _native(kernel: Kernel, asked: str, rows: int) -> Form:
     proof = _proof(kernel, "native")
     if rows < NATIVE_FROM_ROWS and asked == "auto":
-        raise _NotServing(f"{rows:,} rows are too few for native code to pay")
+        raise _NotServing(f"{rows:,} rows are too few for native code to pay off")
     native = compile_native(kernel.estimator, call=kernel.call)
     return Form("native", _why(proof, asked), kernel.holding(native))
 

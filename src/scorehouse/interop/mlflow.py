@@ -109,7 +109,7 @@ def register_logged(
         project_dir=project,
     )
     gaps += [
-        f"{what} begins like a spreadsheet's formula ({text[:40]!r}) and is not taken over"
+        f"{what} begins like a spreadsheet formula ({text[:40]!r}) and is not imported"
         for what, text in (("the description", logged.description), ("the owner", logged.owner))
         if is_formula(text)
     ]
@@ -123,7 +123,7 @@ def _require_estimator(logged: LoggedModel, call: str) -> None:
         raise EstimatorError(
             call,
             f"{logged.origin.uri} is a bare {type(logged.estimator).__name__} of {logged.flavor}, "
-            "which knows neither its task nor its classes",
+            "which stores neither its task nor its classes",
             expected=f"an estimator with scikit-learn's interface, such as {_twin(logged.flavor)}",
             action="fit and log that one, or wrap the booster in it before logging",
         )
@@ -159,7 +159,7 @@ def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[A
         raise SignatureError(
             call,
             f"{logged.origin.uri} has no input example, and no training features were given",
-            expected="rows of features, from which types, missing values and ranges are found",
+            expected="rows of features, to infer types, missing values and ranges from",
             action="name the training features with --features, or log the model with input_example",
         )
     if not isinstance(example, pd.DataFrame):
@@ -170,7 +170,7 @@ def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[A
     rows = len(example)
     return example, [
         f"ranges, categories and the reference come from MLflow's input example of {rows} rows, not from "
-        "the training data: drift is measured against these; give --features to have the real ones"
+        "the training data: drift is measured against these; pass --features to use the training data"
     ]
 
 
@@ -188,7 +188,9 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
     if not logged.description:
         gaps.append("the model has no description in MLflow")
     if logged.signature is None or logged.signature.inputs is None:
-        gaps.append("the model was logged without a signature: features are those of the rows given")
+        gaps.append(
+            "the model was logged without a signature: the features are the columns of the rows given"
+        )
         return gaps
     declared = [str(n) for n in logged.signature.inputs.input_names()] if _named(logged) else []
     missing = sorted(set(declared) - {str(column) for column in frame.columns})
@@ -200,9 +202,9 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
             action="pass the features that the model was fitted on",
         )
     if not declared:
-        gaps.append("MLflow's signature has no column names: they are those of the rows given")
+        gaps.append("MLflow's signature has no column names: the names come from the rows given")
     if logged.signature.params:
-        gaps.append("inference parameters of MLflow's signature are not taken over: predict gets none")
+        gaps.append("inference parameters of MLflow's signature are not imported: predict gets none")
     return gaps
 
 

@@ -23,7 +23,7 @@ def open_logged(place: Path, flavor: str, settings: Mapping[str, Any], policy: L
     name = stored_format(flavor, settings)
     policy.require_format(name, f"the MLflow model {str(place)!r} is stored", call)
     if name != PICKLE and _brings_code(flavor, name, settings):
-        policy.require_format(PICKLE, f"the MLflow model {str(place)!r} brings code, which counts", call)
+        policy.require_format(PICKLE, f"the MLflow model {str(place)!r} contains code, which counts", call)
     if name == "skops" and not policy.allows(PICKLE):
         # MLflow trusts the types that the file itself lists
         return open_given(_file(place, settings), policy, call)

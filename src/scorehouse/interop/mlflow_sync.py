@@ -48,9 +48,9 @@ class Synchronised:
             if _digests(self.project, self.name) != self.before:
                 raise RegistryError(
                     call,
-                    f"the files of ML model {self.name!r} have changed since the difference was made",
-                    expected="nobody else to register or promote in between",
-                    action="run the command again, and look at the new difference; nothing was written",
+                    f"the files of ML model {self.name!r} have changed since the changes were computed",
+                    expected="no other registration or promotion in the meantime",
+                    action="run the command again, and review the new changes; nothing was written",
                 )
             for path in sorted(self.files, key=lambda p: (p.startswith("seeds"), "__" not in p, p)):
                 replace_file(self.project / path, self.files[path])
@@ -83,7 +83,7 @@ def plan_sync(
         for alias, number in sorted(aliases.items()):
             if not NAME_PATTERN.fullmatch(alias) or "__" in alias:
                 gaps.append(
-                    f"the alias {alias!r} cannot be used here: lower case letters, digits and `_` can"
+                    f"the alias {alias!r} cannot be used here: only lower case letters, digits and `_` can"
                 )
                 continue
             origin = store.origin(f"models:/{registered_name}/{number}")

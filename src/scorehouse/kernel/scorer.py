@@ -119,10 +119,10 @@ class Kernel:
             if len(failed) > FAILED_ROWS_LIMIT or len(failed) == rows > 1:
                 raise EstimatorError(
                     self.call,
-                    f"{type(self.estimator).__name__} fails on row after row of a batch of {rows} "
+                    f"{type(self.estimator).__name__} fails on too many rows of a batch of {rows} "
                     f"({type(error).__name__}: {error})",
-                    expected=f"at most {FAILED_ROWS_LIMIT} rows a batch on which it fails",
-                    action="look at the estimator's message; the feature table no longer fits it",
+                    expected=f"at most {FAILED_ROWS_LIMIT} failing rows per batch, and not all of them",
+                    action="read the estimator's message: the feature table no longer fits the estimator",
                 ) from error
         ordered = [parts[start] for start in sorted(parts)]
         values = [pa.concat_arrays(list(column)) for column in zip(*ordered, strict=True)]

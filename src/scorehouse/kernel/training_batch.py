@@ -43,7 +43,7 @@ def _check_names(names: list[Any], call: str) -> None:
         raise SignatureError(
             call,
             f"the training columns {wrong} cannot be columns of one feature table",
-            expected="texts as names, which differ in more than case",
+            expected="strings as names, which differ in more than upper and lower case",
             action="rename the columns before fitting, or pass feature_names beside a bare array",
         )
 

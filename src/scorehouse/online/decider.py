@@ -25,12 +25,12 @@ def decider(decision: Mapping[str, Any], columns: Sequence[str], call: str) -> C
             call,
             "decision has top_n, which chooses among all rows of a table",
             expected="a policy of threshold, abstain and bands",
-            action="leave top_n and per to the prediction table",
+            action="use top_n and per only for the prediction table",
         )
     if policy.score not in columns:
         raise ConfigurationError(
             call,
-            f"decision decides from {policy.score!r}, which this ML model does not give",
+            f"decision uses the score {policy.score!r}, which this ML model does not output",
             expected=f"one of {list(columns)}",
             action="name the column as `score` in the policy",
         )

@@ -53,13 +53,12 @@ def load(
     reference: `churn@champion`, `churn/3`, or `churn` for its champion.
     project_dir: folder of the dbt project with the registry and the artifacts; default: the nearest
         above the working folder.
-    strict: as for `score()`, the checks that reject a row even where the pipeline would take it.
-    decision: as for `score()`, the policy that decides from a score; without `top_n`, for which a table
-        is needed.
-    steps: functions of the finished Arrow table, one after the other.
+    strict: as in `score()`, the checks that reject a row even if the pipeline would accept it.
+    decision: as in `score()`, the policy that decides from a score; without `top_n`, which needs a table.
+    steps: functions that are applied to the finished Arrow table, one after the other.
 
     Digest, load policy and library versions are checked as in a scoring run. Raises a ScorehouseError
-    that says what to do. The returned model may be shared by threads as far as its estimator may.
+    that says what to do. Threads can share the returned model if they can share its estimator.
     """
     call = f"load({reference!r})"
     name, alias, version_number = parse_reference(reference, call)
@@ -85,10 +84,10 @@ def load(
 
 
 class OnlineModel:
-    """A loaded version. `predict` gives, for each row and in its order, what a prediction table would:
-    the columns of the task, `row_status`, `reject_reason`, and the version that made them.
+    """A loaded version. `predict` returns for each row, in the same order, what a prediction table has:
+    the columns of the task, `row_status`, `reject_reason`, and the version that scored the row.
 
-    A ranking gives its `score`; the `rank` belongs to a table, which sees whole groups.
+    A ranking returns its `score`; only a table has the `rank`, which needs whole groups.
     """
 
     def __init__(self, kernel: Kernel, steps: tuple[Step, ...] = ()) -> None:
@@ -101,12 +100,12 @@ class OnlineModel:
         return f"<OnlineModel {self.version.label}, {len(self.signature.features)} features>"
 
     def predict(self, rows: Any) -> Any:
-        """Score rows; what comes back is of the kind that was given.
+        """Score rows and return the same kind of object.
 
         `rows`: a dict, a list of dicts, a pandas frame (its index is kept), a pyarrow Table or
-        RecordBatch; any other object with an Arrow stream, such as a polars frame, gives a pyarrow
-        Table. Columns beyond the features are ignored. Raises SignatureError where features are
-        missing or of a type that does not fit.
+        RecordBatch; for any other object with an Arrow stream, such as a polars frame, a pyarrow
+        Table is returned. Columns other than the features are ignored. Raises SignatureError if
+        features are missing or have a type that does not fit.
         """
         call = f"predict() of {self.version.label}"
         if isinstance(rows, Mapping):
@@ -204,6 +203,6 @@ def _array(name: str, values: Any, call: str) -> pa.Array:
         raise SignatureError(
             call,
             f"the values of {name!r} are mixed or of an unknown kind ({error})",
-            expected="numbers, booleans, texts or timestamps, one kind a feature",
+            expected="numbers, booleans, strings or timestamps, one kind per feature",
             action="convert the values before the call",
         ) from error

@@ -23,6 +23,6 @@ def find_project(start: Path | str | None) -> Path:
     raise ConfigurationError(
         "scorehouse",
         f"no dbt_project.yml in {str(first)!r}" + ("" if start else " or any folder above it"),
-        expected="to be called inside a dbt project",
+        expected="a call from inside a dbt project",
         action="change into the project's folder, or pass project_dir (--project-dir)",
     )

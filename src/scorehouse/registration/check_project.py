@@ -74,10 +74,10 @@ def _registry_faults(name: str, versions: list[Version]) -> Iterator[str]:
         yield "the registry has no versions"
     for number, count in Counter(version.version for version in versions).items():
         if count > 1:
-            yield f"version {number} stands in {count} rows"
+            yield f"version {number} is in {count} rows"
     for alias, count in Counter(alias for version in versions for alias in version.aliases).items():
         if count > 1:
-            yield f"the alias {alias!r} is held by {count} versions"
+            yield f"the alias {alias!r} is on {count} versions"
     for other in sorted({version.name for version in versions} - {name}):
         yield f"rows of another ML model, {other!r}"
 
@@ -104,9 +104,9 @@ def _check_version(
     data = tried(lambda: artifact.read_version(project, version, policy, call))
     signature = tried(lambda: artifact.read_signature(project, version, policy, call))
     if signature is not None and rows != signature_rows(version, signature):
-        faults.append(f"the rows of ml_{version.name}__signature are not those of the signature file")
+        faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
     if not has_reference:
-        faults.append(f"ml_{version.name}__reference has no rows of it")
+        faults.append(f"ml_{version.name}__reference has no rows of this version")
     for found, into in zip(sql_faults(project, version), (faults, warnings), strict=True):
         into += found
     if load and data is not None and signature is not None and not faults:

@@ -87,7 +87,7 @@ def _check_classes(classes: Sequence[Any], call: str) -> None:
         call,
         f"the class labels are of the types {sorted(kind.__name__ for kind in kinds)}, "
         f"such as {classes[0]!r}",
-        expected="strings, whole numbers, numbers or booleans as labels, of one type",
+        expected="labels of one type: strings, whole numbers, numbers or booleans",
         action="convert the labels, fit again, and register that estimator",
     )
 
@@ -98,7 +98,7 @@ def _check_threshold(version: Version, call: str) -> None:
         return
     raise ConfigurationError(
         call,
-        f"threshold is {version.threshold!r}, and a {version.task} with {len(version.classes)} classes "
+        f"threshold is {version.threshold!r}, but a {version.task} with {len(version.classes)} classes "
         f"and score_method {version.score_method!r} does not use one",
         expected="a threshold only for a classifier of two classes that gives scores",
         action="leave the threshold out",

@@ -65,7 +65,7 @@ def check_task(estimator: Any, task: str, call: str) -> None:
         return
     raise ConfigurationError(
         call,
-        f"task is {task!r}, and {type(estimator).__name__} is a {kind.replace('_', ' ')}",
+        f"task is {task!r}, but {type(estimator).__name__} is a {kind.replace('_', ' ')}",
         expected=f"the task {' or '.join(map(repr, KINDS[kind]))} for it",
         action="register the estimator under the task that it was fitted for",
     )

@@ -54,7 +54,7 @@ def measure_importance(
         raise RegistryError(
             call,
             f"{seeds.signature_file.name} has no rows of version {chosen.version}",
-            expected="one row a feature of every version",
+            expected="one row per feature of every version",
             action="restore the file from version control",
         )
     draw(project, kernel, importance.shares, batch, y)

@@ -32,15 +32,15 @@ def try_native(data: bytes, version: Version, policy: LoadPolicy, features: Any,
     command = [sys.executable, "-P", "-m", "scorehouse.registration.native_file"]
     try:
         ended = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE)
-        died = f"ended it by signal {-ended.returncode}" if ended.returncode < 0 else ""
+        died = f"killed that process by signal {-ended.returncode}" if ended.returncode < 0 else ""
     except subprocess.TimeoutExpired:
-        died = f"kept it busy for {PATIENCE:.0f} s"
+        died = f"kept that process busy for {PATIENCE:.0f} s"
     if died:
         raise ArtifactError(
             call,
-            f"a process of its own was made to open the {version.artifact_format} file, which {died}",
+            f"the {version.artifact_format} file was opened in a separate process, and {died}",
             expected=f"the file as {version.artifact_format} wrote it",
-            action="save the estimator again; a file that was altered or cut is not to be trusted",
+            action="save the estimator again; a file that was altered or truncated cannot be trusted",
         )
 
 

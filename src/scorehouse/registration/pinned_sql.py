@@ -26,10 +26,10 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
     pinned = (proof or {}).get("macro")
     again = AGAIN.format(name=version.name)
     if text is None:
-        gone = f"{where} has no compiled SQL of it, so that predict() cannot score it; {again}"
+        gone = f"{where} has no compiled SQL of it, so predict() cannot score it; {again}"
         return [], [gone] if proof else []
     if proof and not pinned:
-        return [], [f"its compiled SQL in {where} is not pinned, so that predict() refuses it; {again}"]
+        return [], [f"its compiled SQL in {where} is not pinned, so predict() refuses it; {again}"]
     found = text_digest(text)
     if not pinned or found != pinned["sha256"]:
         proven = f"the sha256 {pinned['sha256']}" if pinned else "no SQL, since none was proven"
@@ -42,9 +42,9 @@ def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> tuple[list[str], 
     found, name = _facts_in_yaml(seeds), seeds.yaml_file.name
     if found is None:
         again = AGAIN.format(name=seeds.name)
-        return [], [f"{name} does not say which SQL is registered, so that predict() refuses it; {again}"]
+        return [], [f"{name} does not say which SQL is registered, so predict() refuses it; {again}"]
     different = list(_differences(registered_facts(versions), found))
-    action = "`scorehouse promote` with the alias that was meant writes both"
+    action = "run `scorehouse promote` with the intended alias, which writes both"
     return [f"{name} does not agree with the seed: {what}; {action}" for what in different], []
 
 

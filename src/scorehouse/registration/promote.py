@@ -15,10 +15,10 @@ from scorehouse.registry.version import Version, resolve
 def promote(
     name: str, version: int, *, alias: str = "champion", project_dir: str | Path | None = None
 ) -> Version:
-    """Move `alias` to `version` of ML model `name`; whichever version held it loses it.
+    """Move `alias` to `version` of ML model `name`; the version that had it loses it.
 
-    Returns the version as it stands then. Raises RegistryError for an unknown ML model or version, and
-    ArtifactError where its files are not those that were registered: it could not score.
+    Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, and
+    ArtifactError if its files are not the registered ones, because it could not score.
     """
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
@@ -36,7 +36,7 @@ def promote(
 
 
 def _check_files(project: Path, version: Version, call: str) -> None:
-    """Hash the files of a version, of which none is opened."""
+    """Hash the files of a version without opening them."""
     from scorehouse.registry import artifact  # the formats, which reading seeds needs not
     from scorehouse.scoring.request import load_policy
 

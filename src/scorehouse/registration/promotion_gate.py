@@ -37,7 +37,7 @@ def require_test(
     if alias is not None and alias not in held:
         raise _refused(
             call,
-            f"{node['name']} tests the alias {alias!r}, which {name} version {version} does not hold",
+            f"{node['name']} tests the alias {alias!r}, which {name} version {version} does not have",
             test,
         )
     return f"{node['name']} passed at {results['metadata']['generated_at'][:19]}"
@@ -61,7 +61,9 @@ def _find(
     found = found or [pair for pair in ran if pair[0]["name"].startswith(test)]
     if len(found) != 1:
         names = sorted(node["name"] for node, _ in (found or ran))
-        raise _refused(call, f"{len(found)} tests of the last dbt command fit, of {names}", test)
+        raise _refused(
+            call, f"{len(found)} tests of the last dbt command have this name, among {names}", test
+        )
     return found[0]
 
 
@@ -100,6 +102,6 @@ def _refused(call: str, problem: str, test: str) -> RegistryError:
     return RegistryError(
         call,
         problem,
-        expected=f"the test {test!r}, passed by the last dbt command, on the registry as it is",
+        expected=f"the test {test!r}, passed in the last dbt command, on the current registry",
         action=f"run `dbt build` up to `dbt test --select {test}`, look at its failing rows, then promote",
     )

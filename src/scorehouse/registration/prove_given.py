@@ -45,8 +45,8 @@ def prove_as_given(
     suspects = _suspects(kernel, training, batch, wrong[:ROWS_TRIED], expected, limit)
     raise EstimatorError(
         kernel.call,
-        f"{len(wrong):,} of {batch.num_rows:,} training rows would be scored otherwise than by the estimator "
-        f"on the frame that was given: rows {wrong[:ROWS_NAMED].tolist()}{_more(wrong)}; row {row}: "
+        f"{len(wrong):,} of {batch.num_rows:,} training rows would not be scored as the estimator scores "
+        f"them on the frame that was given: rows {wrong[:ROWS_NAMED].tolist()}{_more(wrong)}; row {row}: "
         f"{_shown(kernel, scored, row)} instead of {_values(kernel, expected, row)}{suspects}",
         expected="equal labels, no rejected row that the estimator scores, and scores that differ by at most "
         f"{limit:g}",
@@ -119,7 +119,7 @@ def _suspects(
     }
     guilty = [name for name in found if _alone(kernel, training, rows, arrives[name], expected, limit)]
     shown = [found[name] for name in guilty or found]
-    return f"; columns that arrive in another form: {', '.join(shown)}" if shown else ""
+    return f"; columns that reach the estimator in another form: {', '.join(shown)}" if shown else ""
 
 
 def _change(given: pd.Series, arrives: pd.Series) -> str:

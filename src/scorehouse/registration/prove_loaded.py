@@ -75,8 +75,8 @@ class FreshLoad:
         if problem := self._problem():
             raise EstimatorError(
                 self.prepared.kernel.call,
-                f"what would be registered does not load in a fresh process, as dbt would load it: {problem}",
-                expected="functions and classes in modules that dbt imports too, not in a script or notebook",
+                f"the estimator does not load in a fresh process, as dbt would load it: {problem}",
+                expected="functions and classes in modules that dbt can import, not in a script or notebook",
                 action="put them into an installed package, or into a folder that is named by PYTHONPATH, or "
                 "by module_paths in the profile of dbt-duckdb; import them from there, and fit again",
             )
@@ -119,7 +119,9 @@ class FreshLoad:
             expected, scored = expected.filter(kept), scored.filter(kept)
             wrong = differing_rows(kernel.outputs.fields, expected.columns[:-1], scored, TOLERANCE)
             return (
-                f"{len(wrong)} of {len(kept)} training rows are scored otherwise there" if len(wrong) else ""
+                f"{len(wrong)} of {len(kept)} training rows are scored differently there"
+                if len(wrong)
+                else ""
             )
         return "other training rows are rejected there"
 

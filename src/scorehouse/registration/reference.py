@@ -23,7 +23,7 @@ def scored_reference(kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBat
     if reasons.null_count == 0:
         raise EstimatorError(
             kernel.call,
-            f"every training row is rejected, such as for {reasons[0].as_py()!r}",
+            f"every training row is rejected, for example for {reasons[0].as_py()!r}",
             expected="an estimator that scores the rows it was fitted on",
             action="pass the frame that was given to fit()",
         )

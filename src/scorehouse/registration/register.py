@@ -63,28 +63,27 @@ def register(
     ----------
     estimator: fitted scikit-learn estimator or pipeline, or the path of a joblib or skops file of one.
     X: training features as they were given to fit(): a frame, a Series, or an array or list with
-        `feature_names`. The estimator is asked on them as they are, and the kernel has to agree.
-    y: training labels, if there are any; their number is checked against X, and the importance of each
-        feature is measured by them.
+        `feature_names`. The estimator predicts on them as they are, and the kernel has to agree.
+    y: training labels, if there are any; there must be one per row of X. The importance of each feature is
+        measured with them.
     task: `classification`, `regression`, `clustering`, `ranking` or `anomaly`.
     threshold: score from which the positive class is predicted; default: the estimator's own rule.
     description, owner, trained_from, trained_to, metrics: facts for the model card.
-    alias: alias to move to this version at once, such as `champion`.
-    format: `joblib`, `skops`, `onnx`, or `native`: the own file of LightGBM, XGBoost or CatBoost.
-    artifact: file that holds the estimator in this format already, such as an ONNX file made elsewhere.
-    store: folder, in the project or at one of the load policy's roots, or URL, to write artifacts below.
-    parity_tolerance: largest difference of scores between the estimator and its stored form, on training
-        rows; default 1e-5 for ONNX. Labels must be equal in any case.
+    alias: alias to move to this version immediately, such as `champion`.
+    format: `joblib`, `skops`, `onnx`, or `native`: the file format of LightGBM, XGBoost or CatBoost.
+    artifact: existing file of the estimator in this format, such as an ONNX file made elsewhere.
+    store: folder or URL under which to write artifacts: in the project, or in a root of the load policy.
+    parity_tolerance: largest allowed difference of scores between the estimator and its stored form, on
+        training rows; default 1e-5 for ONNX. Labels must always be equal.
     validation: features and labels (X, y) that the fit has not seen, to measure importance on; default:
         the training rows.
-    forms: whether to compile the estimator to SQL and prove it; False: it scores in Python only.
+    forms: whether to compile the estimator to SQL and prove it; if False, it scores only in Python.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
-    Writes `<store>/<name>/<version>/`, the macros of its compiled SQL where that was proven equal,
-    appends to the seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, and writes their
-    YAML. What is registered already is not touched; the same estimator with the same facts is not
-    registered twice. Returns the version.
-    Raises a ScorehouseError that says what to do; then nothing is registered.
+    Writes `<store>/<name>/<version>/` and, if the compiled SQL was proven equal, its macros; appends to the
+    seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, and writes their YAML. Registered
+    versions are not changed; the same estimator with the same facts is not registered twice. Returns the
+    version. Raises a ScorehouseError that says what to do; nothing is registered then.
     """
     call = f"register({name!r})"
     if alias is not None:

@@ -68,7 +68,7 @@ def store(
             f"{found['label_flips']:,} of {found['rows']:,} labels, scores by up to "
             f"{found['max_difference']:.3g}",
             expected=f"equal labels, and scores that differ by at most {limit:g}",
-            action='use format="skops" or format="joblib", or pass a parity_tolerance that you can bear',
+            action='use format="skops" or format="joblib", or pass a parity_tolerance that you can accept',
         )
     return Stored(data, served, found)
 

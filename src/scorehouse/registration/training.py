@@ -176,6 +176,6 @@ def _check_numbers(y: Any, task: str, call: str) -> None:
         raise ConfigurationError(
             call,
             f"y cannot be read as numbers ({error})",
-            expected=f"numbers, which the task {task!r} is judged by",
+            expected=f"numbers, since the quality of the task {task!r} is computed from them",
             action="pass the labels that were given to fit(), or leave y out",
         ) from error

@@ -22,6 +22,6 @@ def check_words(version: Version, call: str) -> None:
             raise ConfigurationError(
                 call,
                 f"{name} begins with {text[0]!r}: {text[:40]!r}",
-                expected="words that a spreadsheet which opens the seed does not take for a formula",
+                expected="text that a spreadsheet does not read as a formula when it opens the seed",
                 action="begin with a letter or a digit",
             )

@@ -102,7 +102,7 @@ class LoadPolicy:
 
     def _judge(self, version: Version, library: str, saved: str, call: str) -> str | None:
         installed, rule = _installed(library), self._rule(library)
-        difference = f"{version.label} was saved by {library} {saved}, and {installed or 'none'} is installed"
+        difference = f"{version.label} was saved by {library} {saved}, but {installed or 'none'} is installed"
         if rule == "warn":
             return difference
         alike = None if rule == "refuse" else SpecifierSet(rule, prereleases=True)
@@ -146,7 +146,7 @@ def _installed(library: str) -> str | None:
 def _texts(name: str, value: Any) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
-        raise _bad_setting(f"{name} is {value!r}", "a list of texts")
+        raise _bad_setting(f"{name} is {value!r}", "a list of strings")
     return tuple(texts)
 
 
@@ -167,5 +167,5 @@ def _bad_setting(problem: str, expected: str) -> ConfigurationError:
         f"variable {VARIABLE}",
         problem,
         expected=expected,
-        action=f"mend {VARIABLE} under `vars:` in dbt_project.yml",
+        action=f"correct {VARIABLE} under `vars:` in dbt_project.yml",
     )

@@ -66,7 +66,7 @@ class RegistryFile:
         if difference:
             raise RegistryError(
                 call,
-                f"the table {self.relation} is not the registry in version control: {difference}",
+                f"the table {self.relation} differs from the registry in version control: {difference}",
                 expected=f"a table that was loaded from {str(self._file(call))!r}",
                 action=f"run `dbt seed --select {PREFIX}{self.name}`, with --full-refresh if columns were "
                 "added; if the table is newer, update the working copy",
@@ -203,7 +203,7 @@ def only(found: Sequence[RegistryFile], what: str, call: str) -> RegistryFile:
         return found[0]
     raise ConfigurationError(
         call,
-        f"model is {what}, which is {'several registries' if found else 'no registry seed'} among the refs",
+        f"model is {what}, which fits {'several' if found else 'none'} of the registry seeds among the refs",
         expected="the ref of one registry seed, whose CSV is in version control",
         action=f'pass model=dbt.ref("{PREFIX}<name>"); where another project loads the seed, set the '
         f"variable {VARIABLE}: {{<name>: <path of the CSV>}}",

@@ -168,7 +168,7 @@ def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
         raise SignatureError(
             call,
             f"{len(wrong)} feature columns have a type that does not fit: " + "; ".join(wrong),
-            expected="numbers for double and integer, text for string, and the like",
+            expected="numbers for double and integer, text for string, and so on",
             action="cast these columns in the feature model",
         )
 
@@ -207,7 +207,10 @@ HINTS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_time, "a TIME has no number of its own: use epoch(column)"),
     (pa.types.is_interval, "an INTERVAL has no length of its own: use epoch(column)"),
     (pa.types.is_duration, "a duration has no unit of its own: use a number of seconds"),
-    (pa.types.is_binary, "BLOB, BIT and GEOMETRY hold bytes: use a function that gives a number or a text"),
-    (pa.types.is_nested, "LIST, ARRAY, STRUCT, MAP, UNION and VARIANT: take out the values as columns"),
-    (lambda kind: isinstance(kind, pa.BaseExtensionType), "a type of its own, such as BIGNUM: cast it"),
+    (
+        pa.types.is_binary,
+        "BLOB, BIT and GEOMETRY hold bytes: use a function that returns a number or a string",
+    ),
+    (pa.types.is_nested, "LIST, ARRAY, STRUCT, MAP, UNION and VARIANT: extract the values into columns"),
+    (lambda kind: isinstance(kind, pa.BaseExtensionType), "another type, such as BIGNUM: cast it"),
 )

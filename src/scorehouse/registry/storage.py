@@ -43,7 +43,7 @@ def locate(root: Path, text: str, policy: LoadPolicy, call: str) -> Location:
     if not _is_local(text):
         if _plain_url(text) and any(_below_url(text, allowed) for allowed in policy.roots):
             return Location(None, text)
-        raise _refused(text, "lies in none of the roots of the load policy", policy, call)
+        raise _refused(text, "is not below any of the roots in the load policy", policy, call)
     home = root.resolve()
     relative = not Path(_local(text)).is_absolute()
     if relative and not Path(os.path.normpath(home / text)).is_relative_to(home):

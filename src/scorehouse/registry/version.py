@@ -184,8 +184,8 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
         hint = did_you_mean(alias, known)
         raise RegistryError(
             call,
-            f"no version of ML model {name!r} holds the alias {alias!r}{hint}",
-            expected=f"one of the aliases {known}" if known else "an alias, of which there is none yet",
+            f"no version of ML model {name!r} has the alias {alias!r}{hint}",
+            expected=f"one of the aliases {known}" if known else "an alias; there is none yet",
             action="correct the alias"
             if hint
             else f"run `scorehouse promote {name} {rows[-1].version} --alias {alias}` and `dbt seed`",
@@ -193,9 +193,9 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
     if len(found) > 1:
         raise RegistryError(
             call,
-            f"versions {[row.version for row in found]} of ML model {name!r} all hold the alias {alias!r}",
-            expected="an alias held by one version",
-            action=f"run `scorehouse promote {name} <version> --alias {alias}`, which leaves it on one",
+            f"versions {[row.version for row in found]} of ML model {name!r} all have the alias {alias!r}",
+            expected="each alias on one version",
+            action=f"run `scorehouse promote {name} <version> --alias {alias}`, which leaves it there alone",
         )
     return found[0]
 

@@ -30,7 +30,7 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
         raise ConfigurationError(
             call,
             _not_one(connection, run_log, run_id, rows or begun),
-            expected="the id of one successful run, or enough of its beginning",
+            expected="the id of one successful run, or first characters that no other run has",
             action="look it up in scorehouse_runs, or with `scorehouse runs`",
         )
     if not rows[0].get("feature_query"):
@@ -55,8 +55,8 @@ def _check_logged(connection: duckdb.DuckDBPyConnection, run: dict[str, Any], ca
         raise ConfigurationError(
             call,
             f"the run log has the {column} {run[column]!r:.200}",
-            expected="one select, and the name of a table, as a scoring run logs them",
-            action="find out who else writes into the run log; nothing of this row was run",
+            expected="one select and the name of one table, as a scoring run logs them",
+            action="find out what else writes to the run log; nothing from this row was executed",
         )
 
 
@@ -74,13 +74,13 @@ def _not_one(
 ) -> str:
     """Why an id does not name one successful run, given the rows of those that begin so."""
     if len(rows) > 1:
-        return f"{len(rows)} runs begin so, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
+        return f"{len(rows)} run ids begin with it, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
     if rows:
         return (
-            f"this run has the status {rows[0]['status']!r} ({rows[0].get('error') or 'no error is logged'})"
+            f"this run has the status {rows[0]['status']!r} ({rows[0].get('error') or 'no error was logged'})"
         )
     known = [str(row[0]) for row in connection.execute(f"select run_id from {run_log}").fetchall()]
     begins = {each[: len(run_id)]: each for each in known}
     near = difflib.get_close_matches(run_id, list(begins), n=1)
     hint = f"; did you mean {begins[near[0]]!r}?" if near else ""
-    return f"none of {len(known)} runs in {run_log} begins so{hint}"
+    return f"none of {len(known)} run ids in {run_log} begins with it{hint}"

@@ -69,9 +69,9 @@ def replay(
 ) -> Replayed:
     """Score the input of `run` again with the version that it logged, and compare.
 
-    `run` is a row of the run log, `versions` are those of its ML model, `request` tells the project's
-    folder and load policy. `sample` takes that many rows, by the hash of their keys, instead of all.
-    Writes nothing but a temporary table. Raises RegistryError when the logged digest is not registered.
+    `run` is a row of the run log, `versions` are those of its ML model, `request` gives the
+    project's folder and load policy. `sample` scores that many rows, by the hash of their keys, instead of
+    all. Writes only a temporary table. Raises RegistryError if the logged digest is not registered.
     """
     call = f"replay({str(run['run_id'])!r})"
     logged = json.loads(run["configuration"])
@@ -215,7 +215,7 @@ def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows:
     model: `dbt.ref("ml_<name>")`, the registry of the ML model that made it.
     rows: number of rows to score again, chosen by the hash of their keys.
 
-    Returns a relation of one row with the columns of Replayed; the generic test `replay_agrees` judges it.
+    Returns a relation of one row with the columns of Replayed, for the generic test `replay_agrees`.
     """
     request = Request.for_plain_model(dbt)
     call = f"replay_sample() in {request.node}"

@@ -44,9 +44,9 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
     if file.suffix not in FORMATS:
         raise ConfigurationError(
             warehouse.call,
-            f"the ending of {str(file)!r} is {file.suffix!r}",
+            f"the extension of {str(file)!r} is {file.suffix!r}",
             expected=f"one of {', '.join(FORMATS)}",
-            action="choose a format by the ending of --output",
+            action="choose a format by the extension of --output",
         )
     tables = [table for kind in KINDS for table in warehouse.of_kind(kind)]
     if not tables:

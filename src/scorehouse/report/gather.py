@@ -169,7 +169,7 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
         raise RegistryError(
             warehouse.call,
             f"{registry.name} has no rows",
-            expected="one row a version",
+            expected="one row per version",
             action=f"register a version of {name!r}, then run `dbt seed`",
         )
     live = next((version for version in versions if CHAMPION in version.aliases), versions[-1])

@@ -1,6 +1,6 @@
 """The types of the arguments of `score()` and `scored()`: checked by pydantic, and never converted.
 
-A description is what is expected of an argument; it stands in the error where something else was given.
+A description says what is expected of an argument; the error quotes it if something else was given.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class DecisionShape(Shape):
     score: Name | None = _argument("the name of the column that decides")
     threshold: Number | None = _argument("a finite number")
     top_n: Count | None = _argument("a whole number of rows from 1")
-    per: Names | None = _argument("the name of a column, or a list of names, each once, with top_n")
+    per: Names | None = _argument("the name of a column, or a list of names, each once, together with top_n")
     abstain: tuple[Number, Number] | None = _argument("a lower and a higher score")
     labels: tuple[str, str] | tuple[str, str, str] | None = _argument("two or three strings")
     bands: dict[Name, Number] | None = _argument("a mapping of each band to its lowest score")

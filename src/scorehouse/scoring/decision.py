@@ -65,12 +65,14 @@ class DecisionPolicy:
         bounds = [low for _, low in self.bands]
         if bounds != sorted(set(bounds)):
             raise _bad(
-                call, f"decision has the bands {dict(self.bands)}", "bounds that rise from band to band"
+                call, f"decision has the bands {dict(self.bands)}", "bounds that increase from band to band"
             )
         if self.abstain is not None and not self.abstain[0] < self.abstain[1]:
             raise _bad(call, f"decision has abstain {list(self.abstain)}", "a lower and a higher score")
         if self.per and self.top_n is None:
-            raise _bad(call, "decision has per without top_n", "top_n, of which per names the groups")
+            raise _bad(
+                call, "decision has per without top_n", "top_n together with per, which names its groups"
+            )
         if not self.bands and self.threshold is None and self.top_n is None:
             raise _bad(call, "decision decides nothing", "threshold, top_n or bands")
 

@@ -52,7 +52,9 @@ class Rescore:
         """Read the argument `rescore`, a rule or a mapping of settings."""
         if not isinstance(value, str | Mapping):
             raise _bad(
-                call, f"rescore is {shown(value)}", f"a rule among {list(RULES)}, or a mapping of settings"
+                call,
+                f"rescore is {shown(value)}",
+                f"one of the rules {list(RULES)}, or a mapping of settings",
             )
         settings: dict[str, Any] = {"rule": value} if isinstance(value, str) else dict(value)
         check_shape(RescoreShape, settings, call, "rescore")
@@ -71,13 +73,13 @@ class Rescore:
             raise _bad(
                 call,
                 f"rescore has the rule {self.rule!r} and updated_at {self.updated_at!r}",
-                "the rule 'updated_at' together with the name of the column updated_at",
+                "the rule 'updated_at' together with updated_at, the name of a column",
             )
         if self.rule not in PLANNED_RULES and (self.has_budget or self.vanished != "keep"):
             raise _bad(
                 call,
                 f"rescore has the rule {self.rule!r} and a budget or vanished={self.vanished!r}",
-                f"one of the rules {list(PLANNED_RULES)}, which look into the table that is there",
+                f"one of the rules {list(PLANNED_RULES)}, which read the existing table",
             )
 
 
@@ -89,7 +91,7 @@ def _history_rule(call: str, value: str | Mapping[str, Any], rule: str) -> str:
         raise _bad(
             call,
             f"rescore is {value!r} for a prediction history (as_of was given)",
-            "rescore left out, or its budget alone: a history is appended to and never rescored",
+            "no rescore, or only its budget: a history is appended to and never rescored",
         )
     return "new"
 
@@ -100,10 +102,10 @@ class ScoreOptions:
 
     `key`: columns that identify a row; `alias`, `version`: which versions score, the first of them
     live; `passthrough`: feature table columns to keep; `group`: column within which a ranking ranks;
-    `strict`: checks that reject even what the pipeline takes by itself; `max_rejected_share`: the
+    `strict`: checks that reject even what the pipeline accepts; `max_rejected_share`: the
     run fails above it; `as_of`: column, or date, of a prediction history; `decision`: what is
-    decided from the score; `batch_rows`: rows a call of the estimator (None: found by measuring);
-    `engine`: the form that scores; `layout`: several versions as a row each, or as columns of one row.
+    decided from the score; `batch_rows`: rows per call of the estimator (None: measured);
+    `engine`: the form that scores; `layout`: several versions as one row each, or as columns of one row.
     """
 
     key: tuple[str, ...]
@@ -192,7 +194,7 @@ class ScoreOptions:
 
     def _check(self, call: str) -> None:
         if not self.key:
-            raise _bad(call, "no key was given", "the column, or columns, that identify a feature row")
+            raise _bad(call, "no key was given", "the column or columns that identify a feature row")
         if not self.alias and not self.version:
             raise _bad(call, "neither alias nor version was given", "at least one of them")
         _one_of(call, "strict", self.strict, STRICT_CHOICES)

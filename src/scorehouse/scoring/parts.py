@@ -72,7 +72,7 @@ def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str)
         part = Part(version, alias, is_live=not parts)
         same = next((other for other in parts if other.version.version == version.version), None)
         if same and not options.is_wide:
-            logger.warning(f"{call}: {version.label} is {same.label} and {part.label}; it scores once")
+            logger.warning(f"{call}: {version.label} is both {same.label} and {part.label}; it scores once")
         else:
             parts.append(part)
     for part in parts:
@@ -85,23 +85,23 @@ def _check(part: Part, options: ScoreOptions, call: str) -> None:
         if options.group is not None:
             raise ConfigurationError(
                 call,
-                f"group is {options.group!r}, and {part.version.label} does not rank: its task is "
+                f"group is {options.group!r}, but {part.version.label} does not rank: its task is "
                 f"{part.version.task!r}",
-                expected="group for rankings alone: it is the column within which rows are ranked",
+                expected="group only for rankings: it is the column within which rows are ranked",
                 action="leave out group; to keep the column in the prediction table, pass it in passthrough",
             )
         return
     if options.is_wide:
         raise ConfigurationError(
             call,
-            f"{part.version.label} ranks, and layout is 'wide'",
-            expected="layout='long' for rankings, whose ranks are counted for each version",
+            f"{part.version.label} ranks, but layout is 'wide'",
+            expected="layout='long' for rankings, since each version has its own ranks",
             action="leave out layout",
         )
     if options.group is None:
         raise ConfigurationError(
             call,
-            f"{part.version.label} ranks, and no group was given",
+            f"{part.version.label} ranks, but no group was given",
             expected="the column within which to rank, such as the customer",
             action="pass group",
         )
@@ -109,8 +109,8 @@ def _check(part: Part, options: ScoreOptions, call: str) -> None:
     if options.rescore.rule in ("new", "changed", "updated_at") and options.group not in kept:
         raise ConfigurationError(
             call,
-            f"the group {options.group!r} is neither in key nor in passthrough, and rescore is "
+            f"the group {options.group!r} is neither in key nor in passthrough, but rescore is "
             f"{options.rescore.rule!r}",
-            expected="the group in the prediction table, since a changed row changes its group's ranks",
+            expected="the group in the prediction table, since a changed row changes the ranks of its group",
             action=f"add {options.group!r} to passthrough",
         )

@@ -1,4 +1,4 @@
-"""The run log: one row a scoring run, in the table that the macro `ensure_run_log` makes."""
+"""The run log: one row per scoring run, in the table that the macro `ensure_run_log` makes."""
 
 from __future__ import annotations
 

@@ -109,16 +109,16 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str, bool]] = {
     ),
     "signature seed changed": (
         replace_in("seeds/ml/churn/ml_churn__signature.csv", "2,1,a,double", "2,1,a,string"),
-        "not those of the signature file",
+        "differ from the signature file",
         True,
     ),
     "no reference": (without_reference, "ml_churn__reference has no rows", True),
     "alias twice": (
         replace_in("seeds/ml/churn/ml_churn.csv", "churn,2,challenger", "churn,2,champion"),
-        "the alias 'champion' is held by 2 versions",
+        "the alias 'champion' is on 2 versions",
         True,
     ),
-    "version twice": (doubled_version, "version 2 stands in 2 rows", True),
+    "version twice": (doubled_version, "version 2 is in 2 rows", True),
     "another ML model": (
         replace_in("seeds/ml/churn/ml_churn.csv", "churn,2", "other,2"),
         "rows of another ML model, 'other'",

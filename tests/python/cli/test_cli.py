@@ -65,7 +65,7 @@ def test_command_register_from_csv(training_files: tuple[str, str], empty_house:
     ("arguments", "code", "told"),
     [
         (("--features", "nowhere.parquet"), 1, "the file does not exist"),
-        (("--features", "train.xlsx"), 1, "its ending is '.xlsx'"),
+        (("--features", "train.xlsx"), 1, "its extension is '.xlsx'"),
         (("--features", "train.parquet", "--metric", "roc_auc"), 2, "expected NAME=VALUE with a number"),
         (("--features", "train.parquet", "--metric", "roc_auc=high"), 2, "expected NAME=VALUE with a number"),
         ((), 2, "--features"),
@@ -83,7 +83,7 @@ def test_command_promote(empty_house: Path) -> None:
     churn()
     churn(0.1, alias="champion")
     ended = command("promote", "churn", "1")
-    assert ended.exit_code == 0 and "churn version 1 holds champion" in ended.output
+    assert ended.exit_code == 0 and "aliases of churn version 1: champion" in ended.output
     ended = command("promote", "churn", "9", "--alias", "champion")
     assert ended.exit_code == 1 and "has no version 9" in ended.output and "What to do" in ended.output
     assert command("promote", "churn", "one").exit_code == 2

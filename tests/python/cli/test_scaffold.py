@@ -124,7 +124,7 @@ def test_severities(registered: DbtProject) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--alias", "nobody"], "no version of ML model 'churn' holds the alias 'nobody'"),
+        (["--alias", "nobody"], "no version of ML model 'churn' has the alias 'nobody'"),
         (["--version", "7"], "has no version 7"),
     ],
 )

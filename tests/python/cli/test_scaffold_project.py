@@ -142,7 +142,7 @@ def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: Dbt
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("mart", "churn", "--key", "id", "--bands", "0.7", "0.4"), "the second is where `high` begins"),
+        (("mart", "churn", "--key", "id", "--bands", "0.7", "0.4"), "`high` must begin above `medium`"),
         (("monitors", "churn", "--features", "f", "--key", "id", "--labels", "l"), "go together"),
         (("exposure", "calls", "--table", "t", "--owner", "o", "--email", "nobody"), "an address such as"),
     ],
@@ -160,4 +160,4 @@ def test_a_task_without_a_scaffolded_performance_is_refused(empty_house: Path) -
     register(estimator, "plan", frame, np.arange(60) % 3, task="classification", project_dir=empty_house)
     told = run("scaffold", *("monitors", "plan", "--features", "f", "--key", "id", "--labels", "l"),
                *("--label", "y", "--yes"), code=2)  # fmt: skip
-    assert "performance is scaffolded for two classes" in " ".join(told.split())
+    assert "performance is scaffolded only for two classes" in " ".join(told.split())

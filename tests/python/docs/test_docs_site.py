@@ -192,7 +192,7 @@ def test_columns_of_the_prediction_table_are_described(open_page: Open) -> None:
     text = open_page(PREDICTIONS).text
     for column in ("score", "row_status", "reject_reason", "model_digest", "scoring_run_id", "feature_hash"):
         assert column in text
-    assert "SHA-256 of the artifact that made the row." in text
+    assert "SHA-256 of the artifact that scored the row." in text
 
 
 def seen_text(browser: Browser, address: str, awaited: str) -> str:

@@ -196,7 +196,7 @@ def test_class_columns_are_those_of_the_registry_that_was_compared(house: DbtPro
         refused(
             house,
             "scorehouse.class_columns('churn'): the table",
-            "is not the registry in version control",
+            "differs from the registry in version control",
         )
         house.dbt("seed", "--select", "ml_churn").check()
     house.write(SCORED, told.replace("ARGUMENTS", ", alias='nobody'"))

@@ -135,7 +135,7 @@ def test_a_form_that_cannot_serve_is_refused_by_name(built: DbtProject) -> None:
         message = built.dbt("run", "--select", "refused").messages["refused"]
     finally:
         (built.folder / "python_models" / "refused.py").unlink()
-    assert "engine is 'sql', which cannot serve network version 1" in message
+    assert "engine is 'sql', which cannot score network version 1" in message
     assert "scorehouse prove network" in message
 
 
@@ -148,7 +148,7 @@ def test_a_text_that_was_not_proven_does_not_serve(built: DbtProject) -> None:
     try:
         built.dbt("build", "--select", "ml_linear auto").check()
         assert built.runs("auto")[-1]["form"] == "estimator"
-        assert "another text" in built.runs("auto")[-1]["form_reason"]
+        assert "differs from the SQL that was proven" in built.runs("auto")[-1]["form_reason"]
     finally:
         seed.write_text(before)
         built.dbt("build", "--select", "ml_linear auto").check()

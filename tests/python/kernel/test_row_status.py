@@ -150,7 +150,7 @@ def test_rows_on_which_the_estimator_fails_are_found(touchy: Kernel) -> None:
 def test_an_estimator_that_fails_on_row_after_row_ends_the_run(touchy: Kernel) -> None:
     with pytest.raises(ScorehouseError) as error:
         touchy(pa.RecordBatch.from_pydict({"delay": np.full(300, 5000.0)}))
-    assert "Touchy fails on row after row of a batch of 300 (OverflowError: over the limit)" in str(
+    assert "Touchy fails on too many rows of a batch of 300 (OverflowError: over the limit)" in str(
         error.value
     )
 

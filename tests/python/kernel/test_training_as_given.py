@@ -91,7 +91,7 @@ def test_a_difference_is_refused_with_rows_and_columns(empty_house: Path) -> Non
     with pytest.raises(ScorehouseError) as refused:
         register(ByDtype().fit(X, None), "odd", X, task="classification")
     text = str(refused.value)
-    assert "9 of 100 training rows would be scored otherwise" in text
+    assert "9 of 100 training rows would not be scored as the estimator scores" in text
     assert "rows [91, 92, 93, 94, 95] and others; row 91: prediction False instead of prediction True" in text
-    assert "arrive in another form: 'small' (int8 became int64)" in text
+    assert "reach the estimator in another form: 'small' (int8 became int64)" in text
     assert not (empty_house / "seeds").exists() and not (empty_house / "artifacts").exists()

@@ -278,7 +278,7 @@ def test_what_a_user_can_get_wrong(monitored_house: DbtProject, tmp_path: Path) 
     empty = run("report", "--database", tmp_path / "empty.duckdb")
     assert empty.exit_code == 1 and "has no registry of an ML model" in empty.output
     ending = run("export", "monitoring", "--database", database, "--output", tmp_path / "long.csv")
-    assert ending.exit_code == 1 and "choose a format by the ending" in ending.output
+    assert ending.exit_code == 1 and "choose a format by the extension" in ending.output
 
 
 def test_a_schema_must_be_named_where_two_hold_the_same(monitored_house: DbtProject, tmp_path: Path) -> None:

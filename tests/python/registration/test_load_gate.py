@@ -180,9 +180,9 @@ def test_no_mlflow_command_opens_what_the_policy_refuses(
 
 def _skops_is_not_asked_what_it_trusts(house: House, mlflow: Any) -> None:
     told = _imported(house, mlflow, DecisionTreeClassifier(max_depth=2), ["sklearn.tree._tree.Tree"])
-    assert "holds types that nobody vouched for: ['sklearn.tree._tree.Tree']" in told
+    assert "contains types that are not trusted: ['sklearn.tree._tree.Tree']" in told
     told = _imported(house, mlflow, LogisticRegression(), [], code="code")
-    assert "brings code, which counts as 'joblib'" in told
+    assert "contains code, which counts as 'joblib'" in told
 
 
 def _imported(house: House, mlflow: Any, estimator: Any, vouched: list[str], code: str | None = None) -> str:

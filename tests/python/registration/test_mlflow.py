@@ -292,7 +292,7 @@ def test_sync_follows_aliases_and_shows_its_diff(store: str, project: Path) -> N
     client.set_registered_model_alias("churn", "champion", "1")
     plan = plan_sync("churn", "churn", tracking_uri=store, project_dir=project)
     moved = promote("churn", 1, alias="other", project_dir=project)
-    with pytest.raises(RegistryError, match="have changed since the difference was made"):
+    with pytest.raises(RegistryError, match="have changed since the changes were computed"):
         plan.write()
     assert ModelSeeds(project, "churn").versions()[0] == moved
 

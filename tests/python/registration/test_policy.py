@@ -40,9 +40,9 @@ def registered(tmp_path: Path) -> tuple[Path, Version]:
     [
         ({"format": ["joblib"]}, r"unknown settings \['format'\]"),
         ({"formats": ["pickle"]}, r"formats has \['pickle'\]"),
-        ({"formats": {"joblib": True}}, "a list of texts"),
-        ({"roots": 5}, "a list of texts"),
-        ({"trusted_types": [1]}, "a list of texts"),
+        ({"formats": {"joblib": True}}, "a list of strings"),
+        ({"roots": 5}, "a list of strings"),
+        ({"trusted_types": [1]}, "a list of strings"),
         ({"pickle": "always"}, "pickle is 'always'"),
         ({"cache": ""}, "a folder in the project"),
         ({"library_versions": "allow"}, "versions such as '>=1.7,<1.10'"),
@@ -82,7 +82,7 @@ def test_library_versions(registered: tuple[Path, Version], rule: Any, saved: st
     version = replace(version, sklearn_version=saved)
     policy = LoadPolicy.from_variable({"library_versions": rule})
     if outcome == "refused":
-        with pytest.raises(LoadRefusedError, match=f"saved by scikit-learn {saved}, and {INSTALLED} is"):
+        with pytest.raises(LoadRefusedError, match=f"saved by scikit-learn {saved}, but {INSTALLED} is"):
             artifact.load(project, version, policy, "test")
         return
     _, _, warnings = artifact.load(project, version, policy, "test")

@@ -268,9 +268,9 @@ REFUSALS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "no estimator": ("dict is not an estimator", {"a": 1}, {}),
     "a class": ("the class LogisticRegression is not an estimator", LogisticRegression, {}),
     "no such file": ("does not load", "nowhere.joblib", {}),
-    "missing method": ("task is 'classification', and KMeans is a clusterer", KMeans(2, n_init=1).fit(X), {}),
+    "missing method": ("task is 'classification', but KMeans is a clusterer", KMeans(2, n_init=1).fit(X), {}),
     "anomaly without decision_function": (
-        "task is 'anomaly', and LinearRegression is a regressor",
+        "task is 'anomaly', but LinearRegression is a regressor",
         LinearRegression().fit(X, Y),
         {"task": "anomaly"},
     ),

@@ -58,7 +58,7 @@ def test_any_value_of_an_argument(empty_house: Path, argument: str) -> None:
     ],
 )
 def test_task_of_another_kind(empty_house: Path, estimator: Any, task: str, kind: str) -> None:
-    with pytest.raises(ScorehouseError, match=f"task is '{task}', and {kind}"):
+    with pytest.raises(ScorehouseError, match=f"task is '{task}', but {kind}"):
         register(estimator, "churn", X, task=task)
 
 

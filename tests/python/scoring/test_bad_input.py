@@ -88,7 +88,7 @@ CASES: dict[str, Case] = {
     ),
     "unknown_alias": Case(
         (
-            "no version of ML model 'unknown_alias' holds the alias 'champoin'; did you mean 'champion'?",
+            "no version of ML model 'unknown_alias' has the alias 'champoin'; did you mean 'champion'?",
             "one of the aliases ['champion']",
             "What to do: correct the alias",
         ),
@@ -130,7 +130,7 @@ CASES: dict[str, Case] = {
         features=FEATURES.replace("i as id", "i % 150 as id"),
     ),
     "key_null": Case(
-        ("20 of 200 feature rows have a NULL in the key ['id']", "leave these rows out in the feature model"),
+        ("20 of 200 feature rows have a NULL in the key ['id']", "filter these rows out in"),
         features=FEATURES.replace("i as id", "case when i % 10 != 3 then i end as id"),
     ),
     "key_missing": Case(
@@ -147,7 +147,7 @@ CASES: dict[str, Case] = {
     ),
     "named_like_an_output": Case(
         (
-            "columns named like columns of the prediction table: ['score', 'Model_Name']",
+            "names that the prediction table uses itself: ['score', 'Model_Name']",
             "rename these columns in the feature model, or leave them out of passthrough",
         ),
         features=FEATURES.replace("'x' || i as note", "0.5 as score, 'x' as \"Model_Name\""),
@@ -162,11 +162,14 @@ CASES: dict[str, Case] = {
         spoil=edit_registry(",predict_proba,", ",decision_function,"),
     ),
     "estimator_fails": Case(
-        ("fails on row after row", "look at the estimator's message"),
+        ("fails on too many rows", "read the estimator's message"),
         spoil=edit_registry(",predict_proba,", ",score,"),
     ),
     "alias_held_twice": Case(
-        ("versions [1, 2] of ML model 'alias_held_twice' all hold the alias 'champion'", "leaves it on one"),
+        (
+            "versions [1, 2] of ML model 'alias_held_twice' all have the alias 'champion'",
+            "leaves it there alone",
+        ),
         spoil=edit_registry("alias_held_twice,2,,", "alias_held_twice,2,champion,"),
     ),
     "not_a_registry": Case(
@@ -178,13 +181,13 @@ CASES: dict[str, Case] = {
         arguments={"rescore": "sometimes"},
     ),
     "strict_unknown": Case(
-        ("strict has ['nulls']", "strict among ['null', 'not_finite'", "correct the call"),
+        ("strict has ['nulls']", "strict among ['null', 'not_finite'", "write 'null'"),
         arguments={"strict": ["nulls"]},
     ),
     "share_out_of_range": Case(
         ("max_rejected_share is 5", "a share between 0 and 1"), arguments={"max_rejected_share": 5}
     ),
-    "no_key": Case(("no key was given", "the column, or columns, that identify"), arguments={"key": []}),
+    "no_key": Case(("no key was given", "the column or columns that identify"), arguments={"key": []}),
 }
 NAMES = [(name, door) for name in CASES for door in DOORS]
 
@@ -315,7 +318,7 @@ def test_a_feature_may_bear_the_name_of_an_output(project: DbtProject) -> None:
     project.python_model("passed", "churn", key="id", passthrough="score")
     ended = project.build()
     assert (ended.statuses["scored"], ended.statuses["passed"]) == ("success", "error")
-    assert "columns named like columns of the prediction table: ['score']" in ended.messages["passed"]
+    assert "names that the prediction table uses itself: ['score']" in ended.messages["passed"]
 
 
 def test_a_ranking_without_a_group(project: DbtProject) -> None:
@@ -324,7 +327,7 @@ def test_a_ranking_without_a_group(project: DbtProject) -> None:
     project.features(FEATURES)
     project.python_model("scored", "offers", key="id")
     ended = project.build()
-    assert "offers version 1 ranks, and no group was given" in ended.messages["scored"]
+    assert "offers version 1 ranks, but no group was given" in ended.messages["scored"]
 
 
 def test_a_model_without_the_macro_or_the_call(house: DbtProject) -> None:

@@ -53,7 +53,7 @@ def test_a_changed_list_is_refused_before_a_row_is_scored(house: DbtProject) -> 
     before = house.content("scored")
     for setting in ("", "fail"):
         said = scored(house, setting, passthrough=["note"])
-        assert "it lacks ['note'], and it has ['shop'], which this run does not make" in said
+        assert "it lacks ['note'], and it has ['shop'], which this run does not write" in said
         assert "on_schema_change='append_new_columns'" in said and "--full-refresh" in said
     run = house.runs("scored")[-1]
     assert (run["status"], run["rows_scored"], run["rows_new"]) == ("failed", 0, None)
@@ -93,9 +93,9 @@ def test_an_index_is_in_the_way_before_a_row_is_scored(house: DbtProject) -> Non
         connection.execute('create index "by id" on scored (id)')
     before = house.content("scored")
     said = scored(house, "sync_all_columns", passthrough=[])
-    assert "has to drop or retype ['shop']" in said and "it has ['by id']" in said
+    assert "must drop or retype ['shop']" in said and "this one has ['by id']" in said
     house.features(f"select * replace (shop::hugeint as shop) from ({FEATURES})")
-    assert "has to drop or retype ['shop']" in scored(house, "sync_all_columns")
+    assert "must drop or retype ['shop']" in scored(house, "sync_all_columns")
     assert house.runs("scored")[-1]["rows_scored"] == 0
     assert house.content("scored") == before
     assert scored(house, "append_new_columns", passthrough=["shop", "note"]) == ""
@@ -131,12 +131,13 @@ def test_ignore_leaves_the_table_as_it_is(house: DbtProject) -> None:
 def test_a_value_is_never_rounded_into_the_type_of_the_table(house: DbtProject) -> None:
     house.features(f"select * replace ((shop / 2)::double as shop) from ({FEATURES})")
     said = scored(house)
-    assert "'shop' is BIGINT there and DOUBLE here" in said and "not every value has a place in both" in said
-    assert "'shop' is BIGINT there and DOUBLE here" in scored(house, "append_new_columns")
+    assert "'shop' is BIGINT in the table and DOUBLE in this run" in said
+    assert "not every value fits both types" in said
+    assert "'shop' is BIGINT in the table and DOUBLE in this run" in scored(house, "append_new_columns")
     assert scored(house, "sync_all_columns") == ""
     assert house.query("select count(*) from scored where shop = 0.5") == [(ROWS // 5,)]
     house.features(FEATURES)  # the table's halves have no place in BIGINT
-    assert "'shop' is DOUBLE there and BIGINT here" in scored(house, "sync_all_columns")
+    assert "'shop' is DOUBLE in the table and BIGINT in this run" in scored(house, "sync_all_columns")
     assert scored(house) == ""  # while the new values have one in DOUBLE
     assert house.columns("scored")["shop"] == "DOUBLE"
 

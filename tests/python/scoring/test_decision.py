@@ -141,4 +141,4 @@ def test_output_names_stay_free(tmp_path: Path) -> None:
     project.python_model("scores", "toy", key="id", decision={"threshold": 0.5})
     project.build().check()  # a column of that name is the feature table's own, as long as it is not kept
     project.python_model("scores", "toy", key="id", decision={"threshold": 0.5}, passthrough=["band"])
-    assert "named like columns of the prediction table: ['band']" in project.build().messages["scores"]
+    assert "that the prediction table uses itself: ['band']" in project.build().messages["scores"]

@@ -147,7 +147,7 @@ def test_a_backfill_is_for_histories(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=1, as_of=None)
     project.build("--exclude", "scores").check()
     message = backfill(project, "{from: 2024-01-01, to: 2024-01-02}").messages["scores"]
-    assert "as_of names no column" in message
+    assert "as_of does not name a column" in message
 
 
 def test_a_history_is_not_rescored(shared: DbtProject) -> None:

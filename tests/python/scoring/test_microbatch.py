@@ -136,11 +136,11 @@ def test_sample_cuts_to_its_window(house: DbtProject) -> None:
 
 
 REFUSED = [
-    ({"rescore": "all"}, "", "and rescore='all', which rebuilds the table from one batch"),
-    ({"rescore": {"rule": "changed", "vanished": "delete"}}, "", "and vanished='delete', where all rows"),
-    ({"passthrough": []}, "", "and event_time='seen_at', which is no column of the prediction table"),
-    ({"decision": {"top_n": 5}}, "", "and a rank or top_n"),
-    ({"as_of": "seen_at", "rescore": "new"}, "", "and as_of 'seen_at'"),
+    ({"rescore": "all"}, "", "rescore='all', which would rebuild the table from one batch"),
+    ({"rescore": {"rule": "changed", "vanished": "delete"}}, "", "vanished='delete': all rows"),
+    ({"passthrough": []}, "", "event_time='seen_at' is not a column of the prediction table"),
+    ({"decision": {"top_n": 5}}, "", "cannot be combined with a rank or top_n"),
+    ({"as_of": "seen_at", "rescore": "new"}, "", "cannot be combined with as_of='seen_at'"),
     ({}, ", event_time='seen'", "correct event_time, or add the columns"),
     ({}, ", batch_size='week'", "batch_size is week"),
     ({}, ", lookback=-1", "lookback is -1"),

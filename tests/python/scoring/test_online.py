@@ -199,7 +199,7 @@ def test_decisions_online_are_those_of_the_table(tmp_path: Path) -> None:
     ("decision", "told"),
     [
         ({"threshold": 0.5, "top_n": 3}, "decision has top_n, which chooses among all rows"),
-        ({"threshold": 0.5, "score": "rank"}, r"'rank', which this ML model does not give[\s\S]*'score'"),
+        ({"threshold": 0.5, "score": "rank"}, r"'rank', which this ML model does not output[\s\S]*'score'"),
         ({"treshold": 0.5}, r"'treshold'\] \(near: 'threshold'\)[\s\S]*settings among"),
     ],
 )

@@ -122,7 +122,7 @@ def test_too_many_rejected_rows_fail_the_run(house: DbtProject) -> None:
     assert (house.content("scored"), house.content("plain")) == before
     for name in ("scored", "plain"):
         assert "13 of 500 rows were rejected" in ended.messages[name]
-        assert "What to do: mend the feature table, or raise max_rejected_share" in ended.messages[name]
+        assert "What to do: fix the feature table, or raise max_rejected_share" in ended.messages[name]
         failed = house.runs(name)[-1]
         assert failed["status"] == "failed" and "13 of 500 rows were rejected" in failed["error"]
 

@@ -91,13 +91,13 @@ def test_promotion_may_require_a_test(gated: DbtProject) -> None:
     asked = ["promote", "toy", "2", "--alias", "challenger", "--require", "gate"]
     told = CliRunner().invoke(main, [*asked, "--project-dir", str(project.folder)])
     assert (told.exit_code, "gate passed" in told.output) == (0, True)
-    refused(project, 1, "gate", "tests the alias 'challenger', which toy version 1 does not hold")
-    refused(project, 2, "missing", "0 tests of the last dbt command fit, of ['")
+    refused(project, 1, "gate", "tests the alias 'challenger', which toy version 1 does not have")
+    refused(project, 2, "missing", "0 tests of the last dbt command have this name, among ['")
     refused(project, 2, "elsewhere", "'elsewhere' does not depend on the seed ml_toy".replace("'", ""))
     promote("toy", 1, alias="second", project_dir=project.folder)
     refused(project, 2, "gate", "the registry of toy changed after gate ran")
     project.build("--exclude", "test_type:data").check()
-    refused(project, 2, "gate", "0 tests of the last dbt command fit")
+    refused(project, 2, "gate", "0 tests of the last dbt command have this name")
     declare(project, margin=0, min_rows=5000)
     assert not project.dbt("test").success
     refused(project, 2, "gate", "gate ended with 'fail' and found 1 rows")

@@ -33,7 +33,7 @@ def _is_asked() -> bool:
 def _interrupted(call: str) -> EngineError:
     return EngineError(
         call,
-        "the run was interrupted, by Ctrl-C or by a signal to stop",
-        expected="a run that ends by itself",
-        action="run the model again; the previous table stands",
+        "the run was interrupted by Ctrl-C or a termination signal",
+        expected="a run that finishes on its own",
+        action="run the model again; the previous table is unchanged",
     )

@@ -75,7 +75,7 @@ def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:
             return
         cursor.execute(f"set memory_limit = {literal(_unrounded(limit[1]))}").fetchall()
     except (duckdb.OutOfMemoryException, duckdb.ConnectionException) as error:  # or it was closed meanwhile
-        logger.debug(f"DuckDB's memory limit stays: {error}")
+        logger.debug(f"DuckDB's memory limit is unchanged: {error}")
 
 
 def _unrounded(limit: str) -> str:

@@ -187,7 +187,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         raise RowKeyError(
             self.source.call,
             f"the key {list(plan.key)} is not unique in the prediction table {self.source.request.relation}",
-            expected="one prediction a key",
+            expected="one prediction per key",
             action="rebuild the table once with --full-refresh",
         )
 

@@ -36,7 +36,7 @@ def seed_table(
         raise RegistryError(
             call,
             f"the registry's table {relation} does not exist",
-            expected="the table of the seed, which is loaded before anything is scored",
+            expected="the table of the seed, loaded before the model that scores",
             action=f"run {seed}, or `dbt build`, which loads it first",
         ) from error
 
@@ -56,16 +56,16 @@ def unreadable(error: duckdb.Error, call: str, *, is_select: bool) -> Scorehouse
     if isinstance(error, duckdb.CatalogException):
         return ConfigurationError(
             call,
-            f"DuckDB cannot find what the select of the model reads or calls: {one_line(error)}",
-            expected="tables that are built, and no temporary ones: features are read by a second connection",
-            action="correct the name, or build what the model reads first (dbt build --select +<model>)",
+            f"DuckDB cannot find a table or function that the model's select uses: {one_line(error)}",
+            expected="tables that exist and are not temporary: a second connection reads the features",
+            action="correct the name, or first build what the model reads (dbt build --select +<model>)",
         )
     what = "the select of the model" if is_select else "the features"
     return ConfigurationError(
         call,
         f"DuckDB cannot run {what}: {one_line(error)}",
         expected="one select, without a semicolon at its end",
-        action="correct the SQL of the feature model; dbt writes the compiled SQL below target/compiled",
+        action="correct the SQL of the feature model; dbt writes the compiled SQL to target/compiled",
     )
 
 
@@ -79,7 +79,7 @@ def unreadable_value(error: Exception, call: str) -> ScorehouseError | None:
         call,
         f"DuckDB could not compute a value of the features: {text}",
         expected="features that can be computed for every row",
-        action="correct the SQL of the feature model; try_cast, for one, gives NULL where a cast fails",
+        action="correct the SQL of the feature model; for example, try_cast gives NULL where a cast fails",
     )
 
 

@@ -158,9 +158,9 @@ class DuckDBSource(Source):
                 if other != name:
                     raise SignatureError(
                         self.call,
-                        f"the feature {other!r} of one version is {name!r} for another",
-                        expected="versions that spell a feature alike, if they score in one scan",
-                        action="score them into tables of their own, or register one of them again",
+                        f"the feature {other!r} of one version is spelled {name!r} in another",
+                        expected="the same spelling in all versions that score in one scan",
+                        action="score them into separate tables, or register one of them again",
                     )
 
     def _refuse_unsigned_huge(self) -> None:
@@ -170,7 +170,7 @@ class DuckDBSource(Source):
         if huge:
             raise SignatureError(
                 self.call,
-                f"the feature columns {huge} are UHUGEINT, which leaves DuckDB with the wrong sign",
+                f"the feature columns {huge} are UHUGEINT, which DuckDB exports with the wrong sign",
                 expected="HUGEINT, DOUBLE or a smaller number",
                 action="cast these columns in the feature model",
             )

@@ -66,11 +66,11 @@ def _check_indexes(
     if found:
         raise ConfigurationError(
             call,
-            f"on_schema_change='{SYNC}' has to drop or retype {list(columns)} of {request.relation}, and "
-            f"DuckDB changes no table with an index: it has {[row[0] for row in found]}",
+            f"on_schema_change='{SYNC}' must drop or retype {list(columns)} of {request.relation}, but "
+            f"DuckDB cannot alter a table that has an index: this one has {[row[0] for row in found]}",
             expected="a table without an index while its columns change",
             action=f'drop the index for this run, with pre_hook="drop index if exists {quote(found[0][0])}", '
-            f"and make it again in a post_hook; or set on_schema_change='{APPEND}', which keeps the columns; "
+            f"and create it again in a post_hook; set on_schema_change='{APPEND}', which keeps the columns; "
             "or rebuild the table once with --full-refresh",
         )
 
@@ -88,12 +88,14 @@ def _survive(cursor: duckdb.DuckDBPyConnection, values: str, through: str, own: 
 
 
 def _other_types(request: Request, retyped: Mapping[str, tuple[str, str]], call: str) -> ConfigurationError:
-    found = "; ".join(f"{name!r} is {old} there and {new} here" for name, (old, new) in retyped.items())
+    found = "; ".join(
+        f"{name!r} is {old} in the table and {new} in this run" for name, (old, new) in retyped.items()
+    )
     return ConfigurationError(
         call,
-        f"columns of {request.relation} have other types than in this run, and not every value has a place "
-        f"in both: {found}",
-        expected="the types that the table has",
+        f"the types of columns of {request.relation} differ from those of this run, and not every value fits "
+        f"both types: {found}",
+        expected="the types of the existing table",
         action="cast the columns in the feature model, "
         f"set on_schema_change='{SYNC}' where the values of the table fit, "
         "or rebuild the table once with --full-refresh",

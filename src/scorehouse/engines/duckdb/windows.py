@@ -54,27 +54,28 @@ def _rules(options: ScoreOptions, event_time: str) -> list[tuple[bool, str, str]
     return [
         (
             options.as_of is not None,
-            f"and as_of {options.as_of!r}",
-            "one of them: a history is built in slices by the variable scorehouse_backfill",
+            f"cannot be combined with as_of={options.as_of!r}",
+            "only one of them: the variable scorehouse_backfill builds a history in slices",
         ),
         (
             rescore.rule == "all",
-            "and rescore='all', which rebuilds the table from one batch",
+            "cannot be combined with rescore='all', which would rebuild the table from one batch",
             "rescore='given' (a batch replaces its window), or 'new' or 'changed'",
         ),
         (
             rescore.vanished != "keep",
-            f"and vanished={rescore.vanished!r}, where all rows outside a batch would count as vanished",
+            f"cannot be combined with vanished={rescore.vanished!r}: all rows outside a batch would count as "
+            "vanished",
             "vanished='keep'; under rescore='given' rows that left the window of a batch are deleted",
         ),
         (
             options.group is not None or whole,
-            "and a rank or top_n, whose group may reach over several batches",
+            "cannot be combined with a rank or top_n, whose group may span several batches",
             "neither group nor top_n",
         ),
         (
             rescore.rule == "given" and event_time not in (*options.key, *options.passthrough),
-            f"and event_time={event_time!r}, which is no column of the prediction table",
+            f"has no window to replace: event_time={event_time!r} is not a column of the prediction table",
             f"passthrough={event_time!r}, so that a batch can replace its window",
         ),
     ]

@@ -43,17 +43,26 @@ class SparkEngine(Engine[SparkSource]):
         insert_runs(self.session, self.request.run_log, [record.to_row(STARTED, is_ended=False)])
 
     def refuse(self, options: ScoreOptions) -> None:
-        for is_asked, what, action in (
-            (not self.request.staging, "another materialization", 'set materialized="predictions"'),
+        for is_asked, what, expected, action in (
+            (
+                not self.request.staging,
+                "other materializations",
+                'materialized="predictions"',
+                'set materialized="predictions"',
+            ),
             (
                 options.rescore.max_seconds is not None,
-                "max_seconds: a job of Spark has no place to stop between slices",
+                "max_seconds, because a Spark job cannot stop between slices",
+                "a budget of rows",
                 "set max_rows",
             ),
         ):
             if is_asked:
                 raise ConfigurationError(
-                    self.call, f"the engine spark has no {what}", expected="what it has", action=action
+                    self.call,
+                    f"the engine spark does not support {what}",
+                    expected=expected,
+                    action=action,
                 )
 
     def table_exists(self) -> bool:
@@ -122,7 +131,7 @@ class SparkEngine(Engine[SparkSource]):
                     self.call,
                     f"{record.rows_in} rows went in and {written} were written",
                     expected="every row exactly once",
-                    action="see whether the feature table changed meanwhile, or differs at each reading",
+                    action="check whether the feature table changed during the run, or differs on each read",
                 )
         scan.check_conserved()
 

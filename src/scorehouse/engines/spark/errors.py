@@ -33,9 +33,13 @@ def translated(error: Exception, call: str) -> Exception:
     if raised:
         return _out_of_room(call, raised.problem)
     if any(sign in text for sign in _DIED):
-        return _out_of_room(call, "a Python worker died while it scored, most often for lack of memory")
+        return _out_of_room(
+            call, "a Python worker died while it scored, most often because it ran out of memory"
+        )
     if any(sign in text for sign in _LOST):
-        return _out_of_room(call, "executors were lost while they scored, most often for lack of memory")
+        return _out_of_room(
+            call, "executors were lost while they scored, most often because they ran out of memory"
+        )
     return error
 
 
@@ -55,7 +59,7 @@ def _out_of_room(call: str, problem: str) -> EngineError:
     return EngineError(
         call,
         problem,
-        expected="workers with room for the estimator and for one record batch each",
+        expected="workers with enough memory for the estimator and one record batch each",
         action="raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or "
-        "run fewer tasks per executor (spark.executor.cores); the executor's log says more",
+        "run fewer tasks per executor (spark.executor.cores); see the executor's log for details",
     )

@@ -158,14 +158,17 @@ class SparkTables:
         table = {field.name: field.dataType.simpleString() for field in schema}
         change = ColumnChange.between(table, {name: kept.get(name, table.get(name, "")) for name in made})
         change.check_names(self.relation, setting, self.call)
-        found = [f"{name!r} is {old} there and {new} here" for name, (old, new) in change.retyped.items()]
+        found = [
+            f"{name!r} is {old} in the table and {new} in this run"
+            for name, (old, new) in change.retyped.items()
+        ]
         if setting == SYNC:
-            found += [f"{name!r} is there and not here" for name in change.has]
+            found += [f"{name!r} is in the table and not in this run" for name in change.has]
         if found:
             raise ConfigurationError(
                 self.call,
-                f"{self.relation} cannot become what this run makes: {'; '.join(found)}",
-                expected="columns that stay as they are: on Spark they are neither dropped nor retyped",
+                f"{self.relation} cannot take the columns of this run: {'; '.join(found)}",
+                expected="existing columns that stay as they are: on Spark they cannot be dropped or retyped",
                 action="rebuild the table once with --full-refresh",
             )
 
@@ -231,7 +234,7 @@ class SparkTables:
                 self.call,
                 f"{written} rows were scored, and {found} of them are in {table}",
                 expected="every row exactly once",
-                action="rebuild the table with --full-refresh, and report this as a fault of scorehouse",
+                action="rebuild the table with --full-refresh, and report this as a bug in scorehouse",
             )
 
     def _overwrite_partitions(self, change: Change) -> None:
@@ -257,7 +260,7 @@ class SparkTables:
                 self.call,
                 f"{found} rows are in {self.relation} after its partitions were overwritten",
                 expected=f"{expected} rows",
-                action="rebuild the table with --full-refresh, and report this as a fault of scorehouse",
+                action="rebuild the table with --full-refresh, and report this as a bug in scorehouse",
             )
 
     def _swap(self, table: str) -> None:

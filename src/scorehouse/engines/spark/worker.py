@@ -139,7 +139,7 @@ def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
             task.call,
             f"the bytes of {version.label} on an executor have the sha256 {found} ({len(data)} bytes)",
             expected=f"the registered sha256 {version.sha256}",
-            action="look for what changed the file on that executor, and run again; nothing was scored",
+            action="find out what changed the file on that executor, and run again; nothing was scored",
         )
     return data
 
@@ -155,5 +155,5 @@ def _bytes_of_file(task: WorkerTask, name: str) -> bytes:
             task.call,
             f"the file {name!r} is not on an executor ({error.strerror or error})",
             expected="the file that the driver sent to every executor",
-            action="run again; if the file is still missing, the executor's log says more",
+            action="run again; if the file is still missing, see the executor's log",
         ) from error

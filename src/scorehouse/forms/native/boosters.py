@@ -135,7 +135,7 @@ def xgboost_regressor(estimator: Any, refuse: Refuse) -> Read:
 
 def _xgboost(estimator: Any, refuse: Refuse) -> xgboost.Boosted:
     if not np.isnan(estimator.missing):
-        raise refuse(estimator, f"it takes {estimator.missing!r} as missing; it has a native form for NaN")
+        raise refuse(estimator, f"it takes {estimator.missing!r} as missing; only NaN has a native form")
     return xgboost.boosting(estimator, refuse)
 
 

@@ -25,7 +25,7 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
         raise CompileError(
             call,
             "this installation of scorehouse has no compiled kernel for this platform",
-            expected="a wheel made for it (Linux or macOS, x86-64 or arm64)",
+            expected="a wheel for this platform (Linux or macOS, x86-64 or arm64)",
             action="reinstall scorehouse from a wheel, or score this version with the estimator itself",
         )
     before, last, path = _taken_apart(estimator)

@@ -84,7 +84,7 @@ def _compare(expected: pa.Table, found: pa.Table, call: str) -> float:
             same = pc.equal(pc.fill_null(a.cast(pa.string()), ""), pc.fill_null(b.cast(pa.string()), ""))
         if not pc.all(same).as_py():
             others = len(a) - int(pc.sum(same).as_py() or 0)
-            raise _unequal(call, f"{others:,} of {len(a):,} rows have another {name}")
+            raise _unequal(call, f"{others:,} of {len(a):,} rows have a different {name}")
     return worst
 
 
@@ -97,7 +97,7 @@ def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: st
     if a.dtype.kind == "f":
         return _checked(difference(method, pa.array(a.ravel()), pa.array(b.ravel())), method, call)
     if not np.array_equal(a, b):
-        raise _unequal(call, f"{int((a != b).sum()):,} of {len(a):,} rows have another {method}")
+        raise _unequal(call, f"{int((a != b).sum()):,} of {len(a):,} rows have a different {method}")
     return 0.0
 
 

@@ -179,7 +179,7 @@ class Builder:
     def _check_width(self, estimator: Any, values: list[Value]) -> None:
         expected = getattr(estimator, "n_features_in_", len(values))
         if expected != len(values):
-            raise self.refuse(estimator, f"it was fitted on {expected} columns and is given {len(values)}")
+            raise self.refuse(estimator, f"it was fitted on {expected} columns but is given {len(values)}")
 
     def close(self, gate: Expr, columns: Iterable[str]) -> None:
         """From now on, what is computed from these columns is NULL where `gate` does not hold."""

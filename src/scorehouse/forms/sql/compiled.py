@@ -169,7 +169,7 @@ def _check_marks(compiled: CompiledSql, call: str) -> None:
         raise CompileError(
             call,
             f"a category, class or feature of {compiled.version.label} contains {MARK!r}",
-            expected=f"no {MARK!r}, between which dbt fills in the columns",
+            expected=f"no {MARK!r}, which marks where dbt fills in the columns",
             action="score this version through a Python or SQL model with the predictions materialization",
         )
 

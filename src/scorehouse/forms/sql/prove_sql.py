@@ -67,7 +67,7 @@ class Comparison:
 
     def __init__(self, compiled: CompiledSql, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch) -> None:
         if compiled.dialect.name != "duckdb":
-            raise ValueError(f"prove() runs DuckDB, and this SQL is for {compiled.dialect.name}")
+            raise ValueError(f"prove() runs on DuckDB, but this SQL is for {compiled.dialect.name}")
         self.compiled = compiled
         self.kernel = kernel
         self.rows = tried_rows(compiled.signature, compiled.probes, training_rows(frame))

@@ -40,7 +40,7 @@ def import_extra(module: str, extra: str, call: str) -> Any:
     except ImportError as error:
         raise ConfigurationError(
             call,
-            f"the library {module.partition('.')[0]!r} is needed and cannot be imported ({error})",
+            f"the library {module.partition('.')[0]!r} is needed but cannot be imported ({error})",
             expected=f"the optional extra {extra!r} of scorehouse",
             action=f"run: pip install 'scorehouse[{extra}]'",
         ) from error
@@ -60,7 +60,7 @@ def cannot_store(estimator: Any, name: str, reason: str, call: str) -> Configura
     """The error for an estimator that a format cannot hold."""
     return ConfigurationError(
         call,
-        f"the format {name!r} cannot hold this {type(estimator).__name__}: {reason}",
-        expected="an estimator that the format can hold whole",
+        f"the format {name!r} cannot store this {type(estimator).__name__}: {reason}",
+        expected="an estimator that the format can store completely",
         action='use format="skops" or format="joblib"',
     )

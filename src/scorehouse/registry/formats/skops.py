@@ -39,7 +39,7 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
     if unknown:
         raise LoadRefusedError(
             call,
-            f"the artifact of {version.label} holds types that nobody vouched for: {unknown}",
+            f"the artifact of {version.label} contains types that are not trusted: {unknown}",
             expected=f"only types that skops trusts, or that the load policy lists ({list(trusted)})",
             action=(
                 "read what these types do; if they are harmless, add them to trusted_types in the "
