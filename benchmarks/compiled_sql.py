@@ -38,8 +38,8 @@ from threadpoolctl import threadpool_limits
 from scorehouse.forms.sql import compile_sql, prove
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "forms"))
-import test_compile_families as families
+from compile_cases import CASES
+from compile_kernel import kernel_of
 from project import registered_kernel
 
 FEATURES = [f"x{i}" for i in range(20)]
@@ -78,7 +78,7 @@ def processor_of(pid: int) -> float:
 def postgres() -> Iterator[Any]:
     """A connection to a server of its own, or None."""
     try:
-        from test_postgres_parity import running_server
+        from postgres.server import running_server
     except ImportError as error:
         print(f"PostgreSQL is left out: {error}")
         yield None
@@ -96,7 +96,7 @@ def seconds(count: int, only: str, server: Any) -> None:
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("create table features as from rows")
     if server is not None:
-        from test_postgres_parity import load
+        from postgres.server import load
 
         load(server, "features", rows)
         with server.cursor() as cursor:
@@ -142,14 +142,14 @@ def postgres_seconds(server: Any, sql: str) -> list[tuple[float, float]]:
 def parity(server: Any) -> None:
     """Each family on DuckDB, and on PostgreSQL where there is a server."""
     print("\nrows, largest difference, other labels, other statuses; on DuckDB, then on PostgreSQL")
-    for name in families.CASES:
+    for name in CASES:
         with tempfile.TemporaryDirectory() as folder:
             make_kernel = functools.partial(registered_kernel, Path(folder), forms=False)
-            frame, kernel = families.kernel_of(name, make_kernel)
+            frame, kernel = kernel_of(name, make_kernel)
         form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
         found = [prove(form, kernel.estimator, kernel, frame)]
         if server is not None:
-            from test_postgres_parity import postgres_parity
+            from postgres.parity import postgres_parity
 
             found.append(postgres_parity(server, frame, kernel))
         numbers = " |".join(

@@ -8,13 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from foreign import Shop, built_shop
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
+
+if TYPE_CHECKING:
+    from postgres.server import Server
 
 # Registration loads what it writes in a process of its own, which finds the classes of test modules here.
 FOLDERS = sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())
@@ -81,6 +86,15 @@ def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def monitored_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """A project whose ML model is monitored whole; for reading only."""
     return monitored(tmp_path_factory.mktemp("monitored") / "house")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server for all tests of a process."""
+    from postgres.server import running_server  # skips where the extra is missing
+
+    with running_server() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python" / "support"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "python" / "scoring"))
 
-from test_faults import ROWS, features_sql, make_project
+from promoted import ROWS, features_sql, make_project
 from victims import kill_runs
 
 

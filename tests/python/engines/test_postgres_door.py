@@ -13,13 +13,12 @@ import yaml
 from dbt.cli.main import dbtRunner
 
 from churn import classifier, training
+from postgres.server import Server
 from project import REPOSITORY, Row
 from scorehouse import register
-from test_postgres_parity import Server, server
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
-__all__ = ["server"]
 ROWS = 500
 FEATURES = """
 select

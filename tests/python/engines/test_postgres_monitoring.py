@@ -21,12 +21,11 @@ from monitoring.findings import (
     status_of,
 )
 from monitoring.house import House
+from postgres.server import Server, load
 from postgres_house import dbt, write_project
-from test_postgres_parity import Server, load, server
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
-__all__ = ["server"]
 
 TYPES = {  # which `load` leaves as text
     pa.timestamp("us").id: "timestamp",

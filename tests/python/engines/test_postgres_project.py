@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from postgres.server import Server
 from postgres_examples import Both, build_examples
 from postgres_house import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from project import REPOSITORY, Row
@@ -24,11 +25,9 @@ from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
-from test_postgres_parity import Server, server
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
-__all__ = ["server"]
 
 
 @pytest.fixture(scope="module")

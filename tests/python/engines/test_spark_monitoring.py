@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from generic_tests import EXPECTED, dbt, install
 from monitoring.everywhere import MODELS, query, same_numbers, watched
 from monitoring.findings import (
     CASES,
@@ -26,7 +27,6 @@ from monitoring.findings import (
 from monitoring.house import House
 from spark.cluster import environment
 from spark.house import SparkHouse, quick, session_of, stop_session
-from test_generic_tests import EXPECTED, dbt, install
 
 pytestmark = pytest.mark.foreign
 

@@ -7,35 +7,17 @@ values, NaN, infinities, extremes and unseen categories.
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from compile_case import ROWS, features, target
+from compile_case import ROWS
 from compile_cases import CASES
+from compile_kernel import kernel_of
 from project import MakeKernel
 from scorehouse.forms.sql import compile_sql, prove
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
-from scorehouse.kernel.scorer import Kernel
-
-
-def kernel_of(name: str, make_kernel: MakeKernel) -> tuple[pd.DataFrame, Kernel]:
-    """Fit and register the estimator of a case."""
-    case = CASES[name]
-    rng = np.random.default_rng(0)
-    frame = features(case, rng)
-    y = target(frame, case, rng)
-    if name == "categories of a frame":
-        frame["visits"] = ("v" + frame["visits"].astype(str)).astype("category")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        estimator = case.make().fit(frame, y)
-        kernel = make_kernel(estimator, frame, y, task=case.task, threshold=case.threshold)
-    return frame, kernel
 
 
 @pytest.mark.parametrize("name", CASES)

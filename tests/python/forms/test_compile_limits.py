@@ -20,6 +20,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
 
+from postgres.parity import postgres_parity
+from postgres.server import Server
 from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import hard_rows, kernel_rows, training_rows
@@ -28,9 +30,7 @@ from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import LIMITS
 from scorehouse.forms.sql.prove_sql import compare, duckdb_rows
 from scorehouse.kernel.scorer import Kernel
-from test_postgres_parity import Server, postgres_parity, server
 
-__all__ = ["server"]
 pytestmark = pytest.mark.slow
 ROWS = 400
 Model = tuple[pd.DataFrame, Kernel]

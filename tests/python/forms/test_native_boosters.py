@@ -10,10 +10,10 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.forms.native import compile_native, prove
-from test_native_forms import ROWS, assert_equal, features, target
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")

@@ -33,11 +33,10 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
+from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from scorehouse.forms.native import compile_native, prove
-from scorehouse.forms.native.native_form import METHODS
 
-ROWS = 600
 GATED = (
     "stump",
     "one tree",
@@ -47,28 +46,6 @@ GATED = (
     "hist poisson",
 )  # the gate takes time
 LABELS = np.array(["high", "low", "mid", "none"])
-
-
-def features(rng: np.random.Generator, *, missing: bool) -> pd.DataFrame:
-    """Money, epoch seconds, tiny and huge numbers, a count: where float32 and missing values go wrong."""
-    frame = pd.DataFrame(
-        {
-            "amount": np.round(rng.lognormal(3, 1, ROWS), 2),
-            "epoch": 1.7e9 + np.floor(rng.random(ROWS) * 3e7),
-            "tiny": rng.normal(size=ROWS) * 1e-38,
-            "huge": rng.normal(size=ROWS) * 1e37,
-            "sign": np.where(rng.random(ROWS) < 0.3, -0.0, rng.normal(size=ROWS)),
-            "visits": rng.integers(0, 12, ROWS).astype(float),
-        }
-    )
-    return frame.mask(rng.random(frame.shape) < 0.1) if missing else frame
-
-
-def target(frame: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """A number that hangs on every column."""
-    filled = frame.fillna(frame.mean())
-    z = np.log1p(filled["amount"]) + (filled["epoch"] - 1.715e9) / 1e7 + filled["huge"] / 1e37
-    return (z + filled["sign"] * filled["visits"] / 8 + rng.normal(size=ROWS) / 2).to_numpy()
 
 
 def hard(frame: pd.DataFrame, estimator: Any, rng: np.random.Generator, *, missing: bool) -> pd.DataFrame:
@@ -86,17 +63,6 @@ def hard(frame: pd.DataFrame, estimator: Any, rng: np.random.Generator, *, missi
         np.select([which == 0, which == 1, which == 2], [single, double, extremes], values),
         columns=frame.columns,
     )
-
-
-def assert_equal(form: Any, estimator: Any, X: Any, *, without: str = "") -> None:
-    """Every method but `without` gives the same array, whatever holds the numbers."""
-    assert np.array_equal(getattr(form, "classes_", []), getattr(estimator, "classes_", []))
-    for method in sorted({*METHODS} - {without}):
-        assert hasattr(form, method) == hasattr(estimator, method), method
-        if hasattr(estimator, method):
-            expected, found = (getattr(one, method)(X) for one in (estimator, form))
-            assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-            np.testing.assert_array_equal(found, expected)
 
 
 def _classifiers() -> dict[str, Callable[[], Any]]:

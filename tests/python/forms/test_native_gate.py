@@ -23,13 +23,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from native_rows import assert_equal, features, target
 from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.forms.native import compile_native, kernel, prove
 from scorehouse.forms.native import make as compiled
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_forms import find_forms
-from test_native_forms import assert_equal, features, target
 
 
 def fitted(estimator: Any, seed: int = 0) -> tuple[Any, pd.DataFrame, np.ndarray]:

@@ -13,32 +13,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from challengers import BOTH, labelled, make_project
 from project import DbtProject
+from rescoring import execute, last_run, register_version, training
 from scorehouse import promote
-from test_rescore import execute, last_run, register_version, training
-
-BOTH = ["champion", "challenger"]
-
-
-def make_project(
-    folder: Path, rows: int = 400, *, door: str = "python_model", **arguments: Any
-) -> DbtProject:
-    """Version 1 is the champion; version 2, fitted on noisier labels, is the challenger."""
-    project = DbtProject(folder)
-    register_version(project, 0)
-    register_version(project, 3, alias="challenger")
-    project.features("select * from raw_rows")
-    getattr(project, door)(
-        "scores", "toy", **{"key": "id", "alias": BOTH, "passthrough": ["part"], **arguments}
-    )
-    execute(
-        project,
-        "create table raw_rows as select i as id, random() * 10 as a, random() * 10 as b, i % 2 as part "
-        f"from range({rows}) as t(i)",
-        "update raw_rows set a = null where id = 0",
-    )
-    project.build().check()
-    return project
 
 
 def test_versions_that_spell_a_feature_differently_are_refused(tmp_path: Path) -> None:
@@ -175,15 +153,6 @@ def test_comparison_equals_pandas(tmp_path: Path) -> None:
             ((live < 0.6) & (other >= 0.6)).sum(), ((live >= 0.6) & (other < 0.6)).sum(),
         ]  # fmt: skip
         np.testing.assert_allclose(np.array(numbers, dtype=float), np.array(expected, dtype=float), rtol=1e-9)
-
-
-def labelled(project: DbtProject) -> None:
-    execute(
-        project,
-        "create table raw_labels as select id, (a + sin(id * 7) * 2 > 5)::integer as happened from raw_rows",
-        "update raw_labels set happened = null where id in (4, 5)",
-    )
-    project.write("models/labels.sql", "select * from raw_labels where id <> 3")
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "brier", "log_loss", "rmse", "mae"])

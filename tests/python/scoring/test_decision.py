@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from project import DbtProject
+from rescoring import execute, last_run, make_project, register_version
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.decision import DecisionPolicy
-from test_rescore import execute, last_run, make_project, register_version
 
 POLICY = {
     "threshold": 0.5,

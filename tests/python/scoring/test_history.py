@@ -9,22 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
-from test_rescore import execute, found, last_run, register_version, training
-
-HISTORY = "create table raw_rows as select i as id, i % 10 / 1.0e0 as a, d as b, "
-
-
-def make_history(folder: Path, *, door: str = "python_model", days: int = 4, **arguments: Any) -> DbtProject:
-    """20 keys on each of some days from 2024-01-01."""
-    project = DbtProject(folder)
-    register_version(project, 0)
-    project.features("select * from raw_rows")
-    getattr(project, door)("scores", "toy", **{"key": "id", "as_of": "day", **arguments})
-    execute(
-        project,
-        f"{HISTORY} (date '2024-01-01' + d::integer) as day from range(20) t(i), range({days}) u(d)",
-    )
-    return project
+from rescoring import execute, found, last_run, make_history, register_version, training
 
 
 @pytest.mark.parametrize("door", ["python_model", "sql_model"])

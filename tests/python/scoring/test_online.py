@@ -16,10 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import DbtProject
+from rescoring import execute, make_project
 from scorehouse import register
 from scorehouse.errors import ArtifactError, ConfigurationError, RegistryError, SignatureError
 from scorehouse.online.online_scorer import load
-from test_rescore import execute, make_project
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLES = {

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from project import DbtProject
-from test_history import make_history
+from rescoring import make_history
 
 DBT = Path(sys.executable).with_name("dbt")
 pytestmark = pytest.mark.slow

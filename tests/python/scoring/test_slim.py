@@ -11,13 +11,13 @@ import yaml
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
+from challengers import labelled
+from challengers import make_project as make_challenger
 from project import DbtProject
+from rescoring import execute, last_run, make_project, register_version, training
 from scorehouse import ScorehouseError, promote
 from scorehouse.cli.main import main
 from scorehouse.registration.promotion_gate import require_test
-from test_challenger import labelled
-from test_challenger import make_project as make_challenger
-from test_rescore import execute, last_run, make_project, register_version, training
 
 HOOKS = {"scorehouse-on-run-start-0", "scorehouse-on-run-end-0"}
 

@@ -14,11 +14,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject, registered_kernel
+from rescoring import execute, register_version, training
 from scorehouse import promote
 from scorehouse.cli.main import main
 from scorehouse.forms.sql import CompiledSql, compile_sql, together
 from scorehouse.forms.sql.together import Together
-from test_rescore import execute, register_version, training
 
 ALIASES = ["champion", "challenger", "second"]
 CHALLENGERS = ALIASES[1:]

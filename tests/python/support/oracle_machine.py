@@ -23,7 +23,7 @@ from oracle_compare import differences, shown, wrong_counts
 from oracle_house import ALIASES, House
 from oracle_values import Features, Key, Settings
 from project import Build
-from test_rescore import execute
+from rescoring import execute
 
 FIRST_DAY = date(2024, 1, 1)
 POLICIES: list[dict[str, Any]] = [

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from postgres.server import Server
 from postgres_house import SCHEMA, build
 from project import REPOSITORY
 from sides import Sides
-from test_postgres_parity import Server
 
 
 def build_examples(server: Server, folder: Path) -> dict[str, str]:

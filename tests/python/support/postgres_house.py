@@ -11,8 +11,8 @@ import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
+from postgres.server import Server
 from project import REPOSITORY
-from test_postgres_parity import Server
 
 SCHEMA = "examples"  # where the repository is built
 RESULTS = ("success", "pass", "warn", "no-op")  # an exposure is a no-op

@@ -54,7 +54,7 @@ def end_before(statements_left, ending):
 
 def register(project, seed):
     from sklearn.linear_model import LogisticRegression
-    from test_rescore import training
+    from rescoring import training
     X, y = training(seed)
     model = LogisticRegression().fit(X, y)
     facts = {"task": "classification", "description": f"seed {seed}", "project_dir": project}
