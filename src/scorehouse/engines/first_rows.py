@@ -7,9 +7,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from scorehouse.forms.choose import Form
-from scorehouse.forms.sql.outputs import ROW_STATUS
-from scorehouse.forms.sql.prove_sql import compare
-from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.forms.parity import compare
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.log import logger
 
 FIRST_ROWS = 4_096
@@ -17,9 +16,7 @@ FIRST_ROWS = 4_096
 
 def checked_native(form: Form, kernel: Kernel, batch: pa.RecordBatch) -> Form:
     """A form whose kernel scores batches, or the estimator, if they differ on this one."""
-    found = pa.Table.from_batches([form.kernel(batch)])
-    status = pa.array(["scored" if scored else "rejected" for scored in found[REJECT_REASON].is_null()])
-    return equal_or_estimator(form, kernel, batch, found.append_column(ROW_STATUS, status))
+    return equal_or_estimator(form, kernel, batch, pa.Table.from_batches([form.kernel(batch)]))
 
 
 def equal_or_estimator(form: Form, kernel: Kernel, batch: pa.RecordBatch, found: pa.Table) -> Form:

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.forms.native.make import compile_native, made_of_trees
+from scorehouse.forms.parity import TOLERANCE
 from scorehouse.forms.sql import CompiledSql, compile_sql
-from scorehouse.forms.sql.prove_sql import TOLERANCE
 from scorehouse.kernel.scorer import Kernel
 
 # A linear model takes 10 operations a feature. At 58 (k-means of 8 clusters) a database is as fast as the

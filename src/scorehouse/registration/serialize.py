@@ -9,10 +9,11 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
+from scorehouse.forms.parity import compare
+from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration.examine import Examined
 from scorehouse.registration.native_file import try_native
@@ -76,8 +77,7 @@ def store(
 def parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:
     """Compare two estimators on the same rows: `rows`, `label_flips` and `max_difference`.
 
-    `max_difference` is the largest absolute difference of two scores; of scores beyond one, the largest
-    in proportion to the score. NaN equals NaN only.
+    `max_difference` is that of `forms.parity.Parity`.
     """
     outputs = outputs_of(version)
     original = outputs.predict(estimator, features)
@@ -91,24 +91,14 @@ def parity(estimator: Any, served: Any, version: Version, features: Any, call: s
             expected="a form that scores the rows that the estimator was fitted on",
             action='use format="skops" or format="joblib"',
         ) from error
-    flips, largest = 0, 0.0
-    for field, first, second in zip(outputs.fields, original, other, strict=True):
-        if pa.types.is_floating(field.type):
-            largest = max(largest, _distance(first, second))
-        else:
-            flips += sum(a != b for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True))
-    return {"rows": len(original[0]), "label_flips": flips, "max_difference": largest}
-
-
-def _distance(first: pa.Array, second: pa.Array) -> float:
-    a = first.to_numpy(zero_copy_only=False)
-    b = second.to_numpy(zero_copy_only=False)
-    if not len(a):
-        return 0.0
-    with np.errstate(all="ignore"):
-        apart = np.abs(a - b) / np.maximum(1.0, np.abs(a))
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    return float(np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart)).max())
+    names = [*(field.name for field in outputs.fields), REJECT_REASON]
+    none = pa.nulls(len(original[0]), pa.string())  # what an estimator gives is not checked here
+    found = compare(*(pa.table([*columns, none], names=names) for columns in (original, other)))
+    return {
+        "rows": found.rows,
+        "label_flips": found.label_flips,
+        "max_difference": found.max_difference,
+    }
 
 
 def libraries_of(estimator: Any) -> dict[str, str]:

@@ -19,7 +19,7 @@ from postgres.server import Server
 from postgres_examples import Both, build_examples
 from postgres_house import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from project import REPOSITORY, Row
-from scorehouse.forms.sql.prove_sql import compare
+from scorehouse.forms.parity import compare
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy

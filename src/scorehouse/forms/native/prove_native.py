@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import EXTREMES, around, kernel_rows, training_rows, tried_rows
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.parity import compare, difference
 from scorehouse.forms.sql.builder import Builder, Value
 from scorehouse.forms.sql.hist_sql import preprocessed
 from scorehouse.forms.sql.inputs import LARGEST, inputs_of
-from scorehouse.forms.sql.prove_sql import difference
 from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.forms.trees import Ensemble
 from scorehouse.kernel.frames import estimator_input
@@ -74,18 +73,15 @@ def prove(
 
 def _compare(expected: pa.Table, found: pa.Table, call: str) -> float:
     """The largest difference between two kernels' rows."""
-    worst = 0.0
-    for name in expected.schema.names:
-        a, b = expected[name].combine_chunks(), found[name].combine_chunks()
-        if pa.types.is_floating(a.type):
-            worst = max(worst, _checked(difference(name, a.fill_null(0.0), b.fill_null(0.0)), name, call))
-            same = pc.equal(a.is_null(), b.is_null())
-        else:
-            same = pc.equal(pc.fill_null(a.cast(pa.string()), ""), pc.fill_null(b.cast(pa.string()), ""))
-        if not pc.all(same).as_py():
-            others = len(a) - int(pc.sum(same).as_py() or 0)
-            raise _unequal(call, f"{others:,} of {len(a):,} rows have a different {name}")
-    return worst
+    parity = compare(expected, found, tolerance=TOLERANCE)
+    for count, what in (
+        (parity.label_flips, "a different label"),
+        (parity.status_flips, "a different status"),
+        (parity.reason_differences, "a different reject reason"),
+    ):
+        if count:
+            raise _unequal(call, f"{count:,} of {parity.rows:,} rows have {what}")
+    return _checked(parity.max_difference, "a score", call)
 
 
 def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: str) -> float:

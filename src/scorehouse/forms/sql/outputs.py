@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scorehouse.forms.parity import ROW_STATUS
 from scorehouse.forms.sql.builder import Builder, Scores, Value
 from scorehouse.forms.sql.expression import (
     Call,
@@ -22,7 +23,6 @@ from scorehouse.forms.sql.inputs import finite
 from scorehouse.registry.version import Version
 
 REJECT_REASON = "reject_reason"
-ROW_STATUS = "row_status"
 Outputs = list[tuple[str, Expr]]
 
 

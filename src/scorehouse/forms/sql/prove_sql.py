@@ -7,55 +7,20 @@ split, missing values, NaN, infinities, extremes, and categories never seen.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Self
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.forms.hard_rows import kernel_rows, training_rows, tried_rows
+from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE, Parity, compare
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.outputs import REJECT_REASON, ROW_STATUS
 from scorehouse.kernel.scorer import Kernel
 
-TOLERANCE = 1e-9
-TOLERANCE_SINGLE = 1e-6  # a few steps of a float32, where the estimator computes in float32
 ROW = "scorehouse_row"
 PART_ROWS = 8_192
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How compiled SQL compared with the kernel.
-
-    `max_difference` is absolute up to 1 and relative above (of a distance: of its square);
-    `label_flips` counts rows with another label, `status_flips` rows that one side scores and the other
-    rejects, `reason_differences` rejected rows with another reason.
-    """
-
-    rows: int
-    max_difference: float
-    label_flips: int
-    status_flips: int = 0
-    reason_differences: int = 0
-    tolerance: float = TOLERANCE
-
-    @property
-    def proven(self) -> bool:
-        """Whether the compiled SQL may serve."""
-        return self.max_difference <= self.tolerance and self.label_flips == 0 and self.status_flips == 0
-
-    def facts(self) -> dict[str, float]:
-        """For the registry."""
-        return {
-            "rows": self.rows,
-            "max_difference": self.max_difference,
-            "label_flips": self.label_flips,
-            "status_flips": self.status_flips,
-        }
 
 
 class Comparison:
@@ -91,7 +56,7 @@ class Comparison:
     def parity(self) -> Parity:
         """Score the rows with the kernel, wait for the database, and compare."""
         expected = kernel_rows(self.kernel, self.rows)
-        return compare(expected, self.found.result(), single=self.compiled.single)
+        return compare(expected, self.found.result(), tolerance=tolerance_of(self.compiled))
 
 
 def prove(
@@ -125,42 +90,6 @@ def duckdb_rows(
     return connection.sql(f"from scored order by {ROW}").to_arrow_table()
 
 
-def compare(expected: pa.Table, found: pa.Table, *, single: bool = False) -> Parity:
-    """Compare kernel rows with SQL rows, in the same order."""
-    reasons = expected[REJECT_REASON].combine_chunks()
-    scored = np.asarray(reasons.is_null())
-    scored_too = np.asarray(pc.equal(found[ROW_STATUS], "scored"))
-    both = scored & scored_too
-    other = pc.fill_null(pc.not_equal(reasons, found[REJECT_REASON].combine_chunks()), False)
-    flips, worst = 0, 0.0
-    for field in expected.schema:
-        if field.name == REJECT_REASON:
-            continue
-        a, b = (table[field.name].combine_chunks().filter(pa.array(both)) for table in (expected, found))
-        if pa.types.is_floating(field.type) and not (
-            field.name == "prediction" and "score" in "".join(expected.schema.names[1:])
-        ):
-            worst = max(worst, difference(field.name, a, b))
-        else:
-            same = pc.equal(a, b.cast(field.type))
-            flips += len(a) - int(pc.sum(pc.fill_null(same, False)).as_py() or 0)
-    return Parity(
-        rows=expected.num_rows,
-        max_difference=worst,
-        label_flips=flips,
-        status_flips=int((scored != scored_too).sum()),
-        reason_differences=int((np.asarray(other) & ~scored & ~scored_too).sum()),
-        tolerance=TOLERANCE_SINGLE if single else TOLERANCE,
-    )
-
-
-def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
-    """The largest difference; infinite where one side is missing."""
-    a = expected.to_numpy(zero_copy_only=False).astype(np.float64)
-    b = found.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-    if name == "distance":  # scikit-learn's own distances are exact in their squares only
-        a, b = a * a, b * b
-    with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(a - b) / np.maximum(1.0, np.abs(a))
-    off[(a == b)] = 0.0
-    return float(np.where(np.isnan(off), np.inf, off).max(initial=0.0))
+def tolerance_of(compiled: CompiledSql) -> float:
+    """How far scores may be off: further where the estimator computes in float32."""
+    return TOLERANCE_SINGLE if compiled.single else TOLERANCE

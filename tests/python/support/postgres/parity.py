@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from postgres.server import load
 from scorehouse.forms.hard_rows import hard_rows, kernel_rows
+from scorehouse.forms.parity import Parity, compare
 from scorehouse.forms.sql import compile_sql
 from scorehouse.forms.sql.compiled import LARGEST_WHERE_OVERFLOW_RAISES
-from scorehouse.forms.sql.prove_sql import Parity, compare
+from scorehouse.forms.sql.prove_sql import tolerance_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 
@@ -42,4 +43,4 @@ def postgres_parity(connection: Any, frame: pd.DataFrame, kernel: Kernel) -> Par
     names = ["row", *compiled.columns]
     types = [pa.int64(), *expected.schema.types[:-1], pa.string(), pa.string()]
     columns = [pa.array(list(c), t) for c, t in zip(zip(*found, strict=True), types, strict=True)]
-    return compare(expected, pa.table(columns, names=names), single=compiled.single)
+    return compare(expected, pa.table(columns, names=names), tolerance=tolerance_of(compiled))

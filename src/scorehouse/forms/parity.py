@@ -1,0 +1,96 @@
+"""How the rows of a form are compared with those of the estimator: one measure for every form and format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.kernel.scorer import REJECT_REASON
+
+TOLERANCE = 1e-9
+TOLERANCE_SINGLE = 1e-6  # a few steps of a float32, where the estimator computes in float32
+ROW_STATUS = "row_status"
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How a form compared with the estimator.
+
+    `max_difference` is absolute up to 1 and relative above (of a distance: of its square);
+    `label_flips` counts rows with another label, `status_flips` rows that one side scores and the other
+    rejects, `reason_differences` rejected rows with another reason.
+    """
+
+    rows: int
+    max_difference: float
+    label_flips: int
+    status_flips: int = 0
+    reason_differences: int = 0
+    tolerance: float = TOLERANCE
+
+    @property
+    def proven(self) -> bool:
+        """Whether the form may serve."""
+        return self.max_difference <= self.tolerance and self.label_flips == 0 and self.status_flips == 0
+
+    def facts(self) -> dict[str, float]:
+        """For the registry."""
+        return {
+            "rows": self.rows,
+            "max_difference": self.max_difference,
+            "label_flips": self.label_flips,
+            "status_flips": self.status_flips,
+        }
+
+
+def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE) -> Parity:
+    """Compare the estimator's rows with those of a form, in the same order.
+
+    `expected` has the columns of a kernel; `found` too, and may say in `row_status` which rows it scores.
+    """
+    reasons = expected[REJECT_REASON].combine_chunks()
+    scored = np.asarray(reasons.is_null())
+    scored_too = np.asarray(_scored(found))
+    both = scored & scored_too
+    other = pc.fill_null(pc.not_equal(reasons, found[REJECT_REASON].combine_chunks()), False)
+    flips, worst = 0, 0.0
+    for field in expected.schema:
+        if field.name == REJECT_REASON:
+            continue
+        a, b = (table[field.name].combine_chunks().filter(pa.array(both)) for table in (expected, found))
+        if pa.types.is_floating(field.type) and not (
+            field.name == "prediction" and "score" in "".join(expected.schema.names[1:])
+        ):
+            worst = max(worst, difference(field.name, a, b))
+        else:
+            same = pc.equal(a, b.cast(field.type))
+            flips += len(a) - int(pc.sum(pc.fill_null(same, False)).as_py() or 0)
+    return Parity(
+        rows=expected.num_rows,
+        max_difference=worst,
+        label_flips=flips,
+        status_flips=int((scored != scored_too).sum()),
+        reason_differences=int((np.asarray(other) & ~scored & ~scored_too).sum()),
+        tolerance=tolerance,
+    )
+
+
+def _scored(rows: pa.Table) -> pa.ChunkedArray:
+    if ROW_STATUS in rows.column_names:
+        return pc.equal(rows[ROW_STATUS], "scored")
+    return rows[REJECT_REASON].is_null()
+
+
+def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
+    """The largest difference, relative above 1; infinite where one side alone is missing."""
+    a = expected.to_numpy(zero_copy_only=False).astype(np.float64)
+    b = found.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+    if name == "distance":  # scikit-learn's own distances are exact in their squares only
+        a, b = a * a, b * b
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(a - b) / np.maximum(1.0, np.abs(a))
+    off[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
+    return float(np.where(np.isnan(off), np.inf, off).max(initial=0.0))
