@@ -5,7 +5,7 @@
     {% elif value is none %}
         {% set shown, got = 'null', 'null' %}
     {% elif value is string %}
-        {% set shown, got = "'" ~ value ~ "'", "the text '" ~ value ~ "'" %}
+        {% set shown, got = "'" ~ value ~ "'", "the string '" ~ value ~ "'" %}
     {% else %}
         {% set shown, got = value, value %}
     {% endif %}

@@ -6,7 +6,7 @@
     {% endif %}
     {% for name in given if name not in known %}
         {% do scorehouse._argument_error(
-            call, argument, name, 'keys among ' ~ known | join(', '), 'correct or remove `' ~ name ~ '`'
+            call, argument, name, 'one of the keys ' ~ known | join(', '), 'correct or remove `' ~ name ~ '`'
         ) %}
     {% endfor %}
 {% endmacro %}

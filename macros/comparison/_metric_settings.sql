@@ -11,7 +11,7 @@
     {% if unknown %}
         {% do scorehouse._argument_error(
             call, 'settings', settings,
-            'a mapping with keys among ' ~ used.keys() | join(', '), 'write `settings: {replicates: 500}`'
+            'a mapping with only the keys ' ~ used.keys() | join(', '), 'write `settings: {replicates: 500}`'
         ) %}
     {% endif %}
     {% do used.update(settings) %}

@@ -1,4 +1,4 @@
-{#- CTEs that end in metric_values: a row a challenger and replicate, from `drawn`. -#}
+{#- CTEs that end in metric_values: one row per challenger and replicate, from `drawn`. -#}
 {% macro _metric_values(metric) -%}
 {%- if metric == 'roc_auc' -%}
 {{ scorehouse._auc_values() }}

@@ -1,4 +1,4 @@
-{#- Each challenger's prediction beside the live one of the same row: from a row a version, joined by the key,
+{#- Each challenger's prediction beside the live one of the same row: from one row per version, joined by the key,
     or from columns that already stand side by side. A score is NULL where one of them rejected the row. -#}
 {% macro _paired_predictions(predictions, keys, score, others=[]) -%}
 {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}

@@ -7,7 +7,7 @@
     {%- endfor %}
     {% if min_value is none and max_value is none %}
         {% do scorehouse._argument_error(
-            call, 'min_value', min_value, 'a limit on one side at least', 'pass min_value, max_value or both'
+            call, 'min_value', min_value, 'at least one limit', 'pass min_value, max_value or both'
         ) %}
     {% elif min_value is not none and max_value is not none and min_value > max_value %}
         {% do scorehouse._argument_error(

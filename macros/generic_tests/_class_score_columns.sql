@@ -14,7 +14,7 @@
     {% if not scores %}
         {% do scorehouse._argument_error(
             call, 'columns', none,
-            'columns that begin with `score_`, and there are only ' ~ found | join(', '),
+            'columns that begin with `score_`; there are only ' ~ found | join(', '),
             'list the scores of the classes: `columns: [...]`, or test a table of class scores'
         ) %}
     {% endif %}

@@ -3,8 +3,8 @@
     {% if (column_name is none) == (columns is none) %}
         {% do scorehouse._argument_error(
             call, 'columns', columns,
-            'the test below one column, or a list `columns` at the model, and not both',
-            'move the test below a column, or write `columns: [score]`'
+            'either the test on one column, or a list `columns` on the model',
+            'move the test to a column, or write `columns: [score]`'
         ) %}
     {% endif %}
     {% set scores = scorehouse._column_list(call, 'columns', column_name or columns, 'score') %}

@@ -3,7 +3,7 @@
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {% if metrics is not mapping or not metrics %}
         {% do scorehouse._argument_error(
-            call, 'metrics', metrics, 'by metric, how much worse it may be than at registration',
+            call, 'metrics', metrics, 'for each metric, how much worse it may be than at registration',
             'write `metrics: {roc_auc: 0.05, log_loss: 0.1}`'
         ) %}
     {% endif %}

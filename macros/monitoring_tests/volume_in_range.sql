@@ -3,7 +3,7 @@
     {% if min_rows is none and max_rows is none and max_change is none %}
         {% do scorehouse._argument_error(
             call, 'min_rows', none, 'at least one of min_rows, max_rows and max_change',
-            'write `min_rows: 1000`, or `max_change: 0.5` for half as many or as many again as is usual'
+            'write `min_rows: 1000`, or `max_change: 0.5` to allow 50 percent fewer or more rows than usual'
         ) %}
     {% endif %}
     {% set limits = {'min_rows': min_rows, 'max_rows': max_rows, 'max_change': max_change} %}

@@ -19,9 +19,9 @@
     {% if (has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped %}
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],
-            'the columns of ' ~ target_relation ~ ' are not those of this run: it lacks ' ~ lacks ~ ', it has ' ~ has
-                ~ ', which this run does not make, and of another type are ' ~ retyped,
-            'the columns that the same arguments gave before',
+            'the columns of ' ~ target_relation ~ ' differ from those of this run: it lacks ' ~ lacks
+                ~ ', it has ' ~ has ~ ', which this run does not write, and these have another type: ' ~ retyped,
+            'a table that was built with the same arguments',
             ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
                 if not retyped else '') ~ 'rebuild the table once with --full-refresh'
         ) %}

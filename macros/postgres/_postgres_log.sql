@@ -86,14 +86,14 @@
             'scorehouse.scored() in ' ~ model['name'],
             row['n_features'] ~ ' rows went in and ' ~ row['n_rows'] ~ ' came out',
             'every row exactly once',
-            'report this as a fault of scorehouse; the previous table stands'
+            'report this as a bug in scorehouse; the previous table is unchanged'
         ) %}
     {% elif max_rejected_share is not none and rejected > max_rejected_share * row['n_rows'] %}
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],
             rejected ~ ' of ' ~ row['n_rows'] ~ ' rows are rejected',
             'at most the share ' ~ max_rejected_share,
-            'look at the features, or raise max_rejected_share; the previous table stands'
+            'look at the features, or raise max_rejected_share; the previous table is unchanged'
         ) %}
     {% endif %}
 {% endmacro %}

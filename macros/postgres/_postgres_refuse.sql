@@ -22,7 +22,7 @@
     {% if config.get('incremental_strategy') == 'microbatch' or var('scorehouse_backfill', none) %}
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],
-            'microbatches and backfills need the Python runtime, which ' ~ target.type ~ ' has not',
+            'microbatches and backfills need the Python runtime, which ' ~ target.type ~ ' does not have',
             "rescore='given', 'new' or 'changed' over all features",
             'leave incremental_strategy and scorehouse_backfill out'
         ) %}

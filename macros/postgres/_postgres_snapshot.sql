@@ -58,7 +58,7 @@
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],
             'of ' ~ row['n_rows'] ~ ' rows, ' ~ row['n_double'] ~ ' share their key ' ~ key | join(', ')
-                ~ ' with another and ' ~ row['n_null'] ~ ' have none',
+                ~ ' with another row and ' ~ row['n_null'] ~ ' have NULL in it',
             'a key that is unique, without NULL',
             'correct the select, or name more columns as key'
         ) %}

@@ -25,7 +25,7 @@
     {% if here != there or rows | length != here | length %}
         {% do scorehouse._fail(
             call,
-            'the table ' ~ registry ~ ' is not the registry in version control, the seed ml_' ~ name ~ ': '
+            'the table ' ~ registry ~ ' differs from the registry in version control, the seed ml_' ~ name ~ ': '
                 ~ scorehouse._registry_difference(here, there, compared),
             'a table that was loaded from this seed',
             'run `dbt seed --select ml_' ~ name ~ '`; if that does not help, run `scorehouse check`, which compares the'

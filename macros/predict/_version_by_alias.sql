@@ -23,8 +23,8 @@
     {% if held | length != 1 %}
         {% do scorehouse._argument_error(
             function, 'alias', alias,
-            'an alias that one version holds; the aliases are ' ~ known | select | sort | join(', '),
-            'correct the alias to one of these, or promote a version to it first'
+            'an alias that one version has; the aliases are ' ~ known | select | sort | join(', '),
+            'use one of these aliases, or promote a version to this alias first'
         ) %}
     {% endif %}
     {{ return(held[0]) }}

@@ -21,7 +21,7 @@
             'predict', 'name', name,
             'an ML model with a compiled form of version ' ~ number,
             scorehouse._why_not_compiled(registry, number) ~ 'run `scorehouse prove ' ~ name
-                ~ '` to compile it anew, or score it with scorehouse.scored()'
+                ~ '` to compile it again, or score it with scorehouse.scored()'
         ) %}
     {% endif %}
 

@@ -8,7 +8,7 @@
         {% set relation = adapter.get_relation(nodes[0].database, nodes[0].schema, nodes[0].alias) if nodes %}
         {% if not relation %}
             {% do scorehouse._argument_error(
-                call, 'table', table, 'the name of a model of this project that is built',
+                call, 'table', table, 'the name of a model of this project whose table exists',
                 'correct the name, or build the model first'
             ) %}
         {% endif %}
@@ -17,7 +17,7 @@
             {% do scorehouse._argument_error(
                 call, 'as_of', as_of, 'the column of as-of dates of a prediction history; ' ~ table ~ ' has '
                 ~ columns | join(', '),
-                'name its column, as the model does in `as_of`; no other table is pruned'
+                'name the column that the model has in `as_of`; other tables are not pruned'
             ) %}
         {% endif %}
         {{ return(relation) }}

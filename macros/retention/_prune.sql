@@ -25,6 +25,6 @@
 {% macro spark___prune(relation, condition, what, dry_run) %}
     {% do scorehouse._argument_error(
         'prune', 'target', target.type, 'a target on DuckDB or PostgreSQL',
-        'delete the rows by the means of the table format, where ' ~ condition
+        'delete these rows with the tools of the table format: ' ~ condition
     ) %}
 {% endmacro %}

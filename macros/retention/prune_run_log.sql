@@ -10,7 +10,7 @@
     {% set log_table = scorehouse.run_log_relation() %}
     {% if execute and load_relation(log_table) is none %}
         {% do scorehouse._argument_error(
-            call, 'older_than_days', days, 'a run log, of which there is none in ' ~ log_table.schema,
+            call, 'older_than_days', days, 'a run log; there is none in ' ~ log_table.schema,
             'name the target that scores, or the schema in the variable scorehouse_run_log_schema'
         ) %}
     {% endif %}

@@ -4,8 +4,8 @@
     {% if (this.database or '') | lower != (run_log.database or '') | lower %}
         {% do scorehouse._fail(
             "materialized='predictions' on the model " ~ model['name'],
-            "its database is '" ~ this.database ~ "', and the run log is in '" ~ run_log.database ~ "'",
-            'both in one database, since a transaction of DuckDB writes to one',
+            "its database is '" ~ this.database ~ "', but the run log is in '" ~ run_log.database ~ "'",
+            'both in one database, since a DuckDB transaction writes to only one',
             'leave database out of the config, or keep all prediction tables there and set the variable'
                 ~ ' scorehouse_run_log_database: ' ~ this.database
         ) %}

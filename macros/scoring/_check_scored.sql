@@ -7,8 +7,8 @@
     {% endif %}
     {% for argument, value in arguments.items() if value is undefined %}
         {% do scorehouse._argument_error(
-            'scored', argument, value, 'a value; it was not given, or is a variable of Jinja that is not defined',
-            'quote it, if a string was meant, or define it with `set` or `var()`'
+            'scored', argument, value, 'a value; it was not given, or is a Jinja variable that is not defined',
+            'quote it if it is a string, or define it with `set` or `var()`'
         ) %}
     {% endfor %}
 {% endmacro %}

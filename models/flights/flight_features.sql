@@ -1,4 +1,4 @@
--- What is known about a flight when it leaves the gate, one row a flight.
+-- What is known about a flight when it leaves the gate, one row per flight.
 {% set monday = "date '2012-12-31'" %}
 
 with flights as (

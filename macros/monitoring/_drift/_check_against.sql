@@ -4,7 +4,7 @@
     ) %}
         {% do scorehouse._argument_error(
             call, 'against', against, "'reference', 'previous', or a range of days",
-            "write `against: reference`, or `against: {'from': '2026-01-01', 'to': '2026-02-01'}`, its end not included"
+            "write `against: reference`, or `against: {'from': '2026-01-01', 'to': '2026-02-01'}`, its end excluded"
         ) %}
     {% endif %}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{#- CTEs from `tested` to `judged` and `features`: one row a metric with its verdict, and the ranks. -#}
+{#- CTEs from `tested` to `judged` and `features`: one row per metric with its verdict, and the ranks. -#}
 {% macro _drift_verdicts(cut, limits, importance) %}
 metrics as (
 

@@ -1,4 +1,4 @@
-{#- From one row a cohort with a column a metric to one row a metric. -#}
+{#- From one row per cohort with one column per metric to one row per metric. -#}
 {% macro _unpivot_metrics(relation, names) %}
     select
         ml_model, version, segment, window_start, metric,

@@ -15,8 +15,8 @@
                 call, 'predictions' if part != 'feature' else 'features', relation.identifier,
                 'a table with the column `' ~ column.name ~ '` of the reference, and there are only '
                     ~ present | join(', '),
-                'name the table that was scored, with `features: ref(...)` and `key: ...` where the features'
-                    ~ ' do not stand beside the predictions'
+                'name the table that was scored; if it does not have the features, add `features: ref(...)`'
+                    ~ ' and `key: ...`'
             ) %}
         {% endfor %}
     {% endif %}

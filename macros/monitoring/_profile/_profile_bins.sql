@@ -45,7 +45,7 @@ reference_versions as (
 
 ),
 
-{#- One row a value: the bin of a number, or a text that the reference may not know. -#}
+{#- One row per value: the bin of a number, or a text that the reference may not know. -#}
 matched as (
 
     select

@@ -1,4 +1,4 @@
-{#- CTEs that end in `final`: one row a bin, and one row a column with its counts and moments. -#}
+{#- CTEs that end in `final`: one row per bin, and one row per column with its counts and moments. -#}
 {% macro _profile_rows(columns, cell) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 facts as (

@@ -9,7 +9,7 @@
             'writing ' ~ target_relation,
             run['rows_in'] ~ ' rows went in and ' ~ written ~ ' are in the table',
             'every row exactly once',
-            'report this as a fault of scorehouse; the previous table stands'
+            'report this as a bug in scorehouse; the previous table is unchanged'
         ) %}
     {% endif %}
 {% endmacro %}

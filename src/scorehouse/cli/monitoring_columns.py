@@ -11,7 +11,7 @@ PROFILES = {
     "segment": "`all`, or `column=value`.",
     "kind": (
         "`numeric`, `category`, `other` (pooled at registration), `unseen` and `missing` are the "
-        "bins, and add up to the rows; `all` is one row a column with the counts and moments "
+        "bins, and add up to the rows; `all` is one row per column with the counts and moments "
         "below."
     ),
     "bin": "Number of the bin in the reference.",

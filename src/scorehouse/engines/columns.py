@@ -141,7 +141,7 @@ class Columns:
 
 
 def of_part(values: Sequence[str], part: str = PART) -> str:
-    """SQL of one value a version, told by the column `part`."""
+    """SQL of one value per version, chosen by the column `part`."""
     if len(set(values)) == 1:
         return values[0]
     whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))

@@ -21,7 +21,7 @@ class Deadline:
 
 
 class Progress:
-    """Logs rows done, rows a second and the time left, every few seconds."""
+    """Logs rows done, rows per second and the time left, every few seconds."""
 
     def __init__(self, node: str, rows: int) -> None:
         self.node = node

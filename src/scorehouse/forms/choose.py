@@ -11,7 +11,7 @@ from scorehouse.forms.parity import TOLERANCE
 from scorehouse.forms.sql import CompiledSql, compile_sql
 from scorehouse.kernel.scorer import Kernel
 
-# A linear model takes 10 operations a feature. At 58 (k-means of 8 clusters) a database is as fast as the
+# A linear model takes 10 operations per feature. At 58 (k-means of 8 clusters) a database is as fast as the
 # estimator, whose matrix product does them all at once.
 OPERATIONS_A_FEATURE = 24
 TREES = "a database computes trees more slowly than native code"

@@ -1,4 +1,4 @@
-"""The registry: one row a version of an ML model, as it stands in the seed `ml_<name>`.
+"""The registry: one row per version of an ML model, as in the seed `ml_<name>`.
 
 Pure functions over rows; reading and writing the CSV files is done by `registration.seeds`.
 """

@@ -87,7 +87,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
 
 
 def drift_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
-    """One row a feature: how far it has drifted, how it lies, and how it came about."""
+    """One row per feature: how far it has drifted, how it lies, and how it came about."""
     if not data.drift:
         return []
     long = data.drift[0]
@@ -138,7 +138,7 @@ def _drawn(distribution: Distribution | None, name: str, *, small: bool = True) 
 
 
 def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Key, list[Row]]) -> Cells:
-    """One row a feature: what is missing, unseen or out of range, beside training."""
+    """One row per feature: what is missing, unseen or out of range, beside training."""
     metrics: dict[str, dict[str, Row]] = {}
     if data.drift:
         long = data.drift[0]

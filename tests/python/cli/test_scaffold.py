@@ -142,10 +142,10 @@ def test_nothing_is_overwritten(registered: DbtProject, tmp_path: Path) -> None:
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("feature_in_range", {}, "(min_value=null): got null"),
-    ("feature_in_range", {"min_value": "0"}, "(min_value='0'): got the text '0'"),
+    ("feature_in_range", {"min_value": "0"}, "(min_value='0'): got the string '0'"),
     ("feature_in_range", {"min_value": 2, "max_value": 1}, "at most max_value, which is 1"),
-    ("feature_in_range", {"min_value": 0, "allow_nan": "no"}, "(allow_nan='no'): got the text 'no'"),
-    ("feature_has_type", {"type": "int"}, "(type='int'): got the text 'int'"),
+    ("feature_in_range", {"min_value": 0, "allow_nan": "no"}, "(allow_nan='no'): got the string 'no'"),
+    ("feature_has_type", {"type": "int"}, "(type='int'): got the string 'int'"),
 ]
 
 

@@ -262,7 +262,7 @@ def test_a_changed_list_of_columns(house: House) -> None:
     more = "key='id', passthrough=['visits'], rescore='changed'"
     house.scored(more)
     said = house.build(*ONE)
-    assert "it lacks ['visits'], it has ['shop'], which this run does not make" in said
+    assert "it lacks ['visits'], it has ['shop'], which this run does not write" in said
     assert [run[0] for run in house.runs()] == ["replace", None]  # the refused run has a row that says so
     house.scored(more, "on_schema_change='append_new_columns'")
     assert house.build(*ONE) == ""
@@ -272,14 +272,14 @@ def test_a_changed_list_of_columns(house: House) -> None:
     assert house.query("select count(*) from information_schema.columns where table_schema = 'door' "
                        "and table_name = 'scored' and column_name = 'shop'") == [(0,)]  # fmt: skip
     house.features(FEATURES.replace("i % 9 as visits", "(i % 9)::numeric as visits"))
-    assert "of another type are ['visits']" in house.build(*ONE)
+    assert "these have another type: ['visits']" in house.build(*ONE)
 
 
 REFUSED = [
-    ("key='shop'", '500 share their key "shop" with another and 0 have none'),
+    ("key='shop'", '500 share their key "shop" with another row and 0 have NULL in it'),
     ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
     (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
-    (f"{KEY}, alias='nobody'", "an alias that one version holds; the aliases are champion"),
+    (f"{KEY}, alias='nobody'", "an alias that one version has; the aliases are champion"),
     (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
     (f"{KEY}, alias=['champion', 'challenger']", "what compiled SQL can do on postgres"),
     (f"{KEY}, strict=['null']", "(strict="),
@@ -320,7 +320,7 @@ def test_refuses_and_leaves_the_table(arguments: str, message: str, built: House
     assert status == "failed" and message in error
 
 
-NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres has not"
+NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres does not have"
 
 
 @pytest.mark.parametrize("existing", [True, False], ids=["table", "no table"])

@@ -152,7 +152,7 @@ def test_a_version_of_an_earlier_release_scores_once_prove_has_pinned_it(house: 
     yaml.write_text(re.sub(r"    meta:\n.*?(?=    column_types)", "", yaml.read_text(), flags=re.S))
     assert "scorehouse:" not in yaml.read_text()
     house.dbt("seed", "--select", "ml_churn").check()
-    refused(house, "nothing says which SQL of version 1 was proven", "run `scorehouse prove churn`")
+    refused(house, "it is not recorded which SQL of version 1 was proven", "run `scorehouse prove churn`")
     checked = scorehouse(house, "check")
     assert (checked.returncode, checked.stdout.count("run `scorehouse prove churn`")) == (0, 3)
     assert scorehouse(house, "prove", "churn").returncode == 0
@@ -171,7 +171,9 @@ def test_a_yaml_that_pins_nothing_does_not_score(house: DbtProject) -> None:
     for pinned in (r"          sql:\n(            .*\n)+", r"    meta:\n(      .*\n)+"):
         assert re.search(pinned, text)
         house.write(YAML, re.sub(pinned, "", text))
-        refused(house, "nothing says which SQL of version 1 was proven", "Expected: its digest in the YAML")
+        refused(
+            house, "it is not recorded which SQL of version 1 was proven", "Expected: its digest in the YAML"
+        )
 
 
 def test_class_columns_that_were_changed_in_one_place(house: DbtProject) -> None:

@@ -28,7 +28,7 @@ def test_versions_that_spell_a_feature_differently_are_refused(tmp_path: Path) -
     project.register(model, "toy", frame, labels, task="classification", alias="challenger")
     project.build("--select", "ml_toy").check()
     told = project.build("--select", "scores").messages["scores"]
-    assert "the feature 'a' of one version is 'A' for another" in told
+    assert "the feature 'a' of one version is spelled 'A' in another" in told
     assert project.query("select * from scores order by all") == before
 
 
@@ -228,7 +228,7 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     declare(project, metric="accuracy")
     assert "one of roc_auc, log_loss" in str(project.dbt("test", "--select", "scores"))
     declare(project, settings={"replicate": 5})
-    assert "keys among score, positive" in str(project.dbt("test", "--select", "scores"))
+    assert "only the keys score, positive" in str(project.dbt("test", "--select", "scores"))
 
 
 def test_a_run_under_a_budget_of_two_versions(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_table_in_another_database_is_refused_or_has_its_run_log_there(tmp_pat
     attached = [{"path": "other.duckdb", "alias": "other"}]
     profile(house, path="house.duckdb", attach=attached)
     said = dbt(house, "build")
-    assert "its database is 'other', and the run log is in 'house'" in said
+    assert "its database is 'other', but the run log is in 'house'" in said
     assert "set the variable scorehouse_run_log_database: other" in said and "Traceback" not in said
     house.settings({"scorehouse_run_log_database": "other"})
     house.python_model("plain", "churn", key="id", config="materialized='table', schema='extra'")

@@ -20,19 +20,29 @@ from generic_tests import EXPECTED, GENERIC_TESTS, dbt, install
 
 # Test, its arguments, and how the error begins and goes on.
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
-    ("one_prediction_per_row", {"features": "t", "key": "id"}, "(features='t'): got the text 't'", "ref('c"),
+    (
+        "one_prediction_per_row",
+        {"features": "t", "key": "id"},
+        "(features='t'): got the string 't'",
+        "ref('c",
+    ),
     ("one_prediction_per_row", {"key": "id"}, "(features=?): got nothing", "Expected: a relation"),
     ("predictions_registered", {"registry": "ml_churn"}, "(registry='ml_churn')", "ref('ml_churn')"),
     ("predictions_by_alias", {"registry": {"a": 1}}, "(registry={'a': 1})", "Expected: a relation"),
     ("rejected_share_below", {}, "(max_share=?): got nothing", "a number from 0 to 1"),
-    ("rejected_share_below", {"max_share": "some"}, "(max_share='some'): got the text", "such as 0.01"),
+    ("rejected_share_below", {"max_share": "some"}, "(max_share='some'): got the string", "such as 0.01"),
     ("rejected_share_below", {"max_share": 5}, "(max_share=5): got 5", "a number from 0 to 1"),
     ("rejected_share_below", {"max_share": True}, "(max_share=True)", "a number from 0 to 1"),
     ("rejected_share_below", {"max_share": float("nan")}, "(max_share=nan)", "a number from 0 to 1"),
     ("rejected_share_below", {"max_share": 0, "group_by": []}, "(group_by=[])", "a list of such names"),
     ("rejected_share_below", {"max_share": 0, "group_by": ["a", 1]}, "(group_by=['a', 1])", "a list of such"),
-    ("score_in_range", {}, "(columns=null): got null", "below one column"),
-    ("score_in_range", {"columns": ["a"], "column_name": "a"}, "(columns=['a'])", "and not both"),
+    ("score_in_range", {}, "(columns=null): got null", "the test on one column"),
+    (
+        "score_in_range",
+        {"columns": ["a"], "column_name": "a"},
+        "(columns=['a'])",
+        "either the test on one column",
+    ),
     ("score_in_range", {"columns": ["a", " "]}, "(columns=['a', ' '])", "a list of such names"),
     ("score_in_range", {"columns": "a", "min_value": "0"}, "(min_value='0')", "`min_value: null`"),
     ("score_in_range", {"columns": "a", "min_value": 2}, "(min_value=2)", "at most max_value, which is 1"),

@@ -174,4 +174,4 @@ def test_both_doors_refuse_in_words(tmp_path: Path) -> None:
             message = messages[f"{door}_{number}"]
             assert problem in message and "What to do: " in message, message
     project.write("models/sql_0.sql", "{{ scorehouse.scored('churn', key=customer_id) }} select 1 as id")
-    assert "a variable of Jinja that is not defined" in project.build("--select", "sql_0").problem
+    assert "a Jinja variable that is not defined" in project.build("--select", "sql_0").problem

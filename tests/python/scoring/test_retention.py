@@ -71,7 +71,7 @@ def test_what_is_old_and_not_needed_goes(tmp_path: Path) -> None:
     code, said = operation(project, "prune_history", table="features", as_of="day", older_than_days=1)
     assert code and "the column of as-of dates of a prediction history" in said, said
     code, said = operation(project, "prune_history", table="nothing", older_than_days=1)
-    assert code and "the name of a model of this project that is built" in said, said
+    assert code and "the name of a model of this project whose table exists" in said, said
     # the first two dates are as old as the variable says
     days = project.query("select current_date - date '2024-01-02'")[0][0]
     variable = ("--vars", json.dumps({"scorehouse_history_retention_days": int(days)}))

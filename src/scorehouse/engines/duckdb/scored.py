@@ -61,7 +61,7 @@ class ScoredSelect:
         return f"{', '.join(outputs)}, {hashes}, {quote(f'{ROW_HASH}:0')} as {ROW_HASH}"
 
     def _rows(self, inner: str, has_need: bool) -> str:
-        """A row a version, of the versions' columns side by side: features are read once."""
+        """One row per version, from the versions' columns side by side: features are read once."""
         parts = range(len(self.compiled))
         chosen = [
             f"{of_part([self._typed(name, n) for n in parts])} as {quote(name)}" for name in self.outputs

@@ -122,7 +122,7 @@ def _constant(value: Value, constant: Any) -> Expr:
 
 
 def k_bins(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
-    """The number of the bin, or one column a bin."""
+    """The number of the bin, or one column per bin."""
     numbers_only(b, estimator, values)
     made: list[Value] = []
     one_hot = estimator.encode.startswith("onehot")
