@@ -31,7 +31,7 @@ sys.path.append(str(HERE))
 
 from monitoring_peers import PEERS, ROUNDS  # noqa: E402
 
-from monitoring.house import House  # noqa: E402
+from monitoring.warehouse import House  # noqa: E402
 
 REFERENCE_ROWS = 500_000
 

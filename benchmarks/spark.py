@@ -36,7 +36,7 @@ from scorehouse.forms.choose import choose_form
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
 from spark.cluster import Cluster, environment
-from spark.house import SparkHouse, settings
+from spark.project import SparkHouse, settings
 
 CORES = 2
 FEATURES = [f"f{i}" for i in range(20)]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python" / "support"))
 
+from disturbed_runs import kill_runs
 from promoted import ROWS, features_sql, make_project
-from victims import kill_runs
 
 
 def main() -> int:

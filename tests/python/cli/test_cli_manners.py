@@ -21,11 +21,11 @@ import pytest
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
+from project import REPOSITORY
 from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.cli.names import complete_name
 
-REPOSITORY = Path(__file__).parents[3]
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 EXAMPLE = re.compile(r"^ +(scorehouse (?:.*\\\n)*.*)$", re.M)

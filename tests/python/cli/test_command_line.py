@@ -18,7 +18,8 @@ import duckdb
 import pytest
 from click.shell_completion import ShellComplete
 
-from foreign import PREDICTIONS, REPOSITORY, Shop
+from foreign import PREDICTIONS, Shop
+from project import REPOSITORY
 from scorehouse.cli.main import main
 
 FEATURES = ("--features", "basket", "--key", "id")

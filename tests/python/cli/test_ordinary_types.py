@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import scorehouse
-from fresh import REPOSITORY
+from project import REPOSITORY
 from scorehouse.registry.seeds import ModelSeeds
 
 ROWS = 600

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from browser import BROWSER, PATIENCE, Browser
+from project import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 DOCS = REPOSITORY / "docs"
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from browser import PATIENCE, Browser
+from project import REPOSITORY
 
 pytestmark = pytest.mark.foreign
 
-REPOSITORY = Path(__file__).parents[3]
 BROWSER = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 FLAGS = (
     "--headless",

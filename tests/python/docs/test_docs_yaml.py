@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[3]
+from project import REPOSITORY
 
 
 class Strict(yaml.SafeLoader):

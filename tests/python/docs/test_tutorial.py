@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fresh import PYTHON_SETTINGS, REPOSITORY, pins
+from fresh_environments import PYTHON_SETTINGS, pins
+from project import REPOSITORY
 
 TUTORIAL = REPOSITORY / "docs/tutorial.md"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.M | re.S)

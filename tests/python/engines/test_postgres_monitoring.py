@@ -20,9 +20,9 @@ from monitoring.findings import (
     same_rows,
     status_of,
 )
-from monitoring.house import House
+from monitoring.warehouse import House
+from postgres.project import dbt, write_project
 from postgres.server import Server, load
-from postgres_house import dbt, write_project
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]

@@ -15,16 +15,16 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
+from postgres.examples import Both, build_examples
+from postgres.project import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from postgres.server import Server
-from postgres_examples import Both, build_examples
-from postgres_house import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from project import REPOSITORY, Row
 from scorehouse.forms.parity import compare
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
-from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]

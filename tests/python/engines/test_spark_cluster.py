@@ -15,11 +15,11 @@ import yaml
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
+from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from scorehouse.engines.spark.scan import CLOSURE_BYTES
-from sides import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from spark.cluster import Cluster, environment, wait_for
 from spark.estimators import Greedy, Hungry, Slow, Sum
-from spark.house import Reference, SparkHouse, features, ml_model, session_of, settings, stop_session
+from spark.project import Reference, SparkHouse, features, ml_model, session_of, settings, stop_session
 from spark.repository import Both, build_repository, check_run
 
 pytestmark = pytest.mark.foreign

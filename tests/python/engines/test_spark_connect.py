@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestRegressor
 from scorehouse import register
 from scorehouse.engines.spark.scan import CLOSURE_BYTES
 from spark.cluster import Cluster, environment
-from spark.house import Reference, SparkHouse, differences, settings
+from spark.project import Reference, SparkHouse, differences, settings
 
 pytestmark = pytest.mark.foreign
 

@@ -19,8 +19,10 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
-from spark.cluster import HERE, LOOPBACK, free_port, wait_for
-from spark.house import REPOSITORY, SparkHouse, ml_model
+from ports import LOOPBACK, free_port
+from project import REPOSITORY
+from spark.cluster import HERE, wait_for
+from spark.project import SparkHouse, ml_model
 
 pytestmark = pytest.mark.foreign
 

@@ -24,9 +24,9 @@ from monitoring.findings import (
     same_rows,
     status_of,
 )
-from monitoring.house import House
+from monitoring.warehouse import House
 from spark.cluster import environment
-from spark.house import SparkHouse, quick, session_of, stop_session
+from spark.project import SparkHouse, quick, session_of, stop_session
 
 pytestmark = pytest.mark.foreign
 

@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from scorehouse.registration.promote import promote
 from spark.cluster import environment
-from spark.house import quick, stop_session
 from spark.pair import Pair
+from spark.project import quick, stop_session
 
 pytestmark = pytest.mark.foreign
 

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from spark.cluster import environment
-from spark.house import quick, stop_session
 from spark.pair import Pair
+from spark.project import quick, stop_session
 
 pytestmark = pytest.mark.foreign
 

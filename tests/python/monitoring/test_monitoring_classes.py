@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics
 
 from monitoring.cohorts import CLASSES, SEVERAL
-from monitoring.house import House, values
+from monitoring.warehouse import House, values
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from scipy import stats
 
-from monitoring.house import House
+from monitoring.warehouse import House
 
 HEAD = "'flight_delay' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
 COLUMNS = """

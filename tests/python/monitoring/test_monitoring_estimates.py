@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from monitoring.house import House
+from monitoring.warehouse import House
 
 
 def test_estimates_before_labels(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics
 
 from monitoring.cohorts import FRAMES, MATURITY, TASKS, N
-from monitoring.house import House, values
+from monitoring.warehouse import House, values
 
 KEYS = ("roc_auc", "average_precision", "log_loss", "brier", "precision", "recall", "f1", "accuracy", "mcc")
 

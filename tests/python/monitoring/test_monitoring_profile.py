@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.house import House
+from monitoring.warehouse import House
 
 # Version 1 knows x as a number of many values; version 2 knows few, and takes it for categories.
 MANY = "select (i % 100)::integer as x, i * 1e0 as y, ['a', 'b', 'c'][1 + i % 3] as c from range(1000) t (i)"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from monitoring.house import House
+from monitoring.warehouse import House
 
 # scipy 1.17.1, numpy and nannyml 0.13.1 on flights January to June against July to December, and on Online
 # Retail, year 1 against year 2.

@@ -17,7 +17,7 @@ from monitoring.findings import (
     same_rows,
     status_of,
 )
-from monitoring.house import House
+from monitoring.warehouse import House
 
 
 @pytest.fixture(scope="module")

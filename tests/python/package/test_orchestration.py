@@ -13,9 +13,9 @@ from types import ModuleType
 
 import pytest
 
-from fresh import make_environment
+from fresh_environments import make_environment
+from project import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 EXAMPLES = REPOSITORY / "examples/orchestration"
 PROJECTS = REPOSITORY / "integration_tests"
 

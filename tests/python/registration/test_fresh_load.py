@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from fresh import PYTHON_SETTINGS
+from fresh_environments import PYTHON_SETTINGS
 
 SCRIPT = """
 import numpy as np

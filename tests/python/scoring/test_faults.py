@@ -11,9 +11,9 @@ import duckdb
 import pytest
 import yaml
 
+from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
-from victims import Server, kill_runs, state
 
 KILLS = 15  # of each kind: table and incremental
 NODE = "model.scorehouse.scores"

@@ -15,13 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from project import DbtProject
+from project import REPOSITORY, DbtProject
 from rescoring import execute, make_project
 from scorehouse import register
 from scorehouse.errors import ArtifactError, ConfigurationError, RegistryError, SignatureError
 from scorehouse.online.online_scorer import load
 
-REPOSITORY = Path(__file__).parents[3]
 EXAMPLES = {
     "churn": ("churn_scoring_features", "churn_predictions", ["customer_id", "snapshot_date"]),
     "flight_delay": ("flight_scoring_features", "flight_predictions", ["flight_id"]),

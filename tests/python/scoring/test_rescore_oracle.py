@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from oracle import Slice
-from oracle_edges import EDGES
-from oracle_house import House
-from oracle_machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, TARGETS, PredictionTables
-from oracle_values import Settings, ranked
+from oracle.edges import EDGES
+from oracle.machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, TARGETS, PredictionTables
+from oracle.rules import Slice
+from oracle.values import Settings, ranked
+from oracle.warehouse import House
 
 SEEDS = [int(number) for number in os.environ.get("SCOREHOUSE_ORACLE_SEEDS", "").split()]
 LONG = {"max_examples": 10, "stateful_step_count": 30}  # of each seed that was asked for

@@ -17,7 +17,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from fresh import PYTHON_SETTINGS, REPOSITORY
+from fresh_environments import PYTHON_SETTINGS
+from project import REPOSITORY
 
 ROWS = 300
 ML_MODELS = ("churn", "demand", "flight_delay", "next_product", "segments")

@@ -9,7 +9,7 @@ from typing import Any
 
 from monitoring.cohorts import CLASSES, FRAMES, MATURITY, SEVERAL, TASKS
 from monitoring.findings import TABLES
-from monitoring.house import House, Row
+from monitoring.warehouse import House, Row
 
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
 FLIGHTS = """

@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import io
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pv
 import pytest
+
+from ports import LOOPBACK, free_port
 
 psycopg2 = pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")
 TYPES = {"double": "double precision", "int64": "bigint", "bool": "boolean"}
@@ -33,7 +34,7 @@ class Server:
     port: int
 
     def connect(self) -> Any:
-        return psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres")
+        return psycopg2.connect(host=LOOPBACK, port=self.port, user="postgres", dbname="postgres")
 
 
 def programs() -> Path:
@@ -44,12 +45,6 @@ def programs() -> Path:
     if (path := shutil.which("initdb")) is None:
         pytest.skip("needs PostgreSQL: initdb was not found (Debian's package postgresql)")
     return Path(path).parent
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,15 +12,10 @@ from typing import IO
 
 import pyspark
 
+from ports import LOOPBACK, free_port
+
 HERE = Path(__file__).parents[1]  # so that workers find `spark.estimators`
-LOOPBACK = "127.0.0.1"
 HOME = Path(pyspark.__file__).parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(true: Callable[[], bool], seconds: float, what: str) -> None:

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
 from rescoring import STATES, training
-from spark.house import SparkHouse
+from spark.project import SparkHouse
 
 COUNTS = ("rows_in", "rows_scored", "rows_rejected", "rows_left", "write_mode", *STATES)
 FACTS = ("is_live", "key_columns", "reject_reasons", "decision_policy", "slice_from", "model_digest")

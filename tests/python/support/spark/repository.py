@@ -9,8 +9,9 @@ from typing import Any
 
 from dbt.cli.main import dbtRunner
 
-from sides import Sides
-from spark.house import REPOSITORY, Reference, SparkHouse, session_of
+from compared_tables import Sides
+from project import REPOSITORY
+from spark.project import Reference, SparkHouse, session_of
 
 # Every eighth customer, to spare time; and the lines of nobody, which retail_lines keeps.
 CUSTOMERS = "coalesce(customer_id, 0) % 8 = 0"

@@ -15,9 +15,9 @@ import pandas as pd
 import yaml
 from dbt.cli.main import dbtRunner
 
+from project import REPOSITORY
 from scorehouse import register
 
-REPOSITORY = Path(__file__).parents[4]
 SCHEMA = "house"
 Row = tuple[Any, ...]
 

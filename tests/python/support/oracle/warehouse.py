@@ -14,13 +14,13 @@ import yaml
 from dbt.cli.main import dbtRunner
 from sklearn.linear_model import LogisticRegression
 
-from oracle_values import TYPES, Features, Key, Settings, Version
+from disturbed_runs import Server, restore
+from oracle.values import TYPES, Features, Key, Settings, Version
 from project import Build, DbtProject, _close_database
 from rescoring import COLUMNS, execute, training
 from scorehouse import promote
 from scorehouse.registration.check_project import check_project
 from scorehouse.registry.seeds import ModelSeeds
-from victims import Server, restore
 
 ALIASES = {"champion": 1, "challenger": 2, "second": 3}
 WRITTEN = ("seeds", "artifacts", "macros")  # by a registration

@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from oracle import Slice, Table, parts_of
-from oracle_compare import differences, shown, wrong_counts
-from oracle_house import ALIASES, House
-from oracle_values import Features, Key, Settings
+from oracle.compare import differences, shown, wrong_counts
+from oracle.rules import Slice, Table, parts_of
+from oracle.values import Features, Key, Settings
+from oracle.warehouse import ALIASES, House
 from project import Build
 from rescoring import execute
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from oracle_house import ALIASES, THRESHOLDS
-from oracle_machine import PredictionTables
-from oracle_values import TYPES
+from oracle.machine import PredictionTables
+from oracle.values import TYPES
+from oracle.warehouse import ALIASES, THRESHOLDS
 
 NEW_SEEDS = st.lists(st.integers(5, 9), min_size=2, max_size=2, unique=True)
 STATEMENTS = st.integers(0, 120)

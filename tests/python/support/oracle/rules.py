@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from oracle_values import Features, Key, Outcome, Settings, Version
+from oracle.values import Features, Key, Outcome, Settings, Version
 
 PLANNED = ("new", "changed", "updated_at")
 STATES = ("new", "changed", "stale", "unchanged", "vanished")

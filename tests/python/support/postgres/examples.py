@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from compared_tables import Sides
+from postgres.project import SCHEMA, build
 from postgres.server import Server
-from postgres_house import SCHEMA, build
 from project import REPOSITORY
-from sides import Sides
 
 
 def build_examples(server: Server, folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from oracle import STATES, Found, Prediction, Table
+from oracle.rules import STATES, Found, Prediction, Table
 
 BESIDE = "model_version__"
 SIDE_BY_SIDE = ("prediction", "score", "reject_reason", "model_version")
