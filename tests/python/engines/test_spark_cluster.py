@@ -223,7 +223,7 @@ def test_a_run_killed_between_two_renames_is_mended(house: SparkHouse, session: 
 
 
 REFUSED = {
-    "rescore={'max_seconds': 5}": "has no max_seconds",
+    "rescore={'max_seconds': 5}": "does not support max_seconds",
     "engine='sql'": "sql: not on this engine",
     "as_of='2026-01-01', rescore='changed'": "appended to and never rescored",
     "decision={'threshold': 1, 'score': 'points'}": "will not have: ['points']",

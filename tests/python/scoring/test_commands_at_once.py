@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ FAILING = "{% if execute %}{% do run_query(\"select error('the other package bro
 
 def started(project: DbtProject, *arguments: str) -> subprocess.Popen[str]:
     """A dbt command in a process of its own, as a shell starts it."""
-    environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
+    environment = {**project.environment, "PYTHONPATH": str(SUPPORT)}
     return subprocess.Popen(
         [DBT, *arguments, "--profiles-dir", "."],
         cwd=project.folder,

@@ -173,7 +173,8 @@ def test_a_plain_table_that_stands_is_a_success_after_its_command_was_killed(hou
     """The command is killed in its last model; the next one finds the run's rows in the table."""
     house.features("select 1 as x from {{ ref('plain') }} limit 1", name="last")
     command = [sys.executable, "-c", KILLING, "--quiet", "run", "--select", "plain", "last"]
-    assert subprocess.run(command, cwd=house.folder, capture_output=True).returncode == -signal.SIGKILL
+    ended = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL
     left = last(house, "plain")
     assert (left["status"], left["rows_in"]) == ("started", 500)
     others = {uuid4(): "prediction_table", uuid4(): '\'"house"."main"."gone"\''}
@@ -218,7 +219,7 @@ print("not ended")
 
 def test_a_program_that_called_dbt_gets_its_signals_back(house: DbtProject) -> None:
     command = [sys.executable, "-c", LONG_LIVED, "--quiet", "run", "--select", "features"]
-    ended = subprocess.run(command, cwd=house.folder, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True, text=True)
     assert ended.returncode == -signal.SIGTERM, ended.stderr
     assert ended.stdout.strip().splitlines()[-1] == "alive"
 

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import gc
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -67,6 +68,12 @@ class DbtProject:
         # relative, so that a parse cache serves other projects too: dbt runs in the project's folder
         outputs = {"dev": {"type": "duckdb", "path": self.database.name, "threads": 2}}
         self.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of a command in this project, wherever the tests themselves were started."""
+        places = {"DBT_PROJECT_DIR": str(self.folder), "DBT_PROFILES_DIR": str(self.folder)}
+        return {**os.environ, **places}
 
     def copy(self, folder: Path) -> DbtProject:
         """The same project in another folder, with its database and what dbt has parsed."""
