@@ -1,4 +1,4 @@
-{#- The default thresholds: null means that the metric is told and not judged. `missing_share` is the rise
+{#- The default thresholds: null means that the metric is reported and not judged. `missing_share` is the rise
     above the reference; `p_value` is how unlikely a distance must be before it counts. -#}
 {% macro _drift_limits() %}
     {{ return({

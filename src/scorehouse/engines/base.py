@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from scorehouse.dialect import Spelling
+from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
 from scorehouse.engines.source import Source
-from scorehouse.errors import ConfigurationError
 from scorehouse.forms.choose import Form
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
@@ -40,6 +40,7 @@ class Scan(Generic[S]):
     plan: Planner[S]
     kernels: Sequence[Kernel]
     forms: Sequence[Form]
+    change: ColumnChange
     records: list[RunRecord]
     suffixes: Sequence[str]
 
@@ -100,8 +101,10 @@ class Engine(ABC, Generic[S]):
         return False
 
     @abstractmethod
-    def check_table(self, source: S, output: Output, kernels: Sequence[Kernel]) -> None:
-        """Refuse to merge into a table with other columns, as far as `on_schema_change` has it."""
+    def check_table(self, source: S, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
+        """How the columns of the table differ that the run is merged into.
+
+        Refuse to merge into a table with other columns, as far as `on_schema_change` has it."""
 
     @abstractmethod
     def planner(self, source: S, records: list[RunRecord], rows: int) -> Planner[S]:
@@ -122,12 +125,7 @@ class Engine(ABC, Generic[S]):
 
     def stream(self, scan: Scan[S]) -> Any:
         """The finished rows, for dbt's own materializations."""
-        raise ConfigurationError(
-            self.call,
-            f"the engine {self.name} cannot pass rows to dbt's own materializations",
-            expected='materialized="predictions"',
-            action='set materialized="predictions"',
-        )
+        raise NotImplementedError(f"{self.name} refuses other materializations, in `refuse`")
 
     @abstractmethod
     def log_failure(self, record: RunRecord, error: Exception) -> Exception:

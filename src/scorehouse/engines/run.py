@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.engines.base import Engine, Scan
+from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
 from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
 from scorehouse.forms.choose import Form, choose_form
@@ -78,12 +79,14 @@ def _settle(
         each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)
         each.feature_query = source.query
     output = Output(source.columns, source.types, outputs, options, records, engine.spelling)
+    change = ColumnChange()
     if record.write_mode == "merge" and request.staging:  # dbt's own materializations see to it themselves
-        engine.check_table(source, output, kernels)
+        change = engine.check_table(source, output, kernels)
     plan = engine.planner(source, records, rows)
     plan.run()
     forms = _forms(engine, source, kernels, records)
-    return Scan(source, output, plan, kernels, forms, records, wide_suffixes(options, records))
+    suffixes = wide_suffixes(options, records)
+    return Scan(source, output, plan, kernels, forms, change, records, suffixes)
 
 
 def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:

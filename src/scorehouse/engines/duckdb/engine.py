@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.engines.base import Engine, Scan
+from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.duckdb.counted import CountedBatches
 from scorehouse.engines.duckdb.first_batch import checked_forms
 from scorehouse.engines.duckdb.interrupt import check_interrupted, named
@@ -63,9 +64,9 @@ class DuckDBEngine(Engine[DuckDBSource]):
     def shows_unique_keys(self, options: ScoreOptions, record: RunRecord) -> bool:
         return joins_both_ways(options, record)
 
-    def check_table(self, source: DuckDBSource, output: Output, kernels: Sequence[Kernel]) -> None:
+    def check_table(self, source: DuckDBSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
         schema = output_schema(source, kernels[0].schema, wide_suffixes(source.options, output.records))
-        source.change = column_change(self.session, source, output, schema, self.request)
+        return column_change(self.session, source, output, schema, self.request)
 
     def planner(self, source: DuckDBSource, records: list[RunRecord], rows: int) -> DuckDBPlanner:
         return DuckDBPlanner(source, records, rows)
@@ -83,7 +84,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
                 self._write_stream(scan)
         if scan.record.write_mode == "merge":
             hold_all_columns(self.session, self.request.relation)
-            change_table(self.session, self.request, scan.source.change)
+            change_table(self.session, self.request, scan.change)
             vanished = self._write_vanished(scan)
             if scan.options.as_of is None:
                 for statement in scan.output.decide_again(

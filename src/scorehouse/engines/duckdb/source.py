@@ -9,7 +9,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
 from scorehouse.engines.duckdb.reading import seed_table, unreadable
@@ -101,7 +100,6 @@ class DuckDBSource(Source):
         # what a replay reads again; a frame that was made in Python is not there any more
         self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
         self.chosen: ChosenRows | None = None  # NULL: every row
-        self.change = ColumnChange()  # of the table that the run is merged into
         self.is_stored = is_stored(self.table)  # the rows lie in a table, and no query has to make them
 
     def _table(self, features: Any) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from scorehouse.dialect import SPARK
 from scorehouse.engines.base import Engine, Scan
+from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.first_rows import FIRST_ROWS, checked_native
 from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
@@ -76,9 +77,9 @@ class SparkEngine(Engine[SparkSource]):
     def open(self, features: Any, options: ScoreOptions) -> SparkSource:
         return SparkSource(self.session, features, options, self.request, self.call)
 
-    def check_table(self, source: SparkSource, output: Output, kernels: Sequence[Kernel]) -> None:
+    def check_table(self, source: SparkSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
         tables = self._tables(Storage(), [self.request.run_id])
-        tables.check_columns(list(output.values()), source.kept_types, self.request.on_schema_change)
+        return tables.check_columns(list(output.values()), source.kept_types, self.request.on_schema_change)
 
     def planner(self, source: SparkSource, records: list[RunRecord], rows: int) -> SparkPlanner:
         return SparkPlanner(source, records, rows, self._tables(Storage(), [self.request.run_id]))

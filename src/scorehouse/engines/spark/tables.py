@@ -149,7 +149,7 @@ class SparkTables:
         """The staging table becomes the prediction table."""
         self._swap(self.staging)
 
-    def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> None:
+    def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> ColumnChange:
         """Refuse to merge into other columns than those that are `made`, but as on_schema_change has it.
 
         `kept` has the types of the columns that pass by. A table here can get columns, and lose none.
@@ -171,6 +171,7 @@ class SparkTables:
                 expected="existing columns that stay as they are: on Spark they cannot be dropped or retyped",
                 action="rebuild the table once with --full-refresh",
             )
+        return change
 
     def add_columns(self, setting: str) -> None:
         """Give the prediction table the columns that only the staging table has, if the setting says so."""
