@@ -1,23 +1,17 @@
-"""How the databases that keep prediction tables spell names, texts and types in SQL."""
+"""How databases spell names and texts in SQL, and the types of the columns of prediction tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
-class Spelling:
-    """One database's way: `mark` encloses names; with `backslash` that sign escapes within texts.
+@dataclass(frozen=True, kw_only=True)
+class Quoting:
+    """How names and texts are quoted: `mark` encloses names; with `backslash` that sign escapes in texts."""
 
-    `text`, `time` (without a zone), `run_id` and `status` are the types of such columns.
-    """
-
-    mark: str
-    backslash: bool
-    text: str
-    time: str
-    run_id: str
-    status: str
+    mark: str = '"'
+    backslash: bool = False
 
     def quote(self, name: str) -> str:
         """A column name as an SQL identifier."""
@@ -29,6 +23,20 @@ class Spelling:
             return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
         return "'" + text.replace("'", "''") + "'"
 
+    def same(self, left: str, right: str, names: Iterable[str]) -> str:
+        """SQL that is true where two rows agree in all columns."""
+        return " and ".join(f"{left}.{self.quote(name)} = {right}.{self.quote(name)}" for name in names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spelling(Quoting):
+    """The types of a prediction table's columns: `text`, `time` (without a zone), `run_id` and `status`."""
+
+    text: str
+    time: str
+    run_id: str
+    status: str
+
 
 def double(value: float) -> str:
     """A number as an SQL literal, with the exponent without which it would be read as a DECIMAL."""
@@ -37,8 +45,6 @@ def double(value: float) -> str:
 
 
 DUCKDB = Spelling(
-    mark='"',
-    backslash=False,
     text="varchar",
     time="timestamp",
     run_id="uuid",

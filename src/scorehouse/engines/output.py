@@ -9,7 +9,6 @@ from scorehouse.engines.columns import FEATURE_HASH, PART, Columns, of_part
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
-from scorehouse.scoring.rescore import quote, same
 from scorehouse.scoring.runlog import RunRecord
 
 BATCHES = "scorehouse_batches"
@@ -67,12 +66,16 @@ class Output:
 
     def select(self, rows: str = BATCHES) -> str:
         """The finished rows of `rows`; the columns of the prediction table in their order."""
-        return _select(self.values(), rows)
+        return self._select(self.values(), rows)
 
     def stored(self, rows: str = BATCHES) -> str:
         """As `select`, without the columns that `derived` names."""
         derived = self.derived()
-        return _select({name: sql for name, sql in self.values().items() if name not in derived}, rows)
+        return self._select({name: sql for name, sql in self.values().items() if name not in derived}, rows)
+
+    def _select(self, values: Mapping[str, str], rows: str) -> str:
+        columns = (f"{sql} as {self.spelling.quote(name)}" for name, sql in values.items())
+        return f"select {', '.join(columns)} from {rows}"
 
     def derived(self) -> list[str]:
         """Columns that follow from the others, or are the same in all rows that one version scores."""
@@ -158,45 +161,3 @@ class Output:
             f"case when {REJECT_REASON} is null then row_number() over (partition by {group}, "
             f"{REJECT_REASON} is null order by score desc, {', '.join(self.keys)}) end"
         )
-
-    def decide_again(self, table: str, staging: str, vanished: str | None) -> list[str]:
-        """Statements that bring the decisions of rows that are not scored again up to date.
-
-        Rows of `table` whose decision changes are added to `staging`, with their scores as they are;
-        `vanished` names the table of keys whose rows take no part, if there is one.
-        """
-        policy = self.options.decision
-        if policy is None:
-            return []
-        key = self.options.table_key
-        within = ["model_alias"] if self.options.in_parts else []
-        made = policy.expressions("row_status = 'scored'", self.keys, within)
-        gone = f" anti join {vanished} as gone on {same('old', 'gone', key)}" if vanished else ""
-        flagged = " where not is_vanished" if self.options.rescore.vanished == "flag" else ""
-        decided = ", ".join(f"{sql} as new_{name}" for name, sql in made.items())
-        differs = " or ".join(f"{name} is distinct from new_{name}" for name in made)
-        replaced = ", ".join(f"new_{name} as {name}" for name in made)
-        dropped = ", ".join(f"new_{name}" for name in made)
-        whole = (
-            f"(select *, {decided} from (select old.*, false as is_staged from {table} as old "
-            f"anti join {staging} as staged on {same('old', 'staged', key)}{gone}{flagged} "
-            f"union all by name select *, true as is_staged from {staging}))"
-        )
-        insert = (
-            f"insert into {staging} by name select * exclude (is_staged, {dropped}) "
-            f"replace ({replaced}) from {whole} where not is_staged and ({differs})"
-        )
-        if policy.top_n is None:
-            return [insert]
-        # the places of staged rows depend on the rows that stay
-        places = ", ".join(f"{name} = decided.new_{name}" for name in made)
-        keys = ", ".join(quote(name) for name in key)
-        update = (
-            f"update {staging} as staged set {places} from (select {keys}, {dropped} from {whole} "
-            f"where is_staged and ({differs})) as decided where {same('staged', 'decided', key)}"
-        )
-        return [update, insert]
-
-
-def _select(values: Mapping[str, str], rows: str) -> str:
-    return f"select {', '.join(f'{sql} as {quote(name)}' for name, sql in values.items())} from {rows}"

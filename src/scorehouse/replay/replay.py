@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
+from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.statistics import Fingerprint
 from scorehouse.errors import ConfigurationError, RegistryError
@@ -27,7 +28,6 @@ from scorehouse.replay.logged_run import run_row
 from scorehouse.scoring.options import Rescore, ScoreOptions
 from scorehouse.scoring.parts import Part
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.rescore import literal, quote
 from scorehouse.scoring.runlog import library_versions
 
 AGAIN = "scorehouse_replay"

@@ -18,13 +18,16 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.duckdb.counted import CountedBatches
+from scorehouse.engines.duckdb.decision import decide_again
 from scorehouse.engines.duckdb.first_batch import checked_forms
 from scorehouse.engines.duckdb.interrupt import check_interrupted, named
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.duckdb.plan import DuckDBPlanner, joins_both_ways
+from scorehouse.engines.duckdb.rescore_sql import VANISHED
 from scorehouse.engines.duckdb.run_rows import log_end, log_failure, log_start
 from scorehouse.engines.duckdb.scored import ScoredSelect
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_versions
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.staging import hold_all_columns, write_staging
 from scorehouse.engines.duckdb.statistics import count_table
 from scorehouse.engines.duckdb.stream import output_schema
@@ -34,7 +37,6 @@ from scorehouse.forms.choose import Form
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.rescore import VANISHED, quote
 from scorehouse.scoring.runlog import STARTED, RunRecord
 
 
@@ -87,9 +89,8 @@ class DuckDBEngine(Engine[DuckDBSource]):
             change_table(self.session, self.request, scan.change)
             vanished = self._write_vanished(scan)
             if scan.options.as_of is None:
-                for statement in scan.output.decide_again(
-                    self.request.relation, self.request.staging, vanished
-                ):
+                request = self.request
+                for statement in decide_again(scan.options, request.relation, request.staging, vanished):
                     self.session.execute(statement).fetchall()
         scan.source.close()
         log_end(self.session, scan.records)

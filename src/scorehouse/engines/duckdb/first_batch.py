@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scorehouse.engines.duckdb.source import DuckDBSource
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.first_rows import FIRST_ROWS, checked_native, equal_or_estimator
 from scorehouse.forms.choose import Form
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.scoring.rescore import quote
 
 FIRST = "scorehouse_first"
 ROW = "scorehouse_row"

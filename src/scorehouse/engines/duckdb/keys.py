@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.keys import check_counts
-from scorehouse.scoring.rescore import quote
 
 # A set of bits tells integers apart at a tenth of the cost of hashing them, where they lie close together.
 BITS_PER_ROW = 64

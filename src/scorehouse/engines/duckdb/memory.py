@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import duckdb
 
+from scorehouse.engines.duckdb.sql import literal
 from scorehouse.engines.shared_setting import SharedSetting
 from scorehouse.log import logger
-from scorehouse.scoring.rescore import literal
 from scorehouse.scoring.runlog import RunRecord
 
 WATCH_SECONDS = 0.1

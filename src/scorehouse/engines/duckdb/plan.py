@@ -10,11 +10,12 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.duckdb.keys import check_keys, counts_by_bits
+from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
+from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.plan import Planner
 from scorehouse.errors import RowKeyError
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
-from scorehouse.scoring.rescore import TODO, VANISHED, PlanPart, RescorePlan, literal, quote
 from scorehouse.scoring.runlog import RunRecord
 
 FEW = 0.1  # by this share the feature table may have grown or shrunk, and most rows are still the same

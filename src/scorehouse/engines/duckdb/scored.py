@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, ROW_HASH, of_part
 from scorehouse.engines.duckdb.source import DuckDBSource
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.forms.sql import CompiledSql, together
-from scorehouse.scoring.rescore import quote
 
 TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "varchar"}
 

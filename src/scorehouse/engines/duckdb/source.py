@@ -12,6 +12,8 @@ import pyarrow as pa
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
 from scorehouse.engines.duckdb.reading import seed_table, unreadable
+from scorehouse.engines.duckdb.rescore_sql import CARRIED, TODO
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.windows import as_of_table
 from scorehouse.engines.progress import Deadline
 from scorehouse.engines.source import Source
@@ -22,7 +24,6 @@ from scorehouse.registry.signature import Signature, check_types
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.rescore import CARRIED, TODO, quote
 
 FEATURES = "scorehouse_features"
 HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"

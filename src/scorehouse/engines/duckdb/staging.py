@@ -11,9 +11,9 @@ import re
 
 import duckdb
 
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.output import BATCHES, Output
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.rescore import quote
 from scorehouse.scoring.runlog import RunRecord
 
 PART = re.compile(r'"((?:[^"]|"")*)"|(\w+)')

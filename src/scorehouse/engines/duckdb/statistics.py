@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.statistics import MASK, Fingerprint, score_column
 from scorehouse.kernel.scorer import REJECT_REASON
-from scorehouse.scoring.rescore import literal, quote
 from scorehouse.scoring.runlog import RunRecord
 
 

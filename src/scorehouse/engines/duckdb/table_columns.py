@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from scorehouse.engines.column_change import APPEND, FAIL, SYNC, ColumnChange
 from scorehouse.engines.duckdb.source import DuckDBSource
+from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.staging import described, parts_of
 from scorehouse.engines.output import BATCHES, Output
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.rescore import quote
 
 
 def column_change(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import find_columns
+from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.history import as_of_sql
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.options import AS_OF, ScoreOptions
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.rescore import literal, quote
 
 
 def as_of_table(

@@ -78,8 +78,8 @@ class CompiledSql:
         that hold them, where their names differ.
         """
         held = columns or {}
-        quoted = tuple(self.dialect.quoted(held.get(name, name)) for name in self.features)
-        kept = "".join(f"{self.dialect.quoted(name)}, " for name in keep).rstrip()
+        quoted = tuple(self.dialect.quote(held.get(name, name)) for name in self.features)
+        kept = "".join(f"{self.dialect.quote(name)}, " for name in keep).rstrip()
         return self._printer(quoted).program(self.program, relation, kept)
 
     def macro_body(self) -> str:

@@ -57,7 +57,7 @@ BIGQUERY = Dialect(
     is_nan="is_nan({x})",
     backslash=True,
     concat_ws=False,
-    quote="`",
+    mark="`",
 )
 DATABRICKS = Dialect(
     name="databricks",
@@ -65,7 +65,7 @@ DATABRICKS = Dialect(
     ieee=True,
     is_nan="isnan({x})",
     backslash=True,
-    quote="`",
+    mark="`",
 )
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scorehouse.dialect import Quoting, double
 from scorehouse.forms.sql.builder import Program, Step
 from scorehouse.forms.sql.expression import (
     Arith,
@@ -36,15 +37,15 @@ PLAIN = re.compile(r"[a-z_][0-9a-z_]*")
 LINE_END = re.compile(r"([\r\n])")
 
 
-@dataclass(frozen=True)
-class Dialect:
+@dataclass(frozen=True, kw_only=True)
+class Dialect(Quoting):
     """How one database spells what the tree says.
 
     `types` maps double, real, text, integer and boolean to its names (a type that is missing does not
     exist there); `suffix` follows a double literal; `fence` ends each step, where the planner would
     otherwise compute it as often as it is read; `ieee` tells whether exp() overflows to infinity
-    instead of raising; `backslash` whether a backslash in a text literal escapes; `map_lookup` how a map
-    is asked, where there is one; `arguments` is how many a function takes at most, where that is little.
+    instead of raising; `map_lookup` how a map is asked, where there is one; `arguments` is how many a
+    function takes at most, where that is little.
     """
 
     name: str
@@ -52,17 +53,11 @@ class Dialect:
     suffix: str = ""
     fence: str = ""
     ieee: bool = False
-    backslash: bool = False
     is_nan: str = "{x} = {nan}"
     concat_ws: bool = True
     arguments: int | None = None
     map_lookup: str = ""
-    quote: str = '"'
     functions: Mapping[str, str] = field(default_factory=dict)
-
-    def quoted(self, name: str) -> str:
-        """A name as an identifier."""
-        return self.quote + name.replace(self.quote, self.quote * 2) + self.quote
 
 
 class Printer:
@@ -99,8 +94,8 @@ class Printer:
 
     def _output(self, name: str) -> str:
         """The name of an output, quoted where it has letters that not every database takes as they are."""
-        is_quoted = name.startswith(self.dialect.quote)
-        return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quoted(name)
+        is_quoted = name.startswith(self.dialect.mark)
+        return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quote(name)
 
     def _step(self, step: Step, source: str, keep: str) -> str:
         items = [*step.carried, *(f"{self._once(name, expr)} as {name}" for name, expr in step.made)]
@@ -144,8 +139,7 @@ class Printer:
         if not math.isfinite(value):
             name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
             return f"cast('{name}' as {self.dialect.types['double']})"
-        digits = repr(value)
-        digits = digits if "e" in digits else f"{digits}e0"
+        digits = double(value)
         return f"'{digits}'{self.dialect.suffix}" if self.dialect.suffix else digits
 
     def text(self, value: str) -> str:
@@ -158,10 +152,8 @@ class Printer:
         return f"({' || '.join(parts)})" if len(parts) > 1 else parts[0] if parts else "''"
 
     def _quoted(self, value: str) -> str:
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'") if self.dialect.backslash else value
-        if not self.dialect.backslash:
-            escaped = escaped.replace("'", "''")
-        return "'" + (no_jinja(escaped) if self.jinja else escaped) + "'"
+        literal = self.dialect.literal(value)
+        return no_jinja(literal) if self.jinja else literal
 
     def _arith(self, expr: Arith) -> str:
         return f"({self.expr(expr.left)} {expr.op} {self.expr(expr.right)})"

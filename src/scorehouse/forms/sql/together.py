@@ -26,8 +26,8 @@ class Together:
     def render(self, relation: str, keep: Iterable[str]) -> str:
         """The select over `relation`, with the columns `keep` of it in front."""
         dialect = self.compiled[0].dialect
-        kept = "".join(f"{dialect.quoted(name)}, " for name in keep).rstrip()
-        columns = [dialect.quoted(name) for name in self.features]
+        kept = "".join(f"{dialect.quote(name)}, " for name in keep).rstrip()
+        columns = [dialect.quote(name) for name in self.features]
         return Printer(dialect, columns).program(self.program, relation, kept)
 
 
@@ -50,7 +50,7 @@ def together(compiled: Sequence[CompiledSql]) -> Together:
                     known[level, moved] = _unused(name, number, taken)
                     levels[level][known[level, moved]] = moved
                 names[name] = known[level, moved]
-        quoted = one.dialect.quoted
+        quoted = one.dialect.quote
         outputs += [
             (quoted(f"{name}:{number}"), _moved(e, names, positions)) for name, e in one.program.outputs
         ]

@@ -1,4 +1,4 @@
-"""The rules of rescoring, as SQL for DuckDB: which rows are scored, why, and in which order.
+"""The rules of rescoring as SQL: which rows are scored, why, and in which order.
 
 Every statement is built from names alone; the engine runs them in the snapshot in which it reads.
 """
@@ -8,20 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scorehouse.dialect import DUCKDB
+from scorehouse.engines.duckdb.sql import literal, quote, same
 from scorehouse.scoring.options import Rescore
 
 TODO = "scorehouse_todo"
 DIFFERING = "scorehouse_differing"
 CARRIED = "carried:"  # prefix of what the table of keys to score holds of their rows
 VANISHED = "scorehouse_vanished"
-
-quote, literal = DUCKDB.quote, DUCKDB.literal
-
-
-def same(left: str, right: str, names: Iterable[str]) -> str:
-    """SQL that is true where two rows agree in all columns."""
-    return " and ".join(f"{left}.{quote(name)} = {right}.{quote(name)}" for name in names)
 
 
 def _equal(left: str, right: str, names: Iterable[tuple[str, str]]) -> str:

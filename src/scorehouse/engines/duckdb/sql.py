@@ -1,0 +1,7 @@
+"""Names and texts in DuckDB's SQL."""
+
+from __future__ import annotations
+
+from scorehouse.dialect import DUCKDB
+
+quote, literal, same = DUCKDB.quote, DUCKDB.literal, DUCKDB.same
