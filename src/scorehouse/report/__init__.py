@@ -1,1 +1,1 @@
-"""The report: what the monitoring tables of a warehouse say, as one HTML file, and as tables and payloads."""
+"""The monitoring report: one HTML file, and exports as a table or as alert payloads."""

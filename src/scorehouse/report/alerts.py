@@ -1,4 +1,4 @@
-"""The alerts of one ML model, each with SQL that gives its number."""
+"""The alerts of one ML model, each with the SQL that reproduces its number."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Alert:
-    """What is wrong: `level` is `bad` or `warn`, `topic` the part of the report that it belongs to."""
+    """What is wrong. `level` is `bad` or `warn`; `topic` is the section of the report that it belongs to."""
 
     topic: str
     level: str
@@ -57,14 +57,14 @@ def alerts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
 
 
 def segment_drift(data: ModelData) -> list[Row]:
-    """For each segment of the newest window, how many features drift, and the worst of them."""
+    """For each segment of the newest window, how many features have drifted, and the worst of them."""
     counted: dict[str, Row] = {}
     for long in data.drift:
         for row in long.at(long.newest()):
             if row["segment"] == "all" or row["metric"] != "psi" or row["part"] != "feature":
                 continue
             if row["feature"] in row["segment"].partition("=")[0].split("+"):
-                continue  # what makes the segment is not its drift
+                continue  # the column that defines the segment cannot drift within it
             held = counted.setdefault(
                 row["segment"], {"segment": row["segment"], "rows": 0, "drifted": 0, "small": 0, "worst": row}
             )
@@ -77,7 +77,7 @@ def segment_drift(data: ModelData) -> list[Row]:
 
 
 def _judged(long: Long) -> list[Row]:
-    """Rows of the newest window in which something was claimed."""
+    """Rows of the newest window in which a metric was judged."""
     for window in reversed(long.windows):
         rows = [row for row in long.at(window) if row["status"] in ("ok", "below")]
         if rows:
@@ -97,7 +97,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row) ->
     else:
         title = f"{row['feature']}: {metric_name(row['metric']).lower()}"
     text = (
-        f"{metric_name(row['metric'])} {value} in {where}; limit {allowed}{floor}; "
+        f"{metric_name(row['metric'])} {value} in {where}; threshold {allowed}{floor}; "
         f"p {p_value(row['p_value'])}; {row['n_current']:,} rows"
     )
     return Alert(
@@ -127,7 +127,7 @@ def _performance_alert(data: ModelData, long: Long, row: Row) -> Alert:
 
 
 def _registration_alerts(data: ModelData, long: Long) -> list[Alert]:
-    """Metrics that have no threshold of their own, and are far from what they were at registration."""
+    """Alerts for metrics without a threshold that are far from their values at registration."""
     found = []
     for row in long.claimed():
         level = limits.far_from(data.live, row)
@@ -138,10 +138,10 @@ def _registration_alerts(data: ModelData, long: Long) -> list[Alert]:
         allowed = limits.far_limit(metric, registered, factor)
         text = (
             f"{metric_value(metric, row['value'])} in {window_text(row['window_start'], row['window_end'])}, "
-            f"{metric_value(metric, registered)} at registration; limit {metric_value(metric, allowed)}; "
+            f"{metric_value(metric, registered)} at registration; threshold {metric_value(metric, allowed)}; "
             f"{row['n_current']:,} labelled rows"
         )
-        title = f"{metric_name(metric)} is far from that at registration"
+        title = f"{metric_name(metric)} is far from its value at registration"
         found.append(Alert("performance", level, title, text, _row_sql(long.table, row), row["value"], row))
     return found
 
@@ -172,10 +172,10 @@ def _run_alerts(data: ModelData) -> list[Alert]:
             f"from {log}\nwhere run_id = {_text(str(run['run_id']))}"
         )
         if run["status"] == STARTED:
-            text = f"{where}: it runs now, or its process was killed"
+            text = f"{where}: it is still running, or its process was killed"
             found.append(Alert("runs", level, "The last scoring run is not finished", text, sql))
         elif run["status"] != SUCCESS:
-            problem = str(run.get("error") or "").splitlines() or ["no message was left"]
+            problem = str(run.get("error") or "").splitlines() or ["no error message was recorded"]
             title = f"The last scoring run {run['status']}"
             found.append(Alert("runs", level, title, f"{where}: {problem[0]}", sql))
         elif share and level in ("bad", "warn"):
@@ -192,7 +192,7 @@ def _age_alerts(data: ModelData, log: str) -> list[Alert]:
     level = limits.lateness(data.age_days, gap)
     if level == "ok":
         return []
-    usual = f"usually every {gap.days} days" if gap.known else "too few runs are known to tell how often"
+    usual = f"usually every {gap.days} days" if gap.known else "too few runs to know how often it is scored"
     sql = (
         f"select max(started_at) as last_scored\nfrom {log}\n"
         f"where model_name = {_text(data.name)}\n    and status = 'success'"
@@ -202,14 +202,14 @@ def _age_alerts(data: ModelData, log: str) -> list[Alert]:
 
 
 def _row_sql(table: Table, row: Row) -> str:
-    """The row of the monitoring table that holds the number."""
+    """SQL that selects the number from its row in the monitoring table."""
     names = ["ml_model", "version", "feature", "segment", "metric", "window_start"]
     conditions = [f"{name} = {_literal(row[name])}" for name in names if row.get(name) is not None]
     return f"select value\nfrom {table.quoted}\nwhere " + "\n    and ".join(conditions)
 
 
 def _proven(warehouse: Warehouse, sql: str | None, value: Any) -> str | None:
-    """SQL that goes back to the counts, if it gives the very number."""
+    """The SQL that recomputes the number from counts, if it gives exactly that number."""
     if sql is None or value is None:
         return None
     try:

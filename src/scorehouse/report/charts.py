@@ -1,6 +1,6 @@
-"""The charts of the report: what each shows, as Vega-Lite.
+"""The charts of the report, as Vega-Lite specifications.
 
-Every mark has a `label`, the text that shows where one points at it.
+Every mark has a `label`, which the browser shows as a tooltip.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOF
 from scorehouse.report.labels import counted_back, fitting
 from scorehouse.report.words import number, percent
 
-# Plots of one kind have one size and one frame, whatever their labels: they stand in line.
+# Plots of one kind have the same size and frame, whatever their labels, so they line up.
 WIDE, NARROW = {"width": 250, "height": 130}, {"width": 212, "height": 150}
 FRAME = {
     "autosize": {"type": "none"},
@@ -24,7 +24,7 @@ MINI_WIDTH, MINI_HEIGHT = 120, 36
 
 @dataclass(frozen=True)
 class Bin:
-    """Shares of the training rows and of the window's rows in one bin; `short` is its name on the axis."""
+    """One bin: its share of the training rows and of the window's rows. `short` is its label on the axis."""
 
     name: str
     reference: float
@@ -95,12 +95,12 @@ def _bins_axis(bins: Sequence[Bin]) -> Spec:
 
 
 def _window_axis(names: Sequence[str], width: float) -> Spec:
-    """Labels that do not overlap, counted back from the newest window, which always has one."""
+    """Labels that do not overlap, chosen back from the newest window, which always has a label."""
     return {"title": None, "values": counted_back(names, width), "labelOverlap": False}
 
 
 def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:
-    """A line over the windows, with a large last point; the threshold is dashed, drift is amber."""
+    """A line over the windows, with a large last point, a dashed threshold, and drift in amber."""
     rows = _point_rows(points)
     highest = max([row["value"] or 0.0 for row in rows] + [1.15 * (threshold or 0.0), 1e-9])
     y = {
@@ -124,7 +124,7 @@ def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> s
 
 
 def _points(encoding: Spec, rows: Sequence[Spec], *, small: int, large: int) -> Spec:
-    """A point a value, with what it says; the newest measured one is large."""
+    """One point per value, with its tooltip; the newest measured point is large."""
     newest = max((row["place"] for row in rows if row["line"] == "measured"), default=-1)
     test = f"datum.place == {newest} && datum.line == 'measured'"
     size = {"condition": {"test": test, "value": large}, "value": small}
@@ -142,7 +142,7 @@ def over_time(
     threshold: float | None = None,
     windows: Sequence[str] = (),
 ) -> str:
-    """Measured values as a line, estimates dashed, the value at registration as a level."""
+    """Measured values as a line, estimates as a dashed line, the value at registration as a level line."""
     rows = _point_rows(points)
     names = list(windows) or [point.window for point in points]
     levels = [level for level in (registered, threshold) if level is not None]
@@ -186,7 +186,7 @@ def over_time(
 def bars(
     points: Sequence[Point], label: str, *, level: float | None = None, form: str = "%", wide: bool = False
 ) -> str:
-    """A bar a window, or a decile; `level` is drawn across."""
+    """One bar per window or decile; `level` is a line across all of them."""
     rows = _point_rows(points)
     size = WIDE if wide else NARROW
     axis = {"title": None, "format": form, "tickCount": 4}
@@ -216,7 +216,7 @@ def bars(
 
 
 def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
-    """Share of positive labels by mean score; on the diagonal a score means what it says."""
+    """Share of positive labels by mean score; calibrated scores lie on the diagonal."""
     points = [
         {
             "score": row["mean_score"],
@@ -285,7 +285,7 @@ def _rule(value: float, y: Spec, label: str = "", colour: str = INK) -> Spec:
 
 
 def _domain(values: Sequence[float]) -> Spec | list[float]:
-    """Room above and below, so that small changes are not drawn as leaps."""
+    """The domain of an axis, with space above and below: small changes must not look like leaps."""
     if not values:
         return [0, 1]
     low, high = min(values), max(values)

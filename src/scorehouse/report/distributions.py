@@ -1,4 +1,4 @@
-"""How the rows of a window lie in the bins of training."""
+"""How the rows of a window are distributed over the training bins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[str, str]
 
 @dataclass
 class Distribution:
-    """Bins of one feature or output, with counts of training and of the window."""
+    """Bins of one feature or output, with their counts in training and in the window."""
 
     rows: dict[str, Row]
 
@@ -28,7 +28,7 @@ class Distribution:
         return any(row["current"] for row in self.rows.values())
 
     def bins(self, *, pooled: bool = True) -> list[Bin]:
-        """Numbers in the order of their edges; of categories the most frequent, and the others together."""
+        """Numeric bins in the order of their edges; or the most frequent categories, then the others."""
         values = [row for row in self.rows.values() if row["kind"] != "missing"]
         total = sum(row["reference"] for row in values) or 1
         now = sum(row["current"] for row in values)
@@ -50,7 +50,7 @@ class Distribution:
 
 
 def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) -> dict[Key, Distribution]:
-    """By part and name; counts of the window come from the profiles, of all segments together."""
+    """Distributions by part and name; the window's counts come from profiles, for all segments together."""
     counts: dict[Key, dict[str, Row]] = defaultdict(dict)
     for row in data.reference:
         counts[row["part"], row["name"]][_key(row)] = {**row, "reference": row["row_count"], "current": 0}
@@ -82,7 +82,7 @@ from own order by window_start
 
 
 def facts_by_window(warehouse: Warehouse, data: ModelData, windows: Sequence[Window]) -> dict[Key, list[Row]]:
-    """By part and name, and in the order of `windows`: rows, NaN and infinities, range and mean."""
+    """By part and name: the row count, NaN and infinities, range and mean of each window in `windows`."""
     found: dict[Key, list[Row]] = defaultdict(list)
     if not data.profiles or not windows:
         return found
@@ -103,7 +103,7 @@ def no_facts() -> Row:
 
 
 def _summed(rows: Sequence[Row]) -> Row:
-    """Facts of several profiles as those of one; None where no value is finite."""
+    """The facts of several profiles combined; None where no value is finite."""
     finite = [row for row in rows if row["mean"] is not None]
     weight = sum(row["n_finite"] for row in finite)
     return {

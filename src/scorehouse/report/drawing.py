@@ -1,6 +1,6 @@
-"""Charts as SVG, drawn by Vega-Lite when the report is written: the page itself needs no script.
+"""Charts as SVG, drawn by Vega-Lite when the report is written. The page itself needs no script.
 
-Colours are placeholders that become CSS variables, so that one drawing serves a light and a dark page.
+Colours are placeholders that become CSS variables, so one drawing works in light and dark mode.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CONFIG = {
 
 OPENING = re.compile(r'<svg [^>]*?(width="[\d.]+" height="[\d.]+" viewBox="[^"]*")>')
 
-# Coordinates to a hundredth of a pixel; what is written in a drawing stays as it is.
+# Coordinates are rounded to a hundredth of a pixel; text in a drawing is not changed.
 GEOMETRY = re.compile(r' (d|transform|x|y|x1|x2|y1|y2|width|height|viewBox)=("[^"]*")')
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
@@ -61,7 +61,7 @@ Spec = dict[str, Any]
 
 
 def svg(spec: Spec, label: str, *, css: str = "chart") -> str:
-    """One chart as an inline SVG with a name for screen readers, and values that show where one points."""
+    """One chart as an inline SVG, with a name for screen readers and a tooltip on each value."""
     drawn = _converter().vegalite_to_svg(json.dumps({"config": CONFIG, "padding": 2, **spec}), VEGA_LITE)
     body = _with_tooltips(OPENING.sub(r"<svg \1>", drawn, count=1))
     for colour, name in VARIABLES.items():
@@ -75,7 +75,7 @@ def _rounded(found: re.Match[str]) -> str:
 
 
 def _with_tooltips(body: str) -> str:
-    """What Vega writes for screen readers becomes a title, and the rest of its roles goes."""
+    """Turn Vega's screen-reader labels into titles (tooltips) and remove its other ARIA attributes."""
     body = re.sub(
         r"<(path|text|rect) ((?:[^>\"]|\"[^\"]*\")*?)aria-label=\"([^\"]*)\"((?:[^>\"]|\"[^\"]*\")*?)/>",
         r"<\1 \2\4><title>\3</title></\1>",

@@ -1,4 +1,4 @@
-"""What monitoring holds for other machines: one long table, and payloads of the alerts."""
+"""Monitoring results for other programs: one long table, and alert payloads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.report.alerts import Alert
 from scorehouse.report.warehouse import Table, Warehouse
 
-# The columns that drift and performance tables share, and their types in the file.
+# The columns that drift and performance tables have in common, with their types in the file.
 LONG_COLUMNS = {
     "run_id": "varchar",
     "ml_model": "varchar",
@@ -37,9 +37,9 @@ Named = tuple[str, int, Alert]
 
 
 def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
-    """Write every row of every monitoring table, of all versions; returns how many.
+    """Write every row of every monitoring table, for all versions, and return the number of rows.
 
-    The ending says the format: Parquet, one JSON array (.json), or one JSON object a line (.jsonl).
+    The extension sets the format: Parquet, one JSON array (.json), or one JSON object per line (.jsonl).
     """
     if file.suffix not in FORMATS:
         raise ConfigurationError(
@@ -52,9 +52,9 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
     if not tables:
         raise ConfigurationError(
             warehouse.call,
-            f"{warehouse.file.name!r} holds no table of drift or performance",
-            expected="a model that is made by scorehouse.drift, performance or estimated_performance",
-            action="write one, and build it",
+            f"{warehouse.file.name!r} has no drift or performance table",
+            expected="a model that calls scorehouse.drift, performance or estimated_performance",
+            action="write such a model and build it",
         )
     query = " union all ".join(_select(table, ml_model) for table in tables)
     ordered = f"select * from ({query}) order by ml_model, version, window_start, metric, segment, feature"
@@ -67,7 +67,7 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
 
 
 def _select(table: Table, ml_model: str | None) -> str:
-    """The shared columns of a table; the output of an ML model is a feature here, as in the table."""
+    """The shared columns of a table. An output of the ML model counts as a feature here, as in the table."""
     columns = [
         f"cast({name if name in table.columns else 'null'} as {kind}) as {name}"
         for name, kind in LONG_COLUMNS.items()
@@ -100,12 +100,12 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
 
 
 def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
-    """Alerts as a message of Slack's incoming webhooks: `text` for notifications, `blocks` to be read.
+    """Alerts as a message for Slack's incoming webhooks: `text` for notifications, `blocks` for the message.
 
     Shape: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
     """
     count = len(alerts)
-    summary = "Monitoring: nothing asks for attention" if not count else f"Monitoring: {count} alerts"
+    summary = "Monitoring: nothing needs attention" if not count else f"Monitoring: {count} alerts"
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": summary, "emoji": True}}
     ]
@@ -145,7 +145,7 @@ def _status(alerts: Sequence[Named]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Slack's three characters of control."""
+    """Text with Slack's three control characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,4 @@
-"""What a warehouse holds of one ML model."""
+"""Everything that a warehouse has about one ML model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
 RUNS = 12
-DAYS = 11  # the newest days with a successful run, which tell how often an ML model scores
+DAYS = 11  # the newest days with a successful run, which show how often an ML model is scored
 CLAIMED, NO_CLAIM = ("ok", "below", "info"), ("labels_arrived", "rejected_share")
-# The newest windows whole, back to the newest in which something was claimed; of older ones what is drawn.
+# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn.
 WINDOWS = 60
 ROWS = f"""
 with own as (select * from {{table}} where ml_model = ? and version = ?),
@@ -43,7 +43,7 @@ Window = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Long:
-    """A table in long form, and its rows of the live version, oldest window first."""
+    """A table in long form, and its rows for the live version, oldest window first."""
 
     table: Table
     rows: list[Row]
@@ -59,7 +59,7 @@ class Long:
         return self.windows[-1] if self.rows else None
 
     def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
-        """Rows of the newest window that claims a value; shares of labels and rejected rows are no claim."""
+        """Rows of the newest window with a metric; shares of labels and of rejected rows do not count."""
         for window in reversed(self.windows):
             rows = self.at(window)
             if any(
@@ -77,7 +77,7 @@ def _utc_now() -> datetime:
 
 @dataclass
 class ModelData:
-    """Rows of all monitoring tables about one ML model; lists are empty where there is nothing."""
+    """The rows of all monitoring tables about one ML model; a list is empty when its table has none."""
 
     name: str
     registry: Table
@@ -110,7 +110,7 @@ class ModelData:
         return max((self.read_at - self.last_scored).total_seconds(), 0.0) / 86400
 
     def newest_runs(self) -> list[Row]:
-        """The newest run of the live version in each prediction table, that of the largest table first."""
+        """The newest run of the live version in each prediction table, the largest table first."""
         newest: dict[str, Row] = {}
         sizes: Counter[str] = Counter()
         for run in self.runs:  # one that was killed, or failed early, has no version and no rows
@@ -121,9 +121,9 @@ class ModelData:
         return [newest[table] for table, _ in sizes.most_common()]
 
     def judged(self, run: Row) -> Row:
-        """The run to judge by: of one that found nothing to score, the one before it that scored the table.
+        """The run to judge by: `run`, or if it found nothing to score, the last one that scored the table.
 
-        What that one rejected still stands in the table.
+        The rows that the earlier run rejected are still in the table.
         """
         if not limits.found_nothing(run):
             return run
@@ -139,7 +139,7 @@ class ModelData:
 
 
 def run_status(run: Row) -> str:
-    """How a run stands, in a reader's words."""
+    """The status of a run as the page shows it."""
     return NOT_FINISHED if run["status"] == STARTED else str(run["status"])
 
 
@@ -149,7 +149,7 @@ def table_name(run: Row) -> str:
 
 
 def gather(warehouse: Warehouse, name: str | None) -> list[ModelData]:
-    """Everything about one ML model, or about all of them, by name."""
+    """Everything about one ML model, or about all of them in the order of their names."""
     registries = {table.name.removeprefix("ml_"): table for table in warehouse.of_kind("registry")}
     if name is not None and name not in registries:
         raise RegistryError(
@@ -204,7 +204,7 @@ def _knows(warehouse: Warehouse, table: Table, data: ModelData) -> bool:
 
 
 def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
-    """The tables of a kind that know the live version, that with the newest window first."""
+    """The tables of a kind that have rows for the live version, the one with the newest window first."""
     found = []
     for table in warehouse.of_kind(kind):
         rows = warehouse.rows(
@@ -216,7 +216,7 @@ def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
 
 
 def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list[Row]:
-    """Rows of the first table of a kind that knows the ML model."""
+    """Rows for the live version, from the first table of a kind that has any."""
     for table in warehouse.of_kind(kind):
         rows = warehouse.rows_of(table, data.name, order)
         if rows := [row for row in rows if row.get("version", row.get("live_version")) == data.live.version]:

@@ -1,4 +1,4 @@
-"""Limits that the lights of the report stand on, where nobody set any."""
+"""The limits behind the lights of the report, used when no threshold was set."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from itertools import pairwise
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Row
 
-# Shares of rejected rows; the first is also the default of `retraining_signals`.
+# Shares of rejected rows. The first is also the default in `retraining_signals`.
 REJECTED_WARN, REJECTED_BAD = 0.05, 0.20
 
-# Times the usual gap between scoring days.
+# Multiples of the usual gap between scoring days.
 LATE_WARN, LATE_BAD = 2, 3
 MONTH = 31
 GAPS = 3
 
-# An error this many times that at registration, or a lead over guessing that many times smaller.
+# How many times larger the error, or smaller the lead over guessing, is than at registration.
 FAR_WARN, FAR_BAD = 1.5, 2.0
 MINIMUM_LABELS = 200
-# An error below this of a score that was (nearly) perfect at registration says nothing.
+# A distance from 1 below this says nothing about a score that was (nearly) perfect at registration.
 SMALL_ERROR = 0.05
 ERRORS = frozenset(
     {"log_loss", "brier", "mae", "rmse", "wape", "mape", "median_absolute_error", "mean_distance"}
 )
-# Scores of at most 1, and what guessing gets.
+# Scores whose best value is 1, and the value that guessing reaches.
 SCORES = {
     "roc_auc": 0.5,
     "roc_auc_ovr": 0.5,
@@ -39,7 +39,7 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Gap:
-    """Days between one scoring day and the next: `known` from the run log, else taken for a month."""
+    """Days between one scoring day and the next: `known` from the run log, else assumed to be a month."""
 
     days: int
     known: bool
@@ -48,8 +48,8 @@ class Gap:
 def usual_gap(days: Sequence[date]) -> Gap:
     """The second longest gap between scoring days, newest first.
 
-    The longest is left out, since an outage is no habit; the second longest still holds the weekends of
-    an ML model that scores on working days. Fewer than `GAPS` gaps make no habit.
+    The longest gap is left out, since it may be an outage. The second longest still covers the weekends of an
+    ML model that scores on working days. Fewer than `GAPS` gaps are too few to know what is usual.
     """
     gaps = sorted((later - earlier).days for later, earlier in pairwise(days))
     if len(gaps) < GAPS:
@@ -73,9 +73,9 @@ def rejected_share(run: Row) -> float | None:
 
 
 def run_state(run: Row) -> str:
-    """`ok`, `warn` or `bad` for how a run ended; `none` where there was no row to look at.
+    """`ok`, `warn` or `bad` for how a run ended; `none` when it had no rows.
 
-    A run that has started and not ended is running now, or was killed.
+    A run that has started and not ended is still running, or was killed.
     """
     if run["status"] != "success":
         return "warn" if run["status"] == "started" else "bad"
@@ -86,13 +86,13 @@ def run_state(run: Row) -> str:
 
 
 def found_nothing(run: Row) -> bool:
-    """Whether a run compared rows with the table that was there, and had none of them to score."""
+    """Whether a run compared its rows with an existing table and found none to score."""
     scored = run["rows_in"] or run.get("rows_left")
     return run["status"] == "success" and not scored and bool(run.get("rows_unchanged"))
 
 
 def comparable(live: Version, row: Row) -> bool:
-    """Whether a performance row without a threshold can be held against the same metric at registration."""
+    """Whether a performance row has no threshold and can be compared with its metric at registration."""
     metric, registered = row["metric"], live.metrics.get(row["metric"])
     if registered is None or row["value"] is None or row["threshold"] is not None:
         return False
@@ -104,10 +104,10 @@ def comparable(live: Version, row: Row) -> bool:
 
 
 def far_limit(metric: str, registered: float, factor: float) -> float:
-    """The value from which a metric is far from registration's by `factor`.
+    """The value at which a metric counts as `factor` times worse than at registration.
 
-    Errors: `factor` times the registered one. Scores: 1 minus `factor` times what lacked to 1, or a lead
-    over guessing that is `factor` times smaller, whichever is met first.
+    For an error: `factor` times the registered value. For a score: the point where its distance from 1 is
+    `factor` times as large or its lead over guessing `factor` times smaller, whichever is reached first.
     """
     if metric in ERRORS:
         return registered * factor
@@ -117,7 +117,7 @@ def far_limit(metric: str, registered: float, factor: float) -> float:
 
 
 def far_from(live: Version, row: Row) -> str:
-    """`ok`, `warn` or `bad` beside registration; empty where the two cannot be compared."""
+    """`ok`, `warn` or `bad` compared with registration; empty when the two cannot be compared."""
     if not comparable(live, row):
         return ""
     metric, value, registered = row["metric"], row["value"], live.metrics[row["metric"]]

@@ -1,4 +1,4 @@
-"""The page: chapters into one HTML file that needs nothing else."""
+"""The page: all chapters in one self-contained HTML file."""
 
 from __future__ import annotations
 

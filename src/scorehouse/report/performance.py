@@ -1,4 +1,4 @@
-"""Performance over time, before and after the labels, and how the newest labelled window looks."""
+"""Performance over time, before and after labels arrive, and details of the newest labelled window."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Performance:
 
     @property
     def has_details(self) -> bool:
-        """Whether the newest window is looked at more closely."""
+        """Whether the newest window has a calibration chart, a lift chart or a confusion matrix."""
         return bool(self.calibration or self.lift or self.confusion)
 
 
 def performance_of(data: ModelData) -> Performance | None:
-    """None where no table holds performance of the ML model."""
+    """What the page shows about performance; None when no table has the performance of the ML model."""
     if not data.performance:
         return None
     long = data.performance[0]

@@ -1,4 +1,4 @@
-"""SQL that gives a drift number from the counts behind it: the profile and the reference."""
+"""SQL that recomputes a drift number from the counts in the profile and the reference."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ where kind not in ('all', 'missing')""",
 
 
 def drift_sql(data: ModelData, row: Row) -> str | None:
-    """The metric of a drift row, from counts; None where they are not at hand."""
+    """SQL for the metric of a drift row, from counts; None when the counts are not available."""
     if not data.profiles or data.reference_table is None or row["metric"] not in VALUES:
         return None
     counts = COUNTS.format(

@@ -1,4 +1,4 @@
-"""The parts of one ML model's chapter, as values that the template writes down."""
+"""The sections of one ML model's chapter, as values for the template."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GAPS = ("missing_share", "unseen_share", "out_of_range_share")
 
 @dataclass
 class Chapter:
-    """Everything that the page shows of one ML model."""
+    """Everything that the page shows about one ML model."""
 
     data: ModelData
     alerts: list[Alert]
@@ -87,7 +87,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
 
 
 def drift_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
-    """One row per feature: how far it has drifted, how it lies, and how it came about."""
+    """One row per feature: its drift, its distribution, and its drift over time."""
     if not data.drift:
         return []
     long = data.drift[0]
@@ -138,7 +138,7 @@ def _drawn(distribution: Distribution | None, name: str, *, small: bool = True) 
 
 
 def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Key, list[Row]]) -> Cells:
-    """One row per feature: what is missing, unseen or out of range, beside training."""
+    """One row per feature: missing, unseen and out-of-range values, compared with training."""
     metrics: dict[str, dict[str, Row]] = {}
     if data.drift:
         long = data.drift[0]
@@ -184,7 +184,7 @@ def _range(lowest: float | None, highest: float | None) -> str:
 
 
 def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
-    """One row an output of the ML model, with its drift and its distribution."""
+    """One row per output of the ML model, with its drift and its distribution."""
     psi: dict[str, Row] = {}
     if data.drift:
         long = data.drift[0]
@@ -204,7 +204,7 @@ def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
 
 
 def score_means(facts: dict[Key, list[Row]], windows: Sequence[Window]) -> Cells:
-    """The mean of each numeric output, window by window."""
+    """The mean of each numeric output in each window."""
     names = window_names([start for start, _ in windows], [end for _, end in windows])
     cells = []
     for part, name in sorted(facts):

@@ -1,4 +1,4 @@
-"""The lights at the head of a chapter, each with the rule that it stands on."""
+"""The lights at the top of a chapter, each with the rule behind it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JUDGED = ("ok", "drift")
 
 @dataclass
 class Verdict:
-    """One light: `state` is `ok`, `warn`, `bad`, or `none` where nothing was judged; `rule` says why."""
+    """One light. `state` is `ok`, `warn`, `bad`, or `none` when nothing was judged; `rule` explains it."""
 
     name: str
     state: str
@@ -45,7 +45,7 @@ def _worst(states: Iterable[str]) -> str:
 
 
 def _runs(data: ModelData) -> Verdict:
-    """The worst of the newest runs in all prediction tables of the live version."""
+    """The worst of the newest runs, one per prediction table of the live version."""
     runs = data.newest_runs()
     judged = [(limits.run_state(data.judged(run)), run) for run in runs]
     state = _worst(state for state, _ in judged)
@@ -55,9 +55,9 @@ def _runs(data: ModelData) -> Verdict:
         said = _run_text(run if state == "ok" else data.judged(run))
         text = said if run is runs[0] else f"{said} in {table_name(run)}"
     rule = (
-        f"Red when the newest run failed or rejected more than {percent(limits.REJECTED_BAD)} of its rows, "
-        f"amber from {percent(limits.REJECTED_WARN)}. A run that found nothing to score is judged by the one "
-        "before it that scored. Of several prediction tables, the worst."
+        f"Red when the newest run failed or rejected more than {percent(limits.REJECTED_BAD)} of its rows; "
+        f"amber above {percent(limits.REJECTED_WARN)}. A run that found nothing to score is judged by the "
+        "last run before it that scored rows. With several prediction tables, the worst one counts."
     )
     return Verdict("Last run", state, text, f"{data.name}-runs", rule)
 
@@ -77,13 +77,13 @@ def _age(data: ModelData) -> Verdict:
     gap = limits.usual_gap(data.days_scored)
     days = f"{gap.days} day" if gap.days == 1 else f"{gap.days} days"
     habit = (
-        f"It usually scores every {days} (the second longest of its last gaps between scoring days)"
+        f"It usually scores every {days} (the second-longest of its recent gaps between scoring days)"
         if gap.known
-        else f"The run log is too short to tell how often it scores, so {days} are assumed"
+        else f"The run log is too short to show how often it scores, so {days} are assumed"
     )
     rule = (
-        f"{habit}. Amber when the newest successful run is more than {limits.LATE_WARN} times as old, "
-        f"red from {limits.LATE_BAD} times."
+        f"{habit}. Amber when the newest successful run is older than {limits.LATE_WARN} times that, "
+        f"red when it is older than {limits.LATE_BAD} times that."
     )
     age = data.age_days
     if age is None:
@@ -92,7 +92,7 @@ def _age(data: ModelData) -> Verdict:
 
 
 def _newest_rows(tables: Iterable[Long], part: str, *, psi: bool) -> list[Row]:
-    """Rows of the newest window of each drift table, of all segments together."""
+    """Rows of the newest window of each drift table, for all segments together."""
     return [
         row
         for long in tables
@@ -103,17 +103,15 @@ def _newest_rows(tables: Iterable[Long], part: str, *, psi: bool) -> list[Row]:
 
 def _quality(data: ModelData) -> Verdict:
     rule = (
-        "Amber when a feature has clearly more missing, unseen or out-of-range values than training had, "
-        "by the limits of its drift table."
+        "Amber when a feature has clearly more missing, unseen or out-of-range values than in training, "
+        "by the thresholds of its drift table."
     )
     rows = _newest_rows(data.drift, "feature", psi=False)
     return _by_status(data, "quality", "Data quality", rows, rule)
 
 
 def _scores(data: ModelData) -> Verdict:
-    rule = (
-        "Amber when the distribution of a score or prediction has drifted, by the limits of its drift table."
-    )
+    rule = "Amber when the distribution of a score or prediction has drifted, by the thresholds of its table."
     return _by_status(data, "scores", "Scores", _newest_rows(data.drift, "output", psi=True), rule)
 
 
@@ -131,15 +129,15 @@ def _by_status(data: ModelData, topic: str, title: str, rows: Sequence[Row], rul
 
 
 def _unjudged(rows: Sequence[Row]) -> str:
-    return "too few rows" if any(row["status"] == "too_small" for row in rows) else "no limit set"
+    return "too few rows" if any(row["status"] == "too_small" for row in rows) else "no threshold set"
 
 
 def _drift(data: ModelData) -> Verdict:
-    """The newest drift table, feature by feature."""
+    """The newest window of the drift table, feature by feature."""
     place = f"{data.name}-drift"
     rule = (
-        "Amber when the PSI of a feature reaches its limit and chance does not explain it. "
-        "Features with too few rows, or without a limit, are not judged."
+        "Amber when the PSI of a feature reaches its threshold and chance does not explain it. "
+        "Features with too few rows, or without a threshold, are not judged."
     )
     rows = _newest_rows(data.drift[:1], "feature", psi=True)
     judged = [row for row in rows if row["status"] in JUDGED]
@@ -157,10 +155,11 @@ def _drift(data: ModelData) -> Verdict:
 def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | None) -> Verdict:
     place = f"{data.name}-performance"
     rule = (
-        "Red when a metric is beyond a threshold of its performance table. Without one, a metric is compared "
-        f"with the same metric at registration from {limits.MINIMUM_LABELS} labels on: amber when the error "
-        f"(of a score: what lacks to 1) is {limits.FAR_WARN:g} times as large or the lead over guessing is "
-        f"divided by {limits.FAR_WARN:g}, red at {limits.FAR_BAD:g}. Grey when neither is known."
+        "Red when a metric is worse than its threshold in the performance table. A metric without one "
+        f"is compared with its value at registration, from {limits.MINIMUM_LABELS} labels on: amber when the "
+        f"error (for a score, its distance from 1) is {limits.FAR_WARN:g} times as large or the lead over "
+        f"guessing is {limits.FAR_WARN:g} times smaller, red at {limits.FAR_BAD:g} times. Grey when neither "
+        "a threshold nor a comparable value is known."
     )
     if found is None:
         return Verdict("Performance", "none", "not monitored", place, rule)
@@ -172,12 +171,12 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
         state = _worst(_held(data))
     if state == "none":
         few = (found.headline["n_current"] or 0) < limits.MINIMUM_LABELS
-        text += ", too few labels" if few else ", no limit set"
+        text += ", too few labels" if few else ", no threshold set"
     return Verdict("Performance", state, text, place, rule)
 
 
 def _held(data: ModelData) -> Iterable[str]:
-    """What each claimed metric was held against, a threshold or registration, says."""
+    """The state of each reported metric, judged by its threshold or by its value at registration."""
     for long in data.performance:
         for row in long.claimed():
             yield "ok" if row["status"] == "ok" else limits.far_from(data.live, row)

@@ -1,4 +1,4 @@
-"""The tables of a DuckDB warehouse that monitoring reads, found by their columns, whatever their names."""
+"""The tables of a DuckDB warehouse that the report reads, recognized by their columns, not their names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 LONG = {"ml_model", "version", "segment", "metric", "window_start", "value", "threshold", "status"}
-# What a table is told by: the columns that it has, and those that it has not.
+# How a kind of table is recognized: the columns that it must have, and the columns that it must not have.
 KINDS: dict[str, tuple[set[str], set[str]]] = {
     "registry": ({"name", "version", "aliases", "task", "sha256", "training_rows"}, set()),
     "signature": ({"version", "position", "feature", "type", "accepts_null"}, set()),
@@ -50,7 +50,7 @@ class Table:
 
 
 class Warehouse:
-    """A connection for reading, and the tables in it by kind."""
+    """A read-only connection and its tables by kind."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, place: Place, schema: str | None, call: str
@@ -87,7 +87,7 @@ class Warehouse:
         return self.rows(f"select * from {table.quoted} where ml_model = ? order by {order}", [ml_model])
 
     def _run_log(self, known: list[Table], schema: str | None, place: Place) -> Table | None:
-        """The run log of the target; of a file alone, the one beside the registries, or the only one."""
+        """The run log of the target; for a bare file, the one next to the registries, or the only one."""
         schemas = run_log_schemas(self.connection, place.log_database)
         likely = [schema, place.log_schema, *(table.schema for table in self.of_kind("registry"))]
         chosen = next((name for name in likely if name in schemas), schemas[0] if len(schemas) == 1 else None)
@@ -113,14 +113,14 @@ class Warehouse:
             where = f" in the schema {schema!r}" if schema else ""
             raise ConfigurationError(
                 self.call,
-                f"{self.file.name!r} has no registry of an ML model{where}",
+                f"{self.file.name!r} has no ML model registry{where}",
                 expected="the seeds ml_<name>, which `dbt build` loads",
                 action="build the project first, or correct the path or the schema",
             )
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, log_database: str | None) -> list[Table]:
-    """The tables of the target's database, then those of the database that the run log is in."""
+    """The tables of the target's database, then the tables of the run log's database."""
     rows = connection.execute(
         "select nullif(table_catalog, current_database()) as database, table_schema, table_name, "
         "list(column_name) from information_schema.columns "

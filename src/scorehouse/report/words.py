@@ -1,4 +1,4 @@
-"""Numbers, times and names as people read them."""
+"""Numbers, times and names, formatted for readers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ METRICS = {
     "f1": "F1",
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
-    "roc_auc_ovr": "ROC AUC, one against rest",
+    "roc_auc_ovr": "ROC AUC, one-vs-rest",
     "mcc": "Matthews correlation",
     "accuracy": "Accuracy",
-    "score_ks": "Separation of scores (KS)",
+    "score_ks": "Score separation (KS)",
     "mae": "Mean absolute error",
     "rmse": "RMSE",
     "mse": "Mean squared error",
@@ -33,14 +33,14 @@ METRICS = {
     "median_absolute_error": "Median absolute error",
     "ndcg": "NDCG",
     "ndcg_with_hits": "NDCG where something is relevant",
-    "mrr": "Reciprocal rank (MRR)",
-    "map": "Average precision (MAP)",
+    "mrr": "Mean reciprocal rank (MRR)",
+    "map": "Mean average precision (MAP)",
     "hit_rate": "Hit rate",
-    "mean_distance": "Mean distance to the centre",
+    "mean_distance": "Mean distance to the centroid",
     "n_clusters": "Clusters",
     "largest_share": "Largest cluster",
     "smallest_share": "Smallest cluster",
-    "entropy": "Entropy of the clusters",
+    "entropy": "Cluster entropy",
     "labels_arrived": "Labels arrived",
     "rejected_share": "Rejected rows",
     "positive_rate": "Positive rate",
@@ -48,14 +48,14 @@ METRICS = {
     "psi": "PSI",
     "js": "Jensen-Shannon distance",
     "tvd": "Total variation",
-    "l_inf": "Largest change of a share",
+    "l_inf": "Largest change in a share",
     "hellinger": "Hellinger distance",
     "chi2": "Chi-square",
     "missing_share": "Missing values",
     "unseen_share": "Unseen values",
-    "out_of_range_share": "Outside the range of training",
+    "out_of_range_share": "Outside the training range",
 }
-# For places where a name has room for a word or two.
+# For places where only a word or two fits.
 SHORT = {
     "ece": "ECE",
     "entropy": "Entropy",
@@ -90,7 +90,7 @@ def short_name(metric: str) -> str:
 
 
 def metric_value(metric: str, value: Any) -> str:
-    """A value of a metric: shares in per cent, everything else with four digits that count."""
+    """The value of a metric: shares as percentages, everything else with four significant digits."""
     return percent(value) if metric in SHARES else number(value)
 
 
@@ -99,7 +99,7 @@ def metric_limit(metric: str, value: Any) -> str:
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """Whole numbers with thousands; others with `digits` significant digits, never as 1e+05."""
+    """Whole numbers with thousands separators; others with `digits` significant digits, never as 1e+05."""
     if value is None:
         return DASH
     if isinstance(value, bool):
@@ -112,19 +112,19 @@ def number(value: Any, digits: int = 4) -> str:
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -4:
         return f"{value:.1e}".replace("e-0", "e-").replace("-", MINUS)
-    small = exponent < 1 - digits  # two digits that count, where fewer places would show none
+    small = exponent < 1 - digits  # then two significant digits, where fewer places would show none
     places = 1 - exponent if small else min(max(0, digits - 1 - exponent), digits)
     return f"{value:,.{places}f}".replace("-", MINUS)
 
 
 def limit(value: Any) -> str:
-    """A threshold, without zeros at its end."""
+    """A threshold, without trailing zeros."""
     text = number(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def percent(value: Any) -> str:
-    """A share of one, in per cent."""
+    """A share between 0 and 1, as a percentage."""
     if value is None:
         return DASH
     value = float(value)
@@ -142,7 +142,7 @@ def p_value(value: Any) -> str:
 
 
 def chance(value: Any) -> str:
-    """What PSI is by chance: from a thousandth on it is told, below it matters to nobody."""
+    """The PSI expected by chance; below a thousandth its exact value does not matter."""
     return "< 0.001" if value is not None and value < 0.001 else number(value, 2)
 
 
@@ -162,7 +162,7 @@ def seconds(value: Any) -> str:
 
 
 def ago(days: float) -> str:
-    """An age in the unit that people would choose, rounded down."""
+    """An age in the most natural unit, rounded down."""
     for unit, length in (("year", 365.25), ("month", 30.44), ("day", 1.0)):
         count = int(days / length)
         if count >= (1 if unit != "month" else 2):
@@ -172,7 +172,7 @@ def ago(days: float) -> str:
 
 
 def winner(row: Mapping[str, Any]) -> str:
-    """Who is better in a contest, by how much; nobody while the interval of the difference holds 0."""
+    """Which version is better and by how much; neither while the interval of the difference includes 0."""
     low, high, lead = row["difference_low"], row["difference_high"], row["difference"]
     if lead is None or low is None or high is None or low <= 0 <= high:
         return "no clear winner"
@@ -187,7 +187,7 @@ def size(count: int) -> str:
 
 
 def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[str]:
-    """Short names of windows, all of one form: months, days, or times of runs."""
+    """Short names of windows, all in the same form: months, days, or times of runs."""
     pairs = list(zip(starts, ends, strict=True))
     if pairs and all(_is_month(start, end) for start, end in pairs):
         return [f"{start:%b %Y}" for start in starts]
@@ -197,7 +197,7 @@ def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[s
 
 
 def window_text(start: datetime, end: datetime) -> str:
-    """A window as a sentence has it: a month by its name, else both days, the last one in it."""
+    """A window for use in a sentence: the name of a month, or its first and last day (both included)."""
     if not (_is_midnight(start) and _is_midnight(end)):
         return f"the run of {stamp(start)}"
     last = end - timedelta(days=1)

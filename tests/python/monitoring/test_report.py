@@ -63,9 +63,9 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         "Version 1 should be retrained",
         "Drift 1 of 40 features",
         "in March 2025, the newest window with labels",
-        "1 window waits for labels",
+        "1 window is waiting for labels",
         "0.9000 at registration",
-        "estimated before labels (CBPE)",
+        "estimated before labels arrive (CBPE)",
         "Confusion matrix",
         "Lift by decile of the score",
         "region=north",
@@ -184,10 +184,10 @@ def test_shares_are_told_as_people_say_them() -> None:
 def test_a_model_that_nobody_monitors_says_so(pages: dict[str, str]) -> None:
     said = text_of(pages["bare"])
     assert "no run yet" in said and said.count("not monitored") >= 5
-    assert "No table holds the drift of this ML model. A model with {{ scorehouse.drift(...) }}" in said
-    assert "No table holds the performance of this ML model." in said
+    assert "No table has the drift of this ML model. Add a model with {{ scorehouse.drift(...) }}" in said
+    assert "No table has the performance of this ML model." in said
     assert "neither drift nor performance is monitored" in said
-    assert "No scoring run of this ML model is in the run log." in said
+    assert "The run log has no scoring run of this ML model." in said
     assert "f01" in said  # its signature is known all the same
 
 
@@ -276,7 +276,7 @@ def test_what_a_user_can_get_wrong(monitored_house: DbtProject, tmp_path: Path) 
     with duckdb.connect(str(tmp_path / "empty.duckdb")):
         pass
     empty = run("report", "--database", tmp_path / "empty.duckdb")
-    assert empty.exit_code == 1 and "has no registry of an ML model" in empty.output
+    assert empty.exit_code == 1 and "has no ML model registry" in empty.output
     ending = run("export", "monitoring", "--database", database, "--output", tmp_path / "long.csv")
     assert ending.exit_code == 1 and "choose a format by the extension" in ending.output
 

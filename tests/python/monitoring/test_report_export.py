@@ -22,7 +22,7 @@ def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) ->
             assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
             checked += 1
             from_counts += "row_count" in alert["sql"]
-    assert checked == 8 and from_counts == 5  # all drift goes back to the counts, performance to its table
+    assert checked == 8 and from_counts == 5  # all drift is recomputed from counts, performance comes from its table
 
 
 @pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])
@@ -67,7 +67,7 @@ def test_no_alert_is_a_payload_too(monitored_house: DbtProject) -> None:
     ended = run(*told)
     assert ended.exit_code == 0 and json.loads(ended.output)["alerts"] == []
     message = json.loads(run(*told, "--format", "slack").output)
-    assert message["text"] == "Monitoring: nothing asks for attention"
+    assert message["text"] == "Monitoring: nothing needs attention"
 
 
 def test_every_command_tells_in_json_what_it_wrote(monitored_house: DbtProject, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_run_that_found_nothing_changed_is_judged_by_the_one_before_it(tmp_pat
     sound, poor = found["sound", "Last run"], found["poor", "Last run"]
     assert (sound.state, sound.text) == ("ok", "nothing changed")
     assert (poor.state, poor.text) == ("bad", "50.0 % scored")
-    assert "found nothing to score is judged by the one before it" in sound.rule
+    assert "found nothing to score is judged by the last run before it" in sound.rule
     alerts = [
         line for line in (tmp_path / "report.html").read_text().splitlines() if "rejected 50.0 %" in line
     ]
@@ -176,7 +176,7 @@ def test_scores_are_late_by_the_habit_of_the_run_log(house: DbtProject, tmp_path
     found = lights_of(database, tmp_path / "report.html")
     price, quiet = found["price", "Last scored"], found["quiet", "Last scored"]
     assert (price.state, price.text) == ("bad", "11 months ago")
-    assert "too short to tell how often it scores, so 31 days are assumed" in price.rule
+    assert "too short to show how often it scores, so 31 days are assumed" in price.rule
     assert (quiet.state, quiet.text) == ("warn", "15 days ago")
     assert "usually scores every 7 days" in quiet.rule
     told = [str(SCOREHOUSE), "export", "alerts", "price", "--database", str(database), "--exit-code"]
@@ -184,7 +184,7 @@ def test_scores_are_late_by_the_habit_of_the_run_log(house: DbtProject, tmp_path
     alerts = {alert["title"]: alert["level"] for alert in json.loads(ended.stdout)["alerts"]}
     assert ended.returncode == 3 and alerts["Last scored 11 months ago"] == "bad"
     assert alerts["The last scoring run rejected 97.0 % of its rows"] == "bad"
-    assert alerts["Mean absolute error is far from that at registration"] == "bad"
+    assert alerts["Mean absolute error is far from its value at registration"] == "bad"
 
 
 @pytest.mark.parametrize(("days", "state"), [(13.0, "ok"), (15.0, "warn"), (22.0, "bad")])
@@ -210,7 +210,7 @@ def test_an_outage_is_no_habit_and_a_weekend_no_delay() -> None:
     ("metric", "registered", "warn", "bad"),
     [
         ("mae", 5.0, 7.5, 10.0),
-        ("roc_auc", 0.9, 0.85, 0.8),  # what lacked to 1 has doubled
+        ("roc_auc", 0.9, 0.85, 0.8),  # the distance from 1 has doubled
         ("roc_auc", 0.7, 0.5 + 0.2 / 1.5, 0.6),  # half of the lead over guessing is gone
         ("f1", 1.0, 0.925, 0.9),  # a perfect score may lose a little
     ],
