@@ -1,4 +1,4 @@
--- The Python door and the SQL door give the same table, row for row: whatever differs is returned.
+-- The Python model and the SQL model give the same table, row for row. Rows that differ are returned.
 with python_door as (
 
     select * exclude (scoring_run_id, scored_at) from {{ ref('churn_predictions') }}

@@ -1,4 +1,4 @@
--- Rows of the run log without an id, or with an unknown status. Here, since no user's build should get this.
+-- Rows of the run log without an id or with an unknown status. It is kept here, out of the builds of users.
 select
     runs.scoring_run_id,
     runs.status
