@@ -1,4 +1,4 @@
-"""A picture of rows a second: one panel an ML model, one bar a peer, on a scale of powers of ten."""
+"""A bar chart of rows per second on a logarithmic scale: one panel per ML model, one bar per peer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OURS, OTHERS, BOUND = "#3f51b5", "#9fa8da", "#bdbdbd"
 
 
 def bars(rates: Mapping[str, Mapping[str, float]]) -> str:
-    """An SVG of `rates`: rows a second by panel and bar."""
+    """An SVG of `rates`: rows per second by panel and bar."""
     if not rates:
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="1"/>\n'
     every = [rate for panel in rates.values() for rate in panel.values()]
@@ -26,8 +26,8 @@ def bars(rates: Mapping[str, Mapping[str, float]]) -> str:
         top += GAP
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}" '
-        'role="img" font-family="sans-serif" font-size="12"><title>Rows scored a second, by ML model and '
-        'peer; bars are on a scale of powers of ten</title><rect width="100%" height="100%" fill="white"/>'
+        'role="img" font-family="sans-serif" font-size="12"><title>Rows scored per second, by ML model and '
+        'peer; bars are on a logarithmic scale</title><rect width="100%" height="100%" fill="white"/>'
     )
     return "\n".join([head, *parts, "</svg>"]) + "\n"
 

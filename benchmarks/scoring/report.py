@@ -1,4 +1,4 @@
-"""The page of the benchmark in the docs: tables of medians and a plot, made from the results alone."""
+"""The benchmark page in the docs: tables of medians and a plot, made from the results alone."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ NAMES = {
     "spark": "Spark local[2], mapInArrow",
     LIMIT: "limit: a sum of the features, written",
     EMPTY: "empty dbt Python model",
-    LOADED: "dbt Python model that loads the artifact alone",
+    LOADED: "dbt Python model that only loads the artifact",
 }
 SIZES = next(one.sizes for one in SETS if one.name == "bars")
-# times faster than the pandas dbt model, raw call's seconds over ours
+# targets for the speed relative to the pandas dbt model and to the raw call
 TARGETS = {
     "logistic": (5.0, 1 / 1.6),
     "flights": (8.0, None),
@@ -40,18 +40,19 @@ TARGETS = {
 }
 HEAD = """# Benchmark of batch scoring
 
-Made by `python benchmarks/scoring` (`--help` tells the rest) on
+Made by `python benchmarks/scoring` (see `--help`) on
 {machine}.
-Each peer ran in turn, in a process of its own. Seconds are dbt's for the node; of the raw call, those of the
-call alone on a frame that is in memory already; of Spark, those of the job in a session that is up. Memory is
-the most that one process of the run held, of Spark that of the JVM. Medians of the runs counted under *n*.
-Load of the machine before the runs, that of the runs before them included: median {load:.1f}, at most
-{worst:.1f}; where it is well above the number of cores, ratios tell more than seconds.
+Peers ran one after another, each in a process of its own. Seconds are dbt's time for the node. For the raw
+call, they are the time of the call alone, on a frame that is already in memory; for Spark, the time of the
+job in a running session. Memory is the peak of the largest process of the run; for Spark, of the JVM. All
+values are medians of *n* runs. The load of the machine before the runs, including the load of earlier runs,
+had a median of {load:.1f} and a maximum of {worst:.1f}. If it is well above the number of cores, ratios say
+more than seconds.
 
-scorehouse reads, checks, scores, hashes the features, writes audit columns and logs the run; its peers write
-the key and one value. *Of which loading* is a dbt Python model that loads the artifact and does nothing more:
-importing scikit-learn, once a dbt run, takes most of it, and the raw call's seconds are without it. Targets
-are those that the project set for itself on two cores.
+scorehouse reads, checks, scores, hashes the features, writes audit columns and logs the run; its peers
+write the key and one value. *Of which loading* is the time of a dbt Python model that only loads the
+artifact. Importing scikit-learn, once per dbt run, takes most of it; the raw call's seconds do not include
+it. The project set the targets for itself, on two cores.
 """
 
 
@@ -86,7 +87,7 @@ class Medians:
         return statistics.median(r["seconds"] for r in runs) if runs else None
 
     def mib(self, model: str, peer: str) -> float | None:
-        """Median of the peak memory."""
+        """Median peak memory in MiB, if it was measured."""
         runs = self.of(model, peer)
         return statistics.median(r["peak_mib"] for r in runs) if runs else None
 
@@ -95,13 +96,13 @@ class Medians:
         return int(next(r["rows"] for r in self.results if r["model"] == model))
 
     def first(self, model: str, peer: str, fact: str) -> Any:
-        """A fact that not every run has."""
+        """A fact from the first run that has it; not every run does."""
         runs = (r for r in self.results if (r["model"], r["peer"]) == (model, peer) and fact in r)
         return next((r[fact] for r in runs), None)
 
 
 def ratio(left: float | None, right: float | None) -> float | None:
-    """left / right, where both were measured."""
+    """left / right, if both were measured."""
     return None if left is None or not right else left / right
 
 
@@ -122,7 +123,7 @@ def _bars(found: list[Result]) -> str:
     for model in medians.models:
         ours = medians.seconds(model, "scorehouse")
         pandas, raw = medians.seconds(model, "pandas"), medians.seconds(model, RAW)
-        # a target is one for the size that it was set for
+        # a target applies only to the size that it was set for
         least = TARGETS.get(model, (None, None)) if medians.rows(model) == SIZES[model] else (None, None)
         told = []
         for found_ratio, target in zip((ratio(pandas, ours), ratio(raw, ours)), least, strict=True):
@@ -134,9 +135,9 @@ def _bars(found: list[Result]) -> str:
         runs = str(len(medians.of(model, "scorehouse")))
         mib = _cell(medians.mib(model, "scorehouse"), "{:,.0f}")
         rows.append([form, _cell(ours), _cell(loaded), *told, _cell(limit, "{:.1f}"), mib, runs])
-    head = ["", "seconds", "of which loading", "times the pandas dbt model's speed"]
-    head.append("times the raw call's speed")
-    return "## How fast\n\n" + _table([*head, "of the limit's seconds", "peak MiB", "n"], rows)
+    head = ["", "seconds", "of which loading", "speed relative to the pandas dbt model"]
+    head.append("speed relative to the raw call")
+    return "## How fast\n\n" + _table([*head, "seconds relative to the limit", "peak MiB", "n"], rows)
 
 
 def _judged(found: float | None, target: float) -> str:
@@ -149,7 +150,7 @@ def _peers(found: list[Result]) -> str:
     medians = Medians(found, "peers")
     if not medians.models:
         return ""
-    parts = ["## Beside its peers\n", "![Rows a second by peer](benchmarks.svg)\n"]
+    parts = ["## Compared with its peers\n", "![Rows per second by peer](benchmarks.svg)\n"]
     for model in medians.models:
         parts.append(f"**{MODELS[model].title}, {medians.rows(model):,} rows**\n")
         parts.append(_peers_of(medians, model))
@@ -171,8 +172,8 @@ def _peers_of(medians: Medians, model: str) -> str:
         mib = _cell(medians.mib(model, peer), "{:,.0f}")
         of_raw = _cell(ratio(seconds, raw)) if peer != RAW else ""
         rows.append([name, f"{seconds:.2f}", rate, of_raw, mib, _parity(parity)])
-    head = ["", "seconds", "rows/s", "of the raw call's seconds", "peak MiB"]
-    return _table([*head, "beside the raw call's values"], rows)
+    head = ["", "seconds", "rows/s", "seconds relative to the raw call", "peak MiB"]
+    return _table([*head, "values compared with the raw call"], rows)
 
 
 def _plain(text: str) -> str:
@@ -183,8 +184,8 @@ def _plain(text: str) -> str:
 def _parity(parity: dict[str, float] | None) -> str:
     if parity is None:
         return ""
-    told = f"{parity['other_labels']:.2%} other labels" if parity["other_labels"] else "same labels"
-    told += f", off by {parity['largest']:.1g} at most" if parity["largest"] else ", equal"
+    told = f"{parity['other_labels']:.2%} different labels" if parity["other_labels"] else "same labels"
+    told += f", off by at most {parity['largest']:.1g}" if parity["largest"] else ", equal"
     return told + (f", {parity['missing']:,} rows missing" if parity["missing"] else "")
 
 
@@ -204,7 +205,7 @@ def _growth(found: list[Result]) -> str:
     counts = f"{small.rows(small.models[0]):,} and {large.rows(large.models[0]):,} rows"
     sizes = [f"{one.rows(one.models[0]):,} rows" for one in (small, large)]
     each = [f"{what}, {size}" for what in ("seconds", "peak MiB") for size in sizes]
-    head = ["", *each[:2], "times", "times, of the limit", *each[2:], "times"]
+    head = ["", *each[:2], "growth", "growth of the limit", *each[2:], "growth"]
     return f"## From {counts}\n\n" + _table(head, rows)
 
 
@@ -223,7 +224,7 @@ def _small(found: list[Result]) -> str:
 
 
 def _rates(found: list[Result]) -> dict[str, dict[str, float]]:
-    """Rows a second by title of the ML model and name of the peer."""
+    """Rows per second by title of the ML model and name of the peer."""
     medians = Medians(found, "peers")
     rates: dict[str, dict[str, float]] = {}
     for model in medians.models:

@@ -22,7 +22,7 @@ def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) ->
             assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
             checked += 1
             from_counts += "row_count" in alert["sql"]
-    assert checked == 8 and from_counts == 5  # all drift is recomputed from counts, performance comes from its table
+    assert checked == 8 and from_counts == 5  # drift from counts, performance from its table
 
 
 @pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])

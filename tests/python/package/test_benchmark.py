@@ -63,7 +63,7 @@ def test_the_page_has_medians_and_judges_by_the_targets(tmp_path: Path) -> None:
         "| 4.8 | 700 | 3 |"
     )
     assert row in text
-    assert "25.00% other labels, off by 0.4 at most, 3 rows missing" in text
+    assert "25.00% different labels, off by at most 0.4, 3 rows missing" in text
     assert "a / b" in text and "load" in text.lower()
     drawn = ElementTree.parse(tmp_path / "benchmarks.svg").getroot()
     bars = [one for one in drawn.iter("{http://www.w3.org/2000/svg}rect") if one.get("height") == "16"]
