@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: macros, tests, variables, commands and columns; and list the decisions.
+"""Write docs/reference from the code (macros, tests, variables, commands, columns) and the list of decisions.
 
 python docs/generate_reference.py            writes the pages
 python docs/generate_reference.py --check    exits with 1 and names the pages that are out of date
@@ -30,24 +30,26 @@ MEANINGS = {
     "scorehouse_compiled_sql": "`dialects`: databases that SQL is compiled for (default: all); `macro_path`: "
     "macro path below which `ml/<name>.sql` is written (default: the project's first).",
     "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
-    "scorehouse_memory_limit": "What DuckDB may hold of a stored feature table that streams by, such as "
-    "`1GB`; `auto` is 128 MB and 4 MB a column of the prediction table, for each of DuckDB's threads, and "
-    "1 GB for each further model that dbt builds at once; `null` leaves its own `memory_limit` as it is.",
-    "scorehouse_registry_files": "Paths of registries, by ML model, from the project's folder: "
-    "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. For a registry that another project loads and that "
-    "is read through a source; the CSV of a seed of this project or of its packages is found without it.",
+    "scorehouse_memory_limit": "How much memory DuckDB may use while it streams a stored feature table, "
+    "such as `1GB`. `auto`: for each of DuckDB's threads 128 MB plus 4 MB per column of the prediction "
+    "table, and 1 GB for each further model that dbt builds at the same time. `null`: DuckDB's own "
+    "`memory_limit` is not changed.",
+    "scorehouse_registry_files": "Paths of registries, by ML model, relative to the project's folder: "
+    "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. Needed for a registry that another project loads "
+    "and that is read through a source; the CSV of a seed in this project or its packages is found "
+    "without it.",
     "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
     "scorehouse_history_retention_days": "Age in days from which `prune_history` may delete as-of dates, "
-    "where it is called without `older_than_days`. Nothing is ever deleted by itself.",
-    "scorehouse_run_log_retention_days": "Age in days from which `prune_run_log` may delete runs, where it "
-    "is called without `older_than_days`. Nothing is ever deleted by itself.",
+    "if it is called without `older_than_days`. Nothing is ever deleted automatically.",
+    "scorehouse_run_log_retention_days": "Age in days from which `prune_run_log` may delete runs, if it "
+    "is called without `older_than_days`. Nothing is ever deleted automatically.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }
 
 
 def documented() -> dict[str, dict[str, Any]]:
-    """The macros' entries in YAML, by name."""
+    """The YAML entries of macros, by name."""
     found = {}
     for file in sorted(ROOT.glob("macros/**/*.yml")):
         for entry in (yaml.safe_load(file.read_text()) or {}).get("macros") or []:
@@ -56,7 +58,7 @@ def documented() -> dict[str, dict[str, Any]]:
 
 
 def definitions(kind: str) -> Iterator[tuple[str, str, str, Path]]:
-    """Public macros or tests: name, signature, opening comment, file; one a file, the file named after it."""
+    """Public macros or tests: name, signature, opening comment, file. Each has a file with its name."""
     for file in sorted(ROOT.glob("macros/**/*.sql")):
         text = file.read_text()
         for found, name, arguments in DEFINITION.findall(text):
@@ -109,7 +111,7 @@ def variable_page() -> str:
         ]
         for name, uses in sorted(found.items())
     ]
-    opening = "Variables under `vars:` in `dbt_project.yml`, with the default that holds where none is set."
+    opening = "Variables under `vars:` in `dbt_project.yml`, with their defaults."
     return "\n".join(["# Variables", "", opening, "", *table(["variable", "default", "", "read in"], rows)])
 
 
@@ -124,7 +126,7 @@ def command_page() -> str:
     lines += [
         "## Shell completion",
         "",
-        "Commands, options, and the names, aliases and versions that are registered:",
+        "Completes commands, options, and the registered names, aliases and versions:",
         "",
         "```console",
         "$ scorehouse completion bash > ~/.local/share/bash-completion/completions/scorehouse",
@@ -134,11 +136,11 @@ def command_page() -> str:
         "",
         "## Output and targets",
         "",
-        "With `--json` a command prints one JSON document on standard output and asks nothing; error",
+        "With `--json`, a command prints one JSON document on standard output and asks no questions; error",
         "messages go to standard error. Commands work from any folder of the project. Commands that read",
-        "the warehouse need `--database` or `--target`. The profile is that of `dbt_project.yml` unless",
-        "`--profile` names another, and `profiles.yml` is found where dbt finds it. The default target of",
-        "the profile is never used.",
+        "the warehouse need `--database` or `--target`. The profile is the one in `dbt_project.yml` unless",
+        "`--profile` names another; `profiles.yml` is found where dbt finds it. The default target of the",
+        "profile is never used.",
         "",
     ]
     for path, command in commands(cli, "scorehouse"):
@@ -157,7 +159,8 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 def column_page() -> str:
     lines = ["# Columns", "", "## Prediction tables", ""]
     lines += [
-        "The key, the columns passed through, the columns of the task, and where the row came from.",
+        "A prediction table has the key, the passed-through columns, the columns of the task, and the audit",
+        "columns, which say where a row came from.",
         "",
     ]
     lines += table(["column", ""], [[f"`{name}`", text] for name, text in {**OUTPUTS, **AUDIT}.items()])
@@ -175,7 +178,7 @@ def column_page() -> str:
 
 
 def decision_page() -> str:
-    lines = ["# Decisions", "", "What a newcomer would question, one short page each.", ""]
+    lines = ["# Decisions", "", "Decisions that a newcomer would question, one short page each.", ""]
     for file in sorted(ROOT.glob("docs/decisions/*.md")):
         title = file.read_text().splitlines()[0].removeprefix("# ")
         lines.append(f"- [{title}](../decisions/{file.name})")
@@ -183,11 +186,9 @@ def decision_page() -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every page with the text that it should have."""
-    macros = "Call them with the package's name before them: `scorehouse.scored(...)`."
-    tests = (
-        "Generic tests of prediction tables; name them as `scorehouse.<test>`. They return the failing rows."
-    )
+    """Every page and the text that it should have."""
+    macros = "Put the package's name in front of a macro: `scorehouse.scored(...)`."
+    tests = "Generic tests of prediction tables; write `scorehouse.<test>`. They return the failing rows."
     texts = {
         "macros.md": macro_page("macro", "Macros", macros),
         "tests.md": macro_page("test", "Tests", tests),

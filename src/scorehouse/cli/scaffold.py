@@ -45,7 +45,7 @@ def model(dbt, session):
 """
 NOTHING = "nothing to do: the files already exist"
 AUDIT = {
-    "row_status": "scored, or rejected when the ML model does not take the row.",
+    "row_status": "scored, or rejected when the ML model does not accept the row.",
     "reject_reason": "Why the row was rejected, as check:feature, several joined by ;; null when scored.",
     "model_name": "Name of the ML model.",
     "model_version": "Version of the ML model.",
@@ -58,7 +58,7 @@ OUTPUTS = {
     "prediction": "What the ML model predicts. Null when rejected.",
     "score": "Score of the ML model. Null when rejected.",
     "distance": "Distance to the centre of the segment. Null when rejected.",
-    "rank": "Place within the group, 1 is the best. Null when rejected.",
+    "rank": "Rank within the group; 1 is the best. Null when rejected.",
 }
 
 

@@ -12,22 +12,22 @@ from scorehouse.registry.version import Version
 
 REGISTRY_DOCS = {
     "name": ("varchar", "Name of the ML model."),
-    "version": ("integer", "Number of the version; counts up, never reused."),
-    "aliases": ("varchar", "Aliases of this version, separated by a bar."),
+    "version": ("integer", "Number of the version; counts up and is never reused."),
+    "aliases": ("varchar", "Aliases of this version, separated by a vertical bar."),
     "task": ("varchar", "Classification, regression, clustering, ranking or anomaly."),
     "artifact": ("varchar", "Path of the serialized estimator, below the project's folder."),
     "artifact_format": ("varchar", "Format of the artifact."),
     "sha256": ("varchar", "SHA-256 digest of the artifact; checked before it is opened."),
     "size_bytes": ("bigint", "Size of the artifact in bytes."),
-    "signature_sha256": ("varchar", "SHA-256 digest of the signature file beside the artifact."),
+    "signature_sha256": ("varchar", "SHA-256 digest of the signature file next to the artifact."),
     "classes": (
         "varchar",
-        "Class labels as JSON, in the estimator's order; the second of two is the positive one.",
+        "Class labels as JSON, in the estimator's order; of two classes, the second is the positive one.",
     ),
-    "score_method": ("varchar", "Method of the estimator that makes the score."),
+    "score_method": ("varchar", "Method of the estimator that computes the score."),
     "label_method": (
         "varchar",
-        "Where labels come from: the estimator's predict, or the scores where proven equal.",
+        "Where labels come from: the estimator's predict, or the scores if they were proven equal.",
     ),
     "threshold": (
         "double precision",
@@ -41,7 +41,7 @@ REGISTRY_DOCS = {
     "python_version": ("varchar", "Python that saved the estimator."),
     "sklearn_version": ("varchar", "scikit-learn that saved the estimator."),
     "libraries": ("varchar", "Other libraries and their versions, as JSON."),
-    "metrics": ("varchar", "Quality as reported at registration, as JSON."),
+    "metrics": ("varchar", "Metrics as reported at registration, as JSON."),
     "owner": ("varchar", "Who is responsible for the ML model."),
     "description": ("varchar", "Description of this version."),
     "parity": (
@@ -74,10 +74,10 @@ SIGNATURE_DOCS = {
     "maximum": ("double precision", "Largest value in training."),
     "null_share": ("double precision", "Share of missing values in training."),
     "categories": ("varchar", "Values known to the encoder, or seen in training, as JSON."),
-    "importance": ("double precision", "Share of the feature in the total importance, 0 to 1."),
+    "importance": ("double precision", "The feature's share of the total importance, 0 to 1."),
     "importance_kind": (
         "varchar",
-        "What was measured when the values of the feature were shuffled, such as the rise of log_loss.",
+        "What was measured when the values of the feature were shuffled, such as the increase of log_loss.",
     ),
 }
 REFERENCE_DOCS = {
@@ -94,7 +94,7 @@ REFERENCE_DOCS = {
 
 
 def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> None:
-    """Write the YAML of the three seeds again, from what they hold or, of the registry, will hold."""
+    """Write the YAML of the three seeds, for the versions in the registry or for `versions`."""
     text = seeds_yaml(seeds, seeds.versions() if versions is None else versions)
     replace_file(seeds.yaml_file, text.encode())
 
@@ -111,7 +111,7 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         ),
         _seed(
             f"ml_{name}__reference",
-            f"Training distribution of the ML model `{name}`, of its features and outputs, in bins.",
+            f"Training distribution of the features and outputs of the ML model `{name}`, in bins.",
             REFERENCE_DOCS,
         ),
     ]
@@ -120,11 +120,11 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
 
 
 def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
-    """What SQL-only warehouses need of the registry: Jinja reads this YAML, and no CSV.
+    """The facts of the registry that SQL-only warehouses need: Jinja can read this YAML but no CSV.
 
-    `sql` has by type of target the MD5 that the compiled SQL must have, and is empty where none was proven;
-    it is left out where an earlier release proved the SQL and pinned nothing, and `class_columns`, JSON as in
-    the seed, where a version has none.
+    `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if no SQL was
+    proven, and missing if an earlier release proved the SQL without a pin. `class_columns` is JSON as in the
+    seed, and missing if the version has none.
     """
     facts = []
     for version in versions:

@@ -1,4 +1,4 @@
-"""The model card, in Markdown: what an ML model is for, its versions, quality, limits and features."""
+"""The model card, in Markdown: what an ML model is for, its versions, metrics, limits and features."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_NAMES = 4
 
 
 def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
-    """The card of all versions; features and pictures are those of the champion, else of the newest."""
+    """The card of all versions, with features and pictures of the champion, or of the newest version."""
     newest = versions[-1]
     shown = next((version for version in versions if CHAMPION in version.aliases), newest)
     features = seeds.features(shown.version)
@@ -26,7 +26,7 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         held = {label: f" (score in {code(column)})" for column, label in shown.class_columns.items()}
         classes = (code(str(label)) + held.get(label, "") for label in shown.classes)
         lines += [f"Classes: {', '.join(classes)}", ""]
-    lines += ["| version | aliases | trained on | rows | quality as registered | registered |"]
+    lines += ["| version | aliases | trained on | rows | metrics at registration | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]
     lines += ["", *_form_lines(versions), *_limits(shown, features)]
@@ -48,7 +48,7 @@ def _version_line(version: Version) -> str:
 
 
 def _form_lines(versions: Sequence[Version]) -> list[str]:
-    """What may score instead of the estimator, and why something else may not."""
+    """The forms that may score instead of the estimator, and why others may not."""
     proven, refused = [], []
     for version in versions:
         for form, fact in sorted(version.forms.items()):
@@ -62,19 +62,19 @@ def _form_lines(versions: Sequence[Version]) -> list[str]:
                 f"| {version.version} | {form}{f' ({where})' if where else ''} | {fact['rows']:,} "
                 f"| {fact['largest_difference']:.1g} |"
             )
-    head = ["| version | form proven equal | on rows | largest difference |", "|---|---|---|---|"]
+    head = ["| version | form proven equal | rows compared | largest difference |", "|---|---|---|---|"]
     lines = [*head, *proven, ""] if proven else []
     return [*lines, "Refused:", "", *refused, ""] if refused else lines
 
 
 def _limits(version: Version, features: Sequence[dict[str, Any]]) -> list[str]:
-    """What the version does not take, as its pipeline was found to behave."""
+    """What the version does not accept, as found by asking its pipeline."""
     facts = {
         "a missing value": [f["feature"] for f in features if not f["accepts_null"]],
         "an infinite value": [
             f["feature"] for f in features if f["type"] == "double" and not f["accepts_non_finite"]
         ],
-        "a category that training did not show": [
+        "a category that was not in training": [
             f["feature"] for f in features if f["categories"] is not None and not f["accepts_unseen"]
         ],
     }
@@ -82,7 +82,7 @@ def _limits(version: Version, features: Sequence[dict[str, Any]]) -> list[str]:
     lines = ["**Limits**", ""]
     lines += ["A row is rejected for", "", *rejected, ""] if rejected else ["No row is rejected.", ""]
     until = f" The training data end on {prose(version.trained_to)}." if version.trained_to else ""
-    return [*lines, f"Outside the ranges below the ML model has seen nothing.{until}", ""]
+    return [*lines, f"Values outside the ranges below were not in the training data.{until}", ""]
 
 
 def _names(names: Sequence[str], of: int) -> str:
@@ -92,7 +92,7 @@ def _names(names: Sequence[str], of: int) -> str:
 
 
 def _feature_table(features: Sequence[dict[str, Any]]) -> list[str]:
-    """The features, those of most weight first where it was measured."""
+    """The features, the most important first if importance was measured."""
     measured = any(feature["importance"] is not None for feature in features)
     if not measured:
         head = ["| feature | type | in training | missing | unseen |", "|---|---|---|---|---|"]
@@ -102,7 +102,12 @@ def _feature_table(features: Sequence[dict[str, Any]]) -> list[str]:
     head = ["| feature | type | in training | missing | unseen | importance |", "|---|---|---|---|---|---|"]
     rows = [f"{_feature_line(feature)} {feature['importance'] or 0:.1%} |" for feature in ranked]
     measure = kind.removeprefix("permutation:").replace("_", " ")
-    return [*head, *rows, "", f"Importance: share in the change of {measure} when the feature is shuffled."]
+    return [
+        *head,
+        *rows,
+        "",
+        f"Importance: share of the total change in {measure} when a feature is shuffled.",
+    ]
 
 
 def _feature_line(feature: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from project import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "scorehouse"
-# from the ground up, as CONTRIBUTING has them
+# from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
     *("errors", "log", "dialect", "garbage", "project", "registry", "kernel", "training", "forms", "scoring"),
     *("engines", "registration", "online", "report", "replay", "interop", "api", "cli"),

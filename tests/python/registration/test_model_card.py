@@ -60,7 +60,7 @@ def test_the_features_of_most_weight_come_first_and_in_the_picture(house: Path) 
     rows = re.findall(r"^\| `(\w+)` .* ([\d.]+)% \|$", card(house), re.M)
     assert [name for name, _ in rows] == ["strong", "weak"]
     assert sum(float(share) for _, share in rows) == pytest.approx(100, abs=0.1)
-    assert "Importance: share in the change of log loss" in card(house)
+    assert "Importance: share of the total change in log loss" in card(house)
     picture = xml.parse(house / "pictures/ml/churn/1/importance.svg")
     texts = [element.text for element in picture.iter(f"{SVG}text")]
     for name, share in rows:
