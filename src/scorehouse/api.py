@@ -1,4 +1,4 @@
-"""The two doors: `score` for dbt Python models, `score_query` for SQL models."""
+"""The two entry points: `score` for dbt Python models, `score_query` for SQL models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scorehouse.scoring.request import Request
 
 @contextmanager
 def _message_alone() -> Iterator[None]:
-    """Keep the traceback of an error of ours for dbt's debug log.
+    """Move the traceback of a scorehouse error to dbt's debug log.
 
     dbt-duckdb shows the traceback of whatever a Python model raises: see docs/decisions/no-traceback.md.
     """
@@ -109,8 +109,8 @@ def score(
 def score_query(session: Any, *, query: str, model: str, request: str, arguments: str) -> Any:
     """Score the rows of a SQL model; called by the code that the materialization generates.
 
-    `query` is the compiled select, `model` the relation of `ml_<name>`, `request` the JSON of a
-    Request and `arguments` the JSON of those of the macro `scored`.
+    `query` is the compiled select, `model` the relation of `ml_<name>`, `request` the JSON of a Request and
+    `arguments` the JSON of the arguments of the macro `scored`.
     """
     asked = Request.from_json(request)
     call = f"scorehouse.scored() in {asked.node}"

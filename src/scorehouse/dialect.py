@@ -1,4 +1,4 @@
-"""How databases spell names and texts in SQL, and the types of the columns of prediction tables."""
+"""How each database writes names and strings in SQL, and the column types of prediction tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Quoting:
-    """How names and texts are quoted: `mark` encloses names; with `backslash` that sign escapes in texts."""
+    """How names and strings are quoted: `mark` encloses names; `backslash`: it is an escape in strings."""
 
     mark: str = '"'
     backslash: bool = False
@@ -18,13 +18,13 @@ class Quoting:
         return self.mark + name.replace(self.mark, self.mark * 2) + self.mark
 
     def literal(self, text: str) -> str:
-        """A text as an SQL literal."""
+        """A string as an SQL literal."""
         if self.backslash:
             return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
         return "'" + text.replace("'", "''") + "'"
 
     def same(self, left: str, right: str, names: Iterable[str]) -> str:
-        """SQL that is true where two rows agree in all columns."""
+        """SQL that is true if two rows agree in all columns."""
         return " and ".join(f"{left}.{self.quote(name)} = {right}.{self.quote(name)}" for name in names)
 
 
@@ -39,7 +39,7 @@ class Spelling(Quoting):
 
 
 def double(value: float) -> str:
-    """A number as an SQL literal, with the exponent without which it would be read as a DECIMAL."""
+    """A number as an SQL literal, with an exponent; without one, it would be read as a DECIMAL."""
     text = repr(value)
     return text if "e" in text else f"{text}e0"
 
@@ -48,7 +48,7 @@ DUCKDB = Spelling(
     text="varchar",
     time="timestamp",
     run_id="uuid",
-    status="enum('rejected', 'scored')",  # half the cost of a text, read like one, sorted like one
+    status="enum('rejected', 'scored')",  # half the cost of a string, and reads and sorts like one
 )
 SPARK = Spelling(
     mark="`", backslash=True, text="string", time="timestamp_ntz", run_id="string", status="string"

@@ -33,7 +33,7 @@ class ScorehouseError(Exception):
         )
 
     def fields(self) -> dict[str, str]:
-        """The type's name and the four parts; `rebuilt` makes the same error from them."""
+        """The name of the type and the four fields; `rebuilt` makes the same error from them."""
         return {"type": type(self).__name__, **{name: getattr(self, name) for name in FIELDS}}
 
     @property  # dbt-duckdb prints what this attribute holds
@@ -45,7 +45,7 @@ class ScorehouseError(Exception):
         _TRACEBACK.__set__(self, frames)
 
     def without_traceback(self) -> Self:
-        """This error, for which Python prints only the message from now on."""
+        """This error; from now on, Python prints only its message."""
         self._is_told = True
         return self
 
@@ -87,7 +87,7 @@ class ConservationError(ScorehouseError):
 
 
 class EngineError(ScorehouseError):
-    """The engine that carries the rows failed: it lost an executor or a worker, or was interrupted."""
+    """The engine failed: it lost an executor or a worker, or was interrupted."""
 
 
 class CompileError(ScorehouseError):
@@ -109,7 +109,7 @@ def _made(
 
 
 def _ended(sentence: str) -> str:
-    """The sentence with its full stop; a question has its mark already."""
+    """The sentence with its full stop; a question already has its mark."""
     return sentence if sentence.endswith("?") else f"{sentence}."
 
 

@@ -1,4 +1,4 @@
-"""Python's garbage collector, put off while there is nothing for it to find."""
+"""Pause Python's garbage collector while there is nothing for it to find."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Put collections off: to import and to load makes many objects, all of which stay.
+    """Pause garbage collection: imports and loading create many objects, and all of them stay.
 
-    Each of the collections that this sets off would go through all objects of dbt again.
+    Otherwise they trigger collections, and each one goes through all objects of dbt again.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""dbt's own log, in which scoring runs report."""
+"""dbt's own log, which scoring runs write to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For training scripts: a feature table as a frame that scikit-learn takes, and timestamps as numbers."""
+"""For training scripts: a feature table as a frame for scikit-learn, and timestamps as numbers."""
 
 from __future__ import annotations
 

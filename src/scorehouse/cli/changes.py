@@ -1,4 +1,4 @@
-"""Files that a command would write: shown as a diff first, then written."""
+"""Files that a command wants to write: first shown as a diff, then written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Change:
         return file.read_text(encoding="utf-8") if file.exists() else None
 
     def diff(self, project: Path) -> list[str]:
-        """Lines of a unified diff; none where the file has this text already."""
+        """The lines of a unified diff; none if the file already has this text."""
         before = self.before(project)
         old = [] if before is None else before.splitlines()
         origin = "/dev/null" if before is None else f"a/{self.path}"
@@ -36,7 +36,7 @@ class Change:
 
 
 def pending(project: Path, changes: Sequence[Change]) -> list[Change]:
-    """The changes that would change something."""
+    """The changes that have an effect."""
     return [change for change in changes if change.before(project) != change.text]
 
 
@@ -50,7 +50,7 @@ def show(project: Path, changes: Sequence[Change]) -> None:
 
 
 def confirm_and_write(project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool) -> bool:
-    """Show the changes, ask unless told not to, and write them. Whether they were written."""
+    """Show the changes, ask unless told not to, write them, and return whether they were written."""
     show(project, changes)
     if dry_run:
         echo("nothing was written (--dry-run)")
@@ -78,7 +78,7 @@ def as_documents(project: Path, changes: Sequence[Change]) -> list[dict[str, str
 def carry_out(
     project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool, as_json: bool, nothing: str
 ) -> bool:
-    """Show the changes, as text or as JSON, and write them. Whether the project now has them."""
+    """Show the changes as text or JSON, write them, and return whether the project now has them."""
     if as_json:
         if not dry_run and not yes:
             raise click.UsageError("--json does not ask: add --yes or --dry-run")

@@ -35,7 +35,7 @@ def json_option(function: Function) -> Function:
 
 
 def write_options(function: Function) -> Function:
-    """--yes and --dry-run, of commands that show what they would write."""
+    """--yes and --dry-run, for commands that show what they will write."""
     function = click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")(
         function
     )
@@ -43,7 +43,7 @@ def write_options(function: Function) -> Function:
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print a line; colours only on a terminal, and not where NO_COLOR is set."""
+    """Print a line; with colours only on a terminal, and only if NO_COLOR is not set."""
     click.echo(text, nl=nl, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
@@ -56,7 +56,7 @@ def print_json(document: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Lines of a table; numbers to the right, None as a dash."""
+    """The lines of a table; numbers are right-aligned, None is a dash."""
     body = [[_cell(value) for value in row] for row in rows]
     right = [
         all(text[:1].isdigit() or text[:1] in "-+" for text in column) for column in zip(*body, strict=True)
@@ -102,14 +102,14 @@ def read_frame(file: Path) -> Any:
 
 
 def note_new_alias(alias: str, known: Iterable[str]) -> None:
-    """Say that an alias is new where it is close to one in use: it may be a typing error."""
+    """Point out a new alias that is close to one in use: it may be a typing error."""
     usual = {*known, "champion", "challenger"}
     if alias not in usual and (hint := did_you_mean(alias, usual)):
         echo(f"note: the alias {alias!r} is new{hint}", err=True)
 
 
 def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:
-    """The version that a number or an alias names; without one the champion, else the newest."""
+    """The version with a number or an alias; without either, the champion or else the newest version."""
     versions = seeds.registered(call)
     if wanted is None:
         champions = [version for version in versions if "champion" in version.aliases]

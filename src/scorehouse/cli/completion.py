@@ -26,7 +26,7 @@ def completion_command(ctx: click.Context, shell: str, as_json: bool) -> None:
       scorehouse completion fish > ~/.config/fish/completions/scorehouse.fish
     """
     kind = get_completion_class(shell)
-    assert kind is not None  # click has one for each of SHELLS
+    assert kind is not None  # click has a script for each of SHELLS
     script = kind(ctx.find_root().command, {}, PROGRAM, VARIABLE).source()
     if as_json:
         print_json({"shell": shell, "script": script})

@@ -1,4 +1,4 @@
-"""Descriptions of columns as a dbt project's YAML gives them, to hand on to what is made of these columns."""
+"""Column descriptions from a dbt project's YAML, to reuse in models that are generated from these columns."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def diff_command(
 
 
 def differences(before: Version, after: Version, seeds: ModelSeeds) -> Differences:
-    """Facts, quality, libraries and features that differ; each empty where nothing does."""
+    """Facts, metrics, libraries and features that differ; each is empty if nothing differs."""
     old, new = facts(before), facts(after)
     features = {
         number: {row["feature"]: without_importance(row) for row in seeds.features(number)}
@@ -102,7 +102,7 @@ def _features(old: Differences, new: Differences) -> Differences:
 
 
 def lines(before: Version, after: Version, found: Differences) -> list[str]:
-    """The differences for people."""
+    """The differences as lines of text."""
     title = f"{before.name}: version {before.version} -> version {after.version}"
     if not any(found.values()):
         return [heading(title), "no difference"]
@@ -134,7 +134,7 @@ def _what(item: Differences) -> str:
 
 
 def _texts(pair: Differences) -> tuple[str, str]:
-    """Both values, as short as shows the difference between them."""
+    """Both values, shortened so that the difference still shows."""
     old, new = pair["old"], pair["new"]
     if isinstance(old, list) and isinstance(new, list):
         return _list_text(old, new), _list_text(new, old)
@@ -147,7 +147,7 @@ def _texts(pair: Differences) -> tuple[str, str]:
 
 
 def _list_text(values: list[Any], others: list[Any]) -> str:
-    """A list; of a long one what is in it alone, unless the order is all that differs."""
+    """A list as text; of a long list, only the items that the other lacks, unless only the order differs."""
     own = [value for value in values if value not in others]
     if len(values) <= 3 or not (own or len(values) != len(others)):
         return ", ".join(map(str, values)) or "-"

@@ -145,7 +145,7 @@ def planned(
     package: str | None,
     revision: str | None,
 ) -> list[Change]:
-    """Every file as it should stand."""
+    """Every file as it should be."""
     script = f"ml/train_{name}.py"
     order = ", ".join(map(_column, keys))
     training = TRAINING.format(
@@ -171,7 +171,7 @@ def planned(
 
 
 def _column(name: str) -> str:
-    """A column in the SQL of the training script, which DuckDB reads."""
+    """A column name in the SQL of the training script, which runs on DuckDB."""
     return DUCKDB.quote(name) if needs_quotes(name) else name
 
 
@@ -180,7 +180,7 @@ def _text(file: Path) -> str:
 
 
 def with_line(text: str, line: str) -> str:
-    """The text with a line at its end, unless a line begins with the same word."""
+    """The text with one more line, unless a line begins with the same word."""
     first = line.split()[0]
     if any(existing.split()[:1] == [first] for existing in text.splitlines()):
         return text
@@ -202,7 +202,7 @@ def with_assets(text: str) -> str:
 
 
 def with_variables(text: str) -> str:
-    """dbt_project.yml with our variables; comments and order stay, since only lines are added."""
+    """dbt_project.yml with our variables; comments and order are kept, since only lines are added."""
     document = yaml.safe_load(text) or {}
     variables = document.get("vars") or {}
     if VARIABLE in variables or VARIABLE in (variables.get("scorehouse") or {}):
@@ -235,7 +235,7 @@ def _indented(text: str, indent: str) -> str:
 
 
 def _inserted(text: str, block: str, section: str, file: str) -> str:
-    """The text with a block as the first entry of a section, indented as its neighbours are."""
+    """The text with a block as the first entry of a section, indented like its neighbours."""
     # an empty section may be written `vars: {}`
     text = re.sub(rf"^({section}:)[ \t]*(\{{[ \t]*\}}|\[[ \t]*\])", r"\1", text, flags=re.MULTILINE)
     lines = _ended(text).splitlines(keepends=True)

@@ -16,7 +16,7 @@ from scorehouse.garbage import collector_paused
 class LazyCommands(MutableMapping[str, click.Command]):
     """Commands by name; each is imported when it is first looked up.
 
-    `places` has, for each name, `module:attribute` in this package, and the first sentence of its help.
+    `places` maps each name to `module:attribute` in this package and to the first sentence of its help.
     """
 
     def __init__(self, places: dict[str, tuple[str, str]]) -> None:
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
         self.commands = self.lazy
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands in the help, as click writes it."""
+        """Write the list of commands in the help, in click's format."""
         width = formatter.width - 6 - max(map(len, self.lazy))
         rows = [(name, _short(text, width)) for name, text in self._summaries()]
         with formatter.section("Commands"):
@@ -73,7 +73,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; a name that is not known gets a near one."""
+        """Like click's method, but suggest a similar name for an unknown one."""
         near = difflib.get_close_matches(args[0], list(self.lazy), n=1)
         if args[0] not in self.lazy and near and not args[0].startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
@@ -81,5 +81,5 @@ class LazyGroup(click.Group):
 
 
 def _short(summary: str, limit: int = 45) -> str:
-    """The sentence as click shortens it in lists."""
+    """The sentence, shortened as click does it in lists."""
     return click.Command(None, help=summary).get_short_help_str(limit)

@@ -13,7 +13,7 @@ from scorehouse.errors import ScorehouseError
 
 
 class _Group(LazyGroup):
-    """Shows our own errors as text, without a traceback, and exits with 1."""
+    """Show scorehouse errors as text, without a traceback, and exit with 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -131,7 +131,7 @@ def _show(actions: tuple[str, ...], diffs: dict[str, list[str]]) -> None:
 
 
 def _diff(project: Path, path: str, data: bytes) -> list[str]:
-    """A unified diff of a text; one line for an artifact."""
+    """A unified diff of a text file; one line for an artifact."""
     try:
         new = data.decode().splitlines()
     except UnicodeDecodeError:

@@ -41,7 +41,7 @@ def export_monitoring_command(
     with connect(named) as connection:
         warehouse = Warehouse(connection, named, schema, "scorehouse export monitoring")
         if name is not None:
-            gather(warehouse, name)  # an error where there is no such ML model
+            gather(warehouse, name)  # an error if there is no such ML model
         count = write_long(warehouse, output, name)
     if as_json:
         print_json({"written": str(output), "rows": count})

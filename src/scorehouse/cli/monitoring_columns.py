@@ -1,29 +1,29 @@
-"""What the columns of the monitoring tables mean, for the YAML of scaffolded models."""
+"""Descriptions of the columns of monitoring tables, for the YAML of scaffolded models."""
 
 PROFILES = {
     "ml_model": "Name of the ML model.",
     "version": "Version that scored; rows are counted in its bins.",
-    "run_id": "Scoring run; NULL if several runs are in one day.",
-    "window_start": "Start of the day",
-    "window_end": "End of the day, excluded, or last stamp of the run.",
+    "run_id": "Scoring run; NULL if a day has several runs.",
+    "window_start": "Start of the day, or first timestamp of the run.",
+    "window_end": "End of the day, excluded, or last timestamp of the run.",
     "part": "Feature or output.",
     "feature": "Name of the column.",
     "segment": "`all`, or `column=value`.",
     "kind": (
-        "`numeric`, `category`, `other` (pooled at registration), `unseen` and `missing` are the "
-        "bins, and add up to the rows; `all` is one row per column with the counts and moments "
+        "`numeric`, `category`, `other` (pooled at registration), `unseen` and `missing` are bins, "
+        "whose counts add up to all rows; `all` is one row per column with the counts and moments "
         "below."
     ),
     "bin": "Number of the bin in the reference.",
     "lower": "Lower edge, excluded; NULL: open.",
     "upper": "Upper edge, included; NULL: open.",
-    "category": "The value; NULL for unseen ones beyond the hundred most frequent.",
+    "category": "The value; NULL for unseen values beyond the hundred most frequent.",
     "row_count": "Rows.",
     "n_null": "Rows with NULL.",
     "n_nan": "Rows with NaN.",
     "n_infinite": "Rows with an infinite value.",
-    "n_below": "Rows below the smallest value of training.",
-    "n_above": "Rows above the largest value of training.",
+    "n_below": "Rows below the smallest value in training.",
+    "n_above": "Rows above the largest value in training.",
     "n_unseen": "Rows with a value that was not in training.",
     "mean": "Mean of the finite values.",
     "deviation": "Standard deviation of the finite values (population).",
@@ -41,8 +41,8 @@ DRIFT = {
     "window_start": "Start of the window.",
     "window_end": "End of the window, excluded.",
     "value": "Value of the metric.",
-    "threshold": "Value from which it is drift; NULL: not judged.",
-    "status": "`ok`, `drift`, `too_small` to judge, or `info` where there is no threshold.",
+    "threshold": "Value from which the metric counts as drift; NULL: not judged.",
+    "status": "`ok`, `drift`, `too_small` to judge, or `info` if there is no threshold.",
     "n_reference": "Rows of the reference that were compared.",
     "n_current": "Rows of the window that were compared.",
     "p_value": "Probability of such a distance if nothing has changed.",
@@ -60,13 +60,12 @@ PERFORMANCE = {
     "metric": "Name of the metric.",
     "window_start": "Start of the cohort.",
     "window_end": "End of the cohort, excluded.",
-    "value": "Value of the metric; NULL where nothing is claimed.",
+    "value": "Value of the metric; NULL if none is reported.",
     "threshold": "Worst value allowed; NULL: not judged.",
     "status": (
-        "`ok`, `below` the threshold, `info` without one, `immature` while labels are to come, "
-        "`complete` where all labels are there before the cohort has ended (it is not judged yet), "
-        "`too_small`, or `undefined`, such as the ROC AUC of one class; `estimate` where no "
-        "labels were used."
+        "`ok`; `below` (worse than the threshold); `info` (no threshold); `immature` (labels are still "
+        "to arrive); `complete` (all labels have arrived before the cohort has ended; not judged yet); "
+        "`too_small`; `undefined`, such as the ROC AUC of one class; or `estimate` (no labels were used)."
     ),
     "n_reference": "Scored predictions of the cohort.",
     "n_current": "Predictions with a label and a finite score, from which the value is computed.",

@@ -1,4 +1,4 @@
-"""What a shell completes beyond commands and options: registered names, aliases and versions."""
+"""Shell completion of registered names, aliases and versions, in addition to commands and options."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _project(ctx: click.Context) -> Path:
 
 
 def _names(ctx: click.Context) -> list[str]:
-    """None outside of a project: completion never fails."""
+    """Registered names; empty outside of a project, since completion must never fail."""
     try:
         return registered_names(_project(ctx))
     except ScorehouseError:

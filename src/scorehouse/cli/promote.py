@@ -1,4 +1,4 @@
-"""`scorehouse promote`: an alias moves to a version."""
+"""`scorehouse promote`: move an alias to a version."""
 
 from __future__ import annotations
 

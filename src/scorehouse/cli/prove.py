@@ -1,4 +1,4 @@
-"""`scorehouse prove`: compile registered versions again, and prove them, without registering anew."""
+"""`scorehouse prove`: compile and prove registered versions again, without a new registration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of `scorehouse prove`: rows to prove on, and what is written of the forms that were proven."""
+"""The work of `scorehouse prove`: which rows to prove on, and what to write about the proven forms."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from scorehouse.scoring.request import load_policy
 
 @dataclass(frozen=True)
 class Rows:
-    """Where the rows to prove on come from: a file, a table, else the reference."""
+    """The source of the rows to prove on: a file, a table, or else the reference."""
 
     file: Path | None
     table: str | None
@@ -59,7 +59,7 @@ class Rows:
         return training_batch(frame[signature.names].iloc[: self.limit], call)
 
     def _table_frame(self) -> Any:
-        """A sample of the table, the same at each call."""
+        """A sample of the table; every call gives the same rows."""
         assert self.database is not None
         with connect(self.database) as connection:
             try:
@@ -76,7 +76,7 @@ class Rows:
 
 
 def prove(seeds: ModelSeeds, number: int | None, source: Rows) -> list[tuple[Version, Mapping[str, Any]]]:
-    """Find the forms of the versions of one ML model, and write what was found, which is returned."""
+    """Find the forms of one ML model's versions, write the results, and return them."""
     call = f"prove {seeds.name}"
     versions = seeds.registered(call)
     chosen = [v for v in versions if number in (None, v.version)] or [
@@ -97,7 +97,7 @@ def prove(seeds: ModelSeeds, number: int | None, source: Rows) -> list[tuple[Ver
 
 
 def _write(seeds: ModelSeeds, proven: list[Version], found: Mapping[int, Forms]) -> None:
-    """The macros, the registry and its YAML, as they stand now: others may have written since."""
+    """Write macros, registry and YAML from their current state: others may have written in between."""
     for version in proven:
         found[version.version].write(seeds.project, version)
     versions = seeds.versions()

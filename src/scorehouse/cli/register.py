@@ -1,4 +1,4 @@
-"""`scorehouse register`: a fitted estimator in a file becomes the next version of an ML model."""
+"""`scorehouse register`: register a fitted estimator from a file as the next version of an ML model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scorehouse replay`: a logged run is scored again and compared row by row."""
+"""`scorehouse replay`: score a logged run again and compare the result row by row."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path
         )
         versions = ModelSeeds(project, run["model_name"]).registered(this_call())
         try:
-            # whether what it reads is there
+            # checks that the feature query can be read
             connection.execute(f"describe {run['feature_query']}").fetchall()
             return replay(connection, run, versions, request, sample=sample)
         except duckdb.Error as error:

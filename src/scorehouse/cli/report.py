@@ -1,4 +1,4 @@
-"""`scorehouse report`: what the monitoring tables of a target say, as one HTML file."""
+"""`scorehouse report`: the monitoring tables of a target as one HTML file."""
 
 from __future__ import annotations
 

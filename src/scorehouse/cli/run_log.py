@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def find_log(connection: duckdb.DuckDBPyConnection, schema: str | None, place: Place) -> str:
-    """The quoted name of the run log's table: in `schema`, else in that of the target, else the only one."""
+    """The quoted name of the run log: in `schema`, else in the target's schema, else the only one."""
     known = run_log_schemas(connection, place.log_database)
     wanted = schema or place.log_schema
     found = [name for name in known if wanted in (None, name)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SHOWN = ("run", "started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
-SHORT_ID = 8  # characters of a run's id, of which a replay takes the beginning
+SHORT_ID = 8  # characters of a run's id that are shown; a replay accepts the start of an id
 
 
 @click.command("runs")
@@ -62,7 +62,7 @@ def runs_command(
 
 
 def _near_model(known: list[tuple[Any, ...]], ml_model: str) -> str:
-    """What to say of a name that no run has: a near one, where there is one."""
+    """A hint for a name that no run has: a similar name, if there is one."""
     names = [name for (name,) in known if name]
     return "" if ml_model in names else f" of {ml_model!r}" + did_you_mean(ml_model, names)
 

@@ -1,4 +1,4 @@
-"""`scorehouse scaffold`: files for a registered ML model that nobody should have to write by hand."""
+"""`scorehouse scaffold`: generate files for a registered ML model instead of writing them by hand."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def planned(
     folder: str,
     max_rejected_share: float,
 ) -> list[Change]:
-    """The files that are not there yet; one that is there belongs to its author."""
+    """The files that do not exist yet; an existing file belongs to its author and is not changed."""
     if version.task == "ranking" and group is None:
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     if version.task != "ranking" and group is not None:
@@ -195,7 +195,7 @@ def _properties(
 
 
 def output_names(version: Version) -> list[str]:
-    """Columns of a prediction table that are outputs of this version."""
+    """The columns of a prediction table that are outputs of this version."""
     from scorehouse.kernel.tasks import outputs_of  # loads scikit-learn
 
     names = [field.name for field in outputs_of(version).fields]

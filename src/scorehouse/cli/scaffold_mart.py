@@ -1,4 +1,4 @@
-"""`scorehouse scaffold mart` and `exposure`: what stands behind a prediction table, for those who read it."""
+"""`scorehouse scaffold mart` and `exposure`: what follows a prediction table, for its readers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def planned_mart(
     bands: tuple[float, float],
     folder: str,
 ) -> list[Change]:
-    """The files that are not there yet."""
+    """The files that do not exist yet."""
     low, high = bands
     if not low < high:
         raise click.UsageError(
@@ -180,7 +180,7 @@ def planned_exposure(
     description: str,
     folder: str,
 ) -> list[Change]:
-    """The file, unless it is there."""
+    """The file, unless it exists."""
     if not EMAIL.fullmatch(email):
         raise click.BadParameter(
             f"{email!r}: expected an address such as crm@example.com", param_hint="--email"

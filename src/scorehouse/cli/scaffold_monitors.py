@@ -21,9 +21,9 @@ from scorehouse.registration.lock import check_name
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 
-# metric that a performance table has, and how much worse than at registration it may become
+# metric of a performance table, and how much worse than at registration it may become
 TOLERANCES = {"roc_auc": 0.05, "mae": None, "rmse": None}
-RELATIVE_TOLERANCE = 0.2  # of an error, in its own unit
+RELATIVE_TOLERANCE = 0.2  # for an error, in its own unit
 TASKS = ("classification", "regression")
 
 
@@ -76,7 +76,7 @@ def planned_monitors(
     label_days: int,
     folder: str,
 ) -> list[Change]:
-    """The files that are not there yet."""
+    """The files that do not exist yet."""
     if (labels is None) != (label is None):
         raise click.UsageError("--labels and --label go together: the model, and its column")
     if labels and (version.task not in TASKS or (version.classes and len(version.classes) != 2)):
@@ -104,7 +104,7 @@ def planned_monitors(
 
 @dataclass(frozen=True)
 class _Monitor:
-    """A model of monitoring: its text, and what stands about it in YAML."""
+    """A monitoring model: its SQL and its YAML entry."""
 
     name: str
     description: str
@@ -131,7 +131,7 @@ def _profiles(name: str, table: str, features: str, common: dict[str, Any]) -> _
     }
     return _Monitor(
         f"{name}_profiles",
-        f"Counts of every feature and output of `{name}` in the bins of its training.",
+        f"Counts of every feature and output of `{name}` in its training bins.",
         f"{{{{ config(materialized='incremental'{by_day}) }}}}\n\n" + _call("profile", relations, common),
         PROFILES,
     )
@@ -146,7 +146,7 @@ def _drift(name: str, *, by_day: bool) -> _Monitor:
     }
     return _Monitor(
         f"{name}_drift",
-        f"Drift of `{name}` against its training, by feature and {'month' if by_day else 'scoring run'}.",
+        f"Drift of `{name}` against training, by feature and {'month' if by_day else 'scoring run'}.",
         _call("drift", relations, {"window": window}),
         DRIFT,
         ["scorehouse.no_drift", "scorehouse.no_score_drift"],
@@ -159,7 +159,7 @@ def _performance(
     maturity = {"maturity": {"days": label_days, "share": 0.95}}
     return _Monitor(
         f"{version.name}_performance",
-        f"Performance of `{version.name}`, once the labels are in.",
+        f"Performance of `{version.name}`, once the labels have arrived.",
         _call("performance", {"predictions": table, "labels": f"ref('{labels}')"}, {**asked, **maturity}),
         PERFORMANCE,
         _performance_tests(version, label_days),
@@ -167,7 +167,7 @@ def _performance(
 
 
 def _positive(version: Version) -> dict[str, Any]:
-    """The option that names the positive class, where it is not the number 1 that the macro looks for."""
+    """The option that names the positive class, if it is not 1, the macro's default."""
     if not version.classes or (version.classes[1] == 1 and not isinstance(version.classes[1], bool)):
         return {}
     return {"options": {"positive": version.classes[1]}}
@@ -181,20 +181,20 @@ def _retraining(version: Version, table: str, *, judged: bool) -> _Monitor:
     limits = {"limits": {"metric": _metric(version)}} if judged else {}
     return _Monitor(
         f"{name}_retraining",
-        f"Whether to train `{name}` anew, and why.",
+        f"Whether `{name}` should be retrained, and why.",
         _call("retraining_signals", relations, limits),
         RETRAINING,
     )
 
 
 def _metric(version: Version) -> str:
-    """The metric that decay is judged by: one that the registration told, if it can be."""
+    """The metric to judge decay by: preferably one with a value at registration."""
     known = [name for name in TOLERANCES if name in version.metrics]
     return known[0] if known else "roc_auc" if version.task == "classification" else "mae"
 
 
 def _performance_tests(version: Version, days: int) -> list[Any]:
-    """Labels arrive; quality is that of registration, where that was told; scores are calibrated."""
+    """Tests: labels arrive, metrics are as good as at registration (if known), scores are calibrated."""
     tests: list[Any] = [
         {"scorehouse.labels_arrive": {"arguments": {"min_share": 0.95, "after_days": days + 1}}}
     ]

@@ -1,4 +1,4 @@
-"""dbt tests of a feature table, written from the signature: what would be rejected, dbt finds before."""
+"""dbt tests of a feature table, generated from the signature: dbt finds rows that scoring would reject."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def feature_tests_yaml(
     severity: str = "error",
     range_severity: str = "warn",
 ) -> str:
-    """The YAML of a feature table with one entry a feature and the tests that its signature calls for.
+    """The YAML of a feature table, with one entry per feature and the tests that its signature requires.
 
-    `severity` is that of tests whose failing rows scoring rejects (types, NULL, unseen categories),
-    `range_severity` that of values outside the range of training, which scoring takes.
+    `severity` applies to tests whose failing rows are rejected by scoring (types, NULL, unseen categories),
+    `range_severity` to the tests for values outside the training range, which scoring accepts.
     """
     columns = (_column(feature, severity, range_severity) for feature in signature.features)
     document = {"version": 2, f"{resource}s": [with_columns({"name": table}, columns)]}

@@ -86,7 +86,7 @@ def scaffold_tests_command(
 
 
 def _write_new(file: Path, text: str, call: str) -> None:
-    """Write a file, unless there is one of this name."""
+    """Write a file, unless a file with this name exists."""
     if file.exists():
         raise ConfigurationError(
             call,

@@ -1,4 +1,4 @@
-"""`scorehouse show`: one version of an ML model, with its features and quality."""
+"""`scorehouse show`: one version of an ML model, with its features and metrics."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def facts(version: Version) -> dict[str, Any]:
 
 
 def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
-    """The version for people."""
+    """The version as lines of text."""
     window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else "-"
     quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
     known = {

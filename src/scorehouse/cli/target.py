@@ -1,4 +1,4 @@
-"""The warehouse of a dbt target that the user names: its DuckDB file and schema; none is ever guessed."""
+"""The warehouse of the dbt target that the user names: its DuckDB file and schema. It is never guessed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def place_of(
 ) -> Place:
     """The file named by --database, or the target named by --target in profiles.yml.
 
-    A relative path in a profile counts from the project's folder, where dbt is run.
+    A relative path in a profile is relative to the project's folder, where dbt runs.
     """
     if database is not None and (profile or target):
         raise click.UsageError("name either --database or --target")
@@ -80,7 +80,7 @@ def place_of(
 
 
 def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
-    """The file of the target's database, be it the one of its path or an attached one."""
+    """The file of the target's database: the one in its path, or an attached one."""
     schema = _rendered(str(settings.get("schema") or "main"))
     log = run_log_place(_variables(project), settings.get("database"), schema)
     files = _attached(project, settings)
@@ -103,7 +103,7 @@ def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
 
 
 def _attached(project: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
-    """The DuckDB files that a target attaches, by alias; what another program stores is for dbt alone."""
+    """The DuckDB files that a target attaches, by alias; attachments of other kinds are left to dbt."""
     files = {}
     for each in settings.get("attach") or []:
         if each.get("path") and each.get("type", "duckdb") == "duckdb":
@@ -113,7 +113,7 @@ def _attached(project: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def _known_targets(profile: str | None, profiles_dir: Path | None, project_dir: Path | None) -> str:
-    """The targets to choose from, as the end of a sentence; empty where they are not found."""
+    """The targets to choose from, as the end of a sentence; empty if they are not found."""
     try:
         project = _project(project_dir, profile)
         outputs = _outputs(_profiles_file(profiles_dir, project), profile or _profile_of(project))
@@ -127,14 +127,14 @@ def _path_in(project: Path, path: object) -> Path:
 
 
 def _variables(project: Path) -> Callable[[str], Any]:
-    """The variables of a project; none where there is no project."""
+    """The variables of a project; empty if there is no project."""
     if not (project / "dbt_project.yml").is_file():
         return lambda name: None
     return lambda name: project_variable(project, name)
 
 
 def _project(project_dir: Path | None, profile: str | None) -> Path:
-    """The project's folder; where the profile is named and there is none, this folder stands for it."""
+    """The project's folder; without a project, but with a named profile, the current folder."""
     try:
         return find_project(project_dir)
     except ConfigurationError:
@@ -144,7 +144,7 @@ def _project(project_dir: Path | None, profile: str | None) -> Path:
 
 
 def _profiles_file(folder: Path | None, project: Path) -> Path:
-    """profiles.yml where dbt, run in the project's folder, would find it."""
+    """The profiles.yml that dbt would find if it ran in the project's folder."""
     set_by_user = os.environ.get("DBT_PROFILES_DIR")
     if folder is None and set_by_user:
         folder = Path(set_by_user)
@@ -177,7 +177,7 @@ def _outputs(file: Path, profile: str) -> dict[str, Any]:
 
 
 def _settings_of(file: Path, profile: str, target: str) -> dict[str, Any]:
-    """The settings of a target, which is one of DuckDB and has a path."""
+    """The settings of a target; it must be a DuckDB target with a path."""
     outputs = _outputs(file, profile)
     settings: dict[str, Any] = outputs.get(target) or {}
     if settings.get("type") != "duckdb" or not settings.get("path"):
@@ -192,7 +192,7 @@ def _settings_of(file: Path, profile: str, target: str) -> dict[str, Any]:
 
 
 def _rendered(text: str) -> str:
-    """The path with env_var() replaced, the one thing that dbt offers in a profile."""
+    """The path with env_var() rendered, the only function that is supported in a profile here."""
 
     def env_var(name: str, default: str | None = None) -> str:
         value = os.environ.get(name, default)
@@ -222,7 +222,7 @@ def _existing(file: Path, origin: str) -> Path:
 
 
 def connect(place: Place) -> duckdb.DuckDBPyConnection:
-    """Open the file, and those attached to it, for reading; the database of the file is the current one."""
+    """Open the file and its attached files for reading; the file's database is the current one."""
     import duckdb
 
     files = {alias: file for alias, file in place.attached.items() if file.is_file()}
