@@ -1,4 +1,4 @@
-{# Aggregate: the value of the row with the latest `at`; of several such rows, the greatest value. #}
+{# Aggregate: the value of the row with the latest `at`; in a tie, the greatest value. #}
 {% macro latest(value, at) %}
     {{ return(adapter.dispatch('latest', 'scorehouse')(value, at)) }}
 {% endmacro %}

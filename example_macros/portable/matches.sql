@@ -1,4 +1,4 @@
-{# Whether a text matches a regular expression. #}
+{# Whether a string matches a regular expression. #}
 {% macro matches(text, pattern) %}
     {{ return(adapter.dispatch('matches', 'scorehouse')(text, pattern)) }}
 {% endmacro %}
@@ -9,7 +9,7 @@
 {% endmacro %}
 
 
-{# https://www.postgresql.org/docs/current/functions-matching.html: regexp_matches gives the parts there #}
+{# https://www.postgresql.org/docs/current/functions-matching.html: regexp_matches returns the groups there #}
 {% macro postgres__matches(text, pattern) %}
     {{ return('(' ~ text ~ " ~ '" ~ pattern ~ "')") }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{# Aggregate: a mean of doubles, the same in every run where the database can do that. #}
+{# Aggregate: a mean of doubles, reproducible from run to run where the database allows it. #}
 {% macro mean(expression) %}
     {{- return(scorehouse._mean(expression)) -}}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{# Aggregate: a sum of doubles, the same in every run where the database can do that. #}
+{# Aggregate: a sum of doubles, reproducible from run to run where the database allows it. #}
 {% macro total(expression) %}
     {{- return(scorehouse._total(expression)) -}}
 {% endmacro %}

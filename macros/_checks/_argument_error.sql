@@ -1,4 +1,4 @@
-{#- Stops with an error that begins with the call as its author made it. -#}
+{#- Stops with an error that begins with the call as the user wrote it. -#}
 {% macro _argument_error(call, argument, value, expected, action) %}
     {% if value is undefined %}
         {% set shown, got = '?', 'nothing' %}

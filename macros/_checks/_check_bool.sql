@@ -1,4 +1,4 @@
-{#- Refuses what is not true or false; the text 'false' would count as true. -#}
+{#- Refuses an argument that is not true or false; the string 'false' would count as true. -#}
 {% macro _check_bool(call, argument, value) %}
     {% if value is not boolean %}
         {% do scorehouse._argument_error(

@@ -1,4 +1,4 @@
-{#- Refuses a table given by its bare name: only `ref` and `source` draw the edge in the lineage. -#}
+{#- Refuses a table that is given as a plain name: only `ref` and `source` add the edge to the lineage. -#}
 {% macro _check_relation(call, argument, value, example) %}
     {% if value is not mapping or not value.identifier %}
         {% do scorehouse._argument_error(

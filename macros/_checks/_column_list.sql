@@ -1,4 +1,4 @@
-{#- One column name or a list of them, as a list; refuses an empty list and what is not a name. -#}
+{#- One column name or a list of them, as a list; refuses an empty list and values that are not names. -#}
 {% macro _column_list(call, argument, value, example) %}
     {% set names = [value] if value is string else value %}
     {% if names is sequence and names is not mapping %}

@@ -1,4 +1,4 @@
-{#- The exponential; 0 where it is too small for a double, which PostgreSQL refuses to round. -#}
+{#- The exponential function; 0 where the result underflows, which is an error in PostgreSQL. -#}
 {% macro _exp(expression) %}
     {{ return(adapter.dispatch('_exp', 'scorehouse')(expression)) }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{#- Rows that are written out, as a select: not every database reads `values` as a table. -#}
+{#- A select of literal rows: not every database accepts `values` as a table. -#}
 {% macro _given_rows(columns, rows) %}
     {% set selects = [] %}
     {% for row in rows %}
@@ -12,7 +12,7 @@
 {% endmacro %}
 
 
-{#- Names as rows with one column. -#}
+{#- A select of names, one per row. -#}
 {% macro _given_names(column, names) %}
     {% set rows = [] %}
     {% for name in names %}

@@ -1,5 +1,5 @@
-{#- A column's name, as it stands in a call or in YAML, as an identifier; a name that is quoted already stays,
-    such as that of a column with `quote: true`. -#}
+{#- A column name from a call or from YAML, as an identifier. A name that is already quoted is kept, such as
+    the name of a column with `quote: true`. -#}
 {% macro _identifier(name) %}
     {% set mark = adapter.quote('x')[:1] %}
     {% if name | length > 2 and name[:1] == mark and name[-1:] == mark %}
@@ -8,17 +8,17 @@
     {{ return(adapter.dispatch('_identifier', 'scorehouse')(name)) }}
 {% endmacro %}
 
-{#- Some warehouses store plain names in capitals, and find them only without quotes. -#}
+{#- Some warehouses store plain names in capitals and find them only without quotes. -#}
 {% macro default___identifier(name) %}
     {{ return(name if modules.re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', name) else scorehouse._quote(name)) }}
 {% endmacro %}
 
-{#- A plain name may be a word of SQL, such as `order`; case makes no difference. -#}
+{#- A plain name may be an SQL keyword, such as `order`; case makes no difference. -#}
 {% macro duckdb___identifier(name) %}
     {{ return(scorehouse._quote(name)) }}
 {% endmacro %}
 
-{#- As the materialization writes the columns of a prediction table. -#}
+{#- The same form in which the materialization writes the columns of a prediction table. -#}
 {% macro postgres___identifier(name) %}
     {{ return(scorehouse._quote(name)) }}
 {% endmacro %}
@@ -28,7 +28,7 @@
 {% endmacro %}
 
 
-{#- Names of columns as a list of identifiers. -#}
+{#- Column names as a list of identifiers. -#}
 {% macro _identifiers(names) %}
     {% set identifiers = [] %}
     {% for name in names %}

@@ -1,4 +1,4 @@
-{#- A number within a JSON object held as text. -#}
+{#- A number from a JSON object stored as text. -#}
 {% macro _json_number(column, key) %}
     {{ return(adapter.dispatch('_json_number', 'scorehouse')(column, key)) }}
 {% endmacro %}

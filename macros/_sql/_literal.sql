@@ -1,4 +1,4 @@
-{#- A value of the configuration as a literal of its own type. -#}
+{#- A configuration value as a literal of its own type. -#}
 {% macro _literal(value) %}
     {% if value is boolean %}
         {{ return('true' if value else 'false') }}

@@ -1,4 +1,4 @@
-{#- The mean of doubles, the same in every run where the database can do that. -#}
+{#- The mean of doubles, reproducible from run to run where the database allows it. -#}
 {% macro _mean(expression) %}
     {{ return(adapter.dispatch('_mean', 'scorehouse')(expression)) }}
 {% endmacro %}

@@ -1,12 +1,12 @@
-{#- A column's name as an identifier of this database, whatever characters it has: `adapter.quote` puts
-    marks around a name, and does not double the marks within it. -#}
+{#- A column name as an identifier of this database, whatever characters it has: `adapter.quote` puts
+    quotation marks around a name, but does not double the marks within it. -#}
 {% macro _quote(name) %}
     {%- set mark = adapter.quote('x')[:1] -%}
     {{ return(adapter.quote(name | replace(mark, mark ~ mark))) }}
 {% endmacro %}
 
 
-{#- The names of columns, quoted, with commas between. -#}
+{#- Column names, quoted and separated by commas. -#}
 {% macro _quoted_list(names) %}
     {% set quoted = [] %}
     {% for name in names %}

@@ -1,4 +1,4 @@
-{#- A text as an SQL literal. -#}
+{#- A string as an SQL literal. -#}
 {% macro _text_literal(value) %}
     {{ return(dbt.string_literal(dbt.escape_single_quotes(value | string))) }}
 {% endmacro %}

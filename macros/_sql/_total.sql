@@ -1,4 +1,4 @@
-{#- The sum of doubles, the same in every run where the database can do that. -#}
+{#- The sum of doubles, reproducible from run to run where the database allows it. -#}
 {% macro _total(expression) %}
     {{ return(adapter.dispatch('_total', 'scorehouse')(expression)) }}
 {% endmacro %}

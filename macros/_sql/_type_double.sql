@@ -1,4 +1,4 @@
-{# Double precision by its name in each database; dbt's type_float is single precision in DuckDB. #}
+{# The name of the double-precision type in each database; dbt's type_float is single precision in DuckDB. #}
 {% macro _type_double() %}
     {{ return(adapter.dispatch('_type_double', 'scorehouse')()) }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{# The type of a scoring run's id: uuid where the database has it, else text. #}
+{# The type of a scoring run's id: uuid if the database has it, else text. #}
 {% macro _type_uuid() %}
     {{ return(adapter.dispatch('_type_uuid', 'scorehouse')()) }}
 {% endmacro %}

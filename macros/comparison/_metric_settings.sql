@@ -1,4 +1,4 @@
-{#- The settings of compare_metric, with defaults; an unknown one is refused. -#}
+{#- The settings of compare_metric, with defaults; an unknown setting is refused. -#}
 {% macro _metric_settings(call, settings, metric) %}
     {% set used = {
         'score': 'prediction' if metric in ['rmse', 'mae'] else 'score',

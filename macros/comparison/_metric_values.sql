@@ -21,7 +21,7 @@ metric_values as (
 {%- endmacro %}
 
 
-{#- The weighted mean of the metric's loss of a score. -#}
+{#- The weighted mean of the metric's loss. -#}
 {% macro _mean_loss(metric, score) %}
     {% set mean = 'sum(weight * ' ~ scorehouse._loss(metric, score) ~ ') / nullif(sum(weight), 0)' %}
     {{ return('sqrt(' ~ mean ~ ')' if metric == 'rmse' else mean) }}

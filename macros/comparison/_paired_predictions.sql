@@ -1,5 +1,6 @@
-{#- Each challenger's prediction beside the live one of the same row: from one row per version, joined by the key,
-    or from columns that already stand side by side. A score is NULL where one of them rejected the row. -#}
+{#- Each challenger's prediction next to the live prediction of the same row: from one row per version,
+    joined by the key, or from columns that are already side by side. A score is NULL if its version
+    rejected the row. -#}
 {% macro _paired_predictions(predictions, keys, score, others=[]) -%}
 {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
 {%- set names = [] -%}

@@ -1,4 +1,4 @@
-{#- A draw from Poisson(1) out of a uniform number: its distribution function, inverted. -#}
+{#- Turns a uniform number into a draw from Poisson(1), by the inverse of its distribution function. -#}
 {% macro _poisson_weight(uniform) -%}
     {%- set bounds = [
         '0.36787944117144233e0', '0.73575888234288467e0', '0.91969860292860584e0', '0.98101184312384622e0',

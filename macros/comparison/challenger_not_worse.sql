@@ -33,7 +33,7 @@ judged as (
         asked.challenger,
         comparison.*,
         {{ scorehouse._double_literal(margin) }} as margin,
-        {#- `>=` is false for NULL: what cannot be measured does not pass #}
+        {#- `>=` is false for NULL: a difference that cannot be measured does not pass #}
         case
             when comparison.model_alias is null then 'not_compared'
             when comparison.n_rows < {{ min_rows }} then 'too_few_rows'

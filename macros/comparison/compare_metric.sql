@@ -1,5 +1,5 @@
-{#- A metric of each challenger beside the live version, on labels: the paired difference, above 0 where
-    the challenger is better, and its bootstrap interval. -#}
+{#- A metric of each challenger and of the live version, on labelled rows: the paired difference (positive
+    when the challenger is better) and its bootstrap interval. -#}
 {% macro compare_metric(predictions, labels, key, label, metric='roc_auc', settings={}) %}
     {% set call = 'compare_metric' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
@@ -20,7 +20,7 @@
 {% endmacro %}
 
 {% macro default__compare_metric(predictions, labels, keys, label, metric, settings) %}
-    {#- dbt renders disabled models too when it parses: a project may turn the model off for this target -#}
+    {#- dbt also renders disabled models when it parses: a project may turn the model off for this target -#}
     {% if execute %}
         {% do scorehouse._fail(
             'scorehouse.compare_metric()',
@@ -52,8 +52,8 @@ labelled as (
 
 ),
 
-{#- Poisson bootstrap: in each replicate a row counts as often as a draw from Poisson(1) says, made from
-    a hash of its key. Replicate 0 is the data themselves. #}
+{#- Poisson bootstrap: in each replicate, the weight of a row is a draw from Poisson(1), made from a hash of
+    its key. Replicate 0 is the original data. #}
 drawn as (
 
     select
@@ -83,7 +83,7 @@ replicated as (
 
 ),
 
-{#- A prediction table is of one ML model. #}
+{#- A prediction table belongs to one ML model. #}
 final as (
 
     select

@@ -1,4 +1,4 @@
-{#- How the scores of each challenger differ from the live ones, over all rows and by segment. -#}
+{#- How the scores of each challenger differ from the live scores, over all rows and by segment. -#}
 {% macro compare_versions(predictions, key, score='score', threshold=0.5, segments=[]) %}
     {% set call = 'compare_versions' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}

@@ -20,7 +20,7 @@
     )) }}
 {% endtest %}
 
-{#- The type by which the catalog knows the column, compared while dbt compiles. -#}
+{#- The column's type in the catalog, compared while dbt compiles. -#}
 {% macro default__test_feature_has_type(model, column_name, type, fitting) %}
 {% set number = '^((tiny|small|big)?int(eger)?[0-9]*|float[0-9]*|double( precision)?|real'
     ~ '|(big)?numeric|number|decimal)' %}

@@ -22,7 +22,7 @@
     )) }}
 {% endtest %}
 
-{#- NULL passes: whether it may stand there is what `not_null` is for. -#}
+{#- NULL passes: use `not_null` to forbid it. -#}
 {% macro default__test_feature_in_range(model, column_name, min_value, max_value, allow_nan) %}
 
 with features as (
@@ -34,7 +34,7 @@ with features as (
 
 ),
 
-{# `case` in this order: NaN first, as no comparison with it can be relied on. #}
+{# The order of the `case` matters: NaN first, since comparisons with it are unreliable. #}
 judged as (
 
     select

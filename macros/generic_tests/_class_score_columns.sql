@@ -1,4 +1,4 @@
-{#- The columns `score_<class>` of a table or subquery, quoted as the warehouse spells them. -#}
+{#- The columns `score_<class>` of a table or subquery, quoted and spelled as in the warehouse. -#}
 {% macro _class_score_columns(call, relation) %}
     {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
     {% if not execute or (relation is mapping and load_relation(relation) is none) %}

@@ -10,7 +10,7 @@
     {{ return(adapter.dispatch('test_class_scores_sum_to_one', 'scorehouse')(model, columns, tolerance)) }}
 {% endtest %}
 
-{#- NULL, NaN or an infinity in one score makes the sum so too. -#}
+{#- If one score is NULL, NaN or infinite, so is the sum. -#}
 {% macro default__test_class_scores_sum_to_one(model, columns, tolerance) %}
 {% set scores = scorehouse._identifiers(columns) if columns
     else scorehouse._class_score_columns('class_scores_sum_to_one', model) %}

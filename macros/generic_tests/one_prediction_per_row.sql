@@ -9,7 +9,7 @@
     )) }}
 {% endtest %}
 
-{#- Counting both tables in one `group by` matches NULL keys to NULL keys. -#}
+{#- Counting both tables in one `group by` lets NULL keys match NULL keys. -#}
 {% macro default__test_one_prediction_per_row(model, features, key, allow_orphans) %}
 {% set key_list = scorehouse._identifiers(key) | join(', ') %}
 

@@ -1,7 +1,7 @@
 {% test predictions_by_alias(model, registry, model_alias='champion', allow_rows_left=false) %}
     {% set call = 'predictions_by_alias' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
-    {#- Not `alias`: dbt keeps that word for the config of the test itself. -#}
+    {#- Not called `alias`: dbt reserves that name for the config of the test itself. -#}
     {% if model_alias is not string or not model_alias or '|' in model_alias %}
         {% do scorehouse._argument_error(
             call, 'model_alias', model_alias,
@@ -19,7 +19,7 @@
     )) }}
 {% endtest %}
 
-{#- A budget leaves rows of the version before to later runs; the run log says how many. -#}
+{#- A budget leaves rows of the previous version for later runs; the run log says how many. -#}
 {% macro default__test_predictions_by_alias(model, registry, model_alias, allow_rows_left=false) %}
 {% set alias_literal = dbt.string_literal(dbt.escape_single_quotes(model_alias)) %}
 {% set wanted = dbt.string_literal('|' ~ dbt.escape_single_quotes(model_alias) ~ '|') %}

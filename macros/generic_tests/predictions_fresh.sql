@@ -17,7 +17,7 @@
     )) }}
 {% endtest %}
 
-{#- A stamp that lies ahead is a wrong clock or zone, and hides stale rows. -#}
+{#- A timestamp in the future means a wrong clock or time zone, and hides stale rows. -#}
 {% macro default__test_predictions_fresh(model, max_age_hours, timestamp_column, require_rows) %}
 {% set now = scorehouse._utc_now() %}
 {% set max_age_seconds = (max_age_hours * 3600) | round | int %}

@@ -12,7 +12,7 @@
     {{ return(adapter.dispatch('test_rejected_share_below', 'scorehouse')(model, max_share, groups)) }}
 {% endtest %}
 
-{#- Whatever is not marked as scored counts as rejected. -#}
+{#- Every row that is not marked as scored counts as rejected. -#}
 {% macro default__test_rejected_share_below(model, max_share, groups) %}
 {% set groups = scorehouse._identifiers(groups) %}
 {% set group_list = groups | join(', ') ~ ',' if groups else '' %}

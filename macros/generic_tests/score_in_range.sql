@@ -23,7 +23,7 @@
     {{ return(adapter.dispatch('test_score_in_range', 'scorehouse')(model, scores, min_value, max_value)) }}
 {% endtest %}
 
-{#- Whatever is not marked as rejected has to carry a score. -#}
+{#- Every row that is not marked as rejected must have a score. -#}
 {% macro default__test_score_in_range(model, scores, min_value, max_value) %}
 
 with predictions as (
@@ -32,7 +32,7 @@ with predictions as (
 
 ),
 
-{# `case` in this order: NULL and NaN first, as no comparison with them can be relied on. #}
+{# The order of the `case` matters: NULL and NaN first, since comparisons with them are unreliable. #}
 judged as (
 
     {%- for name in scores %}

@@ -1,5 +1,6 @@
-{#- Labels, each with the prediction that was live when it happened: the newest of its key whose as-of
-    date is not later. A label without one keeps its row, with NULL in the columns of the prediction. -#}
+{#- Each label with the prediction that was live when the labelled event happened: the newest prediction of
+    its key whose as-of date is not later. A label without one keeps its row, with NULL in the prediction's
+    columns. -#}
 {% macro live_predictions(predictions, labels, key, label_time, as_of='as_of', max_age_days=none) %}
     {% set call = 'live_predictions' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_history_predictions') %}

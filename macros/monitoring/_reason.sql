@@ -1,4 +1,4 @@
-{#- A reason as text that begins with '; ', or the empty text. -#}
+{#- A reason as text that begins with '; ', or the empty string. -#}
 {% macro _reason(column, limit, words, detail, strict=false) %}
     {% if limit is none %}
         {{ return("''") }}

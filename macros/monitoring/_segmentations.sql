@@ -1,4 +1,5 @@
-{#- Segment columns as a list of lists: one name cuts by one column, a list of names by their combination. -#}
+{#- Segment columns as a list of lists: one name segments by one column, a list of names by their
+    combination. -#}
 {% macro _segmentations(call, segments) %}
     {% set given = [segments] if segments is string else segments %}
     {% set cuts = [] %}

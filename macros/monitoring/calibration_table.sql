@@ -42,7 +42,7 @@ with labelled as (
 
 ),
 
-{#- Grouped by score, so that tied scores never part. -#}
+{#- Grouped by score, so that tied scores stay in one bin. -#}
 by_score as (
 
     select ml_model, version, score, count(*) as n, sum(y) as pos

@@ -1,5 +1,5 @@
-{#- The select of a drift table in long form, from profiles alone: any window against the training reference,
-    against the window before, or against a range of days. -#}
+{#- The select of a drift table in long form, computed from profiles alone: any window against the training
+    reference, the previous window, or a range of days. -#}
 {% macro drift(
     profiles, reference=none, against='reference', window='run', thresholds={}, min_segment_rows=200, importance=none
 ) %}
@@ -25,7 +25,7 @@
 
 {% macro default__drift(profiles, reference, against, window, limits, min_segment_rows, importance) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
-{#- A window is named by its begin in a day's count, and by its run otherwise. -#}
+{#- A window is identified by its start if profiles are per day, and by its run otherwise. -#}
 {% set cut = 'window_id, ml_model, version, segment' %}
 
 with profiles as (

@@ -1,5 +1,5 @@
-{#- The select of a table of estimates before labels come: confidence-based performance estimation (CBPE).
-    It trusts the calibrated probability, and so cannot see that the meaning of the features has changed. -#}
+{#- The select of a table of estimates before labels arrive: confidence-based performance estimation (CBPE).
+    It trusts the calibrated probability, so it cannot detect concept drift. -#}
 {% macro estimated_performance(predictions, calibration=none, day=none, period='month', segments=[], options={}) %}
     {% set call = 'estimated_performance' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
@@ -19,7 +19,7 @@ with {{ scorehouse._labelled_rows(predictions, none, spec) }},
 
 {%- if calibration is not none %}
 
-{#- Straight lines between the bins' means, level outside them. -#}
+{#- Linear interpolation between the means of the bins, constant outside them. -#}
 knots as (
 
     select

@@ -58,7 +58,7 @@ features as (
 
 ),
 
-{#- Two passes: squares of values far from zero would cancel. -#}
+{#- In two passes, since the squares of values far from zero would cancel. -#}
 spread as (
 
     select
@@ -123,7 +123,7 @@ metrics as (
             when 'ks' then ks
             when 'ks_p' then ks_p
             when 'wasserstein' then wasserstein
-            {#- The floor of 0.001 is Evidently's, so that a constant reference gives a number. #}
+            {#- The floor of 0.001 comes from Evidently; with it, a constant reference gives a number. #}
             when 'wasserstein_normed' then wasserstein / greatest(deviation_reference, 0.001e0)
         end as value,
         case metric_names.metric

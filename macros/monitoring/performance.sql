@@ -1,5 +1,5 @@
 {#- The select of a performance table in long form: predictions joined to labels, by cohort of prediction
-    date. A cohort whose labels are not in yet has no values. -#}
+    date. A cohort whose labels have not arrived has no values. -#}
 {% macro performance(
     predictions, labels, key, label, task='classification', day=none, period='month', segments=[], maturity={},
     options={}

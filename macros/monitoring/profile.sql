@@ -1,5 +1,5 @@
-{#- The select of a profile: how many rows lie in each bin of the training reference, for every feature and
-    output at once. Counts add up, so that any window is a sum over profiles. -#}
+{#- The select of a profile: how many rows fall into each bin of the training reference, for every feature
+    and output at once. Counts add up, so any window is a sum over profiles. -#}
 {% macro profile(predictions, reference, features=none, key=none, day=none, segments=[], signature=none) %}
     {% set call = 'profile' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}

@@ -1,5 +1,5 @@
-{#- The select of one row an ML model: whether to train it anew, and why. Each table is optional; what is
-    not given gives no reason. -#}
+{#- The select of one row per ML model: whether it should be retrained, and why. Each table is optional; a
+    table that is not given contributes no reason. -#}
 {% macro retraining_signals(registry, drift=none, performance=none, predictions=none, limits={}, as_of=none) %}
     {% set call = 'retraining_signals' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}

@@ -1,6 +1,6 @@
-{#- The rows of a drift table that say drift, judged anew where the test has thresholds of its own. -#}
+{#- The rows of a drift table with drift, judged again when the test has thresholds of its own. -#}
 {% macro _drift_findings(model, part, names, thresholds, limits, segments, latest, too_small_fails) %}
-{#- Only what the test names; the rest stands as the table judged it. -#}
+{#- Only the metrics that the test names; the rest keeps the table's status. -#}
 {% set own = {} %}
 {% for name, value in thresholds.items() %}
     {% for metric, limit in (value.items() if value is mapping else [(name, value)]) if metric != 'p_value' %}
@@ -76,7 +76,7 @@ judged as (
 
 ),
 
-{#- A table without rows, or without a feature that was named, says nothing: that is a finding too. -#}
+{#- A table without rows, or without a feature that the test names, shows nothing: that is a finding too. -#}
 {%- set nulls = {'ml_model': text, 'version': dbt.type_int(), 'segment': text, 'metric': text, 'value': double,
     'threshold': double, 'floor_value': double, 'p_value': double, 'run_id': text} %}
 {%- set no_rows = dict(nulls, n_reference=dbt.type_bigint(), n_current=dbt.type_bigint(), importance=double,

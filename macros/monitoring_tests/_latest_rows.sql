@@ -1,4 +1,4 @@
-{#- All rows of a table of windows, or those of the newest window of each ML model. -#}
+{#- All rows of a table of windows, or only the newest window of each ML model. -#}
 {% macro _latest_rows(model, latest) %}
     select * from {{ model }} as all_rows
     {%- if latest %}

@@ -1,4 +1,4 @@
-{#- Rows of a performance table that hold a claim: those of cohorts that are mature, by metric. -#}
+{#- The rows of a performance table with a judged value: mature cohorts, by metric. -#}
 {% macro _mature_rows(model, metrics, segments, latest, min_labels) %}
     select * from {{ model }} as all_rows
     where value is not null

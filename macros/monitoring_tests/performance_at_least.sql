@@ -18,7 +18,7 @@
     )) }}
 {% endtest %}
 
-{#- Of a metric of which less is better, such as log loss, the limit is the most that is allowed. -#}
+{#- For a metric where lower is better, such as log loss, the limit is the highest value allowed. -#}
 {% macro default__test_performance_at_least(model, metrics, segments, latest, min_labels, require_rows) %}
 
 with measured as (

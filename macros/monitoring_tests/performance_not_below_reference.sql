@@ -19,7 +19,7 @@
     )) }}
 {% endtest %}
 
-{#- A metric that the registration did not tell fails too: nothing could be compared. -#}
+{#- A metric without a value at registration fails too: nothing could be compared. -#}
 {% macro default__test_performance_not_below_reference(model, registry, metrics, segments, latest, min_labels) %}
 
 with measured as (

@@ -17,7 +17,7 @@
     {{ return(adapter.dispatch('test_volume_in_range', 'scorehouse')(model, min_rows, max_rows, max_change, day)) }}
 {% endtest %}
 
-{#- What is usual is the median of all windows before; a change is judged from the fourth window on. -#}
+{#- The usual volume is the median of all windows before; a change is judged from the fourth window on. -#}
 {% macro default__test_volume_in_range(model, min_rows, max_rows, max_change, day) %}
 {% set double = scorehouse._type_double() %}
 {% set day = scorehouse._identifier(day) if day is not none else none %}

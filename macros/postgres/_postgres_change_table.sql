@@ -1,4 +1,4 @@
-{# Adds and drops columns of the table as on_schema_change wants it. #}
+{# Adds and drops columns of the table as on_schema_change says. #}
 {% macro _postgres_change_table(staging, target_relation) %}
     {% set setting = scorehouse._on_schema_change() %}
     {% set new, old = adapter.get_columns_in_relation(staging), adapter.get_columns_in_relation(target_relation) %}

@@ -1,5 +1,5 @@
-{# Refuses a merge into a table of other columns before anything is scored; of other types where a value might
-   change in the merge. #}
+{# Before anything is scored, refuses a merge into a table with other columns, or with other types if a
+   value might change in the merge. #}
 {% macro _postgres_check_columns(snapshot, target_relation, scored) %}
     {% if scored['write_mode'] != 'merge' %}
         {{ return('') }}

@@ -1,4 +1,4 @@
-{# The types of arguments, which elsewhere the Python runtime checks. #}
+{# Checks the types of arguments; on other databases, the Python runtime does this. #}
 {% macro _postgres_check_types(arguments) %}
     {% set known = ['key', 'alias', 'version', 'passthrough', 'group', 'rescore', 'strict', 'max_rejected_share',
         'batch_rows', 'as_of', 'decision', 'engine', 'layout'] %}

@@ -1,4 +1,4 @@
-{# Counts rows in and out, and writes the run's row; the run fails where they differ. #}
+{# Counts rows in and rows out, and writes the run's row; the run fails if the counts differ. #}
 {% macro _postgres_log(snapshot, staging, scored) %}
     {% set row = run_query(scorehouse._postgres_counts_sql(snapshot, staging, scored)).rows[0] %}
     {% do scorehouse._postgres_check_counts(row, scored['arguments']['max_rejected_share']) %}

@@ -1,4 +1,4 @@
-{# Rows of the prediction table: what is kept, what the compiled SQL makes, and where it came from. #}
+{# The rows of the prediction table: passed-through columns, outputs of the compiled SQL, and audit columns. #}
 {% macro _postgres_rows_sql(snapshot, scored) %}
     {% set kept = [] %}
     {% for column in scored['kept'] + ['feature_hash'] %}

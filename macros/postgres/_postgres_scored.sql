@@ -1,5 +1,5 @@
-{# Which version scores, by which macro and which rule, and the columns of the features: all that is known
-   before anything is written. Refuses what compiled SQL cannot do. #}
+{# The version that scores, its macro and its rule, and the columns of the features: everything that is
+   known before anything is written. Refuses what compiled SQL cannot do. #}
 {% macro _postgres_scored(existing) %}
     {% set asked = model['config']['meta'].get('scorehouse') or scorehouse._not_scored() %}
     {% set name, arguments = asked['ml_model'], asked['arguments'] %}
@@ -42,7 +42,7 @@
 {% endmacro %}
 
 
-{# The registry's row of a version, whose compiled SQL has to be proven for this database. #}
+{# The registry row of a version; its compiled SQL must be proven for this database. #}
 {% macro _postgres_version(name, registry, number) %}
     {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
     {% set row = found.rows[0] if found.rows else {} %}

@@ -1,12 +1,13 @@
-{# Kept columns and features as they are at this moment, with a hash of each row's inputs, checked; and
-   without the rows that the rule leaves out. #}
+{# A snapshot of passed-through columns and features, with a hash of each row's inputs, checked, and without
+   the rows that the rule skips. #}
 {% macro _postgres_snapshot(snapshot, target_relation, scored) %}
     {% set columns = [] %}
     {% for column in scored['kept'] %}
         {% do columns.append(scorehouse._quote(column)) %}
     {% endfor %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
-    {# a row's text does not show its types: 0.1 as real and as double precision are two numbers #}
+    {# the text of a row does not show its types: 0.1 as real and 0.1 as double precision are different
+       numbers #}
     {% set types = local_md5(scorehouse._postgres_types(hashed) | join(', ')) %}
     {% call statement('snapshot') %}
         create temporary table {{ snapshot }} on commit drop as
@@ -34,7 +35,7 @@
 {% endmacro %}
 
 
-{# The types of columns of the model's select, as text; no row of it is read. #}
+{# The column types of the model's select, as text; no row is read. #}
 {% macro _postgres_types(columns) %}
     {% set types = [] %}
     {% for column in columns %}

@@ -1,5 +1,5 @@
-{# The materialization `predictions` on PostgreSQL: compiled SQL scores a snapshot of the features; the new
-   table, the swap or merge and the run log's row are one transaction, and no Python runs. #}
+{# The materialization `predictions` on PostgreSQL. Compiled SQL scores a snapshot of the features, without
+   Python. The new table, the swap or merge and the run log's row are one transaction. #}
 {% materialization predictions, adapter='postgres', supported_languages=['sql'] %}
     {%- set first_existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -12,8 +12,8 @@
     {% do scorehouse._log_started({'from': '', 'to': ''}) %}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {# begin: after a commit in the same model psycopg2 does not open a transaction by itself.
-       jit: compiling such expressions at run time takes longer than it saves #}
+    {# begin: after a commit in the same model, psycopg2 does not open a transaction by itself. jit:
+       compiling such expressions at run time takes longer than it saves #}
     {% call statement('open_transaction') %} begin; set local jit = off {% endcall %}
     {% do scorehouse._postgres_snapshot(snapshot, target_relation, scored) %}
     {% do scorehouse._postgres_check_columns(snapshot, target_relation, scored) %}

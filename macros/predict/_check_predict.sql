@@ -12,7 +12,8 @@
             'predict', 'version', version, 'the number of a version', 'name it, or an alias'
         ) %}
     {% endif %}
-    {#- A relation is a mapping; a text names a CTE of the same model, whose columns only its author knows. -#}
+    {#- A relation is a mapping; a string names a CTE of the same model, whose columns only its author
+        knows. -#}
     {% if relation is string and keep is none %}
         {% do scorehouse._argument_error(
             'predict', 'keep', keep,

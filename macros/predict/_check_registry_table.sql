@@ -1,4 +1,4 @@
-{#- Refuses a table of the seed that says otherwise than version control. `call` is what the user wrote. -#}
+{#- Refuses a seed table that differs from version control. `call` is the call as the user wrote it. -#}
 {% macro _check_registry_table(call, name, registry) %}
     {% set registered = scorehouse._registered_versions(name) %}
     {% if registered is none %}
@@ -13,7 +13,8 @@
         }) %}
     {% endfor %}
     {% set found = run_query('select * from ' ~ registry.render()) %}
-    {#- by position: some databases give names in upper case, and an earlier release's seed has fewer columns -#}
+    {#- by position: some databases return names in upper case, and a seed from an earlier release has fewer
+        columns -#}
     {% set names, rows = found.column_names | map('lower') | list, found.rows %}
     {% for row in rows %}
         {% set facts = [] %}

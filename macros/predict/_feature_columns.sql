@@ -1,4 +1,4 @@
-{# The column that holds each feature, quoted; `known` is empty where it cannot be looked up. #}
+{# The column that holds each feature, quoted; `known` is empty if the columns cannot be looked up. #}
 {% macro _feature_columns(known, features, relation) %}
     {% set columns, missing = [], [] %}
     {% for feature in features %}

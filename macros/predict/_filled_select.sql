@@ -1,5 +1,5 @@
-{#- A verified select over `relation`: `keep` is SQL that ends with a comma, `columns` are quoted. One pass, so
-    that nothing in a value is filled again. -#}
+{#- A verified select over `relation`: `keep` is SQL that ends with a comma, `columns` are quoted.
+    Everything is filled in one pass, so that placeholders within a value are not filled again. -#}
 {% macro _filled_select(text, relation, keep, columns) %}
     {% set values, parts = {'relation': relation | string, 'keep': keep}, [] %}
     {% for column in columns %}

@@ -1,4 +1,4 @@
-{#- Stops where a version has no compiled form for the database of this target. -#}
+{#- Stops because a version has no compiled form for the database of this target. -#}
 {% macro _not_compiled(name, version, dialects) %}
     {% do scorehouse._fail(
         "scorehouse.predict('" ~ name ~ "')",
@@ -10,7 +10,8 @@
 {% endmacro %}
 
 
-{#- What the registry noted when the version was compiled: the step that is in the way, or the limit. -#}
+{#- The reason in the registry, from when the version was compiled: the pipeline step that prevents it, or
+    the limit. -#}
 {% macro _why_not_compiled(registry, version) %}
     {% if load_relation(registry) is none %}
         {{ return('') }}

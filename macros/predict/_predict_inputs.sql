@@ -1,5 +1,5 @@
-{#- The columns to keep, as SQL that ends with a comma, and the column that holds each feature: of the
-    same name, else the same but for case. -#}
+{#- The columns to keep, as SQL that ends with a comma, and the column that holds each feature: the one with
+    the same name, or else the one whose name differs only in case. -#}
 {% macro _predict_inputs(relation, features, keep) %}
     {% set known = [] if relation is string or relation.is_cte else get_columns_in_query('select * from ' ~ relation) %}
     {% set columns = scorehouse._feature_columns(known, features, relation) %}

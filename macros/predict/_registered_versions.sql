@@ -1,5 +1,5 @@
-{#- What version control says of an ML model: its versions as the YAML of its seed lists them, since Jinja reads
-    no CSV; none where an earlier release wrote the YAML, or where the registry is no seed. -#}
+{#- The versions of an ML model in version control: as listed in the YAML of its seed, since Jinja cannot
+    read a CSV. Empty if an earlier release wrote the YAML, or if the registry is not a seed. -#}
 {% macro _registered_versions(name) %}
     {% set seeds = [] %}
     {% for node in graph['nodes'].values() if node['resource_type'] == 'seed' and node['name'] == 'ml_' ~ name %}

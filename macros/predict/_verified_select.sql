@@ -1,5 +1,5 @@
-{#- The compiled select of a version with marks for `_filled_select` to fill, equal to the text that was proven.
-    What was compared is what runs: the macro is not asked a second time. -#}
+{#- The compiled select of a version, with placeholders for `_filled_select`, checked to equal the text that
+    was proven. The text that was compared is the text that runs: the macro is not called a second time. -#}
 {% macro _verified_select(call, name, number) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
     {% set features, columns = context[macro_name ~ '__features'](), [] %}
@@ -23,7 +23,7 @@
 {% endmacro %}
 
 
-{#- The md5 that a version's SQL must have on this target, empty where none was proven. -#}
+{#- The MD5 that a version's SQL must have on this target; empty if none was proven. -#}
 {% macro _pinned_md5(call, name, number) %}
     {% set registered = scorehouse._registered_versions(name) %}
     {% for version in registered or [] if version['version'] == number and 'sql' in version %}

@@ -1,4 +1,4 @@
-{#- The version that holds an alias; none where the seed is not loaded yet and nothing will be run. -#}
+{#- The version that holds an alias; none if the seed is not loaded yet and nothing will run. -#}
 {% macro _version_by_alias(call, name, registry, alias) %}
     {% set function = call.partition('(')[0].partition('.')[2] %}
     {% if load_relation(registry) is none %}

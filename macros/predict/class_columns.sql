@@ -1,4 +1,4 @@
-{# Which class a column of scores is of, as the registry says: a mapping of each column to its label. #}
+{# The class of each score column, from the registry: a mapping from columns to labels. #}
 {% macro class_columns(name, alias='champion', version=none) %}
     {% if name is not string or not name %}
         {% do scorehouse._argument_error(
@@ -6,7 +6,7 @@
             "write `scorehouse.class_columns('churn')`"
         ) %}
     {% endif %}
-    {#- The edge in the lineage, and the reason why the seed is loaded first. -#}
+    {#- This ref adds the edge to the lineage and makes dbt load the seed first. -#}
     {% set registry = ref('ml_' ~ name) %}
     {#- While dbt parses, there is no connection. -#}
     {% if not execute or load_relation(registry) is none %}

@@ -1,11 +1,11 @@
-{# The compiled form of a registered ML model as a relation: the kept columns of `relation`, then the
-   outputs, `row_status` and `reject_reason`. Plain SQL, on any adapter, with no Python. #}
+{# The compiled form of a registered ML model as a subquery: the columns of `relation` in `keep`, then the
+   outputs, `row_status` and `reject_reason`. It is plain SQL, on any adapter, without Python. #}
 {% macro predict(name, relation, alias='champion', version=none, keep=none) %}
     {% do scorehouse._check_predict(name, relation, version, keep) %}
-    {#- The edge in the lineage, and the reason why the seed is loaded first. -#}
+    {#- This ref adds the edge to the lineage and makes dbt load the seed first. -#}
     {% set registry = ref('ml_' ~ name) %}
 
-    {#- While dbt parses there is no connection: what stands here then is never run. -#}
+    {#- While dbt parses, there is no connection; the text returned here is never run. -#}
     {% if not execute %}
         {{ return('(select 1 as prediction)') }}
     {% endif %}

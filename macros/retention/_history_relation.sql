@@ -1,4 +1,4 @@
-{#- The table of a model of this project, which has to be a prediction history. -#}
+{#- The table of a model of this project; it must be a prediction history. -#}
 {% macro _history_relation(call, table, as_of) %}
     {% set nodes = [] %}
     {% if execute %}

@@ -1,4 +1,4 @@
-{#- SQL that is true for the rows of the run log that nothing needs any more. -#}
+{#- SQL that is true for rows of the run log that nothing needs any more. -#}
 {% macro _prunable_runs(log_table, days) %}
     {% set text = dbt.type_string() %}
     {% set kept = scorehouse._tables_of_runs(log_table) %}
@@ -30,8 +30,9 @@
     {{ return(before) }}
 {% endmacro %}
 
-{#- Prediction tables that the log names: `readable` are there, and their rows name runs. `unreadable` cannot be
-    told apart by name, so that all their runs stay; the runs of a table that is gone have no reader. -#}
+{#- The prediction tables in the run log. `readable` tables exist, and their rows refer to runs.
+    `unreadable` tables cannot be identified by name, so all their runs are kept. The runs of a table that
+    no longer exists have no reader. -#}
 {% macro _tables_of_runs(log_table) %}
     {% set found = {'readable': [], 'unreadable': []} %}
     {% if execute %}

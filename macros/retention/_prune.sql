@@ -1,5 +1,5 @@
-{#- Deletes the rows of a table for which `condition` is true, or counts them; says what was done. The deletion is
-    one statement, committed by itself: dbt rolls back what an operation leaves open. -#}
+{#- Deletes the rows of a table for which `condition` is true, or counts them, and reports what was done.
+    The deletion is one statement and commits itself: dbt rolls back what an operation leaves open. -#}
 {% macro _prune(relation, condition, what, dry_run) %}
     {{ return(adapter.dispatch('_prune', 'scorehouse')(relation, condition, what, dry_run)) }}
 {% endmacro %}
@@ -21,7 +21,7 @@
     {% endif %}
 {% endmacro %}
 
-{#- Spark's tables know no transaction, and most of their formats no `delete`. -#}
+{#- Spark tables have no transactions, and most of their formats have no `delete`. -#}
 {% macro spark___prune(relation, condition, what, dry_run) %}
     {% do scorehouse._argument_error(
         'prune', 'target', target.type, 'a target on DuckDB or PostgreSQL',

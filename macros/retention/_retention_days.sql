@@ -1,4 +1,4 @@
-{#- The number of days: the argument, else the variable; without either nothing may be deleted. -#}
+{#- The number of days, from the argument or else the variable; without either, nothing may be deleted. -#}
 {% macro _retention_days(call, older_than_days, variable, default) %}
     {% set days = older_than_days if older_than_days is not none else default %}
     {% do scorehouse._check_number(

@@ -1,5 +1,5 @@
-{#- Deletes old as-of dates from a prediction history, in one transaction; by default it only says how many rows
-    it would delete. A date that the feature table still has would be scored again by the next run. -#}
+{#- Deletes old as-of dates from a prediction history, in one transaction. By default, it only says how many
+    rows it would delete. The next run scores a deleted date again if the feature table still has it. -#}
 {% macro prune_history(table, older_than_days=none, as_of='as_of', dry_run=true) %}
     {% set call = 'prune_history' %}
     {% set days = scorehouse._retention_days(

@@ -1,6 +1,6 @@
-{#- Deletes old runs from the run log, in one transaction; by default it only says how many it would delete. A
-    run stays while a row of a prediction table names it, and while it is the last success of its version there:
-    rescoring, replay and freshness read them. -#}
+{#- Deletes old runs from the run log, in one transaction. By default, it only says how many it would
+    delete. A run is kept while a row of a prediction table refers to it, and while it is the last success
+    of its version there: rescoring, replay and freshness read these runs. -#}
 {% macro prune_run_log(older_than_days=none, dry_run=true) %}
     {% set call = 'prune_run_log' %}
     {% set days = scorehouse._retention_days(

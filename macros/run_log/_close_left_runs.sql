@@ -1,6 +1,6 @@
-{# Closes, at the start of a dbt run, rows of runs whose table stands although their dbt command was killed. Under
-   dbt's own `table` and `incremental` a run's numbers are logged as `started` until the command ends; that the table
-   has the rows of this run shows that dbt had put it in its place. #}
+{# At the start of a dbt run, closes the rows of runs whose table was written although their dbt command was
+   killed. Under dbt's own `table` and `incremental`, a run's numbers are logged as `started` until the
+   command ends. If the table has rows of the run, dbt had put it in place. #}
 {% macro _close_left_runs() %}
     {% set log = scorehouse.run_log_relation() %}
     {% set left = run_query(
@@ -19,7 +19,7 @@
 {% endmacro %}
 
 
-{# Which of these runs have rows in a table; none where the project or the database does not have it any more. #}
+{# Which of these runs have rows in a table; none if the project or the database no longer has the table. #}
 {% macro _runs_in_table(table, runs) %}
     {% set relations, ids, parents = [], [], [] %}
     {% for node in graph['nodes'].values() if node.get('relation_name') == table %}

@@ -1,4 +1,4 @@
-{#- Closes a run's row that stands as `started`, and commits it. -#}
+{#- Closes a run's row with the status `started`, and commits it. -#}
 {% macro _close_run(run_id, status, error) %}
     {% do adapter.dispatch('_close_run', 'scorehouse')(run_id, status, error) %}
     {% do adapter.commit() %}
@@ -15,7 +15,7 @@
     {% endcall %}
 {% endmacro %}
 
-{#- a table of Parquet files takes no update -#}
+{#- a table of Parquet files cannot be updated -#}
 {% macro spark___close_run(run_id, status, error) %}
     {% set changed = {
         'status': "'" ~ status ~ "'",

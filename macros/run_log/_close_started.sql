@@ -1,5 +1,5 @@
 {% macro _close_started(rows, ended) %}
-    {# where a log is only appended to, the row that a run began with stays beside the one that closed it #}
+    {# if a log is append-only, the row that a run began with stays next to the row that closed it #}
     {% set ended_rows = rows | rejectattr('status', 'equalto', 'started') %}
     {% set closed = ended_rows | map(attribute='parent_run_id') | map('string') | list %}
     {% for row in rows if row['status'] == 'started' and row['parent_run_id'] | string not in closed %}

@@ -1,4 +1,4 @@
-{# Takes the row away that a run began with; the same transaction writes the one that it ends with. #}
+{# Deletes the row that a run began with; the same transaction writes the row that it ends with. #}
 {% macro _delete_started(run_id) %}
     {% call statement('delete_started') %}
         delete from {{ scorehouse.run_log_relation() }}

@@ -1,4 +1,4 @@
-{# Writes a row of the run log and commits it; `times` are the columns that hold the present moment. #}
+{# Writes a row of the run log and commits it; `times` are the columns that get the current time. #}
 {% macro _insert_run(values, times) %}
     {% call statement('insert_run', auto_begin=true) %}
         insert into {{ scorehouse.run_log_relation() }} ({{ (values.keys() | list + times) | join(', ') }})

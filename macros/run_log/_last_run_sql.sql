@@ -1,6 +1,7 @@
-{#- What the last successful run of a prediction table left to later runs, and when it ended: one row, or
-    none where no run is in the log. A run that began in the future was logged before the clock was set back:
-    it counts only where there is no other. Five minutes are the skew of two machines. -#}
+{#- The rows that the last successful run of a prediction table left for later runs, and when it ended: one
+    row, or none if the log has no run. A run that began in the future was logged before the clock was set
+    back: it counts only if there is no other run. Five minutes allow for the clock skew of two machines.
+    -#}
 {% macro _last_run_sql(predictions) %}
 {% set latest = dbt.dateadd('minute', 5, scorehouse._utc_now()) %}
 select

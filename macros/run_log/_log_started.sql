@@ -1,5 +1,5 @@
-{# The row that a run begins with. It is committed by itself before anything is scored, so that it stays where
-   the process is killed; the run's own transaction takes it away and writes how the run ended. #}
+{# Writes the row that a run begins with. It is committed on its own before anything is scored, so it stays
+   if the process is killed. The run's own transaction deletes it and writes how the run ended. #}
 {% macro _log_started(slice) %}
     {% do scorehouse._insert_run({
         'run_id': scorehouse._scoring_run_id(slice['from']),

@@ -1,4 +1,5 @@
-{# Prediction tables whose run failed before its first row: by a hook, or by what its macros refuse. #}
+{# Writes rows for prediction tables whose run failed before its first row, in a hook or because a macro
+   refused it. #}
 {% macro _log_unstarted(rows, ended) %}
     {% set known = rows | map(attribute='node') | list %}
     {% for result in ended.values() | unique(attribute='node.unique_id')

@@ -1,4 +1,5 @@
-{# The ML model of a prediction table: what `scored` names, or the one registry that a Python model reads. #}
+{# The ML model of a prediction table: the one in the call of `scored`, or the only registry that a Python
+   model reads. #}
 {% macro _ml_model_of(node) %}
     {% set registries = [] %}
     {% for parent in node['depends_on']['nodes']

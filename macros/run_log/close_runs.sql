@@ -1,7 +1,7 @@
-{# Closes, at the end of a dbt run, the rows of the run log that its models left as `started`: as `failed` with
-   dbt's message, or under dbt's own `table` and `incremental` as `success`, since only now the table is
-   in its place. A run that failed before it could begin gets its row here. A process that was killed
-   does not come here, and its rows stay `started`. #}
+{# At the end of a dbt run, closes the rows of the run log that its models left as `started`: as `failed`
+   with dbt's message, or under dbt's own `table` and `incremental` as `success`, since only now the table
+   is in place. A run that failed before it could start gets its row here. A killed process does not get
+   here, so its rows stay `started`. #}
 {% macro close_runs(results) %}
     {% if execute %}
         {% set ended = {} %}

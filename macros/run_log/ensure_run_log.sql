@@ -1,7 +1,7 @@
-{# Makes the table of the run log where it is missing, and adds columns that a newer release brings.
-   At the start of a dbt run it closes what an earlier one, which was killed, left open.
-   It runs at the start of every dbt run, and before each scoring run; it commits by itself, since dbt
-   rolls back what a hook at the start leaves open, and models that run at once would collide. #}
+{# Creates the run log table if it is missing, and adds the columns of a newer release. At the start of a
+   dbt run, it also closes the rows that an earlier, killed dbt run left open. It runs at the start of every
+   dbt run and before each scoring run. It commits its changes itself: dbt rolls back what an `on-run-start`
+   hook leaves open, and models that run at the same time would collide. #}
 {% macro ensure_run_log() %}
     {% if execute %}
         {% set relation = scorehouse.run_log_relation() %}
@@ -14,7 +14,7 @@
             {% do adapter.commit() %}
         {% else %}
             {% do scorehouse._add_missing_columns(existing) %}
-            {# once a command: a hook is an operation, and what a model calls has no time to lose #}
+            {# only once per command: a hook is an operation; a call from a model must be fast #}
             {% if model is defined and model.resource_type == 'operation' %}
                 {% do scorehouse._close_left_runs() %}
             {% endif %}

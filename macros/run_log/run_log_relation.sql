@@ -1,4 +1,4 @@
-{# The table of the run log: in the target's database and schema, or in those that the variables name. #}
+{# The run log table, in the target's database and schema, or where the variables say. #}
 {% macro run_log_relation() %}
     {{ return(api.Relation.create(
         database=var('scorehouse_run_log_database', target.get('database')),

@@ -1,4 +1,5 @@
-{# A transaction of DuckDB writes to one attached database: a table and its row in the run log go there together. #}
+{# A DuckDB transaction can write to only one attached database, so a table and its run log must be in the
+   same one. #}
 {% macro _check_one_database() %}
     {% set run_log = scorehouse.run_log_relation() %}
     {% if (this.database or '') | lower != (run_log.database or '') | lower %}

@@ -1,4 +1,4 @@
-{# Refuses what cannot be handed on to the runtime, which checks the arguments' types. #}
+{# Refuses what cannot be passed to the runtime, which checks the arguments' types. #}
 {% macro _check_scored(name, arguments) %}
     {% if name is not string or not name %}
         {% do scorehouse._argument_error(

@@ -1,5 +1,5 @@
-{# The one place where a prediction table is swapped in or merged, rows are counted, and a run is
-   logged: all in one transaction. The scoring itself is done by the installed Python package. #}
+{# The only place where a prediction table is swapped in or merged, rows are counted, and a run is logged,
+   all in one transaction. The installed Python package does the scoring itself. #}
 {% materialization predictions, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set first_existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}

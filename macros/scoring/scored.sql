@@ -1,5 +1,5 @@
-{# The SQL door: one line above a select of features makes the model a prediction table.
-   It sets the materialization and draws the edge to the registry; both take effect at parse. #}
+{# Scoring from a SQL model: one line above a select of features turns the model into a prediction table. It
+   sets the materialization and adds the edge to the registry; both take effect when dbt parses. #}
 {% macro scored(
     name,
     key,
@@ -31,7 +31,7 @@
         'engine': engine,
         'layout': layout,
     } -%}
-    {%- do arguments.update(kwargs) -%} {#- what is not known is refused with the nearest name, as in Python -#}
+    {%- do arguments.update(kwargs) -%} {#- an unknown name is refused, with the nearest known one -#}
     {%- do scorehouse._check_scored(name, arguments) -%}
     {%- do ref('ml_' ~ name) -%}
     {{- config(

@@ -1,4 +1,4 @@
-{# What a notebook or a session runs after the model is defined. #}
+{# The code that a notebook or a session runs after the model is defined. #}
 {% macro _spark_scoring_tail() %}
 {%- set storage = {
     'file_format': config.get('file_format'),

@@ -1,6 +1,6 @@
-{# The materialization `predictions` on Spark. There is no transaction over two tables there, so the
-   installed package does what follows each other: write a staging table, count it, put it in place of
-   the old table, then write the run log's row. Until the counts agree, the old table is not touched. #}
+{# The materialization `predictions` on Spark. Spark has no transaction over two tables, so the installed
+   package works in steps: write a staging table, count it, put it in place of the old table, then write the
+   run log's row. Until the counts agree, the old table is not changed. #}
 {% materialization predictions, adapter='spark', supported_languages=['sql', 'python'] %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -15,7 +15,7 @@
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks) }}
 
-    {# a backfill makes a pass a slice, each put in place and logged before the next #}
+    {# a backfill makes one pass per slice; each is put in place and logged before the next #}
     {% for slice in scorehouse._backfill_slices() %}
         {% set request = scorehouse._scoring_request(existing, staging, slice) %}
         {% call statement('main', language='python') %}

@@ -1,4 +1,4 @@
--- What is known of each customer at each month start, from the purchases before it.
+-- What is known about each customer at each month start, from the purchases before it.
 {% set days_of_orders = dbt.datediff('first_purchase_date', 'last_purchase_date', 'day') %}
 
 with churn_history as (

@@ -1,4 +1,4 @@
--- Whether each customer stayed away for the 90 days after the snapshot, and from when on that could be known.
+-- Whether each customer bought nothing in the 90 days after the snapshot, and when that can be known.
 with retail_lines as (
 
     select * from {{ ref('retail_lines') }}

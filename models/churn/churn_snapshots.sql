@@ -1,4 +1,4 @@
--- One row for each customer and month start after the first purchase: the moments at which churn is asked.
+-- One row for each customer and month start after the first purchase: the dates for which churn is predicted.
 with retail_lines as (
 
     select * from {{ ref('retail_lines') }}

@@ -1,4 +1,4 @@
--- Every customer of the latest snapshot with a risk band; those that were rejected have a band of their own.
+-- Every customer of the latest snapshot with a risk band; rejected customers have a band of their own.
 with churn_predictions as (
 
     select * from {{ ref('churn_predictions') }}

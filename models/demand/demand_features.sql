@@ -1,4 +1,4 @@
--- What is known of each product before each week: its past weeks, its price and the season.
+-- What is known about each product before each week: its past weeks, its price and the season.
 with product_weeks as (
 
     select * from {{ ref('product_weeks') }}

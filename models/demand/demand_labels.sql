@@ -1,4 +1,4 @@
--- Units that each product sold in each week; null for the last week, of which the data hold five days only.
+-- Units that each product sold in each week; null for the last week, for which the data cover only five days.
 with product_weeks as (
 
     select * from {{ ref('product_weeks') }}

@@ -1,4 +1,4 @@
--- Units to plan for each product and week: the forecast, or last year's units where there is no forecast.
+-- Units to plan for each product and week: the forecast, or last year's units if there is no forecast.
 with demand_predictions as (
 
     select * from {{ ref('demand_predictions') }}

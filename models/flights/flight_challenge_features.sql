@@ -1,4 +1,4 @@
--- The flights of December, on which champion and challenger meet.
+-- The flights of December, on which champion and challenger are compared.
 {{ config(materialized='view') }}
 
 select * from {{ ref('flight_scoring_features') }}

@@ -1,4 +1,4 @@
--- What became of each flight: the label that the delay model is trained and judged on.
+-- The outcome of each flight: the label that the delay model is trained and judged on.
 with flights as (
 
     select * from {{ source('nycflights13', 'flights') }}

@@ -1,4 +1,4 @@
--- Late arrivals to expect on each route and day, with the flights that could not be scored beside them.
+-- Expected late arrivals on each route and day, and the number of flights that could not be scored.
 with flight_predictions as (
 
     select * from {{ ref('flight_predictions') }}

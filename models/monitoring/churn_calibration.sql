@@ -1,4 +1,4 @@
--- How the scores of March to June compare with who left: the ground of the estimates.
+-- How the scores of March to June compare with the customers who left: the basis of the estimates.
 {{ scorehouse.calibration_table(
     predictions=ref('churn_predictions'),
     labels=ref('churn_labels'),

@@ -1,4 +1,4 @@
--- Each month of snapshots against the snapshots of training.
+-- Each month of snapshots against the training snapshots.
 {{ scorehouse.drift(
     profiles=ref('churn_profiles'),
     reference=ref('ml_churn__reference'),

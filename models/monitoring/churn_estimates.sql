@@ -1,4 +1,4 @@
--- What the churn model is likely to be worth on snapshots whose labels are still to come.
+-- The estimated performance of the churn model, including snapshots whose labels have not arrived yet.
 {{ scorehouse.estimated_performance(
     predictions=ref('churn_predictions'),
     calibration=ref('churn_calibration'),

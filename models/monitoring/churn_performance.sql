@@ -1,5 +1,6 @@
--- What the churn model was worth, by snapshot. A customer's label is known 90 days after the snapshot, which
--- is the first of a month: 60 days after its end no label can be missing, and before nothing is claimed.
+-- The performance of the churn model, by snapshot. A customer's label is known 90 days after the snapshot,
+-- which is the first of a month: 60 days after the month's end, no label can be missing. Before that, no
+-- value is reported.
 {{ scorehouse.performance(
     predictions=ref('churn_predictions'),
     labels=ref('churn_labels'),

@@ -1,4 +1,4 @@
--- Counts of every feature and output of the churn model in the bins of its training, by month of snapshot.
+-- Counts of every feature and output of the churn model in its training bins, by month of snapshot.
 {{ scorehouse.profile(
     predictions=ref('churn_predictions'),
     reference=ref('ml_churn__reference'),

@@ -1,4 +1,4 @@
--- Whether to train the churn model anew, and why, as an orchestrator may read it.
+-- Whether the churn model should be retrained, and why; an orchestrator can read this.
 {{ scorehouse.retraining_signals(
     registry=ref('ml_churn'),
     drift=ref('churn_drift'),

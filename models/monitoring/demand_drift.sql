@@ -1,4 +1,4 @@
--- Each month of forecasts against the weeks of training.
+-- Each month of forecasts against the training weeks.
 {{ scorehouse.drift(
     profiles=ref('demand_profiles'),
     reference=ref('ml_demand__reference'),

@@ -1,4 +1,4 @@
--- Counts of every feature and output of the demand model in the bins of its training, by week.
+-- Counts of every feature and output of the demand model in its training bins, by week.
 {{ scorehouse.profile(
     predictions=ref('demand_predictions'),
     reference=ref('ml_demand__reference'),

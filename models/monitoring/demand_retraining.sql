@@ -1,4 +1,4 @@
--- Whether to train the demand model anew, and why, as an orchestrator may read it.
+-- Whether the demand model should be retrained, and why; an orchestrator can read this.
 {{ scorehouse.retraining_signals(
     registry=ref('ml_demand'),
     drift=ref('demand_drift'),

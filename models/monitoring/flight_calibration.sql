@@ -1,4 +1,4 @@
--- How the scores of July and August compare with what came about: the ground of the estimates.
+-- How the scores of July and August compare with the outcomes: the basis of the estimates.
 {{ scorehouse.calibration_table(
     predictions=ref('flight_predictions'),
     labels=ref('flight_labels'),

@@ -1,4 +1,4 @@
--- Each month of flights against the training months; a month of one airport too.
+-- Each month of flights against the training months, for all airports and for each airport.
 {{ scorehouse.drift(
     profiles=ref('flight_profiles'),
     reference=ref('ml_flight_delay__reference'),

@@ -1,4 +1,4 @@
--- What the delay model is likely to be worth, before anyone knows which flights were late.
+-- The estimated performance of the delay model, before it is known which flights were late.
 {{ scorehouse.estimated_performance(
     predictions=ref('flight_predictions'),
     calibration=ref('flight_calibration'),

@@ -1,4 +1,4 @@
--- What the delay model was worth, by month of flight and airport.
+-- The performance of the delay model, by month of flight and airport.
 {{ scorehouse.performance(
     predictions=ref('flight_predictions'),
     labels=ref('flight_labels'),

@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='window_start') }}
 
--- Counts of every feature and output of the delay model in the bins of its training, by day of flight.
+-- Counts of every feature and output of the delay model in its training bins, by day of flight.
 {{ scorehouse.profile(
     predictions=ref('flight_predictions'),
     reference=ref('ml_flight_delay__reference'),

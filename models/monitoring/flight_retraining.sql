@@ -1,4 +1,4 @@
--- Whether to train the delay model anew, and why, as an orchestrator may read it.
+-- Whether the delay model should be retrained, and why; an orchestrator can read this.
 {{ scorehouse.retraining_signals(
     registry=ref('ml_flight_delay'),
     drift=ref('flight_drift'),

@@ -1,4 +1,4 @@
--- How well the five products offered were those bought, by month of the cut-off.
+-- How well the five offered products match the purchases, by month of the cut-off.
 {{ scorehouse.performance(
     predictions=ref('ranking_predictions'),
     labels=ref('ranking_labels'),

@@ -1,4 +1,4 @@
--- Counts of every feature and output of the ranking model in the bins of its training, by cut-off date.
+-- Counts of every feature and output of the ranking model in its training bins, by cut-off date.
 {{ scorehouse.profile(
     predictions=ref('ranking_predictions'),
     reference=ref('ml_next_product__reference'),

@@ -1,4 +1,4 @@
--- Whether to train the ranking anew, and why, as an orchestrator may read it.
+-- Whether the ranking should be retrained, and why; an orchestrator can read this.
 {{ scorehouse.retraining_signals(
     registry=ref('ml_next_product'),
     drift=ref('ranking_drift'),

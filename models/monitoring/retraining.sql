@@ -1,4 +1,4 @@
--- One row an ML model of this project, for an orchestrator: whether to train it anew, and why.
+-- One row per ML model of this project, for an orchestrator: whether it should be retrained, and why.
 select * from {{ ref('flight_retraining') }}
 union all
 select * from {{ ref('churn_retraining') }}

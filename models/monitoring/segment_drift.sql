@@ -1,4 +1,4 @@
--- Each scoring run against the customers whom the segments were made from.
+-- Each scoring run against the customers that the segments were trained on.
 {{ scorehouse.drift(
     profiles=ref('segment_profiles'),
     reference=ref('ml_segments__reference'),

@@ -1,4 +1,4 @@
--- Counts of every feature and output of the customer segments in the bins of its training, by scoring run.
+-- Counts of every feature and output of the customer segments in their training bins, by scoring run.
 {{ scorehouse.profile(
     predictions=ref('segment_predictions'),
     reference=ref('ml_segments__reference'),

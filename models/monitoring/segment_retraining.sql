@@ -1,4 +1,4 @@
--- Whether to make the customer segments anew, and why, as an orchestrator may read it.
+-- Whether the customer segments should be retrained, and why; an orchestrator can read this.
 {{ scorehouse.retraining_signals(
     registry=ref('ml_segments'),
     drift=ref('segment_drift'),

@@ -1,4 +1,4 @@
--- Every prediction table of the examples with its last run, as a reviewer would first ask for it.
+-- Every prediction table of the examples with its scoring runs, as an overview for reviewers.
 {%- set tables = [
     'flight_predictions', 'churn_predictions', 'demand_predictions', 'segment_predictions', 'ranking_predictions'
 ] %}

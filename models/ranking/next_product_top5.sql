@@ -1,4 +1,4 @@
--- The five products to offer each customer next; one row without a product where nothing was scored.
+-- The five products to offer each customer next; one row without a product if nothing was scored.
 with ranking_predictions as (
 
     select * from {{ ref('ranking_predictions') }}

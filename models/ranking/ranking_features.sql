@@ -1,4 +1,4 @@
--- What is known before the cut-off of each customer, each candidate product, and the two together.
+-- What is known before the cut-off about each customer, each candidate product, and each pair of the two.
 with ranking_candidates as (
 
     select * from {{ ref('ranking_candidates') }}

@@ -1,4 +1,4 @@
--- Sales of products to known customers in the year before each cut-off; one row for a cut-off and line.
+-- Sales of products to known customers in the year before each cut-off; one row per cut-off and order line.
 with retail_lines as (
 
     select * from {{ ref('retail_lines') }}

@@ -1,4 +1,4 @@
--- Recency, frequency and monetary value of each customer on the day after the data end.
+-- Recency, frequency and monetary value of each customer on the day after the end of the data.
 with retail_lines as (
 
     select * from {{ ref('retail_lines') }}

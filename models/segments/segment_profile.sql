@@ -1,4 +1,4 @@
--- What each segment looks like; customers that were rejected form a row without a segment.
+-- What each segment looks like; rejected customers have one row without a segment.
 with segment_predictions as (
 
     select * from {{ ref('segment_predictions') }}

@@ -1,4 +1,4 @@
--- Order lines of the retail examples: exact duplicates removed, returns told from sales, money in pence.
+-- Order lines of the retail examples: exact duplicates removed, returns separated from sales, money in pence.
 with lines as (
 
     select distinct * from {{ source('online_retail', 'retail') }}

@@ -1,4 +1,4 @@
-{# Schemas as this house names them: a custom schema stands alone. #}
+{# Schema names in this project: a custom schema is used as it is. #}
 {% macro generate_schema_name(custom_schema_name, node) %}
     {{- custom_schema_name | trim if custom_schema_name else target.schema -}}
 {% endmacro %}

@@ -1,6 +1,6 @@
-{#- CTEs from `counted` to `tested`: every distance, and what chance makes of it. -#}
+{#- CTEs from `counted` to `tested`: every distance, and its value expected by chance. -#}
 {% macro _drift_distances(cut) %}
-{#- Two kinds of one value: `unseen` by the reference, yet seen in the window before. -#}
+{#- One value can have two kinds: `unseen` in the reference, yet seen in the previous window. -#}
 bins as (
 
     select
@@ -112,7 +112,7 @@ facts as (
 
 ),
 
-{#- The z of two shares, for the share of missing, unseen and outlying rows. -#}
+{#- The z statistic of two shares, for the shares of missing, unseen and out-of-range rows. -#}
 tested as (
 
     select

@@ -1,5 +1,5 @@
-{#- The default thresholds: null means that the metric is reported and not judged. `missing_share` is the rise
-    above the reference; `p_value` is how unlikely a distance must be before it counts. -#}
+{#- The default thresholds; null means that the metric is reported but not judged. `missing_share` is the
+    increase over the reference; `p_value` is how unlikely a distance must be before it counts. -#}
 {% macro _drift_limits() %}
     {{ return({
         'psi': 0.1, 'js': none, 'tvd': none, 'l_inf': none, 'hellinger': none, 'chi2': none,

@@ -41,7 +41,8 @@ judged as (
                 case when value >= threshold and p_value < {{ scorehouse._double_literal(limits['p_value']) }}
                     then 'drift' else 'ok' end
             when value is null then 'too_small'
-            {#- In a small batch chance alone makes the distance: drift is what exceeds that as well. #}
+            {#- In a small batch, chance alone causes a distance: it counts as drift only if it exceeds that
+                as well. #}
             when psi_floor > 0.05e0 then
                 case when value >= threshold + psi_floor and p_value < 1e-6 then 'drift' else 'too_small' end
             when value >= threshold and p_value < {{ scorehouse._double_literal(limits['p_value']) }} then 'drift'

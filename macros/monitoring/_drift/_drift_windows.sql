@@ -1,4 +1,5 @@
-{#- The CTE `windows`: window_id, run_id, window_start, window_end; previous_id where it is compared with. -#}
+{#- The CTE `windows`: window_id, run_id, window_start, window_end, and previous_id if windows are compared
+    with the previous one. -#}
 {% macro _drift_windows(against, window) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
 {%- if window in ['day', 'week', 'month'] %}
@@ -59,7 +60,7 @@ windows as (
         *
         {%- if against == 'previous' %},
         {%- if window is number %}
-        {#- Rolling windows overlap: the one before ends where this one begins. #}
+        {#- Rolling windows overlap, so the previous window is the one that ends where this one begins. #}
         cast({{ dbt.dateadd('day', -window, 'window_start') }} as {{ text }}) as previous_id
         {%- else %}
         lag(window_id) over (order by window_start, window_id) as previous_id

@@ -1,5 +1,6 @@
-{#- Thresholds by metric, and by feature and metric, as one dict: defaults, overwritten by what was given.
-    `{'psi': 0.1, 'dest': {'psi': 0.25}}` holds for psi everywhere, and otherwise for `dest`; null: no judgement. -#}
+{#- Thresholds by metric, and by feature and metric, as one dict: the defaults, overridden by the given
+    thresholds. `{'psi': 0.1, 'dest': {'psi': 0.25}}` sets 0.1 for all features but `dest`; null: not
+    judged. -#}
 {% macro _thresholds(call, given, defaults) %}
     {% set action = "write numbers by metric, or by feature: {'" ~ (defaults | first)
         ~ "': 0.1, 'a_feature': {'" ~ (defaults | first) ~ "': 0.25}}" %}
@@ -35,7 +36,7 @@
 {% endmacro %}
 
 
-{#- SQL of the threshold of a metric, by the column `feature`. -#}
+{#- SQL for the threshold of a metric, depending on the column `feature`. -#}
 {% macro _threshold_case(limits, metric) %}
     {% set double = scorehouse._type_double() %}
     {% set whens = [] %}

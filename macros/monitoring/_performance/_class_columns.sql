@@ -1,5 +1,6 @@
-{#- The columns of the class scores, named as scoring names them: `class_columns` in Python has the same rule, and a
-    test compares the two. Quoted where a name has other letters than English ones. -#}
+{#- The columns of the class scores, named as scoring names them: `class_columns` in Python has the same
+    rule, and a test compares the two. A name is quoted unless it has only lower-case ASCII letters, digits
+    and `_`. -#}
 {% macro _class_columns(labels) %}
     {% set marks = '\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f' %}
     {% set other = '(?:[^\\w' ~ marks ~ ']|_)+' %}
@@ -27,7 +28,7 @@
 {% endmacro %}
 
 
-{#- The names in versions whose registry does not say them, as `first_columns` in Python has them. -#}
+{#- The names for versions whose registry does not have them; the same rule as `first_columns` in Python. -#}
 {% macro _first_class_columns(labels) %}
     {% set names, columns = [], [] %}
     {% for label in labels %}

@@ -1,13 +1,13 @@
-{#- The score of each class in a row of `live`: a column, or a choice among columns where releases named them
-    otherwise. A version's row in the registry says which; where it does not, an earlier release registered it,
-    and named the columns by its own rule. -#}
+{#- The score of each class in a row of `live`: one column, or a choice among columns if releases named them
+    differently. A version's row in the registry says which column it is. If it does not, an earlier release
+    registered the version and named the columns by its own rule. -#}
 {% macro _class_score_sources(predictions, labels) %}
     {% set now, first = scorehouse._class_columns(labels), scorehouse._first_class_columns(labels) %}
     {% set alone, there, sources = [], [], [] %}
     {% for label in labels %}
         {% do alone.extend(scorehouse._class_columns([label])) %}
     {% endfor %}
-    {#- every release gives these names, in whatever order it has the labels -#}
+    {#- every release gives these names, whatever the order of its labels -#}
     {% set is_certain = now == first and now == alone %}
     {% if execute and not is_certain and load_relation(predictions) is not none %}
         {% for column in adapter.get_columns_in_relation(predictions) %}
@@ -35,7 +35,7 @@
 {% endmacro %}
 
 
-{#- Of each version of the ML model that made a prediction table: its columns of class scores, by label. -#}
+{#- For each version of the ML model of a prediction table: its class score columns, by label. -#}
 {% macro _registered_class_columns(predictions) %}
     {% set nodes = graph['nodes'].values() | selectattr('relation_name', 'equalto', predictions | string) | list %}
     {% set named, registries = {}, [] %}

@@ -105,7 +105,7 @@ calibration as (
 
 ),
 
-{#- Tied scores share the deciles that they lie in, each in proportion. -#}
+{#- Tied scores are spread over the deciles that they lie in, in proportion. -#}
 decile_parts as (
 
     select
@@ -152,7 +152,7 @@ metric_rows as (
 {%- endmacro %}
 
 
-{#- The tenth of the unit interval, 1 to 10, with numpy's edges; 0 and what lies below is in the first. -#}
+{#- The tenth of the unit interval, 1 to 10, with numpy's edges; 0 and lower values are in the first. -#}
 {% macro _tenth(score) -%}
     1{% for edge in ['0.1e0', '0.2e0', '3 * 0.1e0', '0.4e0', '0.5e0', '6 * 0.1e0', '7 * 0.1e0', '0.8e0', '0.9e0'] %}
         + case when {{ score }} > {{ edge }} then 1 else 0 end{% endfor %}

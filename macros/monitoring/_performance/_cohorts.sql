@@ -29,7 +29,8 @@ cohorts as (
         n_labelled * 1e0 / nullif(n_scored, 0) as labels_arrived,
         {{ scorehouse._is_mature(spec) }} as is_mature,
         case when {{ scorehouse._is_mature(spec) }} = 1
-            {#- A window that has not ended, of which every label is there; days to wait for are kept to. #}
+            {#- A window that has not ended but has every label; if there are days to wait for, it still
+                waits. #}
             {%- if not spec.days %} or (n_scored > 0 and n_labelled = n_scored){% endif %}
             then 1 else 0 end as is_shown
         {%- endif %}
@@ -52,7 +53,7 @@ usable as (
 {%- endmacro %}
 
 
-{#- Whether the days that labels take have passed since the cohort's end, and the share of labels is there. -#}
+{#- Whether the waiting days since the cohort's end are over and the required share of labels has arrived. -#}
 {% macro _is_mature(spec) -%}
     case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{
             scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now()

@@ -1,4 +1,5 @@
-{#- CTEs up to `labelled`: one row per prediction and segment, with `usable` where it counts, and `cohorts`. -#}
+{#- CTEs up to `labelled` (one row per prediction and segment, with `usable` for rows that count) and
+    `cohorts`. -#}
 {% macro _labelled_rows(predictions, labels, spec) %}
 {% set stamp, text = dbt.type_timestamp(), dbt.type_string() %}
 {%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
@@ -51,7 +52,7 @@ segment_names as (
 
 ),
 
-{#- NULL, NaN and infinite scores count among the scored rows, and are judged nowhere else. -#}
+{#- NULL, NaN and infinite scores count as scored rows, but enter no metric. -#}
 labelled as (
 
     select

@@ -1,11 +1,12 @@
-{#- CTEs up to `live`: one prediction per key, with its label as `scorehouse_label`, NULL where there are no labels. -#}
+{#- CTEs up to `live`: one prediction per key, with its label as `scorehouse_label`, which is NULL without
+    labels. -#}
 {% macro _live_rows(predictions, labels, spec) %}
 {%- set has_challengers = execute and load_relation(predictions) is not none
     and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
 predictions as (
 
     select * from {{ predictions }}
-    {#- What a challenger said was never acted on: `compare_metric` judges it. #}
+    {#- Nobody acted on a challenger's predictions: `compare_metric` judges them. #}
     {%- if has_challengers and labels is not none %}
     where is_live
     {%- endif %}
@@ -19,7 +20,7 @@ labels as (
 
 ),
 
-{#- Of several predictions of one key, the last that was made, and made before the label was known. -#}
+{#- If a key has several predictions: the last one that was made before the label was known. -#}
 versions_of_row as (
 
     select

@@ -1,6 +1,6 @@
-{#- CTEs that end in `metric_rows`: the metrics of several classes, as scikit-learn defines them. Averages of
-    precision, recall and F1 go over the classes that a label or a prediction has; those of ROC AUC are of
-    one class against the rest, and undefined where a class has no label, or no other label is there. -#}
+{#- CTEs that end in `metric_rows`: the multiclass metrics, as scikit-learn defines them. Averages of
+    precision, recall and F1 are over the classes that occur as a label or a prediction. ROC AUC is averaged
+    one-vs-rest; it is undefined if a class has no labels, or if only one class has labels. -#}
 {% macro _multiclass_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 {% set double, by_class = scorehouse._type_double(), 'ml_model, version, segment, window_start, class_label' %}
@@ -65,7 +65,7 @@ mean_areas as (
 
 ),
 
-{#- Each row twice: under its label and under its prediction. -#}
+{#- Every row counts twice: under its label and under its prediction. -#}
 sides as (
 
     select
@@ -118,7 +118,7 @@ averages as (
 
 ),
 
-{#- A label that the version does not know had no chance: its probability is 0, and clipped like any. -#}
+{#- A label that the version does not know has the probability 0, clipped like any other. -#}
 losses as (
 
     select
@@ -154,7 +154,7 @@ metric_rows as (
 {%- endmacro %}
 
 
-{#- The score of the label's own class, as the branches of a case. -#}
+{#- The score of the label's own class, as branches of a `case`. -#}
 {% macro _class_cases(spec) %}
     {% set whens = [] %}
     {% for label in spec.classes %}

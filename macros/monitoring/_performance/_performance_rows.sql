@@ -1,4 +1,4 @@
-{#- The names of all metrics are asked of the cohorts, so that an immature one has its rows, without values. -#}
+{#- The rows of all metrics for every cohort; an immature cohort has the same rows, without values. -#}
 {% macro _performance_rows(spec) %}
 {% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 metric_list as (

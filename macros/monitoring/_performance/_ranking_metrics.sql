@@ -1,8 +1,8 @@
-{#- CTEs that end in `metric_rows`: the metrics of a ranking, k places deep. -#}
+{#- CTEs that end in `metric_rows`: the metrics of a ranking, over the first k positions. -#}
 {% macro _ranking_metrics(spec) %}
 {% set g, k = 'ml_model, version, segment, window_start', spec.k | int %}
 {% set hi, lo = 'least(last_place, ' ~ k ~ ')', 'least(last_place - n, ' ~ k ~ ')' %}
-{#- The discounts of the first k places, summed: cumulated(0) is 0. -#}
+{#- The cumulative discounts of the first k positions: cumulated(0) is 0. -#}
 places as (
 
     select
@@ -74,7 +74,7 @@ gains as (
 
 ),
 
-{#- Below, ties are broken by the key, lest a metric depend on the order of rows. -#}
+{#- Below, the key breaks ties, so that no metric depends on the order of rows. -#}
 ordered as (
 
     select

@@ -39,7 +39,8 @@ points as (
 
 ),
 
-{#- As scikit-learn: undefined for one row; where the labels are all equal, 1 when they are hit and 0 when not. -#}
+{#- As in scikit-learn: undefined for one row; if all labels are equal, 1 if every prediction is exact, else
+    0. -#}
 explained as (
 
     select

@@ -1,4 +1,5 @@
-{#- What a task's metrics are made from: columns of a select from `live`, with a comma behind each. -#}
+{#- The columns that a task's metrics are computed from: columns of a select from `live`, each followed by a
+    comma. -#}
 {% macro _task_columns(predictions, spec) -%}
 {% set text, double = dbt.type_string(), scorehouse._type_double() %}
         {%- if spec.classes %}
@@ -8,7 +9,7 @@
         {%- for score in scores %}
         cast({{ score }} as {{ double }}) as score_{{ loop.index0 }},
         {%- endfor %}
-        {#- NULL, NaN or infinite as soon as one of them is #}
+        {#- NULL, NaN or infinite if any of them is #}
         {% for score in scores %}cast({{ score }} as {{ double }}){{ ' + ' if not loop.last }}{% endfor %} as score,
         {%- elif spec.task == 'classification' %}
         case when live.scorehouse_label is not null then

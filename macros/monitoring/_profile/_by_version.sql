@@ -1,4 +1,4 @@
-{#- One value for each version of an ML model: the value itself where all agree, else a `case`. -#}
+{#- SQL of a value that depends on the version: the value itself if all versions agree, else a `case`. -#}
 {% macro _by_version(values) %}
     {% if values.values() | unique | list | length == 1 %}
         {{ return(values.values() | first) }}

@@ -1,5 +1,6 @@
-{#- Refuses a table that lacks a column of the reference, before the database does with a position in SQL.
-    Notes which columns are floats: whole numbers among them are written as the reference writes them. -#}
+{#- Refuses a table that lacks a column of the reference; the database's own error would only give a
+    position in the SQL. Records which columns are floats: whole numbers in them are written as in the
+    reference. -#}
 {% macro _check_profile_columns(call, columns, relation, part) %}
     {% if load_relation(relation) is not none %}
         {% set found = adapter.get_columns_in_relation(relation) %}

@@ -1,4 +1,4 @@
-{#- CTEs from `counted` to `bins` and `unseen`: the counts at the bins of the reference. -#}
+{#- CTEs from `counted` to `bins` and `unseen`: the counts in the bins of the reference. -#}
 {% macro _profile_bins(reference, slots, cell) %}
 {% set text = dbt.type_string() %}
 slots as (
@@ -45,7 +45,7 @@ reference_versions as (
 
 ),
 
-{#- One row per value: the bin of a number, or a text that the reference may not know. -#}
+{#- One row per value: the bin of a number, or a string that may be missing from the reference. -#}
 matched as (
 
     select
@@ -90,7 +90,7 @@ matched as (
 
 ),
 
-{#- Unseen values beyond the hundred most frequent share one row, lest free text fill the table. -#}
+{#- Unseen values beyond the hundred most frequent share one row, so that free text does not fill the table. -#}
 ranked as (
 
     select

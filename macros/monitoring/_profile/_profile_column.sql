@@ -1,4 +1,4 @@
-{#- The column of the features where they have it, else of the predictions. -#}
+{#- The column from the feature table if it has the column, else from the predictions. -#}
 {% macro _profile_column(name, features, predictions) %}
     {% if features is not none %}
         {% set present = adapter.get_columns_in_relation(features) | map(attribute='name') | map('lower') | list %}

@@ -1,4 +1,4 @@
-{#- `all`, or `region=north`; stands in a query with grouping sets. -#}
+{#- `all`, or a name such as `region=north`; for use in a query with grouping sets. -#}
 {% macro _segment_name(segmentations) %}
     {% if not segmentations %}
         {{ return("'all'") }}

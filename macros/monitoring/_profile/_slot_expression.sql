@@ -10,7 +10,7 @@
                 'x' ~ i, slot.column.edges.get(version, []), slot.column.first_bins[version]
             )}) %}
         {% elif slot.column.is_float %}
-            {#- NaN and the infinities are missing; 5.0 is written as 5. #}
+            {#- NaN and infinities count as missing; 5.0 is written as 5. #}
             {% set v, text = 'v' ~ i, dbt.type_string() %}
             {% do values.update({version: 'case when ' ~ scorehouse._is_finite(v) ~ ' then case when ' ~ v ~ ' = floor('
                 ~ v ~ ') and abs(' ~ v ~ ') < 1e15 then cast(cast(' ~ v ~ ' as ' ~ dbt.type_bigint() ~ ') as ' ~ text

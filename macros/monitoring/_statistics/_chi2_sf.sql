@@ -1,10 +1,10 @@
-{#- P(chi-square with `dof` degrees of freedom > x), as the closed finite sum for whole `dof`.
+{#- P(chi-square with `dof` degrees of freedom > x), as the finite sum in closed form for integer `dof`.
     Pass columns, not expressions: both are repeated. NULL when there is no degree of freedom. -#}
 {% macro _chi2_sf(x, dof) %}
     {{ return(adapter.dispatch('_chi2_sf', 'scorehouse')(x, dof)) }}
 {% endmacro %}
 
-{#- No lgamma here, it came with PostgreSQL 18: the logarithm of a factorial is a sum of logarithms. -#}
+{#- Without lgamma, which came with PostgreSQL 18: the logarithm of a factorial is a sum of logarithms. -#}
 {% macro default___chi2_sf(x, dof) -%}
     case
         when {{ x }} is null or {{ dof }} is null or {{ dof }} < 1 then null

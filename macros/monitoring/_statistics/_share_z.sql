@@ -1,4 +1,4 @@
-{#- The z of a share against another, with the pooled deviation. -#}
+{#- The z statistic of one share against another, with the pooled standard deviation. -#}
 {% macro _share_z(hits, n, hits_reference, n_reference) %}
     {% set pooled = '((' ~ hits ~ ' + ' ~ hits_reference ~ ') / nullif(' ~ n ~ ' + ' ~ n_reference ~ ', 0e0))' %}
     {{ return('(' ~ hits ~ ' / nullif(' ~ n ~ ', 0e0) - ' ~ hits_reference ~ ' / nullif(' ~ n_reference ~ ', 0e0))'

@@ -1,5 +1,5 @@
-{# The slices of the backfill that the variable asks for, oldest first; without it one slice, open at
-   both ends. #}
+{# The slices of the backfill that the variable requests, oldest first; without it, one slice, open at both
+   ends. #}
 {% macro _backfill_slices() %}
     {% set window = var('scorehouse_backfill', none) %}
     {% if not window %}
@@ -17,7 +17,7 @@
 {% endmacro %}
 
 
-{# First day, last day and days a slice, checked. #}
+{# First day, last day and days per slice, checked. #}
 {% macro _backfill_window(window) %}
     {% set days = window.get('slice_days', 7) if window is mapping else none %}
     {% if window is mapping and window.get('from') and window.get('to') %}

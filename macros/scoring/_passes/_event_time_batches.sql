@@ -38,7 +38,7 @@
 {% endmacro %}
 
 
-{# A time, or its text, as a time of UTC without a zone. #}
+{# A time, or a string with one, as a UTC time without a time zone. #}
 {% macro _utc(value) %}
     {% set time = modules.datetime.datetime.fromisoformat(value | string) %}
     {% if time.tzinfo %}

@@ -1,4 +1,4 @@
-{# What the materialization goes through: the batches of a microbatch model, else the slices of a backfill. #}
+{# The passes of the materialization: the batches of a microbatch model, or else the slices of a backfill. #}
 {% macro _passes(existing) %}
     {% if config.get('incremental_strategy') != 'microbatch' %}
         {{ return(scorehouse._backfill_slices()) }}

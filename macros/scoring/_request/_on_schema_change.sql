@@ -1,4 +1,4 @@
-{# dbt's setting where the model or its project has it: dbt's own default `ignore` would leave columns out. #}
+{# dbt's setting if the model or its project has it: dbt's own default `ignore` would leave columns out. #}
 {% macro _on_schema_change() %}
     {% set setting = config.get('on_schema_change') if 'on_schema_change' in model['unrendered_config'] else none %}
     {% if setting not in [none, 'ignore', 'append_new_columns', 'sync_all_columns', 'fail'] %}

@@ -1,5 +1,6 @@
-{# The registries among the model's parents, each with the place of its CSV: what scores is what stands there.
-   The table of a seed is only compared with it. A parent that is no seed has no CSV that dbt knows of. #}
+{# The registries among the model's parents, each with the path of its CSV: the version in the CSV scores,
+   and the table of the seed is only compared with it. For a parent that is not a seed, dbt knows of no CSV.
+   #}
 {% macro _registries() %}
     {% set found = [] %}
     {% for id in model['depends_on']['nodes'] %}

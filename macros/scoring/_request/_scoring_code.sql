@@ -1,4 +1,4 @@
-{# The Python that dbt runs: the user's model, or for a SQL model a few lines that pass its query on. #}
+{# The Python code that dbt runs: the user's model, or for a SQL model, a few lines that pass its query on. #}
 {% macro _scoring_code(language, code, request) %}
 {%- if language == 'python' -%}
 {{ code }}

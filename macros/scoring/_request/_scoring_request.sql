@@ -1,4 +1,4 @@
-{# What the runtime is asked to do, as the compiled code carries it. #}
+{# The request to the runtime, in the form in which the compiled code contains it. #}
 {% macro _scoring_request(existing, staging, slice) %}
     {{ return({
         'package_version': scorehouse._package_version(),

@@ -1,4 +1,4 @@
-{# The table to swap in: staging itself, or where the model has constraints a copy that was made with them. #}
+{# The table to swap in: the staging table itself, or if the model has constraints, a copy created with them. #}
 {% macro _constrained(staging) %}
     {% set found = [model['constraints']] + model['columns'].values() | map(attribute='constraints') | list %}
     {% if not config.get('contract').enforced or not found | select | list %}

@@ -1,5 +1,5 @@
-{# `contract: enforced`: names and types of the columns that scoring made are those of the YAML, before
-   the previous table is touched. Constraints come with a table that is made with them. #}
+{# `contract: enforced`: checks that names and types of the scored columns are those in the YAML, before the
+   previous table is changed. Constraints are part of the table that is created with them. #}
 {% macro _enforce_contract(staging) %}
     {% if config.get('contract').enforced %}
         {{ get_assert_columns_equivalent('select * from ' ~ staging) }}

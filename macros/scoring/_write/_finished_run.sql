@@ -1,4 +1,4 @@
-{# The run's rows, which the runtime wrote into the run log in this transaction: one a version. #}
+{# What the run log has for this run: the runtime wrote one row per version, in this transaction. #}
 {% macro _finished_run(run_id) %}
     {% set rows = run_query(
         "select write_mode, key_columns, rows_in, configuration from " ~ scorehouse.run_log_relation()
@@ -6,7 +6,7 @@
     ).rows %}
     {% set row = rows[0] %}
     {% set configuration = fromjson(row['configuration']) %}
-    {# versions that share a row log it once each, and it is there once #}
+    {# versions that share a row each log it, but the table has it once #}
     {% set counted = [row] if configuration.get('layout') == 'wide' else rows %}
     {{ return({
         'run_id': run_id,

@@ -7,7 +7,7 @@
         where {{ scorehouse._same_key('old_rows', 'new_rows', run['key_columns']) }}
     {% endcall %}
     {% if slice.get('event_time') and run['rule'] == 'given' %}
-        {# a batch is replaced whole: a row that left its window goes #}
+        {# a batch is replaced as a whole: a row that left its window is deleted #}
         {% call statement('delete_old_batch') %}
             delete from {{ target_relation }}
             where {{ scorehouse._quote(slice['event_time']) }} >= '{{ slice['from'] }}'
@@ -15,7 +15,7 @@
         {% endcall %}
     {% endif %}
     {% call statement('insert_new_predictions') %}
-        {# what the table does not have was left out on purpose: see on_schema_change #}
+        {# columns that the table does not have were left out on purpose: see on_schema_change #}
         {% set written = [] %}
         {% for column in new if column.name | lower in there %}
             {% do written.append(column.name) %}

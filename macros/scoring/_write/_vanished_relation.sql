@@ -1,4 +1,4 @@
-{# Keys of predictions to flag or delete, as the runtime hands them over. #}
+{# The keys of predictions to flag or delete, from the runtime. #}
 {% macro _vanished_relation(staging) %}
     {{ return(api.Relation.create(
         database=staging.database,

@@ -1,4 +1,4 @@
--- Scoring runs, newest first in time: which ML model made which rows from which input, and how it went.
+-- Scoring runs: which ML model made which rows from which input, and how the run ended.
 {{ config(materialized='view', enabled=var('scorehouse_runs_enabled', true)) }}
 
 with run_log as (
@@ -7,7 +7,7 @@ with run_log as (
 
 ),
 
--- on Spark the row that a run began with stays beside the one that closed it
+-- on Spark, the row that a run began with stays next to the row that closed it
 runs as (
 
     select run_log.*

@@ -1,5 +1,5 @@
-{# dbt-spark binds seed values as Python texts on a session: NULL becomes 'None', a quote breaks the
-   statement. These literals say what is meant. #}
+{# On a session, dbt-spark binds seed values as Python strings: NULL becomes 'None', and a quote breaks the
+   statement. These literals are correct instead. #}
 {% macro scorehouse_spark__load_csv_rows(model, agate_table) %}
     {% set types = scorehouse_spark_seed_types(model, agate_table) %}
     {% set statements = [] %}
@@ -39,7 +39,8 @@
 {% endmacro %}
 
 
-{# The columns' types, by their names on Spark: a registry's are written for every database alike. #}
+{# The column types, by their names on Spark: the types of a registry are written the same way for every
+   database. #}
 {% macro scorehouse_spark_seed_types(model, agate_table) %}
     {% set given = model['config'].get('column_types', {}) %}
     {% set here = {'varchar': 'string', 'text': 'string', 'double precision': 'double'} %}
