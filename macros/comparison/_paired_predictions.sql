@@ -1,6 +1,6 @@
 {#- Each challenger's prediction next to the live prediction of the same row: from one row per version,
-    joined by the key, or from columns that are already side by side. A score is NULL if its version
-    rejected the row. -#}
+    joined by the key, or from columns that are already side by side. Both scores are NULL if one of the
+    versions rejected the row. -#}
 {% macro _paired_predictions(predictions, keys, score, others=[]) -%}
 {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
 {%- set names = [] -%}

@@ -1,4 +1,4 @@
-"""`scorehouse check`: whether every registered version could score now, without scoring anything."""
+"""`scorehouse check`: check that every registered version could score now, without scoring anything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Checked:
-    """A version, or a whole registry (`version` is None), and its faults: none if it is sound."""
+    """A version, or a whole registry (`version` is None), and its faults; empty if there are none."""
 
     name: str
     version: int | None
@@ -42,7 +42,7 @@ class Checked:
 def check_project(project: Path, *, load: bool = True) -> list[Checked]:
     """Check all registered versions under the project's load policy, in order of name and version.
 
-    Without `load` nothing is opened: bytes are hashed and seeds are compared.
+    Without `load`, no artifact is opened: bytes are hashed and seeds are compared.
     """
     policy = load_policy(project)
     return [

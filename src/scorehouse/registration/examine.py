@@ -1,4 +1,4 @@
-"""What a fitted estimator is: its facts for its task, and the draft of its signature."""
+"""Examine a fitted estimator: the facts for its task, and a draft of its signature."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABEL_TYPES = (str, bool, int, float)
 class Examined:
     """The version with its facts, the draft of its signature, and the training rows.
 
-    `batch` holds the rows as a feature table would, `features` the first of them as the kernel would hand
+    `batch` holds the rows as a feature table would, `features` the first rows as the kernel would pass
     them to the estimator.
     """
 
@@ -40,9 +40,9 @@ class Examined:
 
 
 def examine(estimator: Any, draft: Version, training: Training, call: str) -> Examined:
-    """Ask the estimator on training rows as they were given.
+    """Ask the estimator on the training rows, as they were given.
 
-    Raises ScorehouseError for an estimator that does not take them, or whose task is another.
+    Raises ScorehouseError for an estimator that does not accept them or has another task.
     """
     batch = training_batch(training.frame, call)
     known = encoder_categories(estimator, batch.schema.names)
@@ -79,7 +79,7 @@ def first_rows(given: Any, rows: int) -> Any:
 
 
 def _check_classes(classes: Sequence[Any], call: str) -> None:
-    """Labels stand in the registry and in a column: of one type, which both can hold."""
+    """Check that all labels have one type, which both the registry and a column can hold."""
     kinds = {type(label) for label in classes}
     if all(issubclass(kind, LABEL_TYPES) for kind in kinds) and (len(kinds) < 2 or kinds <= {int, float}):
         return
@@ -93,7 +93,7 @@ def _check_classes(classes: Sequence[Any], call: str) -> None:
 
 
 def _check_threshold(version: Version, call: str) -> None:
-    """A threshold divides the scores of two classes; elsewhere it would be dropped in silence."""
+    """Refuse a threshold unless there are two classes: otherwise it would be silently ignored."""
     if version.threshold is None or (len(version.classes) == 2 and version.score_method in SCORE_METHODS):
         return
     raise ConfigurationError(

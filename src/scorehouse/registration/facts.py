@@ -1,4 +1,4 @@
-"""What a fitted estimator is found to do for its task: classes, score method, how labels arise."""
+"""Facts about a fitted estimator for its task: classes, score method, and where labels come from."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from scorehouse.registry.version import TASKS
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """`score_method` makes the score; `label_method` tells where labels come from.
+    """`score_method` computes the score; `label_method` says where labels come from.
 
-    `argmax` and `sign` are used only where they equalled `predict` on all rows tried.
+    `argmax` and `sign` are used only if they equalled `predict` on all rows tried.
     """
 
     score_method: str
@@ -59,7 +59,7 @@ KINDS = {
 
 
 def check_task(estimator: Any, task: str, call: str) -> None:
-    """Refuse a task that the kind of the estimator cannot serve; one without a kind is asked later."""
+    """Refuse a task that does not fit the kind of the estimator; one without a kind is checked later."""
     kind = _kind(estimator)
     if kind is None or task in KINDS.get(kind, TASKS):
         return
@@ -106,7 +106,7 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
     classes = estimator.classes_
     if isinstance(classes, list):
         raise _shape_error(estimator, "several outputs a row", "one label a row", call)
-    labels = np.asarray(estimator.predict(features)).reshape(-1)  # CatBoost gives several classes a column
+    labels = np.asarray(estimator.predict(features)).reshape(-1)  # CatBoost: a column for many classes
     for method in SCORE_METHODS:
         if not hasattr(estimator, method):
             continue
@@ -120,7 +120,7 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
 
 
 def _has_own_rule(estimator: Any) -> bool:
-    """Whether labels come from something else than the best score, be it by chance on no row tried."""
+    """Whether labels may come from something else than the best score, even if no tried row shows it."""
     if isinstance(estimator, Pipeline):
         return _has_own_rule(estimator[-1])
     if hasattr(estimator, "best_estimator_"):

@@ -1,8 +1,8 @@
-"""Loads artifacts in a process that knows nothing of the one that registers; `prove_loaded` starts it.
+"""Load artifacts in a process that shares nothing with the registering one; `prove_loaded` starts it.
 
-Each line of standard input names a folder with a job, whose answer is written there. Where a process can be
-forked safely, each job runs in a fork of this one, which has imported libraries and nothing else; elsewhere
-this process ends after one job. It is started with `-P`: like dbt, it finds no module in the working folder.
+Each line of standard input names a folder with a job; the answer is written there. If a process can be
+forked safely, each job runs in a fork of this process, which has only imported libraries; otherwise this
+process ends after one job. It is started with `-P`: like dbt, it finds no module in the working folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORKS = sys.platform == "linux"
 
 
 def work(folder: Path) -> str:
-    """Load under the policy, verify the digest, and score the rows; what went wrong, or nothing."""
+    """Load under the policy, verify the digest, score the rows, and return the problem, if any."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     sys.path[:0] = job["module_paths"]
     os.chdir(job["project"])
@@ -46,23 +46,23 @@ def work(folder: Path) -> str:
 
 
 def answer(folder: Path, problem: str) -> None:
-    """Leave the answer, whole as soon as it is there."""
+    """Write the answer; it appears as a whole."""
     written = folder / f"{ANSWER}.new"
     written.write_text(json.dumps(problem), encoding="utf-8")
     written.replace(folder / ANSWER)
 
 
 def forked(folder: Path) -> None:
-    """Do one job in a fork, and answer for it where it was killed."""
+    """Do one job in a fork, and answer for the fork if it was killed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that libraries hold threads, none of which has begun to work
+        warnings.simplefilter("ignore")  # threads of libraries have not started to work
         child = os.fork()
     if not child:
         answer(folder, work(folder))
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    if status:  # of its own accord it ends with 0, after its answer
-        with suppress(OSError):  # whoever asked waits no longer
+    if status:  # a fork that is not killed ends with 0, after its answer
+        with suppress(OSError):  # the asking process no longer waits
             answer(
                 folder, f"the process ended with status {os.waitstatus_to_exitcode(status)} while it loaded"
             )

@@ -1,9 +1,9 @@
 """Importance of each feature: how much worse, or how different, the outputs are without its information.
 
 The values of one feature are shuffled among the rows, which keeps its distribution and breaks its link
-with everything else (Breiman 2001, "Random Forests", section 10). No estimator is fitted again, and the
-coefficients or impurities of an estimator, which know nothing of the scale of a feature or prefer those of
-many values, are not used. Features that say the same share their importance, or hide it from each other.
+with everything else (Breiman 2001, "Random Forests", section 10). No estimator is fitted again.
+Coefficients and impurities are not used: they ignore the scale of a feature, or favor features with many
+values. Features with the same information share their importance, or hide it from each other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100
 REPEATS = 5
 STACKED_ROWS = 10_000  # that are scored in one call
-PREDICTIONS = 200_000  # about what the counts of the reference cost
+PREDICTIONS = 200_000  # costs about as much as the counts of the reference
 SEED = 7
 DIGITS = 6
 SMALLEST = np.finfo(np.float64).eps  # as scikit-learn clips probabilities in log_loss
@@ -40,11 +40,11 @@ def importance_of(
 ) -> Importance:
     """Measure the importance of all features on a sample of the rows of `batch`.
 
-    `labels` are those of the rows, if there are any. The sample and the shuffling have a fixed seed, and
-    the number of predictions a limit, so that the same rows give the same shares at a known cost.
-    `told` hears how many features are measured, of how many. A kernel that holds a form which was proven
+    `labels` are the labels of the rows, if there are any. The sample and the shuffling have a fixed seed, and
+    the number of predictions is limited, so the same rows give the same shares at a known cost. `told` is
+    called with the number of measured features and of all features. A kernel with a form that was proven
     equal gives the estimator's shares, up to the tolerance of that proof; ranks could differ only between
-    scores that are as close as that.
+    scores that are that close.
     """
     rng = np.random.default_rng(SEED)
     batch, labels = _sample(batch, labels, rng)
@@ -72,7 +72,7 @@ def importance_of(
 
 
 def _losses(after: pa.RecordBatch, rows: int, loss: Loss) -> list[float]:
-    """The loss of each shuffle, of the rows that were scored."""
+    """The loss of each shuffle, over the rows that were scored."""
     kept = np.flatnonzero(pc.is_null(after.column(REJECT_REASON)).to_numpy(False))
     parts = [kept[(kept >= i * rows) & (kept < (i + 1) * rows)] for i in range(REPEATS)]
     return [loss(after.take(pa.array(part)), part % rows) for part in parts if len(part)]
@@ -81,7 +81,7 @@ def _losses(after: pa.RecordBatch, rows: int, loss: Loss) -> list[float]:
 def _sample(
     batch: pa.RecordBatch, labels: Any, rng: np.random.Generator
 ) -> tuple[pa.RecordBatch, np.ndarray | None]:
-    """Rows to measure on: those with a label, where there are labels."""
+    """Rows to measure on; if there are labels, only rows with a label."""
     values = None if labels is None else np.asarray(labels)
     if values is not None and values.ndim != 1:
         values = None
@@ -117,7 +117,7 @@ def _shuffled(batch: pa.RecordBatch, positions: range, shuffles: list[np.ndarray
 
 
 def _loss(kernel: Kernel, before: pa.RecordBatch, labels: np.ndarray | None) -> tuple[str, Loss]:
-    """Name and function of what is measured: (outputs, the places of their rows) to a number."""
+    """Name and function of the loss; the function maps (outputs, the positions of their rows) to a number."""
     version, task = kernel.version, kernel.version.task
     if labels is not None and len(labels):
         if task == "regression":
@@ -140,7 +140,7 @@ def _squared_error(truth: np.ndarray) -> Loss:
 
 
 def _ranking(truth: np.ndarray) -> tuple[str, Loss]:
-    """Relevance of two grades by ROC AUC, of more by the correlation of ranks."""
+    """ROC AUC for two grades of relevance, the correlation of ranks for more."""
     if len(np.unique(truth)) == 2:
         return "roc_auc", _area(truth == truth.max(), "score")
 
@@ -151,7 +151,7 @@ def _ranking(truth: np.ndarray) -> tuple[str, Loss]:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, those of equal values averaged."""
+    """Ranks from 1; equal values get the average of their ranks."""
     return pd.Series(values).rank().to_numpy()
 
 
@@ -192,7 +192,7 @@ def _area(positive: np.ndarray, column: str) -> Loss:
 
 
 def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
-    """Without labels: how far the outputs move. The label of a cluster has no distance: it changes or not."""
+    """Without labels: how far the outputs move. Cluster labels have no distance: they change or not."""
     columns = _score_columns(kernel)
     if not columns:
         labels = before.column("prediction")
@@ -210,7 +210,7 @@ def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
 
 
 def _score_columns(kernel: Kernel) -> list[str]:
-    """The numbers that a version gives for its task; none for a cluster or a label without scores."""
+    """The numeric outputs of a version for its task; none for clusters or labels without scores."""
     version = kernel.version
     if version.task == "regression":
         return ["prediction"]

@@ -33,7 +33,7 @@ def draft_signature(
     known: Mapping[str, tuple[Any, ...]],
     call: str,
 ) -> Signature:
-    """Types, ranges and categories of the training columns; what the pipeline accepts is asked later."""
+    """Types, ranges and categories of the training columns; what the pipeline accepts is found later."""
     features = []
     for name in batch.schema.names:
         column = batch.column(name)
@@ -56,7 +56,7 @@ def draft_signature(
 
 
 def _dtype_name(column: pd.Series) -> str:
-    """The dtype of a training column; of objects that are Decimals or dates, these."""
+    """The dtype of a training column; `decimal` or `date` for objects of these types."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "category"
     if column.dtype == object:
@@ -71,7 +71,7 @@ def _dtype_name(column: pd.Series) -> str:
 def _array_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
     try:
         return np.result_type(*frame.dtypes)
-    except TypeError:  # dtypes of pandas alone, such as its texts
+    except TypeError:  # dtypes that only pandas has, such as its strings
         return frame.to_numpy().dtype
 
 
@@ -113,7 +113,7 @@ def _described(feature: Feature, column: pa.Array, dtype: Any, known: tuple[Any,
 
 
 def encoder_categories(estimator: Any, names: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Categories that the encoders of a fitted pipeline know, by input column."""
+    """The categories that the encoders of a fitted pipeline know, by input column."""
     if isinstance(estimator, Pipeline):
         return _pipeline_categories(estimator, names)
     if isinstance(estimator, ColumnTransformer):
@@ -137,7 +137,7 @@ def _pipeline_categories(pipeline: Pipeline, names: list[str]) -> dict[str, tupl
         found = encoder_categories(step, names) if step not in (None, "passthrough") else {}
         if found:
             return found
-        # only a step that keeps the columns one to one lets the next one speak of the same columns
+        # only after a step that keeps columns one to one does the next step see the same columns
         if getattr(step, "statistics_", None) is None or getattr(step, "add_indicator", False):
             return {}
     return {}

@@ -1,7 +1,7 @@
-"""One writer per ML model: a lock file that all processes respect, and that a killed one does not leave held.
+"""One writer per ML model: a lock file that all processes respect. A killed process releases it.
 
-Whatever reads what is registered and then writes what follows from it (a number, an alias, a proof) does so
-under the lock; readers need none, since every file is replaced whole.
+Code that reads the registry and then writes something derived from it (a number, an alias, a proof) holds
+the lock. Readers need no lock, since every file is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _held = threading.local()
 
 
 def check_name(kind: str, name: str, call: str) -> None:
-    """Names become names of seeds, columns and folders: lower case letters, digits and `_`."""
+    """Check a name; it becomes part of seeds, columns and folders: lower-case letters, digits and `_`."""
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name) or "__" in name:
         raise ConfigurationError(
             call,
@@ -61,10 +61,10 @@ def one_writer(function: Callable[P, T]) -> Callable[P, T]:
 
 @contextmanager
 def writing(seeds: ModelSeeds, call: str) -> Iterator[None]:
-    """Hold the lock of an ML model, waiting for whoever holds it; a thread may ask again for what it holds.
+    """Hold the lock of an ML model, and wait if another process has it. A thread may take it again.
 
-    Folders that were made for the lock alone are removed with it. Raises ConfigurationError where the
-    folder of the seeds cannot be written.
+    Folders that were created only for the lock are removed with it. Raises ConfigurationError if the
+    folder of the seeds is not writable.
     """
     held: set[Path] = _held.__dict__.setdefault("files", set())
     file = seeds.lock_file
@@ -87,7 +87,7 @@ def writing(seeds: ModelSeeds, call: str) -> Iterator[None]:
 
 
 def _acquired(file: Path, call: str) -> int:
-    """The descriptor of the locked file. A file that its holder has removed meanwhile is not the lock."""
+    """The descriptor of the locked file. A file that its holder has removed meanwhile does not count."""
     told, began = False, time.monotonic()
     while True:
         with suppress(FileNotFoundError):  # its folder was removed between the two lines
@@ -114,7 +114,7 @@ def _opened(file: Path, call: str) -> int:
 
 
 def _lock(descriptor: int, file: Path, call: str) -> bool:
-    """Whether the lock was free. The system gives it back when the process ends, however that comes."""
+    """Take the lock if it is free. The system releases it when the process ends, in whatever way."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -31,10 +31,10 @@ def measure_importance(
     alias: str = "champion",
     project_dir: str | Path | None = None,
 ) -> Importance:
-    """Measure on the rows X, with the labels y where there are any, and write the shares.
+    """Measure importance on the rows X, with the labels y if there are any, and write the shares.
 
-    For a version that was registered before importance was measured, or to measure on newer rows. The
-    artifact and the registry row stay as they are; X needs the columns of the signature.
+    Use it for a version that was registered before importance was measured, or to measure on newer rows.
+    The artifact and the registry row are not changed. X needs the columns of the signature.
     Raises a ScorehouseError that says what to do; then nothing is written.
     """
     call = f"measure_importance({name!r})"

@@ -1,4 +1,4 @@
-"""Folders that dbt-duckdb adds to Python's path: `module_paths` of the targets of a project's profile."""
+"""The folders that dbt-duckdb adds to Python's path: `module_paths` in the targets of a project's profile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 
 def module_paths(project: Path) -> list[str]:
-    """The folders of all targets of the profile; a relative one counts from the project, where dbt is run."""
+    """The folders of all targets in the profile; relative paths start at the project, where dbt runs."""
     document = _read(project / "dbt_project.yml")
     for folder in (os.environ.get("DBT_PROFILES_DIR"), project, Path.home() / ".dbt"):
         file = Path(folder) / "profiles.yml" if folder else None
@@ -33,7 +33,7 @@ def _named(outputs: Any) -> list[str]:
 def _read(file: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):  # dbt says what is wrong with it
+    except (OSError, yaml.YAMLError):  # dbt reports what is wrong with it
         return {}
     return document if isinstance(document, dict) else {}
 

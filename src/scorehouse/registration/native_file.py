@@ -1,7 +1,7 @@
-"""A native file that was made elsewhere is opened first in a process of its own, which it may crash.
+"""Open a native file from elsewhere first in a process of its own, which may crash.
 
-The parsers of boosters are native code and trust their files: an altered one ends the process. This is no
-sandbox; it turns a crash, or a parse without end, into an error of the registration.
+The parsers of boosters are native code and trust their files: an altered file can end the process. This is
+not a sandbox; it turns a crash, or a parse without end, into an error of the registration.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ROWS = 200
 
 
 def try_native(data: bytes, version: Version, policy: LoadPolicy, features: Any, call: str) -> None:
-    """Open the bytes and score a few rows of `features` elsewhere; ArtifactError where that process dies.
+    """Open the bytes and score a few rows of `features` in another process; ArtifactError if it dies.
 
-    What the other process can say in words is left to this one, which will meet it too.
+    Ordinary errors of the other process are ignored: this process will meet them too.
     """
     policy.check_format(version, call)
     given = pickle.dumps((data, version, policy, features[:ROWS], call))
@@ -45,7 +45,7 @@ def try_native(data: bytes, version: Version, policy: LoadPolicy, features: Any,
 
 
 def main() -> None:
-    """The other process: what is given comes from the process that started it, by a pipe."""
+    """The other process; it gets its input through a pipe from the process that started it."""
     data, version, policy, features, call = pickle.load(sys.stdin.buffer)
     outputs_of(version).predict(open_estimator(data, version, policy, call), features)
 

@@ -1,7 +1,7 @@
-"""Pictures of the model card: importance of the features, calibration; SVG that dbt's docs site shows.
+"""Pictures of the model card as SVG for dbt's docs site: feature importance and calibration.
 
-They lie below the first of the project's `asset-paths`, which dbt copies beside the site; a project without
-one has none. The same facts give the same bytes, so that a picture can be reviewed as a diff.
+They are below the first of the project's `asset-paths`, which dbt copies next to the site; a project without
+asset paths has no pictures. The same facts give the same bytes, so a picture can be reviewed as a diff.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ MOST_ROWS = 50_000
 
 
 def picture_of(project: Path, version: Version, kind: str) -> str | None:
-    """The path of a picture as the docs site knows it; None where there is none."""
+    """The path of a picture on the docs site; None if there is no picture."""
     path = _path(project, version, kind)
     return path if path and (project / path).is_file() else None
 
 
 def folder_of(project: Path, name: str) -> str | None:
-    """The folder of all pictures of an ML model; None where the project has no `asset-paths`."""
+    """The folder of all pictures of an ML model; None if the project has no `asset-paths`."""
     document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
     folders = document.get("asset-paths") or []
     return f"{folders[0]}/ml/{name}" if folders else None
@@ -49,9 +49,9 @@ def _path(project: Path, version: Version, kind: str) -> str | None:
 def draw(
     project: Path, kernel: Kernel, shares: dict[str, float], rows: pa.RecordBatch, labels: Any
 ) -> list[str]:
-    """Draw what can be drawn of a version, and give the paths.
+    """Draw the pictures of a version that can be drawn, and return their paths.
 
-    `shares` is the importance of the features; `rows` and `labels` are what it was measured on.
+    `shares` is the importance of the features; `rows` and `labels` are the data it was measured on.
     """
     version, written = kernel.version, []
     drawings: dict[str, Callable[[], str | None]] = {
@@ -67,7 +67,7 @@ def draw(
 
 
 def importance_picture(version: Version, shares: dict[str, float]) -> str | None:
-    """The features of most weight, and the sum of the others; None where nothing has any."""
+    """The most important features and the sum of the others; None if no feature has any importance."""
     ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
     shown, rest = ranked[:MOST_FEATURES], ranked[MOST_FEATURES:]
     if rest:
@@ -78,7 +78,7 @@ def importance_picture(version: Version, shares: dict[str, float]) -> str | None
 
 
 def calibration_picture(kernel: Kernel, rows: pa.RecordBatch, labels: Any) -> str | None:
-    """Predicted against observed in bins of equal size; None where scores are not on the labels' scale."""
+    """Predicted against observed, in bins of equal size; None if scores are not on the labels' scale."""
     found = _predicted_and_observed(kernel, rows, labels)
     if found is None or len(found.predicted) < LEAST_ROWS:
         return None

@@ -1,4 +1,4 @@
-"""Whether the compiled SQL of a version, and the YAML that dbt reads, are the registered ones."""
+"""Check that a version's compiled SQL, and the YAML that dbt reads, are the registered ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AGAIN = "run `scorehouse prove {name}`"
 
 
 def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
-    """Faults and warnings of a version's compiled SQL: all dialects stand in one text."""
+    """Faults and warnings about a version's compiled SQL; one file has all dialects."""
     text = version_text(project, version.name, version.version)
     where = macro_file(project, version.name).name
     proof = version.forms.get("sql")
@@ -38,7 +38,7 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
 
 
 def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> tuple[list[str], list[str]]:
-    """Faults and warnings of what the YAML of the registry's seed says of the versions."""
+    """Faults and warnings about the versions in the YAML of the registry's seed."""
     found, name = _facts_in_yaml(seeds), seeds.yaml_file.name
     if found is None:
         again = AGAIN.format(name=seeds.name)

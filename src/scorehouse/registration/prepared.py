@@ -1,4 +1,4 @@
-"""What a registration stores: the artifact's bytes, the signature, and the version that names both."""
+"""What a registration stores: the artifact's bytes, the signature, and the version that refers to both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "t
 
 @dataclass(frozen=True)
 class Prepared:
-    """A version complete but for its forms, the files to write, and the kernel that will score."""
+    """A version that is complete except for its forms, the files to write, and the kernel that will score."""
 
     version: Version
     signature: Signature
@@ -40,7 +40,7 @@ class Prepared:
     kernel: Kernel
 
     def same_of(self, existing: Iterable[Version]) -> Version | None:
-        """The version that is registered already with the same estimator and facts."""
+        """The version that is already registered with the same estimator and facts."""
         for old in existing:
             if all(getattr(old, fact) == getattr(self.version, fact) for fact in SAME_VERSION):
                 return old
@@ -55,7 +55,7 @@ def draft_version(
     form: Format,
     facts: Mapping[str, Any],
 ) -> Version:
-    """The next version with what is known before the estimator is asked."""
+    """The next version, with everything that is known before the estimator is examined."""
     metrics = {key: float(value) for key, value in (facts["metrics"] or {}).items()}
     days = {name: str(facts[name]) for name in ("trained_from", "trained_to")}
     return Version(
@@ -91,7 +91,7 @@ def prepare(
     store: str,
     parity_tolerance: float | None,
 ) -> Prepared:
-    """Serialize, and probe what was loaded back; nothing is written yet."""
+    """Serialize, load back and probe the loaded estimator; nothing is written yet."""
     told.step("store")
     stored = serialize.store(estimator, artifact, examined, policy, parity_tolerance, call)
     outputs = outputs_of(examined.version)
@@ -111,7 +111,7 @@ def _files(
     project: Path,
     call: str,
 ) -> tuple[Version, list[tuple[Location, bytes]]]:
-    """The version with its places and digests, and the files to write."""
+    """The version with its paths and digests, and the files to write."""
     signature_bytes = signature.to_json()
     folder = f"{base.rstrip('/')}/{version.name}/{version.version}"
     path = f"{folder}/model{FORMATS[version.artifact_format].suffix}"

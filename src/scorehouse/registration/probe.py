@@ -1,7 +1,7 @@
-"""Asks a fitted pipeline what it does with values that training may not have shown.
+"""Ask a fitted pipeline what it does with values that may not have been in training.
 
-Each trial is one training row with one value replaced. Many trials share one call of the estimator, a row
-each; where it refuses them together, they are asked in ever smaller groups, down to one by one.
+Each trial is one training row with one value replaced. Many trials share one call of the estimator, one row
+each. If it refuses them together, they are tried in ever smaller groups, down to single trials.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Told = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class _Trial:
-    """A value in place of that of the first training row, in the column of `feature`."""
+    """A value that replaces the one of the first training row, in the column of `feature`."""
 
     position: int
     feature: Feature
@@ -41,9 +41,9 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Rest:
-    """The last steps of a pipeline, and what its first ones make of all trials and of training rows.
+    """The last steps of a pipeline, and the output of its first steps for all trials and training rows.
 
-    Each row is transformed by itself, so that the first steps need not be asked again for fewer of them.
+    Each row is transformed by itself, so the first steps need not run again for fewer rows.
     """
 
     estimator: Any
@@ -51,13 +51,13 @@ class _Rest:
     trials: int
 
     def of(self, start: int, count: int) -> tuple[Any, np.ndarray, int]:
-        """The estimator, the rows of `count` trials with those of training behind them, and the count."""
+        """The estimator, the rows of `count` trials followed by the training rows, and the count."""
         asked = self.rows[start : start + count]
         return self.estimator, np.concatenate([asked, self.rows[self.trials :]]), count
 
 
 class Prober:
-    """Finds every `accepts_` fact of a signature by trial; `told` hears of each kind of trial."""
+    """Finds every `accepts_` fact of a signature by trial; `told` is called for each kind of trial."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Prober:
         return replace(self.signature, features=tuple(self._with_limits(features)))
 
     def _with_missing(self, features: list[Feature]) -> list[Feature]:
-        """Whether NULL is taken, and in which form: training's own first, then the other where it has two."""
+        """Whether NULL is accepted, and in which form: first the form of training, then the other, if any."""
         taken = self._taken("probe missing values", {i: (f, None) for i, f in enumerate(features)})
         others = {
             i: replace(f, null_as="none" if f.null_as == "nan" else "nan")
@@ -108,7 +108,7 @@ class Prober:
         ]
 
     def _knowing(self, feature: Feature) -> Feature:
-        """Where an unseen value is refused, those of training are all that is known."""
+        """If an unseen value is refused, the training values are the only known ones."""
         if feature.accepts_unseen or feature.categories is not None:
             return feature
         values = pc.unique(self.training.column(feature.name).drop_null()).to_pylist()
@@ -120,7 +120,7 @@ class Prober:
         return [replace(f, accepts_non_finite=taken.get(i, False)) for i, f in enumerate(features)]
 
     def _with_limits(self, features: list[Feature]) -> list[Feature]:
-        """The largest magnitude that each double takes: None where it takes every one that is tried."""
+        """The largest magnitude that each double accepts; None if it accepts every one that is tried."""
         limits: dict[int, float | None] = {}
         asked = {i: f for i, f in enumerate(features) if f.type == "double"}
         for magnitude in MAGNITUDES:
@@ -132,10 +132,10 @@ class Prober:
         return [replace(f, max_magnitude=limits[i]) if i in limits else f for i, f in enumerate(features)]
 
     def _taken(self, what: str, values: Mapping[int, tuple[Feature, Any]]) -> dict[int, bool]:
-        """Whether the pipeline gives finite results of each value, by the position of its feature.
+        """Whether the pipeline gives a finite result for each value, by the position of its feature.
 
-        A group that the estimator refuses is made smaller, down to a single trial; the next group is four
-        times the last that was not refused. Where every trial is refused, each is asked about once.
+        A group that the estimator refuses is made smaller, down to a single trial. The next group is four
+        times as large as the last accepted one. If every trial is refused, each is tried about once.
         """
         trials = [_Trial(position, feature, value) for position, (feature, value) in values.items()]
         found: dict[int, bool] = {}
@@ -155,11 +155,11 @@ class Prober:
         return found
 
     def _ask(self, group: Sequence[_Trial]) -> list[bool] | None:
-        """Whether the result of each trial is finite; None where the estimator refuses them together."""
+        """Whether the result of each trial is finite; None if the estimator refuses them together."""
         return self._answers(self.estimator, self._rows_of(group), len(group))
 
     def _rest(self, trials: Sequence[_Trial]) -> _Rest | None:
-        """What is left of a pipeline behind those first steps that take all trials together, if any do."""
+        """The rest of a pipeline after the first steps that accept all trials together, if any do."""
         if type(self.estimator) is not Pipeline:
             return None
         steps, rows = self.estimator, self._rows_of(trials)
@@ -172,7 +172,7 @@ class Prober:
         return _Rest(steps, rows, len(trials)) if usable and len(steps) < len(self.estimator) else None
 
     def _rows_of(self, group: Sequence[_Trial]) -> Any:
-        """X with a row for each trial, and the other rows of training behind them."""
+        """X with a row for each trial, followed by the other training rows."""
         places = np.array([*[0] * len(group), *range(1, self.rows.num_rows)])
         arrays = [array[places] for array in self.arrays]
         for row, trial in enumerate(group):
@@ -180,7 +180,7 @@ class Prober:
         return assembled(self.signature, arrays)
 
     def _answers(self, estimator: Any, rows: Any, trials: int) -> list[bool] | None:
-        """Whether the results of the first rows, one a trial, are finite; None where all are refused."""
+        """Whether the results of the first rows, one per trial, are finite; None if all are refused."""
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -195,11 +195,11 @@ class Prober:
         return [bool(answer) for answer in finite]
 
     def _replaced(self, trial: _Trial, row: int, places: np.ndarray) -> Any:
-        """The column of a trial, as the estimator wants it: its value in `row`, others as in `places`."""
+        """The column of a trial, as the estimator needs it: its value in `row`, the others as in `places`."""
         feature, name = trial.feature, trial.feature.name
         column = self.rows.column(name)
         value = pa.array([trial.value], type=column.type)
-        # an index beyond the column is the value, which stands behind it
+        # an index beyond the column is the trial's value, which is appended to the column
         indices = np.where(np.arange(len(places)) == row, len(column), places)
         changed = pa.concat_arrays([column, value]).take(pa.array(indices))
         batch = pa.RecordBatch.from_arrays([changed], names=[name])
@@ -208,7 +208,7 @@ class Prober:
 
 
 def _unseen(feature: Feature) -> Any:
-    """A value that training did not hold; None where the feature has no such."""
+    """A value that was not in training; None if the feature cannot have one."""
     if feature.type == "string":
         return UNSEEN
     if feature.type == "integer" and feature.maximum is not None:

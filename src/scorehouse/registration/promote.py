@@ -1,4 +1,4 @@
-"""Promotion: an alias moves from one version to another, a change of a line or two in one seed."""
+"""Promotion: move an alias from one version to another, a change of one or two lines in one seed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scorehouse.registry.version import Version, resolve
 def promote(
     name: str, version: int, *, alias: str = "champion", project_dir: str | Path | None = None
 ) -> Version:
-    """Move `alias` to `version` of ML model `name`; the version that had it loses it.
+    """Move `alias` to `version` of the ML model `name`; the version that had it loses it.
 
     Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, and
-    ArtifactError if its files are not the registered ones, because it could not score.
+    ArtifactError if the version's files are not the registered ones, since it could not score.
     """
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
@@ -27,17 +27,17 @@ def promote(
     chosen = resolve(versions, alias=None, version=version, call=call)
     _check_files(seeds.project, chosen, call)
     moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
-    from scorehouse.registration.card import write_card  # draws pictures, and loads what draws them
+    from scorehouse.registration.card import write_card  # imported late, since it loads the drawing code
 
     if moved != versions:
         seeds.write_versions(moved)
-    write_card(seeds)  # even if nothing moved: the YAML may be behind an alias that was moved by hand
+    write_card(seeds)  # even if nothing moved: the YAML may lack an alias that was moved by hand
     return next(row for row in moved if row.version == version)
 
 
 def _check_files(project: Path, version: Version, call: str) -> None:
     """Hash the files of a version without opening them."""
-    from scorehouse.registry import artifact  # the formats, which reading seeds needs not
+    from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
     from scorehouse.scoring.request import load_policy
 
     policy = load_policy(project)

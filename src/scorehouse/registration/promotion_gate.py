@@ -1,4 +1,4 @@
-"""Promotion that asks a dbt test first: what the last `dbt test` or `dbt build` said of it."""
+"""Promotion that requires a dbt test: the result of the last `dbt test` or `dbt build`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scorehouse.registry.seeds import ModelSeeds
 def require_test(
     name: str, version: int, test: str, *, project_dir: str | Path | None = None, target: str = "target"
 ) -> str:
-    """Check that the dbt test `test` passed for `version` of ML model `name`, as it now stands.
+    """Check that the dbt test `test` passed for `version` of the ML model `name` in its current state.
 
     `test` is the test's name, or the start of it. Returns a sentence that says when it passed. Raises
-    RegistryError where it failed, did not run, ran on another registry, or on another version.
+    RegistryError if it failed, did not run, or ran on another registry or version.
     """
     call = f"promote({name!r}, {version}, require={test!r})"
     project = find_project(project_dir)
@@ -54,7 +54,7 @@ def _read(file: Path, test: str, call: str) -> dict[str, Any]:
 def _find(
     nodes: dict[str, Any], results: list[dict[str, Any]], test: str, call: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The one test of that name, or else the one whose name begins so."""
+    """The only test with that name, or else the only one whose name begins with it."""
     ran = [(nodes[item["unique_id"]], item) for item in results if item["unique_id"] in nodes]
     ran = [(node, item) for node, item in ran if node["resource_type"] == "test"]
     found = [pair for pair in ran if pair[0]["name"] == test]
@@ -70,7 +70,7 @@ def _find(
 def _check_registry(
     nodes: dict[str, Any], node: dict[str, Any], seeds: ModelSeeds, test: str, call: str
 ) -> None:
-    """The registry is still the one that the test knew, and the test lies downstream of it."""
+    """Check that the registry has not changed since the test ran, and that the test is downstream of it."""
     seed = next((key for key in nodes if key.startswith("seed.") and key.endswith(f".ml_{seeds.name}")), None)
     if seed is None or seed not in _ancestors(nodes, node["unique_id"]):
         raise _refused(call, f"{node['name']} does not depend on the seed ml_{seeds.name}", test)
@@ -91,7 +91,7 @@ def _ancestors(nodes: dict[str, Any], start: str) -> set[str]:
 
 
 def _challenger(node: dict[str, Any]) -> str | None:
-    """The alias that a test `challenger_not_worse` is about; other tests are about none."""
+    """The alias that a test `challenger_not_worse` judges; None for other tests."""
     facts = node.get("test_metadata") or {}
     if facts.get("name") != "challenger_not_worse":
         return None

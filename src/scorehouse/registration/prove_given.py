@@ -1,7 +1,7 @@
-"""The gate of a registration: the kernel scores training rows as the estimator does on the frame as given.
+"""A check of registration: the kernel must score training rows like the estimator on the frame as given.
 
-The frame keeps the dtypes of the caller. What differs is a conversion between a feature table and the
-estimator, such as a missing boolean that arrives as a number.
+The frame keeps the dtypes of the caller. A difference comes from a conversion between a feature table and
+the estimator, such as a missing boolean that arrives as a number.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.training import Training
 
 TOLERANCE = 1e-9
-TOLERANCE_SINGLE = 1e-6  # sums of float32, whose order may differ with the shape of a block
+TOLERANCE_SINGLE = 1e-6  # for sums of float32, whose order may depend on the shape of a block
 DOUBLES = ("float64", "int64", "bool", "object", "category", "str", "string")
 ROWS_NAMED = 5
-ROWS_TRIED = 200  # on which the columns are looked for
+ROWS_TRIED = 200  # rows on which to look for the columns that cause a difference
 
 
 def prove_as_given(
     kernel: Kernel, training: Training, batch: pa.RecordBatch, scored: pa.RecordBatch, tolerance: float | None
 ) -> None:
-    """Compare `scored`, what the kernel makes of the rows of `batch`, with the estimator on the frame.
+    """Compare `scored`, the kernel's results for the rows of `batch`, with the estimator on the frame.
 
-    Raises EstimatorError naming rows and columns where a label or a rejected row differs, or a score by
-    more than `tolerance` (in proportion to a score beyond 1).
+    Raises EstimatorError, naming rows and columns, if a label or a rejected row differs, or a score by
+    more than `tolerance` (relative for scores beyond 1).
     """
     limit = tolerance if tolerance is not None else _tolerance(training)
     expected = _asked(kernel, training.given)
@@ -56,7 +56,7 @@ def prove_as_given(
 
 
 def _tolerance(training: Training) -> float:
-    """Single precision where the frame holds numbers that scikit-learn may compute with as float32."""
+    """Single precision if the frame holds numbers that scikit-learn may compute with in float32."""
     dtypes = training.frame.dtypes
     return TOLERANCE if all(str(dtype) in DOUBLES for dtype in dtypes) else TOLERANCE_SINGLE
 
@@ -78,9 +78,9 @@ def _asked(kernel: Kernel, given: Any) -> list[pa.Array]:
 def differing_rows(
     fields: Sequence[pa.Field], expected: Sequence[pa.Array], scored: pa.RecordBatch, limit: float
 ) -> np.ndarray:
-    """Places of the rows of which `scored` tells otherwise than `expected`, the values of `fields`.
+    """Positions of the rows in which `scored` differs from `expected`, the values of `fields`.
 
-    A row whose expected result is no finite number is to be rejected, and no other.
+    Exactly the rows without a finite expected result must be rejected.
     """
     rejected = ~np.asarray(scored.column(REJECT_REASON).is_null().to_numpy(zero_copy_only=False))
     unusable = np.zeros(len(rejected), dtype=bool)
@@ -106,7 +106,7 @@ def _suspects(
     expected: Sequence[pa.Array],
     limit: float,
 ) -> str:
-    """Columns that reach the estimator in another form, and how; first those that change its answers."""
+    """Columns that reach the estimator in another form, and how; those that change its answers come first."""
     signature = kernel.signature
     columns = check_batch(signature, batch.take(pa.array(rows)), frozenset()).columns
     arrives = pd.DataFrame(estimator_input(signature, columns))
@@ -123,7 +123,7 @@ def _suspects(
 
 
 def _change(given: pd.Series, arrives: pd.Series) -> str:
-    """How a value changed between the frame and the estimator; empty where none did."""
+    """How a value changed between the frame and the estimator; empty if none did."""
     for one, other in zip(given.tolist(), arrives.tolist(), strict=True):
         if type(one) is not type(other) and not (one == other and not pd.isna(one)):
             return f"{given.dtype}: {one!r} became {other!r}"
@@ -138,7 +138,7 @@ def _alone(
     expected: Sequence[pa.Array],
     limit: float,
 ) -> bool:
-    """Whether the estimator answers otherwise when this column alone is swapped in the frame."""
+    """Whether the estimator's answers change when only this column is replaced in the frame."""
     if training.container != "frame" or not isinstance(training.given, pd.DataFrame):
         return False
     swapped = training.given.iloc[rows].copy()
@@ -158,7 +158,7 @@ def _more(wrong: np.ndarray) -> str:
 
 
 def _shown(kernel: Kernel, scored: pa.RecordBatch, row: int) -> str:
-    """What the kernel gave of a row: its outputs, or why it is rejected."""
+    """The kernel's result for a row: its outputs, or why it is rejected."""
     reason = scored.column(REJECT_REASON)[row].as_py()
     return f"rejected ({reason})" if reason else _values(kernel, scored.columns, row)
 

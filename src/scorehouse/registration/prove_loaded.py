@@ -1,7 +1,7 @@
-"""The gate of a registration: what is written loads and scores in a fresh process, as dbt would load it.
+"""A check of registration: the artifact must load and score in a fresh process, as dbt would load it.
 
-A pickle holds functions and classes by name alone: those of `__main__`, of a notebook, or of a module that
-dbt cannot import would not load there.
+A pickle holds functions and classes only by name. If they come from `__main__`, a notebook, or a module
+that dbt cannot import, the pickle does not load there.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from scorehouse.registry.policy import LoadPolicy
 
 ROWS = 64
 PAUSE_SECONDS = 0.01
-# not `-m`, since the names of that module would then be those of __main__, where a pickle looks for others
+# not `-m`: the module's names would then be in __main__, where a pickle looks for other names
 PROGRAM = "import scorehouse.registration.fresh as _; _.serve()"
 
 _lock = Lock()
-_running: dict[str | None, subprocess.Popen[str]] = {}  # by PYTHONPATH, which a process reads once
+_running: dict[str | None, subprocess.Popen[str]] = {}  # by PYTHONPATH, which a process reads at its start
 
 
 def warm_up() -> None:
-    """Start the process, whose imports then go on beside the work of this one."""
+    """Start the process; its imports then run in parallel with this process."""
     with _lock:
         _process()
 
 
 class FreshLoad:
-    """A load that goes on beside the rest of a registration, until it is asked how it ended."""
+    """A load that runs in parallel with the rest of a registration, until `check` waits for it."""
 
     def __init__(self, prepared: Prepared, batch: pa.RecordBatch, project: Path, policy: LoadPolicy) -> None:
         self.prepared = prepared
@@ -58,7 +58,7 @@ class FreshLoad:
         with _lock:
             self.process = _process()
             assert self.process.stdin is not None
-            with suppress(OSError):  # it has ended, which `check` finds
+            with suppress(OSError):  # the process has ended; `check` finds out
                 self.process.stdin.write(json.dumps(str(self.folder)) + "\n")
                 self.process.stdin.flush()
             if not fresh.FORKS:
@@ -71,7 +71,7 @@ class FreshLoad:
         self.holder.cleanup()
 
     def check(self) -> None:
-        """Wait for the end. Raises EstimatorError where it failed, or where rows are scored otherwise."""
+        """Wait for the end. Raises EstimatorError if the load failed or rows are scored differently."""
         if problem := self._problem():
             raise EstimatorError(
                 self.prepared.kernel.call,
@@ -98,7 +98,7 @@ class FreshLoad:
             stream.write_batch(self.rows)
 
     def _problem(self) -> str:
-        """What went wrong; empty where nothing did."""
+        """What went wrong; empty if nothing did."""
         answer = self.folder / fresh.ANSWER
         while not answer.exists():
             if self.process.poll() is not None and not answer.exists():
@@ -127,7 +127,7 @@ class FreshLoad:
 
 
 def _process() -> subprocess.Popen[str]:
-    """The process that waits for jobs: a new one where there is none, or where PYTHONPATH has changed."""
+    """The process that waits for jobs: a new one if there is none, or if PYTHONPATH has changed."""
     path = os.environ.get("PYTHONPATH")
     process = _running.get(path)
     if process is None or process.poll() is not None:

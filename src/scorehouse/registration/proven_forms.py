@@ -1,4 +1,4 @@
-"""Forms of a version beside its artifact: compiled, proven equal to the estimator, named in the registry.
+"""The forms of a version besides its artifact: compiled, proven equal to the estimator, and registered.
 
 A form that is refused or not equal is left out, with the reason; it never stops a registration.
 """
@@ -22,13 +22,13 @@ from scorehouse.forms.sql.pins import pins_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 
-GATE = "duckdb"  # the dialect that is run to prove the others, which are printed from the same tree
+GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
 TRAINING = "training"
 
 
 @dataclass(frozen=True)
 class Forms:
-    """What the registry holds of a version's forms, and the compiled SQL to write.
+    """What the registry stores about a version's forms, and the compiled SQL to write.
 
     `facts` has a mapping for each proven form, and under `refused` the reasons of the others.
     """
@@ -37,17 +37,17 @@ class Forms:
     sql: tuple[CompiledSql, ...] = field(default=(), repr=False)
 
     def write(self, project: Path, version: Version) -> Path | None:
-        """Write the macros, or remove those of a form that no longer serves; the path, if there is one."""
+        """Write the macros, or remove them if the form no longer serves; returns the path, if any."""
         if self.sql:
             return write_macros(project, version.name, self.sql)
         return drop_macros(project, version.name, version.version)
 
 
 class FormSearch:
-    """Compiles and proves the estimator that `kernel` holds, on `rows` of features.
+    """Compiles and proves the estimator in `kernel`, on `rows` of features.
 
-    From `begin` on, the database runs the SQL beside what the caller does until `forms`. `rows_of` says in
-    the registry what the rows are; `told` hears of each step.
+    Between `begin` and `forms`, the database runs the SQL in parallel with the caller. `rows_of` says in the
+    registry what the rows are; `told` is called for each step.
     """
 
     def __init__(
@@ -76,17 +76,17 @@ class FormSearch:
             self.running.end()
 
     def begin(self) -> None:
-        """Compile what proves all dialects, and let the database run it."""
+        """Compile the SQL that proves all dialects, and let the database run it."""
         self.told("compile to SQL")
         gate = self._made(GATE)
         self.running = gate if isinstance(gate, str) else _begun(gate, self.kernel, self.rows)
 
     def fastest(self) -> Kernel:
-        """The kernel around native code, where that is proven equal; else around the estimator."""
+        """The kernel with native code if that is proven equal; else the kernel with the estimator."""
         return self._native[0]
 
     def forms(self) -> Forms:
-        """All forms, with what was proven of each."""
+        """All forms, each with its proof."""
         if self.running is None:
             self.begin()
         sql, refused = self._compiled()
@@ -116,7 +116,7 @@ class FormSearch:
         return self.made[dialect]
 
     def _compiled(self) -> tuple[list[CompiledSql], dict[str, str]]:
-        """The SQL of each dialect, and why there is none for the others: under `sql` where for no dialect."""
+        """The SQL of each dialect, and why others have none; under `sql` if no dialect has any."""
         found: list[CompiledSql] = []
         reasons: dict[str, str] = {}
         for dialect in self.dialects:
@@ -131,9 +131,9 @@ class FormSearch:
 
     @cached_property
     def _native(self) -> tuple[Kernel, dict[str, Any] | str | None]:
-        """What `fastest` gives; and what was proven of native code, or why it may not serve.
+        """The result of `fastest`, and the proof of native code or why it may not serve.
 
-        The latter is None where there are no trees.
+        The second is None if there are no trees.
         """
         if not made_of_trees(self.kernel.estimator):
             return self.kernel, None
@@ -148,13 +148,13 @@ def find_forms(
     dialects: Sequence[str] = tuple(DIALECTS),
     rows_of: str = TRAINING,
 ) -> Forms:
-    """The forms of the estimator that `kernel` holds, proven on `rows` of features."""
+    """The forms of the estimator in `kernel`, proven on `rows` of features."""
     with FormSearch(kernel, rows, dialects=dialects, rows_of=rows_of) as search:
         return search.forms()
 
 
 def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
-    """What was found, for people: one line a form."""
+    """The results as lines of text: one line per form."""
     lines = []
     for form, fact in sorted(facts.items()):
         if form == "refused":
@@ -181,7 +181,7 @@ def _compile(kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], Compil
 def _native(
     kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str
 ) -> tuple[Kernel, dict[str, Any] | str]:
-    """The kernel around native code and what was proven of it; or the kernel as it is, and the reason."""
+    """The kernel with native code and its proof; or the kernel as it is, and the reason."""
     try:
         form = compile_native(kernel.estimator, call=kernel.call)
         proof = prove_native(form, kernel.estimator, kernel.version, kernel.signature, rows)
@@ -194,7 +194,7 @@ def _native(
 
 
 def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:
-    """The comparison, at work; or the reason why there is none."""
+    """The running comparison, or the reason why there is none."""
     try:
         return Comparison(gate, kernel, rows)
     except ScorehouseError as error:
@@ -204,7 +204,7 @@ def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatc
 
 
 def _proof(running: Comparison | str | None, rows_of: str) -> dict[str, Any] | str:
-    """What was proven of the SQL that the gate runs, or the reason why it may not serve."""
+    """The proof of the SQL that was run, or the reason why it may not serve."""
     if not isinstance(running, Comparison):
         return running or "it was not compared with the estimator"
     try:

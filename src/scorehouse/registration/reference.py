@@ -18,7 +18,7 @@ Row = dict[str, str]
 
 
 def scored_reference(kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch) -> list[Row]:
-    """The reference of training rows and of what the kernel made of them."""
+    """The reference of the training rows and of the kernel's outputs for them."""
     reasons = scored.column(REJECT_REASON)
     if reasons.null_count == 0:
         raise EstimatorError(
@@ -35,9 +35,9 @@ def scored_reference(kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBat
 def reference_rows(version: int, part: str, batch: pa.RecordBatch) -> list[Row]:
     """Rows of `ml_<name>__reference` for every column of `batch`.
 
-    Numbers: up to ten bins at the quantiles (linear interpolation) of the finite values, each
-    (lower, upper], the outer ones open. Texts, booleans and labels: one row a value, the rarest
-    beyond a thousand pooled as kind `other`. NULL and NaN have a row of kind `missing`.
+    Numbers: up to ten bins at the quantiles (linear interpolation) of the finite values, each (lower, upper],
+    the outer ones open. Strings, booleans and labels: one row per value; beyond a thousand, the rarest are
+    pooled as kind `other`. NULL and NaN have a row of kind `missing`.
     """
     rows = []
     for name in batch.schema.names:

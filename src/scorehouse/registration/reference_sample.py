@@ -18,10 +18,10 @@ Bin = Mapping[str, str]
 
 
 def sample_reference(bins: Iterable[Bin], signature: Signature, rows: int) -> pa.RecordBatch:
-    """`rows` rows of features, drawn from the rows of `ml_<name>__reference` of one version.
+    """`rows` rows of features, drawn from one version's rows of `ml_<name>__reference`.
 
-    Each feature is drawn by itself, uniformly within its bins: how features go together is lost. The
-    same rows come out at each call.
+    Each feature is drawn by itself, uniformly within its bins, so relations between features are lost.
+    Every call gives the same rows.
     """
     rng = np.random.default_rng(0)
     of_feature: dict[str, list[Bin]] = {name: [] for name in signature.names}

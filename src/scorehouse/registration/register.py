@@ -127,7 +127,7 @@ def register(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is to be registered, and the rows to register and to judge it by."""
+    """The estimator to register, and the rows to register it with and to judge it by."""
 
     estimator: Any
     training: Training
@@ -144,7 +144,7 @@ def _validated(
     policy: LoadPolicy,
     call: str,
 ) -> _Asked:
-    """A fitted estimator of its task, with features and labels that belong together."""
+    """Check that the estimator is fitted and has its task, and that features and labels belong together."""
     if isinstance(estimator, (str, Path)):
         estimator = open_given(estimator, policy, call)
     require_fitted(estimator, call)
@@ -164,7 +164,7 @@ def _proven(
     *,
     forms: bool,
 ) -> Proven:
-    """Compare what is stored with the estimator, find its other forms, and measure it."""
+    """Compare the stored form with the estimator, find its other forms, and measure it."""
     kernel, batch = prepared.kernel, examined.batch
     told.step("compare with the estimator on the frame as given")
     scored = kernel(batch)

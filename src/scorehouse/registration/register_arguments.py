@@ -1,4 +1,4 @@
-"""What a caller of `register` may say: each argument is checked before anything is read or asked."""
+"""The arguments of `register`: each is checked before anything is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Check = Callable[[Any], bool]
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is one finite number; NumPy's count, booleans do not."""
+    """Whether a value is one finite number; NumPy numbers count, booleans do not."""
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         return False
     try:

@@ -1,4 +1,4 @@
-"""From an estimator to the bytes that are registered, and back: what was written is what will score."""
+"""From an estimator to the registered bytes, and back: the written form is the one that will score."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ONNX_TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Stored:
-    """The bytes of an artifact, what they load as, and how far that is from the estimator."""
+    """The bytes of an artifact, the loaded estimator, and its difference from the original."""
 
     data: bytes
     estimator: Any
@@ -46,8 +46,8 @@ def store(
 ) -> Stored:
     """Serialize in the format of the version, load back and compare on training rows.
 
-    `artifact` is a file that holds the estimator in the format already. A pickle is the estimator
-    itself and is not compared. Raises EstimatorError where labels or scores differ too much.
+    `artifact` is a file that already holds the estimator in this format. A pickle is the estimator
+    itself and is not compared. Raises EstimatorError if labels or scores differ too much.
     """
     version = examined.version
     form = FORMATS[version.artifact_format]
@@ -77,7 +77,7 @@ def store(
 def parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:
     """Compare two estimators on the same rows: `rows`, `label_flips` and `max_difference`.
 
-    `max_difference` is that of `forms.parity.Parity`.
+    `max_difference` is defined as in `forms.parity.Parity`.
     """
     outputs = outputs_of(version)
     original = outputs.predict(estimator, features)
@@ -92,7 +92,7 @@ def parity(estimator: Any, served: Any, version: Version, features: Any, call: s
             action='use format="skops" or format="joblib"',
         ) from error
     names = [*(field.name for field in outputs.fields), REJECT_REASON]
-    none = pa.nulls(len(original[0]), pa.string())  # what an estimator gives is not checked here
+    none = pa.nulls(len(original[0]), pa.string())  # the estimator's results are not checked here
     found = compare(*(pa.table([*columns, none], names=names) for columns in (original, other)))
     return {
         "rows": found.rows,
@@ -102,7 +102,7 @@ def parity(estimator: Any, served: Any, version: Version, features: Any, call: s
 
 
 def libraries_of(estimator: Any) -> dict[str, str]:
-    """Versions of the libraries that are installed, and of the boosters that the estimator is made of."""
+    """Versions of the installed libraries, and of the boosters that the estimator consists of."""
     parts = [estimator]
     if hasattr(estimator, "get_params"):
         parts += list(estimator.get_params(deep=True).values())

@@ -1,4 +1,4 @@
-"""What a registration says of itself while it works: a line per step, on a terminal only."""
+"""Progress of a registration: one line per step, on a terminal only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ REFRESH_SECONDS = 0.1
 
 
 class Progress:
-    """Writes to standard error where that is a terminal; a script, a test or CI sees nothing."""
+    """Writes to standard error if it is a terminal; scripts, tests and CI see nothing."""
 
     def __init__(self, call: str, stream: TextIO | None = None) -> None:
         self.call = call
@@ -32,7 +32,7 @@ class Progress:
             self._write(text)
 
     def count(self, text: str, done: int, of: int) -> None:
-        """The same line again with what is done by now: `probe columns 120/400`."""
+        """Write the same line again with the current count: `probe columns 120/400`."""
         if not self.shown:
             return
         if not self._line.startswith(text):

@@ -26,7 +26,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Point:
-    """A bin: mean of what was predicted, mean of what came about, number of rows."""
+    """A bin: mean prediction, mean outcome, number of rows."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Point:
 
 
 def bars(title: str, rows: Sequence[Bar]) -> str:
-    """One bar a row, the longest as wide as the picture allows, with its share in per cent."""
+    """One bar per row with its share in percent; the longest bar is as wide as the picture allows."""
     longest = max(row.share for row in rows) or 1.0
     room = WIDTH - LABELS - 70
     parts = [_text(16, 24, title, bold=True)]
@@ -50,7 +50,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 
 def curve(title: str, points: Sequence[Point], x_label: str, y_label: str) -> str:
-    """Points joined in order, on axes of one scale, with the diagonal on which both are equal."""
+    """Points joined in order, on axes with the same scale, and the diagonal on which both are equal."""
     values = [value for point in points for value in (point.x, point.y)]
     ticks = _ticks(min(values), max(values))
     low, high = ticks[0], ticks[-1]
@@ -85,7 +85,7 @@ def curve(title: str, points: Sequence[Point], x_label: str, y_label: str) -> st
 
 
 def _ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers that hold both ends."""
+    """Round numbers that enclose both ends."""
     step = 10.0 ** np.floor(np.log10(max(high - low, 1e-9)))
     for factor in (0.2, 0.5, 1.0, 2.0):
         first, last = np.floor(low / (step * factor)), np.ceil(high / (step * factor))

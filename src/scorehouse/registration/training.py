@@ -1,4 +1,4 @@
-"""The training frame: features and labels as they are handed over, and as columns with names."""
+"""The training frame: features and labels as they are passed, and as named columns."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NUMBERS_ASKED = ("regression", "ranking")
 
 @dataclass(frozen=True)
 class Training:
-    """Training features: `frame` has named columns, `given` is what the estimator itself is asked with.
+    """Training features: `frame` has named columns, `given` is the input for the estimator itself.
 
-    `container` is that of a Signature. `given` holds the columns of the fit, in its order, with the
+    `container` is as in a Signature. `given` holds the columns of the fit, in their order, with the
     caller's own dtypes.
     """
 
@@ -31,20 +31,20 @@ class Training:
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows and labels to measure importance and calibration on; without a batch, those of training."""
+    """Rows and labels to measure importance and calibration on; without a batch, the training rows."""
 
     batch: Any
     labels: Any
 
     def of(self, training: pa.RecordBatch) -> Judged:
-        """With the rows of training where no others were given."""
+        """With the training rows if no other rows were given."""
         return Judged(training if self.batch is None else self.batch, self.labels)
 
 
 def judged_rows(
     training: Training, y: Any, validation: tuple[Any, Any] | None, task: str, call: str
 ) -> Judged:
-    """The rows of `validation`, which the fit has not seen, or those of training."""
+    """The rows of `validation`, which the fit has not seen, or the training rows."""
     if validation is None:
         return Judged(None, y)
     X, y = validation
@@ -57,7 +57,7 @@ def judged_rows(
 def training_of(X: Any, estimator: Any, feature_names: Sequence[str] | None, call: str) -> Training:
     """X in both shapes, for an estimator that was fitted on a frame, a bare array or one column.
 
-    X is a frame, a Series, an Arrow table, or an array or list beside `feature_names`.
+    X is a frame, a Series, an Arrow table, or an array or list together with `feature_names`.
     """
     fitted = getattr(estimator, "feature_names_in_", None)
     frame = training_frame(X, fitted, feature_names, call)
@@ -66,13 +66,13 @@ def training_of(X: Any, estimator: Any, feature_names: Sequence[str] | None, cal
     if isinstance(X, (pd.Series, list, tuple)) or getattr(X, "ndim", 2) == 1:
         return Training(frame, X, "column")
     if frame.shape[1] == 1 and not hasattr(estimator, "n_features_in_"):
-        # what was fitted on an array counts its columns; a vectorizer of texts does not
+        # an estimator fitted on an array knows its number of columns; a text vectorizer does not
         return Training(frame, frame.iloc[:, 0], "column")
     return Training(frame, frame if hasattr(X, "to_pandas") else X, "array")
 
 
 def _chosen(X: Any, frame: pd.DataFrame, fitted: list[str]) -> Any:
-    """The caller's own frame where scikit-learn takes it: a pandas or polars frame."""
+    """The caller's own frame if scikit-learn accepts it: a pandas or polars frame."""
     if type(X).__module__.partition(".")[0] == "polars":
         return X.select(fitted)
     return frame
@@ -81,9 +81,9 @@ def _chosen(X: Any, frame: pd.DataFrame, fitted: list[str]) -> Any:
 def training_frame(
     X: Any, fitted: Sequence[str] | None, feature_names: Sequence[str] | None, call: str
 ) -> pd.DataFrame:
-    """X as a frame whose columns are those of the fit, in its order, where the estimator knows their names.
+    """X as a frame; if the estimator knows the names of its columns, with these columns in its order.
 
-    X is a frame, a Series, an Arrow table, or an array or list beside `feature_names`.
+    X is a frame, a Series, an Arrow table, or an array or list together with `feature_names`.
     """
     frame = _as_frame(X, feature_names, call)
     if not len(frame):
@@ -117,7 +117,7 @@ def _as_frame(X: Any, feature_names: Sequence[str] | None, call: str) -> pd.Data
 
 
 def _named(X: Any, names: Sequence[Any] | None, call: str, dtype: Any = None) -> pd.DataFrame:
-    """An array of shape (rows, features), or (rows,) of one feature, with names of its columns."""
+    """An array of shape (rows, features), or (rows,) for one feature, with names for its columns."""
     if names is None:
         raise ConfigurationError(
             call,

@@ -1,11 +1,11 @@
-"""What people say at registration in words: it stands in seeds, which are opened in spreadsheets too."""
+"""Texts that users pass at registration: they are written to seeds, which may be opened in spreadsheets."""
 
 from __future__ import annotations
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.version import Version
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet knows a formula in a CSV file
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet recognizes a formula in a CSV file
 WORDS = ("owner", "description", "trained_from", "trained_to")
 
 
@@ -15,7 +15,7 @@ def is_formula(text: str) -> bool:
 
 
 def check_words(version: Version, call: str) -> None:
-    """Refuse words that begin like a formula: a mark before them would be in the registry, and untrue."""
+    """Refuse texts that begin like a formula: an escape before them would change the registered text."""
     for name in WORDS:
         text = str(getattr(version, name))
         if is_formula(text):

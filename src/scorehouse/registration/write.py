@@ -1,4 +1,4 @@
-"""The last step of a registration: write what was proven. A version exists when its registry row does."""
+"""The last step of a registration: write everything. A version exists once its registry row does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scorehouse.registry.version import Version
 
 @dataclass(frozen=True)
 class Proven:
-    """The version with its forms, and what was measured of it on the rows that judge it."""
+    """The version with its forms, and its measurements on the rows that it is judged by."""
 
     version: Version
     forms: Forms
@@ -31,7 +31,7 @@ class Proven:
 def write_registration(
     seeds: ModelSeeds, existing: Sequence[Version], prepared: Prepared, proven: Proven
 ) -> None:
-    """Write artifact, macros, seeds, pictures and card, and the row of the registry at the end."""
+    """Write artifact, macros, seeds, pictures and card, and at the end the row of the registry."""
     version = proven.version
     for location, data in prepared.files:
         write(location, data, prepared.kernel.call)
