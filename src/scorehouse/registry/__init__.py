@@ -1,1 +1,1 @@
-"""Registered versions: their rows in version control, their artifacts, and who may open them."""
+"""Registered versions: their rows in version control, their artifacts, and the policy for opening them."""

@@ -1,6 +1,6 @@
-"""Artifacts: found, hashed, and only then opened.
+"""Artifacts: located, hashed, and only then opened.
 
-Whatever holds an estimator is opened here and nowhere else, and the load policy is asked before.
+Every file with an estimator is opened here and nowhere else, after the load policy was checked.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = [
 def load(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[Any, Signature, list[str]]:
     """Verify and load the estimator and signature of a version.
 
-    Returns the estimator, its signature, and warnings to log. The estimator is loaded from the very
-    bytes that were hashed, so nothing can change between the check and the load.
+    Returns the estimator, its signature, and warnings to log. The estimator is loaded from exactly the bytes
+    that were hashed, so nothing can change between the check and the load.
     """
     policy.check_format(version, call)
     warnings = policy.check_libraries(version, call)
@@ -57,9 +57,9 @@ def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) 
 
 
 def open_estimator(data: bytes, version: Version, policy: LoadPolicy, call: str) -> Any:
-    """Make the estimator from verified bytes, in the one way that its registered format has.
+    """Load the estimator from verified bytes, in the only way that its registered format allows.
 
-    Raises LoadRefusedError before anything is opened where the policy does not allow the format.
+    Raises LoadRefusedError, before anything is opened, if the policy does not allow the format.
     """
     policy.check_format(version, call)
     return FORMATS[version.artifact_format].load(data, version, policy.trusted_types, call)

@@ -1,4 +1,4 @@
-"""The names of the columns of class scores; the macro `_class_columns` has the same rule."""
+"""The names of class score columns; the macro `_class_columns` has the same rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-# besides letters and digits of any script, the marks that are parts of letters: accents, vowel signs
+# in addition to letters and digits of any script: marks that are parts of letters (accents, vowel signs)
 MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f"
 OTHERS = re.compile(rf"(?:[^\w{MARKS}]|_)+")
 MINUS = re.compile(r"^-(?=\.?[0-9])")  # of a negative number
@@ -15,7 +15,7 @@ MINUS = re.compile(r"^-(?=\.?[0-9])")  # of a negative number
 def class_columns(labels: Sequence[Any]) -> dict[str, Any]:
     """The label of each column `score_<label>`: in lower case, other characters as one underscore.
 
-    Labels whose names would be the same get their position, and no two columns have one name.
+    Labels whose names would be equal get their position appended, so no two columns have the same name.
     """
     names = [_column(label) for label in labels]
     taken = {name for name in names if names.count(name) == 1}
@@ -31,7 +31,7 @@ def class_columns(labels: Sequence[Any]) -> dict[str, Any]:
 
 
 def registered_columns(classes: Sequence[Any], score_method: str) -> dict[str, Any]:
-    """The label whose score each column has; of two classes the column `score` has the second one's."""
+    """The label of each score column; with two classes, the column `score` has the second one's score."""
     if not classes or score_method == "none":
         return {}
     return {"score": classes[1]} if len(classes) == 2 else class_columns(classes)
@@ -43,6 +43,6 @@ def _column(label: Any) -> str:
 
 
 def first_columns(labels: Sequence[Any]) -> list[str]:
-    """The names in versions whose registry does not tell them: no letters but English ones, no sign."""
+    """The names for versions whose registry does not have them: only English letters, and no sign."""
     names = ["score_" + (re.sub(r"[^0-9a-z]+", "_", str(x).lower()).strip("_") or "empty") for x in labels]
     return [name if names.count(name) == 1 else f"{name}_{i}" for i, name in enumerate(names)]

@@ -46,7 +46,7 @@ class LoadPolicy:
 
     @classmethod
     def from_variable(cls, value: Mapping[str, Any] | None) -> LoadPolicy:
-        """Read the variable; unknown settings are an error, since a misspelt limit is no limit."""
+        """Read the variable; unknown settings are an error, since a misspelled limit would be no limit."""
         if value is not None and not isinstance(value, Mapping):
             raise _bad_setting(f"it is {value!r}", "a mapping of settings")
         settings = dict(value or {})
@@ -78,7 +78,7 @@ class LoadPolicy:
         self.require_format(version.artifact_format, f"{version.label} is stored", call)
 
     def require_format(self, name: str, what: str, call: str) -> None:
-        """Refuse a format that the project does not allow; `what` says who is stored so."""
+        """Refuse a format that the project does not allow; `what` names the object stored in it."""
         if not self.allows(name):
             raise LoadRefusedError(
                 call,
@@ -128,7 +128,7 @@ class LoadPolicy:
 
 
 def saved_by(version: Version) -> dict[str, str]:
-    """The libraries that the predictions of a version depend on, as they were at registration."""
+    """The libraries that a version's predictions depend on, with their versions at registration."""
     library = FORMATS[version.artifact_format].library
     if library != SCIKIT_LEARN:
         return {library: version.libraries[library]} if library in version.libraries else {}

@@ -1,7 +1,7 @@
-"""The registry in version control: where its CSV lies, and that the warehouse's table says the same.
+"""The registry in version control: where its CSV is, and whether the warehouse's table equals it.
 
-What scores is what was reviewed: a run takes its version from the file. The table of the seed is compared
-with the file and is never the source of trust, since whoever can write the warehouse can change it.
+The reviewed version scores: a run takes its version from the file. The table of the seed is compared with
+the file and is never trusted, since whoever can write to the warehouse can change it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
 
 VARIABLE = "scorehouse_registry_files"
 PREFIX = "ml_"
-# the columns that decide a score, or whether one is made at all; the others describe
+# the columns that affect a score, or whether there is one; the others only describe
 DECISIVE = (
     "name",
     "aliases",
@@ -46,8 +46,8 @@ SHOWN = 60  # characters of a value in an error
 class RegistryFile:
     """The registry of the ML model `name` among the parents of a dbt model.
 
-    `relation` is its table as dbt writes it, or a bare name that any schema may hold. `files` are the
-    places where its CSV may lie, in order; none where dbt knows of no seed.
+    `relation` is its table as dbt writes it, or a bare name in any schema. `files` are the paths where its
+    CSV may be, in order; empty if dbt knows of no seed.
     """
 
     name: str
@@ -60,7 +60,7 @@ class RegistryFile:
         return [Version.from_row(row) for row in rows]
 
     def compared(self, seeded: Iterable[Mapping[str, Any]], call: str) -> list[Version]:
-        """The versions in the file; refused where `seeded`, the rows of the table, differ in what scores."""
+        """The versions in the file; refused if `seeded`, the rows of the table, differ in what scores."""
         versions = self.versions(call)
         difference = next(_differences(versions, list(seeded)), None)
         if difference:
@@ -93,8 +93,8 @@ def listed(
 ) -> tuple[RegistryFile, ...]:
     """The registries that the materialization found in dbt's graph.
 
-    `root` is the project's folder. An entry has `name`, `relation`, `package` (empty: the project's own),
-    `path` of the CSV below the package and the package's `root`; `named` is the variable.
+    `root` is the project's folder. An entry has `name`, `relation`, `package` (empty: the project itself),
+    the `path` of the CSV below the package and the package's `root`. `named` is the value of the variable.
     """
     files = _named_files(named, root)
     found = []
@@ -112,12 +112,12 @@ def listed(
 
 
 def searched(dbt: Any, named: Mapping[str, str] | None, root: Path) -> tuple[RegistryFile, ...]:
-    """The registries among the refs of a Python model under a materialization of dbt's own.
+    """The registries among the refs of a Python model under one of dbt's own materializations.
 
-    dbt gives such a model no graph: the seeds of the project and of its packages are looked for, and the
-    model's own object `dbt` says which of them it refs.
+    dbt gives such a model no graph. So the seeds of the project and of its packages are searched, and the
+    model's object `dbt` shows which of them it refs.
     """
-    names = type(dbt)(str)  # resolves a ref to the name of the relation, and reads nothing
+    names = type(dbt)(str)  # resolves a ref to the name of the relation, without reading it
     files = _named_files(named, root)
     found: dict[str, RegistryFile] = {}
     for project in _projects(root):
@@ -135,7 +135,7 @@ def searched(dbt: Any, named: Mapping[str, str] | None, root: Path) -> tuple[Reg
 def _relation(names: Any, reference: tuple[str, ...]) -> str | None:
     try:
         return str(names.ref(*reference))
-    except KeyError:  # the model refs no such node
+    except KeyError:  # the model does not ref this node
         return None
 
 
@@ -164,7 +164,7 @@ def _packages(root: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Project:
-    """A dbt project or an installed package: its name, its folder, and where its seeds lie."""
+    """A dbt project or an installed package: its name, its folder, and the paths of its seeds."""
 
     name: str
     folder: Path
@@ -172,7 +172,7 @@ class _Project:
 
 
 def _projects(root: Path) -> list[_Project]:
-    """The project and its packages, as dbt has read them: paths in dbt_project.yml may hold Jinja."""
+    """The project and its packages, as dbt has read them: paths in dbt_project.yml may contain Jinja."""
     from dbt.adapters.factory import FACTORY
 
     for adapter in FACTORY.adapters.values():
@@ -198,7 +198,7 @@ def _seed_files(project: _Project) -> Iterator[Path]:
 
 
 def only(found: Sequence[RegistryFile], what: str, call: str) -> RegistryFile:
-    """The one registry that `model` is; refused where it is none, or one of several."""
+    """The only registry that `model` is; refused if it is none of them, or fits several."""
     if len(found) == 1:
         return found[0]
     raise ConfigurationError(
@@ -211,7 +211,7 @@ def only(found: Sequence[RegistryFile], what: str, call: str) -> RegistryFile:
 
 
 def _differences(versions: list[Version], seeded: list[Mapping[str, Any]]) -> Iterator[str]:
-    """What the table says otherwise than the file, in words, as far as it decides a score."""
+    """How the table differs from the file, in words, in the columns that affect a score."""
     table = [Version.from_row(row) for row in seeded]
     numbers = sorted(row.version for row in table), sorted(row.version for row in versions)
     if numbers[0] != numbers[1]:
@@ -227,7 +227,7 @@ def _differences(versions: list[Version], seeded: list[Mapping[str, Any]]) -> It
 
 
 def shown(value: Any, other: Any) -> str:
-    """A value for people; of a mapping, what it has otherwise than `other`."""
+    """A value as text; of a mapping, only the entries that differ from `other`."""
     if isinstance(value, Mapping) and isinstance(other, Mapping):
         value = {key: part for key, part in value.items() if other.get(key) != part}
     text = repr(value)

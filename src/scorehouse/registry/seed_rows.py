@@ -8,13 +8,13 @@ from pathlib import Path
 
 from scorehouse.errors import RegistryError
 
-FIELD_LIMIT = 2**31 - 1  # characters of one value: `categories` may be long, and Python stops at 131,072
+FIELD_LIMIT = 2**31 - 1  # characters of one value: `categories` may be long, and Python's limit is 131,072
 
 
 def read_rows(file: Path, columns: Sequence[str], optional: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a seed with these `columns`, of which `optional` may be missing; none if there is no file.
+    """Rows of a seed with these `columns`, of which `optional` may be missing; empty without a file.
 
-    An unknown header is refused, since appending to it would damage the file.
+    A file with an unknown header is refused, since appending to it would damage it.
     """
     if not file.exists():
         return []

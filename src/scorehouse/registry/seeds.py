@@ -1,4 +1,4 @@
-"""The seeds of an ML model on disk: read, appended to, and never rewritten but for aliases."""
+"""The seeds of an ML model on disk: read, appended to, and never rewritten except for aliases."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIGNATURE_COLUMNS = (
 )
 REFERENCE_COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
-ADDED_IN_SEEDS = (*ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without
+ADDED_IN_SEEDS = (*ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without them
 
 
 def registered_names(project: Path) -> list[str]:
@@ -45,7 +45,7 @@ def registered_names(project: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class ModelSeeds:
-    """Where the three seeds of one ML model lie."""
+    """The three seeds of one ML model."""
 
     project: Path
     name: str
@@ -75,11 +75,11 @@ class ModelSeeds:
         return self.folder / f".ml_{self.name}.lock"
 
     def versions(self) -> list[Version]:
-        """All registered versions, oldest first; empty where there is none yet."""
+        """All registered versions, oldest first; empty if there are none yet."""
         return [Version.from_row(row) for row in read_rows(self.registry_file, COLUMNS)]
 
     def registered(self, call: str) -> list[Version]:
-        """All registered versions; a RegistryError, with a near name, where there is none."""
+        """All registered versions; RegistryError, with a similar name, if there are none."""
         versions = self.versions()
         if not versions:
             raise RegistryError(
@@ -92,7 +92,7 @@ class ModelSeeds:
         return versions
 
     def features(self, number: int) -> list[dict[str, Any]]:
-        """The rows of the signature of a version, with values in their own types, None where empty."""
+        """The rows of a version's signature, with values in their own types; empty values are None."""
         rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
         return [
             {column: _value(column, row.get(column, "")) for column in SIGNATURE_COLUMNS[1:]}
@@ -103,16 +103,16 @@ class ModelSeeds:
     def append_parts(
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:
-        """Add the rows of a version's signature and reference, of which nothing is read without its row."""
+        """Add the rows of a version's signature and reference; unused until its registry row exists."""
         _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
         _append(self.reference_file, REFERENCE_COLUMNS, number, bins)
 
     def append_version(self, version: Version) -> None:
-        """Add the row of a version to the registry, which comes last: a version exists when its row does."""
+        """Add the row of a version to the registry, as the last step: a version exists once its row does."""
         _append(self.registry_file, COLUMNS, version.version, [version.to_row()])
 
     def write_importance(self, number: int, importance: Importance) -> bool:
-        """Write the importance of the features of a version; False where it has no rows."""
+        """Write the importance of a version's features; False if it has no rows."""
         rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
         measured = [
             with_importance([row], importance)[0] if row["version"] == str(number) else row for row in rows
@@ -126,7 +126,7 @@ class ModelSeeds:
 
 
 def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
-    """Add rows of a version; those that an interrupted registration left of this number go."""
+    """Add rows of a version; remove rows of this number that an interrupted registration left."""
     kept = [row for row in read_rows(file, columns) if row["version"] != str(number)]
     write_rows(file, columns, [*kept, *rows])
 
@@ -138,12 +138,12 @@ def _value(column: str, text: str) -> Any:
 
 
 def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a seed; an unknown header is refused, since appending to it would damage the file."""
+    """Rows of a seed; a file with an unknown header is refused, since appending to it would damage it."""
     return seed_rows.read_rows(file, columns, ADDED_IN_SEEDS)
 
 
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a seed whole, by replacing the file at once."""
+    """Write a whole seed, by replacing the file at once."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -152,7 +152,7 @@ def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, s
 
 
 def replace_file(file: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old or the new bytes, never a part."""
+    """Write a file so that a reader sees either the old or the new bytes, never a mixture."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(file.name + ".partial")
     temporary.write_bytes(data)

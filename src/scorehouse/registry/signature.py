@@ -1,7 +1,7 @@
 """The signature of a version: its features, and how rows reach and leave the estimator.
 
-It is written once, at registration, as `signature.json` beside the artifact; its digest stands in the
-registry, so that it is as trustworthy as the artifact itself.
+It is written once, at registration, as `signature.json` next to the artifact. Its digest is in the registry,
+so it is as trustworthy as the artifact itself.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ FEATURE_TYPES = ("double", "integer", "boolean", "string", "timestamp")
 class Feature:
     """One input column of the estimator.
 
-    `type` is one of FEATURE_TYPES, `dtype` the dtype of the training column; of Decimal or date objects
-    it is `decimal` or `date`. The three `accepts_` facts were found by asking the fitted pipeline;
-    `null_as` is how it wants a missing value among strings and other objects (`nan` or `none`).
-    `max_magnitude` is the largest absolute value that it takes. `categories` lists the values that an
-    encoder knows, `minimum`, `maximum` and `null_share` describe training.
+    `type` is one of FEATURE_TYPES, `dtype` the dtype of the training column; for Decimal or date objects it
+    is `decimal` or `date`. The three `accepts_` facts were found by asking the fitted pipeline; `null_as` is
+    the form in which it needs a missing value among strings and other objects (`nan` or `none`).
+    `max_magnitude` is the largest absolute value that it accepts. `categories` lists the values that an
+    encoder knows; `minimum`, `maximum` and `null_share` describe training.
     """
 
     name: str
@@ -53,17 +53,17 @@ class Feature:
 
     @property
     def holds_objects(self) -> bool:
-        """Whether training held Python objects in this column, of which None and NaN differ."""
+        """Whether the training column held Python objects, for which None and NaN differ."""
         return self.type == "string" or self.dtype in OBJECT_DTYPES
 
     @property
     def is_nullable(self) -> bool:
-        """Whether training held numbers or booleans beside a mask, such as in `Int64` or `boolean`."""
+        """Whether the training column had numbers or booleans with a mask, as in `Int64` or `boolean`."""
         return self.dtype in NULLABLE_DTYPES
 
     @property
     def has_zone(self) -> bool:
-        """Whether training knew the time zone of these timestamps."""
+        """Whether the training timestamps had a time zone."""
         return self.dtype.startswith("datetime64[") and "," in self.dtype
 
     @property
@@ -74,10 +74,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class Signature:
-    """Features in the estimator's order, and the container they are handed over in.
+    """Features in the estimator's order, and the container in which they are passed.
 
     `container` is `frame` for an estimator fitted on named columns, `array` for one fitted on a bare
-    array of dtype `array_dtype`, `column` for one fitted on a list or Series, such as texts.
+    array of dtype `array_dtype`, `column` for one fitted on a list or Series, such as strings.
     """
 
     features: tuple[Feature, ...]
@@ -123,9 +123,9 @@ class Signature:
 
 
 def match_columns(signature: Signature, columns: Sequence[str], call: str) -> dict[str, str]:
-    """Map each feature to the column that holds it: the same name, else the same but for case.
+    """Map each feature to the column that holds it: the same name, else one that differs only in case.
 
-    Raises SignatureError naming every missing feature at once, with near spellings.
+    Raises SignatureError, naming all missing features at once, with similar spellings.
     """
     exact = set(columns)
     folded: dict[str, list[str]] = {}
@@ -155,7 +155,7 @@ def match_columns(signature: Signature, columns: Sequence[str], call: str) -> di
 def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
     """Check that each feature's Arrow type can hold what the estimator was trained on.
 
-    `schema` has the features by their own names. Raises SignatureError naming every misfit at once.
+    `schema` has the features under their own names. Raises SignatureError, naming all misfits at once.
     """
     found = {feature.name: schema.field(feature.name).type for feature in signature.features}
     wrong = [
@@ -174,8 +174,8 @@ def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
 
 
 def fits(feature: Feature, arrow_type: pa.DataType) -> bool:
-    """Whether a column of `arrow_type` can be converted, row by row, to what `feature` is."""
-    if pa.types.is_null(arrow_type):  # a column of nothing but NULL: judged row by row
+    """Whether a column of `arrow_type` can be converted, row by row, to the type of `feature`."""
+    if pa.types.is_null(arrow_type):  # a column with only NULL: judged row by row
         return True
     if feature.type in ("double", "integer"):
         return (
@@ -194,7 +194,7 @@ def fits(feature: Feature, arrow_type: pa.DataType) -> bool:
 
 
 def _hint(feature: Feature, arrow_type: pa.DataType) -> str:
-    """What to do with a type that no feature can have, or whose meaning would have to be guessed."""
+    """A hint for a type that no feature can have, or whose meaning would have to be guessed."""
     for check, hint in HINTS:
         if check(arrow_type):
             return f" ({hint})"

@@ -18,11 +18,11 @@ IMPORTANCE_COLUMNS = ("importance", "importance_kind")
 
 @dataclass(frozen=True)
 class Importance:
-    """The share of each feature in the total, 0 to 1, and `permutation:` with what was measured.
+    """Each feature's share of the total, 0 to 1, and `permutation:` followed by what was measured.
 
-    With labels: the rise of `log_loss`, `squared_error` or `error_rate`, or the fall of `roc_auc` or
-    `rank_correlation`. Without: `label_change`, the share of rows whose label changes, or `score_change`,
-    the mean absolute change of scores.
+    With labels: the increase of `log_loss`, `squared_error` or `error_rate`, or the decrease of `roc_auc` or
+    `rank_correlation`. Without labels: `label_change`, the share of rows whose label changes, or
+    `score_change`, the mean absolute change of scores.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class Importance:
 
 
 def signature_rows(version: Version, signature: Signature) -> list[dict[str, str]]:
-    """The rows of `ml_<name>__signature` of one version, but for the importance."""
+    """The rows of `ml_<name>__signature` for one version, without the importance."""
     return [_row(version.version, i, f) for i, f in enumerate(signature.features, start=1)]
 
 
@@ -43,7 +43,7 @@ def with_importance(rows: list[dict[str, str]], importance: Importance) -> list[
 
 
 def without_importance(row: Mapping[str, T]) -> dict[str, T]:
-    """The part of a row that stands in the signature file too; importance differs with every fit."""
+    """The columns of a row that are also in the signature file; importance differs with every fit."""
     return {column: value for column, value in row.items() if column not in IMPORTANCE_COLUMNS}
 
 

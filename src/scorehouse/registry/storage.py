@@ -1,7 +1,7 @@
-"""Where artifacts lie: below the project, at an absolute path, or at an fsspec URL.
+"""Where artifacts are stored: below the project, at an absolute path, or at an fsspec URL.
 
 A location is text from the registry. It is followed only into the project's folder or one of the load
-policy's roots, after symbolic links are resolved. What is fetched from a URL is kept by its digest.
+policy's roots, after symbolic links are resolved. Bytes from a URL are cached by their digest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def sha256(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Location:
-    """A place that the policy allows: a `path` on this machine, or else a `url`."""
+    """A location that the policy allows: a `path` on this machine, or else a `url`."""
 
     path: Path | None
     url: str = ""
@@ -39,7 +39,7 @@ class Location:
 
 
 def locate(root: Path, text: str, policy: LoadPolicy, call: str) -> Location:
-    """The location that `text` names; refused where the project and the policy's roots do not reach."""
+    """The location that `text` names; refused outside the project and the policy's roots."""
     if not _is_local(text):
         if _plain_url(text) and any(_below_url(text, allowed) for allowed in policy.roots):
             return Location(None, text)
@@ -87,9 +87,9 @@ def _refused(text: str, where: str, policy: LoadPolicy, call: str) -> LoadRefuse
 def read_verified(
     root: Path, location: Location, digest: str, label: str, policy: LoadPolicy, call: str
 ) -> bytes:
-    """The bytes at `location`, whose SHA-256 equals `digest`; nothing is opened before that.
+    """The bytes at `location`; their SHA-256 equals `digest`. Nothing is opened before this check.
 
-    Bytes from a URL are kept in the policy's cache, and hashed again whenever they are taken from it.
+    Bytes from a URL are kept in the policy's cache, and hashed again each time they are read from it.
     """
     if location.path is not None:
         data = _read_file(location.path, label, call)
@@ -129,7 +129,7 @@ def _fetch(url: str, label: str, call: str) -> bytes:
         return bytes(filesystem.cat_file(path))
     except (ArtifactError, LoadRefusedError):
         raise
-    except Exception as error:  # each file system has errors of its own
+    except Exception as error:  # each file system has its own errors
         if isinstance(error, ImportError) or type(error).__module__.startswith("scorehouse."):
             raise
         raise ArtifactError(
@@ -158,7 +158,7 @@ def _cache_folder(root: Path, policy: LoadPolicy) -> Path:
 
 
 def _kept(root: Path, policy: LoadPolicy, digest: str) -> bytes | None:
-    """Bytes kept under `digest`, if they are there and still have it."""
+    """The cached bytes of `digest`, if they exist and still have this digest."""
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         return None
     try:
@@ -169,7 +169,7 @@ def _kept(root: Path, policy: LoadPolicy, digest: str) -> bytes | None:
 
 
 def _keep(root: Path, policy: LoadPolicy, digest: str, data: bytes) -> None:
-    """Keep verified bytes; a cache that cannot be written costs time, never the run."""
+    """Cache verified bytes; if the cache is not writable, that costs time but does not fail the run."""
     folder = _cache_folder(root, policy)
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +179,7 @@ def _keep(root: Path, policy: LoadPolicy, digest: str, data: bytes) -> None:
 
 
 def write(location: Location, data: bytes, call: str) -> None:
-    """Write a file so that a reader sees the old or the new bytes, never a part."""
+    """Write a file so that a reader sees either the old or the new bytes, never a mixture."""
     if location.path is None:
         filesystem, path = _filesystem(location.url, call)
         filesystem.makedirs(filesystem._parent(path), exist_ok=True)

@@ -23,11 +23,11 @@ TASKS = ("classification", "regression", "clustering", "ranking", "anomaly")
 class Version:
     """One registered version: a row of `ml_<name>`.
 
-    `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature
-    file beside it; `classes` holds the class labels of a classifier, in the estimator's order, and
-    `class_columns` the label whose score a column of the prediction table has; `parity`
-    tells how far what is scored with was, on training rows, from the estimator that was registered; `forms`
-    holds what was proven of its other forms, such as compiled SQL, and why others are refused.
+    `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature file next to
+    it. `classes` holds the class labels of a classifier, in the estimator's order, and `class_columns` the
+    label of each score column of the prediction table. `parity` is the difference, on training rows, between
+    the stored form and the registered estimator. `forms` holds the proofs of its other forms, such as
+    compiled SQL, and why others are refused.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Version:
 
     @property
     def label(self) -> str:
-        """Name and version as people write them: `churn version 3`."""
+        """Name and version for messages: `churn version 3`."""
         return f"{self.name} version {self.version}"
 
     def to_row(self) -> dict[str, str]:
@@ -147,7 +147,7 @@ class Version:
 COLUMNS = tuple(
     Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
 )  # the order of the columns in the seed
-ADDED_COLUMNS = ("parity", "forms", "class_columns")  # not in every seed: an earlier release wrote it
+ADDED_COLUMNS = ("parity", "forms", "class_columns")  # not in seeds from an earlier release
 
 
 def _text(value: Any) -> str:
@@ -155,9 +155,9 @@ def _text(value: Any) -> str:
 
 
 def resolve(versions: Iterable[Version], *, alias: str | None, version: int | None, call: str) -> Version:
-    """The one version that holds `alias`, or whose number is `version`.
+    """The version that holds `alias`, or whose number is `version`.
 
-    Raises RegistryError when there is none, or when two versions hold the alias.
+    Raises RegistryError if there is none, or if two versions hold the alias.
     """
     rows = sorted(versions, key=lambda row: row.version)
     if not rows:

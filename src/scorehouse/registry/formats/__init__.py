@@ -1,4 +1,4 @@
-"""The formats of artifacts: one module a format, `FORMATS` is the register."""
+"""The formats of artifacts: one module per format; `FORMATS` lists them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHOICES = ("joblib", "skops", "onnx", "native")
 
 
 def chosen_format(choice: str, estimator: Any, call: str) -> Format:
-    """The format that `register(format=...)` names; `native` is the file of the estimator's own library."""
+    """The format for `register(format=...)`; `native` is the file format of the estimator's own library."""
     if choice == "native":
         library = type(estimator).__module__.partition(".")[0]
         if library not in NATIVE:

@@ -1,4 +1,4 @@
-"""What a format of artifacts is: how an estimator becomes bytes, and how verified bytes become one."""
+"""The interface of an artifact format: from an estimator to bytes, and from verified bytes back."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scorehouse.registry.version import Version
 class Format:
     """One format, as the registry names it.
 
-    `dump(estimator, signature, version, call)` gives bytes. `load(data, version, trusted, call)` gives
-    what is scored with; its `data` was hashed before, `trusted` are the types that the load policy
-    trusts. `library` is the distribution whose version predictions depend on. `runs_code` is true
-    where loading may run any code (pickle); `exact` where what is loaded predicts bit for bit what was
-    saved; `extra` is the optional extra of this package that the format needs.
+    `dump(estimator, signature, version, call)` returns bytes. `load(data, version, trusted, call)` returns
+    the object that scores; its `data` was hashed before, `trusted` are the types that the load policy trusts.
+    `library` is the distribution whose version predictions depend on. `runs_code`: loading may run any code
+    (pickle). `exact`: the loaded object predicts bit for bit like the saved one. `extra` is the optional
+    extra of this package that the format needs.
     """
 
     name: str

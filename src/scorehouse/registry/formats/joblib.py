@@ -1,4 +1,4 @@
-"""joblib: a compressed pickle. It holds any estimator, and loading it runs whatever code it names."""
+"""joblib: a compressed pickle. It can store any estimator, and loading it runs whatever code it names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
 
 def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=UserWarning)  # the policy has spoken on versions already
+        warnings.simplefilter("ignore", category=UserWarning)  # the policy has already checked the versions
         try:
             return joblib.load(io.BytesIO(data))
         except Exception as error:

@@ -1,6 +1,6 @@
 """LightGBM's own text file: the trees, without pickle.
 
-The text does not hold class labels: they stand in the registry.
+The file does not contain class labels: they are in the registry.
 """
 
 from __future__ import annotations

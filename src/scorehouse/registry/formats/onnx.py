@@ -1,7 +1,7 @@
 """ONNX: a graph of numeric operators, scored by onnxruntime; registration measures its parity.
 
-Trees and scalers are kept in double precision where the converter can; what it cannot keep shows in
-the parity that the registry holds.
+Trees and scalers stay in double precision if the converter supports it; otherwise, the loss shows in the
+parity in the registry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scorehouse.registry.formats.base import Format, cannot_store, does_not_load
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-OPSET = {"": 18, "ai.onnx.ml": 3}  # what the converters of all scikit-learn estimators can write
+OPSET = {"": 18, "ai.onnx.ml": 3}  # the opset that the converters of all scikit-learn estimators can write
 TENSORS = {
     "double": "DoubleTensorType",
     "integer": "Int64TensorType",
@@ -34,10 +34,10 @@ DTYPES = {
 
 
 class OnnxEstimator:
-    """A session of onnxruntime with the methods of the estimator that it stands for.
+    """A session of onnxruntime with the methods of the estimator that it replaces.
 
-    The graph has one input a feature, named like it, of shape (rows, 1), or one for all. `score_method`
-    is the one method beside `predict` that the registered version uses.
+    The graph has one input per feature, with its name and the shape (rows, 1), or one input for all.
+    `score_method` is the method that the registered version uses in addition to `predict`.
     """
 
     def __init__(self, session: Any, version: Version) -> None:
@@ -50,11 +50,11 @@ class OnnxEstimator:
             self.classes_ = np.asarray(version.classes)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels or numbers, one a row."""
+        """Labels or numbers, one per row."""
         return np.asarray(self._run(self.labels, X)).reshape(-1)
 
     def _score(self, X: Any) -> np.ndarray:
-        """Scores, of shape (rows,) where a row has one, else (rows, classes)."""
+        """Scores, of shape (rows,) if a row has one score, else (rows, classes)."""
         found = np.asarray(self._run(self.scores[0], X))
         return found.reshape(-1) if found.ndim == 2 and found.shape[1] == 1 else found
 
@@ -74,7 +74,7 @@ class OnnxEstimator:
 
 
 def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
-    """Convert with skl2onnx: in double precision where converter and runtime can, else in single."""
+    """Convert with skl2onnx: in double precision if converter and runtime support it, else in single."""
     from sklearn.pipeline import Pipeline
 
     skl2onnx = import_extra("skl2onnx", "onnx", call)
@@ -92,7 +92,7 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
             )
             data = bytes(graph.SerializeToString())
             _session(onnxruntime, data)
-        except Exception as error:  # the next form may do
+        except Exception as error:  # the next form may work
             reasons.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         else:
             return data
@@ -100,7 +100,7 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
 
 
 def _inputs(signature: Signature, call: str) -> Iterator[list[tuple[str, Any]]]:
-    """Inputs to try: one a feature, then one for all; in double precision, then in single."""
+    """Inputs to try: one per feature, then one for all; in double precision, then in single."""
     types = import_extra("skl2onnx.common.data_types", "onnx", call)
     numeric = all(f.type in ("double", "integer") for f in signature.features)
     for number in ("DoubleTensorType", "FloatTensorType"):
@@ -113,7 +113,7 @@ def _inputs(signature: Signature, call: str) -> Iterator[list[tuple[str, Any]]]:
 
 
 def _options(version: Version) -> list[dict[str, bool]]:
-    """Options to try: scores as one tensor, and as the decision function where that is the score."""
+    """Options to try: scores as one tensor, and the decision function if that is the score."""
     if not version.classes:
         return [{}]
     raw = {"raw_scores": True} if version.score_method == "decision_function" else {}
@@ -122,7 +122,7 @@ def _options(version: Version) -> list[dict[str, bool]]:
 
 def _session(onnxruntime: Any, data: bytes) -> Any:
     settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 4  # what goes wrong is raised
+    settings.log_severity_level = 4  # errors are raised
     return onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
 
 

@@ -29,7 +29,7 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
 
 
 def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
-    """Build the estimator if every type that the archive names is trusted; nothing is built before."""
+    """Build the estimator if every type in the archive is trusted; nothing is built before that check."""
     skops = import_extra("skops.io", "skops", call)
     expected = "an archive that this release of skops can read"
     try:
@@ -55,7 +55,7 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
 
 
 def canonical(data: bytes) -> bytes:
-    """The same archive without memory addresses and times, so that equal estimators have equal digests."""
+    """The archive without memory addresses and times, so that equal estimators have equal digests."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read(SCHEMA))
         names: dict[str, str] = {}
@@ -70,7 +70,7 @@ def canonical(data: bytes) -> bytes:
 
 
 def _renumber(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None:
-    """Number objects in the order in which they are met, and name their files by these numbers."""
+    """Number objects in the order in which they occur, and name their files by these numbers."""
     if isinstance(node, list):
         for item in node:
             _renumber(item, numbers, names)
