@@ -1,1 +1,1 @@
-"""Engines carry record batches through the kernel, one module per engine."""
+"""Engines pass record batches through the kernel; one package per engine."""

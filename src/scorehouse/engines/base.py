@@ -1,7 +1,7 @@
-"""What an engine is: where the rows of a scoring run are read, planned, scored, written and logged.
+"""The interface of an engine, which reads, plans, scores, writes and logs the rows of a scoring run.
 
-`engines/run.py` has the one sequence of a run, which calls these methods in the order in which they stand
-here. An engine of its own is a room beside `duckdb/` and `spark/`, and a line in `engines/choose.py`.
+`engines/run.py` has the one sequence of a run. It calls these methods in the order in which they are
+defined here. A new engine is a package next to `duckdb/` and `spark/`, and a line in `engines/choose.py`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ S = TypeVar("S", bound=Source)
 
 @dataclass(frozen=True)
 class Scan(Generic[S]):
-    """Everything that is settled before a run scores its first row.
+    """Everything that is decided before a run scores its first row.
 
-    There is a kernel, a form and a record for each version that scores; the first is live. `suffixes` end
-    the names of each version's columns if the versions share a row; otherwise there are none.
+    There is a kernel, a form and a record for each version that scores; the first is live. If versions share
+    a row, `suffixes` are appended to the names of each version's columns; otherwise there are none.
     """
 
     source: S
@@ -54,7 +54,7 @@ class Scan(Generic[S]):
         return self.records[0]
 
     def check_conserved(self) -> None:
-        """Raise ConservationError where a row was lost, or too many were rejected."""
+        """Raise ConservationError if a row was lost or too many were rejected."""
         for record in self.records:
             check_conserved(record, self.options.max_rejected_share, self.source.call)
 
@@ -62,7 +62,7 @@ class Scan(Generic[S]):
 class Engine(ABC, Generic[S]):
     """The database of one scoring run.
 
-    `forms` are those that it can run, besides the estimator itself; `spelling` is how its SQL is written.
+    `forms` are the forms that it can run besides the estimator itself; `spelling` is how it writes SQL.
     """
 
     name: ClassVar[str]
@@ -86,33 +86,33 @@ class Engine(ABC, Generic[S]):
 
     @abstractmethod
     def table_exists(self) -> bool:
-        """Whether there is a prediction table to be merged into, once a killed run is cleaned up after."""
+        """Whether there is a prediction table to merge into, after cleaning up after a killed run."""
 
     @abstractmethod
     def versions(self, model: Any) -> list[Version]:
-        """The versions of the registry that `model` is, whose table is equal to its file."""
+        """The versions of the registry `model`; its table must equal its file."""
 
     @abstractmethod
     def open(self, features: Any, options: ScoreOptions) -> S:
-        """The feature table, not read yet."""
+        """The feature table; it is not read yet."""
 
     def shows_unique_keys(self, options: ScoreOptions, record: RunRecord) -> bool:
-        """Whether the plan shows that keys are unique, so that the check of the features need not."""
+        """Whether the plan proves that keys are unique, so that the check of the features can skip it."""
         return False
 
     @abstractmethod
     def check_table(self, source: S, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
-        """How the columns of the table differ that the run is merged into.
+        """How the columns of the table that the run is merged into differ from the run's columns.
 
-        Refuse to merge into a table with other columns, as far as `on_schema_change` has it."""
+        Refuse to merge into a table with other columns, unless `on_schema_change` allows it."""
 
     @abstractmethod
     def planner(self, source: S, records: list[RunRecord], rows: int) -> Planner[S]:
-        """What chooses the rows of the run, of a feature table with this number of them."""
+        """The planner that chooses the rows of the run from a feature table with this number of rows."""
 
     @abstractmethod
     def checked_forms(self, source: S, forms: list[Form], kernels: Sequence[Kernel]) -> list[Form]:
-        """The forms that may serve: where one differs from its estimator on the first rows, that does."""
+        """The forms that score; one that differs from its estimator on the first rows is replaced by it."""
 
     # --- the run ---
 
@@ -120,7 +120,7 @@ class Engine(ABC, Generic[S]):
     def write(self, scan: Scan[S], storage: Mapping[str, Any]) -> None:
         """Score into the prediction table and log the run.
 
-        `storage` is how the table is kept, from the model's config.
+        `storage` is how the table is stored, from the model's config.
         """
 
     def stream(self, scan: Scan[S]) -> Any:
@@ -129,4 +129,4 @@ class Engine(ABC, Generic[S]):
 
     @abstractmethod
     def log_failure(self, record: RunRecord, error: Exception) -> Exception:
-        """Log why the run failed; returns the error to raise."""
+        """Log why the run failed, and return the error to raise."""

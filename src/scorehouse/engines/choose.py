@@ -1,4 +1,4 @@
-"""Which engine a dbt session belongs to; an engine is imported when it is needed."""
+"""Choose the engine of a dbt session; an engine is imported only when it is needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from scorehouse.engines.base import Engine
 from scorehouse.scoring.request import Request
 
-# the module that holds the class `ENGINE`, by the package that a session comes from
+# the module with the class `ENGINE`, by the package of the session's class
 ENGINES = {
     "pyspark": "scorehouse.engines.spark.engine",
     "duckdb": "scorehouse.engines.duckdb.engine",
@@ -17,7 +17,7 @@ ENGINES = {
 
 
 def engine_of(session: Any, request: Request, call: str) -> Engine[Any]:
-    """The engine of one run; dbt-duckdb wraps its sessions in classes of its own at times."""
+    """The engine of one run; dbt-duckdb sometimes wraps its sessions in classes of its own."""
     package = type(session).__module__.partition(".")[0]
     module = import_module(ENGINES.get(package, ENGINES["duckdb"]))
     engine: Engine[Any] = module.ENGINE(session, request, call)

@@ -1,4 +1,4 @@
-"""The columns of a prediction table that a run is merged into, compared with the run's before it scores.
+"""Compare the columns of the prediction table with the run's columns, before a merge scores anything.
 
 dbt's setting `on_schema_change` says what happens if they differ; if it is not set, the run is refused,
 as with `fail`.
@@ -20,7 +20,7 @@ ACTION = (
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """How the table differs from the run: columns that it `lacks` and that only it `has`, with their types.
+    """How the table differs from the run: columns that it `lacks`, and columns that only it `has`, with type.
 
     `retyped` has the type in the table and the type in the run.
     """

@@ -1,4 +1,4 @@
-"""Columns of the feature table: found by name, and kept apart from the columns of the output."""
+"""Columns of the feature table: found by name, and kept separate from the columns of the output."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry.signature import Signature, match_columns
 from scorehouse.scoring.options import ScoreOptions
 
-# columns of the stream of scored rows, which no table keeps but the hash
+# columns of the stream of scored rows; the table keeps only the hash
 FEATURE_HASH = "feature_hash"
 ROW_HASH = "scorehouse_row_hash"
 NEED = "scorehouse_need"  # a bit for each version that scores the row
 PART = "scorehouse_part"  # the number of the version that scored the row
-KEPT = "kept:"  # prefix of columns that pass by the kernel, so that a key may also be a feature
+KEPT = "kept:"  # prefix of columns that bypass the kernel, so that a key may also be a feature
 AUDIT_COLUMNS = (
     "row_status",
     "model_name",
@@ -33,7 +33,7 @@ AUDIT_COLUMNS = (
 
 
 def find_columns(role: str, wanted: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:
-    """Map each wanted name to the feature table's column, exactly or but for case."""
+    """Map each wanted name to the feature table's column: equal, or different only in case."""
     folded = {column.lower(): column for column in columns}
     found, missing = {}, []
     for name in wanted:
@@ -54,7 +54,7 @@ def find_columns(role: str, wanted: Sequence[str], columns: Sequence[str], call:
 
 
 def check_output_names(kept: Sequence[str], outputs: Sequence[str], call: str) -> None:
-    """Refuse to keep a column that is named like one of the `outputs`; columns that are not kept may be."""
+    """Refuse to keep a column with the name of one of the `outputs`; other columns may have it."""
     taken = {name.lower() for name in (*outputs, *AUDIT_COLUMNS)}
     if clash := [column for column in kept if column.lower() in taken]:
         raise SignatureError(
@@ -66,9 +66,9 @@ def check_output_names(kept: Sequence[str], outputs: Sequence[str], call: str) -
 
 
 def types_digest(columns: Iterable[str], types: Mapping[str, str]) -> str:
-    """Names the full types of `columns`, in 16 hexadecimal digits; the case of a name makes no difference.
+    """A digest of the full types of `columns`, 16 hexadecimal digits; the case of a name makes no difference.
 
-    A hash of values passes over their type: 12.34 as DECIMAL(10,2) and 1234 as INTEGER have the same one.
+    A hash of values ignores their types: 12.34 as DECIMAL(10,2) and 1234 as INTEGER have the same hash.
     """
     found = [[column.lower(), types[column]] for column in columns]
     return sha256(json.dumps(found).encode()).hexdigest()[:16]
@@ -78,8 +78,8 @@ def types_digest(columns: Iterable[str], types: Mapping[str, str]) -> str:
 class Columns:
     """Feature table columns by role: name in the output (or of the feature) to name in the table.
 
-    `features` has a mapping for each version that scores. With `share_hash` all of them have one hash,
-    of the features of all, since they share a row.
+    `features` has a mapping for each version that scores. With `share_hash`, the versions share a row, so
+    they have one hash over the features of all.
     """
 
     key: dict[str, str]
@@ -99,7 +99,7 @@ class Columns:
     ) -> Columns:
         """Find all of them in a feature table with the columns `names`.
 
-        `outputs` are the columns that scoring adds, whose names no column that is kept may have.
+        `outputs` are the columns that scoring adds; no kept column may have one of their names.
         """
         key, dated = options.row_key, options.row_key[len(options.key) :]
         passthrough = [name for name in options.passthrough if name not in key]
@@ -115,7 +115,7 @@ class Columns:
 
     @property
     def kept(self) -> dict[str, str]:
-        """Columns that pass by the kernel."""
+        """Columns that bypass the kernel."""
         return {**self.key, **self.passthrough, **self.group}
 
     @property
@@ -124,19 +124,19 @@ class Columns:
         return list(dict.fromkeys(column for found in self.features for column in found.values()))
 
     def hashed(self, part: int) -> list[str]:
-        """Columns of which the feature hash of one version is made: all that goes into a row but its key."""
+        """Columns in the feature hash of one version: everything that goes into a row except its key."""
         features = self.features if self.share_hash else [self.features[part]]
         names = dict.fromkeys(column for found in features for column in found.values())
         return [*names, *self.passthrough.values(), *self.group.values()]
 
     def hash_part(self, part: int) -> int:
-        """The first version with the same hashes, whose columns serve both."""
+        """The first version with the same hash; its column serves both."""
         hashed = [self.hashed(number) for number in range(part + 1)]
         return hashed.index(hashed[part])
 
     @property
     def hash_parts(self) -> list[int]:
-        """Versions whose hashes serve all."""
+        """The versions whose hashes serve all versions."""
         return list(dict.fromkeys(self.hash_part(part) for part in range(len(self.features))))
 
 
@@ -149,7 +149,7 @@ def of_part(values: Sequence[str], part: str = PART) -> str:
 
 
 def wanted_rows(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-    """The rows of a batch that one version scores: all of them, where the batch does not tell."""
+    """The rows of a batch that one version scores: all rows, if the batch does not say."""
     if NEED not in batch.schema.names:
         return batch
     bits = pc.bit_wise_and(batch.column(NEED), pa.scalar(1 << number, pa.int64()))

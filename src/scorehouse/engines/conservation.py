@@ -1,4 +1,4 @@
-"""Every row that goes in comes out, scored or rejected, and not too many of them rejected."""
+"""Check that every row that goes in comes out, scored or rejected, and that not too many are rejected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scorehouse.scoring.runlog import RunRecord
 
 
 def check_conserved(record: RunRecord, limit: float | None, call: str) -> None:
-    """Raise ConservationError where a row is lost, or more than the share `limit` was rejected."""
+    """Raise ConservationError if a row was lost, or more than the share `limit` was rejected."""
     if record.rows_scored + record.rows_rejected != record.rows_in:
         raise ConservationError(
             call,

@@ -1,4 +1,4 @@
-"""The first rows of a run are scored twice: a form serves on only if it equals the estimator there."""
+"""Score the first rows of a run twice: a form continues only if it equals the estimator on them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FIRST_ROWS = 4_096
 
 
 def checked_native(form: Form, kernel: Kernel, batch: pa.RecordBatch) -> Form:
-    """A form whose kernel scores batches, or the estimator, if they differ on this one."""
+    """The form, whose kernel scores batches, or the estimator if the two differ on this batch."""
     return equal_or_estimator(form, kernel, batch, pa.Table.from_batches([form.kernel(batch)]))
 
 
 def equal_or_estimator(form: Form, kernel: Kernel, batch: pa.RecordBatch, found: pa.Table) -> Form:
-    """The form, if it made `found` of the batch and the estimator makes the same; else the estimator."""
+    """The form, if its result `found` for the batch equals the estimator's; else the estimator."""
     parity = compare(pa.Table.from_batches([kernel(batch)]), found)
     if form.name == "native":
-        from scorehouse.forms.native.prove_native import TOLERANCE  # needed for native code alone
+        from scorehouse.forms.native.prove_native import TOLERANCE  # needed only for native code
 
         parity = replace(parity, tolerance=TOLERANCE)
     if parity.proven and not parity.reason_differences:

@@ -16,7 +16,7 @@ def as_of_sql(
 ) -> tuple[str, str]:
     """SQL of the as-of date that a feature table lacks, and of the window of a backfill.
 
-    `names` are the columns of the feature table. Either is empty where there is none.
+    `names` are the columns of the feature table. Either result is empty if there is nothing to add.
     """
     value = options.as_of_value
     if request.slice_from and (options.as_of is None or value is not None):

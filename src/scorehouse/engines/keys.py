@@ -1,4 +1,4 @@
-"""The key of the feature table: present and unique, whoever counted."""
+"""Check that the key of the feature table is present and unique, from counts of any engine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def check_counts(
 ) -> int:
     """Refuse a key that is NULL or not unique; returns the number of rows.
 
-    `counts` are the rows, those with a NULL in the key, and the different keys. `twice` gives a few keys
-    that are there more than once, each with its count behind it.
+    `counts` are the numbers of rows, of rows with a NULL in the key, and of different keys. `twice` returns a
+    few keys that occur more than once, each followed by its count.
     """
     rows, nulls, different = counts
     if nulls:

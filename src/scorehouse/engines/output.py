@@ -1,4 +1,4 @@
-"""What the database adds to a row on its way into the table: rank, decision, status, where it came from."""
+"""The columns that the database adds to a scored row: rank, decision, status and audit columns."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MODEL_VERSION = "model_version"
 
 
 def wide_suffixes(options: ScoreOptions, records: Sequence[RunRecord]) -> list[str]:
-    """What ends the names of each version's columns, the live one's first; empty where rows are long."""
+    """The suffixes of each version's columns, the live version's first; empty for the long layout."""
     return [record.part.suffix for record in records if record.part] if options.is_wide else []
 
 
 def added_columns(options: ScoreOptions, outputs: Sequence[str], records: Sequence[RunRecord]) -> list[str]:
-    """Columns of the prediction table that options bring, besides those of every table."""
+    """Columns of the prediction table that options add to the ones that every table has."""
     names = ["model_alias", "is_live"] if options.in_parts else []
     names += ["rank"] if _ranks(records) else []
     if options.decision:
@@ -38,7 +38,7 @@ def _ranks(records: Sequence[RunRecord]) -> bool:
 class Output:
     """SQL over the stream of scored batches, and over the prediction table that it goes into.
 
-    `types` are types to cast columns to that pass by the kernel, `scored` the columns that it makes.
+    `types` are the types to cast columns to that bypass the kernel; `scored` are the kernel's columns.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Output:
 
     @property
     def needs_all_rows(self) -> bool:
-        """Whether rows have to be held to rank them."""
+        """Whether all rows have to be collected to rank them."""
         policy = self.options.decision
         return bool(self.columns.group) or (policy is not None and policy.top_n is not None)
 
     def select(self, rows: str = BATCHES) -> str:
-        """The finished rows of `rows`; the columns of the prediction table in their order."""
+        """The finished rows of `rows`, with the columns of the prediction table in order."""
         return self._select(self.values(), rows)
 
     def stored(self, rows: str = BATCHES) -> str:
-        """As `select`, without the columns that `derived` names."""
+        """Like `select`, without the columns in `derived`."""
         derived = self.derived()
         return self._select({name: sql for name, sql in self.values().items() if name not in derived}, rows)
 
@@ -78,13 +78,13 @@ class Output:
         return f"select {', '.join(columns)} from {rows}"
 
     def derived(self) -> list[str]:
-        """Columns that follow from the others, or are the same in all rows that one version scores."""
+        """Columns that follow from other columns, or are the same in all rows that one version scores."""
         names = ["row_status", "model_name", "model_version", "model_digest", "scoring_run_id", "scored_at"]
         names += [MODEL_VERSION + suffix for suffix in wide_suffixes(self.options, self.records)[1:]]
         return [*names, "decision_policy"] if self.options.decision else names
 
     def values(self) -> dict[str, str]:
-        """SQL of each column of the prediction table, in their order."""
+        """SQL of each column of the prediction table, in order."""
         options = self.options
         kept = (*self.columns.key, *self.columns.passthrough)
         values = {name: self._kept(name) for name in kept}
@@ -103,10 +103,10 @@ class Output:
         return f"cast({quoted} as {self.types[name]})" if name in self.types else quoted
 
     def _audit(self) -> dict[str, str]:
-        """What became of each row, and what made it."""
+        """The status of each row, and the version and run that made it."""
         record, text = self.records[0], self.spelling.literal
         status = f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end"
-        if record.request.staging:  # dbt's own materializations compare types with their own
+        if record.request.staging:  # dbt's own materializations compare types themselves
             status = f"cast({status} as {self.spelling.status})"
         values = {
             "row_status": status,
@@ -130,7 +130,7 @@ class Output:
         return values
 
     def _challengers(self) -> dict[str, str]:
-        """In a wide table, the columns of the versions that are not live."""
+        """The columns of the versions that are not live, in a wide table."""
         values: dict[str, str] = {}
         for suffix, record in zip(wide_suffixes(self.options, self.records), self.records, strict=False):
             if record.part and not record.part.is_live:
@@ -141,7 +141,7 @@ class Output:
 
     @property
     def _as_of(self) -> list[str]:
-        """The as-of date of a history, by which ranks and places are split."""
+        """The as-of date of a history, which splits ranks and positions."""
         name = self.options.as_of_column
         return [] if name is None else [self.spelling.quote(name)]
 
@@ -150,11 +150,11 @@ class Output:
 
     @property
     def _named(self) -> list[RunRecord]:
-        """The runs that rows name: of a wide table, that of the live version."""
+        """The runs that rows refer to: in a wide table, only the run of the live version."""
         return self.records[:1] if self.options.is_wide else self.records
 
     def _rank(self) -> str:
-        """Rank within the group, best score first, ties broken by the key; NULL for rejected rows."""
+        """Rank within the group, best score first; the key breaks ties; NULL for rejected rows."""
         groups = [self.spelling.quote(name) for name in self.columns.group]
         group = ", ".join([*groups, *self._as_of, PART])
         return (

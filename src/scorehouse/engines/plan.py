@@ -1,4 +1,4 @@
-"""Which rows a run scores: what is the same on every engine, around what an engine finds by its own SQL."""
+"""Which rows a run scores: the planning that all engines share; each engine finds rows with its own SQL."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from scorehouse.scoring.options import Rescore
 from scorehouse.scoring.runlog import RunRecord
 
 S = TypeVar("S", bound=Source)
-SCORED_STATES = ("new", "changed", "stale")  # of which a row is scored
+SCORED_STATES = ("new", "changed", "stale")  # the states in which a row is scored
 
 
 class Planner(ABC, Generic[S]):
-    """Chooses the rows of one run by the rule of its options, and counts for each version what was found.
+    """Chooses the rows of one run by its rule, and counts for each version what was found.
 
     `rows` is the number of rows of the feature table.
     """
@@ -29,19 +29,19 @@ class Planner(ABC, Generic[S]):
         self.records = records
         self.rows = rows
         self.merging = records[0].write_mode == "merge"
-        # a history is never scored again, and nothing vanishes from it
+        # a history is never rescored, and nothing vanishes from it
         self.may_rescore = self.merging and source.options.as_of is None
-        # the part of the plan that tells of each record: versions that share a row are one part
+        # the part of the plan for each record: versions that share a row are one part
         self.parts = [0 if source.options.is_wide else number for number in range(len(records))]
         self.rescore = self._rescore()
 
     @abstractmethod
     def find(self) -> None:
-        """Find the rows to score, count them with `note_found`, and tell the source what to read."""
+        """Find the rows to score, count them with `note_found`, and set what the source reads."""
 
     @abstractmethod
     def type_of(self, column: str) -> tuple[str, bool]:
-        """The type of a column of the feature table, and whether it holds times or dates."""
+        """The type of a feature table column, and whether it holds times or dates."""
 
     @abstractmethod
     def newest(self, column: str) -> datetime | None:
@@ -49,14 +49,14 @@ class Planner(ABC, Generic[S]):
 
     @abstractmethod
     def interval_us(self, text: str) -> int | None:
-        """An interval of SQL in microseconds; None where it is none."""
+        """An SQL interval in microseconds; None if the text is not an interval."""
 
     def vanished(self) -> Any:
-        """Keys of predictions to flag or delete, where the engine hands them on; None: there are none."""
+        """The keys of predictions to flag or delete, if the engine passes them on; None: there are none."""
         return None
 
     def run(self) -> None:
-        """Choose, and set in each record `rows_in`, what was found, and what is left to later runs."""
+        """Choose rows, and set in each record `rows_in`, what was found, and what is left for later runs."""
         if self.rescore.updated_at is not None:
             newest = self.newest(self.rescore.updated_at)
             for record in self.records:
@@ -70,12 +70,12 @@ class Planner(ABC, Generic[S]):
         self.find()
 
     def note_found(self, record: RunRecord, counts: Mapping[str, int], vanished: int) -> None:
-        """Count what was found: every row of the feature table is in one of four states."""
+        """Count the states of the rows that were found; each is in one of four states."""
         found = {state: counts.get(state, 0) for state in SCORED_STATES}
         record.found = {**found, "unchanged": self.rows - sum(found.values()), "vanished": vanished}
 
     def note_chosen(self, record: RunRecord, rows: int) -> None:
-        """Of the rows that were found, how many this run scores."""
+        """Record how many of the found rows this run scores."""
         record.rows_in = rows
         record.rows_left = sum(record.found[state] for state in SCORED_STATES) - rows
 
@@ -100,7 +100,7 @@ class Planner(ABC, Generic[S]):
         return found
 
     def check_predictions(self, names: Sequence[str]) -> None:
-        """Refuse a prediction table, with the columns `names`, that lacks what a plan reads."""
+        """Refuse a prediction table with the columns `names` if it lacks columns that a plan reads."""
         options = self.source.options
         wanted = [*options.table_key, *self.source.columns.group]
         wanted += ["scoring_run_id", "scored_at", "feature_hash"]
@@ -116,7 +116,7 @@ class Planner(ABC, Generic[S]):
             )
 
     def _rescore(self) -> Rescore:
-        """The rule, with `updated_at` as the feature table spells it."""
+        """The rule, with `updated_at` spelled as in the feature table."""
         rescore, source = self.source.options.rescore, self.source
         if rescore.updated_at is None:
             return rescore

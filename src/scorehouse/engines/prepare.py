@@ -1,4 +1,4 @@
-"""What a scoring run settles before it looks at a row, alike on every engine."""
+"""What a scoring run decides before it reads a row, the same on every engine."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from scorehouse.scoring.runlog import RunRecord
 
 
 def write_mode(request: Request, options: ScoreOptions, call: str, *, exists: bool) -> str:
-    """Whether the run replaces the table or is merged into it, and whether that can be done at all.
+    """Whether the run replaces the table or is merged into it; refused if it cannot be done.
 
-    `exists` tells whether there is a prediction table to be merged into.
+    `exists` says whether there is a prediction table to merge into.
     """
     if not exists or options.rescore.rule == "all":
         return "replace"
@@ -41,7 +41,7 @@ def write_mode(request: Request, options: ScoreOptions, call: str, *, exists: bo
 
 
 def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) -> list[RunRecord]:
-    """A record for each version; `record` becomes that of the live one."""
+    """A record for each version; `record` becomes the record of the live version."""
     records = [record, *(replace(record, reject_reasons=Counter(), found={}) for _ in parts[1:])]
     for part, own, basis in zip(parts, records, scoring_bases(parts, options), strict=True):
         own.part, own.scoring_basis = part, basis
@@ -51,7 +51,7 @@ def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) 
 
 
 def load_kernels(parts: Sequence[Part], request: Request, options: ScoreOptions, call: str) -> list[Kernel]:
-    """The verified estimator of each version in its kernel."""
+    """A kernel for each version, with its verified estimator."""
     kernels = []
     for part in parts:
         loaded = artifact.load(request.project_root, part.version, request.load_policy, call)
@@ -63,7 +63,7 @@ def load_kernels(parts: Sequence[Part], request: Request, options: ScoreOptions,
 
 
 def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) -> list[str]:
-    """The kernels' columns, which have to be the same for all versions, and to hold what decides."""
+    """The kernels' columns; they must be the same for all versions and include the score that decides."""
     schema = kernels[0].schema
     for kernel in kernels[1:]:
         if kernel.schema != schema or kernel.version.task != kernels[0].version.task:

@@ -10,7 +10,7 @@ INTERVAL_SECONDS = 5.0
 
 
 class Deadline:
-    """The end of a run's budget of time; without a budget it never comes."""
+    """The end of a run's time budget; without a budget, it is never reached."""
 
     def __init__(self, seconds: float | None) -> None:
         self.end = None if seconds is None else time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""One scoring run, the same on every engine: settle what scores which rows in which form, then write."""
+"""One scoring run, the same on every engine: decide what scores which rows in which form, then write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scorehouse.scoring.runlog import RunRecord
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is settled: its versions are verified and loaded, its rows chosen, and none is scored."""
+    """A prepared run: its versions are verified and loaded, its rows are chosen, and none is scored yet."""
 
     engine: Engine[Any]
     scan: Scan[Any]
@@ -80,7 +80,7 @@ def _settle(
         each.feature_query = source.query
     output = Output(source.columns, source.types, outputs, options, records, engine.spelling)
     change = ColumnChange()
-    if record.write_mode == "merge" and request.staging:  # dbt's own materializations see to it themselves
+    if record.write_mode == "merge" and request.staging:  # dbt's own materializations do this themselves
         change = engine.check_table(source, output, kernels)
     plan = engine.planner(source, records, rows)
     plan.run()
@@ -90,7 +90,7 @@ def _settle(
 
 
 def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:
-    """The form of each version: for the rows of this run, and equal to the estimator on the first."""
+    """The form of each version: suited to this run, and equal to the estimator on the first rows."""
     asked = source.options.engine
     chosen = [
         choose_form(kernel, asked, record.rows_in, served=engine.forms)

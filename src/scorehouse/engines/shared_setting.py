@@ -1,4 +1,4 @@
-"""Settings of a whole process, while runs that overlap in time each want their own value of them."""
+"""Process-wide settings, for overlapping runs that each want their own value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 class SharedSetting(Generic[T]):
     """A setting that overlapping runs share: the first to enter saves it, the last to leave restores it.
 
-    In between it is what `choose` makes of the saved value and of those that the runs inside want.
+    In between, `choose` computes it from the saved value and the values that the active runs want.
     """
 
     def __init__(self, choose: Callable[[T, Collection[T]], T]) -> None:
@@ -25,7 +25,7 @@ class SharedSetting(Generic[T]):
 
     @contextmanager
     def held(self, value: T, read: Callable[[], T], write: Callable[[T], None]) -> Iterator[None]:
-        """Want `value` until the end; `read` and `write` reach the setting from this run."""
+        """Request `value` until the end; `read` and `write` access the setting from this run."""
         mine = object()
         try:
             with self._lock:
@@ -42,7 +42,7 @@ class SharedSetting(Generic[T]):
                     write(self._choose(self._before, left) if left else self._before)
 
 
-# by name: the models that dbt builds at once have one Spark session
+# by name: models that dbt builds at the same time share one Spark session
 _spark: defaultdict[str, SharedSetting[str]] = defaultdict(lambda: SharedSetting(_newest))
 
 
@@ -52,7 +52,7 @@ def _newest(_: str, wanted: Collection[str]) -> str:
 
 @contextmanager
 def spark_setting(session: Any, name: str, value: str | None) -> Iterator[None]:
-    """Set a setting of the Spark session while this run and its neighbours last; None leaves it alone."""
+    """Set a setting of the Spark session while this run and overlapping runs last; None: do not change it."""
     if not value:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a run log has of rows: the fingerprint of the input, and the column whose range is told."""
+"""Statistics of rows for the run log: the fingerprint of the input, and the column whose range is logged."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ SCORES = ("score", "distance", "prediction")
 class Fingerprint:
     """Row count, sum and exclusive or of a 64-bit hash of each row (key and features), and the types.
 
-    It does not depend on the order of the rows. `types` names the types of the columns, which a hash
-    does not see.
+    It does not depend on the order of the rows. `types` identifies the column types, which a hash ignores.
     """
 
     def __init__(self, types: str) -> None:
@@ -30,10 +29,10 @@ class Fingerprint:
         self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
 
     def text(self) -> str:
-        """The fingerprint as the run log holds it."""
+        """The fingerprint as it is in the run log."""
         return f"{self.rows}:{self.hash_sum:016x}:{self.hash_xor:016x}:{self.types}"
 
 
 def score_column(floating: Collection[str]) -> str | None:
-    """The column whose least, mean and greatest the run log has."""
+    """The column whose minimum, mean and maximum the run log has."""
     return next((name for name in SCORES if name in floating), None)
