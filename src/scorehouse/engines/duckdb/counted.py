@@ -1,4 +1,4 @@
-"""The scored rows of a run as one stream, counted while they pass."""
+"""The scored rows of a run as one stream, counted as they pass."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from scorehouse.engines.progress import Progress
 
 
 class CountedBatches:
-    """Scores the rows of a run, and writes into its records what they were.
+    """Scores the rows of a run, and writes their statistics into its records.
 
-    DuckDB hides the type of an error that a stream raises, so that `error` keeps it.
+    DuckDB hides the type of an error that a stream raises, so `error` keeps it.
     """
 
     def __init__(self, scan: Scan[DuckDBSource]) -> None:
@@ -28,7 +28,7 @@ class CountedBatches:
 
     @contextmanager
     def reader(self) -> Iterator[pa.RecordBatchReader]:
-        """The rows; at the end their threads are over, even where DuckDB stopped reading."""
+        """The rows; at the end, their threads have ended, even if DuckDB stopped reading."""
         batches = self._batches()
         try:
             yield pa.RecordBatchReader.from_batches(self.schema, batches)
@@ -59,7 +59,7 @@ class CountedBatches:
             raise
 
     def _note_left(self, planned: list[int], read: list[int]) -> None:
-        """Under a budget of time, what was not read is left to the next run."""
+        """With a time budget, rows that were not read are left for the next run."""
         if self.scan.options.rescore.max_seconds is None:
             return
         for record, expected, count in zip(self.scan.records, planned, read, strict=True):

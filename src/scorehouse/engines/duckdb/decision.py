@@ -1,4 +1,4 @@
-"""Decisions that depend on more than the rows of one run."""
+"""Decisions that depend on rows outside of one run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from scorehouse.scoring.options import ScoreOptions
 
 
 def decide_again(options: ScoreOptions, table: str, staging: str, vanished: str | None) -> list[str]:
-    """Statements that bring the decisions of rows that are not scored again up to date.
+    """Statements that update the decisions of rows that are not scored again.
 
-    Rows of `table` whose decision changes are added to `staging`, with their scores as they are;
-    `vanished` names the table of keys whose rows take no part, if there is one.
+    Rows of `table` whose decision changes are added to `staging`, with unchanged scores. `vanished` is the
+    table of keys whose rows do not take part, if there is one.
     """
     policy = options.decision
     if policy is None:
@@ -35,7 +35,7 @@ def decide_again(options: ScoreOptions, table: str, staging: str, vanished: str 
     )
     if policy.top_n is None:
         return [insert]
-    # the places of staged rows depend on the rows that stay
+    # the positions of staged rows depend on the rows that stay
     places = ", ".join(f"{name} = decided.new_{name}" for name in made)
     keys = ", ".join(quote(name) for name in key)
     update = (

@@ -1,8 +1,8 @@
 """The engine `duckdb`: rows go from the feature table through the versions' forms into a new table.
 
-Record batches stream from a read cursor through the kernels; where every version has proven SQL, one
-statement reads, scores and writes. The table is written on dbt's own connection, inside its
-transaction, so that the table, the swap and the run log's row commit together or not at all.
+Record batches stream from a read cursor through the kernels. If every version has proven SQL, one statement
+reads, scores and writes. The table is written on dbt's own connection, inside its transaction, so the
+table, the swap and the run log's row commit together or not at all.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class DuckDBEngine(Engine[DuckDBSource]):
     spelling = DUCKDB
 
     def log_start(self, record: RunRecord) -> None:
-        if not self.request.staging:  # the materialization `predictions` has written it by itself
+        if not self.request.staging:  # the materialization `predictions` has already written it
             log_start(self.session, record)
 
     def refuse(self, options: ScoreOptions) -> None:
-        """Everything is done here."""
+        """Nothing is refused here: this engine supports all options."""
 
     def table_exists(self) -> bool:
         return self.request.exists
@@ -146,7 +146,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
             self.session.unregister(BATCHES)
 
     def _write_vanished(self, scan: Scan[DuckDBSource]) -> str | None:
-        """Hand the keys to flag or delete to the merge; returns their table, if there are any."""
+        """Pass the keys to flag or delete to the merge; returns their table, if there are any."""
         if scan.options.rescore.vanished == "keep":
             return None
         keys = ", ".join(quote(name) for name in scan.options.table_key)
@@ -160,7 +160,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
 
 
 def _is_direct(scan: Scan[DuckDBSource]) -> bool:
-    """Whether one statement of the session reads, scores and writes: every row, by SQL alone."""
+    """Whether one statement of the session reads, scores and writes every row, in SQL alone."""
     by_sql = all(form.compiled for form in scan.forms)
     return by_sql and scan.source.chosen is None and scan.source.in_database
 

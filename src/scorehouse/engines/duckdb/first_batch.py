@@ -1,4 +1,4 @@
-"""The first rows of a run, which every form and its estimator score."""
+"""The first rows of a run, scored by every form and by its estimator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROW = "scorehouse_row"
 
 
 def checked_forms(source: DuckDBSource, forms: list[Form], kernels: Sequence[Kernel]) -> list[Form]:
-    """The forms that may serve: where one differs from its estimator, the estimator does."""
+    """The forms that score; a form that differs from its estimator is replaced by the estimator."""
     names = list(dict.fromkeys(name for kernel in kernels for name in kernel.signature.names))
     listed = ", ".join(quote(name) for name in names)
     source.cursor.execute(

@@ -1,4 +1,4 @@
-"""Runs that are stopped from outside: by Ctrl-C, or by the SIGTERM of a scheduler."""
+"""Runs that are stopped from outside: by Ctrl-C, or by a scheduler's SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scorehouse.errors import EngineError, ScorehouseError
 
 
 def check_interrupted(call: str) -> None:
-    """Stop here if the process was asked to stop; the threads that score get no signal themselves."""
+    """Stop if the process was asked to stop; the scoring threads get no signal themselves."""
     if _is_asked():
         raise _interrupted(call)
 
 
 def named(error: Exception, call: str) -> Exception:
-    """The error to report: what DuckDB says of a query that it stopped says nothing of the run."""
+    """The error to report: DuckDB's message about a stopped query says nothing about the run."""
     if isinstance(error, ScorehouseError):
         return error
     if isinstance(error, duckdb.InterruptException) or _is_asked():
@@ -26,7 +26,7 @@ def named(error: Exception, call: str) -> Exception:
 
 
 def _is_asked() -> bool:
-    plugin = sys.modules.get("dbt_scorehouse")  # which dbt loads; nobody stops a run outside of dbt
+    plugin = sys.modules.get("dbt_scorehouse")  # dbt loads this module; nobody stops a run outside of dbt
     return plugin is not None and plugin.stopping.is_set()
 
 

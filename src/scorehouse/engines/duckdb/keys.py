@@ -1,4 +1,4 @@
-"""The key of the feature table, counted in one pass over its columns alone."""
+"""The key of the feature table, counted in one pass over only its columns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pyarrow as pa
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.keys import check_counts
 
-# A set of bits tells integers apart at a tenth of the cost of hashing them, where they lie close together.
+# For integers that lie close together, a bit set proves uniqueness at a tenth of the cost of hashing.
 BITS_PER_ROW = 64
 LARGEST_RANGE = 2**29  # 64 MiB of bits
 WHOLE_TABLE = re.compile(r'\(\s*select\s+\*\s+from\s+("[^"]+"|\w+)(\.("[^"]+"|\w+)){0,2}\s*\)', re.IGNORECASE)
 
 
 def is_stored(table: str) -> bool:
-    """Whether a relation in SQL is all of a table or view, and not a query."""
+    """Whether a relation in SQL is a whole table or view, not a query."""
     return WHOLE_TABLE.fullmatch(table) is not None
 
 
@@ -42,13 +42,13 @@ def check_keys(
 
 
 def counts_by_bits(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> bool:
-    """Whether `check_keys` can show at little cost that keys are unique."""
+    """Whether `check_keys` can prove at little cost that keys are unique."""
     return _span(cursor, table, keys) is not None
 
 
 def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tuple[int, int] | None:
-    """Least and greatest of a key of integers that lie close together, else None."""
-    # only of a stored table are they known without reading it
+    """Minimum and maximum of a key of integers that lie close together, else None."""
+    # they are known without reading only for a stored table
     if len(keys) != 1 or not is_stored(table):
         return None
     key = quote(keys[0])

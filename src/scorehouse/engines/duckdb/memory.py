@@ -1,4 +1,4 @@
-"""Memory of a scoring run: what DuckDB may hold of a table that streams by, and what was held."""
+"""Memory of a scoring run: how much DuckDB may use for a streamed table, and how much was used."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from scorehouse.scoring.runlog import RunRecord
 WATCH_SECONDS = 0.1
 AUTO = "auto"
 CURRENT = "current_setting('memory_limit')"
-THREAD_MB, COLUMN_MB = 128, 4  # what a thread needs to stream, and for the rows that it writes, per column
-NEIGHBOUR_MB = 1024  # the limit holds for models that dbt builds at the same time, too
-Limit = tuple[int, str]  # in bytes, and as DuckDB spells it
+THREAD_MB, COLUMN_MB = 128, 4  # what a thread needs to stream, and per column for the rows that it writes
+NEIGHBOUR_MB = 1024  # the limit applies to models that dbt builds at the same time, too
+Limit = tuple[int, str]  # in bytes, and as DuckDB writes it
 
 _shared_limits: dict[str, SharedSetting[Limit]] = {}  # by the database's file
 _shared_lock = threading.Lock()
@@ -28,7 +28,7 @@ _shared_lock = threading.Lock()
 def limit_of(
     session: duckdb.DuckDBPyConnection, asked: str | None, columns: int, dbt_threads: int
 ) -> str | None:
-    """The limit that was asked for, or for `auto` one that does for `columns` columns of output."""
+    """The requested limit, or for `auto` a limit that is enough for `columns` columns of output."""
     if asked != AUTO:
         return asked
     threads = session.execute("select current_setting('threads')").fetchall()[0][0]
@@ -37,19 +37,19 @@ def limit_of(
 
 
 def _lowered(before: Limit, wanted: Collection[Limit]) -> Limit:
-    """Room for the largest of the runs inside: each limit has room for its neighbours in it."""
+    """Room for the largest of the active runs: each limit includes room for the runs beside it."""
     return min(before, max(wanted))
 
 
 @contextmanager
 def limited_memory(session: duckdb.DuckDBPyConnection, limit: str | None) -> Iterator[None]:
-    """Lower DuckDB's memory limit to `limit`, where it is higher, while this run and its neighbours last.
+    """Lower DuckDB's memory limit to `limit`, if it is higher, while this run and overlapping runs last.
 
-    Pages of a table that is read once would otherwise fill the buffer pool up to its limit. Where more
-    than that is in use already, the limit stays. The limit is the whole database's, so that models which
-    dbt builds at the same time share it.
+    Otherwise, pages of a table that is read only once would fill the buffer pool up to its limit. If more
+    memory is already in use, the limit is not changed. The limit applies to the whole database, so models
+    that dbt builds at the same time share it.
     """
-    cursor = session.cursor()  # of its own, since a failed run's transaction takes no statement any more
+    cursor = session.cursor()  # a failed run's transaction accepts no more statements
     try:
         if limit is None or not (file := _file_of(cursor)):
             yield
@@ -71,7 +71,7 @@ def _shared(file: str) -> SharedSetting[Limit]:
 
 def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:
     try:
-        if _bytes_of(cursor, CURRENT)[1] == limit[1]:  # to set it again would round it
+        if _bytes_of(cursor, CURRENT)[1] == limit[1]:  # setting it again would round it
             return
         cursor.execute(f"set memory_limit = {literal(_unrounded(limit[1]))}").fetchall()
     except (duckdb.OutOfMemoryException, duckdb.ConnectionException) as error:  # or it was closed meanwhile
@@ -79,18 +79,18 @@ def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:
 
 
 def _unrounded(limit: str) -> str:
-    """A limit that DuckDB shows as `limit`: it rounds down to a tenth, and again when that is set."""
+    """A limit that DuckDB shows as `limit`: DuckDB rounds down to a tenth, and again when that is set."""
     return re.sub(r"(?<=\.\d)(?= )", "5", limit)
 
 
 def _bytes_of(cursor: duckdb.DuckDBPyConnection, value: str) -> Limit:
-    """A limit, as an SQL expression, in bytes and as DuckDB spells it."""
+    """A limit, given as an SQL expression, in bytes and as DuckDB writes it."""
     found = cursor.execute(f"select parse_formatted_bytes({value}), {value}").fetchall()[0]
     return int(found[0]), str(found[1])
 
 
 def _file_of(cursor: duckdb.DuckDBPyConnection) -> str | None:
-    """The database's file, which names it in this process; None where data lie in memory."""
+    """The database's file, which identifies it in this process; None for a database in memory."""
     paths = cursor.execute(
         "select path from duckdb_databases() where not internal order by database_oid"
     ).fetchall()
@@ -99,7 +99,7 @@ def _file_of(cursor: duckdb.DuckDBPyConnection) -> str | None:
 
 @contextmanager
 def watched_memory(records: list[RunRecord]) -> Iterator[None]:
-    """Note the most memory that this process holds while the run goes on."""
+    """Record the peak memory of this process during the run."""
     done = threading.Event()
 
     def watch() -> None:

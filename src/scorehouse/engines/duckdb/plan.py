@@ -18,18 +18,18 @@ from scorehouse.errors import RowKeyError
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
 from scorehouse.scoring.runlog import RunRecord
 
-FEW = 0.1  # by this share the feature table may have grown or shrunk, and most rows are still the same
-SLICE_BATCHES = 64  # batches read between two looks at the order, under a budget of time
+FEW = 0.1  # share by which the feature table may have grown or shrunk if most rows are still the same
+SLICE_BATCHES = 64  # batches read between two checks of the order, with a time budget
 
 
 def joins_both_ways(options: ScoreOptions, record: RunRecord) -> bool:
-    """Whether one join of features and predictions tells all: what is new, vanished, and not unique."""
+    """Whether one join of features and predictions shows everything: new, vanished and duplicate keys."""
     planned = record.write_mode == "merge" and options.rescore.rule in PLANNED_RULES
     return planned and options.as_of is None and not options.in_parts
 
 
 class DuckDBPlanner(Planner[DuckDBSource]):
-    """Chooses rows by one join of features and predictions, into temporary tables of the source's cursor."""
+    """Chooses rows with one join of features and predictions, in temporary tables of the source's cursor."""
 
     def find(self) -> None:
         plan = self._plan()
@@ -95,10 +95,10 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         )
 
     def _few_differ(self, plan: RescorePlan) -> bool:
-        """Whether few rows have to be scored, as far as can be told cheaply, and keys are shown unique.
+        """Whether few rows seem to need scoring and keys are unique, as far as this is cheap to find out.
 
-        Then rows that agree drop out first, and features are read once instead of twice. A budget or a
-        group changes afterwards what is scored.
+        Then rows that agree are dropped first, and features are read once instead of twice. A budget or a
+        group would change the rows afterwards, so this does not apply to them.
         """
         if self.rescore.rule != "changed" or not plan.both_ways or self.rescore.has_budget or plan.group:
             return False
@@ -112,13 +112,13 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         return True
 
     def _find_differing(self, plan: RescorePlan) -> None:
-        """The rows to score, with what is read of them; keys of the feature table are unique."""
+        """The rows to score, with the columns that are read; keys of the feature table are unique."""
         for statement in plan.differing(self.source.carried_columns()):
             self.cursor.execute(statement).fetchall()
         old, chosen, known = self.cursor.execute(
             f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
         ).fetchall()[0]
-        met = self.rows - chosen + known  # predictions whose row is there
+        met = self.rows - chosen + known  # predictions whose row still exists
         none = " limit 0" if met == old else ""
         self.cursor.execute(plan.vanished_by_join() + none).fetchall()
         self._count_vanished()
@@ -126,7 +126,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             self._refuse_predictions(plan)
 
     def _old(self) -> str:
-        """The prediction table; of a history, only the span of as-of dates that the features have."""
+        """The prediction table; for a history, only the range of as-of dates in the features."""
         relation, options = self.source.request.relation, self.source.options
         name = options.as_of_column
         if name is None:
@@ -140,14 +140,14 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         return f"(select * from {relation} where {quote(name)} between {literal(low)} and {literal(high)})"
 
     def _old_columns(self) -> list[str]:
-        """Columns of the prediction table; those that a plan reads have to be there."""
+        """Columns of the prediction table; refused if columns that a plan reads are missing."""
         reader = self.cursor.sql(f"select * from {self.source.request.relation} limit 0").to_arrow_reader(1)
         reader.read_all()
         self.check_predictions(reader.schema.names)
         return list(reader.schema.names)
 
     def _nothing(self) -> str:
-        """An empty prediction table, for a budget on the first run."""
+        """An empty prediction table, for the first run with a budget."""
         columns = self.source.columns
         names = {**columns.key, **columns.group}
         keys = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in names.items())
@@ -176,12 +176,12 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         self.records[0].found["vanished"] = sum(counts.values())
 
     def _check_unique(self, plan: RescorePlan) -> None:
-        """Every prediction that did not vanish met one row, and new keys differ: keys are unique."""
+        """Keys are unique if every prediction that did not vanish met one row, and new keys differ."""
         old, new, distinct = self.cursor.execute(plan.matches()).fetchall()[0]
         if new == distinct and self.rows - new == old - self.records[0].found["vanished"]:
             return
         keys = list(self.source.columns.key.values())
-        check_keys(self.cursor, self.source.table, keys, self.source.call)  # tells which are not
+        check_keys(self.cursor, self.source.table, keys, self.source.call)  # names the duplicate keys
         self._refuse_predictions(plan)
 
     def _refuse_predictions(self, plan: RescorePlan) -> NoReturn:
@@ -199,7 +199,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             self.note_found(record, counts, record.found.get("vanished", 0))
 
     def _limit(self, plan: RescorePlan, carries: bool) -> None:
-        """Apply the budget, and tell the source what to read."""
+        """Apply the budget, and set what the source reads."""
         slices = None
         if self.rescore.has_budget:
             self.cursor.execute(plan.order(SLICE_BATCHES * self.source.options.read_rows))

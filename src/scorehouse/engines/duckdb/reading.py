@@ -1,4 +1,4 @@
-"""What DuckDB says of features or a registry that it cannot read, in terms of the dbt project."""
+"""Translate DuckDB's errors about features or a registry into terms of the dbt project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scorehouse.scoring.request import Request
 CARET = re.compile(r"^\s*\^+\s*$")
 WHERE = re.compile(r" (LINE \d+: .*)$")
 OF_A_VALUE = (duckdb.DataError, duckdb.InvalidInputException)
-# Arrow passes an error of the stream on as OSError, with DuckDB's kind of it in the text
+# Arrow turns an error of the stream into OSError, with DuckDB's error type in the text
 OF_A_VALUE_IN_A_STREAM = (
     "Conversion Error:",
     "Out of Range Error:",
@@ -25,7 +25,7 @@ OF_A_VALUE_IN_A_STREAM = (
 def seed_table(
     session: duckdb.DuckDBPyConnection, relation: str, request: Request, call: str
 ) -> duckdb.DuckDBPyRelation:
-    """The table of the registry; refused where its seed was never loaded."""
+    """The table of the registry; refused if its seed was never loaded."""
     try:
         return session.query(f"select * from {relation}")
     except duckdb.CatalogException as error:
@@ -44,7 +44,7 @@ def seed_table(
 def unreadable(error: duckdb.Error, call: str, *, is_select: bool) -> ScorehouseError:
     """The error for features that DuckDB cannot read at all.
 
-    `is_select`: they are the select of a SQL model, and not a relation that a Python model was given.
+    `is_select`: they are the select of a SQL model, not a relation passed by a Python model.
     """
     if not is_select and isinstance(error, duckdb.CatalogException):
         return ConfigurationError(
@@ -70,7 +70,7 @@ def unreadable(error: duckdb.Error, call: str, *, is_select: bool) -> Scorehouse
 
 
 def unreadable_value(error: Exception, call: str) -> ScorehouseError | None:
-    """The error for features of which DuckDB could not compute a value; None for any other error."""
+    """The error for a feature value that DuckDB could not compute; None for any other error."""
     text = one_line(error)
     in_a_stream = isinstance(error, OSError) and text.startswith(OF_A_VALUE_IN_A_STREAM)
     if not in_a_stream and not isinstance(error, OF_A_VALUE):
@@ -84,6 +84,6 @@ def unreadable_value(error: Exception, call: str) -> ScorehouseError | None:
 
 
 def one_line(error: Exception) -> str:
-    """The message of DuckDB as part of a sentence: without the line that points at a column."""
+    """DuckDB's message as part of a sentence: without the line that points at a column."""
     lines = (line.strip() for line in str(error).splitlines() if not CARET.match(line))
     return WHERE.sub(r" (\1)", " ".join(line for line in lines if line)).rstrip(".")

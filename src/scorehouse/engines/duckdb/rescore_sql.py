@@ -1,6 +1,6 @@
 """The rules of rescoring as SQL: which rows are scored, why, and in which order.
 
-Every statement is built from names alone; the engine runs them in the snapshot in which it reads.
+Every statement is built only from names; the engine runs it in the snapshot that it reads.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from scorehouse.scoring.options import Rescore
 
 TODO = "scorehouse_todo"
 DIFFERING = "scorehouse_differing"
-CARRIED = "carried:"  # prefix of what the table of keys to score holds of their rows
+CARRIED = "carried:"  # prefix of columns in the table of keys to score that were read from their rows
 VANISHED = "scorehouse_vanished"
 
 
 def _equal(left: str, right: str, names: Iterable[tuple[str, str]]) -> str:
-    """SQL that is true where two rows agree in columns that may be NULL, already quoted."""
+    """SQL that is true if two rows agree in columns that may be NULL; names are already quoted."""
     return " and ".join(f"{left}.{one} is not distinct from {right}.{other}" for one, other in names)
 
 
 @dataclass(frozen=True)
 class PlanPart:
-    """One version in the plan: its alias (NULL: the only one), its basis, the hash of its features.
+    """One version in the plan: its alias (NULL: the only version), its basis, the hash of its features.
 
-    `hash_kind` names the hash function and the types of what is hashed.
+    `hash_kind` identifies the hash function and the types of the hashed columns.
     """
 
     alias: str | None
@@ -35,9 +35,9 @@ class PlanPart:
     hash_kind: str
 
     def has_kind(self, rule: str) -> str:
-        """SQL over the run log, true where a run's features had the same types (and hash function).
+        """SQL over the run log, true if a run's features had the same types (and hash function).
 
-        The rule `updated_at` compares no hashes, and the function may differ.
+        The rule `updated_at` compares no hashes, so the function may differ.
         """
         if rule == "updated_at":
             return f"split_part(feature_hash_kind, ':', -1) = {literal(self.hash_kind.rpartition(':')[2])}"
@@ -46,12 +46,12 @@ class PlanPart:
 
 @dataclass(frozen=True)
 class RescorePlan:
-    """Finds, in a prediction table, what a feature table has to have scored.
+    """Finds the rows of a feature table that have to be scored, given a prediction table.
 
-    `features` is what to select from; `key` and `group` map names in the prediction table to columns
-    of the feature table; `old` is the prediction table, `lookback_us` is in microseconds, and `flags` says
-    that `old` has the column `is_vanished`. With `both_ways`, one join finds the vanished rows as well; it
-    needs a single part.
+    `features` is the relation to select from; `key` and `group` map names in the prediction table to columns
+    of the feature table; `old` is the prediction table; `lookback_us` is in microseconds; `flags`: `old` has
+    the column `is_vanished`. With `both_ways`, one join also finds the vanished rows; this needs a single
+    version.
     """
 
     features: str
@@ -145,7 +145,7 @@ class RescorePlan:
         return f"case {' '.join(whens)} else 'unchanged' end"
 
     def outdated(self) -> str:
-        """Counts predictions of one version: those that are stale or have another kind of hash, and all."""
+        """Counts predictions of one version: stale ones or ones with another kind of hash, and all."""
         basis, kind = literal(self.parts[0].basis), literal(self.parts[0].hash_kind)
         return (
             f"select coalesce(sum(n) filter (scoring_basis is distinct from {basis} "
@@ -155,11 +155,11 @@ class RescorePlan:
         )
 
     def differing(self, carried: Mapping[str, str]) -> list[str]:
-        """Creates the table of keys to score where all runs of the one version are up to date.
+        """Creates the table of keys to score if all runs of the only version are up to date.
 
-        Rows that agree in key and hash drop out first; the few that are left are looked up by key. The
-        table holds what is read of them, too: `carried` maps names to SQL over `features`. It does not
-        look for rows that vanished, and takes the key to be unique in the features.
+        Rows that agree in key and hash are dropped first; the few others are looked up by key. The table
+        also holds the columns that are read: `carried` maps names to SQL over `features`. It does not look
+        for vanished rows, and assumes that the key is unique in the features.
         """
         keys = ", ".join(quote(name) for name in self.key)
         columns = [f"features.{quote(column)} as {quote(name)}" for name, column in self.key.items()]
@@ -180,7 +180,7 @@ class RescorePlan:
         ]
 
     def vanished(self) -> list[str]:
-        """Creates the table of keys whose row left the feature table."""
+        """Creates the table of keys whose row is no longer in the feature table."""
         if not self.both_ways:
             return [self.vanished_by_join()]
         keys = ", ".join(quote(name) for name in self.key)
@@ -208,7 +208,7 @@ class RescorePlan:
         )
 
     def matches(self) -> str:
-        """Counts predictions, and keys found new: how often, and how many different ones."""
+        """Counts predictions, new keys, and different new keys."""
         keys = ", ".join(quote(name) for name in self.key)
         new = "state_0 = 'new' and last_scored is null"
         return (
@@ -219,9 +219,9 @@ class RescorePlan:
     def whole_groups(self) -> list[str]:
         """Adds, for each version, the other rows of each group whose ranks may change.
 
-        These are the groups in which a row is scored, and those that lost a row, to another group or
-        from the feature table: ranks run from 1 without a gap, so that the ranks of the rows that are
-        still there tell it, in whichever run the row was lost. A group that lost its last one needs nothing.
+        These are the groups with a row to score, and the groups that lost a row, to another group or from
+        the feature table. Ranks run from 1 without a gap, so the ranks of the remaining rows show the loss,
+        in whichever run it happened. A group that lost its last row needs nothing.
         """
         after = [quote("group:" + name) for name in self.group]
         now = [f"{column} as {quote(name)}" for column, name in zip(after, self.group, strict=True)]
@@ -241,7 +241,7 @@ class RescorePlan:
             f"from {self._grouped()} semi join ({' union '.join(touched)}) as touched on {of('features')} "
             f"anti join {TODO} as todo on {same('features', 'todo', self.key)}"
         )
-        # a row that one version scores may be one of the others for another version
+        # a row that one version scores may be one of the other rows for another version
         updates = [
             f"update {TODO} as todo set state_{number} = 'changed' where state_{number} = 'unchanged' "
             f"and exists (select 1 from {groups} as touched where {of('todo')})"
@@ -250,13 +250,13 @@ class RescorePlan:
         return [insert, *updates]
 
     def _grouped(self) -> str:
-        """Keys and groups of the feature table."""
+        """The keys and groups in the feature table."""
         columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
         columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
         return f"(select {', '.join(columns)} from {self.features}) as features"
 
     def _gaps(self, part: PlanPart) -> str:
-        """Groups of one version in which the ranks of the rows that are still there have a gap."""
+        """Groups of one version in which the ranks of the remaining rows have a gap."""
         groups = [quote(name) for name in self.group]
         stays = _equal("features", "old", ((quote("group:" + name), quote(name)) for name in self.group))
         where = f" where model_alias = {literal(part.alias)}" if part.alias is not None else ""
@@ -267,7 +267,7 @@ class RescorePlan:
         )
 
     def order(self, slice_rows: int) -> str:
-        """Puts the rows to score in order, never scored first, then the oldest, groups unbroken.
+        """Orders the rows to score: never scored first, then the oldest, with groups kept together.
 
         Adds `unit_end`, the position of the last row of a row's group, and `slice`.
         """
@@ -284,7 +284,7 @@ class RescorePlan:
         )
 
     def cut(self, max_rows: int) -> str:
-        """Leaves to later runs what goes beyond `max_rows`; a first group is scored even if larger."""
+        """Leaves rows beyond `max_rows` for later runs; the first group is scored even if it is larger."""
         return (
             f"delete from {TODO} where unit_end > {max_rows} "
             f"and unit_end > (select min(unit_end) from {TODO})"

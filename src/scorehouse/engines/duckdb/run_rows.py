@@ -1,7 +1,7 @@
 """Rows of the run log, written through a DuckDB connection.
 
-A run begins with a row `started`, which is committed before anything is scored. Whoever closes the run takes
-that row away and writes how it ended, in one transaction.
+A run begins with a row `started`, which is committed before anything is scored. Closing the run deletes that
+row and writes how the run ended, in one transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scorehouse.scoring.runlog import FAILED, STARTED, SUCCESS, RunRecord
 
 
 def log_start(session: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
-    """Write the row that a run begins with, on a connection of its own, which commits it."""
+    """Write the row that a run begins with, and commit it on a connection of its own."""
     with session.cursor() as cursor:
         _insert(cursor, record.request.run_log, record.to_row(STARTED, is_ended=False))
 
@@ -24,10 +24,10 @@ def log_start(session: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
 def log_end(
     connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord], status: str = SUCCESS
 ) -> None:
-    """Write how a run ended; it commits with whatever transaction the connection is in.
+    """Write how a run ended, in the transaction that the connection is in.
 
-    Under dbt's own materializations the status stays `started` until dbt has put the table in its place, and
-    the hook at the end of the dbt run changes it.
+    Under dbt's own materializations, the status stays `started` until dbt has put the table in place; the
+    `on-run-end` hook changes it.
     """
     _delete_started(connection, records[0])
     for record in records:
@@ -35,14 +35,14 @@ def log_end(
 
 
 def log_failure(session: duckdb.DuckDBPyConnection, record: RunRecord, error: Exception) -> None:
-    """Write the row of a failed run on a connection of its own, since the run's own rolls back."""
+    """Write the row of a failed run on a connection of its own, since the run's transaction rolls back."""
     cursor = session.cursor()
     try:
         cursor.begin()
         _delete_started(cursor, record)
         _insert(cursor, record.request.run_log, record.to_row(FAILED, error=error))
         cursor.commit()
-    except duckdb.Error as second:  # the row `started` stands, and the hook at the end tries again
+    except duckdb.Error as second:  # the row `started` stays, and the `on-run-end` hook tries again
         if isinstance(error, ScorehouseError):
             error.add_note(f"(the run log could not be written either: {second})")
     finally:

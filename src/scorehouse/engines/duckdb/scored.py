@@ -1,4 +1,4 @@
-"""Scoring inside DuckDB: the select that reads features, with the compiled SQL of the versions around it."""
+"""Scoring inside DuckDB: the compiled SQL of the versions around the select that reads features."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa
 class ScoredSelect:
     """SQL of the scored rows: kept columns, the versions' columns, feature hash, part and row hash.
 
-    `schema` is that of the versions' kernels, the same for all. `suffixes` are those of the versions'
-    columns where they share a row; without them a version has a row of its own.
+    `schema` is the schema of the kernels, the same for all versions. `suffixes` are the suffixes of the
+    versions' columns if they share a row; without them, each version has a row of its own.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ScoredSelect:
         return ", ".join(f"{quote(KEPT + name)} as {quote(name)}" for name in self.columns.kept)
 
     def _typed(self, name: str, part: int) -> str:
-        """A column of a version, in the kernel's type: an integer of the SQL may be a smaller one."""
+        """A column of a version, in the kernel's type: an integer in the SQL may have a smaller type."""
         return f"{quote(f'{name}:{part}')}::{self.types[name]}"
 
     def _side_by_side(self) -> str:
@@ -61,7 +61,7 @@ class ScoredSelect:
         return f"{', '.join(outputs)}, {hashes}, {quote(f'{ROW_HASH}:0')} as {ROW_HASH}"
 
     def _rows(self, inner: str, has_need: bool) -> str:
-        """One row per version, from the versions' columns side by side: features are read once."""
+        """One row per version, made from one row with all versions' columns: features are read once."""
         parts = range(len(self.compiled))
         chosen = [
             f"{of_part([self._typed(name, n) for n in parts])} as {quote(name)}" for name in self.outputs

@@ -32,7 +32,7 @@ HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
 def registry_versions(
     session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str
 ) -> list[Version]:
-    """The versions of the registry that `model` is, or whose table it names; it is equal to its CSV."""
+    """The versions of the registry `model`, a relation or a table name; its table must equal its CSV."""
     if isinstance(model, str):
         model = seed_table(session, model, request, call)
     registry = registry_of(session, model, request, call)
@@ -40,7 +40,7 @@ def registry_versions(
 
 
 def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str) -> RegistryFile:
-    """The registry that `model` is: the relation of a seed `ml_<name>`."""
+    """The registry `model`: the relation of a seed `ml_<name>`."""
     if not isinstance(model, duckdb.DuckDBPyRelation):
         raise ConfigurationError(
             call,
@@ -60,10 +60,10 @@ def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request
 
 
 def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) -> set[str]:
-    """Names of the tables that a query reads, in lower case."""
+    """The names of the tables that a query reads, in lower case."""
     try:
         return {name.lower() for name in session.get_table_names(query, qualified=qualified)}
-    except duckdb.Error:  # a relation that was not made from SQL
+    except duckdb.Error:  # a relation that does not come from SQL
         return set()
 
 
@@ -71,9 +71,9 @@ def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) 
 class ChosenRows:
     """Rows that a rule chose, in the temporary table TODO of the source's cursor.
 
-    `need` is SQL of the bits of the versions that score a row; `slices` is the number of parts to
-    read one after the other, where the budget is one of time. `carried` tells that the table holds
-    what is read of these rows, so that the feature table need not be read again.
+    `need` is SQL of the bits of the versions that score a row; `slices` is the number of slices to read one
+    after the other with a time budget. `carried`: the table also holds the columns that are read, so the
+    feature table need not be read again.
     """
 
     need: str
@@ -98,14 +98,14 @@ class DuckDBSource(Source):
         self.cursor = session.cursor()
         self.is_select = isinstance(features, str)
         self.table = self._table(features)
-        # what a replay reads again; a frame that was made in Python is not there any more
+        # what a replay reads again; a frame made in Python no longer exists then
         self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
         self.chosen: ChosenRows | None = None  # NULL: every row
-        self.is_stored = is_stored(self.table)  # the rows lie in a table, and no query has to make them
+        self.is_stored = is_stored(self.table)  # the rows are in a table, so no query has to compute them
 
     def _table(self, features: Any) -> str:
         if isinstance(features, str):
-            return f"({features}\n)"  # it may end with a comment
+            return f"({features}\n)"  # the query may end with a comment
         if isinstance(features, duckdb.DuckDBPyRelation):
             return f"({features.sql_query()})"
         if isinstance(features, pa.RecordBatchReader):
@@ -120,7 +120,7 @@ class DuckDBSource(Source):
 
     @property
     def in_database(self) -> bool:
-        """Whether other connections see the features too: not a frame that was made in Python."""
+        """Whether other connections see the features too; they do not see a frame made in Python."""
         return self.table != FEATURES
 
     def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
@@ -149,7 +149,7 @@ class DuckDBSource(Source):
         return reader.schema
 
     def _refuse_other_spellings(self) -> None:
-        """DuckDB has one column where two versions spell the name of a feature differently."""
+        """Refuse two spellings of a feature name in different versions: DuckDB has only one column."""
         spelled: dict[str, str] = {}
         for features in self.columns.features:
             for name in features:
@@ -163,7 +163,7 @@ class DuckDBSource(Source):
                     )
 
     def _refuse_unsigned_huge(self) -> None:
-        """DuckDB hands UHUGEINT to Arrow as a signed number, so that its upper half would turn negative."""
+        """Refuse UHUGEINT: DuckDB passes it to Arrow as a signed number, so its upper half turns negative."""
         used = self.columns.used
         huge = [column for column, kind in self.table_types.items() if kind == "UHUGEINT" and column in used]
         if huge:
@@ -175,24 +175,24 @@ class DuckDBSource(Source):
             )
 
     def hash_function(self) -> str:
-        """DuckDB's own, which may change between releases: the hash of a fixed row names it."""
+        """DuckDB's own hash, which may change between releases: the hash of a fixed row identifies it."""
         return f"duckdb:{self.cursor.execute(f'select {HASH_CANARY}').fetchall()[0][0]}"
 
     def feature_hash(self, part: int) -> str:
-        """SQL of the hash of all that goes into a row of one version besides its key."""
+        """SQL of the hash of everything that goes into a row of one version except its key."""
         return f"hash({_list(self.columns.hashed(part))})"
 
     def row_hash(self, part: int) -> str:
-        """SQL of the hash of a row: of its key and the hash of all else."""
+        """SQL of the hash of a row: of its key and the hash of everything else."""
         return f"hash({_list(self.columns.key.values())}, {self.feature_hash(part)})"
 
     @property
     def hash_columns(self) -> list[str]:
-        """Names of the hashes that `select` reads."""
+        """The names of the hashes that `select` reads."""
         return [f"{name}:{part}" for part in self.columns.hash_parts for name in (FEATURE_HASH, ROW_HASH)]
 
     def read_columns(self) -> dict[str, str]:
-        """Names and SQL of what is read of a row: kept columns and features."""
+        """Names and SQL of the columns that are read: kept columns and features."""
         columns = self.columns
         found = {KEPT + name: f"features.{quote(column)}" for name, column in columns.kept.items()}
         for features in columns.features:
@@ -220,7 +220,7 @@ class DuckDBSource(Source):
         return f"select {', '.join(parts)} from {self.table} as features join {chosen} on {on}"
 
     def carried_columns(self) -> dict[str, str]:
-        """What a plan may carry along: all that is read of a row, and the hashes of its features."""
+        """The columns that a plan may carry along: all that are read, and the hashes of the features."""
         hashes = {f"{FEATURE_HASH}:{part}": self.feature_hash(part) for part in self.columns.hash_parts}
         return {**self.read_columns(), **hashes}
 
@@ -236,9 +236,9 @@ class DuckDBSource(Source):
         return f"select {', '.join(parts)}, {chosen.need} as {NEED} from {TODO} as todo"
 
     def batches(self, wrap: Callable[[str], str] = str) -> Iterator[pa.RecordBatch]:
-        """Record batches of what `select` reads, until a budget of time is used up.
+        """Record batches of what `select` reads, until a time budget is used up.
 
-        `wrap` makes of that statement the one that is run.
+        `wrap` turns that statement into the one that is run.
         """
         deadline = Deadline(self.options.rescore.max_seconds)
         stops = [""]
@@ -250,10 +250,10 @@ class DuckDBSource(Source):
             for batch in self.cursor.sql(wrap(self.select(where))).to_arrow_reader(self.options.read_rows):
                 yield batch
                 if deadline.passed() and not self.columns.group:
-                    return  # a group is scored whole, so that its ranks are right
+                    return  # a group is scored as a whole, so that its ranks are right
 
     def close(self) -> None:
-        """Give up the snapshot."""
+        """Release the snapshot."""
         self.cursor.close()
 
 

@@ -1,4 +1,4 @@
-"""Names and texts in DuckDB's SQL."""
+"""Names and strings in DuckDB's SQL."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The staging table: written by one statement, with what is the same in all rows stored once.
+"""The staging table: written by one statement; values that are the same in all rows are stored once.
 
-A table that is rebuilt by every run has its audit columns as generated ones. They read like any other
-column, and cost neither time nor room.
-A table that is merged into has rows of several runs, and holds them row by row.
+A table that every run rebuilds has its audit columns as generated columns. They read like any other
+column, and cost neither time nor space. A table with merges has rows of several runs and stores the audit
+columns row by row.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ def write_staging(
 
 
 def described(session: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]:
-    """Names and types of the columns of a select, in their order."""
+    """Names and types of the columns of a select, in order."""
     return {row[0]: str(row[1]) for row in session.execute(f"describe {select}").fetchall()}
 
 
 def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:
-    """Whether every run replaces the table, and all of its rows name one run."""
+    """Whether every run replaces the table, so that all of its rows refer to one run."""
     rebuilt = records[0].write_mode == "replace" and options.rescore.rule == "all"
     return rebuilt and (len(records) == 1 or options.is_wide) and options.as_of is None
 
 
 def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    """Whether the relation's database is a DuckDB file or memory, and not a lake or another server."""
+    """Whether the relation's database is a DuckDB file or in memory, not a lake or another server."""
     database, _, _ = parts_of(relation)
     found = session.execute(
         "select type from duckdb_databases() where database_name = coalesce(?, current_database())",
@@ -56,7 +56,7 @@ def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
 
 
 def hold_all_columns(session: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """Make generated columns of a prediction table real ones, before rows of other runs are merged in."""
+    """Turn generated columns of a prediction table into real ones, before rows of other runs are merged."""
     database, schema, name = parts_of(relation)
     found = session.execute(
         "select count(*) from duckdb_tables() where database_name = coalesce(?, current_database()) "
@@ -68,7 +68,7 @@ def hold_all_columns(session: duckdb.DuckDBPyConnection, relation: str) -> None:
 
 
 def parts_of(relation: str) -> tuple[str | None, str, str]:
-    """Database (where named), schema and identifier of a relation as dbt writes it."""
+    """Database (if named), schema and identifier of a relation as dbt writes it."""
     found = [quoted.replace('""', '"') if quoted else bare for quoted, bare in PART.findall(relation)]
     return (None, *found)[-3:]
 

@@ -1,4 +1,4 @@
-"""What is counted while batches pass: rows, reasons, the score's range, the input's fingerprint."""
+"""Statistics that are counted as batches pass: rows, reasons, range of the score, input fingerprint."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ class BatchStatistics:
 def count_table(
     connection: duckdb.DuckDBPyConnection, records: list[RunRecord], keys: list[str], suffixes: Sequence[str]
 ) -> None:
-    """What BatchStatistics counts, from the staging table that one statement wrote.
+    """The counts of BatchStatistics, from the staging table that one statement wrote.
 
-    `suffixes` are those of the versions' columns where versions share rows, else there are none.
+    `suffixes` are the suffixes of the versions' columns if versions share rows, otherwise there are none.
     """
     staging = records[0].request.staging
     described = connection.execute(f"describe {staging}").fetchall()

@@ -17,14 +17,14 @@ from scorehouse.forms.choose import Form
 
 @dataclass(frozen=True)
 class Scored:
-    """A batch as it is written, and what it holds of each version: its number, columns, hashes of rows."""
+    """A batch as it is written, and for each version its number, its columns and the hashes of its rows."""
 
     written: pa.RecordBatch
     counted: Sequence[tuple[int, pa.RecordBatch, pa.Array]]
 
 
 def output_schema(source: DuckDBSource, outputs: pa.Schema, suffixes: Sequence[str] = ()) -> pa.Schema:
-    """Kept columns, the kernel's `outputs` (for each suffix, where versions share a row), hash and part."""
+    """Kept columns, the kernel's `outputs` (once per suffix if versions share a row), hash and part."""
     kept = [pa.field(name, source.schema.field(KEPT + name).type) for name in source.columns.kept]
     scored = [field.with_name(field.name + suffix) for suffix in suffixes or [""] for field in outputs]
     added = [pa.field(FEATURE_HASH, pa.uint64()), pa.field(PART, pa.int32())]
@@ -59,7 +59,7 @@ def _sql_batches(source: DuckDBSource, select: ScoredSelect, schema: pa.Schema) 
 def _of_each(
     written: pa.RecordBatch, names: Sequence[str], suffixes: Sequence[str], hashes: pa.Array
 ) -> list[tuple[int, pa.RecordBatch, pa.Array]]:
-    """The columns of each version, where they share a row, under their plain names."""
+    """The columns of each version under their plain names, for versions that share a row."""
     return [
         (number, written.select([name + suffix for name in names]).rename_columns(list(names)), hashes)
         for number, suffix in enumerate(suffixes)

@@ -1,4 +1,4 @@
-"""The columns of DuckDB's prediction table that a run is merged into."""
+"""The columns of the DuckDB prediction table that a run is merged into."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def column_change(
     schema: pa.Schema,
     request: Request,
 ) -> ColumnChange:
-    """What differs between the table of a merge and this run, or ConfigurationError where it may not."""
+    """The differences between the table of a merge and this run; ConfigurationError if not allowed."""
     with session.cursor() as cursor:
         cursor.register(BATCHES, schema.empty_table())
         run = described(cursor, output.select())
         change = ColumnChange.between(described(cursor, f"select * from {request.relation}"), run)
     change.check_names(request.relation, request.on_schema_change, source.call)
     values = {**source.columns.key, **source.columns.passthrough}
-    # of the others some follow from the release, and are text in one database and ENUM in another
+    # some of the others depend on the release, and are text in one database and ENUM in another
     own = {*values, *output.scored} - {"row_status"}
     change = ColumnChange(
         change.lacks, change.has, {name: kinds for name, kinds in change.retyped.items() if name in own}
@@ -55,9 +55,9 @@ def column_change(
 def _check_indexes(
     session: duckdb.DuckDBPyConnection, request: Request, columns: Sequence[str], call: str
 ) -> None:
-    """Refuse to drop or retype columns of a table with an index, on whichever column: DuckDB cannot."""
+    """Refuse to drop or retype columns of a table with an index on any column: DuckDB cannot do it."""
     database, schema, table = parts_of(request.relation)
-    # in the run's own transaction, where a hook may have dropped the index
+    # in the run's own transaction, in which a hook may have dropped the index
     found = session.execute(
         "select index_name from duckdb_indexes() where database_name = coalesce(?, current_database()) "
         "and schema_name = ? and table_name = ? order by 1",
@@ -76,7 +76,7 @@ def _check_indexes(
 
 
 def _survive(cursor: duckdb.DuckDBPyConnection, values: str, through: str, own: str) -> bool:
-    """Whether every value `x` is the same after a cast to another type and back to its own."""
+    """Whether every value `x` stays the same after a cast to another type and back."""
     try:
         lost = cursor.execute(
             f"select count(*) from ({values}) "
@@ -103,10 +103,10 @@ def _other_types(request: Request, retyped: Mapping[str, tuple[str, str]], call:
 
 
 def change_table(session: duckdb.DuckDBPyConnection, request: Request, change: ColumnChange) -> None:
-    """Give the table and the staging table the same columns, as far as the setting wants it.
+    """Give the table and the staging table the same columns, as far as the setting says so.
 
-    What only the table has is NULL in new rows; what only the run has is left out of the merge where the
-    table does not get it.
+    Columns that only the table has are NULL in new rows. Columns that only the run has are left out of the
+    merge unless the table gets them.
     """
     table, setting = request.relation, request.on_schema_change
     if setting in (APPEND, SYNC):

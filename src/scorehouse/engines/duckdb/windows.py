@@ -1,4 +1,4 @@
-"""What a run reads of the feature table: the as-of dates of a history, or the window of one batch."""
+"""The rows of the feature table that a run reads: the as-of dates of a history, or one batch's window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scorehouse.scoring.request import Request
 def as_of_table(
     table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
 ) -> tuple[str, list[str]]:
-    """The feature table with its as-of date, cut to the window of a backfill or batch, and its columns."""
+    """The feature table with its as-of date, limited to a backfill's or batch's window, and its columns."""
     if request.event_time:
         return event_time_table(table, names, options, request, call), list(names)
     date, window = as_of_sql(names, options, request, call, DUCKDB)
@@ -28,9 +28,9 @@ def as_of_table(
 def event_time_table(
     table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
 ) -> str:
-    """The feature table cut to the window of one batch.
+    """The feature table, limited to the window of one batch.
 
-    Raises ConfigurationError for what makes no sense batch by batch.
+    Raises ConfigurationError for options that make no sense batch by batch.
     """
     column = find_columns("event_time", [request.event_time], names, call)[request.event_time]
     for is_wrong, problem, expected in _rules(options, request.event_time):
@@ -48,7 +48,7 @@ def event_time_table(
 
 
 def _rules(options: ScoreOptions, event_time: str) -> list[tuple[bool, str, str]]:
-    """What a batch cannot be scored with, in which words, and what is expected instead."""
+    """The options that a batch cannot be scored with, their names in messages, and what is expected."""
     rescore = options.rescore
     whole = options.decision is not None and options.decision.top_n is not None
     return [

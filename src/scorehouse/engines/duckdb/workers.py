@@ -1,4 +1,4 @@
-"""Reading, scoring and writing at the same time, without threads that fight for the cores."""
+"""Read, score and write at the same time, without threads that compete for the cores."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from threadpoolctl import threadpool_limits
 from scorehouse.engines.shared_setting import SharedSetting
 
 THREAD_SAFE = ("sklearn", "scorehouse", "lightgbm", "xgboost", "catboost", "numpy", "scipy")
-CANDIDATES = (8_192, 16_384, 32_768)  # rows per call, which the first batches are cut into to try them
+CANDIDATES = (8_192, 16_384, 32_768)  # rows per call, tried on the first batches
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def worker_count(estimators: list[Any]) -> int:
-    """Threads that may call the estimators at once: one where code of the user's own takes part."""
+    """How many threads may call the estimators at the same time: one if the user's own code takes part."""
     safe = all(_is_known(estimator) for estimator in estimators)
     return max(1, _cores()) if safe else 1
 
@@ -32,7 +32,7 @@ def worker_count(estimators: list[Any]) -> int:
 def _cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
+    except AttributeError:  # not available on every system
         return os.cpu_count() or 1
 
 
@@ -50,9 +50,9 @@ def _is_known(estimator: Any) -> bool:
 
 
 def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iterator[R]:
-    """`work` of each item, in order: one thread reads ahead, `workers` threads work.
+    """The result of `work` for each item, in order: one thread reads ahead, `workers` threads work.
 
-    At most two items more than there are workers are held at any time.
+    At any time, at most two more items than workers are held.
     """
     with (
         ThreadPoolExecutor(1, "scorehouse-reader") as reader,
@@ -70,15 +70,15 @@ def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iter
 
 
 def _one_openmp_thread() -> None:
-    # OpenMP counts threads per calling thread, and this one ends with its run: nothing to put back
+    # OpenMP counts threads per calling thread, and this one ends with its run: nothing to restore
     threadpool_limits(1, user_api="openmp")
 
 
 class _BlasLimit:
-    """One thread for the matrix libraries, set and put back by a thread of its own.
+    """Limits the matrix libraries to one thread; a thread of its own sets and restores the limit.
 
-    threadpoolctl lets the thread that set a limit change it, and others without effect; the run that
-    leaves last is seldom the one that entered first.
+    With threadpoolctl, only the thread that set a limit can change it; the run that leaves last is seldom
+    the one that entered first.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class _BlasLimit:
         self._limits = ExitStack()
 
     def write(self, limited: bool) -> None:
-        """Limit, libraries too that were loaded meanwhile; or put back."""
+        """Set the limit, also for libraries that were loaded in the meantime; or restore it."""
         self._owner = self._owner or ThreadPoolExecutor(1, "scorehouse-limits")
         self._owner.submit(self._limit if limited else self._limits.close).result()
         if not limited:
@@ -103,19 +103,19 @@ _blas_limit = _BlasLimit()
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep matrix libraries to one thread in each worker: the workers share the cores already.
+    """Limit matrix libraries to one thread in each worker: the workers already share the cores.
 
-    Their number of threads is the whole process's, so that models which dbt builds at once share it.
+    Their number of threads is process-wide, so models that dbt builds at the same time share it.
     """
     with _one_blas_thread.held(True, lambda: False, _blas_limit.write):
         yield
 
 
 class BatchSize:
-    """Finds, while it scores, how many rows a call are best.
+    """Finds the best number of rows per call while it scores.
 
-    The first calls are made with each candidate in turn, twice, and timed by the processor time of
-    their thread; the cheapest a row serves from then on. Results do not depend on it (whole blocks).
+    The first calls use each candidate in turn, twice, and measure the processor time of their thread; the
+    candidate with the lowest time per row is used from then on. Results do not depend on it (whole blocks).
     """
 
     def __init__(self, fixed: int | None = None) -> None:
@@ -126,7 +126,7 @@ class BatchSize:
     def score(
         self, batch: pa.RecordBatch, call: Callable[[pa.RecordBatch], pa.RecordBatch]
     ) -> pa.RecordBatch:
-        """Score a batch in pieces of the size that is best, or that is tried now."""
+        """Score a batch in pieces of the best size, or of the size that is being tried."""
         done = []
         start = 0
         while start < batch.num_rows:
@@ -146,7 +146,7 @@ class BatchSize:
         return self.best or CANDIDATES[1]
 
     def _note(self, size: int, rows: int, seconds: float) -> None:
-        if self.best is not None or rows < size:  # a piece that was cut short tells nothing
+        if self.best is not None or rows < size:  # a piece that was cut short says nothing about its size
             return
         self.costs[size] = min(self.costs.get(size, float("inf")), seconds / rows)
         if not self.trials and len(self.costs) == len(CANDIDATES):
