@@ -1,7 +1,7 @@
 """Decimals to doubles and integers, exactly.
 
-Arrow's own cast to double is off in the last bit for some values; here each becomes the nearest double,
-as Python's `float` makes it.
+Arrow's own cast to double is off in the last bit for some values. Here, each decimal becomes the nearest
+double, like Python's `float`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def to_double(column: pa.Array) -> pa.Array:
 
 
 def to_integer(column: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Each whole decimal as int64, NULL for others; and which of them are not whole, or too large."""
+    """Each whole decimal as int64, NULL for others; and a mask of those that are not whole or too large."""
     scale = column.type.scale
     unscaled, small = _unscaled(column)
     if not small.all() or not 0 <= scale <= INT64_DIGITS:
@@ -51,7 +51,7 @@ def _missing(column: pa.Array) -> np.ndarray:
 
 
 def _unscaled(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """The integers behind the decimals as int64 (0 for NULL), and where that holds them whole."""
+    """The unscaled integers of the decimals as int64 (0 for NULL), and where int64 can hold them."""
     if column.type.bit_width != 128:
         return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
     words = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset :][: 2 * len(column)]

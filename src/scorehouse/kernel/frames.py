@@ -1,4 +1,4 @@
-"""From Arrow columns to what the estimator was fitted on: a frame with names, a bare array, or one column."""
+"""From Arrow columns to the container of the fit: a frame with names, a bare array, or one column."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from scorehouse.registry.signature import Feature, Signature
 def estimator_input(signature: Signature, columns: Sequence[pa.Array]) -> Any:
     """Build X, of shape (rows, features), from canonical columns in the signature's order.
 
-    An estimator that was fitted on a list or Series gets its one column, of shape (rows,).
+    An estimator that was fitted on a list or Series gets its only column, of shape (rows,).
     """
     arrays = [to_numpy(column, feature) for column, feature in zip(columns, signature.features, strict=True)]
     return assembled(signature, arrays)
 
 
 def assembled(signature: Signature, arrays: Sequence[Any]) -> Any:
-    """X of what `to_numpy` made of each column.
+    """X from the results of `to_numpy` for each column.
 
-    Columns of one dtype share one block, which scikit-learn then reads without a copy.
+    Columns with the same dtype share one block, which scikit-learn then reads without a copy.
     """
     if signature.container == "column":
         return arrays[0]
@@ -40,7 +40,7 @@ def assembled(signature: Signature, arrays: Sequence[Any]) -> Any:
 
 
 def _as_trained(array: Any, feature: Feature) -> Any:
-    """Objects in the dtype of training, else pandas infers one from each batch and turns None to NaN."""
+    """Objects in the training dtype; otherwise pandas infers a dtype per batch and turns None into NaN."""
     if not feature.holds_objects or feature.dtype == "category":
         return array
     dtype = feature.dtype if feature.type == "string" else object
@@ -55,7 +55,7 @@ def _block(arrays: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def to_numpy(column: pa.Array, feature: Feature) -> Any:
-    """One column as the training frame held it; missing values in the form in which training held them."""
+    """One column as in the training frame; missing values have the same form as in training."""
     if feature.type == "string":
         return _texts(column, feature)
     if feature.dtype == "category":
@@ -76,13 +76,13 @@ def to_numpy(column: pa.Array, feature: Feature) -> Any:
 
 
 def _categorical(values: np.ndarray, feature: Feature) -> pd.Categorical:
-    """Values as the categories of training; any other is missing."""
+    """Values as the training categories; any other value is missing."""
     categories = pd.Index(list(feature.categories or ()))
     return pd.Categorical.from_codes(categories.get_indexer(values), categories=categories)
 
 
 def _objects(column: pa.Array, feature: Feature) -> np.ndarray:
-    """Python objects, such as True, 3, a Decimal or a date, where training had a column of them."""
+    """Python objects, such as True, 3, a Decimal or a date, if training had a column of them."""
     missing = None if feature.null_as == "none" else np.nan
     values = column.to_pylist()
     objects = np.empty(len(values), dtype=object)
@@ -91,7 +91,7 @@ def _objects(column: pa.Array, feature: Feature) -> np.ndarray:
     return objects
 
 
-# A Decimal of the shortest text of a double is the one it came from, up to 15 digits.
+# Up to 15 digits, a Decimal made from the shortest text of a double is the original one.
 _MAKERS: dict[str, Callable[[Any], Any]] = {
     "decimal": lambda value: Decimal(repr(value)),
     "date": lambda value: value.date(),
@@ -99,9 +99,9 @@ _MAKERS: dict[str, Callable[[Any], Any]] = {
 
 
 def _nullable(column: pa.Array, feature: Feature) -> Any:
-    """Values of a dtype with a mask, which tells a missing integer or boolean from any number.
+    """Values in a dtype with a mask, which distinguishes a missing integer or boolean from any number.
 
-    An integer beyond a narrow dtype of training stays what it is.
+    An integer that does not fit a narrow training dtype is not changed.
     """
     dtype = feature.dtype
     if feature.type == "integer" and column.null_count < len(column):
@@ -117,7 +117,7 @@ def _nullable(column: pa.Array, feature: Feature) -> Any:
 
 
 def _timestamps(values: np.ndarray, dtype: str) -> Any:
-    """Timestamps, which are UTC where training knew a time zone, in the dtype of training."""
+    """Timestamps in the training dtype; they are UTC if training had a time zone."""
     if not dtype.startswith("datetime64"):
         return values.astype("datetime64[us]")
     wanted = pd.api.types.pandas_dtype(dtype)

@@ -1,6 +1,6 @@
-"""Row checks: which rows of a batch the estimator takes, and why it does not take the others.
+"""Row checks: which rows of a batch the estimator accepts, and why the others are rejected.
 
-Everything is vectorised; texts are built only for columns in which a row fails.
+Everything is vectorised; reasons are built only for columns in which a row fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STRICT_CHOICES = ("null", "not_finite", "unseen_category", "out_of_range")
 
 @dataclass(frozen=True)
 class CheckedBatch:
-    """Feature columns in canonical types, and a reason (text, NULL where accepted) a row, if any."""
+    """Feature columns in canonical types, and one reason per row (NULL if accepted), if there are any."""
 
     columns: list[pa.Array]
     reasons: pa.Array | None
@@ -34,8 +34,8 @@ class CheckedBatch:
 def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[str]) -> CheckedBatch:
     """Convert the features of `batch` and find the rows to reject.
 
-    `batch` holds the features by name, in any order; `strict` names checks (STRICT_CHOICES) that
-    reject even what the pipeline would take by itself.
+    `batch` holds the features by name, in any order; `strict` names checks (STRICT_CHOICES) that reject rows
+    even if the pipeline would accept them.
     """
     columns, reasons = [], []
     for feature in signature.features:
@@ -53,9 +53,9 @@ def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[s
 
 
 def _all_usable(column: pa.Array, limit: float | None) -> bool:
-    """Whether no float is missing, not finite or beyond the limit; two passes at most, instead of eight.
+    """Whether every float is present, finite and within the limit; in at most two passes instead of eight.
 
-    Where the sum of a column is finite, so is each of its values.
+    If the sum of a column is finite, so is each of its values.
     """
     if not pa.types.is_floating(column.type) or column.null_count:
         return False
@@ -68,17 +68,17 @@ def _all_usable(column: pa.Array, limit: float | None) -> bool:
 
 
 def join_reasons(reasons: Iterable[pa.Array]) -> pa.Array | None:
-    """One text a row out of several columns of reasons (NULL: none), joined by `;`."""
+    """One string per row from several columns of reasons (NULL: none), joined by `;`."""
     joined = None
     for reason in reasons:
-        # not null_handling="skip", under which pyarrow 26 leaves out the rows that are NULL everywhere
+        # not null_handling="skip", with which pyarrow 26 leaves out rows that are NULL everywhere
         both = reason if joined is None else pc.binary_join_element_wise(joined, reason, ";")
         joined = both if joined is None else pc.coalesce(both, joined, reason)
     return joined
 
 
 def reason_where(mask: pa.Array, text: str, values: pa.Array | None = None) -> list[pa.Array]:
-    """`text` (followed by the row's value, if given) where `mask` is true; nothing if it never is."""
+    """`text` (followed by the row's value, if given) where `mask` is true; None if it never is."""
     mask = pc.fill_null(mask, False)
     if not pc.any(mask).as_py():
         return []
@@ -90,7 +90,7 @@ def reason_where(mask: pa.Array, text: str, values: pa.Array | None = None) -> l
 
 
 def as_double(column: pa.Array) -> pa.Array:
-    """Numbers of any type as doubles, each the nearest one."""
+    """Numbers of any type as doubles, rounded to the nearest."""
     if pa.types.is_decimal(column.type):
         return decimals.to_double(column)
     return column if pa.types.is_float64(column.type) else column.cast(pa.float64(), safe=False)
@@ -121,7 +121,7 @@ def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
         return column.cast(pa.int64()), []
     doubles = column.cast(pa.float64())
     whole = pc.and_(pc.equal(pc.floor(doubles), doubles), pc.less(pc.abs(doubles), 2.0**63))
-    # NaN stays out of this reason: it counts as missing, and is judged there
+    # NaN does not get this reason: it counts as missing, and is judged there
     bad = pc.and_(pc.invert(whole), pc.invert(pc.is_nan(doubles)))
     usable = pc.if_else(pc.and_(whole, pc.is_finite(doubles)), doubles, pa.scalar(None, pa.float64()))
     return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", doubles)
@@ -132,14 +132,14 @@ def _to_boolean(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
 
 
 def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    # dictionary form: each distinct text becomes one Python object, not one a row
+    # dictionary form: one Python object per distinct string, not per row
     if pa.types.is_dictionary(column.type):
         return column, []
     return column.cast(pa.string()).dictionary_encode(), []
 
 
 def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    """In the unit of training; what it cannot hold, and DuckDB's infinity, is out of type."""
+    """In the training unit; values that it cannot hold, and DuckDB's infinity, are out of type."""
     wanted = pa.timestamp(timestamp_unit(feature.dtype))
     if not pa.types.is_date32(column.type) and not pa.types.is_timestamp(column.type):
         return column.cast(wanted), []
@@ -169,7 +169,7 @@ _CONVERTERS: dict[str, Callable[[pa.Array, Feature], tuple[pa.Array, list[pa.Arr
 
 
 def _missing(given: pa.Array, feature: Feature, strict: frozenset[str]) -> list[pa.Array]:
-    """NULL, and NaN: a missing value too, but in a double, whose reason for it is `not_finite`."""
+    """NULL and NaN. NaN counts as missing too, except in a double, where its reason is `not_finite`."""
     found = []
     if not feature.accepts_null or "null" in strict:
         missing = given.is_null(nan_is_null=feature.type != "double")
@@ -198,7 +198,7 @@ def _known(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[p
 
 
 def accepted_rows(reasons: pa.Array | None, rows: int) -> np.ndarray | None:
-    """Indices of the rows without a reason, or None where that is all of them."""
+    """Indices of the rows without a reason, or None if no row has one."""
     if reasons is None:
         return None
     return np.flatnonzero(reasons.is_null().to_numpy(zero_copy_only=False)) if rows else None

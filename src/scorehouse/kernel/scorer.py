@@ -1,6 +1,6 @@
 """The kernel: an Arrow record batch of features in, an Arrow record batch of predictions out.
 
-A pure function of its batch: no input or output, no state between batches. Engines carry the batches.
+A pure function of its batch: no I/O, no state between batches. Engines pass the batches.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from scorehouse.registry.version import Version
 
 REJECT_REASON = "reject_reason"
 FAILED_ROWS_LIMIT = 100
-# Matrix products compute the last few rows of a block by another code path, which may round the last
-# digit differently. Blocks of whole multiples of this have no such rows: docs/decisions says more.
+# Matrix products use another code path for the last few rows of a block, which may round the last digit
+# differently. Blocks of whole multiples of this size have no such rows: see docs/decisions/whole-blocks.md.
 BLOCK_ROWS = 64
 
 
 class Kernel:
     """Score batches with one loaded version.
 
-    `schema` is the schema of what comes out: the task's columns and `reject_reason`, which is NULL
-    for a scored row. Every input row comes out once, in its place.
+    `schema` is the schema of the output: the task's columns and `reject_reason`, which is NULL for a scored
+    row. Every input row comes out once, in its place.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Kernel:
         )
 
     def holding(self, estimator: Any) -> Kernel:
-        """The same kernel around a stand-in of its estimator, which has the same methods."""
+        """The same kernel with a stand-in for its estimator that has the same methods."""
         kernel = copy.copy(self)
         kernel.estimator = estimator
         return kernel
@@ -75,7 +75,7 @@ class Kernel:
         return pa.RecordBatch.from_arrays([*values, reason], schema=self.schema)
 
     def _predict(self, columns: list[pa.Array], rows: int) -> tuple[list[pa.Array], list[pa.Array]]:
-        """Values of accepted rows, and reasons for those whose result cannot be used."""
+        """Values of accepted rows, and reasons for rows whose result cannot be used."""
         if rows == 0:
             return [pa.nulls(0, field.type) for field in self.outputs.fields], []
         try:
@@ -86,7 +86,7 @@ class Kernel:
         return _without_non_finite(values, self.outputs.fields, reasons)
 
     def _run(self, columns: list[pa.Array]) -> list[pa.Array]:
-        """Predict on whole blocks, so that the result of a row does not depend on its neighbours."""
+        """Predict on whole blocks, so that a row's result does not depend on its neighbours."""
         rows = len(columns[0]) if columns else 0
         if rows % BLOCK_ROWS:
             whole = pa.array(np.minimum(np.arange(rows + -rows % BLOCK_ROWS), rows - 1))
@@ -132,7 +132,7 @@ class Kernel:
 def _without_non_finite(
     values: list[pa.Array], fields: list[pa.Field], reasons: list[pa.Array]
 ) -> tuple[list[pa.Array], list[pa.Array]]:
-    """A row whose result is not a finite number is rejected, and none of its values is given."""
+    """Reject rows whose result is not a finite number; none of their values is returned."""
     bad = None
     for value, field in zip(values, fields, strict=True):
         if pa.types.is_floating(field.type):
@@ -146,7 +146,7 @@ def _without_non_finite(
 
 
 def _spread(values: pa.Array, keep: np.ndarray, rows: int) -> pa.Array:
-    """Values of the kept rows at their places among all rows, NULL elsewhere."""
+    """Values of the kept rows at their positions among all rows, NULL elsewhere."""
     indices = np.full(rows, -1, dtype=np.int64)
     indices[keep] = np.arange(len(keep))
     return values.take(pa.array(indices, mask=indices < 0))

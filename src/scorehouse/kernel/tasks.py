@@ -1,7 +1,7 @@
-"""What each task asks of an estimator, and the columns that come of it.
+"""What each task needs from an estimator, and the columns that it produces.
 
-One class a task; `TASK_OUTPUTS` is the register. Every class turns X, as the estimator wants it,
-into Arrow arrays named like the columns of the prediction table.
+One class per task; `TASK_OUTPUTS` lists them. Every class turns X, in the form that the estimator needs,
+into Arrow arrays with the names of the prediction table's columns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCORE_METHODS = ("predict_proba", "decision_function")
 
 
 class TaskOutputs(Protocol):
-    """The outputs of a version: their Arrow fields, and the function that makes them."""
+    """The outputs of a version: their Arrow fields, and the function that computes them."""
 
     def __init__(self, version: Version) -> None: ...
 
@@ -41,7 +41,7 @@ def require_method(estimator: Any, method: str, task: str, call: str) -> None:
 
 
 class Classification:
-    """Label and score: of the positive (second) class for two classes, one a class for more."""
+    """Label and score: for two classes the score of the positive (second) one, for more one per class."""
 
     def __init__(self, version: Version) -> None:
         self.version = version
@@ -69,14 +69,14 @@ class Classification:
         return self.labels.take(pa.array((positive >= self.version.threshold).astype(np.int64)))
 
     def _labels(self, estimator: Any, features: Any, scores: np.ndarray) -> pa.Array:
-        """Labels of the best score where that was proven equal to `predict`, else from `predict`."""
+        """Labels of the best score if that was proven equal to `predict`, else from `predict`."""
         if self.version.label_method == "predict":
             return self._labels_of(estimator, features)
         if scores.ndim == 1:  # a decision function of two classes
             scores = np.column_stack([np.zeros_like(scores), scores])
         best = scores.argmax(axis=1)
         top = scores[np.arange(len(best)), best]
-        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():  # ties are the estimator's to break
+        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():  # the estimator breaks ties
             return self._labels_of(estimator, features)
         return self.labels.take(pa.array(best))
 
@@ -97,7 +97,7 @@ class Regression:
 
 
 class Clustering:
-    """The segment, and the distance to its centre where the estimator has centres."""
+    """The segment, and the distance to its centre if the estimator has centres."""
 
     def __init__(self, version: Version) -> None:
         self.version = version
@@ -106,9 +106,9 @@ class Clustering:
             self.fields.append(pa.field("distance", pa.float64()))
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
-        if isinstance(estimator, Pipeline) and len(estimator) > 1:  # prepared once for both answers
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:  # prepared once for both results
             features, estimator = estimator[:-1].transform(features), estimator[-1]
-        # never the nearest of `transform`: rounding breaks ties there otherwise than in `predict`
+        # not the nearest of `transform`: rounding breaks ties differently there than in `predict`
         segments = np.asarray(estimator.predict(features), dtype=np.int64)
         if self.version.score_method != "transform":
             return [pa.array(segments)]
@@ -117,7 +117,7 @@ class Clustering:
 
 
 class Ranking:
-    """The relevance score; the rank within a group is added where whole groups are seen."""
+    """The relevance score; the rank within a group is added later, where whole groups are available."""
 
     fields: ClassVar[list[pa.Field]] = [pa.field("score", pa.float64())]
 

@@ -1,4 +1,4 @@
-"""A training frame as Arrow: the columns that a feature table would hold."""
+"""A training frame as Arrow: the columns that a feature table would have."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
 
 
 def _usual(array: pa.Array) -> pa.Array:
-    """Decimals as the doubles that the kernel makes of them; nothing but NULL as texts."""
+    """Decimals as doubles, as the kernel converts them; columns with only NULL as strings."""
     if pa.types.is_null(array.type):
         return array.cast(pa.string())
     return as_double(array) if pa.types.is_decimal(array.type) else array
 
 
 def _check_names(names: list[Any], call: str) -> None:
-    """Features become columns of a table, where names are texts that differ in more than case."""
+    """Check the names: table columns need string names that differ in more than case."""
     folded = Counter(str(name).lower() for name in names)
     wrong = [name for name in names if not isinstance(name, str) or folded[name.lower()] > 1]
     if wrong:

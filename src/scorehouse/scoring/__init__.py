@@ -1,1 +1,1 @@
-"""One scoring run: what was asked, which versions score, which rows, and what is logged."""
+"""One scoring run: what was requested, which versions and rows are scored, and what is logged."""

@@ -18,7 +18,7 @@ LONGEST_SHOWN = 200  # characters of a value in an error
 
 
 def _exact(value: Any) -> Any:
-    """An integer has to be a double as it stands."""
+    """Check that an integer is exactly representable as a double."""
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             exact = float(value) == value
@@ -30,7 +30,7 @@ def _exact(value: Any) -> Any:
 
 
 def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Each of them once; names that differ only in case are one column."""
+    """Check that each value occurs once; names that differ only in case are the same column."""
     folded = {value.lower() if isinstance(value, str) else value for value in values}
     if len(folded) < len(values):
         raise ValueError("repeated")
@@ -48,13 +48,13 @@ def _argument(expected: str, default: Any = None) -> Any:
 
 
 class Shape(BaseModel):
-    """Arguments by name; what is not given is None."""
+    """Arguments by name; missing arguments are None."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class ScoreShape(Shape):
-    """The arguments of `score()`; single names and versions were made tuples before."""
+    """The arguments of `score()`; single names and versions have been turned into tuples."""
 
     key: Names | None = _argument(
         "the name of the column that identifies a row, or a list of names, each once"
@@ -107,7 +107,7 @@ def shown(value: Any) -> str:
 
 
 def several(value: Any) -> Any:
-    """One name or number as a tuple, and any list as one; what is neither is left for the check to refuse."""
+    """One name or number, or a list of them, as a tuple; the check refuses any other value."""
     if isinstance(value, str | int):
         return (value,)
     if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
@@ -116,9 +116,9 @@ def several(value: Any) -> Any:
 
 
 def check_shape(shape: type[Shape], values: Mapping[Any, Any], call: str, argument: str = "") -> None:
-    """Raise ConfigurationError for the first value that is not of the shape, or is not known to it.
+    """Raise ConfigurationError for the first value that does not fit the shape, or is unknown to it.
 
-    `argument` is the one whose settings are checked.
+    `argument` is the argument whose settings are checked.
     """
     of = f"{argument} has " if argument else ""
     if unknown := [name for name in values if name not in shape.model_fields]:

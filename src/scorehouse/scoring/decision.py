@@ -1,4 +1,4 @@
-"""The decision policy: what is decided from a score, as SQL expressions.
+"""The decision policy: how to decide from a score, as SQL expressions.
 
 A policy is declared with the model, applied by the warehouse when predictions are written, and its
 settings stand in the run log.
@@ -21,13 +21,12 @@ COLUMNS = ("decision", "band", "decision_policy")
 
 @dataclass(frozen=True)
 class DecisionPolicy:
-    """What is decided from a score.
+    """How to decide from a score.
 
-    `score`: the column that decides; `threshold`: the lowest score that is decided yes; `top_n`: at
-    most so many of the best rows are decided yes, within each group of the columns `per`; `abstain`:
-    from the first score to below the second, nothing is decided; `labels`: the texts of no, yes and
-    of abstention; `bands`: the lowest score of each band, ascending; scores below the first band
-    belong to it.
+    `score`: the column to decide from. `threshold`: the lowest score for a yes. `top_n`: the highest number
+    of rows with a yes, the best ones, within each group of the columns `per`. `abstain`: from the first
+    score up to (not including) the second, there is no decision. `labels`: the strings for no, yes and
+    abstention. `bands`: the lowest score of each band, ascending; scores below the first band belong to it.
     """
 
     score: str = "score"
@@ -77,13 +76,13 @@ class DecisionPolicy:
             raise _bad(call, "decision decides nothing", "threshold, top_n or bands")
 
     def settings(self) -> dict[str, Any]:
-        """The settings as they stand in the run log."""
+        """The settings as they are in the run log."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**values, "bands": dict(self.bands)}
 
     @property
     def digest(self) -> str:
-        """Names the policy in the prediction table and in the run log."""
+        """Identifies the policy in the prediction table and in the run log."""
         text = json.dumps(self.settings(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -92,8 +91,8 @@ class DecisionPolicy:
     ) -> dict[str, str]:
         """SQL of the columns `decision`, `band` and `decision_policy`.
 
-        `scored` is SQL that is true for rows with a score; `key` are columns, already quoted, that
-        break ties for `top_n`, and `within` those that split its groups further.
+        `scored` is SQL that is true for rows with a score. `key` are the columns, already quoted, that break
+        ties for `top_n`; `within` are the columns that split its groups further.
         """
         return {
             "decision": self._decision(scored, key, within, spelling),

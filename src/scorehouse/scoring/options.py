@@ -15,25 +15,25 @@ from scorehouse.scoring.arguments import RescoreShape, ScoreShape, check_shape, 
 from scorehouse.scoring.decision import DecisionPolicy
 
 RULES = ("all", "given", "new", "changed", "updated_at")
-PLANNED_RULES = ("new", "changed", "updated_at")  # rules that look into the table that is there
+PLANNED_RULES = ("new", "changed", "updated_at")  # rules that compare rows with the existing table
 VANISHED_CHOICES = ("keep", "flag", "delete")
 ENGINES = ("auto", "estimator", "native", "sql")
 LAYOUTS = ("long", "wide")
-READ_ROWS = 32_768  # rows that are read at a time: several batches are held at once
-AS_OF = "as_of"  # name of the column that an as-of date given as a value becomes
+READ_ROWS = 32_768  # rows that are read at a time; several batches are in memory at the same time
+AS_OF = "as_of"  # name of the column for an as-of date that is given as a value
 
 
 @dataclass(frozen=True)
 class Rescore:
     """Which rows a run scores.
 
-    `rule`: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new`
-    scores keys that are not in the table yet; `changed` also rows whose features differ and rows
-    that another version or setting made; `updated_at` is `changed` by a column of timestamps.
-    `updated_at`: that column; `lookback`: how far behind the newest timestamp of the last run an
-    update may still have been committed, in seconds or as an interval (`2 days`).
-    `vanished`: what becomes of predictions whose row left the feature table.
-    `max_rows`, `max_seconds`: the budget of one run; what it leaves is scored by the next.
+    `rule`: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new` scores keys
+    that are not in the table yet; `changed` also scores rows whose features differ and rows that were scored
+    by another version or with other settings; `updated_at` is like `changed`, but uses a column of
+    timestamps. `updated_at`: that column. `lookback`: how far behind the newest timestamp of the last run an
+    update may still have been committed, in seconds or as an interval (`2 days`). `vanished`: what happens to
+    predictions whose row is no longer in the feature table. `max_rows`, `max_seconds`: the budget of one run;
+    the next run scores the rest.
     """
 
     rule: str = "all"
@@ -84,7 +84,7 @@ class Rescore:
 
 
 def _history_rule(call: str, value: str | Mapping[str, Any], rule: str) -> str:
-    """A history only ever grows: its one rule is `new`, and nothing vanishes from it."""
+    """A history only grows: its only rule is `new`, and nothing vanishes from it."""
     given = isinstance(value, str) or "rule" in value
     vanished = "keep" if isinstance(value, str) else value.get("vanished") or "keep"
     if (given and rule not in ("all", "new")) or vanished != "keep":
@@ -100,12 +100,12 @@ def _history_rule(call: str, value: str | Mapping[str, Any], rule: str) -> str:
 class ScoreOptions:
     """The arguments, checked.
 
-    `key`: columns that identify a row; `alias`, `version`: which versions score, the first of them
-    live; `passthrough`: feature table columns to keep; `group`: column within which a ranking ranks;
-    `strict`: checks that reject even what the pipeline accepts; `max_rejected_share`: the
-    run fails above it; `as_of`: column, or date, of a prediction history; `decision`: what is
-    decided from the score; `batch_rows`: rows per call of the estimator (None: measured);
-    `engine`: the form that scores; `layout`: several versions as one row each, or as columns of one row.
+    `key`: columns that identify a row; `alias`, `version`: which versions score, the first one is live;
+    `passthrough`: feature table columns to keep; `group`: column of the groups within which a ranking ranks;
+    `strict`: checks that reject rows even if the pipeline accepts them; `max_rejected_share`: the run fails
+    above it; `as_of`: column, or date, of a prediction history; `decision`: how to decide from the score;
+    `batch_rows`: rows per call of the estimator (None: measured); `engine`: the form that scores; `layout`:
+    several versions as one row each, or as columns of one row.
     """
 
     key: tuple[str, ...]
@@ -124,12 +124,12 @@ class ScoreOptions:
 
     @property
     def read_rows(self) -> int:
-        """Rows of a record batch that is read."""
+        """The number of rows of a record batch that is read."""
         return self.batch_rows or READ_ROWS
 
     @property
     def as_of_value(self) -> str | None:
-        """The as-of date where one was given, rather than the name of a column."""
+        """The as-of date, if a date was given and not the name of a column."""
         return self.as_of if self.as_of is not None and _is_date(self.as_of) else None
 
     @property
@@ -139,23 +139,23 @@ class ScoreOptions:
 
     @property
     def row_key(self) -> tuple[str, ...]:
-        """What identifies a row: the key, and in a history the as-of date."""
+        """The columns that identify a row: the key, and in a history the as-of date."""
         dated = self.as_of_column
         return self.key if dated is None else tuple(dict.fromkeys([*self.key, dated]))
 
     @property
     def table_key(self) -> tuple[str, ...]:
-        """What identifies a row of the prediction table."""
+        """The columns that identify a row of the prediction table."""
         return (*self.row_key, "model_alias") if self.in_parts else self.row_key
 
     @property
     def in_parts(self) -> bool:
-        """Whether versions have a row each, so that a prediction is named by key and alias."""
+        """Whether each version has its own row, so that key and alias identify a prediction."""
         return self.several and self.layout == "long"
 
     @property
     def is_wide(self) -> bool:
-        """Whether versions stand side by side in one row."""
+        """Whether versions share one row, side by side."""
         return self.several and self.layout == "wide"
 
     @property
@@ -187,7 +187,7 @@ class ScoreOptions:
         return options
 
     def of_request(self, *, partial: bool) -> ScoreOptions:
-        """The options of a run; where dbt cut the features, rows that are missing have not vanished."""
+        """The options of a run; if dbt limited the features, missing rows have not vanished."""
         if not partial or self.rescore.vanished == "keep":
             return self
         return replace(self, rescore=replace(self.rescore, vanished="keep"))

@@ -15,7 +15,7 @@ from scorehouse.scoring.options import ScoreOptions
 
 @dataclass(frozen=True)
 class Part:
-    """One version in a scan, and the alias under which it was asked for (NULL: by its number)."""
+    """One version in a scan, and the alias by which it was requested (NULL: by its number)."""
 
     version: Version
     alias: str | None
@@ -23,18 +23,18 @@ class Part:
 
     @property
     def label(self) -> str:
-        """What the column `model_alias` holds."""
+        """The value of the column `model_alias`."""
         return self.alias or f"version {self.version.version}"
 
     @property
     def suffix(self) -> str:
-        """What follows the names of its columns in a wide table."""
+        """The suffix of its columns in a wide table."""
         return "" if self.is_live else f"__{self.alias or f'version_{self.version.version}'}"
 
     def basis(self, options: ScoreOptions) -> str:
-        """Names all that a prediction rests on besides its row.
+        """Identifies everything that a prediction depends on besides its row.
 
-        Where it differs from that of the run that made a prediction, the prediction is stale.
+        If it differs from the basis of the run that made a prediction, the prediction is stale.
         """
         version = self.version
         facts = {
@@ -51,7 +51,7 @@ class Part:
 
 
 def scoring_bases(parts: Sequence[Part], options: ScoreOptions) -> list[str]:
-    """The basis of each part; versions that share a row share its basis, too."""
+    """The basis of each part; versions that share a row also share its basis."""
     bases = [part.basis(options) for part in parts]
     if options.is_wide:
         return [sha256("|".join(bases).encode()).hexdigest()[:16]] * len(parts)
@@ -61,7 +61,7 @@ def scoring_bases(parts: Sequence[Part], options: ScoreOptions) -> list[str]:
 def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str) -> list[Part]:
     """The parts of a scan.
 
-    A version that is asked for by two aliases scores once, by the first; in a wide table it fills the
+    A version that is requested by two aliases scores once, under the first. In a wide table it fills the
     columns of both, so that a promotion does not change the table's columns.
     """
     asked: list[tuple[str | None, int | None]] = [(alias, None) for alias in options.alias]

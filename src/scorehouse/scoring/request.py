@@ -1,4 +1,4 @@
-"""What a scoring run is asked to do by the materialization, or by dbt's own."""
+"""The request for a scoring run, from our materialization or for one of dbt's own."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from scorehouse.registry.registry_file import RegistryFile
 
 @dataclass(frozen=True)
 class Request:
-    """One scoring run as the materialization asks for it.
+    """One scoring run as the materialization requests it.
 
-    `staging` is the table to write, or empty where dbt's own materialization writes what is returned.
-    `exists` tells whether the prediction table is there to be merged into. `vanished` is the table for
-    the keys of predictions to flag or delete. `slice_from` and `slice_to` (not included) are the as-of
-    dates of one slice of a backfill, or the times in the column `event_time` of one batch, or empty.
-    `is_partial` tells that dbt cut the features (--empty, --sample), so that a missing row means nothing.
-    `on_schema_change` is dbt's setting where the model has it, else empty.
-    `memory_limit` is what DuckDB may hold of a table that streams by, `auto` to find it, or None;
-    `dbt_threads` is how many models dbt builds at once. `registries` are those among the model's parents.
+    `staging` is the table to write, or empty if dbt's own materialization writes the returned rows.
+    `exists`: there is a prediction table to merge into. `vanished` is the table for the keys of predictions
+    to flag or delete. `slice_from` and `slice_to` (not included) are the as-of dates of one slice of a
+    backfill, or the times in the column `event_time` of one batch, or empty.
+    `is_partial`: dbt limited the features (--empty, --sample), so a missing row means nothing.
+    `on_schema_change` is dbt's setting if the model has it, else empty.
+    `memory_limit` is how much memory DuckDB may use for a streamed table, `auto` to choose it, or None;
+    `dbt_threads` is how many models dbt builds at the same time. `registries` are the registries among the
+    model's parents.
     """
 
     run_id: str
@@ -58,7 +59,7 @@ class Request:
         values = json.loads(text)
         call = f"a scoring run of {values['node']}"
         check_package_version(values.pop("package_version", None), version("scorehouse"), call)
-        values["project_root"] = Path(values["project_root"] or ".").resolve()  # empty: dbt is in the folder
+        values["project_root"] = Path(values["project_root"] or ".").resolve()  # empty: dbt runs in it
         values["load_policy"] = LoadPolicy.from_variable(values["load_policy"])
         named = values.pop("registry_files")
         values["registries"] = registry_file.listed(values["registries"], named, values["project_root"])
@@ -68,7 +69,7 @@ class Request:
     def for_plain_model(cls, dbt: Any) -> Request:
         """The request of a Python model under dbt's own `table` or `incremental`.
 
-        dbt gives such a model neither variables nor the target: they are read where dbt has them from, the
+        dbt passes such a model neither variables nor the target. They are read from dbt's own sources: the
         command line, the project's dbt_project.yml, and the adapter.
         """
         from dbt.adapters.factory import get_adapter_by_type
@@ -97,5 +98,5 @@ class Request:
 
 
 def load_policy(root: Path) -> LoadPolicy:
-    """The load policy of the project in the folder `root`, as its dbt_project.yml has it."""
+    """The load policy of the project in the folder `root`, from its dbt_project.yml."""
     return LoadPolicy.from_variable(project_variable(root, VARIABLE))

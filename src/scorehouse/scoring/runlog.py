@@ -1,4 +1,4 @@
-"""The run log: one row per scoring run, in the table that the macro `ensure_run_log` makes."""
+"""The run log: one row per scoring run, in the table that the macro `ensure_run_log` creates."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from scorehouse.scoring.request import Request
 LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib", "pyspark")
 
 
-# how a run stands in its row: begun and not closed, ended well, or ended with an error
+# the status of a run in its row: started and not closed, succeeded, or failed
 STARTED, SUCCESS, FAILED = "started", "success", "failed"
-NOT_FINISHED = "not finished"  # what a reader calls a run that runs now or was killed
-# what a row of the feature table, or of the prediction table, was found to be
+NOT_FINISHED = "not finished"  # how readers are told about a run that is still running or was killed
+# the states of rows of the feature table or the prediction table
 STATES = ("new", "changed", "stale", "unchanged", "vanished")
 
 
@@ -37,7 +37,7 @@ def library_versions() -> dict[str, str]:
 
 
 def resident_memory() -> float:
-    """Memory held by this process now, in MiB (the peak so far where the system tells no more)."""
+    """Current memory of this process, in MiB (the peak so far if the system offers only that)."""
     try:
         with open("/proc/self/statm") as file:
             pages = int(file.read().split()[1])
@@ -53,9 +53,9 @@ def resident_memory() -> float:
 
 @dataclass
 class RunRecord:
-    """A scoring run while it runs; `to_row` gives its row in the run log.
+    """A scoring run while it runs; `to_row` returns its row for the run log.
 
-    Several versions that score in one scan have a record each, whose `run_id` is their own.
+    If several versions score in one scan, each has its own record with its own `run_id`.
     """
 
     request: Request
@@ -108,7 +108,7 @@ class RunRecord:
     def to_row(
         self, status: str = SUCCESS, *, is_ended: bool = True, error: Exception | None = None
     ) -> dict[str, Any]:
-        """Every column of the run log; a run that has not ended has no end and no duration yet."""
+        """Every column of the run log; a run that has not ended has neither an end nor a duration yet."""
         finished = datetime.now(UTC)
         options, part = self.options, self.part
         return {
@@ -151,7 +151,7 @@ class RunRecord:
         return ", ".join(self.options.alias) or None if self.options else None
 
     def _rescored(self) -> dict[str, Any]:
-        """Columns that tell by which rule rows were chosen, and what was decided from their scores."""
+        """The columns with the rule that chose the rows, and with the decisions from their scores."""
         options, policy = self.options, self.options and self.options.decision
         return {
             "rescore_rule": options.rescore.rule if options else None,

@@ -1,4 +1,4 @@
-"""Decisions on Spark that depend on more than the rows of one run."""
+"""Decisions on Spark that depend on rows outside of one run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ NEW = "new:"  # prefix of the columns of the policy, decided again
 
 
 def decided_again(options: ScoreOptions, old: Any, staged: Any, gone: Any = None) -> Any:
-    """The rows of a run, and older ones whose decision changes, as they are decided in the whole table.
+    """The rows of a run, and older rows whose decision changes, decided over the whole table.
 
-    `old` is the prediction table and `staged` the rows of the run, which take the place of those of the
-    same key. `gone` has the keys of rows that take no part; None: there are none. Scores stay as they are.
+    `old` is the prediction table and `staged` the rows of the run, which replace the rows with the same
+    key. `gone` has the keys of rows that do not take part; None: there are none. Scores are not changed.
     """
     policy = options.decision
     if policy is None:

@@ -1,6 +1,6 @@
 """The engine `spark`: the kernels run in the executors, and the rows never pass through the dbt machine.
 
-Artifacts are verified here, travel once an executor, and are verified there again before they are loaded.
+Artifacts are verified here, sent once per executor, and verified there again before they are loaded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 
 class SparkEngine(Engine[SparkSource]):
-    """One scoring run on a Spark session, a classic one or one of Spark Connect."""
+    """One scoring run on a Spark session, classic or Spark Connect."""
 
     name = "spark"
     forms = ("native",)
@@ -114,7 +114,7 @@ class SparkEngine(Engine[SparkSource]):
         told = translated(error, self.call)
         try:
             insert_runs(self.session, self.request.run_log, [record.to_row(FAILED, error=told)])
-        except Exception as second:  # the run log must not hide what went wrong
+        except Exception as second:  # the run log must not hide the error
             told.add_note(f"(the run log could not be written either: {second})")
         return told
 

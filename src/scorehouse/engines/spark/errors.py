@@ -1,6 +1,6 @@
-"""Errors out of Spark in our own words: what a worker raised, and workers that died.
+"""Translate errors from Spark into scorehouse errors: what a worker raised, and workers that died.
 
-An error of a worker reaches the driver as text, behind a traceback. So a worker writes the error's fields
+An error in a worker reaches the driver as text, after a traceback. So a worker writes the error's fields
 into its message as JSON, and the driver reads them from there.
 """
 
@@ -16,14 +16,14 @@ _LOST = ("ExecutorLostFailure", "executor lost", "Remote RPC client disassociate
 
 
 class WorkerError(Exception):
-    """An error of ours on its way from a Python worker to the driver."""
+    """A scorehouse error on its way from a Python worker to the driver."""
 
     def __init__(self, error: ScorehouseError) -> None:
         super().__init__(MARK + json.dumps(error.fields()))
 
 
 def translated(error: Exception, call: str) -> Exception:
-    """The error to raise for one that Spark raised; the same where there is nothing to add."""
+    """The error to raise for an error from Spark; the same error if there is nothing to add."""
     if isinstance(error, ScorehouseError):
         return error
     text = str(error)
@@ -44,7 +44,7 @@ def translated(error: Exception, call: str) -> Exception:
 
 
 def _raised(text: str) -> ScorehouseError | None:
-    """The error that a worker wrote into `text`, or None where there is none, or Spark cut it off."""
+    """The error that a worker wrote into `text`; None if there is none, or if Spark cut it off."""
     _, mark, rest = text.partition(MARK)
     try:
         fields, _ = json.JSONDecoder().raw_decode(rest) if mark else (None, 0)

@@ -1,4 +1,4 @@
-"""Which rows a run on Spark scores: what the states say, cut to the budget.
+"""Which rows a run on Spark scores: chosen by their states, limited by the budget.
 
 Keys and their states are written into a table of the run, so that counting and scoring see the same rows.
 """
@@ -46,7 +46,7 @@ class SparkPlanner(Planner[SparkSource]):
 
     def newest(self, column: str) -> datetime | None:
         newest = f"max(cast({quote(column)} as timestamp))"
-        # as a text: a value would be turned into the time zone of this process
+        # as text: a value would be converted to the time zone of this process
         read = self.source.table.selectExpr(f"date_format({newest}, 'yyyy-MM-dd HH:mm:ss.SSSSSS')")
         text = read.collect()[0][0]
         return datetime.fromisoformat(text) if text else None
@@ -55,12 +55,12 @@ class SparkPlanner(Planner[SparkSource]):
         later = f"{EPOCH} + cast({literal(text)} as interval)"
         try:
             found = self.session.sql(f"select unix_micros({later}) - unix_micros({EPOCH})").collect()[0][0]
-        except Exception:  # in ANSI mode an interval that is none is an error, else NULL
+        except Exception:  # an invalid interval is an error in ANSI mode, else NULL
             return None
         return None if found is None else int(found)
 
     def vanished(self) -> Any:
-        """Keys of predictions to flag or delete, by their names in the prediction table; None: none."""
+        """The keys of predictions to flag or delete, with their names in the prediction table; or None."""
         if self.rescore.vanished == "keep" or not any(r.found.get("vanished") for r in self.records):
             return None
         gone = self.session.table(self.tables.todo).where("state = 'vanished' and not was_flagged")
@@ -82,12 +82,12 @@ class SparkPlanner(Planner[SparkSource]):
         for part, record in zip(self.parts, self.records, strict=True):
             own = {state: count for (of, state), count in counts.items() if of == part}
             self.note_found(record, own, vanished=gone.get(part, 0) if part or is_wide else 0)
-        if not is_wide:  # of the live version, and of aliases that score no more
+        if not is_wide:  # of the live version, and of aliases that no longer score
             others = sum(record.found["vanished"] for record in self.records)
             self.records[0].found["vanished"] = sum(gone.values()) - others
 
     def _choose(self) -> None:
-        """Apply the budget, and tell the source what to read."""
+        """Apply the budget, and set what the source reads."""
         todo = self.session.table(self.tables.todo).where(SCORES)
         if self.rescore.max_rows is not None:
             self._write(self._within(todo, max(1, int(self.rescore.max_rows))), self.tables.chosen)
@@ -110,9 +110,9 @@ class SparkPlanner(Planner[SparkSource]):
         return matching(table, need, keys, "inner", also=[NEED])
 
     def _within(self, todo: Any, max_rows: int) -> Any:
-        """Of the rows to score those that come first: never scored, then the oldest, groups unbroken.
+        """The first of the rows to score: never scored first, then the oldest, with groups kept together.
 
-        A first group is scored even if it is larger than the budget.
+        The first group is scored even if it is larger than the budget.
         """
         from pyspark.sql.functions import expr
 

@@ -1,4 +1,4 @@
-"""The run log on Spark, and what is counted in a staging table."""
+"""The run log on Spark, and the counts in a staging table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from scorehouse.scoring.runlog import RunRecord
 
 
 def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `rows` of one run. Every value is handed over as text and cast to its column's type.
+    """Write `rows` of one run. Every value is passed as text and cast to its column's type.
 
     A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
-    leaves it out once the run has another.
+    leaves it out once the run has another row.
     """
     texts = [tuple(None if value is None else str(value) for value in row.values()) for row in rows]
     schema = ", ".join(f"{quote(name)} string" for name in rows[0])
@@ -31,10 +31,10 @@ def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> N
 
 
 def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:
-    """Count what was written by each version: rows, reasons, the score's range, the fingerprint of the input.
+    """Count what each version wrote: rows, reasons, the range of the score, the input fingerprint.
 
-    The fingerprint is made as on DuckDB, of a count, a sum and an exclusive or, over a hash of the key
-    and the feature hash; both were read from the feature table and written with the prediction.
+    As on DuckDB, the fingerprint consists of a count, a sum and an exclusive or over a hash of the key and
+    the feature hash; both were read from the feature table and written with the prediction.
     """
     frame = session.table(table)
     records = scan.records

@@ -18,12 +18,12 @@ from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_fun
 from scorehouse.registry import artifact
 from scorehouse.registry.version import Version
 
-# A closure is sent with every task; from this size on the artifact goes as a file, once an executor.
+# A closure is sent with every task; from this size on, the artifact is sent as a file, once per executor.
 CLOSURE_BYTES = 1 << 20
 
 
 class SparkScan:
-    """Makes the finished rows of one run."""
+    """Computes the finished rows of one run."""
 
     def __init__(self, scan: Scan[SparkSource]) -> None:
         self.source = scan.source
@@ -66,7 +66,7 @@ class SparkScan:
         )
 
     def _artifact(self, version: Version) -> dict[str, Any]:
-        """The artifact's bytes for the closure; or sent as a file, where they are many. Once a digest."""
+        """The artifact's bytes for the closure; a large artifact is sent as a file, once per digest."""
         if version.sha256 not in self.sent:
             request, call = self.request, self.source.call
             data = artifact.read_version(request.project_root, version, request.load_policy, call)
@@ -85,7 +85,7 @@ class SparkScan:
         return pa.schema([*columns, *self.scored, *added])
 
     def _struct(self, selected: Any, kept: tuple[str, ...]) -> Any:
-        """The same as Spark's types."""
+        """The same schema with Spark's types."""
         from pyspark.sql.types import IntegerType, LongType, StructField, StructType
 
         fields = [(name, selected.schema[name].dataType) for name in kept]

@@ -19,7 +19,7 @@ from scorehouse.registry.version import Version
 from scorehouse.scoring.options import AS_OF, ScoreOptions
 from scorehouse.scoring.request import Request
 
-# xxhash64 is a published function with a fixed seed in Spark; the hash of this row names its kind
+# xxhash64 is a published function with a fixed seed in Spark; the hash of this row identifies its kind
 HASH_CANARY = "xxhash64(1.5D, 42, 'scorehouse', true)"
 
 quote, literal = SPARK.quote, SPARK.literal
@@ -32,7 +32,7 @@ def names(columns: Sequence[str]) -> str:
 def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequence[str] = ()) -> Any:
     """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL.
 
-    With `inner` they have the columns `also` of `right`, too.
+    With `inner`, they also have the columns `also` of `right`.
     """
     right = right.selectExpr(*(f"{quote(name)} as {quote(f'right:{name}')}" for name in columns), *also)
     condition = None
@@ -43,7 +43,7 @@ def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequ
 
 
 def registry_versions(session: Any, model: Any, request: Request, call: str) -> list[Version]:
-    """The versions of the registry that `model` is: a seed's DataFrame or table's name, equal to its CSV."""
+    """The versions of the registry `model`, a seed's DataFrame or table name; it must equal its CSV."""
     frame = session.table(model) if isinstance(model, str) else model
     if not hasattr(frame, "mapInArrow"):
         raise ConfigurationError(
@@ -56,7 +56,7 @@ def registry_versions(session: Any, model: Any, request: Request, call: str) -> 
     if len(found) > 1:
         found = [each for each in found if frame.sameSemantics(session.table(each.relation))]
     registry = registry_file.only(found, "a DataFrame", call)
-    # dbt-spark's session loads a NULL in a seed as the text `None`; no column of a registry means that
+    # dbt-spark's session loads a NULL in a seed as the string `None`, which no registry column contains
     rows = (
         {name: None if value == "None" else value for name, value in row.asDict().items()}
         for row in frame.collect()
@@ -65,9 +65,9 @@ def registry_versions(session: Any, model: Any, request: Request, call: str) -> 
 
 
 class SparkSource(Source):
-    """The features as a DataFrame: `table` holds all of them, `rows` those that are scored.
+    """The features as a DataFrame: `table` holds all rows, `rows` the rows that are scored.
 
-    Where versions score rows of their own, `rows` may have a column NEED, with a bit for each of them.
+    If versions have rows of their own, `rows` may have a column NEED, with one bit per version.
     """
 
     def __init__(
@@ -105,28 +105,28 @@ class SparkSource(Source):
 
     @property
     def kept_types(self) -> dict[str, str]:
-        """The types of the columns that pass by the kernel, by their names in the prediction table."""
+        """The types of the columns that bypass the kernel, by their names in the prediction table."""
         kept = {**self.columns.key, **self.columns.passthrough}
         return {name: self.table_types[column] for name, column in kept.items()}
 
     def hash_function(self) -> str:
-        """Names the hash function of the features."""
+        """Identifies the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
 
     def feature_hash(self, part: int) -> str:
-        """SQL of the hash of all that goes into a row of one version besides its key.
+        """SQL of the hash of everything that goes into a row of one version except its key.
 
-        xxhash64 passes over a NULL, so that (NULL, 1) and (1, NULL) would be one without the flags.
+        xxhash64 ignores a NULL, so (NULL, 1) and (1, NULL) would have the same hash without the flags.
         """
         columns = (f"{quote(name)}, isnull({quote(name)})" for name in self.columns.hashed(part))
         return f"xxhash64({', '.join(columns)})"
 
     def hash_name(self, part: int) -> str:
-        """The column of `select` that holds the hash of one version."""
+        """The column of `select` with the hash of one version."""
         return f"{FEATURE_HASH}:{self.columns.hash_part(part)}"
 
     def select(self) -> Any:
-        """What is read: kept columns, hashes, and the features by their names in the feature table."""
+        """The select that reads kept columns, hashes, and features with their names in the feature table."""
         columns = self.columns
         parts = [f"{quote(column)} as {quote(KEPT + name)}" for name, column in columns.kept.items()]
         parts += [f"{self.feature_hash(n)} as {quote(self.hash_name(n))}" for n in columns.hash_parts]

@@ -1,9 +1,8 @@
-"""What became of each row, found on Spark by a join of features and predictions on their key.
+"""The state of each row, found on Spark by a join of features and predictions on their key.
 
-A row of the result stands for a key and a version: the key columns as `key_0`, `key_1` and so on, `part`
-(the number of the version), `state`, `last_scored` (the time when the key's oldest prediction was made; NULL
-where a version has none), `was_flagged`, for a ranking `in_group`, and for versions with rows of their own
-`model_alias`.
+The result has one row per key and version: the key columns as `key_0`, `key_1` and so on, `part` (the number
+of the version), `state`, `last_scored` (the time of the key's oldest prediction; NULL if a version has none),
+`was_flagged`, for a ranking `in_group`, and for versions with rows of their own `model_alias`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ LAST = "cast('9999-12-31' as timestamp_ntz)"
 class SparkStates:
     """Finds the rows of one run that are new, stale, changed or vanished.
 
-    Where predictions may be scored again, those whose row is gone are found as well.
+    If predictions may be rescored, it also finds predictions whose row no longer exists.
     """
 
     def __init__(self, plan: Planner[SparkSource]) -> None:
@@ -57,7 +56,7 @@ class SparkStates:
         return found.where("state <> 'unchanged'")
 
     def _age(self) -> str:
-        """When a key was last scored by the version that did so longest ago; NULL where one never did."""
+        """The oldest time at which a version last scored the key; NULL if a version never did."""
         if not (self.options.in_parts and self.rescore.has_budget):
             return "scored_at"
         window = f"over (partition by {', '.join(self.keys)})"
@@ -81,7 +80,7 @@ class SparkStates:
         return rows.selectExpr("*", f"{_of_part([f'hash_{number}' for number in hashes])} as hash")
 
     def _numbers(self) -> str:
-        """SQL of a row for each version."""
+        """SQL of one row per version."""
         if len(self.records) == 1:
             return "0"
         return f"explode(array({', '.join(str(number) for number in range(len(self.records)))}))"
@@ -92,7 +91,7 @@ class SparkStates:
         return [*keys, f"{quote(self.group[1])} as in_group"] if self.group else keys
 
     def _old(self) -> Any:
-        """Predictions, with what the run log says of the runs that made them."""
+        """Predictions, with the run log's facts about the runs that made them."""
         columns = ["scoring_run_id", "scored_at", "feature_hash as old_hash"]
         table = self._predictions()
         columns.append(f"{'is_vanished' if 'is_vanished' in table.columns else 'false'} as was_flagged")
@@ -104,7 +103,7 @@ class SparkStates:
         return old.join(facts, old["scoring_run_id"] == facts["run_id"], "left")
 
     def _old_keys(self) -> list[str]:
-        """Keys of a prediction, and the number of the version that made it: NULL where it scores no more."""
+        """Keys of a prediction, and the number of the version that made it; NULL if it no longer scores."""
         pairs = zip(self.keys, self.source.columns.key, strict=True)
         keys = [f"{quote(name)} as old_{key}" for key, name in pairs]
         if not self.options.in_parts:
@@ -114,7 +113,7 @@ class SparkStates:
         return [*keys, f"case model_alias {whens} end as old_part"]
 
     def _predictions(self) -> Any:
-        """The prediction table; of a history, only the span of as-of dates that the features have."""
+        """The prediction table; for a history, only the range of as-of dates in the features."""
         table = self.session.table(self.records[0].request.relation)
         self.plan.check_predictions(table.columns)
         name = self.options.as_of_column
@@ -122,7 +121,7 @@ class SparkStates:
             return table
         column = self.source.columns.key[name]
         kind = self.source.table.schema[column].dataType.simpleString()
-        # an instant as a number, since its text may name two of them in the night when clocks go back
+        # a time as a number, since its text is ambiguous in the night when clocks go back
         read = "unix_micros({})" if kind == "timestamp" else "cast({} as string)"
         low, high = self.source.table.selectExpr(
             *(read.format(f"{which}({quote(column)})") for which in ("min", "max"))
@@ -158,10 +157,10 @@ class SparkStates:
     # --- rankings ---
 
     def rest_of_groups(self, todo: Any) -> Any:
-        """The other rows of each group whose ranks may change, of the rows `todo` that were found.
+        """The other rows of each group whose ranks may change, given the rows `todo` that were found.
 
-        These are, for each version, the groups in which a row is scored, and those that lost one: ranks
-        run from 1 without a gap, so that the ranks of the rows that are still there tell it.
+        These are, for each version, the groups with a row to score, and the groups that lost a row: ranks
+        run from 1 without a gap, so the ranks of the remaining rows show the loss.
         """
         from pyspark.sql.functions import expr
 

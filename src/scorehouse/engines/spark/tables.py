@@ -1,8 +1,8 @@
 """Tables of a scoring run on Spark, which has no transaction over two of them.
 
-Everything is made in staging tables first. The prediction table then changes in one step where its
-format can (Delta, Iceberg); a Parquet table is moved aside, the new one takes its name, and a run
-that finds the old one aside and the name free puts it back.
+Everything is written to staging tables first. The prediction table then changes in one step if its format
+supports that (Delta, Iceberg). A Parquet table is moved aside and the new table takes its name; a run that
+finds only the table that was moved aside puts it back.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
 
 @dataclass(frozen=True)
 class Storage:
-    """How the prediction table is kept, from the model's config.
+    """How the prediction table is stored, from the model's config.
 
-    `strategy` is how rows are merged into it: `rewrite` the table, or `insert_overwrite` the
-    partitions that are touched; formats that have MERGE use it.
+    `strategy` is how rows are merged into it: `rewrite` the table, or `insert_overwrite` the partitions
+    that change; formats that support MERGE use it.
     """
 
     file_format: str = "parquet"
@@ -39,7 +39,7 @@ class Storage:
 
     @classmethod
     def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
-        """Read what the materialization found in the config; refuse what cannot be done."""
+        """Read the settings from the materialization; refuse what cannot be done."""
         given = {name: value for name, value in values.items() if value is not None}
         if given.pop("location_root", None):
             raise _bad(call, "location_root is set", "a managed table, which can be swapped whole")
@@ -59,7 +59,7 @@ def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
 
 @dataclass(frozen=True)
 class Change:
-    """What a merge changes: rows of `new` replace those of `old` with the same `keys`, others are added.
+    """What a merge changes: rows of `new` replace rows of `old` with the same `keys`; others are added.
 
     `gone` has the keys of old rows to `flag` or `delete`, as `vanished` says; None: there are none.
     """
@@ -71,7 +71,7 @@ class Change:
     vanished: str = "keep"
 
     def kept(self, rows: Any) -> Any:
-        """Of some old rows those that stay, with their flag."""
+        """The given old rows that stay, with their flag."""
         stays = matching(rows, self.new, self.keys, "left_anti")
         if self.gone is None:
             return stays
@@ -85,7 +85,7 @@ class Change:
         return ["true as is_vanished" if name == "is_vanished" else quote(name) for name in self.old.columns]
 
     def touched(self, parts: Sequence[str]) -> Any:
-        """The values of the columns `parts` in which a row comes, goes, or is flagged."""
+        """The values of the columns `parts` in which a row is added, deleted or flagged."""
         found = self.new.select(*parts).union(
             matching(self.old, self.new, self.keys, "left_semi").select(*parts)
         )
@@ -94,7 +94,7 @@ class Change:
         return found.distinct()
 
     def source(self) -> Any:
-        """New rows, and keys that are gone, told apart by the column GONE."""
+        """New rows, and keys that are gone, distinguished by the column GONE."""
         new = self.new.selectExpr("*", f"false as {GONE}")
         if self.gone is None:
             return new
@@ -120,7 +120,7 @@ class SparkTables:
         self.aside = f"{relation}{ASIDE}"
 
     def recover(self) -> None:
-        """Put back what a run that was killed left aside, and drop its staging tables."""
+        """Restore the table that a killed run moved aside, and drop its staging tables."""
         catalog = self.session.catalog
         if catalog.tableExists(self.aside):
             if catalog.tableExists(self.relation):
@@ -133,13 +133,13 @@ class SparkTables:
             self._drop(f"{schema}.{row['tableName']}")
 
     def exists(self) -> bool:
-        """Whether there is a table of predictions to merge into; a view is none."""
+        """Whether there is a prediction table to merge into; a view does not count."""
         if not self.session.catalog.tableExists(self.relation):
             return False
         return str(self.session.catalog.getTable(self.relation).tableType).upper() != "VIEW"
 
     def write(self, frame: Any, table: str) -> None:
-        """Write a DataFrame as a new table in the storage that was asked for."""
+        """Write a DataFrame as a new table in the requested storage."""
         writer = frame.write.format(self.storage.file_format).options(**self.storage.options)
         if self.storage.partition_by:
             writer = writer.partitionBy(*self.storage.partition_by)
@@ -150,9 +150,10 @@ class SparkTables:
         self._swap(self.staging)
 
     def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> ColumnChange:
-        """Refuse to merge into other columns than those that are `made`, but as on_schema_change has it.
+        """Refuse a table whose columns are not the ones `made`, unless on_schema_change allows it.
 
-        `kept` has the types of the columns that pass by. A table here can get columns, and lose none.
+        `kept` has the types of the columns that bypass the kernel. Here, a table can gain columns but not
+        lose any.
         """
         schema = self.session.table(self.relation).schema
         table = {field.name: field.dataType.simpleString() for field in schema}
@@ -184,12 +185,12 @@ class SparkTables:
                 self.session.sql(f"alter table {self.relation} add columns ({quote(column.name)} {kind})")
 
     def merge(self, rows: str, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
-        """The rows of the table `rows` replace those of the same key; others are added.
+        """Merge: the rows of the table `rows` replace rows with the same key; others are added.
 
         `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
         """
         old, new = self.session.table(self.relation), self.session.table(rows)
-        # what only the table has is NULL in new rows
+        # columns that only the table has are NULL in new rows
         made = {name.lower() for name in new.columns}
         columns = (
             quote(field.name)
@@ -206,7 +207,7 @@ class SparkTables:
             self._rewrite(change)
 
     def _merge_into(self, change: Change) -> None:
-        """One statement, so that readers see all of the change or nothing of it."""
+        """Merge in one statement, so that readers see the whole change or nothing of it."""
         change.source().write.format("parquet").mode("overwrite").saveAsTable(self.merged)
         same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in change.keys)
         values = ", ".join(f"new_rows.{quote(name)}" for name in change.old.columns)
@@ -226,7 +227,7 @@ class SparkTables:
         self._swap(self.merged)
 
     def _check_written(self, table: str) -> None:
-        """Every row of this run is in `table` once."""
+        """Check that every row of this run is in `table` once."""
         runs = ", ".join(literal(run_id) for run_id in self.run_ids)
         written = self.session.table(self.staging).count()
         found = self.session.table(table).where(f"scoring_run_id in ({runs})").count()
@@ -239,7 +240,7 @@ class SparkTables:
             )
 
     def _overwrite_partitions(self, change: Change) -> None:
-        """Rewrite the partitions that hold new rows, older rows of their keys, or rows that are gone."""
+        """Rewrite the partitions with new rows, with older rows of their keys, or with rows that are gone."""
         parts = list(self.storage.partition_by)
         old, touched = change.old, change.touched(parts)
         self.write(
@@ -247,12 +248,12 @@ class SparkTables:
         )
         done = self.session.table(self.merged)
         if matching(touched, done, parts, "left_anti").limit(1).count():
-            # a partition lost its last row, and an overwrite would not touch it: the whole table instead
+            # a partition lost its last row, and an overwrite would not change it: rewrite the whole table
             self._drop(self.merged)
             self._rewrite(change)
             return
         expected = matching(old, touched, parts, "left_anti").count() + done.count()
-        # as a setting, since insertInto passes over the writer's option and would empty the table
+        # as a setting, since insertInto ignores the writer's option and would empty the table
         with spark_setting(self.session, OVERWRITE_SETTING, "dynamic"):
             done.select(*old.columns).write.mode("overwrite").insertInto(self.relation)
         found = self.session.table(self.relation).count()

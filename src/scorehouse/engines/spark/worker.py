@@ -1,6 +1,6 @@
-"""What runs in the Python workers of Spark: load once, verify, and carry batches through the kernels.
+"""The code in Spark's Python workers: load once, verify, and pass batches through the kernels.
 
-The functions are found by name, so scorehouse has to be installed on the executors too.
+Workers find the functions by name, so scorehouse has to be installed on the executors too.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from scorehouse.registry.version import Version
 
 ESTIMATORS_KEPT = 2
 
-# by digest and form; a worker process serves task after task
+# by digest and form; a worker process runs one task after another
 _estimators: dict[tuple[str, bool], tuple[Any, Any]] = {}
 
 
 @dataclass(frozen=True)
 class WorkerVersion:
-    """One version that scores; with `native` the estimator's native form does.
+    """One version that scores; with `native`, its estimator's native form scores.
 
-    `data` holds the artifact's bytes, or is None where they travel as the file named `file`. `columns`
-    are those of a batch that hold its features, in the signature's order, and `hashes` that of their hashes.
+    `data` holds the artifact's bytes, or is None if they are sent as the file `file`. `columns` are the
+    columns of a batch with the features, in the signature's order; `hashes` is the column with their hashes.
     """
 
     version: Version
@@ -46,11 +46,11 @@ class WorkerVersion:
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """All that a worker has to know.
+    """Everything that a worker has to know.
 
-    `kept` are the columns that pass by the kernels, by their names in the batch. What comes out has
-    the `schema`: kept columns, those of the kernel, the feature hash and the version's number; with
-    `side_by_side` the versions share a row, which then has the columns of every kernel.
+    `kept` are the columns that bypass the kernels, by their names in the batch. The output has the
+    `schema`: kept columns, the kernel's columns, the feature hash and the version's number. With
+    `side_by_side`, the versions share a row, which then has the columns of every kernel.
     """
 
     versions: tuple[WorkerVersion, ...]
@@ -66,19 +66,19 @@ Batches = Iterator[pa.RecordBatch]
 
 
 def batch_function(task: WorkerTask) -> Callable[[Batches], Batches]:
-    """The function for `mapInArrow`. It carries the task, and finds the work itself by name."""
+    """The function for `mapInArrow`. It contains the task, and finds the code by name."""
 
     def score_all(batches: Batches) -> Batches:
         try:
             yield from score_batches(task, batches)
         except ScorehouseError as error:
-            raise WorkerError(error) from None  # Spark passes on text, and cuts off a long one
+            raise WorkerError(error) from None  # Spark passes errors on as text, and cuts long ones off
 
     return score_all
 
 
 def score_batches(task: WorkerTask, batches: Batches) -> Batches:
-    """Every row of every batch once for each version that scores it, with its kept columns."""
+    """Score every row of every batch once per version that scores it, with its kept columns."""
     kernels = [_kernel(task, version) for version in task.versions]
     for batch in batches:
         if task.side_by_side:
@@ -112,7 +112,7 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
 
 
 def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
-    """The estimator, and what scores in its place, loaded once a worker from bytes that it checked."""
+    """The estimator and the form that scores in its place, loaded once per worker from verified bytes."""
     known = (version.version.sha256, version.native)
     if known not in _estimators:
         data = _verified(task, version)
