@@ -11,12 +11,12 @@ from scorehouse.forms.parity import TOLERANCE
 from scorehouse.forms.sql import CompiledSql, compile_sql
 from scorehouse.kernel.scorer import Kernel
 
-# A linear model takes 10 operations per feature. At 58 (k-means of 8 clusters) a database is as fast as the
-# estimator, whose matrix product does them all at once.
+# A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
+# the estimator, whose matrix product does all of them at once.
 OPERATIONS_A_FEATURE = 24
 TREES = "a database computes trees more slowly than native code"
-# Below, the layout of the trees takes longer than it saves: benchmarks/native_crossover.py, where this is
-# 5,000 to 15,000 for ensembles of 20 trees and more.
+# With fewer rows, laying out the trees takes longer than it saves: see benchmarks/native_crossover.py, where
+# the break-even is at 5,000 to 15,000 rows for ensembles of 20 trees and more.
 NATIVE_FROM_ROWS = 10_000
 
 
@@ -24,8 +24,8 @@ NATIVE_FROM_ROWS = 10_000
 class Form:
     """What scores, and why.
 
-    `kernel` scores batches: it holds the estimator, or its native form. With `compiled` the database
-    scores by itself, and the kernel is the estimator's.
+    `kernel` scores batches: it holds the estimator or its native form. With `compiled`, the database scores
+    by itself, and the kernel holds the estimator.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Form:
 
 
 def choose_form(kernel: Kernel, asked: str, rows: int, served: tuple[str, ...] = ("sql", "native")) -> Form:
-    """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
+    """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` the engine's forms.
 
-    `auto` takes a form only where registration proved it: SQL for models without trees, native code
-    for trees, else the estimator. A form that was asked for by name and cannot serve is an error.
+    `auto` chooses a form only if registration proved it: SQL for models without trees, native code for
+    trees, else the estimator. A form that was requested by name and cannot serve is an error.
     """
     if asked == "estimator":
         return Form("estimator", "asked for", kernel)

@@ -24,14 +24,14 @@ ORDERED_BY = 16  # features
 
 
 def training_rows(rows: pd.DataFrame | pa.RecordBatch) -> pa.RecordBatch:
-    """The first rows of a training frame as the kernel takes them."""
+    """The first rows of a training frame, in the form that the kernel accepts."""
     if isinstance(rows, pa.RecordBatch):
         return rows.slice(0, TRAINING_LIMIT)
     return training_batch(rows.iloc[:TRAINING_LIMIT], "prove()")
 
 
 def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
-    """What the kernel makes of the rows; a slice that it gives up on is halved down to one row."""
+    """The kernel's results for the rows; a slice on which it fails is halved, down to one row."""
     batches: list[pa.RecordBatch] = []
     spans = [(i, min(SLICE, rows.num_rows - i)) for i in range(0, rows.num_rows, SLICE)][::-1]
     while spans:
@@ -54,10 +54,10 @@ def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
 def tried_rows(
     signature: Signature, edges: Mapping[int, Iterable[float]], training: pa.RecordBatch
 ) -> pa.Table:
-    """Training rows and hard ones, so ordered that most neighbours lie on the same side of the medians.
+    """Training rows and hard rows, ordered so that most neighbours are on the same side of the medians.
 
-    They take the same branches of a tree, and a database skips a branch that no row of a stretch takes.
-    The features of most `edges` come first.
+    Such neighbours take the same branches of a tree, and a database skips a branch that no row of a block
+    takes. The features with the most `edges` come first.
     """
     rows = pa.Table.from_batches([training, hard_rows(signature, edges, training)])
     most = sorted(edges, key=lambda position: -len(list(edges[position])))[:ORDERED_BY]
@@ -74,9 +74,9 @@ def tried_rows(
 def hard_rows(
     signature: Signature, edges: Mapping[int, Iterable[float]], training: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """Training rows with one value replaced by a probe, and rows full of holes.
+    """Training rows with one value replaced by a probe, and rows with many missing values.
 
-    `edges` are the values, by the position of the feature, at which something changes.
+    `edges` are the values at which something changes, by the position of the feature.
     """
     rng = np.random.default_rng(0)
     probes = {
@@ -100,7 +100,7 @@ def hard_rows(
 
 
 def _with_holes(column: pa.Array, holes: np.ndarray, nan_from: int) -> pa.Array:
-    """NULL in the holes, NaN from row `nan_from` on where the type has it."""
+    """Missing values: NULL, and from row `nan_from` on NaN if the type has it."""
     as_nan = holes & (np.arange(len(holes)) >= nan_from)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pa.array(as_nan), pa.scalar(float("nan"), column.type), column)
@@ -109,7 +109,7 @@ def _with_holes(column: pa.Array, holes: np.ndarray, nan_from: int) -> pa.Array:
 
 
 def _fitting(values: list[Any], kind: pa.DataType) -> list[Any]:
-    """Those that a column of this type can hold: a small integer has no large ones."""
+    """The values that a column of this type can hold."""
     if not pa.types.is_integer(kind):
         return values
     limits = np.iinfo(kind.to_pandas_dtype())
@@ -137,7 +137,7 @@ def _probes_of(feature: Feature, edges: Iterable[float]) -> list[Any]:
 
 
 def around(edges: Iterable[float]) -> list[float]:
-    """Each edge, the doubles beside it, and the float32 numbers beside it."""
+    """Each edge, the doubles next to it, and the float32 numbers next to it."""
     at = np.array(sorted(edges), dtype=np.float64)
     with np.errstate(over="ignore"):
         near = at.astype(np.float32)

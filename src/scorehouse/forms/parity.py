@@ -1,4 +1,4 @@
-"""How the rows of a form are compared with those of the estimator: one measure for every form and format."""
+"""Compare the rows of a form with the estimator's rows: one measure for every form and format."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pyarrow.compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON
 
 TOLERANCE = 1e-9
-TOLERANCE_SINGLE = 1e-6  # a few steps of a float32, where the estimator computes in float32
+TOLERANCE_SINGLE = 1e-6  # a few float32 steps, for estimators that compute in float32
 ROW_STATUS = "row_status"
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How a form compared with the estimator.
+    """The result of comparing a form with the estimator.
 
-    `max_difference` is absolute up to 1 and relative above (of a distance: of its square);
-    `label_flips` counts rows with another label, `status_flips` rows that one side scores and the other
-    rejects, `reason_differences` rejected rows with another reason.
+    `max_difference` is absolute up to 1 and relative above (for a distance, of its square);
+    `label_flips` counts rows with different labels, `status_flips` rows that one side scores and the other
+    rejects, `reason_differences` rejected rows with different reasons.
     """
 
     rows: int
@@ -37,7 +37,7 @@ class Parity:
         return self.max_difference <= self.tolerance and self.label_flips == 0 and self.status_flips == 0
 
     def facts(self) -> dict[str, float]:
-        """For the registry."""
+        """The facts for the registry."""
         return {
             "rows": self.rows,
             "max_difference": self.max_difference,
@@ -47,9 +47,9 @@ class Parity:
 
 
 def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE) -> Parity:
-    """Compare the estimator's rows with those of a form, in the same order.
+    """Compare the estimator's rows with a form's rows, in the same order.
 
-    `expected` has the columns of a kernel; `found` too, and may say in `row_status` which rows it scores.
+    `expected` has the columns of a kernel; so has `found`, which may also have `row_status`.
     """
     reasons = expected[REJECT_REASON].combine_chunks()
     scored = np.asarray(reasons.is_null())
@@ -85,10 +85,10 @@ def _scored(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
-    """The largest difference, relative above 1; infinite where one side alone is missing."""
+    """The largest difference, relative above 1; infinite if only one side is missing."""
     a = expected.to_numpy(zero_copy_only=False).astype(np.float64)
     b = found.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-    if name == "distance":  # scikit-learn's own distances are exact in their squares only
+    if name == "distance":  # only the squares of scikit-learn's own distances are exact
         a, b = a * a, b * b
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(a - b) / np.maximum(1.0, np.abs(a))

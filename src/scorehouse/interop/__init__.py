@@ -1,1 +1,1 @@
-"""Neighbours: registries that ML models come from and go to."""
+"""Other registries that ML models are imported from and exported to."""

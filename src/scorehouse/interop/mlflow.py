@@ -1,4 +1,4 @@
-"""Import from MLflow: a logged model becomes the next version of an ML model of the dbt project."""
+"""Import from MLflow: a logged model becomes the next version of an ML model in the dbt project."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scorehouse.registry.version import Version
 from scorehouse.scoring.request import load_policy
 
 ORIGINS_FILE = "mlflow.json"
-# types of MLflow's signatures and of ours
+# types in MLflow's signatures and the matching types in ours
 TYPES = {
     "double": "double",
     "float": "double",
@@ -37,7 +37,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Imported:
-    """The registered version, where it came from, and what MLflow could not say of it."""
+    """The registered version, its origin, and the facts that MLflow does not have."""
 
     version: Version
     origin: Origin
@@ -57,18 +57,15 @@ def import_model(
 ) -> Imported:
     """Register a logged MLflow model as the next version of the ML model `name`.
 
-    Parameters
-    ----------
-    reference: `models:/name@alias`, `models:/name/version`, `runs:/id/name`, a run id, or a folder.
-    features: the training features; default: MLflow's input example, which is only a few rows, so that
-        ranges, categories and the reference are those of the example (said in `gaps`).
-    task: default: what the estimator is, by scikit-learn's own tests.
-    alias, threshold: as for `register`.
-    tracking_uri: the store, such as `sqlite:///mlflow.db`; default: MLflow's own setting.
+    Parameters ---------- reference: `models:/name@alias`, `models:/name/version`, `runs:/id/name`, a run id,
+    or a folder. features: the training features; default: MLflow's input example. It has only a few rows, so
+    ranges, categories and the reference describe only the example (noted in `gaps`). task: default: the kind
+    of the estimator, by scikit-learn's own tests. alias, threshold: as for `register`. tracking_uri: the
+    store, such as `sqlite:///mlflow.db`; default: MLflow's own setting.
 
-    A pickle runs code when it is loaded: import only from a store that you trust. The project's load
-    policy is asked before a file is opened. Metrics, owner and description
-    are taken over; where it came from is kept in `artifacts/<name>/<version>/mlflow.json`.
+    A pickle runs code when it is loaded: import only from a store that you trust. The project's load policy
+    is checked before a file is opened. Metrics, owner and description are imported too; the origin is
+    recorded in `artifacts/<name>/<version>/mlflow.json`.
     """
     call = f"import_model({reference!r}, {name!r})"
     project = find_project(project_dir)
@@ -92,7 +89,7 @@ def register_logged(
     alias: str | None = None,
     threshold: float | None = None,
 ) -> Imported:
-    """Register what was read from MLflow, and keep where it came from."""
+    """Register a model that was read from MLflow, and record its origin."""
     _require_estimator(logged, call)
     frame, gaps = _training_features(logged, features, call)
     gaps += _signature_gaps(logged, frame, call)
@@ -175,7 +172,7 @@ def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[A
 
 
 def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
-    """What MLflow's signature says beside the features: a contradiction is an error, a silence a gap."""
+    """Compare MLflow's signature with the features: a contradiction is an error, a missing fact a gap."""
     gaps = []
     library, saved = next(iter(logged.saved_by.items()), ("", ""))
     if library and saved != installed_version(library):
@@ -209,7 +206,7 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
 
 
 def _type_gaps(logged: LoggedModel, features: list[dict[str, Any]]) -> list[str]:
-    """Where MLflow's signature and the rows given differ in a feature's type: that of the rows holds."""
+    """Features whose type differs between MLflow's signature and the given rows; the rows' type is used."""
     if logged.signature is None or logged.signature.inputs is None or not _named(logged):
         return []
     declared = {str(name): spec for name, spec in logged.signature.inputs.input_dict().items()}
@@ -230,12 +227,12 @@ def _named(logged: LoggedModel) -> bool:
 
 
 def origins_file(project: Path, name: str, number: int) -> Path:
-    """Where the origins of a version stand."""
+    """The file with the origins of a version."""
     return project / "artifacts" / name / str(number) / ORIGINS_FILE
 
 
 def remember(project: Path, version: Version, origin: Origin) -> None:
-    """Add an origin to those of a version; the same estimator may have been logged twice."""
+    """Add an origin to a version's origins; the same estimator may have been logged twice."""
     file = origins_file(project, version.name, version.version)
     with writing(ModelSeeds(project, version.name), f"remembering the origin of {version.label}"):
         known = known_origins(project, version)

@@ -38,9 +38,9 @@ def export_model(
 ) -> str:
     """Export `churn@champion` as an MLflow model of the flavor sklearn; returns its URI or folder.
 
-    Give either `folder`, for the files alone, or `registered_name`, to log it in a run of the store and
-    register it there under that name. The signature goes along, features that take no missing value as
-    required columns; so do metrics, and digest and version as metadata. The artifact's digest is
+    Pass either `folder`, to get only the files, or `registered_name`, to log it in a run of the store and
+    register it there under that name. The signature is exported too, with features that accept no missing
+    value as required columns; so are metrics, and digest and version as metadata. The artifact's digest is
     checked before it is loaded.
     """
     call = f"export_model({reference!r})"
@@ -79,9 +79,9 @@ def _logged(store: Store, model: OnlineModel, registered_name: str, settings: di
 
 
 def _experiment(store: Store) -> str | None:
-    """None for MLflow's own choice; for a bare SQLite file an experiment that keeps its files beside it.
+    """None for MLflow's own choice; for a plain SQLite file, an experiment that keeps its files next to it.
 
-    MLflow's default experiment would keep them in `mlruns` of the folder from which it was first called.
+    MLflow's default experiment would keep them in `mlruns` in the folder from which it was first called.
     """
     store.require_named()
     if not store.uri.startswith(SQLITE) or any(name in os.environ for name in CHOSEN):
@@ -98,9 +98,9 @@ def _settings(mlflow: Any, model: OnlineModel) -> dict[str, Any]:
     libraries = {**version.libraries, "scikit-learn": version.sklearn_version}
     return {
         "signature": _signature(mlflow, model),
-        # as registered, not as this environment has them
+        # as registered, not as in this environment
         "pip_requirements": [f"{name}=={number}" for name, number in sorted(libraries.items())],
-        # scikit-learn's own types are trusted by skops; whatever else the estimator is made of is not
+        # skops trusts scikit-learn's own types, but not the other types in the estimator
         "serialization_format": "cloudpickle",
         "metadata": {
             "scorehouse_name": version.name,
@@ -113,10 +113,10 @@ def _settings(mlflow: Any, model: OnlineModel) -> dict[str, Any]:
 
 
 def _signature(mlflow: Any, model: OnlineModel) -> Any:
-    """Our signature as MLflow's; its one output is what `predict` gives."""
+    """Our signature in MLflow's form; its only output is the result of `predict`."""
     types, spec = mlflow.types, mlflow.types.ColSpec
     if model.signature.container == "array":
-        # an estimator fitted on a bare array gets one from MLflow too, and no names
+        # an estimator fitted on a bare array also gets one from MLflow, without names
         dtype = model.signature.array_dtype
         shape = (-1, len(model.signature.features))
         inputs = types.Schema([types.TensorSpec(_numpy(dtype), shape)])

@@ -1,4 +1,4 @@
-"""Opening the files of a logged MLflow model: the load policy is asked first, as for any other file."""
+"""Open the files of a logged MLflow model: the load policy is checked first, as for any other file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from scorehouse.registry.artifact import open_given
 from scorehouse.registry.policy import LoadPolicy
 
-PICKLE = "joblib"  # the format of ours that stands for pickles of any kind
+PICKLE = "joblib"  # our format for pickles of any kind
 BOOSTERS = {"lightgbm": "lightgbm.basic.Booster", "xgboost": "xgboost.core.Booster"}
 
 
 def open_logged(place: Path, flavor: str, settings: Mapping[str, Any], policy: LoadPolicy, call: str) -> Any:
-    """The estimator in the folder `place`, stored as `settings`, the flavor's part of MLmodel, say.
+    """The estimator in the folder `place`, stored as described by `settings`, the flavor's entry in MLmodel.
 
-    Raises LoadRefusedError where the policy does not allow its format; nothing has been opened then.
+    Raises LoadRefusedError if the policy does not allow its format; nothing has been opened then.
     Code logged with the model, and a class that is not the booster library's own, count as a pickle.
     """
     name = stored_format(flavor, settings)
@@ -25,13 +25,13 @@ def open_logged(place: Path, flavor: str, settings: Mapping[str, Any], policy: L
     if name != PICKLE and _brings_code(flavor, name, settings):
         policy.require_format(PICKLE, f"the MLflow model {str(place)!r} contains code, which counts", call)
     if name == "skops" and not policy.allows(PICKLE):
-        # MLflow trusts the types that the file itself lists
+        # MLflow trusts the types that the file itself lists; we do not
         return open_given(_file(place, settings), policy, call)
     return importlib.import_module(f"mlflow.{flavor}").load_model(str(place))
 
 
 def stored_format(flavor: str, settings: Mapping[str, Any]) -> str:
-    """The format of ours that the file of a logged model has."""
+    """Our format for the file of a logged model."""
     if flavor == "xgboost" or (flavor == "lightgbm" and _class(flavor, settings) == BOOSTERS[flavor]):
         return flavor
     return "skops" if settings.get("serialization_format") == "skops" else PICKLE

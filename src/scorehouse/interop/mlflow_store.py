@@ -1,4 +1,4 @@
-"""Reading MLflow: a store, its registered versions and aliases, and the files of one logged model."""
+"""Read from MLflow: a store, its registered versions and aliases, and the files of one logged model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<ver
 
 
 def require_mlflow(call: str) -> Any:
-    """The module mlflow, an extra."""
+    """The module mlflow, which is an optional extra."""
     try:
         importlib.import_module("skops.io")  # the format in which MLflow saves scikit-learn estimators
         return importlib.import_module("mlflow")
@@ -35,7 +35,7 @@ def require_mlflow(call: str) -> Any:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an ML model came from: the registered version, its run, and the id of the logged model."""
+    """The origin of an ML model: the registered version, its run, and the id of the logged model."""
 
     uri: str
     registered_name: str | None = None
@@ -45,13 +45,13 @@ class Origin:
 
     @property
     def identity(self) -> str:
-        """What tells two logged models apart."""
+        """What distinguishes two logged models."""
         return self.model_id or self.uri
 
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """A logged model as it was read: the estimator, and what MLflow knows of it."""
+    """A logged model as it was read: the estimator, and MLflow's facts about it."""
 
     estimator: Any
     flavor: str
@@ -83,7 +83,7 @@ class Store:
         return self.mlflow.MlflowClient()
 
     def require_named(self) -> None:
-        """An error where nobody said which store: MLflow would make one."""
+        """Raise an error if no store was named: MLflow would create one."""
         if not self.named:
             raise ConfigurationError(
                 self.call,
@@ -93,7 +93,7 @@ class Store:
             )
 
     def asked(self, function: Any, *arguments: Any) -> Any:
-        """Call MLflow; what it refuses is told in our own words."""
+        """Call MLflow, and translate its errors."""
         try:
             return function(*arguments)
         except self.mlflow.exceptions.MlflowException as error:
@@ -110,7 +110,7 @@ class Store:
         return {alias: int(version) for alias, version in found.items()}
 
     def origin(self, reference: str) -> Origin:
-        """The one logged model that a URI, a run id or a path names."""
+        """The logged model that a URI, a run id or a path refers to."""
         match = REGISTERED.fullmatch(reference)
         if match is not None:
             return self._registered(match["name"], match["alias"], match["version"])
@@ -151,7 +151,7 @@ class Store:
         return Origin(f"models:/{models[0]}", run_id=run_id, model_id=models[0])
 
     def read(self, origin: Origin, folder: Path, policy: LoadPolicy) -> LoggedModel:
-        """Download a logged model into `folder`, and load it where the policy allows its format."""
+        """Download a logged model into `folder`, and load it if the policy allows its format."""
         place = Path(origin.uri)
         if not (place / "MLmodel").is_file():
             download = self.mlflow.artifacts.download_artifacts
@@ -184,7 +184,7 @@ class Store:
         )
 
     def _facts(self, origin: Origin) -> dict[str, Any]:
-        """Metrics of the run, and the words of the registry; nothing where the store does not know it."""
+        """Metrics of the run, and the registry's texts; empty if the store does not have them."""
         facts: dict[str, Any] = {}
         if not self.named:
             return facts
@@ -199,7 +199,7 @@ class Store:
                 registered = self.client.get_registered_model(origin.registered_name)
                 facts["description"] = version.description or registered.description or ""
         except self.mlflow.exceptions.MlflowException:
-            return facts  # a folder may come from a store that is not this one
+            return facts  # a folder may come from another store
         return facts
 
 

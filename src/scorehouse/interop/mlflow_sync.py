@@ -1,6 +1,6 @@
-"""`scorehouse sync mlflow`: aliases move here as they moved in MLflow.
+"""`scorehouse sync mlflow`: move aliases here as they moved in MLflow.
 
-The work is done in a copy of the ML model's files; the difference is shown, and only then written.
+The work is done in a copy of the ML model's files. The difference is shown first, and then written.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import Version
 from scorehouse.scoring.request import load_policy
 
-PASSING = (".lock", ".partial")  # endings of what a writer leaves while it writes
+PASSING = (".lock", ".partial")  # suffixes of temporary files of a writer
 
 
 @dataclass(frozen=True)
 class Synchronised:
-    """Files by path with their new bytes, what was done, and what could not be."""
+    """Files by path with their new bytes, what was done, and what could not be done."""
 
     project: Path
     name: str
@@ -39,9 +39,9 @@ class Synchronised:
     before: dict[str, str]
 
     def write(self) -> None:
-        """Write the files; the registry last, so that a version exists when its files do.
+        """Write the files, the registry last, so that a version exists only when its files do.
 
-        Raises RegistryError where the ML model's files are not those that the plan was made from.
+        Raises RegistryError if the ML model's files have changed since the plan was made.
         """
         call = f"sync mlflow, into {self.name}"
         with writing(ModelSeeds(self.project, self.name), call):
@@ -66,8 +66,8 @@ def plan_sync(
 ) -> Synchronised:
     """What would change here if every alias of the MLflow model were followed.
 
-    Versions that an alias needs and that are not here yet are imported. Aliases that exist only here
-    stay; they are named in `gaps`, as are those whose name dbt cannot carry.
+    Versions that an alias needs and that are not here yet are imported. Aliases that exist only here stay;
+    `gaps` lists them, and also aliases whose names are not possible in dbt.
     """
     call = f"sync mlflow {registered_name} as {name}"
     check_name("name", name, call)
@@ -101,7 +101,7 @@ def plan_sync(
 
 
 def _files(project: Path, name: str) -> dict[str, Path]:
-    """All files of an ML model, by their path from the project's folder."""
+    """All files of an ML model, by their path relative to the project's folder."""
     pictures = folder_of(project, name)
     folders = [f"seeds/ml/{name}", f"artifacts/{name}", *([pictures] if pictures else [])]
     found = [file for folder in folders for file in sorted((project / folder).rglob("*"))]
@@ -122,7 +122,7 @@ def _digests(project: Path, name: str) -> dict[str, str]:
 
 
 def _find(project: Path, name: str, origin: Origin) -> Version | None:
-    """The version that was imported from this logged model, as it stands now."""
+    """The version that was imported from this logged model, in its current state."""
     for version in ModelSeeds(project, name).versions():
         if any(item["identity"] == origin.identity for item in known_origins(project, version)):
             return version

@@ -1,4 +1,4 @@
-"""The decision policy outside the warehouse: the expressions that decide in a prediction table, on Arrow."""
+"""The decision policy outside the warehouse: the expressions of a prediction table, evaluated on Arrow."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from scorehouse.scoring.decision import DecisionPolicy
 def decider(decision: Mapping[str, Any], columns: Sequence[str], call: str) -> Callable[[pa.Table], pa.Table]:
     """A function that adds `decision`, `band` and `decision_policy` to a finished table.
 
-    `columns` are those that scoring gives; the policy's `score` has to be one of them. DuckDB evaluates the
-    very SQL of the prediction table, in memory; a cursor a call, so that threads may share the function.
+    `columns` are the columns that scoring returns; the policy's `score` must be one of them. DuckDB evaluates
+    exactly the SQL of the prediction table, in memory, with one cursor per call, so threads may share the
+    function.
     """
     policy = DecisionPolicy.checked(call, decision)
     if policy.top_n is not None:

@@ -1,7 +1,7 @@
 """The same artifact online: a registered version behind a function call, for a service or a notebook.
 
-What scores is the kernel that scores tables, loaded through the same checks; so a row gets the same
-prediction, status and reason as in the prediction table.
+The same kernel scores as for tables, loaded with the same checks. So a row gets the same prediction, status
+and reason as in the prediction table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scorehouse.registry.version import parse_reference, resolve
 from scorehouse.scoring.request import load_policy
 
 BATCH_ROWS = 65_536
-# what a column of nothing but missing values is taken for
+# the type assumed for a column with only missing values
 NULL_TYPES = {
     "double": pa.float64(),
     "integer": pa.int64(),
@@ -136,7 +136,7 @@ class OnlineModel:
         return scored
 
     def _finished(self, scored: pa.Table) -> pa.Table:
-        """Status and origin beside each row, under the names of the prediction table's columns."""
+        """Each row with its status and origin, with the names of the prediction table's columns."""
         reason = scored.column(REJECT_REASON)
         status = pc.if_else(pc.is_null(reason), "scored", "rejected")
         origin: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""What is known of the dbt project: its folder, its variables, the place of its run log."""
+"""Facts about the dbt project: its folder, its variables, the place of its run log."""

@@ -1,4 +1,4 @@
-"""The dbt package and the Python runtime are installed by two tools: this says whether they match."""
+"""Check that the dbt package and the Python runtime, which two tools install, match."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from scorehouse.errors import ConfigurationError
 def check_package_version(package: str | None, runtime: str, call: str) -> None:
     """Refuse a dbt package whose major or minor version is not the runtime's.
 
-    `package` is what the macro `_package_version` says, None where the package is older than that macro.
-    A patch release changes no contract between the two, so it may differ.
+    `package` is the result of the macro `_package_version`, or None if the package is older than that macro.
+    A patch release does not change the contract between the two, so it may differ.
     """
     if package is not None and _contract(package) == _contract(runtime):
         return
@@ -27,6 +27,6 @@ def check_package_version(package: str | None, runtime: str, call: str) -> None:
 
 
 def _contract(version: str) -> tuple[str, str]:
-    """Major and minor, the part of a version that the two must share."""
+    """Major and minor version, which must be the same in both."""
     major, minor = (*version.split("."), "0")[:2]
     return major, minor

@@ -1,4 +1,4 @@
-"""Names of columns, whatever letters they have, in files of a dbt project: SQL, Jinja, Python and YAML."""
+"""Column names with any characters, in files of a dbt project: SQL, Jinja, Python and YAML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.project.dbt_text import jinja_literal
 
 PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-# Words that DuckDB or PostgreSQL take for SQL where a column is named.
+# Words that are SQL keywords to DuckDB or PostgreSQL where a column name stands.
 WORDS = """
 all analyse analyze and anti any array as asc asof asymmetric at authorization binary both by case cast
 check collate collation column columns concurrently constraint create cross current_catalog current_date
@@ -27,7 +27,7 @@ RESERVED = frozenset(WORDS.split())
 
 
 def needs_quotes(name: str) -> bool:
-    """Whether SQL reads the name as it is only between quotes."""
+    """Whether SQL reads the name correctly only in quotes."""
     return not PLAIN_NAME.fullmatch(name) or name in RESERVED
 
 
@@ -39,7 +39,7 @@ def identifier(name: str) -> str:
 
 
 def jinja(value: Any) -> str:
-    """A name, or settings with names in them, as an expression of Jinja."""
+    """A name, or settings that contain names, as a Jinja expression."""
     if isinstance(value, str):
         return jinja_literal(value)
     if isinstance(value, Mapping):
@@ -50,17 +50,17 @@ def jinja(value: Any) -> str:
 
 
 def python(value: str | list[str]) -> str:
-    """A text, or a list of texts, as Python; without braces, which dbt would take for Jinja."""
+    """A string, or a list of strings, as Python code; without braces, which dbt would read as Jinja."""
     if isinstance(value, list):
         return "[" + ", ".join(map(python, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("{", "\\x7b")
 
 
 def with_columns(entry: Mapping[str, Any], columns: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The YAML of a table with its columns, of which those with odd names are quoted in their tests.
+    """The YAML of a table with its columns; columns with unusual names are quoted in their tests.
 
-    dbt puts marks around such a name and does not double the marks within it, so that the tests of a column
-    with marks in its name stand at the table.
+    dbt puts quotation marks around such a name, but does not double the marks within it. So the tests of a
+    column with quotation marks in its name are put on the table.
     """
     described, moved = [], []
     for column in columns:
@@ -76,7 +76,7 @@ def with_columns(entry: Mapping[str, Any], columns: Iterable[Mapping[str, Any]])
 
 
 def _of_column(test: str | Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The test of a column as one of its table."""
+    """The test of a column, as a test of its table."""
     if isinstance(test, str):
         test = {test: {}}
     ((kind, body),) = test.items()

@@ -1,4 +1,4 @@
-"""Text that others wrote, in files that dbt renders: it stays text, in Jinja, in Markdown and in HTML.
+"""Text from others in files that dbt renders: it stays plain text, in Jinja, in Markdown and in HTML.
 
 Names, labels, owners and descriptions come from training data, from registries and from command lines. dbt
 renders every YAML value as Jinja, and its docs show descriptions as Markdown, in which HTML runs.
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 JINJA = re.compile(r"\{(?=[{%#\r]|\n\Z)")
-RENDERED = re.compile(r"\{[{%#]|[}%#]\}")  # dbt renders a text with one of these, and no other
+RENDERED = re.compile(r"\{[{%#]|[}%#]\}")  # dbt renders only a text that contains one of these
 LINK = re.compile(r"\](?=\s*[(:]\s*(?!https?:|mailto:)[^\s:/#)]*:)", re.IGNORECASE)
 ENTITY = re.compile(r"&(?=#?\w+;)")
 ENTITIES = str.maketrans({"|": "&#124;", "`": "&#96;", "[": "&#91;", "\n": " ", "\r": " "})
@@ -20,14 +20,14 @@ LONGEST_LINE = 110
 
 
 class Rendered(str):
-    """Text that is Jinja on purpose, such as `{{ doc('x') }}` in a description of the user's own YAML."""
+    """Text that is intentionally Jinja, such as `{{ doc('x') }}` in a description in the user's own YAML."""
 
 
 def no_jinja(text: str) -> str:
-    """Text that comes out of Jinja as it went in.
+    """Text that Jinja renders to exactly the given text.
 
     Each brace that could begin a tag becomes an expression. Jinja drops a line end at the end of a text
-    and turns a carriage return into a line feed, so these become expressions too, where dbt renders at all.
+    and turns a carriage return into a line feed, so these become expressions too, if dbt renders the text.
     """
     if not RENDERED.search(text):
         return text
@@ -36,31 +36,31 @@ def no_jinja(text: str) -> str:
 
 
 def jinja_literal(text: str) -> str:
-    """A text literal of Jinja, in an expression; without line ends and braces, which marks are made of."""
+    """A Jinja string literal for use in an expression; without line ends and without braces."""
     text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
     return "'" + text.replace("{", "\\x7b") + "'"
 
 
 def prose(text: str) -> str:
-    """Text in one line of Markdown: HTML shows as text, and links lead to the web or to nothing."""
+    """Text in one line of Markdown: HTML is shown as text, and links lead to the web or nowhere."""
     line = " ".join(text.split()).replace("|", "/")
     return LINK.sub("&#93;", _no_html(line))
 
 
 def code(text: str) -> str:
-    """Text as code in Markdown, in a table too; as plain text where it would end the code, or the cell."""
+    """Text as code in Markdown, also in a table; as plain text if it would end the code or the cell."""
     if not text.strip() or re.search(r"[`|\n\r]", text):
         return _no_html(text).translate(ENTITIES)
     return f"`{text}`"
 
 
 def _no_html(text: str) -> str:
-    """Without tags; an ampersand stays, unless it would make an entity."""
+    """Text without tags; an ampersand stays, unless it would form an entity."""
     return ENTITY.sub("&amp;", text).replace("<", "&lt;")
 
 
 def literal(value: Any) -> Any:
-    """A document of YAML in which every text stays what it is when dbt renders it."""
+    """A YAML document in which every text stays the same when dbt renders it."""
     if isinstance(value, Rendered):
         return str(value)
     if isinstance(value, str):
@@ -71,14 +71,14 @@ def literal(value: Any) -> Any:
 
 
 def dump_yaml(document: Any) -> str:
-    """YAML that dbt renders to `document`. Text of several lines is a block, so that it can be reviewed."""
+    """YAML that dbt renders to `document`. Text with several lines is a block, for easier review."""
     return yaml.dump(
         literal(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=LONGEST_LINE
     )
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks."""
+    """Writes texts with several lines as blocks."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:

@@ -1,4 +1,4 @@
-"""The warehouse that a command reads, as a target of dbt or the user named it."""
+"""The warehouse that a command reads, as named by a dbt target or by the user."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Place:
-    """A DuckDB file; where a target named it, also the target's schemas and the databases attached to it.
+    """A DuckDB file; if a target names it, also the target's schemas and attached databases.
 
-    `alias` is the name under which the target attaches `file`, or None where it is the target's `path`.
-    `schema` is that of the target. `log_database` and `log_schema` are those of its run log, where None
-    means the database of `file`, and any schema. `attached` are the other files by their alias.
+    `alias` is the name under which the target attaches `file`, or None if it is the target's `path`.
+    `schema` is the target's schema. `log_database` and `log_schema` are those of its run log; None means the
+    database of `file`, and any schema. `attached` are the other files by their alias.
     """
 
     file: Path

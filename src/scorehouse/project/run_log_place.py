@@ -1,4 +1,4 @@
-"""Where the run log of a target is: the one rule for scoring, commands and reports."""
+"""Where the run log of a target is: one rule for scoring, commands and reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunLogPlace:
 def run_log_place(variable: Callable[[str], Any], database: str | None, schema: str) -> RunLogPlace:
     """The place of the run log of a target with this database and schema.
 
-    `variable` gives the value of a variable, or None. The macro `run_log_relation` has the same rule.
+    `variable` returns the value of a variable, or None. The macro `run_log_relation` has the same rule.
     """
     named = variable(DATABASE), variable(SCHEMA)
     return RunLogPlace(str(named[0]) if named[0] else database, str(named[1]) if named[1] else schema)

@@ -1,4 +1,4 @@
-"""Variables of a dbt project, as its dbt_project.yml has them."""
+"""Variables of a dbt project, from its dbt_project.yml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 
 def project_variable(root: Path, name: str) -> Any:
-    """A variable from the `vars:` of dbt_project.yml, the project's or those given to this package."""
+    """A variable from `vars:` in dbt_project.yml, set for the project or for this package."""
     file = root / "dbt_project.yml"
     variables: Mapping[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("vars") or {}
     scoped = variables.get("scorehouse") or {}

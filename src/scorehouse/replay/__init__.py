@@ -1,1 +1,1 @@
-"""A run, scored again from its row in the run log."""
+"""Score a run again, from its row in the run log."""

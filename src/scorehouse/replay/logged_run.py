@@ -1,7 +1,7 @@
-"""A run as the run log has it, looked up to be scored again.
+"""Look up a run in the run log, to score it again.
 
-The log lies in the warehouse, where others may write. What a replay takes from it as SQL has to be one select
-and the name of a table: DuckDB could write any file otherwise, and its user's start-up files are files too.
+The log is in the warehouse, where others may write. The SQL that a replay takes from it must be one select
+and one table name: otherwise DuckDB could write any file, even the user's start-up files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TABLE = re.compile(rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}")
 
 
 def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> dict[str, Any]:
-    """The row of a successful run, by the id or by its beginning."""
+    """The row of a successful run, by its id or by the start of its id."""
     call = f"replay({run_id!r})"
     found = connection.execute(f"select * from {run_log} where starts_with(run_id::varchar, ?)", [run_id])
     names = [column[0] for column in found.description]
@@ -45,7 +45,7 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
 
 
 def _check_logged(connection: duckdb.DuckDBPyConnection, run: dict[str, Any], call: str) -> None:
-    """Refuse a row that scorehouse did not write: what it says is run as SQL, and opens files."""
+    """Refuse a row that scorehouse did not write: its text is run as SQL, and opens files."""
     check_name("name", run["model_name"], call)
     sound = {
         "feature_query": _is_select(connection, str(run["feature_query"])),
@@ -61,7 +61,7 @@ def _check_logged(connection: duckdb.DuckDBPyConnection, run: dict[str, Any], ca
 
 
 def _is_select(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
-    """Whether a query is one select, as it stands and where it is read as a subquery."""
+    """Whether a query is one select, both by itself and as a subquery."""
     try:
         read = connection.extract_statements(f"select * from ({query}\n)")
     except duckdb.Error:
@@ -72,7 +72,7 @@ def _is_select(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
 def _not_one(
     connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str, rows: list[dict[str, Any]]
 ) -> str:
-    """Why an id does not name one successful run, given the rows of those that begin so."""
+    """Why an id does not identify one successful run, given the runs whose ids begin with it."""
     if len(rows) > 1:
         return f"{len(rows)} run ids begin with it, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
     if rows:

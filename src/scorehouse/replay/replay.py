@@ -1,7 +1,7 @@
-"""Replay: a logged run is scored again, and its rows are compared with those in the prediction table.
+"""Replay: a logged run is scored again, and its rows are compared with the prediction table.
 
-Rows whose features have changed since, or are gone, cannot be replayed; the row hashes say which. All
-others must be equal bit for bit on the same library versions.
+Rows whose features have changed since, or no longer exist, cannot be replayed; the row hashes show which.
+All others must be equal bit for bit with the same library versions.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ AGAIN = "scorehouse_replay"
 class Replayed:
     """What a replay found.
 
-    `rows_in_table` rows of the run are in the prediction table, of which `rows_compared` have the
-    features that they had; `rows_different` of these do not come out equal, in any output or reason.
-    `same_input` tells whether the whole input still has the fingerprint of the run.
+    `rows_in_table` rows of the run are in the prediction table. `rows_compared` of them still have the same
+    features, and `rows_different` of these differ in an output or reason. `same_input` says whether the whole
+    input still has the fingerprint of the run.
     """
 
     run_id: str
@@ -52,7 +52,7 @@ class Replayed:
 
     @property
     def rows_gone(self) -> int:
-        """Rows whose features are not there any more as they were."""
+        """The number of rows whose features have changed or no longer exist."""
         return self.rows_in_table - self.rows_compared
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def replay(
     version = _logged_version(run, versions, call)
     estimator, signature, _ = artifact.load(request.project_root, version, request.load_policy, call)
     signatures = [signature]
-    if options.is_wide:  # the hash of a row that versions share is that of the features of all
+    if options.is_wide:  # a row that versions share has one hash, over the features of all versions
         signatures = _signatures_of_all(connection, run, versions, request, call)
     kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
     source = DuckDBSource(connection, run["feature_query"], options, request, call)
@@ -87,7 +87,7 @@ def replay(
         keys = ", ".join(quote(name) for name in options.row_key)
         source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
     source.check(signatures, kernel.schema.names, unique=True)
-    # by the form that scored, since another may round the last digits differently
+    # with the form that scored, since another form may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
     fingerprint = Fingerprint(source.input_types(0))
     schema, hash_kind = output_schema(source, kernel.schema), source.hash_kind(0)
@@ -117,7 +117,7 @@ def _signatures_of_all(
     request: Request,
     call: str,
 ) -> list[Signature]:
-    """Signatures of the versions that scored in one scan, in their order."""
+    """The signatures of the versions that scored in one scan, in order."""
     parent = literal(str(run["parent_run_id"]))
     rows = connection.execute(
         "select model_name, model_version, model_digest, alias_asked "
@@ -149,7 +149,7 @@ def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What names the input as a replay reads it: all of its rows, and the kind of the hash of one row."""
+    """The input as a replay reads it: the fingerprint of all rows, and the kind of the row hashes."""
 
     input: str
     hash_kind: str
@@ -164,7 +164,7 @@ class Fingerprints:
 
 
 def _is_same(now: str, logged: str | None) -> bool:
-    """Equal, but for the types at the end, which an earlier build did not log."""
+    """Whether two are equal, except for the types at the end, which an earlier build did not log."""
     return logged is not None and (now == logged or now.rpartition(":")[0] == logged)
 
 
@@ -179,7 +179,7 @@ def _compare(
 ) -> Replayed:
     keys = [quote(name) for name in options.row_key]
     same_row = " and ".join(f"was.{key} = now.{key}" for key in keys)
-    # a row that versions share names the run of the live one
+    # a row that versions share refers to the run of the live version
     row_run_id = run["parent_run_id" if options.is_wide else "run_id"]
     differs = " or ".join(f"was.{quote(n + suffix)} is distinct from now.{quote(n)}" for n in outputs)
     was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(row_run_id))})"

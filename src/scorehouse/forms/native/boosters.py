@@ -1,4 +1,4 @@
-"""LightGBM and XGBoost: their objectives' links, computed as their C++ does."""
+"""LightGBM and XGBoost: the links of their objectives, computed like their C++ code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scorehouse.forms.trees.of_xgboost import IDENTITY, LOG_LINK
 Refuse = Callable[[Any, str], Exception]
 Read = tuple[Ensemble, Recipe]
 LIGHTGBM_LOG_LINK = ("poisson", "gamma", "tweedie")
-# objectives whose scores are given as they are
+# objectives whose scores are returned unchanged
 LIGHTGBM_IDENTITY = (
     "regression",
     "regression_l1",
@@ -32,7 +32,7 @@ XGBOOST_IDENTITY = (*IDENTITY, "rank:pairwise", "rank:ndcg", "rank:map")
 
 
 def exponential(values: np.ndarray) -> np.ndarray:
-    """exp by the C library, in the dtype of `values`, of one dimension."""
+    """exp from the C library, in the dtype of `values`, which has one dimension."""
     from scorehouse.forms.native.kernel import exponentials
 
     powers = np.array(values, order="C")
@@ -91,7 +91,7 @@ def _softmax(sums: np.ndarray) -> np.ndarray:
 
 
 def _lightgbm_numbers(categories: list[list[Any]]) -> Callable[[Any], Any]:
-    """Columns of dtype category as codes, in the order of training, NaN where unknown."""
+    """Columns of dtype category as codes in the training order; NaN for unknown categories."""
 
     def prepare(X: Any) -> Any:
         if isinstance(X, np.ndarray):  # LightGBM turns bare integers into float32

@@ -1,7 +1,7 @@
 """The compiled loops of kernel.c: their structures, field by field, and the two calls.
 
-The library lies beside this file, built with the wheel; loading it takes no compiler and holds no lock
-while it runs. kernel.c says what the loops do.
+The library is next to this file, built with the wheel. Loading it needs no compiler, and calls hold no
+lock. kernel.c describes the loops.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-VERSION = 1  # of the structures, as in kernel.c
+VERSION = 1  # types of the structures, as in kernel.c
 EXITS = 32
 RANK, SINGLE, CATEGORY, CHECKED = range(4)  # how a column becomes codes
 HIGHEST = 2**31 - 1
@@ -55,8 +55,8 @@ class _Rows(ctypes.Structure):
 class Tables:
     """An ensemble as the loops read it; kernel.c describes the rows of each array.
 
-    `slots` is the number of codes that a row of a block has, `block` the rows of a block. What
-    `takes_missing` and `takes_infinite` rule out ends the run. `single`: sums are rounded to float32.
+    `slots` is the number of codes per row of a block, `block` the number of rows per block. Values that
+    `takes_missing` and `takes_infinite` rule out end the run. `single`: sums are rounded to float32.
     """
 
     columns: np.ndarray
@@ -91,14 +91,14 @@ class Tables:
 
     @cached_property
     def reaches(self) -> tuple[int, int]:
-        """How many columns of X the loops read, and how many rows of the sums they write."""
+        """The number of columns of X that the loops read, and of rows of the sums that they write."""
         return int(self.columns[:, 0].max(initial=-1)) + 1, int(
             self.trees[:, 5].max(initial=0)
         ) + self.outputs
 
     @cached_property
     def in_c(self) -> _Tables:
-        """The structure that the loops are given; it points into these arrays."""
+        """The structure that is passed to the loops; it points into these arrays."""
         pointers = {}
         for name, dtype in ARRAYS.items():
             array = getattr(self, name)
@@ -110,15 +110,15 @@ class Tables:
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """The loaded library; None where this installation has none for this platform."""
+    """The loaded library; None if this installation has none for this platform."""
     for file in sorted(FOLDER.glob("_kernel.*")):
         try:
             found = ctypes.CDLL(str(file))
-        except OSError:  # of another platform
+        except OSError:  # a library for another platform
             continue
         found.scorehouse_version.restype = ctypes.c_int64
         if found.scorehouse_version() != VERSION:
-            continue  # of another release of this package
+            continue  # a library from another release of this package
         found.scorehouse_add_trees.restype = ctypes.c_int64
         found.scorehouse_add_trees.argtypes = [
             ctypes.POINTER(_Rows),
@@ -141,10 +141,10 @@ def _loaded() -> ctypes.CDLL:
 
 
 def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: bool = False) -> bool:
-    """Add the trees to `sums`, of shape (outputs, rows); False where the estimator refuses a value.
+    """Add the trees to `sums`, of shape (outputs, rows); False if the estimator refuses a value.
 
-    `numbers` holds doubles of shape (rows, columns), in any order of memory. `plain` runs the loops that
-    every processor of the platform has.
+    `numbers` holds doubles of shape (rows, columns), in any memory order. `plain` runs the loops that every
+    processor of the platform supports.
     """
     if numbers.dtype != np.float64 or numbers.ndim != 2 or not numbers.flags.aligned:
         raise TypeError(f"add_trees: numbers are {numbers.dtype} of shape {numbers.shape}, expected doubles")

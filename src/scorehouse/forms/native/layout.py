@@ -11,15 +11,15 @@ from scorehouse.forms.native.kernel import CATEGORY, CHECKED, EXITS, HIGHEST, RA
 from scorehouse.forms.native.top import top_of
 from scorehouse.forms.trees.tree import LEAF, Ensemble, Tree
 
-CODES_BYTES = 128 * 1024  # of a block, so that they stay in the nearest caches
+CODES_BYTES = 128 * 1024  # bytes of a block, so that it stays in the nearest caches
 SMALLEST_BLOCK, LARGEST_BLOCK = 64, 1024
 
 
 @dataclass(frozen=True)
 class Layout:
-    """An ensemble, ready to run: what sums start with, by what they are divided, and all between.
+    """An ensemble, ready to run: the start of the sums, their divisor, and everything in between.
 
-    `rounds_inputs` tells that values are rounded to float32 before they are compared.
+    `rounds_inputs`: values are rounded to float32 before they are compared.
     """
 
     tables: Tables
@@ -31,7 +31,7 @@ class Layout:
 def lay_out(
     ensemble: Ensemble, n_features: int, *, takes_missing: bool = True, takes_infinite: bool = True
 ) -> Layout:
-    """Lay out an ensemble over `n_features` columns; what the estimator does not take ends the run.
+    """Lay out an ensemble over `n_features` columns; values that the estimator does not accept end the run.
 
     Raises ValueError for an ensemble with more nodes than 32 bits can count.
     """
@@ -68,16 +68,16 @@ def lay_out(
 
 
 def block_of(slots: int, ensemble: Ensemble) -> int:
-    """Rows a block."""
+    """The number of rows per block."""
     wanted = CODES_BYTES // (4 * max(1, slots))
     return int(min(LARGEST_BLOCK, max(SMALLEST_BLOCK, 1 << max(0, wanted.bit_length() - 1))))
 
 
 class Columns:
-    """Which codes the trees compare: a slot for each column, way to read it and side of the missing.
+    """The codes that the trees compare: one slot per column, way to read it and side of missing values.
 
-    A numeric column has one slot where missing values come first (for splits that send them left) and
-    one where they come last, if both are needed; `key` names column, reading and side in one number.
+    A numeric column has one slot in which missing values come first (for splits that send them left) and one
+    in which they come last, if both are needed. `key` encodes column, reading and side in one number.
     """
 
     def __init__(self, ensemble: Ensemble, *, takes_missing: bool) -> None:
@@ -113,7 +113,7 @@ class Columns:
         return np.searchsorted(self.used, keys)
 
     def codes(self, edges: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """The codes of edges: a row goes right where its own code is larger."""
+        """The codes of edges: a row goes right if its own code is larger."""
         if self.single:
             return ordered(edges)
         codes = np.zeros(len(edges), dtype=np.int64)
@@ -123,7 +123,7 @@ class Columns:
         return codes
 
     def table(self, checked: int, block: int) -> np.ndarray:
-        """The kernel's `columns`; those up to `checked` are looked at, even if no tree reads them."""
+        """The kernel's `columns`; columns up to `checked` are checked even if no tree reads them."""
         rows = []
         used = {key: slot * block for slot, key in enumerate(self.used.tolist())}
         for key, edges in self.numeric.items():
@@ -146,7 +146,7 @@ class Columns:
 
 
 class Parts:
-    """The trees, laid out one after the other."""
+    """The trees, laid out one after another."""
 
     def __init__(self, columns: Columns, block: int) -> None:
         self.columns = columns
@@ -165,7 +165,7 @@ class Parts:
         self.node_value: list[np.ndarray] = []
 
     def add(self, tree: Tree, group: int) -> None:
-        """One tree that adds to output `group`."""
+        """Add one tree, which adds to output `group`."""
         splits, top = len(self.splits), len(self.top)
         place, code = self._comparisons(tree)
         expanded, exits = top_of(tree)
@@ -179,7 +179,7 @@ class Parts:
         self.trees.append((splits, len(self.splits), top, len(self.top), depth, group))
 
     def _comparisons(self, tree: Tree) -> tuple[np.ndarray, np.ndarray]:
-        """Where each node's codes stand in a block, and the code that it compares them with."""
+        """The position of each node's codes in a block, and the code that it compares them with."""
         place = np.zeros(len(tree.left), dtype=np.int64)
         code = np.full(len(tree.left), HIGHEST, dtype=np.int64)  # no code is larger: a leaf stays itself
         nodes = tree.numeric_nodes
@@ -197,7 +197,7 @@ class Parts:
         return place, code
 
     def _below(self, tree: Tree, exits: np.ndarray, place: np.ndarray, code: np.ndarray) -> int:
-        """The exits and all below them, children side by side; returns the depth."""
+        """The exits and all nodes below them, children side by side; returns the depth."""
         level, depth = exits, -1
         while len(level):
             inner = tree.left[level] != LEAF
@@ -224,7 +224,7 @@ def ordered(edges: np.ndarray) -> np.ndarray:
 
 
 def bits_of(codes: Iterable[int], size: int, *, inverted: bool) -> np.ndarray:
-    """A bit for each code up to `size`: whether it is one of `codes`, or the opposite."""
+    """One bit per code up to `size`: whether it is one of `codes`, or the opposite."""
     flags = np.zeros(-(-size // 32) * 32, dtype=bool)
     flags[list(codes)] = True
     flags = ~flags if inverted else flags

@@ -18,8 +18,8 @@ SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeForm:
     """The native form of a fitted tree, forest, boosted ensemble, or pipeline that ends in one.
 
-    Steps before the last are run by scikit-learn itself. The form is not proven yet: `prove` does that.
-    Raises CompileError naming the step that has no native form, or that this installation has no kernel.
+    scikit-learn itself runs the steps before the last. The form is not proven yet: `prove` does that. Raises
+    CompileError, which names the step without a native form or says that there is no kernel here.
     """
     if library() is None:
         raise CompileError(
@@ -52,12 +52,12 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
 
 
 def made_of_trees(estimator: Any) -> bool:
-    """Whether the last step is of a class that native code is made for."""
+    """Whether native code supports the class of the last step."""
     return name_of(_taken_apart(estimator)[1]) in readers()
 
 
 def _taken_apart(estimator: Any) -> tuple[list[Any], Any, list[str]]:
-    """The transformers before the last step, that step, and the way to it."""
+    """The transformers before the last step, the last step, and the path to it."""
     before, path = [], []
     while True:
         if name_of(estimator) in SEARCHES:

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from scorehouse.forms.native.layout import Layout
 
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples")
-LARGEST_EXACT = 2**53  # integers beyond it may change when they become doubles
-SMALLEST_PART = 1_024  # rows for which a thread of their own pays
+LARGEST_EXACT = 2**53  # larger integers may change when they become doubles
+SMALLEST_PART = 1_024  # rows for which a separate thread pays off
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an estimator comes from X to the numbers of its trees, and from their sums to its outputs.
+    """How an estimator gets from X to the numbers of its trees, and from their sums to its outputs.
 
-    `outputs` makes each method's result of the sums, of shape (rows, outputs). `prepare` brings X into
-    the numbers that the trees were grown on; `start`, where given, tells from them what the sums start
-    with. Of what the recipe does not take, the estimator itself is asked. `takes_sparse`: what a sparse
-    matrix leaves out is 0. `asks_numbers`: the estimator takes what the trees read too.
+    `outputs` computes each method's result from the sums, of shape (rows, outputs). `prepare` turns X into
+    the numbers that the trees were grown on; `start`, if given, computes the start of the sums from them.
+    If the recipe does not accept X, the estimator itself is used. `takes_sparse`: missing entries of a
+    sparse matrix are 0. `asks_numbers`: the estimator also accepts the numbers that the trees read.
     """
 
     n_features: int
@@ -41,11 +41,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class NativeForm:
-    """Has those METHODS of `estimator` that its recipe knows, and `classes_`.
+    """Has the METHODS of `estimator` that its recipe supports, and `classes_`.
 
-    `before` holds transformers whose `transform` comes first, `last` is the estimator of the trees.
-    Methods hold no lock while the trees run, so that several threads may each score a batch of theirs;
-    a form made by `with_threads` divides one batch itself.
+    `before` holds the transformers whose `transform` runs first; `last` is the estimator with the trees.
+    Methods hold no lock while the trees run, so several threads may each score their own batch. A form from
+    `with_threads` divides one batch itself.
     """
 
     estimator: Any
@@ -67,7 +67,7 @@ class NativeForm:
         return replace(self, pool=ThreadPoolExecutor(threads) if threads > 1 else None)
 
     def _answer(self, method: str, X: Any) -> np.ndarray:
-        """What `method` of the estimator gives; X that the trees cannot be run on goes to the estimator."""
+        """The result of the estimator's `method`; if the trees cannot run on X, the estimator computes it."""
         for step in self.before:
             X = step.transform(X)
         numbers = self._block(X)
@@ -75,7 +75,7 @@ class NativeForm:
         return getattr(self.last, method)(X) if sums is None else self.recipe.outputs[method](sums)
 
     def numbers(self, X: Any) -> np.ndarray | None:
-        """What the trees read of X, of shape (rows, features); None where they cannot be run on it."""
+        """The numbers that the trees read, of shape (rows, features); None if they cannot run on X."""
         for step in self.before:
             X = step.transform(X)
         return self._block(X)
@@ -90,7 +90,7 @@ class NativeForm:
         return None if numbers is None or numbers.shape[1] != recipe.n_features else numbers
 
     def sums(self, numbers: np.ndarray) -> np.ndarray | None:
-        """The sums over all trees, of shape (rows, outputs); None where the estimator refuses a value."""
+        """The sums over all trees, of shape (rows, outputs); None if the estimator refuses a value."""
         if self.pool is None or len(numbers) < 2 * SMALLEST_PART:
             return self._part(numbers)
         workers = self.pool._max_workers
@@ -117,9 +117,9 @@ class NativeForm:
 
 
 def as_block(X: Any, *, exact: bool) -> np.ndarray | None:
-    """X as doubles of shape (rows, features), without a copy where it holds them; None for other types.
+    """X as doubles of shape (rows, features), without a copy if possible; None for other types.
 
-    With `exact`, None too for integers that would change.
+    With `exact`, also None for integers that would change.
     """
     if type(X) is np.ndarray and X.ndim == 2 and X.dtype == object:
         return _of_objects(X)
@@ -136,11 +136,11 @@ def as_block(X: Any, *, exact: bool) -> np.ndarray | None:
     if exact and any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in dtypes) and _has_large(X):
         return None
     numbers = X.to_numpy(dtype=np.float64) if isinstance(X, pd.DataFrame) else X
-    return np.require(numbers, np.float64, ["ALIGNED"])  # which a view into bytes of a file may not be
+    return np.require(numbers, np.float64, ["ALIGNED"])  # a view into the bytes of a file may not be aligned
 
 
 def _of_objects(X: np.ndarray) -> np.ndarray | None:
-    """Numbers of mixed types, as a column transformer gives them; scikit-learn takes them as doubles too."""
+    """Numbers of mixed types, as from a column transformer; scikit-learn reads them as doubles too."""
     try:
         return X.astype(np.float64)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""The gate: native code serves only after it equalled the estimator.
+"""The proof of native code: it serves only after it equalled the estimator.
 
-Two comparisons: of kernels, on training rows and on rows made to break it; and behind the transformers, on
-the numbers that the trees themselves read, with values at and one step around their edges.
+There are two comparisons. Kernels are compared on training rows and on rows made to break the form. Behind
+the transformers, the trees are compared on the numbers that they read, at and one step around their edges.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 TOLERANCE = 1e-12
-EDGES_LIMIT = 20_000  # that are tried one by one; of more, as many spread evenly
+EDGES_LIMIT = 20_000  # edges that are tried one by one; of more, this many are tried, spread evenly
 MIXED_ROWS = 20_000
 MIXED_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Proof:
-    """On how many rows native code equalled the estimator, and how far it was off at most."""
+    """The number of rows on which native code equalled the estimator, and the largest difference."""
 
     rows: int
     largest_difference: float
@@ -52,10 +52,10 @@ def prove(
     signature: Signature,
     frame: pd.DataFrame | pa.RecordBatch,
 ) -> Proof:
-    """Compare the form with the estimator on training rows and on hard ones.
+    """Compare the form with the estimator on training rows and on hard rows.
 
-    `frame` holds features of training. Raises CompileError where a label or a rejected row differs, or a
-    score by more than TOLERANCE (relative above 1), or where the trees cannot be run on these features.
+    `frame` holds training features. Raises CompileError if a label or a rejected row differs, or a score by
+    more than TOLERANCE (relative above 1), or if the trees cannot run on these features.
     """
     call = f"prove({version.label})"
     kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
@@ -88,7 +88,7 @@ def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: st
     """The largest difference of a method of the last step."""
     last = replace(form, estimator=form.last, before=())
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # such as: numbers have no feature names
+        warnings.simplefilter("ignore")  # such as the warning that numbers have no feature names
         a, b = (np.asarray(getattr(one, method)(numbers)) for one in (form.last, last))
     if a.dtype.kind == "f":
         return _checked(difference(method, pa.array(a.ravel()), pa.array(b.ravel())), method, call)
@@ -113,7 +113,7 @@ def _unequal(call: str, problem: str) -> CompileError:
 
 
 def _numbers(form: NativeForm, signature: Signature, training: pa.RecordBatch, call: str) -> np.ndarray:
-    """What the trees read of training rows."""
+    """The numbers that the trees read for training rows."""
     checked = check_batch(signature, training, frozenset())
     keep = accepted_rows(checked.reasons, training.num_rows)
     columns = checked.columns
@@ -126,7 +126,7 @@ def _numbers(form: NativeForm, signature: Signature, training: pa.RecordBatch, c
 
 
 def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
-    """Edges and codes of categories by column of the trees, EDGES_LIMIT at most."""
+    """Edges and category codes by column of the trees, at most EDGES_LIMIT."""
     found: dict[int, list[np.ndarray]] = defaultdict(list)
     for tree in ensemble.trees:
         nodes = tree.numeric_nodes
@@ -140,7 +140,7 @@ def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
 
 
 def _edges_of_features(form: NativeForm, ensemble: Ensemble, signature: Signature) -> dict[int, list[float]]:
-    """Edges by feature of the table, where the steps before the trees only move and scale it."""
+    """Edges by feature of the table, if the steps before the trees only shift and scale it."""
     found: dict[int, list[float]] = defaultdict(list)
     edges = _edges(ensemble)
     for column, value in enumerate(_values(form, signature)):
@@ -151,7 +151,7 @@ def _edges_of_features(form: NativeForm, ensemble: Ensemble, signature: Signatur
 
 
 def _values(form: NativeForm, signature: Signature) -> list[Value]:
-    """The columns of the trees as the SQL compiler knows them; none where it does not know a step."""
+    """The columns of the trees, from the SQL compiler; empty if it does not know a step."""
     builder = Builder(signature, "prove()", CONVERTERS, has_real=True, largest=LARGEST)
     try:
         values, _ = inputs_of(builder)
@@ -163,7 +163,7 @@ def _values(form: NativeForm, signature: Signature) -> list[Value]:
 
 
 def _mixed_rows(form: NativeForm, ensemble: Ensemble, numbers: np.ndarray) -> np.ndarray:
-    """Rows of numbers in which half of the values are at an edge, beside it, missing or extreme."""
+    """Rows of numbers in which half of the values are at an edge, next to it, missing or extreme."""
     if not form.recipe.asks_numbers or not len(numbers):
         return numbers[:0]
     rng = np.random.default_rng(0)

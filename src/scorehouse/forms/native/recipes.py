@@ -1,4 +1,4 @@
-"""Which estimator is read by which function: one explicit dict; a subclass is not its parent."""
+"""Which function reads which estimator: one explicit dict; a subclass is not treated like its parent."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Outputs = Mapping[str, Callable[[np.ndarray], np.ndarray]]
 
 
 def recipe_of(estimator: Any, refuse: Refuse) -> Read:
-    """The trees of a fitted estimator, and how its outputs come of them.
+    """The trees of a fitted estimator, and the recipe for its outputs.
 
-    Raises what `refuse(estimator, problem)` gives for what has no exact native form.
+    Raises the error from `refuse(estimator, problem)` if there is no exact native form.
     """
     reader = readers().get(name_of(estimator))
     if reader is None:
@@ -73,7 +73,7 @@ def decisions(sums: np.ndarray) -> np.ndarray:
 
 
 def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
-    """The trees, and whether they take missing values."""
+    """The trees, and whether they accept missing values."""
     if estimator.n_outputs_ != 1:
         raise refuse(estimator, "it has several outputs a row")
     trees = getattr(estimator, "estimators_", [estimator])
@@ -82,7 +82,7 @@ def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
 
 
 def _strict(estimator: Any, outputs: Outputs, *, takes_missing: bool = False) -> Recipe:
-    """The recipe of an estimator that refuses what is infinite as a float32."""
+    """The recipe of an estimator that refuses values that are infinite in float32."""
     return Recipe(estimator.n_features_in_, outputs, takes_missing, takes_infinite=False, takes_sparse=True)
 
 
@@ -122,7 +122,7 @@ def _isolation_forest(estimator: Any, refuse: Refuse) -> Read:
 
 
 def _boosting(estimator: Any) -> tuple[Ensemble, Callable[[np.ndarray], np.ndarray] | None]:
-    """The trees, and what they start with where that is not the same for all rows."""
+    """The trees, and the start of the sums if it is not the same for all rows."""
 
     def start(numbers: np.ndarray) -> np.ndarray:
         return estimator._raw_predict_init(np.ascontiguousarray(numbers, dtype=np.float32))
@@ -142,7 +142,7 @@ def _boosting_classifier(estimator: Any, refuse: Refuse) -> Read:
         return estimator.classes_[chosen]
 
     outputs = {
-        # in the order of memory in which it is computed there too, so that the last bit is the same
+        # in the memory order that is used there too, so that the last bit is the same
         "predict_proba": lambda sums: estimator._loss.predict_proba(np.ascontiguousarray(decisions(sums))),
         "decision_function": decisions,
         "predict": labels,
@@ -157,7 +157,7 @@ def _boosting_regressor(estimator: Any, refuse: Refuse) -> Read:
 
 def _hist(estimator: Any, outputs: Outputs) -> Read:
     recipe = Recipe(estimator.n_features_in_, outputs)
-    if estimator._preprocessor is not None:  # categories to codes, by the estimator itself
+    if estimator._preprocessor is not None:  # the estimator itself turns categories into codes
         recipe = replace(recipe, prepare=estimator._preprocessor.transform, asks_numbers=False)
     return hist.boosting(estimator), recipe
 

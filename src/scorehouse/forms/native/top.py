@@ -1,4 +1,4 @@
-"""The top of a tree, which is evaluated without branches: its splits, their masks, and the ways out."""
+"""The top of a tree, which is evaluated without branches: its splits, their masks, and the exits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scorehouse.forms.trees.tree import LEAF, Tree
 
 
 def top_of(tree: Tree) -> tuple[list[tuple[int, int]], np.ndarray]:
-    """The splits of the top with their masks, and the nodes where it ends, from left to right.
+    """The splits of the top with their masks, and the nodes where it ends (exits), from left to right.
 
-    The way out below which most levels lie is opened first, which leaves the fewest to walk. A mask
+    The exit with the most levels below it is opened first, which leaves the fewest levels to walk. A mask
     keeps the exits that a row may still take after it went right at the split.
     """
     height = np.zeros(len(tree.left), dtype=np.int64)
@@ -32,7 +32,7 @@ def top_of(tree: Tree) -> tuple[list[tuple[int, int]], np.ndarray]:
 
 def _masked(tree: Tree, opened: set[int]) -> tuple[list[tuple[int, int]], np.ndarray]:
     exits: list[int] = []
-    spans: dict[int, int] = {}  # the first exit below an opened node
+    spans: dict[int, int] = {}  # the first exit below a node that was opened
     masks: list[tuple[int, int]] = []
     waiting = [(0, False)]
     while waiting:
