@@ -1,4 +1,4 @@
-"""Steps of a compiled estimator: what is used more than once becomes a column of a step of its own."""
+"""Steps of a compiled estimator: an expression that is used more than once becomes a column of a step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX = "sh_"
 NAME_LENGTH = 40  # PostgreSQL cuts identifiers at 63 bytes
 TERMS_LIMIT = 250  # DuckDB parses expressions up to a depth of 1000
 PROBES_PER_FEATURE = 400
-DEPTH_LIMIT = 60  # splits that nest
+DEPTH_LIMIT = 60  # nested splits
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Origin:
 class Value:
     """One column of the matrix that passes from step to step of a pipeline.
 
-    `kind` is double, text or boolean; `name` hints at what a person would call it.
+    `kind` is double, text or boolean; `name` is a hint for a readable name.
     """
 
     expr: Expr
@@ -49,7 +49,7 @@ class Value:
         return replace(self, expr=expr, origin=origin, kind="double")
 
     def made(self, expr: Expr, name: str | None = None) -> Value:
-        """Another number, made of this value in a way that has no simple inverse."""
+        """Another number, made from this value in a way that has no simple inverse."""
         return Value(expr, name or self.name)
 
 
@@ -57,9 +57,9 @@ class Value:
 class Scores:
     """The output of the score method.
 
-    `values` is one number a row, or one a class; of two classes only that of the second. `decisions`
-    is what `predict` compares, where that is not `values`: one number against 0, or one a class.
-    `bounded` tells that no row can come to infinity; `single` that sums are done in float32.
+    `values` is one number per row, or one per class; with two classes, only the second one's. `decisions` is
+    what `predict` compares if that is not `values`: one number against 0, or one per class. `bounded`: no row
+    can reach infinity. `single`: sums are done in float32.
     """
 
     values: tuple[Expr, ...]
@@ -89,7 +89,7 @@ def name_of(estimator: Any) -> str:
 
 @dataclass(frozen=True)
 class Step:
-    """One select: the columns it makes, and those of earlier steps that it hands on."""
+    """One select: the columns that it computes, and the columns of earlier steps that it passes on."""
 
     made: tuple[tuple[str, Expr], ...]
     carried: tuple[str, ...]
@@ -106,10 +106,10 @@ class Program:
 class Builder:
     """Collects the columns of each step while the converters walk through the estimator.
 
-    `probes` gathers, by feature, the values at which something changes: split thresholds and edges.
-    `converters` are the functions for the steps that it meets, handed in, since they call it in turn.
-    `has_real` tells whether the dialect has a float32 type, `largest` the largest magnitude of a feature
-    with which it computes. `excess` is raised at the first tree, where all trees are known to be too large.
+    `probes` collects, by feature, the values at which something changes: split thresholds and edges.
+    `converters` are the functions for the steps that it meets; they are passed in, since they call the
+    builder. `has_real`: the dialect has a float32 type. `largest` is the largest magnitude of a feature that
+    it computes with. `excess` is raised at the first tree if all trees together are known to be too large.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Builder:
         self.path.pop()
 
     def refuse(self, estimator: Any, problem: str) -> CompileError:
-        """The error that says which step is in the way."""
+        """The error that names the step that cannot be compiled."""
         name = type(estimator).__name__ if not isinstance(estimator, str) else estimator
         where = " > ".join([*self.path, name]) if self.path else name
         return CompileError(
@@ -159,7 +159,7 @@ class Builder:
         )
 
     def transform(self, estimator: Any, values: list[Value]) -> list[Value]:
-        """The columns that a fitted transformer makes of `values`."""
+        """The columns that a fitted transformer computes from `values`."""
         if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
             return values
         converter = self.converters.transformers.get(name_of(estimator))
@@ -169,7 +169,7 @@ class Builder:
         return converter(self, estimator, values)
 
     def predict(self, estimator: Any, values: list[Value], method: str) -> Scores:
-        """What `estimator.method` gives for `values`."""
+        """The result of `estimator.method` for `values`."""
         converter = self.converters.predictors.get(name_of(estimator))
         if converter is None:
             raise self.refuse(estimator, "this estimator has no form in SQL")
@@ -182,11 +182,11 @@ class Builder:
             raise self.refuse(estimator, f"it was fitted on {expected} columns but is given {len(values)}")
 
     def close(self, gate: Expr, columns: Iterable[str]) -> None:
-        """From now on, what is computed from these columns is NULL where `gate` does not hold."""
+        """From now on, everything computed from these columns is NULL where `gate` is not true."""
         self._gate, self._behind_gate = gate, frozenset(columns)
 
     def bind(self, expr: Expr, hint: str, *, gated: bool = True) -> Expr:
-        """`expr` as a column of the earliest step that can make it; constants stay as they are.
+        """`expr` as a column of the earliest step that can compute it; constants stay as they are.
 
         `gated=False` lets it look behind the gate.
         """
@@ -213,7 +213,7 @@ class Builder:
         return replace(value, expr=self.bind(value.expr, value.name))
 
     def sum(self, terms: Sequence[Expr], hint: str) -> Expr:
-        """A long sum in order, in stretches that every parser takes."""
+        """A long sum in order, in pieces that every parser accepts."""
         total = terms[:TERMS_LIMIT]
         rest = terms[TERMS_LIMIT:]
         while rest:
@@ -226,7 +226,7 @@ class Builder:
         self.failures.append((condition, f"estimator_error:{error}"))
 
     def probe(self, value: Value, threshold: float) -> None:
-        """Note the value of the feature at which `value` meets `threshold`, where it can be told."""
+        """Record the value of the feature at which `value` meets `threshold`, if it is known."""
         origin = value.origin
         if origin is None or origin.scale == 0.0:
             return
@@ -235,7 +235,7 @@ class Builder:
             found.add((threshold - origin.offset) / origin.scale)
 
     def count_nodes(self, nodes: int, depth: int) -> None:
-        """Add up the size of trees, and refuse one that nests too deep."""
+        """Add up the size of trees, and refuse a tree that is nested too deeply."""
         if self.excess is not None:
             raise self.excess
         self.nodes += nodes
@@ -251,7 +251,7 @@ class Builder:
         return name
 
     def finish(self, outputs: Sequence[tuple[str, Expr]]) -> Program:
-        """Steps with what each hands on; columns that nobody reads are left out."""
+        """The steps, each with the columns that it passes on; columns that nobody reads are left out."""
         return program_of(self._steps, outputs, self._read)
 
 
@@ -260,9 +260,9 @@ def program_of(
     outputs: Sequence[tuple[str, Expr]],
     read: Mapping[str, set[str]] | None = None,
 ) -> Program:
-    """The program of the columns made at each level, without those that nobody reads.
+    """The program for the columns of each level, without columns that nobody reads.
 
-    `read` holds what each of these columns reads, where that is known.
+    `read` holds the columns that each of these columns reads, if that is known.
     """
     reads = read or {name: columns_of(expr) for made in levels for name, expr in made.items()}
     needed = set().union(*(columns_of(expr) for _, expr in outputs))

@@ -1,4 +1,4 @@
-"""Estimators that hold estimators: pipelines, searches, calibrated and one-against-rest classifiers."""
+"""Estimators that contain estimators: pipelines, searches, calibrated and one-vs-rest classifiers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scorehouse.forms.sql.scores import mean, shares, sigmoid
 
 
 def pipeline(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """All steps but the last transform, the last one scores."""
+    """All steps but the last transform; the last one scores."""
     for name, step in estimator.steps[:-1]:
         with b.inside(name):
             values = b.transform(step, values)
@@ -62,7 +62,7 @@ def _calibrated(b: Builder, calibrator: Any, score: Expr) -> Expr:
 
 
 def _isotonic(b: Builder, calibrator: Any, score: Expr) -> Expr:
-    """Linear between thresholds, constant outside them; found by halving."""
+    """Linear between thresholds, constant outside them; the interval is found by bisection."""
     if calibrator.out_of_bounds != "clip":
         raise b.refuse(calibrator, f"out_of_bounds is {calibrator.out_of_bounds!r}")
     x = [float(v) for v in calibrator.X_thresholds_]
@@ -87,7 +87,7 @@ def _isotonic(b: Builder, calibrator: Any, score: Expr) -> Expr:
 
 
 def one_vs_rest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """One score a class, made by an estimator of its own."""
+    """One score per class, each from an estimator of its own."""
     if getattr(estimator, "multilabel_", False):
         raise b.refuse(estimator, "it gives several labels a row")
     values = [b.bound(value) for value in values]

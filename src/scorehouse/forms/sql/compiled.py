@@ -20,9 +20,9 @@ from scorehouse.forms.sql.underflow import without_underflow
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be filled in between two of them
-# Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
-# this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
+MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts the placeholders between two of them
+# For databases that raise on overflow and underflow instead of giving infinity and 0: a feature beyond this
+# is rejected, and one nearer to 0 than its reciprocal is replaced by the reciprocal, so that products fit.
 LARGEST_WHERE_OVERFLOW_RAISES = 1e60
 
 
@@ -30,9 +30,9 @@ LARGEST_WHERE_OVERFLOW_RAISES = 1e60
 class CompiledSql:
     """The SQL of one version in one dialect.
 
-    `columns` are those it adds to the kept ones, in order; `features` those it reads; `nodes` counts
-    the nodes of all trees; `single` tells that the estimator itself computes in float32; `probes` holds,
-    by feature, the values at which a split or an edge lies.
+    `columns` are the columns that it adds to the kept ones, in order; `features` are the features that it
+    reads; `nodes` counts the nodes of all trees; `single`: the estimator itself computes in float32; `probes`
+    holds, by feature, the values of splits and edges.
     """
 
     version: Version
@@ -55,7 +55,7 @@ class CompiledSql:
 
     @property
     def operations(self) -> int:
-        """Computations a row, roughly: what a database does for each of them."""
+        """The approximate number of computations per row in a database."""
         parts = [part for step in self.program.steps for _, expr in step.made for part in walk(expr)]
         sums = sum(len(part.terms) for part in parts if isinstance(part, Sum))
         return sums + sum(isinstance(part, Arith | Compare | Call) for part in parts)
@@ -66,7 +66,7 @@ class CompiledSql:
 
     @property
     def sha256(self) -> str:
-        """The digest of `text`, by which the registry knows what was proven."""
+        """The digest of `text`, which identifies the proven SQL in the registry."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def render(
@@ -74,8 +74,8 @@ class CompiledSql:
     ) -> str:
         """The select over `relation` (a table name or a subquery in parentheses).
 
-        `keep` names columns of the relation to put in front; `columns` maps features to columns
-        that hold them, where their names differ.
+        `keep` names columns of the relation to put in front; `columns` maps features to the columns that hold
+        them, if the names differ.
         """
         held = columns or {}
         quoted = tuple(self.dialect.quote(held.get(name, name)) for name in self.features)
@@ -83,7 +83,7 @@ class CompiledSql:
         return self._printer(quoted).program(self.program, relation, kept)
 
     def macro_body(self) -> str:
-        """The select as Jinja: `relation`, `keep` and `columns` are filled in by dbt."""
+        """The select as Jinja: dbt fills in `relation`, `keep` and `columns`."""
         quoted = tuple(f"{{{{ columns[{i}] }}}}" for i in range(len(self.features)))
         return self._printer(quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
 
@@ -93,7 +93,7 @@ class CompiledSql:
 
     @cached_property
     def _printed(self) -> dict[tuple[tuple[str, ...], bool], dict[str, str]]:
-        """What was printed before, by what it depends on: a forest takes long."""
+        """SQL that was printed before, by everything that it depends on: a forest takes long to print."""
         return {}
 
 
@@ -107,8 +107,8 @@ def compile_sql(
 ) -> CompiledSql:
     """Compile a fitted estimator, as it was registered, for one dialect.
 
-    `alike` keeps what was compiled for dialects that compute alike, which differ in their spelling alone.
-    Raises CompileError naming the step that has no exact form, or the limit that is passed.
+    `alike` caches programs for dialects that compute the same way and differ only in spelling. Raises
+    CompileError, which names the step that has no exact form, or the limit that is exceeded.
     """
     call = f"compile_sql({version.label}, {dialect!r})"
     chosen = DIALECTS.get(ALIASES.get(dialect, dialect))
@@ -123,7 +123,7 @@ def compile_sql(
     others = {} if alike is None else alike
     compiled = others.get(key)
     if compiled is None:
-        # another dialect has told the nodes of all trees, which need not be compiled to be refused
+        # the number of tree nodes is known from another dialect, so it can be refused before it is compiled
         nodes = max((other.nodes for other in others.values()), default=0)
         excess = _over(nodes, "tree nodes", LIMITS[chosen.name].nodes, version, chosen, call)
         compiled = _compiled(estimator, version, signature, chosen, call, excess)
@@ -142,7 +142,7 @@ def _compiled(
     call: str,
     excess: CompileError | None,
 ) -> CompiledSql:
-    """The program of a dialect, whose size is not checked yet; `excess` is raised at its first tree."""
+    """The program of a dialect; its size is not checked yet. `excess` is raised at its first tree."""
     largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
     has_real = "real" in chosen.types
     b = Builder(signature, call, CONVERTERS, has_real=has_real, largest=largest, excess=excess)
@@ -164,7 +164,7 @@ def _compiled(
 
 
 def _check_marks(compiled: CompiledSql, call: str) -> None:
-    """dbt fills arguments in between marks, which a category or class must not contain."""
+    """Refuse categories and classes that contain the marks around dbt's placeholders."""
     if MARK in compiled.text or any(MARK in name for name in compiled.features):
         raise CompileError(
             call,
@@ -190,7 +190,7 @@ def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
 def _over(
     found: int, what: str, limit: int, version: Version, dialect: Dialect, call: str
 ) -> CompileError | None:
-    """The refusal of what is larger than the limit."""
+    """The refusal of a program that is larger than the limit."""
     if found <= limit:
         return None
     return CompileError(

@@ -1,4 +1,4 @@
-"""What holds other steps: pipelines, column transformers and unions."""
+"""Transformers that contain other steps: pipelines, column transformers and unions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scorehouse.forms.sql.builder import Builder, Value
 
 
 def pipeline(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
-    """One step after the other."""
+    """One step after another."""
     for name, step in estimator.steps:
         with b.inside(name):
             values = b.transform(step, values)

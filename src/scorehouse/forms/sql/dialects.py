@@ -1,4 +1,4 @@
-"""The databases that compiled SQL is written for, and how far each takes an estimator.
+"""The databases that compiled SQL is written for, and their limits.
 
 DuckDB and PostgreSQL are run in the tests; the others are printed, parsed by sqlglot, and not run.
 """
@@ -16,8 +16,8 @@ DUCKDB = Dialect(
     is_nan="isnan({x})",
     map_lookup="map_extract_value(map([{keys}], [{values}]), {arg})",
 )
-# `offset 0` keeps a step from being merged into the next, which would compute it once for each use;
-# unlike `as materialized` it lets rows pass one by one instead of storing them.
+# `offset 0` keeps a step from being merged into the next, where it would be computed once for each use.
+# Unlike `as materialized`, it lets rows pass one by one instead of storing them.
 POSTGRES = Dialect(
     name="postgres",
     types={
@@ -71,7 +71,7 @@ DATABRICKS = Dialect(
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused beyond: characters of SQL, tree nodes, columns of one step."""
+    """The limits: characters of SQL, tree nodes, columns of one step."""
 
     sql_bytes: int
     nodes: int
@@ -79,10 +79,10 @@ class Limits:
 
 
 DIALECTS = {d.name: d for d in (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS)}
-ALIASES = {"spark": "databricks"}  # adapter types that read the SQL of another
-# DuckDB and PostgreSQL: measured (benchmarks/compiled_sql.py); the others: as documented by their makers.
-# PostgreSQL has at most 1664 columns in a select; Snowflake, BigQuery and Redshift take 1 MB, 1 MB
-# and 16 MB of text; deep code generation gives up on Spark long before its parser does.
+ALIASES = {"spark": "databricks"}  # adapter types that use the SQL of another
+# DuckDB and PostgreSQL: measured (benchmarks/compiled_sql.py); the others: as documented by their vendors.
+# PostgreSQL allows at most 1664 columns in a select; Snowflake, BigQuery and Redshift accept 1 MB, 1 MB and
+# 16 MB of text; on Spark, deep code generation fails long before the parser does.
 LIMITS = {
     "duckdb": Limits(sql_bytes=4_000_000, nodes=60_000, columns=2_000),
     "postgres": Limits(sql_bytes=4_000_000, nodes=60_000, columns=1_200),

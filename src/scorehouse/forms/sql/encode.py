@@ -1,8 +1,8 @@
 """Encoders of categories: asked, not re-implemented.
 
-One-hot, ordinal and target encoders turn each input column by itself into some output columns. So the
-fitted encoder is asked what it makes of every category, of a value it has never seen and of a missing
-one, and the answers become a `case`: drops, frequency limits and unknown values come with them.
+One-hot, ordinal and target encoders turn each input column separately into output columns. So the fitted
+encoder is asked for its results for every category, for an unseen value and for a missing value. The answers
+become a `case`, which includes drops, frequency limits and unknown values.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _known(categories: Any) -> list[Any]:
 
 
 def _ask(estimator: Any, columns: list[list[Any]]) -> np.ndarray | None:
-    """What the encoder makes of the rows, or None where it refuses them."""
+    """The encoder's result for the rows, or None if it refuses them."""
     names = getattr(estimator, "feature_names_in_", range(len(columns)))
     frame = pd.DataFrame(
         {name: pd.Series(column, dtype=_dtype(column)) for name, column in zip(names, columns, strict=True)}
@@ -110,7 +110,7 @@ def _at(row: np.ndarray | None, j: int) -> float | None:
 def _case(
     value: Value, known: list[Any], answers: np.ndarray, unseen: float | None, missing: float | None
 ) -> Expr:
-    """Categories grouped by answer; a refused unseen value gets the most frequent one, unread."""
+    """Categories grouped by answer; a refused unseen value gets the most frequent answer, unread."""
     default = Counter(answers.tolist()).most_common(1)[0][0] if unseen is None else unseen
     whens: list[tuple[Expr, Expr]] = []
     if missing is not None and not _same(missing, default):

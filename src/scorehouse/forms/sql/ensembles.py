@@ -1,4 +1,4 @@
-"""Decision trees as nested cases, and the forests and boosted ensembles of scikit-learn made of them."""
+"""Decision trees as nested cases, and scikit-learn's forests and boosted ensembles made of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tree_of(
 ) -> Expr:
     """One output of a tree as nested cases; `leaf` writes the value of a leaf."""
     b.count_nodes(len(tree.left), tree.depth)
-    # lists, whose elements are read faster than those of arrays, and plain numbers already
+    # lists, since their elements are read faster than array elements and are plain numbers
     lefts, rights, features = tree.left.tolist(), tree.right.tolist(), tree.feature.tolist()
     edges, leaves, missing = tree.edge.tolist(), tree.value[:, output].tolist(), tree.missing_left.tolist()
     columns: dict[int, Expr] = {}
@@ -66,7 +66,7 @@ def _split(column: Expr, edge: float, left: Expr, right: Expr, *, missing_left: 
 
 
 def _left_or_zero(column: Expr, edge: float, missing_left: bool) -> Expr:
-    """Whether a row goes left where 0 counts as missing."""
+    """Whether a row goes left if 0 counts as missing."""
     below, size = Compare("<=", column, number(edge)), Call("abs", (column,))
     if missing_left:
         return any_of([IsNull(column), Compare("<=", size, number(ZERO)), below])
@@ -74,7 +74,7 @@ def _left_or_zero(column: Expr, edge: float, missing_left: bool) -> Expr:
 
 
 def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:
-    """One side for the named codes, the other for all else, whatever it is."""
+    """One side for the listed codes, the other for everything else."""
     if left == right:
         return left
     named, other = (left, right) if split.named_left else (right, left)
@@ -95,7 +95,7 @@ def grouped(
 
 
 def boosted(b: Builder, ensemble: Ensemble, values: Sequence[Value]) -> list[Expr]:
-    """What each output starts with and its trees, added in order, as a column."""
+    """The start of each output plus its trees, added in order, as a column."""
     return [
         b.bind(b.sum([number(start), *terms], "boosted"), "raw")
         for start, terms in zip(ensemble.base, grouped(b, ensemble, values), strict=True)
@@ -113,7 +113,7 @@ def forest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scor
 
 
 def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value]) -> Scores:
-    """Share of each class in the leaves; of two classes only the second."""
+    """Share of each class in the leaves; with two classes, only the second."""
     numbers_only(b, estimator, values)
     if estimator.n_outputs_ != 1:
         raise b.refuse(estimator, "it has several outputs a row")

@@ -1,6 +1,6 @@
-"""The tree of expressions that a fitted estimator is turned into, before any dialect.
+"""The expression tree of a fitted estimator, independent of any dialect.
 
-Nodes are immutable and compare by value, so that an expression that occurs twice is computed once.
+Nodes are immutable and compare by value, so an expression that occurs twice is computed once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that an earlier step makes."""
+    """A column that an earlier step computes."""
 
     name: str
 
@@ -51,7 +51,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function by its neutral name; printers know it by its name in their dialect."""
+    """A function by its neutral name; printers translate the name into their dialect."""
 
     name: str
     args: tuple[Expr, ...]
@@ -93,7 +93,7 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The value of the first condition that holds, else `default` (None: NULL)."""
+    """The value of the first true condition, else `default` (None: NULL)."""
 
     whens: tuple[tuple[Expr, Expr], ...]
     default: Expr | None = None
@@ -101,7 +101,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The number beside the key that a text is equal to, else `default`; `default` for NULL too."""
+    """The number for the key that equals a string, else `default`; also `default` for NULL."""
 
     arg: Expr
     keys: tuple[str, ...]
@@ -132,7 +132,7 @@ def _inside_case(expr: Case) -> tuple[Expr, ...]:
     return tuple(found) if expr.default is None else (*found, expr.default)
 
 
-# Large forests have millions of nodes to visit, for which reading their fields by name takes too long.
+# Large forests have millions of nodes to visit; reading fields by name would take too long.
 _CHILDREN: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
     Feature: lambda expr: (),
     Column: lambda expr: (),
@@ -191,7 +191,7 @@ def add(terms: Iterable[Expr]) -> Expr:
 
 
 def subtract(left: Expr, right: float) -> Expr:
-    """`left - right`, folded where that changes nothing."""
+    """`left - right`, simplified if that changes nothing."""
     return left if right == 0.0 else Arith("-", left, number(right))
 
 

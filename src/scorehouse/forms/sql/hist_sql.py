@@ -1,4 +1,4 @@
-"""Histogram gradient boosting: compares doubles, has categories, and sends missing values its own way."""
+"""Histogram gradient boosting: compares doubles, has categories, and routes missing values per split."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def boosting(b: Builder, estimator: Any, values: list[Value], method: str) -> Sc
 
 
 def preprocessed(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
-    """Categories as codes in front, numbers behind, as the trees know them."""
+    """Categories as codes first, then numbers, in the order that the trees use."""
     if getattr(estimator, "_preprocessor", None) is None:
         return values
     is_categorical = np.asarray(estimator.is_categorical_, dtype=bool)

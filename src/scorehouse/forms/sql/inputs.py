@@ -1,7 +1,7 @@
-"""The first steps: each feature as the kernel hands it to the estimator, and why it would not.
+"""The first steps: each feature as the kernel passes it to the estimator, or why the row is rejected.
 
-A value that the kernel rejects becomes NULL here, or what is computed of it does, so that no later step
-meets NaN, an infinity that the estimator refuses, or a number that overflows; NaN that the estimator takes
+A value that the kernel rejects becomes NULL here, or everything computed from it does. So no later step
+meets NaN, an infinity that the estimator refuses, or a number that overflows. NaN that the estimator accepts
 becomes NULL too.
 """
 
@@ -33,19 +33,19 @@ from scorehouse.registry.signature import Feature as Signed
 
 LARGEST = 1.7976931348623157e308
 WHOLE_LIMIT = 2.0**63
-SUMMED_FROM = 3  # with fewer features the sum costs as much as what it saves
+SUMMED_FROM = 3  # with fewer features, the sum costs as much as it saves
 
 
 @dataclass(frozen=True)
 class Check:
-    """A condition that is never NULL, and the reason for which a row is rejected where it is false."""
+    """A condition that is never NULL, and the reason to reject a row if it is false."""
 
     holds: Expr
     reason: Expr
 
 
 def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
-    """The values of all features, and the reason for which a row is rejected (NULL: it is not)."""
+    """The values of all features, and the reason for rejecting a row (NULL: it is not rejected)."""
     plain = _plain_doubles(b)
     values, reasons, holds = [], [], []
     for position, feature in enumerate(b.signature.features):
@@ -66,7 +66,7 @@ def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
 
 
 def _plain_doubles(b: Builder) -> dict[int, Signed]:
-    """Features that are rejected for NULL, NaN, infinity and size alone."""
+    """Features that are rejected only for NULL, NaN, infinity and size."""
     return {
         position: feature
         for position, feature in enumerate(b.signature.features)
@@ -78,7 +78,7 @@ def _plain_doubles(b: Builder) -> dict[int, Signed]:
 
 
 def _plain_double(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
-    """The feature as it is: `_gate` keeps from it all that is computed of it."""
+    """The feature as it is: `_gate` protects everything that is computed from it."""
     raw = b.bind(Feature(position, "double"), f"raw {feature.name}")
     size = Call("abs", (raw,))
     fits = all_of([IsNull(raw, negated=True), Compare("<=", size, number(_limit(b, feature)))])
@@ -86,10 +86,10 @@ def _plain_double(b: Builder, position: int, feature: Signed) -> tuple[Value, li
 
 
 def _gate(b: Builder, plain: list[tuple[Expr, float]]) -> Expr:
-    """One condition for all plain doubles, so that no step has to look at each of them again.
+    """One condition for all plain doubles, so that no step has to check each of them again.
 
-    Where infinity is a number like others, they are finite if their sum is; columnar databases compute
-    the second branch of a CASE for no row of a block where the first always holds.
+    If infinity is an ordinary number, they are finite if their sum is. Columnar databases skip the second
+    branch of a CASE for a block in which the first condition is always true.
     """
     each = all_of(Compare("<=", Call("abs", (raw,)), number(limit)) for raw, limit in plain)
     if len(plain) >= SUMMED_FROM and all(limit == LARGEST for _, limit in plain):
@@ -101,7 +101,7 @@ def _gate(b: Builder, plain: list[tuple[Expr, float]]) -> Expr:
 
 
 def _limit(b: Builder, feature: Signed) -> float:
-    """The largest magnitude of a finite number that is computed with."""
+    """The largest magnitude of finite numbers in computations."""
     return min(LARGEST if feature.max_magnitude is None else feature.max_magnitude, b.largest)
 
 
@@ -115,7 +115,7 @@ def _why_not(feature: Signed, raw: Expr, size: Expr) -> Expr:
 
 
 def finite(expr: Expr) -> Expr:
-    """Whether a double is finite; false for NaN, which databases sort above all numbers."""
+    """Whether a double is finite; false for NaN, which databases sort above every number."""
     return Compare("<=", Call("abs", (expr,)), number(LARGEST))
 
 
@@ -187,7 +187,7 @@ def _unseen(feature: Signed, column: Expr, shown: Expr) -> list[Check]:
 
 
 def _as_category(value: Value, feature: Signed) -> Value:
-    """A column of pandas' dtype category knows its categories alone: others are missing values."""
+    """A column with pandas' dtype category: values other than its categories are missing."""
     if feature.dtype != "category" or feature.categories is None:
         return value
     known = Case(((In(value.expr, _literals(feature)), value.expr),))
@@ -202,7 +202,7 @@ def _literals(feature: Signed) -> tuple[Literal, ...]:
 
 
 def _shown_double(column: Expr) -> Expr:
-    """A double as the kernel shows it: a whole number without a point."""
+    """A double as the kernel writes it: a whole number without a decimal point."""
     size = Compare("<", Call("abs", (column,)), number(1e15))
     whole = all_of([size, Compare("=", Call("floor", (column,)), column)])
     return Case(((whole, Cast(Cast(column, "integer"), "text")),), Cast(column, "text"))

@@ -36,7 +36,7 @@ def generalized(b: Builder, estimator: Any, values: list[Value], method: str) ->
 
 
 def decisions(b: Builder, estimator: Any, values: list[Value]) -> list[Expr]:
-    """The decision function, one column for two classes, else one a class."""
+    """The decision function: one column for two classes, else one per class."""
     numbers_only(b, estimator, values)
     coefficients = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
     intercepts = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), len(coefficients))
@@ -56,7 +56,7 @@ def classifier(b: Builder, estimator: Any, values: list[Value], method: str) -> 
 
 
 def logistic(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """Sigmoid for two classes, soft-max for more; shares of sigmoids where fitted one against the rest."""
+    """Sigmoid for two classes, softmax for more; shares of sigmoids for one-vs-rest fits."""
     raw = decisions(b, estimator, values)
     if method == "decision_function":
         return Scores(tuple(raw))

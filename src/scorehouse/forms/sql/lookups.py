@@ -1,7 +1,7 @@
-"""Weighted sums of encoded categories: one look-up a text column, in place of one `case` a category.
+"""Weighted sums of encoded categories: one lookup per string column instead of one `case` per category.
 
-A one-hot encoder makes a column for each category, and a linear model sums them with weights: that sum
-depends on the text alone. A database that keeps texts as dictionaries looks each of them up once.
+A one-hot encoder makes a column for each category, and a linear model sums them with weights: the sum
+depends only on the string. A database with dictionary-encoded strings looks up each distinct string once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MISSING = None
 
 @dataclass(frozen=True)
 class _Coded:
-    """`case` over one text column: a number for each text, for NULL and for all others."""
+    """A `case` over one string column: a number for each string, for NULL and for all others."""
 
     column: Column
     answers: dict[str | None, float]
@@ -38,7 +38,7 @@ class _Coded:
 
 
 def with_lookups(weighted: Sequence[tuple[Expr, float]]) -> tuple[list[Expr], list[tuple[Expr, float]]]:
-    """Look-ups for the encoded texts among columns with their weights, and the columns that are left."""
+    """Lookups for the encoded strings among columns with their weights, and the remaining columns."""
     coded: dict[Column, list[tuple[_Coded, float]]] = {}
     rest, constant = [], 0.0
     for expr, weight in weighted:
@@ -54,7 +54,7 @@ def with_lookups(weighted: Sequence[tuple[Expr, float]]) -> tuple[list[Expr], li
 
 
 def is_coded(expr: Expr) -> bool:
-    """Whether a column is an encoded text, which need not be stored before it is summed."""
+    """Whether a column is an encoded string, which need not be stored before it is summed."""
     return _coded(_unscaled(expr)[0]) is not None
 
 
@@ -76,7 +76,7 @@ def _unscaled(expr: Expr) -> tuple[Expr, float, float]:
 
 
 def _coded(expr: Expr) -> _Coded | None:
-    """A `case` as an encoder of texts writes it, else None."""
+    """The `case` of a string encoder, else None."""
     if not isinstance(expr, Case) or not _is_number(expr.default):
         return None
     columns: set[Column] = set()
@@ -90,14 +90,14 @@ def _coded(expr: Expr) -> _Coded | None:
             return None
         columns.add(column)
         for key in keys:
-            answers.setdefault(key, _float(value))  # the first condition that holds
+            answers.setdefault(key, _float(value))  # the first true condition
     if len(columns) != 1 or not any(key is not MISSING for key in answers):
         return None
     return _Coded(columns.pop(), answers, _float(expr.default))
 
 
 def _keys(condition: Compare | In | IsNull) -> list[str | None] | None:
-    """The texts for which a condition holds, or NULL; None where it is no such condition."""
+    """The strings (or NULL) for which a condition is true; None for other kinds of conditions."""
     if isinstance(condition, IsNull):
         return None if condition.negated else [MISSING]
     if isinstance(condition, In):
@@ -118,7 +118,7 @@ def _float(expr: Expr | None) -> float:
 
 
 def _lookup(column: Column, parts: list[tuple[_Coded, float]]) -> Expr:
-    """The weighted sum of what all encoded columns of one text make of it."""
+    """The weighted sum of all encoded columns of one string column."""
 
     def total(key: str | None, *, known: bool = True) -> float:
         return sum(weight * (coded.of(key) if known else coded.default) for coded, weight in parts)

@@ -1,4 +1,4 @@
-"""Compiled SQL as dbt macros: a file in the user's project that is read in review."""
+"""Compiled SQL as dbt macros: a file in the user's project, which can be reviewed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADER = """{#- The compiled SQL of the ML model `%s`, one macro a version, writ
 
 
 def macro_file(project: Path, name: str) -> Path:
-    """Where the macros of an ML model lie."""
+    """The file with the macros of an ML model."""
     return project / SqlSettings.of(project).macro_path / "ml" / f"{name}.sql"
 
 
@@ -32,7 +32,7 @@ def macro_name(name: str, version: int) -> str:
 def write_macros(project: Path, name: str, compiled: Sequence[CompiledSql]) -> Path:
     """Write the macro of one version, in all dialects given, into `macros/ml/<name>.sql`.
 
-    The macros of other versions in that file stay as they are. Returns the path.
+    The macros of other versions in that file are not changed. Returns the path.
     """
     path = macro_file(project, name)
     number = compiled[0].version.version
@@ -46,7 +46,7 @@ def write_macros(project: Path, name: str, compiled: Sequence[CompiledSql]) -> P
 
 
 def drop_macros(project: Path, name: str, number: int) -> Path | None:
-    """Take the macro of one version out of the file; the path, where there was one."""
+    """Remove the macro of one version from the file; returns the path if there was one."""
     path = macro_file(project, name)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     found = _block(old, number)
@@ -66,7 +66,7 @@ def _block(text: str, number: int) -> re.Match[str] | None:
 
 
 def version_text(project: Path, name: str, number: int) -> str | None:
-    """A version's part of the file, with its line ends as Unix has them; None where there is none."""
+    """A version's section of the file, with Unix line ends; None if there is none."""
     path = macro_file(project, name)
     found = _block(path.read_text(encoding="utf-8"), number) if path.exists() else None
     return found[0] if found else None

@@ -18,7 +18,7 @@ def _square(value: Expr, center: float) -> Expr:
 
 
 def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """Soft-max of the joint log likelihoods."""
+    """Softmax of the joint log likelihoods."""
     numbers_only(b, estimator, values)
     if method != "predict_proba":
         raise b.refuse(estimator, f"it has no form of {method}")
@@ -38,7 +38,7 @@ def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method
 
 
 def k_means(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """Distance to the nearest centre, which is found as scikit-learn finds it: by |c|^2 - 2 x.c."""
+    """Distance to the nearest centre, which is found as in scikit-learn: by |c|^2 - 2 x.c."""
     numbers_only(b, estimator, values)
     columns = [b.bind(value.expr, value.name) for value in values]
     centers = np.asarray(estimator.cluster_centers_, dtype=np.float64)

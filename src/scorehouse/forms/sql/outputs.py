@@ -40,7 +40,7 @@ def outputs_of(
 
 
 def _reason(b: Builder, version: Version, made: Outputs, scores: Scores, reason: Expr | None) -> Expr:
-    """Why a row is rejected: for its features, a failing step, or a result that is not a finite number."""
+    """Why a row is rejected: its features, a failing step, or a result that is not a finite number."""
     whens: list[tuple[Expr, Expr]] = []
     if reason is not None:
         column = b.bind(reason, "reason", gated=False)
@@ -93,7 +93,7 @@ def _choice(second: Expr, labels: list[Literal]) -> Expr:
 
 
 def _second_wins(b: Builder, scores: Scores, score: Expr, method: str) -> Expr:
-    """Whether the second class is predicted; a tie is the estimator's own to break."""
+    """Whether the second class is predicted; ties are broken as by the estimator."""
     if scores.decisions:
         return Compare(
             ">=" if scores.zero_is_second else ">", b.bind(scores.decisions[0], "decision"), number(0.0)
@@ -103,7 +103,7 @@ def _second_wins(b: Builder, scores: Scores, score: Expr, method: str) -> Expr:
 
 
 def _first_best(b: Builder, columns: list[Expr], labels: list[Literal], best: str) -> Expr:
-    """The label of the greatest (or least) column; the first of several."""
+    """The label of the largest (or smallest) column; in a tie, the first."""
     found = b.bind(Call(best, tuple(columns)), best)
     whens = tuple((Compare("=", column, found), label) for column, label in zip(columns, labels, strict=True))
     return Case(whens)

@@ -1,7 +1,7 @@
-"""Pins of compiled SQL: digests by which the registry knows the text that was proven, in every dialect.
+"""Pins of compiled SQL: digests that identify the proven text in the registry, in every dialect.
 
-A version's part of `macros/ml/<name>.sql` is pinned by its SHA-256. What its macro gives on a target is
-pinned by an MD5, the one digest that Jinja has, of the text with marks in place of the arguments.
+A version's section of `macros/ml/<name>.sql` is pinned by its SHA-256. Its macro's output on a target is
+pinned by an MD5 (the only digest in Jinja) of the text with marks in place of the arguments.
 """
 
 from __future__ import annotations
@@ -32,5 +32,5 @@ def pins_of(name: str, compiled: Sequence[CompiledSql]) -> dict[str, Any]:
 
 
 def text_digest(text: str) -> str:
-    """The SHA-256 of a version's part of the file, whatever line ends Git gave it."""
+    """The SHA-256 of a version's section of the file, whatever line ends Git gave it."""
     return sha256(text.replace("\r\n", "\n").rstrip("\n").encode()).hexdigest()

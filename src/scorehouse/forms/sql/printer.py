@@ -1,4 +1,4 @@
-"""From the tree of expressions to SQL text: what all dialects share.
+"""From the expression tree to SQL text: the code that all dialects share.
 
 A double is written with the shortest digits that read back as the same double, and always with an
 exponent: without one, most databases read a decimal.
@@ -39,13 +39,12 @@ LINE_END = re.compile(r"([\r\n])")
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect(Quoting):
-    """How one database spells what the tree says.
+    """How one database writes the nodes of the tree.
 
-    `types` maps double, real, text, integer and boolean to its names (a type that is missing does not
-    exist there); `suffix` follows a double literal; `fence` ends each step, where the planner would
-    otherwise compute it as often as it is read; `ieee` tells whether exp() overflows to infinity
-    instead of raising; `map_lookup` how a map is asked, where there is one; `arguments` is how many a
-    function takes at most, where that is little.
+    `types` maps double, real, text, integer and boolean to its type names (a missing type does not exist
+    there); `suffix` follows a double literal; `fence` ends each step if the planner would otherwise compute
+    it as often as it is read; `ieee`: exp() overflows to infinity instead of raising; `map_lookup` is how to
+    read a map, if there is one; `arguments` is the largest number of arguments of a function, if it is low.
     """
 
     name: str
@@ -63,9 +62,9 @@ class Dialect(Quoting):
 class Printer:
     """Writes a program in one dialect.
 
-    `columns` holds the SQL of each feature's column; under `jinja` braces in text literals are kept
-    from being read as Jinja. `printed` holds the SQL of the columns of the one program that it is for, as
-    another printer like this one left it.
+    `columns` holds the SQL of each feature's column; with `jinja`, braces in string literals are protected
+    from Jinja. `printed` caches the SQL of the columns of one program, shared between printers that print the
+    same.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class Printer:
         return f"with {', '.join(steps)}\n{final}" if steps else final
 
     def _output(self, name: str) -> str:
-        """The name of an output, quoted where it has letters that not every database takes as they are."""
+        """The name of an output, quoted if it has characters that some databases do not accept unquoted."""
         is_quoted = name.startswith(self.dialect.mark)
         return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quote(name)
 
@@ -143,7 +142,7 @@ class Printer:
         return f"'{digits}'{self.dialect.suffix}" if self.dialect.suffix else digits
 
     def text(self, value: str) -> str:
-        """A text literal; with line ends an expression, since lines are indented, and Jinja alters them."""
+        """A string literal; an expression if it has line ends, which indenting and Jinja would change."""
         parts = [
             f"chr({ord(part)})" if LINE_END.match(part) else self._quoted(part)
             for part in LINE_END.split(value)
@@ -173,7 +172,7 @@ class Printer:
         return f"{name}({', '.join(args)})"
 
     def exp(self, args: list[str]) -> str:
-        """exp(), clamped where it would raise: beyond these bounds a double is infinite, or zero."""
+        """exp(), clamped where it would raise: beyond these bounds, the result is infinite or zero."""
         (x,) = args
         if self.dialect.ieee:
             return f"exp({x})"
@@ -206,10 +205,10 @@ class Printer:
         return "(" + self.dialect.is_nan.format(x=args[0], nan=self.double(math.nan)) + ")"
 
     def join(self, args: list[str]) -> str:
-        """Texts that are not NULL, joined by `;`."""
+        """The strings that are not NULL, joined by `;`."""
         if self.dialect.concat_ws:
-            most = (self.dialect.arguments or len(args) + 1) - 1  # the separator is one too
-            if len(args) > most:  # a part without any text would be joined as an empty one
+            most = (self.dialect.arguments or len(args) + 1) - 1  # the separator is an argument too
+            if len(args) > most:  # a piece without any string would be joined as an empty one
                 parts = [args[i : i + most] for i in range(0, len(args), most)]
                 args = [f"nullif({self.join(part)}, '')" for part in parts]
             return "concat_ws(';',\n        " + ",\n        ".join(args) + "\n    )"
@@ -218,7 +217,7 @@ class Printer:
         return "rtrim(" + " || ".join(f"coalesce({arg} || ';', '')" for arg in args) + ", ';')"
 
     def concat(self, args: list[str]) -> str:
-        """Texts one after the other."""
+        """Strings, concatenated."""
         return f"({' || '.join(args)})"
 
     def _compare(self, expr: Compare) -> str:
@@ -240,7 +239,7 @@ class Printer:
         return f"case {whens}{default} end"
 
     def _lookup(self, expr: Lookup) -> str:
-        """A map where the database has one, which it searches once for each text of its dictionary."""
+        """A map if the database has one; it is searched once per string in the dictionary."""
         arg, default = self.expr(expr.arg), self.double(expr.default)
         if self.dialect.map_lookup:
             keys = ", ".join(self.text(key) for key in expr.keys)

@@ -1,7 +1,7 @@
-"""The gate: compiled SQL serves only after it equalled the kernel, row for row.
+"""The proof of compiled SQL: it serves only after it equalled the kernel, row by row.
 
-The rows tried are the training frame and rows made to break it: values at and one step around every
-split, missing values, NaN, infinities, extremes, and categories never seen.
+It is tried on the training frame and on rows made to break it: values at and one step around every split,
+missing values, NaN, infinities, extremes, and unseen categories.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ PART_ROWS = 8_192
 
 
 class Comparison:
-    """A proof whose SQL the database begins to run at once, beside what the caller does meanwhile.
+    """A proof whose SQL the database starts to run immediately, in parallel with the caller.
 
-    The rows are the training frame and the probes. A SQL that another engine than DuckDB runs is proven by
-    its DuckDB form, which is printed from the same tree. Raises ValueError for another dialect.
+    The rows are the training frame and the probes. SQL for another database than DuckDB is proven by its
+    DuckDB form, which is printed from the same tree. Raises ValueError for another dialect.
     """
 
     def __init__(self, compiled: CompiledSql, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch) -> None:
@@ -47,7 +47,7 @@ class Comparison:
         self.end()
 
     def end(self) -> None:
-        """Stop the database, whether or not it is at work."""
+        """Stop the database, whether it is running or not."""
         if not self.found.done():
             self.connection.interrupt()
         self.pool.shutdown()
@@ -64,7 +64,7 @@ def prove(
 ) -> Parity:
     """Score the training frame and the probes with the kernel and with the SQL, and compare.
 
-    `estimator` is the one that `kernel` holds.
+    `estimator` is the one in `kernel`.
     """
     with Comparison(compiled, kernel, frame) as comparison:
         return comparison.parity()
@@ -73,23 +73,23 @@ def prove(
 def duckdb_rows(
     compiled: CompiledSql, rows: pa.Table, connection: duckdb.DuckDBPyConnection | None = None
 ) -> pa.Table:
-    """What the SQL makes of the rows, in their order; without a connection, one of its own runs it."""
+    """The SQL's results for the rows, in order; without a connection, a new one is used."""
     if connection is None:
         with duckdb.connect() as own:
             return duckdb_rows(compiled, rows, own)
     numbered = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
-    # in parts, since a thread takes a part
+    # in pieces, since each thread takes one piece
     parts = pa.Table.from_batches(numbered.combine_chunks().to_batches(PART_ROWS))
-    # One looks for equal parts of expressions, half of the time of a forest, the other for an order of joins,
+    # One looks for common subexpressions, which takes half of the time for a forest; the other orders joins,
     # of which there are none. Neither changes a value.
     connection.execute("set disabled_optimizers = 'common_subexpressions,join_order'")
     connection.register("input_relation", parts)
     sql = compiled.render("input_relation", keep=[ROW])
-    # into a table, since connection.sql() would read and bind the long statement twice
+    # into a table, since connection.sql() would parse and bind the long statement twice
     connection.execute(f"create temp table scored as {sql}")
     return connection.sql(f"from scored order by {ROW}").to_arrow_table()
 
 
 def tolerance_of(compiled: CompiledSql) -> float:
-    """How far scores may be off: further where the estimator computes in float32."""
+    """The allowed difference of scores; it is larger if the estimator computes in float32."""
     return TOLERANCE_SINGLE if compiled.single else TOLERANCE

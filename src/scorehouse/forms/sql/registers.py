@@ -1,7 +1,7 @@
-"""Which class is converted by which function: one explicit dict for each of the two kinds.
+"""Which function converts which class: one explicit dict for each of the two kinds.
 
-Classes are named by library and class name, so that optional libraries need not be installed; a
-subclass is not its parent: it may compute something else.
+Classes are named by library and class name, so that optional libraries need not be installed. A subclass is
+not treated like its parent: it may compute something else.
 """
 
 from __future__ import annotations

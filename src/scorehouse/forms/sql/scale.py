@@ -26,14 +26,14 @@ from scorehouse.forms.sql.expression import (
 
 
 def numbers_only(b: Builder, estimator: Any, values: list[Value]) -> None:
-    """Refuse texts where the estimator computes."""
+    """Refuse strings where the estimator computes with numbers."""
     texts = [value.name for value in values if value.kind == "text"]
     if texts:
         raise b.refuse(estimator, f"the column {texts[0]!r} is text")
 
 
 def _shifted(values: list[Value], centers: Any, scales: Any) -> list[Value]:
-    """`(value - center) / scale` for each column; None stands for no shift, or no scale."""
+    """`(value - center) / scale` for each column; None means no shift or no scale."""
     made = []
     for i, value in enumerate(values):
         center = 0.0 if centers is None else float(centers[i])
@@ -174,7 +174,7 @@ def binarizer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
 
 def _log1p(b: Builder, value: Value) -> Expr:
     x = b.bind(value.expr, value.name)
-    b.fails(Compare("=", x, number(-1.0)), "ValueError")  # minus infinity, which no later step takes
+    b.fails(Compare("=", x, number(-1.0)), "ValueError")  # minus infinity, which no later step accepts
     return Case(((Compare(">", x, number(-1.0)), Call("ln", (add([number(1.0), x]),))),))
 
 

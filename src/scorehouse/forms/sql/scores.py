@@ -28,7 +28,7 @@ def linear(b: Builder, values: list[Value], coefficients: Any, intercept: float)
 
 
 def _weighted(expr: Expr, weight: float) -> Expr:
-    """A column times its weight; a scaler's division becomes part of the weight, which is the costlier."""
+    """A column times its weight; a scaler's division, which is slower, becomes part of the weight."""
     if isinstance(expr, Arith) and expr.op == "/" and isinstance(expr.right, Literal):
         folded = weight / float(expr.right.value)
         if folded != 0.0 and math.isfinite(folded):
@@ -42,7 +42,7 @@ def sigmoid(b: Builder, raw: Expr) -> Expr:
 
 
 def softmax(b: Builder, raw: Sequence[Expr]) -> tuple[Expr, ...]:
-    """Shares of exp(raw), shifted by the greatest, so that nothing overflows."""
+    """Shares of exp(raw), shifted by the largest value so that nothing overflows."""
     columns = [b.bind(expr, f"raw {k}") for k, expr in enumerate(raw)]
     greatest = b.bind(Call("greatest", tuple(columns)), "greatest")
     powers = [
@@ -54,12 +54,12 @@ def softmax(b: Builder, raw: Sequence[Expr]) -> tuple[Expr, ...]:
 
 
 def exponential(b: Builder, raw: Expr) -> Expr:
-    """exp(raw); infinite where a double ends."""
+    """exp(raw); infinite beyond the range of a double."""
     return Call("exp", (b.bind(raw, "raw"),))
 
 
 def shares(b: Builder, parts: Sequence[Expr]) -> tuple[Expr, ...]:
-    """Parts of their sum; equal parts where all are zero."""
+    """Shares of their sum; equal shares if all are zero."""
     columns = [b.bind(part, f"part {k}") for k, part in enumerate(parts)]
     total = b.bind(Sum(tuple(columns)), "total")
     none = Compare("=", total, number(0.0))

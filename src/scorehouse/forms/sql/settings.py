@@ -1,4 +1,4 @@
-"""What a project sets of its compiled SQL: the databases it is for, and where the macros lie."""
+"""A project's settings for compiled SQL: the databases to compile for, and where to write the macros."""
 
 from __future__ import annotations
 

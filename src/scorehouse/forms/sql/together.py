@@ -14,9 +14,9 @@ from scorehouse.forms.sql.printer import Printer
 
 @dataclass(frozen=True)
 class Together:
-    """One program for several versions of one dialect.
+    """One program for several versions in one dialect.
 
-    `features` are those of all versions; the output `score` of the second version is named `score:1`.
+    `features` are the features of all versions; the output `score` of the second version is named `score:1`.
     """
 
     compiled: Sequence[CompiledSql]
@@ -58,7 +58,7 @@ def together(compiled: Sequence[CompiledSql]) -> Together:
 
 
 def _unused(name: str, number: int, taken: set[str]) -> str:
-    """The name itself where it is free; a version's own number keeps the others apart."""
+    """The name itself if it is free; otherwise the version's number distinguishes it."""
     free = name if name not in taken else f"{name}_of_{number}"
     while free in taken:
         free += "_"
@@ -67,7 +67,7 @@ def _unused(name: str, number: int, taken: set[str]) -> str:
 
 
 def _moved(expr: Expr, names: Mapping[str, str], positions: Sequence[int]) -> Expr:
-    """The expression over the common columns and features."""
+    """The expression, rewritten to the common columns and features."""
     if isinstance(expr, Column):
         return Column(names[expr.name])
     if isinstance(expr, Feature):

@@ -1,7 +1,7 @@
-"""Numbers so near to 0 that a product of them raises an underflow, where a database does that.
+"""Numbers so near to 0 that their product underflows, for databases that raise an error then.
 
-Such a feature keeps its sign and not its size, but only if it can come to a product: one that is compared,
-or from which a mean is taken first, is left as it is.
+Such a feature keeps its sign but not its size, and only if it can enter a product. A feature that is only
+compared, or from which a mean is subtracted first, is not changed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from scorehouse.forms.sql.expression import (
     number,
 )
 
-LOST_BITS = 2.0**-54  # what is left of a number after a subtraction of another is at least this part of it
+LOST_BITS = 2.0**-54  # the result of subtracting another number is at least this fraction of it
 TRUTHS = Compare | Logic | IsNull | In | Lookup
 NEVER_SMALL = frozenset({"exp", "exp_down", "sigmoid", "ln"})
 
 
 def without_underflow(program: Program, smallest: float) -> Program:
-    """The program with features brought to at least `smallest` in magnitude (or 0) where that is needed."""
+    """The program, with features raised to at least `smallest` in magnitude (or 0) where that is needed."""
     flow = _Flow(smallest)
     for step in program.steps:
         for name, expr in step.made:
@@ -45,7 +45,7 @@ def without_underflow(program: Program, smallest: float) -> Program:
 
 
 class _Flow:
-    """By column, the features whose tiny values it may have; and those whose tiny values are multiplied."""
+    """By column, features whose tiny values it may take; and features whose tiny values are multiplied."""
 
     def __init__(self, smallest: float) -> None:
         self.smallest = smallest
@@ -53,7 +53,7 @@ class _Flow:
         self.multiplied: set[str] = set()
 
     def of(self, expr: Expr) -> frozenset[str]:
-        """Features whose tiny values may be the value of `expr`."""
+        """The features whose tiny values `expr` may take."""
         if isinstance(expr, Column):
             return self.tiny[expr.name]
         parts = [self.of(child) for child in children(expr)]
@@ -68,7 +68,7 @@ class _Flow:
         return found
 
     def _is_sizeable(self, expr: Expr) -> bool:
-        """Whether a number less this constant is 0 or not tiny."""
+        """Whether a number minus this constant is either 0 or not tiny."""
         return isinstance(expr, Literal) and abs(float(expr.value)) * LOST_BITS > self.smallest
 
 
@@ -84,7 +84,7 @@ def _held(step: Step, names: set[str], smallest: float) -> Step:
 
 
 def _kept_off_zero(raw: Expr, smallest: float) -> Expr:
-    """0 for 0, `smallest` with the sign of what is nearer to 0 than that; all else as it is."""
+    """0 for 0, `smallest` with the sign of the value if it is nearer to 0; all other values unchanged."""
     zero = (Compare("=", raw, number(0.0)), number(0.0))
     positive = (Compare(">", raw, number(0.0)), number(smallest))
     tiny = Compare("<", Call("abs", (raw,)), number(smallest))

@@ -71,5 +71,5 @@ def _softmax(b: Builder, raw: list[Expr]) -> tuple[Expr, ...]:
 
 
 def _down_to_real(power: Expr, exponent: Expr) -> Expr:
-    """exp() rounded to float32; 0 where float32 ends, since a cast may raise there."""
+    """exp() rounded to float32; 0 below the range of float32, since a cast may raise there."""
     return Case(((Compare("<", exponent, number(-103.9)), _real(0.0)),), Cast(power, "real"))

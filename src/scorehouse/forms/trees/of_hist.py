@@ -1,4 +1,4 @@
-"""Histogram gradient boosting: compares doubles, has categories, and sends missing values its own way."""
+"""Histogram gradient boosting: compares doubles, has categories, and routes missing values per split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scorehouse.forms.trees.tree import CategorySplit, Ensemble, Tree
 
 
 def boosting(estimator: Any) -> Ensemble:
-    """The baseline and the trees on top of it; columns are those behind the estimator's preprocessor."""
+    """The baseline and the trees on top of it; columns are numbered after the estimator's preprocessor."""
     known = _known_categories(estimator)
     return Ensemble(
         trees=tuple(_tree(one, known) for stage in estimator._predictors for one in stage),
@@ -35,7 +35,7 @@ def _tree(predictor: Any, known: dict[int, frozenset[int]]) -> Tree:
 
 
 def _split(predictor: Any, node: Any, known: dict[int, frozenset[int]]) -> CategorySplit:
-    """Members go left, other known categories right, all else where a missing value goes."""
+    """Members go left, other known categories right, everything else where missing values go."""
     members = _members(predictor.raw_left_cat_bitsets[node["bitset_idx"]])
     if node["missing_go_to_left"]:
         return CategorySplit(tuple(sorted(known[int(node["feature_idx"])] - members)), named_left=False)
@@ -43,7 +43,7 @@ def _split(predictor: Any, node: Any, known: dict[int, frozenset[int]]) -> Categ
 
 
 def _known_categories(estimator: Any) -> dict[int, frozenset[int]]:
-    """Codes that training has shown, by column."""
+    """The codes that occurred in training, by column."""
     bitsets, columns = estimator._bin_mapper.make_known_categories_bitsets()
     if estimator._is_categorical_remapped is None:
         return {}

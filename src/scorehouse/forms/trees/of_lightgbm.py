@@ -15,7 +15,7 @@ DUMP_LIMIT = 1e300
 
 @dataclass(frozen=True)
 class Boosted:
-    """A booster: its trees, its objective with settings, and the categories of the training frame."""
+    """A booster: its trees, its objective with settings, and the categories in the training frame."""
 
     ensemble: Ensemble
     objective: str
@@ -26,7 +26,7 @@ class Boosted:
 def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted:
     """Read the booster's own dump, up to its best iteration.
 
-    Raises what `refuse(estimator, problem)` gives for linear models in the leaves.
+    Raises the error from `refuse(estimator, problem)` for linear models in the leaves.
     """
     dump = estimator.booster_.dump_model()
     objective, *settings = str(dump.get("objective", "")).split() or [""]
@@ -71,7 +71,7 @@ def _tree(root: dict[str, Any]) -> Tree:
 
 
 def _restore_infinite(estimator: Any, roots: list[dict[str, Any]]) -> None:
-    """Thresholds that the dump cuts off at 1e300, which JSON can hold, from the booster's text."""
+    """Restore thresholds from the booster's text: its JSON dump cuts them off at 1e300."""
     cut = [
         (number, node)
         for number, root in enumerate(roots)
@@ -87,7 +87,7 @@ def _restore_infinite(estimator: Any, roots: list[dict[str, Any]]) -> None:
 
 
 def _in_order(root: dict[str, Any]) -> list[dict[str, Any]]:
-    """All nodes, the root first; without recursion, since leaf-wise trees may be deep."""
+    """All nodes, the root first, without recursion, since leaf-wise trees may be deep."""
     nodes, waiting = [], [root]
     while waiting:
         node = waiting.pop()
@@ -102,7 +102,7 @@ def _split(node: dict[str, Any]) -> CategorySplit:
 
 
 def _edge(threshold: float) -> float:
-    """LightGBM reads a value near zero as 0: a threshold near zero lies at the edge of that zone."""
+    """The edge of a threshold: LightGBM reads values near zero as 0, so it may be the edge of that zone."""
     if -ZERO <= threshold < 0.0:
         return float(np.nextafter(-ZERO, -np.inf))
     return ZERO if 0.0 <= threshold <= ZERO else threshold

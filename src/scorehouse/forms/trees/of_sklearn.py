@@ -1,6 +1,6 @@
 """Trees of scikit-learn's `tree_` kind, which round each value to float32 before they compare it.
 
-Instead of the value, the edge is moved to where the rounding puts it: exact for every double.
+Instead of rounding the value, the edge is moved to match the rounding: this is exact for every double.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scorehouse.forms.trees.tree import Ensemble, Tree, float32_edges
 def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
     """One `tree_`, with its own values of shape (nodes, outputs) or the given ones.
 
-    `features` maps its features to those of the ensemble, where it was fitted on some of them.
+    `features` maps its features to the ensemble's features, if it was fitted on only some of them.
     """
     leaf = tree.children_left == tree.children_right
     feature = np.where(leaf, 0, tree.feature)
@@ -30,7 +30,7 @@ def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
 
 
 def boosting(estimator: Any, start: Any) -> Ensemble:
-    """GradientBoosting on top of `start`, one number an output."""
+    """GradientBoosting on top of `start`, one number per output."""
     rate, stages = estimator.learning_rate, estimator.estimators_
     return Ensemble(
         trees=tuple(
@@ -56,7 +56,7 @@ def forest(trees: Any) -> Ensemble:
 
 
 def isolation(estimator: Any) -> Ensemble:
-    """The sum of the depths at which an isolation forest ends, by the terms that it adds itself."""
+    """The sum of the depths of an isolation forest's leaves, with the terms that it adds itself."""
     all_features = estimator._max_features == estimator.n_features_in_
     trees = tuple(
         tree_of(one.tree_, lengths + averages - 1.0, None if all_features else features)

@@ -18,16 +18,16 @@ IDENTITY = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "re
 
 @dataclass(frozen=True)
 class Boosted:
-    """A booster: its trees, on top of its base score before the link, and its objective."""
+    """A booster: its base score before the link, its trees, and its objective."""
 
     ensemble: Ensemble
     objective: str
 
 
 def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted:
-    """Read the booster's own JSON, up to its best iteration where early stopping found one.
+    """Read the booster's own JSON, up to its best iteration if early stopping found one.
 
-    Raises what `refuse(estimator, problem)` gives for a booster of another kind.
+    Raises the error from `refuse(estimator, problem)` for a booster of another kind.
     """
     model = json.loads(estimator.get_booster().save_raw("json").decode())["learner"]
     if model["gradient_booster"]["name"] != "gbtree":
@@ -50,7 +50,7 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
 
 
 def _used_trees(estimator: Any, forest: dict[str, Any], per_class: int) -> list[tuple[Any, int]]:
-    """Trees and their classes."""
+    """The trees and their classes."""
     pairs = list(zip(forest["trees"], forest["tree_info"], strict=True))
     best = getattr(estimator, "best_iteration", None) if estimator.early_stopping_rounds else None
     if best is None:
@@ -79,7 +79,7 @@ def _log(value: np.float32) -> float:
 def _tree(tree: dict[str, Any]) -> Tree:
     left = np.asarray(tree["left_children"], dtype=np.int64)
     given = np.asarray(tree["split_conditions"], dtype=np.float32)
-    below = np.nextafter(given, np.float32(-np.inf))  # what equals a threshold goes right
+    below = np.nextafter(given, np.float32(-np.inf))  # a value that equals a threshold goes right
     return Tree(
         feature=np.where(left == -1, 0, np.asarray(tree["split_indices"], dtype=np.int64)),
         edge=float32_edges(below.astype(np.float64)),

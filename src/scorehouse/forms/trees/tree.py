@@ -1,4 +1,4 @@
-"""What all tree libraries have in common: nodes, edges between left and right, and values in leaves."""
+"""What all tree libraries share: nodes, edges between left and right, and values in leaves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 LEAF = -1
-# LightGBM's kZeroThreshold: what is at most this far from 0 counts as 0
+# LightGBM's kZeroThreshold: values at most this far from 0 count as 0
 ZERO = float(np.float32(1e-35))
 
 
 @dataclass(frozen=True)
 class CategorySplit:
-    """Rows whose code is one of `codes` go to one side, all others, missing ones too, to the other."""
+    """Rows whose code is one of `codes` go to one side; all others, including missing ones, to the other."""
 
     codes: tuple[int, ...]
     named_left: bool
@@ -23,11 +23,11 @@ class CategorySplit:
 
 @dataclass(frozen=True)
 class Tree:
-    """One decision tree: an entry a node, the root first, `left` and `right` LEAF where it ends.
+    """One decision tree: one entry per node, the root first; `left` and `right` are LEAF at a leaf.
 
-    A double up to `edge` goes left, one above it right. A missing value goes left where `missing_left`
-    holds; so does, if `zero_is_missing`, a value that counts as 0. `categories` holds the splits by
-    category. `value` has the shape (nodes, outputs); only its rows at leaves mean anything.
+    A double up to `edge` goes left, a larger one right. A missing value goes left if `missing_left` is true;
+    with `zero_is_missing`, so does a value that counts as 0. `categories` holds the splits by category.
+    `value` has the shape (nodes, outputs); only its rows at leaves have a meaning.
     """
 
     feature: np.ndarray
@@ -45,13 +45,13 @@ class Tree:
 
     @property
     def numeric_nodes(self) -> np.ndarray:
-        """Splits at an edge."""
+        """The nodes that split at an edge."""
         inner = self.left != LEAF
         inner[list(self.categories)] = False
         return np.flatnonzero(inner)
 
     def levels(self) -> list[np.ndarray]:
-        """Nodes by their distance from the root."""
+        """The nodes by their distance from the root."""
         found = [np.zeros(1, dtype=np.int64)]
         while True:
             inner = found[-1][self.left[found[-1]] != LEAF]
@@ -61,7 +61,7 @@ class Tree:
 
     @property
     def depth(self) -> int:
-        """The largest number of splits on a way to a leaf."""
+        """The largest number of splits on a path to a leaf."""
         return len(self.levels()) - 1
 
 
@@ -69,10 +69,10 @@ class Tree:
 class Ensemble:
     """Trees in the order in which the library adds them.
 
-    `groups` tells for each tree to which output it adds; a tree whose value has several outputs adds to
-    all of them. `base` is what each output starts with. `average` divides each sum by the number of
-    its trees. `rounds_inputs` tells that values are rounded to float32 before they are compared (which the
-    edges allow for), `single` that the sums are rounded to float32 at each step.
+    `groups` has the output that each tree adds to; a tree whose value has several outputs adds to all of
+    them. `base` is the start of each output. `average`: each sum is divided by the number of its trees.
+    `rounds_inputs`: values are rounded to float32 before they are compared (the edges account for that).
+    `single`: the sums are rounded to float32 at each step.
     """
 
     trees: tuple[Tree, ...]
@@ -89,7 +89,7 @@ def float32_edge(threshold: float) -> float:
 
 
 def float32_edges(thresholds: Any) -> np.ndarray:
-    """`float32_edge` of each threshold; one that float32 cannot bracket stays as it is."""
+    """`float32_edge` of each threshold; a threshold that float32 cannot bracket stays as it is."""
     exact = np.asarray(thresholds, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         low = exact.astype(np.float32)
