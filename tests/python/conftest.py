@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -25,11 +27,34 @@ if TYPE_CHECKING:
 FOLDERS = sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())
 os.environ["PYTHONPATH"] = os.pathsep.join([*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
 LONGEST = "test_rescore_oracle.py"
+# A test, with its fixtures, that takes longer fails and says where it stood; a process that is stuck in code
+# which no signal reaches is ended, and the test fails too. The slowest test takes a quarter of it.
+TEST_SECONDS, PROCESS_SECONDS = 600, 900
+STANDARD_ERROR = os.dup(2)  # which pytest puts something else in the place of
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file comes first, then those that make environments: no worker ends with them alone."""
     items.sort(key=lambda item: (item.path.name != LONGEST, item.get_closest_marker("foreign") is None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """One test that waits for ever stops neither the others nor CI."""
+
+    def stuck(*_: object) -> NoReturn:
+        faulthandler.dump_traceback(STANDARD_ERROR)
+        raise TimeoutError(f"{item.nodeid} takes longer than {TEST_SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.alarm(TEST_SECONDS)
+    faulthandler.dump_traceback_later(PROCESS_SECONDS, exit=True, file=STANDARD_ERROR)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def pytest_collection_finish() -> None:

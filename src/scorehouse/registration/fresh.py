@@ -55,7 +55,7 @@ def answer(folder: Path, problem: str) -> None:
 def forked(folder: Path) -> None:
     """Do one job in a fork, and answer for the fork if it was killed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # threads of libraries have not started to work
+        warnings.simplefilter("ignore")  # that a library holds a thread all the same
         child = os.fork()
     if not child:
         answer(folder, work(folder))

@@ -33,6 +33,14 @@ from scorehouse.registry.policy import LoadPolicy
 
 ROWS = 64
 PAUSE_SECONDS = 0.01
+PATIENCE_SECONDS = 900  # a large estimator on a busy machine loads in a few
+PATIENCE_AT_EXIT = 10
+# A fork is safe where there is one thread, so none is started by what the process imports.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 # not `-m`: the module's names would then be in __main__, where a pickle looks for other names
 PROGRAM = "import scorehouse.registration.fresh as _; _.serve()"
 
@@ -100,7 +108,12 @@ class FreshLoad:
     def _problem(self) -> str:
         """What went wrong; empty if nothing did."""
         answer = self.folder / fresh.ANSWER
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not answer.exists():
+            if time.monotonic() > deadline:
+                self.process.kill()
+                self.process.communicate()
+                return f"it has not loaded after {PATIENCE_SECONDS} seconds"
             if self.process.poll() is not None and not answer.exists():
                 return f"the process ended with status {self.process.returncode} while it loaded"
             time.sleep(PAUSE_SECONDS)
@@ -138,6 +151,7 @@ def _process() -> subprocess.Popen[str]:
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
+            env={**os.environ, **(ONE_THREAD if fresh.FORKS else {})},
         )
         _running[path] = process
     return process
@@ -149,4 +163,7 @@ def _end() -> None:
         if process.stdin is not None:
             with suppress(OSError):
                 process.stdin.close()
-        process.wait()
+        try:
+            process.wait(PATIENCE_AT_EXIT)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -5,11 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import pytest
 import yaml
+from sklearn.linear_model import LogisticRegression
 
 from fresh_environments import PYTHON_SETTINGS
+from scorehouse import register
+from scorehouse.errors import EstimatorError
+from scorehouse.registration import prove_loaded
 
 SCRIPT = """
 import numpy as np
@@ -62,3 +71,39 @@ def test_functions_of_scripts_are_refused_and_those_of_modules_serve(tmp_path: P
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump({"house": {"target": "dev", "outputs": outputs}}))
     by_profile = train(tmp_path, SCRIPT.format(module="from steps import doubled"))
     assert by_profile.returncode == 0, by_profile.stderr
+
+
+class Sleeper(LogisticRegression):
+    """Sleeps where it is loaded in another process than this one, for the test below."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "fresh as _" in " ".join(sys.orig_argv):
+            time.sleep(60)
+
+
+def test_a_load_that_does_not_end_is_refused(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove_loaded, "PATIENCE_SECONDS", 15)
+    X = pd.DataFrame({"amount": np.arange(60.0)})
+    with pytest.raises(EstimatorError, match="has not loaded after 15 seconds"):
+        register(Sleeper().fit(X, X.amount > 20), "churn", X, task="classification")
+    assert not (empty_house / "artifacts").exists()
+    register(LogisticRegression().fit(X, X.amount > 20), "churn", X, task="classification")
+
+
+def test_the_process_that_forks_has_one_thread() -> None:
+    """Another thread may hold a lock at the moment of a fork, for which the child then waits for ever."""
+    imports, serves = prove_loaded.PROGRAM.split(";")
+    program = f"{imports}; print('there', flush=True); {serves}"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        env={**os.environ, **prove_loaded.ONE_THREAD},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "there\n"
+        threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+        process.stdin.close()
+    assert threads == 1

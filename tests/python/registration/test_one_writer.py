@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from scorehouse import promote, register
 from scorehouse.cli import prove, proving
 from scorehouse.registration.check_project import check_project
 from scorehouse.registration.lock import writing
+from scorehouse.registration.prove_loaded import ONE_THREAD
 from scorehouse.registry.seeds import ModelSeeds
 
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
@@ -55,7 +57,7 @@ def test_registrations_at_once_have_numbers_of_their_own(empty_house: Path) -> N
         running.append(
             subprocess.Popen([SCOREHOUSE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
-    told = [process.communicate() for process in running]
+    told = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0] * AT_ONCE, told
     assert sorted(json.loads(said)["version"] for said, _ in told) == list(range(1, AT_ONCE + 1))
     assert_sound(empty_house, AT_ONCE)
@@ -104,6 +106,7 @@ def test_a_killed_registration_leaves_no_half_version(empty_house: Path, earlier
     X.to_csv("train.csv", index=False)
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, str(empty_house), "given.joblib", "train.csv"],
+        env={**os.environ, **ONE_THREAD},
         capture_output=True,
         text=True,
         timeout=300,

@@ -173,8 +173,8 @@ def test_a_plain_table_that_stands_is_a_success_after_its_command_was_killed(hou
     """The command is killed in its last model; the next one finds the run's rows in the table."""
     house.features("select 1 as x from {{ ref('plain') }} limit 1", name="last")
     command = [sys.executable, "-c", KILLING, "--quiet", "run", "--select", "plain", "last"]
-    ended = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL
+    ended = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stdout
     left = last(house, "plain")
     assert (left["status"], left["rows_in"]) == ("started", 500)
     others = {uuid4(): "prediction_table", uuid4(): '\'"house"."main"."gone"\''}
@@ -219,7 +219,9 @@ print("not ended")
 
 def test_a_program_that_called_dbt_gets_its_signals_back(house: DbtProject) -> None:
     command = [sys.executable, "-c", LONG_LIVED, "--quiet", "run", "--select", "features"]
-    ended = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True, text=True)
+    ended = subprocess.run(
+        command, cwd=house.folder, env=house.environment, capture_output=True, text=True, timeout=120
+    )
     assert ended.returncode == -signal.SIGTERM, ended.stderr
     assert ended.stdout.strip().splitlines()[-1] == "alive"
 
@@ -239,6 +241,14 @@ def slow_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
+# In the background of a shell, tests are started with SIGINT ignored, which a child inherits.
+LISTENING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str]:
     """Plain `dbt run` as a scheduler starts it, and a signal while its models score."""
     sign = project.folder / "begun"
@@ -247,23 +257,27 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
     command = [str(DBT), "run", "--select", "whole", "plain", "--threads", "2"]
     command += ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     with subprocess.Popen(
-        command,
+        [sys.executable, "-c", LISTENING, *command],
         cwd=project.folder,
         env=environment,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        # in the background of a shell, tests are started with SIGINT ignored, which a child inherits
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as dbt:
         deadline = time.monotonic() + 120
         while not sign.exists():
-            assert dbt.poll() is None and time.monotonic() < deadline, dbt.communicate()[0]
+            if dbt.poll() is not None or time.monotonic() > deadline:
+                dbt.kill()
+                raise AssertionError(dbt.communicate()[0])
             time.sleep(0.05)
         time.sleep(1.5)  # so that both models score
         dbt.send_signal(number)
         asked = time.monotonic()
-        output, _ = dbt.communicate(timeout=60)
+        try:
+            output, _ = dbt.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            dbt.kill()
+            raise
         assert time.monotonic() - asked < 20, output
     return subprocess.CompletedProcess(command, dbt.returncode, output, "")
 

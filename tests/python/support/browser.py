@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,12 @@ from typing import Any
 BROWSER = shutil.which("chromium")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 PATIENCE = 60.0
+ENDS = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Browser:
@@ -28,10 +35,6 @@ class Browser:
         # far from 3 and 4, which Chromium reads from and writes to
         read_there, self.write_end, self.read_end, write_there = map(_far, (*os.pipe(), *os.pipe()))
 
-        def ends() -> None:
-            os.dup2(read_there, 3)
-            os.dup2(write_there, 4)
-
         command = [
             str(BROWSER),
             *FLAGS,
@@ -39,8 +42,12 @@ class Browser:
             "--remote-debugging-pipe",
             "about:blank",
         ]
+        # by a program of its own: code between fork and exec may wait for ever for a lock of another thread
         self.process = subprocess.Popen(
-            command, preexec_fn=ends, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", ENDS, str(read_there), str(write_there), *command],
+            pass_fds=(read_there, write_there),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(read_there)
         os.close(write_there)

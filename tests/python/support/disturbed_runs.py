@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 
 from project import DbtProject
+from scorehouse.registration.prove_loaded import ONE_THREAD
 
 SERVER = """
 import json, os, resource, signal, sys
@@ -100,6 +101,7 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parent,
+            env={**os.environ, **ONE_THREAD},
         )
         return self
 
