@@ -16,7 +16,7 @@ SCRIPT = "src/scorehouse/forms/native/build.py"
 
 
 class KernelHook(BuildHookInterface):
-    """Called by hatchling before a wheel is put together, an editable one too."""
+    """Called by hatchling before it builds a wheel, including an editable one."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         script = runpy.run_path(os.path.join(self.root, SCRIPT), run_name="build_kernel")

@@ -1,11 +1,11 @@
-"""Compiled SQL beside scikit-learn: seconds on DuckDB and PostgreSQL, size, and parity by family.
+"""Compiled SQL compared with scikit-learn: seconds on DuckDB and PostgreSQL, size, and parity by family.
 
     python benchmarks/compiled_sql.py                 # seconds for 1 M rows and the parity of each family
     python benchmarks/compiled_sql.py --rows 100000 --no-parity
 
-Needs the extra `postgres` (without it PostgreSQL is left out). Everything runs in one thread, and of three
-runs the one that took the processor least counts: its seconds are the same on a busy machine, those by the
-wall are not.
+Needs the extra `postgres` (without it, PostgreSQL is left out). Everything runs in one thread. Of three runs,
+the one with the least processor time counts: on a busy machine, processor time stays the same, wall-clock
+time does not.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def data(rows: int) -> pd.DataFrame:
 
 
 def least(work: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> tuple[float, float]:
-    """Seconds by the wall and of the processor, of the run that took the processor least."""
+    """Wall-clock and processor seconds of the run with the least processor time."""
     times = []
     for _ in range(RUNS):
         wall, cpu = time.perf_counter(), clock()
@@ -69,7 +69,7 @@ def least(work: Callable[[], Any], clock: Callable[[], float] = time.process_tim
 
 
 def processor_of(pid: int) -> float:
-    """Processor seconds that another process has used (Linux)."""
+    """Processor seconds used by another process (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -140,7 +140,7 @@ def postgres_seconds(server: Any, sql: str) -> list[tuple[float, float]]:
 
 
 def parity(server: Any) -> None:
-    """Each family on DuckDB, and on PostgreSQL where there is a server."""
+    """Each family on DuckDB, and on PostgreSQL if there is a server."""
     print("\nrows, largest difference, other labels, other statuses; on DuckDB, then on PostgreSQL")
     for name in CASES:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,10 @@
-"""Profiles and drift of 5 million rows, beside pandas, Evidently and NannyML doing the same.
+"""Profiles and drift of 5 million rows, compared with pandas, Evidently and NannyML doing the same.
 
     python benchmarks/monitoring.py [--rows 5000000] [--features 10] [--days 30] [--threads 2] [--peers]
 
-Times are the best of three, of the SQL that the macros compile to, run by DuckDB on a table in a file.
-CPU seconds stand beside them: on a busy machine they tell more. `--peers` makes an environment of its own for
-each tool, in `target/peers/` (see `monitoring_peers.py`), with the Python of `--peer-python`.
+Times are the best of three, for the SQL that the macros compile to, run by DuckDB on a table in a file. CPU
+seconds are shown too: they say more on a busy machine. `--peers` makes a separate environment for each tool,
+in `target/peers/` (see `monitoring_peers.py`), with the Python of `--peer-python`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def options() -> argparse.Namespace:
 
 
 def make_house(folder: Path, asked: argparse.Namespace) -> House:
-    """A scored table of normal numbers with one missing value in a hundred; the first drifts at the end."""
+    """A scored table of normal numbers with 1 % missing values; the first feature drifts at the end."""
     house = House(folder)
     columns = ", ".join(
         f"case when random() < 0.01 then null else sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) "
@@ -78,7 +78,7 @@ WEEK = {"from": "2026-01-20", "to": "2026-01-27"}
 
 
 def best(work: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds on the clock and of CPU, each the least of the rounds."""
+    """Wall-clock and CPU seconds, each the lowest of the rounds."""
     clock, processor = [], []
     for _ in range(ROUNDS):
         start, used = time.perf_counter(), cpu_seconds()
@@ -103,7 +103,7 @@ def compiled(house: House, name: str) -> str:
 
 
 def pandas_profiles(frame: pd.DataFrame, edges: dict[str, Any]) -> tuple[Any, Any]:
-    """The same counts and moments with pandas: a cut and a groupby a feature."""
+    """The same counts and moments with pandas: a cut and a groupby per feature."""
     counts = {
         name: frame.groupby(["day", pd.cut(frame[name], [-np.inf, *cuts, np.inf], labels=False)]).size()
         for name, cuts in edges.items()
@@ -112,7 +112,7 @@ def pandas_profiles(frame: pd.DataFrame, edges: dict[str, Any]) -> tuple[Any, An
 
 
 def pandas_drift(frame: pd.DataFrame, shares: dict[str, Any], edges: dict[str, Any]) -> dict[str, float]:
-    """PSI of a week from the rows, as tools do that keep no profiles."""
+    """PSI of a week computed from the rows, as in tools that keep no profiles."""
     week = frame[(frame["day"] >= WEEK["from"]) & (frame["day"] < WEEK["to"])]
     found = {}
     for name, cuts in edges.items():
@@ -123,7 +123,7 @@ def pandas_drift(frame: pd.DataFrame, shares: dict[str, Any], edges: dict[str, A
 
 
 def peer_lines(connection: duckdb.DuckDBPyConnection, folder: Path, python: str) -> None:
-    """Let each tool measure itself, in its own process, on the same rows."""
+    """Run each tool's own measurement, in its own process, on the same rows."""
     rows = "select day, columns('x[0-9]+') from raw.scored"
     connection.execute(f"copy ({rows}) to '{folder}/current.parquet'")
     connection.execute(f"copy ({rows} limit {REFERENCE_ROWS}) to '{folder}/reference.parquet'")

@@ -1,9 +1,9 @@
-"""Drift by tools that hold the rows in pandas: run by `monitoring.py --peers`, in an environment of each.
+"""Drift with tools that hold the rows in pandas: run by `monitoring.py --peers`, in an environment of each.
 
     python benchmarks/monitoring_peers.py evidently|nannyml REFERENCE.parquet CURRENT.parquet DAY
 
-Prints one JSON object: the tool's version, and seconds by what was done, reading left out. Evidently compares
-the week from DAY on with the reference (PSI); NannyML every day of the current rows (Jensen-Shannon).
+Prints one JSON object: the tool's version, and seconds per task, without reading. Evidently compares the week
+from DAY on with the reference (PSI); NannyML compares every day of the current rows (Jensen-Shannon).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PEERS = {
     "nannyml": ["nannyml==0.13.1", "statsmodels", "pyarrow", "setuptools<81"],
 }
 ROUNDS = 3
-os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "true"}  # each reports its use otherwise
+os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "true"}  # else each reports its use
 
 
 def features_of(frame: pd.DataFrame) -> list[str]:

@@ -1,10 +1,10 @@
-"""From how many rows on native trees take less time than the estimator, everything counted.
+"""The number of rows from which native trees take less time than the estimator, everything included.
 
     OMP_NUM_THREADS=1 python benchmarks/native_crossover.py
 
-Native code is counted with what comes before its first row: the layout of the trees. Figures are
-milliseconds of the processor, the least of the repeats; with more threads, those of histogram boosting that
-wait for each other would count. They set `NATIVE_FROM_ROWS` in `scorehouse.forms.choose`.
+For native code, the figures include what comes before its first row: laying out the trees. Figures are
+milliseconds of processor time, the lowest of the repeats; with more threads, threads of histogram boosting
+that wait for each other would count. The figures set `NATIVE_FROM_ROWS` in `scorehouse.forms.choose`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
 
 
 def scored(file: Path, X: np.ndarray, *, native: bool) -> float:
-    """Milliseconds of the processor from the estimator, as a run loads it, to the scores of X."""
+    """Milliseconds of processor time from the estimator, as a run loads it, to the scores of X."""
     estimator = joblib.load(file)
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "decision_function"
     begun = time.process_time()

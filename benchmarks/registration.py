@@ -1,11 +1,11 @@
-"""Time of `register` for three estimators: one of many columns, one of many trees, one of many rows.
+"""The time of `register` for three estimators: many columns, many trees, and many rows.
 
     python benchmarks/registration.py --repeat 3
     python benchmarks/registration.py --only boosting --profile 30
 
-Every figure is of a whole registration in a new dbt project: seconds of the clock, and of the processor
-(of this process and of those that it starts), which other work on the machine disturbs less. Medians of the
-repeats; the bars are for two quiet cores.
+Every figure is for a whole registration in a new dbt project: wall-clock seconds, and processor seconds (of
+this process and its child processes), which other work on the machine disturbs less. Figures are medians of
+the repeats; the targets are for two idle cores.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SEED = 7
 
 
 def rows_of(rows: int, columns: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Numbers, and labels that the first three columns tell with some noise."""
+    """Numbers, and labels that depend on the first three columns, with some noise."""
     random = np.random.default_rng(SEED)
     X = pd.DataFrame(random.normal(size=(rows, columns)), columns=[f"f{i}" for i in range(columns)])
     return X, (X.f0 - X.f1 + X.f2 * X.f0 + random.normal(size=rows) > 0).to_numpy()
@@ -64,12 +64,12 @@ CASES: dict[str, tuple[Callable[[], tuple[Any, pd.DataFrame, np.ndarray]], float
 
 
 def processor() -> float:
-    """Seconds of the processor that this process and its ended children have taken."""
+    """Processor seconds used by this process and its ended children."""
     return sum(os.times()[:4])
 
 
 def measured(fitted: tuple[Any, pd.DataFrame, np.ndarray], profile: int) -> tuple[float, float]:
-    """Seconds of the clock and of the processor of one registration."""
+    """Wall-clock and processor seconds of one registration."""
     estimator, X, y = fitted
     profiler = cProfile.Profile() if profile else None
     with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,10 @@
-"""Time of rescoring beside a full run: one row in a hundred changed, none changed, and three versions a scan.
+"""The time of rescoring compared with a full run: 1 % of rows changed, none changed, three versions per scan.
 
     python benchmarks/rescore.py --rows 10000000 --repeat 3
 
-Every figure is of the dbt node (read, score, write, merge and commit), in one process, paired: seconds of
-the clock, and of the processor, which other work on the machine disturbs less. Medians of the repeats.
+Every figure is for the dbt node (read, score, write, merge and commit), in one process: a pair of wall-clock
+seconds and processor seconds, which other work on the machine disturbs less. Figures are medians of the
+repeats.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ BAR_NONE_SECONDS, BAR_TOGETHER = 3.0, 0.60
 
 @dataclass(frozen=True)
 class Measured:
-    """Time of one node, in seconds of the clock and of the processor."""
+    """The time of one node, in wall-clock and processor seconds."""
 
     clock: float
     processor: float
@@ -97,7 +98,7 @@ def measure(project: DbtProject, model: str, *, full: bool = False) -> Measured:
 
     places = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     more = ["--full-refresh"] if full else []
-    with contextlib.chdir(project.folder):  # to which its path of the database is relative
+    with contextlib.chdir(project.folder):  # the path of the database is relative to it
         ended = dbtRunner(callbacks=[note]).invoke(["--quiet", "run", "--select", model, *more, *places])
     if not ended.success:
         raise SystemExit(f"{model} failed")
@@ -106,13 +107,13 @@ def measure(project: DbtProject, model: str, *, full: bool = False) -> Measured:
 
 
 def prediction_table(project: DbtProject, name: str, model: str, arguments: str) -> None:
-    """A prediction table over the features, which are no dbt model here: nothing rebuilds them."""
+    """A prediction table over the features, which are not a dbt model here, so nothing rebuilds them."""
     call = f"scorehouse.scored('{model}', key='id', {arguments})"
     project.write(f"models/{name}.sql", f"{{{{ {call} }}}}\nselect * from features\n")
 
 
 def main() -> None:
-    """Print one line a figure."""
+    """Print one line per figure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -159,7 +160,7 @@ def report_rescore(project: DbtProject, kind: str, rows: int, repeat: int) -> No
 
 
 def report_versions(project: DbtProject, repeat: int) -> None:
-    """Three versions in one scan, in both layouts, beside three runs."""
+    """Three versions in one scan, in both layouts, compared with three runs."""
     models = [*LAYOUTS, *(f"alone_{alias}" for alias in ALIASES)]
     found: dict[str, list[Measured]] = {model: [] for model in models}
     for _ in range(repeat):

@@ -2,11 +2,11 @@
 
     .venv-spark/bin/python benchmarks/spark.py --rows 5000000
 
-Makes rows of 20 doubles as Parquet, in as many files as partitions are asked for, registers a logistic
-regression and a HistGradientBoosting classifier, and builds one prediction table an engine with dbt. Seconds
-are those of the scoring run in the run log: resolve, check the key, read, score, write, count; the form that
-scored stands beside them. The kernel's share is what the kernel alone, in the form that Spark runs, takes for
-these rows on two cores, by those seconds.
+Writes rows of 20 doubles as Parquet, in as many files as there are partitions, registers a logistic
+regression and a HistGradientBoosting classifier, and builds one prediction table per engine with dbt. Seconds
+are the duration of the scoring run in the run log: resolve, check the key, read, score, write, count. The
+form that scored is shown too. The kernel's share is the time that the kernel alone, in the form that Spark
+runs, takes for these rows on two cores, divided by those seconds.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def write_features(folder: Path, rows: int, files: int) -> Path:
 
 
 def register_models(project: Path, rows: int) -> dict[str, Any]:
-    """Fit, register, and return the kernels as a run of so many rows on Spark has them."""
+    """Fit, register, and return the kernels that a run with this many rows uses on Spark."""
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.uniform(-0.5, 0.5, (20_000, 20)), columns=FEATURES)
     y = (X.sum(axis=1) + X["f0"] * X["f1"] + random.normal(0, 0.5, len(X)) > 0).astype(int)
@@ -89,7 +89,7 @@ def register_models(project: Path, rows: int) -> dict[str, Any]:
 
 
 def kernel_rate(kernel: Any, place: Path, rows: int) -> float:
-    """Rows a second of the kernel alone, on one core."""
+    """Rows per second of the kernel alone, on one core."""
     reader = duckdb.sql(f"select * exclude (id) from '{place}/*.parquet' limit {rows}").to_arrow_reader(
         BATCH_ROWS
     )
@@ -109,7 +109,7 @@ Run = tuple[float, str]  # seconds of a scoring run, and the form that scored
 
 
 def build(house: SparkHouse) -> dict[str, Run]:
-    """Build the project in a process of its own; the scoring run of each model."""
+    """Build the project in a process of its own, and return the scoring run of each model."""
     results = house.build_apart(environment())
     bad = {node: told for node, told in results.items() if told[0] not in ("success", "pass")}
     if bad:
@@ -135,7 +135,7 @@ def spark_project(folder: Path, source: Path, place: Path, more: dict[str, str])
 
 
 def by_duckdb(folder: Path, source: Path, place: Path) -> dict[str, Run]:
-    """The same models under a DuckDB target."""
+    """The same models with a DuckDB target."""
     house = spark_project(folder, source, place, {})
     database = folder / "house.duckdb"
     output = {"type": "duckdb", "path": str(database), "threads": 1}

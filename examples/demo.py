@@ -39,7 +39,7 @@ COLUMNS = ("ML model", "version", "prediction table", "rows", "scored", "rejecte
 
 
 def main(arguments: list[str]) -> int:
-    """Build, then say what came of it."""
+    """Build, then report the results."""
     results = TARGET / "run_results.json"
     results.unlink(missing_ok=True)
     LOG_FOLDER.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def build(arguments: list[str]) -> tuple[int, list[str]]:
 
 
 def events(lines_of_dbt: Iterable[str]) -> Iterator[dict[str, str]]:
-    """dbt's events; a line that is none, such as a traceback, counts as an error."""
+    """dbt's events; a line that is not an event, such as a traceback, counts as an error."""
     for line in lines_of_dbt:
         try:
             event = json.loads(line)
@@ -97,7 +97,7 @@ def events(lines_of_dbt: Iterable[str]) -> Iterator[dict[str, str]]:
 
 
 class Progress:
-    """One line that is written over on a terminal; elsewhere a line each 15 seconds."""
+    """On a terminal, one line that is overwritten; elsewhere, one line every 15 seconds."""
 
     def __init__(self) -> None:
         self.start = time.monotonic()
@@ -114,7 +114,7 @@ class Progress:
             print("\r\033[K", end="", flush=True)
 
     def show(self, event: dict[str, str]) -> None:
-        """Say how far dbt is, when a node has ended."""
+        """Report dbt's progress when a node has ended."""
         if not event["total"]:
             return
         self.ended += 1
@@ -129,14 +129,14 @@ class Progress:
 
 
 def report_failure(messages: list[str]) -> None:
-    """Everything that dbt said about what failed, and where its log is."""
+    """Print everything that dbt said about failures, and the path of its log."""
     print(f"\ndbt build failed; {len(messages)} messages, in full:\n", file=sys.stderr)
     print("\n\n".join(messages), file=sys.stderr)
     print(f"\ndbt's log: {LOG}", file=sys.stderr)
 
 
 def lines(manifest: dict[str, Any], outcomes: list[dict[str, Any]], invocation: str) -> list[list[str]]:
-    """One line per example that this build scored: its rows, the version, and what the tests said."""
+    """One line per example that this build scored: its rows, its version, and its test results."""
     if not any(outcome["unique_id"].rpartition(".")[2] in TABLES for outcome in outcomes):
         return []
     verdicts = verdicts_by_ml_model(manifest, outcomes)
@@ -158,7 +158,7 @@ def lines(manifest: dict[str, Any], outcomes: list[dict[str, Any]], invocation: 
 
 
 def verdicts_by_ml_model(manifest: dict[str, Any], outcomes: list[dict[str, Any]]) -> dict[str, str]:
-    """`42 tests passed, 1 warned`, of the tests that depend on this ML model and on no other."""
+    """`42 tests passed, 1 warned`, counting the tests that depend on this ML model and on no other."""
     parents = manifest["parent_map"]
     known: dict[str, frozenset[str]] = {}
 
@@ -182,7 +182,7 @@ def _verdict(counts: Counter[str]) -> str:
 
 
 def print_warnings(manifest: dict[str, Any], outcomes: list[dict[str, Any]]) -> None:
-    """Each warning, and why it is intended where its test says so (`meta: {intended: ...}`)."""
+    """Print each warning, and why it is intended if its test says so (`meta: {intended: ...}`)."""
     for outcome in outcomes:
         if outcome["status"] != "warn":
             continue

@@ -1,10 +1,10 @@
-"""Load the inputs of the examples into PostgreSQL, where the sources of models/sources look for them.
+"""Load the inputs of the examples into PostgreSQL, where the sources in models/sources expect them.
 
     SCOREHOUSE_POSTGRES_PORT=5432 python examples/load_sources.py
     dbt build --target postgres
 
-The server is that of the target `postgres` in profiles.yml, from the same variables. Each file of data/
-becomes a table in the schema of its source. Needs the extra `postgres`.
+The server is the one of the target `postgres` in profiles.yml, set by the same environment variables. Each
+file in data/ becomes a table in the schema of its source. Needs the extra `postgres`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Load every source in one transaction, in the place of an earlier load."""
+    """Load every source in one transaction, replacing an earlier load."""
     with psycopg2.connect(**{name: os.environ.get(*where) for name, where in SETTINGS.items()}) as connection:
         load_sources(connection)
 
@@ -56,7 +56,7 @@ def load_sources(connection: Any) -> None:
 
 
 def load(cursor: Any, table: str, rows: pa.Table) -> None:
-    """Copy rows into a new table; NULL stays NULL, since texts alone are quoted."""
+    """Copy rows into a new table; NULL stays NULL, since only strings are quoted."""
     columns = ", ".join(f"{field.name} {TYPES[str(field.type)]}" for field in rows.schema)
     cursor.execute(f"drop table if exists {table}; create table {table} ({columns})")
     buffer = io.BytesIO()

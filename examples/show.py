@@ -48,7 +48,7 @@ def show(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows of strings below their names, as plain text."""
+    """Print rows of strings below their column names, as plain text."""
     lines = [columns, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     for number, line in enumerate(lines):
@@ -59,12 +59,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def text(value: Any) -> str:
-    """A value as a reader wants it."""
+    """A value, formatted for readers."""
     return "-" if value is None else str(value)
 
 
 def main() -> None:
-    """A few rows of each prediction table that is there."""
+    """Print a few rows of each prediction table that exists."""
     database = os.environ.get("SCOREHOUSE_DATABASE", "target/scorehouse.duckdb")
     with duckdb.connect(database, read_only=True) as connection:
         present = {name for (name,) in connection.sql("select table_name from duckdb_tables()").fetchall()}

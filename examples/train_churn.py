@@ -1,7 +1,7 @@
 """Train `churn`: the chance that a customer buys nothing in the 90 days after a month start.
 
-The labels of a snapshot are known 90 days later. Training stops at the snapshot of 1 December 2010,
-whose labels were all known on 1 March 2011, the day of the first snapshot to be scored.
+The labels of a snapshot are known 90 days later. Training stops at the snapshot of 1 December 2010: all of
+its labels were known on 1 March 2011, the day of the first snapshot to be scored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ QUERY = """
 
 
 def boosting() -> Pipeline:
-    """Gradient boosting; a customer with a single order has no gap between orders: imputed and flagged."""
+    """Gradient boosting. With a single order there is no gap between orders: it is imputed and flagged."""
     countries = OneHotEncoder(handle_unknown="ignore", min_frequency=100, sparse_output=False)
     columns = ColumnTransformer(
         [
@@ -53,7 +53,7 @@ def boosting() -> Pipeline:
 
 
 def main() -> None:
-    """Train on the snapshots whose labels were known in time, judge on the later ones, register."""
+    """Train on the snapshots whose labels were known in time, evaluate on the later ones, register."""
     options = arguments(__doc__.splitlines()[0])
     rows = read(options, QUERY)
     train = rows[rows["label_available_at"] <= "2011-03-01"]

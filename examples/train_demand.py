@@ -35,10 +35,10 @@ QUERY = """
 
 
 def boosting() -> Pipeline:
-    """Gradient boosting of the mean; it takes a product without a last year as it is.
+    """Gradient boosting of the mean; it accepts missing values for products without a previous year.
 
-    Absolute errors would bring the forecast nearer to the median: a lower WAPE (0.63), but sums that
-    miss four units in ten, and a plan is summed.
+    Absolute errors would bring the forecast nearer to the median. That gives a lower WAPE (0.63), but sums
+    that miss four units in ten, and a plan is a sum.
     """
     trees = HistGradientBoostingRegressor(
         max_iter=150, learning_rate=0.05, min_samples_leaf=200, early_stopping=False, random_state=7
@@ -47,7 +47,7 @@ def boosting() -> Pipeline:
 
 
 def quality(truth: pd.Series, forecast: np.ndarray | pd.Series) -> dict[str, float]:
-    """Mean absolute error in units; absolute errors and forecast units as a share of the units sold."""
+    """Mean absolute error in units; absolute errors and forecast units as shares of the units sold."""
     forecast = np.asarray(forecast, dtype=float)
     error = np.abs(np.asarray(truth, dtype=float) - forecast)
     return {
@@ -58,7 +58,7 @@ def quality(truth: pd.Series, forecast: np.ndarray | pd.Series) -> dict[str, flo
 
 
 def main() -> None:
-    """Train on the weeks before May 2011, judge on the later ones against naive forecasts, register."""
+    """Train on the weeks before May 2011, compare with naive forecasts on the later ones, register."""
     options = arguments(__doc__.splitlines()[0])
     rows = read(options, QUERY)
     is_training = rows["week_start"] < "2011-05-02"

@@ -1,8 +1,8 @@
 """Train the two versions of `flight_delay`: the risk, at pushback, of arriving more than 15 minutes late.
 
-Version 1 is a logistic regression, version 2 is gradient boosting; the better one becomes the champion.
-Both refuse a flight without `dep_delay` (it was cancelled) and an unknown carrier or airport of
-departure; gaps in weather and plane are imputed, and an unknown destination is taken as such.
+Version 1 is a logistic regression, version 2 is gradient boosting; the better one becomes the champion. Both
+refuse a flight without `dep_delay` (it was cancelled) and an unknown carrier or departure airport. Missing
+weather and plane data are imputed, and an unknown destination is accepted as unknown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUERY = """
 
 
 def logistic() -> Pipeline:
-    """Version 1. No imputer stands before `dep_delay`, so the regression refuses a missing one."""
+    """Version 1. `dep_delay` has no imputer, so the regression refuses a missing value."""
     columns = ColumnTransformer(
         [
             ("known", OneHotEncoder(handle_unknown="error"), KNOWN),
@@ -43,7 +43,7 @@ def logistic() -> Pipeline:
 
 
 def boosting() -> Pipeline:
-    """Version 2. The trees would take a missing `dep_delay`: the identity that validates refuses it."""
+    """Version 2. The trees would accept a missing `dep_delay`: a validating identity step refuses it."""
     identity = FunctionTransformer(validate=True, feature_names_out="one-to-one")
     columns = ColumnTransformer(
         [
@@ -58,7 +58,7 @@ def boosting() -> Pipeline:
 
 
 def main() -> None:
-    """Train on January to June, judge on July to December, register both versions."""
+    """Train on January to June, evaluate on July to December, register both versions."""
     options = arguments(__doc__.splitlines()[0])
     rows = read(options, QUERY)
     is_training = rows["month"] <= 6

@@ -1,4 +1,4 @@
-"""Train `next_product`: which products a customer is likeliest to buy in the coming month."""
+"""Train `next_product`: which products a customer is most likely to buy in the coming month."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUERY = """
 
 
 def boosting() -> Pipeline:
-    """The chance of a purchase, which ranks the candidates; a product never bought is taken as it is."""
+    """The chance of a purchase, which ranks the candidates; missing values (never bought) are accepted."""
     trees = HistGradientBoostingClassifier(
         max_iter=100, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=7
     )
@@ -41,7 +41,7 @@ def boosting() -> Pipeline:
 
 
 def quality(rows: pd.DataFrame, score: np.ndarray | pd.Series, depth: int = 5) -> dict[str, float]:
-    """NDCG and hit rate of the first five, over the customers who bought at least one candidate."""
+    """NDCG and hit rate of the first five products, over customers who bought at least one candidate."""
     ranked = rows[["customer_id", "stock_code", "bought"]].assign(score=np.asarray(score))
     ranked = ranked.sort_values(["customer_id", "score", "stock_code"], ascending=[True, False, True])
     ranked["place"] = ranked.groupby("customer_id").cumcount()
@@ -58,7 +58,7 @@ def quality(rows: pd.DataFrame, score: np.ndarray | pd.Series, depth: int = 5) -
 
 
 def main() -> None:
-    """Train on the cut-off of October 2011, judge on that of November against popularity, register."""
+    """Train on the cut-off of October 2011, compare with popularity on that of November, register."""
     options = arguments(__doc__.splitlines()[0])
     rows = read(options, QUERY)
     is_training = rows["cutoff_date"] == "2011-10-01"

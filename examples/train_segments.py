@@ -1,4 +1,4 @@
-"""Train `segments`: groups of customers alike in recency, frequency and monetary value."""
+"""Train `segments`: groups of customers with similar recency, frequency and monetary value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUERY = "select * from segment_features order by customer_id"
 
 
 def kmeans() -> Pipeline:
-    """Four segments of the standardized logarithms."""
+    """Four segments by the standardized logarithms."""
     return Pipeline(
         [("scaler", StandardScaler()), ("estimator", KMeans(n_clusters=4, n_init=10, random_state=7))]
     )

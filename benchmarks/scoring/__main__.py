@@ -1,15 +1,15 @@
-"""Batch scoring on one machine: scorehouse beside what people write by hand, in one run.
+"""Batch scoring on one machine: scorehouse compared with hand-written code, in one run.
 
     .venv-all/bin/python benchmarks/scoring                    measure what is missing, then write the docs
     .venv-all/bin/python benchmarks/scoring --minutes 10       stop after ten minutes; the next call goes on
     .venv-all/bin/python benchmarks/scoring --sets bars --models logistic --rounds 5
     .venv-all/bin/python benchmarks/scoring --scale 0.01 --results target/try.json --docs target/try
 
-Builds feature tables and ML models in target/benchmarks, then runs each peer in turn, each in a process of
-its own: seconds of the dbt node from dbt's run results, peak memory of the process, and for the raw call of
-the estimator its seconds on a frame in memory. Every result goes to a JSON file at once, so that a stopped
-run loses nothing. Peers whose requirements conflict with ours get an environment of their own, from pinned
-requirements.
+Builds feature tables and ML models in target/benchmarks, then runs the peers one after another, each in a
+process of its own. It records the seconds of the dbt node from dbt's run results, the peak memory of the
+process, and for the raw call of the estimator its seconds on a frame in memory. Every result is written to a
+JSON file immediately, so a stopped run loses nothing. Peers whose requirements conflict with ours get an
+environment of their own, from pinned requirements.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ VERSIONS = ("scikit-learn", "duckdb", "dbt-duckdb", "pandas", "pyarrow", "lightg
 
 
 def measure(bench: Bench, results: Results, case: Case) -> None:
-    """Run one case and keep its result, or why there is none."""
+    """Run one case and store its result, or why there is none."""
     make_feature_table(bench.database, MODELS[case.model], case.rows)
     load = os.getloadavg()[0]
     facts: dict[str, Any] = {"load": round(load, 1), "commit": _commit()}
@@ -61,14 +61,14 @@ def _commit() -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the results were measured on."""
+    """The machine and the versions that the results were measured with."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     facts = {"cores": str(len(os.sched_getaffinity(0))), "memory": f"{memory:.0f} GiB"}
     return facts | {name: version(name) for name in VERSIONS}
 
 
 def main() -> None:
-    """Measure what is asked for and not there yet, within the time; then write the docs."""
+    """Measure the requested cases without results, within the time; then write the docs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sets", default="", help="of " + ", ".join(f"'{one.name}'" for one in SETS))
     parser.add_argument("--models", default=",".join(MODELS))

@@ -1,4 +1,4 @@
-"""What is measured: sets of cases, in the order of their worth, and the results that are there already."""
+"""What is measured: sets of cases, the most important first, and the results that already exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseSet:
-    """Peers in turn on each of the sizes, as often as there are rounds."""
+    """All peers in turn on each size, once per round."""
 
     name: str
     sizes: dict[str, int]  # rows by ML model
@@ -36,7 +36,7 @@ class CaseSet:
     rounds: int
 
     def cases(self, only: list[str], scale: float, rounds: int | None) -> Iterator[Case]:
-        """Its cases; a feature table is made as seldom as the turns allow."""
+        """Its cases, ordered so that feature tables are made as seldom as possible."""
         sizes = {model: int(rows * scale) for model, rows in self.sizes.items() if model in only}
         for rows in sorted(set(sizes.values())):
             for number in range(rounds or self.rounds):
@@ -58,7 +58,7 @@ SETS = [
 
 
 class Results:
-    """Results of cases, one a line of a JSON file: a stop loses nothing."""
+    """Results of cases, one per line of a JSON file, so a stop loses nothing."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -67,7 +67,7 @@ class Results:
             self.found = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
 
     def has(self, case: Case) -> bool:
-        """Whether a case was measured, or refused, which it will be again."""
+        """Whether a case was measured, or refused (it would be refused again)."""
         wanted = asdict(case)
         for result in self.found:
             if all(result[name] == value for name, value in wanted.items()):

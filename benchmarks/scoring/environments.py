@@ -10,7 +10,7 @@ from pathlib import Path
 from models import REPOSITORY
 
 HERE = Path(__file__).parent
-# an artifact opens in the versions that wrote it
+# an artifact can be opened by the versions that wrote it
 SAME = ("scikit-learn", "lightgbm", "joblib")
 REQUIREMENTS = {
     "orbital": ["-r", str(HERE / "requirements-orbital.txt"), "pandas", "numpy"],
@@ -19,9 +19,9 @@ REQUIREMENTS = {
 
 
 def python_of(name: str, folder: Path) -> str:
-    """The Python of an environment under `folder`, which is made if it is not there yet.
+    """The Python of an environment under `folder`, which is created if it does not exist.
 
-    Raises CalledProcessError where its packages cannot be installed.
+    Raises CalledProcessError if its packages cannot be installed.
     """
     environment = folder / f"venv-{name}"
     python = environment / "bin" / "python"
@@ -37,6 +37,6 @@ def python_of(name: str, folder: Path) -> str:
 
 
 def write_pins(lock: str, folder: Path) -> None:
-    """Write the pins of a lock file without their hashes, which pip would want of every requirement."""
+    """Write the pins of a lock file without hashes; with them, pip would require hashes of everything."""
     lines = [line.rstrip(" \\") for line in (REPOSITORY / lock).read_text().splitlines()]
     (folder / lock).write_text("\n".join(line for line in lines if line[:1].isalnum()) + "\n")

@@ -28,7 +28,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of the work, and the most memory (MiB) that one process of the run held."""
+    """Seconds of the work, and the peak memory (MiB) of the largest process of the run."""
 
     seconds: float
     peak_mib: float
@@ -37,8 +37,8 @@ class Measured:
 class Bench:
     """The project of the benchmark, with its peers.
 
-    `folder` holds the project, `environments` the peers' own environments; a run of more than `limit`
-    seconds is ended.
+    `folder` holds the project, `environments` the peers' own environments; a run is stopped after `limit`
+    seconds.
     """
 
     def __init__(self, folder: Path, environments: Path, limit: float) -> None:
@@ -62,9 +62,9 @@ class Bench:
         return self._dbt(EMPTY if peer == EMPTY else f"{peer}_{name}")
 
     def parity(self, peer: str, name: str, rows: int) -> dict[str, float] | None:
-        """How far a peer's values are from those of the raw call on the same rows, if that was made.
+        """How far a peer's values are from the raw call's values on the same rows, if there are any.
 
-        The share of rows with another label, the largest difference of a score, and rows without one.
+        The share of rows with different labels, the largest difference of a score, and rows without one.
         """
         raw = self.made / f"{name}.raw.parquet"
         if peer in (RAW, LIMIT, EMPTY, LOADED) or not raw.exists():
@@ -84,7 +84,7 @@ class Bench:
         return {"other_labels": row[0] or 0.0, "largest": row[1] or 0.0, "missing": rows - row[2]}
 
     def drop(self, peer: str, name: str) -> None:
-        """Remove what a peer wrote, so that the next one finds the same room."""
+        """Remove what a peer wrote, so that the next one has the same space."""
         if peer == "spark":
             shutil.rmtree(self.made / f"{name}.spark.parquet", ignore_errors=True)
         elif peer not in (RAW, EMPTY):
@@ -152,7 +152,7 @@ class Bench:
             raise Refused(f"its environment cannot be made: {(error.stderr or '').strip()[-300:]}") from None
 
     def _process(self, command: list[str], more: dict[str, str] | None = None) -> tuple[str, float]:
-        """Output of a command and its peak memory in MiB. Raises Refused where it fails or is too slow."""
+        """The output of a command and its peak memory in MiB. Raises Refused if it fails or is too slow."""
         environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **(more or {})}
         process = subprocess.Popen(
             [sys.executable, "-S", str(HERE / "peak.py"), *command],
@@ -175,6 +175,6 @@ class Bench:
 
 
 def _told(lines: list[str]) -> str:
-    """The message of the exception that ended a process, which may go over several lines."""
+    """The message of the exception that ended a process; it may have several lines."""
     raised = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z_][\w.]*: \S", line)]
     return " ".join(lines[raised[-1] :]) if raised else lines[-1]

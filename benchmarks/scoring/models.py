@@ -29,7 +29,7 @@ TRAINING_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Model:
-    """An ML model of the benchmark: what it is, how it is fitted, which features it reads."""
+    """An ML model of the benchmark: its kind, how it is fitted, which features it reads."""
 
     title: str
     estimator: Callable[[], Any]
@@ -39,7 +39,7 @@ class Model:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether its features are drawn numbers, and not the flights."""
+        """Whether its features are random numbers, not the flights."""
         return self.columns == COLUMNS
 
     @property
@@ -49,7 +49,7 @@ class Model:
 
     @property
     def call(self) -> str:
-        """Python of the values that each peer writes: the positive class's probability, or the label."""
+        """Python code of the values that each peer writes: the positive probability, or the label."""
         return f"estimator.{self.method}(frame)" + ("[:, 1]" if self.method == "predict_proba" else "")
 
 
@@ -100,7 +100,7 @@ MODELS = {
 
 
 def training(model: Model) -> tuple[pd.DataFrame, pd.Series]:
-    """Training rows: drawn, or of the flights."""
+    """Training rows: random numbers, or the flights."""
     if model.is_drawn:
         random = np.random.default_rng(0)
         X = pd.DataFrame(random.normal(size=(TRAINING_ROWS, len(COLUMNS))), columns=COLUMNS)
@@ -112,7 +112,7 @@ def training(model: Model) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _flights_sql() -> str:
-    """Flights with weather and plane, as the example has them."""
+    """Flights with weather and plane, as in the example."""
     data = REPOSITORY / "data"
     return f"""
         select * from (
@@ -126,7 +126,7 @@ def _flights_sql() -> str:
 
 
 def make_feature_table(database: Path, model: Model, rows: int) -> None:
-    """Make the feature table of a model, unless it is there; models on drawn features share one."""
+    """Create the feature table of a model if it does not exist; models with random features share one."""
     with duckdb.connect(database) as connection:
         there = [row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()]
         if model.table in there and connection.table(model.table).count("*").fetchall() == [(rows,)]:

@@ -1,4 +1,4 @@
-"""Run in an environment of orbital's own: write the estimator's SQL as a dbt model.
+"""Run in orbital's own environment: write the estimator's SQL as a dbt model.
 
 python orbital_sql.py ARTIFACT TABLE MODEL_FILE VALUE COLUMN=TYPE ...
 """

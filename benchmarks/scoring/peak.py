@@ -1,6 +1,6 @@
-"""Run a command, then print the most memory that it held, in KiB (on macOS in bytes), as the last line.
+"""Run a command, then print its peak memory in KiB (on macOS in bytes), as the last line.
 
-A process counts what its parent held when it was started, so the parent has to be a small one.
+A process counts the memory of its parent at its start, so the parent has to be small.
 """
 
 import os

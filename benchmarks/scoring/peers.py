@@ -1,4 +1,4 @@
-"""The dbt project of the benchmark: registered ML models, and one dbt model a peer, as people write them."""
+"""The dbt project of the benchmark: registered ML models, and one typical dbt model per peer."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def model(dbt, session):
     schema = pa.schema([reader.schema.field("id"), pa.field("value", {arrow_type})])
     return pa.RecordBatchReader.from_batches(schema, batches())
 """
-# what reading the features and writing the predictions takes: an expression that reads every feature
+# the cost of reading the features and writing the predictions: an expression that reads every feature
 LIMIT_SQL = """
 {{{{ config(materialized='table') }}}}
 select id, {sum} as value, {sum} as score from {{{{ source('bench', '{table}') }}}}
@@ -163,7 +163,7 @@ def model(dbt, session):
     dbt.config(materialized="table")
     return session.sql("select 1 as id")
 """
-# what no model that calls the estimator can do without
+# the minimum for every model that calls the estimator
 LOADED_MODEL = """
 import joblib
 
@@ -178,7 +178,7 @@ DBT_PEERS |= {"onnx": ONNX, LOADED: LOADED_MODEL}
 
 
 def build_project(folder: Path) -> None:
-    """Write the project and register the ML models; what an earlier call has done stays."""
+    """Write the project and register the ML models; work of an earlier call is reused."""
     for name in ("models", "python_models", "seeds", "made"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     macros = [path for path in sorted((REPOSITORY / "macros").iterdir()) if path.name != "ml"]
@@ -195,7 +195,7 @@ def build_project(folder: Path) -> None:
 
 
 def _register(folder: Path, name: str, model: Model) -> None:
-    """Register an ML model once, and prove its forms again after the compilers have changed."""
+    """Register an ML model once, and prove its forms again if the compilers have changed."""
     done, release = folder / "made" / f"{name}.registered", _compilers()
     if not done.exists():
         print(f"registering {name} ...", file=sys.stderr, flush=True)
@@ -210,7 +210,7 @@ def _register(folder: Path, name: str, model: Model) -> None:
 
 
 def _compilers() -> str:
-    """A digest of the code that makes compiled forms."""
+    """A digest of the code that compiles forms."""
     places = [Path(scorehouse.__file__).parent / "forms"]
     digest = hashlib.sha256()
     for file in sorted(file for place in places for file in place.rglob("*.py")):
@@ -219,7 +219,7 @@ def _compilers() -> str:
 
 
 def run_dbt(folder: Path, *arguments: str) -> None:
-    """Run dbt on the project and wait for its end."""
+    """Run dbt on the project and wait until it ends."""
     places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
     subprocess.run([DBT, "--quiet", *arguments, *places], check=True)
 

@@ -1,4 +1,4 @@
-"""Run in an environment of Spark's own: score Parquet with mapInArrow on local[2], print seconds, peak KiB.
+"""Run in Spark's own environment: score Parquet with mapInArrow on local[2]; print seconds and peak KiB.
 
     python spark_map.py ARTIFACT FEATURES.parquet OUTPUT.parquet METHOD COLUMN ...
 
@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 
 def _peak_kib(process: int) -> int:
-    """The most memory that the JVM held; 0 where the system does not say."""
+    """The peak memory of the JVM; 0 if the system does not report it."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is done in a process of its own and is no dbt model: the raw call, and conversions for peers.
+"""Tasks in a process of their own that are not dbt models: the raw call, and conversions for peers.
 
 python tasks.py raw FOLDER MODEL        prints the seconds of the estimator's own call in memory
 python tasks.py mlflow FOLDER MODEL     saves the estimator as an MLflow model
@@ -27,7 +27,7 @@ def artifact(folder: Path, name: str) -> Any:
 
 
 def raw(folder: Path, name: str) -> None:
-    """Time the estimator's own call on all rows, and keep its values for comparing peers with them."""
+    """Time the estimator's own call on all rows, and store its values to compare peers with them."""
     model = MODELS[name]
     with duckdb.connect(folder / "bench.duckdb", read_only=True) as connection:
         features = connection.sql(f"select id, {', '.join(model.columns)} from {model.table}").df()
@@ -55,7 +55,7 @@ def mlflow(folder: Path, name: str) -> None:
 
 
 def onnx(folder: Path, name: str) -> None:
-    """Convert with skl2onnx, in float32 as its documentation does."""
+    """Convert with skl2onnx, in float32 as in its documentation."""
     from skl2onnx import to_onnx
 
     model = MODELS[name]

@@ -1,8 +1,8 @@
-"""Turns the signal with which schedulers stop a job into the interrupt that dbt knows how to handle.
+"""Turn the signal with which schedulers stop a job into an interrupt, which dbt can handle.
 
-dbt imports modules whose names begin with `dbt_` and sets up their plugins, in the main thread, which is the
-only one that may set a signal handler. Without this one a SIGTERM ends the process at once, and the run
-log cannot say why. It is in a package of its own, since dbt imports it in every command: see
+dbt imports modules whose names begin with `dbt_` and sets up their plugins in the main thread, which is the
+only thread that may set a signal handler. Without this handler, a SIGTERM ends the process at once, and the
+run log cannot say why. It is in a package of its own, since dbt imports it in every command: see
 docs/decisions/sigterm-interrupts.md.
 """
 
@@ -21,14 +21,14 @@ from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtBaseException
 
 DEFAULTS: dict[int, Any] = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
-stopping = threading.Event()  # read by the threads that score, which no exception reaches
+stopping = threading.Event()  # read by the scoring threads, which the exception does not reach
 
 
 class ScorehousePlugin(dbtPlugin):  # type: ignore[misc]  # dbt's classes are seen as Any
     """Adds no nodes and no artifacts; dbt sets it up once per command."""
 
     def initialize(self) -> None:
-        """Take over the two signals where nobody else has, until the dbt command ends."""
+        """Handle the two signals, unless someone else does, until the dbt command ends."""
         stopping.clear()
         command = click.get_current_context(silent=True)
         if command is None or threading.current_thread() is not threading.main_thread():
@@ -37,11 +37,11 @@ class ScorehousePlugin(dbtPlugin):  # type: ignore[misc]  # dbt's classes are se
         for number in taken:
             signal.signal(number, _stop)
         if taken:
-            command.call_on_close(_give_back)  # a program that called dbt may live on
+            command.call_on_close(_give_back)  # a program that called dbt may keep running
 
 
 class Stopped(KeyboardInterrupt, DbtBaseException):  # type: ignore[misc]
-    """An interrupt, which dbt handles as one, and an error of dbt, which is reported without a traceback."""
+    """An interrupt, which dbt handles as one, and a dbt error, which is reported without a traceback."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
@@ -56,12 +56,12 @@ plugins = [ScorehousePlugin]
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    if number == signal.SIGTERM and "scorehouse" not in sys.modules:  # nothing of ours has run: as ever
+    if number == signal.SIGTERM and "scorehouse" not in sys.modules:  # scorehouse has not run: as usual
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         return
     stopping.set()
-    # with --single-threaded a model runs in this thread, where dbt takes any error for one of the model
+    # with --single-threaded, a model runs in this thread, where dbt treats any error as an error of the model
     is_waiting = "scorehouse" in sys.modules and not get_flags().SINGLE_THREADED
     raise Stopped(number) if is_waiting else KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Features, scoring, tests, marts: tasks of the Bash operator, each a dbt command of the project.
+"""Features, scoring, tests, marts: Bash operator tasks, each of which runs a dbt command in the project.
 
 Variables: DBT_PROJECT_DIR, the dbt project; DBT, the dbt command of its environment (default: dbt).
 """
@@ -18,8 +18,8 @@ with DAG(
     schedule="0 5 * * *",
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    max_active_runs=1,  # one process writes a DuckDB file at a time
-    default_args={"retries": 1, "retry_delay": timedelta(minutes=5)},  # a failed run left nothing behind
+    max_active_runs=1,  # only one process at a time can write a DuckDB file
+    default_args={"retries": 1, "retry_delay": timedelta(minutes=5)},  # a failed run leaves nothing behind
 ) as dag:
     steps = {
         "features": f"build --exclude {SCORED}+",

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Score every prediction table of a dbt project, from cron: score.sh PROJECT [DBT ARGUMENTS]
 #
-# Exit codes: 0 scored and tested; 10 features failed, nothing was scored; 20 scoring failed, the old
-# tables stand; 30 tables were written and a test of them failed; 40 what is built on them failed; 75
-# another run holds the lock, try later.
+# Exit codes: 0 scored and tested; 10 features failed, nothing was scored; 20 scoring failed, the old tables
+# are in place; 30 tables were written and a test of them failed; 40 downstream models failed; 75 another run
+# holds the lock, try later.
 set -uo pipefail
 
 project=${1:?usage: score.sh PROJECT [DBT ARGUMENTS]}
@@ -17,7 +17,7 @@ flock --nonblock 9 || { echo "score: another run holds logs/score.lock" >&2; exi
 log="logs/score-$(date -u +%Y-%m-%d).log"
 scored="config.materialized:predictions"
 
-# step EXIT_CODE TITLE COMMAND...: run, keep what it prints, stop with the code of this step
+# step EXIT_CODE TITLE COMMAND...: run, keep the output, stop with the exit code of this step
 step() {
     local code=$1 title=$2
     shift 2

@@ -1,4 +1,4 @@
-"""Prediction tables as Dagster assets: the graph is dbt's own, so the ML model stands upstream of its scores.
+"""Prediction tables as Dagster assets: the graph is dbt's own, so an ML model is upstream of its scores.
 
 DBT_PROJECT_DIR=/srv/analytics dagster dev -f definitions.py
 """
@@ -18,7 +18,7 @@ project.prepare_if_dev()
 
 
 class Translator(DagsterDbtTranslator):
-    """Groups assets by what they are, and names the ML model of each prediction table."""
+    """Groups assets by kind, and shows the ML model of each prediction table."""
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["config"].get("materialized") == "predictions":
@@ -38,7 +38,7 @@ score_daily = dg.ScheduleDefinition(
     job=dg.define_asset_job(
         "score",
         selection=dg.AssetSelection.groups("predictions").upstream(),
-        executor_def=dg.in_process_executor,  # one process writes a DuckDB file at a time
+        executor_def=dg.in_process_executor,  # only one process at a time can write a DuckDB file
     ),
 )
 

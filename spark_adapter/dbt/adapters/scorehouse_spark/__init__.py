@@ -1,7 +1,7 @@
-"""Python models on open-source Spark: a dbt adapter over dbt-spark, which submits them to Databricks alone.
+"""Python models on open-source Spark: a dbt adapter over dbt-spark, which submits them only to Databricks.
 
-In a profile: `type: scorehouse_spark`. SQL goes the way of dbt-spark's `method: session`; Python models run
-in the dbt process against the same session, classic or Spark Connect.
+In a profile: `type: scorehouse_spark`. SQL runs as with dbt-spark's `method: session`; Python models run in
+the dbt process with the same session, classic or Spark Connect.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ScorehouseSparkCredentials(SparkCredentials):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         ansi = self.server_side_parameters.get(ANSI)
-        super().__post_init__()  # turns ANSI mode off, whatever the user said
+        super().__post_init__()  # turns ANSI mode off, whatever the user set
         if ansi is not None:
             self.server_side_parameters[ANSI] = str(ansi).lower()
 
@@ -43,7 +43,7 @@ class ScorehouseSparkCredentials(SparkCredentials):  # type: ignore[misc]
 
 
 class SessionJobHelper(PythonJobHelper):  # type: ignore[misc]
-    """Runs the compiled model with the session as the global `spark`, as a Databricks notebook has it."""
+    """Runs the compiled model with the session as the global `spark`, as in a Databricks notebook."""
 
     def __init__(self, parsed_model: dict[str, Any], credentials: ScorehouseSparkCredentials) -> None:
         self.name = parsed_model["unique_id"]
@@ -57,7 +57,7 @@ class SessionJobHelper(PythonJobHelper):  # type: ignore[misc]
         try:
             exec(compile(compiled_code, file, "exec"), scope)
         except Exception as error:
-            known = type(error).__module__ == "scorehouse.errors"  # it says all that is to say
+            known = type(error).__module__ == "scorehouse.errors"  # the error says everything
             raise DbtRuntimeError(str(error) if known else traceback.format_exc()) from error
 
 
@@ -76,7 +76,7 @@ class ScorehouseSparkConnectionManager(SparkConnectionManager):  # type: ignore[
 
 
 class Scorehouse_SparkAdapter(SparkAdapter):  # type: ignore[misc]  # dbt makes the module of its name
-    """dbt-spark, and one more way to submit a Python model, which is the default."""
+    """dbt-spark with one more way to submit a Python model, which is the default."""
 
     ConnectionManager = ScorehouseSparkConnectionManager
 

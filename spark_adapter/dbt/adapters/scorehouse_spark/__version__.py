@@ -1,4 +1,4 @@
-"""dbt asks an adapter for its version here; it is that of scorehouse."""
+"""dbt reads the version of an adapter here; it is the version of scorehouse."""
 
 from importlib.metadata import version as _version_of
 
