@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -22,6 +24,7 @@ def clone(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("run", "requirements.lock", "pyproject.toml"):
         shutil.copy(PROJECT / name, folder / name)
+    shutil.copytree(PROJECT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -122,6 +125,16 @@ def test_an_installation_says_what_it_does_and_wants_the_hash_of_each_package(cl
     assert "ERROR: Hashes are required in --require-hashes mode" in result.stderr
     assert "run: the packages could not be installed in .venv: pip's message above says why" in result.stderr
     assert "unhashed" in (clone / "target/setup.log").read_text()
+
+
+def test_the_lower_ends_of_ranges_are_pinned_in_the_oldest_lock() -> None:
+    lock = runpy.run_path(str(PROJECT / "tools/lock.py"))
+    pins = lock["lower_bounds"](PROJECT / "pyproject.toml")
+    assert len(pins) > 10 and all(re.fullmatch(r"[\w-]+==[\d.]+", pin) for pin in pins)
+    held = (PROJECT / "requirements-oldest.lock").read_text()
+    for name, wanted in (pin.split("==") for pin in pins):
+        (version,) = re.findall(rf"^{name}==([\w.]+) ", held, re.MULTILINE)
+        assert Version(version) == Version(wanted), name
 
 
 LOCKS = sorted(PROJECT.glob("requirements*.lock"))

@@ -1,0 +1,78 @@
+# What ./run reads to make a virtual environment and to keep it up to date; it needs $root and `die` of ./run.
+
+# use_environment NAME LOCK: the virtual environment that the commands below work in.
+use_environment() {
+    venv="$root/$1"
+    lock=$2
+    python="$venv/bin/python"
+    stamp="$venv/.scorehouse-stamp"
+}
+
+# Say what keeps Python $1 from making the environment, or nothing when it can. Runs on any Python 2 or 3.
+unfit() {
+    "$1" -c '
+import sys
+found = "%d.%d" % sys.version_info[:2]
+if sys.version_info < (3, 11):
+    print("is Python %s, too old: 3.11, 3.12 or 3.13 is needed" % found)
+elif sys.version_info >= (3, 14):
+    print("is Python %s, too new: dbt-core 1.11 runs on 3.11, 3.12 and 3.13" % found)
+else:
+    try:
+        import venv, ensurepip
+    except ImportError as error:
+        print("is Python %s without its %s module; on Debian or Ubuntu: apt-get install python%s-venv"
+              % (found, error.name, found))
+' 2>/dev/null || echo "does not run"
+}
+
+# Print the Python to use: $PYTHON if set, else the first fit one on PATH.
+find_python() {
+    local candidate reason reasons=""
+    if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- python3.13 python3.12 python3.11 python3; fi
+    for candidate in "$@"; do
+        command -v -- "$candidate" >/dev/null || continue
+        reason=$(unfit "$candidate")
+        [ -n "$reason" ] || { printf '%s\n' "$candidate"; return 0; }
+        reasons="$reasons"$'\n'"  $candidate $reason"
+    done
+    [ -n "$reasons" ] || reasons=$'\n'"  ${PYTHON:-python3} was not found"
+    die "no Python that can make .venv:$reasons"$'\n'"Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=/path/to/python3.12 ./run ..."
+}
+
+# Two lines: the place and the Python that .venv was made with; what was installed in it.
+current_stamp() {
+    "$python" - "$lock" 2>/dev/null <<'PY'
+import hashlib, pathlib, platform, sys
+print(sys.prefix, platform.python_version())
+names = (sys.argv[1], "pyproject.toml", *sorted(pathlib.Path("src/scorehouse/forms/native").glob("kernel*.[ch]")))
+files = b"".join(pathlib.Path(name).read_bytes() for name in names)
+print(hashlib.sha256(files).hexdigest())
+PY
+}
+
+# `&&`, since bash turns `set -e` off in what stands before `||`.
+install() {
+    rm -f -- "$stamp" && # half-made until the end
+        "$python" tools/install.py "$lock" &&
+        "$python" -m pip install --quiet --no-deps --no-build-isolation -e . &&
+        current_stamp >"$stamp"
+}
+
+# Make .venv, or bring it up to date; a broken, half-made or moved one is made anew.
+setup() {
+    local have="" want="" base
+    [ ! -f "$stamp" ] || have=$(cat -- "$stamp")
+    [ ! -x "$python" ] || want=$(current_stamp) || want=""
+    [ -z "$want" ] || [ "$have" != "$want" ] || return 0
+
+    if [ -n "$want" ] && [ "${have%%$'\n'*}" = "${want%%$'\n'*}" ]; then
+        echo "updating ${venv##*/}: $lock or pyproject.toml has changed ..." >&2
+    else
+        base=$(find_python) || exit
+        echo "setting up ${venv##*/} with $base: the packages of $lock, a minute or two the first time ..." >&2
+        rm -rf -- "$venv"
+        "$base" -m venv "$venv" || die "$base could not make ${venv##*/}: the message above says why"
+    fi
+    install || die "the packages could not be installed in ${venv##*/}: pip's message above says why; the next run starts anew"
+}
