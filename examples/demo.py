@@ -135,7 +135,7 @@ def report_failure(messages: list[str]) -> None:
     print(f"\ndbt's log: {LOG}", file=sys.stderr)
 
 
-def lines(manifest: dict[str, Any], outcomes: list[dict[str, Any]], invocation: str) -> list[list[str]]:
+def lines(manifest: dict[str, Any], outcomes: list[dict[str, Any]], invocation: str) -> list[list[Any]]:
     """One line per example that this build scored: its rows, its version, and its test results."""
     if not any(outcome["unique_id"].rpartition(".")[2] in TABLES for outcome in outcomes):
         return []
@@ -145,11 +145,11 @@ def lines(manifest: dict[str, Any], outcomes: list[dict[str, Any]], invocation: 
     return [
         [
             model,
-            str(version),
+            version,
             table,
-            f"{rows_in:,}",
-            f"{scored:,}",
-            f"{rejected:,}",
+            rows_in,
+            scored,
+            rejected,
             f"{seconds:.1f}",
             verdicts.get(model, "not tested"),
         ]

@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.cli.common import echo, table
+
 ROWS = 4
 TABLES = {
     "flight_predictions": (
@@ -19,7 +21,8 @@ TABLES = {
     ),
     "churn_predictions": (
         "chance of no purchase in the next 90 days",
-        "select customer_id, snapshot_date, prediction, round(score, 4) as score, row_status "
+        "select cast(customer_id as varchar) as customer_id, snapshot_date, prediction, "
+        "round(score, 4) as score, row_status "
         "from churn_predictions order by snapshot_date desc, score desc, customer_id",
     ),
     "demand_predictions": (
@@ -34,7 +37,7 @@ TABLES = {
     ),
     "ranking_predictions": (
         "products that a customer is likely to buy next",
-        'select customer_id, stock_code, "rank", round(score, 4) as score '
+        'select cast(customer_id as varchar) as customer_id, stock_code, "rank", round(score, 4) as score '
         'from ranking_predictions order by customer_id, "rank"',
     ),
 }
@@ -44,23 +47,13 @@ def show(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> None:
     """Print the first rows of a query."""
     result = connection.sql(f"select * from ({sql}) limit {ROWS}")
     print(f"\n{title}")
-    print_table(result.columns, [[text(value) for value in row] for row in result.fetchall()])
+    print_table(result.columns, result.fetchall())
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of strings below their column names, as plain text."""
-    lines = [columns, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    for number, line in enumerate(lines):
-        cells = (value.ljust(width) for value, width in zip(line, widths, strict=True))
-        print("  " + "  ".join(cells).rstrip())
-        if number == 0:
-            print("  " + "  ".join("-" * width for width in widths))
-
-
-def text(value: Any) -> str:
-    """A value, formatted for readers."""
-    return "-" if value is None else str(value)
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table as the commands do, indented."""
+    for line in table(columns, rows):
+        echo(f"  {line}")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from scorehouse.registry.version import Version, resolve
 
 EXIT_FAULT = 1
 EXIT_DIFFERENT = 3
+NUMBER = re.compile(r"-|[-+]?[\d,]+(\.\d+)?(e[-+]\d+)?%?")  # or the dash of a missing one
 
 Function = Callable[..., Any]
 
@@ -58,9 +60,7 @@ def print_json(document: Any) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """The lines of a table; numbers are right-aligned, None is a dash."""
     body = [[_cell(value) for value in row] for row in rows]
-    right = [
-        all(text[:1].isdigit() or text[:1] in "-+" for text in column) for column in zip(*body, strict=True)
-    ]
+    right = [all(map(NUMBER.fullmatch, column)) for column in zip(*body, strict=True)]
     right = right or [False] * len(columns)
     widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
 
@@ -82,7 +82,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        return f"{value:.4g}" if abs(value) < 1e3 else f"{value:,.0f}"
     return str(value)
 
 

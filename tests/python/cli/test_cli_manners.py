@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 
 from project import REPOSITORY
 from scorehouse import register
+from scorehouse.cli.common import table
 from scorehouse.cli.main import main
 from scorehouse.cli.names import complete_name
 
@@ -243,3 +244,13 @@ def test_completion_outside_of_a_project_is_silent(tmp_path: Path, monkeypatch: 
     assert "no dbt_project.yml" in run("list", code=1)
     command = LEAVES["promote"]
     assert complete_name(click.Context(command), command.params[0], "") == []
+
+
+def test_a_table_has_its_numbers_to_the_right_and_everything_else_to_the_left() -> None:
+    rows = [("9E-33", 12345, 0.25, "+1.5%", None), ("9E-3", None, 12345.6, "-0.5%", True)]
+    head, *lines = map(click.unstyle, table(["flight", "rows", "value", "change", "kept"], rows))
+    assert head == "flight    rows   value  change  kept"
+    assert lines == [
+        "9E-33   12,345    0.25   +1.5%  -",
+        "9E-3         -  12,346   -0.5%  yes",
+    ]
