@@ -90,26 +90,13 @@ scores as (
 
 ),
 
-cumulated as (
-
-    select
-        *,
-        sum(pos) over (
-            partition by {{ g }} order by score desc rows between unbounded preceding and current row
-        ) as cum_pos,
-        sum(pos) over (partition by {{ g }}) as all_pos,
-        sum(neg) over (partition by {{ g }}) as all_neg
-    from scores
-
-),
+{{ scorehouse._cumulated('scores', g, 'score') }},
 
 ranks as (
 
     select
         {{ g }},
-        case when max(all_pos) > 0e0 and max(all_neg) > 0e0 then
-            {{ scorehouse._total('neg * (cum_pos - pos / 2e0)') }} / max(all_pos) / max(all_neg)
-        end as estimated_roc_auc
+        {{ scorehouse._roc_auc() }} as estimated_roc_auc
     from cumulated
     group by {{ g }}
 

@@ -3,12 +3,7 @@
 {% materialization predictions, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set first_existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set staging = api.Relation.create(
-        database=this.database,
-        schema=this.schema,
-        identifier=this.identifier ~ '__scorehouse_new',
-        type='table'
-    ) -%}
+    {%- set staging = scorehouse._beside(this, '__scorehouse_new') -%}
     {%- set grant_config = config.get('grants') -%}
 
     {% do scorehouse._check_one_database() %}

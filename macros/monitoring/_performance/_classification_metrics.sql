@@ -13,29 +13,13 @@ by_score as (
 
 ),
 
-cumulated as (
-
-    select
-        *,
-        sum(pos) over (
-            partition by {{ g }} order by score desc rows between unbounded preceding and current row
-        ) as cum_pos,
-        sum(neg) over (
-            partition by {{ g }} order by score desc rows between unbounded preceding and current row
-        ) as cum_neg,
-        sum(pos) over (partition by {{ g }}) as all_pos,
-        sum(neg) over (partition by {{ g }}) as all_neg
-    from by_score
-
-),
+{{ scorehouse._cumulated('by_score', g, 'score') }},
 
 ranks as (
 
     select
         {{ g }},
-        case when max(all_pos) > 0e0 and max(all_neg) > 0e0 then
-            {{ scorehouse._total('neg * (cum_pos - pos / 2e0)') }} / max(all_pos) / max(all_neg)
-        end as roc_auc,
+        {{ scorehouse._roc_auc() }} as roc_auc,
         case when max(all_pos) > 0e0 then
             {{ scorehouse._total('pos * (cum_pos / (cum_pos + cum_neg))') }} / max(all_pos)
         end as average_precision,

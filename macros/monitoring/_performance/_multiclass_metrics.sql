@@ -30,25 +30,14 @@ by_score as (
 
 ),
 
-cumulated as (
-
-    select
-        *,
-        sum(pos) over (
-            partition by {{ by_class }} order by class_score desc rows between unbounded preceding and current row
-        ) as cum_pos
-    from by_score
-
-),
+{{ scorehouse._cumulated('by_score', by_class, 'class_score') }},
 
 areas as (
 
     select
         {{ by_class }},
         sum(pos) as n_class,
-        case when sum(pos) > 0e0 and sum(neg) > 0e0 then
-            {{ scorehouse._total('neg * (cum_pos - pos / 2e0)') }} / sum(pos) / sum(neg)
-        end as roc_auc
+        {{ scorehouse._roc_auc() }} as roc_auc
     from cumulated
     group by {{ by_class }}
 
