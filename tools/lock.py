@@ -15,11 +15,8 @@ import tomllib
 from pathlib import Path
 
 PROJECT = Path("pyproject.toml")
-# what the demo needs, and the tools of development
-BASE = ("dev", "report")
 EVERYTHING = (
-    *BASE,
-    *("skops", "onnx", "boosters", "remote", "sql", "postgres"),
+    *("dev", "skops", "onnx", "boosters", "remote", "sql", "postgres"),
     *("mlflow", "docs", "orchestration", "openlineage"),
 )
 AIRFLOW = "apache-airflow>=3,<4\napache-airflow-providers-standard\n"
@@ -32,7 +29,7 @@ def main(arguments: list[str]) -> int:
         advice = "./run clean --all, then PYTHON=python3.11 ./run lock"
         print(f"run: lock: needs a .venv of Python 3.11: {advice}", file=sys.stderr)
         return 1
-    compile_lock("requirements.lock", *extras(BASE), *arguments)
+    compile_lock("requirements.lock", *extras(("dev",)), *arguments)
     # on top of the first, so that both agree
     compile_lock("requirements-extras.lock", "-c", "requirements.lock", *extras(EVERYTHING), *arguments)
     # PySpark wants an older pandas

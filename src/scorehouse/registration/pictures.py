@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import yaml
 
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.svg import Bar, Point, bars, curve
+from scorehouse.registration.charts import Bar, Point, bars, curve
 from scorehouse.registry.seeds import replace_file
 from scorehouse.registry.version import Version
 

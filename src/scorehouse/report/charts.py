@@ -1,25 +1,33 @@
-"""The charts of the report, as Vega-Lite specifications.
+"""The charts of the report as inline SVG: the page itself needs no script.
 
-Every mark has a `label`, which the browser shows as a tooltip.
+Every mark has a tooltip. Colours are variables of the style sheet, so one drawing works in light and dark
+mode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorehouse.report.drawing import ALERT, CURRENT, INK, MUTED, REFERENCE, SOFT, WARN, Spec, svg
+from scorehouse.drawing.plot import Bands, Plot, Scale, tick_texts, ticks
+from scorehouse.drawing.svg import PLAIN, Style, element, path, title
 from scorehouse.report.labels import counted_back, fitting
 from scorehouse.report.words import number, percent
 
+INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--line)"
+REFERENCE, CURRENT, SOFT = "var(--reference)", "var(--current)", "var(--soft)"
+ALERT, WARN = "var(--bad)", "var(--warn)"
+BY_KIND = {"measured": CURRENT, "estimated": MUTED, "alert": ALERT, "drift": WARN}
+
 # Plots of one kind have the same size and frame, whatever their labels, so they line up.
-WIDE, NARROW = {"width": 250, "height": 130}, {"width": 212, "height": 150}
-FRAME = {
-    "autosize": {"type": "none"},
-    "padding": {"left": 40, "top": 8, "right": 16, "bottom": 24},
-}
-MINI_WIDTH, MINI_HEIGHT = 120, 36
+WIDE, NARROW = Plot(40, 8, 250, 130), Plot(40, 8, 212, 150)
+RIGHT, BOTTOM = 16, 24  # margins; those of the left and the top are where the plots begin
+MINI_WIDTH, MINI_HEIGHT, MINI_MARGIN = 120, 36, 2
+QUARTERS = [0.0, 0.25, 0.5, 0.75, 1.0]
+DASHES: Style = {"stroke_dasharray": "3 3"}
+LEVEL: Style = {"stroke_dasharray": "2 3", "opacity": 0.8}
+RIM: Style = {"stroke": "transparent", "stroke_width": 8}
 
 
 @dataclass(frozen=True)
@@ -41,97 +49,76 @@ class Point:
     kind: str = "measured"
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A point that has a value: `place` counts all points, those without a value too."""
+
+    place: int
+    window: str
+    value: float
+    kind: str
+
+    @property
+    def measured(self) -> bool:
+        return self.kind != "estimated"
+
+    @property
+    def tooltip(self) -> str:
+        return f"{self.window}: {number(self.value)}" + ("" if self.measured else " (estimated)")
+
+
 def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
     """Wide pale bars for training, narrow dark ones for the window."""
-    rows = [
-        {
-            "bin": place,
-            "name": item.name,
-            "reference": item.reference,
-            "current": item.current,
-            "label": f"{item.name}: {percent(item.current)} now, {percent(item.reference)} in training",
-        }
-        for place, item in enumerate(bins)
-    ]
-    sizes = {"width": {"step": min(MINI_WIDTH / max(len(rows), 1), 30)}, "height": MINI_HEIGHT}
-    axis = None if small else _bins_axis(bins)
-    shares = None if small else {"format": "%", "title": None, "tickCount": 3}
-    x: Spec = {"field": "bin", "type": "ordinal", "axis": axis, "scale": {"padding": 0.08}}
-    described = {"description": {"field": "label"}}
-    spec = {
-        **(sizes if small else WIDE | FRAME),
-        "data": {"values": rows},
-        "layer": [
-            {
-                "mark": {"type": "bar", "color": SOFT, "cornerRadiusEnd": 1},
-                "encoding": {
-                    "x": x,
-                    "y": {"field": "reference", "type": "quantitative", "axis": shares, "stack": None},
-                    **described,
-                },
-            },
-            {
-                "mark": {"type": "bar", "color": CURRENT, "width": {"band": 0.42}, "cornerRadiusEnd": 1},
-                "encoding": {
-                    "x": x,
-                    "y": {"field": "current", "type": "quantitative", "stack": None},
-                    **described,
-                },
-            },
-        ],
-    }
-    return svg(spec, label, css="chart mini" if small else "chart")
-
-
-def _bins_axis(bins: Sequence[Bin]) -> Spec:
+    highest = max([share for item in bins for share in (item.reference, item.current or 0.0)] + [1e-9])
+    if small:
+        width = min(MINI_WIDTH / max(len(bins), 1), 30) * len(bins)
+        plot, marks = _mini(width), [0.0, highest]
+    else:
+        plot, marks = WIDE, ticks(0, highest)
+    y, bands = plot.y(0, marks[-1]), plot.bands(len(bins))
+    drawn = [_bin(plot, y, bands, place, item) for place, item in enumerate(bins)]
+    if small:
+        return _svg(plot, label, drawn, mini=True)
     names = [item.short or item.name for item in bins]
-    quoted = [name.replace("\\", "\\\\").replace("'", "\\'") for name in names]
-    return {
-        "title": None,
-        "values": fitting(names, WIDE["width"]),
-        "labelOverlap": False,
-        "labelExpr": "[" + ", ".join(f"'{name}'" for name in quoted) + "][datum.value]",
-    }
+    return _svg(
+        plot, label, [*_shares(plot, y, marks), *drawn, *_names(plot, names, fitting(names, plot.width))]
+    )
 
 
-def _window_axis(names: Sequence[str], width: float) -> Spec:
-    """Labels that do not overlap, chosen back from the newest window, which always has a label."""
-    return {"title": None, "values": counted_back(names, width), "labelOverlap": False}
+def _bin(plot: Plot, y: Scale, bands: Bands, place: int, item: Bin) -> str:
+    """Both bars; the whole band shows the tooltip, since the bars themselves may be only a pixel high."""
+    tooltip = f"{item.name}: {percent(item.current)} now, {percent(item.reference)} in training"
+    area = {"x": bands.middle(place) - bands.step / 2, "y": plot.top}
+    return element(
+        "g",
+        title(tooltip),
+        element("rect", **area, width=bands.step, height=plot.height, fill="none", pointer_events="all"),
+        _bar(y, bands, place, item.reference, SOFT, 0.92),
+        _bar(y, bands, place, item.current or 0.0, CURRENT, 0.39),
+    )
+
+
+def _bar(
+    y: Scale, bands: Bands, place: int, value: float, colour: str, share: float, tooltip: str = ""
+) -> str:
+    """A bar on the zero of its axis that fills a share of its band; nothing where it has no height."""
+    top, width = y(value), share * bands.step
+    if y.start - top < 0.05:
+        return ""
+    area = {"x": bands.middle(place) - width / 2, "y": top, "width": width, "height": y.start - top}
+    return element("rect", title(tooltip), **area, rx=1, fill=colour)
 
 
 def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:
     """A line over the windows, with a large last point, a dashed threshold, and drift in amber."""
-    rows = _point_rows(points)
-    highest = max([row["value"] or 0.0 for row in rows] + [1.15 * (threshold or 0.0), 1e-9])
-    y = {
-        "field": "value",
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, highest], "nice": False},
-    }
-    x = {"field": "place", "type": "quantitative", "axis": None, "scale": {"nice": False, "padding": 5}}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "line", "color": CURRENT, "strokeWidth": 1.5, "aria": False},
-            "encoding": {"x": x, "y": y},
-        },
-        _points({"x": x, "y": y}, rows, small=5, large=40),
-    ]
-    if threshold is not None:
-        layers.insert(0, _rule(threshold, y))
-    spec = {"width": 100, "height": MINI_HEIGHT, "data": {"values": rows}, "layer": layers}
-    return svg(spec, label, css="chart mini")
-
-
-def _points(encoding: Spec, rows: Sequence[Spec], *, small: int, large: int) -> Spec:
-    """One point per value, with its tooltip; the newest measured point is large."""
-    newest = max((row["place"] for row in rows if row["line"] == "measured"), default=-1)
-    test = f"datum.place == {newest} && datum.line == 'measured'"
-    size = {"condition": {"test": test, "value": large}, "value": small}
-    return {
-        "mark": {"type": "point", "filled": True, "opacity": 1},
-        "encoding": {**encoding, "color": _by_kind(), "size": size, "description": {"field": "label"}},
-    }
+    plot, marks = _mini(100 + 2 * MINI_MARGIN), _marks(points)
+    highest = max([mark.value for mark in marks] + [1.15 * (threshold or 0.0), 1e-9])
+    y = plot.y(0, highest)
+    x = Scale(0, max(len(points) - 1, 1), plot.left + 4, plot.right - 4)
+    parts = [] if threshold is None else [_level(plot, y, threshold)]
+    parts.append(path(((x(mark.place), y(mark.value)) for mark in marks), CURRENT, 1.5))
+    parts += _circles(marks, lambda mark: x(mark.place), y, small=1.3, large=3.6)
+    return _svg(plot, label, parts, mini=True)
 
 
 def over_time(
@@ -143,157 +130,127 @@ def over_time(
     windows: Sequence[str] = (),
 ) -> str:
     """Measured values as a line, estimates as a dashed line, the value at registration as a level line."""
-    rows = _point_rows(points)
-    names = list(windows) or [point.window for point in points]
+    plot, marks = WIDE, _marks(points)
+    names = list(windows) or list(dict.fromkeys(point.window for point in points))
     levels = [level for level in (registered, threshold) if level is not None]
-    values = [row["value"] for row in rows if row["value"] is not None] + levels
-    x: Spec = {
-        "field": "window",
-        "type": "ordinal",
-        "sort": None,
-        "scale": {"domain": names},
-        "axis": _window_axis(names, WIDE["width"]),
-    }
-    y: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "axis": {"title": None, "format": _axis_format(values)},
-        "scale": {"zero": False, "nice": True, "domain": _domain(values)},
-    }
-    layers: list[Spec] = []
+    scale = ticks(*_domain([mark.value for mark in marks] + levels))
+    y, bands = plot.y(scale[0], scale[-1]), plot.bands(len(names))
+    places = {name: bands.middle(place) for place, name in enumerate(names)}
+    parts = [*_grid(plot, y, scale, tick_texts(scale)), *_names(plot, names, counted_back(names, plot.width))]
     if registered is not None:
-        layers.append(_rule(registered, y, f"{number(registered)} at registration", REFERENCE))
+        parts.append(_level(plot, y, registered, f"{number(registered)} at registration", REFERENCE))
     if threshold is not None:
-        layers.append(_rule(threshold, y, f"threshold {number(threshold)}", ALERT))
-    for kind, colour, dash in (("estimated", MUTED, [3, 3]), ("measured", CURRENT, [])):
-        layers.append(
-            {
-                "transform": [{"filter": f"datum.line == '{kind}'"}],
-                "mark": {
-                    "type": "line",
-                    "color": colour,
-                    "strokeDash": dash,
-                    "strokeWidth": 2,
-                    "aria": False,
-                },
-                "encoding": {"x": x, "y": y},
-            }
-        )
-    layers.append(_points({"x": x, "y": y}, rows, small=22, large=55))
-    return svg({**WIDE, **FRAME, "data": {"values": rows}, "layer": layers}, label)
+        parts.append(_level(plot, y, threshold, f"threshold {number(threshold)}", ALERT))
+    for measured, colour, style in ((False, MUTED, DASHES), (True, CURRENT, PLAIN)):
+        joined = [(places[mark.window], y(mark.value)) for mark in marks if mark.measured == measured]
+        parts.append(path(joined, colour, 2, style))
+    parts += _circles(marks, lambda mark: places[mark.window], y, small=2.6, large=4.2)
+    return _svg(plot, label, parts)
 
 
 def bars(
-    points: Sequence[Point], label: str, *, level: float | None = None, form: str = "%", wide: bool = False
+    points: Sequence[Point],
+    label: str,
+    *,
+    level: float | None = None,
+    share: bool = True,
+    wide: bool = False,
 ) -> str:
     """One bar per window or decile; `level` is a line across all of them."""
-    rows = _point_rows(points)
-    size = WIDE if wide else NARROW
-    axis = {"title": None, "format": form, "tickCount": 4}
-    names = [row["window"] for row in rows]
-    y: Spec = {"field": "value", "type": "quantitative", "axis": axis, "stack": None}
-    if form == "%":
-        y["scale"] = {"domain": [0, 1]}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "bar", "cornerRadiusEnd": 2, "width": {"band": 0.6}},
-            "encoding": {
-                "x": {
-                    "field": "window",
-                    "type": "ordinal",
-                    "sort": None,
-                    "axis": _window_axis(names, size["width"]),
-                },
-                "y": y,
-                "color": _by_kind(),
-                "description": {"field": "label"},
-            },
-        }
-    ]
+    plot, marks = WIDE if wide else NARROW, _marks(points)
+    names, values = [mark.window for mark in marks], [mark.value for mark in marks]
+    scale = QUARTERS if share else ticks(0, max([*values, level or 0.0]))
+    y, bands = plot.y(0, scale[-1]), plot.bands(len(names))
+    parts = _shares(plot, y, scale) if share else _grid(plot, y, scale, tick_texts(scale))
+    for place, mark in enumerate(marks):
+        parts.append(_bar(y, bands, place, mark.value, BY_KIND[mark.kind], 0.55, mark.tooltip))
     if level is not None:
-        layers.append(_rule(level, y))
-    return svg({**size, **FRAME, "data": {"values": rows}, "layer": layers}, label)
+        parts.append(_level(plot, y, level))
+    return _svg(plot, label, [*parts, *_names(plot, names, counted_back(names, plot.width))])
 
 
 def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
     """Share of positive labels by mean score; calibrated scores lie on the diagonal."""
-    points = [
-        {
-            "score": row["mean_score"],
-            "rate": row["positive_rate"],
-            "label": f"score {number(row['mean_score'], 3)}: {percent(row['positive_rate'])} positive "
-            f"of {row['n_labelled']:,}",
-        }
+    plot = NARROW
+    x, y = plot.x(0, 1), plot.y(0, 1)
+    places = [(x(row["mean_score"]), y(row["positive_rate"])) for row in rows]
+    tooltips = [
+        f"score {number(row['mean_score'], 3)}: {percent(row['positive_rate'])} positive "
+        f"of {row['n_labelled']:,}"
         for row in rows
     ]
-    scale = {"domain": [0, 1]}
-    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1], "title": None}
-    x = {"field": "score", "type": "quantitative", "scale": scale, "axis": axis}
-    y = {"field": "rate", "type": "quantitative", "scale": scale, "axis": axis}
-    spec = {
-        **NARROW,
-        **FRAME,
-        "data": {"values": points},
-        "layer": [
-            {
-                "data": {"values": [{"score": 0, "rate": 0}, {"score": 1, "rate": 1}]},
-                "mark": {"type": "line", "color": MUTED, "strokeDash": [3, 3], "aria": False},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "mark": {"type": "line", "color": CURRENT, "strokeWidth": 1.5, "aria": False},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 36, "color": CURRENT},
-                "encoding": {"x": x, "y": y, "description": {"field": "label"}},
-            },
-        ],
-    }
-    return svg(spec, label)
+    parts = [
+        *_shares(plot, y, QUARTERS),
+        *(plot.below(x(share), f"{share:.0%}") for share in QUARTERS),
+        path([(x(0), y(0)), (x(1), y(1))], MUTED, 2, DASHES),
+        path(places, CURRENT, 1.5),
+        *(_circle(*place, 3.4, CURRENT, tooltip) for place, tooltip in zip(places, tooltips, strict=True)),
+    ]
+    return _svg(plot, label, parts)
 
 
-def _point_rows(points: Sequence[Point]) -> list[Spec]:
+def _marks(points: Sequence[Point]) -> list[Mark]:
     return [
-        {
-            "place": place,
-            "window": point.window,
-            "value": point.value,
-            "kind": point.kind,
-            "line": "estimated" if point.kind == "estimated" else "measured",
-            "label": f"{point.window}: {number(point.value)}"
-            + (" (estimated)" if point.kind == "estimated" else ""),
-        }
+        Mark(place, point.window, point.value, point.kind)
         for place, point in enumerate(points)
         if point.value is not None
     ]
 
 
-def _by_kind() -> Spec:
-    scale = {"domain": ["measured", "estimated", "alert", "drift"], "range": [CURRENT, MUTED, ALERT, WARN]}
-    return {"field": "kind", "type": "nominal", "scale": scale, "legend": None}
+def _circles(
+    marks: Sequence[Mark], x: Callable[[Mark], float], y: Scale, *, small: float, large: float
+) -> list[str]:
+    """One point per value, with its tooltip; the newest measured point is large."""
+    newest = max((mark.place for mark in marks if mark.measured), default=-1)
+    return [
+        _circle(
+            x(mark), y(mark.value), large if mark.place == newest else small, BY_KIND[mark.kind], mark.tooltip
+        )
+        for mark in marks
+    ]
 
 
-def _rule(value: float, y: Spec, label: str = "", colour: str = INK) -> Spec:
-    encoding = {"y": {"datum": value, "type": "quantitative", "scale": y.get("scale", {})}}
-    if "axis" in y:
-        encoding["y"]["axis"] = y["axis"]
-    mark = {"type": "rule", "color": colour, "strokeDash": [2, 3], "strokeWidth": 1, "opacity": 0.8}
-    described: Spec = {"description": label} if label else {"aria": False}
-    mark |= described
-    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
+def _circle(x: float, y: float, radius: float, colour: str, tooltip: str) -> str:
+    """A point, with an unseen rim that makes it easier to point at."""
+    return element("circle", title(tooltip), cx=x, cy=y, r=radius, fill=colour, **RIM)
 
 
-def _domain(values: Sequence[float]) -> Spec | list[float]:
+def _level(plot: Plot, y: Scale, value: float, tooltip: str = "", colour: str = INK) -> str:
+    return plot.across(y(value), colour, tooltip, LEVEL)
+
+
+def _grid(plot: Plot, y: Scale, marks: Sequence[float], texts: Sequence[str]) -> list[str]:
+    lines = [plot.across(y(mark), GRID) for mark in marks]
+    return lines + [plot.beside(y(mark), said) for mark, said in zip(marks, texts, strict=True)]
+
+
+def _shares(plot: Plot, y: Scale, marks: Sequence[float]) -> list[str]:
+    return _grid(plot, y, marks, [f"{said}%" for said in tick_texts([100 * mark for mark in marks])])
+
+
+def _names(plot: Plot, names: Sequence[str], places: Sequence[int]) -> list[str]:
+    """The names below the bands at these places: those that have room."""
+    bands = plot.bands(len(names))
+    return [plot.below(bands.middle(place), names[place]) for place in places]
+
+
+def _mini(width: float) -> Plot:
+    return Plot(MINI_MARGIN, MINI_MARGIN, width, MINI_HEIGHT)
+
+
+def _svg(plot: Plot, label: str, parts: Sequence[str], *, mini: bool = False) -> str:
+    """One chart as an inline SVG, with a name for screen readers."""
+    right, bottom = (MINI_MARGIN, MINI_MARGIN) if mini else (RIGHT, BOTTOM)
+    width, height = round(plot.right + right), round(plot.bottom + bottom)
+    size: Style = {"width": width, "height": height, "viewBox": f"0 0 {width} {height}"}
+    named: Style = {"class_": "chart mini" if mini else "chart", "role": "img", "aria_label": label}
+    return element("svg", *parts, **named, **size)
+
+
+def _domain(values: Sequence[float]) -> tuple[float, float]:
     """The domain of an axis, with space above and below: small changes must not look like leaps."""
     if not values:
-        return [0, 1]
+        return 0, 1
     low, high = min(values), max(values)
     room = max((high - low) * 0.25, abs(high) * 0.02, 1e-9)
-    bottom = low - room if low < 0 or low - room > 0 else 0
-    return [bottom, high + room]
-
-
-def _axis_format(values: Sequence[float]) -> str:
-    spread = max(values) - min(values) if values else 1
-    return ",.3~f" if spread < 0.05 else ",.2~f" if max(map(abs, values), default=0) < 100 else ",.0f"
+    return low - room if low < 0 or low - room > 0 else 0, high + room

@@ -6,10 +6,8 @@ import html
 import json
 import re
 import shutil
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -136,7 +134,7 @@ def test_the_table_of_quality_tells_training_and_now(
 
 
 def test_the_mean_score_is_drawn_over_the_windows(pages: dict[str, str], monitored_house: DbtProject) -> None:
-    drawn = pages["wide"].split('aria-label="Mean of score by window"')[1].split("</svg>")[0]
+    drawn = pages["wide"].split("aria-label='Mean of score by window'")[1].split("</svg>")[0]
     for month, mean in monitored_house.query(
         "select strftime(date_trunc('month', day), '%b %Y'), avg(score) from wide_predictions group by all"
     ):
@@ -290,13 +288,3 @@ def test_a_schema_must_be_named_where_two_hold_the_same(monitored_house: DbtProj
     assert ended.exit_code == 1 and "ml_bare in several schemas: main, prod" in ended.output
     assert run(*told, "--schema", "prod").exit_code == 0
     assert "1 ML models" in run(*told, "--schema", "prod").output
-
-
-def test_the_extra_that_draws_is_named(
-    monitored_house: DbtProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    told: list[Any] = ["report", "wide", "--database", monitored_house.database]
-    ended = run(*told, "--output", tmp_path / "r.html")
-    assert ended.exit_code == 1 and 'pip install "scorehouse[report]"' in ended.output
-    assert not (tmp_path / "r.html").exists()

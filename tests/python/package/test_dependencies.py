@@ -18,7 +18,6 @@ IMPORTED_AS = {
     "dbt-spark": {"dbt"},
     "pyyaml": {"yaml"},
     "scikit-learn": {"sklearn"},
-    "vl-convert-python": {"vl_convert"},
 }
 BY_DBT_CORE = {"dbt_common"}  # one project with dbt-core, which pins it
 

@@ -11,8 +11,8 @@ from project import REPOSITORY
 SOURCE = REPOSITORY / "src" / "scorehouse"
 # from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
-    *("errors", "log", "dialect", "garbage", "project", "registry", "kernel", "training", "forms", "scoring"),
-    *("engines", "registration", "online", "report", "replay", "interop", "api", "cli"),
+    *("errors", "log", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "forms"),
+    *("scoring", "engines", "registration", "online", "report", "replay", "interop", "api", "cli"),
 )
 
 

@@ -15,7 +15,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from scorehouse import promote, register
-from scorehouse.registration.svg import Bar, Point, bars, curve
+from scorehouse.registration.charts import Bar, Point, bars, curve
 
 PROJECT = "name: shop\nasset-paths: [pictures]\n"
 SVG = "{http://www.w3.org/2000/svg}"
