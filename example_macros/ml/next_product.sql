@@ -1,4 +1,4 @@
-{#- The compiled SQL of the ML model `next_product`, one macro a version, written by `scorehouse register`.
+{#- Compiled SQL of the ML model `next_product`, one macro per version, written by `scorehouse register`.
     Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
 
 {#- version 1 -#}

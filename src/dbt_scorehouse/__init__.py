@@ -47,7 +47,7 @@ class Stopped(KeyboardInterrupt, DbtBaseException):  # type: ignore[misc]
         super().__init__(
             f"dbt: the command was stopped by {signal.Signals(number).name}.\n"
             "  Expected: a command that finishes on its own.\n"
-            "  What to do: run it again; tables that were being scored stand as they were, and the run log "
+            "  What to do: run it again; tables that were being scored are unchanged, and the run log "
             "names them."
         )
 

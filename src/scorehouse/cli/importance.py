@@ -23,7 +23,7 @@ from scorehouse.errors import ConfigurationError
     "--label", help="Column of that file with the labels; without it, the change of the outputs is measured."
 )
 @click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")
-@click.option("--version", type=int, help="Version to measure; default: that of the alias.")
+@click.option("--version", type=int, help="Version to measure; default: the one with the alias.")
 @json_option
 @project_option
 def importance_command(

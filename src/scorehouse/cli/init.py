@@ -26,7 +26,7 @@ VARIABLES = f"""\
   library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
 """
 ATTRIBUTES = "artifacts/** -text   # hashed byte for byte: git must not touch a line end\n"
-ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies beside its docs\n'
+ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
 TRAINING = '''\
 """Fit and register `{name}`: python {path} DATABASE"""
 

@@ -30,7 +30,7 @@ from scorehouse.registry.version import resolve
 @click.option(
     "--alias", default="champion", show_default=True, help="Alias of the version whose signature is read."
 )
-@click.option("--version", type=int, help="Version whose signature is read; default: that of the alias.")
+@click.option("--version", type=int, help="Version whose signature is read; default: the one with the alias.")
 @click.option(
     "--severity",
     type=click.Choice(SEVERITIES),

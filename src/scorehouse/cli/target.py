@@ -41,7 +41,7 @@ def file_options(function: Function) -> Function:
             help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
         ),
         click.option("--target", help="Target of the profile, instead of --database; never guessed."),
-        click.option("--profile", help="Profile of the target; default: that of dbt_project.yml."),
+        click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml."),
         click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file."),
     ):
         function = option(function)

@@ -177,7 +177,7 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
     library, saved = next(iter(logged.saved_by.items()), ("", ""))
     if library and saved != installed_version(library):
         gaps.append(
-            f"MLflow holds an estimator saved by {library} {saved}; it was loaded and saved again by "
+            f"MLflow has an estimator saved by {library} {saved}; it was loaded and saved again by "
             f"{installed_version(library)}: compare a few predictions"
         )
     if not logged.metrics:

@@ -44,7 +44,7 @@ def _check_names(names: list[Any], call: str) -> None:
             call,
             f"the training columns {wrong} cannot be columns of one feature table",
             expected="strings as names, which differ in more than upper and lower case",
-            action="rename the columns before fitting, or pass feature_names beside a bare array",
+            action="rename the columns before fitting, or pass feature_names with a bare array",
         )
 
 

@@ -105,7 +105,7 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
     require_method(estimator, "classes_", "classification", call)
     classes = estimator.classes_
     if isinstance(classes, list):
-        raise _shape_error(estimator, "several outputs a row", "one label a row", call)
+        raise _shape_error(estimator, "several outputs per row", "one label per row", call)
     labels = np.asarray(estimator.predict(features)).reshape(-1)  # CatBoost: a column for many classes
     for method in SCORE_METHODS:
         if not hasattr(estimator, method):
@@ -133,7 +133,7 @@ def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
     require_method(estimator, "predict", "regression", call)
     predicted = np.asarray(estimator.predict(features))
     if predicted.ndim > 1 and predicted.shape[1] != 1:
-        raise _shape_error(estimator, f"{predicted.shape[1]} outputs a row", "one number a row", call)
+        raise _shape_error(estimator, f"{predicted.shape[1]} outputs per row", "one number a row", call)
     return TaskFacts("predict", "predict")
 
 
@@ -157,7 +157,7 @@ def _ranking(estimator: Any, features: Any, call: str) -> TaskFacts:
         if scores.ndim == 1 or (method == "predict_proba" and scores.shape[1] == 2):
             classes = plain(estimator.classes_) if hasattr(estimator, "classes_") else ()
             return TaskFacts(method, "none", classes)
-    raise _shape_error(estimator, "no single number a row", "a relevance score", call)
+    raise _shape_error(estimator, "no single number per row", "a relevance score", call)
 
 
 def _anomaly(estimator: Any, features: Any, call: str) -> TaskFacts:

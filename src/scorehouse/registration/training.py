@@ -122,7 +122,7 @@ def _named(X: Any, names: Sequence[Any] | None, call: str, dtype: Any = None) ->
         raise ConfigurationError(
             call,
             f"X is a {type(X).__name__} without column names",
-            expected="a frame, or feature_names beside an array, list or Series",
+            expected="a frame, or feature_names with an array, list or Series",
             action="pass feature_names: the columns of the feature table, in the order of X",
         )
     try:

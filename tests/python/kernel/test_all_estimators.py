@@ -23,7 +23,7 @@ from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 
-SEVERAL = "gives several outputs a row; a prediction table has one prediction"
+SEVERAL = "gives several outputs per row; a prediction table has one prediction"
 NO_PREDICT = "has no predict: it labels only the rows that it was fitted on"
 UNSUPPORTED = {
     "AgglomerativeClustering": NO_PREDICT,

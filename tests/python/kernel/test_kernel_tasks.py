@@ -70,7 +70,7 @@ def test_regression_of_a_column_vector(make_kernel: MakeKernel) -> None:
 
 def test_regression_of_several_outputs_is_refused(make_kernel: MakeKernel) -> None:
     X = numbers()
-    with pytest.raises(ScorehouseError, match="2 outputs a row"):
+    with pytest.raises(ScorehouseError, match="2 outputs per row"):
         make_kernel(LinearRegression().fit(X, X), X, task="regression")
 
 

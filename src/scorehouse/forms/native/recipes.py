@@ -75,7 +75,7 @@ def decisions(sums: np.ndarray) -> np.ndarray:
 def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
     """The trees, and whether they accept missing values."""
     if estimator.n_outputs_ != 1:
-        raise refuse(estimator, "it has several outputs a row")
+        raise refuse(estimator, "it has several outputs per row")
     trees = getattr(estimator, "estimators_", [estimator])
     takes_missing = trees[0]._support_missing_values(np.zeros((1, 1)))
     return sklearn.forest(trees), bool(takes_missing)

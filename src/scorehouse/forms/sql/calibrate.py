@@ -89,7 +89,7 @@ def _isotonic(b: Builder, calibrator: Any, score: Expr) -> Expr:
 def one_vs_rest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """One score per class, each from an estimator of its own."""
     if getattr(estimator, "multilabel_", False):
-        raise b.refuse(estimator, "it gives several labels a row")
+        raise b.refuse(estimator, "it gives several labels per row")
     values = [b.bound(value) for value in values]
     judged = [
         response(b, one, values, ("decision_function", "predict_proba")) for one in estimator.estimators_

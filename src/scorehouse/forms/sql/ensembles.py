@@ -116,7 +116,7 @@ def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value
     """Share of each class in the leaves; with two classes, only the second."""
     numbers_only(b, estimator, values)
     if estimator.n_outputs_ != 1:
-        raise b.refuse(estimator, "it has several outputs a row")
+        raise b.refuse(estimator, "it has several outputs per row")
     ensemble = sklearn.forest(trees)
     outputs = len(ensemble.base)
     wanted = [1] if outputs == 2 else range(outputs)

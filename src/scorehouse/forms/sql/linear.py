@@ -19,7 +19,7 @@ def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> 
     numbers_only(b, estimator, values)
     coefficients = np.asarray(estimator.coef_, dtype=np.float64)
     if coefficients.ndim > 1 and coefficients.shape[0] != 1:
-        raise b.refuse(estimator, "it has several outputs a row")
+        raise b.refuse(estimator, "it has several outputs per row")
     intercept = float(np.asarray(estimator.intercept_, dtype=np.float64).ravel()[0])
     return Scores((weighted(b, values, coefficients, intercept),))
 

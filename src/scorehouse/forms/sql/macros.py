@@ -14,7 +14,7 @@ from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.project.dbt_text import jinja_literal
 from scorehouse.registry.seeds import replace_file
 
-HEADER = """{#- The compiled SQL of the ML model `%s`, one macro a version, written by `scorehouse register`.
+HEADER = """{#- Compiled SQL of the ML model `%s`, one macro per version, written by `scorehouse register`.
     Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
 """
 

@@ -112,7 +112,7 @@ def _first_best(b: Builder, columns: list[Expr], labels: list[Literal], best: st
 def _regression(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
     scores = b.predict(estimator, values, "predict")
     if len(scores.values) != 1:
-        raise b.refuse(estimator, "it has several outputs a row")
+        raise b.refuse(estimator, "it has several outputs per row")
     return [("prediction", scores.values[0])], scores
 
 
