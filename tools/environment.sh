@@ -1,4 +1,4 @@
-# What ./run reads to make a virtual environment and to keep it up to date; it needs $root and `die` of ./run.
+# Sourced by ./run: create a virtual environment and keep it up to date. It needs $root and `die` from ./run.
 
 # use_environment NAME LOCK: the virtual environment that the commands below work in.
 use_environment() {
@@ -8,7 +8,7 @@ use_environment() {
     stamp="$venv/.scorehouse-stamp"
 }
 
-# Say what keeps Python $1 from making the environment, or nothing when it can. Runs on any Python 2 or 3.
+# Print why Python $1 cannot make the environment, or nothing if it can. Runs on any Python 2 or 3.
 unfit() {
     "$1" -c '
 import sys
@@ -26,7 +26,7 @@ else:
 ' 2>/dev/null || echo "does not run"
 }
 
-# Print the Python to use: $PYTHON if set, else the first fit one on PATH.
+# Print the Python to use: $PYTHON if set, else the first suitable one on PATH.
 find_python() {
     local candidate reason reasons=""
     if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- python3.13 python3.12 python3.11 python3; fi
@@ -40,7 +40,7 @@ find_python() {
     die "no Python that can make .venv:$reasons"$'\n'"Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=/path/to/python3.12 ./run ..."
 }
 
-# Two lines: the place and the Python that .venv was made with; what was installed in it.
+# Two lines: the path and the Python of .venv; a digest of what was installed in it.
 current_stamp() {
     "$python" - "$lock" 2>/dev/null <<'PY'
 import hashlib, pathlib, platform, sys
@@ -59,7 +59,7 @@ install() {
         current_stamp >"$stamp"
 }
 
-# Make .venv, or bring it up to date; a broken, half-made or moved one is made anew.
+# Create or update .venv; one that is broken, unfinished or moved is created again.
 setup() {
     local have="" want="" base
     [ ! -f "$stamp" ] || have=$(cat -- "$stamp")

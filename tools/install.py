@@ -1,7 +1,7 @@
-"""Install the packages of a lock file with pip, and say from the first second what pip is doing.
+"""Install the packages of a lock file with pip, and show from the first second what pip is doing.
 
 Called as `python tools/install.py requirements.lock`. pip's output goes to target/setup.log; everything from
-its first error on is shown. Imports the standard library alone: its environment is still empty.
+its first error on is shown. It imports only the standard library, since its environment is still empty.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOG = Path("target/setup.log")
 
 
 class Progress:
-    """What is being done, and for how long: one line on a terminal, elsewhere a line every 15 seconds."""
+    """The current step and its duration: one line on a terminal, elsewhere one line every 15 seconds."""
 
     def __init__(self) -> None:
         self.doing = "starting pip"
@@ -51,7 +51,7 @@ class Progress:
 
 
 def main(lock: str) -> int:
-    """Install what `lock` pins; pip's exit code."""
+    """Install what `lock` pins, and return pip's exit code."""
     wanted = len(re.findall(r"^[a-zA-Z0-9]", Path(lock).read_text(), re.MULTILINE))
     options = ["--progress-bar", "off", "--require-hashes", "-r", lock]
     LOG.parent.mkdir(exist_ok=True)
@@ -70,7 +70,7 @@ def main(lock: str) -> int:
 
 
 def follow(lines: Iterable[str], wanted: int, progress: Progress, log: TextIO) -> list[str]:
-    """Log pip's lines, and keep `progress` at what they say; the lines from the first error on."""
+    """Log pip's lines, update `progress` from them, and return the lines from the first error on."""
     fetched = 0
     errors: list[str] = []
     for line in lines:

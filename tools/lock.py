@@ -1,7 +1,7 @@
 """Resolve the lock files again from pyproject.toml; `./run lock` calls it in the project's folder.
 
-Pins that are there stay, unless pip-compile is told otherwise: arguments such as `--upgrade` go on to it.
-Hashes are those of every file of a release, so of every platform and Python.
+Existing pins stay, unless arguments such as `--upgrade`, which are passed to pip-compile, say otherwise.
+Hashes cover every file of a release, so every platform and Python.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ AIRFLOW = "apache-airflow>=3,<4\napache-airflow-providers-standard\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write every lock file; ends at the first that cannot be resolved."""
+    """Write every lock file; stop at the first that cannot be resolved."""
     if sys.version_info[:2] != (3, 11):
-        # the oldest Python resolves to versions that every supported one can install
+        # the oldest Python resolves to versions that every supported Python can install
         advice = "./run clean --all, then PYTHON=python3.11 ./run lock"
         print(f"run: lock: needs a .venv of Python 3.11: {advice}", file=sys.stderr)
         return 1
     compile_lock("requirements.lock", *extras(("dev",)), *arguments)
     # on top of the first, so that both agree
     compile_lock("requirements-extras.lock", "-c", "requirements.lock", *extras(EVERYTHING), *arguments)
-    # PySpark wants an older pandas
+    # PySpark needs an older pandas
     compile_lock("requirements-spark.lock", *extras(("dev", "spark")), *arguments)
-    # what the tests of installation put into environments of their own
+    # what the installation tests put into their own environments
     with tempfile.NamedTemporaryFile("w", suffix=".in") as oldest:
         oldest.write("\n".join(lower_bounds(PROJECT)) + "\n")
         oldest.flush()
         compile_lock("requirements-oldest.lock", "--no-annotate", "-c", oldest.name)
     compile_lock("requirements-airflow.lock", "--no-annotate", *arguments, requirements=AIRFLOW)
-    # pins by hand: on top of requirements-spark.lock, without dependencies
+    # pinned by hand: on top of requirements-spark.lock, without dependencies
     hash_pins(Path("requirements-delta.lock"))
     return 0
 
 
 def extras(names: tuple[str, ...]) -> list[str]:
-    """pip-compile's options for these extras."""
+    """The pip-compile options for these extras."""
     return [part for name in names for part in ("--extra", name)]
 
 
 def compile_lock(file: str, *arguments: str, requirements: str | None = None) -> None:
-    """Resolve `requirements`, else those of pyproject.toml, into a lock file."""
+    """Resolve `requirements`, or else the requirements in pyproject.toml, into a lock file."""
     command = [sys.executable, "-m", "piptools", "compile", "--quiet", "--output-file", file]
     command += ["--generate-hashes", "--strip-extras", "--allow-unsafe"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host", *arguments]
@@ -66,13 +66,13 @@ def compile_lock(file: str, *arguments: str, requirements: str | None = None) ->
 
 
 def lower_bounds(project: Path) -> list[str]:
-    """The lower end of each range of a dependency, as pins."""
+    """The lower bound of each dependency's range, as pins."""
     ranges = tomllib.loads(project.read_text())["project"]["dependencies"]
     return [re.sub(r"^([\w-]+)>=([\d.]+).*", r"\1==\2", one) for one in ranges]
 
 
 def hash_pins(lock: Path) -> None:
-    """Write the hashes of pins that are written by hand."""
+    """Add hashes to pins that are written by hand."""
     from pip._internal.req.constructors import install_req_from_line
     from piptools.repositories import PyPIRepository
 

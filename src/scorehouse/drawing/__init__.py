@@ -1,1 +1,1 @@
-"""Pictures as SVG: shapes, the area of a plot with its scales and ticks, and labels that have room."""
+"""Pictures as SVG: shapes, and plots with scales, ticks and labels."""

@@ -1,4 +1,4 @@
-"""The area of a plot: scales, ticks, bands, and what is written beside it."""
+"""The area of a plot: scales, ticks, bands, and the labels of its axes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEPS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True)
 class Scale:
-    """Values onto pixels: `low` lies at `start`, `high` at `end`."""
+    """Maps values to pixels: `low` is at `start`, `high` at `end`."""
 
     low: float
     high: float
@@ -27,7 +27,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Bands:
-    """Bands of equal width beside each other, from pixel `start` on."""
+    """Bands of equal width side by side, from pixel `start` on."""
 
     count: int
     start: float
@@ -43,7 +43,7 @@ class Bands:
 
 @dataclass(frozen=True)
 class Plot:
-    """Where the marks of a chart are, in pixels; labels stand to the left of it and below."""
+    """The area of a chart's marks, in pixels; labels are to the left of it and below it."""
 
     left: float
     top: float
@@ -76,11 +76,11 @@ class Plot:
         return line(self.left, y, self.right, y, stroke, tooltip, style)
 
     def below(self, x: float, label: str, style: Style = PLAIN) -> str:
-        """The label of a place on the horizontal axis."""
+        """The label of a position on the horizontal axis."""
         return text(x, self.bottom + 18, label, style, anchor="middle")
 
     def beside(self, y: float, label: str, style: Style = PLAIN) -> str:
-        """The label of a place on the vertical axis."""
+        """The label of a position on the vertical axis."""
         return text(self.left - 8, y + 4, label, style, anchor="end")
 
 
@@ -97,7 +97,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def tick_texts(values: Sequence[float]) -> list[str]:
-    """Ticks as people read them: with the decimals that they need, large ones in thousands or millions."""
+    """Ticks as text: with the necessary decimals, and large values in thousands or millions."""
     largest = max(map(abs, values))
     unit, factor = ("M", 1e6) if largest >= 1e6 else ("k", 1e3) if largest >= 1e4 else ("", 1.0)
     step = min(after - before for before, after in pairwise(values)) / factor

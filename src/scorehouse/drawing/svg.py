@@ -12,7 +12,7 @@ PLAIN: Style = MappingProxyType({})
 
 
 def element(name: str, /, *content: str, **attributes: Attribute) -> str:
-    """A tag around `content`, which is SVG already.
+    """A tag around `content`, which is already SVG.
 
     Attributes are named as in SVG, with `_` for `-`, and `class_` for `class`; None leaves one out. Their
     text is escaped, and fractions have one decimal: a tenth of a pixel.
@@ -33,12 +33,12 @@ def _value(value: str | float) -> str:
 
 
 def title(text: str) -> str:
-    """The tooltip of the element around it."""
+    """The tooltip of the element that contains it."""
     return element("title", escape(text)) if text else ""
 
 
 def text(x: float, y: float, content: str, style: Style = PLAIN, *, anchor: str = "start") -> str:
-    """A line of text, whose baseline is at `y`."""
+    """A line of text with its baseline at `y`."""
     return element("text", escape(content), x=float(x), y=float(y), text_anchor=anchor, **style)
 
 
@@ -65,7 +65,7 @@ def bar(
     colour: str,
     style: Style,
 ) -> list[str]:
-    """A horizontal bar between two texts: what it stands for, and its value; `style` is that of the texts."""
+    """A horizontal bar between two texts: its name and its value; `style` is the style of the texts."""
     baseline = top + height - 4
     return [
         text(left - 8, baseline, names[0], style, anchor="end"),
@@ -75,7 +75,7 @@ def bar(
 
 
 def picture(width: int, height: int, name: str, parts: Iterable[str]) -> str:
-    """An SVG file on white, whatever page shows it; `name` is for those who do not see it."""
+    """An SVG file with a white background on any page; `name` is for screen readers."""
     drawn = element("rect", width=width, height=height, fill="white")
     sizes = f"width='{width}' height='{height}' viewBox='0 0 {width} {height}'"
     body = "\n".join([title(name), drawn, *parts])

@@ -22,7 +22,7 @@ BY_KIND = {"measured": CURRENT, "estimated": MUTED, "alert": ALERT, "drift": WAR
 
 # Plots of one kind have the same size and frame, whatever their labels, so they line up.
 WIDE, NARROW = Plot(40, 8, 250, 130), Plot(40, 8, 212, 150)
-RIGHT, BOTTOM = 16, 24  # margins; those of the left and the top are where the plots begin
+RIGHT, BOTTOM = 16, 24  # margins; the plots begin at the left and top ones
 MINI_WIDTH, MINI_HEIGHT, MINI_MARGIN = 120, 36, 2
 QUARTERS = [0.0, 0.25, 0.5, 0.75, 1.0]
 DASHES: Style = {"stroke_dasharray": "3 3"}
@@ -51,7 +51,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point that has a value: `place` counts all points, those without a value too."""
+    """A point that has a value; `place` counts all points, including those without a value."""
 
     place: int
     window: str
@@ -86,7 +86,7 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
 
 
 def _bin(plot: Plot, y: Scale, bands: Bands, place: int, item: Bin) -> str:
-    """Both bars; the whole band shows the tooltip, since the bars themselves may be only a pixel high."""
+    """Both bars. The whole band shows the tooltip, since the bars may be only one pixel high."""
     tooltip = f"{item.name}: {percent(item.current)} now, {percent(item.reference)} in training"
     area = {"x": bands.middle(place) - bands.step / 2, "y": plot.top}
     return element(
@@ -101,7 +101,7 @@ def _bin(plot: Plot, y: Scale, bands: Bands, place: int, item: Bin) -> str:
 def _bar(
     y: Scale, bands: Bands, place: int, value: float, colour: str, share: float, tooltip: str = ""
 ) -> str:
-    """A bar on the zero of its axis that fills a share of its band; nothing where it has no height."""
+    """A bar from the zero of its axis that fills a share of its band; empty if it has no height."""
     top, width = y(value), share * bands.step
     if y.start - top < 0.05:
         return ""
@@ -211,7 +211,7 @@ def _circles(
 
 
 def _circle(x: float, y: float, radius: float, colour: str, tooltip: str) -> str:
-    """A point, with an unseen rim that makes it easier to point at."""
+    """A point, with an invisible rim that makes it easier to point at."""
     return element("circle", title(tooltip), cx=x, cy=y, r=radius, fill=colour, **RIM)
 
 
@@ -229,7 +229,7 @@ def _shares(plot: Plot, y: Scale, marks: Sequence[float]) -> list[str]:
 
 
 def _names(plot: Plot, names: Sequence[str], places: Sequence[int]) -> list[str]:
-    """The names below the bands at these places: those that have room."""
+    """The names below the bands at these positions, as far as they fit."""
     bands = plot.bands(len(names))
     return [plot.below(bands.middle(place), names[place]) for place in places]
 

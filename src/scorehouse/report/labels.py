@@ -13,7 +13,7 @@ APART = 8  # pixels between two labels
 
 
 def width_of(text: str) -> float:
-    """About as many pixels as a text takes, and rarely fewer."""
+    """The approximate width of a string in pixels, rarely too small."""
     return sum(map(_width, text))
 
 
@@ -26,7 +26,7 @@ def _width(letter: str) -> float:
 
 
 def fitting(names: Sequence[str], width: float) -> list[int]:
-    """Places of the labels that stand apart on an axis of equal bands, taken from the left."""
+    """Positions of the labels that do not overlap on an axis of equal bands, chosen from the left."""
     places: list[int] = []
     end = -math.inf
     for place, name in enumerate(names):
@@ -38,7 +38,7 @@ def fitting(names: Sequence[str], width: float) -> list[int]:
 
 
 def counted_back(names: Sequence[str], width: float) -> list[int]:
-    """Places of every n-th label, with the smallest n that avoids overlap; the last label is always kept."""
+    """Positions of every n-th label, with the smallest n that avoids overlap; the last is always kept."""
     room = max(map(width_of, names), default=1) + APART
     step = max(1, math.ceil(room / (width / max(len(names), 1))))
     return list(range(len(names)))[::-1][::step][::-1]
