@@ -123,6 +123,27 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def empty_mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of MLflow that each test copies; for reading only."""
+    from mlflow_stores import make_empty_database  # skips where the extra is missing
+
+    return make_empty_database(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture(params=["sqlite"])
+def mlflow_store(
+    request: pytest.FixtureRequest,
+    empty_mlflow_database: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """The address of an empty store in the folder of this test; where a test asks for it, of either kind."""
+    from mlflow_stores import open_store
+
+    return open_store(request.param, empty_mlflow_database, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
 def foreign_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A stranger's project that has this package installed, built; for reading only."""
     return built_shop(tmp_path_factory.mktemp("foreign"))

@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "show": (("churn",), "churn version 1", ("chrn",), 1, NEAR),
 }
 NEEDS_A_RUN = {"replay"}  # in tests of its own below
-NEEDS_A_SERVER = {"sync mlflow"}  # in test_mlflow.py
+NEEDS_A_SERVER = {"sync mlflow"}  # in test_mlflow_sync.py
 NAMED = re.compile(r"`scorehouse ([a-z][^`]*)`|^\$ scorehouse ([a-z].*)$", re.M)
 
 

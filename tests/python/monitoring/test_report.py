@@ -6,7 +6,6 @@ import html
 import json
 import re
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -15,8 +14,7 @@ import pytest
 from monitored import FEATURES, run
 from project import DbtProject
 from scorehouse.project.place import Place
-from scorehouse.report import charts, words
-from scorehouse.report.distributions import Distribution
+from scorehouse.report import words
 from scorehouse.report.gather import WINDOWS, gather
 from scorehouse.report.warehouse import Warehouse
 
@@ -141,42 +139,11 @@ def test_the_mean_score_is_drawn_over_the_windows(pages: dict[str, str], monitor
         assert f"<title>{month}: {words.number(mean)}</title>" in drawn
 
 
-def test_numbers_that_are_categories_keep_their_order() -> None:
-    def bins(*names: str) -> list[str]:
-        rows = {
-            name: {"kind": "category", "category": name, "reference": place, "current": 0}
-            for place, name in enumerate(names)
-        }
-        return [one.name for one in Distribution(rows).bins()]
-
-    assert bins("10", "9", "-1") == ["-1", "9", "10"]
-    assert bins("10", "9", "nine") == ["nine", "9", "10"]  # the most frequent first
-
-
 def test_the_head_leads_to_every_chapter(pages: dict[str, str]) -> None:
     nav = pages["all"].split("<nav")[1].split("</nav>")[0]
     assert re.findall(r'href="#(\w+)"', nav) == ["bare", "wide"]
     assert "2 ML models 9 alerts" in text_of(pages["all"])
     assert "<nav" not in pages["wide"]
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "said"),
-    [
-        ("2025-04-01", "2025-05-01", "April 2025"),
-        ("2025-12-01", "2026-01-01", "December 2025"),
-        ("2025-03-31", "2025-04-01", "31 Mar 2025"),
-        ("2025-03-01", "2025-05-01", "1 Mar 2025 to 30 Apr 2025"),
-        ("2025-04-02", "2025-05-02", "2 Apr 2025 to 1 May 2025"),
-    ],
-)
-def test_windows_are_told_as_people_say_them(start: str, end: str, said: str) -> None:
-    assert words.window_text(datetime.fromisoformat(start), datetime.fromisoformat(end)) == said
-
-
-def test_shares_are_told_as_people_say_them() -> None:
-    told = [words.percent(share) for share in (None, 0, 1e-5, 0.5, 0.9987, 1)]
-    assert told == [words.DASH, "0 %", "< 0.1 %", "50.0 %", "99.87 %", "100 %"]
 
 
 def test_a_model_that_nobody_monitors_says_so(pages: dict[str, str]) -> None:
@@ -248,14 +215,6 @@ def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: P
         assert {row["segment"] for row in data.performance[0].at(data.performance[0].windows[2])} == {
             "all", "region=north", "region=(small groups)"
         }  # fmt: skip
-
-
-@pytest.mark.parametrize("count", [7, 8, 12, 13])
-def test_the_newest_window_has_a_label(count: int) -> None:
-    names = [f"{place} Mar 2025" for place in range(1, count + 1)]
-    points = [charts.Point(name, float(place)) for place, name in enumerate(names)]
-    for drawn in (charts.over_time(points, "over time"), charts.bars(points, "bars")):
-        assert f">{names[-1]}</text>" in drawn and drawn.count(" Mar 2025</text>") < count
 
 
 def test_names_of_a_user_stay_text(pages: dict[str, str]) -> None:

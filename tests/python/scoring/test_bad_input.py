@@ -9,19 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
 
 from project import Build, DbtProject, Row
-from scorehouse import ScorehouseError, promote
+from visits import FEATURES, edit_registry, registered_by, training
 
-FEATURES = (
-    "select i as id, (i % 50)::double as age, i % 7 as visits, 'x' || i as note from range(200) as t(i)"
-)
 DOORS = ("python", "sql")
 
 
@@ -47,22 +40,6 @@ def alter_artifact(project: DbtProject, model: str) -> None:
 def alter_signature(project: DbtProject, model: str) -> None:
     file = project.folder / f"artifacts/{model}/1/signature.json"
     file.write_text(file.read_text().replace('"accepts_null": true', '"accepts_null": false'))
-
-
-def edit_registry(old: str, new: str) -> Callable[[DbtProject, str], None]:
-    def edit(project: DbtProject, model: str) -> None:
-        file = project.folder / f"seeds/ml/{model}/ml_{model}.csv"
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
-
-    return edit
-
-
-def registered_by(version: str) -> Callable[[DbtProject, str], None]:
-    import sklearn
-
-    return edit_registry(f",{sklearn.__version__},", f",{version},")
 
 
 CASES: dict[str, Case] = {
@@ -192,10 +169,6 @@ CASES: dict[str, Case] = {
 NAMES = [(name, door) for name in CASES for door in DOORS]
 
 
-def training() -> pd.DataFrame:
-    return pd.DataFrame({"age": np.arange(60.0), "visits": np.arange(60) % 7})
-
-
 def add_models(project: DbtProject, name: str, arguments: dict[str, Any]) -> None:
     arguments = {"key": "id", **arguments}
     project.python_model(f"{name}_python", name, features=f"{name}_features", **arguments)
@@ -260,97 +233,3 @@ def test_nothing_is_left_behind(spoilt: Spoilt) -> None:
 
 
 # --- what may be, and what is refused before a build ---
-
-
-@pytest.fixture
-def house(project: DbtProject) -> DbtProject:
-    X = training()
-    project.register(LogisticRegression(max_iter=500).fit(X, X.age > 30), "churn", X, task="classification")
-    project.features(FEATURES)
-    project.python_model("scored", "churn", key="id")
-    return project
-
-
-def test_an_empty_feature_table_empties_the_table(house: DbtProject) -> None:
-    house.build().check()
-    columns = house.columns("scored")
-    house.features(FEATURES + " where i < 0")
-    house.build().check()
-    assert house.content("scored") == []
-    assert house.columns("scored") == columns
-
-
-def test_another_release_is_allowed_where_the_project_says_so(house: DbtProject) -> None:
-    house.writes_files = True
-    registered_by("0.19.1")(house, "churn")
-    house.python_model("plain", "churn", key="id", config="materialized='table'")
-    ended = house.build()
-    assert {name for name, status in ended.statuses.items() if status == "error"} == {"scored", "plain"}
-    house.settings({"scorehouse_load_policy": {"library_versions": "warn"}})
-    house.build().check()
-    assert house.query("select count(*) from scored union all select count(*) from plain") == [(200,), (200,)]
-    assert "churn version 1 was saved by scikit-learn 0.19.1" in (house.folder / "logs/dbt.log").read_text()
-
-
-@pytest.mark.parametrize(
-    ("policy", "told"),
-    [
-        ({"library_version": "warn"}, "unknown settings ['library_version']"),
-        ({"library_versions": "ignore"}, "library_versions has 'ignore'"),
-        ({"formats": ["skops"]}, "stored as 'joblib', which the load policy does not allow"),
-    ],
-    ids=["misspelt", "unknown choice", "format"],
-)
-def test_a_load_policy_that_refuses(policy: dict[str, Any], told: str, house: DbtProject) -> None:
-    house.settings({"scorehouse_load_policy": policy})
-    house.python_model("plain", "churn", key="id", config="materialized='table'")
-    ended = house.build()
-    for name in ("scored", "plain"):
-        assert told in ended.messages[name] and "What to do: " in ended.messages[name]
-
-
-def test_a_feature_may_bear_the_name_of_an_output(project: DbtProject) -> None:
-    """It is read and not written; only to pass it through would make two of it."""
-    X = training().rename(columns={"age": "score"})
-    project.register(DecisionTreeClassifier().fit(X, X.score > 30), "churn", X, task="classification")
-    project.features(FEATURES.replace("as age", "as score"))
-    project.python_model("scored", "churn", key="id")
-    project.python_model("passed", "churn", key="id", passthrough="score")
-    ended = project.build()
-    assert (ended.statuses["scored"], ended.statuses["passed"]) == ("success", "error")
-    assert "names that the prediction table uses itself: ['score']" in ended.messages["passed"]
-
-
-def test_a_ranking_without_a_group(project: DbtProject) -> None:
-    X = training()
-    project.register(LogisticRegression(max_iter=500).fit(X, X.age > 30), "offers", X, task="ranking")
-    project.features(FEATURES)
-    project.python_model("scored", "offers", key="id")
-    ended = project.build()
-    assert "offers version 1 ranks, but no group was given" in ended.messages["scored"]
-
-
-def test_a_model_without_the_macro_or_the_call(house: DbtProject) -> None:
-    house.write(
-        "models/bare.sql",
-        "{{ config(materialized='predictions') }} select * from {{ ref('features') }}",
-    )
-    house.write(
-        "python_models/other.py",
-        "def model(dbt, session):\n    dbt.config(materialized='predictions')\n"
-        "    return dbt.ref('features')\n",
-    )
-    ended = house.build()
-    assert "scorehouse.scored('<name>', key='<column>')" in ended.messages["bare"]
-    assert "end the model with `return score(...)`" in ended.messages["other"]
-
-
-def test_what_is_not_fitted_is_not_registered(house: DbtProject) -> None:
-    with pytest.raises(ScorehouseError, match=r"LogisticRegression is not fitted(.|\n)*call fit\(\) first"):
-        house.register(LogisticRegression(), "churn", training(), task="classification")
-    with pytest.raises(ScorehouseError, match=r"DecisionTreeClassifier is a classifier(.|\n)*What to do"):
-        tree = DecisionTreeClassifier().fit(training(), training().age > 30)
-        house.register(tree, "churn", training(), task="anomaly")
-    with pytest.raises(ScorehouseError, match="has no version 2"):
-        promote("churn", 2, project_dir=house.folder)
-    house.build().check()

@@ -1,0 +1,124 @@
+"""What `scorehouse.scored` refuses on a real PostgreSQL server; the table is left as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from postgres.one_table import FEATURES, KEY, ONE, OneTableProject, built_project
+from postgres.server import Server
+
+pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
+pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
+
+
+@pytest.fixture(scope="module")
+def built(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTableProject:
+    return built_project(server, tmp_path_factory.mktemp("refusals") / "house", "refusals")
+
+
+@pytest.fixture
+def project(built: OneTableProject) -> OneTableProject:
+    return built.reset()
+
+
+REFUSED = [
+    ("key='shop'", '500 share their key "shop" with another row and 0 have NULL in it'),
+    ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
+    (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
+    (f"{KEY}, alias='nobody'", "an alias that one version has; the aliases are champion"),
+    (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
+    (f"{KEY}, alias=['champion', 'challenger']", "what compiled SQL can do on postgres"),
+    (f"{KEY}, strict=['null']", "(strict="),
+    (f"{KEY}, as_of='2024-01-01'", "(as_of="),
+    (f"{KEY}, decision={{'threshold': 0.5}}", "(decision="),
+    (f"{KEY}, group='shop'", "(group="),
+    (f"{KEY}, engine='native'", "(engine="),
+    (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
+    (f"{KEY}, rescore='updated_at'", "(rescore="),
+    (f"{KEY}, rescore=['changed']", "the name of a rule"),
+    (f"{KEY}, version='2'", "the number of a version"),
+    (f"{KEY}, batch_rows=1.5", "a positive number of rows"),
+    (f"{KEY}, max_rejected_share=true", "a number from 0 to 1"),
+    (f"{KEY}, alais='champion'", "arguments among key, alias"),
+    ("key=5", "the name of a column"),
+    ("key=['id', 'id']", "names of columns, each once"),
+    ("key='id', passthrough=7", "the name of a column"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=[case[1] for case in REFUSED])
+def test_refuses_and_leaves_the_table(arguments: str, message: str, built: OneTableProject) -> None:
+    (built.folder / "models/_scored.yml").unlink(missing_ok=True)
+    built.features()
+    built.scored()
+    if not built.query("select to_regclass('refusals.scored') is not null")[0][0]:
+        assert built.build(*ONE) == ""
+    state = (
+        "select count(*), min(scoring_run_id::text), "
+        "(select count(*) from scorehouse_run_log where status = 'success') from scored"
+    )
+    before = built.query(state)
+    built.scored(arguments)
+    built.query("delete from scorehouse_run_log where status <> 'success'")
+    assert message in built.build("--select", "scored")
+    assert built.query(state) == before
+    ((status, error),) = built.query("select status, error from scorehouse_run_log where status <> 'success'")
+    assert status == "failed" and message in error
+
+
+NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres does not have"
+
+
+@pytest.mark.parametrize("existing", [True, False], ids=["table", "no table"])
+def test_batches_are_refused(existing: bool, project: OneTableProject) -> None:
+    """With or without a table; neither the table nor the run log is touched, and the way out works."""
+    if existing:
+        assert project.build(*ONE) == ""
+    done = "select count(*) from scorehouse_run_log where status = 'success'"
+    state = f"select to_regclass('refusals.scored')::oid::bigint, ({done})"
+    before = project.query(state)
+    batches = "incremental_strategy='microbatch', event_time='seen_at', begin='2024-01-01', batch_size='day'"
+    project.features(FEATURES.replace("i % 5 as shop", "i % 5 as shop, timestamp '2024-01-01' as seen_at"))
+    project.scored(f"{KEY}, rescore='given'", batches)
+    said = project.build(*ONE)
+    assert f"scorehouse.scored() in scored: {NO_BATCHES}" in said
+    assert "leave incremental_strategy and scorehouse_backfill out" in said
+    project.scored(f"{KEY}, rescore='given'")
+    backfill = "{scorehouse_backfill: {from: 2024-01-01, to: 2024-01-03}}"
+    assert NO_BATCHES in project.build(*ONE, "--vars", backfill)
+    assert project.query(state) == before
+    assert project.build(*ONE) == ""
+
+
+def test_a_version_that_is_not_proven_is_refused(project: OneTableProject) -> None:
+    project.query("update ml_churn set forms = null")
+    try:
+        said = project.build("--select", "scored")
+    finally:
+        assert project.build("--select", "ml_churn") == ""
+    assert "no compiled SQL that was proven for postgres" in said
+    assert "scorehouse prove churn" in said
+
+
+def test_sql_or_a_registry_that_was_changed_is_refused(project: OneTableProject) -> None:
+    """The macro's text is pinned, and the table of the seed is compared, before anything is scored."""
+    macros = project.folder / "macros/ml/churn.sql"
+    sound = macros.read_text()
+    place = sound.index("0.5", sound.index('"postgres"'))
+    macros.write_text(sound[:place] + "0.1" + sound[place + 3 :])
+    try:
+        said = project.build(*ONE)
+    finally:
+        macros.write_text(sound)
+    assert "scorehouse_predict__churn__v1 is not the SQL that was proven" in said
+    project.query("update ml_churn set sha256 = repeat('0', 64)")
+    try:
+        for arguments in (KEY, f"{KEY}, version=1"):
+            project.scored(arguments)
+            assert "version 1 has sha256 '000" in project.build(*ONE)
+    finally:
+        assert project.build("--select", "ml_churn") == ""
+    assert project.query("select to_regclass('refusals.scored') is null") == [(True,)]
+    assert project.query("select status, count(*) from scorehouse_run_log group by 1") == [("failed", 3)]
+    project.scored()
+    assert project.build(*ONE) == ""

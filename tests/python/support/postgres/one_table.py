@@ -1,0 +1,113 @@
+"""A dbt project on a PostgreSQL server, in a schema of its own, with one prediction table: `scored`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+from churn import classifier, training
+from postgres.server import Server
+from project import REPOSITORY, Row
+from scorehouse import register
+
+ROWS = 500
+FEATURES = """
+select
+    i as id, (i * 7 % 100)::double precision as amount, i % 9 as visits,
+    case when i % 50 = 0 then 'ZZ' when i % 2 = 0 then 'free' else 'paid' end as plan, i % 5 as shop
+from generate_series(0, 499) as numbers (i)
+"""
+KEY = "key='id', passthrough=['shop']"
+ONE = ("--select", "features", "scored")
+
+
+@dataclass
+class OneTableProject:
+    """The project, and what dbt and its schema say of it."""
+
+    folder: Path
+    server: Server
+    schema: str
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text)
+
+    def features(self, sql: str = FEATURES) -> None:
+        self.write("models/features.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")
+
+    def scored(self, arguments: str = KEY, config: str = "") -> None:
+        head = f"{{{{ config({config}) }}}}\n" if config else ""
+        call = f"{{{{ scorehouse.scored('churn', {arguments}) }}}}"
+        self.write("models/scored.sql", f"{head}{call}\nselect * from {{{{ ref('features') }}}} -- all\n")
+
+    def reset(self) -> OneTableProject:
+        """The project as it was made, with nothing scored and nothing logged."""
+        self.query("drop table if exists scored cascade; delete from scorehouse_run_log")
+        (self.folder / "models/_scored.yml").unlink(missing_ok=True)
+        self.features()
+        self.scored()
+        return self
+
+    def build(self, *arguments: str) -> str:
+        """Run `dbt build`; what went wrong, or nothing."""
+        ended = self._dbt("build", *arguments)
+        results = list(getattr(ended.result, "results", None) or [])
+        bad = [f"{r.node.name}: {r.message}" for r in results if r.status not in ("success", "pass")]
+        return str(ended.exception or "") + "\n".join(bad)
+
+    def operation(self, macro: str, **arguments: Any) -> bool:
+        """Whether `dbt run-operation` succeeded."""
+        return bool(self._dbt("run-operation", macro, "--args", yaml.safe_dump(arguments)).success)
+
+    def _dbt(self, *arguments: str) -> dbtRunnerResult:
+        here = Path.cwd()
+        places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        try:
+            return dbtRunner().invoke(["--quiet", *arguments, *places])
+        finally:
+            os.chdir(here)
+
+    def query(self, sql: str) -> list[Row]:
+        with self.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"set search_path = {self.schema}")
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def runs(self) -> list[Row]:
+        return self.query(
+            "select write_mode, rows_in, rescore_rule from scorehouse_run_log order by started_at"
+        )
+
+
+def built_project(server: Server, folder: Path, schema: str) -> OneTableProject:
+    """An ML model `churn`, registered for PostgreSQL too, and its table, built once."""
+    (folder / "models").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
+    shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
+    output = {"type": "postgres", "host": "127.0.0.1", "port": server.port, "user": "postgres", "pass": "x"}
+    output |= {"dbname": "postgres", "schema": schema, "threads": 2}
+    document = {
+        "name": "scorehouse",
+        "version": "0.1.0",
+        "config-version": 2,
+        "profile": "one_table",
+        "flags": {"send_anonymous_usage_stats": False},
+        "on-run-start": "{{ scorehouse.ensure_run_log() }}",
+        "on-run-end": "{{ scorehouse.close_runs(results) }}",
+        "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"]}},
+    }
+    project = OneTableProject(folder, server, schema)
+    project.write("dbt_project.yml", yaml.safe_dump(document))
+    project.write("profiles.yml", yaml.safe_dump({"one_table": {"target": "p", "outputs": {"p": output}}}))
+    facts: dict[str, Any] = {"task": "classification", "alias": "champion", "project_dir": folder}
+    register(classifier(), "churn", training(), **facts)
+    project.features()
+    project.scored()
+    assert project.build() == ""
+    return project
