@@ -31,7 +31,7 @@ sys.path.append(str(HERE))
 
 from monitoring_peers import PEERS, ROUNDS  # noqa: E402
 
-from monitoring.warehouse import House  # noqa: E402
+from monitoring.warehouse import MonitoredWarehouse  # noqa: E402
 
 REFERENCE_ROWS = 500_000
 
@@ -45,15 +45,15 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_house(folder: Path, asked: argparse.Namespace) -> House:
+def make_warehouse(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
     """A scored table of normal numbers with 1 % missing values; the first feature drifts at the end."""
-    house = House(folder)
+    warehouse = MonitoredWarehouse(folder)
     columns = ", ".join(
         f"case when random() < 0.01 then null else sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) "
         f"+ case when i % {asked.days} >= {asked.days - 12} and {k} = 0 then 0.5 else 0 end end as x{k}"
         for k in range(asked.features)
     )
-    house.table(
+    warehouse.table(
         "scored",
         f"""
         select date '2026-01-01' + (i % {asked.days})::integer as day, 'm' as model_name, 1 as model_version,
@@ -62,16 +62,20 @@ def make_house(folder: Path, asked: argparse.Namespace) -> House:
         """,
     )
     names = ", ".join(f"x{k}" for k in range(asked.features))
-    house.reference(
+    warehouse.reference(
         "ml_m__reference", {(1, "feature"): f"select {names} from raw.scored limit {REFERENCE_ROWS}"}
     )
     reference = "source('raw', 'ml_m__reference')"
-    house.model("profiles", f"{{{{ scorehouse.profile(source('raw', 'scored'), {reference}, day='day') }}}}")
-    house.model("drift_by_day", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window='day') }}}}")
-    house.model("drift_of_week", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window={WEEK}) }}}}")
-    house.model("drift_rolling", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window=7) }}}}")
-    house.build().check()
-    return house
+    warehouse.model(
+        "profiles", f"{{{{ scorehouse.profile(source('raw', 'scored'), {reference}, day='day') }}}}"
+    )
+    warehouse.model("drift_by_day", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window='day') }}}}")
+    warehouse.model(
+        "drift_of_week", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window={WEEK}) }}}}"
+    )
+    warehouse.model("drift_rolling", f"{{{{ scorehouse.drift(ref('profiles'), {reference}, window=7) }}}}")
+    warehouse.build().check()
+    return warehouse
 
 
 WEEK = {"from": "2026-01-20", "to": "2026-01-27"}
@@ -97,8 +101,8 @@ def line(who: str, what: str, times: tuple[float, float], note: str = "") -> Non
     print(f"{who:<11} {what:<14} {times[0]:7.3f} s  {times[1]:7.3f} s of CPU  {note}".rstrip())
 
 
-def compiled(house: House, name: str) -> str:
-    (path,) = house.project.folder.glob(f"target/run/*/models/{name}.sql")
+def compiled(warehouse: MonitoredWarehouse, name: str) -> str:
+    (path,) = warehouse.project.folder.glob(f"target/run/*/models/{name}.sql")
     return path.read_text()
 
 
@@ -145,10 +149,10 @@ def peer_lines(connection: duckdb.DuckDBPyConnection, folder: Path, python: str)
 def main() -> None:
     asked = options()
     with tempfile.TemporaryDirectory() as folder:
-        house = make_house(Path(folder) / "house", asked)
-        with duckdb.connect(house.project.database, config={"threads": asked.threads}) as connection:
+        warehouse = make_warehouse(Path(folder) / "house", asked)
+        with duckdb.connect(warehouse.project.database, config={"threads": asked.threads}) as connection:
             for name in ("profiles", "drift_by_day", "drift_of_week", "drift_rolling"):
-                sql = compiled(house, name).replace("create  table", "create or replace table", 1)
+                sql = compiled(warehouse, name).replace("create  table", "create or replace table", 1)
                 times = best(lambda sql=sql: connection.execute(sql))
                 ((rows,),) = connection.sql(f"select count(*) from {name}").fetchall()
                 line("scorehouse", name, times, f"{rows:,} rows")
@@ -169,7 +173,7 @@ def main() -> None:
         apart = max(abs(value - psi[name]) for name, value in pandas_drift(frame, shares, edges).items())
         print(f"largest difference of PSI between the two: {apart:.1e}")
         if asked.peers:
-            with duckdb.connect(house.project.database, read_only=True) as connection:
+            with duckdb.connect(warehouse.project.database, read_only=True) as connection:
                 peer_lines(connection, Path(folder), asked.peer_python)
 
 

@@ -36,7 +36,7 @@ from scorehouse.forms.choose import choose_form
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
 from spark.cluster import Cluster, environment
-from spark.project import SparkHouse, settings
+from spark.project import SparkProject, settings
 
 CORES = 2
 FEATURES = [f"f{i}" for i in range(20)]
@@ -101,50 +101,50 @@ def kernel_rate(kernel: Any, place: Path, rows: int) -> float:
     return sum(batch.num_rows for batch in batches) / (time.perf_counter() - start)
 
 
-def model(house: SparkHouse, name: str) -> None:
-    house.python_model(f"by_{name}", name)
+def model(project: SparkProject, name: str) -> None:
+    project.python_model(f"by_{name}", name)
 
 
 Run = tuple[float, str]  # seconds of a scoring run, and the form that scored
 
 
-def build(house: SparkHouse) -> dict[str, Run]:
+def build(project: SparkProject) -> dict[str, Run]:
     """Build the project in a process of its own, and return the scoring run of each model."""
-    results = house.build_apart(environment())
+    results = project.build_apart(environment())
     bad = {node: told for node, told in results.items() if told[0] not in ("success", "pass")}
     if bad:
         raise SystemExit(str(bad))
-    runs = {name: house.runs(f"by_{name}")[-1] for name in estimators()}
+    runs = {name: project.runs(f"by_{name}")[-1] for name in estimators()}
     return {name: (run["seconds"], run["form"]) for name, run in runs.items()}
 
 
-def features(house: SparkHouse, sql: str) -> None:
-    house.write("models/features.sql", f"{{{{ config(materialized='view') }}}}\n{sql}\n")
+def features(project: SparkProject, sql: str) -> None:
+    project.write("models/features.sql", f"{{{{ config(materialized='view') }}}}\n{sql}\n")
 
 
-def spark_project(folder: Path, source: Path, place: Path, more: dict[str, str]) -> SparkHouse:
-    house = SparkHouse(folder, settings(folder, **SPARK, **more))
+def spark_project(folder: Path, source: Path, place: Path, more: dict[str, str]) -> SparkProject:
+    project = SparkProject(folder, settings(folder, **SPARK, **more))
     for part in ("artifacts", "seeds"):
         shutil.copytree(source / part, folder / part, dirs_exist_ok=True)
-    house.write(
+    project.write(
         "models/features.sql", f"{{{{ config(materialized='view') }}}}\nselect * from parquet.`{place}`\n"
     )
     for name in estimators():
-        model(house, name)
-    return house
+        model(project, name)
+    return project
 
 
 def by_duckdb(folder: Path, source: Path, place: Path) -> dict[str, Run]:
     """The same models with a DuckDB target."""
-    house = spark_project(folder, source, place, {})
+    project = spark_project(folder, source, place, {})
     database = folder / "house.duckdb"
     output = {"type": "duckdb", "path": str(database), "threads": 1}
     profile = {"scorehouse": {"target": "dev", "outputs": {"dev": output}}}
-    house.write("profiles.yml", yaml.safe_dump(profile))
-    house.write(
+    project.write("profiles.yml", yaml.safe_dump(profile))
+    project.write(
         "models/features.sql", f"{{{{ config(materialized='view') }}}}\nselect * from '{place}/*.parquet'\n"
     )
-    house.build_apart({**os.environ})
+    project.build_apart({**os.environ})
     with duckdb.connect(str(database), read_only=True) as connection:
         rows = connection.sql(
             "select model_name, seconds, form from scorehouse_run_log where status = 'success'"
@@ -178,15 +178,15 @@ def main() -> None:
         )
         show("DuckDB", 0, options.rows, by_duckdb(folder / "duckdb", source, first), rates)
         for n, place in places.items():
-            house = spark_project(folder / f"local{n}", source, place, {"spark.master": f"local[{CORES}]"})
-            show(f"Spark local[{CORES}]", n, options.rows, build(house), rates)
+            project = spark_project(folder / f"local{n}", source, place, {"spark.master": f"local[{CORES}]"})
+            show(f"Spark local[{CORES}]", n, options.rows, build(project), rates)
         (folder / "cluster").mkdir()
         cluster = Cluster(folder / "cluster")
         try:
             cluster.start(CORES)
             for n, place in places.items():
-                house = spark_project(folder / f"two{n}", source, place, {"spark.master": cluster.url})
-                show("Spark, two workers", n, options.rows, build(house), rates)
+                project = spark_project(folder / f"two{n}", source, place, {"spark.master": cluster.url})
+                show("Spark, two workers", n, options.rows, build(project), rates)
         finally:
             cluster.stop()
 

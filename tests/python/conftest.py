@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from foreign import Shop, built_shop
+from foreign import ForeignProject, built_foreign_project
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 
@@ -100,7 +100,7 @@ def project(tmp_path: Path) -> DbtProject:
 
 
 @pytest.fixture
-def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that registration takes for a dbt project, which is also the working folder."""
     (tmp_path / "dbt_project.yml").write_text("name: scorehouse\n")
     monkeypatch.chdir(tmp_path)
@@ -108,7 +108,7 @@ def empty_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def monitored_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def monitored_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """A project whose ML model is monitored whole; for reading only."""
     return monitored(tmp_path_factory.mktemp("monitored") / "house")
 
@@ -144,6 +144,6 @@ def mlflow_store(
 
 
 @pytest.fixture(scope="session")
-def foreign_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def foreign_project(tmp_path_factory: pytest.TempPathFactory) -> ForeignProject:
     """A stranger's project that has this package installed, built; for reading only."""
-    return built_shop(tmp_path_factory.mktemp("foreign"))
+    return built_foreign_project(tmp_path_factory.mktemp("foreign"))

@@ -32,23 +32,23 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(sound: Path, tmp_path: Path) -> Path:
+def project(sound: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sound, tmp_path / "house"))
 
 
-def check(house: Path, *options: str) -> Result:
-    return CliRunner().invoke(main, ["check", "--project-dir", str(house), *options])
+def check(project: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["check", "--project-dir", str(project), *options])
 
 
-def test_sound_project(house: Path) -> None:
-    ended = check(house)
+def test_sound_project(project: Path) -> None:
+    ended = check(project)
     assert ended.exit_code == 0, ended.output
     assert [line.split() for line in ended.output.splitlines()] == [
         ["churn", "1", "champion", "ok"],
         ["churn", "2", "challenger", "ok"],
         ["fraud", "1", "-", "ok"],
     ]
-    items = json.loads(check(house, "--json").output)
+    items = json.loads(check(project, "--json").output)
     assert [(item["name"], item["version"], item["faults"]) for item in items] == [
         ("churn", 1, []),
         ("churn", 2, []),
@@ -63,30 +63,30 @@ def test_nothing_registered(tmp_path: Path) -> None:
 
 
 def replace_in(path: str, old: str, new: str) -> Callable[[Path], None]:
-    def change(house: Path) -> None:
-        text = (house / path).read_text()
+    def change(project: Path) -> None:
+        text = (project / path).read_text()
         assert old in text
-        (house / path).write_text(text.replace(old, new, 1))
+        (project / path).write_text(text.replace(old, new, 1))
 
     return change
 
 
-def garbage_registered(house: Path) -> None:
+def garbage_registered(project: Path) -> None:
     """Bytes that no loader can open, with their digest in the registry."""
-    model = house / "artifacts/churn/2/model.joblib"
+    model = project / "artifacts/churn/2/model.joblib"
     before, after = sha256(model.read_bytes()), sha256(b"garbage")
     model.write_bytes(b"garbage")
     for file in ("ml_churn.csv", "_ml_churn.yml"):
-        replace_in(f"seeds/ml/churn/{file}", before, after)(house)
+        replace_in(f"seeds/ml/churn/{file}", before, after)(project)
 
 
-def without_reference(house: Path) -> None:
-    file = house / "seeds/ml/churn/ml_churn__reference.csv"
+def without_reference(project: Path) -> None:
+    file = project / "seeds/ml/churn/ml_churn__reference.csv"
     file.write_text("".join(line for line in file.open() if not line.startswith("2,")))
 
 
-def doubled_version(house: Path) -> None:
-    file = house / "seeds/ml/churn/ml_churn.csv"
+def doubled_version(project: Path) -> None:
+    file = project / "seeds/ml/churn/ml_churn.csv"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join([*lines, lines[-1]]))
 
@@ -148,29 +148,31 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str, bool]] = {
 
 
 @pytest.mark.parametrize(("change", "says", "without_loading"), FAULTS.values(), ids=FAULTS)
-def test_fault_is_found(change: Callable[[Path], Any], says: str, without_loading: bool, house: Path) -> None:
-    change(house)
-    ended = check(house)
+def test_fault_is_found(
+    change: Callable[[Path], Any], says: str, without_loading: bool, project: Path
+) -> None:
+    change(project)
+    ended = check(project)
     assert ended.exit_code == 1
     assert says in ended.output and "FAULT" in ended.output
-    quick = check(house, "--no-load", "--json")
+    quick = check(project, "--no-load", "--json")
     assert (quick.exit_code == 1) == without_loading
     assert any(item["faults"] for item in json.loads(quick.output)) == without_loading
 
 
-def test_a_warning_is_no_fault(house: Path) -> None:
-    (house / "dbt_project.yml").write_text(POLICY + "{library_versions: warn}\n")
-    file = house / "seeds/ml/fraud/ml_fraud.csv"
+def test_a_warning_is_no_fault(project: Path) -> None:
+    (project / "dbt_project.yml").write_text(POLICY + "{library_versions: warn}\n")
+    file = project / "seeds/ml/fraud/ml_fraud.csv"
     import sklearn
 
     file.write_text(file.read_text().replace(f",{sklearn.__version__},", ",1.5.0,"))
-    ended = check(house)
+    ended = check(project)
     assert ended.exit_code == 0
     assert "warning" in ended.output and "was saved by scikit-learn 1.5.0" in ended.output
 
 
-def test_a_misspelt_policy_is_an_error(house: Path) -> None:
-    (house / "dbt_project.yml").write_text(POLICY + "{format: [skops]}\n")
-    ended = check(house)
+def test_a_misspelt_policy_is_an_error(project: Path) -> None:
+    (project / "dbt_project.yml").write_text(POLICY + "{format: [skops]}\n")
+    ended = check(project)
     assert ended.exit_code == 1
     assert "unknown settings ['format']" in ended.output

@@ -36,29 +36,29 @@ def command(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def training_files(empty_house: Path) -> tuple[str, str]:
-    joblib.dump(classifier(), empty_house / "given.joblib")
-    X.to_parquet(empty_house / "train.parquet")
-    return str(empty_house / "given.joblib"), str(empty_house / "train.parquet")
+def training_files(empty_project: Path) -> tuple[str, str]:
+    joblib.dump(classifier(), empty_project / "given.joblib")
+    X.to_parquet(empty_project / "train.parquet")
+    return str(empty_project / "given.joblib"), str(empty_project / "train.parquet")
 
 
-def test_command_register(training_files: tuple[str, str], empty_house: Path) -> None:
+def test_command_register(training_files: tuple[str, str], empty_project: Path) -> None:
     file, features = training_files
     told = ("register", "churn", file, "--features", features, "--task", "classification")
     ended = command(*told, "--metric", "roc_auc=0.8", "--metric", "brier=0.1", "--owner", "team")
     assert ended.exit_code == 0, ended.output
     assert "registered churn version 1: artifacts/churn/1/model.joblib" in ended.output
     assert "next: scorehouse promote churn 1 --alias champion" in ended.output
-    (version,) = ModelSeeds(empty_house, "churn").versions()
+    (version,) = ModelSeeds(empty_project, "churn").versions()
     assert version.metrics == {"roc_auc": 0.8, "brier": 0.1} and version.owner == "team"
 
 
-def test_command_register_from_csv(training_files: tuple[str, str], empty_house: Path) -> None:
-    X.to_csv(empty_house / "train.csv", index=False)
+def test_command_register_from_csv(training_files: tuple[str, str], empty_project: Path) -> None:
+    X.to_csv(empty_project / "train.csv", index=False)
     told = ("--features", "train.csv", "--task", "classification", "--alias", "champion")
-    ended = command("register", "churn", training_files[0], *told, "--project-dir", str(empty_house))
+    ended = command("register", "churn", training_files[0], *told, "--project-dir", str(empty_project))
     assert ended.exit_code == 0, ended.output
-    assert ModelSeeds(empty_house, "churn").versions()[0].aliases == ("champion",)
+    assert ModelSeeds(empty_project, "churn").versions()[0].aliases == ("champion",)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_command_register_refused(
     assert told in ended.output
 
 
-def test_command_promote(empty_house: Path) -> None:
+def test_command_promote(empty_project: Path) -> None:
     churn()
     churn(0.1, alias="champion")
     ended = command("promote", "churn", "1")
@@ -98,20 +98,20 @@ def test_command_promote(empty_house: Path) -> None:
     ],
 )
 def test_a_version_whose_files_are_gone_or_altered_is_not_promoted(
-    file: str, change: Callable[[Path], Any], told: str, empty_house: Path
+    file: str, change: Callable[[Path], Any], told: str, empty_project: Path
 ) -> None:
     churn(alias="champion")
     churn(0.1)
-    before = ModelSeeds(empty_house, "churn").registry_file.read_bytes()
-    change(empty_house / "artifacts/churn/2" / file)
+    before = ModelSeeds(empty_project, "churn").registry_file.read_bytes()
+    change(empty_project / "artifacts/churn/2" / file)
     ended = command("promote", "churn", "2")
     assert ended.exit_code == 1 and told.lower() in ended.output.lower(), ended.output
     assert f"{file}' of " in ended.output and "from version control" in ended.output
-    assert ModelSeeds(empty_house, "churn").registry_file.read_bytes() == before
+    assert ModelSeeds(empty_project, "churn").registry_file.read_bytes() == before
     assert command("promote", "churn", "1", "--alias", "fallback").exit_code == 0
 
 
-def test_command_list(empty_house: Path) -> None:
+def test_command_list(empty_project: Path) -> None:
     assert "no ML model is registered yet" in command("list").output
     churn(alias="champion")
     register(LinearRegression().fit(X, Y), "demand", X, task="regression")
@@ -132,7 +132,7 @@ def test_command_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ended.exit_code == 1 and "no dbt_project.yml" in ended.output
 
 
-def test_register_and_promote_print_json(training_files: tuple[str, str], empty_house: Path) -> None:
+def test_register_and_promote_print_json(training_files: tuple[str, str], empty_project: Path) -> None:
     file, features = training_files
     told = ("register", "churn", file, "--features", features, "--task", "classification")
     registered = json.loads(command(*told, "--metric", "roc_auc=0.5", "--json").output)

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from click.shell_completion import ShellComplete
 
-from foreign import PREDICTIONS, Shop
+from foreign import PREDICTIONS, ForeignProject
 from project import REPOSITORY
 from scorehouse.cli.main import main
 
@@ -154,10 +154,10 @@ def test_every_command_has_its_cases_and_its_line_in_the_help() -> None:
 
 
 @pytest.fixture(scope="module")
-def shop(foreign_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def shop(foreign_project: ForeignProject, tmp_path_factory: pytest.TempPathFactory) -> ForeignProject:
     """A copy that commands may write into, whose target `live` has a run log without a run."""
-    copy = Shop(tmp_path_factory.mktemp("commands") / "a shop", foreign_shop.home)
-    shutil.copytree(foreign_shop.folder, copy.folder, symlinks=True)
+    copy = ForeignProject(tmp_path_factory.mktemp("commands") / "a shop", foreign_project.home)
+    shutil.copytree(foreign_project.folder, copy.folder, symlinks=True)
     with duckdb.connect(str(copy.database)) as connection:
         connection.execute("create schema live")
         connection.execute(
@@ -168,7 +168,7 @@ def shop(foreign_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_a_command_does_its_work_and_refuses_with_words(shop: Shop, name: str) -> None:
+def test_a_command_does_its_work_and_refuses_with_words(shop: ForeignProject, name: str) -> None:
     done, said, refused, code, why = CASES[name]
     if name.endswith("mlflow") and not importlib.util.find_spec("mlflow"):
         ended = shop.run("scorehouse", *name.split(), *done, code=1)
@@ -182,7 +182,7 @@ def test_a_command_does_its_work_and_refuses_with_words(shop: Shop, name: str) -
 
 
 @pytest.mark.slow
-def test_a_run_is_replayed_from_its_target(shop: Shop, tmp_path: Path) -> None:
+def test_a_run_is_replayed_from_its_target(shop: ForeignProject, tmp_path: Path) -> None:
     runs = json.loads(shop.run("scorehouse", "runs", *TARGET, "--json").stdout)
     (run_id,) = (run["run_id"] for run in runs if run["model_name"] == "churn")
     listed = shop.run("scorehouse", "runs", *TARGET, "--model", "churn").stdout.splitlines()
@@ -205,21 +205,21 @@ def test_a_run_is_replayed_from_its_target(shop: Shop, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_target_has_the_run_log_of_its_schema(shop: Shop, tmp_path: Path) -> None:
+def test_a_target_has_the_run_log_of_its_schema(shop: ForeignProject, tmp_path: Path) -> None:
     runs = json.loads(shop.run("scorehouse", "runs", *TARGET, "--json").stdout)
     assert len(runs) == len(PREDICTIONS) + 1
     assert "no scoring run" in shop.run("scorehouse", "runs", "--target", "live").stdout
     said = shop.run("scorehouse", "runs", *TARGET, "--model", "chrn").stdout
     assert said == "no scoring run of 'chrn'; did you mean 'churn'?\n"
     settings = (shop.folder / "dbt_project.yml").read_text()
-    elsewhere = Shop(tmp_path, shop.home)
+    elsewhere = ForeignProject(tmp_path, shop.home)
     elsewhere.write("dbt_project.yml", settings + "vars: {scorehouse_run_log_schema: live}\n")
     (tmp_path / "warehouse.duckdb").symlink_to(shop.database)
     assert "no scoring run" in elsewhere.run("scorehouse", "runs", *TARGET).stdout
 
 
 @pytest.mark.slow
-def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(shop: Shop) -> None:
+def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(shop: ForeignProject) -> None:
     rows = dict(shop.query("select metric, (status, round(value, 2)) from analytics.churn_performance"))
     assert rows["labels_arrived"] == ("info", 1.0)
     assert rows["accuracy"][0] == "complete" and 0.5 < rows["accuracy"][1] <= 1
@@ -228,7 +228,7 @@ def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(sho
     assert "Labels arrived" in page and "No labels yet" not in page
 
 
-def seconds_and_modules(shop: Shop, *arguments: str, **variables: str) -> tuple[float, set[str]]:
+def seconds_and_modules(shop: ForeignProject, *arguments: str, **variables: str) -> tuple[float, set[str]]:
     """Processor seconds of a command, the best of three, and what it has imported."""
     script = (
         "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
@@ -253,7 +253,7 @@ def seconds_and_modules(shop: Shop, *arguments: str, **variables: str) -> tuple[
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [("--help",), ("list",), ("scaffold", "--help"), ("show", "churn")])
-def test_help_and_list_start_at_once(shop: Shop, words: Words) -> None:
+def test_help_and_list_start_at_once(shop: ForeignProject, words: Words) -> None:
     seconds, modules = seconds_and_modules(shop, *words)
     assert not modules & {"numpy", "pyarrow", "pandas", "scipy", "sklearn", "duckdb", "dbt"}
     assert seconds < 0.3
@@ -261,7 +261,7 @@ def test_help_and_list_start_at_once(shop: Shop, words: Words) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("typed", ["scorehouse pro", "scorehouse promote ch", "scorehouse runs --t"])
-def test_completion_starts_at_once(shop: Shop, typed: str) -> None:
+def test_completion_starts_at_once(shop: ForeignProject, typed: str) -> None:
     place = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
     seconds, modules = seconds_and_modules(shop, _SCOREHOUSE_COMPLETE="bash_complete", **place)
     assert not modules & {"numpy", "pyarrow", "pandas", "scipy", "sklearn", "duckdb", "dbt"}

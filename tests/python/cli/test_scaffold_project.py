@@ -152,12 +152,12 @@ def test_wrong_usage_says_what_was_expected(built: DbtProject, arguments: tuple[
     assert said in " ".join(told.split())
 
 
-def test_a_task_without_a_scaffolded_performance_is_refused(empty_house: Path) -> None:
+def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path) -> None:
     from scorehouse import register
 
     frame = pd.DataFrame({"spend": np.arange(60.0)})
     estimator = LogisticRegression().fit(frame, np.arange(60) % 3)
-    register(estimator, "plan", frame, np.arange(60) % 3, task="classification", project_dir=empty_house)
+    register(estimator, "plan", frame, np.arange(60) % 3, task="classification", project_dir=empty_project)
     told = run("scaffold", *("monitors", "plan", "--features", "f", "--key", "id", "--labels", "l"),
                *("--label", "y", "--yes"), code=2)  # fmt: skip
     assert "performance is scaffolded only for two classes" in " ".join(told.split())

@@ -14,8 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fresh_environments import PYTHON_SETTINGS, pins
 from project import REPOSITORY
+from virtual_environments import PYTHON_SETTINGS, pins
 
 TUTORIAL = REPOSITORY / "docs/tutorial.md"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.M | re.S)

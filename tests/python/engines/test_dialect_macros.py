@@ -66,7 +66,7 @@ OF_COLUMNS = {"feature_in_range": {"min_value": 0}, "feature_has_type": {"type":
 
 
 @dataclass(frozen=True)
-class House:
+class ProjectOfDialects:
     """A project that is built on DuckDB, and that dbt can be run in as if it were for another database."""
 
     folder: Path
@@ -99,9 +99,9 @@ def write_tests(project: DbtProject) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> House:
+def project(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> ProjectOfDialects:
     folder = tmp_path_factory.mktemp("dialects") / "house"
-    shutil.copytree(monitored_house.folder, folder, symlinks=True)
+    shutil.copytree(monitored_project.folder, folder, symlinks=True)
     (folder / "models" / "wide_contest.sql").unlink()
     unpack_adapters(folder)
     project = object.__new__(DbtProject)
@@ -115,13 +115,13 @@ def house(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory)
     }
     project.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "duckdb", "outputs": outputs}}))
     project.dbt("run", "--select", *LIVE).check()
-    return House(folder)
+    return ProjectOfDialects(folder)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_public_macro_is_printed(dialect: str, house: House) -> None:
+def test_every_public_macro_is_printed(dialect: str, project: ProjectOfDialects) -> None:
     wanted = ["scorehouse_runs", *MODELS, "test_type:generic"]
-    ended = house.dbt(dialect, "compile", "--select", *wanted)
+    ended = project.dbt(dialect, "compile", "--select", *wanted)
     assert ended["nodes"] and not ended["problem"], ended["problem"]
     for name, node in ended["nodes"].items():
         assert node["status"] == "success", (name, node["message"])
@@ -157,8 +157,10 @@ def test_no_public_macro_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["redshift", "snowflake"])
-def test_scored_is_refused_where_there_are_no_prediction_tables(dialect: str, house: House) -> None:
-    ended = house.dbt(dialect, "run", "--select", "refused")
+def test_scored_is_refused_where_there_are_no_prediction_tables(
+    dialect: str, project: ProjectOfDialects
+) -> None:
+    ended = project.dbt(dialect, "run", "--select", "refused")
     message = ended["nodes"]["refused"]["message"]
     assert f"there are no prediction tables on {dialect}" in message
     assert "scorehouse.predict('wide', relation=ref('<features>'))" in message

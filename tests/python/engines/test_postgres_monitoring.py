@@ -20,7 +20,7 @@ from monitoring.findings import (
     same_rows,
     status_of,
 )
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 from postgres.project import dbt, write_project
 from postgres.server import Server, load
 
@@ -34,13 +34,13 @@ TYPES = {  # which `load` leaves as text
 
 
 @pytest.fixture(scope="module")
-def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> House:
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     return watched(tmp_path_factory.mktemp("duckdb") / "house")
 
 
 @pytest.fixture(scope="module")
 def on_postgres(
-    on_duckdb: House, server: Server, tmp_path_factory: pytest.TempPathFactory
+    on_duckdb: MonitoredWarehouse, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Server, dict[str, str]]:
     """The server after two builds: of the numbers, and of the tests that find something."""
     folder = tmp_path_factory.mktemp("postgres") / "house"
@@ -79,7 +79,7 @@ def rows_of(server: Server, query: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_numbers_are_those_of_duckdb(
-    name: str, on_duckdb: House, on_postgres: tuple[Server, dict[str, str]]
+    name: str, on_duckdb: MonitoredWarehouse, on_postgres: tuple[Server, dict[str, str]]
 ) -> None:
     sql, width = query(name)
     found = rows_of(on_postgres[0], sql.format(name))

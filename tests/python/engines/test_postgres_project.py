@@ -16,7 +16,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
-from postgres.examples import Both, build_examples
+from postgres.examples import ComparedWithPostgres, build_examples
 from postgres.project import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from postgres.server import Server
 from project import REPOSITORY, Row
@@ -37,10 +37,10 @@ def built(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def both(
+def compared(
     server: Server, built: dict[str, str], examples: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Both:
-    return Both(server, examples, tmp_path_factory.mktemp("copied"))
+) -> ComparedWithPostgres:
+    return ComparedWithPostgres(server, examples, tmp_path_factory.mktemp("copied"))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def features(examples: Path) -> dict[str, pa.Table]:
 
 
 @dataclass(frozen=True)
-class House:
+class PostgresProject:
     """The project after `dbt build`: how each node ended, and a way to look into its database."""
 
     server: Server
@@ -78,16 +78,16 @@ def kernel_of(name: str, number: int) -> Kernel:
 
 
 @pytest.fixture(scope="module")
-def house(
+def project(
     server: Server,
     built: dict[str, str],
     features: dict[str, pa.Table],
     tmp_path_factory: pytest.TempPathFactory,
-) -> House:
+) -> PostgresProject:
     folder = tmp_path_factory.mktemp("postgres") / "house"
     write_project(folder)
     write_models(folder, features["flights_tried"].schema.names)
-    return House(server, build(folder, server))
+    return PostgresProject(server, build(folder, server))
 
 
 def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> None:
@@ -98,49 +98,51 @@ def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("table", EQUAL)
-def test_features_equal_those_of_duckdb(table: str, both: Both) -> None:
+def test_features_equal_those_of_duckdb(table: str, compared: ComparedWithPostgres) -> None:
     """To the last bit of each double."""
-    both.read(table)
-    assert both.differing_rows() == (0, 0)
-    assert both.query("select count(*) from there")[0][0] > 20_000
+    compared.read(table)
+    assert compared.differing_rows() == (0, 0)
+    assert compared.query("select count(*) from there")[0][0] > 20_000
 
 
 @pytest.mark.parametrize("table", PREDICTED)
-def test_predictions_are_those_of_duckdb(table: str, both: Both) -> None:
-    both.read(table)
+def test_predictions_are_those_of_duckdb(table: str, compared: ComparedWithPostgres) -> None:
+    compared.read(table)
     key = PREDICTED[table]
     same = ", ".join([*key, "prediction", "row_status", "reject_reason", "model_version", "model_digest"])
-    assert both.differing_rows(same) == (0, 0)
-    assert both.unequal_doubles(["score"], key, 1e-9) == (0, 0)
+    assert compared.differing_rows(same) == (0, 0)
+    assert compared.unequal_doubles(["score"], key, 1e-9) == (0, 0)
 
 
 @pytest.mark.parametrize("table", MARTS)
-def test_marts_are_those_of_duckdb(table: str, both: Both) -> None:
+def test_marts_are_those_of_duckdb(table: str, compared: ComparedWithPostgres) -> None:
     """Doubles differ in their last bits: scores do, and a sum does with the order of its rows."""
-    both.read(table)
+    compared.read(table)
     key, doubles = MARTS[table]
-    assert both.differing_rows(f"* exclude ({', '.join(doubles)})") == (0, 0)
-    assert both.unequal_doubles(doubles, key, 1e-9) == (0, 0)
+    assert compared.differing_rows(f"* exclude ({', '.join(doubles)})") == (0, 0)
+    assert compared.unequal_doubles(doubles, key, 1e-9) == (0, 0)
 
 
-def test_everything_is_built_and_tested(house: House) -> None:
+def test_everything_is_built_and_tested(project: PostgresProject) -> None:
     expected = {"ml_churn", "ml_flight_delay__signature", "scorehouse_runs", *SCORED, *MODELS}
-    assert expected <= house.statuses.keys()
-    assert len([status for status in house.statuses.values() if status == "pass"]) >= 10
+    assert expected <= project.statuses.keys()
+    assert len([status for status in project.statuses.values() if status == "pass"]) >= 10
 
 
-def test_the_seeds_keep_their_nulls(house: House) -> None:
-    assert house.query("select count(*) from ml_churn__signature where minimum is null") != [(0,)]
+def test_the_seeds_keep_their_nulls(project: PostgresProject) -> None:
+    assert project.query("select count(*) from ml_churn__signature where minimum is null") != [(0,)]
 
 
 @pytest.mark.parametrize("model", SCORED)
-def test_scores_equal_the_kernel(model: str, house: House, features: dict[str, pa.Table]) -> None:
+def test_scores_equal_the_kernel(model: str, project: PostgresProject, features: dict[str, pa.Table]) -> None:
     name, number, table, key = SCORED[model]
     kernel = kernel_of(name, number)
     rows = features[table]
     expected = pa.Table.from_batches([kernel(b) for b in rows.combine_chunks().to_batches()])
     order = ", ".join(key)
-    found = house.query(f"select prediction, score, row_status, reject_reason from {model} order by {order}")
+    found = project.query(
+        f"select prediction, score, row_status, reject_reason from {model} order by {order}"
+    )
     ordering = duckdb.sql(
         "select row_number() over () - 1 as position from rows order by "
         + ", ".join(f"encode({column})" if column == "flight_id" else column for column in key)
@@ -155,8 +157,8 @@ def test_scores_equal_the_kernel(model: str, house: House, features: dict[str, p
     assert parity.max_difference <= 1e-9
 
 
-def test_runs_are_logged(house: House, features: dict[str, pa.Table]) -> None:
-    rows = house.query(
+def test_runs_are_logged(project: PostgresProject, features: dict[str, pa.Table]) -> None:
+    rows = project.query(
         "select split_part(node, '.', 3), status, engine, form, model_name, model_version, rows_in, "
         "rows_scored + rows_rejected, score_min >= 0, score_max <= 1, seconds > 0 from scorehouse_run_log"
     )
@@ -166,30 +168,30 @@ def test_runs_are_logged(house: House, features: dict[str, pa.Table]) -> None:
     }
     ids = "select distinct scoring_run_id::text, model_digest from customers"
     logged = "select run_id::text, model_digest from scorehouse_run_log where model_name = 'churn'"
-    assert house.query(ids) == house.query(logged)
-    (reasons,) = house.query(
+    assert project.query(ids) == project.query(logged)
+    (reasons,) = project.query(
         "select reject_reasons from scorehouse_runs where model_name = 'flight_delay' limit 1"
     )
     assert json.loads(reasons[0])["null:dep_delay"] > 0
 
 
-def test_a_view_has_the_same_scores(house: House) -> None:
-    both = "from customers join customers_now using (customer_id, snapshot_date)"
+def test_a_view_has_the_same_scores(project: PostgresProject) -> None:
+    compared = "from customers join customers_now using (customer_id, snapshot_date)"
     same = "customers.score = customers_now.score and customers.prediction = customers_now.prediction"
-    assert house.query(f"select count(*), count(*) filter (where {same}) {both}") == house.query(
+    assert project.query(f"select count(*), count(*) filter (where {same}) {compared}") == project.query(
         "select count(*), count(score) from customers"
     )
 
 
-def test_performance_is_that_of_scikit_learn(house: House) -> None:
-    rows = house.query(
+def test_performance_is_that_of_scikit_learn(project: PostgresProject) -> None:
+    rows = project.query(
         "select p.score, l.arrived_late from flights_boosted as p "
         f"join {SCHEMA}.flight_labels as l using (flight_id) "
         "where p.score is not null and l.arrived_late is not null and p.flight_date >= '2013-09-01' "
         "and p.flight_date < '2013-10-01'"
     )
     scores, labels = zip(*rows, strict=True)
-    (found,) = house.query(
+    (found,) = project.query(
         "select value, status from flight_performance where metric = 'roc_auc' and segment = 'all' "
         "and window_start = '2013-09-01'"
     )
@@ -197,19 +199,19 @@ def test_performance_is_that_of_scikit_learn(house: House) -> None:
     assert found[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-9)
 
 
-def test_drift_counts_every_row(house: House) -> None:
-    (found,) = house.query(
+def test_drift_counts_every_row(project: PostgresProject) -> None:
+    (found,) = project.query(
         "select sum(row_count) from flight_profiles where feature = 'dep_delay' and segment = 'all' "
         "and kind <> 'all'"
     )
-    assert found == house.query("select count(*) from flights_boosted")[0]
-    rows = house.query("select value, status from flight_drift where metric = 'psi' and segment = 'all'")
+    assert found == project.query("select count(*) from flights_boosted")[0]
+    rows = project.query("select value, status from flight_drift where metric = 'psi' and segment = 'all'")
     assert len(rows) > 10 and all(value >= 0 for value, _ in rows)
 
 
-def test_rejected_rows_say_why(house: House) -> None:
+def test_rejected_rows_say_why(project: PostgresProject) -> None:
     counted = dict(
-        house.query(
+        project.query(
             "select reject_reason, count(*) from flights_boosted where row_status = 'rejected' group by 1"
         )
     )

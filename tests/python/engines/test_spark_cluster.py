@@ -19,8 +19,8 @@ from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from scorehouse.engines.spark.scan import CLOSURE_BYTES
 from spark.cluster import Cluster, environment, wait_for
 from spark.estimators import Greedy, Hungry, Slow, Sum
-from spark.project import Reference, SparkHouse, features, ml_model, session_of, settings, stop_session
-from spark.repository import Both, build_repository, check_run
+from spark.project import Reference, SparkProject, features, ml_model, session_of, settings, stop_session
+from spark.repository import ComparedWithSpark, build_repository, check_run
 
 pytestmark = pytest.mark.foreign
 
@@ -38,11 +38,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def house(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHouse]:
+def project(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
     """One catalog and warehouse, as one session serves all tests of this module."""
     os.environ.update(environment())
     folder = tmp_path_factory.mktemp("home") / "project"
-    yield SparkHouse(folder, settings(folder, **{"spark.master": cluster.url, **MEMORY}))
+    yield SparkProject(folder, settings(folder, **{"spark.master": cluster.url, **MEMORY}))
     stop_session()
 
 
@@ -52,19 +52,19 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
 
 @pytest.fixture
-def session(house: SparkHouse) -> Any:
-    return session_of(house)
+def session(project: SparkProject) -> Any:
+    return session_of(project)
 
 
 @pytest.fixture(scope="module")
-def built(house: SparkHouse) -> dict[str, str]:
+def built(project: SparkProject) -> dict[str, str]:
     """This repository, built from its sources: the status of each node."""
-    return build_repository(house)
+    return build_repository(project)
 
 
 @pytest.fixture(scope="module")
-def both(house: SparkHouse, built: dict[str, str], reference: Reference) -> Both:
-    return Both(reference, house)
+def compared(project: SparkProject, built: dict[str, str], reference: Reference) -> ComparedWithSpark:
+    return ComparedWithSpark(reference, project)
 
 
 def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> None:
@@ -75,151 +75,155 @@ def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("table", EQUAL)
-def test_features_equal_those_of_duckdb(table: str, both: Both) -> None:
+def test_features_equal_those_of_duckdb(table: str, compared: ComparedWithSpark) -> None:
     """To the last bit of each double."""
-    both.read(table)
-    assert both.differing_rows() == (0, 0)
-    assert both.query("select count(*) from there")[0][0] > 10_000
+    compared.read(table)
+    assert compared.differing_rows() == (0, 0)
+    assert compared.query("select count(*) from there")[0][0] > 10_000
 
 
 @pytest.mark.parametrize("table", MARTS)
-def test_marts_equal_those_of_duckdb(table: str, both: Both) -> None:
+def test_marts_equal_those_of_duckdb(table: str, compared: ComparedWithSpark) -> None:
     """But for the order in which a sum meets its rows."""
-    both.read(table)
+    compared.read(table)
     key, doubles = MARTS[table]
-    assert both.differing_rows(f"* exclude ({', '.join(doubles)})") == (0, 0)
-    assert both.unequal_doubles(doubles, key, 1e-12) == (0, 0)
+    assert compared.differing_rows(f"* exclude ({', '.join(doubles)})") == (0, 0)
+    assert compared.unequal_doubles(doubles, key, 1e-12) == (0, 0)
 
 
 @pytest.mark.parametrize("prediction_model", PREDICTED)
-def test_predictions_equal_those_of_duckdb(prediction_model: str, both: Both, house: SparkHouse) -> None:
+def test_predictions_equal_those_of_duckdb(
+    prediction_model: str, compared: ComparedWithSpark, project: SparkProject
+) -> None:
     key = PREDICTED[prediction_model]
-    both.read(prediction_model)
-    found = both.query(f"select count(*), count(distinct ({', '.join(key)})) from there")
+    compared.read(prediction_model)
+    found = compared.query(f"select count(*), count(distinct ({', '.join(key)})) from there")
     assert found[0][0] == found[0][1] > 5_000
-    assert both.differing_rows(", ".join([*key, *SAME])) == (0, 0)
-    assert both.unequal_doubles(["score"], key, 1e-12) == (0, 0)
-    check_run(house, prediction_model, found[0][0])
+    assert compared.differing_rows(", ".join([*key, *SAME])) == (0, 0)
+    assert compared.unequal_doubles(["score"], key, 1e-12) == (0, 0)
+    check_run(project, prediction_model, found[0][0])
 
 
-def test_a_null_in_a_seed_stays_null(house: SparkHouse, built: dict[str, str]) -> None:
-    rows = house.query(f"select count(*) from {house.table('ml_flight_delay')} where trained_to = 'None'")
+def test_a_null_in_a_seed_stays_null(project: SparkProject, built: dict[str, str]) -> None:
+    rows = project.query(f"select count(*) from {project.table('ml_flight_delay')} where trained_to = 'None'")
     assert rows == [(0,)]
 
 
-def test_the_sql_door(house: SparkHouse) -> None:
-    ml_model(house, "sums", Sum())
-    features(house, 4000)
+def test_the_sql_door(project: SparkProject) -> None:
+    ml_model(project, "sums", Sum())
+    features(project, 4000)
     call = "{{ scorehouse.scored('sums', key='id') }}"
-    house.write("models/by_sql.sql", f"{call}\nselect * from {{{{ ref('features') }}}}\n")
-    results = house.build("--select", "+by_sql")
+    project.write("models/by_sql.sql", f"{call}\nselect * from {{{{ ref('features') }}}}\n")
+    results = project.build("--select", "+by_sql")
     assert results["by_sql"][0] == "success", results
-    rows = house.query(f"select count(*), sum(prediction) from {house.table('by_sql')}")
+    rows = project.query(f"select count(*), sum(prediction) from {project.table('by_sql')}")
     assert rows == [(4000, 4 * 499500 + 2000.0)]
 
 
-def test_trees_by_native_code(house: SparkHouse) -> None:
-    ml_model(house, "trees", HistGradientBoostingRegressor(max_iter=20, random_state=0), rows=500)
-    features(house, 4000)
+def test_trees_by_native_code(project: SparkProject) -> None:
+    ml_model(project, "trees", HistGradientBoostingRegressor(max_iter=20, random_state=0), rows=500)
+    features(project, 4000)
     for form in ("native", "estimator"):
-        house.python_model(f"by_{form}", "trees", f"engine={form!r}")
-    house.build("--select", "+by_native", "+by_estimator")
-    assert [house.runs(f"by_{form}")[-1]["form"] for form in ("native", "estimator")] == [
+        project.python_model(f"by_{form}", "trees", f"engine={form!r}")
+    project.build("--select", "+by_native", "+by_estimator")
+    assert [project.runs(f"by_{form}")[-1]["form"] for form in ("native", "estimator")] == [
         "native",
         "estimator",
     ]
-    pairs = f"{house.table('by_native')} as n join {house.table('by_estimator')} as e using (id)"
-    ((rows, distance),) = house.query(f"select count(*), max(abs(n.prediction - e.prediction)) from {pairs}")
+    pairs = f"{project.table('by_native')} as n join {project.table('by_estimator')} as e using (id)"
+    ((rows, distance),) = project.query(
+        f"select count(*), max(abs(n.prediction - e.prediction)) from {pairs}"
+    )
     assert rows == 4000
     assert distance <= 1e-12
 
 
-def test_merging_keeps_the_others(house: SparkHouse) -> None:
+def test_merging_keeps_the_others(project: SparkProject) -> None:
     """Rows that are not given stay; test_spark_rescore tries the rules that choose rows themselves."""
-    ml_model(house, "sums", Sum())
+    ml_model(project, "sums", Sum())
     by_partition = "partition_by='part', incremental_strategy='insert_overwrite'"
     for name, config in (("merged", ""), ("parted", by_partition)):
-        house.python_model(name, "sums", "rescore='given', passthrough=['part']", config)
-    house.features(  # one row has a partition of its own, and leaves it with the second run
+        project.python_model(name, "sums", "rescore='given', passthrough=['part']", config)
+    project.features(  # one row has a partition of its own, and leaves it with the second run
         "select id, cast(id % 1000 as double) as a, 0.5D as b, "
         "cast(if(id = 2001, 9, id % 3) as int) as part from range(0, 3000, 1, 4)"
     )
-    house.build("--select", "+merged", "+parted")
+    project.build("--select", "+merged", "+parted")
     # rows 2000 to 2999 again, with another `b`; another row moves to a new partition
-    house.features(
+    project.features(
         "select id, cast(id % 1000 as double) as a, 1.5D as b, "
         "cast(if(id = 2000, 7, id % 3) as int) as part from range(2000, 3500)"
     )
-    results = house.build("--select", "+merged", "+parted")
+    results = project.build("--select", "+merged", "+parted")
     for name in ("merged", "parted"):
         assert results[name][0] == "success", results
-        first, second = house.runs(name)
+        first, second = project.runs(name)
         assert (first["write_mode"], second["write_mode"], second["rows_in"]) == ("replace", "merge", 1500)
-        rows = house.query(
+        rows = project.query(
             f"select count(*), count(distinct id), sum(prediction), count(*) filter (part = 7), "
-            f"count(*) filter (part = 9) from {house.table(name)}"
+            f"count(*) filter (part = 9) from {project.table(name)}"
         )
         assert rows == [(3500, 3500, 3 * 499500 + 2000 * 0.5 + 1000 * 1.5 + 124750 + 500 * 1.5, 1, 0)]
-        assert len(house.query(f"select distinct scoring_run_id from {house.table(name)}")) == 2
+        assert len(project.query(f"select distinct scoring_run_id from {project.table(name)}")) == 2
 
 
-def test_the_description_is_kept(house: SparkHouse, session: Any) -> None:
-    ml_model(house, "sums", Sum())
-    features(house, 50)
-    house.python_model("told", "sums")
+def test_the_description_is_kept(project: SparkProject, session: Any) -> None:
+    ml_model(project, "sums", Sum())
+    features(project, 50)
+    project.python_model("told", "sums")
     text = "What is 'told'; not C:\\told."
     config = {"persist_docs": {"relation": True, "columns": True}}
     document = {"models": [{"name": "told", "description": text, "config": config}]}
-    house.write("models/_told.yml", yaml.safe_dump(document))
-    assert house.build("--select", "+told")["told"][0] == "success"
+    project.write("models/_told.yml", yaml.safe_dump(document))
+    assert project.build("--select", "+told")["told"][0] == "success"
     assert session.catalog.getTable("house.told").description == text
 
 
-def test_a_failed_run_leaves_the_old_table(house: SparkHouse) -> None:
-    ml_model(house, "sums", Sum())
-    house.python_model("kept", "sums", "strict='out_of_range', max_rejected_share=0.5")
-    features(house, 50)
-    assert house.build("--select", "+kept")["kept"][0] == "success"
-    before = house.query(f"select * from {house.table('kept')} order by id")
-    features(house, 5000)
-    status, message = house.build("--select", "+kept")["kept"]
+def test_a_failed_run_leaves_the_old_table(project: SparkProject) -> None:
+    ml_model(project, "sums", Sum())
+    project.python_model("kept", "sums", "strict='out_of_range', max_rejected_share=0.5")
+    features(project, 50)
+    assert project.build("--select", "+kept")["kept"][0] == "success"
+    before = project.query(f"select * from {project.table('kept')} order by id")
+    features(project, 5000)
+    status, message = project.build("--select", "+kept")["kept"]
     assert status == "error"
     assert "rows were rejected" in message
-    assert house.query(f"select * from {house.table('kept')} order by id") == before
-    assert [run["status"] for run in house.runs("kept")] == ["success", "failed"]
-    assert not [name for name in house.tables() if "__scorehouse" in name]
+    assert project.query(f"select * from {project.table('kept')} order by id") == before
+    assert [run["status"] for run in project.runs("kept")] == ["success", "failed"]
+    assert not [name for name in project.tables() if "__scorehouse" in name]
 
 
-def test_a_failure_outside_of_our_code_leaves_its_row(house: SparkHouse) -> None:
-    ml_model(house, "sums", Sum())
-    features(house, 50)
-    house.python_model("broken_before", "sums", config="pre_hook='select 1 from nowhere'")
-    house.python_model("broken_after", "sums")
-    path = house.folder / "python_models" / "broken_after.py"
+def test_a_failure_outside_of_our_code_leaves_its_row(project: SparkProject) -> None:
+    ml_model(project, "sums", Sum())
+    features(project, 50)
+    project.python_model("broken_before", "sums", config="pre_hook='select 1 from nowhere'")
+    project.python_model("broken_after", "sums")
+    path = project.folder / "python_models" / "broken_after.py"
     path.write_text(
         path.read_text().replace("return score(", "run = score(")
         + "    raise ValueError('after')\n    return run\n"
     )
-    house.build("--select", "+broken_before", "+broken_after")
+    project.build("--select", "+broken_before", "+broken_after")
     for name, says in (("broken_before", "nowhere"), ("broken_after", "ValueError: after")):
-        (run,) = house.runs(name)
+        (run,) = project.runs(name)
         assert run["status"] == "failed"
         assert says in run["error"]
         path.with_name(f"{name}.py").unlink()
 
 
-def test_a_run_killed_between_two_renames_is_mended(house: SparkHouse, session: Any) -> None:
-    ml_model(house, "sums", Sum())
-    house.python_model("mended", "sums", "rescore='new'")
-    features(house, 50)
-    assert house.build("--select", "+mended")["mended"][0] == "success"
+def test_a_run_killed_between_two_renames_is_mended(project: SparkProject, session: Any) -> None:
+    ml_model(project, "sums", Sum())
+    project.python_model("mended", "sums", "rescore='new'")
+    features(project, 50)
+    assert project.build("--select", "+mended")["mended"][0] == "success"
     session.sql("alter table house.mended rename to house.mended__scorehouse_old")
     session.sql("create table house.mended__scorehouse_new_0123abcd using parquet as select 1 as id")
-    features(house, 60)
-    assert house.build("--select", "+mended")["mended"][0] == "success"
-    assert [run["rows_in"] for run in house.runs("mended")] == [50, 10]
-    assert house.query(f"select count(*) from {house.table('mended')}") == [(60,)]
-    assert not [name for name in house.tables() if "__scorehouse" in name]
+    features(project, 60)
+    assert project.build("--select", "+mended")["mended"][0] == "success"
+    assert [run["rows_in"] for run in project.runs("mended")] == [50, 10]
+    assert project.query(f"select count(*) from {project.table('mended')}") == [(60,)]
+    assert not [name for name in project.tables() if "__scorehouse" in name]
 
 
 REFUSED = {
@@ -232,28 +236,28 @@ REFUSED = {
 }
 
 
-def test_refuses(house: SparkHouse) -> None:
-    ml_model(house, "sums", Sum())
-    features(house, 50)
+def test_refuses(project: SparkProject) -> None:
+    ml_model(project, "sums", Sum())
+    features(project, 50)
     for number, arguments in enumerate(REFUSED):
-        house.python_model(f"refused_{number}", "sums", "" if arguments.startswith("key") else arguments)
+        project.python_model(f"refused_{number}", "sums", "" if arguments.startswith("key") else arguments)
         if arguments.startswith("key"):
-            path = house.folder / "python_models" / f"refused_{number}.py"
+            path = project.folder / "python_models" / f"refused_{number}.py"
             path.write_text(path.read_text().replace("key='id'", arguments))
-    results = house.build("--select", *(f"+refused_{number}" for number in range(len(REFUSED))))
+    results = project.build("--select", *(f"+refused_{number}" for number in range(len(REFUSED))))
     for number, says in enumerate(REFUSED.values()):
         status, message = results[f"refused_{number}"]
         assert status == "error"
         assert says in message
-    for path in (house.folder / "python_models").glob("refused_*.py"):
+    for path in (project.folder / "python_models").glob("refused_*.py"):
         path.unlink()
 
 
-def test_an_executor_killed_in_mid_run(house: SparkHouse, cluster: Cluster, tmp_path: Path) -> None:
+def test_an_executor_killed_in_mid_run(project: SparkProject, cluster: Cluster, tmp_path: Path) -> None:
     sign = tmp_path / "begun"
-    ml_model(house, "slow", Slow(str(sign)))
-    features(house, 40_000)
-    house.python_model("survived", "slow", "batch_rows=2000")
+    ml_model(project, "slow", Slow(str(sign)))
+    features(project, 40_000)
+    project.python_model("survived", "slow", "batch_rows=2000")
     before = set(cluster.descendants("CoarseGrainedExecutorBackend"))
     killed: list[int] = []
 
@@ -264,33 +268,33 @@ def test_an_executor_killed_in_mid_run(house: SparkHouse, cluster: Cluster, tmp_
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    results = house.build("--select", "+survived")
+    results = project.build("--select", "+survived")
     killer.join()
     assert results["survived"][0] == "success", results
     assert killed and killed[0] in before
-    rows = house.query(f"select count(*), count(distinct id) from {house.table('survived')}")
+    rows = project.query(f"select count(*), count(distinct id) from {project.table('survived')}")
     assert rows == [(40_000, 40_000)]
 
 
-def test_bytes_that_differ_on_a_worker(house: SparkHouse, cluster: Cluster) -> None:
-    ml_model(house, "forest", RandomForestRegressor(random_state=0), rows=4000)
-    artifact = next((house.folder / "artifacts" / "forest" / "1").glob("model.*"))
+def test_bytes_that_differ_on_a_worker(project: SparkProject, cluster: Cluster) -> None:
+    ml_model(project, "forest", RandomForestRegressor(random_state=0), rows=4000)
+    artifact = next((project.folder / "artifacts" / "forest" / "1").glob("model.*"))
     artifact_bytes = artifact.read_bytes()
     assert artifact.stat().st_size > CLOSURE_BYTES  # it travels as a file
-    features(house, 2000)
-    house.python_model("by_file", "forest")
-    assert house.build("--select", "+by_file")["by_file"][0] == "success"
-    before = house.query(f"select * from {house.table('by_file')} order by id")
+    features(project, 2000)
+    project.python_model("by_file", "forest")
+    assert project.build("--select", "+by_file")["by_file"][0] == "success"
+    before = project.query(f"select * from {project.table('by_file')} order by id")
     copies = [path for path in cluster.folder.rglob("scorehouse-*") if path.is_file()]
     assert len(copies) >= 2, "one an executor"
     for path in copies:
         path.write_bytes(artifact_bytes[:-1] + b"?")
     for pid in cluster.descendants("pyspark.daemon"):  # or their workers would score with what they loaded
         os.kill(pid, signal.SIGKILL)
-    status, message = house.build("--select", "+by_file")["by_file"]
+    status, message = project.build("--select", "+by_file")["by_file"]
     assert status == "error"
     assert "on an executor have the sha256" in message
-    assert house.query(f"select * from {house.table('by_file')} order by id") == before
+    assert project.query(f"select * from {project.table('by_file')} order by id") == before
 
 
 @pytest.mark.parametrize(
@@ -300,17 +304,17 @@ def test_bytes_that_differ_on_a_worker(house: SparkHouse, cluster: Cluster) -> N
         (Hungry(), ["MemoryError", "Unable to allocate", "spark.executor.pyspark.memory"]),
     ],
 )
-def test_a_worker_out_of_memory(house: SparkHouse, estimator: Any, says: list[str]) -> None:
+def test_a_worker_out_of_memory(project: SparkProject, estimator: Any, says: list[str]) -> None:
     name = type(estimator).__name__.lower()
-    ml_model(house, "sums", Sum())
-    house.python_model(name, "sums")
-    features(house, 5000)
-    assert house.build("--select", f"+{name}")[name][0] == "success"
-    before = house.query(f"select * from {house.table(name)} order by id")
-    ml_model(house, f"of_{name}", estimator)
-    house.python_model(name, f"of_{name}")
-    status, message = house.build("--select", f"+{name}")[name]
+    ml_model(project, "sums", Sum())
+    project.python_model(name, "sums")
+    features(project, 5000)
+    assert project.build("--select", f"+{name}")[name][0] == "success"
+    before = project.query(f"select * from {project.table(name)} order by id")
+    ml_model(project, f"of_{name}", estimator)
+    project.python_model(name, f"of_{name}")
+    status, message = project.build("--select", f"+{name}")[name]
     assert status == "error"
     assert all(text in message for text in says), message
-    assert house.query(f"select * from {house.table(name)} order by id") == before
-    assert house.runs(name)[-1]["status"] == "failed"
+    assert project.query(f"select * from {project.table(name)} order by id") == before
+    assert project.runs(name)[-1]["status"] == "failed"

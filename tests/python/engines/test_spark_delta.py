@@ -22,7 +22,7 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from ports import LOOPBACK, free_port
 from project import REPOSITORY
 from spark.cluster import HERE, wait_for
-from spark.project import SparkHouse, ml_model
+from spark.project import SparkProject, ml_model
 
 pytestmark = pytest.mark.foreign
 
@@ -74,7 +74,7 @@ class Sail:
         self.process.wait(20)
 
 
-class DeltaHouse(SparkHouse):
+class DeltaProject(SparkProject):
     """A house whose tables are Delta, built in Sail's environment."""
 
     def __init__(self, folder: Path, sail: Sail) -> None:
@@ -101,10 +101,10 @@ class DeltaHouse(SparkHouse):
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeltaHouse]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeltaProject]:
     folder = tmp_path_factory.mktemp("delta")
     sail = Sail(folder).start()
-    made = DeltaHouse(folder / "house", sail)
+    made = DeltaProject(folder / "house", sail)
     ml_model(made, "sums", LinearRegression())
     by_part = "partition_by='part'"
     for name, vanished, config in (("deleting", "delete", by_part), ("flagging", "flag", "")):
@@ -120,55 +120,57 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeltaHouse]:
         sail.stop()
 
 
-def test_a_run_is_one_commit(house: DeltaHouse) -> None:
-    house.features(FEATURES.format(**USUAL))
-    results = house.build_by_sail()
+def test_a_run_is_one_commit(project: DeltaProject) -> None:
+    project.features(FEATURES.format(**USUAL))
+    results = project.build_by_sail()
     assert {status for status, _ in results.values()} <= {"success", "pass"}, results
-    before = {name: house.delta(name, "id") for name in ("deleting", "flagging", "whole")}
+    before = {name: project.delta(name, "id") for name in ("deleting", "flagging", "whole")}
     assert all(len(found["rows"]) == 1000 for found in before.values())
 
     # 10 rows go, 20 change, 5 move to a partition of their own; the rest stays as it is
     moved, changed = "if(id between 100 and 104, 9, id % 3)", "if(id between 200 and 219, 49.0D, id)"
-    house.features(FEATURES.format(**USUAL | {"part": moved, "a": changed, "where": "id >= 10"}))
-    results = house.build_by_sail("--select", "features", "deleting", "flagging")
+    project.features(FEATURES.format(**USUAL | {"part": moved, "a": changed, "where": "id >= 10"}))
+    results = project.build_by_sail("--select", "features", "deleting", "flagging")
     assert {status for status, _ in results.values()} <= {"success", "pass"}, results
     for name, kept in (("deleting", 990), ("flagging", 1000)):
-        found = house.delta(name, "id,part,prediction")
+        found = project.delta(name, "id,part,prediction")
         assert len(found["history"]) == len(before[name]["history"]) + 1
         assert found["history"][0][1] == "MERGE"
         assert len(found["rows"]) == kept
         assert {row[1] for row in found["rows"]} == {0, 1, 2, 9}
         assert sum(abs(row[2] - 49) < 1e-9 for row in found["rows"]) == 21
-    flags = house.delta("flagging", "id,is_vanished")["rows"]
+    flags = project.delta("flagging", "id,is_vanished")["rows"]
     assert [row[0] for row in flags if row[1]] == list(range(10))
 
 
-def test_a_failed_run_leaves_the_old_version(house: DeltaHouse) -> None:
-    before = house.delta("whole", "id,prediction")
-    house.features(FEATURES.format(**USUAL | {"b": "99.0"}))
-    status, message = house.build_by_sail("--select", "features", "whole")["whole"]
+def test_a_failed_run_leaves_the_old_version(project: DeltaProject) -> None:
+    before = project.delta("whole", "id,prediction")
+    project.features(FEATURES.format(**USUAL | {"b": "99.0"}))
+    status, message = project.build_by_sail("--select", "features", "whole")["whole"]
     assert status == "error"
     assert "rows were rejected" in message
-    assert house.delta("whole", "id,prediction") == before
+    assert project.delta("whole", "id,prediction") == before
 
 
-def test_a_rebuild_keeps_the_history(house: DeltaHouse) -> None:
-    before = house.delta("whole", "id")["history"]
-    house.features(FEATURES.format(**USUAL | {"where": "id < 500"}))
-    assert house.build_by_sail("--select", "features", "whole")["whole"][0] == "success"
-    after = house.delta("whole", "id")
+def test_a_rebuild_keeps_the_history(project: DeltaProject) -> None:
+    before = project.delta("whole", "id")["history"]
+    project.features(FEATURES.format(**USUAL | {"where": "id < 500"}))
+    assert project.build_by_sail("--select", "features", "whole")["whole"][0] == "success"
+    after = project.delta("whole", "id")
     assert len(after["rows"]) == 500
     assert after["history"][1:] == before
 
 
-def test_places_and_a_budget(house: DeltaHouse) -> None:
+def test_places_and_a_budget(project: DeltaProject) -> None:
     """Places among all rows of the table, of which each run scores a part."""
     for number in range(2):
         moved = "if(id = 599, 7, id % 3)"  # in the first run, in which it is the only one of its part
-        house.features(FEATURES.format(**USUAL | ({} if number else {"part": moved})))
-        results = house.build_by_sail("--select", "features", "few", *([] if number else ["--full-refresh"]))
+        project.features(FEATURES.format(**USUAL | ({} if number else {"part": moved})))
+        results = project.build_by_sail(
+            "--select", "features", "few", *([] if number else ["--full-refresh"])
+        )
         assert results["few"][0] == "success", results
-    rows = house.delta("few", "part,id,decision")["rows"]
+    rows = project.delta("few", "part,id,decision")["rows"]
     assert len(rows) == 1000
     best = {part: sorted(row[1] for row in rows if row[::2] == [part, "yes"]) for part in (0, 1, 2, 7)}
     assert best == {0: [993, 996, 999], 1: [991, 994, 997], 2: [992, 995, 998], 7: []}

@@ -24,48 +24,48 @@ from monitoring.findings import (
     same_rows,
     status_of,
 )
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 from spark.cluster import environment
-from spark.project import SparkHouse, quick, session_of, stop_session
+from spark.project import SparkProject, quick, session_of, stop_session
 
 pytestmark = pytest.mark.foreign
 
 
 @pytest.fixture(scope="module")
-def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> House:
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     return watched(tmp_path_factory.mktemp("duckdb") / "house")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHouse]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
     os.environ.update(environment())
     folder = tmp_path_factory.mktemp("spark") / "house"
-    yield SparkHouse(folder, quick(folder))
+    yield SparkProject(folder, quick(folder))
     stop_session()
 
 
 @pytest.fixture(scope="module")
-def on_spark(on_duckdb: House, house: SparkHouse) -> tuple[Any, dict[str, tuple[str, str]]]:
+def on_spark(on_duckdb: MonitoredWarehouse, project: SparkProject) -> tuple[Any, dict[str, tuple[str, str]]]:
     """The session after two builds: of the numbers, and of tests that find something, with its results."""
-    session = session_of(house)
+    session = session_of(project)
     session.sql("create schema raw")
     for name in on_duckdb.tables:
-        session.read.parquet(str(parquet(on_duckdb, name, house.folder))).write.saveAsTable(f"raw.{name}")
+        session.read.parquet(str(parquet(on_duckdb, name, project.folder))).write.saveAsTable(f"raw.{name}")
     for name, sql in (MODELS | models()).items():
-        house.features(sql, name)
-    house.write("models/_tests.yml", yaml.safe_dump(document()))
+        project.features(sql, name)
+    project.write("models/_tests.yml", yaml.safe_dump(document()))
     tables = [{"name": name} for name in on_duckdb.tables]
     sources = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
-    house.write("models/_raw.yml", yaml.safe_dump(sources))
-    results = house.build("--select", *MODELS)
+    project.write("models/_raw.yml", yaml.safe_dump(sources))
+    results = project.build("--select", *MODELS)
     bad = {name: told for name, told in results.items() if told[0] not in ("success", "pass")}
     assert not bad, bad
-    return session, house.build("--select", *models())
+    return session, project.build("--select", *models())
 
 
-def parquet(house: House, table: str, folder: Path) -> Path:
+def parquet(project: MonitoredWarehouse, table: str, folder: Path) -> Path:
     path = folder / f"{table}.parquet"
-    with duckdb.connect(house.project.database, read_only=True) as connection:
+    with duckdb.connect(project.project.database, read_only=True) as connection:
         connection.execute(f"copy raw.{table} to '{path}' (format parquet)")
     return path
 
@@ -83,7 +83,7 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_numbers_are_those_of_duckdb(
-    name: str, on_duckdb: House, on_spark: tuple[Any, dict[str, tuple[str, str]]]
+    name: str, on_duckdb: MonitoredWarehouse, on_spark: tuple[Any, dict[str, tuple[str, str]]]
 ) -> None:
     sql, width = query(name)
     found = rows_of(on_spark[0], sql.format(f"house.{name}"))
@@ -107,14 +107,14 @@ def test_retraining_signals(name: str, on_spark: tuple[Any, dict[str, tuple[str,
     assert same_rows([found[: len(expected)]], [expected])
 
 
-def test_generic_tests_find_the_same_rows(house: SparkHouse, tmp_path: Path) -> None:
+def test_generic_tests_find_the_same_rows(project: SparkProject, tmp_path: Path) -> None:
     """The foreign project of test_generic_tests, with two models in the words of Spark."""
     folder = install(tmp_path / "generic")
     for name in ("good", "bad_stamps"):
         path = folder / "models" / f"{name}.sql"
         text = path.read_text().replace("as uuid)", "as string)")
         path.write_text(text.replace("to_minutes(minutes)", "make_interval(0, 0, 0, 0, 0, minutes)"))
-    output = yaml.safe_load((house.folder / "profiles.yml").read_text())["scorehouse_examples"]["outputs"][
+    output = yaml.safe_load((project.folder / "profiles.yml").read_text())["scorehouse_examples"]["outputs"][
         "spark"
     ]
     profile = {"house_with_tests": {"target": "spark", "outputs": {"spark": {**output, "schema": "generic"}}}}
@@ -125,6 +125,6 @@ def test_generic_tests_find_the_same_rows(house: SparkHouse, tmp_path: Path) -> 
     assert outcomes == {name: ("fail" if rows else "pass", len(rows)) for name, (_, rows) in EXPECTED.items()}
     spelled = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
     for name, (columns, rows) in EXPECTED.items():
-        found = session_of(house).sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
+        found = session_of(project).sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
         told = [tuple(spelled.get(value, value) for value in row) for row in found]
         assert sorted(told, key=repr) == sorted(rows, key=repr), name

@@ -26,7 +26,7 @@ def _register(project: DbtProject, seed: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project = DbtProject(tmp_path_factory.mktemp("staging") / "house")
     _register(project, 0)
     project.features(
@@ -46,33 +46,33 @@ def _generated(project: DbtProject, table: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-def test_a_table_that_is_rebuilt_stores_its_audit_columns_once(house: DbtProject) -> None:
-    assert _generated(house, "scores") == {*AUDIT, "decision_policy"}
-    assert _generated(house, "merged") == set()
-    (run,), (version,) = house.runs("scores"), house.query("select sha256 from ml_toy")
-    found = house.query(
+def test_a_table_that_is_rebuilt_stores_its_audit_columns_once(project: DbtProject) -> None:
+    assert _generated(project, "scores") == {*AUDIT, "decision_policy"}
+    assert _generated(project, "merged") == set()
+    (run,), (version,) = project.runs("scores"), project.query("select sha256 from ml_toy")
+    found = project.query(
         "select row_status, model_name, model_version, model_digest, scoring_run_id, count(*) "
         "from scores group by all order by all"
     )
     made = ("toy", 1, version[0], run["run_id"])
     rejected = len(range(0, ROWS, 9))
     assert found == [("rejected", *made, rejected), ("scored", *made, ROWS - rejected)]
-    types = {name: kind for name, kind in house.columns("merged").items() if name in AUDIT}
-    assert {name: kind for name, kind in house.columns("scores").items() if name in AUDIT} == types
+    types = {name: kind for name, kind in project.columns("merged").items() if name in AUDIT}
+    assert {name: kind for name, kind in project.columns("scores").items() if name in AUDIT} == types
 
 
-def test_rows_of_another_version_are_merged_into_such_a_table(house: DbtProject) -> None:
+def test_rows_of_another_version_are_merged_into_such_a_table(project: DbtProject) -> None:
     """As after `rescore` was changed, without a full refresh."""
-    (before,) = house.query("select sha256 from ml_toy")
-    second = _register(house, 1)
+    (before,) = project.query("select sha256 from ml_toy")
+    second = _register(project, 1)
     arguments = {"key": "id", "passthrough": "a", "decision": {"threshold": 0.4}}
-    house.python_model("scores", "toy", **arguments, rescore={"rule": "changed", "max_rows": 100})
-    house.build("--select", "ml_toy scores").check()
-    assert house.runs("scores")[-1]["write_mode"] == "merge"
-    counts = dict(house.query("select model_digest, count(*) from scores group by all"))
+    project.python_model("scores", "toy", **arguments, rescore={"rule": "changed", "max_rows": 100})
+    project.build("--select", "ml_toy scores").check()
+    assert project.runs("scores")[-1]["write_mode"] == "merge"
+    counts = dict(project.query("select model_digest, count(*) from scores group by all"))
     assert counts == {before[0]: ROWS - 100, second.sha256: 100}
-    assert _generated(house, "scores") == set()
-    assert json.loads(house.runs("scores")[-1]["reject_reasons"]) != {}
+    assert _generated(project, "scores") == set()
+    assert json.loads(project.runs("scores")[-1]["reject_reasons"]) != {}
 
 
 def test_only_generated_columns_are_made_real() -> None:

@@ -45,39 +45,39 @@ def estimator(weight: float) -> Any:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Two versions of `churn`, compiled, and a feature table; everything but the models is built."""
-    house = DbtProject(tmp_path_factory.mktemp("predict") / "house")
+    project = DbtProject(tmp_path_factory.mktemp("predict") / "house")
     for weight, alias in ((1.0, None), (2.0, "champion")):
         fitted, frame, y = estimator(weight)
-        house.register(fitted, "churn", frame, y, task="classification", alias=alias)
-    house.features(FEATURES)
-    house.write(
+        project.register(fitted, "churn", frame, y, task="classification", alias=alias)
+    project.features(FEATURES)
+    project.write(
         "models/renamed.sql", "select customer_id, visits as \"VISITS\", plan from {{ ref('features') }}"
     )
-    house.sql_model("by_python", "churn", key="customer_id")
-    house.build().check()
-    return house
+    project.sql_model("by_python", "churn", key="customer_id")
+    project.build().check()
+    return project
 
 
-def model(house: DbtProject, sql: str, name: str = "scored") -> Any:
-    house.write(f"models/{name}.sql", f"select * from {{{{ {sql} }}}} as scored\n")
-    return house.dbt("run", "--select", name)
+def model(project: DbtProject, sql: str, name: str = "scored") -> Any:
+    project.write(f"models/{name}.sql", f"select * from {{{{ {sql} }}}} as scored\n")
+    return project.dbt("run", "--select", name)
 
 
-def test_equals_the_python_door(house: DbtProject) -> None:
-    model(house, "scorehouse.predict('churn', relation=ref('features'))").check()
+def test_equals_the_python_door(project: DbtProject) -> None:
+    model(project, "scorehouse.predict('churn', relation=ref('features'))").check()
     columns = "customer_id, prediction, row_status, reject_reason"
-    assert house.query(f"from (select {columns} from scored except select {columns} from by_python)") == []
-    off = house.query(
+    assert project.query(f"from (select {columns} from scored except select {columns} from by_python)") == []
+    off = project.query(
         "select max(abs(scored.score - by_python.score)), count(scored.score) "
         "from scored join by_python using (customer_id)"
     )
     assert off[0][0] < 1e-12
     assert off[0][1] == 60
-    rejected = house.query("select reject_reason from scored where customer_id >= 60 order by customer_id")
+    rejected = project.query("select reject_reason from scored where customer_id >= 60 order by customer_id")
     assert rejected == [("null:visits",), ("unseen_category:plan=gold",)]
-    names = [row[0] for row in house.query("describe scored")]
+    names = [row[0] for row in project.query("describe scored")]
     kept = ["customer_id", "visits", "plan"]
     assert names == [*kept, "prediction", "score", "row_status", "reject_reason"]
 
@@ -90,24 +90,24 @@ def test_equals_the_python_door(house: DbtProject) -> None:
         "scorehouse.predict('churn', relation=ref('renamed'), version=1, keep=['CUSTOMER_ID'])",
     ],
 )
-def test_a_version_by_number(call: str, house: DbtProject) -> None:
-    model(house, call).check()
-    second = house.query(
+def test_a_version_by_number(call: str, project: DbtProject) -> None:
+    model(project, call).check()
+    second = project.query(
         "select count(*) from scored join by_python using (customer_id) where scored.score = by_python.score"
     )
     assert second[0][0] < 60
-    assert [row[0] for row in house.query("describe scored")][:2] == ["customer_id", "prediction"]
+    assert [row[0] for row in project.query("describe scored")][:2] == ["customer_id", "prediction"]
 
 
-def test_inside_a_model(house: DbtProject) -> None:
-    house.write(
+def test_inside_a_model(project: DbtProject) -> None:
+    project.write(
         "models/scored.sql",
         "with few as (select * from {{ ref('features') }} where customer_id < 7)\n"
         "select count(*) as n, avg(score) as score\n"
         "from {{ scorehouse.predict('churn', relation='few', keep=[]) }} as scored\n",
     )
-    house.dbt("run", "--select", "scored").check()
-    assert house.query("select n from scored") == [(7,)]
+    project.dbt("run", "--select", "scored").check()
+    assert project.query("select n from scored") == [(7,)]
 
 
 REFUSED = [
@@ -123,52 +123,54 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("call", "begins", "goes_on"), REFUSED, ids=[case[1] for case in REFUSED])
-def test_refuses(call: str, begins: str, goes_on: str, house: DbtProject) -> None:
+def test_refuses(call: str, begins: str, goes_on: str, project: DbtProject) -> None:
     if "odd" in call:
-        house.write("models/odd.sql", "select *, 1 as score from {{ ref('features') }}")
-        house.dbt("run", "--select", "odd").check()
-    ended = model(house, call)
+        project.write("models/odd.sql", "select *, 1 as score from {{ ref('features') }}")
+        project.dbt("run", "--select", "odd").check()
+    ended = model(project, call)
     message = ended.messages.get("scored") or ended.problem
-    house.write("models/scored.sql", "select 1 as nothing")
+    project.write("models/scored.sql", "select 1 as nothing")
     assert begins in message
     assert goes_on in message
 
 
-def test_what_does_not_compile_is_refused_with_the_step(house: DbtProject) -> None:
+def test_what_does_not_compile_is_refused_with_the_step(project: DbtProject) -> None:
     """Nothing is run: `dbt compile` says which step of the pipeline is in the way."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"visits": rng.normal(size=80), "plan": rng.normal(size=80)})
     y = (X["visits"] > 0).astype(int)
-    house.register(
+    project.register(
         make_pipeline(PCA(1), LogisticRegression()).fit(X, y), "blocked", X, y, task="classification"
     )
-    house.dbt("seed").check()
-    house.write(
+    project.dbt("seed").check()
+    project.write(
         "models/blocked.sql", "select * from {{ scorehouse.predict('blocked', ref('features')) }} as s"
     )
-    ended = house.dbt("compile", "--select", "blocked")
-    (house.folder / "models" / "blocked.sql").unlink()
+    ended = project.dbt("compile", "--select", "blocked")
+    (project.folder / "models" / "blocked.sql").unlink()
     message = ended.messages.get("blocked") or ended.problem
     assert "an ML model with a compiled form of version 1" in message
     assert "pca > PCA: this transformer has no form in SQL" in message
 
 
-def test_the_file_is_kept_version_by_version(house: DbtProject) -> None:
-    path: Path = macro_file(house.folder, "churn")
+def test_the_file_is_kept_version_by_version(project: DbtProject) -> None:
+    path: Path = macro_file(project.folder, "churn")
     text = path.read_text()
     assert text.count("{% macro scorehouse_predict__churn__v") == 4
-    version = house.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
-    loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
-    write_macros(house.folder, "churn", [compile_sql(loaded, version, signature, name) for name in DIALECTS])
+    version = project.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
+    loaded, signature, _ = load(project.folder, version, LoadPolicy.from_variable({}), "test")
+    write_macros(
+        project.folder, "churn", [compile_sql(loaded, version, signature, name) for name in DIALECTS]
+    )
     assert path.read_text() == text
 
 
-def test_another_database_is_refused(house: DbtProject) -> None:
+def test_another_database_is_refused(project: DbtProject) -> None:
     fitted, frame, y = estimator(3.0)
-    version = house.register(fitted, "remote", frame, y, task="classification")
-    loaded, signature, _ = load(house.folder, version, LoadPolicy.from_variable({}), "test")
-    write_macros(house.folder, "remote", [compile_sql(loaded, version, signature, "snowflake")])
-    house.dbt("seed").check()
-    ended = model(house, "scorehouse.predict('remote', relation=ref('features'))", "elsewhere")
-    (house.folder / "models" / "elsewhere.sql").unlink()
+    version = project.register(fitted, "remote", frame, y, task="classification")
+    loaded, signature, _ = load(project.folder, version, LoadPolicy.from_variable({}), "test")
+    write_macros(project.folder, "remote", [compile_sql(loaded, version, signature, "snowflake")])
+    project.dbt("seed").check()
+    ended = model(project, "scorehouse.predict('remote', relation=ref('features'))", "elsewhere")
+    (project.folder / "models" / "elsewhere.sql").unlink()
     assert "version 1 has no compiled form for duckdb" in (ended.messages.get("elsewhere") or ended.problem)

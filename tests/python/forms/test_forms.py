@@ -71,23 +71,23 @@ def command(*arguments: str) -> str:
     return result.output
 
 
-def test_a_proven_form_stands_in_the_registry(empty_house: Path) -> None:
+def test_a_proven_form_stands_in_the_registry(empty_project: Path) -> None:
     version = churn()
     fact = version.forms["sql"]
     assert fact["dialects"] == list(DIALECTS)
     assert fact["rows"] > ROWS and fact["rows_of"] == "training"
     assert fact["largest_difference"] <= 1e-12
     assert "sql" not in version.forms.get("refused", {})
-    assert ModelSeeds(empty_house, "churn").versions() == [version]
-    loaded, signature, _ = load(empty_house, version, LoadPolicy(), "test")
+    assert ModelSeeds(empty_project, "churn").versions() == [version]
+    loaded, signature, _ = load(empty_project, version, LoadPolicy(), "test")
     assert compile_sql(loaded, version, signature, "duckdb").sha256 == fact["sha256"]
-    macros = (empty_house / "macros/ml/churn.sql").read_text()
+    macros = (empty_project / "macros/ml/churn.sql").read_text()
     assert "{% macro scorehouse_predict__churn__v1(" in macros
-    card = (empty_house / "seeds/ml/churn/_ml_churn.yml").read_text()
+    card = (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()
     assert f"| 1 | sql ({', '.join(DIALECTS)}) | {fact['rows']:,} |" in " ".join(card.split())
 
 
-def test_the_text_is_the_same_in_another_process(empty_house: Path) -> None:
+def test_the_text_is_the_same_in_another_process(empty_project: Path) -> None:
     """Whatever order sets have there."""
     digest = churn().forms["sql"]["sha256"]
     code = (
@@ -104,54 +104,54 @@ def test_the_text_is_the_same_in_another_process(empty_house: Path) -> None:
         assert ended.stdout.strip() == digest
 
 
-def test_what_does_not_compile_is_registered_all_the_same(empty_house: Path) -> None:
+def test_what_does_not_compile_is_registered_all_the_same(empty_project: Path) -> None:
     numbers = FRAME[["spend", "visits"]]
     estimator = make_pipeline(PCA(1), LogisticRegression()).fit(numbers, LABEL)
     version = register(estimator, "churn", numbers, LABEL, task="classification")
     assert list(version.forms) == ["refused"]
     assert version.forms["refused"]["sql"].startswith("pca > PCA: this transformer has no form in SQL; ")
-    assert not (empty_house / "macros").exists()
-    card = (empty_house / "seeds/ml/churn/_ml_churn.yml").read_text()
+    assert not (empty_project / "macros").exists()
+    card = (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()
     assert "- version 1, sql: pca > PCA: this transformer has no form in SQL" in card
 
 
-def test_what_is_not_equal_is_refused(empty_house: Path) -> None:
+def test_what_is_not_equal_is_refused(empty_project: Path) -> None:
     estimator = LogisticRegression().fit(FRAME[["spend", "visits"]], LABEL)
     estimator.predict_proba = upside_down
     version = register(estimator, "churn", FRAME[["spend", "visits"]], LABEL, task="classification")
     assert version.forms["refused"]["sql"].startswith("it is not equal to the estimator on ")
-    assert not (empty_house / "macros").exists()
+    assert not (empty_project / "macros").exists()
 
 
-def test_a_dialect_that_is_refused_is_named(empty_house: Path) -> None:
+def test_a_dialect_that_is_refused_is_named(empty_project: Path) -> None:
     version = churn(trees(400))
     assert "databricks" not in version.forms["sql"]["dialects"]
     assert version.forms["refused"]["sql for databricks"].endswith("expected: at most 5,000 on databricks")
 
 
-def test_without_forms(empty_house: Path) -> None:
+def test_without_forms(empty_project: Path) -> None:
     assert churn(forms=False).forms == {}
-    assert not (empty_house / "macros").exists()
+    assert not (empty_project / "macros").exists()
 
 
-def settings(house: Path, value: Any, **more: Any) -> None:
+def settings(project: Path, value: Any, **more: Any) -> None:
     document = {"name": "scorehouse", "vars": {"scorehouse_compiled_sql": value}, **more}
-    (house / "dbt_project.yml").write_text(json.dumps(document))
+    (project / "dbt_project.yml").write_text(json.dumps(document))
 
 
-def test_the_project_chooses_dialects_and_folder(empty_house: Path) -> None:
-    settings(empty_house, {"dialects": ["postgres", "duckdb"], "macro_path": "sql_macros"})
+def test_the_project_chooses_dialects_and_folder(empty_project: Path) -> None:
+    settings(empty_project, {"dialects": ["postgres", "duckdb"], "macro_path": "sql_macros"})
     assert churn().forms["sql"]["dialects"] == ["duckdb", "postgres"]
-    assert "postgres" in (empty_house / "sql_macros/ml/churn.sql").read_text()
+    assert "postgres" in (empty_project / "sql_macros/ml/churn.sql").read_text()
 
 
-def test_a_database_other_than_the_gate_alone(empty_house: Path) -> None:
-    settings(empty_house, {"dialects": ["postgres"]}, **{"macro-paths": ["house_macros"]})
+def test_a_database_other_than_the_gate_alone(empty_project: Path) -> None:
+    settings(empty_project, {"dialects": ["postgres"]}, **{"macro-paths": ["house_macros"]})
     version = churn()
     assert version.forms["sql"]["dialects"] == ["postgres"]
-    loaded, signature, _ = load(empty_house, version, LoadPolicy(), "test")
+    loaded, signature, _ = load(empty_project, version, LoadPolicy(), "test")
     assert version.forms["sql"]["sha256"] == compile_sql(loaded, version, signature, "duckdb").sha256
-    assert "duckdb" not in (empty_house / "house_macros/ml/churn.sql").read_text().split("compiled for")[0]
+    assert "duckdb" not in (empty_project / "house_macros/ml/churn.sql").read_text().split("compiled for")[0]
 
 
 @pytest.mark.parametrize(
@@ -164,17 +164,17 @@ def test_a_database_other_than_the_gate_alone(empty_house: Path) -> None:
         ({"dialects": []}, "dialects is []"),
     ],
 )
-def test_settings_that_cannot_be_used(value: Any, found: str, empty_house: Path) -> None:
-    settings(empty_house, value)
+def test_settings_that_cannot_be_used(value: Any, found: str, empty_project: Path) -> None:
+    settings(empty_project, value)
     with pytest.raises(ConfigurationError, match="the variable scorehouse_compiled_sql") as error:
         churn()
     assert found in str(error.value)
-    assert not (empty_house / "seeds").exists()
+    assert not (empty_project / "seeds").exists()
 
 
-def without_forms(house: Path, *columns: str) -> None:
+def without_forms(project: Path, *columns: str) -> None:
     """The registry as an earlier release wrote it."""
-    file = ModelSeeds(house, "churn").registry_file
+    file = ModelSeeds(project, "churn").registry_file
     with file.open(newline="") as stream:
         rows = [{k: v for k, v in row.items() if k not in columns} for row in csv.DictReader(stream)]
     with file.open("w", newline="") as stream:
@@ -184,49 +184,49 @@ def without_forms(house: Path, *columns: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [("forms",), ("parity", "forms")])
-def test_seeds_of_earlier_releases_go_on(columns: tuple[str, ...], empty_house: Path) -> None:
+def test_seeds_of_earlier_releases_go_on(columns: tuple[str, ...], empty_project: Path) -> None:
     first = churn(alias="champion")
-    without_forms(empty_house, *columns)
-    (old,) = ModelSeeds(empty_house, "churn").versions()
+    without_forms(empty_project, *columns)
+    (old,) = ModelSeeds(empty_project, "churn").versions()
     assert old.forms == {} and old.sha256 == first.sha256
     second = churn(trees(6))
-    assert [v.forms == {} for v in ModelSeeds(empty_house, "churn").versions()] == [True, False]
+    assert [v.forms == {} for v in ModelSeeds(empty_project, "churn").versions()] == [True, False]
     assert second.version == 2
 
 
-def test_prove_on_the_reference(empty_house: Path) -> None:
+def test_prove_on_the_reference(empty_project: Path) -> None:
     first = churn(alias="champion")
-    without_forms(empty_house, "forms")
-    macros = empty_house / "macros/ml/churn.sql"
+    without_forms(empty_project, "forms")
+    macros = empty_project / "macros/ml/churn.sql"
     text = macros.read_text()
     macros.unlink()
     said = command("prove")
     assert "churn version 1: sql for duckdb, postgres, " in said
-    (version,) = ModelSeeds(empty_house, "churn").versions()
+    (version,) = ModelSeeds(empty_project, "churn").versions()
     assert version.aliases == ("champion",)
     assert version.forms["sql"]["rows_of"] == "reference"
     assert version.forms["sql"]["sha256"] == first.forms["sql"]["sha256"]
     assert macros.read_text() == text
 
 
-def test_prove_on_a_table_and_on_a_file(empty_house: Path) -> None:
+def test_prove_on_a_table_and_on_a_file(empty_project: Path) -> None:
     churn()
     churn(trees(6))
-    before = ModelSeeds(empty_house, "churn").versions()
-    with duckdb.connect(empty_house / "house.duckdb") as connection:
+    before = ModelSeeds(empty_project, "churn").versions()
+    with duckdb.connect(empty_project / "house.duckdb") as connection:
         connection.execute("create schema marts; create table marts.features as select 1 as id, * from FRAME")
     command("prove", "churn", "--version", 2, "--table", "marts.features", "--database", "house.duckdb")
-    first, second = ModelSeeds(empty_house, "churn").versions()
+    first, second = ModelSeeds(empty_project, "churn").versions()
     assert first == before[0]
     assert second.forms["sql"]["rows_of"] == "marts.features"
-    FRAME.to_parquet(empty_house / "train.parquet")
+    FRAME.to_parquet(empty_project / "train.parquet")
     command("prove", "churn", "--features", "train.parquet")
-    assert [v.forms["sql"]["rows_of"] for v in ModelSeeds(empty_house, "churn").versions()] == [
+    assert [v.forms["sql"]["rows_of"] for v in ModelSeeds(empty_project, "churn").versions()] == [
         "train.parquet"
     ] * 2
 
 
-def test_prove_takes_back_what_does_not_serve(empty_house: Path) -> None:
+def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
     """The macro of a version that the SQL does not equal goes, and with the last one the file."""
     numbers = FRAME[["spend", "visits"]]
     estimator = LogisticRegression().fit(numbers, LABEL)
@@ -235,16 +235,16 @@ def test_prove_takes_back_what_does_not_serve(empty_house: Path) -> None:
         if versions == 2:
             churn()
         version = register(estimator, name, numbers, LABEL, task="classification")
-        loaded, signature, _ = load(empty_house, version, LoadPolicy(), "test")
-        write_macros(empty_house, name, [compile_sql(loaded, version, signature, "duckdb")])
-    macros = empty_house / "macros/ml"
+        loaded, signature, _ = load(empty_project, version, LoadPolicy(), "test")
+        write_macros(empty_project, name, [compile_sql(loaded, version, signature, "duckdb")])
+    macros = empty_project / "macros/ml"
     assert "churn__v2(" in (macros / "churn.sql").read_text()
     said = command("prove")
     assert "churn version 2: no sql: it is not equal to the estimator" in said
     assert "churn__v2(" not in (macros / "churn.sql").read_text()
     assert "churn__v1(" in (macros / "churn.sql").read_text()
     assert not (macros / "alone.sql").exists()
-    (version,) = ModelSeeds(empty_house, "alone").versions()
+    (version,) = ModelSeeds(empty_project, "alone").versions()
     assert list(version.forms) == ["refused"]
 
 
@@ -254,9 +254,9 @@ def prove_fails(*arguments: str, code: int) -> str:
     return result.output
 
 
-def test_prove_says_what_is_wrong(empty_house: Path) -> None:
+def test_prove_says_what_is_wrong(empty_project: Path) -> None:
     churn()
-    FRAME.drop(columns="plan").to_parquet(empty_house / "short.parquet")
+    FRAME.drop(columns="plan").to_parquet(empty_project / "short.parquet")
     duckdb.connect("house.duckdb").close()
     database = ("--database", "house.duckdb")
     assert "lacks the features ['plan']" in prove_fails("churn", "--features", "short.parquet", code=1)
@@ -267,10 +267,12 @@ def test_prove_says_what_is_wrong(empty_house: Path) -> None:
     assert "either" in prove_fails("churn", "--table", "a", "--features", "short.parquet", *database, code=2)
 
 
-def test_rows_of_the_reference_are_like_the_training_rows(empty_house: Path) -> None:
+def test_rows_of_the_reference_are_like_the_training_rows(empty_project: Path) -> None:
     version = churn(forms=False)
-    bins = read_rows(ModelSeeds(empty_house, "churn").reference_file, BINS)
-    signature = Signature.from_json((empty_house / version.artifact).with_name("signature.json").read_bytes())
+    bins = read_rows(ModelSeeds(empty_project, "churn").reference_file, BINS)
+    signature = Signature.from_json(
+        (empty_project / version.artifact).with_name("signature.json").read_bytes()
+    )
     rows = sample_reference(bins, signature, 20_000).to_pandas()
     assert list(rows.columns) == list(FRAME.columns)
     for name in ("spend", "visits"):

@@ -60,12 +60,12 @@ def test_two_classes_of_any_label(labels: list[Any], make_kernel: MakeKernel) ->
     X = numbers()
     y = two_classes(X, labels)
     estimator = LogisticRegression().fit(X, y)
-    fresh = numbers(seed=2)
-    scored = make_kernel(estimator, X, y, task="classification")(batch_of(fresh))
+    unseen = numbers(seed=2)
+    scored = make_kernel(estimator, X, y, task="classification")(batch_of(unseen))
     assert scored.schema.names == ["prediction", "score", "reject_reason"]
     assert scored.schema.field("prediction").type == ARROW_TYPES[type(labels[0])]
-    assert column(scored, "prediction") == estimator.predict(fresh).tolist()
-    np.testing.assert_allclose(column(scored, "score"), estimator.predict_proba(fresh)[:, 1], rtol=1e-12)
+    assert column(scored, "prediction") == estimator.predict(unseen).tolist()
+    np.testing.assert_allclose(column(scored, "score"), estimator.predict_proba(unseen)[:, 1], rtol=1e-12)
     assert scored.column("reject_reason").null_count == ROWS
 
 
@@ -90,9 +90,9 @@ def test_estimators_with_probabilities(estimator: Any, container: str, make_kern
     fitted = clone(estimator).fit(X if container == "frame" else X.to_numpy(), y)
     kernel = make_kernel(fitted, X, y, task="classification")
     assert kernel.signature.container == container
-    fresh = numbers(seed=3)
-    asked = fresh if container == "frame" else fresh.to_numpy()
-    scored = kernel(batch_of(fresh))
+    unseen = numbers(seed=3)
+    asked = unseen if container == "frame" else unseen.to_numpy()
+    scored = kernel(batch_of(unseen))
     assert column(scored, "prediction") == fitted.predict(asked).tolist()
     np.testing.assert_allclose(column(scored, "score"), fitted.predict_proba(asked)[:, 1], rtol=1e-12)
 
@@ -174,13 +174,13 @@ def test_more_classes(labels: list[Any], make_kernel: MakeKernel) -> None:
     X = numbers()
     y = three_classes(X, labels)
     estimator = LogisticRegression().fit(X, y)
-    fresh = numbers(seed=4)
-    scored = make_kernel(estimator, X, y, task="classification")(batch_of(fresh))
+    unseen = numbers(seed=4)
+    scored = make_kernel(estimator, X, y, task="classification")(batch_of(unseen))
     scores = scored.schema.names[1:-1]
     assert len(set(scores)) == 3 and all(name.startswith("score_") for name in scores)
-    assert column(scored, "prediction") == estimator.predict(fresh).tolist()
+    assert column(scored, "prediction") == estimator.predict(unseen).tolist()
     found = np.column_stack([column(scored, name) for name in scores])
-    np.testing.assert_allclose(found, estimator.predict_proba(fresh), rtol=1e-12)
+    np.testing.assert_allclose(found, estimator.predict_proba(unseen), rtol=1e-12)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
 
 

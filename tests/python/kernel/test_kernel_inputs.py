@@ -25,10 +25,10 @@ from scorehouse.kernel.rows import check_batch
 def test_column_transformer_by_name(make_kernel: MakeKernel) -> None:
     X = mixed_columns()
     estimator = pipeline_by_name().fit(X, target_of(X))
-    fresh = mixed_columns(seed=1)
-    scored = make_kernel(estimator, X, task="classification")(batch_of(fresh))
-    assert column(scored, "prediction") == estimator.predict(fresh).tolist()
-    np.testing.assert_allclose(column(scored, "score"), estimator.predict_proba(fresh)[:, 1], rtol=1e-12)
+    unseen = mixed_columns(seed=1)
+    scored = make_kernel(estimator, X, task="classification")(batch_of(unseen))
+    assert column(scored, "prediction") == estimator.predict(unseen).tolist()
+    np.testing.assert_allclose(column(scored, "score"), estimator.predict_proba(unseen)[:, 1], rtol=1e-12)
 
 
 def test_column_order_and_further_columns_do_not_matter(make_kernel: MakeKernel) -> None:

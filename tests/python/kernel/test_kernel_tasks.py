@@ -55,10 +55,10 @@ def label(estimator: Any) -> str:
 def test_regression(estimator: Any, make_kernel: MakeKernel) -> None:
     X = numbers()
     estimator.fit(X, np.abs(X.a) + 1)
-    fresh = numbers(seed=1)
-    scored = make_kernel(estimator, X, task="regression")(batch_of(fresh))
+    unseen = numbers(seed=1)
+    scored = make_kernel(estimator, X, task="regression")(batch_of(unseen))
     assert scored.schema.names == ["prediction", "reject_reason"]
-    np.testing.assert_allclose(column(scored, "prediction"), estimator.predict(fresh), rtol=1e-12)
+    np.testing.assert_allclose(column(scored, "prediction"), estimator.predict(unseen), rtol=1e-12)
 
 
 def test_regression_of_a_column_vector(make_kernel: MakeKernel) -> None:
@@ -88,12 +88,12 @@ def test_regression_of_several_outputs_is_refused(make_kernel: MakeKernel) -> No
 def test_clustering_with_centres(estimator: Any, make_kernel: MakeKernel) -> None:
     X = numbers()
     estimator.fit(X)
-    fresh = numbers(seed=1)
-    scored = make_kernel(estimator, X, task="clustering")(batch_of(fresh))
+    unseen = numbers(seed=1)
+    scored = make_kernel(estimator, X, task="clustering")(batch_of(unseen))
     assert scored.schema.names == ["prediction", "distance", "reject_reason"]
-    segments = estimator.predict(fresh)
+    segments = estimator.predict(unseen)
     np.testing.assert_array_equal(column(scored, "prediction"), segments)
-    expected = estimator.transform(fresh)[np.arange(ROWS), segments]
+    expected = estimator.transform(unseen)[np.arange(ROWS), segments]
     np.testing.assert_allclose(column(scored, "distance"), expected, rtol=1e-9)
 
 
@@ -119,10 +119,10 @@ def test_rows_halfway_between_two_centres(make_kernel: MakeKernel) -> None:
 def test_clustering_without_distances(estimator: Any, make_kernel: MakeKernel) -> None:
     X = numbers()
     estimator.fit(X)
-    fresh = numbers(seed=1)
-    scored = make_kernel(estimator, X, task="clustering")(batch_of(fresh))
+    unseen = numbers(seed=1)
+    scored = make_kernel(estimator, X, task="clustering")(batch_of(unseen))
     assert scored.schema.names == ["prediction", "reject_reason"]
-    np.testing.assert_array_equal(column(scored, "prediction"), estimator.predict(fresh))
+    np.testing.assert_array_equal(column(scored, "prediction"), estimator.predict(unseen))
 
 
 def test_clustering_that_cannot_predict_is_refused(make_kernel: MakeKernel) -> None:
@@ -137,11 +137,11 @@ def test_clustering_that_cannot_predict_is_refused(make_kernel: MakeKernel) -> N
 def test_ranking(estimator: Any, make_kernel: MakeKernel) -> None:
     X = numbers()
     estimator.fit(X, (X.a > 5).astype(int))
-    fresh = numbers(seed=1)
-    scored = make_kernel(estimator, X, task="ranking")(batch_of(fresh))
+    unseen = numbers(seed=1)
+    scored = make_kernel(estimator, X, task="ranking")(batch_of(unseen))
     assert scored.schema.names == ["score", "reject_reason"]
     answers = (
-        estimator.predict_proba(fresh)[:, 1] if hasattr(estimator, "classes_") else estimator.predict(fresh)
+        estimator.predict_proba(unseen)[:, 1] if hasattr(estimator, "classes_") else estimator.predict(unseen)
     )
     np.testing.assert_allclose(column(scored, "score"), answers, rtol=1e-12)
 
@@ -162,10 +162,10 @@ def test_ranking(estimator: Any, make_kernel: MakeKernel) -> None:
 def test_anomaly(estimator: Any, container: str, make_kernel: MakeKernel) -> None:
     X = numbers()
     estimator = clone(estimator).fit(X if container == "frame" else X.to_numpy())
-    fresh = numbers(seed=1)
-    scored = make_kernel(estimator, X, task="anomaly")(batch_of(fresh))
+    unseen = numbers(seed=1)
+    scored = make_kernel(estimator, X, task="anomaly")(batch_of(unseen))
     assert scored.schema.names == ["prediction", "score", "reject_reason"]
-    asked = fresh if container == "frame" else fresh.to_numpy()
+    asked = unseen if container == "frame" else unseen.to_numpy()
     np.testing.assert_array_equal(column(scored, "prediction"), estimator.predict(asked))
     np.testing.assert_allclose(
         column(scored, "score"), estimator.decision_function(asked), rtol=1e-9, atol=1e-12

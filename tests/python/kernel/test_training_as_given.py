@@ -86,7 +86,7 @@ class ByDtype(ClassifierMixin, BaseEstimator):
         return np.asarray((X["small"].dtype == np.int8) & (X["other"] > 90))
 
 
-def test_a_difference_is_refused_with_rows_and_columns(empty_house: Path) -> None:
+def test_a_difference_is_refused_with_rows_and_columns(empty_project: Path) -> None:
     X = pd.DataFrame({"other": np.arange(100.0), "small": np.arange(100, dtype="int8")})
     with pytest.raises(ScorehouseError) as refused:
         register(ByDtype().fit(X, None), "odd", X, task="classification")
@@ -94,4 +94,4 @@ def test_a_difference_is_refused_with_rows_and_columns(empty_house: Path) -> Non
     assert "9 of 100 training rows would not be scored as the estimator scores" in text
     assert "rows [91, 92, 93, 94, 95] and others; row 91: prediction False instead of prediction True" in text
     assert "reach the estimator in another form: 'small' (int8 became int64)" in text
-    assert not (empty_house / "seeds").exists() and not (empty_house / "artifacts").exists()
+    assert not (empty_project / "seeds").exists() and not (empty_project / "artifacts").exists()

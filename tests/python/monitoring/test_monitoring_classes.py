@@ -12,24 +12,24 @@ import pytest
 from sklearn import metrics
 
 from monitoring.cohorts import CLASSES, SEVERAL
-from monitoring.warehouse import House, values
+from monitoring.warehouse import MonitoredWarehouse, values
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("classes") / "house")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("classes") / "house")
     columns = (
         "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
     )
-    house.table("several", f"select * exclude (y), {columns} from frame", frame=SEVERAL)
-    house.table("several_labels", "select id, y from frame", frame=SEVERAL)
-    house.model(
+    warehouse.table("several", f"select * exclude (y), {columns} from frame", frame=SEVERAL)
+    warehouse.table("several_labels", "select id, y from frame", frame=SEVERAL)
+    warehouse.model(
         "several_performance",
         "{{ scorehouse.performance(source('raw', 'several'), source('raw', 'several_labels'), key='id', "
         f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
     )
-    house.build().check()
-    yield house
+    warehouse.build().check()
+    yield warehouse
 
 
 def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
@@ -63,9 +63,9 @@ def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize("month", range(1, 6))
-def test_several_classes_equal_sklearn(month: int, house: House) -> None:
+def test_several_classes_equal_sklearn(month: int, warehouse: MonitoredWarehouse) -> None:
     frame = SEVERAL[SEVERAL["day"].dt.month == month]
-    found, expected = values(house, "several", month), expected_of_several(frame)
+    found, expected = values(warehouse, "several", month), expected_of_several(frame)
     for name, value in expected.items():
         if value is None:
             assert found[name] is None, name
@@ -85,11 +85,11 @@ def test_several_classes_equal_sklearn(month: int, house: House) -> None:
 
 @pytest.mark.parametrize("classes", ["low", ["low"]])
 def test_classes_are_a_list(tmp_path: Path, classes: Any) -> None:
-    house = House(tmp_path / "house")
-    house.table("t", "select 1 as id")
-    house.model(
+    warehouse = MonitoredWarehouse(tmp_path / "house")
+    warehouse.table("t", "select 1 as id")
+    warehouse.model(
         "m",
         "{{ scorehouse.performance(source('raw', 't'), source('raw', 't'), key='id', label='y', "
         f"options={{'classes': {classes!r}}}) }}}}",
     )
-    assert "a list of two classes or more" in str(house.build())
+    assert "a list of two classes or more" in str(warehouse.build())

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from scipy import stats
 
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 
 HEAD = "'flight_delay' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
 COLUMNS = """
@@ -65,10 +65,10 @@ def batches() -> str:
     """
 
 
-def models(house: House, name: str, drift: str = "") -> None:
+def models(warehouse: MonitoredWarehouse, name: str, drift: str = "") -> None:
     profile = "source('raw', 'ml_flights__reference'), signature=source('raw', 'ml_flights__signature')"
-    house.model(f"{name}_profiles", f"{{{{ scorehouse.profile(source('raw', '{name}'), {profile}) }}}}")
-    house.model(
+    warehouse.model(f"{name}_profiles", f"{{{{ scorehouse.profile(source('raw', '{name}'), {profile}) }}}}")
+    warehouse.model(
         f"{name}_drift",
         f"{{{{ scorehouse.drift(ref('{name}_profiles'), source('raw', 'ml_flights__reference'){drift}) }}}}",
     )
@@ -92,11 +92,11 @@ CLUSTERED = """
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("drift") / "house")
-    house.table("flights_training", TRAINING)
-    house.reference("ml_flights__reference", {(1, "feature"): "select * from raw.flights_training"})
-    house.table(
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("drift") / "house")
+    warehouse.table("flights_training", TRAINING)
+    warehouse.reference("ml_flights__reference", {(1, "feature"): "select * from raw.flights_training"})
+    warehouse.table(
         "ml_flights__signature",
         """
         select 1 as version, feature, minimum, maximum
@@ -108,13 +108,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         """,
     )
-    house.table("injected", runs())
-    house.table("resampled", batches())
+    warehouse.table("injected", runs())
+    warehouse.table("resampled", batches())
     # A standard normal, one moved by three deviations, and the same with one value of 1e9.
     radius, angle = "(hash(i) % 1000003 + 1) / 1000004", "(hash(i + 77777) % 1000003) / 1000003"
     gauss = f"sqrt(-2 * ln({radius})) * cos(2 * pi() * {angle})"
-    house.reference("ml_gauss__reference", {(1, "feature"): f"select {gauss} as x from range(5000) t (i)"})
-    house.table(
+    warehouse.reference(
+        "ml_gauss__reference", {(1, "feature"): f"select {gauss} as x from range(5000) t (i)"}
+    )
+    warehouse.table(
         "gauss",
         f"""
         select 'g' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, *
@@ -125,12 +127,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         """,
     )
-    house.table("clustered", CLUSTERED)
-    house.reference(
+    warehouse.table("clustered", CLUSTERED)
+    warehouse.reference(
         "ml_c__reference",
         {(1, "output"): "select prediction, distance from raw.clustered where scoring_run_id = 'run 1'"},
     )
-    house.model(
+    warehouse.model(
         "clustered_profiles",
         "{{ scorehouse.profile(source('raw', 'clustered'), source('raw', 'ml_c__reference')) }}",
     )
@@ -138,27 +140,29 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ("reference", "source('raw', 'ml_c__reference')"),
         ("previous", "against='previous', window='run'"),
     ):
-        house.model(f"against_{name}", f"{{{{ scorehouse.drift(ref('clustered_profiles'), {arguments}) }}}}")
-    models(house, "injected")
-    models(house, "resampled")
-    house.model(
+        warehouse.model(
+            f"against_{name}", f"{{{{ scorehouse.drift(ref('clustered_profiles'), {arguments}) }}}}"
+        )
+    models(warehouse, "injected")
+    models(warehouse, "resampled")
+    warehouse.model(
         "gauss_profiles",
         "{{ scorehouse.profile(source('raw', 'gauss'), source('raw', 'ml_gauss__reference')) }}",
     )
-    house.model(
+    warehouse.model(
         "gauss_drift", "{{ scorehouse.drift(ref('gauss_profiles'), source('raw', 'ml_gauss__reference')) }}"
     )
-    house.tests({"version": 2, "models": [{"name": "injected_drift", "data_tests": [NO_DRIFT]}]})
-    built = house.build()
+    warehouse.tests({"version": 2, "models": [{"name": "injected_drift", "data_tests": [NO_DRIFT]}]})
+    built = warehouse.build()
     assert built.success, (built.problem, built.messages)
     assert built.statuses["nothing_was_injected"] == "warn"
-    yield house
+    yield warehouse
 
 
 @pytest.mark.parametrize("run", INJECTED)
-def test_injected_drift_is_found_and_named(run: str, house: House) -> None:
+def test_injected_drift_is_found_and_named(run: str, warehouse: MonitoredWarehouse) -> None:
     feature, _, metric = INJECTED[run]
-    found = house.query(
+    found = warehouse.query(
         "select feature, metric, value >= threshold, value > coalesce(floor_value, 0), window_start "
         f"from {FAILURES} where run_id = '{run}'"
     )
@@ -166,8 +170,8 @@ def test_injected_drift_is_found_and_named(run: str, house: House) -> None:
     assert {name for name, *_ in found} == {feature}
 
 
-def test_nothing_is_found_where_nothing_was_put_in(house: House) -> None:
-    assert house.query(f"select distinct run_id from {FAILURES} order by 1") == [
+def test_nothing_is_found_where_nothing_was_put_in(warehouse: MonitoredWarehouse) -> None:
+    assert warehouse.query(f"select distinct run_id from {FAILURES} order by 1") == [
         (run,) for run in sorted(INJECTED)
     ]
 
@@ -179,17 +183,19 @@ def test_nothing_is_found_where_nothing_was_put_in(house: House) -> None:
         ("against_previous", [("run 1", "too_small"), ("run 2", "ok"), ("run 3", "drift")]),
     ],
 )
-def test_predicted_labels_drift_by_run(table: str, expected: list[tuple[str, str]], house: House) -> None:
-    found = house.query(
+def test_predicted_labels_drift_by_run(
+    table: str, expected: list[tuple[str, str]], warehouse: MonitoredWarehouse
+) -> None:
+    found = warehouse.query(
         f"select run_id, status from {table} where part = 'output' and feature = 'prediction' "
         "and metric = 'psi' order by run_id"
     )
     assert found == expected
-    assert house.query(f"select * from {table} where feature = 'distance' and status = 'drift'") == []
+    assert warehouse.query(f"select * from {table} where feature = 'distance' and status = 'drift'") == []
 
 
-def test_batches_without_drift_are_left_alone(house: House) -> None:
-    ((alarmed, judged),) = house.query(
+def test_batches_without_drift_are_left_alone(warehouse: MonitoredWarehouse) -> None:
+    ((alarmed, judged),) = warehouse.query(
         "select count(distinct run_id) filter (where status = 'drift'), count(distinct run_id) "
         "from resampled_drift"
     )
@@ -197,8 +203,8 @@ def test_batches_without_drift_are_left_alone(house: House) -> None:
     assert alarmed <= BATCHES * 0.02
 
 
-def test_no_drift_psi_is_its_floor(house: House) -> None:
-    ((ratio, mean_p),) = house.query(
+def test_no_drift_psi_is_its_floor(warehouse: MonitoredWarehouse) -> None:
+    ((ratio, mean_p),) = warehouse.query(
         "select avg(value) / avg(floor_value), avg(p_value) from resampled_drift "
         "where metric = 'psi' and feature = 'dep_delay'"
     )
@@ -206,14 +212,14 @@ def test_no_drift_psi_is_its_floor(house: House) -> None:
     assert mean_p == pytest.approx(0.5, abs=0.07)
 
 
-def test_one_outlier_hides_nothing(house: House) -> None:
-    found = house.query("select value, status from gauss_drift where metric = 'psi' order by run_id")
+def test_one_outlier_hides_nothing(warehouse: MonitoredWarehouse) -> None:
+    found = warehouse.query("select value, status from gauss_drift where metric = 'psi' order by run_id")
     assert [status for _, status in found] == ["drift", "drift"]
     assert found[0][0] == pytest.approx(found[1][0], rel=0.02)
 
 
-def test_p_values_equal_scipy(house: House) -> None:
-    rows = house.query(
+def test_p_values_equal_scipy(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select p_value, value / (1e0 / n_reference + 1e0 / n_current), n_bins from resampled_drift "
         "where metric = 'psi' union all "
         "select p_value, value, n_bins from injected_drift where metric = 'chi2' and value is not null"
@@ -224,7 +230,7 @@ def test_p_values_equal_scipy(house: House) -> None:
         assert math.isclose(p_value, expected, rel_tol=1e-9, abs_tol=1e-300)
 
 
-def test_ranks_by_distance(house: House) -> None:
-    first = house.query("select run_id, feature from injected_drift where place = 1 and metric = 'psi'")
+def test_ranks_by_distance(warehouse: MonitoredWarehouse) -> None:
+    first = warehouse.query("select run_id, feature from injected_drift where place = 1 and metric = 'psi'")
     for run in ("shifted", "scaled", "frozen", "new_category"):
         assert (run, INJECTED[run][0]) in first

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 
 
 def test_estimates_before_labels(tmp_path: Path) -> None:
@@ -28,35 +28,35 @@ def test_estimates_before_labels(tmp_path: Path) -> None:
             "honest": truth,
         }
     )
-    house = House(tmp_path / "house")
+    warehouse = MonitoredWarehouse(tmp_path / "house")
     head = (
         "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-03-01' as scored_at"
     )
-    house.table("predictions", f"select *, {head} from frame", frame=frame)
-    house.table("labels", "select id, y from frame", frame=frame.assign(y=y))
+    warehouse.table("predictions", f"select *, {head} from frame", frame=frame)
+    warehouse.table("labels", "select id, y from frame", frame=frame.assign(y=y))
     arguments = "source('raw', 'predictions'), source('raw', 'labels'), key='id', label='y'"
-    house.model(
+    warehouse.model(
         "calibration",
         f"{{{{ scorehouse.calibration_table({arguments}, options={{'day': 'day'}}, "
         "date_to='2026-02-01') }}",
     )
-    house.model(
+    warehouse.model(
         "estimates",
         "{{ scorehouse.estimated_performance(source('raw', 'predictions'), ref('calibration'), day='day') }}",
     )
-    house.model(
+    warehouse.model(
         "estimates_of_honest",
         "{{ scorehouse.estimated_performance(source('raw', 'predictions'), day='day', "
         "options={'score': 'honest'}) }}",
     )
-    house.model("realised", f"{{{{ scorehouse.performance({arguments}, day='day') }}}}")
-    house.build().check()
-    with duckdb.connect(house.project.database) as connection:
+    warehouse.model("realised", f"{{{{ scorehouse.performance({arguments}, day='day') }}}}")
+    warehouse.build().check()
+    with duckdb.connect(warehouse.project.database) as connection:
         ((bins, labelled),) = connection.sql("select count(*), sum(n_labelled) from calibration").fetchall()
     assert (bins, labelled) == (20, n)
 
     def february(table: str) -> dict[str, float]:
-        rows = house.query(f"select metric, value from {table} where month(window_start) = 2")
+        rows = warehouse.query(f"select metric, value from {table} where month(window_start) = 2")
         return {metric.removeprefix("estimated_"): value for metric, value in rows}
 
     realised = february("realised")

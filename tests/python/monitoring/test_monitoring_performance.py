@@ -11,16 +11,16 @@ import pytest
 from sklearn import metrics
 
 from monitoring.cohorts import FRAMES, MATURITY, TASKS, N
-from monitoring.warehouse import House, values
+from monitoring.warehouse import MonitoredWarehouse, values
 
 KEYS = ("roc_auc", "average_precision", "log_loss", "brier", "precision", "recall", "f1", "accuracy", "mcc")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("performance") / "house")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("performance") / "house")
     for name, frame in FRAMES.items():
-        house.table(
+        warehouse.table(
             name,
             """
             select * exclude (y), 'm' as model_name, 1 as model_version, 'scored' as row_status,
@@ -29,16 +29,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             """,
             frame=frame,
         )
-        house.table(
+        warehouse.table(
             f"{name}_labels", "select id, case when not isnan(y) then y end as y from frame", frame=frame
         )
-        house.model(
+        warehouse.model(
             f"{name}_performance",
             f"{{{{ scorehouse.performance(source('raw', '{name}'), source('raw', '{name}_labels'), "
             f"key='id', label='y', day='day', {MATURITY}, {TASKS[name]}) }}}}",
         )
     # A key that was scored twice, and one whose last prediction was made after the label was known.
-    house.table(
+    warehouse.table(
         "twice",
         """
         select *, 'm' as model_name, 1 as model_version, 'scored' as row_status, date '2026-01-01' as day
@@ -48,17 +48,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ) as t (id, score, prediction, scored_at)
         """,
     )
-    house.table(
+    warehouse.table(
         "twice_labels",
         "select id, y, timestamp '2026-02-01' as known_at from (values (1, 1), (2, 0)) as t (id, y)",
     )
-    house.model(
+    warehouse.model(
         "twice_performance",
         "{{ scorehouse.performance(source('raw', 'twice'), source('raw', 'twice_labels'), key='id', "
         "label='y', day='day', maturity={'label_time': 'known_at'}) }}",
     )
     # The challenger scored the same keys, later and better.
-    house.table(
+    warehouse.table(
         "contested",
         """
         select id, score, prediction, is_live, 'm' as model_name, version as model_version,
@@ -69,24 +69,24 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ) as t (id, score, prediction, version, is_live)
         """,
     )
-    house.model(
+    warehouse.model(
         "contested_performance",
         "{{ scorehouse.performance(source('raw', 'contested'), source('raw', 'twice_labels'), key='id', "
         "label='y', day='day') }}",
     )
-    house.table("nothing", "select * from raw.classified where false")
-    house.model(
+    warehouse.table("nothing", "select * from raw.classified where false")
+    warehouse.model(
         "nothing_performance",
         "{{ scorehouse.performance(source('raw', 'nothing'), source('raw', 'classified_labels'), "
         "key='id', label='y') }}",
     )
-    house.model(
+    warehouse.model(
         "cluster_performance",
         "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, label=none, "
         "task='clustering', day='day', options={'score': 'score'}) }}",
     )
-    house.build().check()
-    yield house
+    warehouse.build().check()
+    yield warehouse
 
 
 def expected_classification(frame: pd.DataFrame) -> dict[str, float]:
@@ -123,77 +123,79 @@ def calibration(y: Any, score: Any) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("month", range(1, 7))
-def test_classification_equals_sklearn(month: int, house: House) -> None:
+def test_classification_equals_sklearn(month: int, warehouse: MonitoredWarehouse) -> None:
     frame = FRAMES["classified"]
     expected = expected_classification(frame[frame["day"].dt.month == month])
-    found = values(house, "classified", month)
+    found = values(warehouse, "classified", month)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
     for name in KEYS:
         assert name in expected or found[name] is None
 
 
 @pytest.mark.parametrize("region", ["north", "south"])
-def test_segments_equal_sklearn(region: str, house: House) -> None:
+def test_segments_equal_sklearn(region: str, warehouse: MonitoredWarehouse) -> None:
     frame = FRAMES["classified"]
     chosen = frame[(frame["day"].dt.month == 1) & (frame["region"] == region)]
-    found = values(house, "classified", 1, f"region={region}")
+    found = values(warehouse, "classified", 1, f"region={region}")
     expected = expected_classification(chosen)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
 
 
-def test_small_groups_are_pooled(house: House) -> None:
-    rows = house.query(
+def test_small_groups_are_pooled(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select distinct segment, n_current from classified_performance where month(window_start) = 2"
     )
     assert ("region=(small groups)", 20) in rows
     assert ("region=tiny", 20) not in rows
 
 
-def test_lift_adds_up(house: House) -> None:
+def test_lift_adds_up(warehouse: MonitoredWarehouse) -> None:
     for month in (1, 2, 3):
         lifts = [
-            value for name, value in values(house, "classified", month).items() if name.startswith("lift")
+            value for name, value in values(warehouse, "classified", month).items() if name.startswith("lift")
         ]
         assert len(lifts) == 10
         assert sum(lifts) == pytest.approx(10, abs=1e-9)
     frame = FRAMES["classified"]
     january = frame[frame["day"].dt.month == 1].sort_values("score", ascending=False)
     top = january["y"].head(N // 10).mean() / january["y"].mean()
-    assert values(house, "classified", 1)["lift_decile_1"] == pytest.approx(top, abs=1e-9)
+    assert values(warehouse, "classified", 1)["lift_decile_1"] == pytest.approx(top, abs=1e-9)
 
 
 @pytest.mark.parametrize(
     ("month", "status", "arrived"),
     [(7, "immature", 0.5), (8, "immature", 1.0), (9, "immature", 1.0)],
 )
-def test_nothing_is_claimed_of_young_cohorts(month: int, status: str, arrived: float, house: House) -> None:
-    rows = house.query(
+def test_nothing_is_claimed_of_young_cohorts(
+    month: int, status: str, arrived: float, warehouse: MonitoredWarehouse
+) -> None:
+    rows = warehouse.query(
         "select distinct status from classified_performance where segment = 'all' "
         f"and month(window_start) = {month} and status <> 'info'"
     )
     assert rows == [(status,)]
-    found = values(house, "classified", month)
+    found = values(warehouse, "classified", month)
     assert found.pop("labels_arrived") == arrived
     assert found.pop("rejected_share") == 0
     assert set(found.values()) == {None}
 
 
-def test_one_class_is_undefined_and_limits_are_judged(house: House) -> None:
+def test_one_class_is_undefined_and_limits_are_judged(warehouse: MonitoredWarehouse) -> None:
     rows = dict(
-        house.query(
+        warehouse.query(
             "select metric, status from classified_performance where segment = 'all' "
             "and month(window_start) = 4"
         )
     )
     assert rows["roc_auc"] == rows["average_precision"] == "undefined"
-    judged = house.query(
+    judged = warehouse.query(
         "select metric, status from classified_performance where segment = 'all' and month(window_start) = 1 "
         "and threshold is not null order by metric"
     )
     assert judged == [("brier", "ok"), ("roc_auc", "below")]
 
 
-def test_regression_equals_sklearn(house: House) -> None:
+def test_regression_equals_sklearn(warehouse: MonitoredWarehouse) -> None:
     for month in (1, 2, 3):
         frame = FRAMES["regressed"]
         frame = frame[frame["day"].dt.month == month]
@@ -213,12 +215,12 @@ def test_regression_equals_sklearn(house: House) -> None:
             "mape": metrics.mean_absolute_percentage_error(y[y != 0], predicted[y != 0]),
             "coverage": ((y >= frame["lower"]) & (y <= frame["upper"])).mean(),
         }
-        found = values(house, "regressed", month)
+        found = values(warehouse, "regressed", month)
         assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0, abs=1e-9)
 
 
 @pytest.mark.parametrize("month", [1, 2])
-def test_ranking_equals_sklearn(month: int, house: House) -> None:
+def test_ranking_equals_sklearn(month: int, warehouse: MonitoredWarehouse) -> None:
     frame = FRAMES["ranked"]
     frame = frame[(frame["day"].dt.month == month) & frame["score"].notna()]
     # Ties by the key as text, as the macro breaks them; scikit-learn's NDCG averages them.
@@ -229,7 +231,7 @@ def test_ranking_equals_sklearn(month: int, house: House) -> None:
     for _, group in frame.groupby("query"):
         for name, value in ranked_query(group).items():
             expected.setdefault(name, []).append(value)
-    found = values(house, "ranked", month)
+    found = values(warehouse, "ranked", month)
     assert found.pop("n_queries") == frame["query"].nunique()
     for name, each in expected.items():
         assert found[name] == pytest.approx(np.nanmean(each), rel=0, abs=1e-9), name
@@ -252,25 +254,25 @@ def ranked_query(group: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def test_the_prediction_that_was_live_is_judged(house: House) -> None:
-    found = values(house, "twice", 1)
+def test_the_prediction_that_was_live_is_judged(warehouse: MonitoredWarehouse) -> None:
+    found = values(warehouse, "twice", 1)
     assert (found["tp"], found["tn"], found["fp"], found["fn"]) == (1, 1, 0, 0)
 
 
-def test_of_champion_and_challenger_the_live_one_is_judged(house: House) -> None:
-    found = values(house, "contested", 1)
+def test_of_champion_and_challenger_the_live_one_is_judged(warehouse: MonitoredWarehouse) -> None:
+    found = values(warehouse, "contested", 1)
     assert (found["tp"], found["tn"], found["fp"], found["fn"]) == (0, 0, 1, 1)
-    assert house.query("select distinct version from contested_performance") == [(1,)]
+    assert warehouse.query("select distinct version from contested_performance") == [(1,)]
 
 
-def test_no_predictions_no_rows(house: House) -> None:
-    assert house.query("select * from nothing_performance") == []
+def test_no_predictions_no_rows(warehouse: MonitoredWarehouse) -> None:
+    assert warehouse.query("select * from nothing_performance") == []
 
 
-def test_clusters(house: House) -> None:
+def test_clusters(warehouse: MonitoredWarehouse) -> None:
     frame = FRAMES["classified"]
     january = frame[frame["day"].dt.month == 1]
-    found = values(house, "cluster", 1)
+    found = values(warehouse, "cluster", 1)
     assert found["n_clusters"] == 2
     shares = np.array([1 - january["prediction"].mean(), january["prediction"].mean()])
     assert found["entropy"] == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-12)

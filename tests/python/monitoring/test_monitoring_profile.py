@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 
 # Version 1 knows x as a number of many values; version 2 knows few, and takes it for categories.
 MANY = "select (i % 100)::integer as x, i * 1e0 as y, ['a', 'b', 'c'][1 + i % 3] as c from range(1000) t (i)"
@@ -36,24 +36,24 @@ DAYS = """
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("profile") / "house")
-    house.reference("reference", {(1, "feature"): MANY, (2, "feature"): FEW})
-    house.table(
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("profile") / "house")
+    warehouse.reference("reference", {(1, "feature"): MANY, (2, "feature"): FEW})
+    warehouse.table(
         "signature",
         "select * from (values (1, 'x', 0e0, 99e0), (1, 'y', 0e0, 999e0), (2, 'y', 0e0, 1998e0)) "
         "as t (version, feature, minimum, maximum)",
     )
-    house.table("features", FEATURES)
-    house.table("predictions", PREDICTIONS)
-    house.table("days", DAYS)
+    warehouse.table("features", FEATURES)
+    warehouse.table("predictions", PREDICTIONS)
+    warehouse.table("days", DAYS)
     joined = (
         "source('raw', 'predictions'), source('raw', 'reference'), source('raw', 'features'), 'id', "
         "segments=['region', ['region', 'c']], signature=source('raw', 'signature')"
     )
-    house.model("runs", f"{{{{ scorehouse.profile({joined}) }}}}", materialized="incremental")
+    warehouse.model("runs", f"{{{{ scorehouse.profile({joined}) }}}}", materialized="incremental")
     by_day = "source('raw', 'days'), source('raw', 'reference'), day='day', segments='kind'"
-    house.model("daily", f"{{{{ scorehouse.profile({by_day}) }}}}")
+    warehouse.model("daily", f"{{{{ scorehouse.profile({by_day}) }}}}")
     reference = "source('raw', 'reference')"
     windows = {
         "by_day": f"{reference}, window='day'",
@@ -67,22 +67,22 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "judged": f"{reference}, window='day', thresholds={{'psi': none, 'x': {{'psi': 0.2, 'js': 0.1}}}}",
     }
     for name, arguments in windows.items():
-        house.model(name, f"{{{{ scorehouse.drift(ref('daily'), {arguments}) }}}}")
-    house.table(
+        warehouse.model(name, f"{{{{ scorehouse.drift(ref('daily'), {arguments}) }}}}")
+    warehouse.table(
         "importance",
         "select * from (values (1, 'x', 0.1e0), (1, 'c', 0e0)) as t (version, feature, importance)",
     )
-    house.model(
+    warehouse.model(
         "ranked",
         f"{{{{ scorehouse.drift(ref('daily'), {reference}, window='day', "
         "importance=source('raw', 'importance')) }}",
     )
-    house.build().check()
-    yield house
+    warehouse.build().check()
+    yield warehouse
 
 
-def test_every_row_lies_in_one_bin(house: House) -> None:
-    rows = house.query(
+def test_every_row_lies_in_one_bin(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         """
         select run_id, segment, feature, sum(row_count) filter (where kind <> 'all') as binned,
             sum(row_count) filter (where kind = 'all') as counted
@@ -91,14 +91,14 @@ def test_every_row_lies_in_one_bin(house: House) -> None:
     )
     assert len(rows) > 20
     assert all(binned == counted for *_, binned, counted in rows)
-    totals = house.query(
+    totals = warehouse.query(
         "select distinct run_id, row_count from runs where kind = 'all' and segment = 'all' order by all"
     )
     assert totals == [("run 1", 4), ("run 2", 3)]
 
 
-def test_what_is_odd_is_counted(house: House) -> None:
-    rows = house.query(
+def test_what_is_odd_is_counted(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select version, feature, n_null, n_nan, n_infinite, n_below, n_above, n_unseen, mean, minimum, "
         "maximum from runs where kind = 'all' and segment = 'all' order by version, feature"
     )
@@ -112,8 +112,8 @@ def test_what_is_odd_is_counted(house: House) -> None:
     ]
 
 
-def test_bins_are_those_of_the_version(house: House) -> None:
-    rows = house.query(
+def test_bins_are_those_of_the_version(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select version, kind, bin, category, row_count from runs where feature = 'x' and segment = 'all' "
         "and kind <> 'all' order by all"
     )
@@ -127,8 +127,8 @@ def test_bins_are_those_of_the_version(house: House) -> None:
     ]
 
 
-def test_segments_and_their_combination(house: House) -> None:
-    rows = house.query(
+def test_segments_and_their_combination(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select distinct segment, row_count from runs where feature = 'x' and kind = 'all' and version = 2"
     )
     assert sorted(rows) == [
@@ -141,72 +141,72 @@ def test_segments_and_their_combination(house: House) -> None:
     ]
 
 
-def test_a_run_is_profiled_once(house: House) -> None:
-    before = house.query("select count(*) from runs")
-    house.table("features", FEATURES.replace("(7, 2,", "(8, 3 - 1,"))
-    house.table(
+def test_a_run_is_profiled_once(warehouse: MonitoredWarehouse) -> None:
+    before = warehouse.query("select count(*) from runs")
+    warehouse.table("features", FEATURES.replace("(7, 2,", "(8, 3 - 1,"))
+    warehouse.table(
         "predictions",
         PREDICTIONS.replace("'run ' || version", "'run ' || (version + (version = 2)::integer)"),
     )
-    house.build("--select", "runs").check()
-    ((old, new),) = house.query(
+    warehouse.build("--select", "runs").check()
+    ((old, new),) = warehouse.query(
         "select count(*) filter (where run_id <> 'run 3'), count(*) filter (where run_id = 'run 3') from runs"
     )
     assert [(old,)] == before
     assert new > 0
 
 
-def test_counts_add_up_over_days(house: House) -> None:
-    ((daily, whole),) = house.query(
+def test_counts_add_up_over_days(warehouse: MonitoredWarehouse) -> None:
+    ((daily, whole),) = warehouse.query(
         "select (select sum(n_current) from by_day where metric = 'psi' and segment = 'all'), "
         "(select sum(n_current) from by_all where metric = 'psi' and segment = 'all')"
     )
     assert daily == whole == 12000
 
 
-def windows(house: House, table: str) -> list[tuple[int, int, int, str]]:
-    return house.query(
+def windows(warehouse: MonitoredWarehouse, table: str) -> list[tuple[int, int, int, str]]:
+    return warehouse.query(
         "select day(window_start), n_reference, n_current, status "
         f"from {table} where feature = 'x' and metric = 'psi' and segment = 'all' order by window_start"
     )
 
 
-def test_windows(house: House) -> None:
-    assert windows(house, "by_day") == [
+def test_windows(warehouse: MonitoredWarehouse) -> None:
+    assert windows(warehouse, "by_day") == [
         (1, 1000, 1000, "ok"),
         (2, 1000, 1000, "ok"),
         (3, 1000, 1000, "ok"),
         (4, 1000, 1000, "drift"),
     ]
-    assert [row[2] for row in windows(house, "rolling")] == [1000, 2000, 2000, 2000]
-    assert windows(house, "of_range") == [(2, 1000, 2000, "ok")]
+    assert [row[2] for row in windows(warehouse, "rolling")] == [1000, 2000, 2000, 2000]
+    assert windows(warehouse, "of_range") == [(2, 1000, 2000, "ok")]
 
 
-def test_against_what_was_before(house: House) -> None:
-    assert windows(house, "previous") == [
+def test_against_what_was_before(warehouse: MonitoredWarehouse) -> None:
+    assert windows(warehouse, "previous") == [
         (1, 0, 1000, "too_small"),
         (2, 1000, 1000, "ok"),
         (3, 1000, 1000, "ok"),
         (4, 1000, 1000, "drift"),
     ]
-    assert [row[1:3] for row in windows(house, "rolling_previous")] == [
+    assert [row[1:3] for row in windows(warehouse, "rolling_previous")] == [
         (0, 1000),
         (0, 2000),
         (1000, 2000),
         (2000, 2000),
     ]
-    assert [row[1] for row in windows(house, "against_range")] == [2000] * 4
+    assert [row[1] for row in windows(warehouse, "against_range")] == [2000] * 4
 
 
-def test_small_groups_are_pooled(house: House) -> None:
-    rows = house.query(
+def test_small_groups_are_pooled(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select distinct segment, n_current from pooled where feature = 'x' and metric = 'psi'"
     )
     assert sorted(rows) == [("all", 1000), ("kind=(small groups)", 10), ("kind=usual", 990)]
 
 
-def test_thresholds_by_feature(house: House) -> None:
-    rows = house.query(
+def test_thresholds_by_feature(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select distinct feature, metric, threshold from judged where metric in ('psi', 'js') order by all"
     )
     assert rows == [
@@ -219,8 +219,8 @@ def test_thresholds_by_feature(house: House) -> None:
     ]
 
 
-def test_rank_by_importance(house: House) -> None:
-    rows = house.query(
+def test_rank_by_importance(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
         "select feature, importance, place from ranked "
         "where metric = 'psi' and segment = 'all' and day(window_start) = 4 order by place"
     )

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 
 # scipy 1.17.1, numpy and nannyml 0.13.1 on flights January to June against July to December, and on Online
 # Retail, year 1 against year 2.
@@ -86,33 +86,33 @@ PROFILE = "{{{{ scorehouse.profile(source('raw', '{0}'), source('raw', 'ml_{0}__
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("reference") / "house")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("reference") / "house")
     for name, query, before, after in (("flights", FLIGHTS, "<=", ">"), ("retail", RETAIL, "<", ">=")):
-        house.table(f"{name}_training", query % before)
-        house.table(name, f"select *, {HEAD} from ({query % after})")
-        house.reference(f"ml_{name}__reference", {(1, "feature"): query % before})
+        warehouse.table(f"{name}_training", query % before)
+        warehouse.table(name, f"select *, {HEAD} from ({query % after})")
+        warehouse.reference(f"ml_{name}__reference", {(1, "feature"): query % before})
         numbers = [
             column
-            for column, kind in house.project.columns(f"raw.{name}_training").items()
+            for column, kind in warehouse.project.columns(f"raw.{name}_training").items()
             if kind == "DOUBLE"
         ]
-        house.model(f"{name}_exact", EXACT.format(name, numbers))
-        house.model(f"{name}_profiles", PROFILE.format(name))
-        house.model(f"{name}_drift", DRIFT.format(name))
-        house.table(f"ml_{name}_wide__reference", WIDE_ROWS, frame=equal_width(house, name))
-        house.table(f"{name}_wide", f"from raw.{name}")
-        house.model(f"{name}_wide_profiles", PROFILE.format(f"{name}_wide"))
-        house.model(f"{name}_wide_drift", DRIFT.format(f"{name}_wide"))
+        warehouse.model(f"{name}_exact", EXACT.format(name, numbers))
+        warehouse.model(f"{name}_profiles", PROFILE.format(name))
+        warehouse.model(f"{name}_drift", DRIFT.format(name))
+        warehouse.table(f"ml_{name}_wide__reference", WIDE_ROWS, frame=equal_width(warehouse, name))
+        warehouse.table(f"{name}_wide", f"from raw.{name}")
+        warehouse.model(f"{name}_wide_profiles", PROFILE.format(f"{name}_wide"))
+        warehouse.model(f"{name}_wide_drift", DRIFT.format(f"{name}_wide"))
     for n in (150, 500, 5000):
         a, b = samples(n)
-        house.table(f"a{n}", "select * from frame", frame=pd.DataFrame({"x": a}))
-        house.table(f"b{n}", "select * from frame", frame=pd.DataFrame({"x": b}))
-        house.model(
+        warehouse.table(f"a{n}", "select * from frame", frame=pd.DataFrame({"x": a}))
+        warehouse.table(f"b{n}", "select * from frame", frame=pd.DataFrame({"x": b}))
+        warehouse.model(
             f"ks{n}", f"{{{{ scorehouse.exact_drift(source('raw', 'a{n}'), source('raw', 'b{n}'), 'x') }}}}"
         )
-    house.build().check()
-    yield house
+    warehouse.build().check()
+    yield warehouse
 
 
 WIDE_ROWS = """
@@ -122,10 +122,10 @@ WIDE_ROWS = """
 """
 
 
-def equal_width(house: House, name: str) -> pd.DataFrame:
+def equal_width(warehouse: MonitoredWarehouse, name: str) -> pd.DataFrame:
     """A reference in Evidently's bins: Sturges' rule over both halves, [lower, upper), which is
     (lower, upper] at the next smaller doubles."""
-    with duckdb.connect(house.project.database) as connection:
+    with duckdb.connect(warehouse.project.database) as connection:
         training = connection.sql(f"from raw.{name}_training").df()
         current = connection.sql(f"from raw.{name}").df()
     rows: list[dict[str, Any]] = []
@@ -162,19 +162,19 @@ def samples(n: int) -> tuple[Any, Any]:
     return rng.normal(0, 1, 2 * n), rng.normal(0.5 / np.sqrt(n), 1, 2 * n)
 
 
-def values(house: House, column: str, kind: str) -> dict[str, float]:
+def values(warehouse: MonitoredWarehouse, column: str, kind: str) -> dict[str, float]:
     name = "retail" if column in ("quantity", "price", "country") else "flights"
     return {
         metric: value
-        for (feature, metric), value in house.drift(f"{name}_{kind}").items()
+        for (feature, metric), value in warehouse.drift(f"{name}_{kind}").items()
         if feature == column
     }
 
 
 @pytest.mark.parametrize("column", NUMBERS)
-def test_numbers(column: str, house: House) -> None:
+def test_numbers(column: str, warehouse: MonitoredWarehouse) -> None:
     psi, ks, wasserstein, normed, missing = NUMBERS[column]
-    drift, exact = values(house, column, "drift"), values(house, column, "exact")
+    drift, exact = values(warehouse, column, "drift"), values(warehouse, column, "exact")
     assert drift["psi"] == pytest.approx(psi, rel=0, abs=1e-9)
     assert drift["missing_share"] == pytest.approx(missing, rel=0, abs=1e-9)
     assert exact["ks"] == pytest.approx(ks, rel=0, abs=1e-9)
@@ -183,9 +183,9 @@ def test_numbers(column: str, house: House) -> None:
 
 
 @pytest.mark.parametrize("column", TEXTS)
-def test_texts(column: str, house: House) -> None:
+def test_texts(column: str, warehouse: MonitoredWarehouse) -> None:
     js, tvd, l_inf, hellinger, chi2, n_values, p, new = TEXTS[column]
-    drift = values(house, column, "drift")
+    drift = values(warehouse, column, "drift")
     expected = {
         "js": js,
         "tvd": tvd,
@@ -196,7 +196,7 @@ def test_texts(column: str, house: House) -> None:
     }
     assert {metric: drift[metric] for metric in expected} == pytest.approx(expected, rel=1e-12, abs=1e-9)
     name = "retail" if column == "country" else "flights"
-    ((found, bins),) = house.query(
+    ((found, bins),) = warehouse.query(
         f"select p_value, n_bins from {name}_drift where feature = '{column}' and metric = 'chi2'"
     )
     assert bins == n_values
@@ -204,14 +204,14 @@ def test_texts(column: str, house: House) -> None:
 
 
 @pytest.mark.parametrize("column", EVIDENTLY)
-def test_in_the_bins_of_evidently(column: str, house: House) -> None:
+def test_in_the_bins_of_evidently(column: str, warehouse: MonitoredWarehouse) -> None:
     psi, js = EVIDENTLY[column]
     name = "retail" if column in ("quantity", "price", "country") else "flights"
-    ((found,),) = house.query(
+    ((found,),) = warehouse.query(
         f"select value from {name}_wide_drift where feature = '{column}' and metric = 'js'"
     )
     assert found * np.sqrt(np.log(2)) == pytest.approx(js, rel=0, abs=1e-9)
-    counts = house.query(
+    counts = warehouse.query(
         f"""
         select coalesce(reference.row_count, 0), coalesce(profile.row_count, 0)
         from (from raw.ml_{name}_wide__reference where name = '{column}') as reference
@@ -227,8 +227,8 @@ def test_in_the_bins_of_evidently(column: str, house: House) -> None:
 
 # What the expansion of Pelz and Good leaves, by the effective number of rows.
 @pytest.mark.parametrize(("n", "tolerance"), [(150, 2.1e-6), (500, 3.1e-8), (5000, 2.6e-9)])
-def test_p_of_kolmogorov_smirnov(n: int, tolerance: float, house: House) -> None:
+def test_p_of_kolmogorov_smirnov(n: int, tolerance: float, warehouse: MonitoredWarehouse) -> None:
     expected = stats.ks_2samp(*samples(n), method="asymp")
-    found = house.drift(f"ks{n}")
+    found = warehouse.drift(f"ks{n}")
     assert found["x", "ks"] == pytest.approx(float(expected.statistic), rel=0, abs=1e-12)
     assert found["x", "ks_p"] == pytest.approx(float(expected.pvalue), rel=0, abs=tolerance)

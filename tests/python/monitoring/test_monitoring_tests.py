@@ -17,26 +17,28 @@ from monitoring.findings import (
     same_rows,
     status_of,
 )
-from monitoring.warehouse import House
+from monitoring.warehouse import MonitoredWarehouse
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, dict[str, str]]]:
-    house = House(tmp_path_factory.mktemp("tests") / "house")
+def warehouse(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[MonitoredWarehouse, dict[str, str]]]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("tests") / "house")
     for name, sql in TABLES.items():
-        house.table(name, sql)
+        warehouse.table(name, sql)
     for name, sql in models().items():
-        house.model(name, sql)
-    house.tests(document())
-    built = house.build()
+        warehouse.model(name, sql)
+    warehouse.tests(document())
+    built = warehouse.build()
     assert not built.problem
-    yield house, built.statuses
+    yield warehouse, built.statuses
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[2] for case in CASES])
-def test_finds_exactly(case: tuple[Any, ...], house: tuple[House, dict[str, str]]) -> None:
+def test_finds_exactly(case: tuple[Any, ...], warehouse: tuple[MonitoredWarehouse, dict[str, str]]) -> None:
     _, test, name, _, columns, rows = case
-    built, statuses = house
+    built, statuses = warehouse
     assert same_rows(built.query(f"select {columns} from main_dbt_test__audit.{name}"), rows)
     assert statuses[name] == status_of(test, rows)
 
@@ -47,8 +49,8 @@ def test_no_difference_of_rows_would_be_missed() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED_SIGNALS)
-def test_retraining_signals(name: str, house: tuple[House, dict[str, str]]) -> None:
-    (found,) = house[0].query(f"select {SIGNAL_COLUMNS} from {name}")
+def test_retraining_signals(name: str, warehouse: tuple[MonitoredWarehouse, dict[str, str]]) -> None:
+    (found,) = warehouse[0].query(f"select {SIGNAL_COLUMNS} from {name}")
     expected = EXPECTED_SIGNALS[name]
     assert same_rows([found[: len(expected)]], [expected])
 
@@ -107,12 +109,12 @@ def test_refuses(
     arguments: dict[str, Any],
     begins: str,
     goes_on: str,
-    house: tuple[House, dict[str, str]],
+    warehouse: tuple[MonitoredWarehouse, dict[str, str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     if macro.startswith("test_"):
         arguments = {"model": "any_table", **arguments}
-    assert not house[0].project.operation(f"scorehouse.{macro}", **arguments)
+    assert not warehouse[0].project.operation(f"scorehouse.{macro}", **arguments)
     message = capsys.readouterr().out
     assert f"scorehouse.{begins}" in message
     assert goes_on in message.partition(begins)[2]

@@ -26,12 +26,12 @@ def text_of(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def pages(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The report on both ML models, and on each."""
     folder, found = tmp_path_factory.mktemp("pages"), {}
     for name, arguments in {"all": [], "wide": ["wide"], "bare": ["bare"]}.items():
         file = folder / f"{name}.html"
-        ended = run("report", *arguments, "--database", monitored_house.database, "--output", file)
+        ended = run("report", *arguments, "--database", monitored_project.database, "--output", file)
         assert ended.exit_code == 0, ended.output
         found[name] = file.read_text()
     return found
@@ -71,28 +71,28 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         assert words_of_it in said, words_of_it
 
 
-def test_numbers_are_those_of_the_tables(pages: dict[str, str], monitored_house: DbtProject) -> None:
+def test_numbers_are_those_of_the_tables(pages: dict[str, str], monitored_project: DbtProject) -> None:
     said = text_of(pages["wide"])
-    ((psi,),) = monitored_house.query(
+    ((psi,),) = monitored_project.query(
         "select value from wide_drift where feature = 'f01' and metric = 'psi' and segment = 'all' "
         "and window_start = '2025-04-01'"
     )
-    ((auc,),) = monitored_house.query(
+    ((auc,),) = monitored_project.query(
         "select value from wide_performance where metric = 'roc_auc' and segment = 'all' "
         "and window_start = '2025-03-01'"
     )
     assert f"PSI {words.number(psi)} in April 2025" in said
     assert f"ROC AUC {words.number(auc)}" in said
-    for count in monitored_house.query(
+    for count in monitored_project.query(
         "select cast(value as integer) from wide_performance where metric in ('tp', 'fp', 'fn', 'tn') "
         "and segment = 'all' and window_start = '2025-03-01'"
     ):
         assert f" {count[0]:,} " in said
 
 
-def test_champion_against_challenger(pages: dict[str, str], monitored_house: DbtProject) -> None:
+def test_champion_against_challenger(pages: dict[str, str], monitored_project: DbtProject) -> None:
     said = text_of(pages["wide"])
-    ((rows, live, challenger),) = monitored_house.query(
+    ((rows, live, challenger),) = monitored_project.query(
         "select n_rows, live_value, challenger_value from wide_contest"
     )
     line = f"challenger, version 2 ROC AUC {rows:,} {words.number(live)} {words.number(challenger)}"
@@ -110,12 +110,12 @@ def test_features_are_ranked_by_drift_and_importance(pages: dict[str, str]) -> N
 
 
 def test_the_table_of_quality_tells_training_and_now(
-    pages: dict[str, str], monitored_house: DbtProject
+    pages: dict[str, str], monitored_project: DbtProject
 ) -> None:
     table = pages["wide"].split('id="wide-quality"')[1].split("</table>")[0]
     row = next(row for row in table.split("<tr>") if ">f02<" in row)
     cells = [text_of(cell) for cell in re.findall(r"<td.*?</td>", row)]
-    ((low, high, now_low, now_high, mean, missing),) = monitored_house.query(
+    ((low, high, now_low, now_high, mean, missing),) = monitored_project.query(
         """
         select any_value(signature.minimum), any_value(signature.maximum), min(f02), max(f02), avg(f02),
             1 - count(f02) / count(*)
@@ -131,9 +131,11 @@ def test_the_table_of_quality_tells_training_and_now(
     assert missing > 0.3 and cells[4:6] == ["0 %", "0 %"]  # missing in training; NaN and infinities now
 
 
-def test_the_mean_score_is_drawn_over_the_windows(pages: dict[str, str], monitored_house: DbtProject) -> None:
+def test_the_mean_score_is_drawn_over_the_windows(
+    pages: dict[str, str], monitored_project: DbtProject
+) -> None:
     drawn = pages["wide"].split("aria-label='Mean of score by window'")[1].split("</svg>")[0]
-    for month, mean in monitored_house.query(
+    for month, mean in monitored_project.query(
         "select strftime(date_trunc('month', day), '%b %Y'), avg(score) from wide_predictions group by all"
     ):
         assert f"<title>{month}: {words.number(mean)}</title>" in drawn
@@ -156,8 +158,8 @@ def test_a_model_that_nobody_monitors_says_so(pages: dict[str, str]) -> None:
     assert "f01" in said  # its signature is known all the same
 
 
-def test_without_labels_nothing_is_claimed(monitored_house: DbtProject, tmp_path: Path) -> None:
-    database = shutil.copy(monitored_house.database, tmp_path / "copy.duckdb")
+def test_without_labels_nothing_is_claimed(monitored_project: DbtProject, tmp_path: Path) -> None:
+    database = shutil.copy(monitored_project.database, tmp_path / "copy.duckdb")
     with duckdb.connect(str(database)) as connection:
         connection.sql("update wide_performance set value = null, status = 'immature', labels_arrived = 0")
     assert run("report", "wide", "--database", database, "--output", tmp_path / "r.html").exit_code == 0
@@ -166,8 +168,8 @@ def test_without_labels_nothing_is_claimed(monitored_house: DbtProject, tmp_path
     assert "Confusion matrix" not in said and "worse than allowed" not in said
 
 
-def test_a_failed_run_is_an_alert(monitored_house: DbtProject, tmp_path: Path) -> None:
-    database = shutil.copy(monitored_house.database, tmp_path / "copy.duckdb")
+def test_a_failed_run_is_an_alert(monitored_project: DbtProject, tmp_path: Path) -> None:
+    database = shutil.copy(monitored_project.database, tmp_path / "copy.duckdb")
     with duckdb.connect(str(database)) as connection:
         connection.sql("update scorehouse_run_log set status = 'failed', error = 'it <broke>'")
     payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
@@ -178,8 +180,8 @@ def test_a_failed_run_is_an_alert(monitored_house: DbtProject, tmp_path: Path) -
     assert "it &lt;broke&gt;" in (tmp_path / "r.html").read_text()
 
 
-def test_a_run_that_was_killed_is_not_called_a_success(monitored_house: DbtProject, tmp_path: Path) -> None:
-    database = shutil.copy(monitored_house.database, tmp_path / "copy.duckdb")
+def test_a_run_that_was_killed_is_not_called_a_success(monitored_project: DbtProject, tmp_path: Path) -> None:
+    database = shutil.copy(monitored_project.database, tmp_path / "copy.duckdb")
     with duckdb.connect(str(database)) as connection:
         connection.sql(
             "insert into scorehouse_run_log by name select uuid() as run_id, uuid() as parent_run_id, "
@@ -192,8 +194,8 @@ def test_a_run_that_was_killed_is_not_called_a_success(monitored_house: DbtProje
     assert "Last run not finished" in text_of((tmp_path / "r.html").read_text())
 
 
-def test_a_long_history_is_read_in_part(monitored_house: DbtProject, tmp_path: Path) -> None:
-    database = Path(shutil.copy(monitored_house.database, tmp_path / "copy.duckdb"))
+def test_a_long_history_is_read_in_part(monitored_project: DbtProject, tmp_path: Path) -> None:
+    database = Path(shutil.copy(monitored_project.database, tmp_path / "copy.duckdb"))
     with duckdb.connect(str(database)) as connection:
         connection.sql(
             "insert into wide_drift "
@@ -221,8 +223,8 @@ def test_names_of_a_user_stay_text(pages: dict[str, str]) -> None:
     assert "A wide &lt;one&gt; &amp; more" in pages["wide"]
 
 
-def test_what_a_user_can_get_wrong(monitored_house: DbtProject, tmp_path: Path) -> None:
-    database = monitored_house.database
+def test_what_a_user_can_get_wrong(monitored_project: DbtProject, tmp_path: Path) -> None:
+    database = monitored_project.database
     guessed = run("report")
     assert guessed.exit_code == 2 and "name the DuckDB file with --database" in guessed.output
     unknown = run("report", "wid", "--database", database)
@@ -238,8 +240,10 @@ def test_what_a_user_can_get_wrong(monitored_house: DbtProject, tmp_path: Path) 
     assert ending.exit_code == 1 and "choose a format by the extension" in ending.output
 
 
-def test_a_schema_must_be_named_where_two_hold_the_same(monitored_house: DbtProject, tmp_path: Path) -> None:
-    database = shutil.copy(monitored_house.database, tmp_path / "copy.duckdb")
+def test_a_schema_must_be_named_where_two_hold_the_same(
+    monitored_project: DbtProject, tmp_path: Path
+) -> None:
+    database = shutil.copy(monitored_project.database, tmp_path / "copy.duckdb")
     with duckdb.connect(str(database)) as connection:
         connection.sql("create schema prod; create table prod.ml_bare as from ml_bare")
     told = ["report", "--database", database, "--output", tmp_path / "r.html"]

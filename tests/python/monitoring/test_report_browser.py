@@ -88,9 +88,9 @@ LABELS = [  # names of bins whose letters are of every width
 
 
 @pytest.fixture(scope="module")
-def report(monitored_house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("report") / "report.html"
-    told = ["--database", str(monitored_house.database), "--output", str(file)]
+    told = ["--database", str(monitored_project.database), "--output", str(file)]
     ended = CliRunner().invoke(main, ["report", *told])
     assert ended.exit_code == 0, ended.output
     return file

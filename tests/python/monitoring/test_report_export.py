@@ -13,11 +13,11 @@ from project import DbtProject
 from scorehouse.report.export import LONG_COLUMNS
 
 
-def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) -> None:
-    payload = json.loads(run("export", "alerts", "--database", monitored_house.database).output)
+def test_the_sql_of_every_alert_gives_its_number(monitored_project: DbtProject) -> None:
+    payload = json.loads(run("export", "alerts", "--database", monitored_project.database).output)
     checked, from_counts = 0, 0
     for alert in payload["alerts"]:
-        ((first, *_),) = monitored_house.query(alert["sql"])
+        ((first, *_),) = monitored_project.query(alert["sql"])
         if alert["value"] is not None:
             assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
             checked += 1
@@ -26,13 +26,13 @@ def test_the_sql_of_every_alert_gives_its_number(monitored_house: DbtProject) ->
 
 
 @pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])
-def test_the_long_table(monitored_house: DbtProject, tmp_path: Path, ending: str) -> None:
+def test_the_long_table(monitored_project: DbtProject, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"long.{ending}"
-    ended = run("export", "monitoring", "--database", monitored_house.database, "--output", file)
+    ended = run("export", "monitoring", "--database", monitored_project.database, "--output", file)
     assert ended.exit_code == 0, ended.output
     found = duckdb.sql(f"select * from '{file}'")
     assert found.columns == list(LONG_COLUMNS)
-    ((rows,),) = monitored_house.query(
+    ((rows,),) = monitored_project.query(
         "select (select count(*) from wide_drift) + (select count(*) from wide_performance) "
         "+ (select count(*) from wide_estimates)"
     )
@@ -45,9 +45,9 @@ def test_the_long_table(monitored_house: DbtProject, tmp_path: Path, ending: str
         assert {name: kind.upper() for name, kind in LONG_COLUMNS.items()} == kinds
 
 
-def test_the_payloads(monitored_house: DbtProject, tmp_path: Path) -> None:
+def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     file = tmp_path / "alerts.json"
-    told = ["export", "alerts", "wide", "--database", monitored_house.database, "--output", file]
+    told = ["export", "alerts", "wide", "--database", monitored_project.database, "--output", file]
     assert run(*told, "--exit-code").exit_code == 3
     plain = json.loads(file.read_text())
     assert plain["status"] == "bad" and len(plain["alerts"]) == 9
@@ -62,16 +62,16 @@ def test_the_payloads(monitored_house: DbtProject, tmp_path: Path) -> None:
     assert "p &lt; 1e" in message["blocks"][5]["text"]["text"]
 
 
-def test_no_alert_is_a_payload_too(monitored_house: DbtProject) -> None:
-    told = ["export", "alerts", "bare", "--database", monitored_house.database, "--exit-code"]
+def test_no_alert_is_a_payload_too(monitored_project: DbtProject) -> None:
+    told = ["export", "alerts", "bare", "--database", monitored_project.database, "--exit-code"]
     ended = run(*told)
     assert ended.exit_code == 0 and json.loads(ended.output)["alerts"] == []
     message = json.loads(run(*told, "--format", "slack").output)
     assert message["text"] == "Monitoring: nothing needs attention"
 
 
-def test_every_command_tells_in_json_what_it_wrote(monitored_house: DbtProject, tmp_path: Path) -> None:
-    place = ["--database", monitored_house.database, "--json", "--output"]
+def test_every_command_tells_in_json_what_it_wrote(monitored_project: DbtProject, tmp_path: Path) -> None:
+    place = ["--database", monitored_project.database, "--json", "--output"]
     report, table, payload = (tmp_path / name for name in ("r.html", "long.jsonl", "alerts.json"))
     written = json.loads(run("report", "wide", *place, report).output)
     assert written == {"written": str(report), "bytes": report.stat().st_size, "alerts": {"wide": 9}}

@@ -28,7 +28,7 @@ from scorehouse.report.words import winner
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 ROWS = 8000
 # 97 % of the rows lack `size`, which the pipeline does not accept; the labels of the others are far away.
-HOUSES = f"""
+HOUSE_PRICES = f"""
 select i as id, case when i % 100 < 97 then null else (i * 7919 % 1000) / 1e1 end as size,
     1e0 as cellar, (hash(i) % 100) / 1e0 as age, date '2025-01-01' + (i % 28)::integer as day
 from range({ROWS}) as numbers(i)
@@ -74,7 +74,7 @@ def lights_of(database: Path, page: Path, *names: str) -> dict[tuple[str, str], 
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """`price` in every trouble, and `quiet`, of which too little is known to judge anything."""
     project = DbtProject(tmp_path_factory.mktemp("lights") / "house")
     random = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     estimator = make_pipeline(columns, LinearRegression()).fit(X, y)
     project.register(estimator, "price", X, y, task="regression", metrics={"mae": 5.0})
     project.register(estimator, "quiet", X, y, task="regression")
-    project.features(HOUSES, name="houses")
+    project.features(HOUSE_PRICES, name="houses")
     project.features("select * from {{ ref('houses') }} where size is not null limit 30", name="few")
     project.features(
         "select id, 3e0 * size - age + case when id % 2 = 0 then 15e0 else -15e0 end as price "
@@ -105,8 +105,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 
 @pytest.fixture(scope="module")
-def lights(house: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Light]:
-    return lights_of(house.database, tmp_path_factory.mktemp("page") / "report.html")
+def lights(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Light]:
+    return lights_of(project.database, tmp_path_factory.mktemp("page") / "report.html")
 
 
 def test_a_run_that_rejects_nearly_every_row_is_red(lights: dict[tuple[str, str], Light]) -> None:
@@ -159,9 +159,9 @@ def test_a_run_that_found_nothing_changed_is_judged_by_the_one_before_it(tmp_pat
     assert len(alerts) == 1
 
 
-def test_scores_are_late_by_the_habit_of_the_run_log(house: DbtProject, tmp_path: Path) -> None:
+def test_scores_are_late_by_the_habit_of_the_run_log(project: DbtProject, tmp_path: Path) -> None:
     """`price` was scored once, eleven months ago; `quiet` each week, the last time 15 days ago."""
-    database = Path(shutil.copy(house.database, tmp_path / "copy.duckdb"))
+    database = Path(shutil.copy(project.database, tmp_path / "copy.duckdb"))
     with duckdb.connect(str(database)) as connection:
         for name, days in {"price": [335], "quiet": [15, 22, 29, 59]}.items():
             connection.sql(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from foreign import ML_MODELS, PREDICTIONS, ROWS, Shop, our_models, our_names
+from foreign import ML_MODELS, PREDICTIONS, ROWS, ForeignProject, our_models, our_names
 
 pytestmark = pytest.mark.slow
 
 
-def test_every_name_of_the_examples_is_free(foreign_shop: Shop) -> None:
-    manifest = json.loads((foreign_shop.folder / "target/manifest.json").read_text())
+def test_every_name_of_the_examples_is_free(foreign_project: ForeignProject) -> None:
+    manifest = json.loads((foreign_project.folder / "target/manifest.json").read_text())
     kinds = ("nodes", "sources", "exposures", "unit_tests", "docs")
     found = [entry for kind in kinds for entry in manifest[kind].values()]
     found += [entry for entries in manifest["disabled"].values() for entry in entries]
@@ -34,24 +34,24 @@ def test_every_name_of_the_examples_is_free(foreign_shop: Shop) -> None:
     assert len(names) > 50
 
 
-def test_settings_of_the_run_log_keep_their_path(foreign_shop: Shop) -> None:
-    manifest = json.loads((foreign_shop.folder / "target/manifest.json").read_text())
+def test_settings_of_the_run_log_keep_their_path(foreign_project: ForeignProject) -> None:
+    manifest = json.loads((foreign_project.folder / "target/manifest.json").read_text())
     assert manifest["nodes"]["model.scorehouse.scorehouse_runs"]["tags"] == ["ours"]
 
 
-def test_every_table_is_scored_from_the_attached_database(foreign_shop: Shop) -> None:
+def test_every_table_is_scored_from_the_attached_database(foreign_project: ForeignProject) -> None:
     for name in (*PREDICTIONS, "flight_predictions"):
         query = f"select row_status, count(*) from analytics.{name} group by all"
-        assert foreign_shop.query(query) == [("scored", ROWS)], name
-    logged = foreign_shop.query("select status, count(*) from analytics.scorehouse_runs group by all")
+        assert foreign_project.query(query) == [("scored", ROWS)], name
+    logged = foreign_project.query("select status, count(*) from analytics.scorehouse_runs group by all")
     assert logged == [("success", len(PREDICTIONS) + 1)]
 
 
 def test_a_quote_in_the_path_and_a_database_in_memory_give_the_same_scores(
-    foreign_shop: Shop, tmp_path: Path
+    foreign_project: ForeignProject, tmp_path: Path
 ) -> None:
-    shop = Shop(tmp_path / "Pat O'Brien's", foreign_shop.home)
-    shutil.copytree(foreign_shop.folder, shop.folder, symlinks=True)
+    shop = ForeignProject(tmp_path / "Pat O'Brien's", foreign_project.home)
+    shutil.copytree(foreign_project.folder, shop.folder, symlinks=True)
     settings = (shop.folder / "dbt_project.yml").read_text()
     # dbt-duckdb's COPY does not escape the path
     shop.write("dbt_project.yml", settings.replace("+fast: true", "+fast: false"))
@@ -65,8 +65,8 @@ def test_a_quote_in_the_path_and_a_database_in_memory_give_the_same_scores(
     shop.run("scorehouse", "promote", "churn", "1", "--alias", "fallback")
 
 
-def test_the_source_files_have_windows_line_ends(foreign_shop: Shop) -> None:
+def test_the_source_files_have_windows_line_ends(foreign_project: ForeignProject) -> None:
     for file in ("seeds/ml/churn/ml_churn.csv", "macros/ml/churn.sql", "models/churn_predictions.sql"):
-        assert b"\r\n" in (foreign_shop.folder / file).read_bytes()
-    said = foreign_shop.run("scorehouse", "check", "--json").stdout
+        assert b"\r\n" in (foreign_project.folder / file).read_bytes()
+    said = foreign_project.run("scorehouse", "check", "--json").stdout
     assert [item["faults"] for item in json.loads(said)] == [[]] * len(ML_MODELS)

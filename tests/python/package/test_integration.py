@@ -16,8 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from fresh_environments import Environment, build_wheel, make_environment
 from project import REPOSITORY
+from virtual_environments import Environment, build_wheel, make_environment
 
 # of every library, not only of dbt
 LOCKS = {"newest": "requirements.lock", "oldest": "requirements-oldest.lock"}

@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from fresh_environments import make_environment
 from project import REPOSITORY
+from virtual_environments import make_environment
 
 EXAMPLES = REPOSITORY / "examples/orchestration"
 PROJECTS = REPOSITORY / "integration_tests"

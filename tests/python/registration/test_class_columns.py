@@ -71,7 +71,7 @@ FEATURES = (
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project = DbtProject(tmp_path_factory.mktemp("classes") / "house")
     random = np.random.default_rng(0)
     X = pd.DataFrame({"a": random.uniform(0, 10, 300), "b": random.uniform(0, 7, 300)})
@@ -123,54 +123,54 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(LABELS))
-def test_columns_of_all_doors_are_those_of_the_registry(name: str, house: DbtProject) -> None:
+def test_columns_of_all_doors_are_those_of_the_registry(name: str, project: DbtProject) -> None:
     labels = LABELS[name]
     columns = class_columns(labels)
     for table in (f"{name}_scored", f"{name}_predicted"):
-        assert [c for c in house.columns(table) if c.startswith("score_")] == list(columns)
+        assert [c for c in project.columns(table) if c.startswith("score_")] == list(columns)
     for column, label in columns.items():
         wrong = (
             f'select count(*) from {name}_scored where (prediction = ?) <> ("{column}" = greatest('
             + ", ".join(f'"{other}"' for other in columns)
             + "))"
         ).replace("?", repr(label))
-        assert house.query(wrong) == [(0,)]
-        assert house.query(
+        assert project.query(wrong) == [(0,)]
+        assert project.query(
             f"select count(*) from {name}_scored join {name}_predicted as p using (id) "
             f'where abs({name}_scored."{column}" - p."{column}") > 1e-12'
         ) == [(0,)]
-    told = house.query(f"select class_columns from ml_{name}")[0][0]
+    told = project.query(f"select class_columns from ml_{name}")[0][0]
     assert json.loads(told) == columns
-    found = dict(house.query(f"select name, label from {name}_columns"))
+    found = dict(project.query(f"select name, label from {name}_columns"))
     assert found == {column: str(label) for column, label in columns.items()}
-    card = (house.folder / f"seeds/ml/{name}/_ml_{name}.yml").read_text()
+    card = (project.folder / f"seeds/ml/{name}/_ml_{name}.yml").read_text()
     assert all(f"`{label}` (score in `{column}`)" in card for column, label in columns.items())
-    metrics = dict(house.query(f"select metric, value from {name}_performance where segment = 'all'"))
+    metrics = dict(project.query(f"select metric, value from {name}_performance where segment = 'all'"))
     assert metrics["log_loss"] > 0 and all(f"roc_auc_of_{label}" in metrics for label in labels)
 
 
 @pytest.mark.slow
-def test_every_database_has_its_own_marks_around_the_names(house: DbtProject) -> None:
-    text = (house.folder / "macros/ml/cyrillic.sql").read_text()
+def test_every_database_has_its_own_marks_around_the_names(project: DbtProject) -> None:
+    text = (project.folder / "macros/ml/cyrillic.sql").read_text()
     assert 'as "score_да"' in text and "as `score_да`" in text and "as score_да" not in text
-    assert "as score_minus_1" in (house.folder / "macros/ml/signed.sql").read_text()
+    assert "as score_minus_1" in (project.folder / "macros/ml/signed.sql").read_text()
 
 
 @pytest.mark.slow
-def test_the_macro_has_the_rule_of_python(house: DbtProject) -> None:
+def test_the_macro_has_the_rule_of_python(project: DbtProject) -> None:
     named = [names for labels, names in NAMED if "{{ x }}" not in labels]
-    found = [json.loads(names) for _, names in house.query("select place, names from twins order by place")]
+    found = [json.loads(names) for _, names in project.query("select place, names from twins order by place")]
     assert [[name.strip('"') for name in names] for names in found] == named
 
 
 @pytest.mark.slow
-def test_scaffolded_monitors_name_the_positive_class(house: DbtProject) -> None:
+def test_scaffolded_monitors_name_the_positive_class(project: DbtProject) -> None:
     program = str(Path(sys.executable).with_name("scorehouse"))
     arguments = ["answer", "--features", "features", "--key", "id", "--labels", "l", "--label", "y"]
     command = [program, "scaffold", "monitors", *arguments, "--yes"]
-    ended = subprocess.run(command, cwd=house.folder, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    written = (house.folder / "models/ml/monitoring/answer_performance.sql").read_text()
+    written = (project.folder / "models/ml/monitoring/answer_performance.sql").read_text()
     assert "options={'positive': 'yes'}" in written
 
 
@@ -180,7 +180,7 @@ SPLIT = "select * from ({}) where id % 2 = {{{{ var('half') }}}}"
 
 
 @pytest.fixture(scope="module")
-def old_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def earlier_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Half of the rows are scored by a version of an earlier release, half by one of today, in one table."""
     project = DbtProject(tmp_path_factory.mktemp("earlier") / "house", variables={"half": 0})
     random = np.random.default_rng(0)
@@ -209,18 +209,18 @@ def old_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 
 @pytest.mark.slow
-def test_performance_reads_the_columns_of_each_version(old_house: DbtProject) -> None:
+def test_performance_reads_the_columns_of_each_version(earlier_project: DbtProject) -> None:
     names = {1: ["score_1_0", "score_0", "score_1_2"], 2: ["score_minus_1", "score_0", "score_1"]}
-    assert {*names[1], *names[2]} < set(old_house.columns("scored"))
+    assert {*names[1], *names[2]} < set(earlier_project.columns("scored"))
     for version, columns in names.items():
         listed = ", ".join(columns)
-        rows = old_house.query(
+        rows = earlier_project.query(
             f"select label + 1, {listed} from scored join labels using (id) where model_version = {version}"
         )
         assert len(rows) == 45
         expected = -np.mean([np.log(row[1 + row[0]]) for row in rows])
         for table in ["judged_0", "judged_1"][version - 1 :]:  # before and after the second version came
-            ((found,),) = old_house.query(
+            ((found,),) = earlier_project.query(
                 f"select value from {table} where metric = 'log_loss' and segment = 'all' "
                 f"and version = {version}"
             )

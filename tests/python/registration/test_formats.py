@@ -69,7 +69,7 @@ CASES: dict[str, tuple[Any, pd.DataFrame, Any, str]] = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Path:
     return project_with(tmp_path / "house", trusted_types=list(TRUSTED))
 
 
@@ -82,26 +82,26 @@ def project_with(folder: Path, **policy: Any) -> Path:
     return folder
 
 
-def kernel_of(house: Path, version: Version, policy: LoadPolicy) -> Kernel:
-    estimator, signature, _ = artifact.load(house, version, policy, "test")
+def kernel_of(project: Path, version: Version, policy: LoadPolicy) -> Kernel:
+    estimator, signature, _ = artifact.load(project, version, policy, "test")
     return Kernel(estimator, version, signature, strict=frozenset(), call="test")
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("form", ["skops", "onnx"])
 @pytest.mark.parametrize("case", CASES)
-def test_scores_like_joblib(case: str, form: str, house: Path) -> None:
+def test_scores_like_joblib(case: str, form: str, project: Path) -> None:
     estimator, frame, y, task = CASES[case]
     estimator = estimator.fit(frame) if y is None else estimator.fit(frame, y)
     policy = LoadPolicy(trusted_types=TRUSTED)
-    add = partial(register, estimator, X=frame, task=task, project_dir=house)
+    add = partial(register, estimator, X=frame, task=task, project_dir=project)
     plain, other = add(name="plain"), add(name="other", format=form)
     assert (other.artifact_format, plain.parity) == (form, {})
     assert other.parity["rows"] == ROWS and other.parity["label_flips"] == 0
     assert other.parity["max_difference"] <= (0 if form == "skops" else 1e-5)
-    assert ModelSeeds(house, "other").versions() == [other]  # parity stands in the registry
-    first = kernel_of(house, plain, policy)(batch_of(frame))
-    second = kernel_of(house, other, policy)(batch_of(frame))
+    assert ModelSeeds(project, "other").versions() == [other]  # parity stands in the registry
+    first = kernel_of(project, plain, policy)(batch_of(frame))
+    second = kernel_of(project, other, policy)(batch_of(frame))
     if form == "skops":
         assert first.equals(second)
         return
@@ -124,25 +124,25 @@ def test_the_same_estimator_has_the_same_skops_bytes() -> None:
 
 
 @pytest.mark.heavy
-def test_onnx_that_differs_is_not_registered(house: Path) -> None:
+def test_onnx_that_differs_is_not_registered(project: Path) -> None:
     estimator = prepared(Ridge()).fit(X, X["amount"] * 1e4)
-    add = partial(register, estimator, "demand", X, task="regression", format="onnx", project_dir=house)
+    add = partial(register, estimator, "demand", X, task="regression", format="onnx", project_dir=project)
     with pytest.raises(EstimatorError, match="onnx form of Pipeline differs from it on training rows"):
         add()
-    assert not (house / "seeds").exists() and not (house / "artifacts").exists()
+    assert not (project / "seeds").exists() and not (project / "artifacts").exists()
     assert 1e-5 < add(parity_tolerance=1e-2).parity["max_difference"] < 1e-2
 
 
 @pytest.mark.heavy
-def test_given_onnx_file_is_measured_against_the_estimator(house: Path, tmp_path: Path) -> None:
+def test_given_onnx_file_is_measured_against_the_estimator(project: Path, tmp_path: Path) -> None:
     from scorehouse.registry.formats import onnx
 
     frame = N.fillna(0.0)
     one, other = (LogisticRegression(C=c).fit(frame, LABEL) for c in (1.0, 1e-6))
-    version = register(one, "source", frame, task="classification", format="onnx", project_dir=house)
+    version = register(one, "source", frame, task="classification", format="onnx", project_dir=project)
     file = tmp_path / "given.onnx"
-    file.write_bytes((house / version.artifact).read_bytes())
-    add = partial(register, X=frame, task="classification", format="onnx", artifact=file, project_dir=house)
+    file.write_bytes((project / version.artifact).read_bytes())
+    add = partial(register, X=frame, task="classification", format="onnx", artifact=file, project_dir=project)
     assert add(one, "given").sha256 == version.sha256
     with pytest.raises(EstimatorError, match="differs from it on training rows"):
         add(other, "given")
@@ -166,9 +166,9 @@ def test_skops_types_are_trusted_by_the_project_only(tmp_path: Path) -> None:
         artifact.load(trusting, version, LoadPolicy(trusted_types=("numpy.dtype",)), "test")
 
 
-def test_native_needs_an_estimator_of_a_booster_library(house: Path) -> None:
+def test_native_needs_an_estimator_of_a_booster_library(project: Path) -> None:
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
-    add = partial(register, estimator, "churn", N.fillna(0), task="classification", project_dir=house)
+    add = partial(register, estimator, "churn", N.fillna(0), task="classification", project_dir=project)
     with pytest.raises(ConfigurationError, match=r"only estimators of \['lightgbm', 'xgboost', 'catboost'\]"):
         add(format="native")
     with pytest.raises(ConfigurationError, match=r"format is 'pickle'[\s\S]*'skops', 'onnx', 'native'"):
@@ -180,21 +180,23 @@ MISSING = {"skops": "skops", "onnx": "onnx", **dict.fromkeys(BOOSTERS, "boosters
 
 
 @pytest.mark.parametrize(("form", "extra"), MISSING.items())
-def test_missing_extra_is_named(form: str, extra: str, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_named(
+    form: str, extra: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
-    version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=house)
+    version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=project)
     _hide(monkeypatch, "skops", "skl2onnx", "onnxruntime", "lightgbm", "xgboost", "catboost")
     with pytest.raises(ConfigurationError, match=rf"pip install 'scorehouse\[{extra}\]'"):
-        artifact.load(house, replace(version, artifact_format=form), LoadPolicy(), "test")
+        artifact.load(project, replace(version, artifact_format=form), LoadPolicy(), "test")
 
 
-def test_missing_fsspec_is_named(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_fsspec_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
-    version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=house)
+    version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=project)
     _hide(monkeypatch, "fsspec")
     policy = LoadPolicy(roots=("s3://bucket",))
     with pytest.raises(ConfigurationError, match=r"pip install 'scorehouse\[remote\]'"):
-        artifact.load(house, replace(version, artifact="s3://bucket/m.joblib"), policy, "test")
+        artifact.load(project, replace(version, artifact="s3://bucket/m.joblib"), policy, "test")
 
 
 def _hide(monkeypatch: pytest.MonkeyPatch, *hidden: str) -> None:
@@ -229,30 +231,30 @@ def remote(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
 
 
 @pytest.mark.heavy
-def test_the_same_bytes_are_fetched_once(house: Path, remote: tuple[str, Path, list[str]]) -> None:
+def test_the_same_bytes_are_fetched_once(project: Path, remote: tuple[str, Path, list[str]]) -> None:
     pytest.importorskip("aiohttp")
     url, folder, asked = remote
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
-    version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=house)
-    (house / "artifacts" / "churn" / "1").rename(folder / "1")
+    version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=project)
+    (project / "artifacts" / "churn" / "1").rename(folder / "1")
     away = replace(version, artifact=f"{url}/1/model.joblib")
     policy = LoadPolicy(roots=(url,))
     for _ in range(3):
-        artifact.load(house, away, policy, "test")
+        artifact.load(project, away, policy, "test")
     assert sorted(asked) == ["/1/model.joblib", "/1/signature.json"]
-    kept = house / "target" / "scorehouse_cache" / version.sha256
+    kept = project / "target" / "scorehouse_cache" / version.sha256
     kept.write_bytes(b"damaged")  # what is kept is hashed again, and fetched anew
-    artifact.load(house, away, policy, "test")
+    artifact.load(project, away, policy, "test")
     assert asked.count("/1/model.joblib") == 2 and sha256(kept.read_bytes()) == version.sha256
     (folder / "1" / "model.joblib").write_bytes(b"other")
-    artifact.load(house, away, policy, "test")
+    artifact.load(project, away, policy, "test")
     kept.unlink()
     with pytest.raises(ArtifactError, match="registered sha256"):
-        artifact.load(house, away, policy, "test")
+        artifact.load(project, away, policy, "test")
     assert not kept.exists()
     (folder / "1" / "model.joblib").unlink()
     with pytest.raises(ArtifactError, match="cannot be fetched"):
-        artifact.load(house, away, policy, "test")
+        artifact.load(project, away, policy, "test")
 
 
 @pytest.mark.heavy
@@ -264,14 +266,14 @@ def test_registered_outside_the_project(kind: str, tmp_path: Path) -> None:
         "file": (tmp_path / "models").as_uri(),
         "absolute": str(tmp_path / "models"),
     }[kind]
-    house = project_with(tmp_path / "house", roots=[store])
+    project = project_with(tmp_path / "house", roots=[store])
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
     add = partial(register, estimator, "churn", N.fillna(0), task="classification", store=store)
-    version = add(project_dir=house)
-    assert version.artifact == f"{store}/churn/1/model.joblib" and not (house / "artifacts").exists()
-    artifact.load(house, version, LoadPolicy(roots=(store,)), "test")
+    version = add(project_dir=project)
+    assert version.artifact == f"{store}/churn/1/model.joblib" and not (project / "artifacts").exists()
+    artifact.load(project, version, LoadPolicy(roots=(store,)), "test")
     with pytest.raises(LoadRefusedError):
-        artifact.load(house, version, LoadPolicy(), "test")
+        artifact.load(project, version, LoadPolicy(), "test")
     other = project_with(tmp_path / "other")
     with pytest.raises(LoadRefusedError, match="roots in the variable scorehouse_load_policy"):
         add(project_dir=other)
@@ -279,8 +281,8 @@ def test_registered_outside_the_project(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_scheme_without_a_driver(house: Path) -> None:
+def test_scheme_without_a_driver(project: Path) -> None:
     pytest.importorskip("fsspec")
     policy = LoadPolicy(roots=("nosuch://bucket",))
     with pytest.raises(ArtifactError, match="no file system for"):
-        write(locate(house, "nosuch://bucket/x", policy, "test"), b"", "test")
+        write(locate(project, "nosuch://bucket/x", policy, "test"), b"", "test")

@@ -63,7 +63,7 @@ def of_sklearn(estimator: Any, y: Any, scoring: str) -> dict[str, float]:
     ],
 )
 def test_shares_are_those_of_scikit_learn(
-    empty_house: Path, estimator: Any, y: Any, task: str, kind: str, scoring: str
+    empty_project: Path, estimator: Any, y: Any, task: str, kind: str, scoring: str
 ) -> None:
     estimator.fit(X, y)
     rows = registered(estimator, y, task=task)
@@ -74,7 +74,7 @@ def test_shares_are_those_of_scikit_learn(
     assert found["strong"] > found["weak"] > found["useless"]
 
 
-def test_grades_of_relevance_are_compared_by_rank(empty_house: Path) -> None:
+def test_grades_of_relevance_are_compared_by_rank(empty_project: Path) -> None:
     grades = np.digitize(SIGNAL, [-1, 0, 1])
     rows = registered(LinearRegression().fit(X, grades), grades, task="ranking")
     assert rows[0]["importance_kind"] == "permutation:rank_correlation"
@@ -91,7 +91,7 @@ def test_grades_of_relevance_are_compared_by_rank(empty_house: Path) -> None:
     ],
 )
 def test_without_labels_the_change_of_outputs_is_measured(
-    empty_house: Path, estimator: Any, task: str, kind: str
+    empty_project: Path, estimator: Any, task: str, kind: str
 ) -> None:
     rows = registered(estimator, None, task=task)
     assert {row["importance_kind"] for row in rows} == {f"permutation:{kind}"}
@@ -101,13 +101,13 @@ def test_without_labels_the_change_of_outputs_is_measured(
         assert found["strong"] > found["weak"] > found["useless"]
 
 
-def test_the_same_rows_give_the_same_shares(empty_house: Path) -> None:
+def test_the_same_rows_give_the_same_shares(empty_project: Path) -> None:
     estimator = RandomForestClassifier(10, random_state=0).fit(X, Y)
     first = shares(registered(estimator, Y, task="classification"))
     assert measure_importance("model", X, Y, version=1).shares == first
 
 
-def test_validation_rows_are_preferred(empty_house: Path) -> None:
+def test_validation_rows_are_preferred(empty_project: Path) -> None:
     overfitted = RandomForestClassifier(20, random_state=0).fit(X[:300], Y[:300])
     given = (X[300:], Y[300:])
     register(overfitted, "model", X[:300], Y[:300], task="classification", validation=given)
@@ -118,7 +118,7 @@ def test_validation_rows_are_preferred(empty_house: Path) -> None:
         register(overfitted, "other", X[:300], task="classification", validation=(X[300:], Y[:3]))
 
 
-def test_the_cost_has_a_limit(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cost_has_a_limit(empty_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     predicted = 0
     estimator = LogisticRegression().fit(X, Y)
     inner = importance.Kernel.__call__
@@ -135,14 +135,14 @@ def test_the_cost_has_a_limit(empty_house: Path, monkeypatch: pytest.MonkeyPatch
     assert predicted == 6_000 + 400  # 400 rows, 5 shuffles of 3 features, and once as they are
 
 
-def test_labels_that_are_missing_are_left_out(empty_house: Path) -> None:
+def test_labels_that_are_missing_are_left_out(empty_project: Path) -> None:
     holes = SIGNAL.where(SIGNAL > -1)
     rows = registered(LinearRegression().fit(X, SIGNAL), holes, task="regression")
     assert rows[0]["importance_kind"] == "permutation:squared_error"
     assert shares(rows)["strong"] > 0.5
 
 
-def test_a_seed_of_an_earlier_release_is_read_and_filled(empty_house: Path) -> None:
+def test_a_seed_of_an_earlier_release_is_read_and_filled(empty_project: Path) -> None:
     estimator = LogisticRegression().fit(X, Y)
     complete = registered(estimator, Y, task="classification")
     old = SIGNATURE_COLUMNS[:-2]
@@ -159,7 +159,7 @@ def test_a_seed_of_an_earlier_release_is_read_and_filled(empty_house: Path) -> N
     assert wrong.exit_code == 1 and "has no column 'gone'" in wrong.output
 
 
-def test_a_second_version_joins_a_seed_without_the_columns(empty_house: Path) -> None:
+def test_a_second_version_joins_a_seed_without_the_columns(empty_project: Path) -> None:
     complete = registered(LogisticRegression().fit(X, Y), Y, task="classification")
     old = SIGNATURE_COLUMNS[:-2]
     write_rows(SEED_FILE, old, [{name: row[name] for name in old} for row in complete])

@@ -32,8 +32,8 @@ SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 STRICT = "name: house\nvars:\n  scorehouse_load_policy: {formats: [skops], pickle: refuse}\n"
 OPEN = "name: house\n"
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
-TRAINING = ("--features", "{house}/train.csv")
-STORE = ("--tracking-uri", "sqlite:///{house}/mlflow.db")
+TRAINING = ("--features", "{project}/train.csv")
+STORE = ("--tracking-uri", "sqlite:///{project}/mlflow.db")
 
 
 class Canary:
@@ -50,7 +50,7 @@ class Canary:
 
 
 @dataclass(frozen=True)
-class House:
+class CanaryProject:
     """A project whose registered version, given file and logged MLflow model are canaries."""
 
     folder: Path
@@ -63,16 +63,16 @@ class House:
         """Whether a command opened a canary, and what it printed."""
         self.sign.unlink(missing_ok=True)
         (self.folder / "dbt_project.yml").write_text(settings)
-        spelled = [argument.format(house=self.folder) for argument in arguments]
+        spelled = [argument.format(project=self.folder) for argument in arguments]
         ended = CliRunner().invoke(main, [*spelled, "--project-dir", str(self.folder)])
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         return self.sign.exists(), ended.output
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def project(tmp_path_factory: pytest.TempPathFactory) -> CanaryProject:
     tmp_path = tmp_path_factory.mktemp("house")
-    made = House(tmp_path)
+    made = CanaryProject(tmp_path)
     (tmp_path / "dbt_project.yml").write_text(OPEN)
     estimator = LogisticRegression().fit(X, np.arange(40) > 20)
     X.to_csv(tmp_path / "train.csv", index=False)
@@ -92,7 +92,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("register",): (
         True,
-        ("other", "{house}/given.joblib", *TRAINING, "--task", "classification", "--no-forms"),
+        ("other", "{project}/given.joblib", *TRAINING, "--task", "classification", "--no-forms"),
     ),
     ("promote",): (False, ("churn", "1", "--alias", "second")),
     ("list",): (False, ()),
@@ -110,9 +110,9 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("diff",): (False, ("churn", "1", "1")),
     ("importance",): (True, ("churn", *TRAINING)),
     ("prove",): (True, ("churn", *TRAINING)),
-    ("import", "mlflow"): (True, ("{house}/logged", "other", *TRAINING, *STORE)),
+    ("import", "mlflow"): (True, ("{project}/logged", "other", *TRAINING, *STORE)),
     ("sync", "mlflow"): (True, ("canary", "other", "--dry-run", *STORE)),
-    ("export", "mlflow"): (True, ("churn@champion", "--folder", "{house}/out", *STORE)),
+    ("export", "mlflow"): (True, ("churn@champion", "--folder", "{project}/out", *STORE)),
 }
 # These read a warehouse, or nothing: no artifact is within their reach.
 WITHOUT_ARTIFACTS = {
@@ -139,24 +139,24 @@ def test_no_command_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path not in MLFLOW], ids=" ".join)
-def test_no_command_opens_what_the_policy_refuses(path: tuple[str, ...], house: House) -> None:
+def test_no_command_opens_what_the_policy_refuses(path: tuple[str, ...], project: CanaryProject) -> None:
     opens, arguments = COMMANDS[path]
-    refused, told = house.run((*path, *arguments), STRICT)
+    refused, told = project.run((*path, *arguments), STRICT)
     assert not refused, told
     if opens:
         assert "as 'joblib', which the load policy does not allow" in told
-    assert house.run((*path, *arguments), OPEN)[0] == opens
+    assert project.run((*path, *arguments), OPEN)[0] == opens
 
 
 @pytest.mark.foreign
 def test_no_mlflow_command_opens_what_the_policy_refuses(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    project: CanaryProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A logged pickle; a skops file that vouches for itself; a harmless skops file with code beside it."""
     mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.chdir(house.folder)
-    mlflow.set_tracking_uri(f"sqlite:///{house.folder}/mlflow.db")
+    monkeypatch.chdir(project.folder)
+    mlflow.set_tracking_uri(f"sqlite:///{project.folder}/mlflow.db")
     with mlflow.start_run():
         info = mlflow.sklearn.log_model(
             LogisticRegression().fit(X, np.arange(40) > 20),
@@ -167,27 +167,29 @@ def test_no_mlflow_command_opens_what_the_policy_refuses(
             pip_requirements=["scikit-learn"],
         )
     mlflow.MlflowClient().set_registered_model_alias("canary", "champion", "1")
-    mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(house.folder / "logged"))
-    for file in house.folder.rglob("model.pkl"):
-        file.write_bytes(pickle.dumps(Canary(house.sign)))
+    mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(project.folder / "logged"))
+    for file in project.folder.rglob("model.pkl"):
+        file.write_bytes(pickle.dumps(Canary(project.sign)))
     for path in sorted(MLFLOW):
         opens, arguments = COMMANDS[path]
-        refused, told = house.run((*path, *arguments), STRICT)
+        refused, told = project.run((*path, *arguments), STRICT)
         assert not refused and "which the load policy does not allow" in told, (path, told)
-        assert house.run((*path, *arguments), OPEN)[0] == opens, path
-    _skops_is_not_asked_what_it_trusts(house, mlflow)
+        assert project.run((*path, *arguments), OPEN)[0] == opens, path
+    _skops_is_not_asked_what_it_trusts(project, mlflow)
 
 
-def _skops_is_not_asked_what_it_trusts(house: House, mlflow: Any) -> None:
-    told = _imported(house, mlflow, DecisionTreeClassifier(max_depth=2), ["sklearn.tree._tree.Tree"])
+def _skops_is_not_asked_what_it_trusts(project: CanaryProject, mlflow: Any) -> None:
+    told = _imported(project, mlflow, DecisionTreeClassifier(max_depth=2), ["sklearn.tree._tree.Tree"])
     assert "contains types that are not trusted: ['sklearn.tree._tree.Tree']" in told
-    told = _imported(house, mlflow, LogisticRegression(), [], code="code")
+    told = _imported(project, mlflow, LogisticRegression(), [], code="code")
     assert "contains code, which counts as 'joblib'" in told
 
 
-def _imported(house: House, mlflow: Any, estimator: Any, vouched: list[str], code: str | None = None) -> str:
+def _imported(
+    project: CanaryProject, mlflow: Any, estimator: Any, vouched: list[str], code: str | None = None
+) -> str:
     """What the import of a skops file says under the strict policy."""
-    folder = house.folder / type(estimator).__name__
+    folder = project.folder / type(estimator).__name__
     mlflow.sklearn.save_model(
         estimator.fit(X, np.arange(40) > 20),
         str(folder),
@@ -198,31 +200,31 @@ def _imported(house: House, mlflow: Any, estimator: Any, vouched: list[str], cod
     document = yaml.safe_load((folder / "MLmodel").read_text())
     document["flavors"]["sklearn"]["code"] = code
     (folder / "MLmodel").write_text(yaml.safe_dump(document))
-    return house.run(("import", "mlflow", str(folder), "other", *TRAINING, *STORE), STRICT)[1]
+    return project.run(("import", "mlflow", str(folder), "other", *TRAINING, *STORE), STRICT)[1]
 
 
-def test_the_command_line_itself(house: House) -> None:
+def test_the_command_line_itself(project: CanaryProject) -> None:
     """The file is a pickle, whatever is to be made of it."""
-    house.sign.unlink(missing_ok=True)
-    (house.folder / "dbt_project.yml").write_text(STRICT)
+    project.sign.unlink(missing_ok=True)
+    (project.folder / "dbt_project.yml").write_text(STRICT)
     registered = [SCOREHOUSE, "register", "other", "given.joblib", "--features", "train.csv"]
     ended = subprocess.run(
         [*registered, "--task", "classification", "--format", "skops"],
-        cwd=house.folder,
+        cwd=project.folder,
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 1 and not house.sign.exists()
+    assert ended.returncode == 1 and not project.sign.exists()
     assert "is read as 'joblib', which the load policy does not allow" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_online_asks_too(house: House) -> None:
-    house.sign.unlink(missing_ok=True)
-    (house.folder / "dbt_project.yml").write_text(STRICT)
+def test_online_asks_too(project: CanaryProject) -> None:
+    project.sign.unlink(missing_ok=True)
+    (project.folder / "dbt_project.yml").write_text(STRICT)
     with pytest.raises(LoadRefusedError):
-        scorehouse.load("churn", house.folder)
-    assert not house.sign.exists()
+        scorehouse.load("churn", project.folder)
+    assert not project.sign.exists()
 
 
 OPENERS = {

@@ -22,7 +22,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a folder for the pictures of its docs site."""
     (tmp_path / "dbt_project.yml").write_text(PROJECT)
     monkeypatch.chdir(tmp_path)
@@ -42,26 +42,26 @@ def registered(strength: float = 1.0, **facts: Any) -> LogisticRegression:
     return estimator
 
 
-def card(house: Path) -> str:
-    document = yaml.safe_load((house / "seeds/ml/churn/_ml_churn.yml").read_text())
+def card(project: Path) -> str:
+    document = yaml.safe_load((project / "seeds/ml/churn/_ml_churn.yml").read_text())
     return document["seeds"][0]["description"]
 
 
-def pictures(house: Path, kind: str) -> list[str]:
-    return sorted(str(p.relative_to(house)) for p in house.glob(f"pictures/**/{kind}.svg"))
+def pictures(project: Path, kind: str) -> list[str]:
+    return sorted(str(p.relative_to(project)) for p in project.glob(f"pictures/**/{kind}.svg"))
 
 
 def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?[\d.]+", text)]
 
 
-def test_the_features_of_most_weight_come_first_and_in_the_picture(house: Path) -> None:
+def test_the_features_of_most_weight_come_first_and_in_the_picture(project: Path) -> None:
     registered()
-    rows = re.findall(r"^\| `(\w+)` .* ([\d.]+)% \|$", card(house), re.M)
+    rows = re.findall(r"^\| `(\w+)` .* ([\d.]+)% \|$", card(project), re.M)
     assert [name for name, _ in rows] == ["strong", "weak"]
     assert sum(float(share) for _, share in rows) == pytest.approx(100, abs=0.1)
-    assert "Importance: share of the total change in log loss" in card(house)
-    picture = xml.parse(house / "pictures/ml/churn/1/importance.svg")
+    assert "Importance: share of the total change in log loss" in card(project)
+    picture = xml.parse(project / "pictures/ml/churn/1/importance.svg")
     texts = [element.text for element in picture.iter(f"{SVG}text")]
     for name, share in rows:
         assert texts[texts.index(name) + 1] == f"{share}%"
@@ -69,13 +69,13 @@ def test_the_features_of_most_weight_come_first_and_in_the_picture(house: Path) 
     assert lengths[1] / lengths[0] == pytest.approx(float(rows[1][1]) / float(rows[0][1]), abs=0.02)
 
 
-def test_calibration_is_that_of_scikit_learn(house: Path) -> None:
+def test_calibration_is_that_of_scikit_learn(project: Path) -> None:
     X, y = training()
     estimator = registered()
     observed, predicted = calibration_curve(
         y, estimator.predict_proba(X)[:, 1], n_bins=10, strategy="quantile"
     )
-    picture = xml.parse(house / "pictures/ml/churn/1/calibration.svg")
+    picture = xml.parse(project / "pictures/ml/churn/1/calibration.svg")
     (path,) = picture.iter(f"{SVG}polyline")
     points = np.array(numbers(path.get("points", ""))).reshape(-1, 2)
     # from pixels back to scores, by the diagonal from 0 to 1
@@ -83,62 +83,64 @@ def test_calibration_is_that_of_scikit_learn(house: Path) -> None:
     left, bottom, right, top = (float(diagonal.get(name, "")) for name in ("x1", "y1", "x2", "y2"))
     assert (points[:, 0] - left) / (right - left) == pytest.approx(predicted, abs=0.01)
     assert (bottom - points[:, 1]) / (bottom - top) == pytest.approx(observed, abs=0.02)
-    assert f"![calibration of churn version 1]({pictures(house, 'calibration')[0]})" in card(house)
+    assert f"![calibration of churn version 1]({pictures(project, 'calibration')[0]})" in card(project)
 
 
-def test_a_regression_is_judged_against_its_labels(house: Path) -> None:
+def test_a_regression_is_judged_against_its_labels(project: Path) -> None:
     X, _ = training()
     y = X["strong"] * 10 + 100
     register(LinearRegression().fit(X, y), "churn", X, y, task="regression")
-    picture = (house / "pictures/ml/churn/1/calibration.svg").read_text()
+    picture = (project / "pictures/ml/churn/1/calibration.svg").read_text()
     assert ">mean prediction</text>" in picture and ">mean label</text>" in picture
 
 
-def test_without_labels_or_asset_paths_there_is_no_picture(house: Path) -> None:
+def test_without_labels_or_asset_paths_there_is_no_picture(project: Path) -> None:
     X, y = training()
     register(LogisticRegression().fit(X, y), "churn", X, task="classification")
-    assert pictures(house, "calibration") == [] and len(pictures(house, "importance")) == 1
-    (house / "dbt_project.yml").write_text("name: shop\n")
+    assert pictures(project, "calibration") == [] and len(pictures(project, "importance")) == 1
+    (project / "dbt_project.yml").write_text("name: shop\n")
     registered(0.1)
-    assert len(pictures(house, "importance")) == 1
-    assert "![" not in card(house)
+    assert len(pictures(project, "importance")) == 1
+    assert "![" not in card(project)
 
 
-def test_promotion_moves_the_alias_and_the_features_of_the_card(house: Path) -> None:
+def test_promotion_moves_the_alias_and_the_features_of_the_card(project: Path) -> None:
     registered(1.0, alias="champion", description="first", owner="crm")
     registered(0.01, description="second")
-    before = card(house)
+    before = card(project)
     assert re.search(r"^\| 1 \| champion \|", before, re.M) and "**Features of version 1**" in before
     assert before.splitlines()[2] == "first"
     promote("churn", 2)
-    after = card(house)
+    after = card(project)
     assert re.search(r"^\| 2 \| champion \|", after, re.M) and "**Features of version 2**" in after
     assert "pictures/ml/churn/2/importance.svg" in after and after.splitlines()[2] == "second"
 
 
-def test_limits_name_what_is_rejected(house: Path) -> None:
+def test_limits_name_what_is_rejected(project: Path) -> None:
     registered(trained_to="2025-06-30")
-    assert "- a missing value in `strong`, `weak`" in card(house)
-    assert "- an infinite value in `strong`, `weak`" in card(house)
-    assert "The training data end on 2025-06-30." in card(house)
+    assert "- a missing value in `strong`, `weak`" in card(project)
+    assert "- an infinite value in `strong`, `weak`" in card(project)
+    assert "The training data end on 2025-06-30." in card(project)
 
 
-def test_the_same_facts_give_the_same_pictures(house: Path) -> None:
+def test_the_same_facts_give_the_same_pictures(project: Path) -> None:
     registered()
     first = {
-        p: (house / p).read_bytes() for kind in ("importance", "calibration") for p in pictures(house, kind)
+        p: (project / p).read_bytes()
+        for kind in ("importance", "calibration")
+        for p in pictures(project, kind)
     }
     for file in ("seeds", "pictures", "artifacts"):
-        (house / file).rename(house / f"{file}_before")
+        (project / file).rename(project / f"{file}_before")
     registered()
-    assert {p: (house / p).read_bytes() for p in first} == first
+    assert {p: (project / p).read_bytes() for p in first} == first
 
 
-def test_names_are_escaped_and_many_features_are_pooled(house: Path) -> None:
+def test_names_are_escaped_and_many_features_are_pooled(project: Path) -> None:
     assert "&lt;b&gt;" in bars("a", [Bar("<b>", 0.5)])
     xml.fromstring(curve("a & b", [Point(1, 1, 3), Point(1, 1, 3)], "x", "y"))
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(300, 20)), columns=[f"feature_{i}" for i in range(20)])
     y = X.sum(axis=1)
     register(LinearRegression().fit(X, y), "churn", X, y, task="regression")
-    assert ">5 others</text>" in (house / "pictures/ml/churn/1/importance.svg").read_text()
+    assert ">5 others</text>" in (project / "pictures/ml/churn/1/importance.svg").read_text()

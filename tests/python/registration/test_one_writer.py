@@ -32,22 +32,22 @@ def classifier(strength: float) -> LogisticRegression:
     return LogisticRegression(C=strength, max_iter=1000).fit(X, np.arange(40) > 20)
 
 
-def churn(house: Path, strength: float, **facts: Any) -> Any:
-    settings = {"task": "classification", "forms": False, "project_dir": house, **facts}
+def churn(project: Path, strength: float, **facts: Any) -> Any:
+    settings = {"task": "classification", "forms": False, "project_dir": project, **facts}
     return register(classifier(strength), "churn", X, **settings)
 
 
-def assert_sound(house: Path, count: int) -> None:
+def assert_sound(project: Path, count: int) -> None:
     """The numbers count up, every version could score, and the lock has left nothing behind."""
-    versions = ModelSeeds(house, "churn").versions()
+    versions = ModelSeeds(project, "churn").versions()
     assert [version.version for version in versions] == list(range(1, count + 1))
     assert len({version.sha256 for version in versions}) == count
-    assert [item.faults for item in check_project(house) if item.faults] == []
-    assert list(house.rglob("*.lock")) == [] and list(house.rglob("*.partial")) == []
+    assert [item.faults for item in check_project(project) if item.faults] == []
+    assert list(project.rglob("*.lock")) == [] and list(project.rglob("*.partial")) == []
 
 
 @pytest.mark.slow
-def test_registrations_at_once_have_numbers_of_their_own(empty_house: Path) -> None:
+def test_registrations_at_once_have_numbers_of_their_own(empty_project: Path) -> None:
     X.to_csv("train.csv", index=False)
     running = []
     for place in range(AT_ONCE):
@@ -60,8 +60,8 @@ def test_registrations_at_once_have_numbers_of_their_own(empty_house: Path) -> N
     told = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0] * AT_ONCE, told
     assert sorted(json.loads(said)["version"] for said, _ in told) == list(range(1, AT_ONCE + 1))
-    assert_sound(empty_house, AT_ONCE)
-    aliases = [version.aliases for version in ModelSeeds(empty_house, "churn").versions()]
+    assert_sound(empty_project, AT_ONCE)
+    aliases = [version.aliases for version in ModelSeeds(empty_project, "churn").versions()]
     assert sorted(aliases) == [(f"of_{letter}",) for letter in "abcdef"]
 
 
@@ -98,14 +98,14 @@ while code < 0:
 
 
 @pytest.mark.parametrize("earlier", [0, 1])
-def test_a_killed_registration_leaves_no_half_version(empty_house: Path, earlier: int) -> None:
+def test_a_killed_registration_leaves_no_half_version(empty_project: Path, earlier: int) -> None:
     """Each victim but the last dies holding the lock; the next one takes over at once, and the number too."""
     if earlier:
-        churn(empty_house, 1.0)
+        churn(empty_project, 1.0)
     joblib.dump(classifier(2.0), "given.joblib")
     X.to_csv("train.csv", index=False)
     ended = subprocess.run(
-        [sys.executable, "-c", KILLED, str(empty_house), "given.joblib", "train.csv"],
+        [sys.executable, "-c", KILLED, str(empty_project), "given.joblib", "train.csv"],
         env={**os.environ, **ONE_THREAD},
         capture_output=True,
         text=True,
@@ -115,11 +115,11 @@ def test_a_killed_registration_leaves_no_half_version(empty_house: Path, earlier
     codes = [line.split() for line in ended.stdout.splitlines()]
     assert codes[-1] == ["0", "False"] and codes[:-1] == [["-9", "True"]] * (len(codes) - 1)
     assert len(codes) >= 8  # artifact, signature, macros, four files of seeds, and the one that lived
-    assert_sound(empty_house, earlier + 1)
+    assert_sound(empty_project, earlier + 1)
 
 
 def test_a_version_exists_only_when_all_of_it_does(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registry row is the last change: types and descriptions of its seeds stand before."""
     changed: list[str] = []
@@ -130,35 +130,35 @@ def test_a_version_exists_only_when_all_of_it_does(
         replaced(source, target)
 
     monkeypatch.setattr("os.replace", noted)
-    churn(empty_house, 1.0)
+    churn(empty_project, 1.0)
     assert changed[-2:] == ["_ml_churn.yml", "ml_churn.csv"]
 
 
 def test_a_proof_keeps_what_was_registered_meanwhile(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    churn(empty_house, 1.0)
+    churn(empty_project, 1.0)
     found = proving.find_forms
 
     def slow(*arguments: Any, **settings: Any) -> Any:
-        churn(empty_house, 2.0, alias="champion")
+        churn(empty_project, 2.0, alias="champion")
         return found(*arguments, **settings)
 
     monkeypatch.setattr(proving, "find_forms", slow)
     prove.prove_command.main(["churn", "--version", "1"], standalone_mode=False)
-    assert_sound(empty_house, 2)
-    first, second = ModelSeeds(empty_house, "churn").versions()
+    assert_sound(empty_project, 2)
+    first, second = ModelSeeds(empty_project, "churn").versions()
     assert "sql" in first.forms and second.aliases == ("champion",)
 
 
-def test_who_waits_says_so(empty_house: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    churn(empty_house, 1.0)
-    waiting = threading.Thread(target=promote, args=("churn", 1), kwargs={"project_dir": empty_house})
-    with writing(ModelSeeds(empty_house, "churn"), "test"):
+def test_who_waits_says_so(empty_project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    churn(empty_project, 1.0)
+    waiting = threading.Thread(target=promote, args=("churn", 1), kwargs={"project_dir": empty_project})
+    with writing(ModelSeeds(empty_project, "churn"), "test"):
         waiting.start()
         waiting.join(2.5)
         assert waiting.is_alive()
-        assert not ModelSeeds(empty_house, "churn").versions()[0].aliases
+        assert not ModelSeeds(empty_project, "churn").versions()[0].aliases
     waiting.join(10)
-    assert ModelSeeds(empty_house, "churn").versions()[0].aliases == ("champion",)
+    assert ModelSeeds(empty_project, "churn").versions()[0].aliases == ("champion",)
     assert "promote('churn'): waiting for process" in capfd.readouterr().err

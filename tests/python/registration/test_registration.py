@@ -29,10 +29,10 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_files_written(empty_house: Path) -> None:
+def test_files_written(empty_project: Path) -> None:
     version = churn()
     assert version.version == 1 and version.aliases == ()
-    assert set(files(empty_house)) == {
+    assert set(files(empty_project)) == {
         "dbt_project.yml",
         "artifacts/churn/1/model.joblib",
         "artifacts/churn/1/signature.json",
@@ -44,14 +44,14 @@ def test_files_written(empty_house: Path) -> None:
     }
 
 
-def test_registry_row(empty_house: Path) -> None:
+def test_registry_row(empty_project: Path) -> None:
     facts = {"owner": "team", "trained_from": "2025-01-01", "trained_to": "2025-06-30"}
     churn(metrics={"roc_auc": 0.8125}, description="who leaves", threshold=0.4, alias="champion", **facts)
-    (row,) = rows(empty_house / "seeds/ml/churn/ml_churn.csv")
-    data = (empty_house / row["artifact"]).read_bytes()
+    (row,) = rows(empty_project / "seeds/ml/churn/ml_churn.csv")
+    data = (empty_project / row["artifact"]).read_bytes()
     assert row["sha256"] == hashlib.sha256(data).hexdigest()
     assert row["size_bytes"] == str(len(data))
-    signature = (empty_house / row["artifact"]).with_name("signature.json").read_bytes()
+    signature = (empty_project / row["artifact"]).with_name("signature.json").read_bytes()
     assert row["signature_sha256"] == hashlib.sha256(signature).hexdigest()
     expected = {
         "name": "churn",
@@ -72,18 +72,18 @@ def test_registry_row(empty_house: Path) -> None:
     assert row["sklearn_version"] and row["registered_at"].endswith("Z") and json.loads(row["libraries"])
 
 
-def test_signature_rows(empty_house: Path) -> None:
+def test_signature_rows(empty_project: Path) -> None:
     churn()
-    found = rows(empty_house / "seeds/ml/churn/ml_churn__signature.csv")
+    found = rows(empty_project / "seeds/ml/churn/ml_churn__signature.csv")
     told = [(row["version"], row["position"], row["feature"], row["type"], row["minimum"]) for row in found]
     assert told == [("1", "1", "age", "double", "0.0"), ("1", "2", "visits", "integer", "0.0")]
     assert {(row["accepts_null"], row["null_share"]) for row in found} == {("false", "0.0")}
 
 
-def test_reference_counts_every_training_row_in_each_column(empty_house: Path) -> None:
+def test_reference_counts_every_training_row_in_each_column(empty_project: Path) -> None:
     churn()
     counted: dict[tuple[str, str], int] = {}
-    for row in rows(empty_house / "seeds/ml/churn/ml_churn__reference.csv"):
+    for row in rows(empty_project / "seeds/ml/churn/ml_churn__reference.csv"):
         key = (row["part"], row["name"])
         counted[key] = counted.get(key, 0) + int(row["row_count"])
     assert counted == {
@@ -94,13 +94,13 @@ def test_reference_counts_every_training_row_in_each_column(empty_house: Path) -
     }
 
 
-def test_yaml_has_the_model_card_and_every_column(empty_house: Path) -> None:
+def test_yaml_has_the_model_card_and_every_column(empty_project: Path) -> None:
     churn(description="who {{ leaves }}, by | age", owner="team", metrics={"roc_auc": 0.8125})
-    document = yaml.safe_load((empty_house / "seeds/ml/churn/_ml_churn.yml").read_text())
+    document = yaml.safe_load((empty_project / "seeds/ml/churn/_ml_churn.yml").read_text())
     seeds = {seed["name"]: seed for seed in document["seeds"]}
     assert list(seeds) == ["ml_churn", "ml_churn__signature", "ml_churn__reference"]
     for name, seed in seeds.items():
-        header = (empty_house / f"seeds/ml/churn/{name}.csv").read_text().splitlines()[0].split(",")
+        header = (empty_project / f"seeds/ml/churn/{name}.csv").read_text().splitlines()[0].split(",")
         assert [column["name"] for column in seed["columns"]] == header
         assert all(column["description"] for column in seed["columns"])
         assert list(seed["config"]["column_types"]) == header
@@ -112,18 +112,18 @@ def test_yaml_has_the_model_card_and_every_column(empty_house: Path) -> None:
     assert "who {{ leaves }}, by / age" in jinja2.Template(card).render()
 
 
-def test_versions_count_up_and_nothing_is_rewritten(empty_house: Path) -> None:
+def test_versions_count_up_and_nothing_is_rewritten(empty_project: Path) -> None:
     churn(1.0, alias="champion")
-    before = files(empty_house)
+    before = files(empty_project)
     assert churn(0.1).version == 2
     assert churn(0.01).version == 3
-    after = files(empty_house)
+    after = files(empty_project)
     for path, data in before.items():
         if path.endswith((".csv", ".sql")):
             assert after[path].startswith(data), path  # appended to
         elif not path.endswith(".yml"):
             assert after[path] == data, path
-    assert [row["version"] for row in rows(empty_house / "seeds/ml/churn/ml_churn.csv")] == ["1", "2", "3"]
+    assert [row["version"] for row in rows(empty_project / "seeds/ml/churn/ml_churn.csv")] == ["1", "2", "3"]
     card = yaml.safe_load(after["seeds/ml/churn/_ml_churn.yml"])["seeds"][0]["description"]
     assert [line[:5] for line in card.splitlines() if line[:3] in ("| 1", "| 2", "| 3")] == [
         "| 1 |",
@@ -132,98 +132,98 @@ def test_versions_count_up_and_nothing_is_rewritten(empty_house: Path) -> None:
     ] * 2  # the versions, and their proven forms
 
 
-def test_the_same_artifact_is_the_same_version(empty_house: Path) -> None:
+def test_the_same_artifact_is_the_same_version(empty_project: Path) -> None:
     first = churn(1.0, alias="champion")
     churn(0.1)
-    before = files(empty_house)
+    before = files(empty_project)
     again = churn(1.0, description="told otherwise")
     assert again.version == 1 and again.sha256 == first.sha256
-    assert files(empty_house) == before
+    assert files(empty_project) == before
 
 
-def test_the_same_artifact_with_another_threshold_is_another_version(empty_house: Path) -> None:
+def test_the_same_artifact_with_another_threshold_is_another_version(empty_project: Path) -> None:
     churn(threshold=0.5)
     second = churn(threshold=0.6)
     assert second.version == 2
-    assert (empty_house / second.artifact).is_file()
+    assert (empty_project / second.artifact).is_file()
 
 
-def test_registering_again_moves_the_alias(empty_house: Path) -> None:
+def test_registering_again_moves_the_alias(empty_project: Path) -> None:
     churn(1.0)
     churn(0.1, alias="champion")
     assert churn(1.0, alias="champion").aliases == ("champion",)
-    assert [row["aliases"] for row in rows(empty_house / "seeds/ml/churn/ml_churn.csv")] == ["champion", ""]
+    assert [row["aliases"] for row in rows(empty_project / "seeds/ml/churn/ml_churn.csv")] == ["champion", ""]
 
 
-def test_promotion_touches_the_lines_of_two_versions(empty_house: Path) -> None:
+def test_promotion_touches_the_lines_of_two_versions(empty_project: Path) -> None:
     for strength in (1.0, 0.1, 0.01):
         churn(strength, alias="champion")
     promote("churn", 1, alias="challenger")
-    before = files(empty_house)
+    before = files(empty_project)
     assert promote("churn", 2).aliases == ("champion",)
-    after = files(empty_house)
+    after = files(empty_project)
     changed = [path for path in before if before[path] != after[path]]
     registry = "seeds/ml/churn/ml_churn.csv"
     assert sorted(changed) == ["seeds/ml/churn/_ml_churn.yml", registry]  # the model card names aliases
     lines = zip(before[registry].splitlines(), after[registry].splitlines(), strict=True)
     assert [number for number, (old, new) in enumerate(lines) if old != new] == [2, 3]
-    assert [v.aliases for v in ModelSeeds(empty_house, "churn").versions()] == [
+    assert [v.aliases for v in ModelSeeds(empty_project, "churn").versions()] == [
         ("challenger",),
         ("champion",),
         (),
     ]
 
 
-def test_promoting_the_holder_changes_nothing(empty_house: Path) -> None:
+def test_promoting_the_holder_changes_nothing(empty_project: Path) -> None:
     churn(alias="champion")
-    before = files(empty_house)
+    before = files(empty_project)
     promote("churn", 1)
-    assert files(empty_house) == before
+    assert files(empty_project) == before
 
 
-def test_many_long_categories_are_read_back(empty_house: Path) -> None:
+def test_many_long_categories_are_read_back(empty_project: Path) -> None:
     """Python's csv stops at 131,072 characters of a value, until something in the process raises that."""
     kept = csv.field_size_limit(131_072)
     try:
         frame = pd.DataFrame({"text": [f"{place} {'x' * 400}" for place in range(500)]})
         model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame, range(500))
         for _ in range(2):
-            register(model, "long", frame, task="regression", forms=False, project_dir=empty_house)
+            register(model, "long", frame, task="regression", forms=False, project_dir=empty_project)
     finally:
         csv.field_size_limit(kept)
-    (row,) = ModelSeeds(empty_house, "long").features(1)
+    (row,) = ModelSeeds(empty_project, "long").features(1)
     assert row["categories"] == sorted(frame.text)
 
 
-def test_text_of_any_kind_survives(empty_house: Path) -> None:
+def test_text_of_any_kind_survives(empty_project: Path) -> None:
     told = 'it\'s "quoted", with a comma\nand a second line, ü and {{ braces }}'
     churn(description=told, owner="a|b")
-    (version,) = ModelSeeds(empty_house, "churn").versions()
+    (version,) = ModelSeeds(empty_project, "churn").versions()
     assert (version.description, version.owner) == (told, "a|b")
 
 
-def test_what_an_interrupted_registration_left_is_written_over(empty_house: Path) -> None:
+def test_what_an_interrupted_registration_left_is_written_over(empty_project: Path) -> None:
     churn(1.0)
-    complete = files(empty_house)
-    registry = empty_house / "seeds/ml/churn/ml_churn.csv"
+    complete = files(empty_project)
+    registry = empty_project / "seeds/ml/churn/ml_churn.csv"
     churn(0.1)
     registry.write_bytes(complete["seeds/ml/churn/ml_churn.csv"])  # killed before its last step
     assert churn(0.01).version == 2
     assert [row["version"] for row in rows(registry)] == ["1", "2"]
-    signature = rows(empty_house / "seeds/ml/churn/ml_churn__signature.csv")
+    signature = rows(empty_project / "seeds/ml/churn/ml_churn__signature.csv")
     assert [row["version"] for row in signature] == ["1", "1", "2", "2"]
 
 
-def test_a_joblib_path(empty_house: Path) -> None:
-    joblib.dump(classifier(), empty_house / "given.joblib")
-    assert register(empty_house / "given.joblib", "churn", X, Y, task="classification").version == 1
-    assert register(str(empty_house / "given.joblib"), "churn", X, task="classification").version == 1
+def test_a_joblib_path(empty_project: Path) -> None:
+    joblib.dump(classifier(), empty_project / "given.joblib")
+    assert register(empty_project / "given.joblib", "churn", X, Y, task="classification").version == 1
+    assert register(str(empty_project / "given.joblib"), "churn", X, task="classification").version == 1
 
 
-def test_an_array_with_names(empty_house: Path) -> None:
+def test_an_array_with_names(empty_project: Path) -> None:
     fitted = LinearRegression().fit(X.to_numpy(), Y)
     version = register(fitted, "plain", X.to_numpy(), task="regression", feature_names=["age", "visits"])
     assert version.n_features == 2
-    signature = json.loads((empty_house / version.artifact).with_name("signature.json").read_text())
+    signature = json.loads((empty_project / version.artifact).with_name("signature.json").read_text())
     assert [feature["name"] for feature in signature["features"]] == ["age", "visits"]
     assert signature["container"] == "array"

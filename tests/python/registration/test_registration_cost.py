@@ -34,7 +34,7 @@ COLUMNS = 60
 CALLS = 40
 
 
-def test_columns_are_probed_together(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_columns_are_probed_together(empty_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(200, COLUMNS)), columns=[f"f{i}" for i in range(COLUMNS)])
     y = (X.f0 > X.f1).to_numpy()
@@ -52,7 +52,7 @@ def test_columns_are_probed_together(empty_house: Path, monkeypatch: pytest.Monk
 
 
 def test_first_steps_of_a_pipeline_are_probed_together(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line refuses each missing value; the scaler, which takes them all, is asked about all at once."""
     random = np.random.default_rng(0)
@@ -68,11 +68,11 @@ def test_first_steps_of_a_pipeline_are_probed_together(
     monkeypatch.setattr(StandardScaler, "transform", counted)
     register(estimator, "scaled", X, task="classification", forms=False)
     assert sum(asked) <= 2
-    with (empty_house / "seeds/ml/scaled/ml_scaled__signature.csv").open(newline="") as stream:
+    with (empty_project / "seeds/ml/scaled/ml_scaled__signature.csv").open(newline="") as stream:
         assert {row["accepts_null"] for row in csv.DictReader(stream)} == {"false"}
 
 
-def test_each_column_of_a_group_has_its_own_answer(empty_house: Path) -> None:
+def test_each_column_of_a_group_has_its_own_answer(empty_project: Path) -> None:
     """Columns that take a value stand between columns that refuse it."""
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(80, 20)), columns=[f"f{i}" for i in range(20)])
@@ -89,7 +89,7 @@ def test_each_column_of_a_group_has_its_own_answer(empty_house: Path) -> None:
         LogisticRegression(),
     ).fit(X, X.f0 > 0)
     register(estimator, "mixed", X, task="classification", forms=False)
-    with (empty_house / "seeds/ml/mixed/ml_mixed__signature.csv").open(newline="") as stream:
+    with (empty_project / "seeds/ml/mixed/ml_mixed__signature.csv").open(newline="") as stream:
         rows = {row["feature"]: row for row in csv.DictReader(stream)}
     assert [name for name in rows if rows[name]["accepts_null"] == "true"] == [*filled, "plan"]
     assert [name for name in rows if rows[name]["accepts_unseen"] == "false"] == ["shop"]
@@ -122,7 +122,7 @@ def test_progress_is_for_terminals() -> None:
 
 
 def test_dialects_that_compute_alike_are_compiled_once(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
     own = compiled.outputs_of
@@ -140,7 +140,7 @@ def forest(trees: int = 8) -> tuple[RandomForestClassifier, pd.DataFrame]:
 
 
 def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for dialect in ("snowflake", "bigquery"):
         monkeypatch.setitem(LIMITS, dialect, Limits(sql_bytes=900_000, nodes=20, columns=1_000))
@@ -158,9 +158,11 @@ def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
     assert len(finished) == 2  # with infinity, and without
 
 
-def test_trees_are_printed_once_for_each_spelling(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trees_are_printed_once_for_each_spelling(
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For the digest, the proof, the pins and the macro: as plain SQL and as Jinja, in two dialects."""
-    (empty_house / "dbt_project.yml").write_text(
+    (empty_project / "dbt_project.yml").write_text(
         "name: house\nvars: {scorehouse_compiled_sql: {dialects: [duckdb, postgres]}}\n", encoding="utf-8"
     )
     printed = []
@@ -173,7 +175,7 @@ def test_trees_are_printed_once_for_each_spelling(empty_house: Path, monkeypatch
 
 
 def test_the_database_is_at_work_while_importance_is_measured(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, own, measure = threading.Event(), prove_sql.duckdb_rows, REGISTER.importance_of
 
@@ -192,7 +194,7 @@ def test_the_database_is_at_work_while_importance_is_measured(
 
 
 def test_a_registration_that_fails_stops_the_database(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*given: object) -> object:
         raise RuntimeError("importance")
@@ -205,7 +207,7 @@ def test_a_registration_that_fails_stops_the_database(
 
 
 def test_rows_are_tried_beside_those_that_take_the_same_branches(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All rows of training and all that were made, so ordered that a stretch lies in few branches."""
     tried, made = [], []
@@ -220,12 +222,16 @@ def test_rows_are_tried_beside_those_that_take_the_same_branches(
     expected = pd.concat([X, *(batch.to_pandas() for batch in made[:1])])
     order = {"by": ["a", "b", "c"], "ignore_index": True}
     pd.testing.assert_frame_equal(rows.sort_values(**order), expected.sort_values(**order))
-    sides = (rows[name] > rows[name][np.isfinite(rows[name])].median() for name in rows)
-    assert sorted(side.diff().sum() for side in sides) == [1, 3, 7]  # one stretch for each of eight places
+    beyond_median = (rows[name] > rows[name][np.isfinite(rows[name])].median() for name in rows)
+    assert sorted(beyond.diff().sum() for beyond in beyond_median) == [
+        1,
+        3,
+        7,
+    ]  # one stretch for each of eight places
 
 
 def test_importance_is_measured_with_the_native_form_once_that_is_proven(
-    empty_house: Path, monkeypatch: pytest.MonkeyPatch
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It gives the shares that the estimator gives, which is asked where no form is proven."""
     kernels = []

@@ -39,7 +39,7 @@ LIKED = ["good" in text or "cheap" in text for text in TEXTS]
 
 
 @pytest.mark.parametrize("argument", NAMES.split())
-def test_any_value_of_an_argument(empty_house: Path, argument: str) -> None:
+def test_any_value_of_an_argument(empty_project: Path, argument: str) -> None:
     usual = {"estimator": CLASSIFIER, "name": "churn", "X": X, "task": "classification", "forms": False}
     for value in VALUES:
         try:
@@ -57,12 +57,12 @@ def test_any_value_of_an_argument(empty_house: Path, argument: str) -> None:
         (LinearRegression().fit(X, Y), "classification", "LinearRegression is a regressor"),
     ],
 )
-def test_task_of_another_kind(empty_house: Path, estimator: Any, task: str, kind: str) -> None:
+def test_task_of_another_kind(empty_project: Path, estimator: Any, task: str, kind: str) -> None:
     with pytest.raises(ScorehouseError, match=f"task is '{task}', but {kind}"):
         register(estimator, "churn", X, task=task)
 
 
-def test_lambdas_and_dates_are_refused_in_words(empty_house: Path) -> None:
+def test_lambdas_and_dates_are_refused_in_words(empty_project: Path) -> None:
     doubled = make_pipeline(FunctionTransformer(lambda rows: rows * 2), LogisticRegression()).fit(X, Y)
     with pytest.raises(ScorehouseError, match="cannot be pickled") as refused:
         register(doubled, "churn", X, Y, task="classification")

@@ -76,12 +76,12 @@ REFUSALS: dict[str, tuple[str, Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("match", "estimator", "facts"), REFUSALS.values(), ids=REFUSALS)
-def test_refused(match: str, estimator: Any, facts: dict[str, Any], empty_house: Path) -> None:
+def test_refused(match: str, estimator: Any, facts: dict[str, Any], empty_project: Path) -> None:
     refused(match, estimator, **facts)
 
 
 @pytest.mark.parametrize("names", [["a", "A"], ["a", "a"], [0, 1]], ids=str)
-def test_names_that_no_table_can_have(names: list[Any], empty_house: Path) -> None:
+def test_names_that_no_table_can_have(names: list[Any], empty_project: Path) -> None:
     frame = X.set_axis(names, axis=1)
     refused(
         f"the training columns {names} cannot be columns",
@@ -90,10 +90,10 @@ def test_names_that_no_table_can_have(names: list[Any], empty_house: Path) -> No
     )
 
 
-def test_a_bad_alias_registers_nothing(empty_house: Path) -> None:
+def test_a_bad_alias_registers_nothing(empty_project: Path) -> None:
     with pytest.raises(ScorehouseError, match="alias 'Best one' cannot be used"):
         churn(alias="Best one")
-    assert not (empty_house / "seeds").exists()
+    assert not (empty_project / "seeds").exists()
 
 
 THRESHOLDS: dict[str, tuple[Any, str]] = {
@@ -106,7 +106,7 @@ THRESHOLDS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("estimator", "task"), THRESHOLDS.values(), ids=THRESHOLDS)
 def test_a_threshold_without_a_score_of_two_classes_is_refused(
-    estimator: Any, task: str, empty_house: Path
+    estimator: Any, task: str, empty_project: Path
 ) -> None:
     refused("threshold", estimator, task=task, threshold=0.5)
 
@@ -118,7 +118,7 @@ def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "no dbt_project.yml" in message(error)
 
 
-def test_promotion_of_what_is_not_there(empty_house: Path) -> None:
+def test_promotion_of_what_is_not_there(empty_project: Path) -> None:
     with pytest.raises(ScorehouseError) as error:
         promote("churn", 1)
     assert "there is no ML model 'churn'" in message(error)
@@ -131,9 +131,9 @@ def test_promotion_of_what_is_not_there(empty_house: Path) -> None:
     assert "the alias 'my alias' cannot be used" in message(error)
 
 
-def test_a_seed_of_another_shape_is_not_appended_to(empty_house: Path) -> None:
+def test_a_seed_of_another_shape_is_not_appended_to(empty_project: Path) -> None:
     churn()
-    registry = empty_house / "seeds/ml/churn/ml_churn.csv"
+    registry = empty_project / "seeds/ml/churn/ml_churn.csv"
     registry.write_text("name,version\nchurn,1\n")
     with pytest.raises(ScorehouseError) as error:
         churn(0.1)

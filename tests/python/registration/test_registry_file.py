@@ -46,38 +46,38 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 
 @pytest.fixture
-def house(built: DbtProject) -> Iterator[DbtProject]:
+def project(built: DbtProject) -> Iterator[DbtProject]:
     yield built
     shutil.copy(built.folder / "sound.duckdb", built.database)
     shutil.copytree(built.folder / "sound_seeds", built.folder / "seeds", dirs_exist_ok=True)
 
 
-def refused(house: DbtProject, *words: str) -> None:
+def refused(project: DbtProject, *words: str) -> None:
     """Each door refuses with these words, the tables stand, and the run log says why."""
-    before = {name: house.content(name) for name in DOORS}
-    ended = house.dbt("run", "--select", *DOORS)
+    before = {name: project.content(name) for name in DOORS}
+    ended = project.dbt("run", "--select", *DOORS)
     for name in DOORS:
         assert ended.statuses[name] == "error"
         for word in (*words, "dbt seed --select ml_churn"):
             assert word in ended.messages[name], ended.messages[name]
-        assert house.content(name) == before[name]
-        last = house.runs(name)[-1]
+        assert project.content(name) == before[name]
+        last = project.runs(name)[-1]
         assert (last["status"], words[0] in last["error"]) == ("failed", True)
 
 
-def test_a_pickle_that_was_put_into_the_table_is_never_opened(house: DbtProject, tmp_path: Path) -> None:
+def test_a_pickle_that_was_put_into_the_table_is_never_opened(project: DbtProject, tmp_path: Path) -> None:
     proof = tmp_path / "it_ran"
 
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
             return open, (str(proof), "w")
 
-    file = house.folder / "artifacts/evil.joblib"
+    file = project.folder / "artifacts/evil.joblib"
     file.write_bytes(pickle.dumps(Evil()))
     digest = sha256(file.read_bytes())
-    house.query(f"update ml_churn set artifact = 'artifacts/evil.joblib', sha256 = '{digest}'")
+    project.query(f"update ml_churn set artifact = 'artifacts/evil.joblib', sha256 = '{digest}'")
     refused(
-        house,
+        project,
         "version 1 has artifact 'artifacts/evil.joblib' in the table and 'artifacts/churn/1/model.joblib'",
     )
     assert not proof.exists()
@@ -96,42 +96,42 @@ def test_a_pickle_that_was_put_into_the_table_is_never_opened(house: DbtProject,
         ),
     ],
 )
-def test_a_table_whose_facts_were_swapped_is_refused(house: DbtProject, change: str, said: str) -> None:
-    house.query(f"update ml_churn {change}")
-    refused(house, said)
+def test_a_table_whose_facts_were_swapped_is_refused(project: DbtProject, change: str, said: str) -> None:
+    project.query(f"update ml_churn {change}")
+    refused(project, said)
 
 
-def test_words_that_score_nothing_may_differ(house: DbtProject) -> None:
-    house.query("update ml_churn set owner = 'someone', description = 'else', metrics = null")
-    house.dbt("run", "--select", *DOORS).check()
+def test_words_that_score_nothing_may_differ(project: DbtProject) -> None:
+    project.query("update ml_churn set owner = 'someone', description = 'else', metrics = null")
+    project.dbt("run", "--select", *DOORS).check()
 
 
-def test_a_promotion_counts_when_its_seed_is_loaded(house: DbtProject) -> None:
-    promote("churn", 2, project_dir=house.folder)
-    refused(house, "version 1 has aliases ('champion',) in the table and () in the file")
-    house.dbt("seed", "--select", "ml_churn").check()
-    house.dbt("run", "--select", *DOORS).check()
+def test_a_promotion_counts_when_its_seed_is_loaded(project: DbtProject) -> None:
+    promote("churn", 2, project_dir=project.folder)
+    refused(project, "version 1 has aliases ('champion',) in the table and () in the file")
+    project.dbt("seed", "--select", "ml_churn").check()
+    project.dbt("run", "--select", *DOORS).check()
     for name in DOORS:
-        assert house.query(f"select distinct model_version from {name}") == [(2,)]
+        assert project.query(f"select distinct model_version from {name}") == [(2,)]
 
 
-def test_proven_anew_without_a_seed_is_named(house: DbtProject) -> None:
+def test_proven_anew_without_a_seed_is_named(project: DbtProject) -> None:
     """An old table would keep the slow form in silence."""
-    house.query("update ml_churn set forms = null")
-    refused(house, "version 1 has forms {} in the table and {")
+    project.query("update ml_churn set forms = null")
+    refused(project, "version 1 has forms {} in the table and {")
 
 
-def test_a_version_that_the_file_has_not(house: DbtProject) -> None:
-    house.query(
+def test_a_version_that_the_file_has_not(project: DbtProject) -> None:
+    project.query(
         "insert into ml_churn select * replace (3 as version, '' as aliases) from ml_churn where version = 2"
     )
-    refused(house, "the table has the versions [1, 2, 3] and the file has [1, 2]")
+    refused(project, "the table has the versions [1, 2, 3] and the file has [1, 2]")
 
 
 SEED_PATH = "{{ 'seeds' if target.type == 'duckdb' else 'no_seeds' }}"
 
 
-class Shop:
+class DistantProject:
     """A stranger's project, its path with a blank in it, that dbt is run for from elsewhere."""
 
     def __init__(self, folder: Path) -> None:
@@ -191,9 +191,9 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> DistantProject:
     """Registries of the project's own, of a package, and of a source that another project loads."""
-    shop = Shop(tmp_path_factory.mktemp("strangers"))
+    shop = DistantProject(tmp_path_factory.mktemp("strangers"))
     X = training()[["amount"]].rename(columns={"amount": "price"})
     estimator = LogisticRegression().fit(X, X.price > 50)
     facts: dict[str, Any] = {"task": "classification", "alias": "champion", "forms": False}
@@ -216,7 +216,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 @pytest.mark.slow
-def test_registries_of_a_stranger(shop: Shop) -> None:
+def test_registries_of_a_stranger(shop: DistantProject) -> None:
     """A seed with an alias and a schema, a package's, and both doors and dbt's own `table`."""
     shop.dbt("build")
     everything = ("own", "own_table", "of_package", "of_package_table")
@@ -236,7 +236,7 @@ def test_registries_of_a_stranger(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-def test_a_registry_that_another_project_loads(shop: Shop) -> None:
+def test_a_registry_that_another_project_loads(shop: DistantProject) -> None:
     """The variable says where the CSV of a source lies; without it the run is refused in words."""
     shop.dbt("seed")
     shop.dbt("run", "--select", "offers_in")

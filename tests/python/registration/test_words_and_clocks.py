@@ -42,7 +42,7 @@ def register_native(file: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.heavy
-def test_an_altered_native_file_is_an_error_and_no_crash(empty_house: Path) -> None:
+def test_an_altered_native_file_is_an_error_and_no_crash(empty_project: Path) -> None:
     """The altered file ends the process that opens it; registration says so, and registers nothing."""
     text = native_text()
     Path("altered.txt").write_text(re.sub(r"left_child=\S+", "left_child=99999999", text, count=1))
@@ -59,7 +59,7 @@ def test_an_altered_native_file_is_an_error_and_no_crash(empty_house: Path) -> N
 
 @pytest.mark.heavy
 def test_the_process_that_opens_a_native_file_imports_nothing_from_the_working_folder(
-    empty_house: Path,
+    empty_project: Path,
 ) -> None:
     Path("whole.txt").write_text(native_text())
     Path("joblib.py").write_text("open('imported.txt', 'w')\nraise SystemExit\n")
@@ -69,14 +69,14 @@ def test_the_process_that_opens_a_native_file_imports_nothing_from_the_working_f
 
 @pytest.mark.parametrize("words", ["=1+1", "+x", "-x", "@x", "\tx", "\n=x"])
 @pytest.mark.parametrize("fact", ["owner", "description", "trained_from", "trained_to"])
-def test_words_that_begin_like_a_formula_are_refused(empty_house: Path, fact: str, words: str) -> None:
+def test_words_that_begin_like_a_formula_are_refused(empty_project: Path, fact: str, words: str) -> None:
     facts: dict[str, Any] = {"task": "classification", "forms": False, fact: words}
     with pytest.raises(ConfigurationError, match=f"{fact} begins with"):
         register(LogisticRegression().fit(X, Y), "churn", X, **facts)
     assert not Path("seeds").exists()
 
 
-def test_the_command_line_refuses_them_too(empty_house: Path) -> None:
+def test_the_command_line_refuses_them_too(empty_project: Path) -> None:
     joblib.dump(LogisticRegression().fit(X, Y), "given.joblib")
     X.to_csv("train.csv", index=False)
     asked = ["register", "churn", "given.joblib", "--features", "train.csv", "--task", "classification"]

@@ -36,7 +36,7 @@ RULES: dict[str, Any] = {
     "by_change": "changed",
     "by_stamp": {"updated_at": "updated_at"},
     "by_new": "new",
-    "fresh": "all",
+    "of_all": "all",
 }
 
 
@@ -64,7 +64,7 @@ def retyped(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         project.sql_model(name, "toy", key="id", rescore=rule, passthrough=["cents"])
     ranked = {"key": "id", "group": "part", "passthrough": ["part"]}
     project.python_model("ranks", "order", **ranked, rescore="changed")
-    project.python_model("fresh_ranks", "order", **ranked)
+    project.python_model("ranks_of_all", "order", **ranked)
     project.build().check()
     project.features(AFTER)
     dbt(project, "run", "--exclude", "resource_type:seed")
@@ -85,8 +85,8 @@ def test_the_hashes_do_not_show_it(retyped: DbtProject) -> None:
 @pytest.mark.parametrize("name", ["by_change", "by_stamp", "ranks"])
 def test_rows_of_other_types_are_scored_again(name: str, retyped: DbtProject) -> None:
     assert found(retyped.runs(name)[-1]) == (0, ROWS, 0, 0, ROWS)
-    fresh, columns = ("fresh_ranks", "score, rank") if name == "ranks" else ("fresh", "score, cents")
-    wanted = retyped.query(f"select id, {columns} from {fresh} order by id")
+    whole, columns = ("ranks_of_all", "score, rank") if name == "ranks" else ("of_all", "score, cents")
+    wanted = retyped.query(f"select id, {columns} from {whole} order by id")
     assert retyped.query(f"select id, {columns} from {name} order by id") == wanted
 
 
@@ -95,7 +95,7 @@ def test_the_rule_new_keeps_what_is_there(retyped: DbtProject) -> None:
 
 
 def test_the_fingerprint_and_the_kind_of_hash_name_the_types(retyped: DbtProject) -> None:
-    before, after = retyped.runs("fresh")
+    before, after = retyped.runs("of_all")
     for column in ("input_fingerprint", "feature_hash_kind"):
         assert before[column] != after[column]
         assert before[column].rpartition(":")[0] == after[column].rpartition(":")[0]  # but for the types

@@ -59,11 +59,11 @@ def test_a_new_policy_decides_again_without_scoring(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
 def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
-    """After changes the places are those of a fresh scoring, though few rows were scored."""
+    """After changes the places are those of a scoring from scratch, though few rows were scored."""
     policy = {"top_n": 5, "per": "part", "abstain": [0.9, 0.95]}
     common: dict[str, Any] = {"key": "id", "passthrough": ["part"], "decision": policy}
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "vanished": vanished}, **common)
-    project.python_model("fresh", "toy", **common)
+    project.python_model("from_scratch", "toy", **common)
     project.build().check()
     changes = [
         "update raw_rows set a = 10 - a where id % 10 = 3",
@@ -77,7 +77,7 @@ def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
         live = " where not is_vanished" if vanished == "flag" else ""
         decided = "select id, score, decision from {} order by id"
         assert project.query(decided.format("(from scores" + live + ")")) == project.query(
-            decided.format("fresh")
+            decided.format("from_scratch")
         )
         best = project.query(f"select part, count(*) from scores {live} {'and' if live else 'where'} "
                              "decision = 'yes' group by all order by 1")  # fmt: skip

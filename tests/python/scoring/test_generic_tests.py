@@ -57,7 +57,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 @dataclass(frozen=True)
-class House:
+class ProjectWithTests:
     """A built foreign project: how dbt ended each test, and where the failing rows are."""
 
     folder: Path
@@ -70,7 +70,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectWithTests]:
     folder = install(tmp_path_factory.mktemp("generic") / "project")
     parsed = dbt(folder, "parse")
     assert parsed.success, parsed.exception
@@ -80,25 +80,25 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     tested = dbt(folder, "test", manifest=parsed.result)
     assert not [test.message for test in tested.result if test.status not in ("pass", "fail")]
     outcomes = {test.node.name: (str(test.status), test.failures) for test in tested.result}
-    yield House(folder, parsed.result, outcomes)
+    yield ProjectWithTests(folder, parsed.result, outcomes)
 
 
-def test_every_case_ran(house: House) -> None:
-    assert house.outcomes.keys() == EXPECTED.keys()
+def test_every_case_ran(project: ProjectWithTests) -> None:
+    assert project.outcomes.keys() == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("case", EXPECTED)
-def test_finds_exactly(case: str, house: House) -> None:
+def test_finds_exactly(case: str, project: ProjectWithTests) -> None:
     columns, rows = EXPECTED[case]
-    assert sorted(house.found(case, columns), key=repr) == sorted(rows, key=repr)
-    assert house.outcomes[case] == ("fail" if rows else "pass", len(rows))
+    assert sorted(project.found(case, columns), key=repr) == sorted(rows, key=repr)
+    assert project.outcomes[case] == ("fail" if rows else "pass", len(rows))
 
 
-def test_each_test_passes_once_and_fails_once(house: House) -> None:
+def test_each_test_passes_once_and_fails_once(project: ProjectWithTests) -> None:
     kinds: dict[str, set[str]] = {}
-    for node in house.manifest.nodes.values():
+    for node in project.manifest.nodes.values():
         if node.resource_type == "test":
-            kinds.setdefault(node.test_metadata.name, set()).add(house.outcomes[node.name][0])
+            kinds.setdefault(node.test_metadata.name, set()).add(project.outcomes[node.name][0])
     written = {path.stem for path in GENERIC_TESTS.glob("[!_]*.sql")}
     assert kinds == {name: {"pass", "fail"} for name in written}
 
@@ -111,12 +111,12 @@ def test_refuses(
     arguments: dict[str, Any],
     begins: str,
     goes_on: str,
-    house: House,
+    project: ProjectWithTests,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = yaml.safe_dump({"model": "any_table", **arguments})
     operation = ("run-operation", f"scorehouse.test_{test}", "--args", given)
-    assert not dbt(house.folder, *operation, manifest=house.manifest).success
+    assert not dbt(project.folder, *operation, manifest=project.manifest).success
     message = capsys.readouterr().out
     assert f"scorehouse.{test}{begins}" in message
     assert goes_on in message.partition(begins)[2]
@@ -131,8 +131,8 @@ def test_refuses_while_parsing(tmp_path: Path) -> None:
     assert "scorehouse.rejected_share_below(max_share=5): got 5." in str(result.exception)
 
 
-def test_every_argument_is_described(house: House) -> None:
-    macros = [m for m in house.manifest.macros.values() if m.package_name == "scorehouse"]
+def test_every_argument_is_described(project: ProjectWithTests) -> None:
+    macros = [m for m in project.manifest.macros.values() if m.package_name == "scorehouse"]
     assert not [m.name for m in macros if m.name.startswith("test_") and not m.description]
     public = [m for m in macros if m.name.startswith("test_")]
     assert not [(m.name, a.name) for m in public for a in m.arguments if not (a.type and a.description)]

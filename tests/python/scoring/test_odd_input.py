@@ -14,7 +14,7 @@ from visits import FEATURES, registered_by, training
 
 
 @pytest.fixture
-def house(project: DbtProject) -> DbtProject:
+def scored_project(project: DbtProject) -> DbtProject:
     X = training()
     project.register(LogisticRegression(max_iter=500).fit(X, X.age > 30), "churn", X, task="classification")
     project.features(FEATURES)
@@ -22,25 +22,31 @@ def house(project: DbtProject) -> DbtProject:
     return project
 
 
-def test_an_empty_feature_table_empties_the_table(house: DbtProject) -> None:
-    house.build().check()
-    columns = house.columns("scored")
-    house.features(FEATURES + " where i < 0")
-    house.build().check()
-    assert house.content("scored") == []
-    assert house.columns("scored") == columns
+def test_an_empty_feature_table_empties_the_table(scored_project: DbtProject) -> None:
+    scored_project.build().check()
+    columns = scored_project.columns("scored")
+    scored_project.features(FEATURES + " where i < 0")
+    scored_project.build().check()
+    assert scored_project.content("scored") == []
+    assert scored_project.columns("scored") == columns
 
 
-def test_another_release_is_allowed_where_the_project_says_so(house: DbtProject) -> None:
-    house.writes_files = True
-    registered_by("0.19.1")(house, "churn")
-    house.python_model("plain", "churn", key="id", config="materialized='table'")
-    ended = house.build()
+def test_another_release_is_allowed_where_the_project_says_so(scored_project: DbtProject) -> None:
+    scored_project.writes_files = True
+    registered_by("0.19.1")(scored_project, "churn")
+    scored_project.python_model("plain", "churn", key="id", config="materialized='table'")
+    ended = scored_project.build()
     assert {name for name, status in ended.statuses.items() if status == "error"} == {"scored", "plain"}
-    house.settings({"scorehouse_load_policy": {"library_versions": "warn"}})
-    house.build().check()
-    assert house.query("select count(*) from scored union all select count(*) from plain") == [(200,), (200,)]
-    assert "churn version 1 was saved by scikit-learn 0.19.1" in (house.folder / "logs/dbt.log").read_text()
+    scored_project.settings({"scorehouse_load_policy": {"library_versions": "warn"}})
+    scored_project.build().check()
+    assert scored_project.query("select count(*) from scored union all select count(*) from plain") == [
+        (200,),
+        (200,),
+    ]
+    assert (
+        "churn version 1 was saved by scikit-learn 0.19.1"
+        in (scored_project.folder / "logs/dbt.log").read_text()
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,10 +58,10 @@ def test_another_release_is_allowed_where_the_project_says_so(house: DbtProject)
     ],
     ids=["misspelt", "unknown choice", "format"],
 )
-def test_a_load_policy_that_refuses(policy: dict[str, Any], told: str, house: DbtProject) -> None:
-    house.settings({"scorehouse_load_policy": policy})
-    house.python_model("plain", "churn", key="id", config="materialized='table'")
-    ended = house.build()
+def test_a_load_policy_that_refuses(policy: dict[str, Any], told: str, scored_project: DbtProject) -> None:
+    scored_project.settings({"scorehouse_load_policy": policy})
+    scored_project.python_model("plain", "churn", key="id", config="materialized='table'")
+    ended = scored_project.build()
     for name in ("scored", "plain"):
         assert told in ended.messages[name] and "What to do: " in ended.messages[name]
 
@@ -81,27 +87,27 @@ def test_a_ranking_without_a_group(project: DbtProject) -> None:
     assert "offers version 1 ranks, but no group was given" in ended.messages["scored"]
 
 
-def test_a_model_without_the_macro_or_the_call(house: DbtProject) -> None:
-    house.write(
+def test_a_model_without_the_macro_or_the_call(scored_project: DbtProject) -> None:
+    scored_project.write(
         "models/bare.sql",
         "{{ config(materialized='predictions') }} select * from {{ ref('features') }}",
     )
-    house.write(
+    scored_project.write(
         "python_models/other.py",
         "def model(dbt, session):\n    dbt.config(materialized='predictions')\n"
         "    return dbt.ref('features')\n",
     )
-    ended = house.build()
+    ended = scored_project.build()
     assert "scorehouse.scored('<name>', key='<column>')" in ended.messages["bare"]
     assert "end the model with `return score(...)`" in ended.messages["other"]
 
 
-def test_what_is_not_fitted_is_not_registered(house: DbtProject) -> None:
+def test_what_is_not_fitted_is_not_registered(scored_project: DbtProject) -> None:
     with pytest.raises(ScorehouseError, match=r"LogisticRegression is not fitted(.|\n)*call fit\(\) first"):
-        house.register(LogisticRegression(), "churn", training(), task="classification")
+        scored_project.register(LogisticRegression(), "churn", training(), task="classification")
     with pytest.raises(ScorehouseError, match=r"DecisionTreeClassifier is a classifier(.|\n)*What to do"):
         tree = DecisionTreeClassifier().fit(training(), training().age > 30)
-        house.register(tree, "churn", training(), task="anomaly")
+        scored_project.register(tree, "churn", training(), task="anomaly")
     with pytest.raises(ScorehouseError, match="has no version 2"):
-        promote("churn", 2, project_dir=house.folder)
-    house.build().check()
+        promote("churn", 2, project_dir=scored_project.folder)
+    scored_project.build().check()

@@ -40,7 +40,7 @@ def run(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Everything that a scaffold writes for such columns, in both doors, and built."""
     project = DbtProject(tmp_path_factory.mktemp("odd") / "house")
     with duckdb.connect() as connection:
@@ -76,22 +76,22 @@ def more_tests() -> list[dict[str, object]]:
     ]
 
 
-def test_all_that_is_scaffolded_builds_and_passes(house: DbtProject) -> None:
-    built = house.build().check()
+def test_all_that_is_scaffolded_builds_and_passes(project: DbtProject) -> None:
+    built = project.build().check()
     assert set(built.statuses.values()) == {"success", "pass"}, built.messages
     assert len(built.statuses) > 40
-    keys = list(house.columns("churn_mart"))[:3]
+    keys = list(project.columns("churn_mart"))[:3]
     assert keys == ["customer id", 'my "plan" now', "user"]
-    segments = {segment for (segment,) in house.query("select distinct segment from churn_performance")}
+    segments = {segment for (segment,) in project.query("select distinct segment from churn_performance")}
     assert {"the group=x", "the group=y"} <= segments or "the group=(small groups)" in segments
 
 
-def test_what_is_wrong_is_found(house: DbtProject) -> None:
-    house.build().check()
-    house.query('delete from churn_predictions where "customer id" = 7')
-    house.query('update features set "order" = null where "customer id" = 8')
-    house.query('update features set "my ""plan"" now" = null where "customer id" = 9')
-    statuses = house.dbt("test", "--select", "features", "churn_predictions").statuses
+def test_what_is_wrong_is_found(project: DbtProject) -> None:
+    project.build().check()
+    project.query('delete from churn_predictions where "customer id" = 7')
+    project.query('update features set "order" = null where "customer id" = 8')
+    project.query('update features set "my ""plan"" now" = null where "customer id" = 9')
+    statuses = project.dbt("test", "--select", "features", "churn_predictions").statuses
     failed = [name for name, status in statuses.items() if status == "fail"]
     kinds = [name.partition("_features")[0].partition("_predictions")[0] for name in failed]
     per_row = "scorehouse_one_prediction_per_row"

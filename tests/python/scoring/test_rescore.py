@@ -202,7 +202,7 @@ def test_a_changed_row_has_its_whole_group_ranked_again(tmp_path: Path) -> None:
     )
     project.build().check()
     assert found(project) == (0, 75, 0, 25, 0)
-    assert project.content("ranks") == ranked_afresh(project)
+    assert project.content("ranks") == ranked_from_scratch(project)
     execute(project, "delete from raw_rows where id = 3")  # group 3
     project.build().check()
     assert found(project) == (0, 24, 0, 75, 1)
@@ -230,14 +230,14 @@ def make_ranking(folder: Path, **rescore: Any) -> DbtProject:
         "scores", "rank", key="id", group="part", passthrough=["part"],
         rescore={"rule": "changed", "vanished": "delete", **rescore},
     )  # fmt: skip
-    project.python_model("fresh", "rank", key="id", group="part", passthrough=["part"])
+    project.python_model("from_scratch", "rank", key="id", group="part", passthrough=["part"])
     project.write("models/ranks.sql", "select id, part, score, rank from {{ ref('scores') }}")
     project.build("--full-refresh").check()
     return project
 
 
-def ranked_afresh(project: DbtProject) -> list[Any]:
-    return project.query("select id, part, score, rank from fresh order by all")
+def ranked_from_scratch(project: DbtProject) -> list[Any]:
+    return project.query("select id, part, score, rank from from_scratch order by all")
 
 
 @pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
@@ -245,17 +245,19 @@ def test_a_group_that_lost_a_row_is_ranked_again_though_a_budget_left_it(
     vanished: str, tmp_path: Path
 ) -> None:
     project = make_ranking(tmp_path / "p", vanished=vanished, max_rows=30)
-    live = {"keep": "where id in (select id from fresh)", "flag": "where not is_vanished", "delete": ""}[
-        vanished
-    ]
+    live = {
+        "keep": "where id in (select id from from_scratch)",
+        "flag": "where not is_vanished",
+        "delete": "",
+    }[vanished]
 
     def settle() -> None:
         for _ in range(6):
-            project.build("--select", "features", "fresh", "scores").check()
+            project.build("--select", "features", "from_scratch", "scores").check()
             if last_run(project)["rows_left"] == 0:
                 break
         held = project.query(f"select id, part, score, rank from scores {live} order by id")
-        assert held == project.query("select id, part, score, rank from fresh order by id")
+        assert held == project.query("select id, part, score, rank from from_scratch order by id")
 
     settle()
     execute(

@@ -21,7 +21,7 @@ from oracle.edges import EDGES
 from oracle.machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, TARGETS, PredictionTables
 from oracle.rules import Slice
 from oracle.values import Settings, ranked
-from oracle.warehouse import House
+from oracle.warehouse import OracleWarehouse
 
 SEEDS = [int(number) for number in os.environ.get("SCOREHOUSE_ORACLE_SEEDS", "").split()]
 LONG = {"max_examples": 10, "stateful_step_count": 30}  # of each seed that was asked for
@@ -66,9 +66,9 @@ class PredictionHistories(PredictionTables):
         starts = [begin + timedelta(number) for number in range(0, days, step)]
         windows = tuple((start, min(start + timedelta(step), end)) for start in starts)
         asked = f"{{from: {begin}, to: {end - timedelta(1)}, slice_days: {step}}}"
-        self.house.manifest = None
+        self.warehouse.manifest = None
         self._run("--vars", f"{{scorehouse_backfill: {asked}}}", windows=windows, **how)
-        self.house.manifest = None
+        self.warehouse.manifest = None
 
 
 class Rankings(PredictionTables):
@@ -96,9 +96,9 @@ class Rankings(PredictionTables):
     def _follow(self, name: str, refresh: bool, windows: tuple[Slice | None, ...]) -> int:
         """Where nothing is left to later runs, the table is as if made anew; a failed run changes nothing."""
         table = self.tables[name]
-        runs = [run for run in self.house.runs(name) if run["run_id"] not in self.run_numbers]
+        runs = [run for run in self.warehouse.runs(name) if run["run_id"] not in self.run_numbers]
         self.run_numbers |= {run["run_id"]: self.number for run in runs}
-        rows = self.house.rows(name)
+        rows = self.warehouse.rows(name)
         before, self.contents[name] = self.contents.get(name), rows
         self.last[name] = runs
         done = [run for run in runs if run["status"] == "success"]
@@ -110,15 +110,15 @@ class Rankings(PredictionTables):
         (run,) = done
         assert run["rows_in"] == run["rows_scored"] + run["rows_rejected"]
         if run["rows_left"] == 0:
-            version = self.house.versions[self.aliases["champion"]]
-            fresh = ranked(self.given, version, table.settings.strict)
+            version = self.warehouse.versions[self.aliases["champion"]]
+            scored_whole = ranked(self.given, version, table.settings.strict)
             got = {(row["id"],): row for row in rows or [] if not row.get("is_vanished")}
             if table.settings.vanished == "keep":
-                got = {key: row for key, row in got.items() if key in fresh}
+                got = {key: row for key, row in got.items() if key in scored_whole}
             assert {key: row["rank"] for key, row in got.items()} == {
-                k: rank for k, (_, rank) in fresh.items()
+                k: rank for k, (_, rank) in scored_whole.items()
             }
-            for key, (score, _) in fresh.items():
+            for key, (score, _) in scored_whole.items():
                 assert got[key]["score"] == (None if score is None else pytest.approx(score, rel=1e-12))
         return 1
 
@@ -128,10 +128,12 @@ MACHINES = {**dict.fromkeys(EDGES, 2), PredictionTables: 3, PredictionHistories:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("oracle"))
-    yield house
-    house.close()
+def warehouse(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[OracleWarehouse]:
+    warehouse = OracleWarehouse(tmp_path_factory.mktemp("oracle"))
+    yield warehouse
+    warehouse.close()
     plugins, counted = request.config.pluginmanager, PredictionTables
     if reporter := plugins.get_plugin("terminalreporter"):
         with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
@@ -143,10 +145,10 @@ def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SEEDS or [0], ids="seed-{}".format)
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
-def test_any_history(machine: type[PredictionTables], number: int, house: House) -> None:
+def test_any_history(machine: type[PredictionTables], number: int, warehouse: OracleWarehouse) -> None:
     size = LONG if SEEDS else {"max_examples": MACHINES[machine], "stateful_step_count": 8}
     run_state_machine_as_test(
-        seed(number)(lambda: machine(house)),
+        seed(number)(lambda: machine(warehouse)),
         settings=settings(
             **size, deadline=None, database=None, phases=PHASES, suppress_health_check=list(HealthCheck)
         ),

@@ -44,7 +44,7 @@ models:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProject]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProject]:
     """Models that fail in every way after or before scoring, beside one that does not, built once."""
     project = DbtProject(tmp_path_factory.mktemp("rows") / "house")
     project.register(classifier(), "churn", training(), task="classification")
@@ -68,26 +68,26 @@ def last(project: DbtProject, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_failure_of_dbt_before_or_after_scoring_leaves_its_row(name: str, house: DbtProject) -> None:
-    (run,) = house.runs(name)
+def test_a_failure_of_dbt_before_or_after_scoring_leaves_its_row(name: str, project: DbtProject) -> None:
+    (run,) = project.runs(name)
     assert run["status"] == "failed"
     assert BROKEN[name][1] in run["error"]
     assert run["finished_at"] >= run["started_at"]
 
 
-def test_a_run_that_ends_well_has_one_row(house: DbtProject) -> None:
-    (run,) = house.runs("whole")
+def test_a_run_that_ends_well_has_one_row(project: DbtProject) -> None:
+    (run,) = project.runs("whole")
     assert (run["status"], run["rows_in"], run["error"]) == ("success", 500, None)
 
 
-def test_a_merge_that_is_refused_leaves_its_row(house: DbtProject) -> None:
-    before = house.content("by_columns")
-    house.sql_model("by_columns", "churn", key="id", rescore="given", passthrough=["note"])
-    assert not house.dbt("run", "--select", "by_columns").success
-    done, refused = house.runs("by_columns")
+def test_a_merge_that_is_refused_leaves_its_row(project: DbtProject) -> None:
+    before = project.content("by_columns")
+    project.sql_model("by_columns", "churn", key="id", rescore="given", passthrough=["note"])
+    assert not project.dbt("run", "--select", "by_columns").success
+    done, refused = project.runs("by_columns")
     assert (done["status"], refused["status"]) == ("success", "failed")
     assert "it lacks ['note']" in refused["error"]
-    assert house.content("by_columns") == before
+    assert project.content("by_columns") == before
 
 
 def count_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,21 +113,21 @@ def write_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_row_that_is_lost_fails_the_run_and_leaves_its_row(
     lose: Callable[[pytest.MonkeyPatch], None],
     told: str,
-    house: DbtProject,
+    project: DbtProject,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    house.sql_model("counted", "churn", key="id", engine="estimator")
-    house.dbt("run", "--select", "counted").check()
-    before = house.content("counted")
+    project.sql_model("counted", "churn", key="id", engine="estimator")
+    project.dbt("run", "--select", "counted").check()
+    before = project.content("counted")
     lose(monkeypatch)
-    assert told in house.dbt("run", "--select", "counted").messages["counted"]
-    run = last(house, "counted")
+    assert told in project.dbt("run", "--select", "counted").messages["counted"]
+    run = last(project, "counted")
     assert run["status"] == "failed" and told in run["error"]
-    assert house.content("counted") == before
+    assert project.content("counted") == before
 
 
-def test_under_dbts_own_table_success_means_that_the_table_stands(house: DbtProject) -> None:
-    ended = {name: last(house, name) for name in ("plain", "plain_broken", "plain_refused")}
+def test_under_dbts_own_table_success_means_that_the_table_stands(project: DbtProject) -> None:
+    ended = {name: last(project, name) for name in ("plain", "plain_broken", "plain_refused")}
     assert {name: run["status"] for name, run in ended.items()} == {
         "plain": "success",
         "plain_broken": "failed",
@@ -136,15 +136,15 @@ def test_under_dbts_own_table_success_means_that_the_table_stands(house: DbtProj
     assert ended["plain"]["rows_in"] == ended["plain_broken"]["rows_in"] == 500
     assert "plain broke" in ended["plain_broken"]["error"]
     assert "is not unique" in ended["plain_refused"]["error"]
-    assert house.query("select count(distinct scoring_run_id) from plain") == [(1,)]
-    assert house.query(f"select 1 from plain where scoring_run_id = '{ended['plain']['run_id']}' limit 1")
+    assert project.query("select count(distinct scoring_run_id) from plain") == [(1,)]
+    assert project.query(f"select 1 from plain where scoring_run_id = '{ended['plain']['run_id']}' limit 1")
 
 
 def test_a_plain_table_never_loses_the_row_that_it_began_with(
-    house: DbtProject, monkeypatch: pytest.MonkeyPatch
+    project: DbtProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is taken away and written anew at the end of the stream: both, or neither."""
-    insert, before = run_rows._insert, len(house.runs("plain"))
+    insert, before = run_rows._insert, len(project.runs("plain"))
 
     def broken(connection: Any, run_log: str, row: dict[str, Any]) -> None:
         if row["rows_in"]:
@@ -152,8 +152,8 @@ def test_a_plain_table_never_loses_the_row_that_it_began_with(
         insert(connection, run_log, row)
 
     monkeypatch.setattr(run_rows, "_insert", broken)
-    assert not house.dbt("run", "--select", "plain").success
-    (run,) = house.runs("plain")[before:]
+    assert not project.dbt("run", "--select", "plain").success
+    (run,) = project.runs("plain")[before:]
     assert run["status"] == "failed" and "the second row broke" in run["error"]
 
 
@@ -169,26 +169,28 @@ dbtRunner(callbacks=[killed]).invoke(sys.argv[1:])
 """
 
 
-def test_a_plain_table_that_stands_is_a_success_after_its_command_was_killed(house: DbtProject) -> None:
+def test_a_plain_table_that_stands_is_a_success_after_its_command_was_killed(project: DbtProject) -> None:
     """The command is killed in its last model; the next one finds the run's rows in the table."""
-    house.features("select 1 as x from {{ ref('plain') }} limit 1", name="last")
+    project.features("select 1 as x from {{ ref('plain') }} limit 1", name="last")
     command = [sys.executable, "-c", KILLING, "--quiet", "run", "--select", "plain", "last"]
-    ended = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True, timeout=120)
+    ended = subprocess.run(
+        command, cwd=project.folder, env=project.environment, capture_output=True, timeout=120
+    )
     assert ended.returncode == -signal.SIGKILL, ended.stdout
-    left = last(house, "plain")
+    left = last(project, "plain")
     assert (left["status"], left["rows_in"]) == ("started", 500)
     others = {uuid4(): "prediction_table", uuid4(): '\'"house"."main"."gone"\''}
     for other, table in others.items():
-        house.query(
+        project.query(
             f"insert into scorehouse_run_log select * replace ('{other}' as run_id, "
             f"'{other}' as parent_run_id, "
             f"{table} as prediction_table) from scorehouse_run_log where run_id = '{left['run_id']}'"
         )
-    house.dbt("run", "--select", "features").check()
-    runs = {run["run_id"]: run for run in house.runs("plain") if run["started_at"] == left["started_at"]}
+    project.dbt("run", "--select", "features").check()
+    runs = {run["run_id"]: run for run in project.runs("plain") if run["started_at"] == left["started_at"]}
     assert runs.pop(left["run_id"]) == {**left, "status": "success"}
     assert {number: run["status"] for number, run in runs.items()} == dict.fromkeys(others, "started")
-    (house.folder / "models/last.sql").unlink()
+    (project.folder / "models/last.sql").unlink()
 
 
 LONG_LIVED = """
@@ -217,17 +219,17 @@ print("not ended")
 """
 
 
-def test_a_program_that_called_dbt_gets_its_signals_back(house: DbtProject) -> None:
+def test_a_program_that_called_dbt_gets_its_signals_back(project: DbtProject) -> None:
     command = [sys.executable, "-c", LONG_LIVED, "--quiet", "run", "--select", "features"]
     ended = subprocess.run(
-        command, cwd=house.folder, env=house.environment, capture_output=True, text=True, timeout=120
+        command, cwd=project.folder, env=project.environment, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == -signal.SIGTERM, ended.stderr
     assert ended.stdout.strip().splitlines()[-1] == "alive"
 
 
 @pytest.fixture(scope="module")
-def slow_house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def slow_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Two prediction tables that take half a minute, and were built once with a quick model."""
     project = DbtProject(tmp_path_factory.mktemp("stopped") / "house")
     frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
@@ -284,16 +286,16 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
-def test_a_run_that_is_stopped_leaves_its_row(number: signal.Signals, slow_house: DbtProject) -> None:
-    before = [slow_house.content(name) for name in ("whole", "plain")]
-    ended = stopped(slow_house, number)
+def test_a_run_that_is_stopped_leaves_its_row(number: signal.Signals, slow_project: DbtProject) -> None:
+    before = [slow_project.content(name) for name in ("whole", "plain")]
+    ended = stopped(slow_project, number)
     assert ended.returncode != 0
     if number != signal.SIGKILL:
         told = f"Encountered an error:\ndbt: the command was stopped by {number.name}.\n  Expected: "
         assert told in ended.stdout and "Traceback" not in ended.stdout, ended.stdout
-    assert [slow_house.content(name) for name in ("whole", "plain")] == before
+    assert [slow_project.content(name) for name in ("whole", "plain")] == before
     for name in ("whole", "plain"):
-        run = last(slow_house, name)
+        run = last(slow_project, name)
         if number == signal.SIGKILL:
             assert (run["status"], run["finished_at"], run["error"]) == ("started", None, None)
         else:
@@ -302,10 +304,10 @@ def test_a_run_that_is_stopped_leaves_its_row(number: signal.Signals, slow_house
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_is_called_not_finished(slow_house: DbtProject) -> None:
-    if last(slow_house, "whole")["status"] != "started":
-        stopped(slow_house, signal.SIGKILL)
+def test_a_run_that_was_killed_is_called_not_finished(slow_project: DbtProject) -> None:
+    if last(slow_project, "whole")["status"] != "started":
+        stopped(slow_project, signal.SIGKILL)
     listed = subprocess.run(
-        [SCOREHOUSE, "runs", "--database", slow_house.database], capture_output=True, text=True, check=True
+        [SCOREHOUSE, "runs", "--database", slow_project.database], capture_output=True, text=True, check=True
     )
     assert "not finished" in listed.stdout.splitlines()[1]

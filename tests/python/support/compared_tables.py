@@ -9,7 +9,7 @@ import duckdb
 from project import Row
 
 
-class Sides:
+class ComparedTables:
     """Views `here`, on DuckDB, and `there`, on the other one, which a subclass makes."""
 
     def __init__(self, database: Path) -> None:
@@ -22,8 +22,8 @@ class Sides:
     def differing_rows(self, columns: str = "*") -> tuple[int, int]:
         """How many rows DuckDB has that the other has not, and the other way round; NULL equals NULL."""
         one_way = "select count(*) from (select {0} from {1} except all select {0} from {2})"
-        sides = (("here", "there"), ("there", "here"))
-        counted = [self.query(one_way.format(columns, *side))[0][0] for side in sides]
+        directions = (("here", "there"), ("there", "here"))
+        counted = [self.query(one_way.format(columns, *direction))[0][0] for direction in directions]
         return counted[0], counted[1]
 
     def unequal_doubles(self, columns: list[str], key: list[str], relative: float) -> Row:

@@ -151,7 +151,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class State:
+class WarehouseState:
     """What stands in the warehouse: the predictions' content, and the runs that the log calls a success."""
 
     content: tuple[int, int]
@@ -159,7 +159,7 @@ class State:
     consistent: bool
 
 
-def state(database: Path, table: str, node: str) -> State:
+def state(database: Path, table: str, node: str) -> WarehouseState:
     """Read it as a reader would, after whatever recovery DuckDB does when it opens the file."""
     with duckdb.connect(database) as connection:
         content = connection.execute(
@@ -173,7 +173,7 @@ def state(database: Path, table: str, node: str) -> State:
             f"select count(*) from {table} as t where not exists (select 1 from scorehouse_run_log as l "
             "where l.run_id = t.scoring_run_id and l.status = 'success')"
         ).fetchall()[0][0]
-    return State(content, successes, unknown == 0)
+    return WarehouseState(content, successes, unknown == 0)
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _kill_once(
     project: DbtProject,
     names: tuple[str, str],
     arguments: list[str],
-    states: tuple[State, State],
+    states: tuple[WarehouseState, WarehouseState],
     moment: float,
 ) -> Outcome:
     table, node = names

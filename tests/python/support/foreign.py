@@ -17,8 +17,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from fresh_environments import PYTHON_SETTINGS
 from project import REPOSITORY
+from virtual_environments import PYTHON_SETTINGS
 
 ROWS = 300
 ML_MODELS = ("churn", "demand", "flight_delay", "next_product", "segments")
@@ -79,7 +79,7 @@ where now.score is distinct from before.score
 
 
 @dataclass(frozen=True)
-class Shop:
+class ForeignProject:
     """The project in `folder`; `home` is the home folder of who runs commands in it."""
 
     folder: Path
@@ -129,7 +129,7 @@ def our_models() -> set[str]:
     return {file.stem for file in (*files, *REPOSITORY.glob("python_models/*.py"))}
 
 
-def write_shop(shop: Shop) -> None:
+def write_shop(shop: ForeignProject) -> None:
     """The files of the project, as its author wrote them."""
     shop.write("packages.yml", yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]}))
     flags = {"send_anonymous_usage_stats": False, "require_unique_project_resource_names": True}
@@ -216,9 +216,9 @@ def with_windows_line_ends(folder: Path) -> None:
                 file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
 
 
-def built_shop(folder: Path) -> Shop:
+def built_foreign_project(folder: Path) -> ForeignProject:
     """Install, train and build, by the commands that its author types."""
-    shop = Shop(folder / "Pat and Sue", folder / "home")
+    shop = ForeignProject(folder / "Pat and Sue", folder / "home")
     shop.folder.mkdir()
     write_shop(shop)
     shop.run("dbt", "deps")

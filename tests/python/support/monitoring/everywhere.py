@@ -9,7 +9,7 @@ from typing import Any
 
 from monitoring.cohorts import CLASSES, FRAMES, MATURITY, SEVERAL, TASKS
 from monitoring.findings import TABLES
-from monitoring.warehouse import House, Row
+from monitoring.warehouse import MonitoredWarehouse, Row
 
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
 FLIGHTS = """
@@ -58,28 +58,28 @@ VALUES = {
 PERFORMANCE_KEY, PERFORMANCE_VALUES = "window_start, segment, metric", "value, threshold, status, n_current"
 
 
-def watched(folder: Path) -> House:
+def watched(folder: Path) -> MonitoredWarehouse:
     """All of it, built on DuckDB."""
-    house = House(folder)
+    warehouse = MonitoredWarehouse(folder)
     for name, frame in (*FRAMES.items(), ("several", SEVERAL)):
-        house.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
+        warehouse.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
         label = "y" if name == "several" else "case when not isnan(y) then y end as y"
-        house.table(f"{name}_labels", f"select id, {label} from frame", frame=frame)
-    house.table("flights_training", FLIGHTS % "<= 6")
-    house.table("flights", f"select *, 'r' as scoring_run_id, {HEAD} from ({FLIGHTS % '> 6'})")
+        warehouse.table(f"{name}_labels", f"select id, {label} from frame", frame=frame)
+    warehouse.table("flights_training", FLIGHTS % "<= 6")
+    warehouse.table("flights", f"select *, 'r' as scoring_run_id, {HEAD} from ({FLIGHTS % '> 6'})")
     columns = "select dep_delay, distance, carrier, origin from raw.flights_training"
-    house.reference("ml_f__reference", {(1, "feature"): columns})
-    house.table(
+    warehouse.reference("ml_f__reference", {(1, "feature"): columns})
+    warehouse.table(
         "ml_f__signature",
         "select 1 as version, 'distance' as feature, min(distance) as minimum, max(distance) as maximum "
         "from raw.flights_training",
     )
     for name, sql in TABLES.items():
-        house.table(name, sql)
+        warehouse.table(name, sql)
     for name, sql in MODELS.items():
-        house.model(name, sql)
-    house.build().check()
-    return house
+        warehouse.model(name, sql)
+    warehouse.build().check()
+    return warehouse
 
 
 def query(name: str) -> tuple[str, int]:

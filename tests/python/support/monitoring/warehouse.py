@@ -21,7 +21,7 @@ REFERENCE_TYPES = """
 Row = tuple[Any, ...]
 
 
-class House:
+class MonitoredWarehouse:
     """Tables of the schema `raw` are sources, by their name; models are written as text."""
 
     def __init__(self, folder: Path) -> None:
@@ -79,10 +79,12 @@ class House:
         return {(feature, metric): value for feature, metric, value in rows}
 
 
-def values(house: House, name: str, month: int, segment: str = "all") -> dict[str, float | None]:
+def values(
+    warehouse: MonitoredWarehouse, name: str, month: int, segment: str = "all"
+) -> dict[str, float | None]:
     """Values by metric of one month's cohort in the table `<name>_performance`."""
     return dict(
-        house.query(
+        warehouse.query(
             f"select metric, value from {name}_performance "
             f"where segment = '{segment}' and month(window_start) = {month}"
         )

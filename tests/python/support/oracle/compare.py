@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from oracle.rules import STATES, Found, Prediction, Table
+from oracle.rules import STATES, LoggedRun, Prediction, Table
 
 BESIDE = "model_version__"
 SIDE_BY_SIDE = ("prediction", "score", "reject_reason", "model_version")
@@ -88,7 +88,7 @@ def differences(found: Mapping[Any, Any], table: Table, policies: Mapping[str, s
     return told
 
 
-def wrong_counts(run: Mapping[str, Any], wanted: Found) -> list[str]:
+def wrong_counts(run: Mapping[str, Any], wanted: LoggedRun) -> list[str]:
     """Where a row of the run log tells other counts than the oracle."""
     counts: dict[str, Any] = {
         "rows_in": wanted.rows_in,

@@ -44,25 +44,25 @@ class TablesAtTheEdges(PredictionTables):
         self._put(data)
         self._run()
 
-    @precondition(lambda self: len(self.house.versions) == len(THRESHOLDS))
+    @precondition(lambda self: len(self.warehouse.versions) == len(THRESHOLDS))
     @rule(data=st.data())
     def register_at_once(self, data: st.DataObject) -> None:
         """Two processes register at the same time, and one of their versions is promoted."""
-        self.house.register_at_once(*data.draw(NEW_SEEDS, label="seeds"))
-        self.promote(self._draw_alias(data), max(self.house.versions))
+        self.warehouse.register_at_once(*data.draw(NEW_SEEDS, label="seeds"))
+        self.promote(self._draw_alias(data), max(self.warehouse.versions))
         self._run()
 
     @rule(data=st.data())
     def forget_to_seed(self, data: st.DataObject) -> None:
         """The registry of the warehouse is yesterday's: no run scores with it, and none changes a table."""
-        self.house.load_registry()
+        self.warehouse.load_registry()
         alias = self._draw_alias(data)
         others = [number for number in THRESHOLDS if number != self.aliases[alias]]
         self.promote(alias, data.draw(st.sampled_from(others), label="promoted"))
         self._fill()
         self.number += 1
         self.sound = False
-        build = self.house.dbt("run", "--select", *self.tables)
+        build = self.warehouse.dbt("run", "--select", *self.tables)
         for name, table in self.tables.items():
             if alias in table.settings.targets:
                 assert build.statuses[name] == "error", f"{name} was scored by the version of yesterday"

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from oracle.compare import differences, shown, wrong_counts
 from oracle.rules import Slice, Table, parts_of
 from oracle.values import Features, Key, Settings
-from oracle.warehouse import ALIASES, House
+from oracle.warehouse import ALIASES, OracleWarehouse
 from project import Build
 from rescoring import execute
 
@@ -74,10 +74,10 @@ class PredictionTables(RuleBasedStateMachine):
     least_tables, least_rows = 1, 0
     histories = steps = runs = 0  # of all machines of this process
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, warehouse: OracleWarehouse) -> None:
         super().__init__()
-        self.house = house
-        house.reset()
+        self.warehouse = warehouse
+        warehouse.reset()
         self.features: dict[Key, Features] = {}
         self.aliases = dict(ALIASES)
         self.tables: dict[str, Table] = {}
@@ -101,7 +101,7 @@ class PredictionTables(RuleBasedStateMachine):
         for number in range(data.draw(st.integers(self.least_tables, 3), label="tables")):
             asked = data.draw(self.settings_of_tables, label="settings")
             self.tables[f"scores_{number}"] = Table(asked)
-            self.house.write(f"scores_{number}", data.draw(DOORS, label="door"), asked)
+            self.warehouse.write(f"scores_{number}", data.draw(DOORS, label="door"), asked)
         for _ in range(data.draw(st.integers(self.least_rows, 8), label="rows")):
             self._put(data)
 
@@ -136,7 +136,7 @@ class PredictionTables(RuleBasedStateMachine):
 
     @rule(alias=st.sampled_from(sorted(ALIASES)), version=st.integers(1, 4))
     def promote(self, alias: str, version: int) -> None:
-        self.house.promote(alias, version)
+        self.warehouse.promote(alias, version)
         self.aliases[alias] = version
 
     @rule(data=st.data())
@@ -144,12 +144,12 @@ class PredictionTables(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.tables)), label="table")
         asked = data.draw(self.settings_of_tables, label="settings")
         self.tables[name].settings = asked
-        self.house.write(name, data.draw(DOORS, label="door"), asked)
+        self.warehouse.write(name, data.draw(DOORS, label="door"), asked)
         self._run()
 
     @rule()
     def lose_the_run_log(self) -> None:
-        execute(self.house.project, "delete from scorehouse_run_log")
+        execute(self.warehouse.project, "delete from scorehouse_run_log")
         for table in self.tables.values():
             table.forget_runs()
         self._run()
@@ -189,15 +189,15 @@ class PredictionTables(RuleBasedStateMachine):
         """Run all tables, then hold each against the oracle."""
         self.number += 1
         self.sound = False
-        self.house.load_registry()
+        self.warehouse.load_registry()
         self._fill(faults)
         PredictionTables.runs += 1
         command = ["run", "--select", *self.tables, *arguments]
         build = None
         if end is None:
-            build = self.house.dbt(*command)
+            build = self.warehouse.dbt(*command)
         else:
-            code = self.house.end(*end, *command)
+            code = self.warehouse.end(*end, *command)
             assert code >= 0 or end[1] == "kill", f"{end} ended the process by signal {-code}"
         for name, table in self.tables.items():
             try:
@@ -214,9 +214,9 @@ class PredictionTables(RuleBasedStateMachine):
                 assert build.statuses[name] == "success", build.messages[name]
             assert (build.statuses[name] == "success") == (done == len(windows)), build.messages[name]
         if build is not None and build.success:
-            assert self.house.leftovers() == []
-        left = self.house.limits_after() - set(self.house.limits)
-        assert not left, f"after the run DuckDB has {left}, and had {self.house.limits} before"
+            assert self.warehouse.leftovers() == []
+        left = self.warehouse.limits_after() - set(self.warehouse.limits)
+        assert not left, f"after the run DuckDB has {left}, and had {self.warehouse.limits} before"
         self.sound = True
 
     def _check_told(self, name: str, build: Build) -> None:
@@ -229,7 +229,7 @@ class PredictionTables(RuleBasedStateMachine):
                 assert cause not in build.messages[name] or any(cause in error for error in told), told
 
     def _fill(self, faults: Iterable[tuple[str, int]] = ()) -> None:
-        self.house.fill(self.features, faults, self.type_of_a, self.more_columns)
+        self.warehouse.fill(self.features, faults, self.type_of_a, self.more_columns)
 
     @property
     def given(self) -> dict[Key, Features]:
@@ -239,7 +239,7 @@ class PredictionTables(RuleBasedStateMachine):
     def _follow(self, name: str, refresh: bool, windows: tuple[Slice | None, ...]) -> int:
         """Let the oracle do what the run log says was done, and compare; returns the slices done."""
         table = self.tables[name]
-        runs = [run for run in self.house.runs(name) if run["run_id"] not in self.run_numbers]
+        runs = [run for run in self.warehouse.runs(name) if run["run_id"] not in self.run_numbers]
         self.run_numbers |= {run["run_id"]: self.number for run in runs}
         self.last[name] = runs
         runs = [run for run in runs if run["status"] == "success"]
@@ -247,7 +247,7 @@ class PredictionTables(RuleBasedStateMachine):
         for window, parent in zip(windows, slices, strict=False):
             assert not table.refuses(refresh)
             found = table.run(
-                self.number, self.given, self.house.versions, self.aliases, refresh=refresh, window=window
+                self.number, self.given, self.warehouse.versions, self.aliases, refresh=refresh, window=window
             )
             logged = {self._label(table, run): run for run in runs if run["parent_run_id"] == parent}
             assert set(logged) == set(found)
@@ -255,8 +255,8 @@ class PredictionTables(RuleBasedStateMachine):
                 assert wrong_counts(logged[label], counts) == [], f"run log of {label!r}"
             self._learn_policy(table, runs)
             if not any(counts.rows_left for counts in found.values()):
-                self._compare_with_fresh(table)
-        rows = self.house.rows(name)
+                self._compare_with_a_full_scoring(table)
+        rows = self.warehouse.rows(name)
         assert (rows is not None) == table.exists
         got = shown(rows or [], self.run_numbers, table)
         assert differences(got, table, self.policies) == []
@@ -275,20 +275,20 @@ class PredictionTables(RuleBasedStateMachine):
             assert self.policies.setdefault(str(table.settings.decision), name) == name
             assert list(self.policies.values()).count(name) == 1
 
-    def _compare_with_fresh(self, table: Table) -> None:
+    def _compare_with_a_full_scoring(self, table: Table) -> None:
         """Under rules that see every change nothing tells the table from one made anew."""
         asked = table.settings
         if asked.rule not in ("all", "changed"):
             return
         parts = parts_of(asked, self.aliases)
-        fresh = {
-            (key, label): (self.house.versions[version].outcome(row, asked.strict), version, row.part)
+        scored_whole = {
+            (key, label): (self.warehouse.versions[version].outcome(row, asked.strict), version, row.part)
             for key, row in self.given.items()
             for label, (version, _) in parts.items()
         }
         held = {
             name: (row.outcome, row.version, row.made_from.part)
             for name, row in table.rows.items()
-            if name in fresh or asked.vanished == "delete"
+            if name in scored_whole or asked.vanished == "delete"
         }
-        assert held == fresh
+        assert held == scored_whole

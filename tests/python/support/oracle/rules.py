@@ -39,7 +39,7 @@ class Prediction:
 
 
 @dataclass
-class Found:
+class LoggedRun:
     """What the run log must tell of one version in one run; `states` is None where no rule looked."""
 
     states: dict[str, int] | None
@@ -76,7 +76,7 @@ class Table:
         *,
         refresh: bool = False,
         window: Slice | None = None,
-    ) -> dict[str, Found]:
+    ) -> dict[str, LoggedRun]:
         """Do what a run does; returns what it must report, by label."""
         asked = self.settings
         given = {key: row for key, row in features.items() if not window or window[0] <= key[-1] < window[1]}
@@ -144,7 +144,7 @@ class Table:
         made: Mapping[tuple[Key, str], Prediction],
         gone: Iterable[tuple[Key, str]],
         planned: bool,
-    ) -> dict[str, Found]:
+    ) -> dict[str, LoggedRun]:
         found = {}
         lost = [label for _, label in gone]
         live = next(iter(states))
@@ -156,7 +156,7 @@ class Table:
             left = len(by_key) - counts["unchanged"] - len(rows)
             rejected = sum(bool(row.outcome.reasons) for row in rows)
             known = None if self.settings.rule == "given" else counts
-            found[label] = Found(known, len(rows), rejected, left)
+            found[label] = LoggedRun(known, len(rows), rejected, left)
         return found
 
     def _decide(self, among: Mapping[tuple[Key, str], Prediction]) -> None:

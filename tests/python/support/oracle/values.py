@@ -34,7 +34,7 @@ class Features(NamedTuple):
         return self._replace(a=a, type_of_a=type_of_a)
 
 
-class Held(NamedTuple):
+class FeatureType(NamedTuple):
     """SQL of the feature `a` in one of its types, and what it makes of a number."""
 
     sql: str
@@ -44,9 +44,9 @@ class Held(NamedTuple):
 
 # a hash that does not see types takes the second for the third, whose numbers are a hundred times as great
 TYPES = {
-    "double": Held("{a}", exact=False),
-    "decimal": Held("case when isfinite({a}) then cast({a} as decimal(10, 2)) end"),
-    "integer": Held("case when isfinite({a}) then cast({a} * 100 as integer) end", factor=100),
+    "double": FeatureType("{a}", exact=False),
+    "decimal": FeatureType("case when isfinite({a}) then cast({a} as decimal(10, 2)) end"),
+    "integer": FeatureType("case when isfinite({a}) then cast({a} * 100 as integer) end", factor=100),
 }
 
 

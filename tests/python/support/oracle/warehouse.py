@@ -42,7 +42,7 @@ TABLES = (
 LIMITS = "select current_setting('memory_limit'), current_setting('threads')::integer"
 
 
-class House:
+class OracleWarehouse:
     """One dbt project for all examples; `reset` brings it back to its beginning."""
 
     def __init__(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from compared_tables import Sides
+from compared_tables import ComparedTables
 from postgres.project import SCHEMA, build
 from postgres.server import Server
 from project import REPOSITORY
@@ -22,7 +22,7 @@ def build_examples(server: Server, folder: Path) -> dict[str, str]:
     return build(REPOSITORY, server, *written, schema=SCHEMA)
 
 
-class Both(Sides):
+class ComparedWithPostgres(ComparedTables):
     """A table of the examples on both databases: `here` on DuckDB, `there` a copy of PostgreSQL's."""
 
     def __init__(self, server: Server, examples: Path, folder: Path) -> None:

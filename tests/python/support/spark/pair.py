@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
 from rescoring import STATES, training
-from spark.project import SparkHouse
+from spark.project import SparkProject
 
 COUNTS = ("rows_in", "rows_scored", "rows_rejected", "rows_left", "write_mode", *STATES)
 FACTS = ("is_live", "key_columns", "reject_reasons", "decision_policy", "slice_from", "model_digest")
@@ -25,14 +25,14 @@ class Pair:
     """Tables are named with their ML model, the arguments of `score`, and the config on Spark."""
 
     duckdb: DbtProject
-    spark: SparkHouse
+    spark: SparkProject
     features: Path
     tables: dict[str, tuple[str, dict[str, Any], str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path, settings: dict[str, str]) -> Pair:
         made = cls(
-            DbtProject(folder / "duckdb"), SparkHouse(folder / "spark", settings), folder / "rows.parquet"
+            DbtProject(folder / "duckdb"), SparkProject(folder / "spark", settings), folder / "rows.parquet"
         )
         made.duckdb.features(f"select * from '{made.features}'")
         made.spark.features(f"select * from parquet.`{made.features}`")

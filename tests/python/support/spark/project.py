@@ -54,11 +54,11 @@ def quick(folder: Path, **more: str) -> dict[str, str]:
     )
 
 
-def session_of(house: SparkHouse) -> Any:
+def session_of(project: SparkProject) -> Any:
     """The session in which dbt builds a house in this process."""
     from dbt.adapters.scorehouse_spark import session
 
-    profile = yaml.safe_load((house.folder / "profiles.yml").read_text())
+    profile = yaml.safe_load((project.folder / "profiles.yml").read_text())
     return session(profile["scorehouse_examples"]["outputs"]["spark"]["server_side_parameters"])
 
 
@@ -71,7 +71,7 @@ def stop_session() -> None:
         session.stop()
 
 
-class SparkHouse:
+class SparkProject:
     """A project named scorehouse with the macros and the run log of this one."""
 
     def __init__(self, folder: Path, server_side_parameters: dict[str, str]) -> None:
@@ -175,16 +175,16 @@ class SparkHouse:
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
-def ml_model(house: SparkHouse, name: str, estimator: Any, rows: int = 50) -> None:
+def ml_model(project: SparkProject, name: str, estimator: Any, rows: int = 50) -> None:
     """An ML model of two columns, fitted and registered in the project."""
     X = pd.DataFrame({"a": range(rows), "b": [0.5] * rows}).astype(float)
-    facts = {"task": "regression", "project_dir": house.folder, "alias": "champion"}
+    facts = {"task": "regression", "project_dir": project.folder, "alias": "champion"}
     register(estimator.fit(X, X["a"]), name, X, X["a"], **facts)
 
 
-def features(house: SparkHouse, rows: int, more: str = "") -> None:
+def features(project: SparkProject, rows: int, more: str = "") -> None:
     """A feature table of two columns, and one to partition by."""
-    house.features(
+    project.features(
         f"select id, cast(id % 1000 as double) as a, 0.5D as b, cast(id % 3 as int) as part{more} "
         f"from range(0, {rows}, 1, 4)"
     )

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from fresh_environments import PYTHON_SETTINGS
 from scorehouse import register
 from scorehouse.errors import EstimatorError
 from scorehouse.registration import prove_loaded
+from virtual_environments import PYTHON_SETTINGS
 
 SCRIPT = """
 import numpy as np
@@ -41,11 +41,15 @@ FUNCTION = "def doubled(rows):\n    return rows * 2\n"
 WORDS = ("does not load in a fresh process", "PYTHONPATH", "module_paths")
 
 
-def train(house: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    (house / "ml" / "train.py").write_text(script)
+def train(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    (project / "ml" / "train.py").write_text(script)
     kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
     return subprocess.run(
-        [sys.executable, "ml/train.py"], cwd=house, env={**kept, **variables}, capture_output=True, text=True
+        [sys.executable, "ml/train.py"],
+        cwd=project,
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -82,12 +86,12 @@ class Sleeper(LogisticRegression):
             time.sleep(60)
 
 
-def test_a_load_that_does_not_end_is_refused(empty_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_does_not_end_is_refused(empty_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove_loaded, "PATIENCE_SECONDS", 15)
     X = pd.DataFrame({"amount": np.arange(60.0)})
     with pytest.raises(EstimatorError, match="has not loaded after 15 seconds"):
         register(Sleeper().fit(X, X.amount > 20), "churn", X, task="classification")
-    assert not (empty_house / "artifacts").exists()
+    assert not (empty_project / "artifacts").exists()
     register(LogisticRegression().fit(X, X.amount > 20), "churn", X, task="classification")
 
 
