@@ -21,6 +21,7 @@ from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 
 if TYPE_CHECKING:
+    from every_engine import Engine
     from postgres.server import Server
 
 # Registration loads what it writes in a process of its own, which finds the classes of test modules here.
@@ -141,6 +142,15 @@ def mlflow_store(
     from mlflow_stores import open_store
 
     return open_store(request.param, empty_mlflow_database, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.foreign)])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An empty project on each engine in turn, for all tests of a module."""
+    from every_engine import opened
+
+    with opened(request.param, tmp_path_factory.mktemp(request.param)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -109,17 +109,6 @@ def test_a_null_in_a_seed_stays_null(project: SparkProject, built: dict[str, str
     assert rows == [(0,)]
 
 
-def test_the_sql_door(project: SparkProject) -> None:
-    ml_model(project, "sums", Sum())
-    features(project, 4000)
-    call = "{{ scorehouse.scored('sums', key='id') }}"
-    project.write("models/by_sql.sql", f"{call}\nselect * from {{{{ ref('features') }}}}\n")
-    results = project.build("--select", "+by_sql")
-    assert results["by_sql"][0] == "success", results
-    rows = project.query(f"select count(*), sum(prediction) from {project.table('by_sql')}")
-    assert rows == [(4000, 4 * 499500 + 2000.0)]
-
-
 def test_trees_by_native_code(project: SparkProject) -> None:
     ml_model(project, "trees", HistGradientBoostingRegressor(max_iter=20, random_state=0), rows=500)
     features(project, 4000)
@@ -177,21 +166,6 @@ def test_the_description_is_kept(project: SparkProject, session: Any) -> None:
     project.write("models/_told.yml", yaml.safe_dump(document))
     assert project.build("--select", "+told")["told"][0] == "success"
     assert session.catalog.getTable("house.told").description == text
-
-
-def test_a_failed_run_leaves_the_old_table(project: SparkProject) -> None:
-    ml_model(project, "sums", Sum())
-    project.python_model("kept", "sums", "strict='out_of_range', max_rejected_share=0.5")
-    features(project, 50)
-    assert project.build("--select", "+kept")["kept"][0] == "success"
-    before = project.query(f"select * from {project.table('kept')} order by id")
-    features(project, 5000)
-    status, message = project.build("--select", "+kept")["kept"]
-    assert status == "error"
-    assert "rows were rejected" in message
-    assert project.query(f"select * from {project.table('kept')} order by id") == before
-    assert [run["status"] for run in project.runs("kept")] == ["success", "failed"]
-    assert not [name for name in project.tables() if "__scorehouse" in name]
 
 
 def test_a_failure_outside_of_our_code_leaves_its_row(project: SparkProject) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from project import DbtProject
-from rescoring import execute, last_run, make_project, register_version
+from rescoring import execute, last_run, make_project
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.decision import DecisionPolicy
 
@@ -83,29 +83,6 @@ def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
                              "decision = 'yes' group by all order by 1")  # fmt: skip
         assert best == [(0, 5), (1, 5), (2, 5), (3, 5)]
     assert last_run(project)["rows_in"] < 50
-
-
-def test_a_history_keeps_what_was_decided(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "p", as_of="updated_at", decision={"top_n": 3})
-    before = project.query("select id, decision from scores order by id")
-    execute(project, "insert into raw_rows values (500, 99, 9, 3, '2030-01-01')")
-    project.build().check()
-    assert project.query("select id, decision from scores where id <> 500 order by id") == before
-    assert project.query("select decision from scores where id = 500") == [("yes",)]
-
-
-def test_each_version_decides_by_itself(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "p", decision={"top_n": 7})
-    register_version(project, 3, alias="challenger")
-    aliases = ["champion", "challenger"]
-    for _ in range(2):
-        project.python_model(
-            "scores", "toy", key="id", alias=aliases, rescore="changed", decision={"top_n": 7}
-        )
-        project.build("--full-refresh").check()
-        project.build().check()
-        counted = "select model_alias, count(*) from scores where decision = 'yes' group by all order by 1"
-        assert project.query(counted) == [("challenger", 7), ("champion", 7)]
 
 
 @pytest.mark.parametrize(

@@ -75,19 +75,6 @@ def test_new_rows_are_those_whose_key_is_not_there(project: DbtProject) -> None:
     assert project.runs("scored")[2]["rows_in"] == 0
 
 
-def test_merging_into_other_columns_is_refused(project: DbtProject) -> None:
-    project.python_model("scored", "churn", key="id", rescore="given")
-    project.build().check()
-    before = project.content("scored")
-    project.python_model("scored", "churn", key="id", rescore="given", passthrough="note")
-    ended = project.build("--select", "scored")
-    assert not ended.success
-    assert "--full-refresh" in ended.messages["scored"]
-    assert project.content("scored") == before
-    project.build("--select", "scored", "--full-refresh").check()
-    assert "note" in project.columns("scored")
-
-
 def test_a_view_gives_way(project: DbtProject) -> None:
     project.features("select 1 as id", name="other")
     project.write("models/scored.sql", "{{ config(materialized='view') }} select * from {{ ref('other') }}")

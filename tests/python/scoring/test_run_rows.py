@@ -53,7 +53,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProject]:
     for name, (config, _) in BROKEN.items():
         project.sql_model(name, "churn", key="id", config=config)
     project.sql_model("whole", "churn", key="id")
-    project.sql_model("by_columns", "churn", key="id", rescore="given")
     for name in ("plain", "plain_broken"):
         config = "materialized='table'"
         config += ", post_hook=\"select error('plain broke')\"" if name == "plain_broken" else ""
@@ -78,16 +77,6 @@ def test_a_failure_of_dbt_before_or_after_scoring_leaves_its_row(name: str, proj
 def test_a_run_that_ends_well_has_one_row(project: DbtProject) -> None:
     (run,) = project.runs("whole")
     assert (run["status"], run["rows_in"], run["error"]) == ("success", 500, None)
-
-
-def test_a_merge_that_is_refused_leaves_its_row(project: DbtProject) -> None:
-    before = project.content("by_columns")
-    project.sql_model("by_columns", "churn", key="id", rescore="given", passthrough=["note"])
-    assert not project.dbt("run", "--select", "by_columns").success
-    done, refused = project.runs("by_columns")
-    assert (done["status"], refused["status"]) == ("success", "failed")
-    assert "it lacks ['note']" in refused["error"]
-    assert project.content("by_columns") == before
 
 
 def count_one_less(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,15 +164,19 @@ class SparkProject:
         """Names of what lies in the warehouse."""
         return {path.name for path in (self.folder / "warehouse" / f"{SCHEMA}.db").iterdir() if path.is_dir()}
 
-    def runs(self, node: str) -> list[dict[str, Any]]:
-        """Rows of the run log of one model, oldest first, as the view `scorehouse_runs` has them."""
+    def log(self) -> list[dict[str, Any]]:
+        """Rows of the run log, oldest first, as the view `scorehouse_runs` has them."""
         log = self.table("scorehouse_run_log")
         found = duckdb.connect().sql(
-            f"select * from {log} where split_part(node, '.', -1) = '{node}' and (status <> 'started' or "
-            f"parent_run_id not in (select parent_run_id from {log} where status <> 'started')) "
+            f"select * from {log} where status <> 'started' or "
+            f"parent_run_id not in (select parent_run_id from {log} where status <> 'started') "
             "order by started_at"
         )
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+    def runs(self, node: str) -> list[dict[str, Any]]:
+        """Rows of the run log of one model."""
+        return [run for run in self.log() if run["node"].rpartition(".")[2] == node]
 
 
 def ml_model(project: SparkProject, name: str, estimator: Any, rows: int = 50) -> None:

@@ -1,0 +1,269 @@
+"""What a prediction table holds after each run, and what the run log says of it, on every engine.
+
+One project per engine: all tables are built by the same runs, and what stood after each run is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from every_engine import Engine, values
+from scorehouse import promote
+
+COUNTS = ("rows_new", "rows_changed", "rows_stale", "rows_unchanged", "rows_vanished")
+MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
+EARLY, LATE = datetime(2024, 1, 1, 6), datetime(2024, 1, 2, 6)
+FIRST = [
+    (1, 1.0, 11.0, "free", 0, MONDAY, EARLY),  # `b` was trained on 0 to 10
+    (2, 2.0, 0.0, "paid", 0, MONDAY, EARLY),
+    (3, 3.0, 0.0, "free", 1, MONDAY, EARLY),
+    (4, 4.0, 0.0, "paid", 1, MONDAY, EARLY),
+    (5, 5.0, 0.0, "free", 0, MONDAY, EARLY),
+    (6, 6.0, 0.0, "paid", 1, MONDAY, EARLY),
+    (7, None, 0.0, "free", 0, MONDAY, EARLY),
+    (8, 8.0, 0.0, "ZZ", 1, MONDAY, EARLY),
+    (9, math.nan, 0.0, "free", 1, MONDAY, EARLY),
+]
+SECOND = [  # 1 has left
+    (2, 2.5, 0.0, "paid", 0, MONDAY, LATE),
+    (3, 35.0, 0.0, "free", 1, MONDAY, EARLY),  # changed without a new stamp
+    (4, None, 0.0, "paid", 1, MONDAY, LATE),
+    (5, 5.0, 0.0, "free", 0, MONDAY, EARLY),
+    (6, 6.0, 0.0, "paid", 1, TUESDAY, EARLY),
+    (7, 7.0, 0.0, "free", 0, MONDAY, LATE),
+    (8, 8.0, 0.0, "ZZ", 1, MONDAY, EARLY),
+    (9, math.nan, 0.0, "free", 1, MONDAY, EARLY),
+    (10, 20.0, 0.0, "free", 0, TUESDAY, LATE),
+]
+AT_FIRST = [(1, 21), (2, 25), (3, 30), (4, 45), (5, 50), (6, 65), (7, None), (8, None), (9, None)]
+OF_SECOND = [(2, 30), (3, 350), (4, None), (5, 50), (6, 65), (7, 70), (8, None), (9, None), (10, 200)]
+BY_SECOND_VERSION = [(2, 255), (3, 3500), (4, None), (5, 500), (6, 605), (7, 700)]
+BY_SECOND_VERSION += [(8, None), (9, None), (10, 2000)]
+BOTH = ["champion", "challenger"]
+BEST = {"score": "prediction", "top_n": 1, "per": "part"}
+TABLES: dict[str, dict[str, Any]] = {
+    "replaced": {},
+    "given": {"rescore": "given"},
+    "only_new": {"rescore": "new"},
+    "flagged": {"rescore": {"rule": "changed", "vanished": "flag"}},
+    "stamped": {"rescore": {"updated_at": "updated_at"}},
+    "best": {"rescore": {"vanished": "delete"}, "decision": BEST, "passthrough": ["part"]},
+    "history": {"as_of": "day", "decision": {"score": "prediction", "top_n": 2}},
+    "long": {"alias": BOTH, "rescore": "changed", "decision": {"score": "prediction", "top_n": 1}},
+    "wide": {"alias": BOTH, "rescore": "changed", "layout": "wide"},
+    "budget": {"rescore": {"rule": "changed", "max_rows": 5}},
+    "strict": {"strict": ["out_of_range"], "max_rejected_share": 0.5},
+}
+
+
+@dataclass
+class Story:
+    """What each table held after each step, and what was refused in it."""
+
+    engine: Engine
+    tables: dict[str, dict[str, pa.Table]] = field(default_factory=dict)
+    refused: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def step(self, step: str, *built: str) -> None:
+        self.refused[step] = self.engine.build(*built)
+        scored = [name for name in built if name not in ("ml_toy", "features")]
+        self.tables[step] = {name: self.engine.table(name) for name in scored}
+
+    def held(self, step: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
+        return values(self.tables[step][name], *(columns or ("id", "prediction")))
+
+    def is_as_before(self, name: str, before: str, after: str) -> bool:
+        one, other = (sorted(map(repr, self.tables[step][name].to_pylist())) for step in (before, after))
+        return one == other
+
+    @cached_property
+    def log(self) -> list[dict[str, Any]]:
+        return self.engine.log()
+
+    def runs(self, name: str) -> list[dict[str, Any]]:
+        return [run for run in self.log if run["node"].rpartition(".")[2] == name]
+
+    def run(self, name: str, number: int, *columns: str) -> tuple[Any, ...]:
+        """Columns of the run log, of one run of a table."""
+        return tuple(self.runs(name)[number][column] for column in columns)
+
+
+@pytest.fixture(scope="module")
+def story(engine: Engine) -> Story:
+    story = Story(engine)
+    engine.register(10, alias="champion")
+    engine.register(100, alias="challenger")
+    for name, arguments in TABLES.items():
+        engine.python_model(name, **arguments)
+    engine.sql_model("by_sql")
+    engine.features(FIRST)
+    story.step("first", "ml_toy", "features", "by_sql", *TABLES)
+    engine.features(SECOND)
+    story.step("second", "features", *TABLES)
+    engine.python_model("given", rescore="given", passthrough=["part"])
+    story.step("refused", "given")
+    more = "on_schema_change='append_new_columns'"
+    engine.python_model("given", more, rescore="given", passthrough=["part"])
+    promote("toy", 2, project_dir=engine.project.folder)
+    story.step("promoted", "ml_toy", "given", "flagged", "history")
+    return story
+
+
+def test_only_what_has_to_be_is_refused(story: Story) -> None:
+    refused = {step: sorted(messages) for step, messages in story.refused.items() if messages}
+    assert refused == {"second": ["strict"], "refused": ["given"]}
+
+
+def test_nothing_of_a_run_is_left_over(story: Story) -> None:
+    left = [name for name in story.engine.tables() if "__" in name and not name.startswith("ml_toy")]
+    assert left == []
+
+
+def test_a_table_is_replaced(story: Story) -> None:
+    assert story.held("first", "replaced") == AT_FIRST
+    assert story.held("second", "replaced") == OF_SECOND
+    for number in (0, 1):
+        assert story.run("replaced", number, "status", "write_mode", "rows_in") == ("success", "replace", 9)
+        assert story.run("replaced", number, "rows_scored", "rows_rejected") == (6, 3)
+
+
+def test_both_doors_score_alike(story: Story) -> None:
+    columns = ("id", "prediction", "row_status", "reject_reason", "model_digest", "feature_hash")
+    assert story.held("first", "by_sql", *columns) == story.held("first", "replaced", *columns)
+    assert story.run("by_sql", 0, "status", "write_mode", "rows_in") == ("success", "replace", 9)
+
+
+def test_rejected_rows_have_their_reasons(story: Story) -> None:
+    rejected = story.held("first", "replaced", "id", "row_status", "reject_reason")[6:]
+    assert rejected == [
+        (7, "rejected", "null:a"),
+        (8, "rejected", "unseen_category:plan=ZZ"),
+        (9, "rejected", "not_finite:a"),
+    ]
+    strict = story.held("first", "strict", "id", "reject_reason", "prediction")
+    assert strict[:2] == [(1, "out_of_range:b=11", None), (2, None, 25)]
+    (counted,) = story.run("strict", 0, "reject_reasons")
+    assert json.loads(counted) == {
+        "null:a": 1,
+        "not_finite:a": 1,
+        "out_of_range:b": 1,
+        "unseen_category:plan": 1,
+    }
+
+
+def test_too_many_rejected_rows_leave_the_old_table(story: Story) -> None:
+    assert "5 of 9 rows were rejected (0.5556)" in story.refused["second"]["strict"]
+    assert story.is_as_before("strict", "first", "second")
+    status, error = story.run("strict", 1, "status", "error")
+    assert status == "failed" and "raise max_rejected_share" in error
+
+
+def test_given_rows_are_merged(story: Story) -> None:
+    assert story.held("first", "given") == AT_FIRST
+    assert story.held("second", "given") == [(1, 21), *OF_SECOND]
+    assert story.run("given", 1, "write_mode", "rows_in", "rescore_rule") == ("merge", 9, "given")
+
+
+def test_new_rows_alone_are_scored(story: Story) -> None:
+    assert story.held("second", "only_new") == [*AT_FIRST, (10, 200)]
+    assert story.run("only_new", 1, "write_mode", "rows_in", *COUNTS) == ("merge", 1, 1, 0, 0, 8, 1)
+
+
+def test_changed_rows_are_scored_and_those_that_vanished_are_flagged(story: Story) -> None:
+    columns = ("id", "prediction", "is_vanished")
+    assert story.held("first", "flagged", *columns) == [(*row, False) for row in AT_FIRST]
+    present = [(*row, False) for row in OF_SECOND]
+    assert story.held("second", "flagged", *columns) == [(1, 21, True), *present]
+    counted = [story.run("flagged", number, "rows_in", *COUNTS) for number in (0, 1)]
+    assert counted == [(9, 9, 0, 0, 0, 0), (5, 1, 4, 0, 4, 1)]
+    runs = {str(run) for _, run in story.held("second", "flagged", "id", "scoring_run_id")}
+    assert len(runs) == 2  # a row keeps the run that scored it
+
+
+def test_predictions_of_rows_that_vanished_are_deleted(story: Story) -> None:
+    assert story.held("first", "best") == AT_FIRST
+    assert story.held("second", "best") == OF_SECOND
+    assert story.run("best", 1, "rows_in", *COUNTS) == (5, 1, 4, 0, 4, 1)
+
+
+def test_rows_with_a_new_stamp_are_scored(story: Story) -> None:
+    without_a_stamp = [(3, 30) if row == (3, 350) else row for row in OF_SECOND]
+    assert story.held("second", "stamped") == [(1, 21), *without_a_stamp]
+    assert story.run("stamped", 1, "rows_in", *COUNTS) == (4, 1, 3, 0, 5, 1)
+    assert [story.run("stamped", number, "watermark") for number in (0, 1)] == [(EARLY,), (LATE,)]
+
+
+def test_the_best_of_each_part_are_decided_among_all_rows(story: Story) -> None:
+    """Rows that were not scored again lose their place to those that were."""
+    columns = ("id", "part", "decision")
+    first = [row[:2] for row in story.held("first", "best", *columns) if row[2] == "yes"]
+    second = [row[:2] for row in story.held("second", "best", *columns) if row[2] == "yes"]
+    assert (first, second) == ([(5, 0), (6, 1)], [(3, 1), (10, 0)])
+    undecided = [row[0] for row in story.held("second", "best", *columns) if row[2] is None]
+    assert undecided == [4, 8, 9]
+
+
+def test_a_history_is_appended_to_and_keeps_what_was_decided(story: Story) -> None:
+    columns = ("id", "day", "prediction", "decision")
+    monday = [(n, MONDAY, p, p and ("yes" if p >= 50 else "no")) for n, p in AT_FIRST]
+    tuesday = [(6, TUESDAY, 65, "yes"), (10, TUESDAY, 200, "yes")]
+    assert story.held("first", "history", *columns) == monday
+    assert story.held("second", "history", *columns) == sorted([*monday, *tuesday], key=lambda row: row[:2])
+    assert story.run("history", 1, "rows_in", *COUNTS) == (2, 2, 0, 0, 7, 0)
+
+
+def test_two_versions_score_in_rows_of_their_own(story: Story) -> None:
+    rows = story.held("second", "long", "model_alias", "id", "model_version", "prediction", "is_live")
+    assert rows[:10] == [("challenger", n, 2, p, False) for n, p in [(1, 111), *BY_SECOND_VERSION]]
+    assert rows[10:] == [("champion", n, 1, p, True) for n, p in [(1, 21), *OF_SECOND]]
+    decided = story.held("second", "long", "model_alias", "id", "decision")
+    assert [row[:2] for row in decided if row[2] == "yes"] == [("challenger", 3), ("champion", 3)]
+    runs = sorted(
+        (run["alias_asked"], run["is_live"], run["rows_in"], *(run[name] for name in COUNTS))
+        for run in story.runs("long")[2:]
+    )
+    assert runs == [("challenger", False, 5, 1, 4, 0, 4, 1), ("champion", True, 5, 1, 4, 0, 4, 1)]
+
+
+def test_two_versions_score_side_by_side(story: Story) -> None:
+    columns = ("id", "prediction", "model_version", "prediction__challenger", "model_version__challenger")
+    pairs = zip([(1, 21), *OF_SECOND], [(1, 111), *BY_SECOND_VERSION], strict=True)
+    assert story.held("second", "wide", *columns) == [(n, one, 1, other, 2) for (n, one), (_, other) in pairs]
+    runs = story.runs("wide")
+    assert [run["rows_in"] for run in runs] == [9, 9, 5, 5]
+
+
+def test_a_budget_is_spent_on_rows_that_were_never_scored_first(story: Story) -> None:
+    assert story.held("first", "budget") == AT_FIRST[:5]
+    assert story.held("second", "budget") == [*AT_FIRST[:5], *OF_SECOND[4:]]
+    counted = [story.run("budget", number, "rows_in", "rows_left", *COUNTS) for number in (0, 1)]
+    assert counted == [(5, 4, 9, 0, 0, 0, 0), (5, 3, 5, 3, 0, 1, 1)]
+
+
+def test_a_changed_list_of_columns_is_refused_or_appended(story: Story) -> None:
+    said = story.refused["refused"]["given"]
+    assert "it lacks ['part']" in said and "--full-refresh" in said
+    assert story.is_as_before("given", "second", "refused")
+    status, rows_scored, error = story.run("given", 2, "status", "rows_scored", "error")
+    assert (status, rows_scored) == ("failed", 0) and "it lacks ['part']" in error
+    parts = {row[0]: row[4] for row in SECOND}
+    appended = [(n, p, parts.get(n)) for n, p in [(1, 21), *BY_SECOND_VERSION]]
+    assert story.held("promoted", "given", "id", "prediction", "part") == appended
+    assert story.run("given", 3, "status", "write_mode") == ("success", "merge")
+
+
+def test_a_promotion_makes_rows_stale_and_leaves_a_history(story: Story) -> None:
+    assert story.held("promoted", "flagged") == [(1, 21), *BY_SECOND_VERSION]
+    versions = story.held("promoted", "flagged", "id", "model_version")
+    assert versions == [(1, 1), *((n, 2) for n, _ in BY_SECOND_VERSION)]
+    assert story.run("flagged", 2, "rows_in", *COUNTS) == (9, 0, 0, 9, 0, 1)
+    assert story.is_as_before("history", "second", "promoted")
+    assert story.run("history", 2, "rows_in", "rows_stale") == (0, 0)

@@ -1,0 +1,169 @@
+"""One project per engine, told and read in the same words: features, versions, prediction tables, run log."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from project import DbtProject, Row
+from scorehouse import register
+from spark.project import SparkProject, quick, stop_session
+
+COLUMNS = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("a", pa.float64()),
+        ("b", pa.float64()),
+        ("plan", pa.string()),
+        ("part", pa.int64()),
+        ("day", pa.date32()),
+        ("updated_at", pa.timestamp("us")),
+    ]
+)
+
+
+class Engine(ABC):
+    """A dbt project with one ML model on one engine. Its feature table is read from a Parquet file."""
+
+    def __init__(self, project: DbtProject | SparkProject, read_parquet: str) -> None:
+        self.project = project
+        self.rows_file = project.folder / "rows.parquet"
+        project.features(f"select * from {read_parquet.format(self.rows_file)}")
+
+    def features(self, rows: Sequence[Row]) -> None:
+        """What the next build has as its feature table: rows of `COLUMNS`."""
+        arrays = [pa.array(c, f.type) for c, f in zip(zip(*rows, strict=True), COLUMNS, strict=True)]
+        pq.write_table(pa.Table.from_arrays(arrays, schema=COLUMNS), self.rows_file)
+
+    def register(self, slope: float, **facts: Any) -> None:
+        """A version of the ML model `toy`: `slope * a + b`, and 5 more for the plan `paid`.
+
+        It is trained on `a` and `b` from 0 to 10.
+        """
+        rows = product(range(11), range(11), ["free", "paid"])
+        X = pd.DataFrame(rows, columns=["a", "b", "plan"]).astype({"a": float, "b": float})
+        encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
+        y = slope * X["a"] + X["b"] + 5 * (X["plan"] == "paid")
+        estimator = make_pipeline(encoded, LinearRegression()).fit(X, y)
+        register(estimator, "toy", X, y, task="regression", project_dir=self.project.folder, **facts)
+
+    def python_model(self, name: str, config: str = "", **arguments: Any) -> None:
+        """A prediction table of `toy` through `score()`, with these arguments and the key `id`."""
+        self.project.write(
+            f"python_models/{name}.py",
+            "from scorehouse import score\n\n\n"
+            "def model(dbt, session):\n"
+            f"    dbt.config(materialized='predictions'{config and f', {config}'})\n"
+            "    features, model = dbt.ref('features'), dbt.ref('ml_toy')\n"
+            f"    return score(dbt, session, features=features, model=model{_keywords(arguments)})\n",
+        )
+
+    def sql_model(self, name: str, **arguments: Any) -> None:
+        """A prediction table of `toy` through `scored()`, with these arguments and the key `id`."""
+        call = f"{{{{ scorehouse.scored('toy'{_keywords(arguments)}) }}}}"
+        self.project.write(f"models/{name}.sql", f"{call}\nselect * from {{{{ ref('features') }}}}\n")
+
+    def build(self, *names: str) -> dict[str, str]:
+        """Build these nodes without their tests; what each says that did not succeed."""
+        return self._failures("--select", *names, "--exclude", "resource_type:test")
+
+    @abstractmethod
+    def _failures(self, *arguments: str) -> dict[str, str]:
+        """`dbt build` with these arguments; the message of each node that did not succeed."""
+
+    @abstractmethod
+    def table(self, name: str) -> pa.Table:
+        """A prediction table as it stands."""
+
+    @abstractmethod
+    def tables(self) -> set[str]:
+        """Names of all tables in the warehouse."""
+
+    @abstractmethod
+    def log(self) -> list[dict[str, Any]]:
+        """Rows of the run log, oldest first."""
+
+
+class OnDuckDB(Engine):
+    project: DbtProject
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(DbtProject(folder), "'{}'")
+
+    def _failures(self, *arguments: str) -> dict[str, str]:
+        build = self.project.build(*arguments)
+        assert not build.problem, build.problem
+        return {name: build.messages[name] for name, status in build.statuses.items() if status != "success"}
+
+    def table(self, name: str) -> pa.Table:
+        with duckdb.connect(self.project.database, read_only=True) as connection:
+            return connection.sql(f"from {name}").to_arrow_table()
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in self.project.query("select table_name from duckdb_tables()")}
+
+    def log(self) -> list[dict[str, Any]]:
+        with duckdb.connect(self.project.database, read_only=True) as connection:
+            return connection.sql("from scorehouse_run_log order by started_at").to_arrow_table().to_pylist()
+
+
+class OnSpark(Engine):
+    project: SparkProject
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(SparkProject(folder, quick(folder)), "parquet.`{}`")
+
+    def _failures(self, *arguments: str) -> dict[str, str]:
+        results = self.project.build(*arguments)
+        return {name: message for name, (status, message) in results.items() if status != "success"}
+
+    def table(self, name: str) -> pa.Table:
+        with duckdb.connect() as connection:
+            return connection.sql(f"from {self.project.table(name)}").to_arrow_table()
+
+    def tables(self) -> set[str]:
+        return self.project.tables()
+
+    def log(self) -> list[dict[str, Any]]:
+        return self.project.log()
+
+
+@contextmanager
+def opened(name: str, folder: Path) -> Iterator[Engine]:
+    """An empty project on the engine of that name; the test is skipped where the engine is not installed."""
+    if name == "duckdb":
+        yield OnDuckDB(folder / "project")
+        return
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.skip("needs the extra `spark`, as `./run test spark` has it")
+    from spark.cluster import environment
+
+    os.environ.update(environment())
+    yield OnSpark(folder / "project")
+    stop_session()
+
+
+def values(table: pa.Table, *columns: str) -> list[Row]:
+    """The columns of a table row by row, in the order of the first of them; numbers to nine decimals."""
+    rows: Sequence[Row] = list(zip(*(table[column].to_pylist() for column in columns), strict=True))
+    return sorted(tuple(round(v, 9) if isinstance(v, float) else v for v in row) for row in rows)
+
+
+def _keywords(arguments: dict[str, Any]) -> str:
+    return "".join(f", {name}={value!r}" for name, value in {"key": "id", **arguments}.items())
