@@ -75,7 +75,7 @@ class Sail:
 
 
 class DeltaProject(SparkProject):
-    """A house whose tables are Delta, built in Sail's environment."""
+    """A project whose tables are Delta, built in Sail's environment."""
 
     def __init__(self, folder: Path, sail: Sail) -> None:
         # one session for all builds, since the catalog is the session's

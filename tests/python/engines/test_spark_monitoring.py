@@ -63,9 +63,9 @@ def on_spark(on_duckdb: MonitoredWarehouse, project: SparkProject) -> tuple[Any,
     return session, project.build("--select", *models())
 
 
-def parquet(project: MonitoredWarehouse, table: str, folder: Path) -> Path:
+def parquet(warehouse: MonitoredWarehouse, table: str, folder: Path) -> Path:
     path = folder / f"{table}.parquet"
-    with duckdb.connect(project.project.database, read_only=True) as connection:
+    with duckdb.connect(warehouse.project.database, read_only=True) as connection:
         connection.execute(f"copy raw.{table} to '{path}' (format parquet)")
     return path
 

@@ -127,7 +127,8 @@ class OnSpark(Engine):
     project: SparkProject
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(SparkProject(folder, quick(folder)), "parquet.`{}`")
+        few = {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1"}  # for a dozen rows
+        super().__init__(SparkProject(folder, quick(folder, **few)), "parquet.`{}`")
 
     def _failures(self, *arguments: str) -> dict[str, str]:
         results = self.project.build(*arguments)

@@ -55,7 +55,7 @@ def quick(folder: Path, **more: str) -> dict[str, str]:
 
 
 def session_of(project: SparkProject) -> Any:
-    """The session in which dbt builds a house in this process."""
+    """The session in which dbt builds a project in this process."""
     from dbt.adapters.scorehouse_spark import session
 
     profile = yaml.safe_load((project.folder / "profiles.yml").read_text())

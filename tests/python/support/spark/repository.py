@@ -18,7 +18,7 @@ CUSTOMERS = "coalesce(customer_id, 0) % 8 = 0"
 
 
 def build_repository(project: SparkProject) -> dict[str, str]:
-    """Sources and `dbt build` of this repository, in the session and schema of `house`; status by node."""
+    """Sources and `dbt build` of this repository, in the session and schema of `project`; status by node."""
     data = REPOSITORY / "data"
     _dbt(project, "run-operation", "create_spark_sources", "--args", json.dumps({"folder": str(data)}))
     session_of(project).sql(
