@@ -35,7 +35,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from scorehouse.forms.sql import compile_sql, prove
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.prove_sql import prove
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
 from compile_cases import CASES

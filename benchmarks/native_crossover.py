@@ -28,7 +28,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from scorehouse.forms.native import compile_native
+from scorehouse.forms.native.make import compile_native
 
 ROWS = (1, 100, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 COLUMNS = 20

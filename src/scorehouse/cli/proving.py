@@ -22,6 +22,7 @@ from scorehouse.registration.lock import writing
 from scorehouse.registration.proven_forms import Forms, find_forms
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import REFERENCE_COLUMNS, ModelSeeds, read_rows
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, resolve
@@ -92,14 +93,16 @@ def prove(seeds: ModelSeeds, number: int | None, source: Rows) -> list[tuple[Ver
         forms = find_forms(kernel, rows, dialects=dialects, rows_of=source.label)
         found[version.version] = forms
     with writing(seeds, call):
-        _write(seeds, chosen, found)
+        _write(seeds, chosen, found, policy, call)
     return [(version, found[version.version].facts) for version in chosen]
 
 
-def _write(seeds: ModelSeeds, proven: list[Version], found: Mapping[int, Forms]) -> None:
-    """Write macros, registry and YAML from their current state: others may have written in between."""
+def _write(
+    seeds: ModelSeeds, proven: list[Version], found: Mapping[int, Forms], policy: LoadPolicy, call: str
+) -> None:
+    """The forms, the macros, the registry and its YAML, as they stand now: others may have written since."""
     for version in proven:
-        found[version.version].write(seeds.project, version)
+        found[version.version].write(seeds.project, version, policy, call)
     versions = seeds.versions()
     facts = {number: dict(forms.facts) for number, forms in found.items()}
     changed = [replace(v, forms=facts.get(v.version, v.forms)) for v in versions]

@@ -110,10 +110,6 @@ class Engine(ABC, Generic[S]):
     def planner(self, source: S, records: list[RunRecord], rows: int) -> Planner[S]:
         """The planner that chooses the rows of the run from a feature table with this number of rows."""
 
-    @abstractmethod
-    def checked_forms(self, source: S, forms: list[Form], kernels: Sequence[Kernel]) -> list[Form]:
-        """The forms that score; one that differs from its estimator on the first rows is replaced by it."""
-
     # --- the run ---
 
     @abstractmethod

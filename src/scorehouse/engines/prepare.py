@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid5
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.log import logger
 from scorehouse.registry import artifact
+from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part, scoring_bases
 from scorehouse.scoring.request import Request
@@ -51,15 +53,22 @@ def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) 
 
 
 def load_kernels(parts: Sequence[Part], request: Request, options: ScoreOptions, call: str) -> list[Kernel]:
-    """A kernel for each version, with its verified estimator."""
-    kernels = []
-    for part in parts:
-        loaded = artifact.load(request.project_root, part.version, request.load_policy, call)
-        estimator, signature, warnings = loaded
+    """The kernel of each version, with the verified signature and an estimator that is not opened yet."""
+    return [kernel_of(part.version, request, options.strict, call) for part in parts]
+
+
+def kernel_of(version: Version, request: Request, strict: frozenset[str], call: str) -> Kernel:
+    """The kernel of one version, which verifies and opens the estimator when it is first asked."""
+    root, policy = request.project_root, request.load_policy
+
+    def opened() -> Any:
+        estimator, warnings = artifact.load_estimator(root, version, policy, call)
         for warning in warnings:
             logger.warning(f"{call}: {warning}")
-        kernels.append(Kernel(estimator, part.version, signature, strict=options.strict, call=call))
-    return kernels
+        return estimator
+
+    signature = artifact.read_signature(root, version, policy, call)
+    return Kernel(Unopened(opened), version, signature, strict=strict, call=call)
 
 
 def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) -> list[str]:

@@ -11,7 +11,7 @@ from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
 from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
-from scorehouse.forms.choose import Form, choose_form
+from scorehouse.forms.choose import Form, FormFiles, choose_form, in_batches
 from scorehouse.garbage import collector_paused
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.log import logger
@@ -90,15 +90,16 @@ def _settle(
 
 
 def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:
-    """The form of each version: suited to this run, and equal to the estimator on the first rows."""
-    asked = source.options.engine
-    chosen = [
-        choose_form(kernel, asked, record.rows_in, served=engine.forms)
+    """The form of each version: for the rows of this run, and proven on this machine."""
+    files = FormFiles(engine.request.project_root, engine.request.load_policy)
+    forms = [
+        choose_form(kernel, source.options.engine, record.rows_in, files, engine.forms)
         for kernel, record in zip(kernels, records, strict=True)
     ]
-    forms = chosen
-    if any(form.name != "estimator" for form in chosen):
-        forms = engine.checked_forms(source, chosen, kernels)
+    if not all(form.compiled for form in forms):
+        forms = [in_batches(form) for form in forms]
     for form, record in zip(forms, records, strict=True):
         record.form, record.form_reason = form.name, form.reason
+        if form.name == "estimator":
+            form.kernel.open()  # before the first row, so that what is wrong with it stops nothing half-way
     return forms

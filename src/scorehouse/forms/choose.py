@@ -2,43 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
-from scorehouse.errors import CompileError, ConfigurationError
-from scorehouse.forms.native.make import compile_native, made_of_trees
-from scorehouse.forms.parity import TOLERANCE
-from scorehouse.forms.sql import CompiledSql, compile_sql
+import pyarrow as pa
+
+from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
+from scorehouse.forms.parity import TOLERANCE, TOLERANCE_NATIVE
+from scorehouse.forms.proof import differs_here, kernel_rows
+from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.log import logger
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
 
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
 # the estimator, whose matrix product does all of them at once.
 OPERATIONS_A_FEATURE = 24
-TREES = "a database computes trees more slowly than native code"
-# With fewer rows, laying out the trees takes longer than it saves: see benchmarks/native_crossover.py, where
-# the break-even is at 5,000 to 15,000 rows for ensembles of 20 trees and more.
+# Below, to open the estimator and lay out its trees takes longer than it saves
+# (benchmarks/native_crossover.py).
 NATIVE_FROM_ROWS = 10_000
+T = TypeVar("T")
+TREES = "a database computes trees more slowly than native code"
 
 
 @dataclass(frozen=True)
 class Form:
     """What scores, and why.
 
-    `kernel` scores batches: it holds the estimator or its native form. With `compiled`, the database scores
-    by itself, and the kernel holds the estimator.
+    `kernel` scores batches: it holds the estimator, or its native form. With `compiled` the database
+    scores by itself, and the kernel is the estimator's. `data` are the bytes of a stored form.
     """
 
     name: str
     reason: str
     kernel: Kernel
     compiled: CompiledSql | None = None
+    data: bytes | None = None
 
 
-def choose_form(kernel: Kernel, asked: str, rows: int, served: tuple[str, ...] = ("sql", "native")) -> Form:
-    """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` the engine's forms.
+@dataclass(frozen=True)
+class FormFiles:
+    """Where the stored forms of a project lie, and what may be read."""
 
-    `auto` chooses a form only if registration proved it: SQL for models without trees, native code for
-    trees, else the estimator. A form that was requested by name and cannot serve is an error.
+    root: Path
+    policy: LoadPolicy
+
+    def form(self, kernel: Kernel, name: str) -> bytes:
+        """The verified bytes of a form."""
+        return artifact.read_form(self.root, kernel.version, name, self.policy, kernel.call)
+
+    def proof(self, kernel: Kernel, name: str) -> bytes:
+        """The verified bytes of the rows that prove it."""
+        return artifact.read_proof(self.root, kernel.version, name, self.policy, kernel.call)
+
+
+def choose_form(
+    kernel: Kernel, asked: str, rows: int, files: FormFiles, served: tuple[str, ...] = ("sql", "native")
+) -> Form:
+    """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
+
+    `auto` takes a form only where registration proved it: SQL for models without trees, native code
+    for trees, else the estimator. Each form proves itself on this machine first. A form that was asked for
+    by name and cannot serve is an error.
     """
     if asked == "estimator":
         return Form("estimator", "asked for", kernel)
@@ -50,11 +78,9 @@ def choose_form(kernel: Kernel, asked: str, rows: int, served: tuple[str, ...] =
             refused.append(f"{name}: not on this engine")
             continue
         try:
-            form = find(kernel, asked, rows)
+            return find(kernel, asked, rows, files)
         except (CompileError, _NotServing) as error:
             refused.append(f"{name}: {error.problem}")
-            continue
-        return form
     if asked == "auto":
         return Form("estimator", "; ".join(refused), kernel)
     raise ConfigurationError(
@@ -65,6 +91,15 @@ def choose_form(kernel: Kernel, asked: str, rows: int, served: tuple[str, ...] =
     )
 
 
+def in_batches(form: Form) -> Form:
+    """The same form where batches pass through kernels, since other versions of the scan need them."""
+    if form.compiled is None:
+        return form
+    from scorehouse.forms.sql.batches import SqlKernel
+
+    return replace(form, kernel=SqlKernel(form.kernel, form.compiled), compiled=None)
+
+
 class _NotServing(Exception):
     """Why a form does not serve this run."""
 
@@ -73,40 +108,90 @@ class _NotServing(Exception):
         return str(self)
 
 
-def _proof(kernel: Kernel, name: str) -> dict[str, object]:
+def _fact(kernel: Kernel, name: str) -> dict[str, object]:
     forms = kernel.version.forms
-    proof = forms.get(name)
-    if not proof:
+    fact = forms.get(name)
+    if not fact:
         raise _NotServing(str(forms.get("refused", {}).get(name) or "not proven at registration"))
-    return dict(proof)
+    if "proof_sha256" not in fact:
+        raise _NotServing(
+            f"it was proven by a release that stored no forms; run `scorehouse prove {kernel.version.name}`"
+        )
+    return dict(fact)
 
 
-def _sql(kernel: Kernel, asked: str, rows: int) -> Form:
-    proof = _proof(kernel, "sql")
-    if float(str(proof["largest_difference"])) > TOLERANCE:
-        raise _NotServing(f"proven only to a difference of {proof['largest_difference']}")
+def _sql(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
+    fact = _fact(kernel, "sql")
+    if float(str(fact["largest_difference"])) > TOLERANCE:
+        raise _NotServing(f"proven only to a difference of {fact['largest_difference']}")
     if kernel.strict:
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
-    if asked == "auto" and made_of_trees(kernel.estimator):
+    if asked == "auto":
+        _check_cost(kernel, fact)
+    from scorehouse.forms.sql.prove_sql import duckdb_rows, tolerance_of
+    from scorehouse.forms.sql.stored import from_bytes
+
+    data = files.form(kernel, "sql")
+    compiled = _read(lambda: from_bytes(data, kernel.version, kernel.signature))
+    _check_here(kernel, "sql", files, lambda rows: duckdb_rows(compiled, rows), tolerance_of(compiled))
+    return Form("sql", _why(fact, asked), kernel, compiled, data)
+
+
+def _check_cost(kernel: Kernel, fact: dict[str, object]) -> None:
+    """Refuse SQL that is slower than what else can score."""
+    if fact["nodes"]:
         raise _NotServing(TREES)
-    compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-    if asked == "auto" and compiled.nodes:
-        raise _NotServing(TREES)
-    if asked == "auto" and compiled.operations > OPERATIONS_A_FEATURE * len(compiled.features):
-        raise _NotServing(f"{compiled.operations} operations per row, for which a matrix product is faster")
-    if sha256(compiled.text.encode()).hexdigest() != proof["sha256"]:
-        raise _NotServing("this release compiles SQL that differs from the SQL that was proven")
-    return Form("sql", _why(proof, asked), kernel, compiled)
+    operations = int(str(fact["operations"]))
+    if operations > OPERATIONS_A_FEATURE * len(kernel.signature.names):
+        raise _NotServing(f"{operations} operations per row, for which a matrix product is faster")
 
 
-def _native(kernel: Kernel, asked: str, rows: int) -> Form:
-    proof = _proof(kernel, "native")
-    if rows < NATIVE_FROM_ROWS and asked == "auto":
-        raise _NotServing(f"{rows:,} rows are too few for native code to pay off")
-    native = compile_native(kernel.estimator, call=kernel.call)
-    return Form("native", _why(proof, asked), kernel.holding(native))
+def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
+    fact = _fact(kernel, "native")
+    from scorehouse.forms.native.kernel import require_library
+
+    require_library(kernel.call)
+    data = None
+    if "file_sha256" in fact:
+        from scorehouse.forms.native.stored import from_bytes
+
+        data = files.form(kernel, "native")
+        held = data
+        scoring = kernel.holding(_read(lambda: from_bytes(held, kernel.version)))
+    else:
+        if rows < NATIVE_FROM_ROWS and asked == "auto":
+            raise _NotServing(f"{rows:,} rows are too few to lay out the trees for")
+        from scorehouse.forms.native.make import compile_native  # imports scikit-learn
+
+        scoring = kernel.holding(compile_native(kernel.estimator, call=kernel.call))
+    own = scoring.without_strict()
+    _check_here(kernel, "native", files, lambda rows: kernel_rows(own, rows), TOLERANCE_NATIVE)
+    return Form("native", _why(fact, asked), scoring, data=data)
 
 
-def _why(proof: dict[str, object], asked: str) -> str:
-    found = f"proven on {proof['rows']} rows, largest difference {proof['largest_difference']}"
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except ValueError as error:
+        raise _NotServing(f"its file cannot be read: {error}") from error
+
+
+def _check_here(
+    kernel: Kernel, name: str, files: FormFiles, score: Callable[[pa.Table], pa.Table], tolerance: float
+) -> None:
+    """Score the proof rows; the estimator serves where the form differs from it on this machine."""
+    try:
+        problem = differs_here(files.proof(kernel, name), kernel.signature, score, tolerance)
+    except ScorehouseError:
+        raise
+    except Exception as error:  # such as a function that this release of the database does not have
+        problem = f"it cannot be run here ({type(error).__name__}: {error})"
+    if problem:
+        label = kernel.version.label
+        logger.warning(f"{kernel.call}: the form {name!r} of {label} does not serve: {problem}")
+        raise _NotServing(problem)
+
+
+def _why(fact: dict[str, object], asked: str) -> str:
+    found = f"proven on {fact['rows']} rows, largest difference {fact['largest_difference']}"
     return f"{'fastest form, ' if asked == 'auto' else 'asked for, '}{found}"

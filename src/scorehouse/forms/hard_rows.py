@@ -3,63 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.errors import EstimatorError
-from scorehouse.kernel.scorer import Kernel
-from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registry.signature import Feature, Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEXTS = ("scorehouse: a category never seen", "", "it's", "a;b", "back\\slash", "{{ braces }}", "Zürich")
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e18, -1e18, 3e38, -3e38, 1e30, 1e300, -1e300)
 HOLES = 2_000
 TRAINING_LIMIT = 200_000
-SLICE = 4_096
 ORDERED_BY = 16  # features
+PLAIN, PROBED, HOLED = range(3)
 
 
 def training_rows(rows: pd.DataFrame | pa.RecordBatch) -> pa.RecordBatch:
     """The first rows of a training frame, in the form that the kernel accepts."""
     if isinstance(rows, pa.RecordBatch):
         return rows.slice(0, TRAINING_LIMIT)
+    from scorehouse.kernel.training_batch import training_batch  # pandas
+
     return training_batch(rows.iloc[:TRAINING_LIMIT], "prove()")
 
 
-def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
-    """The kernel's results for the rows; a slice on which it fails is halved, down to one row."""
-    batches: list[pa.RecordBatch] = []
-    spans = [(i, min(SLICE, rows.num_rows - i)) for i in range(0, rows.num_rows, SLICE)][::-1]
-    while spans:
-        start, length = spans.pop()
-        batch = rows.slice(start, length).combine_chunks().to_batches()[0]
-        try:
-            batches.append(kernel(batch))
-        except EstimatorError:
-            if length == 1:
-                empty = [pa.nulls(1, f.type) for f in kernel.schema][:-1]
-                batches.append(
-                    pa.RecordBatch.from_arrays([*empty, pa.array(["estimator_error"])], schema=kernel.schema)
-                )
-                continue
-            half = length // 2
-            spans += [(start + half, length - half), (start, half)]
-    return pa.Table.from_batches(batches)
+@dataclass(frozen=True)
+class Tried:
+    """Rows that a form is proven on, and for each of them whether it is plain, probed or has holes."""
+
+    rows: pa.Table
+    kinds: np.ndarray
 
 
-def tried_rows(
-    signature: Signature, edges: Mapping[int, Iterable[float]], training: pa.RecordBatch
-) -> pa.Table:
-    """Training rows and hard rows, ordered so that most neighbours are on the same side of the medians.
+def tried_rows(signature: Signature, edges: Mapping[int, Iterable[float]], training: pa.RecordBatch) -> Tried:
+    """Training rows and hard ones, so ordered that most neighbours lie on the same side of the medians.
 
     Such neighbours take the same branches of a tree, and a database skips a branch that no row of a block
     takes. The features with the most `edges` come first.
     """
-    rows = pa.Table.from_batches([training, hard_rows(signature, edges, training)])
+    hard = hard_rows(signature, edges, training)
+    rows = pa.Table.from_batches([training, hard])
+    kinds = np.repeat([PLAIN, PROBED, HOLED], [len(training), len(hard) - 2 * HOLES, 2 * HOLES])
     most = sorted(edges, key=lambda position: -len(list(edges[position])))[:ORDERED_BY]
     place = np.zeros(rows.num_rows, dtype=np.int64)
     for position in most:
@@ -68,7 +57,8 @@ def tried_rows(
             values = column.cast(pa.float64(), safe=False).to_numpy()
             known = values[np.isfinite(values)]
             place = 2 * place + (values > (np.median(known) if len(known) else 0.0))
-    return rows.take(pa.array(np.argsort(place, kind="stable"))).combine_chunks()
+    order = np.argsort(place, kind="stable")
+    return Tried(rows.take(pa.array(order)).combine_chunks(), kinds[order])
 
 
 def hard_rows(

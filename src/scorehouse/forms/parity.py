@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON
 
 TOLERANCE = 1e-9
-TOLERANCE_SINGLE = 1e-6  # a few float32 steps, for estimators that compute in float32
+TOLERANCE_NATIVE = 1e-12  # the same arithmetic, but for the last digits of an exponential
+TOLERANCE_SINGLE = 1e-6  # a few steps of a float32, where the estimator computes in float32
 ROW_STATUS = "row_status"
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
-from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import accepted_rows, check_batch, join_reasons, reason_where
 from scorehouse.kernel.tasks import outputs_of, require_method
 from scorehouse.registry.signature import Signature
@@ -27,8 +28,15 @@ FAILED_ROWS_LIMIT = 100
 BLOCK_ROWS = 64
 
 
+@dataclass(frozen=True)
+class Unopened:
+    """An estimator that `open` loads when it is first asked; where a form scores, it never is."""
+
+    open: Callable[[], Any]
+
+
 class Kernel:
-    """Score batches with one loaded version.
+    """Score batches with one version: its estimator, an Unopened one, or a form that stands in for it.
 
     `schema` is the schema of the output: the task's columns and `reject_reason`, which is NULL for a scored
     row. Every input row comes out once, in its place.
@@ -37,24 +45,43 @@ class Kernel:
     def __init__(
         self, estimator: Any, version: Version, signature: Signature, *, strict: frozenset[str], call: str
     ) -> None:
-        self.estimator = estimator
+        self._scoring = estimator
         self.version = version
         self.signature = signature
         self.strict = strict
         self.call = call
         self.outputs = outputs_of(version)
         self.schema = pa.schema([*self.outputs.fields, pa.field(REJECT_REASON, pa.string())])
-        require_method(
-            estimator,
-            "predict" if version.score_method == "none" else version.score_method,
-            version.task,
-            call,
-        )
+        if not isinstance(estimator, Unopened):
+            self._require_method(estimator)
+
+    @property
+    def estimator(self) -> Any:
+        """What scores; an estimator that was not opened yet is opened now."""
+        if isinstance(self._scoring, Unopened):
+            estimator = self._scoring.open()
+            self._require_method(estimator)
+            self._scoring = estimator
+        return self._scoring
+
+    def open(self) -> None:
+        """Open the estimator now, if it is not open."""
+        _ = self.estimator
+
+    def _require_method(self, estimator: Any) -> None:
+        method = self.version.score_method
+        require_method(estimator, "predict" if method == "none" else method, self.version.task, self.call)
 
     def holding(self, estimator: Any) -> Kernel:
         """The same kernel with a stand-in for its estimator that has the same methods."""
         kernel = copy.copy(self)
-        kernel.estimator = estimator
+        kernel._scoring = estimator
+        return kernel
+
+    def without_strict(self) -> Kernel:
+        """The same kernel, which rejects only what the estimator would refuse."""
+        kernel = copy.copy(self)
+        kernel.strict = frozenset()
         return kernel
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -94,8 +121,15 @@ class Kernel:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with np.errstate(all="ignore"):
-                values = self.outputs.predict(self.estimator, estimator_input(self.signature, columns))
+                values = self.outputs.predict(self.estimator, self._input(columns))
         return [value.slice(0, rows) for value in values]
+
+    def _input(self, columns: list[pa.Array]) -> Any:
+        if getattr(self.estimator, "reads_columns", False):
+            return columns
+        from scorehouse.kernel.frames import estimator_input  # pandas, which a stored form does without
+
+        return estimator_input(self.signature, columns)
 
     def _predict_row_by_row(
         self, columns: list[pa.Array], rows: int, error: Exception

@@ -6,11 +6,11 @@ into Arrow arrays with the names of the prediction table's columns.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
-from sklearn.pipeline import Pipeline
 
 from scorehouse.errors import EstimatorError
 from scorehouse.registry.version import Version
@@ -38,6 +38,12 @@ def require_method(estimator: Any, method: str, task: str, call: str) -> None:
             expected=f"an estimator with {method!r}, which the task {task!r} needs",
             action="register the estimator under the task that it was fitted for",
         )
+
+
+def _is_pipeline(estimator: Any) -> bool:
+    # not loaded, or being loaded by another thread: then it is none
+    pipeline = getattr(sys.modules.get("sklearn.pipeline"), "Pipeline", None)
+    return pipeline is not None and isinstance(estimator, pipeline)
 
 
 class Classification:
@@ -81,7 +87,8 @@ class Classification:
         return self.labels.take(pa.array(best))
 
     def _labels_of(self, estimator: Any, features: Any) -> pa.Array:
-        return pa.array(np.asarray(estimator.predict(features)).reshape(-1).tolist(), type=self.labels.type)
+        found = np.asarray(estimator.predict(features)).reshape(-1)
+        return pa.array(found.tolist(), type=self.labels.type)
 
 
 class Regression:
@@ -106,7 +113,7 @@ class Clustering:
             self.fields.append(pa.field("distance", pa.float64()))
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
-        if isinstance(estimator, Pipeline) and len(estimator) > 1:  # prepared once for both results
+        if _is_pipeline(estimator) and len(estimator) > 1:  # prepared once for both answers
             features, estimator = estimator[:-1].transform(features), estimator[-1]
         # not the nearest of `transform`: rounding breaks ties differently there than in `predict`
         segments = np.asarray(estimator.predict(features), dtype=np.int64)

@@ -14,8 +14,13 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+import joblib  # noqa: F401  # these are imported once, and not in each fork
 import pyarrow as pa
+import sklearn.compose
+import sklearn.ensemble
+import sklearn.pipeline  # noqa: F401
 
+import scorehouse.kernel.frames  # noqa: F401
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy

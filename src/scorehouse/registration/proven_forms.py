@@ -15,11 +15,24 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import CompileError, ScorehouseError
-from scorehouse.forms.native import compile_native, made_of_trees
-from scorehouse.forms.native import prove as prove_native
-from scorehouse.forms.sql import DIALECTS, Comparison, CompiledSql, compile_sql, drop_macros, write_macros
+from scorehouse.forms.hard_rows import Tried
+from scorehouse.forms.native.make import compile_native, made_of_trees
+from scorehouse.forms.native.prove_native import prove as prove_native
+from scorehouse.forms.native.prove_native import prove_stored
+from scorehouse.forms.native.store import stored_trees
+from scorehouse.forms.native.stored import to_bytes as trees_to_bytes
+from scorehouse.forms.proof import proof_bytes
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.macros import drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
+from scorehouse.forms.sql.prove_sql import Comparison
+from scorehouse.forms.sql.stored import to_bytes as sql_to_bytes
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, beside
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.storage import locate, sha256, write
 from scorehouse.registry.version import Version
 
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -30,14 +43,21 @@ TRAINING = "training"
 class Forms:
     """What the registry stores about a version's forms, and the compiled SQL to write.
 
-    `facts` has a mapping for each proven form, and under `refused` the reasons of the others.
+    `facts` has a mapping for each proven form, and under `refused` the reasons of the others. `files` are
+    the bytes to store beside the artifact, by the name of the file.
     """
 
     facts: Mapping[str, Any]
     sql: tuple[CompiledSql, ...] = field(default=(), repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
-    def write(self, project: Path, version: Version) -> Path | None:
-        """Write the macros, or remove them if the form no longer serves; returns the path, if any."""
+    def write(self, project: Path, version: Version, policy: LoadPolicy, call: str) -> Path | None:
+        """Write the files and macros, or remove the macros of a form that no longer serves.
+
+        Returns the path of the macros, if there are any.
+        """
+        for name, data in self.files.items():
+            write(locate(project, beside(version, name), policy, call), data, call)
         if self.sql:
             return write_macros(project, version.name, self.sql)
         return drop_macros(project, version.name, version.version)
@@ -91,6 +111,7 @@ class FormSearch:
             self.begin()
         sql, refused = self._compiled()
         facts: dict[str, Any] = {}
+        files: dict[str, bytes] = {}
         if sql:
             pins = pins_of(self.kernel.version.name, sql)  # while the database is at work
         _, native = self._native
@@ -100,14 +121,26 @@ class FormSearch:
             if isinstance(fact, str):
                 sql, refused = [], {"sql": fact}
             else:
-                facts["sql"] = {**fact, "dialects": [form.dialect.name for form in sql], "macro": pins}
+                assert isinstance(self.running, Comparison)
+                gate = self.running.compiled
+                stored = _stored("sql", sql_to_bytes(gate), self.running.tried, self.kernel)
+                files |= stored.files
+                facts["sql"] = {
+                    **fact,
+                    **stored.digests,
+                    "nodes": gate.nodes,
+                    "operations": gate.operations,
+                    "dialects": [form.dialect.name for form in sql],
+                    "macro": pins,
+                }
         if isinstance(native, str):
             refused["native"] = native
         elif native:
-            facts["native"] = native
+            files |= native.files
+            facts["native"] = native.fact
         if refused:
             facts["refused"] = refused
-        return Forms(facts, tuple(sql))
+        return Forms(facts, tuple(sql), files)
 
     def _made(self, dialect: str) -> CompiledSql | str:
         """The SQL in one dialect, or the reason why there is none."""
@@ -130,8 +163,8 @@ class FormSearch:
         return found, reasons
 
     @cached_property
-    def _native(self) -> tuple[Kernel, dict[str, Any] | str | None]:
-        """The result of `fastest`, and the proof of native code or why it may not serve.
+    def _native(self) -> tuple[Kernel, ProvenTrees | str | None]:
+        """What `fastest` gives; and what was proven of native code, or why it may not serve.
 
         The second is None if there are no trees.
         """
@@ -178,10 +211,37 @@ def _compile(kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], Compil
         return f"the compiler failed ({type(error).__name__}: {error})"
 
 
+@dataclass(frozen=True)
+class StoredFiles:
+    """The files of a form, and their digests for the registry."""
+
+    files: Mapping[str, bytes]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ProvenTrees:
+    """What the registry holds of native code, and the files of it."""
+
+    fact: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+
+def _stored(form: str, data: bytes | None, tried: Tried, kernel: Kernel) -> StoredFiles:
+    """The file of a form, if it has one, and of the rows that prove it; `kernel` holds the estimator."""
+    proof = proof_bytes(tried, kernel)
+    files = {PROOF_FILE.format(form=form): proof}
+    digests = {"proof_sha256": sha256(proof)}
+    if data is not None:
+        files[FORM_FILES[form]] = data
+        digests["file_sha256"] = sha256(data)
+    return StoredFiles(files, digests)
+
+
 def _native(
     kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str
-) -> tuple[Kernel, dict[str, Any] | str]:
-    """The kernel with native code and its proof; or the kernel as it is, and the reason."""
+) -> tuple[Kernel, ProvenTrees | str]:
+    """The kernel around native code and what was proven of it; or the kernel as it is, and the reason."""
     try:
         form = compile_native(kernel.estimator, call=kernel.call)
         proof = prove_native(form, kernel.estimator, kernel.version, kernel.signature, rows)
@@ -190,7 +250,19 @@ def _native(
     except Exception as error:  # such as attributes that another release of a library moved
         return kernel, f"native code failed ({type(error).__name__}: {error})"
     fact = {"rows": proof.rows, "rows_of": rows_of, "largest_difference": proof.largest_difference}
-    return kernel.holding(form), fact
+    try:
+        trees: Any = stored_trees(form, kernel.version, kernel.signature, kernel.call)
+        worst = prove_stored(trees, kernel, proof)
+        data: bytes | None = trees_to_bytes(trees)
+        fact["largest_difference"] = max(worst, proof.largest_difference)
+    except CompileError as error:
+        trees, data = form, None
+        fact["opens_estimator"] = f"{error.problem}; expected: {error.expected}"
+    except Exception as error:  # such as a type that a release of pyarrow does not compute with
+        trees, data = form, None
+        fact["opens_estimator"] = f"its steps failed ({type(error).__name__}: {error})"
+    stored = _stored("native", data, proof.tried, kernel)
+    return kernel.holding(trees), ProvenTrees({**fact, **stored.digests}, stored.files)
 
 
 def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:

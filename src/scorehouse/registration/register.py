@@ -120,7 +120,7 @@ def register(
                 told.step("load in a fresh process")
                 loading.check()
             told.step("write")
-            write_registration(seeds, existing, prepared, proven)
+            write_registration(seeds, existing, prepared, proven, policy)
             version = proven.version
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 

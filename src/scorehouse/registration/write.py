@@ -11,6 +11,7 @@ from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.proven_forms import Forms
 from scorehouse.registration.reference import Row
 from scorehouse.registration.training import Judged
+from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature_rows import Importance, signature_rows, with_importance
 from scorehouse.registry.storage import write
@@ -29,13 +30,13 @@ class Proven:
 
 
 def write_registration(
-    seeds: ModelSeeds, existing: Sequence[Version], prepared: Prepared, proven: Proven
+    seeds: ModelSeeds, existing: Sequence[Version], prepared: Prepared, proven: Proven, policy: LoadPolicy
 ) -> None:
-    """Write artifact, macros, seeds, pictures and card, and at the end the row of the registry."""
+    """Write artifact, forms, macros, seeds, pictures and card, and the row of the registry at the end."""
     version = proven.version
     for location, data in prepared.files:
         write(location, data, prepared.kernel.call)
-    proven.forms.write(seeds.project, version)
+    proven.forms.write(seeds.project, version, policy, prepared.kernel.call)
     rows = with_importance(signature_rows(version, prepared.signature), proven.importance)
     seeds.append_parts(version.version, rows, proven.bins)
     judged = proven.judged

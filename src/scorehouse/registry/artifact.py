@@ -16,6 +16,8 @@ from scorehouse.registry.storage import locate, read_verified, sha256
 from scorehouse.registry.version import Version
 
 SIGNATURE_FILE = "signature.json"
+FORM_FILES = {"sql": "form_sql.json.gz", "native": "form_native.npz"}
+PROOF_FILE = "proof_{form}.arrow"
 
 __all__ = [
     "SIGNATURE_FILE",
@@ -35,11 +37,24 @@ def load(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[A
     Returns the estimator, its signature, and warnings to log. The estimator is loaded from exactly the bytes
     that were hashed, so nothing can change between the check and the load.
     """
-    policy.check_format(version, call)
-    warnings = policy.check_libraries(version, call)
+    warnings = _allowed(version, policy, call)
     data = read_version(root, version, policy, call)
     signature = read_signature(root, version, policy, call)
     return open_estimator(data, version, policy, call), signature, warnings
+
+
+def load_estimator(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[Any, list[str]]:
+    """Verify and load the estimator of a version, and return it with warnings to log."""
+    warnings = _allowed(version, policy, call)
+    data = read_version(root, version, policy, call)
+    return open_estimator(data, version, policy, call), warnings
+
+
+def _allowed(version: Version, policy: LoadPolicy, call: str) -> list[str]:
+    """Refuse an estimator that the policy does not allow to be opened; returns warnings to log."""
+    policy.check_opening(version, call)
+    policy.check_format(version, call)
+    return policy.check_libraries(version, call)
 
 
 def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:
@@ -48,10 +63,30 @@ def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) ->
     return read_verified(root, location, version.sha256, version.label, policy, call)
 
 
+def beside(version: Version, file: str) -> str:
+    """The place of a file in the folder of the artifact, as the registry writes places."""
+    folder = version.artifact.replace("\\", "/").rpartition("/")[0]
+    return f"{folder}/{file}" if folder else file
+
+
+def read_form(root: Path, version: Version, form: str, policy: LoadPolicy, call: str) -> bytes:
+    """The verified bytes of a stored form."""
+    digest = str(version.forms[form]["file_sha256"])
+    location = locate(root, beside(version, FORM_FILES[form]), policy, call)
+    return read_verified(root, location, digest, f"the form {form!r} of {version.label}", policy, call)
+
+
+def read_proof(root: Path, version: Version, form: str, policy: LoadPolicy, call: str) -> bytes:
+    """The verified bytes of the rows that prove a form."""
+    digest = str(version.forms[form]["proof_sha256"])
+    location = locate(root, beside(version, PROOF_FILE.format(form=form)), policy, call)
+    label = f"the proof of the form {form!r} of {version.label}"
+    return read_verified(root, location, digest, label, policy, call)
+
+
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:
     """The verified signature of a version."""
-    folder = version.artifact.replace("\\", "/").rpartition("/")[0]
-    location = locate(root, f"{folder}/{SIGNATURE_FILE}" if folder else SIGNATURE_FILE, policy, call)
+    location = locate(root, beside(version, SIGNATURE_FILE), policy, call)
     label = f"the signature of {version.label}"
     return Signature.from_json(read_verified(root, location, version.signature_sha256, label, policy, call))
 

@@ -20,6 +20,7 @@ from scorehouse.registry.version import Version
 VARIABLE = "scorehouse_load_policy"
 LIBRARY_CHOICES = ("refuse", "warn")
 PICKLE_CHOICES = ("pinned", "refuse")
+ESTIMATOR_CHOICES = ("allowed", "never")
 SCIKIT_LEARN = "scikit-learn"
 INSIDE_A_PICKLE = ("lightgbm", "xgboost", "catboost")
 
@@ -34,7 +35,8 @@ class LoadPolicy:
     folder, below which artifacts may lie. `library_versions`: what to do when a library differs from
     the version that saved the estimator, `refuse`, `warn` or the versions that are alike
     (`>=1.7,<1.10`); one text for scikit-learn, or a mapping by library. `cache`: folder, in the
-    project, of artifacts fetched from URLs.
+    project, of artifacts fetched from URLs. `estimator`: `never` forbids to open a registered estimator
+    at all, so that only versions with a proven form score.
     """
 
     formats: tuple[str, ...] = tuple(FORMATS)
@@ -43,6 +45,7 @@ class LoadPolicy:
     roots: tuple[str, ...] = ()
     library_versions: str | Mapping[str, str] = "refuse"
     cache: str = "target/scorehouse_cache"
+    estimator: str = "allowed"
 
     @classmethod
     def from_variable(cls, value: Mapping[str, Any] | None) -> LoadPolicy:
@@ -67,11 +70,24 @@ class LoadPolicy:
             raise _bad_setting(f"formats has {odd}", f"formats among {list(FORMATS)}")
         if self.pickle not in PICKLE_CHOICES:
             raise _bad_setting(f"pickle is {self.pickle!r}", f"one of {list(PICKLE_CHOICES)}")
+        if self.estimator not in ESTIMATOR_CHOICES:
+            raise _bad_setting(f"estimator is {self.estimator!r}", f"one of {list(ESTIMATOR_CHOICES)}")
         if not isinstance(self.cache, str) or not self.cache:
             raise _bad_setting(f"cache is {self.cache!r}", "a folder in the project")
         rules = self.library_versions
         for rule in rules.values() if isinstance(rules, Mapping) else [rules]:
             _check_rule(rule)
+
+    def check_opening(self, version: Version, call: str) -> None:
+        """Refuse to open a registered estimator where the project scores by forms alone."""
+        if self.estimator == "never":
+            raise LoadRefusedError(
+                call,
+                f"the estimator of {version.label} would have to be opened, which the load policy forbids",
+                expected="a form that was proven and stored, since `estimator` is 'never'",
+                action=f"run `scorehouse prove {version.name}` where estimators may be opened, and commit "
+                f"what it writes; or allow it in the variable {VARIABLE}",
+            )
 
     def check_format(self, version: Version, call: str) -> None:
         """Refuse a format that the project does not allow."""

@@ -17,10 +17,10 @@ import pyarrow as pa
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.engines.prepare import kernel_of
 from scorehouse.engines.statistics import Fingerprint
 from scorehouse.errors import ConfigurationError, RegistryError
-from scorehouse.forms.choose import choose_form
-from scorehouse.kernel.scorer import Kernel
+from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.registry import artifact
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -77,18 +77,18 @@ def replay(
     logged = json.loads(run["configuration"])
     options = replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
     version = _logged_version(run, versions, call)
-    estimator, signature, _ = artifact.load(request.project_root, version, request.load_policy, call)
-    signatures = [signature]
-    if options.is_wide:  # a row that versions share has one hash, over the features of all versions
+    kernel = kernel_of(version, request, options.strict, call)
+    signatures = [kernel.signature]
+    if options.is_wide:  # the hash of a row that versions share is that of the features of all
         signatures = _signatures_of_all(connection, run, versions, request, call)
-    kernel = Kernel(estimator, version, signature, strict=options.strict, call=call)
     source = DuckDBSource(connection, run["feature_query"], options, request, call)
     if sample is not None:
         keys = ", ".join(quote(name) for name in options.row_key)
         source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
     source.check(signatures, kernel.schema.names, unique=True)
-    # with the form that scored, since another form may round the last digits differently
-    form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"])
+    files = FormFiles(request.project_root, request.load_policy)
+    # by the form that scored, since another may round the last digits differently
+    form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"], files)
     fingerprint = Fingerprint(source.input_types(0))
     schema, hash_kind = output_schema(source, kernel.schema), source.hash_kind(0)
 
@@ -129,7 +129,7 @@ def _signatures_of_all(
     for name, number, digest, alias in rows:
         logged = {"model_name": name, "model_version": number, "model_digest": digest}
         version = _logged_version(logged, versions, call)
-        signature = artifact.load(request.project_root, version, request.load_policy, call)[1]
+        signature = artifact.read_signature(request.project_root, version, request.load_policy, call)
         found[place(alias if asked["alias"] else number)] = signature
     return [found[number] for number in sorted(found)]
 

@@ -15,8 +15,9 @@ from compile_case import ROWS
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from project import MakeKernel
-from scorehouse.forms.sql import compile_sql, prove
 from scorehouse.forms.sql.builder import name_of
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.prove_sql import prove
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 
 

@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
 from project import MakeKernel
-from scorehouse.forms.sql import CompiledSql, compile_sql
-from scorehouse.forms.sql.compiled import LARGEST_WHERE_OVERFLOW_RAISES
+from scorehouse.forms.sql.compile import LARGEST_WHERE_OVERFLOW_RAISES, compile_sql
+from scorehouse.forms.sql.compiled import CompiledSql
 
 SMALLEST = repr(1.0 / LARGEST_WHERE_OVERFLOW_RAISES)
 

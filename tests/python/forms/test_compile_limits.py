@@ -24,9 +24,10 @@ from postgres.parity import postgres_parity
 from postgres.server import Server
 from project import MakeKernel
 from scorehouse.errors import CompileError
-from scorehouse.forms.hard_rows import hard_rows, kernel_rows, training_rows
+from scorehouse.forms.hard_rows import hard_rows, training_rows
 from scorehouse.forms.parity import compare
-from scorehouse.forms.sql import compile_sql
+from scorehouse.forms.proof import kernel_rows
+from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import LIMITS
 from scorehouse.forms.sql.prove_sql import duckdb_rows

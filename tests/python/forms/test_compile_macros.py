@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
-from scorehouse.forms.sql import DIALECTS, compile_sql, write_macros
-from scorehouse.forms.sql.macros import macro_file
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.macros import macro_file, write_macros
 from scorehouse.registry.artifact import load
 from scorehouse.registry.policy import LoadPolicy
 

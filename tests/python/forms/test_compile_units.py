@@ -22,11 +22,12 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from project import MakeKernel
 from scorehouse.errors import CompileError, ConfigurationError
-from scorehouse.forms.sql import DIALECTS, compile_sql, prove
 from scorehouse.forms.sql.builder import Builder, Step
-from scorehouse.forms.sql.dialects import BIGQUERY, DUCKDB, LIMITS, POSTGRES
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.dialects import BIGQUERY, DIALECTS, DUCKDB, LIMITS, POSTGRES
 from scorehouse.forms.sql.expression import Case, Column, Compare, Literal, Sum, number
 from scorehouse.forms.sql.printer import Printer
+from scorehouse.forms.sql.prove_sql import prove
 from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.forms.trees import float32_edge
 from scorehouse.kernel.scorer import Kernel

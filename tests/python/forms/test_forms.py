@@ -26,8 +26,9 @@ from project import REPOSITORY
 from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
-from scorehouse.forms.sql import DIALECTS, compile_sql, write_macros
-from scorehouse.forms.sql.macros import macro_file, macro_text
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.macros import macro_file, macro_text, write_macros
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry.artifact import load
 from scorehouse.registry.policy import LoadPolicy
@@ -92,7 +93,8 @@ def test_the_text_is_the_same_in_another_process(empty_project: Path) -> None:
     digest = churn().forms["sql"]["sha256"]
     code = (
         "from pathlib import Path; from scorehouse.registry.artifact import load; "
-        "from scorehouse.registry.policy import LoadPolicy; from scorehouse.forms.sql import compile_sql; "
+        "from scorehouse.registry.policy import LoadPolicy; "
+        "from scorehouse.forms.sql.compile import compile_sql; "
         "from scorehouse.registry.seeds import ModelSeeds; v = ModelSeeds(Path('.'), 'churn').versions()[0]; "
         "e, s, _ = load(Path('.'), v, LoadPolicy(), 't'); print(compile_sql(e, v, s, 'duckdb').sha256)"
     )

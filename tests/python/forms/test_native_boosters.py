@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from scorehouse.errors import CompileError
-from scorehouse.forms.native import compile_native, prove
+from scorehouse.forms.native.make import compile_native
+from scorehouse.forms.native.prove_native import prove
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")

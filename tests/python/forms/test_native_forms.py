@@ -35,7 +35,8 @@ from sklearn.tree import (
 
 from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
-from scorehouse.forms.native import compile_native, prove
+from scorehouse.forms.native.make import compile_native
+from scorehouse.forms.native.prove_native import prove
 
 GATED = (
     "stump",

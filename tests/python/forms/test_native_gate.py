@@ -26,8 +26,9 @@ from sklearn.tree import DecisionTreeClassifier
 from native_rows import assert_equal, features, target
 from project import MakeKernel
 from scorehouse.errors import CompileError
-from scorehouse.forms.native import compile_native, kernel, prove
-from scorehouse.forms.native import make as compiled
+from scorehouse.forms.native import kernel
+from scorehouse.forms.native.make import compile_native
+from scorehouse.forms.native.prove_native import prove
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_forms import find_forms
 
@@ -42,7 +43,7 @@ def fitted(estimator: Any, seed: int = 0) -> tuple[Any, pd.DataFrame, np.ndarray
 def without_kernel(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """As in an installation whose wheel has no kernel for its platform."""
     monkeypatch.setattr(kernel, "FOLDER", folder)
-    monkeypatch.setattr(compiled, "library", kernel.library.__wrapped__)
+    monkeypatch.setattr(kernel, "library", kernel.library.__wrapped__)
 
 
 def test_without_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scorehouse import register
 from scorehouse.forms import hard_rows
-from scorehouse.forms.sql import compiled, prove_sql
+from scorehouse.forms.sql import compile as compiled
+from scorehouse.forms.sql import prove_sql
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
 from scorehouse.forms.sql.printer import Printer
@@ -155,7 +156,7 @@ def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
         assert forms["refused"][f"sql for {dialect}"] == (
             f"the SQL of forest version 1 has {nodes:,} tree nodes; expected: at most 20 on {dialect}"
         )
-    assert len(finished) == 2  # with infinity, and without
+    assert len(finished) == 3  # with infinity, and without; and the columns of the stored trees
 
 
 def test_trees_are_printed_once_for_each_spelling(
@@ -245,5 +246,5 @@ def test_importance_is_measured_with_the_native_form_once_that_is_proven(
     refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
     assert "ZeroDivisionError" in refused
     held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]
-    assert held == ["NativeForm", "RandomForestClassifier", "RandomForestClassifier"]
+    assert held == ["StoredTrees", "RandomForestClassifier", "RandomForestClassifier"]
     assert own(*kernels[0]) == own(*kernels[1]) == own(*kernels[2])

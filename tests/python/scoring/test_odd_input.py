@@ -31,10 +31,16 @@ def test_an_empty_feature_table_empties_the_table(scored_project: DbtProject) ->
     assert scored_project.columns("scored") == columns
 
 
+def _by_the_estimator(project: DbtProject) -> None:
+    """Both models open the estimator, which a stored form would leave closed."""
+    project.python_model("scored", "churn", key="id", engine="estimator")
+    project.python_model("plain", "churn", key="id", engine="estimator", config="materialized='table'")
+
+
 def test_another_release_is_allowed_where_the_project_says_so(scored_project: DbtProject) -> None:
     scored_project.writes_files = True
     registered_by("0.19.1")(scored_project, "churn")
-    scored_project.python_model("plain", "churn", key="id", config="materialized='table'")
+    _by_the_estimator(scored_project)
     ended = scored_project.build()
     assert {name for name, status in ended.statuses.items() if status == "error"} == {"scored", "plain"}
     scored_project.settings({"scorehouse_load_policy": {"library_versions": "warn"}})
@@ -60,7 +66,7 @@ def test_another_release_is_allowed_where_the_project_says_so(scored_project: Db
 )
 def test_a_load_policy_that_refuses(policy: dict[str, Any], told: str, scored_project: DbtProject) -> None:
     scored_project.settings({"scorehouse_load_policy": policy})
-    scored_project.python_model("plain", "churn", key="id", config="materialized='table'")
+    _by_the_estimator(scored_project)
     ended = scored_project.build()
     for name in ("scored", "plain"):
         assert told in ended.messages[name] and "What to do: " in ended.messages[name]

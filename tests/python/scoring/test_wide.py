@@ -17,8 +17,9 @@ from project import DbtProject, registered_kernel
 from rescoring import execute, register_version, training
 from scorehouse import promote
 from scorehouse.cli.main import main
-from scorehouse.forms.sql import CompiledSql, compile_sql, together
-from scorehouse.forms.sql.together import Together
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.together import Together, together
 
 ALIASES = ["champion", "challenger", "second"]
 CHALLENGERS = ALIASES[1:]
@@ -93,7 +94,7 @@ def test_a_version_whose_form_is_another_takes_part(tmp_path: Path) -> None:
     table(project, "wide")
     table(project, "long", layout="long")
     project.build().check()
-    assert {run["form"] for run in project.runs("wide")} == {"sql", "estimator"}
+    assert {run["form"] for run in project.runs("wide")} == {"sql", "native"}
     assert differences(project, "wide", "long") == []
 
 

@@ -19,7 +19,6 @@ from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.duckdb.counted import CountedBatches
 from scorehouse.engines.duckdb.decision import decide_again
-from scorehouse.engines.duckdb.first_batch import checked_forms
 from scorehouse.engines.duckdb.interrupt import check_interrupted, named
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.duckdb.plan import DuckDBPlanner, joins_both_ways
@@ -33,7 +32,6 @@ from scorehouse.engines.duckdb.statistics import count_table
 from scorehouse.engines.duckdb.stream import output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
-from scorehouse.forms.choose import Form
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -72,9 +70,6 @@ class DuckDBEngine(Engine[DuckDBSource]):
 
     def planner(self, source: DuckDBSource, records: list[RunRecord], rows: int) -> DuckDBPlanner:
         return DuckDBPlanner(source, records, rows)
-
-    def checked_forms(self, source: DuckDBSource, forms: list[Form], kernels: Sequence[Kernel]) -> list[Form]:
-        return checked_forms(source, forms, kernels)
 
     def write(self, scan: Scan[DuckDBSource], storage: Mapping[str, Any]) -> None:
         """Score into the staging table and log the run, on the session and in its transaction."""

@@ -9,7 +9,8 @@ import pyarrow as pa
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, ROW_HASH, of_part
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import quote
-from scorehouse.forms.sql import CompiledSql, together
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.together import together
 
 TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "varchar"}
 

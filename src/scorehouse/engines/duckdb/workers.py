@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from scorehouse.engines.shared_setting import SharedSetting
@@ -39,14 +39,20 @@ def _cores() -> int:
 def _is_known(estimator: Any) -> bool:
     """Whether an estimator, its steps and their functions all come from libraries that allow it."""
     parts = [estimator]
-    if isinstance(estimator, BaseEstimator):
+    if _of_sklearn(estimator):
         parts += list(estimator.get_params(deep=True).values())
     for part in parts:
-        if isinstance(part, BaseEstimator) or callable(part):
+        if _of_sklearn(part) or callable(part):
             module = getattr(part, "__module__", None) or type(part).__module__
             if inspect.ismodule(part) or module.split(".")[0] not in THREAD_SAFE:
                 return False
     return True
+
+
+def _of_sklearn(part: Any) -> bool:
+    # not loaded, or being loaded by another thread: then it is not
+    base = getattr(sys.modules.get("sklearn.base"), "BaseEstimator", None)
+    return base is not None and isinstance(part, base)
 
 
 def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iterator[R]:

@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from scorehouse.dialect import SPARK
 from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
-from scorehouse.engines.first_rows import FIRST_ROWS, checked_native
 from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.decision import decided_again
@@ -21,10 +18,9 @@ from scorehouse.engines.spark.errors import translated
 from scorehouse.engines.spark.plan import SparkPlanner
 from scorehouse.engines.spark.run_rows import insert_runs, read_statistics
 from scorehouse.engines.spark.scan import SparkScan
-from scorehouse.engines.spark.source import SparkSource, quote, registry_versions
+from scorehouse.engines.spark.source import SparkSource, registry_versions
 from scorehouse.engines.spark.tables import SparkTables, Storage
 from scorehouse.errors import ConfigurationError, ConservationError
-from scorehouse.forms.choose import Form
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -83,18 +79,6 @@ class SparkEngine(Engine[SparkSource]):
 
     def planner(self, source: SparkSource, records: list[RunRecord], rows: int) -> SparkPlanner:
         return SparkPlanner(source, records, rows, self._tables(Storage(), [self.request.run_id]))
-
-    def checked_forms(self, source: SparkSource, forms: list[Form], kernels: Sequence[Kernel]) -> list[Form]:
-        columns = source.columns
-        checked = list(forms)
-        first = source.select().select(*map(quote, columns.used)).limit(FIRST_ROWS)
-        for batch in first.toArrow().combine_chunks().to_batches():
-            for number, (kernel, form) in enumerate(zip(kernels, checked, strict=True)):
-                if form.name == "native":
-                    found = [batch.column(columns.features[number][n]) for n in kernel.signature.names]
-                    own = pa.RecordBatch.from_arrays(found, names=kernel.signature.names)
-                    checked[number] = checked_native(form, kernel, own)
-        return checked
 
     def write(self, scan: Scan[SparkSource], storage: Mapping[str, Any]) -> None:
         """Score into the staging table, check it, put it in place, and then log the run."""

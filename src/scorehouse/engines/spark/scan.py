@@ -62,22 +62,27 @@ class SparkScan:
             columns=tuple(features[name] for name in kernel.signature.names),
             hashes=self.source.hash_name(number),
             native=self.forms[number].name == "native",
-            **self._artifact(kernel.version),
+            **self._sent(number),
         )
 
-    def _artifact(self, version: Version) -> dict[str, Any]:
-        """The artifact's bytes for the closure; a large artifact is sent as a file, once per digest."""
-        if version.sha256 not in self.sent:
-            request, call = self.request, self.source.call
-            data = artifact.read_version(request.project_root, version, request.load_policy, call)
-            name = f"scorehouse-{version.sha256}"
-            self.sent[version.sha256] = {"data": data, "file": name}
+    def _sent(self, number: int) -> dict[str, Any]:
+        """What scores, a stored form or the artifact: bytes for the closure, or as a file. Once a digest."""
+        form, version = self.forms[number], self.kernels[number].version
+        digest = str(version.forms["native"]["file_sha256"]) if form.data else version.sha256
+        if digest not in self.sent:
+            data = form.data or self._artifact(version)
+            name = f"scorehouse-{digest}"
+            self.sent[digest] = {"data": data, "file": name, "digest": digest, "is_stored": bool(form.data)}
             if len(data) >= CLOSURE_BYTES:
                 path = _sent_files() / name
                 path.write_bytes(data)
                 self.source.session.addArtifacts(str(path), file=True)
-                self.sent[version.sha256]["data"] = None
-        return self.sent[version.sha256]
+                self.sent[digest]["data"] = None
+        return self.sent[digest]
+
+    def _artifact(self, version: Version) -> bytes:
+        request = self.request
+        return artifact.read_version(request.project_root, version, request.load_policy, self.source.call)
 
     def _arrow_schema(self, selected: Any, kept: tuple[str, ...]) -> pa.Schema:
         columns = selected.select(*(quote(name) for name in kept)).limit(0).toArrow().schema

@@ -29,10 +29,11 @@ _estimators: dict[tuple[str, bool], tuple[Any, Any]] = {}
 
 @dataclass(frozen=True)
 class WorkerVersion:
-    """One version that scores; with `native`, its estimator's native form scores.
+    """One version that scores; with `native` its native form does.
 
-    `data` holds the artifact's bytes, or is None if they are sent as the file `file`. `columns` are the
-    columns of a batch with the features, in the signature's order; `hashes` is the column with their hashes.
+    `data` holds the bytes of the artifact, or with `is_stored` of the stored form, whose SHA-256 is `digest`;
+    it is None where they travel as the file named `file`. `columns` are those of a batch that hold its
+    features, in the signature's order, and `hashes` that of their hashes.
     """
 
     version: Version
@@ -41,6 +42,8 @@ class WorkerVersion:
     hashes: str
     data: bytes | None
     file: str
+    digest: str
+    is_stored: bool = False
     native: bool = False
 
 
@@ -112,33 +115,43 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
 
 
 def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
-    """The estimator and the form that scores in its place, loaded once per worker from verified bytes."""
-    known = (version.version.sha256, version.native)
+    """The estimator, and what scores in its place, loaded once a worker from bytes that it checked."""
+    known = (version.digest, version.native)
     if known not in _estimators:
         data = _verified(task, version)
         while len(_estimators) >= max(ESTIMATORS_KEPT, len(task.versions)):
             _estimators.pop(next(iter(_estimators)))
-        estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
-        _estimators[known] = (estimator, _native(estimator, task) if version.native else estimator)
+        _estimators[known] = _opened(task, version, data)
     return _estimators[known]
 
 
+def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> tuple[Any, Any]:
+    if version.is_stored:
+        from scorehouse.forms.native.stored import from_bytes
+
+        trees = from_bytes(data, version.version)
+        return trees, trees
+    estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
+    return estimator, _native(estimator, task) if version.native else estimator
+
+
 def _native(estimator: Any, task: WorkerTask) -> Any:
-    from scorehouse.forms.native import compile_native  # its compiler is slow to import
+    from scorehouse.forms.native.make import compile_native  # its compiler is slow to import
 
     return compile_native(estimator, call=task.call)
 
 
 def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
     version = scoring.version
-    task.policy.check_libraries(version, task.call)  # an executor may have other libraries
+    if not scoring.is_stored:
+        task.policy.check_libraries(version, task.call)  # an executor may have other libraries
     data = _bytes_of_file(task, scoring.file) if scoring.data is None else scoring.data
     found = artifact.sha256(data)
-    if found != version.sha256:
+    if found != scoring.digest:
         raise ArtifactError(
             task.call,
             f"the bytes of {version.label} on an executor have the sha256 {found} ({len(data)} bytes)",
-            expected=f"the registered sha256 {version.sha256}",
+            expected=f"the registered sha256 {scoring.digest}",
             action="find out what changed the file on that executor, and run again; nothing was scored",
         )
     return data

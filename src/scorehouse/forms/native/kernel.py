@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-VERSION = 1  # types of the structures, as in kernel.c
+from scorehouse.errors import CompileError
+
+VERSION = 1  # of the structures, as in kernel.c
 EXITS = 32
 RANK, SINGLE, CATEGORY, CHECKED = range(4)  # how a column becomes codes
 HIGHEST = 2**31 - 1
@@ -131,6 +133,17 @@ def library() -> ctypes.CDLL | None:
             getattr(found, name).restype = None
         return found
     return None
+
+
+def require_library(call: str) -> None:
+    """Raise CompileError where this installation has no kernel for this platform."""
+    if library() is None:
+        raise CompileError(
+            call,
+            "this installation of scorehouse has no compiled kernel for this platform",
+            expected="a wheel for this platform (Linux or macOS, x86-64 or arm64)",
+            action="reinstall scorehouse from a wheel, or score this version with the estimator itself",
+        )
 
 
 def _loaded() -> ctypes.CDLL:

@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.native.kernel import library
+from scorehouse.forms.native.kernel import require_library
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import readers, recipe_of
 from scorehouse.forms.sql.builder import name_of
@@ -21,13 +21,7 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
     scikit-learn itself runs the steps before the last. The form is not proven yet: `prove` does that. Raises
     CompileError, which names the step without a native form or says that there is no kernel here.
     """
-    if library() is None:
-        raise CompileError(
-            call,
-            "this installation of scorehouse has no compiled kernel for this platform",
-            expected="a wheel for this platform (Linux or macOS, x86-64 or arm64)",
-            action="reinstall scorehouse from a wheel, or score this version with the estimator itself",
-        )
+    require_library(call)
     before, last, path = _taken_apart(estimator)
 
     def refuse(part: Any, problem: str) -> CompileError:

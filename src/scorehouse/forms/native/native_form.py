@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scorehouse.forms.native.links import Link
+from scorehouse.forms.native.run import in_parts, sums_of
+
 if TYPE_CHECKING:
     from scorehouse.forms.native.layout import Layout
 
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples")
-LARGEST_EXACT = 2**53  # larger integers may change when they become doubles
-SMALLEST_PART = 1_024  # rows for which a separate thread pays off
+LARGEST_EXACT = 2**53  # integers beyond it may change when they become doubles
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Recipe:
     """
 
     n_features: int
-    outputs: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+    outputs: Mapping[str, Link]
     takes_missing: bool = True
     takes_infinite: bool = True
     takes_sparse: bool = False
@@ -72,7 +74,11 @@ class NativeForm:
             X = step.transform(X)
         numbers = self._block(X)
         sums = None if numbers is None else self.sums(numbers)
-        return getattr(self.last, method)(X) if sums is None else self.recipe.outputs[method](sums)
+        if sums is None:
+            return np.asarray(getattr(self.last, method)(X))
+        link = self.recipe.outputs[method]
+        made = link(sums)
+        return np.asarray(self.last.classes_).take(made) if link.is_label else made
 
     def numbers(self, X: Any) -> np.ndarray | None:
         """The numbers that the trees read, of shape (rows, features); None if they cannot run on X."""
@@ -90,30 +96,8 @@ class NativeForm:
         return None if numbers is None or numbers.shape[1] != recipe.n_features else numbers
 
     def sums(self, numbers: np.ndarray) -> np.ndarray | None:
-        """The sums over all trees, of shape (rows, outputs); None if the estimator refuses a value."""
-        if self.pool is None or len(numbers) < 2 * SMALLEST_PART:
-            return self._part(numbers)
-        workers = self.pool._max_workers
-        size = max(SMALLEST_PART, -(-len(numbers) // workers))
-        parts: list[np.ndarray] = []
-        for part in self.pool.map(self._part, [numbers[i : i + size] for i in range(0, len(numbers), size)]):
-            if part is None:
-                return None
-            parts.append(part)
-        return np.concatenate(parts)
-
-    def _part(self, numbers: np.ndarray) -> np.ndarray | None:
-        from scorehouse.forms.native.kernel import add_trees
-
-        if self.recipe.start is None:
-            sums = np.repeat(self.layout.base[:, None], len(numbers), axis=1)
-        else:
-            sums = np.ascontiguousarray(self.recipe.start(numbers).T, dtype=np.float64)
-        if not add_trees(numbers, self.layout.tables, sums):
-            return None
-        if self.layout.divisor > 1:
-            sums /= self.layout.divisor
-        return sums.T
+        """The sums over all trees, of shape (rows, outputs); None where the estimator refuses a value."""
+        return in_parts(partial(sums_of, self.layout, self.recipe.start), numbers, self.pool)
 
 
 def as_block(X: Any, *, exact: bool) -> np.ndarray | None:

@@ -16,10 +16,12 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.hard_rows import EXTREMES, around, kernel_rows, training_rows, tried_rows
+from scorehouse.forms.hard_rows import EXTREMES, Tried, around, training_rows, tried_rows
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.parity import TOLERANCE_NATIVE as TOLERANCE
 from scorehouse.forms.parity import compare, difference
+from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.builder import Builder, Value
 from scorehouse.forms.sql.hist_sql import preprocessed
 from scorehouse.forms.sql.inputs import LARGEST, inputs_of
@@ -31,18 +33,19 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-TOLERANCE = 1e-12
-EDGES_LIMIT = 20_000  # edges that are tried one by one; of more, this many are tried, spread evenly
+EDGES_LIMIT = 20_000  # that are tried one by one; of more, as many spread evenly
 MIXED_ROWS = 20_000
 MIXED_SHARE = 0.5
+FEW = 64
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The number of rows on which native code equalled the estimator, and the largest difference."""
+    """On how many rows native code equalled the estimator, how far it was off at most, and the rows."""
 
     rows: int
     largest_difference: float
+    tried: Tried
 
 
 def prove(
@@ -62,13 +65,24 @@ def prove(
     ensemble, _ = recipe_of(form.last, lambda _, problem: _unequal(call, problem))
     training = training_rows(frame)
     numbers = _numbers(form, signature, training, call)
-    rows = tried_rows(signature, _edges_of_features(form, ensemble, signature), training)
+    tried = tried_rows(signature, _edges_of_features(form, ensemble, signature), training)
     native = Kernel(form, version, signature, strict=frozenset(), call=call)
-    worst = _compare(kernel_rows(kernel, rows), kernel_rows(native, rows), call)
+    worst = _compare(kernel_rows(kernel, tried.rows), kernel_rows(native, tried.rows), call)
     mixed = _mixed_rows(form, ensemble, numbers)
     if len(mixed):
         worst = max(worst, *(_compare_method(form, name, mixed, call) for name in form.recipe.outputs))
-    return Proof(rows.num_rows + len(mixed), worst)
+    return Proof(tried.rows.num_rows + len(mixed), worst, tried)
+
+
+def prove_stored(stored: Any, kernel: Kernel, proof: Proof) -> float:
+    """The largest difference of the form that is stored, on the rows of `proof`.
+
+    `kernel` holds the estimator. Raises CompileError where they differ as `prove` does.
+    """
+    rows = proof.tried.rows
+    few = check_batch(kernel.signature, rows.slice(0, FEW).combine_chunks().to_batches()[0], frozenset())
+    stored.numbers(few.columns)  # what cannot be computed fails here, and not once for each row
+    return _compare(kernel_rows(kernel, rows), kernel_rows(kernel.holding(stored), rows), kernel.call)
 
 
 def _compare(expected: pa.Table, found: pa.Table, call: str) -> float:

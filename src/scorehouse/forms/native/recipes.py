@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scorehouse.forms.native.links import Link
 from scorehouse.forms.native.native_form import Recipe
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.trees import Ensemble
@@ -16,7 +17,8 @@ from scorehouse.forms.trees import of_sklearn as sklearn
 
 Refuse = Callable[[Any, str], Exception]
 Read = tuple[Ensemble, Recipe]
-Outputs = Mapping[str, Callable[[np.ndarray], np.ndarray]]
+Outputs = Mapping[str, Link]
+FIRST = Link("first")
 
 
 def recipe_of(estimator: Any, refuse: Refuse) -> Read:
@@ -62,16 +64,6 @@ def readers() -> dict[str, Callable[[Any, Refuse], Read]]:
     }
 
 
-def column(sums: np.ndarray) -> np.ndarray:
-    """The only output."""
-    return sums[:, 0]
-
-
-def decisions(sums: np.ndarray) -> np.ndarray:
-    """Raw scores, as `decision_function` gives them."""
-    return sums[:, 0] if sums.shape[1] == 1 else sums
-
-
 def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
     """The trees, and whether they accept missing values."""
     if estimator.n_outputs_ != 1:
@@ -88,35 +80,24 @@ def _strict(estimator: Any, outputs: Outputs, *, takes_missing: bool = False) ->
 
 def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
     ensemble, takes_missing = _forest(estimator, refuse)
-    outputs = {
-        "predict_proba": lambda sums: sums,
-        "predict": lambda sums: estimator.classes_.take(np.argmax(sums, axis=1), axis=0),
-    }
+    outputs = {"predict_proba": Link("sums"), "predict": Link("largest", is_label=True)}
     return ensemble, _strict(estimator, outputs, takes_missing=takes_missing)
 
 
 def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
     ensemble, takes_missing = _forest(estimator, refuse)
-    return ensemble, _strict(estimator, {"predict": column}, takes_missing=takes_missing)
+    return ensemble, _strict(estimator, {"predict": FIRST}, takes_missing=takes_missing)
 
 
 def _isolation_forest(estimator: Any, refuse: Refuse) -> Read:
     from sklearn.ensemble._iforest import _average_path_length
 
-    denominator = len(estimator.estimators_) * _average_path_length([estimator._max_samples])
-
-    def scores(sums: np.ndarray) -> np.ndarray:
-        depths = np.ascontiguousarray(sums[:, 0])
-        share = np.divide(depths, denominator, out=np.ones_like(depths), where=denominator != 0)
-        return np.asarray(-(2**-share))
-
-    def decision(sums: np.ndarray) -> np.ndarray:
-        return np.asarray(scores(sums) - estimator.offset_)
-
+    denominator = float(len(estimator.estimators_) * _average_path_length([estimator._max_samples])[0])
+    numbers = (denominator, float(estimator.offset_))
     outputs = {
-        "score_samples": scores,
-        "decision_function": decision,
-        "predict": lambda sums: np.where(decision(sums) < 0, -1, 1),
+        "score_samples": Link("isolation", (denominator,)),
+        "decision_function": Link("isolation_decisions", numbers),
+        "predict": Link("isolation_labels", numbers),
     }
     return sklearn.isolation(estimator), Recipe(estimator.n_features_in_, outputs, takes_sparse=True)
 
@@ -137,22 +118,18 @@ def _boosting(estimator: Any) -> tuple[Ensemble, Callable[[np.ndarray], np.ndarr
 def _boosting_classifier(estimator: Any, refuse: Refuse) -> Read:
     ensemble, start = _boosting(estimator)
 
-    def labels(sums: np.ndarray) -> np.ndarray:
-        chosen = (sums[:, 0] >= 0).astype(int) if sums.shape[1] == 1 else np.argmax(sums, axis=1)
-        return estimator.classes_[chosen]
-
+    slope = 2.0 if type(estimator._loss).__name__ == "ExponentialLoss" else 1.0
     outputs = {
-        # in the memory order that is used there too, so that the last bit is the same
-        "predict_proba": lambda sums: estimator._loss.predict_proba(np.ascontiguousarray(decisions(sums))),
-        "decision_function": decisions,
-        "predict": labels,
+        "predict_proba": Link("shares", (slope,)),
+        "decision_function": Link("decisions"),
+        "predict": Link("from_zero", is_label=True),
     }
     return ensemble, replace(_strict(estimator, outputs), start=start)
 
 
 def _boosting_regressor(estimator: Any, refuse: Refuse) -> Read:
     ensemble, start = _boosting(estimator)
-    return ensemble, replace(_strict(estimator, {"predict": column}), start=start)
+    return ensemble, replace(_strict(estimator, {"predict": FIRST}), start=start)
 
 
 def _hist(estimator: Any, outputs: Outputs) -> Read:
@@ -163,19 +140,16 @@ def _hist(estimator: Any, outputs: Outputs) -> Read:
 
 
 def _hist_classifier(estimator: Any, refuse: Refuse) -> Read:
-    def labels(sums: np.ndarray) -> np.ndarray:
-        chosen = (sums[:, 0] > 0).astype(int) if sums.shape[1] == 1 else np.argmax(sums, axis=1)
-        return estimator.classes_[chosen]
-
     return _hist(
         estimator,
         {
-            "predict_proba": lambda sums: estimator._loss.predict_proba(sums),
-            "decision_function": decisions,
-            "predict": labels,
+            "predict_proba": Link("hist_shares"),
+            "decision_function": Link("decisions"),
+            "predict": Link("above_zero", is_label=True),
         },
     )
 
 
 def _hist_regressor(estimator: Any, refuse: Refuse) -> Read:
-    return _hist(estimator, {"predict": lambda sums: estimator._loss.link.inverse(column(sums))})
+    log = type(estimator._loss.link).__name__ == "LogLink"
+    return _hist(estimator, {"predict": Link("power") if log else FIRST})

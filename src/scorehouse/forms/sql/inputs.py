@@ -182,7 +182,7 @@ def _not_null(feature: Signed, column: Expr) -> list[Check]:
 def _unseen(feature: Signed, column: Expr, shown: Expr) -> list[Check]:
     if feature.categories is None or feature.accepts_unseen:
         return []
-    known = any_of([In(column, _literals(feature)), IsNull(column)])
+    known = any_of([In(column, category_literals(feature)), IsNull(column)])
     return [Check(known, Call("concat", (text(f"unseen_category:{feature.name}="), shown)))]
 
 
@@ -190,11 +190,12 @@ def _as_category(value: Value, feature: Signed) -> Value:
     """A column with pandas' dtype category: values other than its categories are missing."""
     if feature.dtype != "category" or feature.categories is None:
         return value
-    known = Case(((In(value.expr, _literals(feature)), value.expr),))
+    known = Case(((In(value.expr, category_literals(feature)), value.expr),))
     return Value(known, value.name, value.kind)
 
 
-def _literals(feature: Signed) -> tuple[Literal, ...]:
+def category_literals(feature: Signed) -> tuple[Literal, ...]:
+    """The categories of training."""
     return tuple(
         text(category) if isinstance(category, str) else number(category)
         for category in feature.categories or ()

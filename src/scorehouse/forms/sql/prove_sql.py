@@ -7,17 +7,20 @@ missing values, NaN, infinities, extremes, and unseen categories.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from scorehouse.forms.hard_rows import kernel_rows, training_rows, tried_rows
+from scorehouse.forms.hard_rows import training_rows, tried_rows
 from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE, Parity, compare
+from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROW = "scorehouse_row"
 PART_ROWS = 8_192
@@ -35,10 +38,10 @@ class Comparison:
             raise ValueError(f"prove() runs on DuckDB, but this SQL is for {compiled.dialect.name}")
         self.compiled = compiled
         self.kernel = kernel
-        self.rows = tried_rows(compiled.signature, compiled.probes, training_rows(frame))
+        self.tried = tried_rows(compiled.signature, compiled.probes, training_rows(frame))
         self.connection = duckdb.connect()
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
-        self.found = self.pool.submit(duckdb_rows, compiled, self.rows, self.connection)
+        self.found = self.pool.submit(duckdb_rows, compiled, self.tried.rows, self.connection)
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +58,7 @@ class Comparison:
 
     def parity(self) -> Parity:
         """Score the rows with the kernel, wait for the database, and compare."""
-        expected = kernel_rows(self.kernel, self.rows)
+        expected = kernel_rows(self.kernel, self.tried.rows)
         return compare(expected, self.found.result(), tolerance=tolerance_of(self.compiled))
 
 
@@ -85,8 +88,8 @@ def duckdb_rows(
     connection.execute("set disabled_optimizers = 'common_subexpressions,join_order'")
     connection.register("input_relation", parts)
     sql = compiled.render("input_relation", keep=[ROW])
-    # into a table, since connection.sql() would parse and bind the long statement twice
-    connection.execute(f"create temp table scored as {sql}")
+    # into a table, since connection.sql() would read and bind the long statement twice
+    connection.execute(f"create or replace temp table scored as {sql}")
     return connection.sql(f"from scored order by {ROW}").to_arrow_table()
 
 

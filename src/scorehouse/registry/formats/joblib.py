@@ -6,8 +6,6 @@ import io
 import warnings
 from typing import Any
 
-import joblib
-
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.formats.base import Format, does_not_load
 from scorehouse.registry.signature import Signature
@@ -15,6 +13,8 @@ from scorehouse.registry.version import Version
 
 
 def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
+    import joblib  # scoring by a stored form does without
+
     stream = io.BytesIO()
     try:
         joblib.dump(estimator, stream, compress=("zlib", 3))
@@ -30,6 +30,8 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
 
 
 def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
+    import joblib
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=UserWarning)  # the policy has already checked the versions
         try:

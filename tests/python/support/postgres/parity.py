@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from postgres.server import load
-from scorehouse.forms.hard_rows import hard_rows, kernel_rows
+from scorehouse.forms.hard_rows import hard_rows
 from scorehouse.forms.parity import Parity, compare
-from scorehouse.forms.sql import compile_sql
-from scorehouse.forms.sql.compiled import LARGEST_WHERE_OVERFLOW_RAISES
+from scorehouse.forms.proof import kernel_rows
+from scorehouse.forms.sql.compile import LARGEST_WHERE_OVERFLOW_RAISES, compile_sql
 from scorehouse.forms.sql.prove_sql import tolerance_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch

@@ -1,0 +1,35 @@
+"""The SQL form on record batches, for a version that is scored beside others which Python scores."""
+
+from __future__ import annotations
+
+import threading
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.kernel.scorer import Kernel
+
+
+class SqlKernel(Kernel):
+    """A kernel whose batches a DuckDB of its own scores, one for each thread; no estimator is opened."""
+
+    def __init__(self, kernel: Kernel, compiled: CompiledSql) -> None:
+        super().__init__(
+            kernel._scoring, kernel.version, kernel.signature, strict=kernel.strict, call=kernel.call
+        )
+        self.compiled = compiled
+        self.threads = threading.local()
+
+    @property
+    def estimator(self) -> SqlKernel:
+        """What scores: this."""
+        return self
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if not hasattr(self.threads, "connection"):
+            self.threads.connection = duckdb.connect(config={"threads": 1})
+        rows = duckdb_rows(self.compiled, pa.Table.from_batches([batch]), self.threads.connection)
+        found = rows.select(self.schema.names).cast(self.schema).combine_chunks().to_batches()
+        return found[0] if found else pa.RecordBatch.from_pylist([], schema=self.schema)

@@ -1,0 +1,128 @@
+"""Compile a fitted estimator into one select of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from scorehouse.errors import CompileError, ConfigurationError
+from scorehouse.forms.sql.builder import Builder
+from scorehouse.forms.sql.compiled import MARK, CompiledSql
+from scorehouse.forms.sql.dialects import ALIASES, DIALECTS, LIMITS, Limits
+from scorehouse.forms.sql.inputs import LARGEST, inputs_of
+from scorehouse.forms.sql.outputs import outputs_of
+from scorehouse.forms.sql.printer import Dialect
+from scorehouse.forms.sql.registers import CONVERTERS
+from scorehouse.forms.sql.underflow import without_underflow
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+# Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
+# this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
+LARGEST_WHERE_OVERFLOW_RAISES = 1e60
+
+
+def compile_sql(
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    dialect: str,
+    *,
+    alike: dict[tuple[bool, bool], CompiledSql] | None = None,
+) -> CompiledSql:
+    """Compile a fitted estimator, as it was registered, for one dialect.
+
+    `alike` keeps what was compiled for dialects that compute alike, which differ in their spelling alone.
+    Raises CompileError naming the step that has no exact form, or the limit that is passed.
+    """
+    call = f"compile_sql({version.label}, {dialect!r})"
+    chosen = DIALECTS.get(ALIASES.get(dialect, dialect))
+    if chosen is None:
+        raise ConfigurationError(
+            call,
+            f"dialect is {dialect!r}",
+            expected=f"one of {[*DIALECTS, *ALIASES]}",
+            action="name one of these",
+        )
+    key = ("real" in chosen.types, chosen.ieee)
+    others = {} if alike is None else alike
+    compiled = others.get(key)
+    if compiled is None:
+        # another dialect has told the nodes of all trees, which need not be compiled to be refused
+        nodes = max((other.nodes for other in others.values()), default=0)
+        excess = _over(nodes, "tree nodes", LIMITS[chosen.name].nodes, version, chosen, call)
+        compiled = _compiled(estimator, version, signature, chosen, call, excess)
+    others[key] = compiled
+    compiled = replace(compiled, dialect=chosen)
+    _check_size(compiled, LIMITS[chosen.name], call)
+    _check_marks(compiled, call)
+    return compiled
+
+
+def _compiled(
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    chosen: Dialect,
+    call: str,
+    excess: CompileError | None,
+) -> CompiledSql:
+    """The program of a dialect, whose size is not checked yet; `excess` is raised at its first tree."""
+    largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
+    has_real = "real" in chosen.types
+    b = Builder(signature, call, CONVERTERS, has_real=has_real, largest=largest, excess=excess)
+    values, reason = inputs_of(b)
+    outputs, scores = outputs_of(b, estimator, version, values, reason)
+    program = b.finish(outputs)
+    if not chosen.ieee:
+        program = without_underflow(program, 1.0 / largest)
+    return CompiledSql(
+        version=version,
+        dialect=chosen,
+        signature=signature,
+        program=program,
+        columns=tuple(name for name, _ in outputs),
+        nodes=b.nodes,
+        single=scores.single,
+        probes={position: frozenset(found) for position, found in b.probes.items()},
+    )
+
+
+def _check_marks(compiled: CompiledSql, call: str) -> None:
+    """dbt fills arguments in between marks, which a category or class must not contain."""
+    if MARK in compiled.text or any(MARK in name for name in compiled.features):
+        raise CompileError(
+            call,
+            f"a category, class or feature of {compiled.version.label} contains {MARK!r}",
+            expected=f"no {MARK!r}, which marks where dbt fills in the columns",
+            action="score this version through a Python or SQL model with the predictions materialization",
+        )
+
+
+def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
+    widest = max((len(s.made) + len(s.carried) for s in compiled.program.steps), default=0)
+    sizes: tuple[tuple[str, Callable[[], int], int], ...] = (
+        ("tree nodes", lambda: compiled.nodes, limits.nodes),
+        ("columns in one step", lambda: widest, limits.columns),
+        ("bytes of SQL", lambda: compiled.size_bytes, limits.sql_bytes),  # printed only if the others fit
+    )
+    for what, size, limit in sizes:
+        excess = _over(size(), what, limit, compiled.version, compiled.dialect, call)
+        if excess is not None:
+            raise excess
+
+
+def _over(
+    found: int, what: str, limit: int, version: Version, dialect: Dialect, call: str
+) -> CompileError | None:
+    """The refusal of what is larger than the limit."""
+    if found <= limit:
+        return None
+    return CompileError(
+        call,
+        f"the SQL of {version.label} has {found:,} {what}",
+        expected=f"at most {limit:,} on {dialect.name}",
+        action="score this version through a Python or SQL model with the predictions "
+        "materialization, or register a smaller estimator",
+    )

@@ -1,0 +1,103 @@
+"""The SQL form as a file beside the artifact: a tree of expressions in JSON, of which a run writes its SQL.
+
+No code is in it and none is run to read it; the registry pins its digest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import fields
+from typing import Any
+
+from scorehouse.forms.sql import expression
+from scorehouse.forms.sql.builder import Program, Step
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+LAYOUT = 1  # of the file
+NODES: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (
+        expression.Feature,
+        expression.Column,
+        expression.Literal,
+        expression.Arith,
+        expression.Sum,
+        expression.Call,
+        expression.Compare,
+        expression.Logic,
+        expression.IsNull,
+        expression.In,
+        expression.Case,
+        expression.Lookup,
+        expression.Cast,
+    )
+}
+
+
+def to_bytes(compiled: CompiledSql) -> bytes:
+    """The file of a form."""
+    document = {
+        "layout": LAYOUT,
+        "dialect": compiled.dialect.name,
+        "columns": compiled.columns,
+        "nodes": compiled.nodes,
+        "single": compiled.single,
+        "program": program_to_json(compiled.program),
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return gzip.compress(text.encode(), mtime=0)  # the same bytes at any time
+
+
+def from_bytes(data: bytes, version: Version, signature: Signature) -> CompiledSql:
+    """The form in a file whose digest was verified.
+
+    Raises ValueError for a file of another release, whose layout this one does not know.
+    """
+    document = json.loads(gzip.decompress(data))
+    if document.get("layout") != LAYOUT:
+        raise ValueError(f"its layout is {document.get('layout')}, and this release reads layout {LAYOUT}")
+    return CompiledSql(
+        version=version,
+        dialect=DIALECTS[document["dialect"]],
+        signature=signature,
+        program=program_of_json(document["program"]),
+        columns=tuple(document["columns"]),
+        nodes=document["nodes"],
+        single=document["single"],
+    )
+
+
+def program_to_json(program: Program) -> dict[str, Any]:
+    """A program as JSON can hold it."""
+    return {
+        "steps": [[_packed(step.made), step.carried] for step in program.steps],
+        "outputs": _packed(program.outputs),
+    }
+
+
+def program_of_json(document: dict[str, Any]) -> Program:
+    """The program that `program_to_json` wrote."""
+    steps = tuple(Step(_unpacked(made), tuple(carried)) for made, carried in document["steps"])
+    return Program(steps, _unpacked(document["outputs"]))
+
+
+def _packed(part: Any) -> Any:
+    """A node as an object with its name and fields, a tuple as an array, and values as they are."""
+    if isinstance(part, tuple):
+        return [_packed(item) for item in part]
+    if type(part).__name__ in NODES:
+        return {type(part).__name__: [_packed(getattr(part, field.name)) for field in fields(part)]}
+    return part
+
+
+def _unpacked(part: Any) -> Any:
+    if isinstance(part, list):
+        return tuple(_unpacked(item) for item in part)
+    if isinstance(part, dict):
+        ((name, values),) = part.items()
+        return NODES[name](*(_unpacked(value) for value in values))
+    return part
