@@ -11,7 +11,7 @@ from typing import Any
 from scorehouse.engines.choose import engine_of
 from scorehouse.engines.run import Run
 from scorehouse.errors import ConfigurationError, ScorehouseError
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 from scorehouse.scoring.request import Request
 
 

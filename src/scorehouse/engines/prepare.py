@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel, Unopened
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions

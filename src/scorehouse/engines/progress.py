@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 
 INTERVAL_SECONDS = 5.0
 

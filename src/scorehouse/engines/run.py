@@ -14,7 +14,7 @@ from scorehouse.engines.prepare import load_kernels, output_names, records_of, w
 from scorehouse.forms.choose import Form, FormFiles, choose_form, in_batches
 from scorehouse.garbage import collector_paused
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import resolve_parts
 from scorehouse.scoring.runlog import RunRecord

@@ -14,7 +14,7 @@ from scorehouse.forms.parity import TOLERANCE, TOLERANCE_NATIVE
 from scorehouse.forms.proof import differs_here, kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 

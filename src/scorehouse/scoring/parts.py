@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 from scorehouse.registry.version import Version, resolve
 from scorehouse.scoring.options import ScoreOptions
 

@@ -11,7 +11,7 @@ from project import REPOSITORY
 SOURCE = REPOSITORY / "src" / "scorehouse"
 # from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
-    *("errors", "log", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "forms"),
+    *("errors", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "forms"),
     *("scoring", "engines", "registration", "online", "report", "replay", "interop", "api", "cli"),
 )
 

@@ -11,7 +11,7 @@ import duckdb
 
 from scorehouse.engines.duckdb.sql import literal
 from scorehouse.engines.shared_setting import SharedSetting
-from scorehouse.log import logger
+from scorehouse.project.log import logger
 from scorehouse.scoring.runlog import RunRecord
 
 WATCH_SECONDS = 0.1
