@@ -1,0 +1,230 @@
+"""Runs by stored forms: no scikit-learn, a planted pickle, altered files, another machine."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from project import DbtProject
+from scorehouse.errors import ArtifactError, LoadRefusedError
+from scorehouse.forms.choose import FormFiles, choose_form
+from scorehouse.forms.proof import EXPECTED
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.storage import sha256
+from visits_frame import FRAME, LABEL, ROWS
+
+NEVER = LoadPolicy(estimator="never")
+ALTERATIONS = 500  # of each of the four files of two ML models
+
+
+@pytest.fixture(scope="module")
+def forms_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """A project with a linear model and one of trees, whose features are `features`."""
+    project = DbtProject(tmp_path_factory.mktemp("stored") / "house")
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    for name, estimator in (("linear", linear), ("trees", HistGradientBoostingClassifier(max_iter=8))):
+        X = FRAME[["amount", "visits"]]
+        project.register(estimator.fit(X, LABEL), name, X, LABEL, task="classification")
+        project.python_model(f"{name}_scores", name, key="id")
+    network = RandomForestClassifier(3, random_state=0)
+    project.register(network.fit(X, LABEL), "closed", X, LABEL, task="classification", forms=False)
+    project.python_model("closed_scores", "closed", key="id")
+    project.features("select i as id, sin(i) * 2 as amount, i % 40 as visits from range(500) as t(i)")
+    return project
+
+
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("sklearn", "scipy", "pandas", "joblib"):
+            raise ImportError(f"{name} is not installed here")
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def test_a_machine_without_scikit_learn_and_pandas_scores(forms_project: DbtProject, tmp_path: Path) -> None:
+    project = forms_project.copy(tmp_path / "house")
+    project.settings({"scorehouse_load_policy": {"estimator": "never"}})
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKED)
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), "build", "--exclude", "closed_scores"],
+        cwd=project.folder,
+        env={**project.environment, "PYTHONPATH": str(tmp_path / "blocked")},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert [project.runs(f"{name}_scores")[0]["form"] for name in ("linear", "trees")] == ["sql", "native"]
+    forms_project.dbt("build").check()
+    for table in ("linear_scores", "trees_scores"):
+        columns = "id, prediction, score, row_status, feature_hash"
+        assert project.query(f"select {columns} from {table} order by id") == forms_project.query(
+            f"select {columns} from {table} order by id"
+        )
+
+
+def test_a_policy_that_opens_no_estimator_needs_a_form(forms_project: DbtProject, tmp_path: Path) -> None:
+    project = forms_project.copy(tmp_path / "house")
+    project.settings({"scorehouse_load_policy": {"estimator": "never"}})
+    message = project.dbt("build", "--select", "+closed_scores").messages["closed_scores"]
+    assert (
+        "estimator of closed version 1 would have to be opened" in message and "scorehouse prove" in message
+    )
+
+
+class _Command:
+    """A pickle that writes a file when it is opened."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self.mark, "ran")
+
+
+@pytest.mark.parametrize("name", ["linear", "trees"])
+def test_a_planted_pickle_is_not_opened_where_a_form_scores(
+    name: str, forms_project: DbtProject, tmp_path: Path
+) -> None:
+    project, mark = forms_project.copy(tmp_path / "house"), tmp_path / "mark"
+    joblib.dump(_Command(mark), project.folder / "artifacts" / name / "1" / "model.joblib")
+    project.dbt("build", "--select", f"+{name}_scores").check()
+    assert not mark.exists()
+    assert project.query(f"select count(*) from {name}_scores where row_status = 'scored'") == [(500,)]
+    project.python_model(f"{name}_scores", name, key="id", engine="estimator")
+    message = project.dbt("build", "--select", f"{name}_scores").messages[f"{name}_scores"]
+    assert "has the sha256" in message and not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["linear", "trees"])
+def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject, tmp_path: Path) -> None:
+    folder = forms_project.folder / "artifacts" / name / "1"
+    form = {"linear": "sql", "trees": "native"}[name]
+    kernel = _kernel_of(forms_project, name)
+    root = tmp_path / "altered"
+    shutil.copytree(folder, root / "artifacts" / name / "1")
+    draw = random.Random(name)
+    files = (artifact.FORM_FILES[form], artifact.PROOF_FILE.format(form=form))
+    for file in files:
+        path = root / "artifacts" / name / "1" / file
+        whole = path.read_bytes()
+        for _ in range(ALTERATIONS):
+            path.write_bytes(_altered(whole, draw))
+            with pytest.raises(ArtifactError, match=r"has the sha256|cannot be read"):
+                choose_form(kernel, "auto", ROWS, FormFiles(root, LoadPolicy()))
+        path.write_bytes(whole)
+    assert choose_form(kernel, "auto", ROWS, FormFiles(root, LoadPolicy())).name == form
+
+
+def _kernel_of(project: DbtProject, name: str) -> Kernel:
+    from scorehouse.registry.seeds import ModelSeeds
+
+    (version,) = ModelSeeds(project.folder, name).versions()
+    estimator, signature, _ = artifact.load(project.folder, version, LoadPolicy(), "test")
+    return Kernel(estimator, version, signature, strict=frozenset(), call="test")
+
+
+def _altered(whole: bytes, draw: random.Random) -> bytes:
+    """Cut off, with a byte changed, with two pieces swapped, or with a piece doubled."""
+    place = draw.randrange(len(whole))
+    kind = draw.randrange(4)
+    if kind == 0:
+        return whole[:place]
+    if kind == 1:
+        return whole[:place] + bytes([whole[place] ^ draw.randrange(1, 256)]) + whole[place + 1 :]
+    if kind == 2:
+        return whole[place:] + whole[:place] if place else whole + b"x"
+    return whole[:place] + whole[max(0, place - 7) :] + b"y"
+
+
+@pytest.mark.parametrize(("distance", "serves"), [(1e-13, "native"), (1e-11, "estimator")])
+def test_a_form_that_differs_on_this_machine_does_not_serve(
+    distance: float, serves: str, forms_project: DbtProject, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on another processor or release of a library: the proof expects other scores."""
+    kernel, root = _kernel_of(forms_project, "trees"), tmp_path / "moved"
+    shutil.copytree(forms_project.folder / "artifacts", root / "artifacts")
+    proof = root / "artifacts/trees/1" / artifact.PROOF_FILE.format(form="native")
+    with pa.ipc.open_file(proof) as reader:
+        rows = reader.read_all()
+    place = rows.column_names.index(EXPECTED + "score")
+    moved = pa.chunked_array([np.array(rows.column(place).to_numpy()) + distance])
+    rows = rows.set_column(place, EXPECTED + "score", _with_nulls(moved, rows.column(place)))
+    with pa.ipc.new_file(proof, rows.schema) as writer:
+        writer.write_table(rows)
+    forms = dict(kernel.version.forms)
+    forms["native"] = {**forms["native"], "proof_sha256": sha256(proof.read_bytes())}
+    version = replace(kernel.version, forms=forms)
+    moved_kernel = Kernel(kernel.estimator, version, kernel.signature, strict=frozenset(), call="test")
+    form = choose_form(moved_kernel, "auto", ROWS, FormFiles(root, LoadPolicy()))
+    assert form.name == serves
+    assert ("it differs on its" in form.reason) == (serves == "estimator")
+
+
+def _with_nulls(values: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.Array:
+    missing = like.combine_chunks().is_null().to_numpy(zero_copy_only=False)
+    return pa.array(values.to_numpy(), mask=missing)
+
+
+def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path: Path) -> None:
+    project = forms_project.copy(tmp_path / "house")
+    folder = project.folder / "artifacts/trees/1"
+    (folder / artifact.FORM_FILES["native"]).write_bytes(b"other")
+    (folder / artifact.PROOF_FILE.format(form="sql")).unlink()
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("scorehouse")), "check"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    faults = [line.strip() for line in ended.stdout.splitlines() if line.startswith("    ")]
+    assert sum("form_native.npz" in fault and "has the sha256" in fault for fault in faults) == 1
+    assert sum("proof_sql.arrow" in fault and "cannot be read" in fault for fault in faults) == 1
+
+
+def test_a_version_registered_before_forms_were_stored_says_what_to_do(forms_project: DbtProject) -> None:
+    kernel = _kernel_of(forms_project, "trees")
+    before = {
+        name: {k: v for k, v in fact.items() if not k.endswith("_sha256")}
+        for name, fact in kernel.version.forms.items()
+        if name != "refused"
+    }
+    old = Kernel(
+        kernel.estimator,
+        replace(kernel.version, forms=before),
+        kernel.signature,
+        strict=frozenset(),
+        call="test",
+    )
+    form = choose_form(old, "auto", ROWS, FormFiles(forms_project.folder, LoadPolicy()))
+    assert form.name == "estimator" and "run `scorehouse prove trees`" in form.reason
+
+
+def test_the_policy_forbids_every_opening(forms_project: DbtProject) -> None:
+    kernel = _kernel_of(forms_project, "trees")
+    with pytest.raises(LoadRefusedError, match="would have to be opened"):
+        artifact.load(forms_project.folder, kernel.version, NEVER, "test")
