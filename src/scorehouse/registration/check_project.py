@@ -102,10 +102,8 @@ def _check_version(
 
     tried(lambda: policy.check_format(version, call))
     warnings += tried(lambda: policy.check_libraries(version, call)) or []
-    for form, fact in version.forms.items():
-        for digest, read in (("file_sha256", artifact.read_form), ("proof_sha256", artifact.read_proof)):
-            if form in artifact.FORM_FILES and digest in fact:
-                tried(partial(read, project, version, form, policy, call))
+    for form, read in artifact.form_files(version):
+        tried(partial(read, project, version, form, policy, call))
     data = tried(lambda: artifact.read_version(project, version, policy, call))
     signature = tried(lambda: artifact.read_signature(project, version, policy, call))
     if signature is not None and rows != signature_rows(version, signature):

@@ -43,6 +43,8 @@ def _check_files(project: Path, version: Version, call: str) -> None:
     policy = load_policy(project)
     artifact.read_version(project, version, policy, call)
     artifact.read_signature(project, version, policy, call)
+    for form, read in artifact.form_files(version):
+        read(project, version, form, policy, call)
 
 
 def _with_alias(version: Version, alias: str, *, holds: bool) -> Version:

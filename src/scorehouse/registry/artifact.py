@@ -5,6 +5,7 @@ Every file with an estimator is opened here and nowhere else, after the load pol
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,16 @@ def read_proof(root: Path, version: Version, form: str, policy: LoadPolicy, call
     location = locate(root, beside(version, PROOF_FILE.format(form=form)), policy, call)
     label = f"the proof of the form {form!r} of {version.label}"
     return read_verified(root, location, digest, label, policy, call)
+
+
+def form_files(version: Version) -> Iterator[tuple[str, Callable[..., bytes]]]:
+    """The form, and `read_form` or `read_proof`, for each file of a version's stored forms."""
+    for form in FORM_FILES:
+        fact = version.forms.get(form) or {}
+        if "file_sha256" in fact:
+            yield form, read_form
+        if "proof_sha256" in fact:
+            yield form, read_proof
 
 
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:

@@ -57,7 +57,7 @@ def test_cron_exits_with_zero_when_all_is_scored_and_tested(project: Path) -> No
     ("file", "text", "code", "title"),
     [
         ("models/baskets.sql", "select * from nowhere", 10, "features"),
-        ("artifacts/loyalty/1/model.joblib", "damaged", 20, "scoring"),
+        ("artifacts/loyalty/1/signature.json", "damaged", 20, "scoring"),
         ("models/_tests.yml", "models: [{name: basket_predictions, data_tests: [unfit]}]", 30, "tests"),
     ],
 )
