@@ -79,7 +79,12 @@ def _stored(folder: Path, estimator: Any, X: Any, y: Any, task: str, **facts: An
     return registered_kernel(folder, estimator.fit(X, y), X, y, task=task, **facts)
 
 
-@pytest.mark.parametrize("case", TREES)
+QUICK = ("histogram boosting", "one-hot and imputer")
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in TREES]
+)
 def test_trees_and_what_is_before_them_score_without_the_estimator(case: str, tmp_path: Path) -> None:
     estimator, X = TREES[case]
     kernel = _stored(tmp_path, estimator, X, LABEL.map({True: "yes", False: "no"}), "classification")

@@ -64,6 +64,7 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
+@pytest.mark.slow
 def test_a_machine_without_scikit_learn_and_pandas_scores(forms_project: DbtProject, tmp_path: Path) -> None:
     project = forms_project.copy(tmp_path / "house")
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
@@ -86,6 +87,7 @@ def test_a_machine_without_scikit_learn_and_pandas_scores(forms_project: DbtProj
         )
 
 
+@pytest.mark.slow
 def test_a_policy_that_opens_no_estimator_needs_a_form(forms_project: DbtProject, tmp_path: Path) -> None:
     project = forms_project.copy(tmp_path / "house")
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
@@ -105,6 +107,7 @@ class _Command:
         return Path.write_text, (self.mark, "ran")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "trees"])
 def test_a_planted_pickle_is_not_opened_where_a_form_scores(
     name: str, forms_project: DbtProject, tmp_path: Path
@@ -119,6 +122,7 @@ def test_a_planted_pickle_is_not_opened_where_a_form_scores(
     assert "has the sha256" in message and not mark.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "trees"])
 def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject, tmp_path: Path) -> None:
     folder = forms_project.folder / "artifacts" / name / "1"
@@ -189,6 +193,7 @@ def _with_nulls(values: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.Array:
     return pa.array(values.to_numpy(), mask=missing)
 
 
+@pytest.mark.slow
 def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path: Path) -> None:
     project = forms_project.copy(tmp_path / "house")
     folder = project.folder / "artifacts/trees/1"
