@@ -41,11 +41,15 @@ FEW = 64
 
 @dataclass(frozen=True)
 class Proof:
-    """On how many rows native code equalled the estimator, how far it was off at most, and the rows."""
+    """On how many rows native code equalled the estimator, and how far it was off at most.
+
+    `tried` are the rows of the feature table among them, and `expected` what the estimator made of these.
+    """
 
     rows: int
     largest_difference: float
     tried: Tried
+    expected: pa.Table
 
 
 def prove(
@@ -67,11 +71,12 @@ def prove(
     numbers = _numbers(form, signature, training, call)
     tried = tried_rows(signature, _edges_of_features(form, ensemble, signature), training)
     native = Kernel(form, version, signature, strict=frozenset(), call=call)
-    worst = _compare(kernel_rows(kernel, tried.rows), kernel_rows(native, tried.rows), call)
+    expected = kernel_rows(kernel, tried.rows)
+    worst = _compare(expected, kernel_rows(native, tried.rows), call)
     mixed = _mixed_rows(form, ensemble, numbers)
     if len(mixed):
         worst = max(worst, *(_compare_method(form, name, mixed, call) for name in form.recipe.outputs))
-    return Proof(tried.rows.num_rows + len(mixed), worst, tried)
+    return Proof(tried.rows.num_rows + len(mixed), worst, tried, expected)
 
 
 def prove_stored(stored: Any, kernel: Kernel, proof: Proof) -> float:
@@ -82,7 +87,7 @@ def prove_stored(stored: Any, kernel: Kernel, proof: Proof) -> float:
     rows = proof.tried.rows
     few = check_batch(kernel.signature, rows.slice(0, FEW).combine_chunks().to_batches()[0], frozenset())
     stored.numbers(few.columns)  # what cannot be computed fails here, and not once for each row
-    return _compare(kernel_rows(kernel, rows), kernel_rows(kernel.holding(stored), rows), kernel.call)
+    return _compare(proof.expected, kernel_rows(kernel.holding(stored), rows), kernel.call)
 
 
 def _compare(expected: pa.Table, found: pa.Table, call: str) -> float:
