@@ -65,7 +65,7 @@ def bar(
     colour: str,
     style: Style,
 ) -> list[str]:
-    """A horizontal bar between two texts: its name and its value; `style` is the style of the texts."""
+    """A horizontal bar with its name on the left and its value on the right, both written in `style`."""
     baseline = top + height - 4
     return [
         text(left - 8, baseline, names[0], style, anchor="end"),

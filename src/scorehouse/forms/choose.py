@@ -33,7 +33,7 @@ class Form:
     """What scores, and why.
 
     `kernel` scores batches: it holds the estimator, or its native form. With `compiled` the database
-    scores by itself, and the kernel is the estimator's. `data` are the bytes of a stored form.
+    scores by itself, and the kernel is the estimator's. `data` are the bytes of a stored native form.
     """
 
     name: str
@@ -134,7 +134,7 @@ def _sql(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
     data = files.form(kernel, "sql")
     compiled = _read(lambda: from_bytes(data, kernel.version, kernel.signature))
     _check_here(kernel, "sql", files, lambda rows: duckdb_rows(compiled, rows), tolerance_of(compiled))
-    return Form("sql", _why(fact, asked), kernel, compiled, data)
+    return Form("sql", _why(fact, asked), kernel, compiled)
 
 
 def _check_cost(kernel: Kernel, fact: dict[str, object]) -> None:

@@ -71,8 +71,8 @@ def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) 
 class ChosenRows:
     """Rows that a rule chose, in the temporary table TODO of the source's cursor.
 
-    `need` is SQL of the bits of the versions that score a row; `slices` is the number of slices to read one
-    after the other with a time budget. `carried`: the table also holds the columns that are read, so the
+    `need` is SQL for a row's bit mask, one bit per version that scores it; `slices` is the number of slices
+    to read one after the other with a time budget. `carried`: the table also holds the columns that are read, so the
     feature table need not be read again.
     """
 

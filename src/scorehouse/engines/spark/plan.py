@@ -1,4 +1,4 @@
-"""Which rows a run on Spark scores: chosen by their states, limited by the budget.
+"""Choose the rows that a run on Spark scores, by their states and within the budget.
 
 Keys and their states are written into a table of the run, so that counting and scoring see the same rows.
 """

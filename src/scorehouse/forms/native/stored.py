@@ -8,8 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,7 @@ from scorehouse.forms.in_arrow import computed
 from scorehouse.forms.native.kernel import ARRAYS, Tables
 from scorehouse.forms.native.layout import Layout
 from scorehouse.forms.native.links import Link
-from scorehouse.forms.native.run import in_parts, sums_of
+from scorehouse.forms.native.run import sums_of
 from scorehouse.forms.sql.builder import Program
 from scorehouse.forms.sql.stored import program_of_json, program_to_json
 from scorehouse.registry.version import Version
@@ -43,7 +42,6 @@ class StoredTrees:
     layout: Layout
     links: Mapping[str, Link]
     classes: tuple[Any, ...]
-    pool: ThreadPoolExecutor | None = None
 
     reads_columns = True
 
@@ -53,12 +51,8 @@ class StoredTrees:
             return partial(self._answer, name)
         raise AttributeError(f"the stored trees have no {name!r}")
 
-    def with_threads(self, threads: int) -> StoredTrees:
-        """The same form, which divides each batch among `threads` threads."""
-        return replace(self, pool=ThreadPoolExecutor(threads) if threads > 1 else None)
-
     def _answer(self, method: str, columns: Sequence[pa.Array]) -> np.ndarray:
-        sums = in_parts(partial(sums_of, self.layout, None), self.numbers(columns), self.pool)
+        sums = sums_of(self.layout, None, self.numbers(columns))
         if sums is None:
             raise ValueError("the estimator takes no such value")
         link = self.links[method]
