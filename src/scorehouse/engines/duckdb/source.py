@@ -72,8 +72,8 @@ class ChosenRows:
     """Rows that a rule chose, in the temporary table TODO of the source's cursor.
 
     `need` is SQL for a row's bit mask, one bit per version that scores it; `slices` is the number of slices
-    to read one after the other with a time budget. `carried`: the table also holds the columns that are read, so the
-    feature table need not be read again.
+    to read one after the other with a time budget. `carried`: the table also holds the columns that are
+    read, so the feature table need not be read again.
     """
 
     need: str
