@@ -74,6 +74,7 @@ def run_tests(project: DbtProject, features: str) -> Build:
     return project.dbt("test", "--select", "features")
 
 
+@pytest.mark.slow
 def test_what_is_written_runs_both_ways(registered: DbtProject) -> None:
     file = registered.folder / "models" / "_features.yml"
     assert scaffold(registered, "--output", str(file)).exit_code == 0

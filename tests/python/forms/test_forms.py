@@ -88,6 +88,7 @@ def test_a_proven_form_stands_in_the_registry(empty_project: Path) -> None:
     assert f"| 1 | sql ({', '.join(DIALECTS)}) | {fact['rows']:,} |" in " ".join(card.split())
 
 
+@pytest.mark.slow
 def test_the_text_is_the_same_in_another_process(empty_project: Path) -> None:
     """Whatever order sets have there."""
     digest = churn().forms["sql"]["sha256"]
@@ -228,6 +229,7 @@ def test_prove_on_a_table_and_on_a_file(empty_project: Path) -> None:
     ] * 2
 
 
+@pytest.mark.slow
 def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
     """The macro of a version that the SQL does not equal goes, and with the last one the file."""
     numbers = FRAME[["spend", "visits"]]

@@ -89,6 +89,7 @@ def test_sql_that_was_changed_does_not_score(project: DbtProject) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["postgres", "snowflake", "bigquery", "redshift", "databricks"])
 def test_check_looks_at_every_dialect(project: DbtProject, target: str) -> None:
     flip_the_threshold(project, target)
@@ -111,6 +112,7 @@ def test_what_was_compared_is_what_runs(project: DbtProject) -> None:
     assert scorehouse(project, "check").returncode == 1
 
 
+@pytest.mark.slow
 def test_an_alias_that_was_moved_in_the_table_or_the_csv_alone(project: DbtProject) -> None:
     project.query("update ml_churn set aliases = case version when 1 then 'challenger' else 'champion' end")
     said = "version 1 has aliases 'challenger' in the table and 'champion' in version control"
@@ -144,6 +146,7 @@ def test_a_version_that_is_not_registered(project: DbtProject) -> None:
     assert "version 9 is not registered" in ended.messages["ninth"]
 
 
+@pytest.mark.slow
 def test_a_version_of_an_earlier_release_scores_once_prove_has_pinned_it(project: DbtProject) -> None:
     """Its row has no pin and its YAML no facts: both are named, and `prove` writes them."""
     seed, yaml = project.folder / SEED, project.folder / YAML
@@ -189,6 +192,7 @@ def test_class_columns_that_were_changed_in_one_place(project: DbtProject) -> No
     assert "version 1, class_columns" in scorehouse(project, "check").stdout
 
 
+@pytest.mark.slow
 def test_class_columns_are_those_of_the_registry_that_was_compared(project: DbtProject) -> None:
     each = "'{{ column }} is {{ label }}'"
     columns = "scorehouse.class_columns('churn' ARGUMENTS).items()"

@@ -184,6 +184,7 @@ def _vouch(node: Any, *, every_node: bool) -> None:
             _vouch(value, every_node=every_node)
 
 
+@pytest.mark.slow
 def test_refusal_is_logged_as_a_failed_run(project: DbtProject) -> None:
     X = np.random.default_rng(0).normal(size=(60, 2))
     estimator = LogisticRegression().fit(X, X[:, 0] > 0)

@@ -53,6 +53,7 @@ def train(project: Path, script: str, **variables: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.slow
 def test_functions_of_scripts_are_refused_and_those_of_modules_serve(tmp_path: Path) -> None:
     (tmp_path / "ml").mkdir()
     (tmp_path / "dbt_project.yml").write_text("name: house\nprofile: house\n")
@@ -86,6 +87,7 @@ class Sleeper(LogisticRegression):
             time.sleep(60)
 
 
+@pytest.mark.slow
 def test_a_load_that_does_not_end_is_refused(empty_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove_loaded, "PATIENCE_SECONDS", 15)
     X = pd.DataFrame({"amount": np.arange(60.0)})

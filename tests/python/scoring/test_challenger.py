@@ -58,6 +58,7 @@ def test_each_version_scores_each_row(door: str, tmp_path: Path) -> None:
     assert project.query(used) == [(800,)]
 
 
+@pytest.mark.slow
 def test_a_new_challenger_leaves_the_champions_rows(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "vanished": "delete"})
     before = project.query("select * from scores where is_live order by all")
@@ -155,6 +156,7 @@ def test_comparison_equals_pandas(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.array(numbers, dtype=float), np.array(expected, dtype=float), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["roc_auc", "brier", "log_loss", "rmse", "mae"])
 def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject) -> None:
     project = with_labels

@@ -15,7 +15,7 @@ from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
 
-KILLS = 15  # of each kind: table and incremental
+KILLS = 10  # of each kind, table and incremental; tests/soak/kill_runs.py has more
 NODE = "model.scorehouse.scores"
 
 
@@ -65,6 +65,7 @@ def test_too_little_memory_is_a_clear_error(tmp_path: Path) -> None:
     project.build("--select", "scores").check()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -95,6 +96,7 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     output = tmp_path / "output.txt"

@@ -82,6 +82,7 @@ def backfill(project: DbtProject, text: str) -> Any:
     return project.build("--select", "scores", "--vars", f"{{scorehouse_backfill: {text}}}")
 
 
+@pytest.mark.slow
 def test_a_backfill_goes_in_slices_that_can_be_stopped(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=10, max_rejected_share=0.0)
     execute(project, "update raw_rows set a = null where day = '2024-01-06'")  # stops the third slice
@@ -105,6 +106,7 @@ def test_a_backfill_goes_in_slices_that_can_be_stopped(tmp_path: Path) -> None:
     assert project.query("select count(*), max(day)::varchar from scores") == [(180, "2024-01-09")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

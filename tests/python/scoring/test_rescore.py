@@ -115,6 +115,7 @@ def test_by_updated_at(tmp_path: Path) -> None:
     assert found(project) == (0, 0, 100, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_budget_pays_a_promotion_off(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "max_rows": 40})
     left = []
@@ -193,6 +194,7 @@ def test_plain_incremental_scores_only_changed_rows(tmp_path: Path) -> None:
     assert 'use materialized="predictions"' in project.build("--select", "scores").messages["scores"]
 
 
+@pytest.mark.slow
 def test_a_changed_row_has_its_whole_group_ranked_again(tmp_path: Path) -> None:
     project = make_ranking(tmp_path / "p")
     execute(
@@ -240,6 +242,7 @@ def ranked_from_scratch(project: DbtProject) -> list[Any]:
     return project.query("select id, part, score, rank from from_scratch order by all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
 def test_a_group_that_lost_a_row_is_ranked_again_though_a_budget_left_it(
     vanished: str, tmp_path: Path

@@ -151,6 +151,7 @@ dbtRunner(callbacks=[killed]).invoke(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_plain_table_that_stands_is_a_success_after_its_command_was_killed(project: DbtProject) -> None:
     """The command is killed in its last model; the next one finds the run's rows in the table."""
     project.features("select 1 as x from {{ ref('plain') }} limit 1", name="last")

@@ -29,6 +29,7 @@ def keep_state(project: DbtProject) -> str:
     return str(state)
 
 
+@pytest.mark.slow
 def test_a_promotion_rescores_what_depends_on_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore="changed")
     project.writes_files = True
@@ -110,6 +111,7 @@ def judged(project: DbtProject) -> dict[str, str]:
     return {name: status for name, status in statuses.items() if name not in HOOKS}
 
 
+@pytest.mark.slow
 def test_tests_know_what_a_budget_left(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "max_rows": 40})
     registry = {"registry": "ref('ml_toy')"}

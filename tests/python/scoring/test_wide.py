@@ -98,6 +98,7 @@ def test_a_version_whose_form_is_another_takes_part(tmp_path: Path) -> None:
     assert differences(project, "wide", "long") == []
 
 
+@pytest.mark.slow
 def test_a_row_is_scored_again_when_any_version_asks_for_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     table(project, "wide", rescore={"rule": "changed", "vanished": "delete"})
