@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.kernel import arrays
 from scorehouse.registry.signature import Signature, match_columns
 from scorehouse.scoring.options import ScoreOptions
 
@@ -152,5 +153,5 @@ def wanted_rows(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
     """The rows of a batch that one version scores: all rows, if the batch does not say."""
     if NEED not in batch.schema.names:
         return batch
-    bits = pc.bit_wise_and(batch.column(NEED), pa.scalar(1 << number, pa.int64()))
-    return batch.filter(pc.not_equal(bits, pa.scalar(0, pa.int64())))
+    bits = pc.bit_wise_and(batch.column(NEED), arrays.scalar(1 << number))
+    return batch.filter(pc.not_equal(bits, arrays.scalar(0)))

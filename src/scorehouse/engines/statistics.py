@@ -7,6 +7,8 @@ from collections.abc import Collection
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.kernel import arrays
+
 MASK = 2**64 - 1
 SCORES = ("score", "distance", "prediction")
 
@@ -23,7 +25,7 @@ class Fingerprint:
 
     def add(self, row_hashes: pa.Array) -> None:
         """Count the rows of one batch."""
-        hashes = row_hashes.to_numpy()
+        hashes = arrays.to_numpy(row_hashes)
         self.rows += len(hashes)
         self.hash_sum = (self.hash_sum + int(hashes.sum(dtype=np.uint64))) & MASK
         self.hash_xor ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0

@@ -30,6 +30,7 @@ from scorehouse.forms.sql.expression import (
     Sum,
     walk,
 )
+from scorehouse.kernel import arrays
 
 TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": pa.string()}
 COMPARISONS: Mapping[str, Callable[..., Any]] = {
@@ -101,7 +102,7 @@ def _value(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]) -
     made = _computed(expr, of_each, {})
     if isinstance(made, pa.Scalar):
         return made
-    places = pc.fill_null(texts.indices.cast(pa.int64()), len(texts.dictionary))
+    places = pc.fill_null(texts.indices.cast(pa.int64()), arrays.scalar(len(texts.dictionary)))
     return made.take(places)
 
 
@@ -150,10 +151,10 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
         case Case():
             return _case(expr, value)
         case Lookup():
-            keys = pa.array(expr.keys, pa.string())
-            answers = pa.array(expr.values, pa.float64())
+            keys = arrays.array(expr.keys, pa.string())
+            answers = arrays.array(expr.values, pa.float64())
             places = pc.index_in(value(expr.arg), value_set=keys)
-            return pc.coalesce(answers.take(places), pa.scalar(expr.default, pa.float64()))
+            return pc.coalesce(answers.take(places), arrays.scalar(expr.default, pa.float64()))
         case Cast():
             return value(expr.arg).cast(TYPES[expr.type], safe=False)
         case Call():
@@ -161,21 +162,21 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
 
 
 def _literal(expr: Literal) -> pa.Scalar:
-    return pa.scalar(None, pa.float64()) if expr.type == "null" else pa.scalar(expr.value, TYPES[expr.type])
+    return arrays.null(pa.float64()) if expr.type == "null" else arrays.scalar(expr.value, TYPES[expr.type])
 
 
 def _is_in(expr: In, arg: Any) -> Any:
-    choices = pa.array([literal.value for literal in expr.values], arg.type)
+    choices = arrays.array([literal.value for literal in expr.values], arg.type)
     found = pc.is_in(arg, value_set=choices)
     found = pc.invert(found) if expr.negated else found
-    return pc.if_else(pc.is_valid(arg), found, pa.scalar(None, pa.bool_()))
+    return pc.if_else(pc.is_valid(arg), found, arrays.null(pa.bool_()))
 
 
 def _case(expr: Case, value: Callable[[Expr], Any]) -> Any:
     """The last condition first, so that the first one that holds has the last word."""
-    made = pa.scalar(None, pa.float64()) if expr.default is None else value(expr.default)
+    made = arrays.null(pa.float64()) if expr.default is None else value(expr.default)
     for condition, then in reversed(expr.whens):
-        held = pc.fill_null(value(condition), False)
+        held = pc.fill_null(value(condition), arrays.FALSE)
         chosen = value(then)
         if made.type != chosen.type:  # NULL, which has no type of its own
             made = made.cast(chosen.type) if not _is_null(chosen) else made

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
 
 TOLERANCE = 1e-9
@@ -53,42 +54,44 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
     `expected` has the columns of a kernel; so has `found`, which may also have `row_status`.
     """
     reasons = expected[REJECT_REASON].combine_chunks()
-    scored = np.asarray(reasons.is_null())
-    scored_too = np.asarray(_scored(found))
+    scored = arrays.to_numpy(reasons.is_null())
+    scored_too = arrays.to_numpy(_scored(found))
     both = scored & scored_too
-    other = pc.fill_null(pc.not_equal(reasons, found[REJECT_REASON].combine_chunks()), False)
+    other = pc.fill_null(pc.not_equal(reasons, found[REJECT_REASON].combine_chunks()), arrays.FALSE)
     flips, worst = 0, 0.0
     for field in expected.schema:
         if field.name == REJECT_REASON:
             continue
-        a, b = (table[field.name].combine_chunks().filter(pa.array(both)) for table in (expected, found))
+        a, b = (
+            table[field.name].combine_chunks().filter(arrays.of_numpy(both)) for table in (expected, found)
+        )
         if pa.types.is_floating(field.type) and not (
             field.name == "prediction" and "score" in "".join(expected.schema.names[1:])
         ):
             worst = max(worst, difference(field.name, a, b))
         else:
             same = pc.equal(a, b.cast(field.type))
-            flips += len(a) - int(pc.sum(pc.fill_null(same, False)).as_py() or 0)
+            flips += len(a) - int(pc.sum(pc.fill_null(same, arrays.FALSE)).as_py() or 0)
     return Parity(
         rows=expected.num_rows,
         max_difference=worst,
         label_flips=flips,
         status_flips=int((scored != scored_too).sum()),
-        reason_differences=int((np.asarray(other) & ~scored & ~scored_too).sum()),
+        reason_differences=int((arrays.to_numpy(other) & ~scored & ~scored_too).sum()),
         tolerance=tolerance,
     )
 
 
-def _scored(rows: pa.Table) -> pa.ChunkedArray:
+def _scored(rows: pa.Table) -> pa.Array:
     if ROW_STATUS in rows.column_names:
-        return pc.equal(rows[ROW_STATUS], "scored")
-    return rows[REJECT_REASON].is_null()
+        return pc.equal(rows[ROW_STATUS].combine_chunks(), arrays.scalar("scored"))
+    return rows[REJECT_REASON].combine_chunks().is_null()
 
 
 def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
     """The largest difference, relative above 1; infinite if only one side is missing."""
-    a = expected.to_numpy(zero_copy_only=False).astype(np.float64)
-    b = found.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+    a = arrays.to_numpy(expected.cast(pa.float64()))
+    b = arrays.to_numpy(found.cast(pa.float64()))
     if name == "distance":  # only the squares of scikit-learn's own distances are exact
         a, b = a * a, b * b
     with np.errstate(invalid="ignore", over="ignore"):

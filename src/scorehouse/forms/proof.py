@@ -14,6 +14,7 @@ import pyarrow as pa
 from scorehouse.errors import EstimatorError
 from scorehouse.forms.hard_rows import HOLED, PLAIN, PROBED, Tried
 from scorehouse.forms.parity import Parity, compare
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
 
@@ -37,7 +38,9 @@ def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
             if length == 1:
                 empty = [pa.nulls(1, f.type) for f in kernel.schema][:-1]
                 batches.append(
-                    pa.RecordBatch.from_arrays([*empty, pa.array(["estimator_error"])], schema=kernel.schema)
+                    pa.RecordBatch.from_arrays(
+                        [*empty, arrays.array(["estimator_error"])], schema=kernel.schema
+                    )
                 )
                 continue
             half = length // 2

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.kernel import arrays
+
 EXACT_POWER = 22  # 10**22 is the largest power of ten that a double holds exactly
 EXACT_INTEGER = 2**53
 INT64_DIGITS = 18
@@ -23,7 +25,7 @@ def to_double(column: pa.Array) -> pa.Array:
     unscaled, small = _unscaled(column)
     exact = small & (np.abs(unscaled) <= EXACT_INTEGER) & (0 <= scale <= EXACT_POWER)
     if exact.all():  # both numbers are exact, so their quotient is rounded once
-        return pa.array(unscaled / 10.0**scale, mask=_missing(column))
+        return arrays.of_numpy(unscaled / 10.0**scale, _missing(column))
     return column.cast(pa.string()).cast(pa.float64())
 
 
@@ -33,10 +35,10 @@ def to_integer(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     unscaled, small = _unscaled(column)
     if not small.all() or not 0 <= scale <= INT64_DIGITS:
         values = [_whole(value) for value in column.to_pylist()]
-        integers = pa.array(values, pa.int64())
+        integers = arrays.array(values, pa.int64())
     else:
         quotient, remainder = np.divmod(unscaled, 10**scale)
-        integers = pa.array(quotient, mask=_missing(column) | (remainder != 0))
+        integers = arrays.of_numpy(quotient, _missing(column) | (remainder != 0))
     return integers, pc.and_(integers.is_null(), column.is_valid())
 
 
@@ -47,7 +49,7 @@ def _whole(value: Decimal | None) -> int | None:
 
 
 def _missing(column: pa.Array) -> np.ndarray:
-    return np.asarray(column.is_null().to_numpy(zero_copy_only=False))
+    return arrays.to_numpy(column.is_null())
 
 
 def _unscaled(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:

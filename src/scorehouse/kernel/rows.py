@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.kernel import decimals
+from scorehouse.kernel import arrays, decimals
 from scorehouse.registry.signature import Feature, Signature
 
 LARGEST_INTEGER = 2**63 - 1
@@ -72,21 +72,21 @@ def join_reasons(reasons: Iterable[pa.Array]) -> pa.Array | None:
     joined = None
     for reason in reasons:
         # not null_handling="skip", with which pyarrow 26 leaves out rows that are NULL everywhere
-        both = reason if joined is None else pc.binary_join_element_wise(joined, reason, ";")
+        both = reason if joined is None else pc.binary_join_element_wise(joined, reason, arrays.scalar(";"))
         joined = both if joined is None else pc.coalesce(both, joined, reason)
     return joined
 
 
 def reason_where(mask: pa.Array, text: str, values: pa.Array | None = None) -> list[pa.Array]:
     """`text` (followed by the row's value, if given) where `mask` is true; None if it never is."""
-    mask = pc.fill_null(mask, False)
+    mask = pc.fill_null(mask, arrays.FALSE)
     if not pc.any(mask).as_py():
         return []
-    label: Any = pa.scalar(text)
+    label: Any = arrays.scalar(text)
     if values is not None:
-        shown = pc.coalesce(values.cast(pa.string()), pa.scalar("NULL"))
-        label = pc.binary_join_element_wise(label, shown, "")
-    return [pc.if_else(mask, label, pa.scalar(None, pa.string()))]
+        shown = pc.coalesce(values.cast(pa.string()), arrays.scalar("NULL"))
+        label = pc.binary_join_element_wise(label, shown, arrays.scalar(""))
+    return [pc.if_else(mask, label, arrays.null(pa.string()))]
 
 
 def as_double(column: pa.Array) -> pa.Array:
@@ -102,7 +102,9 @@ def _to_double(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Ar
     if not feature.accepts_non_finite:
         found += reason_where(pc.is_inf(values), f"not_finite:{feature.name}")
     if feature.max_magnitude is not None:
-        too_large = pc.and_(pc.greater(pc.abs(values), feature.max_magnitude), pc.is_finite(values))
+        too_large = pc.and_(
+            pc.greater(pc.abs(values), arrays.scalar(feature.max_magnitude)), pc.is_finite(values)
+        )
         found += reason_where(too_large, f"too_large:{feature.name}")
     return values, found
 
@@ -111,8 +113,8 @@ def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
     if pa.types.is_int64(column.type):
         return column, []
     if pa.types.is_uint64(column.type):
-        bad = pc.greater(column, pa.scalar(LARGEST_INTEGER, pa.uint64()))
-        usable = pc.if_else(bad, pa.scalar(None, pa.uint64()), column)
+        bad = pc.greater(column, arrays.scalar(LARGEST_INTEGER, pa.uint64()))
+        usable = pc.if_else(bad, arrays.null(pa.uint64()), column)
         return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", column)
     if pa.types.is_decimal(column.type):
         integers, bad = decimals.to_integer(column)
@@ -120,10 +122,10 @@ def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
     if not pa.types.is_floating(column.type):
         return column.cast(pa.int64()), []
     doubles = column.cast(pa.float64())
-    whole = pc.and_(pc.equal(pc.floor(doubles), doubles), pc.less(pc.abs(doubles), 2.0**63))
+    whole = pc.and_(pc.equal(pc.floor(doubles), doubles), pc.less(pc.abs(doubles), arrays.scalar(2.0**63)))
     # NaN does not get this reason: it counts as missing, and is judged there
     bad = pc.and_(pc.invert(whole), pc.invert(pc.is_nan(doubles)))
-    usable = pc.if_else(pc.and_(whole, pc.is_finite(doubles)), doubles, pa.scalar(None, pa.float64()))
+    usable = pc.if_else(pc.and_(whole, pc.is_finite(doubles)), doubles, arrays.null(pa.float64()))
     return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", doubles)
 
 
@@ -148,8 +150,8 @@ def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa
     rate = TICKS[wanted.unit] * 86_400 if days else max(1, TICKS[wanted.unit] // TICKS[column.type.unit])
     numbers = column.view(pa.int32() if days else pa.int64()).cast(pa.int64())
     limit = min(largest - 1, LARGEST_INTEGER // rate)
-    bad = pc.or_(pc.greater(numbers, limit), pc.less(numbers, -limit))
-    usable = pc.if_else(bad, pa.scalar(None, column.type), column)
+    bad = pc.or_(pc.greater(numbers, arrays.scalar(limit)), pc.less(numbers, arrays.scalar(-limit)))
+    usable = pc.if_else(bad, arrays.null(column.type), column)
     return usable.cast(wanted, safe=False), reason_where(bad, f"out_of_type:{feature.name}")
 
 
@@ -186,13 +188,14 @@ def _known(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[p
     found = []
     if feature.categories is not None and (not feature.accepts_unseen or "unseen_category" in strict):
         values = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        known = pa.array(feature.categories, type=values.type)
+        known = arrays.array(feature.categories, values.type)
         unseen = pc.and_(pc.invert(pc.is_in(values, value_set=known)), pc.is_valid(values))
         if feature.type == "double":
             unseen = pc.and_(unseen, pc.is_finite(values))
         found += reason_where(unseen, f"unseen_category:{feature.name}=", values)
     if "out_of_range" in strict and feature.minimum is not None and feature.maximum is not None:
-        outside = pc.or_(pc.less(column, feature.minimum), pc.greater(column, feature.maximum))
+        low, high = arrays.scalar(feature.minimum), arrays.scalar(feature.maximum)
+        outside = pc.or_(pc.less(column, low), pc.greater(column, high))
         found += reason_where(outside, f"out_of_range:{feature.name}=", column)
     return found
 
@@ -201,4 +204,4 @@ def accepted_rows(reasons: pa.Array | None, rows: int) -> np.ndarray | None:
     """Indices of the rows without a reason, or None if no row has one."""
     if reasons is None:
         return None
-    return np.flatnonzero(reasons.is_null().to_numpy(zero_copy_only=False)) if rows else None
+    return np.flatnonzero(arrays.to_numpy(reasons.is_null())) if rows else None

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
+from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import accepted_rows, check_batch, join_reasons, reason_where
 from scorehouse.kernel.tasks import outputs_of, require_method
 from scorehouse.registry.signature import Signature
@@ -89,7 +90,7 @@ class Kernel:
         keep = accepted_rows(checked.reasons, batch.num_rows)
         columns = checked.columns
         if keep is not None:
-            columns = [column.take(pa.array(keep)) for column in columns]
+            columns = [column.take(arrays.array(keep)) for column in columns]
         rows = batch.num_rows if keep is None else len(keep)
         values, failed = self._predict(columns, rows)
         reasons = [] if checked.reasons is None else [checked.reasons]
@@ -116,7 +117,7 @@ class Kernel:
         """Predict on whole blocks, so that a row's result does not depend on its neighbours."""
         rows = len(columns[0]) if columns else 0
         if rows % BLOCK_ROWS:
-            whole = pa.array(np.minimum(np.arange(rows + -rows % BLOCK_ROWS), rows - 1))
+            whole = arrays.array(np.minimum(np.arange(rows + -rows % BLOCK_ROWS), rows - 1))
             columns = [column.take(whole) for column in columns]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -170,17 +171,17 @@ def _without_non_finite(
     bad = None
     for value, field in zip(values, fields, strict=True):
         if pa.types.is_floating(field.type):
-            broken = pc.fill_null(pc.invert(pc.is_finite(value)), False)
+            broken = pc.fill_null(pc.invert(pc.is_finite(value)), arrays.FALSE)
             if pc.any(broken).as_py():
                 reasons = [*reasons, *reason_where(broken, f"not_finite:{field.name}")]
                 bad = broken if bad is None else pc.or_(bad, broken)
     if bad is None:
         return values, reasons
-    return [pc.if_else(bad, pa.scalar(None, value.type), value) for value in values], reasons
+    return [pc.if_else(bad, arrays.null(value.type), value) for value in values], reasons
 
 
 def _spread(values: pa.Array, keep: np.ndarray, rows: int) -> pa.Array:
     """Values of the kept rows at their positions among all rows, NULL elsewhere."""
     indices = np.full(rows, -1, dtype=np.int64)
     indices[keep] = np.arange(len(keep))
-    return values.take(pa.array(indices, mask=indices < 0))
+    return values.take(arrays.of_numpy(indices, indices < 0))

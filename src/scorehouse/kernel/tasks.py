@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
+from scorehouse.kernel import arrays
 from scorehouse.registry.version import Version
 
 SCORE_METHODS = ("predict_proba", "decision_function")
@@ -51,7 +52,7 @@ class Classification:
 
     def __init__(self, version: Version) -> None:
         self.version = version
-        self.labels = pa.array(version.classes)
+        self.labels = arrays.array(version.classes)
         self.binary = len(version.classes) == 2
         scores = ["score"] if self.binary else version.score_columns
         self.fields = [pa.field("prediction", self.labels.type)]
@@ -67,12 +68,12 @@ class Classification:
         labels = self._over_threshold(positive)
         if labels is None:
             labels = self._labels(estimator, features, scores)
-        return [labels, *(pa.array(column) for column in columns)]
+        return [labels, *(arrays.of_numpy(column) for column in columns)]
 
     def _over_threshold(self, positive: np.ndarray) -> pa.Array | None:
         if self.version.threshold is None or not self.binary:
             return None
-        return self.labels.take(pa.array((positive >= self.version.threshold).astype(np.int64)))
+        return self.labels.take(arrays.of_numpy((positive >= self.version.threshold).astype(np.int64)))
 
     def _labels(self, estimator: Any, features: Any, scores: np.ndarray) -> pa.Array:
         """Labels of the best score if that was proven equal to `predict`, else from `predict`."""
@@ -84,11 +85,11 @@ class Classification:
         top = scores[np.arange(len(best)), best]
         if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():  # the estimator breaks ties
             return self._labels_of(estimator, features)
-        return self.labels.take(pa.array(best))
+        return self.labels.take(arrays.of_numpy(best))
 
     def _labels_of(self, estimator: Any, features: Any) -> pa.Array:
         found = np.asarray(estimator.predict(features)).reshape(-1)
-        return pa.array(found.tolist(), type=self.labels.type)
+        return arrays.array(found.tolist(), self.labels.type)
 
 
 class Regression:
@@ -100,7 +101,7 @@ class Regression:
         self.version = version
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
-        return [pa.array(np.asarray(estimator.predict(features), dtype=np.float64).reshape(-1))]
+        return [arrays.of_numpy(np.asarray(estimator.predict(features), dtype=np.float64).reshape(-1))]
 
 
 class Clustering:
@@ -118,9 +119,9 @@ class Clustering:
         # not the nearest of `transform`: rounding breaks ties differently there than in `predict`
         segments = np.asarray(estimator.predict(features), dtype=np.int64)
         if self.version.score_method != "transform":
-            return [pa.array(segments)]
+            return [arrays.of_numpy(segments)]
         distances = np.asarray(estimator.transform(features), dtype=np.float64)
-        return [pa.array(segments), pa.array(distances[np.arange(len(segments)), segments])]
+        return [arrays.of_numpy(segments), arrays.of_numpy(distances[np.arange(len(segments)), segments])]
 
 
 class Ranking:
@@ -133,7 +134,7 @@ class Ranking:
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
-        return [pa.array(scores[:, 1] if scores.ndim == 2 else scores)]
+        return [arrays.of_numpy(scores[:, 1] if scores.ndim == 2 else scores)]
 
 
 class Anomaly:
@@ -153,7 +154,7 @@ class Anomaly:
             labels = np.where(scores < 0, -1, 1)
         else:
             labels = np.asarray(estimator.predict(features))
-        return [pa.array(labels.astype(np.int64)), pa.array(scores)]
+        return [arrays.of_numpy(labels.astype(np.int64)), arrays.of_numpy(scores)]
 
 
 TASK_OUTPUTS: dict[str, type[TaskOutputs]] = {

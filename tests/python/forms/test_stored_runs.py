@@ -87,6 +87,43 @@ def test_a_machine_without_scikit_learn_and_pandas_scores(forms_project: DbtProj
         )
 
 
+WATCHED = """
+import atexit
+import os
+import sys
+
+def tell():
+    found = {"sklearn", "scipy", "pandas", "joblib"} & set(sys.modules)
+    with open(os.environ["IMPORTED"], "a") as file:  # other processes of dbt end after it
+        file.write("".join(f"{name} " for name in found))
+
+atexit.register(tell)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("table", "imported"),
+    [("linear_scores", ""), ("trees_scores", ""), ("closed_scores", "joblib pandas scipy sklearn")],
+)
+def test_what_a_run_imports_where_all_is_installed(
+    table: str, imported: str, forms_project: DbtProject, tmp_path: Path
+) -> None:
+    project = forms_project.copy(tmp_path / "house")
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "watched" / "sitecustomize.py").write_text(WATCHED)
+    told = {"PYTHONPATH": str(tmp_path / "watched"), "IMPORTED": str(tmp_path / "imported")}
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), "build", "--select", f"+{table}"],
+        cwd=project.folder,
+        env={**project.environment, **told},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert sorted((tmp_path / "imported").read_text().split()) == imported.split()
+
+
 @pytest.mark.slow
 def test_a_policy_that_opens_no_estimator_needs_a_form(forms_project: DbtProject, tmp_path: Path) -> None:
     project = forms_project.copy(tmp_path / "house")

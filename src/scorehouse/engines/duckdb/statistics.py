@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.statistics import MASK, Fingerprint, score_column
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.runlog import RunRecord
 
@@ -40,7 +41,7 @@ class BatchStatistics:
         name = score_column({field.name for field in scored.schema if pa.types.is_floating(field.type)})
         if name is None:
             return
-        values = scored.column(name).drop_null().to_numpy()
+        values = arrays.to_numpy(scored.column(name).drop_null())
         if not len(values):
             return
         record = self.record

@@ -13,6 +13,7 @@ from scorehouse.engines.duckdb.scored import ScoredSelect
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.workers import BatchSize, one_thread_each, overlapped, worker_count
 from scorehouse.forms.choose import Form
+from scorehouse.kernel import arrays
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def _sql_batches(source: DuckDBSource, select: ScoredSelect, schema: pa.Schema) 
         if select.suffixes:
             yield Scored(written, _of_each(written, select.outputs, select.suffixes, hashes))
             continue
-        parts = [pc.equal(batch.column(PART), pa.scalar(n, pa.int32())) for n in range(len(select.compiled))]
+        parts = [
+            pc.equal(batch.column(PART), arrays.scalar(n, pa.int32())) for n in range(len(select.compiled))
+        ]
         yield Scored(
             written, [(n, written.filter(mine), hashes.filter(mine)) for n, mine in enumerate(parts)]
         )
@@ -79,7 +82,7 @@ def _kernel_batches(
     def finished(batch: pa.RecordBatch, number: int, columns: list[pa.Array]) -> pa.RecordBatch:
         kept = [batch.column(KEPT + name) for name in source.columns.kept]
         feature_hash = batch.column(f"{FEATURE_HASH}:{source.columns.hash_part(number)}")
-        part = pa.repeat(pa.scalar(number, pa.int32()), batch.num_rows)
+        part = pa.repeat(arrays.scalar(number, pa.int32()), batch.num_rows)
         return pa.RecordBatch.from_arrays([*kept, *columns, feature_hash, part], schema=schema)
 
     def score(batch: pa.RecordBatch) -> list[Scored]:

@@ -23,6 +23,7 @@ from scorehouse.forms.native.links import Link
 from scorehouse.forms.native.run import sums_of
 from scorehouse.forms.sql.builder import Program
 from scorehouse.forms.sql.stored import program_of_json, program_to_json
+from scorehouse.kernel import arrays
 from scorehouse.registry.version import Version
 
 LAYOUT = 1  # of the file
@@ -69,9 +70,7 @@ class StoredTrees:
         rows = len(columns[0]) if columns else 0
         block = np.empty((rows, len(made)), dtype=np.float64, order="F")
         for position, column in enumerate(made):
-            if column.null_count:
-                column = pc.fill_null(column, np.nan)
-            block[:, position] = column.to_numpy(zero_copy_only=False)
+            block[:, position] = arrays.to_numpy(column)
         return block
 
     def _read(self, position: int, column: pa.Array) -> pa.Array:
@@ -82,7 +81,7 @@ class StoredTrees:
             column = column.cast(pa.float32(), safe=False).cast(pa.float64())
         missing = pc.is_nan(column)
         if pc.any(missing).as_py():
-            return pc.if_else(missing, pa.scalar(None, pa.float64()), column)
+            return pc.if_else(missing, arrays.null(pa.float64()), column)
         return column
 
 

@@ -17,6 +17,7 @@ from scorehouse.forms.hard_rows import training_rows, tried_rows
 from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE, Parity, compare
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def duckdb_rows(
     if connection is None:
         with duckdb.connect() as own:
             return duckdb_rows(compiled, rows, own)
-    numbered = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
+    numbered = rows.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
     # in pieces, since each thread takes one piece
     parts = pa.Table.from_batches(numbered.combine_chunks().to_batches(PART_ROWS))
     # One looks for common subexpressions, which takes half of the time for a forest; the other orders joins,
