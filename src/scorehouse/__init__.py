@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scorehouse.online.online_scorer import load
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
-    from scorehouse.replay.replay import replay_sample
+    from scorehouse.replay.samples import form_sample, replay_sample
     from scorehouse.training import days_since_epoch, read_training
 
 __version__ = "0.1.0"
@@ -26,6 +26,7 @@ __all__ = [
     "ScorehouseError",
     "__version__",
     "days_since_epoch",
+    "form_sample",
     "load",
     "promote",
     "read_training",
@@ -37,11 +38,12 @@ __all__ = [
 _PLACES = {
     "ScorehouseError": "errors",
     "days_since_epoch": "training",
+    "form_sample": "replay.samples",
     "load": "online.online_scorer",
     "promote": "registration.promote",
     "read_training": "training",
     "register": "registration.register",
-    "replay_sample": "replay.replay",
+    "replay_sample": "replay.samples",
     "score": "api",
     "score_query": "api",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from scorehouse.project.place import Place
 from scorehouse.registry.seeds import ModelSeeds
 
 if TYPE_CHECKING:
+    from scorehouse.replay.form_check import FormChecked
     from scorehouse.replay.replay import Replayed
 
 
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 @click.argument("run_id")
 @target_options
 @click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
+@click.option(
+    "--against",
+    type=click.Choice(["table", "estimator"]),
+    default="table",
+    show_default=True,
+    help="Compare with the prediction table; or compare the run's stored form with the estimator, on the "
+    "rows that are in the feature table now.",
+)
 @json_option
 @click.pass_context
 def replay_command(
@@ -31,6 +41,7 @@ def replay_command(
     run_id: str,
     schema: str | None,
     sample: int | None,
+    against: str,
     project_dir: Path | None,
     as_json: bool,
     **place: Any,
@@ -44,21 +55,31 @@ def replay_command(
     Examples:
       scorehouse replay 13eaa69f --target prod
       scorehouse replay 13eaa69f --database target/warehouse.duckdb --sample 1000
+      scorehouse replay 13eaa69f --target prod --against estimator --sample 1000
     """
-    found = _replayed(
-        run_id, schema, sample, find_project(project_dir), place_of(**place, project_dir=project_dir)
+    found = _compared(
+        run_id,
+        schema,
+        sample,
+        find_project(project_dir),
+        place_of(**place, project_dir=project_dir),
+        by_estimator=against == "estimator",
     )
     if as_json:
         print_json(found.to_dict())
     else:
-        _tell(found, sample)
+        for line in _told(found, sample):
+            echo(line)
     if found.rows_different:
         ctx.exit(EXIT_DIFFERENT)
 
 
-def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path, place: Place) -> Replayed:
+def _compared(
+    run_id: str, schema: str | None, sample: int | None, project: Path, place: Place, *, by_estimator: bool
+) -> Replayed | FormChecked:
     import duckdb
 
+    from scorehouse.replay.form_check import check_form
     from scorehouse.replay.logged_run import run_row
     from scorehouse.replay.replay import replay
     from scorehouse.scoring.request import Request, load_policy
@@ -79,6 +100,9 @@ def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path
         try:
             # checks that the feature query can be read
             connection.execute(f"describe {run['feature_query']}").fetchall()
+            if by_estimator:
+                call = f"{this_call()} {run_id}"
+                return check_form(connection, run, versions, request, call, rows=sample)
             return replay(connection, run, versions, request, sample=sample)
         except duckdb.Error as error:
             raise ConfigurationError(
@@ -90,13 +114,23 @@ def _replayed(run_id: str, schema: str | None, sample: int | None, project: Path
             ) from error
 
 
-def _tell(found: Replayed, sample: int | None) -> None:
-    echo(f"run {found.run_id}")
-    if sample is None:
-        echo(f"  input unchanged: {'yes' if found.same_input else 'no, rows were changed, added or removed'}")
-    echo(f"  same library versions: {'yes' if found.same_libraries else 'no'}")
-    echo(f"  rows compared: {found.rows_compared:,} of {found.rows_in_table:,}")
-    echo(
-        f"  rows different: {found.rows_different:,}"
-        + (f", such as {found.examples}" if found.examples else "")
-    )
+def _told(found: Replayed | FormChecked, sample: int | None) -> Iterator[str]:
+    from scorehouse.replay.form_check import FormChecked
+
+    yield f"run {found.run_id}"
+    of = ""
+    if isinstance(found, FormChecked):
+        yield f"  scored by: {found.form} ({found.form_reason})"
+        if found.form == "estimator":
+            yield "  nothing to compare: the estimator itself scored this run"
+            return
+        yield f"  largest difference from the estimator: {found.largest_difference}"
+    else:
+        of = f" of {found.rows_in_table:,}"
+        if sample is None:
+            changed = "no, rows were changed, added or removed"
+            yield f"  input unchanged: {'yes' if found.same_input else changed}"
+    yield f"  same library versions: {'yes' if found.same_libraries else 'no'}"
+    yield f"  rows compared: {found.rows_compared:,}{of}"
+    such = f", such as {found.examples}" if found.examples else ""
+    yield f"  rows different: {found.rows_different:,}{such}"

@@ -48,6 +48,11 @@ class Parity:
         }
 
 
+def tolerance_of_form(name: str) -> float:
+    """The allowed difference of scores between the estimator and a form that a run chose."""
+    return TOLERANCE_NATIVE if name == "native" else TOLERANCE
+
+
 def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE) -> Parity:
     """Compare the estimator's rows with a form's rows, in the same order.
 
@@ -65,9 +70,7 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
         a, b = (
             table[field.name].combine_chunks().filter(arrays.of_numpy(both)) for table in (expected, found)
         )
-        if pa.types.is_floating(field.type) and not (
-            field.name == "prediction" and "score" in "".join(expected.schema.names[1:])
-        ):
+        if _is_score(field, expected.schema):
             worst = max(worst, difference(field.name, a, b))
         else:
             same = pc.equal(a, b.cast(field.type))
@@ -82,6 +85,41 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
     )
 
 
+def different_rows(expected: pa.Table, found: pa.Table, tolerance: float) -> tuple[np.ndarray, float]:
+    """Which rows differ, as booleans, and the largest difference of scores that both sides have.
+
+    A row differs by its label, its status, its reject reason, or a score beyond `tolerance`. The tables are
+    those of `compare`.
+    """
+    reasons, reasons_too = (table[REJECT_REASON].combine_chunks() for table in (expected, found))
+    scored, scored_too = arrays.to_numpy(reasons.is_null()), arrays.to_numpy(_scored(found))
+    both = scored & scored_too
+    none = arrays.scalar("")
+    same_reason = pc.equal(pc.fill_null(reasons, none), pc.fill_null(reasons_too, none))
+    differ = (scored != scored_too) | ~arrays.to_numpy(same_reason)
+    largest = 0.0
+    for field in expected.schema:
+        if field.name == REJECT_REASON:
+            continue
+        a, b = (
+            table[field.name].combine_chunks().filter(arrays.of_numpy(both)) for table in (expected, found)
+        )
+        if _is_score(field, expected.schema):
+            off = distances(field.name, a, b)
+            largest = max(largest, float(off.max(initial=0.0)))
+            differ[both] |= off > tolerance
+        else:
+            same = pc.fill_null(pc.equal(a, b.cast(field.type)), arrays.FALSE)
+            differ[both] |= ~arrays.to_numpy(same)
+    return differ, largest
+
+
+def _is_score(field: pa.Field, schema: pa.Schema) -> bool:
+    """Whether a column is compared by distance: a number that is not the label of a class."""
+    is_label = field.name == "prediction" and "score" in "".join(schema.names[1:])
+    return bool(pa.types.is_floating(field.type)) and not is_label
+
+
 def _scored(rows: pa.Table) -> pa.Array:
     if ROW_STATUS in rows.column_names:
         return pc.equal(rows[ROW_STATUS].combine_chunks(), arrays.scalar("scored"))
@@ -89,7 +127,12 @@ def _scored(rows: pa.Table) -> pa.Array:
 
 
 def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
-    """The largest difference, relative above 1; infinite if only one side is missing."""
+    """The largest of `distances`."""
+    return float(distances(name, expected, found).max(initial=0.0))
+
+
+def distances(name: str, expected: pa.Array, found: pa.Array) -> np.ndarray:
+    """The differences of two columns, relative above 1; infinite where only one side is missing."""
     a = arrays.to_numpy(expected.cast(pa.float64()))
     b = arrays.to_numpy(found.cast(pa.float64()))
     if name == "distance":  # only the squares of scikit-learn's own distances are exact
@@ -97,4 +140,4 @@ def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(a - b) / np.maximum(1.0, np.abs(a))
     off[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
-    return float(np.where(np.isnan(off), np.inf, off).max(initial=0.0))
+    return np.where(np.isnan(off), np.inf, off)

@@ -7,13 +7,22 @@ and one table name: otherwise DuckDB could write any file, even the user's start
 from __future__ import annotations
 
 import difflib
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.engines.duckdb.source import DuckDBSource
+from scorehouse.engines.duckdb.sql import literal, quote
+from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.registration.lock import check_name
+from scorehouse.registry.version import Version
+from scorehouse.scoring.options import Rescore, ScoreOptions
+from scorehouse.scoring.request import Request
+from scorehouse.scoring.runlog import library_versions
 
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|\w+)'
 TABLE = re.compile(rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}")
@@ -42,6 +51,49 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
         )
     _check_logged(connection, rows[0], call)
     return rows[0]
+
+
+def logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
+    """The version that a run logged; RegistryError if it is no longer registered with that digest."""
+    for version in versions:
+        if version.version == run["model_version"] and version.sha256 == run["model_digest"]:
+            return version
+    raise RegistryError(
+        call,
+        f"{run['model_name']} version {run['model_version']} with the digest {run['model_digest']} "
+        "is not registered",
+        expected="the version that made the predictions, with its digest",
+        action=f"restore seeds/ml/{run['model_name']} from version control",
+    )
+
+
+def logged_options(run: Mapping[str, Any], call: str) -> ScoreOptions:
+    """The arguments of a run, without a rule that leaves rows out."""
+    return replace(ScoreOptions.checked(call, **json.loads(run["configuration"])), rescore=Rescore())
+
+
+def logged_features(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, Any],
+    options: ScoreOptions,
+    request: Request,
+    call: str,
+    *,
+    sample: int | None = None,
+    seed: str = "",
+) -> DuckDBSource:
+    """The features of a run as they are now; with `sample`, that many rows, by the hash of key and `seed`."""
+    source = DuckDBSource(connection, run["feature_query"], options, request, call)
+    if sample is not None:
+        # not the as-of date, which a run may add to the features
+        hashed = ", ".join([*(quote(name) for name in options.key), *([literal(seed)] if seed else [])])
+        source.table = f"(select * from {source.table} order by hash({hashed}) limit {int(sample)})"
+    return source
+
+
+def same_libraries(run: Mapping[str, Any]) -> bool:
+    """Whether the libraries here have the versions that the run logged."""
+    return bool(json.loads(run["library_versions"]) == library_versions())
 
 
 def _check_logged(connection: duckdb.DuckDBPyConnection, run: dict[str, Any], call: str) -> None:

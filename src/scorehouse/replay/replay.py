@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.engines.statistics import Fingerprint
-from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.registry import artifact
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
-from scorehouse.replay.logged_run import run_row
-from scorehouse.scoring.options import Rescore, ScoreOptions
+from scorehouse.replay.logged_run import logged_features, logged_options, logged_version, same_libraries
+from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import library_versions
 
 AGAIN = "scorehouse_replay"
 
@@ -74,17 +71,13 @@ def replay(
     all. Writes only a temporary table. Raises RegistryError if the logged digest is not registered.
     """
     call = f"replay({str(run['run_id'])!r})"
-    logged = json.loads(run["configuration"])
-    options = replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
-    version = _logged_version(run, versions, call)
+    options = logged_options(run, call)
+    version = logged_version(run, versions, call)
     kernel = kernel_of(version, request, options.strict, call)
     signatures = [kernel.signature]
     if options.is_wide:  # the hash of a row that versions share is that of the features of all
         signatures = _signatures_of_all(connection, run, versions, request, call)
-    source = DuckDBSource(connection, run["feature_query"], options, request, call)
-    if sample is not None:
-        keys = ", ".join(quote(name) for name in options.row_key)
-        source.table = f"(select * from {source.table} order by hash({keys}) limit {int(sample)})"
+    source = logged_features(connection, run, options, request, call, sample=sample)
     source.check(signatures, kernel.schema.names, unique=True)
     files = FormFiles(request.project_root, request.load_policy)
     # by the form that scored, since another may round the last digits differently
@@ -128,23 +121,10 @@ def _signatures_of_all(
     found = {}
     for name, number, digest, alias in rows:
         logged = {"model_name": name, "model_version": number, "model_digest": digest}
-        version = _logged_version(logged, versions, call)
+        version = logged_version(logged, versions, call)
         signature = artifact.read_signature(request.project_root, version, request.load_policy, call)
         found[place(alias if asked["alias"] else number)] = signature
     return [found[number] for number in sorted(found)]
-
-
-def _logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
-    for version in versions:
-        if version.version == run["model_version"] and version.sha256 == run["model_digest"]:
-            return version
-    raise RegistryError(
-        call,
-        f"{run['model_name']} version {run['model_version']} with the digest {run['model_digest']} "
-        "is not registered",
-        expected="the version that made the predictions, with its digest",
-        action=f"restore seeds/ml/{run['model_name']} from version control",
-    )
 
 
 @dataclass(frozen=True)
@@ -200,39 +180,6 @@ def _compare(
         rows_compared=compared,
         rows_different=different,
         same_input=sample is None and now.same_input(run),
-        same_libraries=json.loads(run["library_versions"]) == library_versions(),
+        same_libraries=same_libraries(run),
         examples=tuple(str(row) for row in examples),
     )
-
-
-def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: int = 1000) -> Any:
-    """Replay a sample of the last run of a prediction table, from a dbt Python model.
-
-    Parameters
-    ----------
-    dbt, session: the two arguments of the dbt model function.
-    predictions: `dbt.ref(...)` of the prediction table.
-    model: `dbt.ref("ml_<name>")`, the registry of the ML model that made it.
-    rows: number of rows to score again, chosen by the hash of their keys.
-
-    Returns a relation of one row with the columns of Replayed, for the generic test `replay_agrees`.
-    """
-    request = Request.for_plain_model(dbt)
-    call = f"replay_sample() in {request.node}"
-    table = predictions.sql_query()
-    last = session.sql(f"select scoring_run_id from ({table}) order by scored_at desc limit 1").fetchall()
-    if not last:
-        raise ConfigurationError(
-            call, "the prediction table is empty", expected="a scored table", action="build it first"
-        )
-    run = run_row(session, request.run_log, str(last[0][0]))
-    found = replay(
-        session, run, registry_of(session, model, request, call).versions(call), request, sample=rows
-    ).to_dict()
-    found["examples"] = ", ".join(found["examples"])
-    values = ", ".join(f"{_literal(value)} as {name}" for name, value in found.items())
-    return session.sql(f"select {values}")
-
-
-def _literal(value: Any) -> str:
-    return literal(value) if isinstance(value, str) else str(value).lower()

@@ -40,6 +40,7 @@ LIVE = {
     "dated": "select *, timestamp '2025-01-01' as as_of from {{ ref('wide_predictions') }} limit 10",
     "events": "select id, timestamp '2025-02-01' as happened_at, y from {{ ref('labels') }} limit 10",
     "replays": "select 'a' as run_id, 1 as rows_in_table, 1 as rows_compared, 0 as rows_different",
+    "checks": "select 'sql' as form, 1 as rows_compared, 0 as rows_different",
 }
 TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "wide_predictions": {
@@ -53,6 +54,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
         "predictions_up_to_date": {"max_age_hours": 24},
     },
     "replays": {"replay_agrees": {}},
+    "checks": {"form_agrees": {}},
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},
     "wide_profiles": {"volume_in_range": {"min_rows": 1, "max_change": 0.5}},
     "wide_performance": {

@@ -1,0 +1,36 @@
+{% test form_agrees(model, min_rows=1) %}
+    {% do scorehouse._check_number('form_agrees', 'min_rows', min_rows, 'ask for at least one row', 1) %}
+
+    {{ return(adapter.dispatch('test_form_agrees', 'scorehouse')(model, min_rows)) }}
+{% endtest %}
+
+{% macro default__test_form_agrees(model, min_rows) %}
+
+with checks as (
+
+    select * from {{ model }}
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when form = 'estimator' then 'no_form'
+            when rows_different > 0 then 'different'
+            when rows_compared < {{ min_rows }} then 'too_few_rows'
+        end as problem
+    from checks
+
+),
+
+validation_errors as (
+
+    select * from judged
+    where problem is not null
+
+)
+
+select * from validation_errors
+{% endmacro %}
