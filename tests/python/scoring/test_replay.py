@@ -55,8 +55,8 @@ def scored(tmp_path: Path) -> DbtProject:
     return project
 
 
-def replayed(project: DbtProject, *arguments: str) -> tuple[int, dict[str, object]]:
-    run_id = str(project.runs("scores")[-1]["run_id"])
+def replayed(project: DbtProject, *arguments: str, table: str = "scores") -> tuple[int, dict[str, object]]:
+    run_id = str(project.runs(table)[-1]["run_id"])
     places = ["--database", str(project.database), "--project-dir", str(project.folder)]
     ended = CliRunner().invoke(main, ["replay", run_id[:13], *places, "--json", *arguments])
     assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
@@ -139,3 +139,11 @@ def test_what_others_write_into_the_run_log_is_not_run(scored: DbtProject) -> No
         with duckdb.connect(scored.database) as connection:
             connection.execute(f"update scorehouse_run_log set {column} = ?", [kept])
     assert replayed(scored)[0] == 0
+
+
+def test_a_sample_of_a_history_replays(scored: DbtProject) -> None:
+    """Its as-of date, given as a value, is no column of the features."""
+    scored.python_model("dated", "toy", key="id", as_of="2026-03-01", passthrough=["kept"])
+    scored.build("--select", "ml_toy", "dated").check()
+    code, found = replayed(scored, "--sample", "100", table="dated")
+    assert (code, found["rows_compared"], found["rows_different"]) == (0, 100, 0)
