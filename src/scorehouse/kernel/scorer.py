@@ -126,8 +126,9 @@ class Kernel:
         return [value.slice(0, rows) for value in values]
 
     def _input(self, columns: list[pa.Array]) -> Any:
-        if getattr(self.estimator, "reads_columns", False):
-            return columns
+        read_columns = getattr(self.estimator, "read_columns", None)
+        if read_columns is not None:
+            return read_columns(columns)
         from scorehouse.kernel.frames import estimator_input  # pandas, which a stored form does without
 
         return estimator_input(self.signature, columns)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scorehouse.forms.native.links import Link
+from scorehouse.forms.links import Link
 from scorehouse.forms.native.native_form import Recipe
 from scorehouse.forms.trees import Ensemble
 from scorehouse.forms.trees import of_lightgbm as lightgbm

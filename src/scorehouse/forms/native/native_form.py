@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scorehouse.forms.native.links import Link
+from scorehouse.forms.links import Link
 from scorehouse.forms.native.run import in_parts, sums_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.forms.native.links import Link
+from scorehouse.forms.links import Link
 from scorehouse.forms.native.native_form import Recipe
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.trees import Ensemble

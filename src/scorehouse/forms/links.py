@@ -1,4 +1,4 @@
-"""From the sums of the trees to what a method gives: each library's own links, by name.
+"""From the sums of trees, or the last product of a matrix, to what a method gives: each library's links.
 
 A link is data, its name and numbers. What it computes is the arithmetic of its library, in the same order and
 precision, without the library.
@@ -68,6 +68,36 @@ def _softmax(sums: np.ndarray) -> np.ndarray:
     np.exp(powers, out=powers)
     powers /= powers.sum(axis=1)[:, None]
     return powers
+
+
+def _sigmoid(raw: np.ndarray) -> np.ndarray:
+    return np.asarray(1.0 / (1.0 + np.exp(-raw)))
+
+
+def _sigmoids(sums: np.ndarray) -> np.ndarray:
+    """The sigmoid for two classes; for more, each one's share of all sigmoids."""
+    return _both(_sigmoid(sums[:, 0])) if sums.shape[1] == 1 else _of_their_sum(_sigmoid(sums))
+
+
+def _clipped(sums: np.ndarray) -> np.ndarray:
+    """As `_sigmoids`, with (x + 1) / 2 between 0 and 1 in their place."""
+    parts = (np.clip(sums, -1.0, 1.0) + 1.0) / 2.0
+    return _both(parts[:, 0]) if parts.shape[1] == 1 else _of_their_sum(parts)
+
+
+def _both(positive: np.ndarray) -> np.ndarray:
+    return np.vstack([1.0 - positive, positive]).T
+
+
+def _of_their_sum(parts: np.ndarray) -> np.ndarray:
+    """Shares of the sum of a row; equal shares where all parts are zero."""
+    total = parts.sum(axis=1)
+    none = total == 0.0
+    if none.any():
+        parts[none] = 1.0
+        total[none] = parts.shape[1]
+    parts /= total[:, None]
+    return parts
 
 
 def _power(sums: np.ndarray) -> np.ndarray:
@@ -151,6 +181,12 @@ KINDS: Mapping[str, Callable[..., np.ndarray]] = {
     "from_zero": _from_zero,
     "shares": _shares,
     "hist_shares": _hist_shares,
+    "sigmoids": _sigmoids,
+    "above_half": lambda sums: (_sigmoid(sums[:, 0]) > 0.5).astype(np.int64),
+    "softmax": _softmax,
+    "clipped": _clipped,
+    "nearest": lambda sums: sums[:, 0].astype(np.int64),
+    "nearest_distance": lambda sums: np.sqrt(np.maximum(sums[:, 1], 0.0)),
     "power": _power,
     "isolation": _isolation,
     "isolation_decisions": _isolation_decisions,

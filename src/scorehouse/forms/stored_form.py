@@ -1,0 +1,103 @@
+"""What stored forms made of arrays have in common: the columns that they read, and the methods they have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.forms.in_arrow import computed
+from scorehouse.forms.links import Link
+from scorehouse.forms.sql.builder import Program
+from scorehouse.forms.sql.expression import Feature, walk
+from scorehouse.forms.sql.stored import program_of_json, program_to_json
+from scorehouse.kernel import arrays
+from scorehouse.registry.version import Version
+
+
+@dataclass(frozen=True)
+class StoredForm(ABC):
+    """Scores canonical feature columns without the estimator; has the methods that `links` names.
+
+    The kernel passes the columns to `read_columns`, and what that returns to the methods. `columns` computes
+    the numbers that the form reads; `singles` are the positions of features that training held in float32.
+    """
+
+    columns: Program
+    singles: tuple[int, ...]
+    links: Mapping[str, Link]
+    classes: tuple[Any, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        links = self.__dict__.get("links", {})
+        if name in links:
+            return partial(self._answer, links[name])
+        raise AttributeError(f"the stored form has no {name!r}")
+
+    @abstractmethod
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        """What every method of the form starts with, of shape (rows, outputs).
+
+        Raises ValueError where the estimator would refuse a value.
+        """
+
+    def numbers(self, columns: Sequence[pa.Array]) -> list[np.ndarray]:
+        """The columns that the form reads, in doubles; NaN for a missing value."""
+        made = computed(self.columns, [self._read(i, column) for i, column in enumerate(columns)])
+        return [column.to_numpy(zero_copy_only=False) for column in made]
+
+    def _answer(self, link: Link, sums: np.ndarray) -> np.ndarray:
+        made = link(sums)
+        if not link.is_label:
+            return made
+        labels = np.empty(len(self.classes), dtype=object)
+        labels[:] = self.classes
+        return np.asarray(labels.take(made))
+
+    def _read(self, position: int, column: pa.Array) -> pa.Array:
+        """A feature as the program takes it: NaN is a missing value."""
+        if not pa.types.is_floating(column.type):
+            return column
+        if position in self.singles:
+            column = column.cast(pa.float32(), safe=False).cast(pa.float64())
+        if position not in self._computed_with:
+            return column
+        missing = pc.is_nan(column)
+        if pc.any(missing).as_py():
+            return pc.if_else(missing, arrays.null(pa.float64()), column)
+        return column
+
+    @cached_property
+    def _computed_with(self) -> frozenset[int]:
+        """The features that the program computes with; the others it passes on, NaN as NaN."""
+        exprs = [expr for step in self.columns.steps for _, expr in step.made]
+        exprs += [expr for _, expr in self.columns.outputs if not isinstance(expr, Feature)]
+        return frozenset(part.position for expr in exprs for part in walk(expr) if isinstance(part, Feature))
+
+
+def head_of(form: StoredForm) -> dict[str, Any]:
+    """What is common, as JSON can hold it."""
+    return {
+        "columns": program_to_json(form.columns),
+        "singles": form.singles,
+        "links": {method: asdict(link) for method, link in form.links.items()},
+    }
+
+
+def common_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
+    """The arguments that `head_of` wrote."""
+    return {
+        "columns": program_of_json(head["columns"]),
+        "singles": tuple(head["singles"]),
+        "links": {
+            method: Link(link["kind"], tuple(link["numbers"]), link["is_label"])
+            for method, link in head["links"].items()
+        },
+        "classes": version.classes,
+    }
