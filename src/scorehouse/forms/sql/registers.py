@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scorehouse.forms.linear_models import CLASSIFIERS, REGRESSORS
 from scorehouse.forms.sql import (
     calibrate,
     compose,
@@ -48,28 +49,8 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.RandomizedSearchCV": calibrate.search,
     "sklearn.CalibratedClassifierCV": calibrate.calibrated,
     "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
-    "sklearn.LinearRegression": linear.regression,
-    "sklearn.Ridge": linear.regression,
-    "sklearn.RidgeCV": linear.regression,
-    "sklearn.Lasso": linear.regression,
-    "sklearn.LassoCV": linear.regression,
-    "sklearn.ElasticNet": linear.regression,
-    "sklearn.ElasticNetCV": linear.regression,
-    "sklearn.BayesianRidge": linear.regression,
-    "sklearn.HuberRegressor": linear.regression,
-    "sklearn.SGDRegressor": linear.regression,
-    "sklearn.LinearSVR": linear.regression,
-    "sklearn.PoissonRegressor": linear.generalized,
-    "sklearn.GammaRegressor": linear.generalized,
-    "sklearn.TweedieRegressor": linear.generalized,
-    "sklearn.LogisticRegression": linear.logistic,
-    "sklearn.LogisticRegressionCV": linear.logistic,
-    "sklearn.LinearSVC": linear.classifier,
-    "sklearn.RidgeClassifier": linear.classifier,
-    "sklearn.RidgeClassifierCV": linear.classifier,
-    "sklearn.Perceptron": linear.classifier,
-    "sklearn.SGDClassifier": linear.stochastic,
-    "sklearn.LinearDiscriminantAnalysis": linear.discriminant,
+    **dict.fromkeys(REGRESSORS, linear.regression),
+    **dict.fromkeys(CLASSIFIERS, linear.classification),
     "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
     "sklearn.KMeans": nearest.k_means,
     "sklearn.MiniBatchKMeans": nearest.k_means,
