@@ -79,11 +79,14 @@ class Classification:
         """Labels of the best score if that was proven equal to `predict`, else from `predict`."""
         if self.version.label_method == "predict":
             return self._labels_of(estimator, features)
-        if scores.ndim == 1:  # a decision function of two classes
-            scores = np.column_stack([np.zeros_like(scores), scores])
+        if self.binary:
+            first, second = scores.T if scores.ndim == 2 else (np.zeros_like(scores), scores)
+            if (first == second).any():  # the estimator breaks ties
+                return self._labels_of(estimator, features)
+            return self.labels.take(arrays.of_numpy((second > first).astype(np.int64)))
         best = scores.argmax(axis=1)
         top = scores[np.arange(len(best)), best]
-        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():  # the estimator breaks ties
+        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():
             return self._labels_of(estimator, features)
         return self.labels.take(arrays.of_numpy(best))
 
@@ -121,7 +124,9 @@ class Clustering:
         if self.version.score_method != "transform":
             return [arrays.of_numpy(segments)]
         distances = np.asarray(estimator.transform(features), dtype=np.float64)
-        return [arrays.of_numpy(segments), arrays.of_numpy(distances[np.arange(len(segments)), segments])]
+        if distances.ndim == 2:  # a stored form gives the distance from the nearest centre alone
+            distances = distances[np.arange(len(segments)), segments]
+        return [arrays.of_numpy(segments), arrays.of_numpy(distances)]
 
 
 class Ranking:
