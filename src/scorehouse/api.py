@@ -75,7 +75,7 @@ def score(
         as-of date, appended once and never rescored.
     decision: the policy that decides from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
     engine: `auto` scores with the fastest form that registration proved equal to the estimator;
-        `estimator`, `native` and `sql` ask for one.
+        `estimator`, `matrix`, `native` and `sql` ask for one.
     layout: for several versions: `long` writes one row per version, `wide` one row with the columns of the
         live version and those of each other version with its alias, such as `score__challenger`.
     unknown: any other argument, which is refused; the error names the nearest known argument.

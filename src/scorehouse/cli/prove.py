@@ -40,11 +40,12 @@ def prove_command(
     project_dir: Path | None,
     **place: Any,
 ) -> None:
-    """Compile the registered versions of NAME (default: of all ML models) to SQL, and prove them.
+    """Find the forms of the registered versions of NAME (default: of all ML models), and prove them.
 
     Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
-    rows drawn from the reference), and on rows made to break it. The proven forms are written into the seed
-    ml_<name> and into macros/ml/<name>.sql. Use this after an upgrade of scorehouse or scikit-learn.
+    rows drawn from the reference), and on rows made to break it. The proven forms are written beside the
+    artifact, into the seed ml_<name> and into macros/ml/<name>.sql. Use this after an upgrade of scorehouse
+    or scikit-learn.
 
     \b
     Examples:

@@ -52,7 +52,9 @@ from scorehouse.registry.version import TASKS
     help="Largest allowed difference between scores of the stored form and of the estimator.",
 )
 @click.option(
-    "--forms/--no-forms", default=True, help="Whether to compile the estimator to SQL; default: yes."
+    "--forms/--no-forms",
+    default=True,
+    help="Whether to prove and store other forms of the estimator; default: yes.",
 )
 @json_option
 @project_option

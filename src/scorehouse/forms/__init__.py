@@ -1,1 +1,1 @@
-"""How a version computes a score: by the estimator, by SQL, or by native code for trees."""
+"""How a version computes a score: by the estimator, by SQL, native code for trees, or matrix products."""

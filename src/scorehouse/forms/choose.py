@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -32,8 +32,9 @@ TREES = "a database computes trees more slowly than native code"
 class Form:
     """What scores, and why.
 
-    `kernel` scores batches: it holds the estimator, or its native form. With `compiled` the database
-    scores by itself, and the kernel is the estimator's. `data` are the bytes of a stored native form.
+    `kernel` scores batches: it holds the estimator, or its native or matrix form. With `compiled` the
+    database scores by itself, and the kernel is the estimator's. `data` are the bytes of the stored form
+    that the kernel holds.
     """
 
     name: str
@@ -60,18 +61,22 @@ class FormFiles:
 
 
 def choose_form(
-    kernel: Kernel, asked: str, rows: int, files: FormFiles, served: tuple[str, ...] = ("sql", "native")
+    kernel: Kernel,
+    asked: str,
+    rows: int,
+    files: FormFiles,
+    served: tuple[str, ...] = ("sql", "native", "matrix"),
 ) -> Form:
     """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
 
-    `auto` takes a form only where registration proved it: SQL for models without trees, native code
-    for trees, else the estimator. Each form proves itself on this machine first. A form that was asked for
-    by name and cannot serve is an error.
+    `auto` takes a form only where registration proved it: SQL for models without trees where it is fast,
+    native code for trees, matrix products for others, else the estimator. Each form proves itself on this
+    machine first. A form that was asked for by name and cannot serve is an error.
     """
     if asked == "estimator":
         return Form("estimator", "asked for", kernel)
     refused = []
-    for name, find in (("sql", _sql), ("native", _native)):
+    for name, find in (("sql", _sql), ("native", _native), ("matrix", _matrix)):
         if asked not in ("auto", name):
             continue
         if name not in served:
@@ -126,8 +131,8 @@ def _sql(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
         raise _NotServing(f"proven only to a difference of {fact['largest_difference']}")
     if kernel.strict:
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
-    if asked == "auto":
-        _check_cost(kernel, fact)
+    if asked == "auto" and (slow := slow_in_sql(fact, kernel)):
+        raise _NotServing(slow)
     from scorehouse.forms.sql.prove_sql import duckdb_rows, tolerance_of
     from scorehouse.forms.sql.stored import from_bytes
 
@@ -137,13 +142,14 @@ def _sql(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
     return Form("sql", _why(fact, asked), kernel, compiled)
 
 
-def _check_cost(kernel: Kernel, fact: dict[str, object]) -> None:
-    """Refuse SQL that is slower than what else can score."""
+def slow_in_sql(fact: Mapping[str, object], kernel: Kernel) -> str:
+    """Why something else scores faster than the SQL that `fact` is of; empty where nothing does."""
     if fact["nodes"]:
-        raise _NotServing(TREES)
+        return TREES
     operations = int(str(fact["operations"]))
     if operations > OPERATIONS_A_FEATURE * len(kernel.signature.names):
-        raise _NotServing(f"{operations} operations per row, for which a matrix product is faster")
+        return f"{operations} operations per row, for which a matrix product is faster"
+    return ""
 
 
 def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
@@ -153,11 +159,8 @@ def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
     require_library(kernel.call)
     data = None
     if "file_sha256" in fact:
-        from scorehouse.forms.native.stored import from_bytes
-
         data = files.form(kernel, "native")
-        held = data
-        scoring = kernel.holding(_read(lambda: from_bytes(held, kernel.version)))
+        scoring = _holding_stored(kernel, "native", data)
     else:
         if rows < NATIVE_FROM_ROWS and asked == "auto":
             raise _NotServing(f"{rows:,} rows are too few to lay out the trees for")
@@ -167,6 +170,21 @@ def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
     own = scoring.without_strict()
     _check_here(kernel, "native", files, lambda rows: kernel_rows(own, rows), TOLERANCE_NATIVE)
     return Form("native", _why(fact, asked), scoring, data=data)
+
+
+def _matrix(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
+    fact = _fact(kernel, "matrix")
+    data = files.form(kernel, "matrix")
+    scoring = _holding_stored(kernel, "matrix", data)
+    own = scoring.without_strict()
+    _check_here(kernel, "matrix", files, lambda rows: kernel_rows(own, rows), TOLERANCE)
+    return Form("matrix", _why(fact, asked), scoring, data=data)
+
+
+def _holding_stored(kernel: Kernel, name: str, data: bytes) -> Kernel:
+    from scorehouse.forms.stored_readers import READERS
+
+    return kernel.holding(_read(lambda: READERS[name](data, kernel.version)))
 
 
 def _read(read: Callable[[], T]) -> T:

@@ -38,6 +38,18 @@ class Parity:
         """Whether the form may serve."""
         return self.max_difference <= self.tolerance and self.label_flips == 0 and self.status_flips == 0
 
+    @property
+    def problem(self) -> str:
+        """What differs, the reject reasons included; empty where nothing does."""
+        for count, what in (
+            (self.label_flips, "a different label"),
+            (self.status_flips, "a different status"),
+            (self.reason_differences, "a different reject reason"),
+        ):
+            if count:
+                return f"{count:,} of {self.rows:,} rows have {what}"
+        return "" if self.proven else f"a score is off by up to {self.max_difference:.3g}"
+
     def facts(self) -> dict[str, float]:
         """The facts for the registry."""
         return {

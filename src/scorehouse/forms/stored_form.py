@@ -50,7 +50,7 @@ class StoredForm(ABC):
     def numbers(self, columns: Sequence[pa.Array]) -> list[np.ndarray]:
         """The columns that the form reads, in doubles; NaN for a missing value."""
         made = computed(self.columns, [self._read(i, column) for i, column in enumerate(columns)])
-        return [column.to_numpy(zero_copy_only=False) for column in made]
+        return [arrays.to_numpy(column) for column in made]
 
     def _answer(self, link: Link, sums: np.ndarray) -> np.ndarray:
         made = link(sums)

@@ -15,12 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import CompileError, ScorehouseError
-from scorehouse.forms.hard_rows import Tried
-from scorehouse.forms.native.make import compile_native, made_of_trees
-from scorehouse.forms.native.prove_native import prove as prove_native
-from scorehouse.forms.native.prove_native import prove_stored
-from scorehouse.forms.native.store import stored_trees
-from scorehouse.forms.native.stored import to_bytes as trees_to_bytes
+from scorehouse.forms.choose import slow_in_sql
+from scorehouse.forms.native.make import made_of_trees
 from scorehouse.forms.proof import proof_bytes
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
@@ -28,11 +24,14 @@ from scorehouse.forms.sql.dialects import DIALECTS
 from scorehouse.forms.sql.macros import drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
 from scorehouse.forms.sql.prove_sql import Comparison
-from scorehouse.forms.sql.stored import to_bytes as sql_to_bytes
+from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, beside
+from scorehouse.registration.proven_form import ProvenForm, with_files
+from scorehouse.registration.proven_matrix import proven_matrix
+from scorehouse.registration.proven_native import proven_native
+from scorehouse.registry.artifact import PROOF_FILE, beside
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.storage import locate, sha256, write
+from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
 
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -110,37 +109,55 @@ class FormSearch:
         if self.running is None:
             self.begin()
         sql, refused = self._compiled()
-        facts: dict[str, Any] = {}
-        files: dict[str, bytes] = {}
-        if sql:
-            pins = pins_of(self.kernel.version.name, sql)  # while the database is at work
-        _, native = self._native
+        pins = pins_of(self.kernel.version.name, sql) if sql else {}  # while the database is at work
+        found: dict[str, ProvenForm | str] = {}
+        if native := self._native[1]:
+            found["native"] = native
         if sql:
             self.told("prove SQL")
-            fact = _proof(self.running, self.rows_of)
-            if isinstance(fact, str):
-                sql, refused = [], {"sql": fact}
+            made = self._sql(sql, pins)
+            if isinstance(made, str):
+                sql, refused = [], {"sql": made}
             else:
-                assert isinstance(self.running, Comparison)
-                gate = self.running.compiled
-                stored = _stored("sql", sql_to_bytes(gate), self.running.tried, self.kernel)
-                files |= stored.files
-                facts["sql"] = {
-                    **fact,
-                    **stored.digests,
-                    "nodes": gate.nodes,
-                    "operations": gate.operations,
-                    "dialects": [form.dialect.name for form in sql],
-                    "macro": pins,
-                }
-        if isinstance(native, str):
-            refused["native"] = native
-        elif native:
-            files |= native.files
-            facts["native"] = native.fact
+                found["sql"] = made
+        if native is None and self._asks_for_matrix(found.get("sql")):
+            found["matrix"] = self._matrix(found.get("sql"))
+        facts: dict[str, Any] = {}
+        files: dict[str, bytes] = {}
+        for form, one in found.items():
+            if isinstance(one, str):
+                refused[form] = one
+            else:
+                facts[form] = one.fact
+                files |= one.files
         if refused:
             facts["refused"] = refused
         return Forms(facts, tuple(sql), files)
+
+    def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenForm | str:
+        """The SQL of all dialects, proven where it runs; or why it may not serve."""
+        fact = _proof(self.running, self.rows_of)
+        if isinstance(fact, str):
+            return fact
+        assert isinstance(self.running, Comparison)
+        gate = self.running.compiled
+        fact |= {
+            "nodes": gate.nodes,
+            "operations": gate.operations,
+            "dialects": [form.dialect.name for form in sql],
+            "macro": pins,
+        }
+        return with_files(fact, "sql", to_bytes(gate), proof_bytes(self.running.tried, self.kernel))
+
+    def _asks_for_matrix(self, sql: ProvenForm | str | None) -> bool:
+        """Whether SQL does not serve, or more slowly than a matrix product."""
+        return not isinstance(sql, ProvenForm) or bool(slow_in_sql(sql.fact, self.kernel))
+
+    def _matrix(self, sql: ProvenForm | str | None) -> ProvenForm | str:
+        self.told("prove matrix products")
+        compared = self.running if isinstance(self.running, Comparison) else None
+        proof = sql.files[PROOF_FILE.format(form="sql")] if isinstance(sql, ProvenForm) else None
+        return proven_matrix(self.kernel, self.rows, self.rows_of, compared, proof)
 
     def _made(self, dialect: str) -> CompiledSql | str:
         """The SQL in one dialect, or the reason why there is none."""
@@ -163,7 +180,7 @@ class FormSearch:
         return found, reasons
 
     @cached_property
-    def _native(self) -> tuple[Kernel, ProvenTrees | str | None]:
+    def _native(self) -> tuple[Kernel, ProvenForm | str | None]:
         """What `fastest` gives; and what was proven of native code, or why it may not serve.
 
         The second is None if there are no trees.
@@ -171,7 +188,7 @@ class FormSearch:
         if not made_of_trees(self.kernel.estimator):
             return self.kernel, None
         self.told("prove native code")
-        return _native(self.kernel, self.rows, self.rows_of)
+        return proven_native(self.kernel, self.rows, self.rows_of)
 
 
 def find_forms(
@@ -209,60 +226,6 @@ def _compile(kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], Compil
         return f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved
         return f"the compiler failed ({type(error).__name__}: {error})"
-
-
-@dataclass(frozen=True)
-class StoredFiles:
-    """The files of a form, and their digests for the registry."""
-
-    files: Mapping[str, bytes]
-    digests: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class ProvenTrees:
-    """What the registry holds of native code, and the files of it."""
-
-    fact: Mapping[str, Any]
-    files: Mapping[str, bytes]
-
-
-def _stored(form: str, data: bytes | None, tried: Tried, kernel: Kernel) -> StoredFiles:
-    """The file of a form, if it has one, and of the rows that prove it; `kernel` holds the estimator."""
-    proof = proof_bytes(tried, kernel)
-    files = {PROOF_FILE.format(form=form): proof}
-    digests = {"proof_sha256": sha256(proof)}
-    if data is not None:
-        files[FORM_FILES[form]] = data
-        digests["file_sha256"] = sha256(data)
-    return StoredFiles(files, digests)
-
-
-def _native(
-    kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, rows_of: str
-) -> tuple[Kernel, ProvenTrees | str]:
-    """The kernel around native code and what was proven of it; or the kernel as it is, and the reason."""
-    try:
-        form = compile_native(kernel.estimator, call=kernel.call)
-        proof = prove_native(form, kernel.estimator, kernel.version, kernel.signature, rows)
-    except CompileError as error:
-        return kernel, f"{error.problem}; expected: {error.expected}"
-    except Exception as error:  # such as attributes that another release of a library moved
-        return kernel, f"native code failed ({type(error).__name__}: {error})"
-    fact = {"rows": proof.rows, "rows_of": rows_of, "largest_difference": proof.largest_difference}
-    try:
-        trees: Any = stored_trees(form, kernel.version, kernel.signature, kernel.call)
-        worst = prove_stored(trees, kernel, proof)
-        data: bytes | None = trees_to_bytes(trees)
-        fact["largest_difference"] = max(worst, proof.largest_difference)
-    except CompileError as error:
-        trees, data = form, None
-        fact["opens_estimator"] = f"{error.problem}; expected: {error.expected}"
-    except Exception as error:  # such as a type that a release of pyarrow does not compute with
-        trees, data = form, None
-        fact["opens_estimator"] = f"its steps failed ({type(error).__name__}: {error})"
-    stored = _stored("native", data, proof.tried, kernel)
-    return kernel.holding(trees), ProvenTrees({**fact, **stored.digests}, stored.files)
 
 
 def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:

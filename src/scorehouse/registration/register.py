@@ -77,7 +77,7 @@ def register(
         training rows; default 1e-5 for ONNX. Labels must always be equal.
     validation: features and labels (X, y) that the fit has not seen, to measure importance on; default:
         the training rows.
-    forms: whether to compile the estimator to SQL and prove it; if False, it scores only in Python.
+    forms: whether to find, prove and store other forms; if False, only the estimator scores.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
     Writes `<store>/<name>/<version>/` and, if the compiled SQL was proven equal, its macros; appends to the

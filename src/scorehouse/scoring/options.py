@@ -17,7 +17,7 @@ from scorehouse.scoring.decision import DecisionPolicy
 RULES = ("all", "given", "new", "changed", "updated_at")
 PLANNED_RULES = ("new", "changed", "updated_at")  # rules that compare rows with the existing table
 VANISHED_CHOICES = ("keep", "flag", "delete")
-ENGINES = ("auto", "estimator", "native", "sql")
+ENGINES = ("auto", "estimator", "matrix", "native", "sql")
 LAYOUTS = ("long", "wide")
 READ_ROWS = 32_768  # rows that are read at a time; several batches are in memory at the same time
 AS_OF = "as_of"  # name of the column for an as-of date that is given as a value

@@ -19,6 +19,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -109,9 +110,9 @@ def test_the_text_is_the_same_in_another_process(empty_project: Path) -> None:
 
 def test_what_does_not_compile_is_registered_all_the_same(empty_project: Path) -> None:
     numbers = FRAME[["spend", "visits"]]
-    estimator = make_pipeline(PCA(1), LogisticRegression()).fit(numbers, LABEL)
+    estimator = make_pipeline(PCA(1), KNeighborsClassifier()).fit(numbers, LABEL)
     version = register(estimator, "churn", numbers, LABEL, task="classification")
-    assert list(version.forms) == ["refused"]
+    assert list(version.forms) == ["refused"] and set(version.forms["refused"]) == {"sql", "matrix"}
     assert version.forms["refused"]["sql"].startswith("pca > PCA: this transformer has no form in SQL; ")
     assert not (empty_project / "macros").exists()
     card = (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()

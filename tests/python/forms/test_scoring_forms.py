@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -43,8 +43,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.register(_linear(X, y), "linear", X, y, task="classification")
     project.register(_linear(X, y, 0.01), "linear", X, y, task="classification", alias="challenger")
     project.register(DecisionTreeClassifier(max_depth=3).fit(X, y), "tree", X, y, task="classification")
-    network = MLPClassifier((3,), max_iter=20, random_state=0)
-    project.register(network.fit(X, y), "network", X, y, task="classification")
+    neighbours = KNeighborsClassifier(3).fit(X, y)
+    project.register(neighbours, "neighbours", X, y, task="classification")
     project.features(FEATURES)
     for name in ("auto", "estimator", "sql"):
         project.python_model(name, "linear", key="id", passthrough="shop", engine=name)
@@ -61,7 +61,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.python_model(
         "mixed_estimator", "mixed", key="id", alias=["champion", "challenger"], engine="estimator"
     )
-    project.python_model("network_auto", "network", key="id")
+    project.python_model("neighbours_auto", "neighbours", key="id")
     project.python_model("strict_auto", "linear", key="id", strict="out_of_range")
     project.python_model("as_table", "linear", key="id", passthrough="shop", config="materialized='table'")
     project.sql_model("by_sql", "linear", key="id", passthrough="shop")
@@ -118,7 +118,8 @@ def test_one_scan_has_a_version_in_native_code_and_one_in_sql(built: DbtProject)
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("network_auto", "MLPClassifier"), ("strict_auto", "out_of_range")]
+    ("name", "reason"),
+    [("neighbours_auto", "matrix: KNeighborsClassifier"), ("strict_auto", "out_of_range")],
 )
 def test_where_no_form_serves_the_log_says_why(name: str, reason: str, built: DbtProject) -> None:
     (run,) = built.runs(name)
@@ -126,18 +127,21 @@ def test_where_no_form_serves_the_log_says_why(name: str, reason: str, built: Db
 
 
 def test_a_form_that_cannot_serve_is_refused_by_name(built: DbtProject) -> None:
-    built.python_model("refused", "network", key="id", engine="sql")
+    built.python_model("refused", "neighbours", key="id", engine="sql")
     try:
         message = built.dbt("run", "--select", "refused").messages["refused"]
     finally:
         (built.folder / "python_models" / "refused.py").unlink()
-    assert "engine is 'sql', which cannot score network version 1" in message
-    assert "scorehouse prove network" in message
+    assert "engine is 'sql', which cannot score neighbours version 1" in message
+    assert "scorehouse prove neighbours" in message
 
 
-def test_sql_is_left_where_the_matrix_product_is_faster(make_kernel: MakeKernel, tmp_path: Path) -> None:
+def test_sql_is_left_where_a_matrix_product_is_faster(make_kernel: MakeKernel, tmp_path: Path) -> None:
     X = pd.DataFrame(np.random.default_rng(2).normal(size=(400, 4)), columns=list("abcd"))
     kernel = make_kernel(KMeans(8, n_init=1, random_state=0).fit(X), X, task="clustering")
-    form = choose_form(kernel, "auto", ROWS, FormFiles(tmp_path, LoadPolicy()))
-    assert form.name == "estimator" and "a matrix product is faster" in form.reason
-    assert choose_form(kernel, "sql", ROWS, FormFiles(tmp_path, LoadPolicy())).name == "sql"
+    files = FormFiles(tmp_path, LoadPolicy())
+    assert choose_form(kernel, "auto", ROWS, files).name == "matrix"
+    assert choose_form(kernel, "sql", ROWS, files).name == "sql"
+    alone = choose_form(kernel, "auto", ROWS, files, served=("sql", "native"))
+    assert alone.name == "estimator" and "a matrix product is faster" in alone.reason
+    assert "matrix: not on this engine" in alone.reason

@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from closed_estimators import altered, build_without_libraries, kernel_of
 from project import DbtProject
 from scorehouse.errors import ArtifactError, LoadRefusedError
 from scorehouse.forms.choose import FormFiles, choose_form
@@ -52,32 +53,11 @@ def forms_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
-BLOCKED = """
-import sys
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("sklearn", "scipy", "pandas", "joblib"):
-            raise ImportError(f"{name} is not installed here")
-
-sys.meta_path.insert(0, Blocked())
-"""
-
-
 @pytest.mark.slow
 def test_a_machine_without_scikit_learn_and_pandas_scores(forms_project: DbtProject, tmp_path: Path) -> None:
     project = forms_project.copy(tmp_path / "house")
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
-    (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKED)
-    ended = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "build", "--exclude", "closed_scores"],
-        cwd=project.folder,
-        env={**project.environment, "PYTHONPATH": str(tmp_path / "blocked")},
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stdout
+    build_without_libraries(project, tmp_path / "blocked", "--exclude", "closed_scores")
     assert [project.runs(f"{name}_scores")[0]["form"] for name in ("linear", "trees")] == ["sql", "native"]
     forms_project.dbt("build").check()
     for table in ("linear_scores", "trees_scores"):
@@ -164,7 +144,7 @@ def test_a_planted_pickle_is_not_opened_where_a_form_scores(
 def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject, tmp_path: Path) -> None:
     folder = forms_project.folder / "artifacts" / name / "1"
     form = {"linear": "sql", "trees": "native"}[name]
-    kernel = _kernel_of(forms_project, name)
+    kernel = kernel_of(forms_project, name)
     root = tmp_path / "altered"
     shutil.copytree(folder, root / "artifacts" / name / "1")
     draw = random.Random(name)
@@ -173,32 +153,11 @@ def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject
         path = root / "artifacts" / name / "1" / file
         whole = path.read_bytes()
         for _ in range(ALTERATIONS):
-            path.write_bytes(_altered(whole, draw))
+            path.write_bytes(altered(whole, draw))
             with pytest.raises(ArtifactError, match=r"has the sha256|cannot be read"):
                 choose_form(kernel, "auto", ROWS, FormFiles(root, LoadPolicy()))
         path.write_bytes(whole)
     assert choose_form(kernel, "auto", ROWS, FormFiles(root, LoadPolicy())).name == form
-
-
-def _kernel_of(project: DbtProject, name: str) -> Kernel:
-    from scorehouse.registry.seeds import ModelSeeds
-
-    (version,) = ModelSeeds(project.folder, name).versions()
-    estimator, signature, _ = artifact.load(project.folder, version, LoadPolicy(), "test")
-    return Kernel(estimator, version, signature, strict=frozenset(), call="test")
-
-
-def _altered(whole: bytes, draw: random.Random) -> bytes:
-    """Cut off, with a byte changed, with two pieces swapped, or with a piece doubled."""
-    place = draw.randrange(len(whole))
-    kind = draw.randrange(4)
-    if kind == 0:
-        return whole[:place]
-    if kind == 1:
-        return whole[:place] + bytes([whole[place] ^ draw.randrange(1, 256)]) + whole[place + 1 :]
-    if kind == 2:
-        return whole[place:] + whole[:place] if place else whole + b"x"
-    return whole[:place] + whole[max(0, place - 7) :] + b"y"
 
 
 @pytest.mark.parametrize(("distance", "serves"), [(1e-13, "native"), (1e-11, "estimator")])
@@ -206,7 +165,7 @@ def test_a_form_that_differs_on_this_machine_does_not_serve(
     distance: float, serves: str, forms_project: DbtProject, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As on another processor or release of a library: the proof expects other scores."""
-    kernel, root = _kernel_of(forms_project, "trees"), tmp_path / "moved"
+    kernel, root = kernel_of(forms_project, "trees"), tmp_path / "moved"
     shutil.copytree(forms_project.folder / "artifacts", root / "artifacts")
     proof = root / "artifacts/trees/1" / artifact.PROOF_FILE.format(form="native")
     with pa.ipc.open_file(proof) as reader:
@@ -249,7 +208,7 @@ def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path:
 
 
 def test_a_version_registered_before_forms_were_stored_says_what_to_do(forms_project: DbtProject) -> None:
-    kernel = _kernel_of(forms_project, "trees")
+    kernel = kernel_of(forms_project, "trees")
     before = {
         name: {k: v for k, v in fact.items() if not k.endswith("_sha256")}
         for name, fact in kernel.version.forms.items()
@@ -267,6 +226,6 @@ def test_a_version_registered_before_forms_were_stored_says_what_to_do(forms_pro
 
 
 def test_the_policy_forbids_every_opening(forms_project: DbtProject) -> None:
-    kernel = _kernel_of(forms_project, "trees")
+    kernel = kernel_of(forms_project, "trees")
     with pytest.raises(LoadRefusedError, match="would have to be opened"):
         artifact.load(forms_project.folder, kernel.version, NEVER, "test")

@@ -27,7 +27,7 @@ from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
 from scorehouse.forms.sql.printer import Printer
 from scorehouse.forms.trees import of_sklearn
-from scorehouse.registration import proven_forms
+from scorehouse.registration import proven_native
 from scorehouse.registration.steps import Progress
 
 REGISTER: Any = import_module("scorehouse.registration.register")  # whose name is that of its function too
@@ -242,7 +242,7 @@ def test_importance_is_measured_with_the_native_form_once_that_is_proven(
     y = X.a + X.b * X.c > 0
     assert "native" in register(estimator, "forest", X, y, task="classification").forms
     register(estimator, "plain", X, y, task="classification", forms=False)
-    monkeypatch.setattr(proven_forms, "compile_native", lambda *given, **_: 1 / 0)
+    monkeypatch.setattr(proven_native, "compile_native", lambda *given, **_: 1 / 0)
     refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
     assert "ZeroDivisionError" in refused
     held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]

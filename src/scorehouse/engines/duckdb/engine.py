@@ -42,7 +42,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
     """One scoring run on dbt-duckdb."""
 
     name = "duckdb"
-    forms = ("sql", "native")
+    forms = ("sql", "native", "matrix")
     spelling = DUCKDB
 
     def log_start(self, record: RunRecord) -> None:

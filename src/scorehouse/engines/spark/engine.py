@@ -33,7 +33,7 @@ class SparkEngine(Engine[SparkSource]):
     """One scoring run on a Spark session, classic or Spark Connect."""
 
     name = "spark"
-    forms = ("native",)
+    forms = ("native", "matrix")
     spelling = SPARK
 
     def log_start(self, record: RunRecord) -> None:

@@ -61,14 +61,14 @@ class SparkScan:
             signature=kernel.signature,
             columns=tuple(features[name] for name in kernel.signature.names),
             hashes=self.source.hash_name(number),
-            native=self.forms[number].name == "native",
+            form=self.forms[number].name,
             **self._sent(number),
         )
 
     def _sent(self, number: int) -> dict[str, Any]:
         """What scores, a stored form or the artifact: bytes for the closure, or as a file. Once a digest."""
         form, version = self.forms[number], self.kernels[number].version
-        digest = str(version.forms["native"]["file_sha256"]) if form.data else version.sha256
+        digest = str(version.forms[form.name]["file_sha256"]) if form.data else version.sha256
         if digest not in self.sent:
             data = form.data or self._artifact(version)
             name = f"scorehouse-{digest}"

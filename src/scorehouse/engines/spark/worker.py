@@ -24,12 +24,12 @@ from scorehouse.registry.version import Version
 ESTIMATORS_KEPT = 2
 
 # by digest and form; a worker process runs one task after another
-_estimators: dict[tuple[str, bool], tuple[Any, Any]] = {}
+_estimators: dict[tuple[str, str], tuple[Any, Any]] = {}
 
 
 @dataclass(frozen=True)
 class WorkerVersion:
-    """One version that scores; with `native` its native form does.
+    """One version that scores by `form`.
 
     `data` holds the bytes of the artifact, or with `is_stored` of the stored form, whose SHA-256 is `digest`;
     it is None where they travel as the file named `file`. `columns` are those of a batch that hold its
@@ -44,7 +44,7 @@ class WorkerVersion:
     file: str
     digest: str
     is_stored: bool = False
-    native: bool = False
+    form: str = "estimator"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
 
 def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
     """The estimator, and what scores in its place, loaded once a worker from bytes that it checked."""
-    known = (version.digest, version.native)
+    known = (version.digest, version.form)
     if known not in _estimators:
         data = _verified(task, version)
         while len(_estimators) >= max(ESTIMATORS_KEPT, len(task.versions)):
@@ -127,12 +127,12 @@ def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
 
 def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> tuple[Any, Any]:
     if version.is_stored:
-        from scorehouse.forms.native.stored import from_bytes
+        from scorehouse.forms.stored_readers import READERS
 
-        trees = from_bytes(data, version.version)
-        return trees, trees
+        stored = READERS[version.form](data, version.version)
+        return stored, stored
     estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
-    return estimator, _native(estimator, task) if version.native else estimator
+    return estimator, _native(estimator, task) if version.form == "native" else estimator
 
 
 def _native(estimator: Any, task: WorkerTask) -> Any:

@@ -7,6 +7,7 @@ missing values, NaN, infinities, extremes, and unseen categories.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
@@ -57,10 +58,14 @@ class Comparison:
         self.pool.shutdown()
         self.connection.close()
 
+    @cached_property
+    def expected(self) -> pa.Table:
+        """What the kernel makes of the rows."""
+        return kernel_rows(self.kernel, self.tried.rows)
+
     def parity(self) -> Parity:
         """Score the rows with the kernel, wait for the database, and compare."""
-        expected = kernel_rows(self.kernel, self.tried.rows)
-        return compare(expected, self.found.result(), tolerance=tolerance_of(self.compiled))
+        return compare(self.expected, self.found.result(), tolerance=tolerance_of(self.compiled))
 
 
 def prove(

@@ -1,0 +1,153 @@
+"""The chain of a matrix form: layers of arrays over blocks of rows that fit the cache of a processor.
+
+A block holds one row of the table per column, so every pass runs along memory. Its last line is all ones:
+a product with it adds the intercepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK = 4_096  # rows; blocks of 1,024 to 8,192 rows take about the same time
+BYTE = 255  # the most centres that a byte can number
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A kind of MAKERS or CHANGERS, with its arrays of doubles.
+
+    `product`: weights and intercepts, of shape (lines made, lines read + 1). `nearest`: -2 c and |c|^2 of
+    each centre c, of shape (centres, lines read + 1); it makes two lines, the position of the nearest centre
+    and the squared distance from it. `normalise` (shifts, scales, of shape (lines, 1)): (x - shift) / scale.
+    `rescale` (factors, offsets): x * factor + offset. `finite` refuses what is not finite, as an estimator
+    does that checks its input. `relu`, `tanh`, `logistic`: of each value.
+    """
+
+    kind: str
+    arrays: tuple[np.ndarray, ...] = ()
+
+
+def product(weights: np.ndarray, intercepts: np.ndarray, kind: str = "product") -> Layer:
+    """The layer of weights, of shape (lines made, lines read), and an intercept for each line made."""
+    return Layer(kind, (np.ascontiguousarray(np.column_stack([weights, intercepts]), dtype=np.float64),))
+
+
+def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    """The lines that the last layer makes, of shape (lines, rows).
+
+    Raises ValueError where a layer refuses a value.
+    """
+    made = np.empty((lines_of(layers, len(columns)), rows))
+    blocks: list[np.ndarray] = []
+    for start in range(0, rows, BLOCK):
+        stop = min(start + BLOCK, rows)
+        if not blocks or blocks[0].shape[1] != stop - start:
+            blocks = _blocks(layers, len(columns), stop - start)
+        waiting = iter(blocks)
+        block = next(waiting)
+        for line, column in zip(block, columns, strict=False):  # the line of ones has no column
+            line[:] = column[start:stop]
+        for layer in layers:
+            if layer.kind in MAKERS:
+                read, block = block, next(waiting)
+                MAKERS[layer.kind](read, block[:-1], *layer.arrays)
+            else:
+                CHANGERS[layer.kind](block[:-1], *layer.arrays)
+        made[:, start:stop] = block[:-1]
+    return made
+
+
+def lines_of(layers: Sequence[Layer], read: int) -> int:
+    """How many lines the chain makes of `read` columns.
+
+    Raises ValueError for a chain that does not fit together.
+    """
+    lines = read
+    for layer in layers:
+        shapes = {array.shape for array in layer.arrays}
+        if layer.kind in MAKERS and len(layer.arrays) == 1 and layer.arrays[0].shape[1:] == (lines + 1,):
+            lines = 2 if layer.kind == "nearest" else len(layer.arrays[0])
+        elif layer.kind in CHANGERS and shapes <= {(lines, 1)} and len(layer.arrays) in (0, 2):
+            continue
+        else:
+            raise ValueError(
+                f"its layer {layer.kind!r} with arrays {sorted(shapes)} does not read {lines} lines"
+            )
+    return lines
+
+
+def _blocks(layers: Sequence[Layer], read: int, rows: int) -> list[np.ndarray]:
+    """Room for the columns, and for what each product makes; the last line of each is ones."""
+    lines = [read]
+    for number, layer in enumerate(layers):
+        if layer.kind in MAKERS:
+            lines.append(lines_of(layers[: number + 1], read))
+    blocks = [np.empty((count + 1, rows)) for count in lines]
+    for block in blocks:
+        block[-1] = 1.0
+    return blocks
+
+
+def _product(read: np.ndarray, made: np.ndarray, weights: np.ndarray) -> None:
+    np.matmul(weights, read, out=made)
+
+
+def _nearest(read: np.ndarray, made: np.ndarray, centers: np.ndarray) -> None:
+    """By |c|^2 - 2 x.c as in scikit-learn; of equally near centres, the first one."""
+    nearness = centers @ read
+    least = made[1]
+    least[:] = nearness[0]
+    kind = np.uint8 if len(nearness) <= BYTE else np.uint32
+    label, candidate = np.zeros((2, read.shape[1]), dtype=kind)
+    for number in range(1, len(nearness)):
+        nearer = np.less(nearness[number], least)
+        np.minimum(least, nearness[number], out=least)
+        # the last centre that is nearer than all before it is the nearest one
+        np.multiply(nearer.view(np.uint8), kind(number), out=candidate)
+        np.maximum(label, candidate, out=label)
+    made[0] = label
+    least += np.einsum("ij,ij->j", read[:-1], read[:-1])
+
+
+def _finite(block: np.ndarray) -> None:
+    if not np.isfinite(block.sum()) and not np.isfinite(block).all():  # finite numbers may overflow a sum
+        raise ValueError("the estimator takes no value that is not finite")
+
+
+def _normalise(block: np.ndarray, shifts: np.ndarray, scales: np.ndarray) -> None:
+    block -= shifts
+    block /= scales
+
+
+def _rescale(block: np.ndarray, factors: np.ndarray, offsets: np.ndarray) -> None:
+    block *= factors
+    block += offsets
+
+
+def _relu(block: np.ndarray) -> None:
+    np.maximum(block, 0.0, out=block)
+
+
+def _tanh(block: np.ndarray) -> None:
+    np.tanh(block, out=block)
+
+
+def _logistic(block: np.ndarray) -> None:
+    np.negative(block, out=block)
+    np.exp(block, out=block)
+    block += 1.0
+    np.reciprocal(block, out=block)
+
+
+MAKERS: Mapping[str, Callable[..., None]] = {"product": _product, "nearest": _nearest}
+CHANGERS: Mapping[str, Callable[..., None]] = {
+    "finite": _finite,
+    "normalise": _normalise,
+    "rescale": _rescale,
+    "relu": _relu,
+    "tanh": _tanh,
+    "logistic": _logistic,
+}

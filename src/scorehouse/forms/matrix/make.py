@@ -1,0 +1,132 @@
+"""Make the matrix form of a fitted estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.matrix.layers import Layer
+from scorehouse.forms.matrix.models import MODELS, PROJECTIONS, Refuse
+from scorehouse.forms.matrix.stored import StoredMatrix
+from scorehouse.forms.preprocessing import begun, ended, in_singles
+from scorehouse.forms.sql.builder import Builder, Value, name_of
+from scorehouse.forms.sql.expression import Arith, Expr, Feature, Literal, Sum
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
+FINITE = Layer("finite")
+Peeled = tuple[Expr, float, float]
+
+
+def compile_matrix(estimator: Any, version: Version, signature: Signature, call: str) -> StoredMatrix:
+    """The form of a fitted estimator as it can be stored; it is not proven yet.
+
+    Raises CompileError naming the step that is no product of matrices, or what else is in the way.
+    """
+
+    def refuse(part: Any, problem: str) -> CompileError:
+        return _refused(call, f"{type(part).__name__}: {problem}")
+
+    *steps, last = _steps_of(estimator)
+    if name_of(last) not in MODELS:
+        raise refuse(last, "this estimator has no form as a chain of matrix products")
+    b, values = begun(signature, call)
+    while steps and name_of(steps[0]) not in PROJECTIONS:
+        values = b.transform(steps.pop(0), values)
+    exprs, layers = _peeled([value.expr for value in values])
+    values = [Value(expr, value.name, value.kind) for expr, value in zip(exprs, values, strict=True)]
+    columns = ended(b, values, lambda problem: _refused(call, problem), refuses_missing=True)
+    width = len(values)
+    for step in steps:
+        made = _scaled(b, step, width) if name_of(step) not in PROJECTIONS else _projected(step, refuse)
+        layers += made
+        width = len(made[-1].arrays[0]) if made else width
+    if width != last.n_features_in_:
+        raise refuse(last, f"it was fitted on {last.n_features_in_} columns but is given {width}")
+    methods = {"predict", version.score_method} - {"none"}
+    own, links = MODELS[name_of(last)](last, name_of(last), methods, refuse)
+    if missing := methods - set(links):
+        raise refuse(last, f"it has no form of {sorted(missing)}")
+    return StoredMatrix(
+        columns=columns,
+        singles=in_singles(signature),
+        links=links,
+        classes=version.classes,
+        layers=(*layers, FINITE, *own),
+    )
+
+
+def _steps_of(estimator: Any) -> Iterator[Any]:
+    """The steps of nested pipelines and of what a search found, in order."""
+    if name_of(estimator) in SEARCHES:
+        yield from _steps_of(estimator.best_estimator_)
+    elif name_of(estimator) == "sklearn.Pipeline":
+        for _, step in estimator.steps:
+            yield from _steps_of(step)
+    elif estimator is not None and not (isinstance(estimator, str) and estimator == "passthrough"):
+        yield estimator
+
+
+def _projected(step: Any, refuse: Refuse) -> list[Layer]:
+    return [FINITE, *PROJECTIONS[name_of(step)](step, refuse)]
+
+
+def _scaled(b: Builder, step: Any, width: int) -> list[Layer]:
+    """The layers of a scaler behind a product, as the SQL compiler reads it."""
+    columns: list[Expr] = [Feature(i, "double") for i in range(width)]
+    values = b.transform(step, [Value(column, f"component {i}") for i, column in enumerate(columns)])
+    exprs, layers = _peeled([value.expr for value in values])
+    if exprs != columns:
+        raise b.refuse(step, "behind a matrix product, only shifts and scales are known")
+    return layers
+
+
+def _peeled(exprs: list[Expr]) -> tuple[list[Expr], list[Layer]]:
+    """The expressions without the shifts and scales around them, and those as layers for whole blocks."""
+    layers: list[Layer] = []
+    while True:
+        for kind, peel, neutral in (("normalise", _normal, (0.0, 1.0)), ("rescale", _rescaled, (1.0, 0.0))):
+            found = [peel(expr) for expr in exprs]
+            if any(found):
+                parts = [one or (expr, *neutral) for one, expr in zip(found, exprs, strict=True)]
+                exprs = [expr for expr, _, _ in parts]
+                first, second = np.array([numbers for _, *numbers in parts]).T[:, :, None]
+                layers.insert(0, Layer(kind, (first.copy(), second.copy())))
+                break
+        else:
+            return exprs, layers
+
+
+def _normal(expr: Expr) -> Peeled | None:
+    """(x - shift) / scale."""
+    inner, scale = _with_literal(expr, "/") or (expr, 1.0)
+    inner, shift = _with_literal(inner, "-") or (inner, 0.0)
+    return None if inner is expr else (inner, shift, scale)
+
+
+def _rescaled(expr: Expr) -> Peeled | None:
+    """x * factor + offset."""
+    inner, offset = expr, 0.0
+    if isinstance(expr, Sum) and len(expr.terms) == 2 and isinstance(expr.terms[1], Literal):
+        inner, offset = expr.terms[0], float(expr.terms[1].value)
+    inner, factor = _with_literal(inner, "*") or (inner, 1.0)
+    return None if inner is expr else (inner, factor, offset)
+
+
+def _with_literal(expr: Expr, op: str) -> tuple[Expr, float] | None:
+    if isinstance(expr, Arith) and expr.op == op and isinstance(expr.right, Literal):
+        return expr.left, float(expr.right.value)
+    return None
+
+
+def _refused(call: str, problem: str) -> CompileError:
+    return CompileError(
+        call,
+        problem,
+        expected="steps that are known as SQL too, then PCA, scalers, and a linear model, k-means or network",
+        action="score this version with the estimator itself, or by its SQL form",
+    )

@@ -1,0 +1,114 @@
+"""Which function reads which estimator as layers: one explicit dict for projections and one for models.
+
+A subclass is not treated like its parent: it may compute something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from scorehouse.forms.linear_models import AFTER, REGRESSORS, linear_model
+from scorehouse.forms.links import Link
+from scorehouse.forms.matrix.layers import Layer, product
+
+Refuse = Callable[[Any, str], Exception]
+Links = Mapping[str, Link]
+Model = Callable[[Any, str, Collection[str], Refuse], tuple[list[Layer], Links]]
+ACTIVATIONS = {
+    "identity": (),
+    "relu": (Layer("relu"),),
+    "tanh": (Layer("tanh"),),
+    "logistic": (Layer("logistic"),),
+}
+
+
+def _pca(estimator: Any, refuse: Refuse) -> list[Layer]:
+    components = _doubles(estimator, estimator.components_, refuse)
+    layers = [product(components, -(components @ estimator.mean_))]
+    if estimator.whiten:
+        scales = np.maximum(np.sqrt(estimator.explained_variance_), np.finfo(np.float64).eps)[:, None]
+        layers.append(Layer("normalise", (np.zeros_like(scales), scales)))
+    return layers
+
+
+def _truncated_svd(estimator: Any, refuse: Refuse) -> list[Layer]:
+    components = _doubles(estimator, estimator.components_, refuse)
+    return [product(components, np.zeros(len(components)))]
+
+
+def _linear(estimator: Any, name: str, methods: Collection[str], refuse: Refuse) -> tuple[list[Layer], Links]:
+    """One product; every method is a link of its sums."""
+    scored = [method for method in methods if method != "predict" or name in REGRESSORS]
+    found = {method: linear_model(estimator, name, method, refuse) for method in scored}
+    model = next(iter(found.values()), None) or linear_model(estimator, name, "decision_function", refuse)
+    links = {method: _link(each.after, method) for method, each in found.items()}
+    weights = _doubles(estimator, model.weights, refuse)
+    return [product(weights, model.intercepts)], {"predict": Link("above_zero", is_label=True), **links}
+
+
+def _link(after: str, method: str) -> Link:
+    if after == "sums":
+        return Link("decisions" if method == "decision_function" else "first")
+    return Link(after)
+
+
+def _k_means(
+    estimator: Any, name: str, methods: Collection[str], refuse: Refuse
+) -> tuple[list[Layer], Links]:
+    """The nearest centre alone: its position, and the distance from it."""
+    centers = _doubles(estimator, estimator.cluster_centers_, refuse)
+    layers = [product(-2.0 * centers, np.einsum("ij,ij->i", centers, centers), "nearest")]
+    return layers, {"predict": Link("nearest"), "transform": Link("nearest_distance")}
+
+
+def _network(
+    estimator: Any, name: str, methods: Collection[str], refuse: Refuse
+) -> tuple[list[Layer], Links]:
+    if estimator.activation not in ACTIVATIONS:
+        raise refuse(estimator, f"its activation is {estimator.activation!r}")
+    links = _network_links(estimator, refuse)
+    layers: list[Layer] = []
+    for weights, intercepts in zip(estimator.coefs_, estimator.intercepts_, strict=True):
+        layers += [
+            product(_doubles(estimator, weights, refuse).T, intercepts),
+            *ACTIVATIONS[estimator.activation],
+        ]
+    hidden = len(ACTIVATIONS[estimator.activation])
+    return layers[: len(layers) - hidden], links  # the last product has a link in place of the activation
+
+
+def _network_links(estimator: Any, refuse: Refuse) -> Links:
+    several, last = estimator.n_outputs_ > 1, estimator.out_activation_
+    if last == "softmax":
+        return {"predict_proba": Link("softmax"), "predict": Link("largest", is_label=True)}
+    if several:
+        raise refuse(estimator, "it has several outputs per row")
+    if last == "logistic":
+        return {"predict_proba": Link("sigmoids"), "predict": Link("above_half", is_label=True)}
+    if last not in ("identity", "exp"):
+        raise refuse(estimator, f"the activation of its output is {last!r}")
+    return {"predict": Link("first" if last == "identity" else "power")}
+
+
+def _doubles(estimator: Any, numbers: Any, refuse: Refuse) -> np.ndarray:
+    """The numbers of an estimator that computes in doubles."""
+    found = np.asarray(numbers)
+    if found.dtype != np.float64:
+        raise refuse(estimator, f"it computes in {found.dtype}, and this form in float64")
+    return found
+
+
+PROJECTIONS: Mapping[str, Callable[[Any, Refuse], list[Layer]]] = {
+    "sklearn.PCA": _pca,
+    "sklearn.TruncatedSVD": _truncated_svd,
+}
+MODELS: Mapping[str, Model] = {
+    **dict.fromkeys(AFTER, _linear),
+    "sklearn.KMeans": _k_means,
+    "sklearn.MiniBatchKMeans": _k_means,
+    "sklearn.MLPClassifier": _network,
+    "sklearn.MLPRegressor": _network,
+}

@@ -1,0 +1,28 @@
+"""What registration holds of one form that it has proven: facts for the registry, and files to store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE
+from scorehouse.registry.storage import sha256
+
+
+@dataclass(frozen=True)
+class ProvenForm:
+    """The facts of a form, and its files by their names."""
+
+    fact: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+
+def with_files(fact: Mapping[str, Any], form: str, data: bytes | None, proof: bytes) -> ProvenForm:
+    """A form with its file, if it has one, and that of the rows that prove it; digests join the facts."""
+    files = {PROOF_FILE.format(form=form): proof}
+    digests = {"proof_sha256": sha256(proof)}
+    if data is not None:
+        files[FORM_FILES[form]] = data
+        digests["file_sha256"] = sha256(data)
+    return ProvenForm({**fact, **digests}, files)
