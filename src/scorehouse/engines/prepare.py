@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.forms.choose import FormFiles
 from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
@@ -54,20 +55,26 @@ def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) 
 
 def load_kernels(parts: Sequence[Part], request: Request, options: ScoreOptions, call: str) -> list[Kernel]:
     """The kernel of each version, with the verified signature and an estimator that is not opened yet."""
-    return [kernel_of(part.version, request, options.strict, call) for part in parts]
+    files = FormFiles(request.project_root, request.load_policy)
+    return [kernel_of(part.version, files, options.strict, call) for part in parts]
 
 
-def kernel_of(version: Version, request: Request, strict: frozenset[str], call: str) -> Kernel:
+def kernel_of(
+    version: Version,
+    files: FormFiles,
+    strict: frozenset[str],
+    call: str,
+    warn: Callable[[str], object] = logger.warning,
+) -> Kernel:
     """The kernel of one version, which verifies and opens the estimator when it is first asked."""
-    root, policy = request.project_root, request.load_policy
 
     def opened() -> Any:
-        estimator, warnings = artifact.load_estimator(root, version, policy, call)
+        estimator, warnings = artifact.load_estimator(files.root, version, files.policy, call)
         for warning in warnings:
-            logger.warning(f"{call}: {warning}")
+            warn(f"{call}: {warning}")
         return estimator
 
-    signature = artifact.read_signature(root, version, policy, call)
+    signature = artifact.read_signature(files.root, version, files.policy, call)
     return Kernel(Unopened(opened), version, signature, strict=strict, call=call)
 
 

@@ -7,6 +7,7 @@ feature alone is computed once for each different text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +43,7 @@ COMPARISONS: Mapping[str, Callable[..., Any]] = {
     ">=": pc.greater_equal,
 }
 ARITHMETIC: Mapping[str, Callable[..., Any]] = {"-": pc.subtract, "*": pc.multiply, "/": pc.divide}
+ONE = arrays.scalar(1.0)
 CALLS: Mapping[str, Callable[..., Any]] = {
     "abs": pc.abs,
     "coalesce": pc.coalesce,
@@ -53,6 +55,7 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "least": pc.min_element_wise,
     "ln": pc.ln,
     "not": pc.invert,
+    "sigmoid": lambda x: pc.divide(ONE, pc.add(ONE, pc.exp(pc.negate(x)))),
     "sqrt": pc.sqrt,
 }
 
@@ -65,8 +68,8 @@ def unknown_parts(program: Program) -> set[str]:
         for part in walk(expr):
             if isinstance(part, Call) and part.name not in CALLS:
                 found.add(part.name)
-            if isinstance(part, Cast) and part.type == "text":
-                found.add("cast to text")
+            if isinstance(part, Cast) and (part.type == "text" or part.type not in TYPES):
+                found.add(f"cast to {part.type}")
     return found
 
 
@@ -76,17 +79,34 @@ def computed(program: Program, features: Sequence[pa.Array]) -> list[pa.Array]:
     `features` are columns in the kernel's canonical types, in the order of the signature: texts as
     dictionaries, a missing number as NULL.
     """
+    return computed_as([pa.float64()] * len(program.outputs), program, features)
+
+
+def computed_as(
+    types: Sequence[pa.DataType], program: Program, features: Sequence[pa.Array]
+) -> list[pa.Array]:
+    """The outputs of a program in these types; `features` as for `computed`."""
     rows = len(features[0]) if features else 0
     known: dict[str, Any] = {}
     for step in program.steps:
         for name, expr in step.made:
             known[name] = _value(expr, features, known)
-    return [_column(_value(expr, features, known), rows) for _, expr in program.outputs]
+    made = [_value(expr, features, known) for _, expr in program.outputs]
+    return [_column(value.cast(type), rows) for value, type in zip(made, types, strict=True)]
+
+
+def without_nan(column: pa.Array) -> pa.Array:
+    """A feature as a program takes it: NaN is a missing value."""
+    if not pa.types.is_floating(column.type):
+        return column
+    missing = pc.is_nan(column)
+    if not pc.any(missing).as_py():
+        return column
+    return pc.if_else(missing, arrays.null(column.type), column)
 
 
 def _column(value: Any, rows: int) -> pa.Array:
-    """A whole column of doubles."""
-    value = value.cast(pa.float64())
+    """A whole column."""
     return pa.repeat(value, rows) if isinstance(value, pa.Scalar) else value
 
 
@@ -151,9 +171,8 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
         case Case():
             return _case(expr, value)
         case Lookup():
-            keys = arrays.array(expr.keys, pa.string())
             answers = arrays.array(expr.values, pa.float64())
-            places = pc.index_in(value(expr.arg), value_set=keys)
+            places = pc.index_in(value(expr.arg), value_set=_texts(expr.keys))
             return pc.coalesce(answers.take(places), arrays.scalar(expr.default, pa.float64()))
         case Cast():
             return value(expr.arg).cast(TYPES[expr.type], safe=False)
@@ -162,7 +181,19 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
 
 
 def _literal(expr: Literal) -> pa.Scalar:
-    return arrays.null(pa.float64()) if expr.type == "null" else arrays.scalar(expr.value, TYPES[expr.type])
+    return _constant(expr.type, expr.value, str(expr.value))
+
+
+# for a single row, to make constants would take half of the time
+@lru_cache(maxsize=8_192)
+def _constant(type: str, value: Any, written: str) -> pa.Scalar:
+    """A constant; `written` distinguishes 0.0 from -0.0, which are equal."""
+    return arrays.null(pa.float64()) if type == "null" else arrays.scalar(value, TYPES[type])
+
+
+@lru_cache(maxsize=1_024)
+def _texts(keys: tuple[str, ...]) -> pa.Array:
+    return arrays.array(keys, pa.string())
 
 
 def _is_in(expr: In, arg: Any) -> Any:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from scorehouse.forms.in_arrow import computed
+from scorehouse.forms.in_arrow import computed, without_nan
 from scorehouse.forms.links import Link
 from scorehouse.forms.sql.builder import Program
 from scorehouse.forms.sql.expression import Feature, walk
@@ -66,12 +65,7 @@ class StoredForm(ABC):
             return column
         if position in self.singles:
             column = column.cast(pa.float32(), safe=False).cast(pa.float64())
-        if position not in self._computed_with:
-            return column
-        missing = pc.is_nan(column)
-        if pc.any(missing).as_py():
-            return pc.if_else(missing, arrays.null(pa.float64()), column)
-        return column
+        return without_nan(column) if position in self._computed_with else column
 
     @cached_property
     def _computed_with(self) -> frozenset[int]:

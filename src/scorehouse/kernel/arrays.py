@@ -22,6 +22,8 @@ def array(values: Sequence[Any] | np.ndarray, type: pa.DataType | None = None) -
     if isinstance(values, np.ndarray):
         return of_numpy(values) if values.dtype.kind in "iufb" and type is None else pa.array(values, type)
     kinds = {value.__class__ for value in values if value is not None}
+    if not kinds and type is None:
+        return pa.nulls(len(values))
     held = INFERRED.get(next(iter(kinds))) if type is None and len(kinds) == 1 else type
     if held is not None and pa.types.is_string(held) and kinds <= {str}:
         return _texts(values)

@@ -81,8 +81,12 @@ class Kernel:
 
     def without_strict(self) -> Kernel:
         """The same kernel, which rejects only what the estimator would refuse."""
+        return self.with_strict(frozenset())
+
+    def with_strict(self, strict: frozenset[str]) -> Kernel:
+        """The same kernel with these checks."""
         kernel = copy.copy(self)
-        kernel.strict = frozenset()
+        kernel.strict = strict
         return kernel
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,30 +1,37 @@
 """The same artifact online: a registered version behind a function call, for a service or a notebook.
 
-The same kernel scores as for tables, loaded with the same checks. So a row gets the same prediction, status
-and reason as in the prediction table.
+The same form scores as in a run, chosen and proven with the same checks. So a row gets the same prediction,
+status and reason as in the prediction table. Neither pandas nor the estimator's library is imported for it.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.engines.prepare import kernel_of
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.forms.choose import Form, FormFiles
+from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import STRICT_CHOICES
-from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.online.decider import decider
+from scorehouse.online.online_form import online_form
 from scorehouse.project.folder import find_project
-from scorehouse.registry import artifact
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature, check_types, match_columns
 from scorehouse.registry.version import parse_reference, resolve
+from scorehouse.scoring.options import ENGINES
 from scorehouse.scoring.request import load_policy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH_ROWS = 65_536
 # the type assumed for a column with only missing values
@@ -45,6 +52,7 @@ def load(
     strict: Sequence[str] = (),
     decision: Mapping[str, Any] | None = None,
     steps: Sequence[Step] = (),
+    engine: str = "auto",
 ) -> OnlineModel:
     """Load a registered version, to score rows outside the warehouse.
 
@@ -56,48 +64,54 @@ def load(
     strict: as in `score()`, the checks that reject a row even if the pipeline would accept it.
     decision: as in `score()`, the policy that decides from a score; without `top_n`, which needs a table.
     steps: functions that are applied to the finished Arrow table, one after the other.
+    engine: as in `score()`, the form that scores. With `auto`, a proven and stored form if there is one: no
+        estimator is opened, and its library is not needed.
 
-    Digest, load policy and library versions are checked as in a scoring run. Raises a ScorehouseError
-    that says what to do. Threads can share the returned model if they can share its estimator.
+    Digests, load policy and, for an estimator, library versions are checked as in a scoring run. Raises a
+    ScorehouseError that says what to do. Threads can share the returned model, an estimator as far as its
+    library allows.
     """
     call = f"load({reference!r})"
     name, alias, version_number = parse_reference(reference, call)
-    unknown = sorted(set(strict) - set(STRICT_CHOICES))
-    if unknown:
-        raise ConfigurationError(
-            call,
-            f"strict has {unknown}",
-            expected=f"strict among {list(STRICT_CHOICES)}",
-            action="correct the call",
-        )
+    for argument, given, allowed in (("strict", strict, STRICT_CHOICES), ("engine", [engine], ENGINES)):
+        if unknown := sorted(set(given) - set(allowed)):
+            raise ConfigurationError(
+                call,
+                f"{argument} has {unknown}",
+                expected=f"{argument} among {list(allowed)}",
+                action="correct the call",
+            )
     project = find_project(project_dir)
     versions = ModelSeeds(project, name).registered(call)
     version = resolve(versions, alias=alias, version=version_number, call=call)
-    policy = load_policy(project)
-    estimator, signature, notes = artifact.load(project, version, policy, call)
+    files = FormFiles(project, load_policy(project))
+    notes: list[str] = []
+    form = online_form(kernel_of(version, files, frozenset(strict), call, notes.append), engine, files)
     for note in notes:
-        warnings.warn(f"{call}: {note}", UserWarning, stacklevel=2)
-    kernel = Kernel(estimator, version, signature, strict=frozenset(strict), call=call)
-    scores = [name for name in kernel.schema.names if name != REJECT_REASON]
+        warnings.warn(note, UserWarning, stacklevel=2)
+    scores = [name for name in form.kernel.schema.names if name != REJECT_REASON]
     decide = () if decision is None else (decider(decision, scores, call),)
-    return OnlineModel(kernel, (*decide, *steps))
+    return OnlineModel(form, (*decide, *steps))
 
 
 class OnlineModel:
     """A loaded version. `predict` returns for each row, in the same order, what a prediction table has:
     the columns of the task, `row_status`, `reject_reason`, and the version that scored the row.
 
-    A ranking returns its `score`; only a table has the `rank`, which needs whole groups.
+    A ranking returns its `score`; only a table has the `rank`, which needs whole groups. `form` has the name
+    of what scores, and the reason.
     """
 
-    def __init__(self, kernel: Kernel, steps: tuple[Step, ...] = ()) -> None:
-        self.kernel = kernel
+    def __init__(self, form: Form, steps: tuple[Step, ...] = ()) -> None:
+        self.form = form
+        self.kernel = form.kernel
         self.steps = steps
-        self.version = kernel.version
-        self.signature = kernel.signature
+        self.version = form.kernel.version
+        self.signature = form.kernel.signature
 
     def __repr__(self) -> str:
-        return f"<OnlineModel {self.version.label}, {len(self.signature.features)} features>"
+        features = len(self.signature.features)
+        return f"<OnlineModel {self.version.label}, {features} features, scored by {self.form.name}>"
 
     def predict(self, rows: Any) -> Any:
         """Score rows and return the same kind of object.
@@ -110,7 +124,7 @@ class OnlineModel:
         call = f"predict() of {self.version.label}"
         if isinstance(rows, Mapping):
             return self._score(_from_dicts([rows], self.signature, call), call).to_pylist()[0]
-        if isinstance(rows, pd.DataFrame):
+        if _is_pandas(rows):
             scored = self._score(_from_pandas(rows, self.signature, call), call)
             return scored.to_pandas().set_axis(rows.index, axis=0)
         if isinstance(rows, pa.RecordBatch):
@@ -138,17 +152,23 @@ class OnlineModel:
     def _finished(self, scored: pa.Table) -> pa.Table:
         """Each row with its status and origin, with the names of the prediction table's columns."""
         reason = scored.column(REJECT_REASON)
-        status = pc.if_else(pc.is_null(reason), "scored", "rejected")
+        status = pc.if_else(pc.is_null(reason), arrays.scalar("scored"), arrays.scalar("rejected"))
         origin: dict[str, Any] = {
-            "model_name": pa.scalar(self.version.name),
-            "model_version": pa.scalar(self.version.version, pa.int32()),
-            "model_digest": pa.scalar(self.version.sha256),
+            "model_name": arrays.scalar(self.version.name),
+            "model_version": arrays.scalar(self.version.version, pa.int32()),
+            "model_digest": arrays.scalar(self.version.sha256),
         }
         finished = scored.drop_columns([REJECT_REASON]).append_column("row_status", status)
         finished = finished.append_column(REJECT_REASON, reason)
         for name, value in origin.items():
             finished = finished.append_column(name, pa.repeat(value, len(scored)))
         return finished
+
+
+def _is_pandas(rows: Any) -> bool:
+    """Whether these are a pandas frame; a service that has none need not have pandas."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(rows, pandas.DataFrame)
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -185,20 +205,20 @@ def _from_dicts(rows: Sequence[Mapping[str, Any]], signature: Signature, call: s
                 expected="every feature in each row; None stands for a missing value",
                 action="add them",
             )
-    arrays = {name: _array(name, [row[column] for row in rows], call) for name, column in found.items()}
-    return pa.table(arrays)
+    columns = {name: _array(name, [row[column] for row in rows], call) for name, column in found.items()}
+    return pa.table(columns)
 
 
 def _from_pandas(frame: pd.DataFrame, signature: Signature, call: str) -> pa.Table:
     """NaN counts as missing, as it does when DuckDB reads a pandas frame."""
     found = match_columns(signature, [str(name) for name in frame.columns], call)
-    arrays = {name: _array(name, frame[column], call) for name, column in found.items()}
-    return pa.table(arrays)
+    columns = {name: _array(name, frame[column], call, from_pandas=True) for name, column in found.items()}
+    return pa.table(columns)
 
 
-def _array(name: str, values: Any, call: str) -> pa.Array:
+def _array(name: str, values: Any, call: str, *, from_pandas: bool = False) -> pa.Array:
     try:
-        return pa.array(values, from_pandas=isinstance(values, pd.Series))
+        return pa.array(values, from_pandas=True) if from_pandas else arrays.array(values)
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise SignatureError(
             call,

@@ -73,13 +73,13 @@ def replay(
     call = f"replay({str(run['run_id'])!r})"
     options = logged_options(run, call)
     version = logged_version(run, versions, call)
-    kernel = kernel_of(version, request, options.strict, call)
+    files = FormFiles(request.project_root, request.load_policy)
+    kernel = kernel_of(version, files, options.strict, call)
     signatures = [kernel.signature]
     if options.is_wide:  # the hash of a row that versions share is that of the features of all
         signatures = _signatures_of_all(connection, run, versions, request, call)
     source = logged_features(connection, run, options, request, call, sample=sample)
     source.check(signatures, kernel.schema.names, unique=True)
-    files = FormFiles(request.project_root, request.load_policy)
     # by the form that scored, since another may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"], files)
     fingerprint = Fingerprint(source.input_types(0))

@@ -1,4 +1,4 @@
-"""Each family of estimators and transformers, compiled and proven equal to the kernel on DuckDB.
+"""Each family of estimators and transformers, compiled and proven equal to the kernel on DuckDB and on Arrow.
 
 The rows tried are training rows and the probes of the gate: one step around every split, missing
 values, NaN, infinities, extremes and unseen categories.
@@ -9,28 +9,51 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from compile_case import ROWS
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from project import MakeKernel
+from scorehouse.errors import CompileError
+from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.prove_sql import prove
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.in_process import ArrowKernel
+from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
+from scorehouse.kernel.scorer import Kernel
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_kernel(name: str, make_kernel: MakeKernel) -> None:
     frame, kernel = kernel_of(name, make_kernel)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-    parity = prove(compiled, kernel.estimator, kernel, frame)
+    with Comparison(compiled, kernel, frame) as comparison:
+        parity, by_database = comparison.parity(), comparison.found.result()
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity
     assert parity.rows > ROWS
     # the registry's digest was taken before the estimator was saved and loaded
     assert kernel.version.forms["sql"]["sha256"] == compiled.sha256
+    assert_same_on_arrow(kernel, compiled, comparison.tried.rows, by_database)
+
+
+def assert_same_on_arrow(
+    kernel: Kernel, compiled: CompiledSql, rows: pa.Table, by_database: pa.Table
+) -> None:
+    """Arrow gives the same rows as the database, to the last bit and letter, or has no float32."""
+    if compiled.single:
+        with pytest.raises(CompileError, match=r"outside a database: it needs \['cast to real'\]"):
+            ArrowKernel(kernel, compiled)
+        return
+    found = kernel_rows(ArrowKernel(kernel, compiled), rows)
+    assert found.num_rows == by_database.num_rows
+    for field in kernel.schema:
+        expected = by_database[field.name].combine_chunks().cast(field.type)
+        assert found[field.name].combine_chunks().equals(expected), field.name
 
 
 def parts_of(estimator: Any) -> set[str]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -22,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from closed_estimators import altered, build_without_libraries, kernel_of
+from closed_estimators import Command, altered, build_without_libraries, kernel_of
 from project import DbtProject
 from scorehouse.errors import ArtifactError, LoadRefusedError
 from scorehouse.forms.choose import FormFiles, choose_form
@@ -114,23 +113,13 @@ def test_a_policy_that_opens_no_estimator_needs_a_form(forms_project: DbtProject
     )
 
 
-class _Command:
-    """A pickle that writes a file when it is opened."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.write_text, (self.mark, "ran")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "trees"])
 def test_a_planted_pickle_is_not_opened_where_a_form_scores(
     name: str, forms_project: DbtProject, tmp_path: Path
 ) -> None:
     project, mark = forms_project.copy(tmp_path / "house"), tmp_path / "mark"
-    joblib.dump(_Command(mark), project.folder / "artifacts" / name / "1" / "model.joblib")
+    joblib.dump(Command(mark), project.folder / "artifacts" / name / "1" / "model.joblib")
     project.dbt("build", "--select", f"+{name}_scores").check()
     assert not mark.exists()
     assert project.query(f"select count(*) from {name}_scores where row_status = 'scored'") == [(500,)]

