@@ -17,6 +17,10 @@ import yaml
 
 from scorehouse.cli.main import main as cli
 from scorehouse.cli.scaffold import AUDIT, OUTPUTS
+from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
+from scorehouse.forms.native.recipes import readers
+from scorehouse.forms.sql import calibrate
+from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.registration import card
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -177,6 +181,60 @@ def column_page() -> str:
     return "\n".join(lines)
 
 
+def form_page() -> str:
+    """Which estimators have which stored forms, from the registers of the forms."""
+    wraps = {name for name, function in PREDICTORS.items() if function.__module__ == calibrate.__name__}
+    forms = {"sql": PREDICTORS.keys() - wraps, "native": readers().keys(), "matrix": MODELS.keys()}
+    lines = [
+        "# Stored forms",
+        "",
+        "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
+        "[stored form](../decisions/stored-forms.md), and neither a run nor a service opens the estimator.",
+        "Whether a version has a form is decided by its proof; `scorehouse show` says so, and why a form was",
+        "refused. A subclass is not treated like its parent. `auto` is what `engine='auto'` takes.",
+        "",
+    ]
+    rows = [
+        [
+            f"`{name.partition('.')[2]}`",
+            _library(name),
+            *(_mark(name in of) for of in forms.values()),
+            _auto(name, forms),
+        ]
+        for name in sorted(set().union(*forms.values()), key=lambda name: name.lower().split("."))
+    ]
+    lines += table(["estimator", "library", "SQL", "native code", "matrix products", "`auto`"], rows)
+    steps = {**dict.fromkeys(TRANSFORMERS, "any form"), **dict.fromkeys(PROJECTIONS, "matrix products")}
+    lines += ["## Steps before them", ""]
+    lines += table(
+        ["step", "before"], [[f"`{name.partition('.')[2]}`", of] for name, of in sorted(steps.items())]
+    )
+    lines += ["## Around them", ""]
+    around = [f"`{name.partition('.')[2]}`" for name in sorted(wraps)]
+    lines += [
+        f"SQL: {', '.join(around)}.",
+        "Native code and matrix products: `Pipeline`, `GridSearchCV`, `RandomizedSearchCV`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _library(name: str) -> str:
+    return {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}[name.partition(".")[0]]
+
+
+def _mark(has: bool) -> str:
+    return "yes" if has else ""
+
+
+def _auto(name: str, forms: dict[str, Any]) -> str:
+    if name in forms["native"]:
+        return "native code"
+    if name in forms["sql"] and name in forms["matrix"]:
+        return "SQL where it is fast, else matrix products"
+    return "SQL where it is fast, else the estimator" if name in forms["sql"] else "matrix products"
+
+
 def decision_page() -> str:
     lines = ["# Decisions", "", "Decisions that a newcomer would question, one short page each.", ""]
     for file in sorted(ROOT.glob("docs/decisions/*.md")):
@@ -195,6 +253,7 @@ def pages() -> dict[Path, str]:
         "variables.md": variable_page(),
         "commands.md": command_page(),
         "columns.md": column_page(),
+        "stored_forms.md": form_page(),
     }
     files = {REFERENCE / name: text for name, text in texts.items()}
     files[ROOT / "docs" / "explanation" / "decisions.md"] = decision_page()
