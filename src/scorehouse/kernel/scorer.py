@@ -175,7 +175,7 @@ def _without_non_finite(
     """Reject rows whose result is not a finite number; none of their values is returned."""
     bad = None
     for value, field in zip(values, fields, strict=True):
-        if pa.types.is_floating(field.type):
+        if pa.types.is_floating(field.type) and not np.isfinite(arrays.to_numpy(value).sum()):
             broken = pc.fill_null(pc.invert(pc.is_finite(value)), arrays.FALSE)
             if pc.any(broken).as_py():
                 reasons = [*reasons, *reason_where(broken, f"not_finite:{field.name}")]

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
+from scorehouse.kernel.lines import first_largest, is_shared
 from scorehouse.registry.version import Version
 
 SCORE_METHODS = ("predict_proba", "decision_function")
@@ -63,11 +64,11 @@ class Classification:
         if self.version.score_method == "none":
             return [self._labels_of(estimator, features)]
         scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
-        positive = scores[:, 1] if self.binary and scores.ndim == 2 else scores
-        columns = [positive] if self.binary else list(scores.T)
-        labels = self._over_threshold(positive)
+        lines = np.ascontiguousarray(scores.T) if scores.ndim == 2 else scores[None, :]
+        columns = lines[-1:] if self.binary else lines
+        labels = self._over_threshold(columns[0])
         if labels is None:
-            labels = self._labels(estimator, features, scores)
+            labels = self._labels(estimator, features, lines)
         return [labels, *(arrays.of_numpy(column) for column in columns)]
 
     def _over_threshold(self, positive: np.ndarray) -> pa.Array | None:
@@ -75,20 +76,19 @@ class Classification:
             return None
         return self.labels.take(arrays.of_numpy((positive >= self.version.threshold).astype(np.int64)))
 
-    def _labels(self, estimator: Any, features: Any, scores: np.ndarray) -> pa.Array:
-        """Labels of the best score if that was proven equal to `predict`, else from `predict`."""
+    def _labels(self, estimator: Any, features: Any, lines: np.ndarray) -> pa.Array:
+        """Labels of the best score if that was proven equal to `predict`, else from `predict`.
+
+        `lines` has one line of scores per class, or for two classes only the decisions for the second one.
+        """
         if self.version.label_method == "predict":
             return self._labels_of(estimator, features)
-        if self.binary:
-            first, second = scores.T if scores.ndim == 2 else (np.zeros_like(scores), scores)
-            if (first == second).any():  # the estimator breaks ties
-                return self._labels_of(estimator, features)
-            return self.labels.take(arrays.of_numpy((second > first).astype(np.int64)))
-        best = scores.argmax(axis=1)
-        top = scores[np.arange(len(best)), best]
-        if (np.count_nonzero(scores == top[:, None], axis=1) > 1).any():
+        if self.binary and len(lines) == 1:
+            lines = np.vstack([np.zeros_like(lines), lines])
+        place, best = first_largest(lines)
+        if is_shared(lines, best):  # the estimator breaks ties
             return self._labels_of(estimator, features)
-        return self.labels.take(arrays.of_numpy(best))
+        return self.labels.take(arrays.of_numpy(place))
 
     def _labels_of(self, estimator: Any, features: Any) -> pa.Array:
         found = np.asarray(estimator.predict(features)).reshape(-1)
