@@ -14,6 +14,7 @@ import yaml
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.neural_network import MLPRegressor
 
 from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
 from scorehouse.engines.spark.scan import CLOSURE_BYTES
@@ -109,19 +110,25 @@ def test_a_null_in_a_seed_stays_null(project: SparkProject, built: dict[str, str
     assert rows == [(0,)]
 
 
-def test_trees_by_native_code(project: SparkProject) -> None:
-    ml_model(project, "trees", HistGradientBoostingRegressor(max_iter=20, random_state=0), rows=500)
+@pytest.mark.parametrize(
+    ("form", "estimator"),
+    [
+        ("native", HistGradientBoostingRegressor(max_iter=20, random_state=0)),
+        ("matrix", MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0)),
+    ],
+)
+def test_a_stored_form_scores_in_the_executors(project: SparkProject, form: str, estimator: Any) -> None:
+    ml_model(project, f"in_{form}", estimator, rows=500)
     features(project, 4000)
-    for form in ("native", "estimator"):
-        project.python_model(f"by_{form}", "trees", f"engine={form!r}")
-    project.build("--select", "+by_native", "+by_estimator")
-    assert [project.runs(f"by_{form}")[-1]["form"] for form in ("native", "estimator")] == [
-        "native",
-        "estimator",
-    ]
-    pairs = f"{project.table('by_native')} as n join {project.table('by_estimator')} as e using (id)"
+    names = {"auto": f"by_{form}", "estimator": f"not_by_{form}"}
+    for engine, name in names.items():
+        project.python_model(name, f"in_{form}", f"engine={engine!r}")
+    project.build("--select", *(f"+{name}" for name in names.values()))
+    assert [project.runs(name)[-1]["form"] for name in names.values()] == [form, "estimator"]
+    found, expected = map(project.table, names.values())
     ((rows, distance),) = project.query(
-        f"select count(*), max(abs(n.prediction - e.prediction)) from {pairs}"
+        "select count(*), max(abs(n.prediction - e.prediction) / greatest(1, abs(e.prediction))) "
+        f"from {found} as n join {expected} as e using (id)"
     )
     assert rows == 4000
     assert distance <= 1e-12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from closed_estimators import altered
 from project import registered_kernel
-from scorehouse.errors import ArtifactError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.matrix import stored
 from scorehouse.forms.matrix.layers import BLOCK, Layer, product, run
@@ -23,7 +20,6 @@ from scorehouse.registry.artifact import FORM_FILES
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import sha256
 
-ALTERATIONS = 500
 DRAW = np.random.default_rng(0)
 X = pd.DataFrame(DRAW.normal(size=(400, 5)), columns=list("abcde"))
 
@@ -112,18 +108,3 @@ def test_a_file_of_another_layout_is_refused_in_words(
     assert "its file cannot be read: its layout is 2, and this release reads layout 1" in refused.reason
     again = choose_form(_with_file(folder, kernel, whole), "auto", 400, FormFiles(folder, LoadPolicy()))
     assert again.name == "matrix"
-
-
-@pytest.mark.slow
-def test_altered_files_are_refused(clusters: tuple[Path, Kernel]) -> None:
-    folder, kernel = clusters
-    draw = random.Random(0)
-    for file in (FORM_FILES["matrix"], "proof_matrix.arrow"):
-        path = (folder / kernel.version.artifact).with_name(file)
-        whole = path.read_bytes()
-        for _ in range(ALTERATIONS):
-            path.write_bytes(altered(whole, draw))
-            with pytest.raises(ArtifactError, match=r"has the sha256|cannot be read"):
-                choose_form(kernel, "matrix", 400, FormFiles(folder, LoadPolicy()))
-        path.write_bytes(whole)
-    assert choose_form(kernel, "matrix", 400, FormFiles(folder, LoadPolicy())).name == "matrix"

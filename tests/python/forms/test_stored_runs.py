@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
@@ -33,15 +34,18 @@ from scorehouse.registry.storage import sha256
 from visits_frame import FRAME, LABEL, ROWS
 
 NEVER = LoadPolicy(estimator="never")
-ALTERATIONS = 500  # of each of the four files of two ML models
+FORMS = {"linear": "sql", "trees": "native", "products": "matrix"}
+ALTERATIONS = 500  # of each of the two files of each ML model
 
 
 @pytest.fixture(scope="module")
 def forms_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    """A project with a linear model and one of trees, whose features are `features`."""
+    """A project with a linear model, one of trees and one of products, whose features are `features`."""
     project = DbtProject(tmp_path_factory.mktemp("stored") / "house")
     linear = make_pipeline(StandardScaler(), LogisticRegression())
-    for name, estimator in (("linear", linear), ("trees", HistGradientBoostingClassifier(max_iter=8))):
+    products = make_pipeline(StandardScaler(), PCA(2), LogisticRegression())
+    trees = HistGradientBoostingClassifier(max_iter=8)
+    for name, estimator in (("linear", linear), ("trees", trees), ("products", products)):
         X = FRAME[["amount", "visits"]]
         project.register(estimator.fit(X, LABEL), name, X, LABEL, task="classification")
         project.python_model(f"{name}_scores", name, key="id")
@@ -57,9 +61,9 @@ def test_a_machine_without_scikit_learn_and_pandas_scores(forms_project: DbtProj
     project = forms_project.copy(tmp_path / "house")
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
     build_without_libraries(project, tmp_path / "blocked", "--exclude", "closed_scores")
-    assert [project.runs(f"{name}_scores")[0]["form"] for name in ("linear", "trees")] == ["sql", "native"]
+    assert {name: project.runs(f"{name}_scores")[0]["form"] for name in FORMS} == FORMS
     forms_project.dbt("build").check()
-    for table in ("linear_scores", "trees_scores"):
+    for table in (f"{name}_scores" for name in FORMS):
         columns = "id, prediction, score, row_status, feature_hash"
         assert project.query(f"select {columns} from {table} order by id") == forms_project.query(
             f"select {columns} from {table} order by id"
@@ -83,7 +87,12 @@ atexit.register(tell)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "imported"),
-    [("linear_scores", ""), ("trees_scores", ""), ("closed_scores", "joblib pandas scipy sklearn")],
+    [
+        ("linear_scores", ""),
+        ("trees_scores", ""),
+        ("products_scores", ""),
+        ("closed_scores", "joblib pandas scipy sklearn"),
+    ],
 )
 def test_what_a_run_imports_where_all_is_installed(
     table: str, imported: str, forms_project: DbtProject, tmp_path: Path
@@ -114,7 +123,7 @@ def test_a_policy_that_opens_no_estimator_needs_a_form(forms_project: DbtProject
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["linear", "trees"])
+@pytest.mark.parametrize("name", FORMS)
 def test_a_planted_pickle_is_not_opened_where_a_form_scores(
     name: str, forms_project: DbtProject, tmp_path: Path
 ) -> None:
@@ -129,10 +138,10 @@ def test_a_planted_pickle_is_not_opened_where_a_form_scores(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["linear", "trees"])
+@pytest.mark.parametrize("name", FORMS)
 def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject, tmp_path: Path) -> None:
     folder = forms_project.folder / "artifacts" / name / "1"
-    form = {"linear": "sql", "trees": "native"}[name]
+    form = FORMS[name]
     kernel = kernel_of(forms_project, name)
     root = tmp_path / "altered"
     shutil.copytree(folder, root / "artifacts" / name / "1")
@@ -184,6 +193,7 @@ def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path:
     folder = project.folder / "artifacts/trees/1"
     (folder / artifact.FORM_FILES["native"]).write_bytes(b"other")
     (folder / artifact.PROOF_FILE.format(form="sql")).unlink()
+    (folder.parents[1] / "products/1" / artifact.FORM_FILES["matrix"]).write_bytes(b"other")
     ended = subprocess.run(
         [str(Path(sys.executable).with_name("scorehouse")), "check"],
         cwd=project.folder,
@@ -193,6 +203,7 @@ def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path:
     assert ended.returncode == 1
     faults = [line.strip() for line in ended.stdout.splitlines() if line.startswith("    ")]
     assert sum("form_native.npz" in fault and "has the sha256" in fault for fault in faults) == 1
+    assert sum("form_matrix.npz" in fault and "has the sha256" in fault for fault in faults) == 1
     assert sum("proof_sql.arrow" in fault and "cannot be read" in fault for fault in faults) == 1
 
 
