@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from oracle.edges import EDGES
-from oracle.machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, TARGETS, PredictionTables
+from oracle.machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, POLICIES, TARGETS, PredictionTables
 from oracle.rules import Slice
 from oracle.values import Settings, ranked
 from oracle.warehouse import OracleWarehouse
@@ -123,8 +123,38 @@ class Rankings(PredictionTables):
         return 1
 
 
+class Decisions(PredictionTables):
+    """A table of each policy, all of which are merged: decisions depend on rows that are not scored, too."""
+
+    least_rows = 6
+    settings_of_tables = st.builds(
+        Settings,
+        rule=st.sampled_from(["changed", "new", "updated_at"]),
+        vanished=st.sampled_from(["keep", "flag", "delete"]),
+        max_rows=BUDGETS,
+        targets=st.sampled_from([("champion",), ("champion", "challenger")]),
+        decision=st.sampled_from(POLICIES),
+        layout=LAYOUTS,
+    )
+
+    def _settings(self, data: st.DataObject) -> list[Settings]:
+        drawn = [data.draw(self.settings_of_tables, label="settings") for _ in POLICIES]
+        return [replace(one, decision=policy) for one, policy in zip(drawn, POLICIES, strict=True)]
+
+    @rule(data=st.data(), count=st.integers(2, 6))
+    def change_rows_and_run(self, data: st.DataObject, count: int) -> None:
+        self.change_rows(data, count)
+        self._run()
+
+
 # with the number of histories in CI, of which the first is the simplest there is
-MACHINES = {**dict.fromkeys(EDGES, 2), PredictionTables: 3, PredictionHistories: 2, Rankings: 2}
+MACHINES = {
+    **dict.fromkeys(EDGES, 2),
+    PredictionTables: 2,
+    PredictionHistories: 2,
+    Rankings: 2,
+    Decisions: 2,
+}
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from planting import ORACLE, Fault
 
-HISTORIES, RANKINGS, TYPES, REGISTER, FORGOTTEN, TERMINATED = (
+HISTORIES, RANKINGS, DECISIONS, TYPES, REGISTER, FORGOTTEN, TERMINATED = (
     (ORACLE, "-k", name)
     for name in (
         "PredictionHistories",
         "Rankings",
+        "Decisions",
         "TypesChange",
         "TwoRegister",
         "SeedForgotten",
@@ -25,12 +26,14 @@ FAULTS = (
         "src/scorehouse/engines/duckdb/decision.py",
         "    return [update, insert]\n",
         "    return [insert]\n",
+        DECISIONS,
     ),
     Fault(
         "decisions of rows that are not scored are left as they were",
         "src/scorehouse/engines/duckdb/decision.py",
         "    if policy is None:\n        return []\n    key =",
         "    if policy is None or policy:\n        return []\n    key =",
+        DECISIONS,
     ),
     Fault(
         "a group that is NULL equals no other",
@@ -209,12 +212,14 @@ FAULTS = (
         "src/scorehouse/scoring/decision.py",
         "for name, low in others[::-1]]",
         "for name, low in others]",
+        DECISIONS,
     ),
     Fault(
         "top_n counts over all groups",
         "src/scorehouse/scoring/decision.py",
         "[*(spelling.quote(name) for name in self.per), *within, ",
         "[*within, ",
+        DECISIONS,
     ),
     Fault(
         "a promotion leaves the alias with the version that had it, too",

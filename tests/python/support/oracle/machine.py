@@ -29,12 +29,14 @@ FIRST_DAY = date(2024, 1, 1)
 POLICIES: list[dict[str, Any]] = [
     {"threshold": 0.5},
     {"threshold": 0.3, "abstain": [0.4, 0.6], "bands": {"low": 0, "medium": 0.3, "high": 0.7}},
-    {"top_n": 2, "per": "part"},
+    {"top_n": 1, "per": "part"},
     {"top_n": 3, "threshold": 0.2, "labels": ["no", "yes"]},
 ]
 
 IDS = st.integers(0, 11)
-NUMBERS = st.none() | st.integers(0, 24).map(lambda i: i / 2) | st.sampled_from([float("nan"), float("inf")])
+# three of four rows can be scored: of rows that are rejected there is little to rank, to count or to decide
+ODD: list[float | None] = [None, None, float("nan"), float("inf")]
+NUMBERS = st.integers(0, 24 + len(ODD)).map(lambda i: i / 2 if i <= 24 else ODD[i - 25])
 PARTS = st.none() | st.integers(0, 2)
 BUDGETS = st.none() | st.integers(1, 6)
 DECISIONS = st.none() | st.sampled_from(POLICIES)
@@ -98,12 +100,16 @@ class PredictionTables(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def declare(self, data: st.DataObject) -> None:
-        for number in range(data.draw(st.integers(self.least_tables, 3), label="tables")):
-            asked = data.draw(self.settings_of_tables, label="settings")
+        for number, asked in enumerate(self._settings(data)):
             self.tables[f"scores_{number}"] = Table(asked)
             self.warehouse.write(f"scores_{number}", data.draw(DOORS, label="door"), asked)
         for _ in range(data.draw(st.integers(self.least_rows, 8), label="rows")):
             self._put(data)
+
+    def _settings(self, data: st.DataObject) -> list[Settings]:
+        """The settings of each table of a history."""
+        tables = data.draw(st.integers(self.least_tables, 3), label="tables")
+        return [data.draw(self.settings_of_tables, label="settings") for _ in range(tables)]
 
     def _key(self, data: st.DataObject) -> Key:
         day = (
