@@ -270,4 +270,25 @@ FAULTS = (
         "    if False:\n",
         ("tests/python/registration/test_corruption.py", "-k", "damaged"),
     ),
+    Fault(
+        "a sample to replay is chosen by a column that only the prediction table has",
+        "src/scorehouse/replay/logged_run.py",
+        "for name in options.key), *",
+        "for name in options.row_key), *",
+        ("tests/python/scoring/test_replay.py", "-k", "history"),
+    ),
+    Fault(
+        "a form is compared with itself",
+        "src/scorehouse/replay/form_check.py",
+        "expected, found = kernel_rows(kernel, features),",
+        "expected, found = kernel_rows(form.kernel, features),",
+        ("tests/python/scoring/test_form_agrees.py", "-k", "form_that_is_wrong"),
+    ),
+    Fault(
+        "SQL that Arrow computes differently serves online",
+        "src/scorehouse/online/online_form.py",
+        "    if not problem:\n",
+        "    if True:\n",
+        ("tests/python/scoring/test_online_forms.py", "-k", "differs_on_arrow"),
+    ),
 )
