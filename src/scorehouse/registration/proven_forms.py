@@ -120,8 +120,8 @@ class FormSearch:
                 sql, refused = [], {"sql": made}
             else:
                 found["sql"] = made
-        if native is None and self._asks_for_matrix(found.get("sql")):
-            found["matrix"] = self._matrix(found.get("sql"))
+        if native is None:
+            found |= self._matrix(found.get("sql"))
         facts: dict[str, Any] = {}
         files: dict[str, bytes] = {}
         for form, one in found.items():
@@ -149,15 +149,17 @@ class FormSearch:
         }
         return with_files(fact, "sql", to_bytes(gate), proof_bytes(self.running.tried, self.kernel))
 
-    def _asks_for_matrix(self, sql: ProvenForm | str | None) -> bool:
-        """Whether SQL does not serve, or more slowly than a matrix product."""
-        return not isinstance(sql, ProvenForm) or bool(slow_in_sql(sql.fact, self.kernel))
+    def _matrix(self, sql: ProvenForm | str | None) -> dict[str, ProvenForm | str]:
+        """The matrix form: for engines and checks that have no SQL, and where SQL is slower.
 
-    def _matrix(self, sql: ProvenForm | str | None) -> ProvenForm | str:
+        Why there is none is told only where no fast SQL serves instead.
+        """
         self.told("prove matrix products")
         compared = self.running if isinstance(self.running, Comparison) else None
         proof = sql.files[PROOF_FILE.format(form="sql")] if isinstance(sql, ProvenForm) else None
-        return proven_matrix(self.kernel, self.rows, self.rows_of, compared, proof)
+        made = proven_matrix(self.kernel, self.rows, self.rows_of, compared, proof)
+        has_fast_sql = isinstance(sql, ProvenForm) and not slow_in_sql(sql.fact, self.kernel)
+        return {} if isinstance(made, str) and has_fast_sql else {"matrix": made}
 
     def _made(self, dialect: str) -> CompiledSql | str:
         """The SQL in one dialect, or the reason why there is none."""

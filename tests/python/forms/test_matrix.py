@@ -255,21 +255,6 @@ def test_what_is_no_product_is_refused_in_words(case: str, tmp_path: Path) -> No
     assert "estimator" in told.value.action or "materialization" in told.value.action
 
 
-def test_the_registry_says_why_there_is_no_matrix_form(tmp_path: Path) -> None:
-    kernel = registered_kernel(
-        tmp_path, KNeighborsClassifier().fit(X, BINARY), X, BINARY, task="classification"
-    )
-    assert "KNeighborsClassifier" in kernel.version.forms["refused"]["matrix"]
-    form = choose_form(kernel, "auto", ROWS, FormFiles(tmp_path, LoadPolicy()))
-    assert form.name == "estimator" and "matrix: KNeighborsClassifier" in form.reason
-
-
-def test_it_is_left_out_where_sql_is_fast_or_trees_have_native_code(tmp_path: Path) -> None:
-    linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, BINARY)
-    kernel = registered_kernel(tmp_path, linear, X, BINARY, task="classification")
-    assert set(kernel.version.forms) == {"sql"}
-
-
 def test_the_estimator_is_not_asked_again_where_sql_was_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

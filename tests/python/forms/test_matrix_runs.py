@@ -12,6 +12,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -53,6 +54,8 @@ def matrix_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         project.python_model(f"{name}_estimator", name, key="id", engine="estimator")
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, targets["two"])
     project.register(linear, "network", X, targets["two"], task="classification", alias="challenger")
+    bayes = GaussianNB().fit(X, targets["two"])  # whose SQL is fast, and which is no product
+    project.register(bayes, "bayes", X, targets["two"], task="classification")
     project.python_model("side_by_side", "network", key="id", alias=["champion", "challenger"])
     project.python_model("strict", "network", key="id", strict="out_of_range", engine="matrix")
     project.features(FEATURES)
@@ -98,13 +101,13 @@ def test_the_matrix_form_has_the_checks_of_strict(matrix_project: DbtProject) ->
 
 
 def test_a_form_that_was_not_proven_is_refused_by_name(matrix_project: DbtProject) -> None:
-    matrix_project.python_model("refused", "network", key="id", version=2, engine="matrix")
+    matrix_project.python_model("refused", "bayes", key="id", engine="matrix")
     try:
         message = matrix_project.dbt("run", "--select", "refused").messages["refused"]
     finally:
         (matrix_project.folder / "python_models" / "refused.py").unlink()
-    assert "engine is 'matrix', which cannot score network version 2" in message
-    assert "matrix: not proven at registration" in message and "scorehouse prove network" in message
+    assert "engine is 'matrix', which cannot score bayes version 1" in message
+    assert "matrix: not proven at registration" in message and "scorehouse prove bayes" in message
 
 
 @pytest.mark.slow
