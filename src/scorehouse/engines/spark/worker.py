@@ -15,6 +15,7 @@ import pyarrow as pa
 from scorehouse.engines.columns import wanted_rows
 from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -104,7 +105,7 @@ def _finished(
 ) -> pa.RecordBatch:
     kept = [batch.column(name) for name in task.kept]
     hashes = batch.column(task.versions[number].hashes)
-    part = pa.repeat(pa.scalar(number, pa.int32()), batch.num_rows)
+    part = pa.repeat(arrays.scalar(number, pa.int32()), batch.num_rows)
     return pa.RecordBatch.from_arrays([*kept, *scored, hashes, part], schema=task.schema)
 
 
