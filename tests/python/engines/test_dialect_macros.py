@@ -35,6 +35,7 @@ MODELS = {
     "raw_drift": "{{ scorehouse.exact_drift(ref('features'), ref('few'), columns=['f00', 'f01']) }}",
     "live": """{{ scorehouse.live_predictions(ref('dated'), ref('events'), key='id',
         label_time='happened_at', max_age_days=30) }}""",
+    "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
 }
 LIVE = {
     "dated": "select *, timestamp '2025-01-01' as as_of from {{ ref('wide_predictions') }} limit 10",

@@ -1,0 +1,2 @@
+-- What scoring the examples cost, by month.
+{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}
