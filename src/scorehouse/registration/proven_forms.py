@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.forms.choose import slow_in_sql
+from scorehouse.forms.hard_rows import training_rows, tried_rows
 from scorehouse.forms.native.make import made_of_trees
-from scorehouse.forms.proof import proof_bytes
+from scorehouse.forms.proof import kernel_rows, proof_bytes
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import DIALECTS
@@ -27,9 +28,9 @@ from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
-from scorehouse.registration.proven_matrix import proven_matrix
+from scorehouse.registration.proven_matrix import Compared, proven_matrix
 from scorehouse.registration.proven_native import proven_native
-from scorehouse.registry.artifact import PROOF_FILE, beside
+from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
@@ -101,8 +102,10 @@ class FormSearch:
         self.running = gate if isinstance(gate, str) else _begun(gate, self.kernel, self.rows)
 
     def fastest(self) -> Kernel:
-        """The kernel with native code if that is proven equal; else the kernel with the estimator."""
-        return self._native[0]
+        """The kernel with native code or matrix products if these are proven equal, else the estimator's."""
+        if self.running is None:
+            self.begin()
+        return self._native[0] if self._native[1] else self._products[0]
 
     def forms(self) -> Forms:
         """All forms, each with its proof."""
@@ -147,19 +150,35 @@ class FormSearch:
             "dialects": [form.dialect.name for form in sql],
             "macro": pins,
         }
-        return with_files(fact, "sql", to_bytes(gate), proof_bytes(self.running.tried, self.kernel))
+        return with_files(fact, "sql", to_bytes(gate), self._proof_rows)
 
     def _matrix(self, sql: ProvenForm | str | None) -> dict[str, ProvenForm | str]:
         """The matrix form: for engines and checks that have no SQL, and where SQL is slower.
 
         Why there is none is told only where no fast SQL serves instead.
         """
-        self.told("prove matrix products")
-        compared = self.running if isinstance(self.running, Comparison) else None
-        proof = sql.files[PROOF_FILE.format(form="sql")] if isinstance(sql, ProvenForm) else None
-        made = proven_matrix(self.kernel, self.rows, self.rows_of, compared, proof)
+        made = self._products[1]
         has_fast_sql = isinstance(sql, ProvenForm) and not slow_in_sql(sql.fact, self.kernel)
         return {} if isinstance(made, str) and has_fast_sql else {"matrix": made}
+
+    @cached_property
+    def _products(self) -> tuple[Kernel, ProvenForm | str]:
+        """The kernel around matrix products and what was proven of them; or the kernel as it is, and why."""
+        self.told("prove matrix products")
+        return proven_matrix(self.kernel, self._compared, self.rows_of)
+
+    def _compared(self) -> Compared:
+        """The rows that SQL was compared on, where there is some: the estimator is asked for no row twice."""
+        if isinstance(self.running, Comparison):
+            return Compared(self.running.tried, self.running.expected, self._proof_rows)
+        tried = tried_rows(self.kernel.signature, {}, training_rows(self.rows))
+        return Compared(tried, kernel_rows(self.kernel, tried.rows), proof_bytes(tried, self.kernel))
+
+    @cached_property
+    def _proof_rows(self) -> bytes:
+        """The rows that prove SQL and matrix products alike."""
+        assert isinstance(self.running, Comparison)
+        return proof_bytes(self.running.tried, self.kernel)
 
     def _made(self, dialect: str) -> CompiledSql | str:
         """The SQL in one dialect, or the reason why there is none."""
