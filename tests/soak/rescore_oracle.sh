@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rescoring against its oracle in many more and longer histories:
 #   tests/soak/rescore_oracle.sh [SEEDS]        draws SEEDS (default 20) seeds, and prints each with its outcome;
-#                                               a seed stands for 10 histories of each of the 10 state machines
+#                                               a seed stands for 25 histories of each of the 10 state machines
 #   tests/soak/rescore_oracle.sh --seed NUMBER  replays the histories of one seed, and prints the steps of the
 #                                               shortest one that fails
 # Ends with the number of histories, steps and dbt runs.

@@ -24,7 +24,7 @@ from oracle.values import Settings, ranked
 from oracle.warehouse import OracleWarehouse
 
 SEEDS = [int(number) for number in os.environ.get("SCOREHOUSE_ORACLE_SEEDS", "").split()]
-LONG = {"max_examples": 10, "stateful_step_count": 30}  # of each seed that was asked for
+LONG = {"max_examples": 25, "stateful_step_count": 12}  # of each seed that was asked for
 PHASES = [Phase.generate] if os.environ.get("SCOREHOUSE_ORACLE_NO_SHRINK") else [Phase.generate, Phase.shrink]
 
 HISTORIES = st.builds(
