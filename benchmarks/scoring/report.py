@@ -53,6 +53,8 @@ scorehouse reads, checks, scores, hashes the features, writes audit columns and 
 write the key and one value. *Of which loading* is the time of a dbt Python model that only loads the
 artifact. Importing scikit-learn, once per dbt run, takes most of it; the raw call's seconds do not include
 it. The project set the targets for itself, on two cores.
+
+How far the results of converters are from the estimator's own is [a page of its own](equality.md).
 """
 
 

@@ -1,0 +1,128 @@
+"""The page of the audit, made from its results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from differences import Difference
+from fitted import ESTIMATORS
+from hard import KINDS
+
+HEAD = """# Do converters give the estimator's results?
+
+{sentence}
+
+Made on {date} by `python benchmarks/equality` with {versions}.
+
+A converter turns a fitted estimator into something else that scores: SQL, a graph, C. This page compares
+the results with those of the estimator's own `predict` and `predict_proba`, on the rows where conversions
+go wrong. The features are doubles that float32 cannot hold: flights in metric units.
+
+| rows | what they are |
+| --- | --- |
+| training | the {training:,} rows that the estimator was fitted on |
+| threshold | about half of the values are at a split of the trees, or at the double or float32 next to one |
+| missing | 15% of the values are missing, where the estimator takes that |
+| large | a quarter of the values are large (up to 3e38), tiny, or negative zero |
+| boundary | pairs of rows with different labels, so close that no double lies between |
+
+A score is the probability of the second class; for k-means, only labels are compared. *Scores that differ*
+counts every row whose score is not the same double, even by the last bit. A converter that gives only
+probabilities gets the label of a probability above one half. On boundary rows, one bit of a score decides
+the label, so differences there say nothing about ordinary rows; on training rows they do.
+
+Every estimator gets the rows as doubles. A converter that reads float32 gets them rounded, as its users would
+round them. Nothing is timed here; [the benchmark](benchmarks.md) does that.
+"""
+CHOICES = """
+## Where differences come from
+
+- **float32.** A double at a split, or next to it, moves to the other side when it is rounded. Forests and
+  gradient boosting of scikit-learn round their input themselves: there, a converter that does not round
+  differs.
+- **Large values.** Their products leave the range of float32, and the result is NaN.
+- **The order of a sum.** Doubles that are added in another order differ in the last bit.
+- **Zero in LightGBM.** It reads values up to 1.0000000180025095e-35 as zero; some converted splits do not.
+- **Missing values in ONNX.** The forest differs by more than rounding only on rows with a missing value.
+- **Missing values in TL2cgen.** Its C code marks a missing value by an integer that shares its bytes with
+  the number. A double whose lower 32 bits are all ones looks missing to it.
+
+scorehouse serves a form only if it was proven at registration; the rows of the proof are not those of this
+page. What a form gave here is what a run would write.
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one converter gave for one estimator, in all and by kind of row; or why it gave nothing."""
+
+    converter: str
+    estimator: str
+    total: Difference | None = None
+    by_kind: Mapping[str, Difference] = field(default_factory=dict)
+    refused: str = ""
+
+
+def page(results: Sequence[Result], date: str, versions: str, training: int) -> str:
+    """The whole page."""
+    head = HEAD.format(sentence=sentence(results), date=date, versions=versions, training=training)
+    parts = [head, *(_section(results, name) for name in ESTIMATORS), CHOICES.strip() + "\n"]
+    return "\n".join(part for part in parts if part)
+
+
+def sentence(results: Sequence[Result]) -> str:
+    """The result in one sentence."""
+    made = [(one, one.total) for one in results if one.total]
+    equal = sum(total.equal for _, total in made)
+    trained = [one for one, _ in made if one.by_kind["training"].labels]
+    worst = max((total.largest or 0.0 for _, total in made), default=0.0)
+    return (
+        f"Of {len(results)} pairs of a converter and an estimator, {len(made)} gave results: "
+        f"{equal} equalled the estimator to the last bit on every row, {len(made) - len(trained) - equal} "
+        f"differed but gave every training row its label, {len(trained)} gave training rows another label, "
+        f"and the largest difference of a probability was {_size(worst)}."
+    )
+
+
+def _section(results: Sequence[Result], estimator: str) -> str:
+    mine = [one for one in results if one.estimator == estimator]
+    if not mine:
+        return ""
+    kinds = [kind for kind in KINDS if any(kind in one.by_kind for one in mine)]
+    names = ["rows compared", "labels that differ", *(f"of {kind} rows" for kind in kinds)]
+    names += ["scores that differ", "largest difference"]
+    rows = [_row(one, kinds) for one in mine if one.total]
+    table = [
+        f"## {ESTIMATORS[estimator].title}",
+        "",
+        "| converter | " + " | ".join(names) + " |",
+        "| --- |" + " --: |" * len(names),
+        *rows,
+        "",
+    ]
+    refused = [f"- {one.converter}: {_plain(one.refused)}" for one in mine if not one.total]
+    if refused:
+        table += ["No result:", "", *refused, ""]
+    return "\n".join(table)
+
+
+def _row(one: Result, kinds: Sequence[str]) -> str:
+    total = one.total
+    assert total is not None
+    by_kind = [f"{one.by_kind[kind].labels:,}" if kind in one.by_kind else "" for kind in kinds]
+    scores = "" if total.scores is None else f"{total.scores:,}"
+    largest = "" if total.largest is None else _size(total.largest)
+    if total.unscored:
+        largest += f", {total.unscored:,} rows without a result"
+    cells = [one.converter, f"{total.rows:,}", f"{total.labels:,}", *by_kind, scores, largest]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _size(value: float) -> str:
+    return f"{value:.1g}" if value else "0"
+
+
+def _plain(text: str) -> str:
+    """Text of an error message that Markdown shows as it is."""
+    return "`" + text.replace("`", "'").replace("|", "/") + "`"
