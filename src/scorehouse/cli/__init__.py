@@ -30,7 +30,7 @@ MAIN = {
     "promote": ("promote:promote_command", "Move an alias to VERSION of the ML model NAME."),
     "prove": (
         "prove:prove_command",
-        "Compile the registered versions of NAME (default: of all ML models) to SQL, and prove them.",
+        "Find the forms of the registered versions of NAME (default: of all ML models), and prove them.",
     ),
     "register": (
         "register:register_command",

@@ -183,6 +183,7 @@ def test_a_yaml_that_pins_nothing_does_not_score(project: DbtProject) -> None:
         )
 
 
+@pytest.mark.slow
 def test_class_columns_that_were_changed_in_one_place(project: DbtProject) -> None:
     project.query("""update ml_churn set class_columns = '{"score": false}' where version = 1""")
     refused(project, "version 1 has class_columns '{\"score\": false}' in the table and '{\"score\": true}'")

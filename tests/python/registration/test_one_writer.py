@@ -152,6 +152,7 @@ def test_a_proof_keeps_what_was_registered_meanwhile(
     assert "sql" in first.forms and second.aliases == ("champion",)
 
 
+@pytest.mark.slow
 def test_who_waits_says_so(empty_project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     churn(empty_project, 1.0)
     waiting = threading.Thread(target=promote, args=("churn", 1), kwargs={"project_dir": empty_project})

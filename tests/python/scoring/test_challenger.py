@@ -19,6 +19,7 @@ from rescoring import execute, last_run, register_version, training
 from scorehouse import promote
 
 
+@pytest.mark.slow
 def test_versions_that_spell_a_feature_differently_are_refused(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     before = project.query("select * from scores order by all")
@@ -212,6 +213,7 @@ def declare(project: DbtProject, **arguments: Any) -> None:
     project.write("models/_models.yml", yaml.safe_dump({"version": 2, "models": models}))
 
 
+@pytest.mark.slow
 def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     project = with_labels
     project.dbt("run", "--select", "labels").check()

@@ -57,9 +57,7 @@ def test_a_new_policy_decides_again_without_scoring(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "vanished", [*(pytest.param(how, marks=pytest.mark.slow) for how in ("keep", "flag")), "delete"]
-)
+@pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
 def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
     """After changes the places are those of a scoring from scratch, though few rows were scored."""
     policy = {"top_n": 5, "per": "part", "abstain": [0.9, 0.95]}

@@ -130,6 +130,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
+@pytest.mark.slow
 def test_a_backfill_is_for_histories(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=1, as_of=None)
     project.build("--exclude", "scores").check()
@@ -137,6 +138,7 @@ def test_a_backfill_is_for_histories(tmp_path: Path) -> None:
     assert "as_of does not name a column" in message
 
 
+@pytest.mark.slow
 def test_a_history_is_not_rescored(shared: DbtProject) -> None:
     shared.python_model("scores", "toy", key="id", as_of="day", rescore="changed")
     assert "appended to and never rescored" in shared.build("--select", "scores").messages["scores"]

@@ -98,6 +98,7 @@ def test_rows_that_vanished(vanished: str, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_by_updated_at(tmp_path: Path) -> None:
     rescore = {"updated_at": "updated_at", "lookback": "10 seconds"}
     project = make_project(tmp_path / "p", rescore=rescore)

@@ -143,6 +143,7 @@ def test_a_budget_and_decisions(tmp_path: Path) -> None:
     assert project.query(f"{wrong} and score is not null") == [(0,)]
 
 
+@pytest.mark.slow
 def test_comparisons_read_both_layouts_alike(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     table(project, "wide", passthrough=["part"])
