@@ -53,7 +53,7 @@ def export_model(
         )
     store = Store(tracking_uri, call)
     project = find_project(project_dir)
-    model = load(reference, project)
+    model = load(reference, project, engine="estimator")
     settings = _settings(store.mlflow, model)
     if folder is not None:
         store.asked(lambda: store.mlflow.sklearn.save_model(model.kernel.estimator, str(folder), **settings))
