@@ -64,6 +64,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def what_a_module_leaves_is_not_looked_at() -> Iterator[None]:
+    """Each dbt command collects garbage: behind the oracle's many runs, that took longer than the command."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DuckDB file of this project, built: a copy of what `./run test` has built, else its main tables."""
