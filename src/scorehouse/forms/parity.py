@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,12 +77,7 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
     both = scored & scored_too
     other = pc.fill_null(pc.not_equal(reasons, found[REJECT_REASON].combine_chunks()), arrays.FALSE)
     flips, worst = 0, 0.0
-    for field in expected.schema:
-        if field.name == REJECT_REASON:
-            continue
-        a, b = (
-            table[field.name].combine_chunks().filter(arrays.of_numpy(both)) for table in (expected, found)
-        )
+    for field, a, b in _columns_of_both(expected, found, both):
         if _is_score(field, expected.schema):
             worst = max(worst, difference(field.name, a, b))
         else:
@@ -97,6 +93,17 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
     )
 
 
+def _columns_of_both(
+    expected: pa.Table, found: pa.Table, both: np.ndarray
+) -> Iterator[tuple[pa.Field, pa.Array, pa.Array]]:
+    """Labels and scores of the rows that both sides score."""
+    mask = arrays.of_numpy(both)
+    for field in expected.schema:
+        if field.name != REJECT_REASON:
+            a, b = (table[field.name].combine_chunks().filter(mask) for table in (expected, found))
+            yield field, a, b
+
+
 def different_rows(expected: pa.Table, found: pa.Table, tolerance: float) -> tuple[np.ndarray, float]:
     """Which rows differ, as booleans, and the largest difference of scores that both sides have.
 
@@ -110,12 +117,7 @@ def different_rows(expected: pa.Table, found: pa.Table, tolerance: float) -> tup
     same_reason = pc.equal(pc.fill_null(reasons, none), pc.fill_null(reasons_too, none))
     differ = (scored != scored_too) | ~arrays.to_numpy(same_reason)
     largest = 0.0
-    for field in expected.schema:
-        if field.name == REJECT_REASON:
-            continue
-        a, b = (
-            table[field.name].combine_chunks().filter(arrays.of_numpy(both)) for table in (expected, found)
-        )
+    for field, a, b in _columns_of_both(expected, found, both):
         if _is_score(field, expected.schema):
             off = distances(field.name, a, b)
             largest = max(largest, float(off.max(initial=0.0)))

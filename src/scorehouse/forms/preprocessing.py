@@ -31,7 +31,7 @@ def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_miss
     fails. Raises the error from `refused(problem)` where Arrow cannot compute them.
     """
     if texts := [value.name for value in values if value.kind == "text"]:
-        raise refused(f"it reads the text {texts[0]!r} by itself")
+        raise refused(f"the estimator reads the text column {texts[0]!r} itself")
     if b.failures and not refuses_missing:
         raise refused("its steps refuse some values while they compute")
     if b.failures:

@@ -155,7 +155,7 @@ class FormSearch:
     def _matrix(self, sql: ProvenForm | str | None) -> dict[str, ProvenForm | str]:
         """The matrix form: for engines and checks that have no SQL, and where SQL is slower.
 
-        Why there is none is told only where no fast SQL serves instead.
+        A reason for having none is given only if no fast SQL serves instead.
         """
         made = self._products[1]
         has_fast_sql = isinstance(sql, ProvenForm) and not slow_in_sql(sql.fact, self.kernel)
