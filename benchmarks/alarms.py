@@ -1,0 +1,189 @@
+"""How often the monitoring alarms where nothing changed, and where something did.
+
+    python benchmarks/alarms.py [--quick] [--folder target/alarms]
+
+Every figure is read from drift and performance tables that dbt builds in a project of its own. An alarm is a
+row with the status `drift` or `small_drift`. `--quick` uses a tenth of the windows of 20,000 rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from sklearn.metrics import roc_auc_score
+
+HERE = Path(__file__).parent
+sys.path[0] = str(HERE.parent / "tests" / "python" / "support")
+sys.path.append(str(HERE))
+
+import alarms_data as data  # noqa: E402
+
+from monitoring.warehouse import MonitoredWarehouse  # noqa: E402
+
+HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
+ALARM = "status in ('drift', 'small_drift')"
+LABELS = (50, 100, 200, 500, 1000)
+COHORTS = 200
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer windows of 20,000 rows")
+    parser.add_argument("--folder", help="keep the project here")
+    return parser.parse_args()
+
+
+def fill(warehouse: MonitoredWarehouse, name: str, tables: Iterable[pa.Table], columns: str = "*") -> None:
+    """A source table from Arrow tables, inserted one by one."""
+    with duckdb.connect(warehouse.project.database) as connection:
+        for number, part in enumerate(tables):
+            connection.register("part", part)
+            verb = f"insert into raw.{name}" if number else f"create table raw.{name} as"
+            connection.sql(f"{verb} select {columns}, {HEAD} from part")
+    warehouse.tables.append(name)
+
+
+def train(warehouse: MonitoredWarehouse, name: str, rows: pa.Table) -> None:
+    """A source table of training rows, and the reference and the ranges that registration makes of them."""
+    warehouse.table(f"{name}_training", "select * from frame", frame=rows)
+    left_out = "(day)" if "day" in rows.column_names else "()"
+    columns = "*" if left_out == "()" else "* exclude (day)"
+    query = f"select {columns} from raw.{name}_training"
+    warehouse.reference(f"ml_{name}__reference", {(1, "feature"): query})
+    numbers = [f.name for f in rows.schema if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
+    selects = " union all ".join(
+        f"select 1 as version, '{c}' as feature, min({c})::double as minimum, max({c})::double as maximum "
+        f"from raw.{name}_training"
+        for c in numbers
+    )
+    warehouse.table(f"ml_{name}__signature", selects or "select 1 as version, '' as feature, null::double "
+                    "as minimum, null::double as maximum where false")  # fmt: skip
+
+
+def watch(warehouse: MonitoredWarehouse, name: str, profile: str = "", drift: str = "") -> None:
+    """Profiles and drift of a scored table."""
+    reference = f"source('raw', 'ml_{name.split('_')[0]}__reference')"
+    signature = f"source('raw', 'ml_{name.split('_')[0]}__signature')"
+    warehouse.model(
+        f"{name}_profiles",
+        f"{{{{ scorehouse.profile(source('raw', '{name}'), {reference}, signature={signature}{profile}) }}}}",
+    )
+    warehouse.model(
+        f"{name}_drift", f"{{{{ scorehouse.drift(ref('{name}_profiles'), {reference}{drift}) }}}}"
+    )
+
+
+def make(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
+    warehouse = MonitoredWarehouse(folder)
+    sizes = {200: (200, 100), 1000: (200, 100), 20_000: (10, 2) if asked.quick else (100, 20)}
+    train(warehouse, "plain", data.table(data.plain(data.TRAINING_ROWS, np.random.default_rng(3))))
+    fill(warehouse, "plain", data.windows(sizes))
+    watch(warehouse, "plain")
+    train(warehouse, "tail", data.table(data.long_tail(data.TRAINING_ROWS, np.random.default_rng(5))))
+    fill(warehouse, "tail", data.tail_windows(sizes))
+    watch(warehouse, "tail")
+    train(warehouse, "prices", data.prices(data.WEEKS, 1))
+    by_day, by_week = ", day='day'", ", window='week'"
+    for name, seed in (("prices", 1), ("prices_later", 2)):
+        fill(warehouse, name, [data.prices(data.WEEKS, seed)], "*, 'r' as scoring_run_id")
+        watch(warehouse, name, by_day, by_week)
+    fill(warehouse, "regions", [data.regions(40, 6000)], "*, 'r' as scoring_run_id")
+    train(warehouse, "regions", data.regions(4, 6000))
+    watch(warehouse, "regions", by_day + ", segments=['region']", ", window='day'")
+    label_tests(warehouse)
+    warehouse.build()  # the tests that find something do not end the build
+    return warehouse
+
+
+def label_tests(warehouse: MonitoredWarehouse) -> None:
+    """Performance by month, and the two tests that compare it."""
+    models = []
+    for labels in LABELS:
+        predictions, truth = data.cohorts(COHORTS, labels)
+        columns = "*, 'r' as scoring_run_id, 'scored' as row_status"
+        fill(warehouse, f"cohorts{labels}", [predictions], columns)
+        warehouse.table(f"labels{labels}", "select * from frame", frame=truth)
+        warehouse.model(
+            f"performance{labels}",
+            f"{{{{ scorehouse.performance(source('raw', 'cohorts{labels}'), source('raw', 'labels{labels}'), "
+            "key='id', label='y', day='day') }}",
+        )
+        models.append({"name": f"performance{labels}", "data_tests": [
+            failing(f"calibrated{labels}", "calibrated", {"min_labels": 0}),
+            failing(f"below{labels}", "performance_not_below_reference",
+                    {"registry": "source('raw', 'registry')", "metrics": {"roc_auc": 0.05}, "min_labels": 0}),
+        ]})  # fmt: skip
+    auc = roc_auc_score(truth["y"], predictions["score"])
+    registered = f"select 'm' as name, 1 as version, '{{{{\"roc_auc\": {auc}}}}}' as metrics"
+    warehouse.table("registry", registered)
+    warehouse.tests({"version": 2, "models": models})
+
+
+def failing(name: str, test: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    kept = {"store_failures": True, "severity": "warn"}
+    return {f"scorehouse.{test}": {"name": name, "arguments": arguments, "config": kept}}
+
+
+def shares(warehouse: MonitoredWarehouse, table: str, window: str = "run_id") -> list[tuple[Any, ...]]:
+    return warehouse.query(
+        f"""
+        with windows as (
+            select {window} as window_id, bool_or({ALARM}) as alarmed
+            from {table} where segment = 'all' group by 1
+        )
+        select split_part(window_id, '|', 1), split_part(window_id, '|', 2)::int,
+            avg(alarmed::int) * 100, count(*)
+        from windows group by 1, 2 order by 1, 2
+        """
+    )
+
+
+def report(warehouse: MonitoredWarehouse) -> None:
+    print(f"{'windows with an alarm, in %':36} {'200 rows':>10} {'1,000':>10} {'20,000':>10}")
+    plain = {(name, size): share for name, size, share, _ in shares(warehouse, "plain_drift")}
+    tail = {(name, size): share for name, size, share, _ in shares(warehouse, "tail_drift")}
+    found = plain | tail
+    for name in ["no change", "long tail", *list(data.CHANGES)[1:]]:
+        line = " ".join(f"{found[name, size]:10.1f}" for size in (200, 1000, 20_000))
+        print(f"{name:36} {line}")
+    print()
+    for title, table in (("training", "prices_drift"), ("later", "prices_later_drift")):
+        ((share,),) = warehouse.query(
+            f"select avg(alarmed::int) * 100 from (select bool_or({ALARM}) as alarmed from {table} "
+            "where segment = 'all' group by window_start)"
+        )
+        print(f"weekly prices by zone, {title} weeks: {share:.1f} % of weeks")
+    ((alarms, judged),) = warehouse.query(
+        f"select count(*) filter (where {ALARM}), count(*) filter (where status <> 'info') "
+        "from regions_drift where segment <> 'all'"
+    )
+    print(f"stable segments: {alarms} alarms of {judged} verdicts ({100 * alarms / judged:.2f} %)")
+    print(f"\n{'unchanged cohorts that fail, in %':36} " + " ".join(f"{n:>6}" for n in LABELS))
+    for title, test in (("calibrated", "calibrated"), ("ROC AUC below registration", "below")):
+        failed = [
+            warehouse.query(f"select count(*) * 100.0 / {COHORTS} from main_dbt_test__audit.{test}{labels}")
+            for labels in LABELS
+        ]
+        print(f"{title:36} " + " ".join(f"{float(rows[0][0]):6.1f}" for rows in failed))
+
+
+def main() -> None:
+    asked = options()
+    folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp())
+    shutil.rmtree(folder, ignore_errors=True)
+    report(make(folder / "house", asked))
+    if not asked.folder:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
