@@ -21,6 +21,10 @@ from scorehouse.registry.policy import LoadPolicy
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
 # the estimator, whose matrix product does all of them at once.
 OPERATIONS_A_FEATURE = 24
+# A database plans a long statement for longer (a linear model of 100 columns for 0.2 s); matrix products
+# take longer per row. Below about 400,000 rows they are faster (benchmarks/linear_forms.py).
+WIDE_OPERATIONS = 500
+MATRIX_BELOW_ROWS = 400_000
 # Below, to open the estimator and lay out its trees takes longer than it saves
 # (benchmarks/native_crossover.py).
 NATIVE_FROM_ROWS = 10_000
@@ -69,14 +73,18 @@ def choose_form(
 ) -> Form:
     """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
 
-    `auto` takes a form only where registration proved it: SQL for models without trees where it is fast,
-    native code for trees, matrix products for others, else the estimator. Each form proves itself on this
-    machine first. A form that was asked for by name and cannot serve is an error.
+    `auto` takes a form only where registration proved it: SQL for models without trees where it is fast
+    (matrix products where there are few rows for a long statement), native code for trees, matrix products
+    for others, else the estimator. Each form proves itself on this machine first. A form that was asked for
+    by name and cannot serve is an error.
     """
     if asked == "estimator":
         return Form("estimator", "asked for", kernel)
+    finders = {"sql": _sql, "native": _native, "matrix": _matrix}
+    if asked == "auto" and _plans_too_long(kernel, rows):
+        finders = {"matrix": _matrix, **finders}
     refused = []
-    for name, find in (("sql", _sql), ("native", _native), ("matrix", _matrix)):
+    for name, find in finders.items():
         if asked not in ("auto", name):
             continue
         if name not in served:
@@ -150,6 +158,12 @@ def slow_in_sql(fact: Mapping[str, object], kernel: Kernel) -> str:
     if operations > OPERATIONS_A_FEATURE * len(kernel.signature.names):
         return f"{operations} operations per row, for which a matrix product is faster"
     return ""
+
+
+def _plans_too_long(kernel: Kernel, rows: int) -> bool:
+    """Whether a database would plan the SQL of this version for longer than `rows` rows are worth."""
+    sql = kernel.version.forms.get("sql") or {}
+    return int(str(sql.get("operations", 0))) >= WIDE_OPERATIONS and rows < MATRIX_BELOW_ROWS
 
 
 def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:

@@ -22,11 +22,13 @@ from project import DbtProject
 
 ROWS = 3_000
 NAMES = list("abcdef")
+WIDE = [f"w{number}" for number in range(60)]
 FEATURES = f"""
 select i as id,
     case when i % 50 = 0 then null else sin(i) * 3 end as a,
     case when i % 77 = 0 then 'infinity'::double when i % 79 = 0 then 'nan'::double else cos(i * i) end as b,
-    sin(i * 3) as c, cos(i) * 2 as d, sin(i * 7) as e, i % 13 / 4.0e0 as f
+    sin(i * 3) as c, cos(i) * 2 as d, sin(i * 7) as e, i % 13 / 4.0e0 as f,
+    {", ".join(f"sin(i * {number + 8}) as {name}" for number, name in enumerate(WIDE))}
 from range({ROWS}) as t(i)
 """
 RUN = {"scoring_run_id", "scored_at"}
@@ -56,11 +58,20 @@ def matrix_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.register(linear, "network", X, targets["two"], task="classification", alias="challenger")
     bayes = GaussianNB().fit(X, targets["two"])  # whose SQL is fast, and which is no product
     project.register(bayes, "bayes", X, targets["two"], task="classification")
+    wide = pd.DataFrame(draw.normal(size=(800, len(WIDE))), columns=WIDE)
+    y = targets["two"]
+    project.register(LogisticRegression().fit(wide, y), "wide", wide, y, task="classification")
+    project.python_model("wide_auto", "wide", key="id")
     project.python_model("side_by_side", "network", key="id", alias=["champion", "challenger"])
     project.python_model("strict", "network", key="id", strict="out_of_range", engine="matrix")
     project.features(FEATURES)
     project.build().check()
     return project
+
+
+def test_few_rows_of_a_wide_linear_model_wait_for_no_long_statement(matrix_project: DbtProject) -> None:
+    (run,) = matrix_project.runs("wide_auto")
+    assert run["form"] == "matrix" and "fastest form, proven on" in run["form_reason"]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from project import DbtProject, MakeKernel
-from scorehouse.forms.choose import FormFiles, choose_form
+from scorehouse.forms.choose import MATRIX_BELOW_ROWS, FormFiles, choose_form
 from scorehouse.registry.policy import LoadPolicy
 
 ROWS = 6_000
@@ -146,3 +146,15 @@ def test_sql_is_left_where_a_matrix_product_is_faster(make_kernel: MakeKernel, t
     alone = choose_form(kernel, "auto", ROWS, files, served=("sql", "native"))
     assert alone.name == "estimator" and "a matrix product is faster" in alone.reason
     assert "matrix: not on this engine" in alone.reason
+
+
+def test_few_rows_wait_for_no_long_statement(make_kernel: MakeKernel, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    wide = pd.DataFrame(random.normal(size=(400, 60)), columns=[f"w{number}" for number in range(60)])
+    y = wide.w0 > 0
+    kernel = make_kernel(LogisticRegression().fit(wide, y), wide, y, task="classification")
+    files = FormFiles(tmp_path, LoadPolicy())
+    assert choose_form(kernel, "auto", MATRIX_BELOW_ROWS - 1, files).name == "matrix"
+    assert choose_form(kernel, "auto", MATRIX_BELOW_ROWS, files).name == "sql"
+    assert choose_form(kernel, "sql", 10, files).name == "sql"
+    assert choose_form(kernel, "auto", 10, files, served=("sql", "native")).name == "sql"

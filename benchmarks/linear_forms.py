@@ -1,0 +1,90 @@
+"""A linear model by its SQL, by its matrix form and by its estimator, for several widths and sizes.
+
+    python benchmarks/linear_forms.py --repeat 3
+    python benchmarks/linear_forms.py --widths 20,400 --sizes 5000
+
+Each figure is dbt's time for the node of a scoring run, in seconds: everything that a run does is in it.
+Medians of the repeats, whose order alternates. They set `MATRIX_BELOW_ROWS` in `scorehouse.forms.choose`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
+from project import DbtProject
+
+FORMS = ("sql", "matrix", "estimator", "auto")
+TRAINING_ROWS = 2_000
+
+
+def add_width(project: DbtProject, width: int) -> None:
+    """Register a logistic regression of so many columns, with a dbt model per form."""
+    columns = [f"f{number}" for number in range(width)]
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(TRAINING_ROWS, width)), columns=columns)
+    y = X.f0 + X.f1 > 0
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    project.register(linear.fit(X, y), f"wide_{width}", X, y, task="classification")
+    for form in FORMS:
+        project.python_model(f"{form}_{width}", f"wide_{width}", key="id", engine=form)
+
+
+def node_seconds(project: DbtProject, model: str) -> float:
+    """dbt's time for one scoring run, in a process of its own."""
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    subprocess.run(
+        [dbt, "--quiet", "run", "--select", model],
+        cwd=project.folder,
+        env=project.environment,
+        check=True,
+    )
+    results = json.loads((project.folder / "target" / "run_results.json").read_text())["results"]
+    return float(next(r["execution_time"] for r in results if r["unique_id"].endswith(f".{model}")))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--widths", default="5,20,100,400")
+    parser.add_argument("--sizes", default="5000,100000,1000000")
+    parser.add_argument("--cells", type=int, default=100_000_000, help="skip larger feature tables")
+    parser.add_argument("--repeat", type=int, default=3)
+    asked = parser.parse_args(arguments)
+    widths = [int(width) for width in asked.widths.split(",")]
+    print(f"{'columns':>8} {'rows':>10} " + " ".join(f"{form:>10}" for form in FORMS) + "  auto took")
+    with tempfile.TemporaryDirectory() as folder:
+        project = DbtProject(Path(folder) / "house")
+        for width in widths:
+            add_width(project, width)
+        for width in widths:
+            for rows in (int(rows) for rows in asked.sizes.split(",")):
+                if rows * width > asked.cells:
+                    continue
+                drawn = ", ".join(f"sin(i * {n + 1}) as f{n}" for n in range(width))
+                project.features(f"select i as id, {drawn} from range({rows}) as t(i)")
+                project.dbt("run", "--select", "features").check()
+                project.dbt("seed").check()
+                found: dict[str, list[float]] = {form: [] for form in FORMS}
+                for number in range(asked.repeat):
+                    for form in FORMS if number % 2 else reversed(FORMS):
+                        found[form].append(node_seconds(project, f"{form}_{width}"))
+                medians = " ".join(f"{statistics.median(found[form]):9.2f}s" for form in FORMS)
+                took = project.runs(f"auto_{width}")[-1]["form"]
+                print(f"{width:8,} {rows:10,} {medians}  {took}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
