@@ -1,7 +1,8 @@
-"""`scorehouse report`: the monitoring tables of a target as one HTML file."""
+"""`scorehouse report`: the monitoring tables of a target as a small folder of HTML pages, or as one file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import click
 from scorehouse.cli.common import echo, json_option, print_json
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.target import connect, place_of, target_options
+from scorehouse.errors import ConfigurationError
+from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
+from scorehouse.report.cards import FILE, Given, read_given
 from scorehouse.report.gather import gather
-from scorehouse.report.page import page
+from scorehouse.report.page import GENERATOR, INDEX, Report, folder, one_page
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import size
@@ -25,21 +29,33 @@ CALL = "scorehouse report"
 @click.argument("name", required=False, shell_complete=complete_name)
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("scorehouse_report.html"),
+    type=click.Path(path_type=Path),
+    default=Path("scorehouse_report"),
     show_default=True,
-    help="File to write; an existing file is replaced.",
+    help="Folder to write, or a single file if it ends with .html; earlier pages are replaced.",
 )
-@click.option("--title", help="Heading of the page.")
+@click.option("--title", help="Heading of the report.")
+@click.option(
+    "--cards",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"What people know about the ML models, for their cards; default: the project's {FILE}, if any.",
+)
 @target_options
 @json_option
 def report_command(
-    name: str | None, output: Path, title: str | None, schema: str | None, as_json: bool, **place: Any
+    name: str | None,
+    output: Path,
+    title: str | None,
+    cards: Path | None,
+    schema: str | None,
+    as_json: bool,
+    **place: Any,
 ) -> None:
     """Write an HTML report on the ML model NAME, or on all of them, from the target that you name.
 
     The command reads the tables that the monitoring macros made (it finds them by their columns, not by
-    their names). The report opens without a network, and shows the SQL behind each alert.
+    their names). index.html says in one sentence per ML model what to do; each has a page and a model card.
+    The report opens without a network, and shows the SQL behind each alert.
 
     \b
     Examples:
@@ -50,12 +66,53 @@ def report_command(
     with connect(named) as connection:
         warehouse = Warehouse(connection, named, schema, CALL)
         chapters = [chapter_of(warehouse, data) for data in gather(warehouse, name)]
+        known = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
+    given = _given(cards, place["project_dir"], known)
     heading = title or (f"{name}: monitoring" if name else "Monitoring of the ML models")
-    text = page(chapters, title=heading, database=named.file.name, made_at=datetime.now(UTC))
-    replace_file(output, text.encode())
+    report = Report(chapters, heading, named.file.name, datetime.now(UTC), given)
+    written, length = _write(report, output)
     alerts = sum(len(chapter.alerts) for chapter in chapters)
     if as_json:
         models = {chapter.data.name: len(chapter.alerts) for chapter in chapters}
-        print_json({"written": str(output), "bytes": len(text.encode()), "alerts": models})
+        print_json({"written": str(written), "bytes": length, "alerts": models})
         return
-    echo(f"written: {output} ({size(len(text.encode()))}, {len(chapters)} ML models, {alerts} alerts)")
+    echo(f"written: {written} ({size(length)}, {len(chapters)} ML models, {alerts} alerts)")
+
+
+def _write(report: Report, output: Path) -> tuple[Path, int]:
+    """The first page that was written, and how many bytes all pages have."""
+    if output.suffix == ".html":
+        pages = {output: one_page(report)}
+    else:
+        pages = {output / path: text for path, text in folder(report).items()}
+    for file in pages:
+        _check_ours(file)
+    for file, text in pages.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, text.encode())
+    return next(iter(pages)), sum(len(text.encode()) for text in pages.values())
+
+
+def _check_ours(file: Path) -> None:
+    """Refuse to replace the index of a folder that holds another site."""
+    if file.name != INDEX or not file.is_file():
+        return
+    if f'content="{GENERATOR}' not in file.read_text(encoding="utf-8", errors="replace"):
+        raise ConfigurationError(
+            CALL,
+            f"{str(file)!r} was not written by this command",
+            expected="an empty or new folder, or one with an earlier report",
+            action="name another folder with --output, or a file that ends with .html",
+        )
+
+
+def _given(file: Path | None, project_dir: Path | None, known: list[str]) -> Mapping[str, Given]:
+    """What the file of --cards says, or the project's own file; empty if there is none."""
+    if file is None:
+        try:
+            file = find_project(project_dir) / FILE
+        except ConfigurationError:
+            return {}
+        if not file.is_file():
+            return {}
+    return read_given(file, known, CALL)

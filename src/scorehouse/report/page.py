@@ -1,8 +1,11 @@
-"""The page: all chapters in one self-contained HTML file."""
+"""The pages of the report as HTML: a small folder of pages, or all of them in one file. None has a script."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -10,14 +13,74 @@ from typing import Any
 import jinja2
 
 from scorehouse.report import words
+from scorehouse.report.cards import Given, card_of
 from scorehouse.report.gather import run_status, table_name
 from scorehouse.report.sections import Chapter
+from scorehouse.report.summary import headline
 
 DISTANCES = ("psi", "js", "tvd", "l_inf", "hellinger", "chi2")
+GENERATOR = "scorehouse report"  # marks a page as ours, so that no page of somebody else is replaced
+INDEX = "index.html"
+ORDER = ("bad", "warn", "none", "ok")
 
 
-def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetime) -> str:
-    """The HTML of the report."""
+@dataclass(frozen=True)
+class Report:
+    """What all pages have in common: the chapters, worst first, and what was said about the ML models."""
+
+    chapters: Sequence[Chapter]
+    title: str
+    database: str
+    made_at: datetime
+    given: Mapping[str, Given]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        chapters = sorted(self.chapters, key=lambda one: (ORDER.index(headline(one).state), one.data.name))
+        return {
+            "title": self.title,
+            "database": self.database,
+            "made_at": self.made_at,
+            "release": version("scorehouse"),
+            "generator": GENERATOR,
+            "chapters": chapters,
+            "distances": DISTANCES,
+            "css": _stylesheet(),
+        }
+
+
+def one_page(report: Report) -> str:
+    """The report in one HTML file, without the model cards."""
+    return _render("report.html", report, single=True)
+
+
+def folder(report: Report) -> dict[str, str]:
+    """The HTML of each page by its path: the index, one page per ML model, one card per shown version."""
+    pages = {INDEX: _render("index.html", report, single=False)}
+    for chapter in report.chapters:
+        own = {"chapter": chapter, "single": False, "up": "../"}
+        card = card_of(chapter, report.given, report.made_at.date())
+        pages[model_path(chapter)] = _render("model.html", report, **own)
+        pages[card_path(chapter)] = _render("card.html", report, **own, card=card)
+    return pages
+
+
+def model_path(chapter: Chapter) -> str:
+    """Where the page of an ML model is, below the report's folder."""
+    return f"models/{chapter.data.name}.html"
+
+
+def card_path(chapter: Chapter) -> str:
+    """Where the card of the version that is shown is, below the report's folder."""
+    return f"cards/{chapter.data.name}-{chapter.live.version}.html"
+
+
+def _render(template: str, report: Report, **own: Any) -> str:
+    return _environment().get_template(template).render({"up": "", **report.facts, **own})
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scorehouse.report"),
         autoescape=True,
@@ -35,23 +98,19 @@ def page(chapters: list[Chapter], *, title: str, database: str, made_at: datetim
         seconds=words.seconds,
         size=words.size,
         metric_name=words.metric_name,
+        slug=words.slug,
+        headline=headline,
+        model_path=model_path,
+        card_path=card_path,
         table_name=table_name,
         run_status=run_status,
         winner=words.winner,
         round_rows=lambda value: words.rows(None if value is None else round(value)),
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )
-    facts: dict[str, Any] = {
-        "title": title,
-        "database": database,
-        "made_at": made_at,
-        "release": version("scorehouse"),
-        "chapters": chapters,
-        "distances": DISTANCES,
-        "css": _stylesheet(),
-    }
-    return environment.get_template("report.html").render(facts)
+    return environment
 
 
+@cache
 def _stylesheet() -> str:
     return files("scorehouse.report").joinpath("templates/report.css").read_text(encoding="utf-8")

@@ -39,6 +39,8 @@ class Performance:
     table: str
     window: str = ""
     headline: Row | None = None
+    newest: list[Row] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
     tiles: list[dict[str, Any]] = field(default_factory=list)
     charts: list[dict[str, str]] = field(default_factory=list)
     maturity: str = ""
@@ -105,6 +107,7 @@ def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metric
         return
     found.window = window_text(rows[0]["window_start"], rows[0]["window_end"])
     whole = {row["metric"]: row for row in rows if row["segment"] == "all"}
+    found.newest, found.metrics = list(whole.values()), list(metrics)
     found.headline = next((whole[name] for name in metrics if name in whole), None)
     for name in metrics:
         if name not in whole:

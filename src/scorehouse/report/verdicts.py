@@ -112,7 +112,9 @@ def _quality(data: ModelData) -> Verdict:
 
 def _scores(data: ModelData) -> Verdict:
     rule = "Amber when the distribution of a score or prediction has drifted, by the thresholds of its table."
-    return _by_status(data, "scores", "Scores", _newest_rows(data.drift, "output", psi=True), rule)
+    shifts = [row for row in _newest_rows(data.drift, "output", psi=False) if row["status"] == "drift"]
+    rows = _newest_rows(data.drift, "output", psi=True) + shifts
+    return _by_status(data, "scores", "Scores", rows, rule)
 
 
 def _by_status(data: ModelData, topic: str, title: str, rows: Sequence[Row], rule: str) -> Verdict:

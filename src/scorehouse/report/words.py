@@ -179,6 +179,11 @@ def winner(row: Mapping[str, Any]) -> str:
     return f"{'challenger' if low > 0 else 'champion'} by {number(abs(lead))}"
 
 
+def slug(text: str) -> str:
+    """A name as part of an anchor: letters and digits stay, others become their code points."""
+    return "".join(letter if letter.isalnum() or letter == "_" else f"-{ord(letter):x}-" for letter in text)
+
+
 def size(count: int) -> str:
     for unit, factor in (("MB", 1e6), ("kB", 1e3)):
         if count >= factor:

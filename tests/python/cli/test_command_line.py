@@ -69,7 +69,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         "nowhere.joblib",
     ),
-    "report": (TARGET, "written: scorehouse_report.html", (*TARGET, "chrn"), 1, NEAR),
+    "report": (TARGET, "written: scorehouse_report/index.html", (*TARGET, "chrn"), 1, NEAR),
     "runs": (TARGET, "success", (), 2, "the --target that writes it, one of dev, live, memory"),
     "scaffold exposure": (
         ("calls", *READ, "--email", "us@example.com", "--dry-run"),

@@ -114,6 +114,24 @@ def settled(browser: Browser, expression: str) -> Any:
     raise AssertionError("the page does not come to rest")
 
 
+@pytest.mark.parametrize("page", ["index.html", "models/wide.html", "cards/wide-1.html"])
+def test_each_page_of_the_folder_serves_every_reader(
+    browser: Browser, monitored_project: DbtProject, tmp_path: Path, page: str
+) -> None:
+    told = ["--database", str(monitored_project.database), "--output", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, ["report", *told]).exit_code == 0
+    for width, scheme in ((320, "light"), (390, "dark"), (1280, "dark"), (1280, "light")):
+        browser.size(width)
+        browser.scheme(scheme)
+        browser.open(tmp_path / "out" / page)
+        assert browser.value("document.documentElement.scrollWidth") <= width
+        assert browser.value(WIDER) == [] and browser.value(CONTRAST)["poor"] == []
+    levels = browser.value("[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => +one.tagName[1])")
+    assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert browser.value(WIDER.replace(".closest('.scroll, pre, svg')", ".closest('pre, svg')")) == []
+
+
 def test_it_opens_at_once_and_asks_nobody(browser: Browser, report: Path) -> None:
     browser.size(1280)
     seconds = min(browser.open(report) for _ in range(3))
@@ -212,9 +230,9 @@ def test_the_head_leads_to_every_chapter(browser: Browser, report: Path) -> None
         browser.press("Tab")
     assert browser.value("document.activeElement.closest('nav') !== null")
     browser.press("Enter")
-    assert browser.value("location.hash") == "#wide"
+    assert browser.value("location.hash") == "#bare"
     bar = browser.value("document.querySelector('nav').getBoundingClientRect().bottom")
-    assert 0 < bar <= browser.value("document.querySelector('#wide h2').getBoundingClientRect().top")
+    assert 0 < bar <= browser.value("document.querySelector('#bare h2').getBoundingClientRect().top")
 
 
 def test_a_summary_opens_by_the_keyboard(browser: Browser, report: Path) -> None:

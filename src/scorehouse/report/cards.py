@@ -1,0 +1,201 @@
+"""The model card of one version: what the registry and the warehouse know, and what its owner has written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.registry.version import Version
+from scorehouse.report import limits
+from scorehouse.report.sections import Chapter
+from scorehouse.report.words import metric_name, metric_value, number, percent, rows, size
+
+Given = Mapping[str, str]
+
+FILE = "model_cards.yml"
+# What only people know, with what the card says until they have written it.
+KEYS = {
+    "intended_use": "Intended use",
+    "out_of_scope": "Out-of-scope use",
+    "label": "What the label is",
+    "estimator": "Estimator",
+    "measured_on": "Measured on",
+    "baseline": "Baseline",
+    "training_query": "Training query",
+    "training_commit": "Training commit",
+    "next_review": "Next review",
+}
+MOST_FEATURES = 12
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a card; `given` is false if nobody has said it yet."""
+
+    name: str
+    text: str
+    given: bool = True
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card for print: its sections with their lines, results as rows of four cells, and the features."""
+
+    sections: list[tuple[str, list[Line]]]
+    results: list[tuple[str, str, str, str]]
+    groups: list[tuple[str, str, list[str]]]
+    features: list[tuple[str, str]]
+    missing: list[str]
+
+
+def read_given(file: Path, names: Iterable[str], call: str) -> dict[str, Given]:
+    """What a file of cards says, by `name` or `name/version`. Unknown ML models and keys are refused.
+
+    Raises ConfigurationError if the file is not as expected; `names` are the ML models in the warehouse.
+    """
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _refused(call, f"{str(file)!r} cannot be read ({error})", "a file of YAML") from error
+    if not isinstance(found, dict):
+        raise _refused(call, f"{str(file)!r} has no names", "ML models, each with what its card says")
+    known = set(names)
+    given: dict[str, Given] = {}
+    for name, said in found.items():
+        if str(name).partition("/")[0] not in known:
+            hint = did_you_mean(str(name), known)
+            raise _refused(
+                call, f"{str(file)!r} has {name!r}{hint}", f"an ML model: {', '.join(sorted(known))}"
+            )
+        for key in said if isinstance(said, dict) else {"": None}:
+            if key not in KEYS:
+                problem = f"{str(file)!r} has {key!r} under {name!r}{did_you_mean(str(key), KEYS)}"
+                raise _refused(call, problem, f"keys out of {', '.join(KEYS)}")
+        given[str(name)] = {key: " ".join(str(value).split()) for key, value in said.items()}
+    return given
+
+
+def _refused(call: str, problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=expected, action="correct the file of --cards")
+
+
+def card_of(chapter: Chapter, given: Mapping[str, Given], today: date) -> Card:
+    """The card of the version that the chapter shows; what is said about the version goes before the name."""
+    live = chapter.live
+    said = {**given.get(live.name, {}), **given.get(f"{live.name}/{live.version}", {})}
+    written = {key: _written(key, said.get(key), live, today) for key in KEYS}
+    sections = [
+        ("Use", [_known("Purpose", live.description), written["intended_use"], written["out_of_scope"]]),
+        ("Decision", _decision(live, written["label"])),
+        ("Training", _training(live, written)),
+        ("Estimator and libraries", _libraries(live, written["estimator"])),
+        ("Responsibility", [_known("Owner", live.owner), written["next_review"]]),
+    ]
+    lines = [line for _, found in sections for line in found]
+    return Card(
+        sections,
+        _results(chapter),
+        _groups(chapter),
+        _features(chapter),
+        [line.name.lower() for line in lines if not line.given],
+    )
+
+
+def _written(key: str, said: str | None, live: Version, today: date) -> Line:
+    if said is None:
+        return Line(KEYS[key], "not given", given=False)
+    if key == "next_review" and _past(said, today):
+        return Line(KEYS[key], f"{said}, overdue")
+    return Line(KEYS[key], said)
+
+
+def _past(said: str, today: date) -> bool:
+    try:
+        return date.fromisoformat(said) < today
+    except ValueError:
+        return False
+
+
+def _known(name: str, said: str) -> Line:
+    return Line(name, said) if said else Line(name, "not given", given=False)
+
+
+def _decision(live: Version, label: Line) -> list[Line]:
+    lines = [Line("Task", live.task), label]
+    if live.classes:
+        lines.append(Line("Classes", ", ".join(map(str, live.classes))))
+    if live.threshold is not None:
+        lines.append(Line("Threshold", f"positive from a score of {number(live.threshold)}"))
+    elif live.task == "classification":
+        lines.append(Line("Threshold", "the estimator's own rule"))
+    return lines
+
+
+def _training(live: Version, written: Mapping[str, Line]) -> list[Line]:
+    window = f"{live.trained_from} to {live.trained_to}" if live.trained_from else ""
+    return [
+        _known("Training window", window),
+        Line("Training rows", rows(live.training_rows)),
+        written["training_query"],
+        written["training_commit"],
+        written["measured_on"],
+        written["baseline"],
+    ]
+
+
+def _libraries(live: Version, estimator: Line) -> list[Line]:
+    others = ", ".join(f"{name} {release}" for name, release in sorted(live.libraries.items()))
+    made = f"Python {live.python_version}, scikit-learn {live.sklearn_version}" if live.python_version else ""
+    return [
+        estimator,
+        Line("Artifact", f"{live.artifact} ({live.artifact_format}, {size(live.size_bytes)})"),
+        Line("SHA-256 of the artifact", live.sha256),
+        _known("Saved with", ", ".join(part for part in (made, others) if part)),
+        Line("Registered", live.registered_at),
+    ]
+
+
+def _results(chapter: Chapter) -> list[tuple[str, str, str, str]]:
+    """Per metric: its value at registration, its value now, and what guessing reaches."""
+    found = chapter.performance
+    newest = {row["metric"]: row["value"] for row in found.newest} if found else {}
+    names = list(chapter.live.metrics) + [name for name in (found.metrics if found else []) if name in newest]
+    return [
+        (
+            metric_name(name),
+            metric_value(name, chapter.live.metrics.get(name)),
+            metric_value(name, newest.get(name)),
+            number(limits.SCORES.get(name)),
+        )
+        for name in dict.fromkeys(names)
+    ]
+
+
+def _groups(chapter: Chapter) -> list[tuple[str, str, list[str]]]:
+    found = chapter.performance
+    if not found:
+        return []
+    return [
+        (
+            group["segment"],
+            rows(group["rows"]),
+            [
+                metric_value(name, group["values"].get(name, {}).get("value"))
+                for name in found.segment_metrics
+            ],
+        )
+        for group in found.segments
+    ]
+
+
+def _features(chapter: Chapter) -> list[tuple[str, str]]:
+    """The most important features and their share of the importance; empty if it was not measured."""
+    measured: list[dict[str, Any]] = [row for row in chapter.data.signature if row.get("importance")]
+    ranked = sorted(measured, key=lambda row: -row["importance"])
+    return [(row["feature"], percent(row["importance"])) for row in ranked[:MOST_FEATURES]]

@@ -1,0 +1,58 @@
+"""One sentence about an ML model: whether somebody has to act, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scorehouse.report.alerts import Alert
+from scorehouse.report.sections import Chapter
+
+SAID = 3  # causes that the sentence names
+ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
+# Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
+SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
+NEEDS = {
+    "not monitored": "no table has it",
+    "no threshold set": "no limit is set",
+}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The sentence on an ML model. `state` is `bad`, `warn`, `ok`, or `none` if its quality is not judged."""
+
+    state: str
+    word: str
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.word}: {self.text}"
+
+
+def headline(chapter: Chapter) -> Headline:
+    """`Act` if something is red, `Watch` if something is amber, `Fine` only if quality was judged."""
+    if chapter.state == "bad":
+        return Headline("bad", ACT, _causes(chapter.alerts))
+    if chapter.state == "warn":
+        return Headline("warn", WATCH, _causes(chapter.alerts))
+    judged = [one.name for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "ok"]
+    open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
+    missing = "; ".join(f"{one.name.lower()}: {NEEDS.get(one.text, one.text)}" for one in open_lights)
+    if judged:
+        rest = f" Not judged is {missing}." if missing else ""
+        return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
+    return Headline("none", UNJUDGED, f"set a limit. {missing[:1].upper()}{missing[1:]}.")
+
+
+def _causes(alerts: Sequence[Alert]) -> str:
+    """The first causes, the worst first; alerts of one level that are not named are counted."""
+    named = [alert.title for alert in alerts[:SAID]]
+    more = len(alerts) - len(named)
+    return "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
+
+
+def _listed(names: Sequence[str]) -> str:
+    first, rest = names[0], [name.lower() for name in names[1:]]
+    return first if not rest else ", ".join([first, *rest[:-1]]) + f" and {rest[-1]}"
