@@ -1,9 +1,11 @@
 # Sourced by ./run: create a virtual environment and keep it up to date. It needs $root and `die` from ./run.
 
-# use_environment NAME LOCK: the virtual environment that the commands below work in.
+# use_environment NAME LOCK [LOCK ON TOP]: the virtual environment that the commands below work in. What the lock
+# on top pins is installed last, without dependencies: a release that the package admits and the lock does not have.
 use_environment() {
     venv="$root/$1"
     lock=$2
+    on_top=${3:-}
     python="$venv/bin/python"
     stamp="$venv/.scorehouse-stamp"
 }
@@ -42,10 +44,10 @@ find_python() {
 
 # Two lines: the path and the Python of .venv; a digest of what was installed in it.
 current_stamp() {
-    "$python" - "$lock" 2>/dev/null <<'PY'
+    "$python" - "$lock" $on_top 2>/dev/null <<'PY'
 import hashlib, pathlib, platform, sys
 print(sys.prefix, platform.python_version())
-names = (sys.argv[1], "pyproject.toml", *sorted(pathlib.Path("src/scorehouse/forms/native").glob("kernel*.[ch]")))
+names = (*sys.argv[1:], "pyproject.toml", *sorted(pathlib.Path("src/scorehouse/forms/native").glob("kernel*.[ch]")))
 files = b"".join(pathlib.Path(name).read_bytes() for name in names)
 print(hashlib.sha256(files).hexdigest())
 PY
@@ -55,6 +57,7 @@ PY
 install() {
     rm -f -- "$stamp" && # half-made until the end
         "$python" tools/install.py "$lock" &&
+        { [ -z "$on_top" ] || "$python" tools/install.py "$on_top" --no-deps; } &&
         "$python" -m pip install --quiet --no-deps --no-build-isolation -e . &&
         current_stamp >"$stamp"
 }

@@ -1,7 +1,8 @@
 """Install the packages of a lock file with pip, and show from the first second what pip is doing.
 
-Called as `python tools/install.py requirements.lock`. pip's output goes to target/setup.log; everything from
-its first error on is shown. It imports only the standard library, since its environment is still empty.
+Called as `python tools/install.py requirements.lock [pip's options]`. pip's output goes to target/setup.log;
+everything from its first error on is shown. It imports only the standard library, since its environment is
+still empty.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ class Progress:
         print(f"\r\033[K{text}" if self.terminal else text, end="", file=sys.stderr, flush=True)
 
 
-def main(lock: str) -> int:
-    """Install what `lock` pins, and return pip's exit code."""
+def main(lock: str, *further: str) -> int:
+    """Install what `lock` pins, with `further` options of pip, and return pip's exit code."""
     wanted = len(re.findall(r"^[a-zA-Z0-9]", Path(lock).read_text(), re.MULTILINE))
-    options = ["--progress-bar", "off", "--require-hashes", "-r", lock]
+    options = ["--progress-bar", "off", "--require-hashes", "-r", lock, *further]
     LOG.parent.mkdir(exist_ok=True)
     with Progress() as progress, LOG.open("a") as log:
         pip = subprocess.Popen(
@@ -86,4 +87,4 @@ def follow(lines: Iterable[str], wanted: int, progress: Progress, log: TextIO) -
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -19,6 +19,7 @@ EVERYTHING = (
     *("dev", "skops", "onnx", "boosters", "remote", "sql", "postgres"),
     *("mlflow", "docs", "orchestration", "openlineage"),
 )
+ON_TOP = tuple(f"requirements-{name}.lock" for name in ("delta", "dbt112", "duckdb15"))
 AIRFLOW = "apache-airflow>=3,<4\napache-airflow-providers-standard\n"
 
 
@@ -40,8 +41,9 @@ def main(arguments: list[str]) -> int:
         oldest.flush()
         compile_lock("requirements-oldest.lock", "--no-annotate", "-c", oldest.name)
     compile_lock("requirements-airflow.lock", "--no-annotate", *arguments, requirements=AIRFLOW)
-    # pinned by hand: on top of requirements-spark.lock, without dependencies
-    hash_pins(Path("requirements-delta.lock"))
+    # pinned by hand: installed on top of another lock, without dependencies
+    for on_top in ON_TOP:
+        hash_pins(Path(on_top))
     return 0
 
 
@@ -56,7 +58,7 @@ def compile_lock(file: str, *arguments: str, requirements: str | None = None) ->
     command += ["--generate-hashes", "--strip-extras", "--allow-unsafe"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host", *arguments]
     ended = subprocess.run(
-        [*command, str(PROJECT) if requirements is None else "-"],
+        [*command, "-c", "tools/constraints.txt", str(PROJECT) if requirements is None else "-"],
         input=requirements,
         env={**os.environ, "CUSTOM_COMPILE_COMMAND": "./run lock"},
         text=True,

@@ -45,8 +45,9 @@
 {# The registry row of a version; its compiled SQL must be proven for this database. #}
 {% macro _postgres_version(name, registry, number) %}
     {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
-    {% set row = found.rows[0] if found.rows else {} %}
-    {% set forms = fromjson((row['forms'] if 'forms' in found.column_names else '') or '{}') if found.rows else {} %}
+    {% set row = found.rows[0] if found.rows else scorehouse._version_without_rows(name, number) or {} %}
+    {% set forms = fromjson((row['forms'] if 'forms' in found.column_names else '') or '{}') if found.rows
+        else {'sql': {'dialects': row.get('sql', {}).keys() | list}} %}
     {% set compiled = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
     {% if target.type not in forms.get('sql', {}).get('dialects', []) or not compiled %}
         {% do scorehouse._fail(

@@ -16,6 +16,9 @@
     {#- by position: some databases return names in upper case, and a seed from an earlier release has fewer
         columns -#}
     {% set names, rows = found.column_names | map('lower') | list, found.rows %}
+    {% if flags.EMPTY and not rows | length %}
+        {{ return('') }} {#- see _version_without_rows -#}
+    {% endif %}
     {% for row in rows %}
         {% set facts = [] %}
         {% for name in compared %}

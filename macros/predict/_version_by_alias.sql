@@ -12,12 +12,17 @@
         ) %}
     {% endif %}
     {% do scorehouse._check_registry_table(call, name, registry) %}
-    {% set held, known = [], [] %}
+    {% set rows, held, known = [], [], [] %}
     {% for row in run_query('select version, aliases from ' ~ registry.render()).rows %}
-        {% set aliases = ((row[1] or '') | string).split('|') %}
-        {% do known.extend(aliases) %}
-        {% if alias in aliases %}
-            {% do held.append(row[0] | int) %}
+        {% do rows.append([row[0] | int, ((row[1] or '') | string).split('|')]) %}
+    {% endfor %}
+    {% for version in (scorehouse._registered_versions(name) or [] if flags.EMPTY and not rows else []) %}
+        {% do rows.append([version['version'], version['aliases']]) %} {#- see _version_without_rows -#}
+    {% endfor %}
+    {% for row in rows %}
+        {% do known.extend(row[1]) %}
+        {% if alias in row[1] %}
+            {% do held.append(row[0]) %}
         {% endif %}
     {% endfor %}
     {% if held | length != 1 %}

@@ -20,7 +20,10 @@
         {% do scorehouse._check_registry_table(call, name, registry) %}
     {% endif %}
     {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number | int) %}
-    {% if not found.rows %}
+    {% set known = scorehouse._version_without_rows(name, number) if not found.rows else none %}
+    {% if known %}
+        {{ return(fromjson(known.get('class_columns') or '{}')) }}
+    {% elif not found.rows %}
         {% do scorehouse._argument_error(
             'class_columns', 'version', number, 'the number of a registered version',
             'name one that `scorehouse list` shows'

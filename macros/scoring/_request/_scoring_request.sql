@@ -12,6 +12,7 @@
         'slice_to': slice['to'],
         'event_time': slice.get('event_time', ''),
         'is_partial': true if flags.EMPTY or invocation_args_dict.get('sample') else false,
+        'is_empty': true if flags.EMPTY else false,
         'run_log': scorehouse.run_log_relation() | string,
         'project_root': invocation_args_dict.get('project_dir') or '',
         'load_policy': var('scorehouse_load_policy', {}),

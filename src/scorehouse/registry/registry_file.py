@@ -59,10 +59,15 @@ class RegistryFile:
         rows = seed_rows.read_rows(self._file(call), COLUMNS, ADDED_COLUMNS)
         return [Version.from_row(row) for row in rows]
 
-    def compared(self, seeded: Iterable[Mapping[str, Any]], call: str) -> list[Version]:
-        """The versions in the file; refused if `seeded`, the rows of the table, differ in what scores."""
-        versions = self.versions(call)
-        difference = next(_differences(versions, list(seeded)), None)
+    def compared(
+        self, seeded: Iterable[Mapping[str, Any]], call: str, *, may_be_empty: bool = False
+    ) -> list[Version]:
+        """The versions in the file; refused if `seeded`, the rows of the table, differ in what scores.
+
+        With `may_be_empty`, a table without any row is accepted.
+        """
+        versions, rows = self.versions(call), list(seeded)
+        difference = None if may_be_empty and not rows else next(_differences(versions, rows), None)
         if difference:
             raise RegistryError(
                 call,

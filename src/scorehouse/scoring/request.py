@@ -26,6 +26,7 @@ class Request:
     to flag or delete. `slice_from` and `slice_to` (not included) are the as-of dates of one slice of a
     backfill, or the times in the column `event_time` of one batch, or empty.
     `is_partial`: dbt limited the features (--empty, --sample), so a missing row means nothing.
+    `is_empty`: no row is scored (--empty), and seeds may be empty, as dbt-core 1.12 builds them.
     `on_schema_change` is dbt's setting if the model has it, else empty.
     `memory_limit` is how much memory DuckDB may use for a streamed table, `auto` to choose it, or None;
     `dbt_threads` is how many models dbt builds at the same time. `registries` are the registries among the
@@ -45,6 +46,7 @@ class Request:
     slice_to: str = ""
     event_time: str = ""
     is_partial: bool = False
+    is_empty: bool = False
     exists: bool = False
     full_refresh: bool = False
     materialization: str = "predictions"
@@ -92,6 +94,8 @@ class Request:
             project_root=root,
             load_policy=LoadPolicy.from_variable(variable(VARIABLE)),
             exists=bool(dbt.is_incremental),
+            is_partial=bool(get_flags().EMPTY),
+            is_empty=bool(get_flags().EMPTY),
             materialization="incremental" if dbt.is_incremental else "table",
             registries=registry_file.searched(dbt, variable(registry_file.VARIABLE), root),
         )

@@ -91,6 +91,13 @@ TYPES: dict[str, tuple[str, tuple[str, ...], Any]] = {
 }
 # Names that duckdb_types() lists beside those above: not types of a column, or other words for one.
 NOT_COLUMNS = {"LIST", "ARRAY", "STRUCT", "MAP", "UNION", "ENUM", "DECIMAL", "NULL", "TYPE", "TUPLE"}
+# Types that DuckDB 1.5 does not have, or does not pass to Arrow.
+OF_DUCKDB_2 = {"TIMESTAMPTZ_NS", "VARIANT", '"NULL"'}
+
+
+def skip_where_missing(name: str) -> None:
+    if name in OF_DUCKDB_2 and duckdb.__version__.startswith("1."):
+        pytest.skip(f"DuckDB {duckdb.__version__} has no {name}")
 
 
 def signature_of(kind: str) -> Signature:
@@ -113,6 +120,7 @@ def given_to_estimator(kind: str, batch: pa.RecordBatch) -> tuple[Any, pa.Array 
 @pytest.mark.parametrize("kind", DTYPES)
 @pytest.mark.parametrize("name", TYPES)
 def test_type_is_mapped_or_refused(name: str, kind: str) -> None:
+    skip_where_missing(name)
     value, kinds, expected = TYPES[name]
     batch = read(f"cast({value} as {name})")
     if kind not in kinds:
@@ -132,6 +140,7 @@ def test_type_is_mapped_or_refused(name: str, kind: str) -> None:
 def test_null_of_each_type_is_missing(name: str, kind: str) -> None:
     if name in TYPES and kind not in TYPES[name][1]:
         return
+    skip_where_missing(name)
     found, reasons = given_to_estimator(kind, read(f"cast(null as {name})"))
     assert reasons is None
     assert pd.isna(found)

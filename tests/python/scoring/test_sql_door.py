@@ -143,16 +143,43 @@ def test_hooks_run_around_the_scoring(project: DbtProject) -> None:
     assert project.query("from notes") == [("before", 0), ("after", 1), ("late", 1)]
 
 
-def test_empty_makes_the_table_and_nothing_in_it(project: DbtProject) -> None:
-    project.sql_model("scored", "churn", **KEY)
+DOORS = ["scored", "scored_sql", "scored_plain", "predicted"]
+
+
+def every_door(project: DbtProject) -> None:
+    """Prediction tables through both doors, one under dbt's own `table`, and a table of `predict`."""
+    project.register(classifier(), "leaving", training(), task="classification")
+    both_doors(project, **KEY)
+    project.python_model("scored_plain", "churn", config="materialized='table'", **KEY)
+    call = "scorehouse.predict('leaving', relation=ref('features'), keep=['id'])"
+    project.write(
+        "models/predicted.sql", f"{{{{ config(materialized='table') }}}}\nselect * from {{{{ {call} }}}}"
+    )
+
+
+def test_empty_makes_the_tables_and_nothing_in_them(project: DbtProject) -> None:
+    every_door(project)
     project.build("--empty").check()
-    assert project.query("select count(*) from scored") == [(0,)]
-    empty = project.columns("scored")
-    (run,) = project.runs("scored")
-    assert (run["status"], run["rows_in"]) == ("success", 0)
+    empty = {name: project.columns(name) for name in DOORS}
+    assert [project.query(f"select count(*) from {name}") for name in DOORS] == [[(0,)]] * 4
+    for name in DOORS[:3]:
+        (run,) = project.runs(name)
+        assert (run["status"], run["rows_in"]) == ("success", 0)
     project.build().check()
-    assert project.columns("scored") == empty
-    assert project.query("select count(*) from scored") == [(ROWS,)]
+    assert {name: project.columns(name) for name in DOORS} == empty
+    assert [project.query(f"select count(*) from {name}") for name in DOORS] == [[(ROWS,)]] * 4
+
+
+def test_empty_scores_nothing_with_a_registry_that_empty_emptied(project: DbtProject) -> None:
+    """As dbt-core 1.12 leaves it: the file has versions, the table of the seed has none."""
+    every_door(project)
+    project.build().check()
+    project.query("delete from ml_churn; delete from ml_leaving")
+    project.build("--select", *DOORS, "--empty").check()
+    assert [project.query(f"select count(*) from {name}") for name in DOORS] == [[(0,)]] * 4
+    ended = project.build("--select", *DOORS)
+    assert {ended.statuses[name] for name in DOORS} == {"error"}
+    assert all("run `dbt seed --select ml_" in ended.messages[name] for name in DOORS), ended.messages
 
 
 RESCORE = {"rule": "changed", "vanished": "delete"}

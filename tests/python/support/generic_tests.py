@@ -140,6 +140,8 @@ def install(folder: Path) -> Path:
     for part in (MACROS / "_checks", MACROS / "_sql", GENERIC_TESTS):
         shutil.copytree(part, package / part.relative_to(REPOSITORY), dirs_exist_ok=True)
     (package / "dbt_project.yml").write_text(yaml.safe_dump({"name": "scorehouse", "version": "0.1.0"}))
+    packages = {"packages": [{"local": str(package)}]}  # dbt-core 1.12 refuses one that is not listed
+    (folder / "packages.yml").write_text(yaml.safe_dump(packages))
     output = {"type": "duckdb", "path": str(folder / "house.duckdb"), "threads": 2}
     output["settings"] = {"TimeZone": "Asia/Tokyo"}
     profile = {"house_with_tests": {"target": "dev", "outputs": {"dev": output}}}

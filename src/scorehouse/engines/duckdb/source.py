@@ -36,7 +36,8 @@ def registry_versions(
     if isinstance(model, str):
         model = seed_table(session, model, request, call)
     registry = registry_of(session, model, request, call)
-    return registry.compared((dict(zip(model.columns, row, strict=True)) for row in model.fetchall()), call)
+    rows = (dict(zip(model.columns, row, strict=True)) for row in model.fetchall())
+    return registry.compared(rows, call, may_be_empty=request.is_empty)
 
 
 def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str) -> RegistryFile:
@@ -98,8 +99,12 @@ class DuckDBSource(Source):
         self.cursor = session.cursor()
         self.is_select = isinstance(features, str)
         self.table = self._table(features)
+        # whether other connections see the features too; they do not see a frame made in Python
+        self.in_database = self.table != FEATURES
+        if request.is_empty:  # `dbt.ref` of a Python model reads all rows even then
+            self.table = f"(select * from {self.table} limit 0)"
         # what a replay reads again; a frame made in Python no longer exists then
-        self.query = "" if self.table == FEATURES else self.table[1:-1].removesuffix("\n")
+        self.query = self.table[1:-1].removesuffix("\n") if self.in_database else ""
         self.chosen: ChosenRows | None = None  # NULL: every row
         self.is_stored = is_stored(self.table)  # the rows are in a table, so no query has to compute them
 
@@ -117,11 +122,6 @@ class DuckDBSource(Source):
             )
         self.cursor.register(FEATURES, features)
         return FEATURES
-
-    @property
-    def in_database(self) -> bool:
-        """Whether other connections see the features too; they do not see a frame made in Python."""
-        return self.table != FEATURES
 
     def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
         self.cursor.begin()

@@ -61,7 +61,7 @@ def registry_versions(session: Any, model: Any, request: Request, call: str) -> 
         {name: None if value == "None" else value for name, value in row.asDict().items()}
         for row in frame.collect()
     )
-    return registry.compared(rows, call)
+    return registry.compared(rows, call, may_be_empty=request.is_empty)
 
 
 class SparkSource(Source):
@@ -81,7 +81,7 @@ class SparkSource(Source):
             features = session.sql(features)
         elif not hasattr(features, "mapInArrow"):
             features = session.createDataFrame(features)
-        self.table = self.rows = features
+        self.table = self.rows = features.limit(0) if request.is_empty else features
         self.query = ""  # nothing replays a run of Spark yet
         self.types: Mapping[str, str] = {}  # every column keeps its type
 
