@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from measure import PEERS, RAW
+from measure import PEERS, RAW, TREES
 from models import MODELS
 from peers import EMPTY, LIMIT, LOADED
 
@@ -41,7 +41,7 @@ class CaseSet:
         for rows in sorted(set(sizes.values())):
             for number in range(rounds or self.rounds):
                 for model in (model for model, size in sizes.items() if size == rows):
-                    for peer in self.peers:
+                    for peer in (peer for peer in self.peers if model in TREES.get(peer, (model,))):
                         yield Case(self.name, rows, number, model, peer)
 
 

@@ -14,6 +14,13 @@ HERE = Path(__file__).parent
 SAME = ("scikit-learn", "lightgbm", "joblib")
 REQUIREMENTS = {
     "orbital": ["-r", str(HERE / "requirements-orbital.txt"), "pandas", "numpy"],
+    "trees": [
+        "-r",
+        str(REPOSITORY / "benchmarks/equality/requirements-trees.txt"),
+        "pyarrow",
+        "pandas",
+        "numpy",
+    ],
     "spark": ["-c", "requirements-spark.lock", "pyspark", "pyarrow", "pandas", "numpy"],
 }
 

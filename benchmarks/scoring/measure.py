@@ -14,12 +14,15 @@ from pathlib import Path
 
 import duckdb
 from environments import HERE, python_of
-from models import MODELS, TEXTS
+from models import MODELS, TEXTS, Model
 from peers import DBT, DBT_PEERS, EMPTY, LIMIT, LOADED, artifact_of
 
 RAW = "raw"
 CONVERTED = ("mlflow", "onnx")
-PEERS = (RAW, *(peer for peer in DBT_PEERS if peer != LOADED), "orbital", "spark", LIMIT)
+# which of the ML models they can read; they read and write Parquet, in an environment of their own
+TREES = {"treelite": ("boosting", "forest", "lightgbm"), "lignum": ("lightgbm",), "booster": ("lightgbm",)}
+IN_PARQUET = (*TREES, "spark")
+PEERS = (RAW, *(peer for peer in DBT_PEERS if peer != LOADED), "orbital", *IN_PARQUET, LIMIT)
 
 
 class Refused(Exception):
@@ -55,6 +58,8 @@ class Bench:
             return Measured(float(text.split()[-1]), peak)
         if peer == "spark":
             return self._spark(name)
+        if peer in TREES:
+            return self._trees(peer, name)
         if peer in CONVERTED:
             self._convert(peer, name)
         if peer == "orbital":
@@ -73,7 +78,9 @@ class Bench:
             return None
         labels = MODELS[name].method == "predict"
         own = {"scorehouse": "prediction" if labels else "score"}.get(peer, "value")
-        table = f"'{self.made / f'{name}.spark.parquet'}/*.parquet'" if peer == "spark" else f"{peer}_{name}"
+        written = self.made / f"{name}.{peer}.parquet"
+        files = written / "*.parquet" if written.is_dir() else written
+        table = f"'{files}'" if peer in IN_PARQUET else f"{peer}_{name}"
         flips = "own <> raw" if labels else "(own > 0.5) <> (raw > 0.5)"
         with duckdb.connect(self.database) as connection:
             connection.execute("set memory_limit = '4GB'")
@@ -87,6 +94,8 @@ class Bench:
         """Remove what a peer wrote, so that the next one has the same space."""
         if peer == "spark":
             shutil.rmtree(self.made / f"{name}.spark.parquet", ignore_errors=True)
+        elif peer in TREES:
+            (self.made / f"{name}.{peer}.parquet").unlink()
         elif peer not in (RAW, EMPTY):
             with duckdb.connect(self.database) as connection:
                 connection.execute(f"drop table if exists {peer}_{name}")
@@ -129,9 +138,7 @@ class Bench:
         if shutil.which("java") is None:
             raise Refused("there is no Java")
         model, output = MODELS[name], self.made / f"{name}.spark.parquet"
-        features = self.made / "features.parquet"
-        with duckdb.connect(self.database) as connection:
-            connection.execute(f"copy {model.table} to '{features}' (format parquet)")
+        features = self._parquet(model)
         python = self._python("spark")
         script = [
             python,
@@ -144,6 +151,25 @@ class Bench:
         features.unlink()
         seconds, peak_kib = text.split()[-2:]
         return Measured(float(seconds), int(peak_kib) / 1024)
+
+    def _trees(self, peer: str, name: str) -> Measured:
+        model, output = MODELS[name], self.made / f"{name}.{peer}.parquet"
+        features = self._parquet(model)
+        script = [self._python("trees"), str(HERE / "converted_trees.py"), peer]
+        try:
+            text, peak = self._process(
+                [*script, artifact_of(self.folder, name), str(features), str(output), *model.columns]
+            )
+        finally:
+            features.unlink()
+        return Measured(float(text.split()[-1]), peak)
+
+    def _parquet(self, model: Model) -> Path:
+        """The feature table as a file."""
+        features = self.made / "features.parquet"
+        with duckdb.connect(self.database) as connection:
+            connection.execute(f"copy {model.table} to '{features}' (format parquet)")
+        return features
 
     def _python(self, environment: str) -> str:
         try:
