@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+import scorehouse
 from browser import BROWSER, PATIENCE, Browser
 from project import REPOSITORY
 
@@ -54,6 +56,17 @@ def test_the_link_checker_finds_broken_links(tmp_path: Path) -> None:
     page = tmp_path / "a.md"
     page.write_text("[x](b.md) [x](b.md#a-heading-of-b) [x](c.md) [x](b.md#none)\n```\n[x](d.md)\n```\n")
     assert broken_links(page) == ["c.md", "b.md#none"]
+
+
+def test_the_page_of_score_names_each_argument() -> None:
+    page = (DOCS / "reference" / "score.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \|", page, re.M)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    known = set(inspect.signature(scorehouse.score).parameters)
+    assert told == known - {"dbt", "session", "features", "model", "unknown"}
+    macro = (REPOSITORY / "macros" / "scoring" / "scored.sql").read_text()
+    arguments = re.findall(r"^    (\w+)", macro.partition("{% macro scored(")[2].partition(") %}")[0], re.M)
+    assert told == set(arguments) - {"name"}
 
 
 def test_the_reference_is_generated_from_this_code() -> None:
