@@ -1,6 +1,6 @@
 """How often the monitoring alarms where nothing changed, and where something did.
 
-    python benchmarks/alarms.py [--quick] [--folder target/alarms]
+    python benchmarks/alarms.py [--quick] [--independent] [--folder target/alarms]
 
 Every figure is read from drift and performance tables that dbt builds in a project of its own. An alarm is a
 row with the status `drift` or `small_drift`. `--quick` uses a tenth of the windows of 20,000 rows.
@@ -38,6 +38,7 @@ COHORTS = 200
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer windows of 20,000 rows")
+    parser.add_argument("--independent", action="store_true", help="do not tell registration of the weeks")
     parser.add_argument("--folder", help="keep the project here")
     return parser.parse_args()
 
@@ -52,13 +53,14 @@ def fill(warehouse: MonitoredWarehouse, name: str, tables: Iterable[pa.Table], c
     warehouse.tables.append(name)
 
 
-def train(warehouse: MonitoredWarehouse, name: str, rows: pa.Table) -> None:
+def train(warehouse: MonitoredWarehouse, name: str, rows: pa.Table, timed: bool = False) -> None:
     """A source table of training rows, and the reference and the ranges that registration makes of them."""
     warehouse.table(f"{name}_training", "select * from frame", frame=rows)
     left_out = "(day)" if "day" in rows.column_names else "()"
     columns = "*" if left_out == "()" else "* exclude (day)"
     query = f"select {columns} from raw.{name}_training"
-    warehouse.reference(f"ml_{name}__reference", {(1, "feature"): query})
+    time = {"time": f"select day from raw.{name}_training"} if timed else {}
+    warehouse.reference(f"ml_{name}__reference", {(1, "feature"): query}, **time)
     numbers = [f.name for f in rows.schema if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
     selects = " union all ".join(
         f"select 1 as version, '{c}' as feature, min({c})::double as minimum, max({c})::double as maximum "
@@ -91,7 +93,7 @@ def make(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
     train(warehouse, "tail", data.table(data.long_tail(data.TRAINING_ROWS, np.random.default_rng(5))))
     fill(warehouse, "tail", data.tail_windows(sizes))
     watch(warehouse, "tail")
-    train(warehouse, "prices", data.prices(data.WEEKS, 1))
+    train(warehouse, "prices", data.prices(data.WEEKS, 1), timed=not asked.independent)
     by_day, by_week = ", day='day'", ", window='week'"
     for name, seed in (("prices", 1), ("prices_later", 2)):
         fill(warehouse, name, [data.prices(data.WEEKS, seed)], "*, 'r' as scoring_run_id")

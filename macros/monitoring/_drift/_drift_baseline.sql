@@ -1,10 +1,12 @@
-{#- The CTE `baseline_rows`, with the columns of `current_rows`. -#}
-{% macro _drift_baseline(reference, against, window) %}
-{% set none_outside = 'cast(null as ' ~ dbt.type_bigint() ~ ') as n_outside' %}
+{#- The CTE `baseline_rows`, with the columns of `current_rows`: what each window is compared with. -#}
+{% macro _drift_baseline(reference, against, window, segment_reference) %}
+{%- set double = scorehouse._type_double() %}
 {%- if against == 'reference' %}
 judged_features as (
 
-    select distinct window_id, ml_model, version, segment, part, feature from current_rows
+    select distinct window_id, ml_model, version, segment, part, feature
+    from current_rows
+    where segment = 'all'
 
 ),
 
@@ -23,36 +25,36 @@ baseline_rows as (
             when 'category' then 'c:' || reference_bins.category
             else reference_bins.kind
         end as bin_key,
-        reference_bins.row_count as n_reference,
-        0 as n_current,
-        {{ none_outside }}
+        0 as is_current,
+        reference_bins.row_count as n_rows,
+        cast(null as {{ dbt.type_bigint() }}) as n_outside,
+        cast(null as {{ dbt.type_bigint() }}) as n_finite,
+        cast(null as {{ double }}) as mean,
+        cast(null as {{ double }}) as deviation,
+        cast(null as {{ double }}) as minimum,
+        cast(null as {{ double }}) as maximum
     from judged_features
     inner join {{ reference }} as reference_bins
         on judged_features.version = reference_bins.version
         and judged_features.part = reference_bins.part
         and judged_features.feature = reference_bins.name
+    where reference_bins.kind in ('numeric', 'category', 'other', 'missing')
+    union all
+    {{ scorehouse._profiled_baseline(segment_reference or 'profiles') }}
+    {%- if segment_reference is none %}
+    inner join windows
+        on segments.window_id = windows.window_id
+    {{ scorehouse._earlier_windows(window) }}
+        and segments.segment <> 'all'
+    {%- else %}
+    where segments.segment <> 'all'
+    {%- endif %}
 
 )
 {%- else %}
 baseline_rows as (
 
-    select
-        segments.window_id,
-        segments.ml_model,
-        segments.version,
-        segments.judged_segment as segment,
-        profiles.part,
-        profiles.feature,
-        profiles.kind,
-        profiles.bin_key,
-        profiles.row_count as n_reference,
-        0 as n_current,
-        {{ none_outside }}
-    from segments
-    inner join profiles
-        on segments.ml_model = profiles.ml_model
-        and segments.version = profiles.version
-        and segments.segment = profiles.segment
+    {{ scorehouse._profiled_baseline('profiles') }}
     {%- if against == 'previous' %}
     inner join windows
         on segments.window_id = windows.window_id
@@ -66,4 +68,48 @@ baseline_rows as (
 
 )
 {%- endif %}
+{%- endmacro %}
+
+
+{#- Profiles of the same segments, to which the caller adds which rows of them. -#}
+{% macro _profiled_baseline(source) -%}
+    select
+        segments.window_id,
+        segments.ml_model,
+        segments.version,
+        segments.judged_segment as segment,
+        profiles.part,
+        profiles.feature,
+        profiles.kind,
+        {{ 'profiles.bin_key' if source == 'profiles' else scorehouse._bin_key() ~ ' as bin_key' }},
+        0 as is_current,
+        profiles.row_count as n_rows,
+        profiles.n_below + profiles.n_above as n_outside,
+        {{ scorehouse._moment_columns('profiles') }}
+    from segments
+    inner join {{ source }}{{ ' as profiles' if source != 'profiles' }}
+        on segments.ml_model = profiles.ml_model
+        and segments.version = profiles.version
+        and segments.segment = profiles.segment
+{%- endmacro %}
+
+
+{#- The thirty windows before: the join of `profiles` with them, up to the last condition. -#}
+{% macro _earlier_windows(window) -%}
+    {%- if window == 'run' -%}
+    inner join windows as earlier
+        on windows.place > earlier.place
+        and windows.place <= earlier.place + 30
+        and profiles.run_id = earlier.run_id
+    where 1 = 1
+    {%- elif window == 'all' -%}
+    where 1 = 0
+    {%- else -%}
+    where profiles.window_start < windows.window_start
+        {%- if window is not mapping %}
+        and profiles.window_start >= {{ dbt.dateadd(
+            'day' if window is number else window, -30 * (window if window is number else 1), 'windows.window_start'
+        ) }}
+        {%- endif %}
+    {%- endif -%}
 {%- endmacro %}

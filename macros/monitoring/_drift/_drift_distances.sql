@@ -1,11 +1,26 @@
-{#- CTEs from `counted` to `tested`: every distance, and its value expected by chance. -#}
+{#- CTEs from `both_rows` to `distances` and `gaps`: every distance of the bins, and the counts of rows. -#}
 {% macro _drift_distances(cut) %}
+{% set double = scorehouse._type_double() %}
+counted as (
+
+    select
+        {{ cut }}, part, feature, kind, bin_key,
+        cast(sum(case when is_current = 0 then n_rows else 0 end) as {{ double }}) as n_reference,
+        cast(sum(case when is_current = 1 then n_rows else 0 end) as {{ double }}) as n_current,
+        cast(sum(case when is_current = 0 then n_outside end) as {{ double }}) as n_outside_reference,
+        cast(sum(case when is_current = 1 then n_outside end) as {{ double }}) as n_outside
+    from both_rows
+    group by {{ cut }}, part, feature, kind, bin_key
+
+),
+
 {#- One value can have two kinds: `unseen` in the reference, yet seen in the previous window. -#}
 bins as (
 
     select
         {{ cut }}, part, feature, bin_key,
         max(case when kind in ('category', 'unseen', 'other') then 1 else 0 end) as is_category,
+        max(case when kind = 'numeric' then cast(bin_key as {{ dbt.type_int() }}) end) as bin_number,
         sum(n_reference) as a,
         sum(n_current) as b
     from counted
@@ -14,14 +29,17 @@ bins as (
 
 ),
 
-shares as (
+totals as (
 
     select
         *,
         sum(a) over (partition by {{ cut }}, part, feature) as n_reference,
         sum(b) over (partition by {{ cut }}, part, feature) as n_current,
-        a / nullif(sum(a) over (partition by {{ cut }}, part, feature), 0e0) as p,
-        b / nullif(sum(b) over (partition by {{ cut }}, part, feature), 0e0) as q
+        sum(a) over (
+            partition by {{ cut }}, part, feature order by bin_number, bin_key
+            rows between unbounded preceding and current row
+        ) as a_so_far,
+        row_number() over (partition by {{ cut }}, part, feature order by a desc, bin_key) as place
     from bins
 
 ),
@@ -30,11 +48,15 @@ filled as (
 
     select
         *,
-        case when p = 0e0 then 1e-4 else p end as pf,
-        case when q = 0e0 then 1e-4 else q end as qf,
-        (a + b) * n_reference / nullif(n_reference + n_current, 0e0) as expected_a,
-        (a + b) * n_current / nullif(n_reference + n_current, 0e0) as expected_b
-    from shares
+        a / n_reference as p,
+        b / n_current as q,
+        (a + b) * n_reference / (n_reference + n_current) as expected_a,
+        (a + b) * n_current / (n_reference + n_current) as expected_b,
+        (a_so_far - a / 2e0) / n_reference - 0.5e0 as middle,
+        {{ scorehouse._pooled_key() }} as pooled_key
+    from totals
+    where n_reference > 0e0
+        and n_current > 0e0
 
 ),
 
@@ -46,7 +68,6 @@ distances as (
         max(n_reference) as n_reference,
         max(n_current) as n_current,
         count(case when a > 0e0 or b > 0e0 then 1 end) - 1 as dof,
-        {{ scorehouse._total('(qf - pf) * ln(qf / pf)') }} as psi,
         sqrt(greatest(0e0, {{ scorehouse._total(
             'case when p > 0e0 then p * ln(2e0 * p / (p + q)) else 0e0 end'
             ~ ' + case when q > 0e0 then q * ln(2e0 * q / (p + q)) else 0e0 end'
@@ -58,10 +79,47 @@ distances as (
             'case when a + b > 0e0 then (a - expected_a) * (a - expected_a) / expected_a'
             ~ ' + (b - expected_b) * (b - expected_b) / expected_b end'
         ) }} as chi2,
-        coalesce(sum(case when a = 0e0 then q end), 0e0) as unseen
+        coalesce(sum(case when a = 0e0 then q end), 0e0) as unseen,
+        sum(case when a = 0e0 then b else 0e0 end) as n_unseen,
+        sum(case when is_category = 1 and a = 1e0 then 1e0 else 0e0 end) as n_once,
+        sum(case when is_category = 1 and a = 2e0 then 1e0 else 0e0 end) as n_twice,
+        max(p) as largest_share,
+        count(case when b > 0e0 then 1 end) as n_filled,
+        {#- Mood's scores: the squared distance of each bin from the middle of the reference's ranks. #}
+        {{ scorehouse._total('(q - p) * middle * middle') }} as mood,
+        {{ scorehouse._total('p * middle * middle') }} as mood_mean,
+        {{ scorehouse._total('p * middle * middle * middle * middle') }} as mood_square,
+        min(case
+            when a = 0e0 or bin_key = 'other' then null
+            when bin_key like 'c:____-__-__%' then 1
+            else 0
+        end) as is_date
     from filled
-    where n_reference > 0e0
-        and n_current > 0e0
+    group by {{ cut }}, part, feature
+
+),
+
+pooled as (
+
+    select
+        {{ cut }}, part, feature, pooled_key,
+        {{ scorehouse._total('p') }} as p,
+        {{ scorehouse._total('q') }} as q
+    from filled
+    group by {{ cut }}, part, feature, pooled_key
+
+),
+
+stabilities as (
+
+    select
+        {{ cut }}, part, feature,
+        count(case when p > 0e0 or q > 0e0 then 1 end) - 1 as psi_dof,
+        {{ scorehouse._total(
+            '(case when q = 0e0 then 1e-4 else q end - case when p = 0e0 then 1e-4 else p end)'
+            ~ ' * ln(case when q = 0e0 then 1e-4 else q end / case when p = 0e0 then 1e-4 else p end)'
+        ) }} as psi
+    from pooled
     group by {{ cut }}, part, feature
 
 ),
@@ -74,58 +132,23 @@ gaps as (
         sum(case when kind <> 'all' then n_current else 0e0 end) as rows_current,
         sum(case when kind = 'missing' then n_reference else 0e0 end) as missing_reference,
         sum(case when kind = 'missing' then n_current else 0e0 end) as missing_current,
+        sum(n_outside_reference) as n_outside_reference,
         sum(n_outside) as n_outside
     from counted
     group by {{ cut }}, part, feature
 
-),
-
-facts as (
-
-    select
-        gaps.*,
-        distances.is_category,
-        coalesce(distances.n_reference, rows_reference - missing_reference) as n_reference,
-        coalesce(distances.n_current, rows_current - missing_current) as n_current,
-        dof,
-        psi,
-        js,
-        tvd,
-        l_inf,
-        hellinger,
-        chi2,
-        case when is_category = 1 then unseen end as unseen_share,
-        missing_current / nullif(rows_current, 0e0) as missing_share,
-        missing_reference / nullif(rows_reference, 0e0) as missing_share_reference,
-        n_outside / nullif(rows_current - missing_current, 0e0) as out_of_range_share,
-        1e0 / distances.n_reference + 1e0 / distances.n_current as noise,
-        psi / (1e0 / distances.n_reference + 1e0 / distances.n_current) as psi_chi2
-    from gaps
-    left join distances
-        on gaps.window_id = distances.window_id
-        and gaps.ml_model = distances.ml_model
-        and gaps.version = distances.version
-        and gaps.segment = distances.segment
-        and gaps.part = distances.part
-        and gaps.feature = distances.feature
-    where rows_current > 0e0
-
-),
-
-{#- The z statistic of two shares, for the shares of missing, unseen and out-of-range rows. -#}
-tested as (
-
-    select
-        *,
-        dof * noise as psi_floor,
-        {{ scorehouse._chi2_sf('psi_chi2', 'dof') }} as psi_p,
-        {{ scorehouse._chi2_sf('chi2', 'dof') }} as chi2_p,
-        {{ scorehouse._share_z(
-            'missing_current', 'rows_current', 'missing_reference', 'rows_reference'
-        ) }} as missing_z,
-        {{ scorehouse._share_z('unseen_share * n_current', 'n_current', '0e0', 'n_reference') }} as unseen_z,
-        {{ scorehouse._share_z('n_outside', 'n_current', '0e0', 'n_reference') }} as outside_z
-    from facts
-
 )
+{%- endmacro %}
+
+
+{#- The bin of PSI. Rare categories share one, with those that the reference does not have: at most as many bins
+    as keep the PSI expected by chance at 0.05, each with ten rows expected on both sides. -#}
+{% macro _pooled_key() -%}
+    case
+            when is_category = 0 then bin_key
+            when place = 1 then bin_key
+            when place * (1e0 / n_reference + 1e0 / n_current) <= 0.05e0
+                and a >= 10e0 and a / n_reference * n_current >= 10e0 and bin_key <> 'other' then bin_key
+            else 'rare'
+        end
 {%- endmacro %}

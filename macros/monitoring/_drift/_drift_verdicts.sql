@@ -1,6 +1,19 @@
 {#- CTEs from `tested` to `judged` and `features`: one row per metric with its verdict, and the ranks. -#}
-{% macro _drift_verdicts(cut, limits, importance) %}
-metrics as (
+{% macro _drift_verdicts(cut, limits, effects, importance) %}
+{% set double, alpha = scorehouse._type_double(), scorehouse._double_literal(limits['p_value']) %}
+{% set p_values = {
+    'chi2': 'chi2_p', 'mean_shift': 'shift_p', 'spread_shift': 'spread_p',
+    'missing_share': scorehouse._exp('-missing_exponent'), 'unseen_share': scorehouse._exp('-unseen_exponent'),
+    'out_of_range_share': scorehouse._exp('-outside_exponent'), 'filled_share': scorehouse._exp('-filled_exponent'),
+    'extreme_value': scorehouse._exp('-extreme_exponent'), 'constant_value': scorehouse._exp('-constant_exponent')
+} %}
+{% set expected = {
+    'missing_share': 'missing_share_reference', 'unseen_share': 'unseen_expected',
+    'out_of_range_share': 'outside_expected'
+} %}
+{% set shapes = scorehouse._shape_metrics() | join("', '") %}
+{% set dated = "is_date = 1 and metric in ('" ~ shapes ~ "', 'unseen_share')" %}
+metric_rows as (
 
     select
         tested.*,
@@ -12,18 +25,34 @@ metrics as (
         end as value,
         case metric
             {%- for name in scorehouse._drift_metrics() %}
-            {%- set limit = scorehouse._threshold_case(limits, name) %}
-            when '{{ name }}' then {{ limit ~ ' + missing_share_reference' if name == 'missing_share' else limit }}
+            when '{{ name }}' then {{ scorehouse._threshold_case(limits, name) }}
             {%- endfor %}
-        end as threshold,
+        end as own_limit,
         case metric
-            when 'chi2' then chi2_p
-            when 'missing_share' then {{ scorehouse._one_sided_p('missing_z') }}
-            when 'unseen_share' then {{ scorehouse._one_sided_p('unseen_z') }}
-            when 'out_of_range_share' then {{ scorehouse._one_sided_p('outside_z') }}
+            {%- for name in scorehouse._drift_metrics() %}
+            when '{{ name }}' then {{ scorehouse._threshold_case(effects, name) }}
+            {%- endfor %}
+        end as least_effect,
+        case metric
+            {%- for name, column in expected.items() %}
+            when '{{ name }}' then {{ column }}
+            {%- endfor %}
+            else 0e0
+        end as expected_value,
+        case metric
+            {%- for name in scorehouse._learned_metrics() %}
+            when '{{ name }}' then coalesce({{ name }}_usual, 0e0)
+            {%- endfor %}
+            else 0e0
+        end as usual_value,
+        case metric
+            {%- for name, column in p_values.items() %}
+            when '{{ name }}' then {{ column }}
+            {%- endfor %}
             else psi_p
-        end as p_value,
-        case when metric = 'psi' then psi_floor end as floor_value
+        end as raw_p,
+        case when metric = 'psi' then psi_floor * psi_effect end as floor_value,
+        case when metric = 'mean_shift' then shift_error * sqrt(mean_shift_effect) end as standard_error
     from tested
     cross join (
         values {% for name in scorehouse._drift_metrics() %}('{{ name }}'){{ ', ' if not loop.last }}{% endfor %}
@@ -31,25 +60,45 @@ metrics as (
 
 ),
 
+limited as (
+
+    select
+        *,
+        least(1e0, raw_p) as p_value,
+        {#- Never below what windows of training reach; NULL stays NULL. #}
+        own_limit + expected_value + greatest(0e0, usual_value - own_limit - expected_value) as threshold,
+        least_effect + expected_value + greatest(0e0, usual_value - least_effect - expected_value) as least_value,
+        case when own_limit is not null and value is not null and not ({{ dated }}) then 1 else 0 end as is_judged
+    from metric_rows
+    where value is not null or metric = 'psi'
+
+),
+
+{{ scorehouse._false_discovery('limited', 'adjusted', 'window_id, ml_model, version') }},
+
 judged as (
 
     select
         *,
         case
             when threshold is null then 'info'
-            when metric in ('missing_share', 'unseen_share', 'out_of_range_share') then
-                case when value >= threshold and p_value < {{ scorehouse._double_literal(limits['p_value']) }}
-                    then 'drift' else 'ok' end
+            when {{ dated }} then 'not_compared'
             when value is null then 'too_small'
             {#- In a small batch, chance alone causes a distance: it counts as drift only if it exceeds that
-                as well. #}
-            when psi_floor > 0.05e0 then
-                case when value >= threshold + psi_floor and p_value < 1e-6 then 'drift' else 'too_small' end
-            when value >= threshold and p_value < {{ scorehouse._double_literal(limits['p_value']) }} then 'drift'
+                as well, and if Pearson's statistic, which empty bins do not inflate, agrees. #}
+            when metric in ('{{ shapes }}') and chance_floor > 0.05e0 then
+                case when value >= threshold + chance_floor and p_value < 1e-6 and chi2_p < 1e-6 then 'drift'
+                    else 'too_small' end
+            when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'too_small'
+            when value >= threshold and q_value < {{ alpha }} then 'drift'
+            {#- A shift of the size of the threshold would not be seen. #}
+            when metric in ('mean_shift', 'spread_shift') and 3e0 * shift_error * sqrt(mean_shift_effect) > threshold
+                then 'too_small'
+            when value >= least_value + coalesce(floor_value, 0e0) and q_value < {{ alpha }} then 'small_drift'
             else 'ok'
-        end as status
-    from metrics
-    where value is not null or metric = 'psi'
+        end as status,
+        {{ scorehouse._drift_reason(dated) }} as reason
+    from adjusted
 
 ),
 

@@ -57,7 +57,8 @@ window_bounds as (
 windows as (
 
     select
-        *
+        *,
+        row_number() over (order by window_start, window_id) as place
         {%- if against == 'previous' %},
         {%- if window is number %}
         {#- Rolling windows overlap, so the previous window is the one that ends where this one begins. #}

@@ -1,11 +1,11 @@
 {#- Thresholds by metric, and by feature and metric, as one dict: the defaults, overridden by the given
     thresholds. `{'psi': 0.1, 'dest': {'psi': 0.25}}` sets 0.1 for all features but `dest`; null: not
     judged. -#}
-{% macro _thresholds(call, given, defaults) %}
+{% macro _thresholds(call, given, defaults, argument='thresholds') %}
     {% set action = "write numbers by metric, or by feature: {'" ~ (defaults | first)
         ~ "': 0.1, 'a_feature': {'" ~ (defaults | first) ~ "': 0.25}}" %}
     {% if given is not mapping %}
-        {% do scorehouse._argument_error(call, 'thresholds', given, 'a mapping', action) %}
+        {% do scorehouse._argument_error(call, argument, given, 'a mapping', action) %}
     {% endif %}
     {% set limits, by_feature = dict(defaults), {} %}
     {% for name, value in given.items() %}
@@ -15,7 +15,7 @@
             {% do limits.update({name: value}) %}
         {% else %}
             {% do scorehouse._argument_error(
-                call, 'thresholds', name, 'one of the metrics ' ~ defaults | join(', '), action
+                call, argument, name, 'one of the metrics ' ~ defaults | join(', '), action
             ) %}
         {% endif %}
     {% endfor %}
@@ -23,11 +23,11 @@
         {% for metric, value in chosen.items() %}
             {% if metric not in defaults or (name and metric == 'p_value') %}
                 {% do scorehouse._argument_error(
-                    call, 'thresholds', metric, 'one of the metrics ' ~ defaults | join(', '), action
+                    call, argument, metric, 'one of the metrics ' ~ defaults | join(', '), action
                 ) %}
             {% endif %}
             {% if value is not none %}
-                {% do scorehouse._check_number(call, 'thresholds', value, action, lowest=0) %}
+                {% do scorehouse._check_number(call, argument, value, action, lowest=0) %}
             {% endif %}
         {% endfor %}
     {% endfor %}

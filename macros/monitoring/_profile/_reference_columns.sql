@@ -2,7 +2,7 @@
 {% macro _reference_columns(reference, signature) %}
     {% set bins = run_query(
         'select version, part, name, kind, bin, lower, upper from ' ~ reference
-        ~ " where kind in ('numeric', 'category') and (kind = 'numeric' or bin = 1) order by part, name, version, bin"
+        ~ " where kind in ('numeric', 'missing') or (kind = 'category' and bin = 1) order by part, name, version, bin"
     ) %}
     {% set columns = {} %}
     {% for row in bins.rows %}
@@ -11,7 +11,8 @@
             'part': row['part'], 'name': row['name'], 'index': columns | length, 'kinds': {}, 'edges': {},
             'first_bins': {}, 'is_numeric': false, 'is_float': false, 'minimums': {}, 'maximums': {}
         }) %}
-        {% do column.kinds.update({version: row['kind']}) %}
+        {#- A column with only missing values in training is a category without values. #}
+        {% do column.kinds.update({version: 'category' if row['kind'] == 'missing' else row['kind']}) %}
         {% if row['kind'] == 'numeric' %}
             {% do column.update({'is_numeric': true}) %}
             {% do column.first_bins.setdefault(version, row['bin'] | int) %}

@@ -42,14 +42,20 @@ DRIFT = {
     "window_end": "End of the window, excluded.",
     "value": "Value of the metric.",
     "threshold": "Value from which the metric counts as drift; NULL: not judged.",
-    "status": "`ok`, `drift`, `too_small` to judge, or `info` if there is no threshold.",
+    "status": (
+        "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; "
+        "`not_compared` (the values of a date); or `info` if there is no threshold."
+    ),
     "n_reference": "Rows of the reference that were compared.",
     "n_current": "Rows of the window that were compared.",
     "p_value": "Probability of such a distance if nothing has changed.",
-    "floor_value": "The PSI to expect from this number of rows if nothing has changed.",
+    "floor_value": "The PSI to expect from a window of this size if nothing has changed.",
     "n_bins": "Number of bins.",
     "importance": "Importance of the feature; 1 if it has none.",
     "place": "Rank of the feature by PSI times importance, from 1.",
+    "q_value": "`p_value`, adjusted for all verdicts of the window; compared with the limit of `p_value`.",
+    "standard_error": "Standard error of `mean_shift`.",
+    "reason": "What the verdict rests on; NULL if there is no threshold.",
 }
 PERFORMANCE = {
     "run_id": "NULL: a cohort is not a run.",

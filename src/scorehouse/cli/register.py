@@ -52,6 +52,14 @@ from scorehouse.registry.version import TASKS
     help="Largest allowed difference between scores of the stored form and of the estimator.",
 )
 @click.option(
+    "--time",
+    metavar="COLUMN",
+    help="Column with the time of each training row, to learn how much windows of training differ.",
+)
+@click.option(
+    "--cluster", metavar="COLUMN", help="Column with what groups dependent rows, in place of --time."
+)
+@click.option(
     "--forms/--no-forms",
     default=True,
     help="Whether to prove and store other forms of the estimator; default: yes.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +10,21 @@ import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.registration.reference_windows import Windows, learned
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000
+TAIL_ROWS = 25
+STEEPEST_TAIL = 20.0
+BIN_KINDS = ("missing", "numeric", "category", "other")  # rows of other kinds say something about the column
 
 Row = dict[str, str]
 
 
-def scored_reference(kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch) -> list[Row]:
-    """The reference of the training rows and of the kernel's outputs for them."""
+def scored_reference(
+    kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch, windows: Sequence[Windows] = ()
+) -> list[Row]:
+    """The reference of the training rows and of the kernel's outputs for them, and of windows of them."""
     reasons = scored.column(REJECT_REASON)
     if reasons.null_count == 0:
         raise EstimatorError(
@@ -29,46 +35,91 @@ def scored_reference(kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBat
         )
     number = kernel.version.version
     outputs = scored.drop_columns([REJECT_REASON])
-    return [*reference_rows(number, "feature", batch), *reference_rows(number, "output", outputs)]
+    features = reference_rows(number, "feature", batch, windows)
+    return [*features, *reference_rows(number, "output", outputs, windows)]
 
 
-def reference_rows(version: int, part: str, batch: pa.RecordBatch) -> list[Row]:
+def reference_rows(
+    version: int, part: str, batch: pa.RecordBatch, windows: Sequence[Windows] = ()
+) -> list[Row]:
     """Rows of `ml_<name>__reference` for every column of `batch`.
 
     Numbers: up to ten bins at the quantiles (linear interpolation) of the finite values, each (lower, upper],
     the outer ones open. Strings, booleans and labels: one row per value; beyond a thousand, the rarest are
-    pooled as kind `other`. NULL and NaN have a row of kind `missing`.
+    pooled as kind `other`. NULL and NaN have a row of kind `missing`. After the bins, numbers have rows of
+    the kinds `moments` (mean and population standard deviation), `range` (minimum and maximum) and `tail`
+    (how quickly the lower and the upper tail end), in `lower` and `upper`. With `windows`, rows of the kind
+    `window` say how much windows differ (`reference_windows.py`).
     """
     rows = []
     for name in batch.schema.names:
-        for number, row in enumerate(_column_rows(batch.column(name))):
+        for number, row in enumerate(_column_rows(batch.column(name), windows)):
             head = {"version": str(version), "part": part, "name": name}
             rows.append({**head, "bin": str(number), **row})
     return rows
 
 
-def _column_rows(column: pa.Array) -> Iterator[Row]:
+def _column_rows(column: pa.Array, windows: Sequence[Windows]) -> Iterator[Row]:
     numeric = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
     if numeric or (pa.types.is_integer(column.type) and len(pc.unique(column)) > QUANTILE_BINS * 2):
         values = column.cast(pa.float64(), safe=False)
         finite = values.filter(pc.fill_null(pc.is_finite(values), False)).to_numpy()
         yield _row("missing", len(column) - len(finite))
         yield from _bins(finite)
-        return
-    yield _row("missing", column.null_count)
-    yield from _categories(column.drop_null())
+        yield from _moments(finite)
+        numbers: np.ndarray | None = values.to_numpy(zero_copy_only=False)
+        edges = _edges(finite)
+    else:
+        yield _row("missing", column.null_count)
+        yield from _categories(column.drop_null())
+        numbers, edges = None, np.empty(0)
+    for window in windows:
+        for found in learned(column, numbers, edges, window):
+            upper = "" if found.usual is None else f"{found.usual:.6g}"
+            name = f"{window.unit} {found.metric}"
+            yield _row("window", found.rows, lower=f"{found.effect:.6g}", upper=upper, category=name)
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    shares = np.arange(1, QUANTILE_BINS) / QUANTILE_BINS
+    return np.unique(np.quantile(values, shares)) if len(values) else np.empty(0)
 
 
 def _bins(values: np.ndarray) -> Iterator[Row]:
     if not len(values):
         return
-    shares = np.arange(1, QUANTILE_BINS) / QUANTILE_BINS
-    edges = np.unique(np.quantile(values, shares))
+    edges = _edges(values)
     counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
     for number, count in enumerate(counts):
         lower = repr(float(edges[number - 1])) if number else ""
         upper = repr(float(edges[number])) if number < len(edges) else ""
         yield _row("numeric", int(count), lower=lower, upper=upper)
+
+
+def _moments(values: np.ndarray) -> Iterator[Row]:
+    if not len(values):
+        return
+    mean = float(values.mean())
+    pairs = {
+        "moments": (mean, float(values.std())),
+        "range": (float(values.min()), float(values.max())),
+        "tail": (_tail(mean - values), _tail(values - mean)),
+    }
+    for kind, (lower, upper) in pairs.items():
+        yield _row(kind, len(values), lower=repr(lower), upper=repr(upper))
+
+
+def _tail(distances: np.ndarray) -> float:
+    """Hill's tail index of the largest 1 % of the distances from the mean: 1 where there is little to go by.
+
+    B. M. Hill (1975): A simple general approach to inference about the tail of a distribution.
+    """
+    positive = np.sort(distances[distances > 0])
+    count = max(TAIL_ROWS, len(positive) // 100)
+    if len(positive) <= count:
+        return 1.0
+    spread = float(np.mean(np.log(positive[-count:] / positive[-count - 1])))
+    return min(STEEPEST_TAIL, 1 / spread) if spread > 0 else STEEPEST_TAIL
 
 
 def _categories(column: pa.Array) -> Iterator[Row]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.registration.infer import UNSEEN
+from scorehouse.registration.reference import BIN_KINDS
 from scorehouse.registry.signature import Feature, Signature
 
 TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "string": pa.string()}
@@ -26,7 +27,7 @@ def sample_reference(bins: Iterable[Bin], signature: Signature, rows: int) -> pa
     rng = np.random.default_rng(0)
     of_feature: dict[str, list[Bin]] = {name: [] for name in signature.names}
     for row in bins:
-        if row["part"] == "feature" and row["name"] in of_feature:
+        if row["part"] == "feature" and row["name"] in of_feature and row["kind"] in BIN_KINDS:
             of_feature[row["name"]].append(row)
     columns = [_column(feature, of_feature[feature.name], rows, rng) for feature in signature.features]
     return pa.RecordBatch.from_arrays(columns, names=signature.names)

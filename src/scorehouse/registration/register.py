@@ -20,9 +20,11 @@ from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.proven_forms import Forms, FormSearch
 from scorehouse.registration.reference import scored_reference
+from scorehouse.registration.reference_windows import Windows
 from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
+from scorehouse.registration.training_windows import training_windows
 from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, write_registration
 from scorehouse.registry.artifact import open_given
@@ -54,6 +56,8 @@ def register(
     store: str = "artifacts",
     parity_tolerance: float | None = None,
     validation: tuple[Any, Any] | None = None,
+    time: Any = None,
+    cluster: Any = None,
     forms: bool = True,
     project_dir: str | Path | None = None,
 ) -> Version:
@@ -77,6 +81,11 @@ def register(
         training rows; default 1e-5 for ONNX. Labels must always be equal.
     validation: features and labels (X, y) that the fit has not seen, to measure importance on; default:
         the training rows.
+    time: when each training row was, as a column of X or a value per row. The reference then records how much
+        days, weeks and months of training differ, and monitoring judges windows by that. Without it, rows are
+        judged as independent.
+    cluster: what groups training rows that are not independent of each other, such as a shop and week; a
+        column of X or a value per row. In place of `time`.
     forms: whether to find, prove and store other forms; if False, only the estimator scores.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
@@ -106,6 +115,7 @@ def register(
     with Progress(call) as told:
         told.step("examine")
         asked = _validated(estimator, X, y, task, feature_names, validation, policy, call)
+        windows = training_windows(X, len(asked.training.frame), time, cluster, call)
         existing = seeds.versions()
         form = chosen_format(format, asked.estimator, call)
         draft = draft_version(name, existing, asked.training.frame, asked.estimator, form, facts)
@@ -116,7 +126,9 @@ def register(
         version = prepared.same_of(existing)
         if version is None:
             with FreshLoad(prepared, examined.batch, seeds.project, policy) as loading:
-                proven = _proven(asked, examined, prepared, parity_tolerance, seeds, told, forms=forms)
+                proven = _proven(
+                    asked, examined, prepared, parity_tolerance, seeds, told, windows, forms=forms
+                )
                 told.step("load in a fresh process")
                 loading.check()
             told.step("write")
@@ -161,6 +173,7 @@ def _proven(
     tolerance: float | None,
     seeds: ModelSeeds,
     told: Progress,
+    windows: Sequence[Windows],
     *,
     forms: bool,
 ) -> Proven:
@@ -175,7 +188,7 @@ def _proven(
     with FormSearch(kernel, batch, dialects=dialects, told=told.step) as search:
         if forms:
             search.begin()  # the database is at work while importance is measured
-        bins = scored_reference(kernel, batch, scored)
+        bins = scored_reference(kernel, batch, scored, windows)
         judged = asked.judged.of(batch)
         measured = partial(told.count, "measure importance")
         serving = search.fastest() if forms else kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import (
+    MOVED,
     ago,
     chance,
     metric_limit,
@@ -50,10 +52,18 @@ def alerts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
     for long in data.drift:
         rows = [row for row in long.at(long.newest()) if row["status"] == "drift" and row["segment"] == "all"]
         rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
-        found += [_drift_alert(warehouse, data, long, row) for row in rows]
+        found += [_drift_alert(warehouse, data, long, row) for row in _once(rows)]
     found += _retraining_alerts(data)
     found += _run_alerts(data)
     return sorted(found, key=lambda alert: alert.level != "bad")
+
+
+def _once(rows: Sequence[Row]) -> list[Row]:
+    """PSI, mean and spread of one feature say one thing: the first of them is kept."""
+    kept: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        kept.setdefault((row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"]), row)
+    return list(kept.values())
 
 
 def segment_drift(data: ModelData) -> list[Row]:
@@ -101,7 +111,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row) ->
         f"p {p_value(row['p_value'])}; {row['n_current']:,} rows"
     )
     return Alert(
-        "scores" if row["part"] == "output" else "quality" if row["metric"] != "psi" else "drift",
+        "scores" if row["part"] == "output" else "drift" if row["metric"] in MOVED else "quality",
         "warn",
         title,
         text,

@@ -14,6 +14,7 @@ from scorehouse.report.words import number
 
 SHOWN = 12
 SHOWN_NUMBERS = 31  # such as hours or days, which keep their order
+BINS = ("missing", "numeric", "category", "other")  # the kinds of the reference that count rows
 Key = tuple[str, str]
 
 
@@ -53,6 +54,8 @@ def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) 
     """Distributions by part and name; the window's counts come from profiles, for all segments together."""
     counts: dict[Key, dict[str, Row]] = defaultdict(dict)
     for row in data.reference:
+        if row["kind"] not in BINS:
+            continue
         counts[row["part"], row["name"]][_key(row)] = {**row, "reference": row["row_count"], "current": 0}
     if window and data.profiles:
         for row in warehouse.rows(

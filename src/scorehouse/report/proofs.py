@@ -15,6 +15,7 @@ COUNTS = """with reference as (
     where version = {version}
         and part = '{part}'
         and name = '{feature}'
+        and kind in ('numeric', 'category', 'other', 'missing')
 
 ),
 
@@ -45,14 +46,42 @@ KEY = """case kind
 VALUES = {
     "psi": """,
 
-shares as (
+counted as (
 
     select
-        coalesce(reference.n, 0) / sum(reference.n) over () as p,
-        coalesce(current.n, 0) / sum(current.n) over () as q
+        coalesce(reference.bin_key, current.bin_key) as bin_key,
+        coalesce(reference.kind, current.kind) = 'numeric' as is_number,
+        coalesce(reference.n, 0) as a,
+        coalesce(current.n, 0) as b
     from (select * from reference where kind <> 'missing') as reference
     full join (select * from current where kind not in ('missing', 'all')) as current
         on reference.bin_key = current.bin_key
+
+),
+
+placed as (
+
+    select
+        *,
+        sum(a) over () as n,
+        sum(b) over () as m,
+        row_number() over (order by a desc, bin_key) as place
+    from counted
+
+),
+
+shares as (
+
+    select
+        sum(a) / any_value(n) as p,
+        sum(b) / any_value(m) as q
+    from placed
+    group by case
+        when is_number or place = 1 or (
+            place * (1 / n + 1 / m) <= 0.05 and a >= 10 and a / n * m >= 10 and bin_key <> 'other'
+        ) then bin_key
+        else 'rare'
+    end
 
 )
 

@@ -10,9 +10,9 @@ from scorehouse.report.alerts import Alert
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.performance import Performance
 from scorehouse.report.warehouse import Row
-from scorehouse.report.words import ago, number, percent, short_name
+from scorehouse.report.words import MOVED, ago, number, percent, short_name
 
-JUDGED = ("ok", "drift")
+JUDGED = ("ok", "drift", "small_drift")
 
 
 @dataclass
@@ -91,13 +91,13 @@ def _age(data: ModelData) -> Verdict:
     return Verdict("Last scored", limits.lateness(age, gap), ago(age), f"{data.name}-runs", rule)
 
 
-def _newest_rows(tables: Iterable[Long], part: str, *, psi: bool) -> list[Row]:
+def _newest_rows(tables: Iterable[Long], part: str, *, moved: bool) -> list[Row]:
     """Rows of the newest window of each drift table, for all segments together."""
     return [
         row
         for long in tables
         for row in long.at(long.newest())
-        if row["segment"] == "all" and row["part"] == part and (row["metric"] == "psi") == psi
+        if row["segment"] == "all" and row["part"] == part and (row["metric"] in MOVED) == moved
     ]
 
 
@@ -106,14 +106,14 @@ def _quality(data: ModelData) -> Verdict:
         "Amber when a feature has clearly more missing, unseen or out-of-range values than in training, "
         "by the thresholds of its drift table."
     )
-    rows = _newest_rows(data.drift, "feature", psi=False)
+    rows = _newest_rows(data.drift, "feature", moved=False)
     return _by_status(data, "quality", "Data quality", rows, rule)
 
 
 def _scores(data: ModelData) -> Verdict:
     rule = "Amber when the distribution of a score or prediction has drifted, by the thresholds of its table."
-    shifts = [row for row in _newest_rows(data.drift, "output", psi=False) if row["status"] == "drift"]
-    rows = _newest_rows(data.drift, "output", psi=True) + shifts
+    shifts = [row for row in _newest_rows(data.drift, "output", moved=False) if row["status"] == "drift"]
+    rows = _newest_rows(data.drift, "output", moved=True) + shifts
     return _by_status(data, "scores", "Scores", rows, rule)
 
 
@@ -138,18 +138,21 @@ def _drift(data: ModelData) -> Verdict:
     """The newest window of the drift table, feature by feature."""
     place = f"{data.name}-drift"
     rule = (
-        "Amber when the PSI of a feature reaches its threshold and chance does not explain it. "
+        "Amber when the PSI, the mean or the spread of a feature reaches its threshold and chance does not "
+        "explain it. "
         "Features with too few rows, or without a threshold, are not judged."
     )
-    rows = _newest_rows(data.drift[:1], "feature", psi=True)
-    judged = [row for row in rows if row["status"] in JUDGED]
+    rows = _newest_rows(data.drift[:1], "feature", moved=True)
+    judged = {row["feature"] for row in rows if row["status"] in JUDGED}
     if not rows:
         return Verdict("Drift", "none", "not monitored", place, rule)
     if not judged:
         return Verdict("Drift", "none", _unjudged(rows), place, rule)
-    drifted = sum(row["status"] == "drift" for row in judged)
+    drifted = len({row["feature"] for row in rows if row["status"] == "drift"})
     text = f"{drifted} of {len(judged)} features"
-    if silent := max(len(rows), len(data.signature)) - len(judged):  # a feature without bins has no row
+    if silent := max(len({row["feature"] for row in rows}), len(data.signature)) - len(
+        judged
+    ):  # a feature without bins has no row
         text += f", {silent} not judged"
     return Verdict("Drift", "warn" if drifted else "ok", text, place, rule)
 

@@ -54,7 +54,14 @@ METRICS = {
     "missing_share": "Missing values",
     "unseen_share": "Unseen values",
     "out_of_range_share": "Outside the training range",
+    "mean_shift": "Shift of the mean, in standard deviations",
+    "spread_shift": "Change of the spread (log ratio)",
+    "filled_share": "Filled, though always empty in training",
+    "extreme_value": "Farthest value, in distances of the training data's",
+    "constant_value": "One value only",
 }
+# The metrics that say that a distribution has moved; the others say what is wrong with its values.
+MOVED = ("psi", "mean_shift", "spread_shift")
 # For places where only a word or two fits.
 SHORT = {
     "ece": "ECE",
@@ -72,6 +79,7 @@ SHARES = frozenset(
         "missing_share",
         "unseen_share",
         "out_of_range_share",
+        "filled_share",
         "labels_arrived",
         "rejected_share",
         "largest_share",

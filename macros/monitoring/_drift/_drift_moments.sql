@@ -1,0 +1,88 @@
+{#- The CTE `moments`: number, mean, standard deviation, minimum and maximum of the finite values, of the window
+    (`_now`) and of what it is compared with (`_then`). -#}
+{% macro _drift_moments(cut, reference, against) %}
+{% set double, columns = scorehouse._type_double(), ['mean', 'deviation', 'minimum', 'maximum'] %}
+weighted as (
+
+    select
+        *,
+        cast(n_finite as {{ double }}) as n,
+        {{ 'sum(n_finite * mean)' }} over (partition by {{ cut }}, part, feature, is_current)
+        / sum(cast(n_finite as {{ double }})) over (partition by {{ cut }}, part, feature, is_current) as overall
+    from both_rows
+    where n_finite > 0
+
+),
+
+profiled_moments as (
+
+    select
+        {{ cut }}, part, feature,
+        {%- for side, is_current in [('now', 1), ('then', 0)] %}
+        sum(case when is_current = {{ is_current }} then n end) as n_{{ side }},
+        max(case when is_current = {{ is_current }} then overall end) as mean_{{ side }},
+        sqrt(
+            sum(case when is_current = {{ is_current }} then
+                n * (deviation * deviation + (mean - overall) * (mean - overall)) end)
+            / sum(case when is_current = {{ is_current }} then n end)
+        ) as deviation_{{ side }},
+        min(case when is_current = {{ is_current }} then minimum end) as minimum_{{ side }},
+        max(case when is_current = {{ is_current }} then maximum end) as maximum_{{ side }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from weighted
+    group by {{ cut }}, part, feature
+
+),
+
+{%- if against == 'reference' %}
+
+{#- References that an earlier release registered have none of these rows. -#}
+reference_moments as (
+
+    select
+        version, part, name,
+        max(case when kind = 'moments' then cast(row_count as {{ double }}) end) as n,
+        max(case when kind = 'moments' then lower end) as mean,
+        max(case when kind = 'moments' then upper end) as deviation,
+        max(case when kind = 'range' then lower end) as minimum,
+        max(case when kind = 'range' then upper end) as maximum,
+        max(case when kind = 'tail' then lower end) as low_tail,
+        max(case when kind = 'tail' then upper end) as high_tail
+    from {{ reference }}
+    where kind in ('moments', 'range', 'tail')
+    group by version, part, name
+
+),
+{%- endif %}
+
+moments as (
+
+    select
+        profiled.window_id, profiled.ml_model, profiled.version, profiled.segment, profiled.part, profiled.feature,
+        {%- for name in ['n'] + columns %}
+        profiled.{{ name }}_now,
+        {%- if against == 'reference' %}
+        coalesce(profiled.{{ name }}_then, known.{{ name }}) as {{ name }}_then,
+        {%- else %}
+        profiled.{{ name }}_then,
+        {%- endif %}
+        {%- endfor %}
+        {%- if against == 'reference' %}
+        known.low_tail,
+        known.high_tail
+        {%- else %}
+        cast(null as {{ double }}) as low_tail,
+        cast(null as {{ double }}) as high_tail
+        {%- endif %}
+    from profiled_moments as profiled
+    {%- if against == 'reference' %}
+    left join reference_moments as known
+        on profiled.version = known.version
+        and profiled.part = known.part
+        and profiled.feature = known.name
+        and profiled.segment = 'all'
+    {%- endif %}
+
+)
+{%- endmacro %}
