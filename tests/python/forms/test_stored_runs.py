@@ -35,7 +35,7 @@ from visits_frame import FRAME, LABEL, ROWS
 
 NEVER = LoadPolicy(estimator="never")
 FORMS = {"linear": "sql", "trees": "native", "products": "matrix"}
-ALTERATIONS = 500  # of each of the two files of each ML model
+ALTERATIONS = 2_000  # of each of the two files of each ML model
 
 
 @pytest.fixture(scope="module")
