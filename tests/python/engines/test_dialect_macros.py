@@ -35,6 +35,10 @@ MODELS = {
     "raw_drift": "{{ scorehouse.exact_drift(ref('features'), ref('few'), columns=['f00', 'f01']) }}",
     "live": """{{ scorehouse.live_predictions(ref('dated'), ref('events'), key='id',
         label_time='happened_at', max_age_days=30) }}""",
+    "margins": """{{ scorehouse.interval_calibration(ref('wide_predictions'), ref('labels'), key='id',
+        label='y', levels=[0.8, 0.9], group='region', options={'prediction': 'score'}) }}""",
+    "intervals": """{{ scorehouse.prediction_intervals(ref('wide_predictions'), ref('margins'), group='region',
+        options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}""",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
 }
 LIVE = {
@@ -60,6 +64,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "wide_profiles": {"volume_in_range": {"min_rows": 1, "max_change": 0.5}},
     "wide_performance": {
         "performance_at_least": {"metrics": {"roc_auc": 0.5}},
+        "coverage_at_least": {"level": 0.9},
         "performance_not_below_reference": {"registry": "ref('ml_wide')", "metrics": {"roc_auc": 0.1}},
         "labels_arrive": {"min_share": 0.5, "after_days": 2},
         "calibrated": {},

@@ -1,0 +1,53 @@
+{% test coverage_at_least(model, level, min_labels=30, segments=false, latest=false) %}
+    {% set call = 'coverage_at_least' %}
+    {% do scorehouse._check_level(call, 'level', level) %}
+    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=1) %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+
+    {{ return(adapter.dispatch('test_coverage_at_least', 'scorehouse')(model, level, min_labels, segments, latest)) }}
+{% endtest %}
+
+{#- Wilson's interval of a share, at 99 %: a cohort fails only if chance would hardly explain its coverage. -#}
+{% macro default__test_coverage_at_least(model, level, min_labels, segments, latest) %}
+{% set z = '2.5758293035489004e0' %}
+
+with measured as (
+
+    {{ scorehouse._mature_rows(model, ['coverage'], segments, latest, min_labels) }}
+
+),
+
+bounds as (
+
+    select
+        *,
+        (
+            value + {{ z }} * {{ z }} / (2e0 * n_current)
+            + {{ z }} * sqrt(
+                value * (1e0 - value) / n_current + {{ z }} * {{ z }} / (4e0 * n_current * n_current)
+            )
+        ) / (1e0 + {{ z }} * {{ z }} / n_current) as highest_coverage
+    from measured
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        segment,
+        window_start,
+        window_end,
+        n_current as n_labelled,
+        value as coverage,
+        highest_coverage,
+        {{ scorehouse._double_literal(level) }} as level
+    from bounds
+    where highest_coverage < {{ scorehouse._double_literal(level) }}
+
+)
+
+select * from validation_errors
+{% endmacro %}

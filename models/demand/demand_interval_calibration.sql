@@ -1,0 +1,11 @@
+-- How far forecasts of May to July were off, by volume: the margins of 90 % intervals for the weeks after.
+{{ scorehouse.interval_calibration(
+    predictions=ref('demand_by_volume'),
+    labels=ref('demand_labels'),
+    key=['stock_code', 'week_start'],
+    label='units',
+    levels=[0.8, 0.9],
+    group='volume',
+    day='week_start',
+    date_to='2011-08-01',
+) }}
