@@ -85,7 +85,8 @@ final as (
         judged.threshold,
         judged.status,
         cast(
-            case when metric in ('missing_share', 'filled_share') then rows_reference else n_reference end as {{ bigint }}
+            case when metric in ('missing_share', 'filled_share') then rows_reference else n_reference end
+            as {{ bigint }}
         ) as n_reference,
         cast(
             case when metric in ('missing_share', 'filled_share') then rows_current else n_current end as {{ bigint }}

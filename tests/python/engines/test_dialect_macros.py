@@ -37,8 +37,8 @@ MODELS = {
         label_time='happened_at', max_age_days=30) }}""",
     "margins": """{{ scorehouse.interval_calibration(ref('wide_predictions'), ref('labels'), key='id',
         label='y', levels=[0.8, 0.9], group='region', options={'prediction': 'score'}) }}""",
-    "intervals": """{{ scorehouse.prediction_intervals(ref('wide_predictions'), ref('margins'), group='region',
-        options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}""",
+    "intervals": """{{ scorehouse.prediction_intervals(ref('wide_predictions'), ref('margins'),
+        group='region', options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}""",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
 }
 LIVE = {
