@@ -10,9 +10,9 @@ import click
 
 from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.cli.names import complete_name
-from scorehouse.cli.target import connect, place_of, target_options
+from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options
 from scorehouse.registry.seeds import replace_file
-from scorehouse.report.alerts import alerts_of
+from scorehouse.report.causes import alerts_of
 from scorehouse.report.export import PAYLOADS, payload_text, write_long
 from scorehouse.report.gather import gather
 from scorehouse.report.warehouse import Warehouse
@@ -60,6 +60,7 @@ def export_monitoring_command(
     help="Form of the payload; both are JSON.",
 )
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
+@results_option
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if there is an alert.")
 @target_options
 @json_option
@@ -70,6 +71,7 @@ def export_alerts_command(
     name: str | None,
     form: str,
     output: str,
+    dbt_target: Path | None,
     exit_code: bool,
     schema: str | None,
     as_json: bool,
@@ -83,12 +85,13 @@ def export_alerts_command(
       curl --json @alerts.json "$SLACK_WEBHOOK"
     """
     named = place_of(**place)
+    results = dbt_results(named, dbt_target, place["project_dir"])
     with connect(named) as connection:
         warehouse = Warehouse(connection, named, schema, "scorehouse export alerts")
         found = [
             (data.name, data.live.version, alert)
             for data in gather(warehouse, name)
-            for alert in alerts_of(warehouse, data)
+            for alert in alerts_of(warehouse, data, results)
         ]
     text = payload_text(found, form, datetime.now(UTC))
     if output == "-":

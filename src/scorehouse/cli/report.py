@@ -11,7 +11,7 @@ import click
 
 from scorehouse.cli.common import echo, json_option, print_json
 from scorehouse.cli.names import complete_name
-from scorehouse.cli.target import connect, place_of, target_options
+from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
@@ -40,6 +40,7 @@ CALL = "scorehouse report"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=f"What people know about the ML models, for their cards; default: the project's {FILE}, if any.",
 )
+@results_option
 @target_options
 @json_option
 def report_command(
@@ -47,6 +48,7 @@ def report_command(
     output: Path,
     title: str | None,
     cards: Path | None,
+    dbt_target: Path | None,
     schema: str | None,
     as_json: bool,
     **place: Any,
@@ -63,9 +65,10 @@ def report_command(
       scorehouse report churn --target prod --output churn.html
     """
     named = place_of(**place)
+    results = dbt_results(named, dbt_target, place["project_dir"])
     with connect(named) as connection:
         warehouse = Warehouse(connection, named, schema, CALL)
-        chapters = [chapter_of(warehouse, data) for data in gather(warehouse, name)]
+        chapters = [chapter_of(warehouse, data, results) for data in gather(warehouse, name)]
         known = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
     given = _given(cards, place["project_dir"], known)
     heading = title or (f"{name}: monitoring" if name else "Monitoring of the ML models")

@@ -21,6 +21,8 @@ from scorehouse.project.variables import project_variable
 if TYPE_CHECKING:
     import duckdb
 
+    from scorehouse.report.dbt_results import DbtResults
+
 MEMORY = ":memory:"
 
 
@@ -28,6 +30,27 @@ def target_options(function: Function) -> Function:
     """Options that name the DuckDB file and the schema in it."""
     schema = click.option("--schema", help="Schema of the dbt target, if the file has several.")
     return file_options(schema(function))
+
+
+def results_option(function: Function) -> Function:
+    """The option that names the folder of dbt's own results."""
+    return click.option(
+        "--dbt-target",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder with dbt's manifest, run results and sources; default: the project's target.",
+    )(function)
+
+
+def dbt_results(place: Place, folder: Path | None, project_dir: Path | None) -> DbtResults | None:
+    """The results of dbt's last command, if they are about the database of `place`."""
+    from scorehouse.report.dbt_results import read_results
+
+    if folder is None:
+        try:
+            folder = find_project(project_dir) / "target"
+        except ConfigurationError:
+            return None
+    return read_results(folder, place.alias or place.file.stem)
 
 
 def file_options(function: Function) -> Function:

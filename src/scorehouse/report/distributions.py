@@ -37,7 +37,7 @@ class Distribution:
             Bin(_name(row), row["reference"] / total, row["current"] / now if now else None, _name(row, 2))
             for row in values
         ]
-        if any(row["kind"] == "numeric" for row in values):
+        if values and all(row["kind"] == "numeric" for row in values):
             return shares
         ordered = len(shares) <= SHOWN_NUMBERS and all(_is_number(item.name) for item in shares)
         if ordered:

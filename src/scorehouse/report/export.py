@@ -77,7 +77,7 @@ def _select(table: Table, ml_model: str | None) -> str:
 
 
 def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
-    """Alerts as plain JSON, one object each."""
+    """Alerts as plain JSON, one object per cause; `also` has the other facts with the same cause."""
     return {
         "source": "scorehouse",
         "made_at": made_at.isoformat(timespec="seconds"),
@@ -86,13 +86,8 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
             {
                 "ml_model": name,
                 "version": version,
-                "topic": alert.topic,
-                "level": alert.level,
-                "title": alert.title,
-                "text": alert.text,
-                "value": alert.value,
-                **_facts(alert),
-                "sql": alert.sql,
+                **_fact(alert),
+                "also": [_fact(one) for one in alert.also],
             }
             for name, version, alert in alerts
         ],
@@ -110,7 +105,10 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
         {"type": "header", "text": {"type": "plain_text", "text": summary, "emoji": True}}
     ]
     for name, version, alert in alerts[:SLACK_LIMIT]:
-        line = f"{ICONS[alert.level]} *{name} v{version}: {_escaped(alert.title)}*\n{_escaped(alert.text)}"
+        said = [alert.text, *(f"{one.title}: {one.text}" for one in alert.also)]
+        state = f" ({alert.state})" if alert.state else ""
+        text = "\n".join(map(_escaped, said))
+        line = f"{ICONS[alert.level]} *{name} v{version}: {_escaped(alert.title)}*{state}\n{text}"
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": line[:3000]}})
     more = f", {count - SLACK_LIMIT} more in the report" if count > SLACK_LIMIT else ""
     context = f"scorehouse, {made_at:%Y-%m-%d %H:%M} UTC{more}"
@@ -123,6 +121,22 @@ PAYLOADS = {"webhook": webhook, "slack": slack}
 
 def payload_text(alerts: Sequence[Named], form: str, made_at: datetime) -> str:
     return json.dumps(PAYLOADS[form](alerts, made_at), indent=2, ensure_ascii=False) + "\n"
+
+
+def _fact(alert: Alert) -> dict[str, Any]:
+    """Another fact of the same cause."""
+    return {
+        "topic": alert.topic,
+        "level": alert.level,
+        "title": alert.title,
+        "text": alert.text,
+        "value": alert.value,
+        "state": alert.state,
+        "since": alert.since,
+        **_facts(alert),
+        "sql": alert.sql,
+        "rows_sql": alert.rows_sql,
+    }
 
 
 def _facts(alert: Alert) -> dict[str, Any]:

@@ -36,7 +36,7 @@ where window_start in (select window_start from kept)
     and (window_start >= (select window_start from newest) or segment = 'all' and {{past}})
 order by window_start, segment, metric
 """
-PAST = {"drift": "metric = 'psi'", "performance": "true", "estimates": "true"}
+PAST = {"drift": "(metric = 'psi' or status = 'drift')", "performance": "true", "estimates": "true"}
 
 Window = tuple[datetime, datetime]
 

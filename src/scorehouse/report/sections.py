@@ -9,9 +9,12 @@ from typing import Any
 
 from scorehouse.registry.version import Version
 from scorehouse.report import charts
-from scorehouse.report.alerts import Alert, alerts_of, segment_drift
+from scorehouse.report.alerts import Alert
+from scorehouse.report.causes import alerts_of, segment_drift
+from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts
 from scorehouse.report.gather import ModelData, Window
+from scorehouse.report.history import ended
 from scorehouse.report.performance import Performance, performance_of
 from scorehouse.report.verdicts import Verdict, verdicts_of
 from scorehouse.report.warehouse import Row, Warehouse
@@ -42,6 +45,7 @@ class Chapter:
     has_trend: bool = False
     drift_table: str = ""
     run: Row | None = None
+    resolved: list[str] = field(default_factory=list)
 
     @property
     def live(self) -> Version:
@@ -57,9 +61,9 @@ class Chapter:
         return next((state for state in ("bad", "warn", "ok") if state in states), "none")
 
 
-def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
-    """Read and draw everything about one ML model."""
-    chapter = Chapter(data, alerts_of(warehouse, data))
+def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> Chapter:
+    """Read and draw everything about one ML model; `results` are those of dbt itself, if known."""
+    chapter = Chapter(data, alerts_of(warehouse, data, results), resolved=ended(data))
     long = data.drift[0] if data.drift else None
     window = long.newest() if long else None
     found = distributions(warehouse, data, window)
@@ -82,7 +86,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData) -> Chapter:
     if chapter.run:
         reasons = json.loads(chapter.run.get("reject_reasons") or "{}")
         chapter.reasons = sorted(reasons.items(), key=lambda pair: -pair[1])[:6]
-    chapter.verdicts = verdicts_of(data, chapter.alerts, chapter.performance)
+    chapter.verdicts = verdicts_of(data, chapter.alerts, chapter.performance, results)
     return chapter
 
 

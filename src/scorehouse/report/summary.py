@@ -12,10 +12,7 @@ SAID = 3  # causes that the sentence names
 ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 # Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
-NEEDS = {
-    "not monitored": "no table has it",
-    "no threshold set": "no limit is set",
-}
+NEEDS = {"not monitored": "no table has it", "no threshold set": "no limit is set"}
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,9 @@ def headline(chapter: Chapter) -> Headline:
         return Headline("warn", WATCH, _causes(chapter.alerts))
     judged = [one.name for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
-    missing = "; ".join(f"{one.name.lower()}: {NEEDS.get(one.text, one.text)}" for one in open_lights)
+    missing = "; ".join(f"{one.name.lower()}: {_need(one.text)}" for one in open_lights)
     if judged:
-        rest = f" Not judged is {missing}." if missing else ""
+        rest = f" Not judged: {missing}." if missing else ""
         return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
     return Headline("none", UNJUDGED, f"set a limit. {missing[:1].upper()}{missing[1:]}.")
 
@@ -51,6 +48,12 @@ def _causes(alerts: Sequence[Alert]) -> str:
     named = [alert.title for alert in alerts[:SAID]]
     more = len(alerts) - len(named)
     return "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
+
+
+def _need(text: str) -> str:
+    """What keeps a light grey; a value before it is left out."""
+    why = text.rpartition(", ")[2]
+    return NEEDS.get(why, why)
 
 
 def _listed(names: Sequence[str]) -> str:

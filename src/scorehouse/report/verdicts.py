@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scorehouse.report import limits
 from scorehouse.report.alerts import Alert
+from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.performance import Performance
 from scorehouse.report.warehouse import Row
@@ -26,7 +27,12 @@ class Verdict:
     rule: str
 
 
-def verdicts_of(data: ModelData, alerts: Sequence[Alert], performance: Performance | None) -> list[Verdict]:
+def verdicts_of(
+    data: ModelData,
+    alerts: Sequence[Alert],
+    performance: Performance | None,
+    results: DbtResults | None = None,
+) -> list[Verdict]:
     """The lights of one ML model, in the order of the page."""
     return [
         _runs(data),
@@ -36,6 +42,8 @@ def verdicts_of(data: ModelData, alerts: Sequence[Alert], performance: Performan
         _scores(data),
         _performance(data, alerts, performance),
         _retraining(data),
+        _dbt(data, results, freshness=False),
+        _dbt(data, results, freshness=True),
     ]
 
 
@@ -171,7 +179,8 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
     if found.headline is None:
         return Verdict("Performance", "none", "no labels yet", place, rule)
     text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)}"
-    state = _worst(alert.level for alert in alerts if alert.topic == "performance")
+    facts = (fact for alert in alerts for fact in (alert, *alert.also))
+    state = _worst(fact.level for fact in facts if fact.topic == "performance")
     if state == "none":
         state = _worst(_held(data))
     if state == "none":
@@ -198,3 +207,24 @@ def _retraining(data: ModelData) -> Verdict:
     if all(row.get(name) is None for row in data.retraining for name in facts):
         return Verdict("Retraining", "none", "nothing measured", place, rule)
     return Verdict("Retraining", "ok", "not needed", place, rule)
+
+
+def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Verdict:
+    """The results of dbt's last command, or of its last check of sources."""
+    title, place = ("Sources", "alerts") if freshness else ("dbt tests", "alerts")
+    command = "dbt source freshness" if freshness else "the last dbt command"
+    rule = f"By {command}, for what depends on the registry of this ML model" + (
+        " and the sources behind it: red when a source is older than error_after, amber after warn_after."
+        if freshness
+        else ": red when a test or a model failed, amber when a test warns."
+    )
+    found = results.of(data.name, freshness=freshness) if results else []
+    if not found or results is None:
+        return Verdict(title, "none", "not checked", f"{data.name}-{place}", rule)
+    when = results.checked_at if freshness else results.tested_at
+    state = _worst(one.level for one in found)
+    wrong = sum(one.level != "ok" for one in found)
+    said = "stale" if freshness else "failed" if state == "bad" else "warn"
+    fine = "fresh" if freshness else "passed"
+    text = f"{wrong} of {len(found)} {said}" if wrong else f"{len(found)} {fine}"
+    return Verdict(title, state, text, f"{data.name}-{place}", f"{rule} Checked {when}.")

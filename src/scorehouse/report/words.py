@@ -93,6 +93,11 @@ def metric_name(metric: str) -> str:
     return METRICS.get(metric, metric.replace("_", " "))
 
 
+def lower_first(text: str) -> str:
+    """For use within a sentence; a name in capitals keeps them."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
 def short_name(metric: str) -> str:
     return SHORT.get(metric, metric_name(metric))
 

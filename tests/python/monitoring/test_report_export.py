@@ -15,14 +15,17 @@ from scorehouse.report.export import LONG_COLUMNS
 
 def test_the_sql_of_every_alert_gives_its_number(monitored_project: DbtProject) -> None:
     payload = json.loads(run("export", "alerts", "--database", monitored_project.database).output)
-    checked, from_counts = 0, 0
-    for alert in payload["alerts"]:
+    checked, from_counts, with_rows = 0, 0, 0
+    for alert in [fact for cause in payload["alerts"] for fact in (cause, *cause["also"])]:
+        if alert["rows_sql"]:
+            assert monitored_project.query(alert["rows_sql"]), alert["title"]
+            with_rows += 1
         ((first, *_),) = monitored_project.query(alert["sql"])
         if alert["value"] is not None:
             assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
             checked += 1
             from_counts += "row_count" in alert["sql"]
-    assert checked == 8 and from_counts == 5  # drift from counts, performance from its table
+    assert checked == with_rows == 8 and from_counts == 5  # drift from counts, performance from its table
 
 
 @pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])
@@ -50,16 +53,20 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     told = ["export", "alerts", "wide", "--database", monitored_project.database, "--output", file]
     assert run(*told, "--exit-code").exit_code == 3
     plain = json.loads(file.read_text())
-    assert plain["status"] == "bad" and len(plain["alerts"]) == 9
+    assert plain["status"] == "bad" and len(plain["alerts"]) == 4
+    first, *_ = plain["alerts"]
+    assert (first["state"], first["since"]) == ("continuing", "January 2025")
+    assert [fact["segment"] for fact in first["also"]] == ["region=(small groups)", "region=north"]
     drifted = next(alert for alert in plain["alerts"] if alert["title"] == "f01 has drifted")
     assert drifted["metric"] == "psi" and drifted["value"] > drifted["threshold"] == 0.1
     assert drifted["window_start"] == "2025-04-01T00:00:00" and drifted["ml_model"] == "wide"
+    assert drifted["state"] == "new" and drifted["also"][-1]["title"] == "Version 1 should be retrained"
     assert run(*told, "--format", "slack").exit_code == 0
     message = json.loads(file.read_text())
-    assert message["text"] == "Monitoring: 9 alerts"
+    assert message["text"] == "Monitoring: 4 alerts"
     kinds = [block["type"] for block in message["blocks"]]
-    assert kinds == ["header", *["section"] * 9, "context"]
-    assert "p &lt; 1e" in message["blocks"][5]["text"]["text"]
+    assert kinds == ["header", *["section"] * 4, "context"]
+    assert "p &lt; 1e" in message["blocks"][3]["text"]["text"]
 
 
 def test_no_alert_is_a_payload_too(monitored_project: DbtProject) -> None:
@@ -74,8 +81,8 @@ def test_every_command_tells_in_json_what_it_wrote(monitored_project: DbtProject
     place = ["--database", monitored_project.database, "--json", "--output"]
     report, table, payload = (tmp_path / name for name in ("r.html", "long.jsonl", "alerts.json"))
     written = json.loads(run("report", "wide", *place, report).output)
-    assert written == {"written": str(report), "bytes": report.stat().st_size, "alerts": {"wide": 9}}
+    assert written == {"written": str(report), "bytes": report.stat().st_size, "alerts": {"wide": 4}}
     written = json.loads(run("export", "monitoring", *place, table).output)
     assert written == {"written": str(table), "rows": len(table.read_text().splitlines())}
     written = json.loads(run("export", "alerts", "wide", *place, payload).output)
-    assert written == {"written": str(payload), "alerts": 9}
+    assert written == {"written": str(payload), "alerts": 4}

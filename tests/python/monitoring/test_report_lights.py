@@ -177,6 +177,14 @@ def test_scores_are_late_by_the_habit_of_the_run_log(project: DbtProject, tmp_pa
     assert "too short to show how often it scores, so 31 days are assumed" in price.rule
     assert (quiet.state, quiet.text) == ("warn", "15 days ago")
     assert "usually scores every 7 days" in quiet.rule
+    told = [str(SCOREHOUSE), "report", "--database", str(database), "--output", str(tmp_path / "pages")]
+    assert subprocess.run(told, capture_output=True).returncode == 0
+    index = (tmp_path / "pages" / "index.html").read_text()
+    first = re.search(r'<li class="bad"><a href="models/price.html">.*?<span>([^<]+)</span>', index)
+    assert first and first[1].startswith(  # the first line says what was planted
+        "The last scoring run rejected 97.0 % of its rows; Last scored 11 months ago; "
+        "Mean absolute error is far from its value at registration"
+    )
     told = [str(SCOREHOUSE), "export", "alerts", "price", "--database", str(database), "--exit-code"]
     ended = subprocess.run(told, capture_output=True, text=True)
     alerts = {alert["title"]: alert["level"] for alert in json.loads(ended.stdout)["alerts"]}

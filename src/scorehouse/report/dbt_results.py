@@ -1,0 +1,158 @@
+"""The results of dbt's last command and of its last freshness check, by ML model.
+
+dbt writes `run_results.json`, `manifest.json` and `sources.json` into the project's target folder.
+https://docs.getdbt.com/reference/artifacts/run-results-json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scorehouse.report.alerts import Alert
+from scorehouse.report.words import stamp
+
+LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
+# Tests that repeat what the monitoring tables say, and the topics of these alerts.
+REPEATS = {
+    "no_drift": {"drift", "quality"},
+    "no_score_drift": {"scores"},
+    "performance_not_below_reference": {"performance"},
+    "rejected_share_below": {"runs"},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One result of dbt. `level` is `ok`, `warn` or `bad`; `kind` is `test`, `source`, `model` and so on."""
+
+    kind: str
+    name: str
+    macro: str
+    level: str
+    text: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class DbtResults:
+    """What dbt found when; `by_model` has the outcomes of the nodes that depend on each registry."""
+
+    by_model: dict[str, list[Outcome]]
+    tested_at: str = ""
+    checked_at: str = ""
+
+    def of(self, ml_model: str, *, freshness: bool) -> list[Outcome]:
+        """Freshness of the sources, or all other results that matter: tests, and whatever failed."""
+        found = self.by_model.get(ml_model, [])
+        if freshness:
+            return [one for one in found if one.kind == "source"]
+        return [one for one in found if one.kind == "test" or (one.kind != "source" and one.level != "ok")]
+
+    def alerts_of(self, ml_model: str, topics: set[str]) -> list[Alert]:
+        """Failed tests and stale sources, except tests that repeat an alert of these topics."""
+        found = []
+        for freshness, topic, when in ((False, "tests", self.tested_at), (True, "sources", self.checked_at)):
+            for one in self.of(ml_model, freshness=freshness):
+                if one.level == "ok" or REPEATS.get(one.macro, set()) & topics:
+                    continue
+                said = {"test": "The dbt test", "source": "The source"}.get(one.kind, f"The dbt {one.kind}")
+                ended = {"test": "failed" if one.level == "bad" else "warns", "source": "is stale"}
+                title = f"{said} {one.name} {ended.get(one.kind, 'failed')}"
+                text = f"{one.text}; checked {when}"
+                anchor = f"{ml_model}-alerts"
+                found.append(Alert(topic, one.level, title, text, one.sql, cause=topic, anchor=anchor))
+        return found
+
+
+def read_results(folder: Path, database: str) -> DbtResults | None:
+    """The results in a target folder; None if there are none, or if they are of another database."""
+    manifest, run = _read(folder / "manifest.json"), _read(folder / "run_results.json")
+    sources = _read(folder / "sources.json")
+    if manifest is None or (run is None and sources is None):
+        return None
+    nodes = {**manifest.get("nodes", {}), **manifest.get("sources", {})}
+    registries = {
+        key: str(node["name"]).removeprefix("ml_") for key, node in nodes.items() if _registry(node, database)
+    }
+    if not registries:
+        return None
+    by_model: dict[str, list[Outcome]] = {name: [] for name in registries.values()}
+    parents = {key: set(node.get("depends_on", {}).get("nodes", [])) for key, node in nodes.items()}
+    lines = _lines(registries, parents)
+    for result in [*(run or {}).get("results", []), *(sources or {}).get("results", [])]:
+        key = result["unique_id"]
+        for name, line in lines.items():
+            if key in line and (outcome := _outcome(result, nodes.get(key, {}))):
+                by_model[name].append(outcome)
+    return DbtResults(by_model, _time(run), _time(sources))
+
+
+def _registry(node: dict[str, Any], database: str) -> bool:
+    """Whether a node is the seed `ml_<name>` in this database."""
+    name = str(node.get("name"))
+    seed = node.get("resource_type") == "seed" and name.startswith("ml_") and "__" not in name
+    return seed and str(node.get("database")).lower() == database.lower()
+
+
+def _lines(registries: dict[str, str], parents: dict[str, set[str]]) -> dict[str, set[str]]:
+    """By ML model: the nodes that depend on its registry, and the sources that these are made from."""
+    children: dict[str, set[str]] = {}
+    for key, above in parents.items():
+        for parent in above:
+            children.setdefault(parent, set()).add(key)
+    lines = {}
+    for key, name in registries.items():
+        below = _reached([key], children)
+        above = _reached(below, parents)
+        lines[name] = below | {node for node in above if node.startswith("source.")}
+    return lines
+
+
+def _reached(start: Iterable[str], edges: dict[str, set[str]]) -> set[str]:
+    found, waiting = set(start), list(start)
+    while waiting:
+        for node in edges.get(waiting.pop(), ()):
+            if node not in found:
+                found.add(node)
+                waiting.append(node)
+    return found
+
+
+def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome | None:
+    kind, status = result["unique_id"].partition(".")[0], str(result["status"])
+    if status == "skipped":
+        return None
+    level = LEVELS.get(status, "ok")
+    name = str(node.get("name") or result["unique_id"].rpartition(".")[2])
+    if kind == "source":
+        name = f"{node.get('source_name', '')}.{name}".lstrip(".")
+        newest = result.get("max_loaded_at")
+        text = f"newest row {newest}" if newest else str(result.get("error") or status)
+        column, relation = node.get("loaded_at_field"), node.get("relation_name")
+        sql = f"select max({column})\nfrom {relation}" if column and relation else ""
+        return Outcome(kind, name, "", level, text, sql)
+    message = str(result.get("message") or status).splitlines()[0]
+    macro = str((node.get("test_metadata") or {}).get("name") or "")
+    code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
+    return Outcome(kind, name, macro, level, message, code)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _time(artifact: dict[str, Any] | None) -> str:
+    said = str((artifact or {}).get("metadata", {}).get("generated_at") or "")
+    try:
+        return f"{stamp(datetime.fromisoformat(said.replace('Z', '+00:00')))} UTC"
+    except ValueError:
+        return "at an unknown time"

@@ -1,0 +1,135 @@
+"""SQL of the rows behind a number: rows of the feature table or of the prediction table.
+
+Each statement is bound against the warehouse before it is shown, so none is shown that cannot run.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import duckdb
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.report.distributions import Distribution, Key, distributions
+from scorehouse.report.gather import ModelData
+from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.words import window_text
+
+SMALL = 1e-4  # the share that stands for none, as in PSI
+
+
+class Rows:
+    """Writes the SQL of rows for one ML model; the distributions of the newest window are read once."""
+
+    def __init__(self, warehouse: Warehouse, data: ModelData) -> None:
+        self.warehouse = warehouse
+        self.data = data
+
+    @cached_property
+    def found(self) -> dict[Key, Distribution]:
+        window = self.data.drift[0].newest() if self.data.drift else None
+        return distributions(self.warehouse, self.data, window)
+
+    @cached_property
+    def run(self) -> Row | None:
+        """The newest run that scored rows, which knows where features and predictions are."""
+        return next((run for run in self.data.runs if run["status"] == "success" and run["rows_in"]), None)
+
+    def of_drift(self, row: Row) -> str:
+        """Rows that are missing, unseen or out of range, or those of the bin that moved most."""
+        condition = self._condition(row)
+        if self.run is None or not condition:
+            return ""
+        if row["part"] == "output":
+            source = str(self.run["prediction_table"])
+        else:
+            source = f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
+        return self.shown(f"{_when(row)}\nselect *\nfrom {source}\nwhere {condition}")
+
+    def of_performance(self, row: Row) -> str:
+        """Scored rows of the segment, to join with the labels."""
+        if self.run is None:
+            return ""
+        conditions = [f"model_version = {row['version']}", "row_status = 'scored'"]
+        names, _, values = row["segment"].partition("=")
+        if values and "+" not in names and values != "(small groups)":
+            conditions.append(f"cast({DUCKDB.quote(names)} as varchar) = {DUCKDB.literal(values)}")
+        table = self.run["prediction_table"]
+        where = "\n    and ".join(conditions)
+        return self.shown(
+            f"{_when(row)}; join the labels by {self.run['key_columns']}\n"
+            f"select *\nfrom {table}\nwhere {where}"
+        )
+
+    def shown(self, sql: str) -> str:
+        """The SQL if the warehouse can run it, else without the name of the database; else empty."""
+        database = str(self.run["prediction_table"]).partition(".")[0] if self.run else ""
+        for candidate in (sql, sql.replace(f"{database}.", "") if database else sql):
+            try:
+                self.warehouse.connection.execute(f"explain {_without_note(candidate)}")
+            except duckdb.Error:
+                continue
+            return candidate
+        return ""
+
+    def _condition(self, row: Row) -> str:
+        column = DUCKDB.quote(row["feature"])
+        signature = next((one for one in self.data.signature if one["feature"] == row["feature"]), None)
+        if row["metric"] in ("missing_share", "filled_share"):
+            return f"{column} is {'not ' if row['metric'] == 'filled_share' else ''}null"
+        if row["metric"] in ("out_of_range_share", "extreme_value") and signature:
+            low, high = signature["minimum"], signature["maximum"]
+            return f"{column} < {low!r} or {column} > {high!r}" if low is not None else ""
+        if row["metric"] == "unseen_share" and self.data.reference_table:
+            return (
+                f"cast({column} as varchar) not in (\n    select category\n"
+                f"    from {self.data.reference_table.quoted}\n"
+                f"    where version = {row['version']}\n        and part = '{row['part']}'\n"
+                f"        and name = {DUCKDB.literal(row['feature'])}\n        and row_count > 0\n"
+                "        and category is not null\n)"
+            )
+        return self._moved(row, column)
+
+    def _moved(self, row: Row, column: str) -> str:
+        """The bin whose share has grown most, as a condition."""
+        distribution = self.found.get((row["part"], row["feature"]))
+        if distribution is None or not distribution.has_current:
+            return ""
+        bins = [one for one in distribution.rows.values() if one["kind"] in ("numeric", "category", "unseen")]
+        if not bins:
+            return ""
+        total = sum(one["reference"] for one in bins) or 1
+        now = sum(one["current"] for one in bins) or 1
+        most = max(bins, key=lambda one: _growth(one["reference"] / total, one["current"] / now))
+        if most["kind"] != "numeric":
+            value = most["category"]
+            return "" if value is None else f"cast({column} as varchar) = {DUCKDB.literal(str(value))}"
+        sides = [
+            f"{column} {sign} {most[side]!r}"
+            for side, sign in (("lower", ">"), ("upper", "<="))
+            if most[side] is not None
+        ]
+        return "\n    and ".join(sides)
+
+
+def rejected_rows(run: Row) -> str:
+    """The rows that a run rejected, with their reasons."""
+    return (
+        f"select *\nfrom {run['prediction_table']}\nwhere row_status = 'rejected'\n"
+        f"    and model_version = {run['model_version']}\norder by reject_reason"
+    )
+
+
+def _growth(before: float, now: float) -> float:
+    before, now = max(before, SMALL), max(now, SMALL)
+    return (now - before) * math.log(now / before) if now > before else 0.0
+
+
+def _when(row: Row) -> str:
+    """A comment: the report does not know by which column the window was cut."""
+    return f"-- of all days; the alert is about {window_text(row['window_start'], row['window_end'])}"
+
+
+def _without_note(sql: str) -> str:
+    return "\n".join(line for line in sql.splitlines() if not line.startswith("--"))

@@ -1,0 +1,151 @@
+"""What the report makes of odd tables and of dbt's own results: one alert per cause, and never a crash."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from monitored import run
+from project import DbtProject
+
+
+@pytest.fixture
+def database(monitored_project: DbtProject, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copy(monitored_project.database, tmp_path / "copy.duckdb"))
+
+
+def alerts_of(database: Path, *more: object) -> list[dict[str, Any]]:
+    ended = run("export", "alerts", "wide", "--database", database, *more)
+    assert ended.exit_code == 0, ended.output
+    found: list[dict[str, Any]] = json.loads(ended.output)["alerts"]
+    return found
+
+
+def page_of(database: Path, *more: object) -> str:
+    file = database.with_suffix(".html")
+    ended = run("report", "wide", "--database", database, "--output", file, *more)
+    assert ended.exit_code == 0, ended.output
+    return file.read_text()
+
+
+def test_what_has_ended_is_called_resolved(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "update wide_drift set status = 'drift' where feature = 'f07' and metric = 'psi' "
+            "and segment = 'all' and window_start = '2025-03-01'"
+        )
+    page = page_of(database)
+    assert "f07: PSI, wrong in March 2025" in page.split('class="resolved"')[1].split("</p>")[0]
+    assert "f07 has drifted" not in page and len(alerts_of(database)) == 4
+
+
+def test_what_goes_on_says_since_when(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "update wide_drift set status = 'drift' where feature = 'f01' and segment = 'all' "
+            "and metric in ('psi', 'out_of_range_share') and window_start >= '2025-02-01'"
+        )
+    found = next(alert for alert in alerts_of(database) if alert["title"] == "f01 has drifted")
+    assert (found["state"], found["since"]) == ("continuing", "February 2025")
+    assert (found["also"][0]["state"], found["also"][0]["since"]) == ("continuing", "February 2025")
+    assert "continuing since February 2025" in page_of(database)
+
+
+def test_many_features_of_little_importance_are_one_alert(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "update wide_drift set status = 'drift' where feature in ('f20', 'f21', 'f22') "
+            "and metric = 'psi' and segment = 'all' and window_start = '2025-04-01'"
+        )
+    titles = [alert["title"] for alert in alerts_of(database)]
+    assert titles[2:] == ["f01 has drifted", "4 features of little importance have changed"]
+
+
+def test_odd_features_do_not_end_the_report(database: Path) -> None:
+    """A list of 90,000 categories, a feature without a reference, one that is NULL everywhere."""
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "delete from ml_wide__reference where name in ('f05', 'f06'); "
+            "insert into ml_wide__reference by name select 1 as version, 'feature' as part, 'f05' as name, "
+            "'category' as kind, i as bin, 'word ' || i as category, 1 as row_count from range(90000) r(i); "
+            "update wide_drift set value = null, p_value = null, floor_value = null, n_current = null, "
+            "status = 'too_small' where feature = 'f04'; "
+            "delete from wide_profiles where feature = 'f03'; "
+            "update ml_wide__signature set minimum = null, maximum = null, importance = null "
+            "where feature = 'f04'"
+        )
+    page = page_of(database)
+    assert "89998 others" in page and "too few rows" in page
+
+
+def results(folder: Path, database: str, status: str = "fail") -> Path:
+    """The files of a dbt command and of a freshness check, with one wrong result each."""
+    seed, table, test = "seed.p.ml_wide", "model.p.wide_predictions", "test.p.unique_key"
+    source, stage = "source.p.crm.customers", "model.p.features"
+    nodes = {
+        seed: {"resource_type": "seed", "name": "ml_wide", "database": database, "depends_on": {"nodes": []}},
+        stage: {"resource_type": "model", "name": "features", "depends_on": {"nodes": [source]}},
+        table: {"resource_type": "model", "name": "wide_predictions", "depends_on": {"nodes": [seed, stage]}},
+        test: {"resource_type": "test", "name": "unique_key", "depends_on": {"nodes": [table]}},
+        "test.p.other": {"resource_type": "test", "name": "other", "depends_on": {"nodes": [stage]}},
+    }
+    sources = {
+        source: {
+            "source_name": "crm", "name": "customers", "loaded_at_field": "at", "relation_name": "raw.c",
+        }
+    }  # fmt: skip
+    said = {
+        "manifest.json": {"nodes": nodes, "sources": sources},
+        "run_results.json": {
+            "metadata": {"generated_at": "2026-03-01T08:00:00Z"},
+            "results": [
+                {
+                    "unique_id": test,
+                    "status": status,
+                    "message": "Got 3 results",
+                    "compiled_code": "select 1",
+                },
+                {"unique_id": "test.p.other", "status": "fail", "message": "not about this ML model"},
+                {"unique_id": table, "status": "success"},
+            ],
+        },
+        "sources.json": {
+            "metadata": {"generated_at": "2026-03-02T08:00:00Z"},
+            "results": [{"unique_id": source, "status": "warn", "max_loaded_at": "2026-02-27"}],
+        },
+    }
+    folder.mkdir()
+    for name, content in said.items():
+        (folder / name).write_text(json.dumps(content))
+    return folder
+
+
+def test_dbt_tests_and_freshness_are_lights_and_alerts(database: Path, tmp_path: Path) -> None:
+    told = ["--dbt-target", results(tmp_path / "target", "copy")]
+    found = {alert["title"]: alert for alert in alerts_of(database, *told)}
+    failed = found["The dbt test unique_key failed"]
+    assert (failed["level"], failed["sql"]) == ("bad", "select 1")
+    assert failed["text"] == "Got 3 results; checked 01 Mar 2026, 08:00 UTC"
+    assert found["The source crm.customers is stale"]["level"] == "warn" and len(found) == 6
+    page = page_of(database, *told)
+    assert "<b>dbt tests</b>1 of 1 failed" in page and "<b>Sources</b>1 of 1 stale" in page
+
+
+@pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 passed")])
+def test_results_of_another_database_are_left_out(
+    database: Path, tmp_path: Path, name: str, text: str
+) -> None:
+    page = page_of(database, "--dbt-target", results(tmp_path / "target", name, "pass"))
+    assert f"<b>dbt tests</b>{text}" in page
+
+
+def test_results_that_cannot_be_read_are_not_checked(database: Path, tmp_path: Path) -> None:
+    folder = results(tmp_path / "target", "copy")
+    (folder / "manifest.json").write_text("{")
+    assert "<b>dbt tests</b>not checked" in page_of(database, "--dbt-target", folder)
