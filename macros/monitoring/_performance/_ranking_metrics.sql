@@ -1,4 +1,5 @@
-{#- CTEs that end in `metric_rows`: the metrics of a ranking, over the first k positions. -#}
+{#- CTEs that end in `metric_rows`: the metrics of a ranking, over the first k positions. Items with the same score
+    may stand in any order: each metric is its mean over all these orders. -#}
 {% macro _ranking_metrics(spec) %}
 {% set g, k = 'ml_model, version, segment, window_start', spec.k | int %}
 {% set hi, lo = 'least(last_place, ' ~ k ~ ')', 'least(last_place - n, ' ~ k ~ ')' %}
@@ -16,7 +17,11 @@ places as (
 
 tied as (
 
-    select {{ g }}, query, score, count(*) as n, avg(y) as mean_gain
+    select
+        {{ g }}, query, score,
+        count(*) as n,
+        avg(y) as mean_gain,
+        sum(case when y >= {{ scorehouse._double_literal(spec.relevant_from) }} then 1e0 else 0e0 end) as n_hits
     from usable
     group by {{ g }}, query, score
 
@@ -28,7 +33,11 @@ tied_places as (
         *,
         sum(n) over (
             partition by {{ g }}, query order by score desc rows between unbounded preceding and current row
-        ) as last_place
+        ) as last_place,
+        sum(n_hits) over (
+            partition by {{ g }}, query order by score desc rows between unbounded preceding and current row
+        ) - n_hits as hits_before,
+        sum(n_hits) over (partition by {{ g }}, query) as all_hits
     from tied
 
 ),
@@ -74,26 +83,43 @@ gains as (
 
 ),
 
-{#- Below, the key breaks ties, so that no metric depends on the order of rows. -#}
-ordered as (
+{#- One row per place of each group of equal scores: `slot` counts from 1 within the group. -#}
+slots as (
 
     select
-        {{ g }}, query,
-        row_number() over (partition by {{ g }}, query order by score desc, item) as place,
-        case when y >= {{ scorehouse._double_literal(spec.relevant_from) }} then 1e0 else 0e0 end as hit
-    from usable
+        {{ 'tied_places.' ~ (g | replace(', ', ', tied_places.')) }}, tied_places.query, tied_places.last_place, tied_places.n,
+        tied_places.n_hits, tied_places.hits_before, tied_places.all_hits, places.place,
+        places.place - (tied_places.last_place - tied_places.n) as slot
+    from tied_places
+    inner join places
+        on places.place > tied_places.last_place - tied_places.n
+        and places.place <= tied_places.last_place
 
 ),
 
-hits as (
+{#- How probable it is that no earlier slot of the group has a hit: a product, by logarithms. -#}
+chances as (
 
     select
         *,
-        sum(hit) over (
-            partition by {{ g }}, query order by place rows between unbounded preceding and current row
-        ) as cum_hits,
-        sum(hit) over (partition by {{ g }}, query) as all_hits
-    from ordered
+        case when slot - 1 > n - n_hits then 0e0 else exp(coalesce(
+            sum(case when n - n_hits > slot - 1 then ln((n - n_hits - slot + 1) * 1e0 / (n - slot + 1)) end) over (
+                partition by {{ g }}, query, last_place
+                order by slot rows between unbounded preceding and 1 preceding
+            ), 0e0
+        )) end as none_before,
+        n_hits / n as hit,
+        case when n > 1 then (slot - 1) * (n_hits - 1e0) / (n - 1) else 0e0 end as other_hits
+    from slots
+
+),
+
+firsts as (
+
+    select
+        *,
+        case when hits_before = 0e0 then none_before * n_hits / (n - slot + 1) else 0e0 end as first_hit
+    from chances
 
 ),
 
@@ -102,10 +128,11 @@ queries as (
     select
         {{ g }}, query,
         max(all_hits) as all_hits,
-        sum(case when place <= {{ k }} then hit else 0e0 end) as hits,
-        min(case when hit = 1e0 and place <= {{ k }} then place end) as first_place,
-        sum(case when place <= {{ k }} and hit = 1e0 then cum_hits / place else 0e0 end) as precision_sum
-    from hits
+        sum(hit) as hits,
+        sum(first_hit) as any_hit,
+        sum(first_hit / place) as reciprocal_rank,
+        sum(hit * (hits_before + 1e0 + other_hits) / place) as precision_sum
+    from firsts
     group by {{ g }}, query
 
 ),
@@ -116,9 +143,9 @@ means as (
         {{ 'queries.' ~ (g | replace(', ', ', queries.')) }},
         avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg,
         avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg end) as ndcg_with_hits,
-        avg(coalesce(1e0 / first_place, 0e0)) as mrr,
+        avg(reciprocal_rank) as mrr,
         avg(case when all_hits > 0e0 then precision_sum / least(all_hits, {{ k }}e0) end) as map,
-        avg(case when hits > 0e0 then 1e0 else 0e0 end) as hit_rate,
+        avg(any_hit) as hit_rate,
         avg(hits / {{ k }}e0) as precision_at_k,
         avg(case when all_hits > 0e0 then hits / all_hits end) as recall_at_k,
         count(*) as n_queries
