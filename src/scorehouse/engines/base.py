@@ -67,7 +67,7 @@ class Engine(ABC, Generic[S]):
 
     name: ClassVar[str]
     forms: ClassVar[tuple[str, ...]]
-    spelling: ClassVar[Spelling]
+    spelling: Spelling
 
     def __init__(self, session: Any, request: Request, call: str) -> None:
         self.session = session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import duckdb
@@ -40,10 +41,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 
 def _generated(project: DbtProject, table: str) -> set[str]:
-    rows = project.query(
-        f"select column_name from duckdb_columns() where table_name = '{table}' and is_generated"
-    )
-    return {row[0] for row in rows}
+    ((text,),) = project.query(f"select sql from duckdb_tables() where table_name = '{table}'")
+    return set(re.findall(r'(\w+)"? (?:ENUM\([^)]*\)|\w+) GENERATED ALWAYS', text))
 
 
 def test_a_table_that_is_rebuilt_stores_its_audit_columns_once(project: DbtProject) -> None:

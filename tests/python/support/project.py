@@ -173,7 +173,10 @@ class DbtProject:
 
     def query(self, sql: str) -> list[Row]:
         with duckdb.connect(self.database) as connection:
-            return connection.sql(sql).fetchall()
+            found = connection.sql(sql)
+            return (
+                [] if found is None else found.fetchall()
+            )  # DuckDB 1.5 gives None where nothing is selected
 
     def columns(self, table: str) -> dict[str, str]:
         """Names and types of a table's columns, in order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -27,7 +28,7 @@ from scorehouse.engines.duckdb.run_rows import log_end, log_failure, log_start
 from scorehouse.engines.duckdb.scored import ScoredSelect
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_versions
 from scorehouse.engines.duckdb.sql import quote
-from scorehouse.engines.duckdb.staging import hold_all_columns, write_staging
+from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, write_staging
 from scorehouse.engines.duckdb.statistics import count_table
 from scorehouse.engines.duckdb.stream import output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
@@ -35,6 +36,7 @@ from scorehouse.engines.output import BATCHES, Output, wide_suffixes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.request import Request
 from scorehouse.scoring.runlog import STARTED, RunRecord
 
 
@@ -43,7 +45,11 @@ class DuckDBEngine(Engine[DuckDBSource]):
 
     name = "duckdb"
     forms = ("sql", "native", "matrix")
-    spelling = DUCKDB
+
+    def __init__(self, session: Any, request: Request, call: str) -> None:
+        super().__init__(session, request, call)
+        has_enums = not request.staging or is_duckdb(session, request.staging)
+        self.spelling = DUCKDB if has_enums else replace(DUCKDB, status=DUCKDB.text)
 
     def log_start(self, record: RunRecord) -> None:
         if not self.request.staging:  # the materialization `predictions` has already written it

@@ -1,7 +1,8 @@
 """Rows of the run log, written through a DuckDB connection.
 
 A run begins with a row `started`, which is committed before anything is scored. Closing the run deletes that
-row and writes how the run ended, in one transaction.
+row and writes how the run ended, in one transaction. In a lake that row stays beside the other, as on Spark:
+there, a deletion conflicts with every run that ends at the same time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.engines.duckdb.staging import is_duckdb
 from scorehouse.errors import ScorehouseError
 from scorehouse.scoring.runlog import FAILED, STARTED, SUCCESS, RunRecord
 
@@ -29,7 +31,8 @@ def log_end(
     Under dbt's own materializations, the status stays `started` until dbt has put the table in place; the
     `on-run-end` hook changes it.
     """
-    _delete_started(connection, records[0])
+    if status == STARTED or is_duckdb(connection, records[0].request.run_log):
+        _delete_started(connection, records[0])
     for record in records:
         _insert(connection, record.request.run_log, record.to_row(status))
 
@@ -39,7 +42,8 @@ def log_failure(session: duckdb.DuckDBPyConnection, record: RunRecord, error: Ex
     cursor = session.cursor()
     try:
         cursor.begin()
-        _delete_started(cursor, record)
+        if is_duckdb(cursor, record.request.run_log):
+            _delete_started(cursor, record)
         _insert(cursor, record.request.run_log, record.to_row(FAILED, error=error))
         cursor.commit()
     except duckdb.Error as second:  # the row `started` stays, and the `on-run-end` hook tries again

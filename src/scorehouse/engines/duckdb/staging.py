@@ -25,7 +25,7 @@ def write_staging(
     """Create the staging table of a run from `rows`, a relation of scored rows."""
     record = output.records[0]
     staging = record.request.staging
-    if _is_rebuilt(output.records, options) and _takes_generated(session, staging):
+    if _is_rebuilt(output.records, options) and is_duckdb(session, staging):
         types = described(session, output.select(rows))
         session.execute(f"create or replace table {staging} ({_columns(output, types)})").fetchall()
         names = ", ".join(quote(name) for name in types if name not in output.derived())
@@ -45,8 +45,11 @@ def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:
     return rebuilt and (len(records) == 1 or options.is_wide) and options.as_of is None
 
 
-def _takes_generated(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    """Whether the relation's database is a DuckDB file or in memory, not a lake or another server."""
+def is_duckdb(session: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Whether the relation's database is a DuckDB file or in memory, not a lake or another server.
+
+    The others have neither generated columns nor ENUM.
+    """
     database, _, _ = parts_of(relation)
     found = session.execute(
         "select type from duckdb_databases() where database_name = coalesce(?, current_database())",

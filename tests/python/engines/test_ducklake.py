@@ -1,0 +1,151 @@
+"""A DuckLake as the target database, and as a source: replaced, merged, rolled back, refused beside."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from churn import FEATURES, ROWS, classifier, training
+from project import DbtProject, Row
+
+EXTENSION = importlib.util.find_spec("duckdb_extension_ducklake")
+pytestmark = pytest.mark.skipif(
+    EXTENSION is None, reason="run `./run test duckdb15`, which installs DuckLake"
+)
+KEY = {"key": "id", "passthrough": ["shop"]}
+
+
+class LakeProject(DbtProject):
+    """A project whose target database is the lake `lake`, or a DuckDB file with the lake beside it."""
+
+    def __init__(self, folder: Path, *, beside: bool = False) -> None:
+        super().__init__(folder)
+        self.settings_of_duckdb = {"extension_directory": str(installed(folder))}
+        lake = {"path": f"ducklake:{folder}/lake.ducklake", "alias": "lake"}
+        output = {"type": "duckdb", "path": "house.duckdb" if beside else ":memory:", "threads": 2}
+        output |= {"attach": [lake], "config_options": self.settings_of_duckdb}
+        output |= {} if beside else {"database": "lake"}
+        profile = {"scorehouse": {"target": "dev", "outputs": {"dev": output}}}
+        self.write("profiles.yml", yaml.safe_dump(profile))
+        self.register(classifier(), "churn", training(), task="classification")
+        self.features(FEATURES)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection of which the lake is the default database."""
+        connection = duckdb.connect(config=dict(self.settings_of_duckdb))
+        connection.execute(f"attach 'ducklake:{self.folder}/lake.ducklake' as lake; use lake")
+        return connection
+
+    def query(self, sql: str) -> list[Row]:
+        with self.connect() as connection:
+            return connection.sql(sql).fetchall()
+
+    def logged(self) -> list[Row]:
+        select = "select status, write_mode, rows_in from {} order by started_at"
+        # the row that a run began with stays in a lake
+        assert ("started", None, None) in self.query(select.format("scorehouse_run_log"))
+        return self.query(select.format("scorehouse_runs"))
+
+
+def installed(folder: Path) -> Path:
+    """A folder of extensions with DuckLake in it, as `duckdb.install_extension` would make it."""
+    assert EXTENSION is not None and EXTENSION.origin is not None
+    (file,) = Path(EXTENSION.origin).parent.rglob("ducklake.duckdb_extension")
+    (platform,) = duckdb.sql("pragma platform").fetchall()[0]
+    place = folder / "extensions" / f"v{duckdb.__version__}" / platform
+    place.mkdir(parents=True)
+    shutil.copy(file, place)
+    return folder / "extensions"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LakeProject:
+    return LakeProject(tmp_path / "house")
+
+
+@pytest.mark.parametrize("engine", ["auto", "estimator"])
+def test_tables_of_a_lake_are_replaced(engine: str, lake: LakeProject) -> None:
+    lake.sql_model("scored", "churn", engine=engine, **KEY)
+    lake.python_model("scored_python", "churn", engine=engine, **KEY)
+    for _ in range(2):
+        lake.build().check()
+    counts = "select row_status, count(*) from {} group by 1 order by 1"
+    for name in ("scored", "scored_python"):
+        assert lake.query(counts.format(name)) == [("rejected", 10), ("scored", 490)]
+    assert lake.logged() == [("success", "replace", ROWS)] * 4
+    assert lake.columns("scored")["row_status"] == "VARCHAR"
+
+
+@pytest.mark.parametrize("rule", ["given", "new", "changed"])
+def test_rows_are_merged_into_a_lake(rule: str, lake: LakeProject) -> None:
+    lake.sql_model("scored", "churn", rescore=rule, **KEY)
+    lake.build().check()
+    lake.features(f"select * replace (id + 20 as id) from ({FEATURES})")
+    lake.build().check()
+    assert lake.query("select count(*), count(distinct id) from scored") == [(ROWS + 20, ROWS + 20)]
+    assert lake.logged()[-1][:2] == ("success", "merge")
+
+
+def test_rows_vanish_from_a_lake(lake: LakeProject) -> None:
+    lake.sql_model("scored", "churn", rescore={"rule": "changed", "vanished": "delete"}, **KEY)
+    lake.sql_model("flagged", "churn", rescore={"rule": "changed", "vanished": "flag"}, **KEY)
+    lake.build().check()
+    lake.features(f"select * from ({FEATURES}) where id >= 100")
+    lake.build().check()
+    assert lake.query("select count(*) from scored") == [(ROWS - 100,)]
+    assert lake.query("select is_vanished, count(*) from flagged group by 1 order by 1") == [
+        (False, 400),
+        (True, 100),
+    ]
+
+
+def test_a_history_in_a_lake(lake: LakeProject) -> None:
+    lake.sql_model("scored", "churn", as_of="day", **KEY)
+    for day in ("2025-01-01", "2025-01-02"):
+        lake.features(f"select *, date '{day}' as day from ({FEATURES})")
+        lake.build().check()
+    assert lake.query("select day::varchar, count(*) from scored group by 1 order by 1") == [
+        ("2025-01-01", ROWS),
+        ("2025-01-02", ROWS),
+    ]
+
+
+@pytest.mark.parametrize("rule", ["all", "given"])
+def test_a_failing_hook_leaves_the_lake_as_it_was(rule: str, lake: LakeProject) -> None:
+    lake.sql_model("scored", "churn", rescore=rule, **KEY)
+    lake.build().check()
+    before = lake.content("scored")
+    lake.sql_model("scored", "churn", rescore=rule, config="post_hook=\"select error('no')\"", **KEY)
+    assert not lake.build("--select", "scored").success
+    assert lake.content("scored") == before
+    assert [row[0] for row in lake.logged()] == ["success", "failed"]
+
+
+def test_features_are_read_from_a_lake_beside(tmp_path: Path) -> None:
+    project = LakeProject(tmp_path / "house", beside=True)
+    with project.connect() as connection:
+        connection.execute(f"create table customers as {FEATURES}")
+    project.features("select * from lake.main.customers")
+    project.sql_model("scored", "churn", **KEY)
+    project.build().check()
+    assert DbtProject.query(project, "select count(*) from scored") == [(ROWS,)]
+
+
+@pytest.mark.parametrize("door", ["sql", "python"])
+def test_a_table_in_a_lake_beside_is_refused_before_anything_is_scored(door: str, tmp_path: Path) -> None:
+    project = LakeProject(tmp_path / "house", beside=True)
+    arguments: dict[str, Any] = {**KEY}
+    if door == "sql":
+        project.sql_model("scored", "churn", config="database='lake'", **arguments)
+    else:
+        config = "materialized='predictions', database='lake'"
+        project.python_model("scored", "churn", config=config, **arguments)
+    ended = project.build()
+    assert "its database is 'lake', but the run log is in 'house'" in ended.messages["scored"]
+    assert project.query("select count(*) from duckdb_tables() where table_name like 'scored%'") == [(0,)]
