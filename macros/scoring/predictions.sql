@@ -1,6 +1,9 @@
 {# The only place where a prediction table is swapped in or merged, rows are counted, and a run is logged,
    all in one transaction. The installed Python package does the scoring itself. #}
 {% materialization predictions, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {% if scorehouse._is_dbt2() %}
+        {{ return(scorehouse._warehouse_predictions()) }}
+    {% endif %}
     {%- set first_existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set staging = scorehouse._beside(this, '__scorehouse_new') -%}

@@ -46,7 +46,7 @@ def test_the_run_log_has_the_columns_that_the_runtime_writes() -> None:
 
 
 def test_postgres_writes_columns_that_the_run_log_has() -> None:
-    written = re.findall(r"^        '(\w+)': ", macro("_postgres_log"), flags=re.MULTILINE)
+    written = re.findall(r"^        '(\w+)': ", macro("_warehouse_log_values"), flags=re.MULTILINE)
     known = logged_row()
     assert set(written) | WRITTEN_BY_A_QUERY <= set(known)
     said = {name for name, value in known.items() if value is not None}  # by every run, on any engine
@@ -69,7 +69,7 @@ def test_the_request_has_the_fields_that_python_reads() -> None:
 
 
 def test_postgres_writes_the_columns_of_every_prediction_table() -> None:
-    rows = macro("_postgres_rows_sql")
+    rows = macro("_warehouse_rows_sql")
     named = {name for name in AUDIT_COLUMNS if re.search(rf"\b{name}\b", rows)}
     assert {*AUDIT_COLUMNS} - named == {"row_status"}  # which the compiled SQL itself makes
 

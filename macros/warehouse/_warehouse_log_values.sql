@@ -1,7 +1,7 @@
-{# Counts rows in and rows out, and writes the run's row; the run fails if the counts differ. #}
-{% macro _postgres_log(snapshot, staging, scored) %}
-    {% set row = run_query(scorehouse._postgres_counts_sql(snapshot, staging, scored)).rows[0] %}
-    {% do scorehouse._postgres_check_counts(row, scored['arguments']['max_rejected_share']) %}
+{# Counts rows in and rows out, and returns the run's row; the run fails if the counts differ. #}
+{% macro _warehouse_log_values(snapshot, staging, scored) %}
+    {% set row = run_query(scorehouse._warehouse_counts_sql(snapshot, staging, scored)).rows[0] %}
+    {% do scorehouse._warehouse_check_counts(row, scored['arguments']['max_rejected_share']) %}
     {% set reasons = {} %}
     {% for reason in run_query(
         "select split_part(reject_reason, '=', 1), count(*) from " ~ staging
@@ -33,7 +33,7 @@
         'reject_reasons': tojson(reasons),
         'feature_query': compiled_code,
         'input_fingerprint': row['fingerprint'],
-        'feature_hash_kind': 'postgres:md5',
+        'feature_hash_kind': scorehouse._warehouse_hash_kind(),
         'score_min': row['low'],
         'score_mean': row['middle'],
         'score_max': row['high'],
@@ -45,25 +45,32 @@
         'form': 'sql',
         'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration',
     } %}
-    {% do scorehouse._delete_started(scored['run_id']) %}
-    {% call statement('log_run') %}
-        insert into {{ scorehouse.run_log_relation() }} ({{ values.keys() | join(', ') }}, finished_at)
-        select
-        {%- for value in values.values() %}
-            {{ scorehouse._literal_or_null(value) }},
-        {%- endfor %}
-            cast(clock_timestamp() at time zone 'UTC' as timestamp)
-    {% endcall %}
+    {{ return(values) }}
 {% endmacro %}
 
 
-{% macro _postgres_counts_sql(snapshot, staging, scored) %}
-    {%- set outputs = [] -%}
-    {%- for column in adapter.get_columns_in_relation(staging) if column.is_number() or column.is_float() -%}
+{# The statements that write the run's row in place of the one that it began with. #}
+{% macro _warehouse_log_sql(scored, values) %}
+    {% set log, literals = scorehouse.run_log_relation(), [] %}
+    {% for value in values.values() %}
+        {% do literals.append(scorehouse._literal_or_null(value) | trim) %}
+    {% endfor %}
+    {{ return([
+        "delete from " ~ log ~ " where parent_run_id = '" ~ scored['run_id'] ~ "' and status = 'started'",
+        'insert into ' ~ log ~ ' (' ~ values.keys() | join(', ') ~ ', finished_at) select ' ~ literals | join(', ')
+            ~ ', ' ~ scorehouse._warehouse_facts()['now'],
+    ]) }}
+{% endmacro %}
+
+
+{% macro _warehouse_counts_sql(snapshot, staging, scored) %}
+    {%- set facts, outputs = scorehouse._warehouse_facts(), [] -%}
+    {%- for column in adapter.get_columns_in_relation(staging)
+        if (column.data_type | lower).split('(')[0] not in ['boolean', 'text', 'varchar', 'character varying'] -%}
         {%- do outputs.append(column.name) -%}
     {%- endfor -%}
     {%- set found = ['score', 'distance', 'prediction'] | select('in', outputs) | list -%}
-    {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as double precision)' -%}
+    {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as ' ~ scorehouse._type_double() ~ ')' -%}
     select
         count(*) as n_rows,
         count(*) filter (where row_status = 'scored') as n_scored,
@@ -71,15 +78,14 @@
         avg({{ score }}) as middle,
         max({{ score }}) as high,
         (select count(*) from {{ snapshot }}) as n_features,
-        count(*) || ':'
-        || coalesce(sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint)), 0) as fingerprint,
-        current_setting('server_version') as database,
-        extract(epoch from clock_timestamp() at time zone 'UTC' - timestamp '{{ scored['started_at'] }}') as seconds
+        count(*) || ':' || coalesce({{ scorehouse._warehouse_hash_sum() }}, 0) as fingerprint,
+        {{ facts['version'] }} as database,
+        extract(epoch from {{ facts['now'] }} - timestamp '{{ scored['started_at'] }}') as seconds
     from {{ staging }}
 {% endmacro %}
 
 
-{% macro _postgres_check_counts(row, max_rejected_share) %}
+{% macro _warehouse_check_counts(row, max_rejected_share) %}
     {% set rejected = row['n_rows'] - row['n_scored'] %}
     {% if row['n_rows'] != row['n_features'] %}
         {% do scorehouse._fail(

@@ -1,5 +1,5 @@
 {# Checks the types of arguments; on other databases, the Python runtime does this. #}
-{% macro _postgres_check_types(arguments) %}
+{% macro _warehouse_check_types(arguments) %}
     {% set known = ['key', 'alias', 'version', 'passthrough', 'group', 'rescore', 'strict', 'max_rejected_share',
         'batch_rows', 'as_of', 'decision', 'engine', 'layout'] %}
     {% for argument, value in arguments.items() if argument not in known %}

@@ -1,5 +1,5 @@
 {# The rows of the prediction table: passed-through columns, outputs of the compiled SQL, and audit columns. #}
-{% macro _postgres_rows_sql(snapshot, scored) %}
+{% macro _warehouse_rows_sql(snapshot, scored) %}
     {% set kept = [] %}
     {% for column in scored['kept'] + ['feature_hash'] %}
         {% do kept.append(scorehouse._quote(column)) %}
@@ -15,7 +15,7 @@
         cast('{{ scored['name'] }}' as {{ dbt.type_string() }}) as model_name,
         {{ scored['number'] }} as model_version,
         cast('{{ scored['digest'] }}' as {{ dbt.type_string() }}) as model_digest,
-        cast('{{ scored['run_id'] }}' as uuid) as scoring_run_id,
+        cast('{{ scored['run_id'] }}' as {{ scorehouse._type_uuid() }}) as scoring_run_id,
         {{ scorehouse._utc_now() }} as scored_at,
         feature_hash
     from (
@@ -25,8 +25,7 @@
 
 
 {# The new rows, as a table. #}
-{% macro _postgres_staging_sql(snapshot, staging, scored) %}
-    drop table if exists {{ staging }};
-    create table {{ staging }} as
-    {{ scorehouse._postgres_rows_sql(snapshot, scored) }}
+{% macro _warehouse_staging_sql(snapshot, staging, scored) %}
+    {{ scorehouse._warehouse_create(staging) }}
+    {{ scorehouse._warehouse_rows_sql(snapshot, scored) }}
 {% endmacro %}

@@ -1,12 +1,17 @@
 {# The version that scores, its macro and its rule, and the columns of the features: everything that is
    known before anything is written. Refuses what compiled SQL cannot do. #}
-{% macro _postgres_scored(existing) %}
+{% macro _warehouse_scored(existing) %}
     {% set asked = model['config']['meta'].get('scorehouse') or scorehouse._not_scored() %}
-    {% set name, arguments = asked['ml_model'], asked['arguments'] %}
-    {% do scorehouse._postgres_check_types(arguments) %}
+    {# dbt 2 drops what is null in `meta` #}
+    {% set arguments = {
+        'version': none, 'group': none, 'max_rejected_share': none, 'batch_rows': none, 'as_of': none, 'decision': none
+    } %}
+    {% do arguments.update(asked['arguments']) %}
+    {% set name = asked['ml_model'] %}
+    {% do scorehouse._warehouse_check_types(arguments) %}
     {% set rescore = arguments['rescore'] %}
     {% set rule = rescore if rescore is string else rescore.get('rule', 'all') %}
-    {% do scorehouse._postgres_refuse(arguments, rule) %}
+    {% do scorehouse._warehouse_refuse(arguments, rule) %}
 
     {% set registry = ref('ml_' ~ name) %}
     {% set call = "scorehouse.scored('" ~ name ~ "') in " ~ model['name'] %}
@@ -14,7 +19,7 @@
     {% if arguments['version'] %}
         {% do scorehouse._check_registry_table(call, name, registry) %}
     {% endif %}
-    {% set version = scorehouse._postgres_version(name, registry, number) %}
+    {% set version = scorehouse._warehouse_version(name, registry, number) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
     {% set given = arguments['passthrough'] %}
@@ -22,7 +27,7 @@
 
     {% set known = get_columns_in_query(compiled_code) %}
     {% set kept = (key + (passthrough or [])) | unique | list %}
-    {% do scorehouse._postgres_known(known, kept) %}
+    {% do scorehouse._warehouse_known(known, kept) %}
     {% set features = context[macro_name ~ '__features']() %}
     {% set is_merged = existing is not none and existing.is_table and rule != 'all' and not should_full_refresh() %}
     {{ return({
@@ -43,7 +48,7 @@
 
 
 {# The registry row of a version; its compiled SQL must be proven for this database. #}
-{% macro _postgres_version(name, registry, number) %}
+{% macro _warehouse_version(name, registry, number) %}
     {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
     {% set row = found.rows[0] if found.rows else scorehouse._version_without_rows(name, number) or {} %}
     {% set forms = fromjson((row['forms'] if 'forms' in found.column_names else '') or '{}') if found.rows
@@ -62,7 +67,7 @@
 {% endmacro %}
 
 
-{% macro _postgres_known(known, kept) %}
+{% macro _warehouse_known(known, kept) %}
     {% for column in kept if column not in known %}
         {% do scorehouse._argument_error(
             'scored', 'key and passthrough', kept,

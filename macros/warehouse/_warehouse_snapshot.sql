@@ -1,24 +1,22 @@
 {# A snapshot of passed-through columns and features, with a hash of each row's inputs, checked, and without
    the rows that the rule skips. #}
-{% macro _postgres_snapshot(snapshot, target_relation, scored) %}
+{% macro _warehouse_snapshot(snapshot, target_relation, scored) %}
     {% set columns = [] %}
     {% for column in scored['kept'] %}
         {% do columns.append(scorehouse._quote(column)) %}
     {% endfor %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
-    {# the text of a row does not show its types: 0.1 as real and 0.1 as double precision are different
-       numbers #}
-    {% set types = local_md5(scorehouse._postgres_types(hashed) | join(', ')) %}
+    {% set types = local_md5(scorehouse._warehouse_types(hashed) | join(', ')) %}
     {% call statement('snapshot') %}
-        create temporary table {{ snapshot }} on commit drop as
+        {{ scorehouse._warehouse_create(snapshot, is_temporary=true) }}
         select
             {{ (columns + scored['columns']) | unique | join(', ') }},
-            md5('{{ types }}' || row({{ hashed | join(', ') }})::text) as feature_hash
+            {{ scorehouse._warehouse_hash(types, hashed) }} as feature_hash
         from (
             {{ compiled_code }}
         ) as features
     {% endcall %}
-    {% do scorehouse._postgres_check_key(snapshot, columns[:scored['key'] | length]) %}
+    {% do scorehouse._warehouse_check_key(snapshot, columns[:scored['key'] | length]) %}
 
     {% if scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
         {% call statement('leave_out') %}
@@ -36,10 +34,10 @@
 
 
 {# The column types of the model's select, as text; no row is read. #}
-{% macro _postgres_types(columns) %}
-    {% set types = [] %}
+{% macro _warehouse_types(columns) %}
+    {% set types, type_of = [], scorehouse._warehouse_facts()['type_of'] %}
     {% for column in columns %}
-        {% do types.append('pg_typeof(features.' ~ column ~ ')::text') %}
+        {% do types.append('cast(' ~ type_of ~ '(features.' ~ column ~ ') as ' ~ dbt.type_string() ~ ')') %}
     {% endfor %}
     {{ return(run_query(
         'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
@@ -48,7 +46,7 @@
 {% endmacro %}
 
 
-{% macro _postgres_check_key(snapshot, key) %}
+{% macro _warehouse_check_key(snapshot, key) %}
     {% set row = run_query(
         "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"
         ~ " coalesce(sum(case when "

@@ -1,5 +1,5 @@
 {# Arguments of `scored` that need the Python runtime. #}
-{% macro _postgres_refuse(arguments, rule) %}
+{% macro _warehouse_refuse(arguments, rule) %}
     {% set rescore = arguments['rescore'] %}
     {% set wrong = {
         'alias': arguments['alias'] is not string,

@@ -1,0 +1,4 @@
+{# The materialization `predictions` where no Python runs. #}
+{% materialization predictions, adapter='postgres', supported_languages=['sql'] %}
+    {{ return(scorehouse._warehouse_predictions()) }}
+{% endmaterialization %}

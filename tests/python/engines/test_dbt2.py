@@ -1,0 +1,174 @@
+"""The package under dbt's second engine: parsed without a warning, and scored by SQL alone on DuckDB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from churn import FEATURES, OF_THE_RUN, ROWS
+from dbt2 import PROGRAM, Dbt2Project, made_project, warnings
+from project import DbtProject
+
+pytestmark = [
+    pytest.mark.foreign,
+    pytest.mark.skipif(PROGRAM not in os.environ, reason="run `./run test dbt2`, which installs this engine"),
+]
+KEY = "key='id', passthrough=['shop']"
+PREDICT = "scorehouse.predict('leaving', relation=ref('customers'), keep=['id', 'shop'])"
+TABLE = "{{ config(materialized='table') }}\n"
+REFERENCE = "reference=ref('ml_leaving__reference')"
+PROFILE = f"scorehouse.profile(ref('scored'), features=ref('customers'), key='id', {REFERENCE})"
+DRIFT = f"scorehouse.drift(ref('profiles'), {REFERENCE})"
+TESTS = [
+    {"scorehouse.one_prediction_per_row": {"arguments": {"features": "ref('customers')", "key": "id"}}},
+    {"scorehouse.predictions_registered": {"arguments": {"registry": "ref('ml_leaving')"}}},
+    {"scorehouse.predictions_fresh": {"arguments": {"max_age_hours": 24}}},
+    {"scorehouse.predictions_up_to_date": {"arguments": {"max_age_hours": 24}}},
+    {"scorehouse.rejected_share_below": {"arguments": {"max_share": 0.5}}},
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Dbt2Project:
+    """A project with a prediction table, a table of `predict`, generic tests, a profile and drift, built."""
+    project = made_project(tmp_path_factory.mktemp("dbt2") / "shop", FEATURES)
+    project.scored("scored", KEY)
+    project.write("models/predicted.sql", f"{TABLE}select * from {{{{ {PREDICT} }}}} as rows_of")
+    project.write("models/profiles.sql", f"{TABLE}{{{{ {PROFILE} }}}}")
+    project.write("models/drift.sql", f"{TABLE}{{{{ {DRIFT} }}}}")
+    costs = "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}"
+    project.write("models/costs.sql", f"{TABLE}{costs}")
+    described = {"version": 2, "models": [{"name": "scored", "data_tests": TESTS}]}
+    project.write("models/_scored.yml", yaml.safe_dump(described))
+    said = project.dbt("build")
+    assert warnings(said) == []
+    return project
+
+
+@pytest.fixture
+def project(built: Dbt2Project) -> Dbt2Project:
+    """The same project, with its features as they were and a prediction table of another test."""
+    built.features(FEATURES)
+    return built
+
+
+def test_the_package_is_parsed_without_a_warning(built: Dbt2Project) -> None:
+    assert warnings(built.dbt("parse", "--no-partial-parse")) == []
+
+
+def test_scores_are_those_of_the_first_engine(built: Dbt2Project, tmp_path: Path) -> None:
+    """Equal to the last bit, in `scored` and in `predict`."""
+    first = DbtProject(tmp_path / "house")
+    for part in ("seeds", "artifacts", "macros"):
+        shutil.copytree(built.folder / part, first.folder / part, dirs_exist_ok=True)
+    first.features(FEATURES)
+    first.sql_model("scored", "leaving", engine="estimator", key="id", passthrough=["shop"])
+    first.build().check()
+    names = ["id", "shop", "prediction", "score", "row_status", "reject_reason", "model_digest"]
+    select = f"select {', '.join(names)} from {{}} order by id"
+    wanted = first.query(select.format("scored"))
+    assert len(wanted) == ROWS and {row[4] for row in wanted} == {"scored", "rejected"}
+    exact = [row[:3] + row[4:] for row in wanted]
+    for table, columns in (("scored", names), ("predicted", names[:-1])):
+        found = built.query(f"select {', '.join(columns)} from {table} order by id")
+        assert [row[:3] + row[4:] for row in found] == [row[: len(columns) - 1] for row in exact]
+        pairs = [(a[3], b[3]) for a, b in zip(found, wanted, strict=True) if a[3] is not None]
+        assert max(abs(a - b) for a, b in pairs) < 1e-12
+    columns = {row[0] for row in built.query("describe scored")}
+    assert columns == set(first.columns("scored"))
+    assert set(OF_THE_RUN) < columns
+
+
+def test_a_run_is_logged(built: Dbt2Project) -> None:
+    assert built.runs("scored") == [("success", "replace", ROWS, "all")]
+    facts = "rows_scored, rows_rejected, reject_reasons, form, finished_at >= started_at"
+    ((scored, rejected, reasons, form, finished),) = built.query(f"select {facts} from scorehouse_runs")
+    assert (scored, rejected, form, finished) == (490, 10, "sql", True)
+    assert reasons == '{"unseen_category:plan": 10}'
+    assert built.query("select model_name, runs, rows_scored from costs") == [("leaving", 1, 490)]
+
+
+def test_monitoring_judges_what_was_scored(built: Dbt2Project) -> None:
+    assert built.query("select count(distinct feature) from profiles") >= [(5,)]
+    psi = "select count(*) > 0, bool_and(value >= 0) from drift where metric = 'psi'"
+    assert built.query(psi) == [(True, True)]
+
+
+@pytest.mark.parametrize(("rule", "rows"), [("given", ROWS), ("new", 20), ("changed", 20 + 96)])
+def test_rules_of_rescoring(rule: str, rows: int, project: Dbt2Project) -> None:
+    """20 new customers; every fifth of the old ones, but for those that are new, spends more."""
+    project.scored(rule, f"{KEY}, rescore='{rule}'")
+    project.dbt("build", "--select", "customers", rule)
+    more = "case when i % 5 = 0 and i < 500 then 1 else 0 end"
+    project.features(
+        FEATURES.replace(f"range({ROWS})", f"range(20, {ROWS + 20})").replace(
+            "(i * 7 % 100)", f"(i * 7 % 100 + {more})"
+        )
+    )
+    project.dbt("run", "--select", "customers", rule)
+    assert project.query(f"select count(*), count(distinct id), min(id), max(id) from {rule}") == [
+        (ROWS + 20, ROWS + 20, 0, ROWS + 19)
+    ]
+    assert project.runs(rule) == [("success", "replace", ROWS, rule), ("success", "merge", rows, rule)]
+    project.dbt("run", "--select", rule, "--full-refresh")
+    assert project.query(f"select count(*) from {rule}") == [(ROWS,)]
+
+
+@pytest.mark.parametrize("rule", ["all", "given"])
+def test_a_run_that_fails_last_changes_nothing(rule: str, project: Dbt2Project) -> None:
+    """A post-hook fails after everything else: table, run log and what the first hook did are as they were.
+
+    The next model, on the same connection, is built all the same.
+    """
+    table = f"failing_{rule}"
+    project.scored(table, f"{KEY}, rescore='{rule}'")
+    project.dbt("build", "--select", "customers", table)
+    before = project.query(f"select * from {table} order by id")
+    hooks = '["create table hooked as select 1 as x", "select error(\'the hook failed\')"]'
+    project.scored(table, f"{KEY}, rescore='{rule}'", f"post_hook={hooks}")
+    project.features(FEATURES.replace("(i * 7 % 100)", "(i * 3 % 100)"))
+    project.features("select 1 as x", name="unrelated")
+    said = project.dbt("build", "--select", "customers", table, "unrelated", code=1)
+    assert "the hook failed" in said
+    assert project.query(f"select * from {table} order by id") == before
+    assert [row[0] for row in project.runs(table)] == ["success", "failed"]
+    assert project.query("select count(*) from duckdb_tables() where table_name = 'hooked'") == [(0,)]
+    assert project.query("from unrelated") == [(1,)]
+    project.scored(table, f"{KEY}, rescore='{rule}'")
+    project.dbt("run", "--select", table)
+    assert [row[0] for row in project.runs(table)] == ["success", "failed", "success"]
+    left = "select table_name from duckdb_tables() where table_name like '%\\_\\_scorehouse\\_%' escape '\\'"
+    assert project.query(left) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        (f"{KEY}, as_of='2024-01-01'", "scorehouse.scored(as_of='2024-01-01')"),
+        (f"{KEY}, decision={{'threshold': 0.5}}", "scorehouse.scored(decision="),
+        (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
+        ("key='shop'", "500 share their key"),
+        (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
+        ("key='id', passthrough=['nowhere']", "columns of the select, which are id, amount"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_words(arguments: str, refused: str, project: Dbt2Project) -> None:
+    project.scored("refused", arguments)
+    said = project.dbt("build", "--select", "customers", "refused", code=1)
+    assert refused in said and "What to do:" in said
+    assert project.query("select count(*) from duckdb_tables() where table_name = 'refused'") == [(0,)]
+    (project.folder / "models/refused.sql").unlink()
+
+
+def test_empty_makes_the_tables_and_nothing_in_them(project: Dbt2Project) -> None:
+    project.scored("emptied", KEY)
+    project.dbt("build", "--select", "customers", "emptied", "predicted", "ml_leaving", "--empty")
+    assert project.query("select (select count(*) from emptied), (select count(*) from predicted)") == [
+        (0, 0)
+    ]
+    project.dbt("build", "--select", "customers", "emptied", "predicted", "ml_leaving")
+    assert project.query("select count(*) from emptied") == [(ROWS,)]
