@@ -15,13 +15,15 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
+    RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from native_rows import assert_equal, features, target
 from project import MakeKernel
@@ -63,16 +65,34 @@ def test_a_kernel_of_other_structures_is_not_used(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_every_processor_gives_the_same_sums(order: str) -> None:
+@pytest.mark.parametrize("narrow", [True, False])
+def test_every_processor_gives_the_same_sums(order: str, narrow: bool) -> None:
     rng = np.random.default_rng(5)
     frame = features(rng, missing=True)
-    estimator = HistGradientBoostingClassifier(max_iter=20).fit(frame, (target(frame, rng) > 4).astype(int))
+    estimator = HistGradientBoostingRegressor(max_iter=20) if narrow else RandomForestRegressor(20)
+    estimator.fit(frame, target(frame, rng))
     form = compile_native(estimator)
+    assert form.layout.tables.packed["narrow"] == narrow
     numbers = np.asarray(form.numbers(frame), order=order)
     sums = [np.repeat(form.layout.base[:, None], len(numbers), axis=1) for _ in range(2)]
     for plain, into in enumerate(sums):
         assert kernel.add_trees(numbers, form.layout.tables, into, plain=bool(plain))
     assert np.array_equal(*sums) and len(np.unique(sums[0])) > 100
+
+
+@pytest.mark.parametrize("edges", [1, 253, 254, 255])
+def test_codes_of_8_and_of_32_bits_agree_with_the_estimator(edges: int) -> None:
+    rng = np.random.default_rng(edges)
+    x = np.sort(rng.lognormal(sigma=3.0, size=edges + 1))[:, None]
+    estimator = DecisionTreeRegressor().fit(x, rng.normal(size=edges + 1))
+    form = compile_native(estimator)
+    assert form.layout.tables.packed["narrow"] == (edges <= 254)
+    found = estimator.tree_.threshold[estimator.tree_.feature >= 0]
+    near = np.concatenate(
+        [found, np.nextafter(found, np.inf), np.nextafter(found, -np.inf), x[:, 0], [np.nan]]
+    )
+    assert len(found) == edges
+    assert np.array_equal(form.predict(near[:, None]), estimator.predict(near[:, None]))
 
 
 def test_wrong_arrays_are_refused_before_c_reads_them() -> None:

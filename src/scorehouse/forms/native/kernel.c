@@ -1,35 +1,43 @@
 /* The compiled loops: columns to codes, codes through the trees, leaf values to sums.
 
    Rows go block by block, so that the codes of a block stay in the first cache while all trees pass over
-   them. Each value becomes a 32-bit code once; from then on every split is a comparison of integers, done for
-   many rows at a time. The top of a tree (up to EXITS ways out) is evaluated without branches: each split
-   that sends a row to the right strikes out the exits on its left, and the first exit that is left over is
-   the row's own. What lies below the exits is walked, one level for all rows of the block at a time.
+   them. Each value becomes a code once, of 8 bits where every column has few edges, else of 32; from then on
+   every split is a comparison of integers. The top of a tree (up to EXITS ways out) is evaluated without
+   branches, for many rows at a time: each split that sends a row to the right strikes out the exits on its
+   left, and the first exit that is left over is the row's own. What lies below the exits is walked, several
+   rows at a time.
 
-   kernel.py mirrors the structures below, field by field; VERSION changes with any of them. */
+   kernel.py and packing.py mirror the structures below, field by field; VERSION changes with any of them. */
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
-#define EXITS 32
+#define VERSION 2
 #define ZERO ((double)1e-35f) /* LightGBM's kZeroThreshold: what is at most this far from 0 counts as 0 */
 
-enum { RANK, SINGLE, CATEGORY, CHECKED }; /* how a column becomes codes */
-enum { ADDED, REFUSED, NO_MEMORY };       /* what add_trees returns */
+enum { RANK, SINGLE, CATEGORY, CHECKED, ORDER }; /* how a column becomes codes */
+enum { ADDED, REFUSED, NO_MEMORY };              /* what add_trees returns */
 
 /* One column of X and one way to read it: where its codes go in a block with missing values lowest and with
-   missing values highest (-1: nowhere); for RANK the first edge and the number of halvings, for CATEGORY the
-   limit of the codes. CHECKED columns are read by no tree, but the estimator refuses them all the same. */
+   missing values highest (-1: nowhere). RANK: by the edges below it; its first edge, its span, the first cell of
+   `below` and the number of halvings. SINGLE: the same, of its value as float32; ORDER: this value in the order
+   of float32. CATEGORY: the limit of the codes. CHECKED columns are read by no tree, but the estimator refuses
+   some values all the same. */
 typedef struct {
-    int64_t position, kind, zero, low, high, first, size;
+    int64_t position, kind, zero, low, high, limit, first, span, below, steps;
 } Column;
 
-/* One tree: its ranges in `splits` and `top`, the depth below its exits, the output that it adds to. */
+/* The cells of a column have the same width: a value is in cell (value - low) * scale, up to `last`. */
 typedef struct {
-    int64_t split_from, split_to, top_from, top_to, depth, output;
+    double low, scale, last;
+} Span;
+
+/* One tree: its range in `splits`, the depth below its exits, the output that it adds to, the node of its first
+   exit, its planes (as many exits as a code has bits), and where the strikes of each begin and the last end. */
+typedef struct {
+    int64_t split_from, split_to, depth, output, first, planes, strikes[5];
 } Tree;
 
 /* A split by category: where its column's codes and its own answers stand, and its first word of bits. */
@@ -37,51 +45,79 @@ typedef struct {
     int64_t source, target, word;
 } Split;
 
-/* A split of a tree's top: a row goes right where its code at `place` is above `edge`. */
+/* A row goes right where its code at `place` is above `edge`; then only the exits in `mask` are left. */
 typedef struct {
-    int64_t place, edge;
-} Top;
+    uint32_t place, edge, mask;
+} Strike;
+
+/* A node below the exits; `left` is the first of its two children, or a leaf itself. */
+typedef struct {
+    uint32_t place, edge;
+} Node;
 
 typedef struct {
     const Column *columns;
     const double *edges;
+    const Span *spans;
+    const uint32_t *below;
     const Tree *trees;
     const Split *splits;
     const uint32_t *words;
-    const Top *top;
-    const uint32_t *masks;
-    const uint32_t *exits;
-    const uint32_t *node_place;
-    const int32_t *node_edge;
-    const uint32_t *node_left;
-    const double *node_value;
-    int64_t n_columns, n_trees, outputs, slots, block;
-    int64_t takes_missing, takes_infinite, single;
+    const Strike *strikes;
+    const Node *nodes;
+    const uint32_t *lefts;
+    const double *values;
+    int64_t n_columns, n_trees, outputs, slots, categories, block;
+    int64_t takes_missing, takes_infinite, single, narrow;
 } Tables;
 
-/* Doubles of shape (rows, columns), the steps counted in doubles. */
+/* Where each column of X begins, and its step from row to row, counted in doubles. */
 typedef struct {
-    const double *values;
-    int64_t rows, row_step, column_step;
+    const double *const *columns;
+    int64_t rows, step;
 } Rows;
 
+/* What a block of rows needs: `raw` and `missing` of one column, the codes of all slots, the codes of
+   categories, and which exits are left, in planes and whole. */
 typedef struct {
     double *values;
-    int32_t *codes, *spare;
-    uint32_t *left;
+    void *raw, *missing, *codes, *planes;
+    uint32_t *categories, *left;
 } Block;
 
-/* One copy of the loops for each level of the processor: the compiler's baseline, and AVX2. AVX-512 was tried
-   and is no faster, since most of the time goes into gathers. */
+/* One copy of the loops for each level of the processor, the compiler's baseline and AVX2, and for each width
+   of the codes. AVX-512 was tried and is no faster. */
 #define LEVEL(name) name##_plain
+#define CODED(name) name##_plain_narrow
+#define CODE uint8_t
 #include "kernel_loops.h"
+#undef CODED
+#undef CODE
+#define CODED(name) name##_plain_wide
+#define CODE uint32_t
+#define WIDE
+#include "kernel_loops.h"
+#undef CODED
+#undef CODE
+#undef WIDE
 #undef LEVEL
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2"))), apply_to = function)
 #define LEVEL(name) name##_avx2
+#define CODED(name) name##_avx2_narrow
+#define CODE uint8_t
 #include "kernel_loops.h"
+#undef CODED
+#undef CODE
+#define CODED(name) name##_avx2_wide
+#define CODE uint32_t
+#define WIDE
+#include "kernel_loops.h"
+#undef CODED
+#undef CODE
+#undef WIDE
 #undef LEVEL
 #pragma clang attribute pop
 
@@ -97,31 +133,38 @@ static int has_avx2(void) {
 
 typedef int Add(const Rows *, const Tables *, double *, Block *);
 
-/* The loops for this processor; `plain` asks for the baseline. */
-static Add *loops(int64_t plain) {
+/* The loops for this processor and these codes; `plain` asks for the baseline. */
+static Add *loops(int64_t narrow, int64_t plain) {
 #if defined(__x86_64__)
-    if (!plain && has_avx2()) return add_avx2;
+    if (!plain && has_avx2()) return narrow ? add_avx2_narrow : add_avx2_wide;
 #endif
     (void)plain;
-    return add_plain;
+    return narrow ? add_plain_narrow : add_plain_wide;
 }
 
 int64_t scorehouse_version(void) { return VERSION; }
 
 /* Adds the trees to `out`, of shape (outputs, rows); REFUSED where the estimator refuses a value of X. */
 int64_t scorehouse_add_trees(const Rows *X, const Tables *t, double *out, int64_t plain) {
-    const size_t block = (size_t)t->block;
+    const size_t block = (size_t)t->block, width = t->narrow ? sizeof(uint8_t) : sizeof(uint32_t);
     Block b = {
         malloc(block * sizeof(double)),
-        calloc((size_t)(t->slots > 0 ? t->slots : 1) * block, sizeof(int32_t)),
-        malloc(block * sizeof(int32_t)),
+        malloc(block * width),
+        malloc(block * width),
+        calloc((size_t)t->slots + 1, block * width),
+        malloc(block * sizeof(uint32_t)),
+        calloc((size_t)t->categories + 1, block * sizeof(uint32_t)),
         malloc(block * sizeof(uint32_t)),
     };
     int64_t result = NO_MEMORY;
-    if (b.values && b.codes && b.spare && b.left) result = loops(plain)(X, t, out, &b);
+    if (b.values && b.raw && b.missing && b.codes && b.categories && b.planes && b.left)
+        result = loops(t->narrow, plain)(X, t, out, &b);
     free(b.values);
+    free(b.raw);
+    free(b.missing);
     free(b.codes);
-    free(b.spare);
+    free(b.categories);
+    free(b.planes);
     free(b.left);
     return result;
 }

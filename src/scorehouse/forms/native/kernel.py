@@ -1,4 +1,4 @@
-"""The compiled loops of kernel.c: their structures, field by field, and the two calls.
+"""The compiled loops of kernel.c: their structures, field by field, and the calls.
 
 The library is next to this file, built with the wheel. Loading it needs no compiler, and calls hold no
 lock. kernel.c describes the loops.
@@ -10,14 +10,15 @@ import ctypes
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from scorehouse.errors import CompileError
 
-VERSION = 1  # of the structures, as in kernel.c
+VERSION = 2  # of the structures, as in kernel.c
 EXITS = 32
-RANK, SINGLE, CATEGORY, CHECKED = range(4)  # how a column becomes codes
+RANK, SINGLE, CATEGORY, CHECKED, ORDER = range(5)  # how a column becomes codes
 HIGHEST = 2**31 - 1
 ALL = 0xFFFFFFFF
 ADDED, REFUSED, NO_MEMORY = range(3)
@@ -36,29 +37,48 @@ ARRAYS = {
     "node_left": np.uint32,
     "node_value": np.float64,
 }
-NUMBERS = ("n_columns", "n_trees", "outputs", "slots", "block", "takes_missing", "takes_infinite", "single")
+PACKED = {  # the arrays that packing.py makes of these
+    "columns": np.int64,
+    "edges": np.float64,
+    "spans": np.float64,
+    "below": np.uint32,
+    "trees": np.int64,
+    "splits": np.int64,
+    "words": np.uint32,
+    "strikes": np.uint32,
+    "nodes": np.uint32,
+    "lefts": np.uint32,
+    "values": np.float64,
+}
+NUMBERS = ("n_columns", "n_trees", "outputs", "slots", "categories", "block")
+FLAGS = ("takes_missing", "takes_infinite", "single", "narrow")
 
 
 class _Tables(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_void_p) for name in ARRAYS),
-        *((name, ctypes.c_int64) for name in NUMBERS),
+        *((name, ctypes.c_void_p) for name in PACKED),
+        *((name, ctypes.c_int64) for name in (*NUMBERS, *FLAGS)),
     ]
 
 
 class _Rows(ctypes.Structure):
     _fields_ = [
-        ("values", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("rows", "row_step", "column_step")),
+        ("columns", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("rows", "step")),
     ]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """An ensemble as the loops read it; kernel.c describes the rows of each array.
+    """An ensemble as it is stored; layout.py makes it, and packing.py reads it.
 
-    `slots` is the number of codes per row of a block, `block` the number of rows per block. Values that
-    `takes_missing` and `takes_infinite` rule out end the run. `single`: sums are rounded to float32.
+    `columns` has for each column of X its position, its kind, whether 0 is missing, its slots with missing
+    values lowest and highest, its first edge and the halvings of its edges; `trees` the ranges of each tree
+    in `splits` and `top`, its depth below the exits and its output; `splits` the slots of codes and answers
+    and the first word of bits; `top` the slot and edge of each split, `masks` the exits that a row may take
+    right of it; `exits` 32 nodes per tree. `slots` is the number of codes per row; each is multiplied by
+    `block`. Values that `takes_missing` and `takes_infinite` rule out end the run. `single`: sums are rounded
+    to float32.
     """
 
     columns: np.ndarray
@@ -99,15 +119,21 @@ class Tables:
         ) + self.outputs
 
     @cached_property
-    def in_c(self) -> _Tables:
-        """The structure that is passed to the loops; it points into these arrays."""
-        pointers = {}
+    def packed(self) -> dict[str, Any]:
+        """What the loops read, made from these arrays once."""
+        from scorehouse.forms.native.packing import packed
+
         for name, dtype in ARRAYS.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or not array.flags.c_contiguous:
-                raise TypeError(f"Tables: {name} is {array.dtype}, expected {np.dtype(dtype)} in C order")
-            pointers[name] = array.ctypes.data
-        return _Tables(**pointers, **{name: int(getattr(self, name)) for name in NUMBERS})
+            if (found := getattr(self, name).dtype) != dtype:
+                raise TypeError(f"Tables: {name} is {found}, expected {np.dtype(dtype)}")
+        made = packed(self)
+        return made | {name: np.ascontiguousarray(made[name], dtype) for name, dtype in PACKED.items()}
+
+    @cached_property
+    def in_c(self) -> _Tables:
+        """The structure that is passed to the loops; it points into the packed arrays."""
+        pointers = {name: self.packed[name].ctypes.data for name in PACKED}
+        return _Tables(**pointers, **{name: int(self.packed[name]) for name in (*NUMBERS, *FLAGS)})
 
 
 @lru_cache(maxsize=1)
@@ -169,8 +195,9 @@ def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: b
             f"add_trees: numbers of shape {numbers.shape} and sums of shape {sums.shape}, "
             f"expected at least {columns} columns and {outputs} outputs"
         )
-    row, column = (step // 8 for step in numbers.strides)
-    rows = _Rows(numbers.ctypes.data, len(numbers), row, column)
+    row, column = numbers.strides
+    starts = numbers.ctypes.data + column * np.arange(numbers.shape[1], dtype=np.int64)
+    rows = _Rows(starts.ctypes.data, len(numbers), row // 8)
     result = _loaded().scorehouse_add_trees(rows, tables.in_c, sums.ctypes.data, plain)
     if result == NO_MEMORY:
         raise MemoryError("add_trees: no memory for the codes of a block")
