@@ -108,7 +108,8 @@ baseline_rows as (
     where profiles.window_start < windows.window_start
         {%- if window is not mapping %}
         and profiles.window_start >= {{ dbt.dateadd(
-            'day' if window is number else window, -30 * (window if window is number else 1), 'windows.window_start'
+            'day' if window is number else 'month' if window == 'quarter' else window,
+            -30 * (window if window is number else 3 if window == 'quarter' else 1), 'windows.window_start'
         ) }}
         {%- endif %}
     {%- endif -%}

@@ -2,7 +2,9 @@
     (`_effect`, at least 1), and what such windows reach (`_usual`); for windows of this length. -#}
 {% macro _drift_learned(cut, reference, window) %}
 {% set double = scorehouse._type_double() %}
-{% set unit = ('day' if window < 4 else 'week' if window < 18 else 'month') if window is number else window %}
+{#- Training rows are cut up to months: a quarter or a year is judged by how much months differ. -#}
+{% set days = 'day' if window is number and window < 4 else 'week' if window is number and window < 18 else 'month' %}
+{% set unit = days if window is number or window in ['quarter', 'year'] else window %}
 learned_units as (
     {%- if reference is none %}
 

@@ -2,9 +2,10 @@
     with the previous one. -#}
 {% macro _drift_windows(against, window) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
-{%- if window in ['day', 'week', 'month'] %}
+{%- if window in ['day', 'week', 'month', 'quarter', 'year'] %}
     {%- set start = 'cast(' ~ dbt.date_trunc(window, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
-    {%- set finish = 'cast(' ~ dbt.dateadd(window, 1, start) ~ ' as ' ~ stamp ~ ')' %}
+    {%- set unit, count = ('month', 3) if window == 'quarter' else (window, 1) %}
+    {%- set finish = 'cast(' ~ dbt.dateadd(unit, count, start) ~ ' as ' ~ stamp ~ ')' %}
 {%- elif window is number %}
     {%- set last_day = dbt.date_trunc('day', 'window_start') %}
     {%- set start = 'cast(' ~ dbt.dateadd('day', 1 - window, last_day) ~ ' as ' ~ stamp ~ ')' %}

@@ -27,9 +27,6 @@
         cast(live.scorehouse_label as {{ double }}) as y,
         cast(live.{{ spec.score }} as {{ double }}) as score,
         cast(live.{{ spec.query }} as {{ text }}) as query,
-        {% for name in spec.key -%}
-            cast(live.{{ name }} as {{ text }}){{ " || '|' || " if not loop.last }}
-        {%- endfor %} as item,
         {%- else %}
         cast(live.scorehouse_label as {{ double }}) as y,
         cast(live.{{ spec.prediction }} as {{ text }}) as cluster_label,

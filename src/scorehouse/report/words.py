@@ -207,6 +207,10 @@ def size(count: int) -> str:
 def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[str]:
     """Short names of windows, all in the same form: months, days, or times of runs."""
     pairs = list(zip(starts, ends, strict=True))
+    if pairs and all(_is_year(start, end) for start, end in pairs):
+        return [f"{start:%Y}" for start in starts]
+    if pairs and all(_is_quarter(start, end) for start, end in pairs):
+        return [f"Q{(start.month + 2) // 3} {start:%Y}" for start in starts]
     if pairs and all(_is_month(start, end) for start, end in pairs):
         return [f"{start:%b %Y}" for start in starts]
     if all(_is_midnight(start) and _is_midnight(end) for start, end in pairs):
@@ -215,9 +219,13 @@ def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[s
 
 
 def window_text(start: datetime, end: datetime) -> str:
-    """A window for use in a sentence: the name of a month, or its first and last day (both included)."""
+    """A window for use in a sentence: a year, quarter or month, or its first and last day (both included)."""
     if not (_is_midnight(start) and _is_midnight(end)):
         return f"the run of {stamp(start)}"
+    if _is_year(start, end):
+        return f"{start:%Y}"
+    if _is_quarter(start, end):
+        return f"Q{(start.month + 2) // 3} {start:%Y}"
     last = end - timedelta(days=1)
     if start.day == 1 and (last.year, last.month, end.day) == (start.year, start.month, 1):
         return f"{start:%B %Y}"
@@ -230,5 +238,16 @@ def _is_midnight(value: datetime) -> bool:
     return (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
 
 
+def _is_year(start: datetime, end: datetime) -> bool:
+    return (
+        _is_midnight(start) and start.timetuple().tm_yday == 1 and end == start.replace(year=start.year + 1)
+    )
+
+
+def _is_quarter(start: datetime, end: datetime) -> bool:
+    whole = _is_midnight(start) and start.day == 1 and start.month % 3 == 1
+    return whole and end.day == 1 and 89 <= (end - start).days <= 92
+
+
 def _is_month(start: datetime, end: datetime) -> bool:
-    return start.day == 1 and _is_midnight(start) and (end - start).days >= 28
+    return start.day == 1 and _is_midnight(start) and 28 <= (end - start).days <= 31

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -58,6 +59,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
     windows = {
         "by_day": f"{reference}, window='day'",
         "by_all": f"{reference}, window='all'",
+        "by_quarter": f"{reference}, window='quarter'",
+        "by_year": f"{reference}, window='year'",
         "rolling": f"{reference}, window=2",
         "of_range": f"{reference}, window={{'from': '2026-01-02', 'to': '2026-01-04'}}",
         "previous": "against='previous', window='day'",
@@ -226,3 +229,16 @@ def test_rank_by_importance(warehouse: MonitoredWarehouse) -> None:
     )
     assert rows[0] == ("x", 0.1, 1)
     assert {row[:2] for row in rows[1:]} == {("c", 0.0), ("y", 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("by_quarter", datetime(2026, 4, 1)), ("by_year", datetime(2027, 1, 1))]
+)
+def test_windows_of_quarters_and_years(warehouse: MonitoredWarehouse, name: str, end: datetime) -> None:
+    """All days of the profile are in one quarter, so its numbers are those of all days together."""
+    columns = "feature, segment, metric, value, n_current"
+    told = warehouse.query(f"select {columns} from {name} order by all")
+    assert told and told == warehouse.query(f"select {columns} from by_all order by all")
+    assert warehouse.query(f"select distinct window_start, window_end from {name}") == [
+        (datetime(2026, 1, 1), end)
+    ]
