@@ -9,12 +9,12 @@
     {% endfor %}
     {% set known = {
         'alias': 'champion', 'drifted_features': 1, 'metric': 'roc_auc', 'decay': 0.05, 'age_days': none,
-        'rejected_share': 0.05
+        'rejected_share': 0.05, 'min_labels': 50
     } %}
     {% do scorehouse._check_keys(call, 'limits', limits, known) %}
     {% set chosen = dict(known) %}
     {% do chosen.update(limits) %}
-    {% for name in ['drifted_features', 'decay', 'age_days', 'rejected_share'] if chosen[name] is not none %}
+    {% for name in ['drifted_features', 'decay', 'age_days', 'rejected_share', 'min_labels'] if chosen[name] is not none %}
         {% do scorehouse._check_number(
             call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason', lowest=0
         ) %}
@@ -77,13 +77,14 @@ measured as (
         ml_model,
         version,
         value,
-        window_end,
+        {{ scorehouse._best_end(scorehouse._has_intervals(performance)) }} as best_value,
         row_number() over (partition by ml_model, version order by window_start desc) as place
     from {{ performance }}
     where metric = {{ scorehouse._text_literal(limits.metric) }}
         and segment = 'all'
         and value is not null
         and status not in ('immature', 'complete')
+        and n_current >= {{ limits.min_labels or 0 }}
 
 ),
 {%- endif %}
@@ -113,8 +114,12 @@ facts as (
         {%- if performance is not none %}
         {{ 'measured.value - live.reference_value' if limits.metric in scorehouse._lower_is_better()
             else 'live.reference_value - measured.value' }} as decay,
+        {#- What is left of it at the better end of the interval of the metric. #}
+        {{ 'measured.best_value - live.reference_value' if limits.metric in scorehouse._lower_is_better()
+            else 'live.reference_value - measured.best_value' }} as certain_decay,
         {%- else %}
         cast(null as {{ double }}) as decay,
+        cast(null as {{ double }}) as certain_decay,
         {%- endif %}
         {{ dbt.datediff(
             'cast(coalesce(nullif(live.trained_to, ' ~ "''" ~ '), substring(live.registered_at, 1, 10)) as date)',
@@ -148,7 +153,7 @@ reasoned as (
         *,
         {{ scorehouse._reason('n_drifted', limits.drifted_features, 'drift of ', 'drifted_features') }}
         || {{ scorehouse._reason(
-            'decay', limits.decay, limits.metric ~ ' worse by ',
+            'certain_decay', limits.decay, limits.metric ~ ' worse by ',
             'cast(round(cast(decay as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true
         ) }}
         || {{ scorehouse._reason(

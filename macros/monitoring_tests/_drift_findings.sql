@@ -1,5 +1,5 @@
 {#- The rows of a drift table with drift, judged again when the test has thresholds of its own. -#}
-{% macro _drift_findings(model, part, names, thresholds, limits, segments, latest, too_small_fails) %}
+{% macro _drift_findings(model, part, names, thresholds, limits, segments, latest, fails) %}
 {#- Only the metrics that the test names; the rest keeps the table's status. -#}
 {% set own = {} %}
 {% for name, value in thresholds.items() %}
@@ -54,6 +54,20 @@ limited as (
 
 ),
 
+{%- if own or has_alpha %}
+
+counted as (
+
+    select
+        *,
+        case when own_threshold is not null and p_value is not null then 1 else 0 end as is_judged
+    from limited
+
+),
+
+{{ scorehouse._false_discovery('counted', 'adjusted', 'ml_model, version, window_start, window_end, run_id') }},
+{%- endif %}
+
 judged as (
 
     select
@@ -63,16 +77,18 @@ judged as (
         {%- if own or has_alpha %}
         case
             when own_threshold is null then 'info'
+            when status = 'not_compared' then status
             when status = 'too_small' and (value is null or floor_value is null) then 'too_small'
             when floor_value > 0.05e0 then
                 case when value >= own_threshold + floor_value and p_value < 1e-6 then 'drift' else 'too_small' end
-            when value >= own_threshold and p_value < {{ alpha }} then 'drift'
+            when value >= own_threshold and q_value < {{ alpha }} then 'drift'
+            when status = 'small_drift' then status
             else 'ok'
         end as problem
         {%- else %}
         status as problem
         {%- endif %}
-    from limited
+    from {{ 'adjusted' if own or has_alpha else 'limited' }}
 
 ),
 
@@ -112,9 +128,9 @@ validation_errors as (
 
     select * from judged
     where problem = 'drift'
-        {%- if too_small_fails %}
-        or problem = 'too_small'
-        {%- endif %}
+        {%- for status in fails %}
+        or problem = '{{ status }}'
+        {%- endfor %}
     union all
     select * from not_measured
 

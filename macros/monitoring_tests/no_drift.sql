@@ -1,4 +1,5 @@
-{% test no_drift(model, features=none, thresholds={}, segments=false, latest=true, too_small_fails=false) %}
+{% test no_drift(model, features=none, thresholds={}, segments=false, latest=true, too_small_fails=false,
+    small_fails=false) %}
     {{ config(severity='warn') }}
     {% set call = 'no_drift' %}
     {% set names = scorehouse._column_list(call, 'features', features, 'dep_delay') if features is not none else [] %}
@@ -6,12 +7,14 @@
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% do scorehouse._check_bool(call, 'too_small_fails', too_small_fails) %}
+    {% do scorehouse._check_bool(call, 'small_fails', small_fails) %}
+    {% set fails = (['too_small'] if too_small_fails else []) + (['small_drift'] if small_fails else []) %}
 
     {{ return(adapter.dispatch('test_no_drift', 'scorehouse')(
-        model, names, thresholds, limits, segments, latest, too_small_fails
+        model, names, thresholds, limits, segments, latest, fails
     )) }}
 {% endtest %}
 
-{% macro default__test_no_drift(model, names, thresholds, limits, segments, latest, too_small_fails) %}
-    {{ scorehouse._drift_findings(model, 'feature', names, thresholds, limits, segments, latest, too_small_fails) }}
+{% macro default__test_no_drift(model, names, thresholds, limits, segments, latest, fails) %}
+    {{ scorehouse._drift_findings(model, 'feature', names, thresholds, limits, segments, latest, fails) }}
 {% endmacro %}

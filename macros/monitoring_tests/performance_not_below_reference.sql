@@ -1,4 +1,4 @@
-{% test performance_not_below_reference(model, registry, metrics, segments=false, latest=false, min_labels=0) %}
+{% test performance_not_below_reference(model, registry, metrics, segments=false, latest=false, min_labels=50) %}
     {% set call = 'performance_not_below_reference' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {% if metrics is not mapping or not metrics %}
@@ -75,7 +75,7 @@ validation_errors as (
         case when reference_value is null then 'no_reference' else 'below_reference' end as problem
     from limited
     where reference_value is null
-        or {{ scorehouse._is_worse('value', 'own_threshold') }}
+        or {{ scorehouse._is_worse(scorehouse._best_end(scorehouse._has_intervals(model)), 'own_threshold') }}
 
 )
 

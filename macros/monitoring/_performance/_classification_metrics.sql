@@ -20,6 +20,7 @@ ranks as (
     select
         {{ g }},
         {{ scorehouse._roc_auc() }} as roc_auc,
+        {{ scorehouse._auc_error() }} as roc_auc_error,
         case when max(all_pos) > 0e0 then
             {{ scorehouse._total('pos * (cum_pos / (cum_pos + cum_neg))') }} / max(all_pos)
         end as average_precision,
@@ -33,11 +34,17 @@ points as (
 
     select
         {{ g }},
+        count(*) * 1e0 as n,
         -{{ scorehouse._mean(
             'case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))'
             ~ ' else ln(greatest(1e0 - score, 2.220446049250313e-16)) end'
         ) }} as log_loss,
+        stddev_samp(
+            case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))
+                else ln(greatest(1e0 - score, 2.220446049250313e-16)) end
+        ) as log_loss_deviation,
         {{ scorehouse._mean('(score - y) * (score - y)') }} as brier,
+        stddev_samp((score - y) * (score - y)) as brier_deviation,
         sum(yhat * y) as tp,
         sum(yhat * (1e0 - y)) as fp,
         sum((1e0 - yhat) * y) as fn,
@@ -72,7 +79,8 @@ calibration_bins as (
         {{ scorehouse._tenth('score') }} as bin,
         count(*) * 1e0 as n,
         {{ scorehouse._mean('score') }} as mean_score,
-        avg(y) as positive_rate
+        avg(y) as positive_rate,
+        {{ scorehouse._mean('score * (1e0 - score)') }} / count(*) as chance_variance
     from usable
     group by {{ g }}, {{ scorehouse._tenth('score') }}
 
@@ -83,7 +91,10 @@ calibration as (
     select
         {{ g }},
         {{ scorehouse._total('n * abs(mean_score - positive_rate)') }} / sum(n) as ece,
-        max(abs(mean_score - positive_rate)) as mce
+        max(abs(mean_score - positive_rate)) as mce,
+        {#- What a perfectly calibrated score has: the mean and the deviation of a half-normal error in each bin. #}
+        {{ scorehouse._total('n * sqrt(chance_variance * 0.63661977236758134e0)') }} / sum(n) as ece_by_chance,
+        sqrt({{ scorehouse._total('n * n * chance_variance * 0.36338022763241866e0') }}) / sum(n) as ece_error
     from calibration_bins
     group by {{ g }}
 
@@ -119,6 +130,26 @@ lifts as (
 
 ),
 
+metric_intervals as (
+
+    {{ scorehouse._unpivot_intervals('ranks', {'roc_auc': [
+        'greatest(0e0, roc_auc - 1.959963984540054e0 * roc_auc_error)',
+        'least(1e0, roc_auc + 1.959963984540054e0 * roc_auc_error)'
+    ]}) }}
+    union all
+    {%- set ends = scorehouse._share_ends(
+        {precision: '(tp + fp)', 'recall': '(tp + fn)', 'accuracy': 'n', 'positive_rate': 'n'}
+    ) %}
+    {%- do ends.update(scorehouse._mean_ends(['log_loss', 'brier'], 'n')) %}
+    {{ scorehouse._unpivot_intervals('at_threshold', ends)
+        | replace("'" ~ precision ~ "'", "'precision'") }}
+    union all
+    {{ scorehouse._unpivot_intervals('calibration', {'ece': [
+        scorehouse._ece_limit(-1), scorehouse._ece_limit(1)
+    ]}) }}
+
+),
+
 metric_rows as (
 
     {{ scorehouse._unpivot_metrics('ranks', ['roc_auc', 'average_precision', 'score_ks']) }}
@@ -140,4 +171,11 @@ metric_rows as (
 {% macro _tenth(score) -%}
     1{% for edge in ['0.1e0', '0.2e0', '3 * 0.1e0', '0.4e0', '0.5e0', '6 * 0.1e0', '7 * 0.1e0', '0.8e0', '0.9e0'] %}
         + case when {{ score }} > {{ edge }} then 1 else 0 end{% endfor %}
+{%- endmacro %}
+
+
+{#- One end of the 95 % interval of ECE, with what chance adds to it taken away. -#}
+{% macro _ece_limit(side) -%}
+    {%- set end = 'greatest(0e0, ece ' ~ ('-' if side < 0 else '+') ~ ' 1.959963984540054e0 * ece_error)' -%}
+    sqrt(greatest(0e0, {{ end }} * {{ end }} - ece_by_chance * ece_by_chance))
 {%- endmacro %}

@@ -32,6 +32,17 @@ points as (
 
 ),
 
+metric_intervals as (
+
+    select
+        {{ g }}, 'largest_share' as metric,
+        cast(null as {{ scorehouse._type_double() }}) as value_low,
+        cast(null as {{ scorehouse._type_double() }}) as value_high
+    from points
+    where 1 = 0
+
+),
+
 metric_rows as (
 
     {{ scorehouse._unpivot_metrics('points', [

@@ -37,7 +37,8 @@ areas as (
     select
         {{ by_class }},
         sum(pos) as n_class,
-        {{ scorehouse._roc_auc() }} as roc_auc
+        {{ scorehouse._roc_auc() }} as roc_auc,
+        {{ scorehouse._auc_error() }} as roc_auc_error
     from cumulated
     group by {{ by_class }}
 
@@ -98,6 +99,7 @@ averages as (
     select
         {{ g }},
         sum(n_hit) / sum(n_true) as accuracy,
+        sum(n_true) as n,
         avg(class_precision) as macro_precision,
         avg(class_recall) as macro_recall,
         avg(class_f1) as macro_f1,
@@ -113,9 +115,34 @@ losses as (
     select
         {{ g }},
         -{{ scorehouse._mean('ln(greatest(case y '
-            ~ scorehouse._class_cases(spec) ~ ' else 0e0 end, 2.220446049250313e-16))') }} as log_loss
+            ~ scorehouse._class_cases(spec) ~ ' else 0e0 end, 2.220446049250313e-16))') }} as log_loss,
+        stddev_samp(ln(greatest(case y {{ scorehouse._class_cases(spec) }} else 0e0 end, 2.220446049250313e-16)))
+            as log_loss_deviation,
+        count(*) * 1e0 as n
     from usable
     group by {{ g }}
+
+),
+
+metric_intervals as (
+
+    {{ scorehouse._unpivot_intervals('averages', scorehouse._share_ends({'accuracy': 'n'})) }}
+    union all
+    {{ scorehouse._unpivot_intervals('losses', scorehouse._mean_ends(['log_loss'], 'n')) }}
+    {%- for name, n in [('precision', 'n_predicted'), ('recall', 'n_true')] %}
+    union all
+    select
+        {{ g }}, '{{ name }}_of_' || class_label,
+        {{ scorehouse._wilson('class_' ~ name, n, -1) }},
+        {{ scorehouse._wilson('class_' ~ name, n, 1) }}
+    from class_metrics
+    {%- endfor %}
+    union all
+    select
+        {{ g }}, 'roc_auc_of_' || class_label,
+        greatest(0e0, roc_auc - 1.959963984540054e0 * roc_auc_error),
+        least(1e0, roc_auc + 1.959963984540054e0 * roc_auc_error)
+    from areas
 
 ),
 

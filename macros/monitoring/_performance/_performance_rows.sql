@@ -19,6 +19,8 @@ judged as (
         cohorts.*,
         metric_list.metric,
         metric_rows.value,
+        metric_intervals.value_low,
+        metric_intervals.value_high,
         cast(
             {%- if spec.thresholds %}
             case metric_list.metric
@@ -33,6 +35,9 @@ judged as (
     left join metric_rows
         on {{ scorehouse._same_cohort('cohorts', 'metric_rows') }}
         and metric_list.metric = metric_rows.metric
+    left join metric_intervals
+        on {{ scorehouse._same_cohort('cohorts', 'metric_intervals') }}
+        and metric_list.metric = metric_intervals.metric
     union all
     select
         cohorts.*,
@@ -41,6 +46,14 @@ judged as (
             when 'labels_arrived' then labels_arrived
             when 'rejected_share' then (n_rows - n_scored) * 1e0 / n_rows
         end,
+        {%- for side in [-1, 1] %}
+        case arrival.metric
+            when 'labels_arrived' then {{ scorehouse._wilson('labels_arrived', '(n_scored * 1e0)', side) }}
+            when 'rejected_share' then {{ scorehouse._wilson(
+                '((n_rows - n_scored) * 1e0 / n_rows)', '(n_rows * 1e0)', side
+            ) }}
+        end,
+        {%- endfor %}
         cast(null as {{ scorehouse._type_double() }})
     from cohorts
     cross join ({{ scorehouse._given_names('metric', ['labels_arrived', 'rejected_share']) }}) as arrival
@@ -67,12 +80,15 @@ final as (
             when value is null then 'undefined'
             when is_mature = 0 then 'complete'
             when threshold is null then 'info'
-            when {{ scorehouse._is_worse('value', 'threshold') }} then 'below'
+            when {{ scorehouse._is_worse(scorehouse._best_end(), 'threshold') }} then 'below'
+            when {{ scorehouse._is_worse('value', 'threshold') }} then 'uncertain'
             else 'ok'
         end as status,
         cast(n_scored as {{ bigint }}) as n_reference,
         cast(n_usable as {{ bigint }}) as n_current,
-        labels_arrived
+        labels_arrived,
+        value_low,
+        value_high
     from judged
 
 )

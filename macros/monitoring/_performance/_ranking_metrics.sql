@@ -142,11 +142,14 @@ means as (
     select
         {{ 'queries.' ~ (g | replace(', ', ', queries.')) }},
         avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg,
+        stddev_samp(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg_deviation,
         avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg end) as ndcg_with_hits,
         avg(reciprocal_rank) as mrr,
+        stddev_samp(reciprocal_rank) as mrr_deviation,
         avg(case when all_hits > 0e0 then precision_sum / least(all_hits, {{ k }}e0) end) as map,
         avg(any_hit) as hit_rate,
         avg(hits / {{ k }}e0) as precision_at_k,
+        stddev_samp(hits / {{ k }}e0) as precision_at_k_deviation,
         avg(case when all_hits > 0e0 then hits / all_hits end) as recall_at_k,
         count(*) as n_queries
     from queries
@@ -154,6 +157,14 @@ means as (
         on {{ scorehouse._same_cohort('queries', 'gains') }}
         and queries.query = gains.query
     group by {{ 'queries.' ~ (g | replace(', ', ', queries.')) }}
+
+),
+
+metric_intervals as (
+    {%- set ends = scorehouse._mean_ends(['ndcg', 'mrr', 'precision_at_k'], 'n_queries') %}
+    {%- do ends.update(scorehouse._share_ends({'hit_rate': 'n_queries'})) %}
+
+    {{ scorehouse._unpivot_intervals('means', ends) }}
 
 ),
 

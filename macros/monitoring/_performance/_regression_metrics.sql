@@ -17,6 +17,9 @@ points as (
         {{ 'usable.' ~ (g | replace(', ', ', usable.')) }},
         count(*) as n,
         {{ scorehouse._mean('abs(y - score)') }} as mae,
+        stddev_samp(abs(y - score)) as mae_deviation,
+        stddev_samp((y - score) * (y - score)) as mse_deviation,
+        stddev_samp(score - y) as bias_deviation,
         sqrt({{ scorehouse._mean('(y - score) * (y - score)') }}) as rmse,
         {{ scorehouse._mean('(y - score) * (y - score)') }} as mse,
         {{ scorehouse._total('(y - score) * (y - score)') }} as sse,
@@ -52,6 +55,20 @@ explained as (
             else 0e0
         end as r2
     from points
+
+),
+
+metric_intervals as (
+    {%- set ends = scorehouse._mean_ends(['mae', 'mse', 'bias'], 'n') %}
+    {%- set low, high = scorehouse._mean_limit('mse', 'mse_deviation', 'n', -1), scorehouse._mean_limit(
+        'mse', 'mse_deviation', 'n', 1
+    ) %}
+    {%- do ends.update({'rmse': ['sqrt(greatest(0e0, ' ~ low ~ '))', 'sqrt(' ~ high ~ ')']}) %}
+    {%- if spec.lower and spec.upper %}
+        {%- do ends.update(scorehouse._share_ends({'coverage': 'n'})) %}
+    {%- endif %}
+
+    {{ scorehouse._unpivot_intervals('explained', ends) }}
 
 ),
 

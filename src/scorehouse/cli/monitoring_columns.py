@@ -69,13 +69,16 @@ PERFORMANCE = {
     "value": "Value of the metric; NULL if none is reported.",
     "threshold": "Worst value allowed; NULL: not judged.",
     "status": (
-        "`ok`; `below` (worse than the threshold); `info` (no threshold); `immature` (labels are still "
+        "`ok`; `below` (worse than the threshold); `uncertain` (worse, but the interval of the value reaches "
+        "the threshold); `info` (no threshold); `immature` (labels are still "
         "to arrive); `complete` (all labels have arrived before the cohort has ended; not judged yet); "
         "`too_small`; `undefined`, such as the ROC AUC of one class; or `estimate` (no labels were used)."
     ),
     "n_reference": "Scored predictions of the cohort.",
     "n_current": "Predictions with a label and a finite score, from which the value is computed.",
     "labels_arrived": "Share of the scored predictions that have a label.",
+    "value_low": "Lower end of the 95 % interval of `value`; NULL if the metric has none.",
+    "value_high": "Upper end of the 95 % interval of `value`; NULL if the metric has none.",
 }
 RETRAINING = {
     "ml_model": "Name of the ML model.",

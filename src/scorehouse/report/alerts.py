@@ -81,7 +81,7 @@ def facts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
 def _judged(long: Long) -> list[Row]:
     """Rows of the newest window in which a metric was judged."""
     for window in reversed(long.windows):
-        rows = [row for row in long.at(window) if row["status"] in ("ok", "below")]
+        rows = [row for row in long.at(window) if row["status"] in ("ok", "uncertain", "below")]
         if rows:
             return rows
     return []

@@ -16,7 +16,7 @@ from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 CHAMPION = "champion"
 RUNS = 12
 DAYS = 11  # the newest days with a successful run, which show how often an ML model is scored
-CLAIMED, NO_CLAIM = ("ok", "below", "info"), ("labels_arrived", "rejected_share")
+CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
 # Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn.
 WINDOWS = 60
 ROWS = f"""
@@ -25,7 +25,7 @@ kept as (select distinct window_start from own order by window_start desc limit 
 newest as (
     select coalesce(
         max(window_start) filter (
-            value is not null and status in ('ok', 'below', 'info', 'drift')
+            value is not null and status in ('ok', 'below', 'uncertain', 'info', 'drift')
             and metric not in ('labels_arrived', 'rejected_share')
         ),
         max(window_start)

@@ -158,9 +158,8 @@ def _drift(data: ModelData) -> Verdict:
         return Verdict("Drift", "none", _unjudged(rows), place, rule)
     drifted = len({row["feature"] for row in rows if row["status"] == "drift"})
     text = f"{drifted} of {len(judged)} features"
-    if silent := max(len({row["feature"] for row in rows}), len(data.signature)) - len(
-        judged
-    ):  # a feature without bins has no row
+    known = max(len({row["feature"] for row in rows}), len(data.signature))
+    if silent := known - len(judged):  # a feature without a profile has no row
         text += f", {silent} not judged"
     return Verdict("Drift", "warn" if drifted else "ok", text, place, rule)
 
@@ -168,7 +167,8 @@ def _drift(data: ModelData) -> Verdict:
 def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | None) -> Verdict:
     place = f"{data.name}-performance"
     rule = (
-        "Red when a metric is worse than its threshold in the performance table. A metric without one "
+        "Red when a metric is worse than its threshold in the performance table, amber when its interval "
+        "reaches the threshold. A metric without one "
         f"is compared with its value at registration, from {limits.MINIMUM_LABELS} labels on: amber when the "
         f"error (for a score, its distance from 1) is {limits.FAR_WARN:g} times as large or the lead over "
         f"guessing is {limits.FAR_WARN:g} times smaller, red at {limits.FAR_BAD:g} times. Grey when neither "
@@ -193,7 +193,8 @@ def _held(data: ModelData) -> Iterable[str]:
     """The state of each reported metric, judged by its threshold or by its value at registration."""
     for long in data.performance:
         for row in long.claimed():
-            yield "ok" if row["status"] == "ok" else limits.far_from(data.live, row)
+            known = {"ok": "ok", "uncertain": "warn"}.get(row["status"])
+            yield known or limits.far_from(data.live, row)
 
 
 def _retraining(data: ModelData) -> Verdict:

@@ -50,12 +50,16 @@ KEYS = {
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
-    "drift": "value, threshold, p_value, floor_value, status, n_current, place",
-    "previous": "value, threshold, p_value, floor_value, status, n_reference, n_current, place",
+    "drift": "value, threshold, p_value, q_value, floor_value, standard_error, status, n_current, place",
+    "previous": "value, threshold, p_value, floor_value, status, reason, n_reference, n_current, place",
     "exact": "value",
+    "estimates": "value, threshold, status, n_current",
     "calibration": "mean_score, positive_rate, n_labelled",
 }
-PERFORMANCE_KEY, PERFORMANCE_VALUES = "window_start, segment, metric", "value, threshold, status, n_current"
+PERFORMANCE_KEY, PERFORMANCE_VALUES = (
+    "window_start, segment, metric",
+    "value, threshold, status, n_current, value_low, value_high",
+)
 
 
 def watched(folder: Path) -> MonitoredWarehouse:

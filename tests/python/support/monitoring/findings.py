@@ -14,7 +14,8 @@ DRIFT = """
         (2, 'feature', 'c', 'all', 'psi', 0.15e0, 0.1e0, 'too_small', 0.3e0, 0.20e0),
         (2, 'feature', 'a', 'region=north', 'psi', 0.5e0, 0.1e0, 'drift', 1e-9, 0.01e0),
         (2, 'output', 'score', 'all', 'psi', 0.40e0, 0.1e0, 'drift', 1e-9, 0.01e0),
-        (2, 'output', 'prediction', 'all', 'psi', 0.01e0, 0.1e0, 'ok', 0.5e0, 0.01e0)
+        (2, 'output', 'prediction', 'all', 'psi', 0.01e0, 0.1e0, 'ok', 0.5e0, 0.01e0),
+        (2, 'feature', 'd', 'all', 'mean_shift', 0.2e0, 0.3e0, 'small_drift', 1e-6, null)
     ) as t (week, part, feature, segment, metric, value, threshold, status, p_value, floor_value),
     lateral (select timestamp '2026-01-05' + interval (7 * week) day as window_start,
         timestamp '2026-01-12' + interval (7 * week) day as window_end,
@@ -91,6 +92,22 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         {"segments": True},
         "feature, segment",
         [("a", "all"), ("a", "region=north")],
+    ),
+    (
+        "weekly_drift",
+        "no_drift",
+        "drift_small",
+        {"small_fails": True},
+        "feature, problem",
+        [("a", "drift"), ("d", "small_drift")],
+    ),
+    (
+        "weekly_drift",
+        "no_drift",
+        "drift_small_own",
+        {"thresholds": {"mean_shift": 0.15}},
+        "feature, metric",
+        [("a", "psi"), ("d", "mean_shift")],
     ),
     ("no_drift_rows", "no_drift", "drift_of_nothing", {}, "feature, problem", [(None, "no_rows")]),
     (

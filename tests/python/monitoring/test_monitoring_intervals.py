@@ -1,0 +1,172 @@
+"""Intervals of performance: DeLong, Wilson, means, and calibration errors without chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from monitoring.warehouse import MonitoredWarehouse
+
+HEAD = (
+    "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id, "
+    "'scored' as row_status"
+)
+Z = stats.norm.ppf(0.975)
+COHORTS, LABELS = 40, 200
+KEPT: dict[str, Any] = {"store_failures": True, "severity": "warn"}
+OFF = 3  # the month in which scores are too high by 0.15
+
+
+def scored() -> pd.DataFrame:
+    """Forty months of 200 well calibrated scores, with ties; the labels of one month are fewer."""
+    rng = np.random.default_rng(4)
+    score = np.round(rng.beta(1.2, 2.2, COHORTS * LABELS), 2)
+    month = np.repeat(np.arange(COHORTS), LABELS)
+    true = np.clip(score - np.where(month == OFF, 0.3 * (score > 0.2), 0), 0, 1)
+    day = (np.datetime64("2020-01", "M") + month).astype("datetime64[us]")
+    y = (rng.random(len(score)) < true).astype(int)
+    guess = np.round(rng.normal(10, 3, len(score)), 1)
+    frame = pd.DataFrame({"day": day, "score": score, "prediction": (score >= 0.4).astype(int), "y": y})
+    return frame.assign(id=np.arange(len(frame)), value=guess, truth=guess + rng.normal(0, 2, len(score)))
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return scored()
+
+
+@pytest.fixture(scope="module")
+def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("intervals") / "house")
+    warehouse.table("scored", f"select * exclude (y, truth, value), {HEAD} from frame", frame=frame)
+    warehouse.table("labels", "select id, y from frame", frame=frame)
+    warehouse.table(
+        "guessed", f"select id, day, value as prediction, prediction as q, {HEAD} from frame", frame=frame
+    )
+    warehouse.table("truths", "select id, truth as y from frame", frame=frame)
+    area = roc_auc_score(frame["y"], frame["score"])
+    warehouse.table(
+        "registry",
+        f"select 'm' as name, 1 as version, 'champion' as aliases, '{{{{\"roc_auc\": {area}}}}}' as metrics, "
+        "'2019-12-31' as trained_to, '2020-01-01' as registered_at",
+    )
+    performance = (
+        "{{{{ scorehouse.performance(source('raw', '{}'), source('raw', '{}'), key='id', label='y', "
+    )
+    given = "day='day', options={'thresholds': {'roc_auc': 0.8}}) }}"
+    warehouse.model("rated", performance.format("scored", "labels") + given)
+    regression = performance.format("guessed", "truths") + "task='regression', day='day') }}"
+    warehouse.model("measured", regression)
+    arguments = "source('raw', 'registry'), performance=ref('rated'), as_of='2020-01-02'"
+    for name, limits in {"signals": {"decay": 0.04}, "few": {"decay": 0.0, "min_labels": 201}}.items():
+        warehouse.model(name, f"{{{{ scorehouse.retraining_signals({arguments}, limits={limits}) }}}}")
+    old = "select * exclude (value_low, value_high) from {{ ref('rated') }}"
+    warehouse.model("rated_before", old)
+
+    def tests(suffix: str) -> list[dict[str, Any]]:
+        below = {"registry": "source('raw', 'registry')", "metrics": {"roc_auc": 0.01}}
+        return [
+            {"scorehouse.calibrated": {"name": f"calibrated{suffix}", "config": KEPT}},
+            {
+                "scorehouse.performance_not_below_reference": {
+                    "name": f"below{suffix}",
+                    "arguments": below,
+                    "config": KEPT,
+                }
+            },
+        ]
+
+    models = [
+        {"name": "rated", "data_tests": tests("")},
+        {"name": "rated_before", "data_tests": tests("_old")},
+    ]
+    warehouse.tests({"version": 2, "models": models})
+    warehouse.build().check()
+    yield warehouse
+
+
+def rows(warehouse: MonitoredWarehouse, table: str, metric: str) -> list[tuple[Any, ...]]:
+    return warehouse.query(
+        f"select value, value_low, value_high, status from {table} where metric = '{metric}' "
+        "order by window_start"
+    )
+
+
+def months(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    return [own for _, own in frame.groupby("day")]
+
+
+def test_the_interval_of_the_area_is_that_of_delong(
+    frame: pd.DataFrame, warehouse: MonitoredWarehouse
+) -> None:
+    for own, (value, low, high, _) in zip(months(frame), rows(warehouse, "rated", "roc_auc"), strict=True):
+        up, down = (own.loc[own["y"] == label, "score"].to_numpy() for label in (1, 0))
+        wins = (up[:, None] > down).astype(float) + (up[:, None] == down) / 2
+        area = wins.mean()
+        error = math.sqrt(wins.mean(axis=1).var(ddof=1) / len(up) + wins.mean(axis=0).var(ddof=1) / len(down))
+        assert (value, low, high) == pytest.approx((area, area - Z * error, area + Z * error), rel=1e-9)
+
+
+def test_the_interval_of_a_share_is_wilsons(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
+    for metric, hits, among in (
+        ("accuracy", lambda own: own["prediction"] == own["y"], lambda own: own["y"] >= 0),
+        ("precision", lambda own: own["y"] == 1, lambda own: own["prediction"] == 1),
+        ("recall", lambda own: own["prediction"] == 1, lambda own: own["y"] == 1),
+        ("rejected_share", lambda own: own["y"] > 1, lambda own: own["y"] >= 0),
+    ):
+        for own, (_, low, high, _) in zip(months(frame), rows(warehouse, "rated", metric), strict=True):
+            chosen = own[among(own)]
+            found = stats.binomtest(int(hits(chosen).sum()), len(chosen)).proportion_ci(method="wilson")
+            assert (low, high) == pytest.approx((found.low, found.high), rel=1e-9, abs=1e-12)
+
+
+def test_the_interval_of_a_mean(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
+    for table, metric, of in (
+        ("rated", "brier", lambda own: (own["score"] - own["y"]) ** 2),
+        ("measured", "mae", lambda own: (own["value"] - own["truth"]).abs()),
+        ("measured", "bias", lambda own: own["value"] - own["truth"]),
+    ):
+        for own, (_, low, high, _) in zip(months(frame), rows(warehouse, table, metric), strict=True):
+            values = of(own)
+            half = Z * values.std() / math.sqrt(len(values))
+            assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), rel=1e-9)
+
+
+def test_calibration_is_judged_without_what_chance_adds(
+    frame: pd.DataFrame, warehouse: MonitoredWarehouse
+) -> None:
+    for own, (value, low, _, _) in zip(months(frame), rows(warehouse, "rated", "ece"), strict=True):
+        edges = [0.1, 0.2, 3 * 0.1, 0.4, 0.5, 6 * 0.1, 7 * 0.1, 0.8, 0.9]
+        bins = own.groupby(np.searchsorted(edges, own["score"]))
+        n = bins.size()
+        spread = bins["score"].apply(lambda score: (score * (1 - score)).mean()) / n
+        by_chance = (n * np.sqrt(spread * 2 / math.pi)).sum() / LABELS
+        error = math.sqrt((n**2 * spread * (1 - 2 / math.pi)).sum()) / LABELS
+        expected = math.sqrt(max(0, max(0, value - Z * error) ** 2 - by_chance**2))
+        assert low == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    failed = "select month(window_start), year(window_start) from main_dbt_test__audit.calibrated"
+    assert warehouse.query(failed) == [(OFF + 1, 2020)]
+    ((before,),) = warehouse.query("select count(*) from main_dbt_test__audit.calibrated_old")
+    assert before > COHORTS / 2  # a table of an earlier release has no interval
+
+
+def test_an_area_is_below_registration_only_if_its_interval_is(warehouse: MonitoredWarehouse) -> None:
+    ((certain,),) = warehouse.query("select count(*) from main_dbt_test__audit.below")
+    ((lower,),) = warehouse.query("select count(*) from main_dbt_test__audit.below_old")
+    assert certain <= 2 < lower
+    statuses = {
+        (value < 0.8, high < 0.8): status for value, _, high, status in rows(warehouse, "rated", "roc_auc")
+    }
+    assert statuses[True, False] == "uncertain" and statuses[False, False] == "ok"
+
+
+def test_decay_has_to_be_certain_and_of_enough_labels(warehouse: MonitoredWarehouse) -> None:
+    assert warehouse.query("select retrain from signals") == [(False,)]
+    assert warehouse.query("select retrain, current_value from few") == [(False, None)]
