@@ -32,8 +32,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import register
-from scorehouse.forms.choose import choose_form
+from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from spark.cluster import Cluster, environment
 from spark.project import SparkProject, settings
@@ -73,10 +74,11 @@ def write_features(folder: Path, rows: int, files: int) -> Path:
 
 
 def register_models(project: Path, rows: int) -> dict[str, Any]:
-    """Fit, register, and return the kernels that a run with this many rows uses on Spark."""
+    """Fit, register, and return the kernels that score batches of a run with this many rows."""
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.uniform(-0.5, 0.5, (20_000, 20)), columns=FEATURES)
     y = (X.sum(axis=1) + X["f0"] * X["f1"] + random.normal(0, 0.5, len(X)) > 0).astype(int)
+    files = FormFiles(project, LoadPolicy())
     kernels = {}
     for name, estimator in estimators().items():
         facts = {"task": "classification", "project_dir": project, "alias": "champion"}
@@ -84,7 +86,7 @@ def register_models(project: Path, rows: int) -> dict[str, Any]:
         path = project / version.artifact
         signature = Signature.from_json(path.with_name("signature.json").read_bytes())
         kernel = Kernel(joblib.load(path), version, signature, strict=frozenset(), call="benchmark")
-        kernels[name] = choose_form(kernel, "auto", rows, served=("native",)).kernel
+        kernels[name] = choose_form(kernel, "auto", rows, files, ("native", "matrix")).kernel
     return kernels
 
 

@@ -17,7 +17,7 @@ from scorehouse.engines.conservation import check_conserved
 from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
 from scorehouse.engines.source import Source
-from scorehouse.forms.choose import Form
+from scorehouse.forms.choose import Form, SqlRows
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -62,11 +62,13 @@ class Scan(Generic[S]):
 class Engine(ABC, Generic[S]):
     """The database of one scoring run.
 
-    `forms` are the forms that it can run besides the estimator itself; `spelling` is how it writes SQL.
+    `forms` are the forms that it can run besides the estimator itself, `batch_forms` those of them that can
+    score batches next to another version's form; `spelling` is how it writes SQL.
     """
 
     name: ClassVar[str]
     forms: ClassVar[tuple[str, ...]]
+    batch_forms: ClassVar[tuple[str, ...]]
     spelling: Spelling
 
     def __init__(self, session: Any, request: Request, call: str) -> None:
@@ -99,6 +101,10 @@ class Engine(ABC, Generic[S]):
     def shows_unique_keys(self, options: ScoreOptions, record: RunRecord) -> bool:
         """Whether the plan proves that keys are unique, so that the check of the features can skip it."""
         return False
+
+    def sql_rows(self) -> SqlRows | None:
+        """How the database computes compiled SQL for proof rows; None: as a DuckDB of its own does."""
+        return None
 
     @abstractmethod
     def check_table(self, source: S, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:

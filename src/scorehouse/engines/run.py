@@ -92,12 +92,19 @@ def _settle(
 def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:
     """The form of each version: for the rows of this run, and proven on this machine."""
     files = FormFiles(engine.request.project_root, engine.request.load_policy)
-    forms = [
-        choose_form(kernel, source.options.engine, record.rows_in, files, engine.forms)
-        for kernel, record in zip(kernels, records, strict=True)
-    ]
+
+    def chosen(served: tuple[str, ...]) -> list[Form]:
+        return [
+            choose_form(kernel, source.options.engine, record.rows_in, files, served, engine.sql_rows())
+            for kernel, record in zip(kernels, records, strict=True)
+        ]
+
+    forms = chosen(engine.forms)
     if not all(form.compiled for form in forms):
-        forms = [in_batches(form) for form in forms]
+        if "sql" in engine.batch_forms:
+            forms = [in_batches(form) for form in forms]
+        elif any(form.compiled for form in forms):
+            forms = chosen(engine.batch_forms)
     for form, record in zip(forms, records, strict=True):
         record.form, record.form_reason = form.name, form.reason
         if form.name == "estimator":

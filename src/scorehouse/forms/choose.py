@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +29,7 @@ MATRIX_BELOW_ROWS = 400_000
 # (benchmarks/native_crossover.py).
 NATIVE_FROM_ROWS = 10_000
 T = TypeVar("T")
+SqlRows: TypeAlias = Callable[[CompiledSql, pa.Table], pa.Table]
 TREES = "a database computes trees more slowly than native code"
 
 
@@ -70,8 +71,11 @@ def choose_form(
     rows: int,
     files: FormFiles,
     served: tuple[str, ...] = ("sql", "native", "matrix"),
+    sql_rows: SqlRows | None = None,
 ) -> Form:
     """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
+
+    `sql_rows` is how its database computes SQL for rows; None: a DuckDB of its own does.
 
     `auto` takes a form only where registration proved it: SQL for models without trees where it is fast
     (matrix products where there are few rows for a long statement), native code for trees, matrix products
@@ -80,9 +84,13 @@ def choose_form(
     """
     if asked == "estimator":
         return Form("estimator", "asked for", kernel)
-    finders = {"sql": _sql, "native": _native, "matrix": _matrix}
-    if asked == "auto" and _plans_too_long(kernel, rows):
-        finders = {"matrix": _matrix, **finders}
+    finders: dict[str, Callable[[], Form]] = {
+        "sql": lambda: _sql(kernel, asked, files, sql_rows or _duckdb_rows),
+        "native": lambda: _native(kernel, asked, rows, files),
+        "matrix": lambda: _matrix(kernel, asked, files),
+    }
+    if asked == "auto" and sql_rows is None and _plans_too_long(kernel, rows):
+        finders = {"matrix": finders["matrix"], **finders}
     refused = []
     for name, find in finders.items():
         if asked not in ("auto", name):
@@ -91,7 +99,7 @@ def choose_form(
             refused.append(f"{name}: not on this engine")
             continue
         try:
-            return find(kernel, asked, rows, files)
+            return find()
         except (CompileError, _NotServing) as error:
             refused.append(f"{name}: {error.problem}")
     if asked == "auto":
@@ -133,7 +141,7 @@ def _fact(kernel: Kernel, name: str) -> dict[str, object]:
     return dict(fact)
 
 
-def _sql(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
+def _sql(kernel: Kernel, asked: str, files: FormFiles, sql_rows: SqlRows) -> Form:
     fact = _fact(kernel, "sql")
     if float(str(fact["largest_difference"])) > TOLERANCE:
         raise _NotServing(f"proven only to a difference of {fact['largest_difference']}")
@@ -141,13 +149,19 @@ def _sql(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
     if asked == "auto" and (slow := slow_in_sql(fact, kernel)):
         raise _NotServing(slow)
-    from scorehouse.forms.sql.prove_sql import duckdb_rows, tolerance_of
+    from scorehouse.forms.sql.prove_sql import tolerance_of
     from scorehouse.forms.sql.stored import from_bytes
 
     data = files.form(kernel, "sql")
     compiled = _read(lambda: from_bytes(data, kernel.version, kernel.signature))
-    _check_here(kernel, "sql", files, lambda rows: duckdb_rows(compiled, rows), tolerance_of(compiled))
+    _check_here(kernel, "sql", files, lambda rows: sql_rows(compiled, rows), tolerance_of(compiled))
     return Form("sql", _why(fact, asked), kernel, compiled)
+
+
+def _duckdb_rows(compiled: CompiledSql, rows: pa.Table) -> pa.Table:
+    from scorehouse.forms.sql.prove_sql import duckdb_rows
+
+    return duckdb_rows(compiled, rows)
 
 
 def slow_in_sql(fact: Mapping[str, object], kernel: Kernel) -> str:
@@ -186,7 +200,7 @@ def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
     return Form("native", _why(fact, asked), scoring, data=data)
 
 
-def _matrix(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
+def _matrix(kernel: Kernel, asked: str, files: FormFiles) -> Form:
     fact = _fact(kernel, "matrix")
     data = files.form(kernel, "matrix")
     scoring = _holding_stored(kernel, "matrix", data)

@@ -135,6 +135,13 @@ def test_a_table_is_replaced(story: Story) -> None:
         assert story.run("replaced", number, "rows_scored", "rows_rejected") == (6, 3)
 
 
+def test_linear_models_score_as_sql(story: Story) -> None:
+    """But for `strict`, whose checks SQL does not have."""
+    scored = [run for run in story.log if run["status"] == "success"]
+    forms = {(run["node"].endswith(".strict"), run["form"]) for run in scored}
+    assert forms == {(False, "sql"), (True, "matrix")}
+
+
 def test_both_doors_score_alike(story: Story) -> None:
     columns = ("id", "prediction", "row_status", "reject_reason", "model_digest", "feature_hash")
     assert story.held("first", "by_sql", *columns) == story.held("first", "replaced", *columns)

@@ -44,7 +44,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
     """One scoring run on dbt-duckdb."""
 
     name = "duckdb"
-    forms = ("sql", "native", "matrix")
+    forms = batch_forms = ("sql", "native", "matrix")
 
     def __init__(self, session: Any, request: Request, call: str) -> None:
         super().__init__(session, request, call)

@@ -1,1 +1,1 @@
-"""The engine `spark`: the kernels run in the executors."""
+"""The engine `spark`: the executors score, by SQL or by kernels in Python workers."""

@@ -1,11 +1,13 @@
-"""The engine `spark`: the kernels run in the executors, and the rows never pass through the dbt machine.
+"""The engine `spark`: the executors score, and the rows never pass through the dbt machine.
 
-Artifacts are verified here, sent once per executor, and verified there again before they are loaded.
+They compute SQL, or run kernels in Python workers. What those score with is verified here, sent once per
+executor, and verified there again before it is loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from scorehouse.dialect import SPARK
@@ -15,25 +17,31 @@ from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.decision import decided_again
 from scorehouse.engines.spark.errors import translated
+from scorehouse.engines.spark.in_sql import session_rows
 from scorehouse.engines.spark.plan import SparkPlanner
 from scorehouse.engines.spark.run_rows import insert_runs, read_statistics
 from scorehouse.engines.spark.scan import SparkScan
 from scorehouse.engines.spark.source import SparkSource, registry_versions
 from scorehouse.engines.spark.tables import SparkTables, Storage
 from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.forms.choose import SqlRows
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.runlog import FAILED, STARTED, RunRecord
 
 BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
+# HotSpot never compiles methods above 8,000 bytes. The SQL of a linear model can make longer ones, which take
+# 3 times as long as the short methods that Spark makes instead.
+METHOD_SETTING, METHOD_BYTES = "spark.sql.codegen.hugeMethodLimit", "8000"
 
 
 class SparkEngine(Engine[SparkSource]):
     """One scoring run on a Spark session, classic or Spark Connect."""
 
     name = "spark"
-    forms = ("native", "matrix")
+    forms = ("sql", "native", "matrix")
+    batch_forms = ("native", "matrix")
     spelling = SPARK
 
     def log_start(self, record: RunRecord) -> None:
@@ -73,6 +81,9 @@ class SparkEngine(Engine[SparkSource]):
     def open(self, features: Any, options: ScoreOptions) -> SparkSource:
         return SparkSource(self.session, features, options, self.request, self.call)
 
+    def sql_rows(self) -> SqlRows:
+        return partial(session_rows, self.session)
+
     def check_table(self, source: SparkSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
         tables = self._tables(Storage(), [self.request.run_id])
         return tables.check_columns(list(output.values()), source.kept_types, self.request.on_schema_change)
@@ -86,7 +97,10 @@ class SparkEngine(Engine[SparkSource]):
         tables = self._tables(Storage.checked(self.call, storage), run_ids)
         batch_rows = scan.options.batch_rows
         try:
-            with spark_setting(self.session, BATCH_SETTING, str(batch_rows) if batch_rows else None):
+            with (
+                spark_setting(self.session, BATCH_SETTING, str(batch_rows) if batch_rows else None),
+                spark_setting(self.session, METHOD_SETTING, METHOD_BYTES),
+            ):
                 tables.write(SparkScan(scan).rows(), tables.staging)
                 self._check_staging(scan, tables.staging)
                 self._put_in_place(scan, tables)

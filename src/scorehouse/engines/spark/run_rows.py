@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from scorehouse.engines.base import Scan
 from scorehouse.engines.spark.source import SparkSource, literal, names, quote
 from scorehouse.engines.statistics import MASK, Fingerprint, score_column
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.runlog import RunRecord
 
@@ -16,18 +19,22 @@ from scorehouse.scoring.runlog import RunRecord
 def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
     """Write `rows` of one run. Every value is passed as text and cast to its column's type.
 
+    They are passed as Arrow: a classic session would start a Python worker for tuples.
     A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
     leaves it out once the run has another row.
     """
-    texts = [tuple(None if value is None else str(value) for value in row.values()) for row in rows]
-    schema = ", ".join(f"{quote(name)} string" for name in rows[0])
+    texts = {name: arrays.array([_text(row[name]) for row in rows], pa.string()) for name in rows[0]}
     values = (
         f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
         f"as {quote(field.name)}"
         for field in session.table(run_log).schema
     )
-    frame = session.createDataFrame(texts, schema).selectExpr(*values)
+    frame = session.createDataFrame(pa.table(texts)).selectExpr(*values)
     frame.write.insertInto(run_log)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:

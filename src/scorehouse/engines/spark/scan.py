@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from scorehouse.engines.base import Scan
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART
+from scorehouse.engines.spark.in_sql import SqlScan
 from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function
 from scorehouse.registry import artifact
@@ -38,6 +39,17 @@ class SparkScan:
 
     def rows(self) -> Any:
         """The rows of the prediction table that this run makes, as a DataFrame."""
+        finished = self.output.values().items()
+        return self._scored().selectExpr(*(f"{sql} as {quote(name)}" for name, sql in finished))
+
+    def _scored(self) -> Any:
+        """Kept columns, the versions' columns, the feature hash, and the version's number."""
+        compiled = [form.compiled for form in self.forms if form.compiled]
+        if len(compiled) == len(self.forms):
+            return SqlScan(self.source, compiled, self.kernels[0].schema, self.suffixes).rows()
+        return self._by_workers()
+
+    def _by_workers(self) -> Any:
         selected = self.source.select()
         kept = tuple(name for name in selected.columns if name.startswith(KEPT))
         task = WorkerTask(
@@ -50,9 +62,9 @@ class SparkScan:
             side_by_side=bool(self.suffixes),
         )
         scored = selected.mapInArrow(batch_function(task), self._struct(selected, kept))
-        named = [f"{quote(name)} as {quote(name.removeprefix(KEPT))}" for name in scored.columns]
-        finished = self.output.values().items()
-        return scored.selectExpr(*named).selectExpr(*(f"{sql} as {quote(name)}" for name, sql in finished))
+        return scored.selectExpr(
+            *(f"{quote(name)} as {quote(name.removeprefix(KEPT))}" for name in scored.columns)
+        )
 
     def _version(self, number: int) -> WorkerVersion:
         kernel, features = self.kernels[number], self.source.columns.features[number]

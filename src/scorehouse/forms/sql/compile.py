@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.compiled import MARK, CompiledSql
-from scorehouse.forms.sql.dialects import ALIASES, DIALECTS, LIMITS, Limits
+from scorehouse.forms.sql.dialects import ALIASES, DIALECTS, LIMITS
 from scorehouse.forms.sql.inputs import LARGEST, inputs_of
 from scorehouse.forms.sql.outputs import outputs_of
 from scorehouse.forms.sql.printer import Dialect
 from scorehouse.forms.sql.registers import CONVERTERS
+from scorehouse.forms.sql.sizes import check_size, excess_over
 from scorehouse.forms.sql.underflow import without_underflow
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -51,11 +51,11 @@ def compile_sql(
     if compiled is None:
         # another dialect has told the nodes of all trees, which need not be compiled to be refused
         nodes = max((other.nodes for other in others.values()), default=0)
-        excess = _over(nodes, "tree nodes", LIMITS[chosen.name].nodes, version, chosen, call)
+        excess = excess_over(nodes, "tree nodes", LIMITS[chosen.name].nodes, version, chosen, call)
         compiled = _compiled(estimator, version, signature, chosen, call, excess)
     others[key] = compiled
     compiled = replace(compiled, dialect=chosen)
-    _check_size(compiled, LIMITS[chosen.name], call)
+    check_size(compiled, LIMITS[chosen.name], call)
     _check_marks(compiled, call)
     return compiled
 
@@ -98,31 +98,3 @@ def _check_marks(compiled: CompiledSql, call: str) -> None:
             expected=f"no {MARK!r}, which marks where dbt fills in the columns",
             action="score this version through a Python or SQL model with the predictions materialization",
         )
-
-
-def _check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
-    widest = max((len(s.made) + len(s.carried) for s in compiled.program.steps), default=0)
-    sizes: tuple[tuple[str, Callable[[], int], int], ...] = (
-        ("tree nodes", lambda: compiled.nodes, limits.nodes),
-        ("columns in one step", lambda: widest, limits.columns),
-        ("bytes of SQL", lambda: compiled.size_bytes, limits.sql_bytes),  # printed only if the others fit
-    )
-    for what, size, limit in sizes:
-        excess = _over(size(), what, limit, compiled.version, compiled.dialect, call)
-        if excess is not None:
-            raise excess
-
-
-def _over(
-    found: int, what: str, limit: int, version: Version, dialect: Dialect, call: str
-) -> CompileError | None:
-    """The refusal of what is larger than the limit."""
-    if found <= limit:
-        return None
-    return CompileError(
-        call,
-        f"the SQL of {version.label} has {found:,} {what}",
-        expected=f"at most {limit:,} on {dialect.name}",
-        action="score this version through a Python or SQL model with the predictions "
-        "materialization, or register a smaller estimator",
-    )

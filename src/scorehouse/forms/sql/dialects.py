@@ -5,9 +5,34 @@ DuckDB and PostgreSQL are run in the tests; the others are printed, parsed by sq
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scorehouse.forms.sql.printer import Dialect
+
+# DuckDB writes the shortest digits that read back, plainly from 1e-4 to 1e16, else as 1e-05. Java before 19
+# knows no shortest digits, so lengths are tried; the lambdas give names to what is used more than once.
+_LENGTHS = " ".join(
+    f"when cast(format_string('%.{n}e', x) as double) = x then format_string('%.{n}e', x)"
+    for n in (0, 14, 15)
+)
+_DIGITS = "regexp_replace(substring_index(e, 'e', 1), '[.]?0+$|[.-]', '')"
+_POWER = "cast(substring_index(e, 'e', -1) as int)"
+DOUBLE_AS_TEXT = f"""case
+        when isnan({{x}}) then 'nan'
+        when abs({{x}}) = cast('Infinity' as double) then if({{x}} > 0, 'inf', '-inf')
+        else array_join(transform(
+            transform(array({{x}}), x -> case {_LENGTHS} else format_string('%.16e', x) end),
+            e -> concat(if(startswith(e, '-'), '-', ''), case
+                when {_POWER} between -4 and -1 then concat('0.', repeat('0', -1 - {_POWER}), {_DIGITS})
+                when {_POWER} between 0 and 15 then concat(
+                    rpad(substr({_DIGITS}, 1, {_POWER} + 1), {_POWER} + 1, '0'), '.',
+                    coalesce(nullif(substr({_DIGITS}, {_POWER} + 2), ''), '0'))
+                else concat(
+                    substr({_DIGITS}, 1, 1),
+                    if(length({_DIGITS}) > 1, concat('.', substr({_DIGITS}, 2)), ''),
+                    'e', substring_index(e, 'e', -1))
+            end)), '')
+    end"""
 
 DUCKDB = Dialect(
     name="duckdb",
@@ -67,6 +92,8 @@ DATABRICKS = Dialect(
     backslash=True,
     mark="`",
 )
+# What the engine Spark runs
+SPARK = replace(DATABRICKS, name="spark", double_as_text=DOUBLE_AS_TEXT)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Dialect(Quoting):
     `types` maps double, real, text, integer and boolean to its type names (a missing type does not exist
     there); `suffix` follows a double literal; `fence` ends each step if the planner would otherwise compute
     it as often as it is read; `ieee`: exp() overflows to infinity instead of raising; `map_lookup` is how to
-    read a map, if there is one; `arguments` is the largest number of arguments of a function, if it is low.
+    read a map, if there is one; `arguments` is the largest number of arguments of a function, if it is low;
+    `double_as_text` writes a double as DuckDB does, if a cast does not.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Dialect(Quoting):
     concat_ws: bool = True
     arguments: int | None = None
     map_lookup: str = ""
+    double_as_text: str = ""
     functions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -90,6 +92,18 @@ class Printer:
         items = [f"{self.expr(expr)} as {self._output(name)}" for name, expr in program.outputs]
         final = self._select(items, sources[-1], keep, "")
         return f"with {', '.join(steps)}\n{final}" if steps else final
+
+    def selects(self, program: Program, keep: Sequence[str]) -> list[list[str]]:
+        """The same program as lists of columns, each to be selected from the one before.
+
+        For engines that chain frames. `keep` is SQL of the columns that pass through.
+        """
+        steps = [
+            [*keep, *step.carried, *(f"{self._once(name, expr)} as {name}" for name, expr in step.made)]
+            for step in program.steps
+        ]
+        outputs = [f"{self.expr(expr)} as {self._output(name)}" for name, expr in program.outputs]
+        return [*steps, [*keep, *outputs]]
 
     def _output(self, name: str) -> str:
         """The name of an output, quoted if it has characters that some databases do not accept unquoted."""
@@ -250,7 +264,15 @@ class Printer:
         return f"case {arg}\n        {whens}\n        else {default} end"
 
     def _cast(self, expr: Cast) -> str:
-        return f"cast({self.expr(expr.arg)} as {self.dialect.types[expr.type]})"
+        arg = self.expr(expr.arg)
+        if expr.type == "text" and self.dialect.double_as_text and _is_double(expr.arg):
+            return self.dialect.double_as_text.replace("{x}", arg)
+        return f"cast({arg} as {self.dialect.types[expr.type]})"
+
+
+def _is_double(expr: Expr) -> bool:
+    """Whether a number that is cast to text is a double: all are, unless they were made whole numbers."""
+    return not (isinstance(expr, Cast) and expr.type == "integer")
 
 
 _PRINTERS: dict[type, Callable[..., str]] = {

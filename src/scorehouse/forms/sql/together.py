@@ -30,6 +30,15 @@ class Together:
         columns = [dialect.quote(name) for name in self.features]
         return Printer(dialect, columns).program(self.program, relation, kept)
 
+    def selects(self, keep: Iterable[str], columns: Mapping[str, str]) -> list[list[str]]:
+        """The same as lists of columns, each to be selected from the one before.
+
+        `columns` are those of the first relation that hold the features.
+        """
+        dialect = self.compiled[0].dialect
+        held = [dialect.quote(columns[name]) for name in self.features]
+        return Printer(dialect, held).selects(self.program, [dialect.quote(name) for name in keep])
+
 
 def together(compiled: Sequence[CompiledSql]) -> Together:
     """Join the programs step by step; an expression that two versions share becomes one column."""

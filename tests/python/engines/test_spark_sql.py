@@ -1,0 +1,132 @@
+"""Spark scores linear models by SQL: the rows that DuckDB makes of them, and no Python in the executors."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression
+
+pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from compile_cases import CASES
+from compile_kernel import kernel_of
+from project import MakeKernel
+from scorehouse import register
+from scorehouse.engines.shared_setting import spark_setting
+from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
+from scorehouse.engines.spark.in_sql import session_rows
+from scorehouse.forms.hard_rows import hard_rows
+from scorehouse.forms.parity import difference
+from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.kernel.training_batch import training_batch
+from spark.cluster import environment
+from spark.project import SparkProject, features, quick, session_of, stop_session
+
+pytestmark = pytest.mark.foreign
+
+TREES = re.compile("Tree|Forest|Boosting|trees|exponential|LightGBM|XGBoost")  # native code scores them
+# as users run it: compiled, in whole stages and in short methods, and with errors instead of NULL
+USUAL = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+AS_USERS_RUN = [
+    {**USUAL, "spark.sql.ansi.enabled": "true"},
+    {**USUAL, METHOD_SETTING: METHOD_BYTES},
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
+    os.environ.update(environment())
+    folder = tmp_path_factory.mktemp("home") / "project"
+    yield SparkProject(folder, quick(folder))
+    stop_session()
+
+
+@pytest.fixture(scope="module")
+def session(project: SparkProject) -> Any:
+    return session_of(project)
+
+
+def assert_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> None:
+    """Labels, statuses and reasons are equal on training rows and hard rows, and scores within 1e-12."""
+    frame, kernel = kernel_of(name, make_kernel)
+    compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+    training = training_batch(frame, "test")
+    rows = pa.Table.from_batches([training, hard_rows(kernel.signature, compiled.probes, training)])
+    expected, found = duckdb_rows(compiled, rows), session_rows(session, compiled, rows)
+    assert found.num_rows == expected.num_rows == rows.num_rows
+    for field in kernel.schema:
+        here, there = (table[field.name].combine_chunks().cast(field.type) for table in (expected, found))
+        if pa.types.is_floating(field.type):
+            assert difference(field.name, here, there) <= 1e-12, field.name
+            assert here.is_null().equals(there.is_null()), field.name
+        else:
+            assert here.equals(there), field.name
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if not TREES.search(name)])
+def test_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> None:
+    assert_equals_duckdb(name, session, make_kernel)
+
+
+@pytest.mark.parametrize("settings", AS_USERS_RUN, ids=["ansi", "short methods"])
+@pytest.mark.parametrize("name", ["LogisticRegression  3", "PoissonRegressor", "TargetEncoder 3"])
+def test_equals_duckdb_as_users_run_it(
+    name: str, settings: dict[str, str], session: Any, make_kernel: MakeKernel
+) -> None:
+    with ExitStack() as stack:
+        for setting, value in settings.items():
+            stack.enter_context(spark_setting(session, setting, value))
+        assert_equals_duckdb(name, session, make_kernel)
+
+
+def test_executors_need_no_python(tmp_path: Path) -> None:
+    """Any Python worker would fail; the estimator, which needs one, does."""
+    project = SparkProject(tmp_path, quick(tmp_path))
+    registered(project, LinearRegression())
+    features(project, 4000)
+    project.python_model("by_sql", "toy", "rescore='changed'")
+    project.python_model("by_worker", "toy", "engine='estimator'")
+    found = project.build_apart({**environment(), "PYSPARK_PYTHON": str(tmp_path / "no_python")})
+    assert (found["by_sql"][0], found["by_worker"][0]) == ("success", "error"), found
+    (run,) = project.runs("by_sql")
+    assert (run["form"], run["rows_in"], run["rows_scored"]) == ("sql", 4000, 4000)
+    assert run["form_reason"].startswith("fastest form, proven on ")
+
+
+def test_one_that_needs_workers_takes_the_others_along(project: SparkProject) -> None:
+    """Trees score in Python workers; a linear model in the same scan scores there too."""
+    registered(project, LinearRegression())
+    registered(project, HistGradientBoostingRegressor(max_iter=5), alias="challenger")
+    features(project, 1000)
+    project.python_model("both", "toy", "alias=['champion', 'challenger']")
+    project.python_model("refused", "toy", "alias=['champion', 'challenger'], engine='matrix'")
+    results = project.build("--select", "+both", "+refused", "--exclude", "resource_type:test")
+    assert results["both"][0] == "success", results
+    assert {run["alias_asked"]: run["form"] for run in project.runs("both")} == {
+        "champion": "matrix",
+        "challenger": "native",
+    }
+    status, message = results["refused"]
+    assert status == "error" and "engine is 'matrix', which cannot score toy version 2" in message
+    counted = (
+        "select model_alias, count(*), sum(prediction - a)::integer from {} join {} using (id) group by 1"
+    )
+    rows = project.query(counted.format(project.table("both"), project.table("features")))
+    assert sorted(rows)[1] == ("champion", 1000, 0)
+    assert sorted(rows)[0][:2] == ("challenger", 1000)
+
+
+def registered(project: SparkProject, estimator: Any, alias: str = "champion") -> None:
+    """A version of `toy`, which predicts its feature `a`."""
+    X = pd.DataFrame({"a": range(1000), "b": [0.5] * 1000}).astype(float)
+    facts = {"task": "regression", "project_dir": project.folder, "alias": alias}
+    register(estimator.fit(X, X["a"]), "toy", X, X["a"], **facts)
