@@ -3,7 +3,7 @@
     {{ return(adapter.dispatch('_warehouse_create', 'scorehouse')(relation, is_temporary)) }}
 {% endmacro %}
 
-{% macro postgres___warehouse_create(relation, is_temporary) %}
+{% macro default___warehouse_create(relation, is_temporary) %}
     {{ return('create temporary table ' ~ relation ~ ' on commit drop as' if is_temporary
         else 'drop table if exists ' ~ relation ~ '; create table ' ~ relation ~ ' as') }}
 {% endmacro %}

@@ -4,7 +4,7 @@
 {% endmacro %}
 
 {# current_timestamp would be the time when the run's transaction began #}
-{% macro postgres___warehouse_facts() %}
+{% macro default___warehouse_facts() %}
     {{ return({
         'version': "current_setting('server_version')",
         'type_of': 'pg_typeof',

@@ -4,7 +4,7 @@
     {{ return(adapter.dispatch('_warehouse_hash', 'scorehouse')(types, columns)) }}
 {% endmacro %}
 
-{% macro postgres___warehouse_hash(types, columns) %}
+{% macro default___warehouse_hash(types, columns) %}
     {{ return("md5('" ~ types ~ "' || row(" ~ columns | join(', ') ~ ")::text)") }}
 {% endmacro %}
 
@@ -24,7 +24,7 @@
     {{ return(adapter.dispatch('_warehouse_hash_sum', 'scorehouse')()) }}
 {% endmacro %}
 
-{% macro postgres___warehouse_hash_sum() %}
+{% macro default___warehouse_hash_sum() %}
     {{ return("sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint))") }}
 {% endmacro %}
 
