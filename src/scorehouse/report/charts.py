@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.drawing.plot import Bands, Plot, Scale, tick_texts, ticks
-from scorehouse.drawing.svg import PLAIN, Style, element, path, title
+from scorehouse.drawing.svg import PLAIN, Style, element, path, text, title
 from scorehouse.report.labels import counted_back, fitting
 from scorehouse.report.words import number, percent
 
@@ -78,10 +78,10 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
     y, bands = plot.y(0, marks[-1]), plot.bands(len(bins))
     drawn = [_bin(plot, y, bands, place, item) for place, item in enumerate(bins)]
     if small:
-        return _svg(plot, label, drawn, mini=True)
+        return framed(plot, label, drawn, mini=True)
     names = [item.short or item.name for item in bins]
-    return _svg(
-        plot, label, [*_shares(plot, y, marks), *drawn, *_names(plot, names, fitting(names, plot.width))]
+    return framed(
+        plot, label, [*_shares(plot, y, marks), *drawn, *names_below(plot, names, fitting(names, plot.width))]
     )
 
 
@@ -118,7 +118,7 @@ def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> s
     parts = [] if threshold is None else [_level(plot, y, threshold)]
     parts.append(path(((x(mark.place), y(mark.value)) for mark in marks), CURRENT, 1.5))
     parts += _circles(marks, lambda mark: x(mark.place), y, small=1.3, large=3.6)
-    return _svg(plot, label, parts, mini=True)
+    return framed(plot, label, parts, mini=True)
 
 
 def over_time(
@@ -136,7 +136,10 @@ def over_time(
     scale = ticks(*_domain([mark.value for mark in marks] + levels))
     y, bands = plot.y(scale[0], scale[-1]), plot.bands(len(names))
     places = {name: bands.middle(place) for place, name in enumerate(names)}
-    parts = [*_grid(plot, y, scale, tick_texts(scale)), *_names(plot, names, counted_back(names, plot.width))]
+    parts = [
+        *_grid(plot, y, scale, tick_texts(scale)),
+        *names_below(plot, names, counted_back(names, plot.width)),
+    ]
     if registered is not None:
         parts.append(_level(plot, y, registered, f"{number(registered)} at registration", REFERENCE))
     if threshold is not None:
@@ -145,7 +148,7 @@ def over_time(
         joined = [(places[mark.window], y(mark.value)) for mark in marks if mark.measured == measured]
         parts.append(path(joined, colour, 2, style))
     parts += _circles(marks, lambda mark: places[mark.window], y, small=2.6, large=4.2)
-    return _svg(plot, label, parts)
+    return framed(plot, label, parts)
 
 
 def bars(
@@ -155,6 +158,7 @@ def bars(
     level: float | None = None,
     share: bool = True,
     wide: bool = False,
+    axis: str = "",
 ) -> str:
     """One bar per window or decile; `level` is a line across all of them."""
     plot, marks = WIDE if wide else NARROW, _marks(points)
@@ -166,7 +170,8 @@ def bars(
         parts.append(_bar(y, bands, place, mark.value, BY_KIND[mark.kind], 0.55, mark.tooltip))
     if level is not None:
         parts.append(_level(plot, y, level))
-    return _svg(plot, label, [*parts, *_names(plot, names, counted_back(names, plot.width))])
+    below = names_below(plot, names, counted_back(names, plot.width))
+    return framed(plot, label, [*parts, *below], axis=axis)
 
 
 def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
@@ -186,7 +191,7 @@ def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
         path(places, CURRENT, 1.5),
         *(_circle(*place, 3.4, CURRENT, tooltip) for place, tooltip in zip(places, tooltips, strict=True)),
     ]
-    return _svg(plot, label, parts)
+    return framed(plot, label, parts, axis="Mean score")
 
 
 def _marks(points: Sequence[Point]) -> list[Mark]:
@@ -228,7 +233,7 @@ def _shares(plot: Plot, y: Scale, marks: Sequence[float]) -> list[str]:
     return _grid(plot, y, marks, [f"{said}%" for said in tick_texts([100 * mark for mark in marks])])
 
 
-def _names(plot: Plot, names: Sequence[str], places: Sequence[int]) -> list[str]:
+def names_below(plot: Plot, names: Sequence[str], places: Sequence[int]) -> list[str]:
     """The names below the bands at these positions, as far as they fit."""
     bands = plot.bands(len(names))
     return [plot.below(bands.middle(place), names[place]) for place in places]
@@ -238,9 +243,12 @@ def _mini(width: float) -> Plot:
     return Plot(MINI_MARGIN, MINI_MARGIN, width, MINI_HEIGHT)
 
 
-def _svg(plot: Plot, label: str, parts: Sequence[str], *, mini: bool = False) -> str:
-    """One chart as an inline SVG, with a name for screen readers."""
+def framed(plot: Plot, label: str, parts: Sequence[str], *, mini: bool = False, axis: str = "") -> str:
+    """One chart as an inline SVG, with a name for screen readers; `axis` is the title of the lower axis."""
     right, bottom = (MINI_MARGIN, MINI_MARGIN) if mini else (RIGHT, BOTTOM)
+    if axis:
+        parts = [*parts, text(plot.left + plot.width / 2, plot.bottom + 35, axis, anchor="middle")]
+        bottom += 16
     width, height = round(plot.right + right), round(plot.bottom + bottom)
     size: Style = {"width": width, "height": height, "viewBox": f"0 0 {width} {height}"}
     named: Style = {"class_": "chart mini" if mini else "chart", "role": "img", "aria_label": label}

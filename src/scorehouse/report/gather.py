@@ -14,7 +14,8 @@ from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
-RUNS = 12
+RUNS = 60
+COSTS = 12  # periods and tables
 DAYS = 11  # the newest days with a successful run, which show how often an ML model is scored
 CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
 # Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn.
@@ -95,6 +96,7 @@ class ModelData:
     retraining: list[Row] = field(default_factory=list)
     retraining_table: Table | None = None
     comparisons: list[Row] = field(default_factory=list)
+    costs: list[Row] = field(default_factory=list)
     contests: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
     run_log: Table | None = None
@@ -188,6 +190,11 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
             data.retraining, data.retraining_table = found, table
     data.comparisons = _first(warehouse, "comparison", data, "model_alias, segment, segment_value")
     data.contests = _first(warehouse, "contest", data, "model_alias")
+    for table in warehouse.of_kind("costs")[:1]:
+        sql = (
+            f"select * from {table.quoted} where model_name = ? order by period_start desc, prediction_table"
+        )
+        data.costs = warehouse.rows(f"{sql} limit {COSTS}", [name])
     _add_runs(warehouse, data)
     return data
 

@@ -105,6 +105,7 @@ def _environment() -> jinja2.Environment:
         table_name=table_name,
         run_status=run_status,
         winner=words.winner,
+        contest=words.contest,
         round_rows=lambda value: words.rows(None if value is None else round(value)),
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )

@@ -134,7 +134,11 @@ def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metric
             charts.Point(str(i), whole[name]["value"]) for i, name in enumerate(DECILES, 1) if name in whole
         ]
         found.lift = charts.bars(
-            points, "Lift by decile of the score, from the highest", level=1.0, share=False
+            points,
+            "Lift by decile of the score, from the highest",
+            level=1.0,
+            share=False,
+            axis="Decile, highest scores first",
         )
 
 

@@ -16,6 +16,7 @@ from scorehouse.report.distributions import Distribution, Key, distributions, fa
 from scorehouse.report.gather import ModelData, Window
 from scorehouse.report.history import ended
 from scorehouse.report.performance import Performance, performance_of
+from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import DASH, limit, window_names, window_text
@@ -45,6 +46,7 @@ class Chapter:
     has_trend: bool = False
     drift_table: str = ""
     run: Row | None = None
+    timeline: list[Figure] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
 
     @property
@@ -83,6 +85,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
     chapter.run = next(iter(data.newest_runs()), None)
+    chapter.timeline = timeline(data, chapter.run)
     if chapter.run:
         reasons = json.loads(chapter.run.get("reject_reasons") or "{}")
         chapter.reasons = sorted(reasons.items(), key=lambda pair: -pair[1])[:6]

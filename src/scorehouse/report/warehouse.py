@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "calibration": ({"ml_model", "version", "mean_score", "positive_rate", "n_labelled"}, set()),
     "retraining": ({"ml_model", "version", "retrain", "reasons"}, set()),
     "comparison": ({"ml_model", "model_alias", "live_version", "rank_correlation"}, set()),
+    "costs": ({"model_name", "period_start", "rows_scored", "seconds_per_million_rows"}, set()),
     "contest": ({"ml_model", "model_alias", "live_version", "difference_low"}, set()),
 }
 
