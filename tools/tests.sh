@@ -1,0 +1,163 @@
+# Sourced by ./run: its command `test`, with all that belongs to it.
+
+# A build from scratch, separate from the demo's database; tests read it if it exists.
+build_for_test() {
+    rm -rf -- target/test
+    mkdir -p target/test
+    SCOREHOUSE_DATABASE=target/test/scorehouse.duckdb dbt build --target-path target/test || return 1
+    export SCOREHOUSE_BUILT="$root/target/test/scorehouse.duckdb"
+}
+
+# Install the Debian packages that some tests need, if this is permitted; otherwise these tests skip.
+system_packages() {
+    local missing=""
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="chromium"
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+    [ -n "${JAVA_HOME:-}" ] || command -v java >/dev/null || missing="$missing default-jre-headless"
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "run: without$missing some tests skip; on Debian or Ubuntu: apt-get install$missing" >&2
+    else
+        echo "installing$missing ..." >&2
+        # shellcheck disable=SC2086 # several words
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing; } >target/apt.log 2>&1 ||
+            { tail -n 5 target/apt.log >&2; echo "run:$missing could not be installed, so that some tests skip" >&2; }
+    fi
+}
+
+# Run lint, which takes one core, in parallel with the build; its output follows the build's output.
+lint_and_build() {
+    local lint status=0
+    mkdir -p target
+    cmd_lint >target/lint.log 2>&1 &
+    lint=$!
+    build_for_test || status=1
+    wait "$lint" || status=1
+    cat target/lint.log
+    return $status
+}
+
+# on_all_cores COMMAND...: pytest, each file on one core; the order of files comes from conftest.py.
+on_all_cores() {
+    "$@" --numprocesses "$(getconf _NPROCESSORS_ONLN)" --dist loadfile --no-loadscope-reorder
+}
+
+# All tests, with line coverage, also in subprocesses. Spark tests run in parallel with the others, since they wait
+# for their JVMs; their output comes last.
+measured_tests() {
+    local spark status=0
+    rm -f -- .coverage .coverage.*
+    set -m # a process group of its own, which an interrupt ends whole
+    spark_tests </dev/null >target/spark.log 2>&1 &
+    spark=$!
+    set +m
+    # shellcheck disable=SC2064 # the number of now
+    trap "kill -- -$spark; exit 130" INT TERM
+    on_all_cores "$venv/bin/coverage" run -m pytest --durations 25 -rs || status=$?
+    wait "$spark" || status=$?
+    trap - INT TERM
+    cat target/spark.log
+    "$venv/bin/coverage" combine --quiet
+    if ! "$venv/bin/coverage" report --format total >target/coverage.txt; then
+        "$venv/bin/coverage" report --skip-covered --sort cover
+        status=1
+    fi
+    printf 'lines of src/scorehouse covered: %s %%\n' "$(tail -n 1 target/coverage.txt)"
+    return $status
+}
+
+# Tests of the engine spark, in an environment of their own: PySpark needs an older pandas. Each file has its own
+# process, since a JVM keeps the metastore of its first session. Only tests marked `foreign` run: the others need no
+# Spark and run in .venv-all.
+spark_tests() (
+    use_environment .venv-spark requirements-spark.lock
+    setup
+    case " $* " in
+        *" tests/"*)
+            "$venv/bin/coverage" run -m pytest --durations 10 -rs "$@"
+            return
+            ;;
+    esac
+    status=0
+    for file in tests/python/engines/test_spark_*.py tests/python/engines/test_every_engine.py; do
+        "$venv/bin/coverage" run -m pytest -m foreign --durations 10 -rs "$@" "$file" || status=$?
+    done
+    return $status
+)
+
+# release_tests NAME [ARGS]: tests with another release of dbt or DuckDB, which requirements-NAME.lock puts on top of
+# the usual packages. `smoke` alone builds the examples, which is what `test all` does.
+release_tests() (
+    name=$1
+    shift
+    use_environment ".venv-$name" requirements.lock "requirements-$name.lock"
+    setup
+    status=0
+    case "$*" in
+        "" | smoke)
+            rm -rf -- "target/$name"
+            mkdir -p "target/$name"
+            SCOREHOUSE_DATABASE="target/$name/scorehouse.duckdb" dbt --log-path "target/$name" build \
+                --target-path "target/$name" || status=1
+            [ $# -eq 0 ] || return $status
+            export SCOREHOUSE_BUILT="$root/target/$name/scorehouse.duckdb"
+            # shellcheck disable=SC2046 # one name per word
+            set -- $(sed 's/#.*//' tests/releases.txt)
+            ;;
+    esac
+    on_all_cores "$python" -m pytest -m "not heavy and not foreign" "$@" || status=$?
+    return $status
+)
+
+# Every step runs, whatever the results of the others.
+cmd_test() {
+    local status=0
+    case ${1:-} in
+        all)
+            shift
+            use_environment .venv-all requirements-extras.lock
+            setup
+            if [ $# -gt 0 ]; then
+                "$python" -m pytest "$@"
+                return
+            fi
+            mkdir -p target
+            system_packages
+            lint_and_build || status=1
+            ;;
+        spark)
+            shift
+            mkdir -p target
+            system_packages
+            spark_tests "$@"
+            return
+            ;;
+        dbt2)
+            shift
+            setup
+            # shellcheck source=tools/dbt2.sh
+            . tools/dbt2.sh # use_dbt2
+            use_dbt2
+            "$python" -m pytest "${@:-tests/python/engines/test_dbt2.py}"
+            return
+            ;;
+        dbt112 | duckdb15)
+            mkdir -p target
+            release_tests "$@"
+            return
+            ;;
+        *)
+            setup
+            [ $# -gt 0 ] || build_for_test || status=1
+            ;;
+    esac
+    [ $status -eq 0 ] || printf '\nrun: lint or dbt build failed, see above; pytest runs all the same\n' >&2
+    if [ "$venv" = "$root/.venv-all" ]; then
+        measured_tests || status=$?
+    elif [ $# -gt 0 ]; then
+        "$python" -m pytest -m "not heavy and not foreign" "$@" || status=$?
+    else
+        on_all_cores "$python" -m pytest -m "not slow and not heavy and not foreign" || status=$?
+    fi
+    return $status
+}
