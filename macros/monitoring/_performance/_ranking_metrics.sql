@@ -88,7 +88,8 @@ slots as (
 
     select
         {{ 'tied_places.' ~ (g | replace(', ', ', tied_places.')) }}, tied_places.query,
-        tied_places.last_place, tied_places.n, tied_places.n_hits, tied_places.hits_before, tied_places.all_hits, places.place,
+        tied_places.last_place, tied_places.n, tied_places.n_hits, tied_places.hits_before,
+        tied_places.all_hits, places.place,
         places.place - (tied_places.last_place - tied_places.n) as slot
     from tied_places
     inner join places
