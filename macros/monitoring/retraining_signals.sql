@@ -14,7 +14,8 @@
     {% do scorehouse._check_keys(call, 'limits', limits, known) %}
     {% set chosen = dict(known) %}
     {% do chosen.update(limits) %}
-    {% for name in ['drifted_features', 'decay', 'age_days', 'rejected_share', 'min_labels'] if chosen[name] is not none %}
+    {% set numbers = ['drifted_features', 'decay', 'age_days', 'rejected_share', 'min_labels'] %}
+    {% for name in numbers if chosen[name] is not none %}
         {% do scorehouse._check_number(
             call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason', lowest=0
         ) %}

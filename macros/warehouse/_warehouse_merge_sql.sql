@@ -14,7 +14,8 @@
         {% if column.name in new | map(attribute='name') %}
             {% do written.append(column.name) %}
         {% elif setting == 'sync_all_columns' %}
-            {% do statements.append('alter table ' ~ target_relation ~ ' drop column ' ~ scorehouse._quote(column.name)) %}
+            {% set dropped = scorehouse._quote(column.name) %}
+            {% do statements.append('alter table ' ~ target_relation ~ ' drop column ' ~ dropped) %}
         {% endif %}
     {% endfor %}
     {% set names = scorehouse._quoted_list(written) %}
