@@ -65,6 +65,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "wide_performance": {
         "performance_at_least": {"metrics": {"roc_auc": 0.5}},
         "coverage_at_least": {"level": 0.9},
+        "gap_at_most": {"column": "region", "metrics": {"recall": 0.1}},
         "performance_not_below_reference": {"registry": "ref('ml_wide')", "metrics": {"roc_auc": 0.1}},
         "labels_arrive": {"min_share": 0.5, "after_days": 2},
         "calibrated": {},

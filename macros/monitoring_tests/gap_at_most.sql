@@ -1,0 +1,84 @@
+{% test gap_at_most(model, column, metrics, latest=true, min_rows=30) %}
+    {% set call = 'gap_at_most' %}
+    {% set column = scorehouse._column_list(call, 'column', column, 'region') | join('+') %}
+    {% if metrics is not mapping or not metrics %}
+        {% do scorehouse._argument_error(
+            call, 'metrics', metrics, 'limits of the gap by metric', 'write `metrics: {recall: 0.1}`'
+        ) %}
+    {% endif %}
+    {% for metric, limit in metrics.items() %}
+        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
+    {% endfor %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_number(call, 'min_rows', min_rows, 'write a number of rows', lowest=1) %}
+
+    {{ return(adapter.dispatch('test_gap_at_most', 'scorehouse')(model, column, metrics, latest, min_rows)) }}
+{% endtest %}
+
+{#- The interval of a gap comes from those of both segments (Newcombe 1998, method 10; Zou and Donner 2008):
+    https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I -#}
+{% macro default__test_gap_at_most(model, column, metrics, latest, min_rows) %}
+{% set prefix = column ~ '=' %}
+{% set gap = 'higher.value - lower.value' %}
+
+with measured as (
+
+    {{ scorehouse._mature_rows(model, metrics, true, latest, 0) }}
+
+),
+
+segments as (
+
+    select
+        *,
+        case metric
+            {%- for metric, limit in metrics.items() %}
+            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
+            {%- endfor %}
+        end as largest_gap
+    from measured
+    where substr(segment, 1, {{ prefix | length }}) = {{ scorehouse._text_literal(prefix) }}
+        and segment <> {{ scorehouse._text_literal(prefix ~ '(small groups)') }}
+        and value_low is not null
+        and value_high is not null
+        and case when metric = 'rejected_share' then n_reference else n_current end >= {{ min_rows }}
+
+),
+
+gaps as (
+
+    select
+        higher.ml_model,
+        higher.version,
+        higher.metric,
+        higher.window_start,
+        higher.window_end,
+        lower.segment as lower_segment,
+        lower.value as lower_value,
+        higher.segment as higher_segment,
+        higher.value as higher_value,
+        {{ gap }} as gap,
+        {{ gap }} - sqrt(
+            (higher.value - higher.value_low) * (higher.value - higher.value_low)
+            + (lower.value_high - lower.value) * (lower.value_high - lower.value)
+        ) as certain_gap,
+        higher.largest_gap
+    from segments as higher
+    inner join segments as lower
+        on higher.ml_model = lower.ml_model
+        and higher.version = lower.version
+        and higher.metric = lower.metric
+        and higher.window_start = lower.window_start
+        and higher.value > lower.value
+
+),
+
+validation_errors as (
+
+    select * from gaps
+    where certain_gap > largest_gap
+
+)
+
+select * from validation_errors
+{% endmacro %}
