@@ -127,11 +127,12 @@ def _result(found: list[Result]) -> str:
     memory = [_of(medians.mib(m, "pandas"), medians.mib(m, "scorehouse")) for m in names]
     labels = [medians.first(m, "scorehouse", "parity") for m in names]
     equal = " with the same labels" if not any(p["other_labels"] for p in labels if p) else ""
+    rows = sorted(medians.rows(m) for m in names)
     return textwrap.fill(
         f"**On the same machine, scorehouse scores {faster[0]:.1f} to {faster[-1]:.1f} times as fast as a "
         f"dbt Python model written by hand with pandas (median {statistics.median(faster):.1f}, {len(names)} "
-        f"ML models, 3 to 10 million rows),{equal} and {min(memory):.0f} to {max(memory):.0f} times less "
-        "memory.**",
+        f"ML models, {rows[0]:,} to {rows[-1]:,} rows),{equal} and {min(memory):.0f} to {max(memory):.0f} "
+        "times less memory.**",
         110,
     )
 
