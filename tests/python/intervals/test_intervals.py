@@ -193,4 +193,4 @@ def test_wrong_arguments_are_refused(call: str, said: str, built: MonitoredWareh
     project = built.project.copy(tmp_path / "house")
     project.write("models/wrong.sql", f"{{{{ scorehouse.{call} }}}}")
     problem = project.dbt("run", "--select", "wrong").problem
-    assert said in problem and "expected: " in problem, problem
+    assert said in problem and "Expected: " in problem, problem

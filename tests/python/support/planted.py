@@ -198,8 +198,8 @@ FAULTS = (
     Fault(
         "the row that a run begins with is never closed",
         "src/scorehouse/engines/duckdb/run_rows.py",
-        "    _delete_started(connection, records[0])\n",
-        "",
+        "        _delete_started(connection, records[0])\n",
+        "        pass\n",
     ),
     Fault(
         "the threshold decides for the other class",
@@ -238,14 +238,14 @@ FAULTS = (
     Fault(
         "a registry table that differs from version control is not noticed",
         "src/scorehouse/registry/registry_file.py",
-        "        difference = next(_differences(versions, list(seeded)), None)\n",
-        "        difference = None\n",
+        " else next(_differences(versions, rows), None)\n",
+        " else None\n",
         FORGOTTEN,
     ),
     Fault(
         "the registry table says which version scores",
         "src/scorehouse/registry/registry_file.py",
-        "        difference = next(_differences(versions, list(seeded)), None)\n",
+        "        versions, rows = self.versions(call), list(seeded)\n",
         "        return [Version.from_row(row) for row in seeded]\n",
         FORGOTTEN,
     ),
