@@ -92,7 +92,7 @@ MODELS = {
         method="predict",
     ),
     "network": Model(
-        "Scaler and network of 64 neurons, which has no compiled form",
+        "Scaler and network of 64 neurons",
         lambda: make_pipeline(StandardScaler(), MLPClassifier((64,), max_iter=10, random_state=0)),
         COLUMNS,
     ),
