@@ -17,12 +17,7 @@
     {% for level in levels %}
         {% do scorehouse._check_level(call, 'levels', level) %}
     {% endfor %}
-    {% if (options.get('lower') is none) != (options.get('upper') is none) %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'both `lower` and `upper`, or none of them',
-            "write `options: {'lower': 'prediction_p05', 'upper': 'prediction_p95'}`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_both_sides(call, options) %}
     {% set performance_options = {'prediction': options.get('prediction', 'prediction')} %}
     {% do performance_options.update({'lower': options.get('lower'), 'upper': options.get('upper')}) %}
     {% set spec = scorehouse._performance_spec(

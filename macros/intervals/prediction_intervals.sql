@@ -6,12 +6,7 @@
     {% do scorehouse._check_relation(call, 'calibration', calibration, 'demand_interval_calibration') %}
     {% do scorehouse._check_level(call, 'level', level) %}
     {% do scorehouse._check_keys(call, 'options', options, ['prediction', 'lower', 'upper', 'lowest', 'highest']) %}
-    {% if (options.get('lower') is none) != (options.get('upper') is none) %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'both `lower` and `upper`, or none of them',
-            "write `options: {'lower': 'prediction_p05', 'upper': 'prediction_p95'}`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_both_sides(call, options) %}
     {% for bound in ['lowest', 'highest'] if options.get(bound) is not none %}
         {% do scorehouse._check_number(call, 'options', options[bound], 'write a number for `' ~ bound ~ '`') %}
     {% endfor %}

@@ -8,9 +8,8 @@
     {{ return(adapter.dispatch('test_coverage_at_least', 'scorehouse')(model, level, min_labels, segments, latest)) }}
 {% endtest %}
 
-{#- Wilson's interval of a share, at 99 %: a cohort fails only if chance would hardly explain its coverage. -#}
+{#- The interval of 99 %: a cohort fails only if chance would hardly explain its coverage. -#}
 {% macro default__test_coverage_at_least(model, level, min_labels, segments, latest) %}
-{% set z = '2.5758293035489004e0' %}
 
 with measured as (
 
@@ -22,12 +21,7 @@ bounds as (
 
     select
         *,
-        (
-            value + {{ z }} * {{ z }} / (2e0 * n_current)
-            + {{ z }} * sqrt(
-                value * (1e0 - value) / n_current + {{ z }} * {{ z }} / (4e0 * n_current * n_current)
-            )
-        ) / (1e0 + {{ z }} * {{ z }} / n_current) as highest_coverage
+        {{ scorehouse._wilson('value', '(n_current * 1e0)', 1, 2.5758293035489004) }} as highest_coverage
     from measured
 
 ),
