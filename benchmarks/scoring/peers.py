@@ -182,8 +182,11 @@ def build_project(folder: Path) -> None:
     for name in ("models", "python_models", "seeds", "made"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     macros = [path for path in sorted((REPOSITORY / "macros").iterdir()) if path.name != "ml"]
+    for place in (folder / "macros").glob("*"):  # of an earlier commit, whose macros may stand elsewhere
+        if place.name != "ml":
+            shutil.rmtree(place)
     for path in macros:
-        shutil.copytree(path, folder / "macros" / path.name, dirs_exist_ok=True)
+        shutil.copytree(path, folder / "macros" / path.name)
     (folder / "dbt_project.yml").write_text(PROJECT)
     (folder / "profiles.yml").write_text(PROFILE % (folder / "bench.duckdb"))
     (folder / "models" / "sources.yml").write_text(SOURCES)
