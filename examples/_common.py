@@ -30,6 +30,11 @@ def arguments(description: str) -> argparse.Namespace:
         action="store_true",
         help="train nothing new: measure the importance of the features of what is registered",
     )
+    parser.add_argument(
+        "--reference",
+        action="store_true",
+        help="train nothing new: learn again what monitoring compares with, for what is registered",
+    )
     options = parser.parse_args()
     if not options.database.exists():
         parser.error(f"--database: {options.database} does not exist; run dbt first")
@@ -64,6 +69,8 @@ def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
 
     if options.importance:
         measure(facts)
+    elif options.reference:
+        learn(facts)
     else:
         scorehouse.register(estimator, owner=OWNER, **facts)
 
@@ -71,9 +78,24 @@ def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
 def measure(facts: dict[str, Any]) -> None:
     """Measure importance for the registered version that has this description."""
     from scorehouse.registration.measure import measure_importance
-    from scorehouse.registry.seeds import ModelSeeds
 
     X, y = facts.get("validation", (facts["X"], facts["y"]))
+    number = registered(facts)
+    print(facts["name"], number, measure_importance(facts["name"], X, y, version=number))
+
+
+def learn(facts: dict[str, Any]) -> None:
+    """Learn the reference of the registered version that has this description."""
+    from scorehouse.registration.learn import learn_reference
+
+    windows = {key: facts[key] for key in ("time", "cluster") if key in facts}
+    print("learned", learn_reference(facts["name"], facts["X"], version=registered(facts), **windows).label)
+
+
+def registered(facts: dict[str, Any]) -> int:
+    """The number of the registered version that has this description."""
+    from scorehouse.registry.seeds import ModelSeeds
+
     versions = ModelSeeds(Path.cwd(), facts["name"]).versions()
     (number,) = [row.version for row in versions if row.description == facts["description"]]
-    print(facts["name"], number, measure_importance(facts["name"], X, y, version=number))
+    return number

@@ -74,6 +74,7 @@ def main() -> None:
         trained_to="2010-12-01",
         metrics=quality,
         threshold=0.5,
+        time=train["snapshot_date"],
         alias="champion",
     )
 

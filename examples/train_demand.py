@@ -82,6 +82,7 @@ def main() -> None:
         trained_from="2010-01-25",
         trained_to="2011-05-01",
         metrics={**metrics, "wape_last_week": naive["wape"], "wape_mean_4": average["wape"]},
+        time=train["week_start"],
         alias="champion",
     )
 

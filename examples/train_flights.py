@@ -88,6 +88,7 @@ def main() -> None:
             trained_to="2013-06-30",
             metrics=metrics[position],
             threshold=0.5,
+            time=train["flight_date"],
             alias="champion" if position == best else "challenger",
         )
 

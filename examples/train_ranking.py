@@ -82,6 +82,7 @@ def main() -> None:
         trained_from="2010-10-01",
         trained_to="2011-10-31",
         metrics={**metrics, **{f"{name}_popularity": value for name, value in popularity.items()}},
+        cluster=train["stock_code"],  # all rows are of one day, and products repeat
         alias="champion",
     )
 

@@ -1,13 +1,15 @@
-{#- The select of a calibration table: in bins of equal numbers of labelled rows, the mean score and the
-    share of positive labels. `estimated_performance` reads it. -#}
-{% macro calibration_table(predictions, labels, key, label, options={}, bins=20, date_from=none, date_to=none) %}
+{#- The select of a calibration table: in bins of equal numbers of labelled rows, how the score compares with the
+    labels. `estimated_performance` reads it. -#}
+{% macro calibration_table(
+    predictions, labels, key, label, options={}, bins=20, date_from=none, date_to=none, task='classification'
+) %}
     {% set call = 'calibration_table' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% do scorehouse._check_number(call, 'bins', bins, 'write a number of bins, such as 20', lowest=2, highest=1000) %}
+    {% do scorehouse._check_estimated_task(call, task) %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, 'classification', options.get('day'), 'month', [], {},
-        scorehouse._without(options, 'day'), true
+        call, key, label, task, options.get('day'), 'month', [], {}, scorehouse._without(options, 'day'), true
     ) %}
 
     {{ return(adapter.dispatch('calibration_table', 'scorehouse')(
@@ -16,14 +18,14 @@
 {% endmacro %}
 
 {% macro default__calibration_table(predictions, labels, spec, bins, date_from, date_to) %}
-
-with labelled as (
+{% set double, text = scorehouse._type_double(), dbt.type_string() %}
+{% set g = 'ml_model, version, class_label' %}
+{% set is_regression = spec.task == 'regression' %}
+with live as (
 
     select
-        predictions.model_name as ml_model,
-        predictions.model_version as version,
-        cast(predictions.{{ spec.score }} as {{ scorehouse._type_double() }}) as score,
-        case when labels.{{ spec.label }} = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as y
+        predictions.*,
+        labels.{{ spec.label }} as scorehouse_label
     from {{ predictions }} as predictions
     inner join {{ labels }} as labels
         on
@@ -31,8 +33,6 @@ with labelled as (
             predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}
         {%- endfor %}
     where labels.{{ spec.label }} is not null
-        and predictions.{{ spec.score }} is not null
-        and {{ scorehouse._is_finite('predictions.' ~ spec.score) }}
         {%- if date_from %}
         and predictions.{{ spec.day }} >= {{ scorehouse._moment(date_from) }}
         {%- endif %}
@@ -42,12 +42,59 @@ with labelled as (
 
 ),
 
+judged as (
+    {%- if spec.classes %}
+    {%- set sources = scorehouse._class_score_sources(predictions, spec.classes) %}
+    {%- for label in spec.classes %}
+    {%- set name = scorehouse._text_literal(scorehouse._class_text(label)) %}
+
+    select
+        model_name as ml_model,
+        model_version as version,
+        {{ name }} as class_label,
+        cast({{ sources[loop.index0] }} as {{ double }}) as score,
+        case when cast(scorehouse_label as {{ text }}) = {{ name }} then 1e0 else 0e0 end as y
+    from live
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+    {%- else %}
+
+    select
+        model_name as ml_model,
+        model_version as version,
+        cast(null as {{ text }}) as class_label,
+        cast({{ spec.prediction if is_regression else spec.score }} as {{ double }}) as score,
+        {%- if is_regression %}
+        cast(scorehouse_label as {{ double }}) as y
+        {%- else %}
+        case when scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as y
+        {%- endif %}
+    from live
+    {%- endif %}
+
+),
+
 {#- Grouped by score, so that tied scores stay in one bin. -#}
 by_score as (
 
-    select ml_model, version, score, count(*) as n, sum(y) as pos
-    from labelled
-    group by ml_model, version, score
+    select
+        {{ g }}, score,
+        count(*) as n,
+        {%- if is_regression %}
+        sum(abs(score - y)) as absolute,
+        sum((score - y) * (score - y)) as squared,
+        sum(score - y) as signed,
+        sum((score - y) * (score - y) * (score - y) * (score - y)) as fourth
+        {%- else %}
+        sum(y) as pos
+        {%- endif %}
+    from judged
+    where score is not null
+        and {{ scorehouse._is_finite('score') }}
+        {%- if is_regression %}
+        and {{ scorehouse._is_finite('y') }}
+        {%- endif %}
+    group by {{ g }}, score
 
 ),
 
@@ -56,9 +103,9 @@ placed as (
     select
         *,
         sum(n) over (
-            partition by ml_model, version order by score rows between unbounded preceding and current row
+            partition by {{ g }} order by score rows between unbounded preceding and current row
         ) - n / 2e0 as middle,
-        sum(n) over (partition by ml_model, version) as total
+        sum(n) over (partition by {{ g }}) as total
     from by_score
 
 ),
@@ -77,14 +124,28 @@ final as (
     select
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
+        class_label,
         bin,
         min(score) as lowest_score,
         max(score) as highest_score,
         {{ scorehouse._total('n * score') }} / sum(n) as mean_score,
+        {%- if is_regression %}
+        cast(null as {{ double }}) as positive_rate,
+        {{ scorehouse._total('absolute') }} / sum(n) as mean_absolute_error,
+        {{ scorehouse._total('squared') }} / sum(n) as mean_squared_error,
+        {{ scorehouse._total('signed') }} / sum(n) as mean_error,
+        {{ scorehouse._deviation_of_sums('absolute', 'squared') }} as absolute_error_deviation,
+        {{ scorehouse._deviation_of_sums('squared', 'fourth') }} as squared_error_deviation,
+        {%- else %}
         sum(pos) / sum(n) as positive_rate,
+        {%- for name in ['mean_absolute_error', 'mean_squared_error', 'mean_error', 'absolute_error_deviation',
+            'squared_error_deviation'] %}
+        cast(null as {{ double }}) as {{ name }},
+        {%- endfor %}
+        {%- endif %}
         cast(sum(n) as {{ dbt.type_bigint() }}) as n_labelled
     from binned
-    group by ml_model, version, bin
+    group by {{ g }}, bin
 
 )
 

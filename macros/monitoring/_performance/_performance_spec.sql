@@ -32,11 +32,11 @@
         {% do scorehouse._check_number(call, 'options', spec[name], 'write a number for `' ~ name ~ '`', lowest=0) %}
     {% endfor %}
     {% if spec.classes and (
-        task != 'classification' or call != 'performance' or spec.classes is string or spec.classes is mapping
+        task != 'classification' or spec.classes is string or spec.classes is mapping
         or spec.classes is not iterable or spec.classes | length < 2
     ) %}
         {% do scorehouse._argument_error(
-            call, 'options', options, 'a list of two classes or more, for the performance of a classification',
+            call, 'options', options, 'a list of two classes or more, for a classification',
             "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"
         ) %}
     {% endif %}

@@ -32,6 +32,10 @@ MAIN = {
         "prove:prove_command",
         "Find the forms of the registered versions of NAME (default: of all ML models), and prove them.",
     ),
+    "reference": (
+        "reference:reference_command",
+        "Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.",
+    ),
     "register": (
         "register:register_command",
         "Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.",

@@ -94,3 +94,37 @@ RETRAINING = {
     "age_days": "Days since the end of the training data, or since registration.",
     "rejected_share": "Share of rejected rows.",
 }
+CALIBRATION = {
+    "ml_model": "Name of the ML model.",
+    "version": "Version that scored.",
+    "class_label": "Class whose score is meant; NULL unless there are more than two.",
+    "bin": "Number of the bin, from 1.",
+    "lowest_score": "Lowest score, or prediction of a regression, in the bin.",
+    "highest_score": "Highest score in the bin.",
+    "mean_score": "Mean score.",
+    "positive_rate": "Share of positive labels; NULL for a regression.",
+    "mean_absolute_error": "Mean of the absolute errors; NULL for a classification.",
+    "mean_squared_error": "Mean of the squared errors.",
+    "mean_error": "Mean of prediction minus label.",
+    "absolute_error_deviation": "Standard deviation of the absolute errors.",
+    "squared_error_deviation": "Standard deviation of the squared errors.",
+    "n_labelled": "Predictions with a label.",
+}
+ESTIMATES = {name: text for name, text in PERFORMANCE.items() if name != "labels_arrived"}
+MARGINS = {
+    "ml_model": "Name of the ML model.",
+    "version": "Version that scored.",
+    "basis": "`all`, or `group`.",
+    "interval_group": "Value of the group column; NULL for all.",
+    "interval_level": "Share of labels that the intervals promise.",
+    "n_labelled": "Predictions with a label.",
+    "labels_needed": "Labels that the level needs.",
+    "margin": "What is added on both sides of a prediction; NULL: too few labels.",
+    "status": "`calibrated` or `too_few_labels`.",
+}
+INTERVALS = {
+    "prediction_low": "Lower end of the interval.",
+    "prediction_high": "Upper end of the interval.",
+    "interval_level": "Share of labels that the intervals promise.",
+    "interval_basis": "Whether the margin is that of a group or of all rows.",
+}

@@ -84,12 +84,18 @@ REFERENCE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),
     "part": ("varchar", "Feature, or output of the ML model."),
     "name": ("varchar", "Name of the column."),
-    "kind": ("varchar", "Numeric bin, category, other (rare categories pooled) or missing."),
+    "kind": (
+        "varchar",
+        "Bins: `numeric`, `category`, `other` (rare categories pooled) and `missing`. Facts, in lower and "
+        "upper: `moments` (mean, standard deviation), `range` (minimum, maximum), `tail` (tail indices), and "
+        "`window` (by how much windows of training differ more than independent rows, and what 99 % stay "
+        "below).",
+    ),
     "bin": ("integer", "Number of the row within its column, from 0."),
-    "lower": ("double precision", "Lower edge, excluded; NULL: open."),
-    "upper": ("double precision", "Upper edge, included; NULL: open."),
-    "category": ("varchar", "The category."),
-    "row_count": ("bigint", "Training rows in the bin."),
+    "lower": ("double precision", "Lower edge of a bin, excluded, or a fact; NULL: open."),
+    "upper": ("double precision", "Upper edge of a bin, included, or a fact; NULL: open."),
+    "category": ("varchar", "The category; of a window, its unit and metric."),
+    "row_count": ("bigint", "Training rows in the bin, behind the fact, or per window."),
 }
 
 

@@ -26,7 +26,7 @@ from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registration.words import check_words
-from scorehouse.registration.write import Proven, write_registration
+from scorehouse.registration.write import Proven, renew_reference, write_registration
 from scorehouse.registry.artifact import open_given
 from scorehouse.registry.formats import chosen_format
 from scorehouse.registry.policy import LoadPolicy
@@ -91,8 +91,9 @@ def register(
 
     Writes `<store>/<name>/<version>/` and, if the compiled SQL was proven equal, its macros; appends to the
     seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, and writes their YAML. Registered
-    versions are not changed; the same estimator with the same facts is not registered twice. Returns the
-    version. Raises a ScorehouseError that says what to do; nothing is registered then.
+    versions are not changed. The same estimator with the same facts is not registered twice: then only its
+    reference is written again, from these rows. Returns the version. Raises a ScorehouseError that says what
+    to do; nothing is registered then.
     """
     call = f"register({name!r})"
     if alias is not None:
@@ -134,6 +135,9 @@ def register(
             told.step("write")
             write_registration(seeds, existing, prepared, proven, policy)
             version = proven.version
+        else:
+            told.step("reference")
+            renew_reference(seeds, version, prepared.kernel, examined.batch, windows)
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
 

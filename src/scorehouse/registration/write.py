@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.card import write_card
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.proven_forms import Forms
-from scorehouse.registration.reference import Row
+from scorehouse.registration.reference import Row, scored_reference
+from scorehouse.registration.reference_windows import Windows
 from scorehouse.registration.training import Judged
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
@@ -43,3 +47,11 @@ def write_registration(
     draw(seeds.project, prepared.kernel, proven.importance.shares, judged.batch, judged.labels)
     write_card(seeds, [*existing, version])
     seeds.append_version(version)
+
+
+def renew_reference(
+    seeds: ModelSeeds, version: Version, kernel: Kernel, batch: pa.RecordBatch, windows: Sequence[Windows]
+) -> None:
+    """Write the reference of a registered version again: these rows may say more than those before."""
+    bins = scored_reference(kernel, batch, kernel(batch), windows)
+    seeds.write_reference(version.version, [{**row, "version": str(version.version)} for row in bins])

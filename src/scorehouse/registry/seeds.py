@@ -100,6 +100,12 @@ class ModelSeeds:
             if row["version"] == str(number)
         ]
 
+    def window_units(self, number: int) -> list[str]:
+        """The units of the windows that a version's reference has learned from, such as `day`."""
+        rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
+        own = (row for row in rows if row["version"] == str(number) and row["kind"] == "window")
+        return list(dict.fromkeys(row["category"].split()[0] for row in own))
+
     def append_parts(
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:
@@ -119,6 +125,12 @@ class ModelSeeds:
         ]
         write_rows(self.signature_file, SIGNATURE_COLUMNS, measured)
         return any(row["version"] == str(number) for row in rows)
+
+    def write_reference(self, number: int, bins: Iterable[Mapping[str, str]]) -> None:
+        """Write the reference of a version again, in its place among the other versions."""
+        kept = [r for r in read_rows(self.reference_file, REFERENCE_COLUMNS) if r["version"] != str(number)]
+        rows = sorted([*kept, *bins], key=lambda row: int(row["version"]))
+        write_rows(self.reference_file, REFERENCE_COLUMNS, rows)
 
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""

@@ -62,6 +62,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "list": ((), "churn", ("--project-dir", ".."), 1, "no dbt_project.yml"),
     "promote": (("churn", "1", "--alias", "champoin"), "did you mean 'champion'?", ("chrn", "1"), 1, NEAR),
     "prove": (("churn", "--rows", "50"), "churn version 1", ("chrn",), 1, NEAR),
+    "reference": (LABELLED[:3], "written to ml_churn__reference", ("chrn", *LABELLED[1:3]), 1, NEAR),
     "register": (
         ("spend", *MODEL, *CLASSES),
         "registered spend version 1",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from project import DbtProject
@@ -24,9 +24,10 @@ FEATURES = (
     f"date '2025-{{month:02d}}-01' + (i % 28)::integer as seen_on from range({ROWS}) as t (i)"
 )
 LABELS = (
-    "select customer_id, (hash(customer_id) % 1000 / 100.0e0 + spend > 10)::integer as churned "
-    "from {{ ref('customers') }}"
+    "select customer_id, (hash(customer_id) % 1000 / 100.0e0 + spend > 10)::integer as churned, "
+    "3 * spend + hash(customer_id) % 100 / 10.0e0 as amount from {{ ref('customers') }}"
 )
+OF_CUSTOMERS = ("--features", "customers", "--key", "customer_id")
 COMMANDS = (
     (
         *("predictions", "churn", "--features", "customers", "--key", "customer_id"),
@@ -41,6 +42,12 @@ COMMANDS = (
     (
         *("exposure", "retention_calls", "--table", "churn_mart", "--type", "application"),
         *("--owner", "CRM team", "--email", "crm@example.com"),
+    ),
+    ("predictions", "sales", *OF_CUSTOMERS, "--keep", "seen_on", "--keep", "region"),
+    (
+        *("monitors", "sales", *OF_CUSTOMERS, "--labels", "labels", "--label", "amount"),
+        *("--day", "seen_on", "--segment", "region", "--training", "sales_predictions"),
+        *("--calibrate-to", "2025-01-15"),
     ),
 )
 
@@ -59,13 +66,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.features(FEATURES.format(shift=0, month=1), "customers")
     project.features(LABELS, "labels")
     project.build().check()
-    rows = [row[:4] for row in project.query("select customer_id, spend, visits, churned from customers "
-                                             "join labels using (customer_id) order by 1")]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["customer_id", "spend", "visits", "churned"])
+    names = ["customer_id", "spend", "visits", "churned", "amount", "seen_on"]
+    rows = project.query(
+        f"select {', '.join(names)} from customers join labels using (customer_id) order by 1"
+    )
+    frame = pd.DataFrame(rows, columns=names)
     X, y = frame[["spend", "visits"]], frame["churned"]
     estimator = LogisticRegression().fit(X, y)
     auc = float(roc_auc_score(y, estimator.predict_proba(X)[:, 1]))
     project.register(estimator, "churn", X, y, task="classification", metrics={"roc_auc": auc})
+    line = LinearRegression().fit(X, frame["amount"])
+    project.register(line, "sales", X, frame["amount"], task="regression", time=frame["seen_on"])
     for command in COMMANDS:
         run("scaffold", *command, "--yes", "--project-dir", str(project.folder))
     project.build().check()
@@ -82,8 +93,13 @@ def test_every_column_is_described_and_every_description_has_its_column(built: D
     found = properties(built)
     assert set(found) == {
         *("churn_predictions", "churn_mart", "churn_profiles", "churn_drift", "churn_performance"),
-        "churn_retraining",
+        *("churn_calibration", "churn_estimates", "churn_retraining"),
+        *("sales_predictions", "sales_profiles", "sales_training_profiles", "sales_drift"),
+        *("sales_performance", "sales_calibration", "sales_estimates", "sales_margins", "sales_intervals"),
+        *("sales_coverage", "sales_retraining"),
     }
+    own = found.pop("sales_intervals")["columns"]  # besides those of the predictions
+    assert {column["name"] for column in own} < set(built.columns("sales_intervals"))
     for name, entry in found.items():
         described = [column["name"] for column in entry["columns"]]
         assert set(described) == set(built.columns(name)), name
@@ -114,6 +130,30 @@ def test_the_exposure_ends_the_lineage(built: DbtProject) -> None:
 
 
 @pytest.mark.slow
+def test_what_registration_learned_is_in_the_monitors(built: DbtProject) -> None:
+    """With `time`, windows are judged by days of training; without, rows as independent."""
+    folder = built.folder / "models/ml/monitoring"
+    said = {name: (folder / f"{name}_drift.sql").read_text() for name in ("churn", "sales")}
+    assert "independent. If those of a day or a week are alike, register again" in said["churn"]
+    assert "how much its days differ was learned" in said["sales"]
+    assert "segment_reference=ref('sales_training_profiles')" in said["sales"]
+    assert all("min_effect={'psi': 0.02" in text for text in said.values())
+    reasons = dict(
+        built.query("select segment, any_value(reason) from sales_drift where metric = 'psi' group by 1")
+    )
+    assert reasons["all"] == "compared with how much windows of training differ"
+    assert reasons["region=north"].startswith("compared with")
+    (estimated,) = built.query(
+        "select value_low, value, value_high from sales_estimates "
+        "where metric = 'estimated_mae' and segment = 'all' order by window_start"
+    )[:1]
+    assert estimated[0] < estimated[1] < estimated[2]
+    covered = "select min(value), max(value) from sales_coverage where metric = 'coverage'"
+    ((low, high),) = built.query(covered)
+    assert 0.85 < low <= high <= 1
+
+
+@pytest.mark.slow
 def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> None:
     assert built.query("select retrain, reasons from churn_retraining") == [(False, None)]
     (auc,) = built.query("select value from churn_performance where metric = 'roc_auc' and segment = 'all'")
@@ -121,7 +161,7 @@ def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> No
     built.features(FEATURES.format(shift=400, month=2), "customers")
     ended = built.build()
     drift = {name: status for name, status in ended.statuses.items() if "no_drift" in name}
-    assert list(drift.values()) == ["warn"], ended.statuses
+    assert drift == {name: "warn" if "churn" in name else drift[name] for name in drift} and len(drift) == 2
     ((retrain, reasons),) = built.query("select retrain, reasons from churn_retraining")
     assert retrain and "drift of spend" in reasons
     months = built.query("select distinct month(window_start) from churn_profiles order by 1")
@@ -144,6 +184,10 @@ def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: Dbt
     [
         (("mart", "churn", "--key", "id", "--bands", "0.7", "0.4"), "`high` must begin above `medium`"),
         (("monitors", "churn", "--features", "f", "--key", "id", "--labels", "l"), "go together"),
+        (
+            ("monitors", "churn", "--features", "f", "--key", "id", "--training", "t"),
+            "name them by --segment",
+        ),
         (("exposure", "calls", "--table", "t", "--owner", "o", "--email", "nobody"), "an address such as"),
     ],
 )

@@ -183,7 +183,7 @@ def test_register_learns_from_a_column(tmp_path: Path) -> None:
     fitted = LinearRegression().fit(frame[["price", "traffic"]], frame["traffic"])
     joblib.dump(fitted, tmp_path / "fitted.joblib")
     frame.to_parquet(tmp_path / "train.parquet")
-    arguments = ["register", "visits", str(tmp_path / "fitted.joblib"), "--task", "regression", "--no-forms"]
+    arguments = ["register", "visits", str(tmp_path / "fitted.joblib"), "--no-forms", "--task", "regression"]
     arguments += ["--features", str(tmp_path / "train.parquet"), "--project-dir", str(project.folder)]
     ended = CliRunner().invoke(main, [*arguments, "--time", "day"])
     assert ended.exit_code == 0, ended.output
@@ -197,6 +197,21 @@ def test_register_learns_from_a_column(tmp_path: Path) -> None:
     assert "day" not in set(seed["name"])
     refused = CliRunner().invoke(main, [*arguments, "--time", "when"])
     assert refused.exit_code == 1 and "no column of X" in refused.output
+
+    # What was learned can be learned again, and nothing else changes: by `register`, and by `reference`.
+    def written() -> dict[str, bytes]:
+        files = [file for file in (project.folder / "seeds").rglob("*") if file.is_file()]
+        return {file.name: file.read_bytes() for file in files}
+
+    before, learn = written(), ["reference", "visits", *arguments[6:], "--version", "1"]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    without = written()
+    assert b"window" not in without["ml_visits__reference.csv"]
+    ended = CliRunner().invoke(main, [*learn, "--time", "day"])
+    assert ended.exit_code == 0 and "visits version 1 (windows: day, week" in ended.output, ended.output
+    assert written() == before
+    differing = {name for name, data in without.items() if data != before[name]}
+    assert differing == {"ml_visits__reference.csv"}
 
 
 def test_segments_are_compared_with_themselves(warehouse: MonitoredWarehouse) -> None:

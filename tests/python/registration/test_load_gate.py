@@ -109,6 +109,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("show",): (False, ("churn",)),
     ("diff",): (False, ("churn", "1", "1")),
     ("importance",): (True, ("churn", *TRAINING)),
+    ("reference",): (True, ("churn", *TRAINING)),
     ("prove",): (True, ("churn", *TRAINING)),
     ("import", "mlflow"): (True, ("{project}/logged", "other", *TRAINING, *STORE)),
     ("sync", "mlflow"): (True, ("canary", "other", "--dry-run", *STORE)),

@@ -1,0 +1,272 @@
+{#- CTEs that end in `estimates`: the metrics of a classification as expected from calibrated probabilities (CBPE).
+    More than two classes are estimated one by one, and then averaged. -#}
+{% macro _estimated_classes(calibration, spec) %}
+{% set g, text = 'ml_model, version, segment, window_start', dbt.type_string() %}
+{% set c = g ~ ', class_label' %}
+{% set rates = ['precision', 'recall', 'f1', 'positive_rate', 'accuracy'] %}
+class_rows as (
+    {%- for label in spec.classes %}
+    {%- set name = scorehouse._text_literal(scorehouse._class_text(label)) %}
+
+    select
+        {{ g }}, {{ name }} as class_label, score_{{ loop.index0 }} as score,
+        case when yhat = {{ name }} then 1e0 else 0e0 end as yhat
+    from usable
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+
+    select {{ g }}, '' as class_label, score, yhat
+    from usable
+    {%- endfor %}
+
+),
+
+by_score as (
+
+    select {{ c }}, score, yhat, count(*) * 1e0 as n
+    from class_rows
+    group by {{ c }}, score, yhat
+
+),
+
+{{ scorehouse._calibrated(calibration, c) }},
+
+scores as (
+
+    select {{ c }}, score, sum(n * probability) as pos, sum(n * (1e0 - probability)) as neg
+    from calibrated
+    group by {{ c }}, score
+
+),
+
+{{ scorehouse._cumulated('scores', c, 'score') }},
+
+ranks as (
+
+    select
+        {{ c }},
+        {{ scorehouse._roc_auc() }} as roc_auc
+    from cumulated
+    group by {{ c }}
+
+),
+
+sums as (
+
+    select
+        {{ c }},
+        {{ scorehouse._total('n * yhat * probability') }} as tp,
+        {{ scorehouse._total('n * yhat * (1e0 - probability)') }} as fp,
+        {{ scorehouse._total('n * (1e0 - yhat) * probability') }} as fn,
+        {{ scorehouse._total('n * (1e0 - yhat) * (1e0 - probability)') }} as tn
+    from calibrated
+    group by {{ c }}
+
+),
+
+points as (
+
+    select
+        {{ 'sums.' ~ (c | replace(', ', ', sums.')) }},
+        ranks.roc_auc,
+        tp / nullif(tp + fp, 0e0) as class_precision,
+        tp / nullif(tp + fn, 0e0) as recall,
+        2e0 * tp / nullif(2e0 * tp + fp + fn, 0e0) as f1,
+        (tp + fn) / nullif(tp + fp + fn + tn, 0e0) as positive_rate,
+        {{ 'tp' if spec.classes else '(tp + tn)' }} / nullif(tp + fp + fn + tn, 0e0) as accuracy,
+        nullif(tp + fp, 0e0) as n_predicted,
+        nullif(tp + fn, 0e0) as n_positive,
+        nullif(fp + tn, 0e0) as n_negative,
+        nullif(tp + fp + fn + tn, 0e0) as n_rows
+    from sums
+    inner join ranks
+        on {{ scorehouse._same_cohort('sums', 'ranks') }}
+        and sums.class_label = ranks.class_label
+
+),
+
+{#- By how much each metric changes with the probability of a row. -#}
+slopes as (
+
+    select
+        {{ 'calibrated.' ~ (c | replace(', ', ', calibrated.')) }},
+        calibrated.line, calibrated.n, calibrated.probability, calibrated.line_variance,
+        (all_neg - cum_neg + neg / 2e0 - cum_pos + pos / 2e0) / (n_positive * n_negative)
+            - roc_auc * (1e0 / n_positive - 1e0 / n_negative) as roc_auc_slope,
+        yhat / n_predicted as precision_slope,
+        (yhat - recall) / n_positive as recall_slope,
+        (2e0 * yhat - f1) / (n_predicted + n_positive) as f1_slope,
+        1e0 / n_rows as positive_rate_slope,
+        {{ 'yhat' if spec.classes else '(2e0 * yhat - 1e0)' }} / n_rows as accuracy_slope
+    from calibrated
+    inner join cumulated
+        on {{ scorehouse._same_cohort('calibrated', 'cumulated') }}
+        and calibrated.class_label = cumulated.class_label
+        and calibrated.score = cumulated.score
+    inner join points
+        on {{ scorehouse._same_cohort('calibrated', 'points') }}
+        and calibrated.class_label = points.class_label
+
+),
+
+lines_of_error as (
+
+    select
+        {{ c }}, line,
+        {%- for name in ['roc_auc'] + rates %}
+        {{ scorehouse._total('n * ' ~ name ~ '_slope * ' ~ name ~ '_slope * probability * (1e0 - probability)') }}
+            + max(line_variance) * {{ scorehouse._total('n * ' ~ name ~ '_slope') }}
+            * {{ scorehouse._total('n * ' ~ name ~ '_slope') }} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from slopes
+    group by {{ c }}, line
+
+),
+
+errors as (
+
+    select
+        {{ c }}
+        {%- for name in ['roc_auc'] + rates %},
+        sqrt({{ scorehouse._total(name) }}) as {{ name }}_error
+        {%- endfor %}
+    from lines_of_error
+    group by {{ c }}
+
+),
+
+estimated as (
+
+    select
+        {{ 'points.' ~ (c | replace(', ', ', points.')) }},
+        points.roc_auc, points.class_precision, points.recall, points.f1, points.positive_rate, points.accuracy
+        {%- for name in ['roc_auc'] + rates %},
+        errors.{{ name }}_error
+        {%- endfor %}
+    from points
+    inner join errors
+        on {{ scorehouse._same_cohort('points', 'errors') }}
+        and points.class_label = errors.class_label
+
+),
+
+estimates as (
+
+    {{ scorehouse._estimated_averages(spec) if spec.classes else scorehouse._estimated_rows(
+        'estimated', '', ['roc_auc', 'precision', 'recall', 'f1', 'accuracy', 'positive_rate']
+    ) }}
+
+)
+{%- endmacro %}
+
+
+{#- The CTE `calibrated`: the probability of each score, the line of the calibration that gives it, and the variance
+    of that line, which comes from few labels. -#}
+{% macro _calibrated(calibration, c) %}
+{%- if calibration is not none %}
+{#- Linear interpolation between the means of the bins, constant outside them. -#}
+knots as (
+
+    select
+        ml_model,
+        version,
+        coalesce(class_label, '') as class_label,
+        mean_score as from_score,
+        positive_rate as from_rate,
+        positive_rate * (1e0 - positive_rate) / n_labelled as line_variance,
+        lead(mean_score) over (partition by ml_model, version, class_label order by mean_score) as to_score,
+        lead(positive_rate) over (partition by ml_model, version, class_label order by mean_score) as to_rate,
+        row_number() over (partition by ml_model, version, class_label order by mean_score) as line
+    from {{ calibration }}
+
+),
+
+lines as (
+
+    select * from knots
+    union all
+    select
+        ml_model, version, class_label, cast('-infinity' as {{ scorehouse._type_double() }}), from_rate,
+        line_variance, from_score, from_rate, 0
+    from knots
+    where line = 1
+
+),
+{%- endif %}
+
+calibrated as (
+
+    select
+        {{ 'by_score.' ~ (c | replace(', ', ', by_score.')) }},
+        by_score.score,
+        by_score.yhat,
+        by_score.n,
+        {%- if calibration is none %}
+        0 as line,
+        0e0 as line_variance,
+        by_score.score as probability
+        {%- else %}
+        lines.line,
+        lines.line_variance,
+        case
+            when to_score is null or from_rate = to_rate then from_rate
+            else from_rate + (to_rate - from_rate) * (by_score.score - from_score) / (to_score - from_score)
+        end as probability
+        {%- endif %}
+    from by_score
+    {%- if calibration is not none %}
+    inner join lines
+        on by_score.ml_model = lines.ml_model
+        and by_score.version = lines.version
+        and by_score.class_label = lines.class_label
+        and by_score.score >= lines.from_score
+        and (lines.to_score is null or by_score.score < lines.to_score)
+    {%- endif %}
+
+)
+{%- endmacro %}
+
+
+{#- Selects of metrics with their intervals, which end at 0 and 1. -#}
+{% macro _estimated_rows(relation, suffix, names) %}
+    {%- for name in names %}
+    {%- set column = 'class_precision' if name == 'precision' else name %}
+    select
+        ml_model, version, segment, window_start, 'estimated_{{ name }}'{{ suffix }} as metric,
+        {{ column }} as value,
+        greatest(0e0, {{ column }} - 1.959963984540054e0 * {{ name }}_error) as value_low,
+        least(1e0, {{ column }} + 1.959963984540054e0 * {{ name }}_error) as value_high
+    from {{ relation }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#- The metrics of several classes. The error of a mean is at most the mean of the errors. -#}
+{% macro _estimated_averages(spec) %}
+    {%- set g = 'ml_model, version, segment, window_start' %}
+    {{ scorehouse._estimated_rows(
+        'estimated', " || '_of_' || class_label", ['roc_auc', 'precision', 'recall', 'f1']
+    ) }}
+    union all
+    {%- for metric, name in [
+        ('roc_auc_ovr', 'roc_auc'), ('macro_precision', 'precision'), ('macro_recall', 'recall'), ('macro_f1', 'f1')
+    ] %}
+    {%- set column = 'class_precision' if name == 'precision' else name %}
+    select
+        {{ g }}, 'estimated_{{ metric }}' as metric,
+        avg({{ column }}) as value,
+        greatest(0e0, avg({{ column }}) - 1.959963984540054e0 * avg({{ name }}_error)) as value_low,
+        least(1e0, avg({{ column }}) + 1.959963984540054e0 * avg({{ name }}_error)) as value_high
+    from estimated
+    group by {{ g }}
+    union all
+    {%- endfor %}
+    select
+        {{ g }}, 'estimated_accuracy' as metric,
+        sum(accuracy) as value,
+        greatest(0e0, sum(accuracy) - 1.959963984540054e0 * sqrt(sum(accuracy_error * accuracy_error))) as value_low,
+        least(1e0, sum(accuracy) + 1.959963984540054e0 * sqrt(sum(accuracy_error * accuracy_error))) as value_high
+    from estimated
+    group by {{ g }}
+{%- endmacro %}
