@@ -19,6 +19,7 @@ from scorehouse.cli.main import main as cli
 from scorehouse.cli.scaffold import AUDIT, OUTPUTS
 from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
 from scorehouse.forms.native.recipes import readers
+from scorehouse.forms.reasons.columns import DOCS
 from scorehouse.forms.sql import calibrate
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.registration import card
@@ -168,6 +169,8 @@ def column_page() -> str:
         "",
     ]
     lines += table(["column", ""], [[f"`{name}`", text] for name, text in {**OUTPUTS, **AUDIT}.items()])
+    lines += ["With `reasons`, it also has these; they are null in rows that were not asked for.", ""]
+    lines += table(["column", ""], [[f"`{name}`", text] for name, text in DOCS.items()])
     seeds = {
         "ml_<name>": card.REGISTRY_DOCS,
         "ml_<name>__signature": card.SIGNATURE_DOCS,

@@ -14,7 +14,8 @@
     as_of=none,
     decision=none,
     engine='auto',
-    layout='long'
+    layout='long',
+    reasons=none
 ) %}
     {%- set arguments = {
         'key': key,
@@ -30,6 +31,7 @@
         'decision': decision,
         'engine': engine,
         'layout': layout,
+        'reasons': reasons,
     } -%}
     {%- do arguments.update(kwargs) -%} {#- an unknown name is refused, with the nearest known one -#}
     {%- do scorehouse._check_scored(name, arguments) -%}

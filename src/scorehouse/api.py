@@ -48,6 +48,7 @@ def score(
     decision: Mapping[str, Any] | None = None,
     engine: str = "auto",
     layout: str = "long",
+    reasons: int | Mapping[str, Any] | None = None,
     **unknown: Any,
 ) -> Any:
     """Score a feature table with a registered ML model, from a dbt Python model.
@@ -78,6 +79,9 @@ def score(
         `estimator`, `matrix`, `native` and `sql` ask for one.
     layout: for several versions: `long` writes one row per version, `wide` one row with the columns of the
         live version and those of each other version with its alias, such as `score__challenger`.
+    reasons: the number of features to name that moved each score most, with contribution and value, for
+        trees and linear models; or a mapping: `top`, and `where` with `at_least`, `below`, `band` and
+        `decision`, which says the rows that get reasons.
     unknown: any other argument, which is refused; the error names the nearest known argument.
 
     Returns what the dbt model must return: with `materialized="predictions"` the prepared run, with
@@ -100,6 +104,7 @@ def score(
         "decision": decision,
         "engine": engine,
         "layout": layout,
+        "reasons": reasons,
         **unknown,
     }
     return _start(session, features, model, request, arguments, f"score() in {request.node}")

@@ -70,6 +70,10 @@ class LoadRefusedError(ScorehouseError):
     """The project's load policy does not allow this artifact to be loaded."""
 
 
+class ReasonsError(ScorehouseError):
+    """The contributions of features to a score do not add up to it."""
+
+
 class SignatureError(ScorehouseError):
     """The feature table does not fit the signature of the ML model."""
 

@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
+import pyarrow as pa
+
 from scorehouse.errors import ConfigurationError
 from scorehouse.forms.choose import FormFiles
+from scorehouse.forms.reasons.asked import Asked
 from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
@@ -76,6 +79,37 @@ def kernel_of(
 
     signature = artifact.read_signature(files.root, version, files.policy, call)
     return Kernel(Unopened(opened), version, signature, strict=strict, call=call)
+
+
+def with_reasons(kernels: Sequence[Kernel], files: FormFiles, options: ScoreOptions) -> list[Kernel]:
+    """The kernels, which also give the reasons that were asked for."""
+    if options.reasons is None:
+        return list(kernels)
+    from scorehouse.forms.reasons.kernel import ReasonedKernel
+    from scorehouse.forms.reasons.read import read_reasons
+
+    reasoned: list[Kernel] = []
+    for kernel in kernels:
+        form, data = read_reasons(kernel, files)
+        reasoned.append(ReasonedKernel(kernel, form, asked_rows(kernel, options), data))
+    return reasoned
+
+
+def asked_rows(kernel: Kernel, options: ScoreOptions) -> Asked:
+    """The rows to explain; refused if the column that says so is no score."""
+    reasons, policy = options.reasons, options.decision
+    assert reasons is not None
+    scores = [field.name for field in kernel.schema if pa.types.is_floating(field.type)]
+    column = reasons.column(policy, scores)
+    ranges = reasons.ranges(kernel.call, policy)
+    if ranges is not None and column not in scores:
+        raise ConfigurationError(
+            kernel.call,
+            f"where of reasons compares {column!r}, which {kernel.version.label} does not give as a number",
+            expected=f"a column of scores among {scores}",
+            action="name one of these as `score` in where",
+        )
+    return Asked(reasons.top, column, ranges)
 
 
 def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) -> list[str]:

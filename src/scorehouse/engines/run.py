@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
-from scorehouse.engines.prepare import load_kernels, output_names, records_of, write_mode
+from scorehouse.engines.prepare import load_kernels, output_names, records_of, with_reasons, write_mode
 from scorehouse.forms.choose import Form, FormFiles, choose_form, in_batches
 from scorehouse.garbage import collector_paused
 from scorehouse.kernel.scorer import Kernel
@@ -67,7 +67,8 @@ def _settle(
     record.write_mode = write_mode(request, options, call, exists=engine.table_exists())
     parts = resolve_parts(engine.versions(model), options, call)
     records = records_of(record, parts, options)
-    kernels = load_kernels(parts, request, options, call)
+    files = FormFiles(request.project_root, request.load_policy)
+    kernels = with_reasons(load_kernels(parts, request, options, call), files, options)
     source = engine.open(features, options)
     outputs = output_names(kernels, options, call)
     rows = source.check(
@@ -92,15 +93,19 @@ def _settle(
 def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:
     """The form of each version: for the rows of this run, and proven on this machine."""
     files = FormFiles(engine.request.project_root, engine.request.load_policy)
+    asked = source.options.engine
 
     def chosen(served: tuple[str, ...]) -> list[Form]:
         return [
-            choose_form(kernel, source.options.engine, record.rows_in, files, served, engine.sql_rows())
+            choose_form(kernel.alone, asked, record.rows_in, files, served, engine.sql_rows())
             for kernel, record in zip(kernels, records, strict=True)
         ]
 
-    forms = chosen(engine.forms)
-    if not all(form.compiled for form in forms):
+    served = engine.forms
+    if source.options.reasons and asked != "sql":  # reasons are added to batches, which SQL does not make
+        served = tuple(name for name in served if name != "sql")
+    forms = chosen(served)
+    if source.options.reasons or not all(form.compiled for form in forms):
         if "sql" in engine.batch_forms:
             forms = [in_batches(form) for form in forms]
         elif any(form.compiled for form in forms):
@@ -109,4 +114,5 @@ def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: lis
         record.form, record.form_reason = form.name, form.reason
         if form.name == "estimator":
             form.kernel.open()  # before the first row, so that what is wrong with it stops nothing half-way
-    return forms
+    pairs = zip(forms, kernels, strict=True)
+    return [replace(form, kernel=kernel.around(form.kernel)) for form, kernel in pairs]

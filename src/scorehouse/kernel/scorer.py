@@ -69,6 +69,15 @@ class Kernel:
         """Open the estimator now, if it is not open."""
         _ = self.estimator
 
+    @property
+    def alone(self) -> Kernel:
+        """The kernel that scores, without what is added to its rows, such as reasons."""
+        return self
+
+    def around(self, inner: Kernel) -> Kernel:
+        """What this kernel adds to rows, added to those of `inner`."""
+        return inner
+
     def _require_method(self, estimator: Any) -> None:
         method = self.version.score_method
         require_method(estimator, "predict" if method == "none" else method, self.version.task, self.call)
@@ -99,8 +108,8 @@ class Kernel:
         values, failed = self._predict(columns, rows)
         reasons = [] if checked.reasons is None else [checked.reasons]
         if keep is not None:
-            values = [_spread(value, keep, batch.num_rows) for value in values]
-            failed = [_spread(reason, keep, batch.num_rows) for reason in failed]
+            values = [spread(value, keep, batch.num_rows) for value in values]
+            failed = [spread(reason, keep, batch.num_rows) for reason in failed]
         reason = join_reasons([*reasons, *failed])
         if reason is None:
             reason = pa.nulls(batch.num_rows, pa.string())
@@ -185,7 +194,7 @@ def _without_non_finite(
     return [pc.if_else(bad, arrays.null(value.type), value) for value in values], reasons
 
 
-def _spread(values: pa.Array, keep: np.ndarray, rows: int) -> pa.Array:
+def spread(values: pa.Array, keep: np.ndarray, rows: int) -> pa.Array:
     """Values of the kept rows at their positions among all rows, NULL elsewhere."""
     indices = np.full(rows, -1, dtype=np.int64)
     indices[keep] = np.arange(len(keep))

@@ -28,8 +28,9 @@ from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
-from scorehouse.registration.proven_matrix import Compared, proven_matrix
-from scorehouse.registration.proven_native import proven_native
+from scorehouse.registration.proven_matrix import Compared, ProvenProducts, proven_matrix
+from scorehouse.registration.proven_native import ProvenTrees, proven_native
+from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
 from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
@@ -105,7 +106,7 @@ class FormSearch:
         """The kernel with native code or matrix products if these are proven equal, else the estimator's."""
         if self.running is None:
             self.begin()
-        return self._native[0] if self._native[1] else self._products[0]
+        return self._native.kernel if self._native else self._products.kernel
 
     def forms(self) -> Forms:
         """All forms, each with its proof."""
@@ -114,8 +115,8 @@ class FormSearch:
         sql, refused = self._compiled()
         pins = pins_of(self.kernel.version.name, sql) if sql else {}  # while the database is at work
         found: dict[str, ProvenForm | str] = {}
-        if native := self._native[1]:
-            found["native"] = native
+        if self._native:
+            found["native"] = self._native.found
         if sql:
             self.told("prove SQL")
             made = self._sql(sql, pins)
@@ -123,8 +124,10 @@ class FormSearch:
                 sql, refused = [], {"sql": made}
             else:
                 found["sql"] = made
-        if native is None:
+        if self._native is None:
             found |= self._matrix(found.get("sql"))
+        if reasons := self._reasons():
+            found["reasons"] = reasons
         facts: dict[str, Any] = {}
         files: dict[str, bytes] = {}
         for form, one in found.items():
@@ -157,13 +160,23 @@ class FormSearch:
 
         A reason for having none is given only if no fast SQL serves instead.
         """
-        made = self._products[1]
+        made = self._products.found
         has_fast_sql = isinstance(sql, ProvenForm) and not slow_in_sql(sql.fact, self.kernel)
         return {} if isinstance(made, str) and has_fast_sql else {"matrix": made}
 
+    def _reasons(self) -> ProvenForm | str | None:
+        """What each feature contributes to a score, or why it is not known; None without trees or products."""
+        self.told("prove reasons")
+        if self._native:
+            return reasons_of_trees(self.kernel, self._native, self.rows_of)
+        form, rows = self._products.form, self._products.rows
+        if form is None or rows is None:
+            return None
+        return linear_proven(self.kernel, form, rows.tried, rows.expected, self.rows_of)
+
     @cached_property
-    def _products(self) -> tuple[Kernel, ProvenForm | str]:
-        """The kernel around matrix products and what was proven of them; or the kernel as it is, and why."""
+    def _products(self) -> ProvenProducts:
+        """Matrix products, and what was proven of them."""
         self.told("prove matrix products")
         return proven_matrix(self.kernel, self._compared, self.rows_of)
 
@@ -201,13 +214,10 @@ class FormSearch:
         return found, reasons
 
     @cached_property
-    def _native(self) -> tuple[Kernel, ProvenForm | str | None]:
-        """What `fastest` gives; and what was proven of native code, or why it may not serve.
-
-        The second is None if there are no trees.
-        """
+    def _native(self) -> ProvenTrees | None:
+        """Native code, and what was proven of it; None if there are no trees."""
         if not made_of_trees(self.kernel.estimator):
-            return self.kernel, None
+            return None
         self.told("prove native code")
         return proven_native(self.kernel, self.rows, self.rows_of)
 

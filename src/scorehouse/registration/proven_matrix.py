@@ -11,7 +11,7 @@ from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import Tried
 from scorehouse.forms.matrix.make import compile_matrix
 from scorehouse.forms.matrix.prove_matrix import prove
-from scorehouse.forms.matrix.stored import from_bytes, to_bytes
+from scorehouse.forms.matrix.stored import StoredMatrix, from_bytes, to_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
 
@@ -25,10 +25,21 @@ class Compared:
     proof: bytes
 
 
-def proven_matrix(
-    kernel: Kernel, compared: Callable[[], Compared], rows_of: str
-) -> tuple[Kernel, ProvenForm | str]:
-    """The kernel around the products and what was proven of them; or the kernel as it is, and the reason.
+@dataclass(frozen=True)
+class ProvenProducts:
+    """The kernel around matrix products, and what was proven of them; or the kernel as it is, and the reason.
+
+    `form` and `rows` are there if the products were proven.
+    """
+
+    kernel: Kernel
+    found: ProvenForm | str
+    form: StoredMatrix | None = None
+    rows: Compared | None = None
+
+
+def proven_matrix(kernel: Kernel, compared: Callable[[], Compared], rows_of: str) -> ProvenProducts:
+    """Make and prove the products of the estimator in `kernel`.
 
     `compared` is called only for an estimator that has such products.
     """
@@ -38,8 +49,8 @@ def proven_matrix(
         rows = compared()
         parity = prove(form, kernel, rows.tried.rows, rows.expected)
     except CompileError as error:
-        return kernel, f"{error.problem}; expected: {error.expected}"
+        return ProvenProducts(kernel, f"{error.problem}; expected: {error.expected}")
     except Exception as error:  # such as attributes that another release of a library moved
-        return kernel, f"matrix products failed ({type(error).__name__}: {error})"
+        return ProvenProducts(kernel, f"matrix products failed ({type(error).__name__}: {error})")
     fact = {"rows": parity.rows, "rows_of": rows_of, "largest_difference": parity.max_difference}
-    return kernel.holding(form), with_files(fact, "matrix", data, rows.proof)
+    return ProvenProducts(kernel.holding(form), with_files(fact, "matrix", data, rows.proof), form, rows)

@@ -17,7 +17,12 @@ from scorehouse.registry.storage import locate, read_verified, sha256
 from scorehouse.registry.version import Version
 
 SIGNATURE_FILE = "signature.json"
-FORM_FILES = {"sql": "form_sql.json.gz", "native": "form_native.npz", "matrix": "form_matrix.npz"}
+FORM_FILES = {
+    "sql": "form_sql.json.gz",
+    "native": "form_native.npz",
+    "matrix": "form_matrix.npz",
+    "reasons": "reasons.npz",  # no form of the score, but stored, pinned and proven like one
+}
 PROOF_FILE = "proof_{form}.arrow"
 
 __all__ = [

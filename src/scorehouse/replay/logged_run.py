@@ -69,7 +69,10 @@ def logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -
 
 def logged_options(run: Mapping[str, Any], call: str) -> ScoreOptions:
     """The arguments of a run, without a rule that leaves rows out."""
-    return replace(ScoreOptions.checked(call, **json.loads(run["configuration"])), rescore=Rescore())
+    logged = json.loads(run["configuration"])
+    if decision := logged.get("decision"):  # the log sorts by name, and bands rise
+        decision["bands"] = dict(sorted(decision["bands"].items(), key=lambda band: band[1]))
+    return replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
 
 
 def logged_features(

@@ -73,6 +73,7 @@ class ScoreShape(Shape):
     decision: Any = None  # settings of the shape DecisionShape
     engine: Name | None = _argument("the name of a form, such as 'auto'")
     layout: Name | None = _argument("'long' or 'wide'")
+    reasons: Any = None  # a number, or settings of the shape ReasonsShape
 
 
 class RescoreShape(Shape):
@@ -98,6 +99,23 @@ class DecisionShape(Shape):
     abstain: tuple[Number, Number] | None = _argument("a lower and a higher score")
     labels: tuple[str, str] | tuple[str, str, str] | None = _argument("two or three strings")
     bands: dict[Name, Number] | None = _argument("a mapping of each band to its lowest score")
+
+
+class ReasonsShape(Shape):
+    """The settings of the argument `reasons`."""
+
+    top: Annotated[int, Field(ge=1, le=50)] | None = _argument("a number of reasons from 1 to 50")
+    where: Any = None  # settings of the shape WhereShape
+
+
+class WhereShape(Shape):
+    """The settings of `where` in the argument `reasons`."""
+
+    score: Name | None = _argument("the name of a column of scores")
+    at_least: Number | None = _argument("a finite number")
+    below: Number | None = _argument("a finite number")
+    band: Names | None = _argument("the name of a band, or a list of names, each once")
+    decision: Names | None = _argument("a decision, or a list of decisions, each once")
 
 
 def shown(value: Any) -> str:

@@ -13,6 +13,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.rows import STRICT_CHOICES
 from scorehouse.scoring.arguments import RescoreShape, ScoreShape, check_shape, several, shown
 from scorehouse.scoring.decision import DecisionPolicy
+from scorehouse.scoring.reasons import ReasonOptions
 
 RULES = ("all", "given", "new", "changed", "updated_at")
 PLANNED_RULES = ("new", "changed", "updated_at")  # rules that compare rows with the existing table
@@ -105,7 +106,7 @@ class ScoreOptions:
     `strict`: checks that reject rows even if the pipeline accepts them; `max_rejected_share`: the run fails
     above it; `as_of`: column, or date, of a prediction history; `decision`: how to decide from the score;
     `batch_rows`: rows per call of the estimator (None: measured); `engine`: the form that scores; `layout`:
-    several versions as one row each, or as columns of one row.
+    several versions as one row each, or as columns of one row; `reasons`: why a row has its score.
     """
 
     key: tuple[str, ...]
@@ -121,6 +122,7 @@ class ScoreOptions:
     decision: DecisionPolicy | None = None
     engine: str = "auto"
     layout: str = "long"
+    reasons: ReasonOptions | None = None
 
     @property
     def read_rows(self) -> int:
@@ -182,6 +184,8 @@ class ScoreOptions:
             given["rescore"] = Rescore.checked(call, given.get("rescore", "all"), history=history)
         if "decision" in given:
             given["decision"] = DecisionPolicy.checked(call, given["decision"])
+        if "reasons" in given:
+            given["reasons"] = ReasonOptions.checked(call, given["reasons"], given.get("decision"))
         options = cls(**{"key": (), **given})
         options._check(call)
         return options
@@ -205,6 +209,7 @@ class ScoreOptions:
         """Canonical JSON for the run log."""
         values = {**asdict(self), "strict": sorted(self.strict)}
         values["decision"] = self.decision and self.decision.settings()
+        values["reasons"] = self.reasons and self.reasons.settings()
         return json.dumps(values, sort_keys=True)
 
 

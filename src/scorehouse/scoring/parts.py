@@ -45,6 +45,7 @@ class Part:
             "classes": list(version.classes),
             "methods": [version.score_method, version.label_method],
             "strict": sorted(options.strict),
+            **({"reasons": options.reasons.settings()} if options.reasons else {}),
             "part": [self.label, self.is_live] if options.several else None,
         }
         return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]

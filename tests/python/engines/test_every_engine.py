@@ -61,6 +61,7 @@ TABLES: dict[str, dict[str, Any]] = {
     "wide": {"alias": BOTH, "rescore": "changed", "layout": "wide"},
     "budget": {"rescore": {"rule": "changed", "max_rows": 5}},
     "strict": {"strict": ["out_of_range"], "max_rejected_share": 0.5},
+    "explained": {"rescore": "changed", "reasons": {"top": 2, "where": {"at_least": 40}}},
 }
 
 
@@ -274,3 +275,19 @@ def test_a_promotion_makes_rows_stale_and_leaves_a_history(story: Story) -> None
     assert story.run("flagged", 2, "rows_in", *COUNTS) == (9, 0, 0, 9, 0, 1)
     assert story.is_as_before("history", "second", "promoted")
     assert story.run("history", 2, "rows_in", "rows_stale") == (0, 0)
+
+
+def test_reasons_are_slope_times_distance_where_they_are_asked_for(story: Story) -> None:
+    columns = [f"reason_{place}{end}" for place in (1, 2) for end in ("", "_contribution", "_value")]
+    held = story.held("first", "explained", "id", *columns, "reason_rest", "reason_base", "reason_total")
+    asked = [
+        tuple(round(value, 9) if isinstance(value, float) else value for value in row)
+        for row in held
+        if row[-1] is not None
+    ]
+    assert asked == [
+        (4, "a", -10.0, "4", "b", -5.0, "0", 2.5, 57.5, 45.0),
+        (5, "b", -5.0, "0", "plan", -2.5, "free", 0.0, 57.5, 50.0),
+        (6, "a", 10.0, "6", "b", -5.0, "0", 2.5, 57.5, 65.0),
+    ]
+    assert story.run("explained", 1, *COUNTS) == story.run("flagged", 1, *COUNTS)

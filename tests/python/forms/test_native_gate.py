@@ -72,7 +72,7 @@ def test_every_processor_gives_the_same_sums(order: str, narrow: bool) -> None:
     estimator = HistGradientBoostingRegressor(max_iter=20) if narrow else RandomForestRegressor(20)
     estimator.fit(frame, target(frame, rng))
     form = compile_native(estimator)
-    assert form.layout.tables.packed["narrow"] == narrow
+    assert form.layout.tables.packed.numbers["narrow"] == narrow
     numbers = np.asarray(form.numbers(frame), order=order)
     sums = [np.repeat(form.layout.base[:, None], len(numbers), axis=1) for _ in range(2)]
     for plain, into in enumerate(sums):
@@ -86,7 +86,7 @@ def test_codes_of_8_and_of_32_bits_agree_with_the_estimator(edges: int) -> None:
     x = np.sort(rng.lognormal(sigma=3.0, size=edges + 1))[:, None]
     estimator = DecisionTreeRegressor().fit(x, rng.normal(size=edges + 1))
     form = compile_native(estimator)
-    assert form.layout.tables.packed["narrow"] == (edges <= 254)
+    assert form.layout.tables.packed.numbers["narrow"] == (edges <= 254)
     found = estimator.tree_.threshold[estimator.tree_.feature >= 0]
     near = np.concatenate(
         [found, np.nextafter(found, np.inf), np.nextafter(found, -np.inf), x[:, 0], [np.nan]]

@@ -60,6 +60,7 @@ class SparkScan:
             kept=kept,
             schema=self._arrow_schema(selected, kept),
             side_by_side=bool(self.suffixes),
+            asked=getattr(self.kernels[0], "asked", None),
         )
         scored = selected.mapInArrow(batch_function(task), self._struct(selected, kept))
         return scored.selectExpr(
@@ -74,6 +75,7 @@ class SparkScan:
             columns=tuple(features[name] for name in kernel.signature.names),
             hashes=self.source.hash_name(number),
             form=self.forms[number].name,
+            reasons=getattr(kernel, "data", None),
             **self._sent(number),
         )
 

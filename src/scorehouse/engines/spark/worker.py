@@ -15,6 +15,7 @@ import pyarrow as pa
 from scorehouse.engines.columns import wanted_rows
 from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
+from scorehouse.forms.reasons.asked import Asked
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
@@ -26,6 +27,7 @@ ESTIMATORS_KEPT = 2
 
 # by digest and form; a worker process runs one task after another
 _estimators: dict[tuple[str, str], tuple[Any, Any]] = {}
+_reasons: dict[tuple[str, str], Any] = {}
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class WorkerVersion:
 
     `data` holds the bytes of the artifact, or with `is_stored` of the stored form, whose SHA-256 is `digest`;
     it is None where they travel as the file named `file`. `columns` are those of a batch that hold its
-    features, in the signature's order, and `hashes` that of their hashes.
+    features, in the signature's order, and `hashes` that of their hashes. `reasons` are the bytes of its
+    stored reasons, if any are asked for.
     """
 
     version: Version
@@ -46,6 +49,7 @@ class WorkerVersion:
     digest: str
     is_stored: bool = False
     form: str = "estimator"
+    reasons: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class WorkerTask:
 
     `kept` are the columns that bypass the kernels, by their names in the batch. The output has the
     `schema`: kept columns, the kernel's columns, the feature hash and the version's number. With
-    `side_by_side`, the versions share a row, which then has the columns of every kernel.
+    `side_by_side`, the versions share a row, which then has the columns of every kernel. `asked` are the rows
+    that get reasons.
     """
 
     versions: tuple[WorkerVersion, ...]
@@ -64,6 +69,7 @@ class WorkerTask:
     kept: tuple[str, ...]
     schema: pa.Schema
     side_by_side: bool = False
+    asked: Asked | None = None
 
 
 Batches = Iterator[pa.RecordBatch]
@@ -112,7 +118,22 @@ def _finished(
 def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
     estimator, scoring = _estimator(task, version)
     kernel = Kernel(estimator, version.version, version.signature, strict=task.strict, call=task.call)
-    return kernel.holding(scoring)
+    scoring_kernel = kernel.holding(scoring)
+    if version.reasons is None or task.asked is None:
+        return scoring_kernel
+    return _reasoned(scoring_kernel, version.reasons, task.asked)
+
+
+def _reasoned(kernel: Kernel, data: bytes, asked: Asked) -> Kernel:
+    """The kernel that says why, too."""
+    from scorehouse.forms.reasons.kernel import ReasonedKernel
+    from scorehouse.forms.reasons.stored import from_bytes
+
+    key = (str(kernel.version.forms["reasons"]["file_sha256"]), "reasons")
+    if key not in _reasons:
+        _reasons.clear()
+        _reasons[key] = from_bytes(data, kernel.version)
+    return ReasonedKernel(kernel, _reasons[key], asked)
 
 
 def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:

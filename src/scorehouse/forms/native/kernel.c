@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 2
+#define VERSION 3
 #define ZERO ((double)1e-35f) /* LightGBM's kZeroThreshold: what is at most this far from 0 counts as 0 */
 
 enum { RANK, SINGLE, CATEGORY, CHECKED, ORDER }; /* how a column becomes codes */
@@ -85,18 +85,22 @@ typedef struct {
     uint32_t *categories, *left;
 } Block;
 
+#include "kernel_reasons.h"
+
 /* One copy of the loops for each level of the processor, the compiler's baseline and AVX2, and for each width
    of the codes. AVX-512 was tried and is no faster. */
 #define LEVEL(name) name##_plain
 #define CODED(name) name##_plain_narrow
 #define CODE uint8_t
 #include "kernel_loops.h"
+#include "kernel_reasons_loops.h"
 #undef CODED
 #undef CODE
 #define CODED(name) name##_plain_wide
 #define CODE uint32_t
 #define WIDE
 #include "kernel_loops.h"
+#include "kernel_reasons_loops.h"
 #undef CODED
 #undef CODE
 #undef WIDE
@@ -109,12 +113,14 @@ typedef struct {
 #define CODED(name) name##_avx2_narrow
 #define CODE uint8_t
 #include "kernel_loops.h"
+#include "kernel_reasons_loops.h"
 #undef CODED
 #undef CODE
 #define CODED(name) name##_avx2_wide
 #define CODE uint32_t
 #define WIDE
 #include "kernel_loops.h"
+#include "kernel_reasons_loops.h"
 #undef CODED
 #undef CODE
 #undef WIDE
@@ -142,31 +148,121 @@ static Add *loops(int64_t narrow, int64_t plain) {
     return narrow ? add_plain_narrow : add_plain_wide;
 }
 
+typedef int Explain(const Rows *, const Reasons *, const Plan *, double *, Block *);
+
+static Explain *explainer(int64_t narrow, int64_t plain) {
+#if defined(__x86_64__)
+    if (!plain && has_avx2()) return narrow ? explain_avx2_narrow : explain_avx2_wide;
+#endif
+    (void)plain;
+    return narrow ? explain_plain_narrow : explain_plain_wide;
+}
+
 int64_t scorehouse_version(void) { return VERSION; }
+
+/* Room for a block of rows; returns whether there was memory. */
+static int make_block(const Tables *t, Block *b) {
+    const size_t block = (size_t)t->block, width = t->narrow ? sizeof(uint8_t) : sizeof(uint32_t);
+    b->values = malloc(block * sizeof(double));
+    b->raw = malloc(block * width);
+    b->missing = malloc(block * width);
+    b->codes = calloc((size_t)t->slots + 1, block * width);
+    b->planes = malloc(block * sizeof(uint32_t));
+    b->categories = calloc((size_t)t->categories + 1, block * sizeof(uint32_t));
+    b->left = malloc(block * sizeof(uint32_t));
+    return b->values && b->raw && b->missing && b->codes && b->categories && b->planes && b->left;
+}
+
+static void free_block(Block *b) {
+    free(b->values);
+    free(b->raw);
+    free(b->missing);
+    free(b->codes);
+    free(b->planes);
+    free(b->categories);
+    free(b->left);
+}
 
 /* Adds the trees to `out`, of shape (outputs, rows); REFUSED where the estimator refuses a value of X. */
 int64_t scorehouse_add_trees(const Rows *X, const Tables *t, double *out, int64_t plain) {
-    const size_t block = (size_t)t->block, width = t->narrow ? sizeof(uint8_t) : sizeof(uint32_t);
-    Block b = {
-        malloc(block * sizeof(double)),
-        malloc(block * width),
-        malloc(block * width),
-        calloc((size_t)t->slots + 1, block * width),
-        malloc(block * sizeof(uint32_t)),
-        calloc((size_t)t->categories + 1, block * sizeof(uint32_t)),
-        malloc(block * sizeof(uint32_t)),
-    };
-    int64_t result = NO_MEMORY;
-    if (b.values && b.raw && b.missing && b.codes && b.categories && b.planes && b.left)
-        result = loops(t->narrow, plain)(X, t, out, &b);
-    free(b.values);
-    free(b.raw);
-    free(b.missing);
-    free(b.codes);
-    free(b.categories);
-    free(b.planes);
-    free(b.left);
+    Block b;
+    const int64_t result = make_block(t, &b) ? loops(t->narrow, plain)(X, t, out, &b) : NO_MEMORY;
+    free_block(&b);
     return result;
+}
+
+/* Makes the tables of all trees; returns whether there was memory. */
+static int fill_all(const Reasons *given, const Plan *plan) {
+#if defined(__x86_64__)
+    if (has_avx2()) return fill_trees_avx2(given, plan);
+#endif
+    return fill_trees_plain(given, plan);
+}
+
+/* The plan of an ensemble, or NULL where there is no memory for it. */
+Plan *scorehouse_plan(const Reasons *given) {
+    Plan *plan = calloc(1, sizeof *plan);
+    const size_t room = (size_t)given->depth + 1;
+    Way way = {malloc(room * sizeof(uint32_t)), malloc(room * sizeof(uint32_t)), 0};
+    int64_t total = 0;
+    int made = plan && way.nodes && way.rights;
+    for (int64_t n = 0; made && n < given->tables->n_trees; n++) {
+        push_tree(given, plan, &way, &given->tables->trees[n]);
+        made = !plan->failed;
+        if (made) total += plan->sizes.at[n];
+    }
+    if (made) push_end(plan);
+    made = made && !plan->failed;
+    if (made && total && total * (int64_t)sizeof(double) <= given->bytes) {
+        plan->tables = malloc((size_t)total * sizeof(double));
+        made = plan->tables && fill_all(given, plan);
+    }
+    free(way.nodes);
+    free(way.rights);
+    if (made) return plan;
+    scorehouse_plan_free(plan);
+    return NULL;
+}
+
+/* Adds what each feature contributed to `out`, of shape (rows, outputs, features); REFUSED as above. */
+int64_t scorehouse_explain(const Rows *X, const Reasons *given, const Plan *plan, double *out, int64_t plain) {
+    Block b;
+    const Tables *t = given->tables;
+    const int64_t result = make_block(t, &b) ? explainer(t->narrow, plain)(X, given, plan, out, &b) : NO_MEMORY;
+    free_block(&b);
+    return result;
+}
+
+/* The `count` largest of the values of each row by their magnitude: their places (-1 where none is left but zeros)
+   and the values, of shape (count, rows), and the sum of all others. Of equal ones, the first. */
+void scorehouse_largest(const double *values, int64_t rows, int64_t columns, int64_t count, int32_t *places,
+                        double *largest, double *rest) {
+    for (int64_t r = 0; r < rows; r++, values += columns) {
+        for (int64_t i = 0; i < count; i++) {
+            places[i * rows + r] = -1;
+            largest[i * rows + r] = 0.0;
+        }
+        for (int64_t c = 0; c < columns; c++) {
+            int64_t i = count;
+            while (i > 0 && fabs(values[c]) > fabs(largest[(i - 1) * rows + r])) {
+                if (i < count) {
+                    places[i * rows + r] = places[(i - 1) * rows + r];
+                    largest[i * rows + r] = largest[(i - 1) * rows + r];
+                }
+                i--;
+            }
+            if (i == count) continue;
+            places[i * rows + r] = (int32_t)c;
+            largest[i * rows + r] = values[c];
+        }
+        double others = 0.0;
+        for (int64_t c = 0; c < columns; c++) {
+            int chosen = 0;
+            for (int64_t i = 0; i < count; i++) chosen |= places[i * rows + r] == c;
+            if (!chosen) others += values[c];
+        }
+        rest[r] = others;
+    }
 }
 
 /* Replaces each value by its exponential, by the C library's function, which boosters call too. */

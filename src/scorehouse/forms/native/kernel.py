@@ -16,7 +16,7 @@ import numpy as np
 
 from scorehouse.errors import CompileError
 
-VERSION = 2  # of the structures, as in kernel.c
+VERSION = 3  # of the structures, as in kernel.c
 EXITS = 32
 RANK, SINGLE, CATEGORY, CHECKED, ORDER = range(5)  # how a column becomes codes
 HIGHEST = 2**31 - 1
@@ -66,6 +66,23 @@ class _Rows(ctypes.Structure):
         ("columns", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("rows", "step")),
     ]
+
+
+_ROWS, _TABLES, _ANY, _NUMBER = (
+    ctypes.POINTER(_Rows),
+    ctypes.POINTER(_Tables),
+    ctypes.c_void_p,
+    ctypes.c_int64,
+)
+CALLS: dict[str, tuple[Any, list[Any]]] = {  # result and arguments
+    "scorehouse_add_trees": (_NUMBER, [_ROWS, _TABLES, _ANY, _NUMBER]),
+    "scorehouse_plan": (_ANY, [_ANY]),
+    "scorehouse_plan_free": (None, [_ANY]),
+    "scorehouse_explain": (_NUMBER, [_ROWS, _ANY, _ANY, _ANY, _NUMBER]),
+    "scorehouse_largest": (None, [_ANY, _NUMBER, _NUMBER, _NUMBER, _ANY, _ANY, _ANY]),
+    "scorehouse_exp": (None, [_ANY, _NUMBER]),
+    "scorehouse_expf": (None, [_ANY, _NUMBER]),
+}
 
 
 @dataclass(frozen=True)
@@ -119,21 +136,28 @@ class Tables:
         ) + self.outputs
 
     @cached_property
-    def packed(self) -> dict[str, Any]:
+    def packed(self) -> Packed:
         """What the loops read, made from these arrays once."""
+        return Packed(self)
+
+
+class Packed:
+    """What the loops read of an ensemble, with `block` rows per block (None: as many as fit the cache).
+
+    `in_c` is the structure that is passed to them; it points into `arrays`.
+    """
+
+    def __init__(self, tables: Tables, block: int | None = None) -> None:
         from scorehouse.forms.native.packing import packed
 
         for name, dtype in ARRAYS.items():
-            if (found := getattr(self, name).dtype) != dtype:
+            if (found := getattr(tables, name).dtype) != dtype:
                 raise TypeError(f"Tables: {name} is {found}, expected {np.dtype(dtype)}")
-        made = packed(self)
-        return made | {name: np.ascontiguousarray(made[name], dtype) for name, dtype in PACKED.items()}
-
-    @cached_property
-    def in_c(self) -> _Tables:
-        """The structure that is passed to the loops; it points into the packed arrays."""
-        pointers = {name: self.packed[name].ctypes.data for name in PACKED}
-        return _Tables(**pointers, **{name: int(self.packed[name]) for name in (*NUMBERS, *FLAGS)})
+        made = packed(tables, block)
+        self.arrays = {name: np.ascontiguousarray(made[name], dtype) for name, dtype in PACKED.items()}
+        self.numbers = {name: int(made[name]) for name in (*NUMBERS, *FLAGS)}
+        pointers = {name: array.ctypes.data for name, array in self.arrays.items()}
+        self.in_c = _Tables(**pointers, **self.numbers)
 
 
 @lru_cache(maxsize=1)
@@ -147,16 +171,9 @@ def library() -> ctypes.CDLL | None:
         found.scorehouse_version.restype = ctypes.c_int64
         if found.scorehouse_version() != VERSION:
             continue  # a library from another release of this package
-        found.scorehouse_add_trees.restype = ctypes.c_int64
-        found.scorehouse_add_trees.argtypes = [
-            ctypes.POINTER(_Rows),
-            ctypes.POINTER(_Tables),
-            ctypes.c_void_p,
-            ctypes.c_int64,
-        ]
-        for name in ("scorehouse_exp", "scorehouse_expf"):
-            getattr(found, name).argtypes = [ctypes.c_void_p, ctypes.c_int64]
-            getattr(found, name).restype = None
+        for name, (result, arguments) in CALLS.items():
+            getattr(found, name).restype = result
+            getattr(found, name).argtypes = arguments
         return found
     return None
 
@@ -172,7 +189,8 @@ def require_library(call: str) -> None:
         )
 
 
-def _loaded() -> ctypes.CDLL:
+def loaded() -> ctypes.CDLL:
+    """The library, after `require_library` found it."""
     found = library()
     if found is None:
         raise RuntimeError("the compiled kernel is not there; compile_native() looks for it first")
@@ -185,8 +203,7 @@ def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: b
     `numbers` holds doubles of shape (rows, columns), in any memory order. `plain` runs the loops that every
     processor of the platform supports.
     """
-    if numbers.dtype != np.float64 or numbers.ndim != 2 or not numbers.flags.aligned:
-        raise TypeError(f"add_trees: numbers are {numbers.dtype} of shape {numbers.shape}, expected doubles")
+    rows, _starts = rows_of(numbers)
     if sums.dtype != np.float64 or not sums.flags.c_contiguous or sums.shape[1:] != numbers.shape[:1]:
         raise TypeError(f"add_trees: sums are {sums.dtype} of shape {sums.shape}, expected (outputs, rows)")
     columns, outputs = tables.reaches
@@ -195,13 +212,19 @@ def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: b
             f"add_trees: numbers of shape {numbers.shape} and sums of shape {sums.shape}, "
             f"expected at least {columns} columns and {outputs} outputs"
         )
-    row, column = numbers.strides
-    starts = numbers.ctypes.data + column * np.arange(numbers.shape[1], dtype=np.int64)
-    rows = _Rows(starts.ctypes.data, len(numbers), row // 8)
-    result = _loaded().scorehouse_add_trees(rows, tables.in_c, sums.ctypes.data, plain)
+    result = loaded().scorehouse_add_trees(rows, tables.packed.in_c, sums.ctypes.data, plain)
     if result == NO_MEMORY:
         raise MemoryError("add_trees: no memory for the codes of a block")
     return bool(result == ADDED)
+
+
+def rows_of(numbers: np.ndarray) -> tuple[_Rows, np.ndarray]:
+    """The structure of a block of doubles, of shape (rows, columns), and what it points to."""
+    if numbers.dtype != np.float64 or numbers.ndim != 2 or not numbers.flags.aligned:
+        raise TypeError(f"numbers are {numbers.dtype} of shape {numbers.shape}, expected doubles")
+    row, column = numbers.strides
+    starts = numbers.ctypes.data + column * np.arange(numbers.shape[1], dtype=np.int64)
+    return _Rows(starts.ctypes.data, len(numbers), row // 8), starts
 
 
 def exponentials(values: np.ndarray) -> None:
@@ -209,4 +232,4 @@ def exponentials(values: np.ndarray) -> None:
     function = {"float64": "scorehouse_exp", "float32": "scorehouse_expf"}[values.dtype.name]
     if not values.flags.c_contiguous:
         raise TypeError("exponentials: values are not in one piece")
-    getattr(_loaded(), function)(values.ctypes.data, values.size)
+    getattr(loaded(), function)(values.ctypes.data, values.size)

@@ -29,17 +29,23 @@ class Layout:
 
 
 def lay_out(
-    ensemble: Ensemble, n_features: int, *, takes_missing: bool = True, takes_infinite: bool = True
+    ensemble: Ensemble,
+    n_features: int,
+    *,
+    takes_missing: bool = True,
+    takes_infinite: bool = True,
+    tops: bool = True,
 ) -> Layout:
     """Lay out an ensemble over `n_features` columns; values that the estimator does not accept end the run.
 
-    Raises ValueError for an ensemble with more nodes than 32 bits can count.
+    Without `tops`, every node is below the one exit of its tree, the root: reasons need all nodes. Raises
+    ValueError for an ensemble with more nodes than 32 bits can count.
     """
     columns = Columns(ensemble, takes_missing=takes_missing)
     per_tree = max((len(tree.categories) for tree in ensemble.trees), default=0)
     slots = columns.slots + per_tree
     block = block_of(slots, ensemble)
-    parts = Parts(columns, block)
+    parts = Parts(columns, block, tops=tops)
     for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
         parts.add(tree, group)
     if parts.nodes > HIGHEST:
@@ -148,8 +154,9 @@ class Columns:
 class Parts:
     """The trees, laid out one after another."""
 
-    def __init__(self, columns: Columns, block: int) -> None:
+    def __init__(self, columns: Columns, block: int, *, tops: bool) -> None:
         self.columns = columns
+        self.tops = tops
         self.block = block
         self.nodes = 0
         self.trees: list[tuple[int, ...]] = []
@@ -168,7 +175,7 @@ class Parts:
         """Add one tree, which adds to output `group`."""
         splits, top = len(self.splits), len(self.top)
         place, code = self._comparisons(tree)
-        expanded, exits = top_of(tree)
+        expanded, exits = top_of(tree) if self.tops else ([], np.zeros(1, dtype=np.int64))
         for node, mask in expanded:
             self.top.append((int(place[node]), int(code[node])))
             self.masks.append(mask)

@@ -19,9 +19,12 @@ CODES_BYTES = 40 * 1024  # of a block's codes, which stay in the nearest caches
 SMALLEST_BLOCK, LARGEST_BLOCK = 128, 512  # rows; a multiple of those that kernel.c strikes together
 
 
-def packed(tables: Tables) -> dict[str, Any]:
-    """The fields of kernel.c's `Tables` for an ensemble."""
-    codes = Codes(tables)
+def packed(tables: Tables, block: int | None = None) -> dict[str, Any]:
+    """The fields of kernel.c's `Tables` for an ensemble, with `block` rows per block.
+
+    None: as many rows as fit the cache.
+    """
+    codes = Codes(tables, block)
     strikes, planes, starts = _strikes(tables, codes)
     trees = np.column_stack(
         [tables.trees[:, [0, 1, 4, 5]], tables.exits.reshape(-1, EXITS)[:, 0], planes, starts]
@@ -61,7 +64,7 @@ class Codes:
     the code 0 and all others are one more. `cells` finds the rank of a value.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, block: int | None) -> None:
         self.tables = tables
         self.inner = tables.node_left != np.arange(len(tables.node_left))
         self.singles = self._singles()
@@ -69,7 +72,8 @@ class Codes:
         self.narrow = max((len(edges) for edges in self.edges), default=0) <= MOST_EDGES
         self.highest = 0xFF if self.narrow else 0xFFFFFFFF
         wanted = CODES_BYTES // (max(1, tables.slots) * (1 if self.narrow else 4))
-        self.block = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, wanted // SMALLEST_BLOCK * SMALLEST_BLOCK))
+        fitting = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, wanted // SMALLEST_BLOCK * SMALLEST_BLOCK))
+        self.block = block or fitting
         self.cells = Cells()
         categories = tables.columns[tables.columns[:, 1] == CATEGORY]
         self.n_categories = len(categories)

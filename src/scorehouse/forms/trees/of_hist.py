@@ -30,6 +30,7 @@ def _tree(predictor: Any, known: dict[int, frozenset[int]]) -> Tree:
         right=np.where(leaf, -1, nodes["right"].astype(np.int64)),
         missing_left=nodes["missing_go_to_left"].astype(bool),
         value=nodes["value"].astype(np.float64).reshape(-1, 1),
+        cover=nodes["count"].astype(np.float64),
         categories={int(i): _split(predictor, nodes[i], known) for i in by_category},
     )
 

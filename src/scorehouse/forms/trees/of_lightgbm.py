@@ -57,6 +57,7 @@ def _tree(root: dict[str, Any]) -> Tree:
         right=np.full(count, LEAF, dtype=np.int64),
         missing_left=np.zeros(count, dtype=bool),
         value=np.array([[float(node.get("leaf_value", 0.0))] for node in nodes]),
+        cover=np.array([float(node.get("internal_count", node.get("leaf_count", 0))) for node in nodes]),
         zero_is_missing=np.zeros(count, dtype=bool),
         categories={i: _split(node) for i, node in inner if node["decision_type"] == "=="},
     )

@@ -26,6 +26,7 @@ def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
         right=np.where(leaf, -1, tree.children_right),
         missing_left=np.asarray(tree.missing_go_to_left, dtype=bool),
         value=tree.value[:, 0, :] if value is None else np.asarray(value, dtype=np.float64).reshape(-1, 1),
+        cover=np.asarray(tree.weighted_n_node_samples, dtype=np.float64),
     )
 
 

@@ -87,4 +87,5 @@ def _tree(tree: dict[str, Any]) -> Tree:
         right=np.asarray(tree["right_children"], dtype=np.int64),
         missing_left=np.asarray(tree["default_left"], dtype=bool),
         value=given.astype(np.float64).reshape(-1, 1),
+        cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
     )

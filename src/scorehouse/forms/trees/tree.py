@@ -27,7 +27,8 @@ class Tree:
 
     A double up to `edge` goes left, a larger one right. A missing value goes left if `missing_left` is true;
     with `zero_is_missing`, so does a value that counts as 0. `categories` holds the splits by category.
-    `value` has the shape (nodes, outputs); only its rows at leaves have a meaning.
+    `value` has the shape (nodes, outputs); only its rows at leaves have a meaning. `cover` is the weight of
+    the training rows that reached each node, as the library counted it.
     """
 
     feature: np.ndarray
@@ -36,6 +37,7 @@ class Tree:
     right: np.ndarray
     missing_left: np.ndarray
     value: np.ndarray
+    cover: np.ndarray
     zero_is_missing: np.ndarray | None = None
     categories: Mapping[int, CategorySplit] = field(default_factory=dict)
 

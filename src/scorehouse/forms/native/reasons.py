@@ -1,0 +1,148 @@
+"""The compiled loops of kernel_reasons.h: what each feature contributed to a sum of trees, and the largest of it."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+import numpy as np
+
+from scorehouse.forms.native.kernel import NO_MEMORY, REFUSED, Packed, Tables, loaded, rows_of
+
+BLOCK = 4_096  # rows that pass one tree after the other
+BITS, LEAF_BITS = 9, 12  # of a table: larger ones are looked up less often, and leave the cache
+TABLE_BYTES = 256 << 20  # up to which all tables are kept
+MANY_ROWS = 512  # from which tables are worth making
+
+
+class _Reasons(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("tables", "columns", "covers", "owners", "explained")),
+        *((name, ctypes.c_void_p) for name in ("points", "weights")),
+        *((name, ctypes.c_int64) for name in ("features", "outputs", "bits", "leaf_bits", "bytes", "depth")),
+    ]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What an ensemble, laid out without tops, needs besides its tables.
+
+    `columns` and `covers` have one entry per node: the column that it compares, and the weight of the
+    training rows that reached it. `owners` has the feature of each column; `explained` has for each output
+    its place among those that are explained, or -1.
+    """
+
+    tables: Tables
+    columns: np.ndarray
+    covers: np.ndarray
+    owners: np.ndarray
+    explained: np.ndarray
+    features: int
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs that are explained."""
+        return int(self.explained.max(initial=-1)) + 1
+
+    def contributions(self, numbers: np.ndarray, *, plain: bool = False) -> np.ndarray | None:
+        """What each feature contributed, of shape (rows, outputs, features).
+
+        `numbers` holds doubles of shape (rows, columns). None where the estimator refuses a value. `plain` as
+        in `add_trees`.
+        """
+        made = np.zeros((len(numbers), self.outputs, self.features))
+        self._check(numbers)
+        rows, _starts = rows_of(numbers)
+        plan = self._plan(len(numbers))
+        result = loaded().scorehouse_explain(rows, plan.given_at, plan.at, made.ctypes.data, plain)
+        if result == NO_MEMORY:
+            raise MemoryError("contributions: no memory for a block of rows")
+        return None if result == REFUSED else made
+
+    def _check(self, numbers: np.ndarray) -> None:
+        """The loops themselves check no bounds."""
+        columns = self.tables.reaches[0]
+        if numbers.shape[1] < max(columns, len(self.owners)):
+            raise TypeError(f"contributions: numbers of shape {numbers.shape}, expected {columns} columns")
+        nodes = len(self.tables.node_left)
+        if len(self.columns) != nodes or len(self.covers) != nodes:
+            raise TypeError(f"contributions: {len(self.columns)} columns of {nodes} nodes")
+        if self.columns.max(initial=0) >= len(self.owners) or self.owners.max(initial=0) >= self.features:
+            raise TypeError("contributions: a node compares a column that no feature owns")
+
+    def _plan(self, rows: int) -> _Plan:
+        """Tables pay only for many rows; once they are made, fewer rows use them too."""
+        if rows < MANY_ROWS and "_with_tables" not in self.__dict__:
+            return self._without_tables
+        with self._lock:
+            return self._with_tables
+
+    @cached_property
+    def _with_tables(self) -> _Plan:
+        return _Plan(self, BITS, LEAF_BITS)
+
+    @cached_property
+    def _without_tables(self) -> _Plan:
+        return _Plan(self, 0, 0)
+
+
+class _Plan:
+    """The loops' own plan of an ensemble; `bits` and `leaf_bits` as in kernel_reasons.h."""
+
+    def __init__(self, of: Attribution, bits: int, leaf_bits: int) -> None:
+        self.packed = Packed(of.tables, BLOCK)
+        depth = int(of.tables.trees[:, 4].max(initial=0))
+        points, weights = rules((depth + 1) // 2 or 1)
+        self.arrays: dict[str, np.ndarray] = {
+            "columns": np.ascontiguousarray(of.columns, np.uint32),
+            "covers": np.ascontiguousarray(of.covers, np.float64),
+            "owners": np.ascontiguousarray(of.owners, np.int64),
+            "explained": np.ascontiguousarray(of.explained, np.int64),
+            "points": points,
+            "weights": weights,
+        }
+        self.given = _Reasons(
+            tables=ctypes.addressof(self.packed.in_c),
+            **{name: array.ctypes.data for name, array in self.arrays.items()},
+            features=of.features,
+            outputs=of.outputs,
+            bits=bits,
+            leaf_bits=leaf_bits,
+            bytes=TABLE_BYTES,
+            depth=depth,
+        )
+        self.given_at = ctypes.addressof(self.given)
+        self.at = loaded().scorehouse_plan(self.given_at)
+        if not self.at:
+            raise MemoryError("contributions: no memory for the plan of the trees")
+        weakref.finalize(self, loaded().scorehouse_plan_free, self.at)
+
+
+@cache
+def rules(largest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights of the rules of Gauss and Legendre on [0, 1], with 1, 2, ... `largest` points."""
+    made = [np.polynomial.legendre.leggauss(points) for points in range(1, largest + 1)]
+    return (
+        np.concatenate([(points + 1.0) / 2.0 for points, _ in made]),
+        np.concatenate([weights / 2.0 for _, weights in made]),
+    )
+
+
+def largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The `count` largest values of each row by their magnitude, of `values` of shape (rows, columns).
+
+    Returns their places (-1 where only zeros are left) and the values, both of shape (count, rows), and the
+    sum of all others. Of equal values, the first comes first.
+    """
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    rows, columns = values.shape
+    places, found = np.empty((count, rows), dtype=np.int32), np.empty((count, rows))
+    rest = np.empty(rows)
+    loaded().scorehouse_largest(
+        values.ctypes.data, rows, columns, count, places.ctypes.data, found.ctypes.data, rest.ctypes.data
+    )
+    return places, found, rest

@@ -1,0 +1,128 @@
+"""A kernel that says why: the columns of another kernel, and the reasons of the rows that are asked for."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorehouse.errors import ReasonsError
+from scorehouse.forms.reasons.asked import Asked
+from scorehouse.forms.reasons.columns import reason_columns, reason_fields
+from scorehouse.forms.reasons.law import law_broken
+from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
+from scorehouse.kernel import arrays
+from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.scorer import Kernel, spread
+
+NUMBERS_AT_ONCE = 2_000_000  # contributions that are in memory at the same time
+
+
+class ReasonedKernel(Kernel):
+    """Scores with `inner`, and explains by `form` the rows that are `asked` for.
+
+    Every form of the version scores the same, so `inner` may hold any of them. `data` are the verified bytes
+    of `form`, for engines that score in other processes.
+    """
+
+    def __init__(self, inner: Kernel, form: StoredReasons, asked: Asked, data: bytes = b"") -> None:
+        self.__dict__.update(inner.__dict__)
+        self.inner = inner
+        self.form = form
+        self.asked = asked
+        self.data = data
+        *outputs, reject_reason = inner.schema
+        self.schema = pa.schema([*outputs, *reason_fields(asked.top), reject_reason])
+
+    @property
+    def estimator(self) -> Any:
+        return self.inner.estimator
+
+    @property
+    def alone(self) -> Kernel:
+        return self.inner
+
+    def open(self) -> None:
+        self.inner.open()
+
+    def around(self, inner: Kernel) -> ReasonedKernel:
+        return ReasonedKernel(inner, self.form, self.asked, self.data)
+
+    def holding(self, estimator: Any) -> Kernel:
+        return self.around(self.inner.holding(estimator))
+
+    def with_strict(self, strict: frozenset[str]) -> Kernel:
+        return self.around(self.inner.with_strict(strict))
+
+    def __copy__(self) -> ReasonedKernel:
+        return self.around(copy.copy(self.inner))
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        scored = self.inner(batch)
+        rows = self.asked.rows(scored)
+        columns = self._reasons(batch, scored, rows)
+        *outputs, reject_reason = scored.columns
+        return pa.RecordBatch.from_arrays([*outputs, *columns, reject_reason], schema=self.schema)
+
+    def _reasons(self, batch: pa.RecordBatch, scored: pa.RecordBatch, rows: np.ndarray) -> list[pa.Array]:
+        fields = reason_fields(self.asked.top)
+        if not len(rows):
+            return [pa.nulls(batch.num_rows, field.type) for field in fields]
+        features = batch.select(self.signature.names)
+        size = max(1, NUMBERS_AT_ONCE // (self.form.features * len(self.form.explained)))
+        made = []
+        for start in range(0, len(rows), size):
+            piece = rows[start : start + size]
+            whole = len(piece) == batch.num_rows
+            given, own = (each if whole else each.take(arrays.of_numpy(piece)) for each in (features, scored))
+            made.append(self._explained(given, own))
+        columns = [pa.concat_arrays(list(column)) for column in zip(*made, strict=True)]
+        if len(rows) == batch.num_rows:
+            return columns
+        return [spread(column, rows, batch.num_rows) for column in columns]
+
+    def _explained(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> list[pa.Array]:
+        """The columns of rows that are all asked for."""
+        found = self.contributions(features, scored)
+        outputs = self._outputs(scored)
+        own = np.arange(len(outputs))
+        return reason_columns(
+            found.parts[own, outputs],
+            found.base[outputs],
+            found.totals[own, outputs],
+            features,
+            self.asked.top,
+            self.form.unit,
+        )
+
+    def contributions(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> Contributions:
+        """The contributions of rows that were scored.
+
+        Raises ReasonsError where they do not add up to the scores.
+        """
+        columns = check_batch(self.signature, features, frozenset()).columns
+        with np.errstate(all="ignore"):
+            found = self.form.contributions(columns)
+        if problem := law_broken(self.form, self.version, found, scored.select(_names(self))):
+            raise ReasonsError(
+                self.call,
+                f"the reasons of {self.version.label} do not add up: {problem}",
+                expected="base and contributions that are the total, and a total that gives the score",
+                action="score without reasons, and report the estimator's class and version",
+            )
+        return found
+
+    def _outputs(self, scored: pa.RecordBatch) -> np.ndarray:
+        """Which of the explained outputs each row is explained for: that of its predicted class."""
+        if not self.form.is_per_class:
+            return np.zeros(scored.num_rows, dtype=np.int64)
+        labels = scored.column("prediction")
+        known = arrays.array(self.version.classes, labels.type)
+        return np.asarray(arrays.to_numpy(pc.index_in(labels, value_set=known)), dtype=np.int64)
+
+
+def _names(kernel: Kernel) -> list[str]:
+    return [field.name for field in kernel.outputs.fields]

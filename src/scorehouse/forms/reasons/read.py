@@ -1,0 +1,67 @@
+"""Read the stored reasons of a version: digest first, then the proof rows on this machine."""
+
+from __future__ import annotations
+
+from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
+from scorehouse.forms.choose import FormFiles
+from scorehouse.forms.native.kernel import require_library
+from scorehouse.forms.reasons.prove_reasons import differs_here
+from scorehouse.forms.reasons.stored import from_bytes
+from scorehouse.forms.reasons.stored_reasons import StoredReasons
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.version import Version
+
+
+def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes]:
+    """The reasons of the version in `kernel`, proven on this machine, and the bytes that were verified.
+
+    Raises ConfigurationError for a version that has none, saying why.
+    """
+    version = kernel.version
+    if not version.forms.get("reasons"):
+        raise _none(kernel, _why_none(version), _what_to_do(version))
+    try:
+        require_library(kernel.call)
+    except CompileError as error:
+        raise _none(kernel, error.problem, error.action) from error
+    data, proof = files.form(kernel, "reasons"), files.proof(kernel, "reasons")
+    prove = f"run `scorehouse prove {version.name}`"
+    try:
+        form = from_bytes(data, version)
+        problem = differs_here(proof, form, kernel.signature)
+    except ScorehouseError:
+        raise
+    except Exception as error:  # such as a file of another release
+        raise _none(kernel, f"its file cannot be used ({type(error).__name__}: {error})", prove) from error
+    if problem:
+        raise _none(kernel, problem, f"{prove}, or score on another machine")
+    return form, data
+
+
+def _why_none(version: Version) -> str:
+    refused = version.forms.get("refused", {}).get("reasons")
+    if refused:
+        return str(refused)
+    if version.forms and not _may_have(version):
+        return "only trees and linear models have exact reasons"
+    return "it was registered without reasons, by an earlier release or with forms=False"
+
+
+def _may_have(version: Version) -> bool:
+    """Whether there are trees or matrix products, from which reasons are made."""
+    return bool({"native", "matrix"} & set(version.forms))
+
+
+def _what_to_do(version: Version) -> str:
+    if version.forms.get("refused", {}).get("reasons") or (version.forms and not _may_have(version)):
+        return "leave `reasons` out"
+    return f"run `scorehouse prove {version.name}`, which stores them beside the artifact"
+
+
+def _none(kernel: Kernel, problem: str, action: str) -> ConfigurationError:
+    return ConfigurationError(
+        kernel.call,
+        f"reasons are asked for, but {kernel.version.label} has none that can be used: {problem}",
+        expected="a version of trees or of a linear model, whose reasons were proven at registration",
+        action=action,
+    )

@@ -1,0 +1,93 @@
+"""What the stored reasons of trees and of linear models have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.forms.stored_form import StoredForm, common_of, head_of
+from scorehouse.registry.version import Version
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """For each row and explained output: what the features contributed, and the total that they explain.
+
+    `base` has the shape (outputs,), `parts` (rows, outputs, features) and `totals` (rows, outputs). A total
+    is computed by itself, not as the sum of its parts.
+    """
+
+    base: np.ndarray
+    parts: np.ndarray
+    totals: np.ndarray
+
+    def errors(self) -> np.ndarray:
+        """How far base and parts are from the totals, relative to the largest of them if it is above 1."""
+        off = np.abs(self.base + self.parts.sum(axis=2) - self.totals)
+        scale = np.maximum(np.abs(self.totals), np.abs(self.parts).max(axis=2, initial=1.0))
+        return np.asarray(off / np.maximum(scale, np.abs(self.base)))
+
+
+@dataclass(frozen=True)
+class StoredReasons(StoredForm):
+    """Explains canonical feature columns without the estimator.
+
+    `owners` has the feature that each column of the program is computed from, `explained` the outputs that
+    are explained (the positive class, or every class of several), and `unit` what contributions are measured
+    in. `single`: the library computes its scores in float32. The methods in `links` compute from totals what
+    the estimator's methods give.
+    """
+
+    owners: tuple[int, ...]
+    explained: tuple[int, ...]
+    features: int
+    unit: str
+    single: bool
+
+    @abstractmethod
+    def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
+        """The contributions for the columns of the program.
+
+        Raises ValueError where the estimator would refuse a value.
+        """
+
+    def contributions(self, columns: Sequence[pa.Array]) -> Contributions:
+        """The contributions of the features to each row, in the order of the signature."""
+        return self.contributions_of(self.numbers(columns), len(columns[0]) if columns else 0)
+
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        return self.contributions(columns).totals
+
+    @property
+    def is_per_class(self) -> bool:
+        """Whether each class has a total of its own; a row is then explained for its predicted class."""
+        return len(self.explained) > 1
+
+
+def reasons_head(form: StoredReasons) -> dict[str, Any]:
+    """What is common, as JSON can hold it."""
+    return {
+        **head_of(form),
+        "owners": form.owners,
+        "explained": form.explained,
+        "features": form.features,
+        "unit": form.unit,
+        "single": form.single,
+    }
+
+
+def reasons_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
+    """The arguments that `reasons_head` wrote."""
+    return {
+        **common_of(head, version),
+        "owners": tuple(head["owners"]),
+        "explained": tuple(head["explained"]),
+        "features": int(head["features"]),
+        "unit": str(head["unit"]),
+        "single": bool(head["single"]),
+    }

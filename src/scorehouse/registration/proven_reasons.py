@@ -1,0 +1,80 @@
+"""Reasons: made from a form, proven to add up to the estimator's score, and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.hard_rows import PLAIN, Tried
+from scorehouse.forms.matrix.stored import StoredMatrix
+from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.reasons.make import linear_reasons, refusal, tree_reasons
+from scorehouse.forms.reasons.prove_reasons import proof_of, prove, prove_trees
+from scorehouse.forms.reasons.stored import from_bytes, to_bytes
+from scorehouse.forms.reasons.stored_reasons import StoredReasons
+from scorehouse.forms.reasons.trees import TreeReasons
+from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.proven_form import ProvenForm, with_files
+from scorehouse.registration.proven_native import ProvenTrees
+
+
+def reasons_of_trees(kernel: Kernel, trees: ProvenTrees, rows_of: str) -> ProvenForm | str:
+    """The reasons of trees that were proven as native code; or why there are none."""
+    if trees.proof is None or trees.form is None:
+        return "its trees have no native form"
+    if trees.stored is None:
+        return "the steps before its trees are not stored as data"
+    form, stored, proof = trees.form, trees.stored, trees.proof
+    ensemble, _ = recipe_of(form.last, lambda _, problem: refusal(kernel.call)(problem))
+
+    def make() -> StoredReasons:
+        return tree_reasons(form, ensemble, stored, kernel.version, kernel.signature, kernel.call)
+
+    def compare(made: StoredReasons) -> float:
+        assert isinstance(made, TreeReasons)
+        return prove_trees(made, ensemble, kernel, proof.tried, proof.expected)
+
+    return _proven(kernel, make, compare, proof.tried, proof.expected, rows_of)
+
+
+def linear_proven(
+    kernel: Kernel, form: StoredMatrix, tried: Tried, expected: pa.Table, rows_of: str
+) -> ProvenForm | str:
+    """The reasons of a linear model that was proven as matrix products; or why there are none."""
+
+    def make() -> StoredReasons:
+        plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
+        checked = check_batch(kernel.signature, plain, frozenset())
+        keep = accepted_rows(checked.reasons, plain.num_rows)
+        columns = checked.columns if keep is None else [c.take(pa.array(keep)) for c in checked.columns]
+        training = [np.asarray(column) for column in form.numbers(columns)]
+        return linear_reasons(form, training, kernel.version, kernel.signature, kernel.call)
+
+    return _proven(kernel, make, lambda _: 0.0, tried, expected, rows_of)
+
+
+def _proven(
+    kernel: Kernel,
+    make: Callable[[], StoredReasons],
+    compare: Callable[[StoredReasons], float],
+    tried: Tried,
+    expected: pa.Table,
+    rows_of: str,
+) -> ProvenForm | str:
+    """Make, read back what is stored, and prove that."""
+    try:
+        data = to_bytes(make())
+        form = from_bytes(data, kernel.version)
+        rows, worst = prove(form, kernel, tried, expected)
+        worst = max(worst, compare(form))
+        proof = proof_of(form, kernel, tried)
+    except CompileError as error:
+        return f"{error.problem}; expected: {error.expected}"
+    except Exception as error:  # such as attributes that another release of a library moved
+        return f"reasons failed ({type(error).__name__}: {error})"
+    fact = {"rows": rows, "rows_of": rows_of, "largest_difference": worst, "unit": form.unit}
+    return with_files(fact, "reasons", data, proof)

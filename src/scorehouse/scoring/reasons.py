@@ -1,0 +1,155 @@
+"""The argument `reasons`: how many reasons a scored row gets, and which rows get any."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.scoring.arguments import ReasonsShape, WhereShape, check_shape, several, shown
+from scorehouse.scoring.decision import DecisionPolicy
+
+Range = tuple[float, float]
+ALL: tuple[Range, ...] = ((-math.inf, math.inf),)
+SCORES = ("score", "distance", "prediction")
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which scored rows are explained: those that meet every condition that is given.
+
+    `score`: the column that is compared (default: the one that decides). `at_least`, `below`: bounds of it.
+    `band`, `decision`: names of bands and decisions of the policy.
+    """
+
+    score: str | None = None
+    at_least: float | None = None
+    below: float | None = None
+    band: tuple[str, ...] = ()
+    decision: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReasonOptions:
+    """`top` reasons for the rows `where`; without `where`, for every scored row."""
+
+    top: int
+    where: Where | None = None
+
+    @classmethod
+    def checked(cls, call: str, value: Any, policy: DecisionPolicy | None) -> ReasonOptions:
+        """Read the argument `reasons`, a number or a mapping; `policy` is the one that decides."""
+        if isinstance(value, bool) or not isinstance(value, int | Mapping):
+            raise _bad(
+                call, f"reasons is {shown(value)}", "a number of reasons, or a mapping of top and where"
+            )
+        settings: dict[str, Any] = {"top": value} if isinstance(value, int) else dict(value)
+        settings = {name: item for name, item in settings.items() if item is not None}
+        check_shape(ReasonsShape, settings, call, "reasons")
+        if "top" not in settings:
+            raise _bad(call, "reasons does not say how many", "top, the number of reasons of a row")
+        if "where" in settings:
+            settings["where"] = _where(call, settings["where"])
+        options = cls(**settings)
+        if options.where is not None:
+            options.ranges(call, policy)
+        return options
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as they are in the run log."""
+        return asdict(self)
+
+    def column(self, policy: DecisionPolicy | None, names: Collection[str]) -> str:
+        """The column that `where` compares, among the `names` of the columns of scores."""
+        if self.where is not None and self.where.score is not None:
+            return self.where.score
+        if policy is not None:
+            return policy.score
+        return next((name for name in SCORES if name in names), SCORES[0])
+
+    def ranges(self, call: str, policy: DecisionPolicy | None) -> tuple[Range, ...] | None:
+        """The ranges of the score in which a row is explained; None: all of them."""
+        where = self.where
+        if where is None:
+            return None
+        found = ALL
+        if where.at_least is not None or where.below is not None:
+            low = -math.inf if where.at_least is None else where.at_least
+            found = ((low, math.inf if where.below is None else where.below),)
+        if where.band:
+            found = _both(found, _chosen(call, "band", where.band, _bands(policy)))
+        if where.decision:
+            found = _both(found, _chosen(call, "decision", where.decision, _decisions(call, policy)))
+        return found
+
+
+def _where(call: str, value: Any) -> Where:
+    if not isinstance(value, Mapping):
+        raise _bad(
+            call, f"reasons has where {shown(value)}", f"a mapping with {list(WhereShape.model_fields)}"
+        )
+    settings = {name: item for name, item in value.items() if item is not None and item != ()}
+    for name in ("band", "decision"):
+        if name in settings:
+            settings[name] = several(settings[name])
+    check_shape(WhereShape, settings, call, "where of reasons")
+    if not settings or set(settings) == {"score"}:
+        raise _bad(call, "where of reasons has no condition", "at_least, below, band or decision")
+    for name in ("at_least", "below"):
+        if name in settings:
+            settings[name] = float(settings[name])
+    return Where(**settings)
+
+
+def _bands(policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
+    """The scores of each band; scores below the first band belong to it."""
+    bands = [] if policy is None else list(policy.bands)
+    lows = [-math.inf, *(low for _, low in bands[1:]), math.inf]
+    return {name: ((lows[i], lows[i + 1]),) for i, (name, _) in enumerate(bands)}
+
+
+def _decisions(call: str, policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
+    """The scores of each decision."""
+    if policy is not None and policy.top_n is not None:
+        raise _bad(
+            call,
+            "where of reasons names decisions, and top_n decides, which compares all rows of the table",
+            "at_least, below or band, which are known when a row is scored",
+        )
+    if policy is None or policy.threshold is None:
+        return {}
+    no, yes, abstained = policy.labels
+    outside = ALL
+    found: dict[str, tuple[Range, ...]] = {}
+    if policy.abstain is not None:
+        low, high = policy.abstain
+        found[abstained] = (policy.abstain,)
+        outside = ((-math.inf, low), (high, math.inf))
+    found[no] = _both(outside, ((-math.inf, policy.threshold),))
+    found[yes] = _both(outside, ((policy.threshold, math.inf),))
+    return found
+
+
+def _chosen(
+    call: str, name: str, wanted: Sequence[str], known: Mapping[str, tuple[Range, ...]]
+) -> tuple[Range, ...]:
+    if unknown := [each for each in wanted if each not in known]:
+        near = did_you_mean(unknown[0], list(known))
+        raise _bad(
+            call,
+            f"where of reasons has {name} {unknown}, which the argument decision does not have{near}",
+            f"among {list(known)}" if known else f"a decision that has a {name} by score",
+        )
+    return tuple(span for each in wanted for span in known[each])
+
+
+def _both(some: Sequence[Range], others: Sequence[Range]) -> tuple[Range, ...]:
+    """The ranges that both have in common."""
+    pairs = [(max(a[0], b[0]), min(a[1], b[1])) for a in some for b in others]
+    return tuple(pair for pair in pairs if pair[0] < pair[1])
+
+
+def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=expected, action="correct the argument reasons")

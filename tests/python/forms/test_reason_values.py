@@ -1,0 +1,208 @@
+"""What each column contributed to a sum of trees: Shapley values by definition, and of the libraries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+)
+from sklearn.tree import DecisionTreeClassifier
+
+from native_rows import features, target
+from scorehouse.forms.native import reasons
+from scorehouse.forms.native.native_form import Recipe
+from scorehouse.forms.native.reasons import Attribution, largest
+from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.reasons.make import nodes_alone, nodes_of
+from scorehouse.forms.reasons.reference import reference
+from scorehouse.forms.trees.tree import LEAF, ZERO, Ensemble, Tree
+
+COLUMNS = 6
+
+
+def attribution(estimator: Any) -> tuple[Attribution, Ensemble, Recipe]:
+    """The loops over the trees of an estimator: each column is a feature, and all outputs are explained."""
+    ensemble, recipe = recipe_of(estimator, lambda _, problem: ValueError(problem))
+    layout = nodes_alone(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
+    columns, covers = nodes_of(ensemble)
+    outputs = np.arange(len(layout.base))
+    owners = np.arange(recipe.n_features)
+    return Attribution(layout.tables, columns, covers, owners, outputs, len(owners)), ensemble, recipe
+
+
+def numbers_of(recipe: Recipe, frame: pd.DataFrame) -> np.ndarray:
+    prepared = frame if recipe.prepare is None else recipe.prepare(frame)
+    return np.asarray(prepared, dtype=np.float64)
+
+
+def by_definition(tree: Tree, row: np.ndarray) -> np.ndarray:
+    """Shapley values of one tree for one row, of shape (values, columns): every coalition, node by node."""
+
+    def expected(node: int, known: frozenset[int]) -> np.ndarray:
+        if tree.left[node] == LEAF:
+            return np.asarray(tree.value[node])
+        left, right = int(tree.left[node]), int(tree.right[node])
+        if int(tree.feature[node]) in known:
+            return expected(left if goes_left(tree, node, row) else right, known)
+        both = tree.cover[left] * expected(left, known) + tree.cover[right] * expected(right, known)
+        return np.asarray(both / tree.cover[node])
+
+    made = np.zeros((tree.value.shape[1], len(row)))
+    for column in range(len(row)):
+        others = [other for other in range(len(row)) if other != column]
+        for size in range(len(row)):
+            weight = math.factorial(size) * math.factorial(len(row) - 1 - size) / math.factorial(len(row))
+            for chosen in combinations(others, size):
+                gained = expected(0, frozenset({*chosen, column})) - expected(0, frozenset(chosen))
+                made[:, column] += weight * gained
+    return made
+
+
+def goes_left(tree: Tree, node: int, row: np.ndarray) -> bool:
+    value = row[tree.feature[node]]
+    if node in tree.categories:
+        split = tree.categories[node]
+        named = not math.isnan(value) and int(value) in split.codes
+        return named == split.named_left
+    zero = tree.zero_is_missing is not None and tree.zero_is_missing[node] and abs(value) <= ZERO
+    if math.isnan(value) or zero:
+        return bool(tree.missing_left[node])
+    return bool(value <= tree.edge[node])
+
+
+def _lightgbm(**settings: Any) -> Any:
+    lightgbm = pytest.importorskip("lightgbm")
+    return lightgbm.LGBMClassifier(verbose=-1, n_jobs=1, min_child_samples=5, **settings)
+
+
+def _xgboost(**settings: Any) -> Any:
+    xgboost = pytest.importorskip("xgboost")
+    return xgboost.XGBClassifier(n_jobs=1, **settings)
+
+
+SMALL: dict[str, tuple[Callable[[], Any], bool]] = {  # and whether rows have missing values
+    "tree": (lambda: DecisionTreeClassifier(max_depth=5, random_state=0), True),
+    "stump": (lambda: DecisionTreeClassifier(max_depth=1), False),
+    "forest": (lambda: RandomForestClassifier(3, max_depth=6, random_state=0), True),
+    "extra trees": (lambda: ExtraTreesRegressor(3, max_depth=7, random_state=0), False),
+    "boosting": (lambda: GradientBoostingClassifier(n_estimators=3, max_depth=4), False),
+    "hist": (lambda: HistGradientBoostingClassifier(max_iter=3, categorical_features=["visits"]), True),
+    "isolation forest": (lambda: IsolationForest(n_estimators=3, max_samples=60, random_state=0), False),
+    "lightgbm": (lambda: _lightgbm(n_estimators=3), True),
+    "lightgbm, zero as missing": (lambda: _lightgbm(n_estimators=3, zero_as_missing=True), True),
+    "xgboost": (lambda: _xgboost(n_estimators=3, max_depth=5), True),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_values_are_those_of_the_definition(name: str) -> None:
+    make, missing = SMALL[name]
+    rng = np.random.default_rng(3)
+    frame = features(rng, missing=missing)
+    z = target(frame, rng)
+    labels = (
+        np.digitize(z, np.quantile(z, [0.4, 0.7])) if "forest" in name else (z > np.median(z)).astype(int)
+    )
+    estimator = make().fit(frame, z if "Regressor" in type(make()).__name__ else labels)
+    loops, ensemble, recipe = attribution(estimator)
+    numbers = numbers_of(recipe, frame)
+    chosen = rng.integers(0, len(frame), 6)
+    expected = np.zeros((len(chosen), loops.outputs, COLUMNS))
+    for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
+        for place, row in enumerate(numbers[chosen]):
+            made = by_definition(tree, row)
+            expected[place, group : group + len(made)] += made
+    few, many = loops.contributions(numbers[chosen]), loops.contributions(np.tile(numbers[chosen], (300, 1)))
+    assert few is not None and many is not None
+    np.testing.assert_allclose(few, expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(many[: len(chosen)], expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(
+        reference(ensemble, numbers[chosen], loops.outputs), expected, rtol=1e-11, atol=1e-12
+    )
+
+
+def _wide(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    X = np.round(rng.normal(size=(rows, columns)), 2)
+    X[rng.random(X.shape) < 0.05] = np.nan
+    filled = np.nan_to_num(X)
+    z = filled[:, 0] * filled[:, 1] + np.abs(filled[:, 2]) + rng.normal(size=rows)
+    return X, np.digitize(z, np.quantile(z, [0.3, 0.6]))
+
+
+def test_values_are_those_of_lightgbm() -> None:
+    X, y = _wide(3_000, 12)
+    model = _lightgbm(n_estimators=12, num_leaves=60).fit(X, y)
+    expected = model.predict(X, pred_contrib=True).reshape(len(X), 3, 13)
+    found = attribution(model)[0].contributions(X)
+    assert found is not None
+    np.testing.assert_allclose(found, expected[:, :, :-1], atol=1e-9)
+
+
+def test_values_are_those_of_xgboost() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    X, y = _wide(3_000, 12)
+    model = _xgboost(n_estimators=12, max_depth=7).fit(X, y)
+    expected = model.get_booster().predict(xgboost.DMatrix(X), pred_contribs=True)
+    found = attribution(model)[0].contributions(X)
+    assert found is not None
+    np.testing.assert_allclose(found, expected[:, :, :-1], atol=1e-5)
+
+
+def test_deep_trees_and_every_way_to_compute_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves below more columns than a table may have bits; tables that are not kept; plain loops."""
+    X, y = _wide(1_500, 30)
+    model = HistGradientBoostingRegressor(max_iter=3, max_leaf_nodes=200, min_samples_leaf=1).fit(X, y)
+    loops, ensemble, _ = attribution(model)
+    assert max(tree.depth for tree in ensemble.trees) > reasons.LEAF_BITS
+    found = loops.contributions(X)
+    np.testing.assert_array_equal(found, loops.contributions(X, plain=True))
+    monkeypatch.setattr(reasons, "TABLE_BYTES", 0)
+    np.testing.assert_array_equal(found, replace(loops).contributions(X))
+    one_by_one = replace(loops).contributions(X[:100])
+    assert found is not None
+    np.testing.assert_allclose(found[:100], one_by_one, atol=1e-11)
+    np.testing.assert_allclose(found[:5], reference(ensemble, X[:5], 1), atol=1e-11)
+
+
+def test_values_of_columns_are_summed_up_to_their_owners() -> None:
+    X, y = _wide(800, 6)
+    model = RandomForestClassifier(5, max_depth=6, random_state=0).fit(X, y)
+    loops = attribution(model)[0]
+    owners = np.array([0, 0, 1, 2, 1, 2])
+    found = loops.contributions(X)
+    last_two = replace(loops, owners=owners, features=3, explained=np.array([-1, 1, 0])).contributions(X)
+    assert found is not None and last_two is not None
+    expected = np.stack([found[:, :, owners == owner].sum(axis=2) for owner in range(3)], axis=2)
+    np.testing.assert_allclose(last_two, expected[:, [2, 1]], atol=1e-12)
+
+
+def test_a_refused_value_is_told_and_bounds_are_checked() -> None:
+    X, y = _wide(200, 6)
+    loops = attribution(GradientBoostingClassifier(n_estimators=2).fit(np.nan_to_num(X), y))[0]
+    assert loops.contributions(X) is None
+    with pytest.raises(TypeError, match="expected 6 columns"):
+        loops.contributions(np.zeros((3, 5)))
+    with pytest.raises(TypeError, match="no feature owns"):
+        replace(loops, features=2).contributions(np.zeros((3, 6)))
+
+
+def test_the_largest_come_first_and_the_rest_is_the_sum_of_the_others() -> None:
+    values = np.array([[0.5, -2.0, 0.0, 1.0], [0.0, 0.0, 0.0, -3.0], [1.0, -1.0, 1.0, -1.0]])
+    places, found, rest = largest(values, 2)
+    np.testing.assert_array_equal(places.T, [[1, 3], [3, -1], [0, 1]])
+    np.testing.assert_array_equal(found.T, [[-2.0, 1.0], [-3.0, 0.0], [1.0, -1.0]])
+    np.testing.assert_array_equal(rest, [0.5, 0.0, 0.0])
