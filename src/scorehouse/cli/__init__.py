@@ -16,6 +16,10 @@ MAIN = {
         "Print the script that completes commands, options and registered names in SHELL.",
     ),
     "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
+    "explain": (
+        "explain:explain_command",
+        "Explain one prediction of the ML model NAME: run, features, contributions, and what would flip it.",
+    ),
     "export": (":export_group", "Export registered versions or monitoring results to other systems."),
     "import": (":import_group", "Register ML models from another registry."),
     "importance": (

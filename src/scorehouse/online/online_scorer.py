@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.forms.choose import Form, FormFiles
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import STRICT_CHOICES
-from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.online.online_form import online_form
 from scorehouse.project.folder import find_project
@@ -32,6 +33,8 @@ from scorehouse.scoring.request import load_policy
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from scorehouse.forms.reasons.stored_reasons import StoredReasons
 
 BATCH_ROWS = 65_536
 # the type assumed for a column with only missing values
@@ -91,7 +94,7 @@ def load(
         warnings.warn(note, UserWarning, stacklevel=2)
     scores = [name for name in form.kernel.schema.names if name != REJECT_REASON]
     decide = () if decision is None else (decider(decision, scores, call),)
-    return OnlineModel(form, (*decide, *steps))
+    return OnlineModel(form, (*decide, *steps), files)
 
 
 class OnlineModel:
@@ -102,8 +105,9 @@ class OnlineModel:
     of what scores, and the reason.
     """
 
-    def __init__(self, form: Form, steps: tuple[Step, ...] = ()) -> None:
+    def __init__(self, form: Form, steps: tuple[Step, ...], files: FormFiles) -> None:
         self.form = form
+        self.files = files
         self.kernel = form.kernel
         self.steps = steps
         self.version = form.kernel.version
@@ -121,19 +125,47 @@ class OnlineModel:
         Table is returned. Columns other than the features are ignored. Raises SignatureError if
         features are missing or have a type that does not fit.
         """
-        call = f"predict() of {self.version.label}"
+        return self._like(rows, self.kernel, f"predict() of {self.version.label}")
+
+    def explain(self, rows: Any, top: int = 3) -> Any:
+        """Like `predict`, with the `top` features that moved each score most.
+
+        The columns are those that `reasons` adds to a prediction table: `reason_1`, `reason_1_contribution`,
+        `reason_1_value` and so on, `reason_rest`, `reason_base`, `reason_total` and `reason_unit`. Raises
+        ConfigurationError for a version that has no reasons.
+        """
+        call = f"explain() of {self.version.label}"
+        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+            raise ConfigurationError(
+                call, f"top is {top!r}", expected="a number of reasons from 1", action="correct the call"
+            )
+        from scorehouse.forms.reasons.asked import Asked
+        from scorehouse.forms.reasons.kernel import ReasonedKernel
+
+        return self._like(rows, ReasonedKernel(self.kernel, self._reasons, Asked(top)), call)
+
+    @cached_property
+    def _reasons(self) -> StoredReasons:
+        from scorehouse.forms.reasons.read import read_reasons
+
+        return read_reasons(self.kernel, self.files)[0]
+
+    def _like(self, rows: Any, kernel: Kernel, call: str) -> Any:
+        """The rows scored by a kernel, as the same kind of object."""
         if isinstance(rows, Mapping):
-            return self._score(_from_dicts([rows], self.signature, call), call).to_pylist()[0]
+            return self._score(_from_dicts([rows], self.signature, call), kernel, call).to_pylist()[0]
         if _is_pandas(rows):
-            scored = self._score(_from_pandas(rows, self.signature, call), call)
+            scored = self._score(_from_pandas(rows, self.signature, call), kernel, call)
             return scored.to_pandas().set_axis(rows.index, axis=0)
         if isinstance(rows, pa.RecordBatch):
-            scored = self._score(pa.Table.from_batches([rows]), call).combine_chunks()
+            scored = self._score(pa.Table.from_batches([rows]), kernel, call).combine_chunks()
             return pa.RecordBatch.from_arrays([_one_chunk(c) for c in scored.columns], schema=scored.schema)
         if isinstance(rows, pa.Table) or hasattr(rows, "__arrow_c_stream__"):
-            return self._score(rows if isinstance(rows, pa.Table) else pa.table(rows), call)
+            return self._score(rows if isinstance(rows, pa.Table) else pa.table(rows), kernel, call)
         if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
-            return self._score(_from_dicts(rows, self.signature, call), call).to_pylist() if rows else []
+            if not rows:
+                return []
+            return self._score(_from_dicts(rows, self.signature, call), kernel, call).to_pylist()
         raise SignatureError(
             call,
             f"rows is a {type(rows).__name__}",
@@ -141,10 +173,10 @@ class OnlineModel:
             action="convert the rows to one of these",
         )
 
-    def _score(self, table: pa.Table, call: str) -> pa.Table:
+    def _score(self, table: pa.Table, kernel: Kernel, call: str) -> pa.Table:
         features = _features(table, self.signature, call)
-        batches = [self.kernel(batch) for batch in _batches(features)]
-        scored = self._finished(pa.Table.from_batches(batches, schema=self.kernel.schema))
+        batches = [kernel(batch) for batch in _batches(features)]
+        scored = self._finished(pa.Table.from_batches(batches, schema=kernel.schema))
         for step in self.steps:
             scored = step(scored)
         return scored

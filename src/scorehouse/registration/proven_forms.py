@@ -165,7 +165,7 @@ class FormSearch:
         return {} if isinstance(made, str) and has_fast_sql else {"matrix": made}
 
     def _reasons(self) -> ProvenForm | str | None:
-        """What each feature contributes to a score, or why it is not known; None without trees or products."""
+        """What features contribute to a score, or why that is not known; None without trees or products."""
         self.told("prove reasons")
         if self._native:
             return reasons_of_trees(self.kernel, self._native, self.rows_of)

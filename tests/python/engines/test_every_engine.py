@@ -137,9 +137,9 @@ def test_a_table_is_replaced(story: Story) -> None:
 
 
 def test_linear_models_score_as_sql(story: Story) -> None:
-    """But for `strict`, whose checks SQL does not have."""
+    """But for `strict`, whose checks SQL does not have, and for reasons, which are added to batches."""
     scored = [run for run in story.log if run["status"] == "success"]
-    forms = {(run["node"].endswith(".strict"), run["form"]) for run in scored}
+    forms = {(run["node"].endswith((".strict", ".explained")), run["form"]) for run in scored}
     assert forms == {(False, "sql"), (True, "matrix")}
 
 

@@ -150,7 +150,8 @@ static void push_targets(const Reasons *given, Plan *plan, const Group *group, c
 }
 
 /* Divides the leaves below a node into groups; `columns` of the way are different. */
-static void push_groups(const Reasons *given, Plan *plan, Way *way, uint32_t node, int64_t columns, const Tree *tree) {
+static void push_groups(const Reasons *given, Plan *plan, Way *way, uint32_t node, int64_t columns,
+                        const Tree *tree) {
     const int leaf = is_leaf(given, node);
     const int64_t left_over = given->bits - columns, splits = splits_below(given, node, left_over + 1);
     if (leaf && !columns) return; /* a tree without splits explains nothing */

@@ -1,4 +1,4 @@
-/* The loops of kernel_reasons.h, compiled once per level of the processor (LEVEL) and per width of the codes (CODED). */
+/* The loops of kernel_reasons.h, compiled once per level of the processor (LEVEL) and width of the codes (CODED). */
 
 #ifndef WIDE /* what does not depend on codes, once per level */
 
@@ -37,7 +37,8 @@ static int LEVEL(make_leaf)(LEVEL(Leaf) * leaf, int64_t depth) {
     leaf->columns = malloc(room * sizeof *leaf->columns);
     leaf->bits = malloc(room * sizeof *leaf->bits);
     leaf->wanted = malloc(room * sizeof *leaf->wanted);
-    return leaf->has && leaf->factors && leaf->before && leaf->sums && leaf->shares && leaf->columns && leaf->bits && leaf->wanted;
+    const int lanes = leaf->has && leaf->factors && leaf->before && leaf->sums;
+    return lanes && leaf->shares && leaf->columns && leaf->bits && leaf->wanted;
 }
 
 /* What each of `count` columns adds to a leaf of value 1, into `sums`. */
@@ -71,8 +72,8 @@ static void LEVEL(shapley)(const Reasons *given, int64_t count, LEVEL(Leaf) * le
 }
 
 /* Adds one leaf to the table of its group; `count` columns are in `leaf`. */
-static void LEVEL(fill_leaf)(const Reasons *given, const Plan *plan, const Group *group, uint32_t node, int64_t count,
-                             LEVEL(Leaf) * leaf, double *table) {
+static void LEVEL(fill_leaf)(const Reasons *given, const Plan *plan, const Group *group, uint32_t node,
+                             int64_t count, LEVEL(Leaf) * leaf, double *table) {
     const int64_t bits = group->step_to - group->step_from + group->split_to - group->split_from;
     const int64_t *targets = plan->targets.at + group->target_from;
     const int64_t patterns = (int64_t)1 << bits;
@@ -127,7 +128,8 @@ static void LEVEL(fill)(const Reasons *given, const Plan *plan, const Group *gro
 }
 
 /* The tables of one tree. */
-static void LEVEL(fill_tree)(const Reasons *given, const Plan *plan, int64_t tree, LEVEL(Leaf) * leaf, double *tables) {
+static void LEVEL(fill_tree)(const Reasons *given, const Plan *plan, int64_t tree, LEVEL(Leaf) * leaf,
+                             double *tables) {
     memset(tables, 0, (size_t)plan->sizes.at[tree] * sizeof *tables);
     for (int64_t g = plan->trees.at[tree]; g < plan->trees.at[tree + 1]; g++) {
         const Group *group = &plan->groups.at[g];
@@ -157,7 +159,8 @@ static int LEVEL(fill_trees)(const Reasons *given, const Plan *plan) {
 #define PIECE 256 /* rows, whose patterns and sums stay in the first cache */
 
 /* Whether each row passes all conditions of a step. */
-static void CODED(passes)(const CODE *codes, int64_t rows, const Condition *from, const Condition *to, CODE *restrict held) {
+static void CODED(passes)(const CODE *codes, int64_t rows, const Condition *from, const Condition *to,
+                          CODE *restrict held) {
     for (int64_t r = 0; r < rows; r++) held[r] = 1;
     for (; from < to; from++) {
         const CODE *restrict own = codes + from->place;
@@ -186,8 +189,8 @@ static void CODED(patterns)(const Plan *plan, const Tables *t, const Group *grou
 }
 
 /* Adds what a table has for each row. */
-static void CODED(look_up)(const double *restrict table, const int64_t *restrict targets, int64_t width, int64_t stride,
-                           const uint16_t *restrict pattern, int64_t rows, double *restrict out) {
+static void CODED(look_up)(const double *restrict table, const int64_t *restrict targets, int64_t width,
+                           int64_t stride, const uint16_t *restrict pattern, int64_t rows, double *restrict out) {
     for (int64_t r = 0; r < rows; r++, out += stride) {
         const double *restrict entry = table + pattern[r] * width;
         for (int64_t w = 0; w < width; w++) out[targets[w]] += entry[w];
@@ -195,8 +198,8 @@ static void CODED(look_up)(const double *restrict table, const int64_t *restrict
 }
 
 /* Adds a leaf that has no table, LANES rows at a time. */
-static void CODED(compute)(const Reasons *given, const Plan *plan, const Group *group, const CODE *codes, int64_t rows,
-                           LEVEL(Leaf) * leaf, int64_t stride, double *out) {
+static void CODED(compute)(const Reasons *given, const Plan *plan, const Group *group, const CODE *codes,
+                           int64_t rows, LEVEL(Leaf) * leaf, int64_t stride, double *out) {
     const int64_t count = group->step_to - group->step_from, outputs = given->tables->outputs;
     const Step *steps = plan->steps.at + group->step_from;
     const int64_t *targets = plan->targets.at + group->target_from;
@@ -205,7 +208,8 @@ static void CODED(compute)(const Reasons *given, const Plan *plan, const Group *
         const int64_t lanes = rows - start < LANES ? rows - start : LANES;
         CODE held[LANES];
         for (int64_t i = 0; i < count; i++) {
-            CODED(passes)(codes + start, lanes, plan->conditions.at + steps[i].from, plan->conditions.at + steps[i].to, held);
+            const Condition *from = plan->conditions.at + steps[i].from, *to = plan->conditions.at + steps[i].to;
+            CODED(passes)(codes + start, lanes, from, to, held);
             for (int64_t l = 0; l < LANES; l++) leaf->has[i][l] = l < lanes ? held[l] : 0.0;
         }
         LEVEL(shapley)(given, count, leaf);
@@ -252,7 +256,8 @@ static int CODED(explain)(const Rows *X, const Reasons *given, const Plan *plan,
                         continue;
                     }
                     CODED(patterns)(plan, t, group, codes, piece, pattern);
-                    CODED(look_up)(tables + group->table, plan->targets.at + group->target_from, group->width, stride, pattern, piece, into);
+                    const int64_t *targets = plan->targets.at + group->target_from;
+                    CODED(look_up)(tables + group->table, targets, group->width, stride, pattern, piece, into);
                 }
             }
             if (plan->tables) tables += plan->sizes.at[n];

@@ -1,4 +1,4 @@
-"""The compiled loops of kernel_reasons.h: what each feature contributed to a sum of trees, and the largest of it."""
+"""The compiled loops of kernel_reasons.h: what each feature contributed to sums, and the largest of it."""
 
 from __future__ import annotations
 

@@ -98,6 +98,14 @@ class ReasonedKernel(Kernel):
             self.form.unit,
         )
 
+    def explained_row(
+        self, features: pa.RecordBatch, scored: pa.RecordBatch
+    ) -> tuple[np.ndarray, float, float]:
+        """What each feature of one row contributed, the base, and the total."""
+        found = self.contributions(features, scored)
+        output = int(self._outputs(scored)[0])
+        return found.parts[0, output], float(found.base[output]), float(found.totals[0, output])
+
     def contributions(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> Contributions:
         """The contributions of rows that were scored.
 

@@ -1,0 +1,118 @@
+"""One row of a prediction table, the run that scored it, and its features as they are now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.engines.columns import find_columns
+from scorehouse.errors import ConfigurationError
+from scorehouse.replay.logged_run import run_row
+
+literal, quote = DUCKDB.literal, DUCKDB.quote
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A row of the prediction table, the row of the run log, and one row of the feature table."""
+
+    run: Mapping[str, Any]
+    prediction: Mapping[str, Any]
+    features: pa.RecordBatch
+
+
+def found_row(
+    connection: duckdb.DuckDBPyConnection,
+    run_log: str,
+    name: str,
+    table: str | None,
+    keys: Sequence[str],
+    call: str,
+) -> FoundRow:
+    """The prediction of the ML model `name` with these values of its key.
+
+    `table` is a prediction table; None: that of the newest run. Raises ConfigurationError where there is not
+    exactly one such row.
+    """
+    newest = _newest_run(connection, run_log, name, table, call)
+    columns = _key_of(newest)
+    wanted = _wanted(keys, columns, call)
+    of = str(newest["prediction_table"])
+    where = " and ".join(f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
+    rows = _rows(connection, f"select * from {of} where {where}", call)
+    if rows.num_rows > 1 and "is_live" in rows.column_names:
+        rows = rows.filter(rows.column("is_live"))
+    prediction = _only(rows, of, where, call).to_pylist()[0]
+    run = run_row(connection, run_log, str(prediction["scoring_run_id"]))
+    query = f"select * from ({run['feature_query']}) where {where}"
+    found = _only(_rows(connection, query, call), "the feature table", where, call)
+    return FoundRow(run, prediction, found.combine_chunks().to_batches()[0])
+
+
+def _newest_run(
+    connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, call: str
+) -> dict[str, Any]:
+    log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
+    of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
+    found = connection.execute(f"select run_id {log}{of} order by started_at desc limit 1").fetchall()
+    if found:
+        return run_row(connection, run_log, str(found[0][0]))
+    known = [
+        row[0] for row in connection.execute(f"select distinct split_part(node, '.', -1) {log}").fetchall()
+    ]
+    raise ConfigurationError(
+        call,
+        f"the run log has no successful run of {name!r}" + (f" into {table!r}" if table else ""),
+        expected=f"one of the prediction tables {sorted(known)}" if known else "an ML model that was scored",
+        action="correct the name, or score it first; `scorehouse runs` lists all runs",
+    )
+
+
+def _key_of(run: Mapping[str, Any]) -> list[str]:
+    """The columns that identify a row of the feature table of a run."""
+    asked = json.loads(run["configuration"])
+    return [*asked["key"], *([asked["as_of"]] if asked.get("as_of") else [])]
+
+
+def _wanted(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:
+    """The value of each column of the key, from `value` or `column=value`."""
+    if len(columns) == 1 and len(keys) == 1 and not keys[0].startswith(f"{columns[0]}="):
+        return {columns[0]: keys[0]}
+    pairs = dict(key.split("=", 1) for key in keys if "=" in key)
+    if len(pairs) == len(keys) and len(pairs) == len(columns):
+        return {found: pairs[name] for name, found in find_columns("--key", [*pairs], columns, call).items()}
+    raise ConfigurationError(
+        call,
+        f"--key is {list(keys)}, and a row is identified by {list(columns)}",
+        expected="a value for each column of the key",
+        action=f"write {' '.join(f'--key {column}=...' for column in columns)}",
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, call: str) -> pa.Table:
+    try:
+        return connection.sql(query).to_arrow_table()
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            call,
+            f"the tables of this run cannot be read ({str(error).splitlines()[0]})",
+            expected="the feature table and the prediction table of the run, as dbt made them",
+            action="build them again; if they read from another database, name the --target that attaches it",
+        ) from error
+
+
+def _only(rows: pa.Table, where: str, condition: str, call: str) -> pa.Table:
+    if rows.num_rows == 1:
+        return rows
+    raise ConfigurationError(
+        call,
+        f"{where} has {rows.num_rows or 'no'} rows with {condition}",
+        expected="one row",
+        action="look the key up in the prediction table; a row may have left the feature table since",
+    )

@@ -1,0 +1,164 @@
+"""The story of one prediction: what the table says, and what the version says of the row as it is now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.engines.prepare import kernel_of
+from scorehouse.explain.flips import Flip, flips_of
+from scorehouse.explain.found_row import FoundRow
+from scorehouse.forms.choose import FormFiles
+from scorehouse.forms.reasons.asked import Asked
+from scorehouse.forms.reasons.kernel import ReasonedKernel
+from scorehouse.forms.reasons.read import read_reasons
+from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.online.decider import decider
+from scorehouse.online.online_form import online_form
+from scorehouse.registry.signature import Feature, match_columns
+from scorehouse.registry.version import Version
+from scorehouse.replay.logged_run import logged_options, logged_version
+from scorehouse.scoring.options import ScoreOptions
+
+SAME = 1e-9
+AUDIT = ("row_status", REJECT_REASON, "scored_at", "scoring_run_id", "model_version", "model_digest")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A feature: its value, the range of training, and what it contributed (None in a rejected row)."""
+
+    feature: str
+    value: Any
+    trained: str
+    is_outside: bool
+    contribution: float | None
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything about one prediction. Contributions are in `unit`; `total` is base plus contributions.
+
+    `table` has the prediction table's own columns, `now` what the version says of the features as they are
+    now. If these differ, the features have changed since. `flips` is None where nothing is decided.
+    """
+
+    name: str
+    version: int
+    digest: str
+    run_id: str
+    node: str
+    scored_at: str
+    form: str
+    key: Mapping[str, Any]
+    table: Mapping[str, Any]
+    now: Mapping[str, Any]
+    has_changed: bool
+    unit: str
+    base: float | None
+    total: float | None
+    parts: tuple[Part, ...]
+    flips: tuple[Flip, ...] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it, the largest contribution first."""
+        return asdict(self)
+
+
+def story_of(found: FoundRow, versions: list[Version], files: FormFiles, call: str) -> Story:
+    """Explain a row with the version that scored it.
+
+    Raises ConfigurationError for a version without reasons.
+    """
+    run = found.run
+    version = logged_version(run, versions, call)
+    options = logged_options(run, call)
+    plain = kernel_of(version, files, options.strict, call)
+    reasons, _ = read_reasons(plain, files)
+    form = online_form(plain, "auto", files)
+    kernel = ReasonedKernel(form.kernel, reasons, Asked(top=1))
+    names = match_columns(kernel.signature, found.features.schema.names, call)
+    batch = found.features.select(list(names.values())).rename_columns(list(names))
+    scored = kernel(batch)
+    now = _decided(scored, options, call)
+    parts, base, total = _parts(kernel, batch, scored)
+    outputs = [field.name for field in kernel.outputs.fields]
+    return Story(
+        name=version.name,
+        version=version.version,
+        digest=version.sha256,
+        run_id=str(run["run_id"]),
+        node=str(run["node"]).rpartition(".")[2],
+        scored_at=str(run["started_at"]),
+        form=form.name,
+        key={name: found.prediction.get(name) for name in options.row_key},
+        table={name: found.prediction.get(name) for name in (*outputs, *_DECIDED, *AUDIT)},
+        now=now,
+        has_changed=any(_differs(found.prediction.get(name), now.get(name)) for name in outputs),
+        unit=reasons.unit,
+        base=base,
+        total=total,
+        parts=parts,
+        flips=None if total is None else flips_of(kernel.alone, batch, _policy(options), call),
+    )
+
+
+_DECIDED = ("decision", "band")
+
+
+def _policy(options: ScoreOptions) -> dict[str, Any] | None:
+    """The decision policy of the run, as far as one row decides alone."""
+    policy = options.decision
+    if policy is None or policy.top_n is not None:
+        return None
+    return {name: value for name, value in policy.settings().items() if value not in (None, (), {})}
+
+
+def _decided(scored: pa.RecordBatch, options: ScoreOptions, call: str) -> dict[str, Any]:
+    table = pa.Table.from_batches([scored])
+    policy = _policy(options)
+    if policy is not None:
+        table = decider(policy, scored.schema.names, call)(table)
+    return {name: value for name, value in table.to_pylist()[0].items() if not name.startswith("reason_")}
+
+
+def _parts(
+    kernel: ReasonedKernel, batch: pa.RecordBatch, scored: pa.RecordBatch
+) -> tuple[tuple[Part, ...], float | None, float | None]:
+    """The features, the largest contribution first; base and total."""
+    values = batch.to_pylist()[0]
+    features = kernel.signature.features
+    if scored.column(REJECT_REASON)[0].as_py() is not None:
+        return tuple(_part(feature, values[feature.name], None) for feature in features), None, None
+    explained, base, total = kernel.explained_row(batch, scored)
+    parts = [
+        _part(feature, values[feature.name], float(contribution))
+        for feature, contribution in zip(features, explained, strict=True)
+    ]
+    return tuple(sorted(parts, key=lambda part: -abs(part.contribution or 0.0))), base, total
+
+
+def _part(feature: Feature, value: Any, contribution: float | None) -> Part:
+    trained, outside = "", False
+    if feature.minimum is not None and feature.maximum is not None:
+        trained = f"{_short(feature.minimum)} to {_short(feature.maximum)}"
+        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        outside = number is not None and not feature.minimum <= number <= feature.maximum
+    elif feature.categories is not None:
+        trained = f"{len(feature.categories)} categories"
+        outside = value is not None and value not in feature.categories
+    return Part(feature.name, value, trained, outside, contribution)
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _differs(was: Any, now: Any) -> bool:
+    if isinstance(was, float) and isinstance(now, float):
+        return not math.isclose(was, now, rel_tol=SAME, abs_tol=SAME)
+    return bool(was != now)

@@ -1,0 +1,74 @@
+"""A story as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scorehouse.explain.story import Story
+
+BAR = 24  # characters of the longest bar
+SHOWN = 15  # features
+
+
+def told(story: Story) -> Iterator[str]:
+    """The prediction, its contributions as a waterfall, and what would flip the decision."""
+    key = ", ".join(f"{name} {value}" for name, value in story.key.items())
+    yield f"{story.node}: {key}"
+    yield f"  {said(story.table)}"
+    if story.has_changed:
+        yield f"  its features have changed since; today: {said(story.now)}"
+    yield f"  scored by {story.name} version {story.version} ({story.digest[:12]}), form {story.form}"
+    yield f"  run {story.run_id} at {story.scored_at}"
+    yield ""
+    if story.total is None:
+        yield "  a rejected row has no score to explain"
+        return
+    yield from _waterfall(story)
+    yield ""
+    if story.flips is None:
+        return
+    if story.flips:
+        yield "  the decision would be another one, with all else as it is, if"
+        yield from (
+            f"    {flip.feature} were {shown(flip.becomes)} instead of {shown(flip.value)}: {flip.decision}"
+            for flip in story.flips
+        )
+    else:
+        yield "  no feature alone would change the decision, within the range of training"
+
+
+def _waterfall(story: Story) -> Iterator[str]:
+    parts = story.parts[:SHOWN]
+    rest = sum(part.contribution or 0.0 for part in story.parts[SHOWN:])
+    largest = max((abs(part.contribution or 0.0) for part in parts), default=0.0) or 1.0
+    rows = [("base: an average training row", "", "", story.base or 0.0, "")]
+    for part in parts:
+        contribution = part.contribution or 0.0
+        bar = ("+" if contribution > 0 else "-") * round(BAR * abs(contribution) / largest)
+        trained = part.trained + (" (outside)" if part.is_outside else "")
+        rows.append((part.feature, shown(part.value), trained, contribution, bar))
+    if len(story.parts) > SHOWN:
+        rows.append((f"{len(story.parts) - SHOWN} other features", "", "", rest, ""))
+    rows.append(("total", "", "", story.total or 0.0, ""))
+    names, values, ranges = (max(len(str(row[i])) for row in rows) for i in range(3))
+    yield f"  {'feature'.ljust(names)}  {'value'.ljust(values)}  {'trained'.ljust(ranges)}  {story.unit}"
+    for name, value, trained, number, bar in rows:
+        line = (
+            f"  {name.ljust(names)}  {value.ljust(values)}  {trained.ljust(ranges)}  {number:+10.4f}  {bar}"
+        )
+        yield line.rstrip()
+
+
+def said(columns: Any) -> str:
+    """What a prediction says, in a line."""
+    audit = ("model_", "scored_at", "scoring_run_id", "row_")
+    wanted = {name: value for name, value in columns.items() if not name.startswith(audit)}
+    return ", ".join(f"{name} {shown(value)}" for name, value in wanted.items() if value is not None)
+
+
+def shown(value: Any) -> str:
+    """A value as text; NULL for a missing one."""
+    if value is None:
+        return "NULL"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

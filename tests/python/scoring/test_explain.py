@@ -1,0 +1,128 @@
+"""`scorehouse explain`: from one number to its story; and the same reasons online."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from project import DbtProject
+from rescoring import execute
+from scorehouse import load
+from scorehouse.cli.main import main
+from scorehouse.errors import ConfigurationError
+
+RNG = np.random.default_rng(3)
+X = pd.DataFrame({"age": RNG.normal(40, 10, 400).round(), "visits": RNG.integers(0, 9, 400)})
+WEIGHTS = X.age / 10 - X.visits / 2
+POLICY = {"threshold": 0.5, "abstain": [0.4, 0.6]}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    project = DbtProject(tmp_path_factory.mktemp("explain") / "house")
+    churn = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, WEIGHTS + RNG.normal(size=400) > 2)
+    project.register(churn, "churn", X, WEIGHTS > 2, task="classification")
+    project.register(
+        HistGradientBoostingRegressor(max_iter=20).fit(X, WEIGHTS), "spend", X, WEIGHTS, task="regression"
+    )
+    project.features("select * from people")
+    execute(
+        project,
+        "create table people as select i as id, i % 2 as part, 20 + i::double as age, "
+        "(i % 9)::bigint as visits from range(60) as t(i)",
+    )
+    project.sql_model("churn_scored", "churn", key="id", decision=POLICY)
+    project.sql_model("spend_scored", "spend", key=["id", "part"])
+    project.build().check()
+    return project
+
+
+def explain(project: DbtProject, *arguments: str) -> Result:
+    places = ["--project-dir", str(project.folder), "--database", str(project.database)]
+    return CliRunner().invoke(main, ["explain", *arguments, *places])
+
+
+def story(project: DbtProject, *arguments: str) -> dict[str, Any]:
+    ended = explain(project, *arguments, "--json")
+    assert ended.exit_code == 0, ended.output
+    told: dict[str, Any] = json.loads(ended.stdout)
+    return told
+
+
+def test_the_parts_lead_from_the_base_to_the_score(project: DbtProject) -> None:
+    told = story(project, "churn", "--key", "30")
+    score, run = project.query("select score, scoring_run_id::varchar from churn_scored where id = 30")[0]
+    assert (told["key"], told["run_id"], told["has_changed"]) == ({"id": 30}, run, False)
+    assert told["table"]["score"] == pytest.approx(score, abs=1e-12)
+    assert told["base"] + sum(part["contribution"] for part in told["parts"]) == pytest.approx(told["total"])
+    assert 1 / (1 + np.exp(-told["total"])) == pytest.approx(score, abs=1e-12)
+    assert {part["feature"]: part["value"] for part in told["parts"]} == {"age": 50.0, "visits": 3}
+
+
+def test_a_flip_changes_the_decision_and_a_step_before_it_does_not(project: DbtProject) -> None:
+    told = story(project, "churn", "--key", "30")
+    assert told["flips"]
+    model = load("churn", project.folder, decision=POLICY)
+    row = {"age": 50.0, "visits": 3}
+    now = model.predict(row)["decision"]
+    assert now == told["table"]["decision"]
+    for flip in told["flips"]:
+        assert model.predict({**row, flip["feature"]: flip["becomes"]})["decision"] == flip["decision"] != now
+        back = 1 if flip["feature"] == "visits" else 1e-4
+        back = back if flip["becomes"] < flip["value"] else -back
+        assert model.predict({**row, flip["feature"]: flip["becomes"] + back})["decision"] == now
+
+
+def test_the_text_and_the_page_tell_the_same(project: DbtProject, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    ended = explain(project, "spend", "--key", "id=30", "--key", "part=0", "--html", str(page))
+    assert ended.exit_code == 0, ended.output
+    assert "spend_scored: id 30, part 0" in ended.output and "the prediction's own unit" in ended.output
+    assert "no feature alone would change the decision" not in ended.output  # a number is not decided from
+    html = page.read_text()
+    assert "<svg" in html and "<script" not in html and "age = 50" in html
+
+
+def test_features_that_changed_since_are_told(project: DbtProject, tmp_path: Path) -> None:
+    twin = project.copy(tmp_path / "twin")
+    execute(twin, "update features set age = 90 where id = 30")
+    told = story(twin, "churn", "--key", "30")
+    assert told["has_changed"] and told["now"]["score"] != told["table"]["score"]
+    assert [part["is_outside"] for part in told["parts"] if part["feature"] == "age"] == [True]
+    assert "its features have changed since" in explain(twin, "churn", "--key", "30").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["churn", "--key", "999"], "has no rows with"),
+        (["churn", "--key", "a=1", "--key", "b=2"], "a row is identified by ['id']"),
+        (["spend", "--key", "30"], "write --key id=... --key part=..."),
+        (["churn", "--key", "3", "--table", "other"], "no successful run of 'churn' into 'other'"),
+    ],
+)
+def test_what_cannot_be_found_is_refused(project: DbtProject, arguments: list[str], problem: str) -> None:
+    ended = explain(project, *arguments)
+    assert ended.exit_code == 1 and problem in ended.output.replace("\n", " ")
+
+
+def test_online_gives_the_reasons_of_a_table(project: DbtProject) -> None:
+    model = load("spend", project.folder)
+    row = model.explain({"age": 50.0, "visits": 3}, top=1)
+    assert row["reason_1"] == "age" and row["reason_1_value"] == "50"
+    total = row["reason_base"] + row["reason_1_contribution"] + row["reason_rest"]
+    assert total == pytest.approx(row["prediction"], abs=1e-9)
+    both = model.explain(X.head(3), top=2)
+    assert list(both["prediction"]) == pytest.approx(list(both["reason_total"]), abs=1e-12)
+    with pytest.raises(ConfigurationError, match="top is 0"):
+        model.explain(row, top=0)
