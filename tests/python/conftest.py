@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import functools
 import gc
@@ -19,6 +20,7 @@ import pytest
 from foreign import ForeignProject, built_foreign_project
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
+from scorehouse.forms.native.build import FOLDER, build, this_platform
 
 if TYPE_CHECKING:
     from every_engine import Engine
@@ -32,6 +34,15 @@ LONGEST = "test_rescore_oracle.py"
 # which no signal reaches is ended, and the test fails too. The slowest test takes a quarter of it.
 TEST_SECONDS, PROCESS_SECONDS = 600, 900
 STANDARD_ERROR = os.dup(2)  # which pytest puts something else in the place of
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Build the kernel anew where its source has changed since; `./run` does so by itself."""
+    sources = [file.stat().st_mtime for file in FOLDER.glob("kernel*.[ch]")]
+    built = [file.stat().st_mtime for file in FOLDER.glob("_kernel.*")]
+    if max(sources, default=0.0) > max(built, default=0.0) and not hasattr(session.config, "workerinput"):
+        with contextlib.suppress(KeyError, RuntimeError):  # no kernel for this platform, or no compiler
+            build(this_platform())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
