@@ -37,6 +37,9 @@ lint_and_build() {
     return $status
 }
 
+# Test processes share the cores: an OpenMP thread that waits must not spin on one that another test could use.
+export OMP_WAIT_POLICY=PASSIVE
+
 # on_all_cores COMMAND...: pytest, each file on one core; the order of files comes from conftest.py.
 on_all_cores() {
     "$@" --numprocesses "$(getconf _NPROCESSORS_ONLN)" --dist loadfile --no-loadscope-reorder

@@ -133,7 +133,7 @@ def check(
     assert proof.rows > 20_000  # training, probes, and mixed rows
 
 
-@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("classes", [2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", _classifiers())
 def test_classifiers(name: str, classes: int, make_kernel: MakeKernel) -> None:
     def y(z: np.ndarray) -> Any:
@@ -143,7 +143,7 @@ def test_classifiers(name: str, classes: int, make_kernel: MakeKernel) -> None:
     check(_classifiers()[name](), y, make_kernel, missing=missing, task="classification", gate=gate)
 
 
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [pytest.param(2, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("name", _complete())
 def test_boosting_refuses_missing_values_and_so_does_its_form(
     name: str, classes: int, make_kernel: MakeKernel

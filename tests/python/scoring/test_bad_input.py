@@ -16,6 +16,7 @@ from project import Build, DbtProject, Row
 from visits import FEATURES, edit_registry, registered_by, training
 
 DOORS = ("python", "sql")
+pytestmark = pytest.mark.slow  # each way through both doors is built twice
 
 
 @dataclass(frozen=True)

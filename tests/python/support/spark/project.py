@@ -19,6 +19,7 @@ from project import REPOSITORY
 from scorehouse import register
 
 SCHEMA = "house"
+SHORT_LIVED = "-XX:TieredStopAtLevel=1"  # a JVM of minutes does not earn back what optimising its code costs
 Row = tuple[Any, ...]
 
 
@@ -30,7 +31,8 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1g",
         "spark.executor.memory": "1g",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder / 'derby'}",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder / 'derby'} {SHORT_LIVED}",
+        "spark.executor.extraJavaOptions": SHORT_LIVED,
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
@@ -40,12 +42,10 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
 
 def quick(folder: Path, **more: str) -> dict[str, str]:
     """Settings for tables so small that compiling a query takes longer than running it."""
-    place = settings(folder)["spark.driver.extraJavaOptions"]
     return settings(
         folder,
         **{
             "spark.master": "local[2]",
-            "spark.driver.extraJavaOptions": f"{place} -XX:TieredStopAtLevel=1",
             "spark.sql.codegen.wholeStage": "false",
             "spark.sql.codegen.factoryMode": "NO_CODEGEN",
             "spark.sql.adaptive.enabled": "false",  # plans anew after every stage
