@@ -26,9 +26,10 @@ from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.kernel.scorer import Kernel
 
-
 # Three classes take the way of two with longer statements: their share of the time is for `./run test all`.
-NAMES = [pytest.param(name, marks=pytest.mark.slow if case.classes == 3 else ()) for name, case in CASES.items()]
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if case.classes == 3 else ()) for name, case in CASES.items()
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
