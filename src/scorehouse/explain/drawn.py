@@ -7,7 +7,7 @@ from html import escape
 from scorehouse.drawing.plot import Plot, tick_texts, ticks
 from scorehouse.drawing.svg import Style, element, line, picture, text, title
 from scorehouse.explain.story import Story
-from scorehouse.explain.told import said, shown
+from scorehouse.explain.told import others, said, shown
 
 SHOWN = 15
 ROW, WIDTH, LEFT = 26, 860, 330
@@ -48,8 +48,8 @@ def waterfall(story: Story) -> str:
         (f"{part.feature} = {shown(part.value)}", part.contribution or 0.0) for part in story.parts[:SHOWN]
     ]
     if len(story.parts) > SHOWN:
-        others = sum(part.contribution or 0.0 for part in story.parts[SHOWN:])
-        parts.append((f"{len(story.parts) - SHOWN} other features", others))
+        rest = sum(part.contribution or 0.0 for part in story.parts[SHOWN:])
+        parts.append((others(len(story.parts) - SHOWN), rest))
     level = story.base or 0.0
     levels = [level]
     for _, contribution in parts:

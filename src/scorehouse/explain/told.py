@@ -49,7 +49,7 @@ def _waterfall(story: Story) -> Iterator[str]:
         trained = part.trained + (" (outside)" if part.is_outside else "")
         rows.append((part.feature, shown(part.value), trained, contribution, bar))
     if len(story.parts) > SHOWN:
-        rows.append((f"{len(story.parts) - SHOWN} other features", "", "", rest, ""))
+        rows.append((others(len(story.parts) - SHOWN), "", "", rest, ""))
     rows.append(("total", "", "", story.total or 0.0, ""))
     names, values, ranges = (max(len(str(row[i])) for row in rows) for i in range(3))
     yield f"  {'feature'.ljust(names)}  {'value'.ljust(values)}  {'trained'.ljust(ranges)}  {story.unit}"
@@ -58,6 +58,11 @@ def _waterfall(story: Story) -> Iterator[str]:
             f"  {name.ljust(names)}  {value.ljust(values)}  {trained.ljust(ranges)}  {number:+10.4f}  {bar}"
         )
         yield line.rstrip()
+
+
+def others(count: int) -> str:
+    """The name of what is left over."""
+    return f"{count} other feature{'s' if count > 1 else ''}"
 
 
 def said(columns: Any) -> str:

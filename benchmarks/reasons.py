@@ -1,0 +1,155 @@
+"""Measure reasons: rows per second and core against LightGBM's own, and scoring runs with and without them.
+
+    python benchmarks/reasons.py                 # the loops, and runs of a million rows
+    python benchmarks/reasons.py --rows 10000000 # the size of the target
+    python benchmarks/reasons.py --woodelf /path/to/venv/bin/python
+
+Each loop runs in one thread. `woodelf-explainer` needs an environment of its own: `--woodelf` is its Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from scorehouse.forms.native.reasons import Attribution
+from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.reasons.make import nodes_alone, nodes_of
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
+from project import DbtProject
+
+ROWS, COLUMNS, TREES, LEAVES = 100_000, 20, 100, 31
+REPEATS = 3
+WOODELF = """
+import sys, time, lightgbm, pandas as pd
+from woodelf import WoodelfExplainer
+model, X = lightgbm.Booster(model_file=sys.argv[1]), pd.read_parquet(sys.argv[2])
+explainer = WoodelfExplainer(model)
+explainer.shap_values(X.head(1000))
+start = time.perf_counter()
+explainer.shap_values(X)
+print(len(X) / (time.perf_counter() - start))
+"""
+
+
+def data(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Numbers with gaps, and a label that hangs on some of them together."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(rows, COLUMNS)), columns=[f"f{i:02d}" for i in range(COLUMNS)])
+    z = X.f00 * X.f01 + X.f02.abs() + X.f03 + rng.normal(size=rows)
+    return X.mask(rng.random(X.shape) < 0.05), (z > z.median()).to_numpy().astype(int)
+
+
+def seconds(work: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """The median of a few runs, after one that is not counted."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def loops(woodelf: str | None) -> dict[str, float]:
+    """Rows per second of one core: path-dependent TreeSHAP of one model."""
+    X, y = data(ROWS)
+    model = lightgbm.LGBMClassifier(n_estimators=TREES, num_leaves=LEAVES, n_jobs=1, verbose=-1).fit(X, y)
+    ensemble, recipe = recipe_of(model, lambda _, problem: ValueError(problem))
+    layout = nodes_alone(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
+    columns, covers = nodes_of(ensemble)
+    owners = np.arange(COLUMNS)
+    own = Attribution(layout.tables, columns, covers, owners, np.arange(1), COLUMNS)
+    numbers = X.to_numpy()
+    few = X.head(2_000)
+    expected = np.asarray(model.predict(few, pred_contrib=True))[:, :-1]
+    found = own.contributions(numbers)
+    assert found is not None
+    made = {
+        "scorehouse": ROWS / seconds(lambda: own.contributions(numbers)),
+        "LightGBM pred_contrib": len(few) / seconds(lambda: model.predict(few, pred_contrib=True)),
+        "largest difference": float(np.abs(found[: len(few), 0] - expected).max()),
+    }
+    if woodelf:
+        made["woodelf-explainer"] = _woodelf(woodelf, model, X)
+    return made
+
+
+def _woodelf(python: str, model: Any, X: pd.DataFrame) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        files = [str(Path(folder) / name) for name in ("model.txt", "rows.parquet")]
+        model.booster_.save_model(files[0])
+        X.to_parquet(files[1])
+        ended = subprocess.run([python, "-c", WOODELF, *files], capture_output=True, text=True, check=True)
+        return float(ended.stdout.split()[-1])
+
+
+def runs(rows: int) -> dict[str, float]:
+    """Seconds of scoring runs of a linear model and of the trees, with and without their reasons."""
+    X, y = data(20_000)
+    filled = X.fillna(0.0)
+    models = {
+        "linear": LogisticRegression().fit(filled, y),
+        "trees": HistGradientBoostingClassifier(max_iter=TREES, early_stopping=False).fit(filled, y),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        project = DbtProject(Path(folder) / "house")
+        tables: dict[str, dict[str, Any]] = {}
+        for name, model in models.items():
+            project.register(model, name, filled, y, task="classification")
+            limit = float(np.quantile(model.predict_proba(filled)[:, 1], 0.95))
+            some = {"top": 3, "where": {"at_least": limit}}
+            asked: dict[str, Any] = {"without": None, "top 3": 3, "top 3 of 5 %": some}
+            tables |= {f"{name}, {what}": {"model": name, "reasons": each} for what, each in asked.items()}
+        drawn = ", ".join(f"sqrt(-2 * ln(random())) * cos(2 * pi() * random()) as {name}" for name in filled)
+        project.features(f"select i as id, {drawn} from range({rows}) as t(i)")
+        for number, arguments in enumerate(tables.values()):
+            project.python_model(f"table_{number}", key="id", **arguments)
+        project.dbt("seed").check()
+        project.dbt("run", "--select", "features").check()
+        found: dict[str, list[float]] = {what: [] for what in tables}
+        for _ in range(REPEATS):
+            for number, what in enumerate(tables):
+                found[what].append(node_seconds(project, f"table_{number}"))
+    return {what: round(statistics.median(taken), 2) for what, taken in found.items()}
+
+
+def node_seconds(project: DbtProject, model: str) -> float:
+    """dbt's time for one scoring run, in a process of its own."""
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    command = [dbt, "--quiet", "run", "--select", model]
+    subprocess.run(command, cwd=project.folder, env=project.environment, check=True)
+    results = json.loads((project.folder / "target" / "run_results.json").read_text())["results"]
+    return float(results[0]["execution_time"])
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the runs")
+    parser.add_argument("--woodelf", help="the Python of an environment with woodelf-explainer and lightgbm")
+    parser.add_argument("--no-runs", action="store_true", help="only the loops")
+    options = parser.parse_args()
+    made: dict[str, Any] = {"rows per second and core": loops(options.woodelf)}
+    if not options.no_runs:
+        made[f"seconds of a run of {options.rows:,} rows"] = runs(options.rows)
+    print(json.dumps(made, indent=2))
+
+
+if __name__ == "__main__":
+    main()
