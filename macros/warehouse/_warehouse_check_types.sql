@@ -1,7 +1,7 @@
 {# Checks the types of arguments; on other databases, the Python runtime does this. #}
 {% macro _warehouse_check_types(arguments) %}
     {% set known = ['key', 'alias', 'version', 'passthrough', 'group', 'rescore', 'strict', 'max_rejected_share',
-        'batch_rows', 'as_of', 'decision', 'engine', 'layout'] %}
+        'batch_rows', 'as_of', 'decision', 'engine', 'layout', 'reasons'] %}
     {% for argument, value in arguments.items() if argument not in known %}
         {% do scorehouse._argument_error(
             'scored', argument, value, 'arguments among ' ~ known | join(', '), 'correct the name, or leave it out'
