@@ -135,7 +135,7 @@ def node_seconds(project: DbtProject, model: str) -> float:
     command = [dbt, "--quiet", "run", "--select", model]
     subprocess.run(command, cwd=project.folder, env=project.environment, check=True)
     results = json.loads((project.folder / "target" / "run_results.json").read_text())["results"]
-    return float(results[0]["execution_time"])
+    return float(next(r["execution_time"] for r in results if r["unique_id"].endswith(f".{model}")))
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from scorehouse.forms.hard_rows import PLAIN, Tried
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.recipes import recipe_of
 from scorehouse.forms.reasons.make import linear_reasons, refusal, tree_reasons
-from scorehouse.forms.reasons.prove_reasons import proof_of, prove, prove_trees
+from scorehouse.forms.reasons.proof_rows import proof_of
+from scorehouse.forms.reasons.prove_reasons import prove, prove_trees
 from scorehouse.forms.reasons.stored import from_bytes, to_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
@@ -71,7 +72,7 @@ def _proven(
         form = from_bytes(data, kernel.version)
         rows, worst = prove(form, kernel, tried, expected)
         worst = max(worst, compare(form))
-        proof = proof_of(form, kernel, tried)
+        proof = proof_of(form, kernel, tried.rows)
     except CompileError as error:
         return f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved

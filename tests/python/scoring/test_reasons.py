@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +209,16 @@ def test_an_altered_file_of_reasons_is_refused(project: DbtProject, tmp_path: Pa
 def test_what_cannot_be_used_is_refused(given: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         ScoreOptions.checked("score()", key="id", **given)
+
+
+def test_rows_are_explained_without_scikit_learn_and_pandas(project: DbtProject) -> None:
+    row = {"city": "Bern", "age": None, "spent": 60.0, "is_new": False}
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys(["pandas", "sklearn", "scipy", "joblib"]))
+from scorehouse import load
+for name in ("trees", "linear"):
+    print(load(name, {str(project.folder)!r}).explain({row!r})["reason_1"])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout.split() == ["spent", "city"], ended.stderr

@@ -26,7 +26,7 @@ class Asked:
         """The positions of the rows to explain."""
         chosen = np.asarray(arrays.to_numpy(scored.column(REJECT_REASON).is_null()))
         if self.ranges is not None:
-            values = scored.column(self.column).to_numpy(zero_copy_only=False)
+            values = arrays.to_numpy(scored.column(self.column))
             inside = np.zeros(len(values), dtype=bool)
             for low, high in self.ranges:
                 inside |= (values >= low) & (values < high)

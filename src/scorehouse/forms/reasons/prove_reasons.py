@@ -10,22 +10,19 @@ import pyarrow as pa
 from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import Tried
 from scorehouse.forms.native.reasons import Attribution
-from scorehouse.forms.proof import EXPECTED
 from scorehouse.forms.reasons.law import TOLERANCE, law_broken
 from scorehouse.forms.reasons.make import nodes_alone, nodes_of
+from scorehouse.forms.reasons.proof_rows import affordable_rows, explained
 from scorehouse.forms.reasons.reference import reference
-from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
+from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
 from scorehouse.forms.trees import Ensemble
 from scorehouse.forms.trees.tree import LEAF
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registry.signature import Signature
 
-MOST_ROWS, PROOF_ROWS = 1_024, 64
-MOST_LEAVES = 4_000_000  # that rows pass, where tables do not pay yet
+MOST_ROWS = 1_024
 REFERENCE_LEAVES, REFERENCE_ROWS = 400, 32
-PARTS = EXPECTED + "contributions"
 
 
 def prove(form: StoredReasons, kernel: Kernel, tried: Tried, expected: pa.Table) -> tuple[int, float]:
@@ -38,7 +35,7 @@ def prove(form: StoredReasons, kernel: Kernel, tried: Tried, expected: pa.Table)
     if not len(scored):
         raise _unequal(kernel.call, "the estimator scores none of the rows that are tried")
     chosen = scored[
-        np.linspace(0, len(scored) - 1, min(len(scored), _rows(form, MOST_ROWS))).astype(np.int64)
+        np.linspace(0, len(scored) - 1, min(len(scored), affordable_rows(form, MOST_ROWS))).astype(np.int64)
     ]
     rows, wanted = tried.rows.take(pa.array(chosen)), expected.take(pa.array(chosen))
     found = explained(form, kernel.signature, rows)
@@ -52,12 +49,6 @@ def _scored(expected: pa.Table) -> np.ndarray:
     """The positions of the rows that the estimator scored."""
     is_scored = expected.column(REJECT_REASON).combine_chunks().is_null()
     return np.flatnonzero(is_scored.to_numpy(zero_copy_only=False))
-
-
-def explained(form: StoredReasons, signature: Signature, rows: pa.Table) -> Contributions:
-    """The contributions of rows that the estimator scores."""
-    batch = rows.combine_chunks().to_batches()[0]
-    return form.contributions(check_batch(signature, batch, frozenset()).columns)
 
 
 def prove_trees(
@@ -96,49 +87,6 @@ def _few_trees(ensemble: Ensemble) -> Ensemble:
     leaves = np.cumsum([int((tree.left == LEAF).sum()) for tree in ensemble.trees])
     few = max(1, int((leaves <= REFERENCE_LEAVES).sum()))
     return replace(ensemble, trees=ensemble.trees[:few], groups=ensemble.groups[:few])
-
-
-def proof_of(form: StoredReasons, kernel: Kernel, tried: Tried) -> bytes:
-    """The file of proof rows: features, each column shuffled by itself, and their contributions."""
-    rng = np.random.default_rng(0)
-    places = np.linspace(0, tried.rows.num_rows - 1, min(tried.rows.num_rows, 8 * PROOF_ROWS)).astype(
-        np.int64
-    )
-    columns = [column.take(pa.array(rng.permutation(places))) for column in tried.rows.columns]
-    rows = pa.table(columns, schema=tried.rows.schema).combine_chunks()
-    made = kernel(rows.to_batches()[0])
-    rows = (
-        rows.filter(made.column(REJECT_REASON).is_null()).slice(0, _rows(form, PROOF_ROWS)).combine_chunks()
-    )
-    if not rows.num_rows:
-        raise _unequal(kernel.call, "the estimator scores none of the rows that would prove them")
-    parts = explained(form, kernel.signature, rows).parts
-    flat = pa.array(parts.reshape(-1))
-    rows = rows.append_column(PARTS, pa.FixedSizeListArray.from_arrays(flat, parts[0].size))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def differs_here(data: bytes, form: StoredReasons, signature: Signature) -> str:
-    """How contributions on this machine differ from those of registration; empty where they do not."""
-    with pa.ipc.open_file(pa.BufferReader(data)) as reader:
-        rows = reader.read_all()
-    found = explained(form, signature, rows.select(signature.names))
-    wanted = rows.column(PARTS).combine_chunks().flatten().to_numpy().reshape(found.parts.shape)
-    off = np.abs(found.parts - wanted) / np.maximum(1.0, np.abs(wanted))
-    worst = max(float(off.max(initial=0.0)), float(found.errors().max(initial=0.0)))
-    return "" if worst <= TOLERANCE else f"on its {rows.num_rows} proof rows it is off by up to {worst:.3g}"
-
-
-def _rows(form: StoredReasons, most: int) -> int:
-    """So many rows that large forests do not take minutes."""
-    leaves = 1
-    if isinstance(form, TreeReasons):
-        nodes = form.layout.tables.node_left
-        leaves = max(1, int((nodes == np.arange(len(nodes))).sum()))
-    return max(8, min(most, MOST_LEAVES // leaves))
 
 
 def _unequal(call: str, problem: str) -> CompileError:

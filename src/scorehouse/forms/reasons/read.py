@@ -5,7 +5,7 @@ from __future__ import annotations
 from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
 from scorehouse.forms.choose import FormFiles
 from scorehouse.forms.native.kernel import require_library
-from scorehouse.forms.reasons.prove_reasons import differs_here
+from scorehouse.forms.reasons.proof_rows import differs_here
 from scorehouse.forms.reasons.stored import from_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.kernel.scorer import Kernel

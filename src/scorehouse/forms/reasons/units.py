@@ -9,7 +9,7 @@ from scorehouse.registry.version import Version
 
 LOG_ODDS, LOGIT, ONE_VS_REST = "log-odds", "logit of the class", "log-odds of the class"
 DECISION, PROBABILITY, LOGARITHM = "decision value", "probability", "logarithm of the prediction"
-PREDICTION, LENGTH = "the prediction's own unit", "length of the path (longer: more ordinary)"
+PREDICTION, LENGTH = "the prediction's own unit", "sum of path lengths (longer: more ordinary)"
 # the unit of one sum, and of one sum for each class
 UNITS: Mapping[str, tuple[str, str]] = {
     "sums": (PROBABILITY, PROBABILITY),
