@@ -50,6 +50,8 @@ points as (
         sum((1e0 - yhat) * y) as fn,
         sum((1e0 - yhat) * (1e0 - y)) as tn,
         {{ scorehouse._mean('score') }} as mean_score,
+        {{ scorehouse._mean('score - y') }} as bias,
+        stddev_samp(score - y) as bias_deviation,
         avg(y) as positive_rate
     from usable
     group by {{ g }}
@@ -60,6 +62,8 @@ at_threshold as (
 
     select
         *,
+        (tp + fp) / n as selection_rate,
+        fp / nullif(fp + tn, 0e0) as false_positive_rate,
         case when tp + fp > 0e0 then tp / (tp + fp) else 0e0 end as {{ precision }},
         case when tp + fn > 0e0 then tp / (tp + fn) else 0e0 end as recall,
         case when 2e0 * tp + fp + fn > 0e0 then 2e0 * tp / (2e0 * tp + fp + fn) else 0e0 end as f1,
@@ -138,9 +142,10 @@ metric_intervals as (
     ]}) }}
     union all
     {%- set ends = scorehouse._share_ends(
-        {precision: '(tp + fp)', 'recall': '(tp + fn)', 'accuracy': 'n', 'positive_rate': 'n'}
+        {precision: '(tp + fp)', 'recall': '(tp + fn)', 'accuracy': 'n', 'positive_rate': 'n',
+            'selection_rate': 'n', 'false_positive_rate': '(fp + tn)'}
     ) %}
-    {%- do ends.update(scorehouse._mean_ends(['log_loss', 'brier'], 'n')) %}
+    {%- do ends.update(scorehouse._mean_ends(['log_loss', 'brier', 'bias'], 'n')) %}
     {{ scorehouse._unpivot_intervals('at_threshold', ends)
         | replace("'" ~ precision ~ "'", "'precision'") }}
     union all
@@ -156,7 +161,7 @@ metric_rows as (
     union all
     {{ scorehouse._unpivot_metrics('at_threshold', [
         'log_loss', 'brier', precision, 'recall', 'f1', 'accuracy', 'mcc', 'tp', 'fp', 'fn', 'tn', 'mean_score',
-        'positive_rate'
+        'positive_rate', 'selection_rate', 'false_positive_rate', 'bias'
     ]) | replace("'" ~ precision ~ "'", "'precision'") }}
     union all
     {{ scorehouse._unpivot_metrics('calibration', ['ece', 'mce']) }}

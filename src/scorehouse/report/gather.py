@@ -184,7 +184,10 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
     data.drift = _long(warehouse, "drift", data)
     data.performance = _long(warehouse, "performance", data)
     data.estimates = _long(warehouse, "estimates", data)
-    data.calibration = _first(warehouse, "calibration", data, "mean_score")
+    calibration = _first(warehouse, "calibration", data, "mean_score")
+    data.calibration = [  # of two classes: the curve has one line
+        row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
+    ]
     for table in warehouse.of_kind("retraining"):
         if found := _live_rows(warehouse.rows_of(table, name, "version"), data):
             data.retraining, data.retraining_table = found, table

@@ -44,6 +44,8 @@ METRICS = {
     "labels_arrived": "Labels arrived",
     "rejected_share": "Rejected rows",
     "positive_rate": "Positive rate",
+    "selection_rate": "Predicted positive",
+    "false_positive_rate": "False positive rate",
     "mean_score": "Mean score",
     "psi": "PSI",
     "js": "Jensen-Shannon distance",

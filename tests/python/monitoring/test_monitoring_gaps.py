@@ -1,4 +1,4 @@
-"""Gaps between segments: found where they are certain, and left alone where chance explains them."""
+"""Gaps between segments, and slices: found where they are certain, left alone where chance explains them."""
 
 from __future__ import annotations
 
@@ -37,6 +37,37 @@ def drawn() -> pd.DataFrame:
 FRAME = drawn()
 
 
+def orders() -> pd.DataFrame:
+    """Scores mean nothing for z by phone, rows of high age are rejected, and scores of y rise in February."""
+    draw = np.random.default_rng(17)
+    rows = 12_000
+    frame = pd.DataFrame({"id": np.arange(rows), "country": draw.choice(list("xyz"), rows)})
+    frame["channel"] = draw.choice(["web", "phone", "shop"], rows)
+    frame["age"] = draw.integers(18, 98, rows)
+    frame["noise"] = draw.choice([f"n{number}" for number in range(20)], rows)
+    frame["day"] = pd.Timestamp("2026-01-05") + pd.to_timedelta(draw.integers(0, 50, rows), unit="D")
+    true = draw.beta(2, 2, rows)
+    frame["y"] = (draw.random(rows) < true).astype(int)
+    lost = (frame.country == "z") & (frame.channel == "phone")
+    frame["score"] = np.where(lost, draw.beta(2, 2, rows), true)
+    later = (frame.country == "y") & (frame.day >= "2026-02-01")
+    frame["score"] = np.where(later, np.minimum(1, frame.score + 0.1), frame.score)
+    frame["prediction"] = (frame.score >= 0.5).astype(int)
+    rejected = draw.random(rows) < np.where(frame.age > 77, 0.08, 0.02)
+    frame["row_status"] = np.where(rejected, "rejected", "scored")
+    return frame
+
+
+ORDERS = orders()
+SLICES = {  # measure: its own arguments
+    "log_loss": "labels=source('raw', 'order_labels'), label='y', options={'date_to': '2026-02-01'}",
+    "error_rate": "labels=source('raw', 'order_labels'), label='y', depth=3",
+    "rejected_share": "depth=1",
+    "score_shift": "depth=2, options={'day': 'day', 'compare_from': '2026-02-01'}",
+}
+CUT = "columns=['country', 'channel', 'noise'], numbers=['age']"
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     made = MonitoredWarehouse(tmp_path_factory.mktemp("gaps") / "house")
@@ -51,15 +82,31 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     made.model(
         "few_only", "select * from {{ ref('judged') }} where segment in ('the shop=a', 'the shop=few')"
     )
+    made.table("orders", f"select * exclude (y, age), {head} from frame", frame=ORDERS)
+    made.table("order_labels", "select id, y from frame", frame=ORDERS)
+    made.table("order_features", "select id, age from frame", frame=ORDERS)
+    for measure, own in SLICES.items():
+        options = own if "date_to" not in own else own.replace("{", "{'day': 'day', ")
+        made.model(
+            f"slices_{measure}",
+            f"{{{{ scorehouse.worst_slices(source('raw', 'orders'), {CUT}, measure='{measure}', key='id', "
+            f"features=source('raw', 'order_features'), {options}) }}}}",
+        )
     arguments = {"column": "the shop", "metrics": LIMITS, "min_rows": 100}
     gap = {"name": "gaps", "arguments": arguments, "config": KEPT}
     wide = {"name": "wide", "arguments": {**arguments, "metrics": {"recall": 0.4}}}
     small = {"name": "small", "arguments": arguments}
     any_size = {"name": "any_size", "arguments": {**arguments, "min_rows": 1}, "config": KEPT}
+    wide_limit = {"name": "wide_slices", "arguments": {"limits": {"error_rate": 0.3}}}
     models = [
         {"name": "judged", "data_tests": [{"scorehouse.gap_at_most": test} for test in (gap, wide)]},
         {"name": "few_only", "data_tests": [{"scorehouse.gap_at_most": test} for test in (small, any_size)]},
-    ]
+        {"name": "slices_error_rate", "data_tests": [
+            {"scorehouse.no_worse_slices": {"name": "slices", "config": KEPT}},
+            {"scorehouse.no_worse_slices": wide_limit},
+            {"scorehouse.no_worse_slices": {"name": "large_slices", "arguments": {"min_share": 0.2}}},
+        ]},
+    ]  # fmt: skip
     made.tests({"version": 2, "models": models})
     made.build().check()
     return made
@@ -105,6 +152,96 @@ def test_gaps_below_the_limit_and_small_segments_pass(warehouse: MonitoredWareho
     assert warehouse.query("select distinct metric, lower_segment from main_dbt_test__audit.any_size") == [
         ("recall", "the shop=few")
     ]
+
+
+def worse(warehouse: MonitoredWarehouse, measure: str) -> list[Any]:
+    return warehouse.query(
+        "select segment, value, rest_value, difference_low, p_value, n_current, n_reference, depth "
+        f"from slices_{measure} where status = 'worse' order by place"
+    )
+
+
+def test_slices_are_named_once_and_noise_is_not(warehouse: MonitoredWarehouse) -> None:
+    """Neither the twenty values of noise nor the slices around the planted one are listed."""
+    assert [row[0] for row in worse(warehouse, "error_rate")] == ["country=z and channel=phone"]
+    assert worse(warehouse, "log_loss")[0][0] == "country=z and channel=phone"
+    (rejected,) = worse(warehouse, "rejected_share")
+    assert rejected[0].startswith("age > 7")
+    assert worse(warehouse, "score_shift")[0][0] == "country=y"
+    assert warehouse.query("select count(*) from slices_rejected_share where status = 'ok'") == [(29,)]
+
+
+def test_slices_are_what_numpy_says(warehouse: MonitoredWarehouse) -> None:
+    scored = ORDERS[(ORDERS.row_status == "scored") & (ORDERS.day < "2026-02-01")]
+    loss = -np.log(np.where(scored.y == 1, scored.score, 1 - scored.score))
+    own = ((scored.country == "z") & (scored.channel == "phone")).to_numpy()
+    difference = loss[own].mean() - loss[~own].mean()
+    error = math.sqrt(loss[own].var(ddof=1) / own.sum() + loss[~own].var(ddof=1) / (~own).sum())
+    row = worse(warehouse, "log_loss")[0]
+    expected = (loss[own].mean(), loss[~own].mean(), difference - 1.959963984540054 * error)
+    assert row[1:4] == pytest.approx(expected, rel=1e-9)
+    assert row[4] == pytest.approx(stats.norm.sf(difference / error), rel=1e-8)
+    assert row[5:7] == (own.sum(), (~own).sum())
+    shifted = worse(warehouse, "score_shift")[0]
+    its = ORDERS[(ORDERS.row_status == "scored") & (ORDERS.country == "y")]
+    later, before = (its.score[its.day >= "2026-02-01"], its.score[its.day < "2026-02-01"])
+    error = math.sqrt(later.var() / len(later) + before.var() / len(before))
+    expected = (later.mean(), before.mean(), later.mean() - before.mean() - 1.959963984540054 * error)
+    assert shifted[1:4] == pytest.approx(expected, rel=1e-9)
+    share = worse(warehouse, "rejected_share")[0]
+    is_old = ORDERS.age > float(str(share[0]).removeprefix("age > "))
+    old, rest = (
+        wilson(int((rows.row_status == "rejected").sum()), len(rows))
+        for rows in (ORDERS[is_old], ORDERS[~is_old])
+    )
+    certain = old[0] - rest[0] - math.hypot(old[0] - old[1], rest[2] - rest[0])
+    assert share[3] == pytest.approx(certain, rel=1e-9)
+
+
+def test_the_test_of_slices(warehouse: MonitoredWarehouse) -> None:
+    ended = warehouse.project.dbt("test", "--select", "slices", "wide_slices", "large_slices")
+    named = ("slices", "wide_slices", "large_slices")
+    assert [ended.statuses[name] for name in named] == ["warn", "pass", "pass"], ended.messages
+    assert warehouse.query("select segment from main_dbt_test__audit.slices") == [
+        ("country=z and channel=phone",)
+    ]
+
+
+def test_groups_have_fairness_metrics_with_intervals(warehouse: MonitoredWarehouse) -> None:
+    own = FRAME[(FRAME["the shop"] == "c") & (FRAME.row_status == "scored")]
+    negative = own[own.y == 0]
+    found = {
+        metric: values
+        for metric, *values in warehouse.query(
+            "select metric, value, value_low, value_high from judged where segment = 'the shop=c'"
+        )
+    }
+    selected, wrong = int(own.prediction.sum()), int(negative.prediction.sum())
+    assert found["selection_rate"] == pytest.approx(wilson(selected, len(own)), rel=1e-9)
+    assert found["false_positive_rate"] == pytest.approx(wilson(wrong, len(negative)), rel=1e-9)
+    off = own.score - own.y
+    half = 1.959963984540054 * off.std() / math.sqrt(len(own))
+    assert found["bias"] == pytest.approx((off.mean(), off.mean() - half, off.mean() + half), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("columns='country', measure='auc'", "worst_slices(measure='auc')"),
+        ("columns=[], measure='rejected_share'", "worst_slices(columns=[])"),
+        ("columns='country', measure='brier'", "worst_slices(labels="),
+        ("columns='country', measure='score_shift'", "compare_from"),
+        ("columns='country', measure='rejected_share', depth=4", "worst_slices(depth=4)"),
+        ("columns='country', measure='rejected_share', options={'min_rows': 5}", "min_rows"),
+    ],
+)
+def test_slices_refuse(given: str, said: str, warehouse: MonitoredWarehouse) -> None:
+    file = warehouse.project.folder / "models" / "wrong.sql"
+    warehouse.project.write("models/wrong.sql", f"{{{{ scorehouse.worst_slices(ref('judged'), {given}) }}}}")
+    try:
+        assert said in warehouse.project.dbt("compile", "--select", "wrong").problem
+    finally:
+        file.unlink()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,14 @@ MODELS = {
     "source('raw', 'classified_labels'), key='id', label='y', options={'day': 'day'}) }}",
     "estimates": "{{ scorehouse.estimated_performance(source('raw', 'classified'), ref('calibration'), "
     "day='day') }}",
+    "error_calibration": "{{ scorehouse.calibration_table(source('raw', 'regressed'), "
+    "source('raw', 'regressed_labels'), key='id', label='y', options={'day': 'day'}, task='regression') }}",
+    "error_estimates": "{{ scorehouse.estimated_performance(source('raw', 'regressed'), "
+    "ref('error_calibration'), day='day', task='regression') }}",
+    "several_estimates": "{{ scorehouse.estimated_performance(source('raw', 'several'), day='day', "
+    f"options={{'classes': {CLASSES}}}) }}}}",
+    "slices": f"{{{{ scorehouse.worst_slices({SOURCE}, ['origin', 'carrier'], 'score_shift', "
+    "numbers=['distance'], options={'score': 'dep_delay', 'day': 'day', 'compare_from': '2013-10-01'}) }}",
     "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
     "cluster_performance": "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, "
     "label=none, task='clustering', day='day', options={'score': 'score'}) }}",
@@ -47,13 +55,19 @@ KEYS = {
     "previous": "window_start, part, feature, segment, metric",
     "exact": "feature, metric",
     "calibration": "bin",
+    "error_calibration": "bin",
+    "slices": "segment",
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
     "drift": "value, threshold, p_value, q_value, floor_value, standard_error, status, n_current, place",
     "previous": "value, threshold, p_value, floor_value, status, reason, n_reference, n_current, place",
     "exact": "value",
-    "estimates": "value, threshold, status, n_current",
+    "estimates": "value, value_low, value_high, threshold, status, n_current",
+    "error_estimates": "value, value_low, value_high, threshold, status, n_current",
+    "several_estimates": "value, value_low, value_high, threshold, status, n_current",
+    "error_calibration": "mean_score, mean_absolute_error, mean_error, squared_error_deviation, n_labelled",
+    "slices": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",
 }
 PERFORMANCE_KEY, PERFORMANCE_VALUES = (

@@ -1,0 +1,144 @@
+{#- CTEs that end in `measured`: one row per prediction, with its value `v` and the text of each column, `d0`, `d1`
+    and so on. Numbers are cut into parts of equally many rows. -#}
+{% macro _slice_values(predictions, labels, features, spec) %}
+{% set double, text, stamp = scorehouse._type_double(), dbt.type_string(), dbt.type_timestamp() %}
+{{ scorehouse._live_rows(predictions, labels if spec.is_labelled else none, spec) }},
+
+{% if features is not none -%}
+features as (
+
+    select * from {{ features }}
+
+),
+
+{% endif -%}
+valued as (
+
+    select
+        predictions.model_name as ml_model,
+        predictions.model_version as version,
+        cast(predictions.{{ spec.day }} as {{ stamp }}) as moment,
+        {%- if spec.compare_from %}
+        case when predictions.{{ spec.day }} >= {{ scorehouse._moment(spec.compare_from) }} then 1 else 0 end
+        {%- else %}
+        1
+        {%- endif %} as is_current,
+        {%- for name in spec.names %}
+        coalesce(cast({{ scorehouse._profile_column(name, features, predictions) }} as {{ text }}), '(null)')
+            as d{{ loop.index0 }},
+        {%- endfor %}
+        {%- for name in spec.numbers %}
+        cast({{ scorehouse._profile_column(name, features, predictions) }} as {{ double }}) as x{{ loop.index0 }},
+        {%- endfor %}
+        {{ scorehouse._slice_value(spec) }} as v
+    from live as predictions
+    {%- if features is not none %}
+    left join features
+        on
+        {%- for name in spec.key %}
+            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
+    {%- endif %}
+    where predictions.{{ spec.day }} is not null
+        {%- if spec.date_from %}
+        and predictions.{{ spec.day }} >= {{ scorehouse._moment(spec.date_from) }}
+        {%- endif %}
+        {%- if spec.date_to %}
+        and predictions.{{ spec.day }} < {{ scorehouse._moment(spec.date_to) }}
+        {%- endif %}
+
+),
+
+finite as (
+
+    select
+        *
+        {%- for name in spec.numbers %},
+        case when {{ scorehouse._is_finite('x' ~ loop.index0) }} then x{{ loop.index0 }} end as f{{ loop.index0 }}
+        {%- endfor %}
+    from valued
+    where v is not null
+        and {{ scorehouse._is_finite('v') }}
+
+),
+
+{%- if spec.numbers %}
+
+edges as (
+
+    select
+        {%- for name in spec.numbers %}
+        {%- set i = loop.index0 %}
+        {%- for part in range(1, spec.parts | int) %}
+        percentile_cont({{ scorehouse._double_literal(part / spec.parts) }})
+            within group (order by f{{ i }}) as e{{ i }}_{{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from finite
+
+),
+{%- endif %}
+
+measured as (
+
+    select
+        ml_model, version, moment, is_current, v
+        {%- for name in spec.names %}, d{{ loop.index0 }}{% endfor %}
+        {%- for name in spec.numbers %},
+        {{ scorehouse._part_name('f' ~ loop.index0, 'e' ~ loop.index0, spec.parts | int) }}
+            as d{{ loop.index0 + spec.names | length }}
+        {%- endfor %}
+    from finite
+    {%- if spec.numbers %}
+    cross join edges
+    {%- endif %}
+
+)
+{%- endmacro %}
+
+
+{#- The value of a row of `live`; NULL for rows that do not count. -#}
+{% macro _slice_value(spec) -%}
+    {%- set double = scorehouse._type_double() %}
+    {%- set score = 'cast(predictions.' ~ spec.score ~ ' as ' ~ double ~ ')' %}
+    {%- set y = 'cast(predictions.scorehouse_label as ' ~ double ~ ')' %}
+    {%- set error = '(cast(predictions.' ~ spec.prediction ~ ' as ' ~ double ~ ') - ' ~ y ~ ')' %}
+    {%- set is_positive = 'predictions.scorehouse_label = ' ~ scorehouse._literal(spec.positive) %}
+    {%- if spec.measure == 'rejected_share' -%}
+        case when predictions.row_status = 'rejected' then 1e0 else 0e0 end
+    {%- else -%}
+        case when predictions.row_status = 'scored'
+            {{- ' and predictions.scorehouse_label is not null' if spec.is_labelled }} then
+        {%- if spec.measure == 'score_shift' %} {{ score }}
+        {%- elif spec.measure == 'mae' %} abs{{ error }}
+        {%- elif spec.measure == 'mse' %} {{ error }} * {{ error }}
+        {%- elif spec.measure == 'error_rate' %}
+            case when predictions.{{ spec.prediction }} = predictions.scorehouse_label then 0e0 else 1e0 end
+        {%- elif spec.measure == 'brier' %}
+            case when {{ is_positive }} then (1e0 - {{ score }}) * (1e0 - {{ score }})
+                else {{ score }} * {{ score }} end
+        {%- else %}
+            -ln(greatest(
+                2.220446049250313e-16, case when {{ is_positive }} then {{ score }} else 1e0 - {{ score }} end
+            ))
+        {%- endif %} end
+    {%- endif %}
+{%- endmacro %}
+
+
+{#- The part of a number as text, such as `<= 10`, `10 to 20` and `> 20`. -#}
+{% macro _part_name(value, edge, parts) -%}
+    {%- set text = dbt.type_string() -%}
+    case
+            when {{ value }} is null then '= (null)'
+            {%- for part in range(1, parts) %}
+            when {{ value }} <= {{ edge }}_{{ part }} then {% if part == 1 -%}
+                '<= ' || cast({{ edge }}_1 as {{ text }})
+            {%- else -%}
+                'from ' || cast({{ edge }}_{{ part - 1 }} as {{ text }}) || ' to '
+                || cast({{ edge }}_{{ part }} as {{ text }})
+            {%- endif %}
+            {%- endfor %}
+            else '> ' || cast({{ edge }}_{{ parts - 1 }} as {{ text }})
+        end
+{%- endmacro %}

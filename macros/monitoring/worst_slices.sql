@@ -1,0 +1,76 @@
+{#- The select of a table of slices: the groups of rows, by one to three columns, in which an ML model is certainly
+    worse than in all other rows, or has moved from what it was. The worst come first. -#}
+{% macro worst_slices(
+    predictions, columns, measure, labels=none, key=none, label=none, features=none, numbers=[], depth=2, options={}
+) %}
+    {% set call = 'worst_slices' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% set names = scorehouse._column_list(call, 'columns', columns, 'country') if columns else [] %}
+    {% set cut = scorehouse._column_list(call, 'numbers', numbers, 'spend') if numbers else [] %}
+    {% set measures = scorehouse._slice_measures() %}
+    {% if measure not in measures %}
+        {% do scorehouse._argument_error(
+            call, 'measure', measure, 'one of ' ~ measures | join(', '), 'write `measure: rejected_share`'
+        ) %}
+    {% endif %}
+    {% if not names + cut %}
+        {% do scorehouse._argument_error(
+            call, 'columns', columns, 'at least one column, here or in `numbers`', 'write `columns: [country]`'
+        ) %}
+    {% endif %}
+    {% if depth not in [1, 2, 3] or (names + cut) | length > 12 %}
+        {% do scorehouse._argument_error(
+            call, 'depth', depth, '1, 2 or 3, for at most twelve columns', 'write `depth: 2`, and fewer columns'
+        ) %}
+    {% endif %}
+    {% if measure in scorehouse._labelled_measures() %}
+        {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
+    {% endif %}
+    {% if features is not none %}
+        {% do scorehouse._check_relation(call, 'features', features, 'churn_features') %}
+    {% endif %}
+    {% set spec = scorehouse._slice_spec(call, measure, key, label, features, depth, options) %}
+    {% do spec.update({'names': names, 'numbers': cut}) %}
+
+    {{ return(adapter.dispatch('worst_slices', 'scorehouse')(predictions, labels, features, spec)) }}
+{% endmacro %}
+
+{% macro default__worst_slices(predictions, labels, features, spec) %}
+{% set int, bigint, text = dbt.type_int(), dbt.type_bigint(), dbt.type_string() %}
+with {{ scorehouse._slice_values(predictions, labels, features, spec) }},
+
+{{ scorehouse._slice_sums(spec) }},
+
+{{ scorehouse._slice_verdicts(spec) }},
+
+final as (
+
+    select
+        cast(null as {{ text }}) as run_id,
+        ml_model,
+        cast(version as {{ int }}) as version,
+        cast(null as {{ text }}) as feature,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        cast(null as {{ scorehouse._type_double() }}) as threshold,
+        status,
+        cast(n_rest as {{ bigint }}) as n_reference,
+        cast(n as {{ bigint }}) as n_current,
+        cast(depth as {{ int }}) as depth,
+        rest_value,
+        difference,
+        difference_low,
+        n / n_all as share_of_rows,
+        p_value,
+        q_value,
+        cast(place as {{ int }}) as place
+    from placed
+    where place <= {{ spec.max_slices }}
+
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,52 @@
+{% test no_worse_slices(model, limits={}, min_share=0) %}
+    {{ config(severity='warn') }}
+    {% set call = 'no_worse_slices' %}
+    {% do scorehouse._check_keys(call, 'limits', limits, scorehouse._slice_measures()) %}
+    {% for metric, limit in limits.items() %}
+        {% do scorehouse._check_number(call, 'limits', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
+    {% endfor %}
+    {% do scorehouse._check_number(
+        call, 'min_share', min_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
+    ) %}
+
+    {{ return(adapter.dispatch('test_no_worse_slices', 'scorehouse')(model, limits, min_share)) }}
+{% endtest %}
+
+{% macro default__test_no_worse_slices(model, limits, min_share) %}
+
+with slices as (
+
+    select * from {{ model }}
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        segment,
+        metric,
+        value,
+        rest_value,
+        difference,
+        difference_low,
+        share_of_rows,
+        n_current,
+        q_value
+    from slices
+    where status = 'worse'
+        and share_of_rows >= {{ scorehouse._double_literal(min_share) }}
+        {%- if limits %}
+        and difference_low > case metric
+            {%- for metric, limit in limits.items() %}
+            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
+            {%- endfor %}
+            else 0e0
+        end
+        {%- endif %}
+
+)
+
+select * from validation_errors
+{% endmacro %}

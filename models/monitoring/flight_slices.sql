@@ -1,0 +1,11 @@
+-- The carriers, airports and destinations, and the hours and delays, for which the delay model is certainly worse.
+{{ scorehouse.worst_slices(
+    predictions=ref('flight_predictions'),
+    columns=['carrier', 'origin', 'dest'],
+    numbers=['departure_hour', 'dep_delay'],
+    measure='log_loss',
+    labels=ref('flight_labels'),
+    key='flight_id',
+    label='arrived_late',
+    features=ref('flight_scoring_features'),
+) }}
