@@ -33,6 +33,14 @@ HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_
 ALARM = "status in ('drift', 'small_drift')"
 LABELS = (50, 100, 200, 500, 1000)
 COHORTS = 200
+# Models looked at after each of 500 windows: how many, and their errors before and after the middle; the
+# limit is 0.10.
+LOOKS = 500
+LOOKED = {
+    "at the limit": (400, 0.10, 0.10),
+    "0.05 to 0.12": (40, 0.05, 0.12),
+    "0.05 to 0.20": (40, 0.05, 0.20),
+}
 
 
 def options() -> argparse.Namespace:
@@ -102,8 +110,19 @@ def make(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
     train(warehouse, "regions", data.regions(4, 6000))
     watch(warehouse, "regions", by_day + ", segments=['region']", ", window='day'")
     label_tests(warehouse)
+    looks(warehouse)
     warehouse.build()  # the tests that find something do not end the build
     return warehouse
+
+
+def looks(warehouse: MonitoredWarehouse) -> None:
+    """Monitors with one error rate for life, of windows of 200 rows."""
+    head = "1 as version, 'all' as segment, null::varchar as feature, 'accuracy' as metric, 'info' as status"
+    for number, (count, before, after) in enumerate(LOOKED.values()):
+        rows = data.looks(count, LOOKS, 200, before, after)
+        warehouse.table(f"looks{number}", f"select *, {head} from frame", frame=rows)
+        call = f"source('raw', 'looks{number}'), {{'accuracy': 0.9}}"
+        warehouse.model(f"anytime{number}", f"{{{{ scorehouse.anytime_monitor({call}) }}}}")
 
 
 def label_tests(warehouse: MonitoredWarehouse) -> None:
@@ -178,11 +197,32 @@ def report(warehouse: MonitoredWarehouse) -> None:
         print(f"{title:36} " + " ".join(f"{float(rows[0][0]):6.1f}" for rows in failed))
 
 
+def report_looks(warehouse: MonitoredWarehouse) -> None:
+    title = f"over {LOOKS} looks at 200 rows, errors"
+    print(f"\n{title:36} {'ever alarm':>10} {'before':>10} {'median delay':>14}")
+    for number, (name, (count, *_)) in enumerate(LOOKED.items()):
+        ((ever, early, delay),) = warehouse.query(
+            f"""
+            select count(*) filter (where since is not null), count(*) filter (where since < middle),
+                median(datediff('day', middle, since)) filter (where since >= middle)
+            from (
+                select ml_model, min(alarm_since) as since,
+                    min(window_start) + interval ({LOOKS // 2}) day as middle
+                from anytime{number} group by 1
+            )
+            """
+        )
+        said = f"{delay:.0f} looks" if delay is not None and "to" in name.split() else ""
+        print(f"{name:36} {100 * ever / count:8.2f} % {100 * early / count:8.2f} % {said:>14}")
+
+
 def main() -> None:
     asked = options()
     folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp())
     shutil.rmtree(folder, ignore_errors=True)
-    report(make(folder / "house", asked))
+    made = make(folder / "house", asked)
+    report(made)
+    report_looks(made)
     if not asked.folder:
         shutil.rmtree(folder)
 

@@ -159,6 +159,17 @@ def cohorts(count: int, labels: int) -> tuple[pa.Table, pa.Table]:
     return table(given), table({"id": keys, "y": (rng.random(rows) < true).astype("int64")})
 
 
+def looks(count: int, windows: int, rows: int, before: float, after: float) -> pa.Table:
+    """Accuracies by day of ML models, in the columns of a performance table; errors change halfway."""
+    rng = np.random.default_rng([53, rows, int(1e4 * after)])
+    rate = np.where(np.arange(windows) < windows // 2, before, after)
+    errors = rng.binomial(rows, np.tile(rate, count))
+    start = np.tile(np.datetime64("2020-01-01", "us") + np.arange(windows).astype("timedelta64[D]"), count)
+    columns: Columns = {"ml_model": np.repeat(np.char.add("m", np.arange(count).astype(str)), windows)}
+    columns |= {"window_start": start, "window_end": start, "value": 1 - errors / rows}
+    return table(columns | {"n_current": np.full(len(errors), rows)})
+
+
 def scored(columns: Columns, run: str) -> pa.Table:
     made = table(columns)
     return made.append_column("scoring_run_id", pa.array([run] * made.num_rows))

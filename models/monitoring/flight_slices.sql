@@ -1,4 +1,4 @@
--- The carriers, airports and destinations, and the hours and delays, for which the delay model is certainly worse.
+-- The flights, by carrier, airports, hour and delay, for which the delay model is certainly worse.
 {{ scorehouse.worst_slices(
     predictions=ref('flight_predictions'),
     columns=['carrier', 'origin', 'dest'],

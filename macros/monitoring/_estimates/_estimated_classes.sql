@@ -85,27 +85,36 @@ points as (
 
 ),
 
+{#- Of each score: positives that are ranked above it, and negatives below, ties counting half. -#}
+surrounded as (
+
+    select
+        *,
+        sum(n * probability) over (partition by {{ c }} order by score desc)
+            - sum(n * probability) over (partition by {{ c }}, score) / 2e0 as pos_above,
+        sum(n * (1e0 - probability)) over (partition by {{ c }} order by score)
+            - sum(n * (1e0 - probability)) over (partition by {{ c }}, score) / 2e0 as neg_below
+    from calibrated
+
+),
+
 {#- By how much each metric changes with the probability of a row. -#}
 slopes as (
 
     select
-        {{ 'calibrated.' ~ (c | replace(', ', ', calibrated.')) }},
-        calibrated.line, calibrated.n, calibrated.probability, calibrated.line_variance,
-        (all_neg - cum_neg + neg / 2e0 - cum_pos + pos / 2e0) / (n_positive * n_negative)
+        {{ 'surrounded.' ~ (c | replace(', ', ', surrounded.')) }},
+        line, n, probability, line_variance,
+        (neg_below - pos_above) / (n_positive * n_negative)
             - roc_auc * (1e0 / n_positive - 1e0 / n_negative) as roc_auc_slope,
         yhat / n_predicted as precision_slope,
         (yhat - recall) / n_positive as recall_slope,
         (2e0 * yhat - f1) / (n_predicted + n_positive) as f1_slope,
         1e0 / n_rows as positive_rate_slope,
         {{ 'yhat' if spec.classes else '(2e0 * yhat - 1e0)' }} / n_rows as accuracy_slope
-    from calibrated
-    inner join cumulated
-        on {{ scorehouse._same_cohort('calibrated', 'cumulated') }}
-        and calibrated.class_label = cumulated.class_label
-        and calibrated.score = cumulated.score
+    from surrounded
     inner join points
-        on {{ scorehouse._same_cohort('calibrated', 'points') }}
-        and calibrated.class_label = points.class_label
+        on {{ scorehouse._same_cohort('surrounded', 'points') }}
+        and surrounded.class_label = points.class_label
 
 ),
 

@@ -39,6 +39,7 @@ MODELS = {
         label='y', levels=[0.8, 0.9], group='region', options={'prediction': 'score'}) }}""",
     "intervals": """{{ scorehouse.prediction_intervals(ref('wide_predictions'), ref('margins'),
         group='region', options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}""",
+    "watched": "{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
     "slices": """{{ scorehouse.worst_slices(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
@@ -63,6 +64,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "replays": {"replay_agrees": {}},
     "checks": {"form_agrees": {}},
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},
+    "watched": {"no_anytime_alarm": {"metrics": ["accuracy"]}},
     "slices": {"no_worse_slices": {"limits": {"brier": 0.1}}},
     "wide_profiles": {"volume_in_range": {"min_rows": 1, "max_change": 0.5}},
     "wide_performance": {

@@ -36,6 +36,8 @@ MODELS = {
     "ref('error_calibration'), day='day', task='regression') }}",
     "several_estimates": "{{ scorehouse.estimated_performance(source('raw', 'several'), day='day', "
     f"options={{'classes': {CLASSES}}}) }}}}",
+    "anytime": "{{ scorehouse.anytime_monitor(ref('classified_performance'), "
+    "{'accuracy': 0.6, 'brier': 0.3}, segments=true) }}",
     "slices": f"{{{{ scorehouse.worst_slices({SOURCE}, ['origin', 'carrier'], 'score_shift', "
     "numbers=['distance'], options={'score': 'dep_delay', 'day': 'day', 'compare_from': '2013-10-01'}) }}",
     "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
@@ -57,6 +59,7 @@ KEYS = {
     "calibration": "bin",
     "error_calibration": "bin",
     "slices": "segment",
+    "anytime": "window_start, segment, metric",
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
@@ -67,6 +70,7 @@ VALUES = {
     "error_estimates": "value, value_low, value_high, threshold, status, n_current",
     "several_estimates": "value, value_low, value_high, threshold, status, n_current",
     "error_calibration": "mean_score, mean_absolute_error, mean_error, squared_error_deviation, n_labelled",
+    "anytime": "value, threshold, status, n_current, n_reference, e_value, p_value",
     "slices": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",
 }

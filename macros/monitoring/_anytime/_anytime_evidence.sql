@@ -1,0 +1,101 @@
+{#- CTEs that end in `evidence`: the e-value of each window. For each window that a change may begin with, and each of
+    twelve larger means q, the likelihood ratio of q against the limit p is
+    `exp(S ln(q / p) + (n - S) ln((1 - q) / (1 - p)))`, S being the sum of n values. Its expectation is at most 1 if
+    the mean is at most p, for values from 0 to 1 of any distribution, and so is that of their weighted mean. -#}
+{% macro _anytime_evidence(id, options) %}
+{% set joined = [] %}
+{% for name in id.split(', ') %}
+    {% do joined.append('so_far.' ~ name ~ ' = begun.' ~ name) %}
+{% endfor %}
+so_far as (
+
+    select
+        *,
+        row_number() over (partition by {{ id }} order by window_start, window_end) as place,
+        sum(n) over (
+            partition by {{ id }} order by window_start, window_end rows between unbounded preceding and current row
+        ) as n_so_far,
+        sum(n_rows) over (
+            partition by {{ id }} order by window_start, window_end rows between unbounded preceding and current row
+        ) as rows_so_far,
+        sum(total) over (
+            partition by {{ id }} order by window_start, window_end rows between unbounded preceding and current row
+        ) as total_so_far
+    from batches
+
+),
+
+{#- What a value of 1 adds to the logarithm of each ratio, and a value of 0: the odds of q are `exp(step)` times those
+    of p. -#}
+alternatives as (
+
+    select
+        null_mean
+        {%- for number in range(12) %}
+        {%- set step = scorehouse._double_literal(0.02 * 1.65 ** number) %},
+        ln(1e0 / (null_mean + (1e0 - null_mean) * exp(-({{ step }})))) as gain{{ number }},
+        ln(1e0 / (1e0 - null_mean + null_mean * exp({{ step }}))) as loss{{ number }}
+        {%- endfor %}
+    from (select distinct null_mean from batches) as limits
+
+),
+
+{#- Windows that a change may begin with weigh 1/2, 1/6, 1/12 and so on: together 1. -#}
+spans as (
+
+    select
+        {{ 'so_far.' ~ (id | replace(', ', ', so_far.')) }},
+        so_far.place,
+        so_far.null_mean,
+        1e0 / (begun.place * (begun.place + 1e0)) as weight,
+        so_far.n_so_far - begun.n_so_far + begun.n as n,
+        so_far.total_so_far - begun.total_so_far + begun.total as total
+    from so_far
+    inner join so_far as begun
+        on {{ joined | join(' and ') }}
+        and begun.place <= so_far.place
+
+),
+
+e_values as (
+
+    select
+        {{ 'spans.' ~ (id | replace(', ', ', spans.')) }},
+        spans.place,
+        sum(weight / 12e0 * (
+            {%- for number in range(12) %}
+            {{ scorehouse._exp('least(500e0, total * gain' ~ number ~ ' + (n - total) * loss' ~ number ~ ')') }}
+            {{- ' +' if not loop.last }}
+            {%- endfor %}
+        )) + 1e0 / (spans.place + 1e0) as e_value
+    from spans
+    inner join alternatives
+        on spans.null_mean = alternatives.null_mean
+    group by {{ 'spans.' ~ (id | replace(', ', ', spans.')) }}, spans.place
+
+),
+
+series_counts as (
+
+    select ml_model, version, count(*) * 1e0 as n_series
+    from (select distinct {{ id }} from batches) as distinct_series
+    group by ml_model, version
+
+),
+
+evidence as (
+
+    select
+        so_far.*,
+        e_values.e_value,
+        series_counts.n_series
+    from so_far
+    inner join e_values
+        on {{ joined | join(' and ') | replace('begun.', 'e_values.') }}
+        and so_far.place = e_values.place
+    inner join series_counts
+        on so_far.ml_model = series_counts.ml_model
+        and so_far.version = series_counts.version
+
+)
+{%- endmacro %}

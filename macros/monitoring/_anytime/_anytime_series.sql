@@ -1,0 +1,53 @@
+{#- The limits as a list of series: what is watched, on which side, its limit, and the bounds of a row's value. -#}
+{% macro _anytime_series(call, kind, limits, bounds) %}
+    {% set action = "write `limits: {accuracy: 0.7}`, or for a mean `limits: {score: [0.2, 0.4]}`" %}
+    {% if limits is not mapping or not limits or bounds is not mapping %}
+        {% do scorehouse._argument_error(call, 'limits', limits, 'limits by metric or column', action) %}
+    {% endif %}
+    {% set known = scorehouse._anytime_metrics()[kind] %}
+    {% set series = [] %}
+    {% for name, limit in limits.items() %}
+        {% if known and name not in known and name not in bounds %}
+            {% do scorehouse._argument_error(
+                call, 'limits', name, 'a mean of values from 0 to 1: one of ' ~ known | join(', '),
+                "correct it, or for a mean of other values name their `bounds`: options={'bounds': {'mae': [0, 100]}}"
+            ) %}
+        {% endif %}
+        {% set range = bounds.get(name, [0, 1]) %}
+        {% set both = limit if limit is sequence and limit is not string else none %}
+        {% if range | length != 2 or (both is not none and both | length != 2) or (kind == 'profiles' and not both) %}
+            {% do scorehouse._argument_error(call, 'limits', limit, 'a number, or for a mean two numbers', action) %}
+        {% endif %}
+        {% set ends = [('below', both[0]), ('above', both[1])] if both else [
+            ('below' if name in scorehouse._higher_is_better() else 'above', limit)
+        ] %}
+        {% for side, number in ends %}
+            {% do scorehouse._check_number(call, 'limits', number, action) %}
+            {% if number <= range[0] or number >= range[1] %}
+                {% do scorehouse._argument_error(
+                    call, 'limits', number, 'a number between ' ~ range[0] ~ ' and ' ~ range[1], action
+                ) %}
+            {% endif %}
+            {% do series.append({
+                'name': name, 'side': side, 'limit': number, 'lowest': range[0], 'highest': range[1]
+            }) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(series) }}
+{% endmacro %}
+
+
+{#- Metrics that are means of values from 0 to 1, by kind of table; of profiles, any column. -#}
+{% macro _anytime_metrics() %}
+    {{ return({
+        'performance': ['accuracy', 'brier', 'positive_rate', 'selection_rate', 'mean_score', 'coverage'],
+        'drift': ['missing_share', 'unseen_share', 'out_of_range_share', 'filled_share'],
+        'profiles': [],
+        'runs': ['rejected_share'],
+    }) }}
+{% endmacro %}
+
+
+{% macro _higher_is_better() %}
+    {{ return(['accuracy', 'coverage']) }}
+{% endmacro %}

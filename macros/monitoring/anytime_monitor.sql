@@ -1,0 +1,77 @@
+{#- The select of a monitor with one error rate for life: for every window, the evidence collected so far that a share
+    or a mean is beyond its limit. However often one looks, at most `alpha` of unchanged ML models ever alarm. -#}
+{% macro anytime_monitor(source, limits, kind='performance', alpha=0.05, segments=false, options={}) %}
+    {% set call = 'anytime_monitor' %}
+    {% do scorehouse._check_relation(call, 'source', source, 'churn_performance') %}
+    {% set kinds = ['performance', 'drift', 'profiles', 'runs'] %}
+    {% if kind not in kinds %}
+        {% do scorehouse._argument_error(
+            call, 'kind', kind, 'one of ' ~ kinds | join(', '), 'write `kind: performance`'
+        ) %}
+    {% endif %}
+    {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% set known = {'design_effect': 1, 'bounds': {}, 'date_from': none} %}
+    {% do scorehouse._check_keys(call, 'options', options, known) %}
+    {% set given = dict(known) %}
+    {% do given.update(options) %}
+    {% do scorehouse._check_number(
+        call, 'options', given.design_effect, 'write `design_effect: 1`, or more', lowest=1
+    ) %}
+    {% set series = scorehouse._anytime_series(call, kind, limits, given.bounds) %}
+
+    {{ return(adapter.dispatch('anytime_monitor', 'scorehouse')(source, series, kind, alpha, segments, given)) }}
+{% endmacro %}
+
+{% macro default__anytime_monitor(source, series, kind, alpha, segments, options) %}
+{% set double, text, bigint = scorehouse._type_double(), dbt.type_string(), dbt.type_bigint() %}
+{% set id = 'ml_model, version, segment, feature, metric, side' %}
+with source_rows as (
+
+    select * from {{ source }}
+
+),
+
+{{ scorehouse._anytime_batches(series, kind, segments, options) }},
+
+{{ scorehouse._anytime_evidence(id, options) }},
+
+judged as (
+
+    select
+        *,
+        max(e_value) over (
+            partition by {{ id }} order by place rows between unbounded preceding and current row
+        ) as highest,
+        {#- All series of a version share the error rate. #}
+        n_series / {{ scorehouse._double_literal(alpha) }} as needed
+    from evidence
+
+),
+
+final as (
+
+    select
+        cast(null as {{ text }}) as run_id,
+        ml_model,
+        cast(version as {{ dbt.type_int() }}) as version,
+        nullif(feature, '') as feature,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        threshold,
+        case when highest >= needed then 'alarm' else 'ok' end as status,
+        cast(rows_so_far as {{ bigint }}) as n_reference,
+        cast(n_rows as {{ bigint }}) as n_current,
+        side,
+        e_value,
+        least(1e0, n_series / highest) as p_value,
+        min(case when highest >= needed then window_start end) over (partition by {{ id }}) as alarm_since
+    from judged
+
+)
+
+select * from final
+{% endmacro %}

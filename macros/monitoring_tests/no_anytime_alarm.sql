@@ -1,0 +1,49 @@
+{% test no_anytime_alarm(model, metrics=none) %}
+    {% set call = 'no_anytime_alarm' %}
+    {% set names = scorehouse._column_list(call, 'metrics', metrics, 'accuracy') if metrics is not none else [] %}
+
+    {{ return(adapter.dispatch('test_no_anytime_alarm', 'scorehouse')(model, names)) }}
+{% endtest %}
+
+{#- One row per series that has ever alarmed: its newest window. -#}
+{% macro default__test_no_anytime_alarm(model, names) %}
+
+with windows as (
+
+    select
+        *,
+        row_number() over (
+            partition by ml_model, version, feature, segment, metric, side order by window_start desc
+        ) as age
+    from {{ model }}
+    {%- if names %}
+    where metric in (
+        {%- for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+    )
+    {%- endif %}
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        feature,
+        segment,
+        metric,
+        side,
+        threshold,
+        value,
+        alarm_since,
+        p_value,
+        window_start,
+        window_end
+    from windows
+    where age = 1
+        and status = 'alarm'
+
+)
+
+select * from validation_errors
+{% endmacro %}
