@@ -126,19 +126,27 @@ measured as (
 {%- endmacro %}
 
 
-{#- The part of a number as text, such as `<= 10`, `10 to 20` and `> 20`. -#}
+{#- The part of a number as text, such as `<= 10`, `from 10 to 20` and `> 20`. -#}
 {% macro _part_name(value, edge, parts) -%}
-    {%- set text = dbt.type_string() -%}
     case
             when {{ value }} is null then '= (null)'
             {%- for part in range(1, parts) %}
             when {{ value }} <= {{ edge }}_{{ part }} then {% if part == 1 -%}
-                '<= ' || cast({{ edge }}_1 as {{ text }})
+                '<= ' || {{ scorehouse._number_text(edge ~ '_1') }}
             {%- else -%}
-                'from ' || cast({{ edge }}_{{ part - 1 }} as {{ text }}) || ' to '
-                || cast({{ edge }}_{{ part }} as {{ text }})
+                'from ' || {{ scorehouse._number_text(edge ~ '_' ~ (part - 1)) }}
+                || ' to ' || {{ scorehouse._number_text(edge ~ '_' ~ part) }}
             {%- endif %}
             {%- endfor %}
-            else '> ' || cast({{ edge }}_{{ parts - 1 }} as {{ text }})
+            else '> ' || {{ scorehouse._number_text(edge ~ '_' ~ (parts - 1)) }}
         end
+{%- endmacro %}
+
+
+{#- A double as text; whole numbers without a point, on every database. -#}
+{% macro _number_text(value) -%}
+    {%- set text = dbt.type_string() -%}
+    case when {{ value }} = floor({{ value }}) and abs({{ value }}) < 1e15
+                then cast(cast({{ value }} as {{ dbt.type_bigint() }}) as {{ text }})
+                else cast({{ value }} as {{ text }}) end
 {%- endmacro %}

@@ -87,14 +87,15 @@ REFERENCE_DOCS = {
     "kind": (
         "varchar",
         "Bins: `numeric`, `category`, `other` (rare categories pooled) and `missing`. Facts, in lower and "
-        "upper: `moments` (mean, standard deviation), `range` (minimum, maximum), `tail` (tail indices), and "
+        "upper: `moments` (mean, standard deviation), `range` (minimum, maximum), `tail` (tail indices), "
         "`window` (by how much windows of training differ more than independent rows, and what 99 % stay "
-        "below).",
+        "below), `pair` (correlation with another feature, and its variance) and `pair_window` (by how much "
+        "windows differ in it).",
     ),
     "bin": ("integer", "Number of the row within its column, from 0."),
     "lower": ("double precision", "Lower edge of a bin, excluded, or a fact; NULL: open."),
     "upper": ("double precision", "Upper edge of a bin, included, or a fact; NULL: open."),
-    "category": ("varchar", "The category; of a window, its unit and metric."),
+    "category": ("varchar", "The category; of a window, its unit and metric; of a pair, the other feature."),
     "row_count": ("bigint", "Training rows in the bin, behind the fact, or per window."),
 }
 

@@ -20,6 +20,7 @@ from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.proven_forms import Forms, FormSearch
 from scorehouse.registration.reference import scored_reference
+from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.reference_windows import Windows
 from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
@@ -197,5 +198,6 @@ def _proven(
         measured = partial(told.count, "measure importance")
         serving = search.fastest() if forms else kernel
         importance = importance_of(serving, judged.batch, judged.labels, measured)
+        bins = with_pairs(bins, batch, importance.shares, windows)
         found = search.forms() if forms else Forms({})
     return Proven(replace(prepared.version, forms=found.facts), found, importance, bins, judged)

@@ -13,6 +13,7 @@ from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.proven_forms import Forms
 from scorehouse.registration.reference import Row, scored_reference
+from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.reference_windows import Windows
 from scorehouse.registration.training import Judged
 from scorehouse.registry.policy import LoadPolicy
@@ -53,5 +54,6 @@ def renew_reference(
     seeds: ModelSeeds, version: Version, kernel: Kernel, batch: pa.RecordBatch, windows: Sequence[Windows]
 ) -> None:
     """Write the reference of a registered version again: these rows may say more than those before."""
-    bins = scored_reference(kernel, batch, kernel(batch), windows)
+    known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(version.version)}
+    bins = with_pairs(scored_reference(kernel, batch, kernel(batch), windows), batch, known, windows)
     seeds.write_reference(version.version, [{**row, "version": str(version.version)} for row in bins])

@@ -24,7 +24,7 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "signature": ({"version", "position", "feature", "type", "accepts_null"}, set()),
     "reference": ({"version", "part", "name", "kind", "bin", "row_count"}, set()),
     "profiles": ({"ml_model", "version", "part", "feature", "kind", "n_null", "n_unseen"}, set()),
-    "drift": (LONG | {"part", "feature", "p_value", "floor_value", "place"}, set()),
+    "drift": (LONG | {"part", "feature", "p_value", "floor_value", "place"}, {"reference_correlation"}),
     "performance": (LONG | {"labels_arrived", "n_current"}, {"p_value"}),
     "estimates": (LONG | {"n_current"}, {"labels_arrived", "p_value"}),
     "calibration": ({"ml_model", "version", "mean_score", "positive_rate", "n_labelled"}, set()),

@@ -39,6 +39,8 @@ MODELS = {
         label='y', levels=[0.8, 0.9], group='region', options={'prediction': 'score'}) }}""",
     "intervals": """{{ scorehouse.prediction_intervals(ref('wide_predictions'), ref('margins'),
         group='region', options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}""",
+    "joint": """{{ scorehouse.joint_drift(ref('wide_predictions'), ref('ml_wide__reference'), ref('features'),
+        key='id') }}""",
     "watched": "{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
     "slices": """{{ scorehouse.worst_slices(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",

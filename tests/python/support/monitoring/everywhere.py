@@ -36,6 +36,7 @@ MODELS = {
     "ref('error_calibration'), day='day', task='regression') }}",
     "several_estimates": "{{ scorehouse.estimated_performance(source('raw', 'several'), day='day', "
     f"options={{'classes': {CLASSES}}}) }}}}",
+    "joint": f"{{{{ scorehouse.joint_drift({SOURCE}, source('raw', 'ml_f__reference'), day='day') }}}}",
     "anytime": "{{ scorehouse.anytime_monitor(ref('classified_performance'), "
     "{'accuracy': 0.6, 'brier': 0.3}, segments=true) }}",
     "slices": f"{{{{ scorehouse.worst_slices({SOURCE}, ['origin', 'carrier'], 'score_shift', "
@@ -60,6 +61,7 @@ KEYS = {
     "error_calibration": "bin",
     "slices": "segment",
     "anytime": "window_start, segment, metric",
+    "joint": "window_start, feature",
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
@@ -70,6 +72,7 @@ VALUES = {
     "error_estimates": "value, value_low, value_high, threshold, status, n_current",
     "several_estimates": "value, value_low, value_high, threshold, status, n_current",
     "error_calibration": "mean_score, mean_absolute_error, mean_error, squared_error_deviation, n_labelled",
+    "joint": "value, correlation, reference_correlation, p_value, q_value, status, n_current, place",
     "anytime": "value, threshold, status, n_current, n_reference, e_value, p_value",
     "slices": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",
@@ -90,7 +93,7 @@ def watched(folder: Path) -> MonitoredWarehouse:
     warehouse.table("flights_training", FLIGHTS % "<= 6")
     warehouse.table("flights", f"select *, 'r' as scoring_run_id, {HEAD} from ({FLIGHTS % '> 6'})")
     columns = "select dep_delay, distance, carrier, origin from raw.flights_training"
-    warehouse.reference("ml_f__reference", {(1, "feature"): columns})
+    warehouse.reference("ml_f__reference", {(1, "feature"): columns}, paired=["dep_delay", "distance"])
     warehouse.table(
         "ml_f__signature",
         "select 1 as version, 'distance' as feature, min(distance) as minimum, max(distance) as maximum "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 
 from project import REPOSITORY, Build, DbtProject
 from scorehouse.registration.reference import reference_rows
+from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registry.seeds import REFERENCE_COLUMNS
 
@@ -40,8 +41,13 @@ class MonitoredWarehouse:
         if name not in self.tables:
             self.tables.append(name)
 
-    def reference(self, name: str, parts: Mapping[tuple[int, str], str], **windows: str) -> None:
-        """A reference table: query by version and part; `time` or `cluster` is a query with one column."""
+    def reference(
+        self, name: str, parts: Mapping[tuple[int, str], str], paired: Sequence[str] = (), **windows: str
+    ) -> None:
+        """A reference table: query by version and part; `time` or `cluster` is a query with one column.
+
+        `paired` are the features whose pairs it has.
+        """
         rows: list[dict[str, str]] = []
         with duckdb.connect(self.project.database) as connection:
             for (version, part), sql in parts.items():
@@ -49,7 +55,8 @@ class MonitoredWarehouse:
                 keys = {key: connection.sql(query).df().iloc[:, 0] for key, query in windows.items()}
                 given = [keys.get(key) for key in ("time", "cluster")]
                 found = training_windows(None, table.num_rows, *given, name)
-                rows += reference_rows(version, part, table.to_batches()[0], found)
+                own = reference_rows(version, part, table.to_batches()[0], found)
+                rows += with_pairs(own, table.to_batches()[0], dict.fromkeys(paired, 1.0), found)
             connection.sql(f"create or replace table raw.{name} ({REFERENCE_TYPES})")
             values = [tuple(row[column] or None for column in REFERENCE_COLUMNS) for row in rows]
             connection.executemany(f"insert into raw.{name} values ({', '.join('?' * 9)})", values)

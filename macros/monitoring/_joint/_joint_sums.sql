@@ -1,0 +1,94 @@
+{#- CTEs that end in `sums`: per window and pair, the number of rows that have both, and the sums of their bin numbers,
+    of squares and of products. They are whole numbers, so correlations are exact. -#}
+{% macro _joint_sums(predictions, features, pairs, spec) %}
+{% set double, stamp = scorehouse._type_double(), dbt.type_timestamp() %}
+{% set g, places = 'ml_model, version, window_start', {} %}
+{%- for name in pairs.columns %}
+    {%- do places.update({name: loop.index0 | string}) %}
+{%- endfor %}
+predictions as (
+
+    select * from {{ predictions }}
+
+),
+
+{% if features is not none -%}
+features as (
+
+    select * from {{ features }}
+
+),
+
+{% endif -%}
+numbered as (
+
+    select
+        predictions.model_name as ml_model,
+        predictions.model_version as version,
+        cast({{ dbt.date_trunc(spec.period, 'predictions.' ~ spec.day) }} as {{ stamp }}) as window_start
+        {%- for name in pairs.columns %},
+        {%- set value = 'cast(' ~ ('features.' if features is not none else 'predictions.') ~ scorehouse._quote(name)
+            ~ ' as ' ~ double ~ ')' %}
+        case when {{ scorehouse._is_finite(value) }} then {{ value }} end as x{{ places[name] }}
+        {%- endfor %}
+    from predictions
+    {%- if features is not none %}
+    inner join features
+        on
+        {%- for name in scorehouse._identifiers(spec.key) %}
+            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
+        {%- endfor %}
+    {%- endif %}
+    where predictions.{{ spec.day }} is not null
+
+),
+
+coded as (
+
+    select
+        {{ g }}
+        {%- for name, column in pairs.columns.items() %}
+        {%- set values = {} %}
+        {%- for version, edges in column.edges.items() %}
+            {%- do values.update({version: scorehouse._bin_case('x' ~ places[name], edges, 0)}) %}
+        {%- endfor %},
+        {{ scorehouse._by_version(values) }} as c{{ places[name] }}
+        {%- endfor %}
+    from numbered
+
+),
+
+counted as (
+
+    select
+        {{ g }}
+        {%- for a, b in pairs.pairs %}
+        {%- set x, y, i = 'c' ~ places[a], 'c' ~ places[b], loop.index0 %},
+        count({{ x }} + {{ y }}) as n{{ i }},
+        sum(case when {{ y }} is not null then {{ x }} end) as a{{ i }},
+        sum(case when {{ x }} is not null then {{ y }} end) as b{{ i }},
+        sum(case when {{ y }} is not null then {{ x }} * {{ x }} end) as aa{{ i }},
+        sum(case when {{ x }} is not null then {{ y }} * {{ y }} end) as bb{{ i }},
+        sum({{ x }} * {{ y }}) as ab{{ i }}
+        {%- endfor %}
+    from coded
+    group by {{ g }}
+
+),
+
+sums as (
+    {%- for a, b in pairs.pairs %}
+
+    select
+        {{ g }},
+        {{ scorehouse._text_literal(a) }} as name,
+        {{ scorehouse._text_literal(b) }} as other
+        {%- for sum in ['n', 'a', 'b', 'aa', 'bb', 'ab'] %},
+        cast({{ sum ~ pairs.pairs.index([a, b]) }} as {{ double }}) as {{ sum }}
+        {%- endfor %}
+    from counted
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+)
+{%- endmacro %}

@@ -1,0 +1,136 @@
+{#- CTEs from `sums` to `judged`: correlations, compared with those of training by Fisher's transform. Its variance, and
+    by how much windows of training differ, were learned at registration. -#}
+{% macro _joint_verdicts(reference, spec) %}
+{% set double = scorehouse._type_double() %}
+{% set limit = scorehouse._double_literal(spec.limits.joint_shift) %}
+{% set least = scorehouse._double_literal(spec.min_effect) %}
+{% set alpha = scorehouse._double_literal(spec.limits.p_value) %}
+{% set unit = 'month' if spec.period in ['quarter', 'year'] else spec.period %}
+{% set finish = 'cast(' ~ dbt.dateadd('month', 3, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')'
+    if spec.period == 'quarter'
+    else 'cast(' ~ dbt.dateadd(spec.period, 1, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
+known as (
+
+    select version, name, category as other, lower as reference_correlation, upper as factor,
+        cast(row_count as {{ double }}) as n_reference
+    from {{ reference }}
+    where kind = 'pair'
+
+),
+
+unit_effects as (
+
+    select
+        version,
+        name,
+        {{ dbt.split_part('category', "' '", 1) }} as unit,
+        {{ dbt.right('category', dbt.length('category') ~ ' - '
+            ~ dbt.length(dbt.split_part('category', "' '", 1)) ~ ' - 1') }} as other,
+        lower as effect,
+        cast(row_count as {{ double }}) as window_rows
+    from {{ reference }}
+    where kind = 'pair_window'
+
+),
+
+{#- The largest effect of the units, if training was too short for this one. -#}
+effects as (
+
+    select
+        sums.ml_model, sums.version, sums.window_start, sums.name, sums.other,
+        max(case when unit = 'cluster' then effect else 1e0 + (effect - 1e0) * n / window_rows end) as any_effect,
+        max(case when unit in ('{{ unit }}', 'cluster') then
+            case when unit = 'cluster' then effect else 1e0 + (effect - 1e0) * n / window_rows end
+        end) as own_effect
+    from sums
+    inner join unit_effects
+        on sums.version = unit_effects.version
+        and sums.name = unit_effects.name
+        and sums.other = unit_effects.other
+    group by sums.ml_model, sums.version, sums.window_start, sums.name, sums.other
+
+),
+
+correlated as (
+
+    select
+        sums.*,
+        known.reference_correlation,
+        known.factor,
+        known.n_reference,
+        greatest(1e0, coalesce(own_effect, any_effect, 1e0)) as effect,
+        case when n * aa > a * a and n * bb > b * b then
+            (n * ab - a * b) / (sqrt(n * aa - a * a) * sqrt(n * bb - b * b))
+        end as correlation
+    from sums
+    inner join known
+        on sums.version = known.version
+        and sums.name = known.name
+        and sums.other = known.other
+    left join effects
+        on sums.ml_model = effects.ml_model
+        and sums.version = effects.version
+        and sums.window_start = effects.window_start
+        and sums.name = effects.name
+        and sums.other = effects.other
+
+),
+
+compared as (
+
+    select
+        *,
+        abs(correlation - reference_correlation) as value,
+        sqrt(factor * (effect / n + 1e0 / n_reference)) as fisher_error,
+        least(0.999e0, greatest(-0.999e0, correlation)) as held_correlation
+    from correlated
+    where n > 0e0
+
+),
+
+measured as (
+
+    select
+        ml_model, version, window_start, n, n_reference, correlation, reference_correlation, value,
+        {{ finish }} as window_end,
+        'feature' as part,
+        name || ' and ' || other as feature,
+        'all' as segment,
+        'joint_shift' as metric,
+        {{ limit }} as threshold,
+        case when value is not null then 1 else 0 end as is_judged,
+        fisher_error * (1e0 - reference_correlation * reference_correlation) as standard_error,
+        abs(
+            ln((1e0 + held_correlation) / (1e0 - held_correlation))
+            - ln((1e0 + reference_correlation) / (1e0 - reference_correlation))
+        ) / 2e0 / fisher_error as fisher_z
+    from compared
+
+),
+
+tested as (
+
+    select
+        *,
+        {{ scorehouse._two_sided_p('fisher_z') }} as p_value
+    from measured
+
+),
+
+{{ scorehouse._false_discovery('tested', 'adjusted', 'ml_model, version, window_start') }},
+
+judged as (
+
+    select
+        *,
+        case
+            when value is null or n < 50e0 then 'too_small'
+            when value >= threshold and q_value < {{ alpha }} then 'drift'
+            when 3e0 * standard_error > threshold then 'too_small'
+            when value >= {{ least }} and q_value < {{ alpha }} then 'small_drift'
+            else 'ok'
+        end as status
+    from adjusted
+
+)
+{%- endmacro %}

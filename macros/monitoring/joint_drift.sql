@@ -1,0 +1,79 @@
+{#- The select of a drift table of pairs of features: whether their correlation is what it was in training, by window.
+    It sees what no feature shows by itself. -#}
+{% macro joint_drift(
+    predictions, reference, features=none, key=none, day=none, period='month', thresholds={}, min_effect=0.1
+) %}
+    {% set call = 'joint_drift' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
+    {% if features is not none %}
+        {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
+        {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
+    {% endif %}
+    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
+        {% do scorehouse._argument_error(
+            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
+        ) %}
+    {% endif %}
+    {% set limits = {'joint_shift': 0.2, 'p_value': 0.01} %}
+    {% do scorehouse._check_keys(call, 'thresholds', thresholds, limits) %}
+    {% do limits.update(thresholds) %}
+    {% for value in limits.values() %}
+        {% do scorehouse._check_number(
+            call, 'thresholds', value, 'write `thresholds: {joint_shift: 0.2}`', lowest=0, highest=2
+        ) %}
+    {% endfor %}
+    {% do scorehouse._check_number(call, 'min_effect', min_effect, 'write `min_effect: 0.1`', lowest=0, highest=2) %}
+
+    {#- As in `profile`: while dbt parses there is no connection, and later there may be no seed yet. -#}
+    {% if not execute or load_relation(reference) is none %}
+        {{ return('select cast(null as integer) as not_yet_known where 1 = 0') }}
+    {% endif %}
+    {% set pairs = scorehouse._reference_pairs(call, reference) %}
+    {% set spec = {
+        'key': key, 'day': scorehouse._identifier(day or 'scored_at'), 'period': period, 'limits': limits,
+        'min_effect': min_effect
+    } %}
+
+    {{ return(adapter.dispatch('joint_drift', 'scorehouse')(predictions, reference, features, pairs, spec)) }}
+{% endmacro %}
+
+{% macro default__joint_drift(predictions, reference, features, pairs, spec) %}
+{% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
+with {{ scorehouse._joint_sums(predictions, features, pairs, spec) }},
+
+{{ scorehouse._joint_verdicts(reference, spec) }},
+
+final as (
+
+    select
+        cast(null as {{ text }}) as run_id,
+        ml_model,
+        cast(version as {{ dbt.type_int() }}) as version,
+        part,
+        feature,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        threshold,
+        status,
+        cast(n_reference as {{ bigint }}) as n_reference,
+        cast(n as {{ bigint }}) as n_current,
+        p_value,
+        cast(null as {{ double }}) as floor_value,
+        cast(null as {{ double }}) as importance,
+        cast(row_number() over (
+            partition by ml_model, version, window_start order by value desc, feature
+        ) as {{ dbt.type_int() }}) as place,
+        q_value,
+        standard_error,
+        correlation,
+        reference_correlation
+    from judged
+
+)
+
+select * from final
+{% endmacro %}
