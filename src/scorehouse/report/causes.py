@@ -14,6 +14,8 @@ from scorehouse.report.words import percent
 TOPICS = ("runs", "performance", "tests", "sources", "scores", "drift", "quality", "retraining")
 MINOR = 0.02  # the share of the importance below which a feature is not an alert of its own
 SEVERAL = 3  # as many such features, and they are one alert
+LITTLE = "features of little importance"
+TOGETHER = 0.6  # the correlation in training from which features that change are one alert
 # What a reason of `retraining_signals` begins with, and the topics that say the same.
 REASONS = {"drift of ": ("drift", "quality"), "rejected ": ("runs",)}
 
@@ -24,12 +26,28 @@ def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None 
     if results is not None:
         facts += results.alerts_of(data.name, {fact.topic for fact in facts})
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
-    causes = [_cause(group) for group in _groups(facts, weights).values()]
+    together = _together({fact.cause for fact in facts}, data.reference, weights)
+    causes = [_cause(cause, group) for cause, group in _groups(facts, weights, together).items()]
     causes.sort(key=lambda alert: _rank(alert, weights))
     return _folded(causes)
 
 
-def _groups(facts: Sequence[Alert], weights: dict[str, float]) -> dict[str, list[Alert]]:
+def _together(causes: set[str], reference: Sequence[Row], weights: dict[str, float]) -> dict[str, str]:
+    """Causes of features that go together in training, each with that of the most important one of them."""
+    names = sorted(cause for cause in causes if cause.startswith("feature "))
+    names.sort(key=lambda cause: -weights.get(cause.removeprefix("feature "), 0.0))
+    heads = {name: name for name in names}
+    for row in reference:
+        a, b = f"feature {row['name']}", f"feature {row['category']}"
+        if row["kind"] == "pair" and abs(row["lower"]) >= TOGETHER and a in heads and b in heads:
+            first, second = sorted((heads[a], heads[b]), key=names.index)
+            heads = {name: first if head == second else head for name, head in heads.items()}
+    return heads
+
+
+def _groups(
+    facts: Sequence[Alert], weights: dict[str, float], together: dict[str, str]
+) -> dict[str, list[Alert]]:
     """Facts by cause. Rejected rows have no score: missing scores belong to the run that rejected them."""
     rejected = next((fact.cause for fact in facts if fact.topic == "runs" and fact.value is not None), None)
     minor = {
@@ -44,20 +62,28 @@ def _groups(facts: Sequence[Alert], weights: dict[str, float]) -> dict[str, list
         if cause == "scores" and fact.row and fact.row["metric"] == "missing_share" and rejected:
             cause = rejected
         if cause in minor and len(minor) >= SEVERAL:
-            cause = "features of little importance"
+            cause = LITTLE
+        cause = together.get(cause, cause)
         grouped.setdefault(cause, []).append(fact)
     return grouped
 
 
-def _cause(group: Sequence[Alert]) -> Alert:
+def _cause(cause: str, group: Sequence[Alert]) -> Alert:
     """The first fact of the worst level, with the others behind it."""
-    first = next((fact for fact in group if fact.level == "bad"), group[0])
+    own = [fact for fact in group if fact.cause == cause] or group
+    first = next((fact for fact in own if fact.level == "bad"), own[0])
     names = {fact.cause for fact in group}
-    if len(names) >= SEVERAL and all(name.startswith("feature ") for name in names):
+    also = tuple(fact for fact in group if fact is not first)
+    if cause.startswith("feature ") and len(names) > 1:
+        others = sorted(name.removeprefix("feature ") for name in names - {cause})
+        goes = "which goes" if len(others) == 1 else "which go"
+        title = f"{first.title}, with {' and '.join(others)}, {goes} together with it"
+        return replace(first, title=title, also=also)
+    if cause == LITTLE:
         title = f"{len(names)} features of little importance have changed"
         text = f"each has less than {percent(MINOR)} of the importance"
         return Alert(first.topic, first.level, title, text, "", cause="feature", also=tuple(group))
-    return replace(first, also=tuple(fact for fact in group if fact is not first))
+    return replace(first, also=also)
 
 
 def _rank(alert: Alert, weights: dict[str, float]) -> tuple[bool, int, float]:

@@ -12,6 +12,7 @@ import pytest
 
 from monitored import run
 from project import DbtProject
+from scorehouse.report.causes import _together
 
 
 @pytest.fixture
@@ -149,3 +150,16 @@ def test_results_that_cannot_be_read_are_not_checked(database: Path, tmp_path: P
     folder = results(tmp_path / "target", "copy")
     (folder / "manifest.json").write_text("{")
     assert "<b>dbt tests</b>not checked" in page_of(database, "--dbt-target", folder)
+
+
+def test_features_that_go_together_are_one_cause() -> None:
+    """By the correlations that registration stored; the most important of them names the cause."""
+    pairs = [("a", "b", 0.9), ("b", "c", -0.7), ("c", "d", 0.3), ("a", "unchanged", 0.95)]
+    rows = [{"kind": "pair", "name": a, "category": b, "lower": r} for a, b, r in pairs]
+    rows.append({"kind": "numeric", "name": "a", "category": None, "lower": None})
+    causes = {f"feature {name}" for name in "abcd"} | {"performance"}
+    found = _together(causes, rows, {"a": 0.1, "b": 0.2, "c": 0.5, "d": 0.2})
+    assert {name.removeprefix("feature "): head.removeprefix("feature ") for name, head in found.items()} == {
+        **dict.fromkeys("abc", "c"),
+        "d": "d",
+    }
