@@ -164,7 +164,7 @@ def test_values_are_those_of_xgboost() -> None:
 
 def test_deep_trees_and_every_way_to_compute_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves below more columns than a table may have bits; tables that are not kept; plain loops."""
-    X, y = _wide(1_500, 30)
+    X, y = _wide(800, 30)
     model = HistGradientBoostingRegressor(max_iter=3, max_leaf_nodes=200, min_samples_leaf=1).fit(X, y)
     loops, ensemble, _ = attribution(model)
     assert max(tree.depth for tree in ensemble.trees) > reasons.LEAF_BITS
@@ -172,6 +172,7 @@ def test_deep_trees_and_every_way_to_compute_agree(monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(found, loops.contributions(X, plain=True))
     monkeypatch.setattr(reasons, "TABLE_BYTES", 0)
     np.testing.assert_array_equal(found, replace(loops).contributions(X))
+    monkeypatch.setattr(reasons, "LEAVES_AT_ONCE", 250)
     one_by_one = replace(loops).contributions(X[:100])
     assert found is not None
     np.testing.assert_allclose(found[:100], one_by_one, atol=1e-11)

@@ -156,8 +156,13 @@ class Packed:
         made = packed(tables, block)
         self.arrays = {name: np.ascontiguousarray(made[name], dtype) for name, dtype in PACKED.items()}
         self.numbers = {name: int(made[name]) for name in (*NUMBERS, *FLAGS)}
+        self.in_c = self.of_trees(0, len(self.arrays["trees"]))
+
+    def of_trees(self, first: int, last: int) -> _Tables:
+        """The structure for the trees from `first` to `last` alone."""
         pointers = {name: array.ctypes.data for name, array in self.arrays.items()}
-        self.in_c = _Tables(**pointers, **self.numbers)
+        pointers["trees"] = self.arrays["trees"][first:].ctypes.data
+        return _Tables(**pointers, **{**self.numbers, "n_trees": last - first})
 
 
 @lru_cache(maxsize=1)

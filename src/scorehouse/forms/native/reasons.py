@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -16,6 +17,7 @@ BLOCK = 4_096  # rows that pass one tree after the other
 BITS, LEAF_BITS = 9, 12  # of a table: larger ones are looked up less often, and leave the cache
 TABLE_BYTES = 256 << 20  # up to which all tables are kept
 MANY_ROWS = 512  # from which tables are worth making
+LEAVES_AT_ONCE = 200_000  # that are planned together, in up to about 200 MB
 
 
 class _Reasons(ctypes.Structure):
@@ -43,6 +45,11 @@ class Attribution:
     features: int
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
+    @cached_property
+    def packed(self) -> Packed:
+        """The tables as the loops read them."""
+        return Packed(self.tables, BLOCK)
+
     @property
     def outputs(self) -> int:
         """The number of outputs that are explained."""
@@ -57,11 +64,13 @@ class Attribution:
         made = np.zeros((len(numbers), self.outputs, self.features))
         self._check(numbers)
         rows, _starts = rows_of(numbers)
-        plan = self._plan(len(numbers))
-        result = loaded().scorehouse_explain(rows, plan.given_at, plan.at, made.ctypes.data, plain)
-        if result == NO_MEMORY:
-            raise MemoryError("contributions: no memory for a block of rows")
-        return None if result == REFUSED else made
+        for plan in self._plans(len(numbers)):
+            result = loaded().scorehouse_explain(rows, plan.given_at, plan.at, made.ctypes.data, plain)
+            if result == NO_MEMORY:
+                raise MemoryError("contributions: no memory for a block of rows")
+            if result == REFUSED:
+                return None
+        return made
 
     def _check(self, numbers: np.ndarray) -> None:
         """The loops themselves check no bounds."""
@@ -74,27 +83,50 @@ class Attribution:
         if self.columns.max(initial=0) >= len(self.owners) or self.owners.max(initial=0) >= self.features:
             raise TypeError("contributions: a node compares a column that no feature owns")
 
-    def _plan(self, rows: int) -> _Plan:
-        """Tables pay only for many rows; once they are made, fewer rows use them too."""
-        if rows < MANY_ROWS and "_with_tables" not in self.__dict__:
-            return self._without_tables
-        with self._lock:
-            return self._with_tables
+    def _plans(self, rows: int) -> Iterator[_Plan]:
+        """The plan of all trees, which is kept; of a very large forest one after the other, and none is kept.
+
+        Tables pay only for many rows; once they are made, fewer rows use them too.
+        """
+        if len(self._ranges) > 1:
+            bits = (0, 0) if rows < MANY_ROWS else (BITS, LEAF_BITS)
+            yield from (_Plan(self, *bits, *trees) for trees in self._ranges)
+        elif rows < MANY_ROWS and "_with_tables" not in self.__dict__:
+            yield self._without_tables
+        else:
+            with self._lock:
+                plan = self._with_tables
+            yield plan
 
     @cached_property
     def _with_tables(self) -> _Plan:
-        return _Plan(self, BITS, LEAF_BITS)
+        return _Plan(self, BITS, LEAF_BITS, *self._ranges[0])
 
     @cached_property
     def _without_tables(self) -> _Plan:
-        return _Plan(self, 0, 0)
+        return _Plan(self, 0, 0, *self._ranges[0])
+
+    @cached_property
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Consecutive trees of at most LEAVES_AT_ONCE leaves together, at least one tree."""
+        lefts = self.tables.node_left
+        before = np.concatenate([[0], np.cumsum(lefts == np.arange(len(lefts)))])
+        roots = self.tables.exits.reshape(len(self.tables.trees), -1)[:, 0]
+        before = before[np.append(roots, len(lefts)).astype(np.int64)]
+        ranges, first = [], 0
+        while first < len(roots):
+            last = int(np.searchsorted(before, before[first] + LEAVES_AT_ONCE, side="right")) - 1
+            ranges.append((first, max(first + 1, last)))
+            first = ranges[-1][1]
+        return ranges
 
 
 class _Plan:
-    """The loops' own plan of an ensemble; `bits` and `leaf_bits` as in kernel_reasons.h."""
+    """The loops' own plan of the trees from `first` to `last`; `bits`, `leaf_bits` as in kernel_reasons.h."""
 
-    def __init__(self, of: Attribution, bits: int, leaf_bits: int) -> None:
-        self.packed = Packed(of.tables, BLOCK)
+    def __init__(self, of: Attribution, bits: int, leaf_bits: int, first: int, last: int) -> None:
+        self.packed = of.packed
+        self.tables = self.packed.of_trees(first, last)
         depth = int(of.tables.trees[:, 4].max(initial=0))
         points, weights = rules((depth + 1) // 2 or 1)
         self.arrays: dict[str, np.ndarray] = {
@@ -106,7 +138,7 @@ class _Plan:
             "weights": weights,
         }
         self.given = _Reasons(
-            tables=ctypes.addressof(self.packed.in_c),
+            tables=ctypes.addressof(self.tables),
             **{name: array.ctypes.data for name, array in self.arrays.items()},
             features=of.features,
             outputs=of.outputs,

@@ -65,4 +65,4 @@ def affordable_rows(form: StoredReasons, most: int) -> int:
     if isinstance(form, TreeReasons):
         nodes = form.layout.tables.node_left
         leaves = max(1, int((nodes == np.arange(len(nodes))).sum()))
-    return max(8, min(most, MOST_LEAVES // leaves))
+    return max(2, min(most, MOST_LEAVES // leaves))

@@ -16,7 +16,7 @@ from scorehouse.forms.reasons.proof_rows import affordable_rows, explained
 from scorehouse.forms.reasons.reference import reference
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
-from scorehouse.forms.trees import Ensemble
+from scorehouse.forms.trees import Ensemble, Tree
 from scorehouse.forms.trees.tree import LEAF
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -83,10 +83,27 @@ def prove_trees(
 
 
 def _few_trees(ensemble: Ensemble) -> Ensemble:
-    """The first trees, with at most REFERENCE_LEAVES leaves, at least one tree."""
+    """The first trees, with at most REFERENCE_LEAVES leaves; of a larger first one, its top."""
     leaves = np.cumsum([int((tree.left == LEAF).sum()) for tree in ensemble.trees])
-    few = max(1, int((leaves <= REFERENCE_LEAVES).sum()))
-    return replace(ensemble, trees=ensemble.trees[:few], groups=ensemble.groups[:few])
+    few = int((leaves <= REFERENCE_LEAVES).sum())
+    if few:
+        return replace(ensemble, trees=ensemble.trees[:few], groups=ensemble.groups[:few])
+    return replace(ensemble, trees=(_top_of(ensemble.trees[0]),), groups=ensemble.groups[:1])
+
+
+def _top_of(tree: Tree) -> Tree:
+    """The tree down to a depth at which it has at most REFERENCE_LEAVES leaves, whatever their values."""
+    levels = tree.levels()
+    depth = next((i for i, level in enumerate(levels) if len(level) > REFERENCE_LEAVES), len(levels) // 2) - 1
+    inner = np.zeros(len(tree.left), dtype=bool)
+    inner[np.concatenate(levels[:depth])] = True
+    inner &= tree.left != LEAF
+    return replace(
+        tree,
+        left=np.where(inner, tree.left, LEAF),
+        right=np.where(inner, tree.right, LEAF),
+        categories={i: split for i, split in tree.categories.items() if inner[i]},
+    )
 
 
 def _unequal(call: str, problem: str) -> CompileError:
