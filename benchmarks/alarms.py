@@ -36,6 +36,7 @@ COHORTS = 200
 # Models looked at after each of 500 windows: how many, and their errors before and after the middle; the
 # limit is 0.10.
 LOOKS = 500
+PAIRS = {200: 200, 1000: 200, 20_000: 20}  # windows by their rows
 LOOKED = {
     "at the limit": (400, 0.10, 0.10),
     "0.05 to 0.12": (40, 0.05, 0.12),
@@ -111,6 +112,7 @@ def make(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
     watch(warehouse, "regions", by_day + ", segments=['region']", ", window='day'")
     label_tests(warehouse)
     looks(warehouse)
+    pairs(warehouse)
     warehouse.build()  # the tests that find something do not end the build
     return warehouse
 
@@ -123,6 +125,20 @@ def looks(warehouse: MonitoredWarehouse) -> None:
         warehouse.table(f"looks{number}", f"select *, {head} from frame", frame=rows)
         call = f"source('raw', 'looks{number}'), {{'accuracy': 0.9}}"
         warehouse.model(f"anytime{number}", f"{{{{ scorehouse.anytime_monitor({call}) }}}}")
+
+
+def pairs(warehouse: MonitoredWarehouse) -> None:
+    """Windows in which every feature is as in training, with and without the correlation of two of them."""
+    training = data.pairs(1, data.TRAINING_ROWS, 0.8, 0)
+    warehouse.table("pairs_training", "select * exclude (day) from frame", frame=training)
+    query = {(1, "feature"): "from raw.pairs_training"}
+    warehouse.reference("ml_pairs__reference", query, paired=data.NORMALS)
+    for rows, days in PAIRS.items():
+        for kept, correlation in (("kept", 0.8), ("broken", 0.0)):
+            scored = data.pairs(days, rows, correlation, 1)
+            fill(warehouse, f"pairs_{kept}{rows}", [scored], "*, 'r' as scoring_run_id")
+            call = f"source('raw', 'pairs_{kept}{rows}'), source('raw', 'ml_pairs__reference'), day='day'"
+            warehouse.model(f"joint_{kept}{rows}", f"{{{{ scorehouse.joint_drift({call}, period='day') }}}}")
 
 
 def label_tests(warehouse: MonitoredWarehouse) -> None:
@@ -197,6 +213,16 @@ def report(warehouse: MonitoredWarehouse) -> None:
         print(f"{title:36} " + " ".join(f"{float(rows[0][0]):6.1f}" for rows in failed))
 
 
+def report_pairs(warehouse: MonitoredWarehouse) -> None:
+    print(f"\n{'windows with a pair that alarms, in %':36} " + " ".join(f"{rows:10,}" for rows in PAIRS))
+    for kept, title in (("kept", "correlation kept"), ("broken", "correlation 0.8 to 0")):
+        query = (
+            f"select avg(alarmed::int) * 100 from (select bool_or({ALARM}) as alarmed from joint_{kept}{{}} "
+            "group by window_start)"
+        )
+        print(f"{title:36} " + " ".join(f"{warehouse.query(query.format(n))[0][0]:10.1f}" for n in PAIRS))
+
+
 def report_looks(warehouse: MonitoredWarehouse) -> None:
     title = f"over {LOOKS} looks at 200 rows, errors"
     print(f"\n{title:36} {'ever alarm':>10} {'before':>10} {'median delay':>14}")
@@ -223,6 +249,7 @@ def main() -> None:
     made = make(folder / "house", asked)
     report(made)
     report_looks(made)
+    report_pairs(made)
     if not asked.folder:
         shutil.rmtree(folder)
 

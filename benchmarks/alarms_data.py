@@ -159,6 +159,15 @@ def cohorts(count: int, labels: int) -> tuple[pa.Table, pa.Table]:
     return table(given), table({"id": keys, "y": (rng.random(rows) < true).astype("int64")})
 
 
+def pairs(days: int, rows: int, correlation: float, seed: int) -> pa.Table:
+    """Daily windows of six normal features, the first two of which are correlated."""
+    rng = np.random.default_rng([61, rows, seed])
+    columns: Columns = {name: rng.normal(size=days * rows) for name in NORMALS}
+    columns["n1"] = correlation * columns["n0"] + np.sqrt(1 - correlation**2) * columns["n1"]
+    day = np.datetime64("2026-01-01", "us") + np.arange(days).astype("timedelta64[D]")
+    return table(columns | {"day": np.repeat(day, rows)})
+
+
 def looks(count: int, windows: int, rows: int, before: float, after: float) -> pa.Table:
     """Accuracies by day of ML models, in the columns of a performance table; errors change halfway."""
     rng = np.random.default_rng([53, rows, int(1e4 * after)])
