@@ -19,7 +19,8 @@ EVERYTHING = (
     *("dev", "skops", "onnx", "boosters", "remote", "sql", "postgres"),
     *("mlflow", "docs", "orchestration", "openlineage"),
 )
-ON_TOP = tuple(f"requirements-{name}.lock" for name in ("delta", "dbt112", "duckdb15", "dbt2"))
+OTHERS = ("delta", "dbt112", "duckdb15", "dbt2", "snowflake", "bigquery")
+ON_TOP = tuple(f"requirements-{name}.lock" for name in OTHERS)
 AIRFLOW = "apache-airflow>=3,<4\napache-airflow-providers-standard\n"
 
 

@@ -112,6 +112,18 @@ release_tests() (
     return $status
 )
 
+# engine_tests NAME [ARGS]: tests with an emulator of a warehouse, which requirements-NAME.lock puts on top of the usual
+# packages.
+engine_tests() (
+    name=$1
+    shift
+    use_environment ".venv-$name" requirements.lock "requirements-$name.lock"
+    setup
+    export SCOREHOUSE_EMULATED="$name"
+    # the emulator's own plugin needs Docker
+    "$python" -m pytest -p no:bqemulator "${@:-tests/python/engines/test_warehouses.py}"
+)
+
 # Every step runs, whatever the results of the others.
 cmd_test() {
     local status=0
@@ -147,6 +159,10 @@ cmd_test() {
         dbt112 | duckdb15)
             mkdir -p target
             release_tests "$@"
+            return
+            ;;
+        snowflake | bigquery)
+            engine_tests "$@"
             return
             ;;
         *)

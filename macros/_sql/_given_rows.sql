@@ -12,6 +12,16 @@
 {% endmacro %}
 
 
+{#- A select of the numbers from 1, one per row. -#}
+{% macro _given_numbers(column, last) %}
+    {% set rows = [] %}
+    {% for number in range(1, last + 1) %}
+        {% do rows.append([number]) %}
+    {% endfor %}
+    {{ return(scorehouse._given_rows([column], rows)) }}
+{% endmacro %}
+
+
 {#- A select of names, one per row. -#}
 {% macro _given_names(column, names) %}
     {% set rows = [] %}

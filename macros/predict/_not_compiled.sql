@@ -16,8 +16,8 @@
     {% if load_relation(registry) is none %}
         {{ return('') }}
     {% endif %}
-    {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ version) %}
-    {% set forms = found.rows[0]['forms'] if found.rows and 'forms' in found.column_names else none %}
+    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ version) %}
+    {% set forms = found[0].get('forms') if found else none %}
     {% set refused = fromjson(forms or '{}').get('refused', {}) %}
     {% set reason = refused.get('sql for ' ~ target.type) or refused.get('sql') %}
     {{ return('the reason is `' ~ reason ~ '`; replace the step and register again, or ' if reason else '') }}

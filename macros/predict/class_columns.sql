@@ -19,16 +19,15 @@
         {% set number = version %}
         {% do scorehouse._check_registry_table(call, name, registry) %}
     {% endif %}
-    {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number | int) %}
-    {% set known = scorehouse._version_without_rows(name, number) if not found.rows else none %}
+    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ number | int) %}
+    {% set known = scorehouse._version_without_rows(name, number) if not found else none %}
     {% if known %}
         {{ return(fromjson(known.get('class_columns') or '{}')) }}
-    {% elif not found.rows %}
+    {% elif not found %}
         {% do scorehouse._argument_error(
             'class_columns', 'version', number, 'the number of a registered version',
             'name one that `scorehouse list` shows'
         ) %}
     {% endif %}
-    {% set told = found.rows[0]['class_columns'] if 'class_columns' in found.column_names else none %}
-    {{ return(fromjson(told or '{}')) }}
+    {{ return(fromjson(found[0].get('class_columns') or '{}')) }}
 {% endmacro %}

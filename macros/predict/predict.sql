@@ -29,5 +29,6 @@
     {% set inputs = scorehouse._predict_inputs(relation, features, keep) %}
     {% set select = scorehouse._verified_select(call, name, number) %}
     {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
+    {% do scorehouse._check_size(call, body) %}
     {{ return('(\n' ~ body ~ '\n)') }}
 {% endmacro %}

@@ -3,12 +3,12 @@
    command ends. If the table has rows of the run, dbt had put it in place. #}
 {% macro _close_left_runs() %}
     {% set log = scorehouse.run_log_relation() %}
-    {% set left = run_query(
+    {% set left = scorehouse._rows_of(
         "select run_id, parent_run_id, prediction_table from " ~ log ~ " as begun where status = 'started'"
         ~ " and finished_at is not null and materialization <> 'predictions' and invocation_id <> '"
         ~ invocation_id ~ "' and not exists (select 1 from " ~ log ~ " as closing"
         ~ " where closing.parent_run_id = begun.parent_run_id and closing.status <> 'started')"
-    ).rows %}
+    ) %}
     {% set standing = [] %}
     {% for table in left | map(attribute='prediction_table') | unique %}
         {% do standing.extend(scorehouse._runs_in_table(table, left)) %}

@@ -52,3 +52,13 @@
         ['form_reason', text],
     ]) }}
 {% endmacro %}
+
+
+{# The type of each column of the run log. #}
+{% macro _run_log_types() %}
+    {% set types = {} %}
+    {% for column in scorehouse._run_log_columns() %}
+        {% do types.update({column[0]: column[1]}) %}
+    {% endfor %}
+    {{ return(types) }}
+{% endmacro %}

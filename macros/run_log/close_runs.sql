@@ -10,10 +10,10 @@
             {% do ended.update({result.node.unique_id: result, result.node.relation_name: result}) %}
         {% endfor %}
         {% if ended %}
-            {% set rows = run_query(
+            {% set rows = scorehouse._rows_of(
                 "select run_id, parent_run_id, status, node, prediction_table from " ~ scorehouse.run_log_relation()
                 ~ " where invocation_id = '" ~ invocation_id ~ "'"
-            ).rows %}
+            ) %}
             {% do scorehouse._close_started(rows, ended) %}
             {% do scorehouse._log_unstarted(rows, ended) %}
         {% endif %}

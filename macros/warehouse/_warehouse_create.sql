@@ -4,11 +4,16 @@
 {% endmacro %}
 
 {% macro default___warehouse_create(relation, is_temporary) %}
+    {{ return('create or replace table ' ~ relation ~ ' as') }}
+{% endmacro %}
+
+{# dropped at the commit, where it is temporary #}
+{% macro postgres___warehouse_create(relation, is_temporary) %}
     {{ return('create temporary table ' ~ relation ~ ' on commit drop as' if is_temporary
         else 'drop table if exists ' ~ relation ~ '; create table ' ~ relation ~ ' as') }}
 {% endmacro %}
 
-{# dbt 2 may use another connection for each statement, which would not see a temporary table #}
-{% macro duckdb___warehouse_create(relation, is_temporary) %}
-    {{ return('create or replace table ' ~ relation ~ ' as') }}
+{# without the days of fail-safe of a permanent table #}
+{% macro snowflake___warehouse_create(relation, is_temporary) %}
+    {{ return('create or replace transient table ' ~ relation ~ ' as') }}
 {% endmacro %}

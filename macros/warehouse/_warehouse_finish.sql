@@ -7,14 +7,50 @@
 {% endmacro %}
 
 
-{# in the transaction that _warehouse_begin opened #}
+{# Where only statements that change rows can be in one transaction. A merge and the run log's rows are one; a table
+   that is built anew is put in place first, by one statement, and logged next. #}
 {% macro default___warehouse_finish(snapshot, staging, existing, target_relation, scored, values) %}
+    {% set is_merged, parts = scored['write_mode'] == 'merge', [] %}
+    {% if is_merged %}
+        {% set merge = scorehouse._warehouse_merge_sql(staging, target_relation, scored) %}
+        {% for sql in merge['alter'] %}
+            {% call statement('alter_columns') %} {{ sql }} {% endcall %}
+        {% endfor %}
+        {% do parts.extend(merge['write']) %}
+    {% else %}
+        {% if existing is not none and not existing.is_table %}
+            {% do adapter.drop_relation(existing) %}
+        {% endif %}
+        {% call statement('replace') %}
+            {{ get_create_table_as_sql(false, target_relation, 'select * from ' ~ staging) }}
+        {% endcall %}
+    {% endif %}
+    {% do parts.extend(scorehouse._warehouse_log_sql(scored, values)) %}
+    {% do parts.append(scorehouse._warehouse_check_sql(target_relation, scored, values['rows_in'])) %}
+    {% call statement('put_in_place') %}
+        {{ scorehouse._warehouse_transaction(parts) }}
+    {% endcall %}
+    {% for table in [staging, snapshot] %}
+        {% do adapter.drop_relation(table) %}
+    {% endfor %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do apply_grants(
+        target_relation, config.get('grants'), should_revoke=should_revoke(existing, not is_merged)
+    ) %}
+    {% do persist_docs(target_relation, model) %}
+{% endmacro %}
+
+
+{# in the transaction that _warehouse_begin opened #}
+{% macro postgres___warehouse_finish(snapshot, staging, existing, target_relation, scored, values) %}
     {% set is_merged = scored['write_mode'] == 'merge' %}
     {% for sql in scorehouse._warehouse_log_sql(scored, values) %}
         {% call statement('log_run') %} {{ sql }} {% endcall %}
     {% endfor %}
     {% if is_merged %}
-        {% for sql in scorehouse._warehouse_merge_sql(staging, target_relation, scored) %}
+        {% set merge = scorehouse._warehouse_merge_sql(staging, target_relation, scored) %}
+        {% for sql in merge['alter'] + merge['write'] + [merge['drop']] %}
             {% call statement('merge') %} {{ sql }} {% endcall %}
         {% endfor %}
     {% else %}
@@ -36,9 +72,10 @@
 {# dbt 2 commits each statement, so one text has the whole transaction, with the hooks that belong into it. The
    table's description follows it. #}
 {% macro duckdb___warehouse_finish(snapshot, staging, existing, target_relation, scored, values) %}
-    {% set parts = ['begin transaction'] + scorehouse._warehouse_log_sql(scored, values) %}
+    {% set parts = scorehouse._warehouse_log_sql(scored, values) %}
     {% if scored['write_mode'] == 'merge' %}
-        {% do parts.extend(scorehouse._warehouse_merge_sql(staging, target_relation, scored)) %}
+        {% set merge = scorehouse._warehouse_merge_sql(staging, target_relation, scored) %}
+        {% do parts.extend(merge['alter'] + merge['write'] + [merge['drop']]) %}
     {% else %}
         {% set made = scorehouse._constrained(staging) %}
         {% if existing is not none %}
@@ -46,17 +83,13 @@
         {% endif %}
         {% do parts.append('alter table ' ~ made ~ ' rename to ' ~ adapter.quote(target_relation.identifier)) %}
     {% endif %}
-    {% do parts.append(
-        "select case when count(*) <> " ~ values['rows_in'] ~ " then error('scorehouse: " ~ values['rows_in']
-        ~ " rows went in, and ' || count(*) || ' are in the table; report this as a bug') end from "
-        ~ target_relation ~ " where scoring_run_id = '" ~ scored['run_id'] ~ "'"
-    ) %}
+    {% do parts.append(scorehouse._warehouse_check_sql(target_relation, scored, values['rows_in'])) %}
     {% for hook in post_hooks | selectattr('transaction', 'equalto', true) %}
         {% do parts.append(render(hook.get('sql')) | trim) %}
     {% endfor %}
-    {% do parts.extend(['drop table ' ~ snapshot, 'commit']) %}
+    {% do parts.append('drop table ' ~ snapshot) %}
     {% call statement('put_in_place', auto_begin=false) %}
-        {{ parts | select | join(';\n') }}
+        {{ scorehouse._warehouse_transaction(parts) }}
     {% endcall %}
     {% do persist_docs(target_relation, model) %}
 {% endmacro %}

@@ -8,6 +8,16 @@
     {{ return("md5('" ~ types ~ "' || row(" ~ columns | join(', ') ~ ")::text)") }}
 {% endmacro %}
 
+{# https://docs.snowflake.com/en/sql-reference/functions/hash: 64 bits, and equal numbers of all types are equal #}
+{% macro snowflake___warehouse_hash(types, columns) %}
+    {{ return("cast(hash('" ~ types ~ "', " ~ columns | join(', ') ~ ") as varchar)") }}
+{% endmacro %}
+
+{# https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#to_json_string #}
+{% macro bigquery___warehouse_hash(types, columns) %}
+    {{ return("to_hex(md5(concat('" ~ types ~ "', to_json_string(struct(" ~ columns | join(', ') ~ ")))))") }}
+{% endmacro %}
+
 {% macro duckdb___warehouse_hash(types, columns) %}
     {{ return("hash('" ~ types ~ "', " ~ columns | join(', ') ~ ")") }}
 {% endmacro %}
@@ -15,7 +25,7 @@
 
 {# The name of that hash, in the run log. #}
 {% macro _warehouse_hash_kind() %}
-    {{ return({'postgres': 'postgres:md5'}.get(target.type, target.type ~ ':hash')) }}
+    {{ return({'postgres': 'postgres:md5', 'bigquery': 'bigquery:md5'}.get(target.type, target.type ~ ':hash')) }}
 {% endmacro %}
 
 
@@ -26,6 +36,15 @@
 
 {% macro default___warehouse_hash_sum() %}
     {{ return("sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint))") }}
+{% endmacro %}
+
+{% macro snowflake___warehouse_hash_sum() %}
+    {{ return('sum(cast(right(feature_hash, 15) as integer))') }}
+{% endmacro %}
+
+{# a sum of integers would overflow #}
+{% macro bigquery___warehouse_hash_sum() %}
+    {{ return("bit_xor(cast(concat('0x', substr(feature_hash, 1, 15)) as int64))") }}
 {% endmacro %}
 
 {% macro duckdb___warehouse_hash_sum() %}

@@ -1,10 +1,14 @@
 {# Counts rows in and rows out, and returns the run's row; the run fails if the counts differ. #}
 {% macro _warehouse_log_values(snapshot, staging, scored) %}
-    {% set row = run_query(scorehouse._warehouse_counts_sql(snapshot, staging, scored)).rows[0] %}
+    {% set row = scorehouse._rows_of(scorehouse._warehouse_counts_sql(snapshot, staging, scored))[0] %}
+    {# some adapters return whole numbers as 500.0 #}
+    {% for name in ['n_rows', 'n_scored', 'n_features'] %}
+        {% do row.update({name: row[name] | int}) %}
+    {% endfor %}
     {% do scorehouse._warehouse_check_counts(row, scored['arguments']['max_rejected_share']) %}
     {% set reasons = {} %}
     {% for reason in run_query(
-        "select split_part(reject_reason, '=', 1), count(*) from " ~ staging
+        "select " ~ dbt.split_part('reject_reason', "'='", 1) ~ ", count(*) from " ~ staging
         ~ " where row_status = 'rejected' group by 1 order by 2 desc, 1 limit 20"
     ).rows %}
         {% do reasons.update({reason[0]: reason[1] | int}) %}
@@ -37,7 +41,7 @@
         'score_min': row['low'],
         'score_mean': row['middle'],
         'score_max': row['high'],
-        'library_versions': tojson({'scorehouse': scorehouse._package_version(), 'database': row['database']}),
+        'library_versions': tojson({'scorehouse': scorehouse._package_version(), 'database': row['database_version']}),
         'started_at': scored['started_at'],
         'seconds': row['seconds'],
         'rescore_rule': scored['rule'],
@@ -52,8 +56,9 @@
 {# The statements that write the run's row in place of the one that it began with. #}
 {% macro _warehouse_log_sql(scored, values) %}
     {% set log, literals = scorehouse.run_log_relation(), [] %}
-    {% for value in values.values() %}
-        {% do literals.append(scorehouse._literal_or_null(value) | trim) %}
+    {% set types = scorehouse._run_log_types() %}
+    {% for name, value in values.items() %}
+        {% do literals.append('cast(' ~ scorehouse._literal_or_null(value) | trim ~ ' as ' ~ types[name] ~ ')') %}
     {% endfor %}
     {{ return([
         "delete from " ~ log ~ " where parent_run_id = '" ~ scored['run_id'] ~ "' and status = 'started'",
@@ -64,23 +69,26 @@
 
 
 {% macro _warehouse_counts_sql(snapshot, staging, scored) %}
-    {%- set facts, outputs = scorehouse._warehouse_facts(), [] -%}
+    {%- set facts, outputs = scorehouse._warehouse_facts(scored['started_at']), [] -%}
+    {%- set texts = ['boolean', 'bool', 'text', 'string', 'varchar', 'character varying'] -%}
     {%- for column in adapter.get_columns_in_relation(staging)
-        if (column.data_type | lower).split('(')[0] not in ['boolean', 'text', 'varchar', 'character varying'] -%}
-        {%- do outputs.append(column.name) -%}
+        if (column.data_type | lower).split('(')[0] not in texts -%}
+        {%- do outputs.append(column.name | lower) -%}
     {%- endfor -%}
     {%- set found = ['score', 'distance', 'prediction'] | select('in', outputs) | list -%}
     {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as ' ~ scorehouse._type_double() ~ ')' -%}
+    {%- set text = dbt.type_string() -%}
     select
         count(*) as n_rows,
-        count(*) filter (where row_status = 'scored') as n_scored,
+        coalesce(sum(case when row_status = 'scored' then 1 else 0 end), 0) as n_scored,
         min({{ score }}) as low,
         avg({{ score }}) as middle,
         max({{ score }}) as high,
         (select count(*) from {{ snapshot }}) as n_features,
-        count(*) || ':' || coalesce({{ scorehouse._warehouse_hash_sum() }}, 0) as fingerprint,
-        {{ facts['version'] }} as database,
-        extract(epoch from {{ facts['now'] }} - timestamp '{{ scored['started_at'] }}') as seconds
+        cast(count(*) as {{ text }}) || ':' || cast(coalesce({{ scorehouse._warehouse_hash_sum() }}, 0) as {{ text }})
+            as fingerprint,
+        {{ facts['version'] }} as database_version,
+        {{ facts['seconds'] }} as seconds
     from {{ staging }}
 {% endmacro %}
 

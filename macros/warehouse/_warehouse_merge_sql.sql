@@ -1,8 +1,9 @@
-{# The statements that put the new rows into the table: they replace rows with the same key. #}
+{# The statements that put the new rows into the table: `alter` changes its columns, `write` its rows, `drop` removes
+   the new rows' own table. #}
 {% macro _warehouse_merge_sql(staging, target_relation, scored) %}
     {% set setting = scorehouse._on_schema_change() %}
     {% set new, old = adapter.get_columns_in_relation(staging), adapter.get_columns_in_relation(target_relation) %}
-    {% set statements, written = [], [] %}
+    {% set statements, written, unwritten = [], [], [] %}
     {% for column in new if column.name not in old | map(attribute='name') %}
         {% if setting in ['append_new_columns', 'sync_all_columns'] %}
             {% do statements.append('alter table ' ~ target_relation ~ ' add column '
@@ -16,14 +17,48 @@
         {% elif setting == 'sync_all_columns' %}
             {% set dropped = scorehouse._quote(column.name) %}
             {% do statements.append('alter table ' ~ target_relation ~ ' drop column ' ~ dropped) %}
+        {% else %}
+            {% do unwritten.append(column.name) %}
         {% endif %}
     {% endfor %}
-    {% set names = scorehouse._quoted_list(written) %}
-    {% do statements.extend([
-        'delete from ' ~ target_relation ~ ' as old_rows using ' ~ staging ~ ' as new_rows where '
-            ~ scorehouse._same_key('old_rows', 'new_rows', scored['key']),
+    {{ return({
+        'alter': statements,
+        'write': adapter.dispatch('_warehouse_upsert', 'scorehouse')(
+            staging, target_relation, scored['key'], written, unwritten
+        ),
+        'drop': 'drop table ' ~ staging,
+    }) }}
+{% endmacro %}
+
+
+{# The statements that write rows: those with the same key are replaced. Columns that the run does not have become
+   NULL. #}
+{% macro default___warehouse_upsert(staging, target_relation, key, columns, unwritten) %}
+    {% set names = scorehouse._quoted_list(columns) %}
+    {{ return([
+        'delete from ' ~ target_relation ~ ' as old_rows where exists (select 1 from ' ~ staging
+            ~ ' as new_rows where ' ~ scorehouse._same_key('old_rows', 'new_rows', key) ~ ')',
         'insert into ' ~ target_relation ~ ' (' ~ names ~ ') select ' ~ names ~ ' from ' ~ staging,
-        'drop table ' ~ staging,
-    ]) %}
-    {{ return(statements) }}
+    ]) }}
+{% endmacro %}
+
+{# One statement, which Snowflake writes whole or not at all: if a later one fails, dbt leaves the transaction open,
+   and the next model of the same thread might commit it. #}
+{% macro snowflake___warehouse_upsert(staging, target_relation, key, columns, unwritten) %}
+    {% set changes, values = [], [] %}
+    {% for column in columns %}
+        {% set name = scorehouse._quote(column) %}
+        {% do values.append('new_rows.' ~ name) %}
+        {% do changes.append(name ~ ' = new_rows.' ~ name) if column not in key %}
+    {% endfor %}
+    {% for column in unwritten %}
+        {% do changes.append(scorehouse._quote(column) ~ ' = null') %}
+    {% endfor %}
+    {{ return([
+        'merge into ' ~ target_relation ~ ' as old_rows using ' ~ staging ~ ' as new_rows on '
+            ~ scorehouse._same_key('old_rows', 'new_rows', key)
+            ~ ' when matched then update set ' ~ changes | join(', ')
+            ~ ' when not matched then insert (' ~ scorehouse._quoted_list(columns) ~ ') values ('
+            ~ values | join(', ') ~ ')',
+    ]) }}
 {% endmacro %}

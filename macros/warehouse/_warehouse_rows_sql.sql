@@ -1,11 +1,13 @@
 {# The rows of the prediction table: passed-through columns, outputs of the compiled SQL, and audit columns. #}
 {% macro _warehouse_rows_sql(snapshot, scored) %}
     {% set kept = [] %}
-    {% for column in scored['kept'] + ['feature_hash'] %}
+    {% for column in scored['kept'] %}
         {% do kept.append(scorehouse._quote(column)) %}
     {% endfor %}
+    {% do kept.append(scorehouse._identifier('feature_hash')) %}
     {% set keep = kept | join(', ') ~ ', ' %}
     {% set body = scorehouse._filled_select(scored['select'], snapshot, keep, scored['columns']) %}
+    {% do scorehouse._check_size('scorehouse.scored() in ' ~ model['name'], body) %}
     {% set made = get_columns_in_query(body)[kept | length:] %}
     select
         {{ kept[:-1] | join(', ') }},

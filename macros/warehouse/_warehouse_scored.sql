@@ -26,8 +26,7 @@
     {% set passthrough = [given] if given is string else given %}
 
     {% set known = get_columns_in_query(compiled_code) %}
-    {% set kept = (key + (passthrough or [])) | unique | list %}
-    {% do scorehouse._warehouse_known(known, kept) %}
+    {% set kept = scorehouse._warehouse_known(known, (key + (passthrough or [])) | unique | list) %}
     {% set features = context[macro_name ~ '__features']() %}
     {% set is_merged = existing is not none and existing.is_table and rule != 'all' and not should_full_refresh() %}
     {{ return({
@@ -39,7 +38,7 @@
         'arguments': arguments,
         'rule': rule,
         'select': scorehouse._verified_select(call, name, number),
-        'key': key,
+        'key': kept[:key | length],
         'kept': kept,
         'columns': scorehouse._feature_columns(known, features, 'the select of ' ~ model['name']),
         'write_mode': 'merge' if is_merged else 'replace',
@@ -49,9 +48,9 @@
 
 {# The registry row of a version; its compiled SQL must be proven for this database. #}
 {% macro _warehouse_version(name, registry, number) %}
-    {% set found = run_query('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
-    {% set row = found.rows[0] if found.rows else scorehouse._version_without_rows(name, number) or {} %}
-    {% set forms = fromjson((row['forms'] if 'forms' in found.column_names else '') or '{}') if found.rows
+    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
+    {% set row = found[0] if found else scorehouse._version_without_rows(name, number) or {} %}
+    {% set forms = fromjson(row.get('forms') or '{}') if found
         else {'sql': {'dialects': row.get('sql', {}).keys() | list}} %}
     {% set compiled = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
     {% if target.type not in forms.get('sql', {}).get('dialects', []) or not compiled %}
@@ -67,14 +66,19 @@
 {% endmacro %}
 
 
-{% macro _warehouse_known(known, kept) %}
-    {% for column in kept if column not in known %}
-        {% do scorehouse._argument_error(
-            'scored', 'key and passthrough', kept,
-            'columns of the select, which are ' ~ known | join(', '), 'correct the names'
-        ) %}
+{# The columns that pass through, as the warehouse spells them. #}
+{% macro _warehouse_known(known, asked) %}
+    {% set kept = [] %}
+    {% for name in asked %}
+        {% set found = scorehouse._same_but_for_case(known, name) %}
+        {% if found | length != 1 %}
+            {% do scorehouse._argument_error(
+                'scored', 'key and passthrough', asked,
+                'columns of the select, which are ' ~ known | join(', '), 'correct the names'
+            ) %}
+        {% endif %}
+        {% do scorehouse._check_kept(name) %}
+        {% do kept.append(found[0]) %}
     {% endfor %}
-    {% for column in kept %}
-        {% do scorehouse._check_kept(column) %}
-    {% endfor %}
+    {{ return(kept) }}
 {% endmacro %}

@@ -21,13 +21,16 @@
     {% if scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
         {% call statement('leave_out') %}
             delete from {{ snapshot }} as new_rows
-            using {{ target_relation }} as old_rows
-            where {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
+            where exists (
+                select 1
+                from {{ target_relation }} as old_rows
+                where {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
             {%- if scored['rule'] == 'changed' %}
-                and old_rows.feature_hash = new_rows.feature_hash
-                and old_rows.model_digest = '{{ scored['digest'] }}'
-                and old_rows.model_version = {{ scored['number'] }}
+                    and old_rows.feature_hash = new_rows.feature_hash
+                    and old_rows.model_digest = '{{ scored['digest'] }}'
+                    and old_rows.model_version = {{ scored['number'] }}
             {%- endif %}
+            )
         {% endcall %}
     {% endif %}
 {% endmacro %}
@@ -35,6 +38,30 @@
 
 {# The column types of the model's select, as text; no row is read. #}
 {% macro _warehouse_types(columns) %}
+    {{ return(adapter.dispatch('_warehouse_types', 'scorehouse')(columns)) }}
+{% endmacro %}
+
+{% macro default___warehouse_types(columns) %}
+    {% set types = {} %}
+    {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(compiled_code)) %}
+        {% do types.update({scorehouse._quote(column.name): column.data_type}) %}
+    {% endfor %}
+    {% set found = [] %}
+    {% for column in columns %}
+        {% do found.append(types[column]) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{% macro duckdb___warehouse_types(columns) %}
+    {{ return(scorehouse._warehouse_types_of_null(columns)) }}
+{% endmacro %}
+
+{% macro postgres___warehouse_types(columns) %}
+    {{ return(scorehouse._warehouse_types_of_null(columns)) }}
+{% endmacro %}
+
+{% macro _warehouse_types_of_null(columns) %}
     {% set types, type_of = [], scorehouse._warehouse_facts()['type_of'] %}
     {% for column in columns %}
         {% do types.append('cast(' ~ type_of ~ '(features.' ~ column ~ ') as ' ~ dbt.type_string() ~ ')') %}
@@ -47,17 +74,17 @@
 
 
 {% macro _warehouse_check_key(snapshot, key) %}
-    {% set row = run_query(
+    {% set row = scorehouse._rows_of(
         "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"
         ~ " coalesce(sum(case when "
         ~ key | join(' is null or ') ~ " is null then n end), 0) as n_null from (select " ~ key | join(', ')
         ~ ", count(*) as n from " ~ snapshot ~ " group by " ~ key | join(', ') ~ ") as keys"
-    ).rows[0] %}
+    )[0] %}
     {% if row['n_double'] or row['n_null'] %}
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],
-            'of ' ~ row['n_rows'] ~ ' rows, ' ~ row['n_double'] ~ ' share their key ' ~ key | join(', ')
-                ~ ' with another row and ' ~ row['n_null'] ~ ' have NULL in it',
+            'of ' ~ row['n_rows'] | int ~ ' rows, ' ~ row['n_double'] | int ~ ' share their key ' ~ key | join(', ')
+                ~ ' with another row and ' ~ row['n_null'] | int ~ ' have NULL in it',
             'a key that is unique, without NULL',
             'correct the select, or name more columns as key'
         ) %}

@@ -47,6 +47,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file comes first, then those that make environments: no worker ends with them alone."""
+    for item in items:
+        if marker := item.get_closest_marker("capability"):
+            item.user_properties.append(("capability", marker.args[0]))  # which JUnit results show
     items.sort(key=lambda item: (item.path.name != LONGEST, item.get_closest_marker("foreign") is None))
 
 

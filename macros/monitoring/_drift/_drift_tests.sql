@@ -1,6 +1,7 @@
 {#- CTEs from `gaps`, `distances`, `moments` and `learned` to `tested`: one row per feature, with every metric, its
     p-value, and what it is measured from. -#}
 {% macro _drift_tests(cut) %}
+{% set pairs = {'psi_chi2': 'psi_dof', 'chi2': 'dof'} %}
 facts as (
 
     select
@@ -97,10 +98,12 @@ measured as (
 
 ),
 
+{{ scorehouse._chi2_tails('measured', pairs) }}
+
 tested as (
 
     select
-        *,
+        measured.*,
         {{ scorehouse._chi2_sf('psi_chi2', 'psi_dof') }} as psi_p,
         {{ scorehouse._chi2_sf('chi2', 'dof') }} as chi2_p,
         {{ scorehouse._excess_exponent('missing_current', 'rows_current', 'missing_reference', 'rows_reference') }}
@@ -123,6 +126,7 @@ tested as (
         {{ scorehouse._two_sided_p('shift_z') }} as shift_p,
         {{ scorehouse._two_sided_p('spread_z') }} as spread_p
     from measured
+    {{- scorehouse._chi2_joins('measured', pairs) }}
 
 )
 {%- endmacro %}

@@ -55,8 +55,8 @@ metric_rows as (
         case when metric = 'mean_shift' then shift_error * sqrt(mean_shift_effect) end as standard_error
     from tested
     cross join (
-        values {% for name in scorehouse._drift_metrics() %}('{{ name }}'){{ ', ' if not loop.last }}{% endfor %}
-    ) as metric_names (metric)
+        {{ scorehouse._given_names('metric', scorehouse._drift_metrics()) }}
+    ) as metric_names
 
 ),
 

@@ -117,7 +117,9 @@ decile_parts as (
             - greatest(cum_pos + cum_neg - pos - neg, (decile - 1) * (all_pos + all_neg) / 10e0)
         ) as pos_in_decile
     from cumulated
-    cross join (values {% for i in range(1, 11) %}({{ i }}){{ ', ' if not loop.last }}{% endfor %}) as deciles (decile)
+    cross join (
+        {{ scorehouse._given_numbers('decile', 10) }}
+    ) as deciles
     where cum_pos + cum_neg > (decile - 1) * (all_pos + all_neg) / 10e0
         and cum_pos + cum_neg - pos - neg < decile * (all_pos + all_neg) / 10e0
 

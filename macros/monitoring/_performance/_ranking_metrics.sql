@@ -9,7 +9,9 @@ places as (
     select
         place,
         sum(1e0 / (ln(place + 1e0) / ln(2e0))) over (order by place) as cum_discount
-    from (values {% for i in range(1, k + 1) %}({{ i }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (place)
+    from (
+        {{ scorehouse._given_numbers('place', k) }}
+    ) as numbers
     union all
     select 0, 0e0
 

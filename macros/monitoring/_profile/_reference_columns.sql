@@ -1,11 +1,11 @@
 {#- Features and outputs of the reference: kind, edges and range by version, in the order of the seed. -#}
 {% macro _reference_columns(reference, signature) %}
-    {% set bins = run_query(
+    {% set bins = scorehouse._rows_of(
         'select version, part, name, kind, bin, lower, upper from ' ~ reference
         ~ " where kind in ('numeric', 'missing') or (kind = 'category' and bin = 1) order by part, name, version, bin"
     ) %}
     {% set columns = {} %}
-    {% for row in bins.rows %}
+    {% for row in bins %}
         {% set version = row['version'] | int %}
         {% set column = columns.setdefault(row['part'] ~ '|' ~ row['name'], {
             'part': row['part'], 'name': row['name'], 'index': columns | length, 'kinds': {}, 'edges': {},
@@ -30,10 +30,10 @@
 
 
 {% macro _add_ranges(columns, signature) %}
-    {% set ranges = run_query(
+    {% set ranges = scorehouse._rows_of(
         'select version, feature, minimum, maximum from ' ~ signature ~ ' where minimum is not null'
     ) %}
-    {% for row in ranges.rows %}
+    {% for row in ranges %}
         {% set column = columns.get('feature|' ~ row['feature'], {'is_numeric': false}) %}
         {% if column.is_numeric %}
             {% do column.minimums.update({row['version'] | int: scorehouse._double_literal(row['minimum'] | float)}) %}

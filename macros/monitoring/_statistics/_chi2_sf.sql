@@ -4,41 +4,10 @@
     {{ return(adapter.dispatch('_chi2_sf', 'scorehouse')(x, dof)) }}
 {% endmacro %}
 
-{#- Without lgamma, which came with PostgreSQL 18: the logarithm of a factorial is a sum of logarithms. -#}
-{% macro default___chi2_sf(x, dof) -%}
-    case
-        when {{ x }} is null or {{ dof }} is null or {{ dof }} < 1 then null
-        when {{ x }} <= 0e0 then 1e0
-        when {{ dof }} % 2 = 0 then least(1e0, (
-            select coalesce(sum({{ scorehouse._exp('exponent') }}), 0e0)
-            from (
-                select
-                    -{{ x }} / 2e0 + term * ln({{ x }} / 2e0)
-                    - (
-                        select coalesce(sum(ln(cast(factor as {{ scorehouse._type_double() }}))), 0e0)
-                        from generate_series(1, term) as factors (factor)
-                    )
-                        as exponent
-                from generate_series(0, cast({{ dof }} as integer) / 2 - 1) as terms (term)
-            ) as exponents
-        ))
-        else least(1e0, (
-            select {{ scorehouse._erfc('root') }} from (select sqrt({{ x }} / 2e0) as root) as roots
-        ) + (
-            select coalesce(sum({{ scorehouse._exp('exponent') }}), 0e0)
-            from (
-                select
-                    -{{ x }} / 2e0 + (term + 0.5e0) * ln({{ x }} / 2e0)
-                    - (
-                        select coalesce(sum(ln(factor - 0.5e0)), 0e0)
-                        from generate_series(1, term + 1) as factors (factor)
-                    )
-                    - 0.57236494292470008707e0 as exponent
-                from generate_series(0, (cast({{ dof }} as integer) - 3) / 2) as terms (term)
-            ) as exponents
-        ))
-    end
-{%- endmacro %}
+{#- From the CTE that `_chi2_tails` writes, which is joined once for each pair of columns. -#}
+{% macro default___chi2_sf(x, dof) %}
+    {{ return('tail_of_' ~ x ~ '.tail_p') }}
+{% endmacro %}
 
 {#- https://duckdb.org/docs/stable/sql/functions/lambda and lgamma: no correlated subquery needed. -#}
 {% macro duckdb___chi2_sf(x, dof) -%}

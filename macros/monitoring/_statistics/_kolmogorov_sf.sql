@@ -24,7 +24,9 @@ kolmogorov_terms as (
         {{ scorehouse._exp('-9.869604401089358e0 * (2e0 * k - 1e0) * (2e0 * k - 1e0) / (8e0 * z * z)') }} as w,
         {{ scorehouse._exp('-9.869604401089358e0 * k * k / (2e0 * z * z)') }} as v
     from kolmogorov_sizes
-    cross join (values {% for k in range(1, 41) %}({{ k }}){{ ', ' if not loop.last }}{% endfor %}) as ks (k)
+    cross join (
+        {{ scorehouse._given_numbers('k', 40) }}
+    ) as ks
     {#- Below, the probability is 1 and the terms underflow; far above, it is 0. #}
     where z > 0.1e0
 

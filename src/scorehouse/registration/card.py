@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scorehouse.project.dbt_text import dump_yaml
+from scorehouse.project.dbt_text import Rendered, dump_yaml
 from scorehouse.registration.model_card import model_card
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
 
+# What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
+BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
 REGISTRY_DOCS = {
     "name": ("varchar", "Name of the ML model."),
     "version": ("integer", "Number of the version; counts up and is never reused."),
@@ -123,7 +125,7 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         ),
     ]
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
-    return header + dump_yaml({"version": 2, "seeds": documents})
+    return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 
 
 def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
@@ -151,7 +153,22 @@ def _seed(
         "description": description,
         "config": {
             **({"meta": {"scorehouse": {"versions": list(facts)}}} if facts else {}),
-            "column_types": {column: kind for column, (kind, _) in docs.items()},
+            "column_types": {column: _type_of(kind) for column, (kind, _) in docs.items()},
         },
         "columns": [{"name": column, "description": text} for column, (_, text) in docs.items()],
     }
+
+
+def _type_of(kind: str) -> str:
+    """A column's type, as dbt renders it for the adapter."""
+    name = BIGQUERY_TYPES.get(kind)
+    return Rendered(f'{{{{ "{name}" if target.type == "bigquery" else "{kind}" }}}}') if name else kind
+
+
+def _named_once(text: str) -> str:
+    """The YAML with each rendered type written once, as an anchor that the other columns refer to."""
+    for kind in BIGQUERY_TYPES:
+        written, anchor = f": '{_type_of(kind)}'\n", kind.split()[0]
+        first, found, rest = text.partition(written)
+        text = first + found.replace(": ", f": &{anchor} ", 1) + rest.replace(written, f": *{anchor}\n")
+    return text

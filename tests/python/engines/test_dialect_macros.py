@@ -125,6 +125,11 @@ def project(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFact
     for name, sql in {**MODELS, **LIVE}.items():
         project.features(sql, name=name)
     project.sql_model("refused", "wide", key="id")
+    project.features(
+        "with f as (select * from {{ ref('features') }}) "
+        "select * from {{ scorehouse.predict('wide', 'f' ~ ' ' * 1100000, keep=['id']) }} as scored",
+        name="too_long",
+    )
     write_tests(project)
     outputs = {
         kind: {"type": kind, "path": str(project.database), "threads": 2} for kind in ("duckdb", *DIALECTS)
@@ -172,7 +177,16 @@ def test_no_public_macro_is_left_out() -> None:
     assert public - named == hidden | {"scored", *RUN_LOG} | of_duckdb | {"challenger_not_worse"}
 
 
-@pytest.mark.parametrize("dialect", ["redshift", "snowflake"])
+@pytest.mark.parametrize(("dialect", "limit"), [("bigquery", 1048576), ("snowflake", 1000000)])
+def test_a_statement_that_is_too_long_is_refused(
+    dialect: str, limit: int, project: ProjectOfDialects
+) -> None:
+    message = project.dbt(dialect, "compile", "--select", "too_long")["problem"]
+    assert "scorehouse.predict('wide'): the statement has 11" in message
+    assert f"at most {limit}, which is the limit of {dialect}" in message
+
+
+@pytest.mark.parametrize("dialect", ["redshift"])
 def test_scored_is_refused_where_there_are_no_prediction_tables(
     dialect: str, project: ProjectOfDialects
 ) -> None:

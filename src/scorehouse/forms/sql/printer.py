@@ -228,7 +228,7 @@ class Printer:
             return "concat_ws(';',\n        " + ",\n        ".join(args) + "\n    )"
         if len(args) == 1:
             return args[0]
-        return "rtrim(" + " || ".join(f"coalesce({arg} || ';', '')" for arg in args) + ", ';')"
+        return "substr(" + " || ".join(f"coalesce(';' || {arg}, '')" for arg in args) + ", 2)"
 
     def concat(self, args: list[str]) -> str:
         """Strings, concatenated."""

@@ -1,0 +1,312 @@
+"""The package on a warehouse that an emulator plays: a stranger's project, by dbt's own adapter.
+
+`./run test snowflake` and `./run test bigquery` run this file, each in its own environment. Both emulators
+compute with DuckDB: what is proven is syntax, types, names and plumbing, not how the warehouse rounds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from churn import ROWS, classifier
+from emulated import CUSTOMERS, KIND, EmulatedProject, emulator, later, made_project
+
+pytestmark = [
+    pytest.mark.foreign,
+    pytest.mark.skipif(KIND not in os.environ, reason="run `./run test snowflake` or `./run test bigquery`"),
+]
+KEY = "key='id', passthrough=['shop']"
+TABLE = "{{ config(materialized='table') }}\n"
+REFERENCE = "reference=ref('ml_leaving__reference')"
+SIGNATURE = "signature=ref('ml_leaving__signature')"
+MODELS = {
+    "predicted": "select * from {{ scorehouse.predict('leaving', ref('customers'), keep=['id', 'shop']) }} "
+    "as rows_of",
+    "labels": "select id, case when amount > 50 then 1 else 0 end as gone from {{ ref('customers') }}",
+    "profiles": "{{ scorehouse.profile(ref('scored'), features=ref('customers'), key='id', "
+    f"segments=['shop'], {REFERENCE}, {SIGNATURE}) }}}}",
+    "drift": f"{{{{ scorehouse.drift(ref('profiles'), {REFERENCE}) }}}}",
+    "exact": "{{ scorehouse.exact_drift(ref('customers'), ref('earlier'), ['amount', 'visits']) }}",
+    "earlier": "select id, amount * 2 as amount, visits from {{ ref('customers') }} where id < 300",
+    "performance": "{{ scorehouse.performance(ref('scored'), ref('labels'), key='id', label='gone') }}",
+    "calibration": "{{ scorehouse.calibration_table(ref('scored'), ref('labels'), key='id', label='gone') }}",
+    "estimates": "{{ scorehouse.estimated_performance(ref('scored'), ref('calibration')) }}",
+    "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
+    "levels=[0.8], group='shop', options={'prediction': 'score'}) }}",
+    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), level=0.8, group='shop', "
+    "options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}",
+    "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}",
+}
+TESTS: list[dict[str, Any]] = [
+    {"one_prediction_per_row": {"features": "ref('customers')", "key": "id"}},
+    {"predictions_registered": {"registry": "ref('ml_leaving')"}},
+    {"predictions_by_alias": {"registry": "ref('ml_leaving')"}},
+    {"predictions_fresh": {"max_age_hours": 24}},
+    {"predictions_up_to_date": {"max_age_hours": 24}},
+    {"rejected_share_below": {"max_share": 0.5}},
+    {"score_in_range": {"columns": ["score"]}},
+]
+FINDING: list[dict[str, Any]] = [
+    {"rejected_share_below": {"max_share": 0.01}},
+    {"score_in_range": {"columns": ["score"], "max_value": 0.5}},
+    {"one_prediction_per_row": {"features": "ref('earlier')", "key": "id"}},
+]
+
+
+def listed(tests: list[dict[str, Any]], **config: Any) -> list[dict[str, Any]]:
+    found = []
+    for test in tests:
+        ((name, arguments),) = test.items()
+        found.append({f"scorehouse.{name}": {"arguments": arguments, "config": config}})
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedProject]:
+    """A project with a prediction table, a table of `predict`, generic tests and monitoring, built."""
+    folder = tmp_path_factory.mktemp("emulated")
+    with emulator(os.environ[KIND], folder) as warehouse:
+        project = made_project(folder / "shop", warehouse)
+        project.scored("scored", KEY)
+        for name, sql in MODELS.items():
+            project.write(f"models/{name}.sql", TABLE + sql)
+        data_tests = listed(TESTS) + listed(FINDING, error_if="=0", warn_if="=0")
+        described = {"version": 2, "models": [{"name": "scored", "data_tests": data_tests}]}
+        project.write("models/_scored.yml", yaml.safe_dump(described))
+        project.dbt("build")
+        yield project
+
+
+@pytest.fixture
+def project(built: EmulatedProject) -> EmulatedProject:
+    """The same project, with its features as they were."""
+    built.features(CUSTOMERS)
+    return built
+
+
+@pytest.mark.capability("parses")
+def test_the_package_is_parsed(built: EmulatedProject) -> None:
+    built.dbt("--warn-error", "parse", "--no-partial-parse")
+
+
+@pytest.mark.capability("predict")
+def test_predict_equals_the_estimator(built: EmulatedProject) -> None:
+    same_as_the_estimator(built, "predicted")
+
+
+@pytest.mark.capability("scored")
+def test_scored_equals_the_estimator(built: EmulatedProject) -> None:
+    same_as_the_estimator(built, "scored")
+
+
+def same_as_the_estimator(built: EmulatedProject, table: str) -> None:
+    """Labels, statuses and reasons are equal, and scores are within 1e-12."""
+    features = built.query("select id, amount, visits, plan, shop from marts.customers order by id")
+    frame = pd.DataFrame(features, columns=["id", "amount", "visits", "plan", "shop"])
+    frame["amount"] = frame.amount.astype(float)
+    known = frame.plan != "ZZ"
+    scores = classifier().predict_proba(frame.loc[known, ["amount", "visits", "plan"]])[:, 1]
+    names = "id, shop, prediction, score, row_status, reject_reason"
+    found = pd.DataFrame(
+        built.query(f"select {names} from marts.{table} order by id"), columns=names.split(", ")
+    )
+    assert list(found.id) == list(frame.id) and list(found.shop) == list(frame.shop) and len(found) == ROWS
+    assert list(found.row_status) == ["scored" if one else "rejected" for one in known]
+    assert set(found.reject_reason[~known]) == {"unseen_category:plan=ZZ"}
+    assert found.reject_reason[known].isna().all() and found.score[~known].isna().all()
+    assert list(found.prediction[known]) == list(scores > 0.5)
+    assert abs(found.score[known].astype(float) - scores).max() < 1e-12
+
+
+@pytest.mark.capability("run log")
+def test_a_run_is_logged(built: EmulatedProject) -> None:
+    assert built.runs("scored")[0] == ("success", "replace", ROWS, "all")
+    facts = "rows_scored, rows_rejected, reject_reasons, form, finished_at >= started_at, seconds < 600"
+    (found,) = built.query(f"select {facts} from marts.scorehouse_run_log where node like '%.scored'")
+    assert found == (490, 10, '{"unseen_category:plan": 10}', "sql", True, True)
+    assert built.query("select model_name, runs, rows_scored from marts.costs") == [("leaving", 1, 490)]
+
+
+@pytest.mark.capability("generic tests")
+def test_generic_tests_pass_and_find(built: EmulatedProject) -> None:
+    """Each passes, or finds something where `error_if` says that it must."""
+    built.dbt("test", "--select", "scored")
+    described = {"version": 2, "models": [{"name": "scored", "data_tests": listed(FINDING)}]}
+    built.write("models/_scored.yml", yaml.safe_dump(described))
+    said = built.dbt("test", "--select", "scored", code=1)
+    assert all(next(iter(test)) in said for test in FINDING)
+    (built.folder / "models/_scored.yml").unlink()
+
+
+@pytest.mark.capability("monitoring")
+def test_profile(built: EmulatedProject) -> None:
+    rows = built.query(
+        "select feature, sum(row_count), max(mean) from marts.profiles "
+        "where kind = 'all' and segment = 'all' group by feature order by feature"
+    )
+    assert [(row[0], int(row[1])) for row in rows] == [
+        ("amount", ROWS), ("plan", ROWS), ("prediction", ROWS), ("score", ROWS), ("visits", ROWS),
+    ]  # fmt: skip
+    ((mean,),) = built.query("select avg(amount) from marts.customers")
+    assert float(rows[0][2]) == pytest.approx(float(mean))
+
+
+@pytest.mark.capability("monitoring")
+def test_drift(built: EmulatedProject) -> None:
+    found = built.query(
+        "select feature, metric, value, p_value, status from marts.drift "
+        "where metric in ('psi', 'unseen_share') and segment = 'all' order by feature, metric"
+    )
+    assert {row[0] for row in found} == {"amount", "plan", "prediction", "score", "visits"}
+    values = {(row[0], row[1]): row[2:] for row in found}
+    assert float(values["plan", "unseen_share"][0]) == pytest.approx(0.02)
+    assert all(0 <= float(row[3]) <= 1 for row in found)
+
+
+@pytest.mark.capability("monitoring")
+def test_exact_drift(built: EmulatedProject) -> None:
+    found = dict(built.query("select feature, value from marts.exact where metric = 'ks'"))
+    assert float(found["amount"]) > 0.3 and float(found["visits"]) < 0.05
+    found = dict(built.query("select feature, value from marts.exact where metric = 'ks_p'"))
+    assert float(found["amount"]) < 1e-6 and 0.05 < float(found["visits"]) <= 1
+
+
+@pytest.mark.capability("monitoring")
+def test_performance(built: EmulatedProject) -> None:
+    found = dict(
+        built.query(
+            "select metric, value from marts.performance where metric in ('accuracy', 'tp', 'n', 'fn')"
+        )
+    )
+    tp, fn = built.query(
+        "select sum(case when prediction and gone = 1 then 1 else 0 end), "
+        "sum(case when not prediction and gone = 1 then 1 else 0 end) "
+        "from marts.scored inner join marts.labels on scored.id = labels.id where row_status = 'scored'"
+    )[0]
+    assert (float(found["tp"]), float(found["fn"])) == (float(tp), float(fn))
+
+
+@pytest.mark.capability("monitoring")
+def test_estimates(built: EmulatedProject) -> None:
+    assert built.query("select count(*) from marts.estimates where value is not null")[0][0] > 0
+
+
+@pytest.mark.capability("intervals")
+def test_intervals(built: EmulatedProject) -> None:
+    ((rows, inside),) = built.query(
+        "select count(*), "
+        "sum(case when prediction_low <= score and score <= prediction_high then 1 else 0 end) "
+        "from marts.intervals where row_status = 'scored'"
+    )
+    assert (rows, int(inside)) == (490, 490)
+
+
+RULES = [("given", ROWS), ("new", 20), ("changed", 20 + 96)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows"), [pytest.param(*one, marks=pytest.mark.capability(one[0])) for one in RULES]
+)
+def test_rules_of_rescoring(rule: str, rows: int, project: EmulatedProject) -> None:
+    """20 new customers; 20 are gone; every fifth of the others spends more."""
+    project.scored(rule, f"{KEY}, rescore='{rule}'")
+    project.dbt("build", "--select", "customers", rule)
+    project.features(later())
+    project.dbt("run", "--select", "customers", rule)
+    assert project.query(f"select count(*), count(distinct id), min(id), max(id) from marts.{rule}") == [
+        (ROWS + 20, ROWS + 20, 0, ROWS + 19)
+    ]
+    assert project.runs(rule) == [("success", "replace", ROWS, rule), ("success", "merge", rows, rule)]
+    project.dbt("run", "--select", rule, "--full-refresh")
+    assert project.query(f"select count(*) from marts.{rule}") == [(ROWS,)]
+
+
+@pytest.mark.capability("changed")
+def test_nothing_changed(project: EmulatedProject) -> None:
+    project.scored("still", f"{KEY}, rescore='changed'")
+    project.dbt("build", "--select", "customers", "still")
+    project.dbt("run", "--select", "still")
+    assert [row[1:3] for row in project.runs("still")] == [("replace", ROWS), ("merge", 0)]
+
+
+@pytest.mark.capability("on_schema_change")
+def test_a_changed_list_of_columns(project: EmulatedProject) -> None:
+    """Refused before a row is scored; appended and dropped where the config says so."""
+    project.scored("columns_of", f"{KEY}, rescore='changed'")
+    project.dbt("build", "--select", "customers", "columns_of")
+    more = "key='id', passthrough=['visits'], rescore='changed'"
+    project.scored("columns_of", more)
+    said = project.dbt("run", "--select", "columns_of", code=1)
+    assert "which this run does not write" in said
+    project.scored("columns_of", more, "on_schema_change='append_new_columns'")
+    project.dbt("run", "--select", "columns_of")
+    found = project.query("select count(*), count(visits), count(shop) from marts.columns_of")
+    assert found == [(ROWS, ROWS, 0)]
+    if project.warehouse.kind == "bigquery":
+        pytest.skip("appended; not synced, since the emulator shows an altered table with its old columns")
+    project.scored("columns_of", more, "on_schema_change='sync_all_columns'")
+    project.dbt("run", "--select", "columns_of")
+    assert project.query("select count(visits) from marts.columns_of") == [(ROWS,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        (f"{KEY}, as_of='2024-01-01'", "scorehouse.scored(as_of='2024-01-01')"),
+        (f"{KEY}, decision={{'threshold': 0.5}}", "scorehouse.scored(decision="),
+        (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
+        (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "scorehouse.scored(rescore="),
+        ("key='shop'", "500 share their key"),
+        (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
+        ("key='id', passthrough=['nowhere']", "columns of the select"),
+    ],
+    ids=[
+        "history",
+        "decisions",
+        "several versions",
+        "vanished",
+        "double keys",
+        "too many rejected",
+        "unknown column",
+    ],
+)
+@pytest.mark.capability("refusals")
+def test_what_is_wrong_is_refused_in_words(arguments: str, refused: str, project: EmulatedProject) -> None:
+    project.scored("refused", arguments)
+    said = project.dbt("build", "--select", "customers", "refused", code=1)
+    assert refused in said and "What to do:" in said
+    (project.folder / "models/refused.sql").unlink()
+    assert (
+        project.query("select count(*) from marts.scorehouse_run_log where node like '%.refused'")[0][0] > 0
+    )
+
+
+@pytest.mark.capability("atomic")
+def test_a_run_that_fails_while_it_scores_changes_nothing(project: EmulatedProject) -> None:
+    """The table is as it was, the run is logged as failed, and the next run starts anew."""
+    project.scored("steady", f"{KEY}, rescore='given'")
+    project.dbt("build", "--select", "customers", "steady")
+    before = project.query("select * from marts.steady order by id")
+    project.features(later())
+    project.scored("steady", f"{KEY}, rescore='given', max_rejected_share=0.001")
+    project.dbt("build", "--select", "customers", "steady", code=1)
+    assert project.query("select * from marts.steady order by id") == before
+    assert [row[0] for row in project.runs("steady")] == ["success", "failed"]
+    project.scored("steady", f"{KEY}, rescore='given'")
+    project.dbt("run", "--select", "steady")
+    assert [row[0] for row in project.runs("steady")] == ["success", "failed", "success"]
+
+
+@pytest.mark.capability("scored")
+def test_empty_makes_the_table_and_nothing_in_it(project: EmulatedProject) -> None:
+    project.scored("emptied", KEY)
+    project.dbt("build", "--select", "customers", "emptied", "--empty")
+    assert project.query("select count(*) from marts.emptied") == [(0,)]
+    project.dbt("build", "--select", "customers", "emptied")
+    assert project.query("select count(*) from marts.emptied") == [(ROWS,)]
