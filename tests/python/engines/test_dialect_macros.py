@@ -44,12 +44,19 @@ MODELS = {
     "watched": "{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
     "slices": """{{ scorehouse.worst_slices(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",
+    "known": """{{ scorehouse.features_as_of(ref('dated'), ref('events'), key='id', at='as_of',
+        event_time='happened_at', columns=['happened_at'], ttl='30 days', delay='1 hour') }}""",
+    "training": """{{ scorehouse.training_set(ref('dated'), ref('events'), key='id', label='y',
+        label_time='happened_at', matures_after='30 days', keep=['score'], features=ref('events'),
+        event_time='happened_at', columns=['happened_at'], prefix='known_') }}""",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
 }
 LIVE = {
     "dated": "select *, timestamp '2025-01-01' as as_of from {{ ref('wide_predictions') }} limit 10",
     "events": "select id, timestamp '2025-02-01' as happened_at, y from {{ ref('labels') }} limit 10",
     "replays": "select 'a' as run_id, 1 as rows_in_table, 1 as rows_compared, 0 as rows_different",
+    "explained": """select 'log-odds' as reason_unit, 1e0 as reason_base, 0.5e0 as reason_rest,
+        2e0 as reason_total, 'f00' as reason_1, 0.5e0 as reason_1_contribution, '3' as reason_1_value""",
     "checks": "select 'sql' as form, 1 as rows_compared, 0 as rows_different",
 }
 TESTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -63,6 +70,16 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
         "predictions_by_alias": {"registry": "ref('ml_wide')"},
         "predictions_up_to_date": {"max_age_hours": 24},
     },
+    "dated": {
+        "no_leak_from_future": {
+            "key": "id",
+            "features": "ref('events')",
+            "event_time": "happened_at",
+            "columns": ["happened_at"],
+            "label_time": "scored_at",
+        },
+    },
+    "explained": {"reasons_add_up": {}},
     "replays": {"replay_agrees": {}},
     "checks": {"form_agrees": {}},
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},

@@ -44,6 +44,8 @@ MODELS = {
     "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
     "cluster_performance": "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, "
     "label=none, task='clustering', day='day', options={'score': 'score'}) }}",
+    "known": f"{{{{ scorehouse.features_as_of({SOURCE}, {SOURCE}, key='carrier', at='day', event_time='day', "
+    "columns=['dep_delay', 'distance'], prefix='known_', delay='1 day', ttl='3 days') }}",
     "several_performance": PERFORMANCE.format("several")
     + f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
     **{
@@ -62,6 +64,7 @@ KEYS = {
     "slices": "segment",
     "anytime": "window_start, segment, metric",
     "joint": "window_start, feature",
+    "known": "id",
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
@@ -76,6 +79,7 @@ VALUES = {
     "anytime": "value, threshold, status, n_current, n_reference, e_value, p_value",
     "slices": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",
+    "known": "known_dep_delay, known_distance",
 }
 PERFORMANCE_KEY, PERFORMANCE_VALUES = (
     "window_start, segment, metric",

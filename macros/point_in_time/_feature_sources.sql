@@ -1,0 +1,99 @@
+{#- The tables of features of a call, each as a mapping in which every setting has its value. -#}
+{% macro _feature_sources(call, features, key, event_time, known_at, columns, ttl, delay, prefix) %}
+    {% set known = [
+        'relation', 'key', 'spine_key', 'event_time', 'known_at', 'columns', 'ttl', 'delay', 'prefix'
+    ] %}
+    {% set usual = {
+        'key': key, 'spine_key': key, 'event_time': event_time, 'known_at': known_at, 'columns': columns, 'ttl': ttl,
+        'delay': delay, 'prefix': prefix
+    } %}
+    {#- A relation is a mapping too, to Jinja. -#}
+    {% set several = features is sequence and features is not string and features is not mapping %}
+    {% set sources = [] %}
+    {% for given in (features if several else [{'relation': features}]) %}
+        {% do scorehouse._check_keys(call, 'features', given, known) %}
+        {% set source = dict(usual, **given) %}
+        {% do scorehouse._check_relation(call, 'features', source.get('relation'), 'customer_features') %}
+        {% if source.known_at and source.delay is not none %}
+            {% do scorehouse._argument_error(
+                call, 'delay', source.delay, 'either known_at or delay',
+                'leave delay out: the column ' ~ source.known_at ~ ' says when a row was known'
+            ) %}
+        {% endif %}
+        {% do source.update({
+            'spine_key': scorehouse._column_list(call, 'key', source.spine_key, 'customer_id'),
+            'key': scorehouse._column_list(call, 'key', source.key, 'customer_id'),
+            'event_time': scorehouse._column_list(call, 'event_time', source.event_time, 'happened_at') | first,
+            'ttl': scorehouse._duration_seconds(call, 'ttl', source.ttl),
+            'delay': scorehouse._duration_seconds(call, 'delay', source.delay),
+            'columns': scorehouse._feature_names(call, source)
+        }) %}
+        {% if source.key | length != source.spine_key | length %}
+            {% do scorehouse._argument_error(
+                call, 'features', source.key, source.spine_key | length ~ ' columns of the key, as the spine has',
+                'give the columns in the order of the key of the spine'
+            ) %}
+        {% endif %}
+        {% do sources.append(source) %}
+    {% endfor %}
+    {% if not sources %}
+        {% do scorehouse._argument_error(
+            call, 'features', features, 'a relation, or a list of mappings with a relation each',
+            "write `features: ref('customer_features')`"
+        ) %}
+    {% endif %}
+    {{ return(sources) }}
+{% endmacro %}
+
+
+{#- The columns that a table of features gives: those that are named, else all but key and knowledge time. -#}
+{% macro _feature_names(call, source) %}
+    {% if source.columns is not none %}
+        {{ return(scorehouse._column_list(call, 'columns', source.columns, 'amount')) }}
+    {% endif %}
+    {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
+    {% set names, left_out = [], [] %}
+    {% set keys = [source.key] if source.key is string else source.key %}
+    {% for name in keys + [source.known_at] if name %}
+        {% do left_out.append(scorehouse._bare_name(name) | lower) %}
+    {% endfor %}
+    {% if execute and load_relation(source.relation) is not none %}
+        {% for column in adapter.get_columns_in_relation(source.relation) %}
+            {% if column.name | lower not in left_out %}
+                {% do names.append(column.name) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{#- Columns of features as `[column, output]` pairs of identifiers. -#}
+{% macro _feature_outputs(source) %}
+    {% set pairs = [] %}
+    {% for name in source.columns %}
+        {% set output = scorehouse._identifier((source.prefix or '') ~ scorehouse._bare_name(name)) %}
+        {% do pairs.append([scorehouse._identifier(name), output]) %}
+    {% endfor %}
+    {{ return(pairs) }}
+{% endmacro %}
+
+
+{#- The moment from which a row of features was known, of columns with the prefix `table`. -#}
+{% macro _known_from(source, table='') %}
+    {% set event_time = table ~ scorehouse._identifier(source.event_time) %}
+    {% if source.known_at %}
+        {% set known_at = table ~ scorehouse._identifier(source.known_at) %}
+        {{ return('case when ' ~ known_at ~ ' > ' ~ event_time ~ ' then ' ~ known_at ~ ' when ' ~ known_at
+            ~ ' is not null then ' ~ event_time ~ ' end') }}
+    {% elif source.delay %}
+        {{ return(dbt.dateadd('second', source.delay, event_time)) }}
+    {% endif %}
+    {{ return(event_time) }}
+{% endmacro %}
+
+
+{#- Whether a value of this time was still fresh at a moment. -#}
+{% macro _still_fresh(source, event_time, moment) %}
+    {{ return(dbt.dateadd('second', source.ttl, event_time) ~ ' >= ' ~ moment) }}
+{% endmacro %}

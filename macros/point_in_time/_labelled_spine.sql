@@ -1,0 +1,52 @@
+{#- Predictions with their labels: of several of a key and time, the one that was made last. -#}
+{% macro _labelled_spine(predictions, labels, spec) %}
+{% set is_live = execute and load_relation(predictions) is not none
+    and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
+{% set keys, at = scorehouse._identifiers(spec.key), 'predictions.' ~ scorehouse._identifier(spec.at) %}
+{% set label = 'labels.' ~ scorehouse._identifier(spec.label) %}
+{% set label_time = 'labels.' ~ scorehouse._identifier(spec.label_time) if spec.label_time else none %}
+{% set until = scorehouse._moment(spec.until) if spec.until else scorehouse._utc_now() %}
+{% set own = keys + [scorehouse._identifier(spec.at), scorehouse._identifier('model_version')] %}
+{% set kept = [] %}
+{% for name in scorehouse._identifiers(spec.keep) if name not in own %}
+    {% do kept.append(name) %}
+{% endfor %}
+select
+    {% for name in spec.columns %}{{ scorehouse._identifier(name) }}{{ ', ' if not loop.last }}{% endfor %}
+
+from (
+    select
+        {% for name in keys %}predictions.{{ name }}, {% endfor %}
+        {{ at }},
+        {% for name in kept %}predictions.{{ name }}, {% endfor %}
+        predictions.model_version,
+        {{ 'labels.' ~ scorehouse._identifier(spec.label_time) ~ ',' if label_time }}
+        {{ label }} as {{ scorehouse._identifier(spec.label) }},
+        case
+            {%- if label_time %}
+            when {{ label_time }} <= {{ at }} then 'known_before'
+            when {{ label_time }} > {{ until }} then 'not_known_yet'
+            {%- endif %}
+            {%- if spec.matures_after is not none %}
+            when {{ dbt.dateadd('second', spec.matures_after, at) }} > {{ until }} then 'immature'
+            {%- endif %}
+            when {{ label }} is null then 'missing'
+            else 'labelled'
+        end as label_status,
+        row_number() over (
+            partition by {% for name in keys %}predictions.{{ name }}, {% endfor %}{{ at }}
+            order by predictions.scored_at desc
+                {{- ', ' ~ label_time if label_time }}
+        ) as scorehouse_place
+    from {{ predictions }} as predictions
+    left join {{ labels }} as labels
+        on {% for name in keys %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+    {%- if is_live %}
+    where predictions.is_live
+    {%- endif %}
+) as placed
+where scorehouse_place = 1
+    {%- if spec.only_labelled %}
+    and label_status = 'labelled'
+    {%- endif %}
+{% endmacro %}

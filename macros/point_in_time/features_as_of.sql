@@ -1,0 +1,18 @@
+{#- Each row of a spine with the feature values that were known at its time: of the rows of its key that had
+    happened and were known by then, the one that happened last; of two of the same time, the one that became
+    known last. A row of the spine is never dropped or doubled. -#}
+{% macro features_as_of(
+    spine, features, key, at='as_of', event_time=none, known_at=none, columns=none, ttl=none, delay=none, prefix=none
+) %}
+    {% set call = 'features_as_of' %}
+    {% do scorehouse._check_relation(call, 'spine', spine, 'churn_history_predictions') %}
+    {% do scorehouse._column_list(call, 'at', at, 'as_of') %}
+    {% set sources = scorehouse._feature_sources(
+        call, features, key, event_time, known_at, columns, ttl, delay, prefix
+    ) %}
+    {% set taken = [] %}
+    {% if execute and load_relation(spine) is not none %}
+        {% set taken = adapter.get_columns_in_relation(spine) | map(attribute='name') | list %}
+    {% endif %}
+    {{ return(scorehouse._with_features(call, 'select * from ' ~ spine, taken, at, sources)) }}
+{% endmacro %}

@@ -1,0 +1,123 @@
+{% test no_leak_from_future(
+    model, key, at='as_of', features=none, event_time=none, known_at=none, columns=none, ttl=none, delay=none,
+    prefix=none, label_time=none
+) %}
+    {% set call = 'no_leak_from_future' %}
+    {% do scorehouse._column_list(call, 'at', at, 'as_of') %}
+    {% if features is none and label_time is none %}
+        {% do scorehouse._argument_error(
+            call, 'features', features, 'the tables that the features came from, or the time of labels',
+            "write `features: ref('customer_features')`, `label_time: ...`, or both"
+        ) %}
+    {% endif %}
+    {% set sources = [] %}
+    {% if features is not none %}
+        {% set sources = scorehouse._feature_sources(
+            call, features, key, event_time, known_at, columns, ttl, delay, prefix
+        ) %}
+    {% endif %}
+
+    {{ return(adapter.dispatch('test_no_leak_from_future', 'scorehouse')(model, key, at, sources, label_time)) }}
+{% endtest %}
+
+
+{#- Another way than that of `features_as_of`, so that a fault of the one does not hide in the other: all rows of
+    features that were known, sorted per key and moment. -#}
+{% macro default__test_no_leak_from_future(model, key, at, sources, label_time) %}
+{% set text, at = dbt.type_string(), scorehouse._identifier(at) %}
+{% set shown = [] %}
+{% for name in scorehouse._identifiers(scorehouse._column_list('no_leak_from_future', 'key', key, 'id')) %}
+    {% do shown.append('cast(trained.' ~ name ~ ' as ' ~ text ~ ')') %}
+{% endfor %}
+{% set row_key = shown | join(" || '|' || ") %}
+with trained as (
+
+    select * from {{ model }}
+
+),
+{%- for source in sources %}
+{%- set place = loop.index %}
+{%- set keys, spine_keys = scorehouse._identifiers(source.key), scorehouse._identifiers(source.spine_key) %}
+{%- set event_time = 'known.' ~ scorehouse._identifier(source.event_time) %}
+
+moments_{{ place }} as (
+
+    select distinct {{ spine_keys | join(', ') }}, {{ at }}
+    from trained
+
+),
+
+sorted_{{ place }} as (
+
+    select
+        {% for name in spine_keys %}moments.{{ name }} as key_{{ loop.index }}, {% endfor %}
+        moments.{{ at }} as moment,
+        {{ event_time }} as event_moment,
+        {% for column, _ in scorehouse._feature_outputs(source) %}
+        known.{{ column }} as value_{{ loop.index }},
+        {% endfor -%}
+        row_number() over (
+            partition by {% for name in spine_keys %}moments.{{ name }}, {% endfor %}moments.{{ at }}
+            order by {{ event_time }} desc
+                {{- ', known.' ~ scorehouse._identifier(source.known_at) ~ ' desc' if source.known_at }}
+                {%- for column, _ in scorehouse._feature_outputs(source) %}, known.{{ column }} desc nulls first
+                {%- endfor %}
+        ) as recency
+    from moments_{{ place }} as moments
+    inner join {{ source.relation }} as known
+        on {% for name in keys -%}
+        moments.{{ spine_keys[loop.index0] }} = known.{{ name }}
+        and {% endfor -%}
+        {{ scorehouse._known_from(source, 'known.') }} <= moments.{{ at }}
+
+),
+
+newest_{{ place }} as (
+
+    select * from sorted_{{ place }}
+    where recency = 1
+        {%- if source.ttl is not none %}
+        and {{ scorehouse._still_fresh(source, 'event_moment', 'moment') }}
+        {%- endif %}
+
+),
+{%- endfor %}
+
+validation_errors as (
+
+    {% for source in sources %}
+    {%- set place, spine_keys = loop.index, scorehouse._identifiers(source.spine_key) %}
+    {%- for column, output in scorehouse._feature_outputs(source) %}
+    {%- set value, known = 'trained.' ~ output, 'newest.value_' ~ loop.index %}
+    select
+        {{ row_key }} as row_key,
+        trained.{{ at }} as moment,
+        {{ scorehouse._text_literal(scorehouse._bare_name(output)) }} as column_name,
+        cast({{ value }} as {{ text }}) as value_found,
+        cast({{ known }} as {{ text }}) as value_known
+    from trained
+    left join newest_{{ place }} as newest
+        on {% for name in spine_keys %}trained.{{ name }} = newest.key_{{ loop.index }} and {% endfor -%}
+        trained.{{ at }} = newest.moment
+    where case
+        when {{ value }} = {{ known }} or ({{ value }} is null and {{ known }} is null) then 0 else 1
+    end = 1
+    {{- ' union all' if not loop.last or not place == sources | length or label_time }}
+    {% endfor %}
+    {%- endfor %}
+    {%- if label_time %}
+    {%- set label_time = 'trained.' ~ scorehouse._identifier(label_time) %}
+    select
+        {{ row_key }} as row_key,
+        trained.{{ at }} as moment,
+        {{ scorehouse._text_literal(scorehouse._bare_name(label_time[8:])) }} as column_name,
+        cast({{ label_time }} as {{ text }}) as value_found,
+        cast(null as {{ text }}) as value_known
+    from trained
+    where {{ label_time }} <= trained.{{ at }}
+    {%- endif %}
+
+)
+
+select * from validation_errors
+{% endmacro %}
