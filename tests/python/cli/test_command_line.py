@@ -35,6 +35,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "check": ((), "ok", ("--project-dir", ".."), 1, "no dbt_project.yml"),
     "completion": (("bash",), "_SCOREHOUSE_COMPLETE", ("tcsh",), 2, "is not one of"),
     "diff": (("churn", "1", "champion"), "no difference", ("churn", "1", "9"), 1, "no version 9"),
+    "explain": (("churn", "--key", "7", *TARGET), "churn", ("chrn", "--key", "7", *TARGET), 1, NEAR),
     "export alerts": ((*TARGET, "churn"), "{", (*TARGET, "chrn"), 1, NEAR),
     "export mlflow": (("churn", "--folder", "m"), "m", ("churn@champoin", "--folder", "n"), 1, "'champion'?"),
     "export monitoring": (

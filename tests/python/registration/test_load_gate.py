@@ -124,6 +124,7 @@ WITHOUT_ARTIFACTS = {
     ("completion",),
 }
 OPENED_BY_A_RUN = {("replay",)}  # reads a run log first; opens by `artifact.load`, as `dbt run` does
+OF_STORED_FORMS = {("explain",)}  # needs a run as well; reads arrays, whose digest is checked
 MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
 
 
@@ -136,7 +137,7 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def test_no_command_is_forgotten() -> None:
-    assert set(leaves(main)) - OPENED_BY_A_RUN == set(COMMANDS) | WITHOUT_ARTIFACTS
+    assert set(leaves(main)) - OPENED_BY_A_RUN - OF_STORED_FORMS == set(COMMANDS) | WITHOUT_ARTIFACTS
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path not in MLFLOW], ids=" ".join)

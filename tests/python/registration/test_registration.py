@@ -39,7 +39,9 @@ def test_files_written(empty_project: Path) -> None:
         "artifacts/churn/1/form_sql.json.gz",
         "artifacts/churn/1/model.joblib",
         "artifacts/churn/1/proof_matrix.arrow",
+        "artifacts/churn/1/proof_reasons.arrow",
         "artifacts/churn/1/proof_sql.arrow",
+        "artifacts/churn/1/reasons.npz",
         "artifacts/churn/1/signature.json",
         "macros/ml/churn.sql",
         "seeds/ml/churn/ml_churn.csv",
@@ -133,7 +135,7 @@ def test_versions_count_up_and_nothing_is_rewritten(empty_project: Path) -> None
     assert [row["version"] for row in rows(empty_project / "seeds/ml/churn/ml_churn.csv")] == ["1", "2", "3"]
     card = yaml.safe_load(after["seeds/ml/churn/_ml_churn.yml"])["seeds"][0]["description"]
     listed = [line[2] for line in card.splitlines() if line[:3] in ("| 1", "| 2", "| 3")]
-    assert "".join(listed) == "123" + "112233"  # the versions, and their proven forms
+    assert "".join(listed) == "123" + "111222333"  # the versions, and their proven forms and reasons
 
 
 def test_the_same_artifact_is_the_same_version(empty_project: Path) -> None:
