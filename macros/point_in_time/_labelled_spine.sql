@@ -1,4 +1,5 @@
-{#- Predictions with their labels: of several of a key and time, the one that was made last. -#}
+{#- Predictions with their labels: of several predictions of a key and time the one that was made last, and of
+    several labels of a key the first that was known after it. -#}
 {% macro _labelled_spine(predictions, labels, spec) %}
 {% set is_live = execute and load_relation(predictions) is not none
     and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
@@ -24,6 +25,7 @@ from (
         {{ label }} as {{ scorehouse._identifier(spec.label) }},
         case
             {%- if label_time %}
+            when {{ label }} is not null and {{ label_time }} is null then 'undated'
             when {{ label_time }} <= {{ at }} then 'known_before'
             when {{ label_time }} > {{ until }} then 'not_known_yet'
             {%- endif %}
@@ -35,8 +37,13 @@ from (
         end as label_status,
         row_number() over (
             partition by {% for name in keys %}predictions.{{ name }}, {% endfor %}{{ at }}
-            order by predictions.scored_at desc
-                {{- ', ' ~ label_time if label_time }}
+            order by
+                predictions.scored_at desc,
+                {%- if label_time %}
+                case when {{ label_time }} > {{ at }} then 0 else 1 end,
+                {{ label_time }},
+                {%- endif %}
+                {{ label }}
         ) as scorehouse_place
     from {{ predictions }} as predictions
     left join {{ labels }} as labels

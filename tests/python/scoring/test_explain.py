@@ -102,6 +102,19 @@ def test_features_that_changed_since_are_told(project: DbtProject, tmp_path: Pat
     assert "its features have changed since" in explain(twin, "churn", "--key", "30").output
 
 
+@pytest.mark.parametrize(("name", "key"), [("churn", ["30"]), ("spend", ["id=30", "part=0"])])
+def test_an_altered_artifact_is_not_opened(
+    project: DbtProject, tmp_path: Path, name: str, key: list[str]
+) -> None:
+    twin = project.copy(tmp_path / "twin")
+    (artifact,) = (twin.folder / "artifacts" / name).rglob("model.*")
+    sign = tmp_path / "opened"
+    artifact.write_bytes(f"c__builtin__\nexec\n(Vopen({str(sign)!r}, 'w')\ntR.".encode())
+    ended = explain(twin, name, *(part for value in key for part in ("--key", value)))
+    assert not sign.exists()
+    assert ended.exit_code == 0, ended.output  # stored forms score, and stored reasons explain
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
