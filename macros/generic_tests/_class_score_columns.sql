@@ -1,12 +1,9 @@
 {#- The columns `score_<class>` of a table or subquery, quoted and spelled as in the warehouse. -#}
 {% macro _class_score_columns(call, relation) %}
-    {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
-    {% if not execute or (relation is mapping and load_relation(relation) is none) %}
+    {% set found = scorehouse._queried_columns(relation) %}
+    {% if found is none %}
         {{ return(['0e0']) }}
     {% endif %}
-
-    {#- Not `adapter.get_columns_in_relation`: under a test's `where`, the relation is a subquery. -#}
-    {% set found = get_columns_in_query('select * from ' ~ relation) %}
     {% set scores = [] %}
     {% for column in found if (column | lower).startswith('score_') %}
         {% do scores.append(scorehouse._quote(column)) %}

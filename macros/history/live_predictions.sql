@@ -22,20 +22,12 @@
 {% macro default__live_predictions(predictions, labels, keys, label_time, as_of, max_age_days) %}
 {% set keys = scorehouse._identifiers(keys) %}
 {% set label_time, as_of = scorehouse._identifier(label_time), scorehouse._identifier(as_of) %}
-{#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
-{% set columns = [] %}
-{% if execute and load_relation(predictions) is not none %}
-    {% set columns = adapter.get_columns_in_relation(predictions) | map(attribute='name') | list %}
-{% endif %}
-{% set label_columns = [] %}
-{% if execute and load_relation(labels) is not none %}
-    {% set label_columns = adapter.get_columns_in_relation(labels) | map(attribute='name') | list %}
-{% endif %}
+{% set columns, label_columns = scorehouse._existing_columns(predictions), scorehouse._existing_columns(labels) %}
 {% set taken = label_columns | map('lower') | list %}
 with predictions as (
 
     select * from {{ predictions }}
-    {%- if 'is_live' in columns %}
+    {%- if 'is_live' in columns | map('lower') %}
     where is_live
     {%- endif %}
 

@@ -2,7 +2,7 @@
 {% macro _with_features(call, spine, spine_columns, at, sources) %}
     {% set taken = spine_columns | map('lower') | list %}
     {% for source in sources %}
-        {% for column, output in scorehouse._feature_outputs(source) %}
+        {% for column, output in source.outputs %}
             {% set name = scorehouse._bare_name(output) %}
             {% if name | lower in taken %}
                 {% do scorehouse._argument_error(
@@ -28,10 +28,8 @@ with spine_0 as (
 
 ){% for source in sources %}
 {%- set place = loop.index %}
-{%- set outputs = scorehouse._feature_outputs(source) %}
-{%- set keys, spine_keys = scorehouse._identifiers(source.key), scorehouse._identifiers(source.spine_key) %}
-{%- set event_time = scorehouse._identifier(source.event_time) %}
-{%- set known_at = scorehouse._identifier(source.known_at or source.event_time) %},
+{%- set keys, spine_keys, outputs = source.feature_keys, source.spine_keys, source.outputs %}
+{%- set event_time, known_at = source.happened, source.known %},
 
 numbered_{{ place }} as (
 
@@ -95,7 +93,7 @@ spine_{{ place }} as (
     select
         {% for name in spine_columns %}seen_{{ place }}.{{ name }}, {% endfor %}
         {%- for earlier in sources[:place - 1] %}
-        {%- for _, output in scorehouse._feature_outputs(earlier) %}seen_{{ place }}.{{ output }}, {% endfor %}
+        {%- for _, output in earlier.outputs %}seen_{{ place }}.{{ output }}, {% endfor %}
         {%- endfor %}
         {% for _, output in outputs %}numbered_{{ place }}.value_{{ loop.index }} as {{ output }}
         {{- ', ' if not loop.last }}{% endfor %}
@@ -128,10 +126,8 @@ with spine_0 as (
 
 ){% for source in sources %}
 {%- set place = loop.index %}
-{%- set outputs = scorehouse._feature_outputs(source) %}
-{%- set keys, spine_keys = scorehouse._identifiers(source.key), scorehouse._identifiers(source.spine_key) %}
-{%- set event_time = scorehouse._identifier(source.event_time) %}
-{%- set known_at = scorehouse._identifier(source.known_at or source.event_time) %},
+{%- set keys, spine_keys, outputs = source.feature_keys, source.spine_keys, source.outputs %}
+{%- set event_time, known_at = source.happened, source.known %},
 
 given_{{ place }} as (
 

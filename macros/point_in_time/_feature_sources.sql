@@ -1,4 +1,5 @@
-{#- The tables of features of a call, each as a mapping in which every setting has its value. -#}
+{#- The tables of features of a call, each as a mapping in which every setting has its value, and every column its
+    identifier: `feature_keys`, `spine_keys`, `happened`, `known`, and `outputs`, pairs of column and output. -#}
 {% macro _feature_sources(call, features, key, event_time, known_at, columns, ttl, delay, prefix) %}
     {% set known = [
         'relation', 'key', 'spine_key', 'event_time', 'known_at', 'columns', 'ttl', 'delay', 'prefix'
@@ -28,6 +29,13 @@
             'delay': scorehouse._duration_seconds(call, 'delay', source.delay),
             'columns': scorehouse._feature_names(call, source)
         }) %}
+        {% do source.update({
+            'feature_keys': scorehouse._identifiers(source.key),
+            'spine_keys': scorehouse._identifiers(source.spine_key),
+            'happened': scorehouse._identifier(source.event_time),
+            'known': scorehouse._identifier(source.known_at or source.event_time),
+            'outputs': scorehouse._feature_outputs(source)
+        }) %}
         {% if source.key | length != source.spine_key | length %}
             {% do scorehouse._argument_error(
                 call, 'features', source.key, source.spine_key | length ~ ' columns of the key, as the spine has',
@@ -51,19 +59,14 @@
     {% if source.columns is not none %}
         {{ return(scorehouse._column_list(call, 'columns', source.columns, 'amount')) }}
     {% endif %}
-    {#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
     {% set names, left_out = [], [] %}
     {% set keys = [source.key] if source.key is string else source.key %}
     {% for name in keys + [source.known_at] if name %}
         {% do left_out.append(scorehouse._bare_name(name) | lower) %}
     {% endfor %}
-    {% if execute and load_relation(source.relation) is not none %}
-        {% for column in adapter.get_columns_in_relation(source.relation) %}
-            {% if column.name | lower not in left_out %}
-                {% do names.append(column.name) %}
-            {% endif %}
-        {% endfor %}
-    {% endif %}
+    {% for name in scorehouse._existing_columns(source.relation) if name | lower not in left_out %}
+        {% do names.append(name) %}
+    {% endfor %}
     {{ return(names) }}
 {% endmacro %}
 
@@ -81,9 +84,9 @@
 
 {#- The moment from which a row of features was known, of columns with the prefix `table`. -#}
 {% macro _known_from(source, table='') %}
-    {% set event_time = table ~ scorehouse._identifier(source.event_time) %}
+    {% set event_time = table ~ source.happened %}
     {% if source.known_at %}
-        {% set known_at = table ~ scorehouse._identifier(source.known_at) %}
+        {% set known_at = table ~ source.known %}
         {{ return('case when ' ~ known_at ~ ' > ' ~ event_time ~ ' then ' ~ known_at ~ ' when ' ~ known_at
             ~ ' is not null then ' ~ event_time ~ ' end') }}
     {% elif source.delay %}

@@ -1,8 +1,7 @@
 {#- Predictions with their labels: of several predictions of a key and time the one that was made last, and of
     several labels of a key the first that was known after it. -#}
 {% macro _labelled_spine(predictions, labels, spec) %}
-{% set is_live = execute and load_relation(predictions) is not none
-    and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
+{% set has_challengers = 'is_live' in scorehouse._existing_columns(predictions) | map('lower') %}
 {% set keys, at = scorehouse._identifiers(spec.key), 'predictions.' ~ scorehouse._identifier(spec.at) %}
 {% set label = 'labels.' ~ scorehouse._identifier(spec.label) %}
 {% set label_time = 'labels.' ~ scorehouse._identifier(spec.label_time) if spec.label_time else none %}
@@ -48,7 +47,7 @@ from (
     from {{ predictions }} as predictions
     left join {{ labels }} as labels
         on {% for name in keys %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
-    {%- if is_live %}
+    {%- if has_challengers %}
     where predictions.is_live
     {%- endif %}
 ) as placed

@@ -10,9 +10,7 @@
     {% set sources = scorehouse._feature_sources(
         call, features, key, event_time, known_at, columns, ttl, delay, prefix
     ) %}
-    {% set taken = [] %}
-    {% if execute and load_relation(spine) is not none %}
-        {% set taken = adapter.get_columns_in_relation(spine) | map(attribute='name') | list %}
-    {% endif %}
-    {{ return(scorehouse._with_features(call, 'select * from ' ~ spine, taken, at, sources)) }}
+    {{ return(scorehouse._with_features(
+        call, 'select * from ' ~ spine, scorehouse._existing_columns(spine), at, sources
+    )) }}
 {% endmacro %}

@@ -37,8 +37,7 @@ with trained as (
 ),
 {%- for source in sources %}
 {%- set place = loop.index %}
-{%- set keys, spine_keys = scorehouse._identifiers(source.key), scorehouse._identifiers(source.spine_key) %}
-{%- set event_time = 'known.' ~ scorehouse._identifier(source.event_time) %}
+{%- set spine_keys, event_time = source.spine_keys, 'known.' ~ source.happened %}
 
 moments_{{ place }} as (
 
@@ -53,19 +52,19 @@ sorted_{{ place }} as (
         {% for name in spine_keys %}moments.{{ name }} as key_{{ loop.index }}, {% endfor %}
         moments.{{ at }} as moment,
         {{ event_time }} as event_moment,
-        {% for column, _ in scorehouse._feature_outputs(source) %}
+        {% for column, _ in source.outputs %}
         known.{{ column }} as value_{{ loop.index }},
         {% endfor -%}
         row_number() over (
             partition by {% for name in spine_keys %}moments.{{ name }}, {% endfor %}moments.{{ at }}
             order by {{ event_time }} desc
-                {{- ', known.' ~ scorehouse._identifier(source.known_at) ~ ' desc' if source.known_at }}
-                {%- for column, _ in scorehouse._feature_outputs(source) %}, known.{{ column }} desc nulls first
+                {{- ', known.' ~ source.known ~ ' desc' if source.known_at }}
+                {%- for column, _ in source.outputs %}, known.{{ column }} desc nulls first
                 {%- endfor %}
         ) as recency
     from moments_{{ place }} as moments
     inner join {{ source.relation }} as known
-        on {% for name in keys -%}
+        on {% for name in source.feature_keys -%}
         moments.{{ spine_keys[loop.index0] }} = known.{{ name }}
         and {% endfor -%}
         {{ scorehouse._known_from(source, 'known.') }} <= moments.{{ at }}
@@ -86,8 +85,8 @@ newest_{{ place }} as (
 validation_errors as (
 
     {% for source in sources %}
-    {%- set place, spine_keys = loop.index, scorehouse._identifiers(source.spine_key) %}
-    {%- for column, output in scorehouse._feature_outputs(source) %}
+    {%- set place, spine_keys = loop.index, source.spine_keys %}
+    {%- for column, output in source.outputs %}
     {%- set value, known = 'trained.' ~ output, 'newest.value_' ~ loop.index %}
     select
         {{ row_key }} as row_key,

@@ -1,8 +1,7 @@
 {#- CTEs up to `live`: one prediction per key, with its label as `scorehouse_label`, which is NULL without
     labels. -#}
 {% macro _live_rows(predictions, labels, spec) %}
-{%- set has_challengers = execute and load_relation(predictions) is not none
-    and 'is_live' in adapter.get_columns_in_relation(predictions) | map(attribute='name') | map('lower') %}
+{%- set has_challengers = 'is_live' in scorehouse._existing_columns(predictions) | map('lower') %}
 predictions as (
 
     select * from {{ predictions }}
