@@ -75,7 +75,7 @@ ENGINES = {
     ),
     "spark": Engine(
         "Spark",
-        "itself; Databricks runs the same SQL",
+        "itself; Databricks prints its dialect",
         "./run test spark tests/python/engines/test_every_engine.py -m foreign",
     ),
     "dbt2": Engine(
