@@ -41,7 +41,8 @@ def score_error(form: StoredReasons, version: Version, found: Contributions, sco
     worst = 0.0
     for name, column in zip(names, columns, strict=True):
         own = arrays.to_numpy(scored.column(name))
-        worst = max(worst, float((np.abs(column - own) / np.maximum(1.0, np.abs(own))).max(initial=0.0)))
+        off = np.abs(column - own) / np.maximum(1.0, np.abs(own))
+        worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
     return worst
 
 

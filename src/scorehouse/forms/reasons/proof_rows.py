@@ -55,7 +55,7 @@ def differs_here(data: bytes, form: StoredReasons, signature: Signature) -> str:
     found = explained(form, signature, rows.select(signature.names))
     wanted = arrays.to_numpy(rows.column(PARTS).combine_chunks().flatten()).reshape(found.parts.shape)
     off = np.abs(found.parts - wanted) / np.maximum(1.0, np.abs(wanted))
-    worst = max(float(off.max(initial=0.0)), float(found.errors().max(initial=0.0)))
+    worst = float(np.maximum(off.max(initial=0.0), found.errors().max(initial=0.0)))  # NaN stays NaN
     return "" if worst <= TOLERANCE else f"on its {rows.num_rows} proof rows it is off by up to {worst:.3g}"
 
 

@@ -76,7 +76,7 @@ def prove_trees(
         if found is None:
             raise _unequal(kernel.call, "the estimator refuses a row that it scores")
         off = np.abs(found[: len(numbers)] - slow) / np.maximum(1.0, np.abs(slow))
-        worst = max(worst, float(off.max(initial=0.0)))
+        worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
     if not worst <= TOLERANCE:
         raise _unequal(kernel.call, f"contributions are off by up to {worst:.3g}")
     return worst

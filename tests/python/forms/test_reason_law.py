@@ -1,0 +1,60 @@
+"""What is not a number never passes for a sum that holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from project import MakeKernel, batch_of
+from scorehouse.forms.choose import FormFiles
+from scorehouse.forms.reasons.asked import Asked
+from scorehouse.forms.reasons.kernel import ReasonedKernel
+from scorehouse.forms.reasons.law import law_broken, score_error
+from scorehouse.forms.reasons.linear import LinearReasons
+from scorehouse.forms.reasons.proof_rows import differs_here
+from scorehouse.forms.reasons.read import read_reasons
+from scorehouse.scoring.request import load_policy
+
+X = pd.DataFrame({"age": np.arange(60.0), "visits": np.arange(60.0) % 7})
+
+
+@pytest.fixture
+def explained(make_kernel: MakeKernel, tmp_path: Path) -> tuple[ReasonedKernel, bytes]:
+    """A kernel with reasons, and its proof rows."""
+    y = X.age + 5 * X.visits > 50
+    kernel = make_kernel(LogisticRegression().fit(X, y), X, y, task="classification")
+    files = FormFiles(tmp_path, load_policy(tmp_path))
+    form, _ = read_reasons(kernel, files)
+    return ReasonedKernel(kernel, form, Asked(2)), files.proof(kernel, "reasons")
+
+
+@pytest.mark.parametrize("part", ["base", "parts", "totals"])
+def test_a_value_that_is_not_a_number_breaks_the_law(
+    explained: tuple[ReasonedKernel, bytes], part: str
+) -> None:
+    kernel, _ = explained
+    batch = batch_of(X)
+    scored = kernel.alone(batch)
+    found = kernel.contributions(batch, scored)
+    own = scored.select([field.name for field in kernel.outputs.fields])
+    assert law_broken(kernel.form, kernel.version, found, own) == ""
+    values = getattr(found, part).copy()
+    values[0] = np.nan
+    wrong = replace(found, **{part: values})
+    assert law_broken(kernel.form, kernel.version, wrong, own)
+    if part == "totals":
+        assert np.isnan(score_error(kernel.form, kernel.version, wrong, own))
+
+
+def test_a_base_that_is_not_a_number_fails_the_proof(explained: tuple[ReasonedKernel, bytes]) -> None:
+    kernel, proof = explained
+    form = kernel.form
+    assert isinstance(form, LinearReasons)
+    assert differs_here(proof, form, kernel.signature) == ""
+    wrong = replace(form, means=form.means * np.nan)
+    assert "off by up to nan" in differs_here(proof, wrong, kernel.signature)
