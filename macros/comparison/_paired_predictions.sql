@@ -66,8 +66,8 @@ select
     {%- else %}
     cast(null as {{ scorehouse._type_double() }}) as agrees
     {%- endif %}
-from {{ predictions }} as challengers
-inner join {{ predictions }} as live
+from {{ scorehouse._named(predictions, 'challengers') }}
+inner join {{ scorehouse._named(predictions, 'live') }}
     on
         {%- for name in scorehouse._identifiers(keys) %}
         challengers.{{ name }} = live.{{ name }} and

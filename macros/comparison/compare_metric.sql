@@ -46,7 +46,7 @@ labelled as (
         paired.*,
         {{ scorehouse._label_value('labels.' ~ label, metric, settings['positive']) }} as label
     from paired
-    inner join {{ labels }} as labels
+    inner join {{ scorehouse._named(labels, 'labels') }}
         on {% for name in keys %}paired.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
     where paired.both_scored and labels.{{ label }} is not null
 

@@ -65,7 +65,7 @@ final as (
             when of_all.margin is not null then 'all'
             else 'not_calibrated'
         end as interval_basis
-    from {{ predictions }} as predictions
+    from {{ scorehouse._named(predictions, 'predictions') }}
     left join of_all
         on predictions.model_name = of_all.ml_model
         and predictions.model_version = of_all.version

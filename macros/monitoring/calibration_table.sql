@@ -26,8 +26,8 @@ with live as (
     select
         predictions.*,
         labels.{{ spec.label }} as scorehouse_label
-    from {{ predictions }} as predictions
-    inner join {{ labels }} as labels
+    from {{ scorehouse._named(predictions, 'predictions') }}
+    inner join {{ scorehouse._named(labels, 'labels') }}
         on
         {%- for name in spec.key %}
             predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}

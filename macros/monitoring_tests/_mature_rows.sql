@@ -1,6 +1,6 @@
 {#- The rows of a performance table with a judged value: mature cohorts, by metric. -#}
 {% macro _mature_rows(model, metrics, segments, latest, min_labels) %}
-    select * from {{ model }} as all_rows
+    select * from {{ scorehouse._named(model, 'all_rows') }}
     where value is not null
         and status not in ('immature', 'complete')
         and metric in (
@@ -13,7 +13,7 @@
         {%- if latest %}
         and window_start = (
             select max(newest.window_start)
-            from {{ model }} as newest
+            from {{ scorehouse._named(model, 'newest') }}
             where newest.ml_model = all_rows.ml_model
                 and newest.metric = all_rows.metric
                 and newest.value is not null

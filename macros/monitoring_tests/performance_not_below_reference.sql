@@ -43,7 +43,7 @@ compared as (
             {%- endfor %}
         end as tolerance
     from measured
-    left join {{ registry }} as registry
+    left join {{ scorehouse._named(registry, 'registry') }}
         on measured.ml_model = registry.name
         and measured.version = registry.version
 

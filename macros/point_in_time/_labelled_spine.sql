@@ -44,8 +44,8 @@ from (
                 {%- endif %}
                 {{ label }}
         ) as scorehouse_place
-    from {{ predictions }} as predictions
-    left join {{ labels }} as labels
+    from {{ scorehouse._named(predictions, 'predictions') }}
+    left join {{ scorehouse._named(labels, 'labels') }}
         on {% for name in keys %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
     {%- if has_challengers %}
     where predictions.is_live

@@ -63,7 +63,7 @@ sorted_{{ place }} as (
                 {%- endfor %}
         ) as recency
     from moments_{{ place }} as moments
-    inner join {{ source.relation }} as known
+    inner join {{ scorehouse._named(source.relation, 'known') }}
         on {% for name in source.feature_keys -%}
         moments.{{ spine_keys[loop.index0] }} = known.{{ name }}
         and {% endfor -%}

@@ -34,7 +34,7 @@ baseline_rows as (
         cast(null as {{ double }}) as minimum,
         cast(null as {{ double }}) as maximum
     from judged_features
-    inner join {{ reference }} as reference_bins
+    inner join {{ scorehouse._named(reference, 'reference_bins') }}
         on judged_features.version = reference_bins.version
         and judged_features.part = reference_bins.part
         and judged_features.feature = reference_bins.name

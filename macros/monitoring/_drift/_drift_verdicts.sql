@@ -118,7 +118,7 @@ features as (
         ) as place
     from tested
     {%- if importance is not none %}
-    left join {{ importance }} as importances
+    left join {{ scorehouse._named(importance, 'importances') }}
         on tested.version = importances.version
         and tested.feature = importances.feature
     {%- endif %}

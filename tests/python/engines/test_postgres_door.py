@@ -91,6 +91,38 @@ def test_empty_makes_the_table(project: OneTableProject) -> None:
     assert project.query("select count(*) from scored") == [(ROWS,)]
 
 
+BEYOND = {
+    "labels": "select id, case when amount > 50 then 1 else 0 end as late, timestamp '2100-01-01' as known_at "
+    "from {{ ref('features') }}",
+    "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='id', "
+    "options={'prediction': 'score'}) }}",
+    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), "
+    "options={'prediction': 'score'}) }}",
+    "calibration": "{{ scorehouse.calibration_table(ref('scored'), ref('labels'), key='id', label='late') }}",
+    "trained": "{{ scorehouse.training_set(ref('scored'), ref('labels'), key='id', label='late', "
+    "at='scored_at', label_time='known_at', until='2101-01-01') }}",
+}
+
+
+def test_empty_goes_through_macros_that_join_tables(project: OneTableProject) -> None:
+    """With `--empty`, dbt writes a subquery with a name of its own in place of each table."""
+    for name, sql in BEYOND.items():
+        project.write(f"models/{name}.sql", sql)
+    told = {"key": "id", "at": "scored_at", "label_time": "known_at"}
+    test = {"name": "trained", "data_tests": [{"scorehouse.no_leak_from_future": {"arguments": told}}]}
+    project.write("models/_trained.yml", yaml.safe_dump({"version": 2, "models": [test]}))
+    try:
+        assert project.build("--empty") == ""
+        assert project.query("select count(*) from intervals") == [(0,)]
+        assert project.build() == ""
+        assert project.query("select count(*), bool_and(label_status = 'labelled') from trained") == [
+            (ROWS, True)
+        ]
+    finally:
+        for name in (*(f"{name}.sql" for name in BEYOND), "_trained.yml"):
+            (project.folder / "models" / name).unlink()
+
+
 def test_grants_docs_indexes_and_hooks(project: OneTableProject) -> None:
     project.query("drop role if exists reporter; create role reporter; drop table if exists notes")
     project.query("create table notes (moment text, runs bigint)")
