@@ -150,7 +150,7 @@ def command_page() -> str:
     ]
     for path, command in commands(cli, "scorehouse"):
         context = click.Context(command, info_name=path, terminal_width=80, max_content_width=80)
-        lines += [f"## {path}", "", "```text", command.get_help(context), "```", ""]
+        lines += [f"## {path}", "", "```text", click.unstyle(command.get_help(context)), "```", ""]
     return "\n".join(lines)
 
 

@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from scorehouse.cli.lazy import LazyGroup
 
+# How the help groups the commands, in the order of the work.
+GROUPS = {
+    "Start": ("init", "scaffold", "completion"),
+    "Register": ("register", "import", "sync", "prove", "importance", "reference"),
+    "Look up": ("list", "show", "diff"),
+    "Promote and retrain": ("promote", "retrain"),
+    "Score": ("score", "runs"),
+    "Explain": ("explain",),
+    "Monitor": ("report", "export"),
+    "Audit": ("check", "replay", "evidence"),
+}
 # Commands by name: where each is, and the first sentence of its help.
 MAIN = {
     "check": ("check:check_command", "Verify every registered version; exits with 1 if one cannot score."),
@@ -59,6 +70,10 @@ MAIN = {
     "scaffold": (
         ":scaffold_group",
         "Write dbt files for a registered ML model: prediction table, tests, mart, monitors, exposure.",
+    ),
+    "score": (
+        "score:score_command",
+        "Score the first rows of a feature table and print them; nothing is written.",
     ),
     "show": (
         "show:show_command",

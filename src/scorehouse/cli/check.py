@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_FAULT, echo, json_option, print_json, project_option
+from scorehouse.cli.common import (
+    EXIT_FAULT,
+    count,
+    echo,
+    json_option,
+    print_json,
+    project_option,
+    state,
+    table,
+)
+from scorehouse.cli.waiting import waiting
 from scorehouse.project.folder import find_project
 
 if TYPE_CHECKING:
@@ -33,19 +44,32 @@ def check_command(no_load: bool, as_json: bool, project_dir: Path | None) -> Non
     """
     from scorehouse.registration.check_project import check_project
 
-    found = check_project(find_project(project_dir), load=not no_load)
+    with waiting("verifying the registered versions"):
+        found = check_project(find_project(project_dir), load=not no_load)
     if as_json:
         print_json([asdict(item) for item in found])
     elif not found:
         echo("no ML model is registered yet; see scorehouse register --help")
     else:
-        echo("\n".join(line for item in found for line in _checked_lines(item)))
+        echo("\n".join(_lines(found)))
     if any(item.faults for item in found):
         click.get_current_context().exit(EXIT_FAULT)
 
 
-def _checked_lines(item: Checked) -> list[str]:
-    number = "-" if item.version is None else str(item.version)
-    state = "FAULT" if item.faults else "warning" if item.warnings else "ok"
-    head = f"{item.name:<24} {number:>4}  {', '.join(item.aliases) or '-':<20} {state}"
-    return [head, *(f"    {text}" for text in (*item.faults, *item.warnings))]
+def _lines(found: Sequence[Checked]) -> list[str]:
+    """A table with a line per version, below each line what is wrong with it, and the counts."""
+    rows = [(item.name, item.version, ", ".join(item.aliases), state(_state(item))) for item in found]
+    head, *body = table(("ML model", "version", "aliases", "state"), rows)
+    lines = [head]
+    for line, item in zip(body, found, strict=True):
+        lines += [line, *(f"    {text}" for text in (*item.faults, *item.warnings))]
+    versions = [item for item in found if item.version is not None]
+    faults, warnings = (sum(_state(item) == kind for item in found) for kind in ("FAULT", "warning"))
+    ended = [f"{count(len(versions), 'version')} of {count(len({item.name for item in found}), 'ML model')}"]
+    ended += [count(faults, "fault") if faults else "no fault"]
+    ended += [count(warnings, "warning")] if warnings else []
+    return [*lines, "", ", ".join(ended)]
+
+
+def _state(item: Checked) -> str:
+    return "FAULT" if item.faults else "warning" if item.warnings else "ok"

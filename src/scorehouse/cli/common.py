@@ -62,16 +62,38 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     body = [[_cell(value) for value in row] for row in rows]
     right = [all(map(NUMBER.fullmatch, column)) for column in zip(*body, strict=True)]
     right = right or [False] * len(columns)
-    widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(columns, *body, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
-        aligned = [
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(cells, widths, right, strict=True)
-        ]
+        aligned = []
+        for cell, width, to_right in zip(cells, widths, right, strict=True):
+            padding = " " * (width - _width(cell))
+            aligned.append(padding + cell if to_right else cell + padding)
         return "  ".join(aligned).rstrip()
 
     return [heading(line(columns)), *(line(row) for row in body)]
+
+
+def _width(cell: str) -> int:
+    """Without codes of colours, which take no place."""
+    return len(click.unstyle(cell))
+
+
+STATES = {
+    **dict.fromkeys(("ok", "success", "scored"), "green"),
+    **dict.fromkeys(("warning", "rejected", "started", "not finished"), "yellow"),
+    **dict.fromkeys(("FAULT", "error", "failed"), "red"),
+}
+
+
+def state(text: str) -> str:
+    """A state, in the colour that all commands show it in."""
+    return click.style(text, fg=STATES.get(text))
+
+
+def count(number: int, thing: str) -> str:
+    """`1 version`, `2 versions`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _cell(value: Any) -> str:

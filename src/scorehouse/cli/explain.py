@@ -12,6 +12,7 @@ from scorehouse.cli.common import echo, json_option, print_json
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.run_log import find_log
 from scorehouse.cli.target import connect, place_of, target_options, this_call
+from scorehouse.cli.waiting import waiting
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 
@@ -56,7 +57,9 @@ def explain_command(
       scorehouse explain demand --key stock_code=21123 --key week_start=2011-11-07 --target dev --json
     """
     project = find_project(project_dir)
-    story = _story(name, keys, table, schema, project, place_of(**place, project_dir=project_dir))
+    named = place_of(**place, project_dir=project_dir)
+    with waiting("explaining the row"):
+        story = _story(name, keys, table, schema, project, named)
     if html is not None:
         from scorehouse.explain.drawn import page
 

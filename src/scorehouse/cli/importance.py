@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame, table
 from scorehouse.cli.names import complete_name
+from scorehouse.cli.waiting import waiting
 from scorehouse.errors import ConfigurationError
 
 
@@ -54,7 +56,9 @@ def importance_command(
             action="name the column that holds the labels",
         )
     labels = None if label is None else frame[label]
-    found = measure_importance(name, frame, labels, version=version, alias=alias, project_dir=project_dir)
+    place: dict[str, Any] = {"version": version, "alias": alias, "project_dir": project_dir}
+    with waiting("measuring importance"):
+        found = measure_importance(name, frame, labels, **place)
     if as_json:
         print_json({"kind": found.kind, "importance": found.shares})
         return

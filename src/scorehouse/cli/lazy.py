@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -47,17 +47,25 @@ class LazyCommands(MutableMapping[str, click.Command]):
 class LazyGroup(click.Group):
     """A group of LazyCommands."""
 
-    def __init__(self, *args: Any, places: dict[str, tuple[str, str]], **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        places: dict[str, tuple[str, str]],
+        groups: Mapping[str, Sequence[str]] | None = None,
+        **settings: Any,
+    ) -> None:
         self.lazy = LazyCommands(places)
+        self.groups = groups or {}
         super().__init__(*args, **settings)
         self.commands = self.lazy
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands in the help, in click's format."""
-        width = formatter.width - 6 - max(map(len, self.lazy))
-        rows = [(name, _short(text, width)) for name, text in self._summaries()]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """Write the commands in the help, in click's format and in `groups`; the others come last."""
+        longest = max(map(len, self.lazy))
+        texts = {name: _short(text, formatter.width - 6 - longest) for name, text in self._summaries()}
+        for title, names in self.groups.items():
+            _write(formatter, title, {name: texts.pop(name) for name in names if name in texts}, longest)
+        _write(formatter, "Others" if self.groups else "Commands", texts, longest)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         found = [
@@ -78,6 +86,14 @@ class LazyGroup(click.Group):
         if args[0] not in self.lazy and near and not args[0].startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
+
+
+def _write(formatter: click.HelpFormatter, title: str, texts: Mapping[str, str], longest: int) -> None:
+    """One section of commands; the second column begins at the same place in each section."""
+    if texts:
+        with formatter.section(click.style(title, bold=True)):
+            rows = [(click.style(name.ljust(longest), fg="cyan"), text) for name, text in texts.items()]
+            formatter.write_dl(rows)
 
 
 def _short(summary: str, limit: int = 45) -> str:

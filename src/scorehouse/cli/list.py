@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json, project_option
+from scorehouse.cli.common import count, echo, json_option, print_json, project_option, table
 from scorehouse.cli.show import facts
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import Version
+
+SHOWN = ("ML model", "version", "aliases", "task", "trained on", "quality", "registered", "sha256")
 
 
 @click.command("list")
@@ -31,15 +34,24 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
     if as_json:
         print_json([facts(version) for version in versions])
         return
-    for version in versions:
-        echo(_line(version))
     if not versions:
         echo("no ML model is registered yet; see scorehouse register --help")
+        return
+    for line in table(SHOWN, [_shown(version) for version in versions]):
+        echo(line)
+    names = {version.name for version in versions}
+    echo(f"\n{count(len(names), 'ML model')}, {count(len(versions), 'version')}")
 
 
-def _line(version: Version) -> str:
-    aliases = ", ".join(version.aliases) or "-"
-    return (
-        f"{version.name:<24} {version.version:>4}  {aliases:<20} {version.task:<15} "
-        f"{version.training_rows:>10,} rows  {version.sha256[:12]}"
-    )
+def _shown(version: Version) -> list[Any]:
+    quality = ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())[:2])
+    return [
+        version.name,
+        version.version,
+        click.style(", ".join(version.aliases) or "-", fg="green" if version.aliases else None),
+        version.task,
+        version.training_rows,
+        quality,
+        version.registered_at[:10],
+        version.sha256[:12],
+    ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
-from scorehouse.cli import MAIN
+from scorehouse.cli import GROUPS, MAIN
 from scorehouse.cli.common import EXIT_FAULT, echo
 from scorehouse.cli.lazy import LazyGroup
 from scorehouse.errors import ScorehouseError
@@ -14,6 +15,10 @@ from scorehouse.errors import ScorehouseError
 
 class _Group(LazyGroup):
     """Show scorehouse errors as text, without a traceback, and exit with 1."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Help has colours on a terminal too, unless NO_COLOR is set."""
+        return super().make_context(*args, **settings, color=False if os.environ.get("NO_COLOR") else None)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -23,7 +28,7 @@ class _Group(LazyGroup):
             ctx.exit(EXIT_FAULT)
 
 
-@click.group(cls=_Group, places=MAIN, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, places=MAIN, groups=GROUPS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scorehouse")
 def main() -> None:
     """Register, promote, list and check ML models of a dbt project.

@@ -10,6 +10,7 @@ import click
 from scorehouse.cli.common import echo, json_option, print_json
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.target import file_options, place_of
+from scorehouse.cli.waiting import waiting
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 
@@ -65,7 +66,9 @@ def prove_command(
     project = find_project(project_dir)
     proven = []
     for model in [name] if name else registered_names(project):
-        for each, forms in prove(ModelSeeds(project, model), version, source):
+        with waiting(f"proving {model}"):
+            found = prove(ModelSeeds(project, model), version, source)
+        for each, forms in found:
             proven.append({"name": model, "version": each.version, "forms": forms})
             if not as_json:
                 echo("\n".join(form_lines(each, forms)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame
 from scorehouse.cli.names import complete_name
+from scorehouse.cli.waiting import waiting
 from scorehouse.project.folder import find_project
 
 
@@ -49,15 +51,9 @@ def reference_command(
     from scorehouse.registration.learn import learn_reference
     from scorehouse.registry.seeds import ModelSeeds
 
-    chosen = learn_reference(
-        name,
-        read_frame(features),
-        time=time,
-        cluster=cluster,
-        version=version,
-        alias=alias,
-        project_dir=project_dir,
-    )
+    place: dict[str, Any] = {"version": version, "alias": alias, "project_dir": project_dir}
+    with waiting("learning the distribution of training"):
+        chosen = learn_reference(name, read_frame(features), time=time, cluster=cluster, **place)
     seeds = ModelSeeds(find_project(project_dir), name)
     units = seeds.window_units(chosen.version)
     if as_json:

@@ -11,6 +11,7 @@ import click
 from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json
 from scorehouse.cli.run_log import find_log
 from scorehouse.cli.target import connect, place_of, target_options, this_call
+from scorehouse.cli.waiting import waiting
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.project.place import Place
@@ -57,14 +58,9 @@ def replay_command(
       scorehouse replay 13eaa69f --database target/warehouse.duckdb --sample 1000
       scorehouse replay 13eaa69f --target prod --against estimator --sample 1000
     """
-    found = _compared(
-        run_id,
-        schema,
-        sample,
-        find_project(project_dir),
-        place_of(**place, project_dir=project_dir),
-        by_estimator=against == "estimator",
-    )
+    project, named = find_project(project_dir), place_of(**place, project_dir=project_dir)
+    with waiting("scoring the input of the run again"):
+        found = _compared(run_id, schema, sample, project, named, by_estimator=against == "estimator")
     if as_json:
         print_json(found.to_dict())
     else:

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json
+from scorehouse.cli.common import count, echo, json_option, print_json
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options
+from scorehouse.cli.waiting import waiting
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
@@ -66,7 +67,7 @@ def report_command(
     """
     named = place_of(**place)
     results = dbt_results(named, dbt_target, place["project_dir"])
-    with connect(named) as connection:
+    with waiting("reading the warehouse"), connect(named) as connection:
         warehouse = Warehouse(connection, named, schema, CALL)
         chapters = [chapter_of(warehouse, data, results) for data in gather(warehouse, name)]
         known = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
@@ -79,7 +80,7 @@ def report_command(
         models = {chapter.data.name: len(chapter.alerts) for chapter in chapters}
         print_json({"written": str(written), "bytes": length, "alerts": models})
         return
-    echo(f"written: {written} ({size(length)}, {len(chapters)} ML models, {alerts} alerts)")
+    echo(f"written: {written} ({size(length)}, {count(len(chapters), 'ML model')}, {count(alerts, 'alert')})")
 
 
 def _write(report: Report, output: Path) -> tuple[Path, int]:

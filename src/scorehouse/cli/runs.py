@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json, table
+from scorehouse.cli.common import echo, json_option, print_json, state, table
 from scorehouse.cli.run_log import find_log
 from scorehouse.cli.target import connect, place_of, target_options
 from scorehouse.errors import did_you_mean
@@ -87,12 +87,12 @@ def _shown(row: dict[str, Any]) -> list[Any]:
     return [
         str(row["run_id"])[:SHORT_ID],
         f"{row['started_at']:%Y-%m-%d %H:%M:%S}",
-        NOT_FINISHED if row["status"] == STARTED else row["status"],
+        state(NOT_FINISHED if row["status"] == STARTED else row["status"]),
         str(row["node"]).rpartition(".")[2],
         model,
         row["rows_in"],
         row["rows_scored"],
         row["rows_rejected"],
-        row["seconds"],
+        None if row["seconds"] is None else f"{row['seconds']:.2f}",
         row["write_mode"],
     ]

@@ -40,8 +40,8 @@ def found_row(
     `table` is a prediction table; None: that of the newest run. Raises ConfigurationError where there is not
     exactly one such row.
     """
-    newest = _newest_run(connection, run_log, name, table, call)
-    columns = _key_of(newest)
+    newest = newest_run(connection, run_log, name, table, call)
+    columns = key_of(newest)
     wanted = _wanted(keys, columns, call)
     of = str(newest["prediction_table"])
     where = " and ".join(f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
@@ -55,9 +55,10 @@ def found_row(
     return FoundRow(run, prediction, found.combine_chunks().to_batches()[0])
 
 
-def _newest_run(
+def newest_run(
     connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, call: str
 ) -> dict[str, Any]:
+    """The row of the newest successful run of an ML model, into `table` if one is named."""
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
     found = connection.execute(f"select run_id {log}{of} order by started_at desc limit 1").fetchall()
@@ -74,7 +75,7 @@ def _newest_run(
     )
 
 
-def _key_of(run: Mapping[str, Any]) -> list[str]:
+def key_of(run: Mapping[str, Any]) -> list[str]:
     """The columns that identify a row of the feature table of a run."""
     asked = json.loads(run["configuration"])
     return [*asked["key"], *([asked["as_of"]] if asked.get("as_of") else [])]

@@ -103,14 +103,14 @@ def story_of(found: FoundRow, versions: list[Version], files: FormFiles, call: s
         base=base,
         total=total,
         parts=parts,
-        flips=None if total is None else flips_of(kernel.alone, batch, _policy(options), call),
+        flips=None if total is None else flips_of(kernel.alone, batch, row_policy(options), call),
     )
 
 
 _DECIDED = ("decision", "band")
 
 
-def _policy(options: ScoreOptions) -> dict[str, Any] | None:
+def row_policy(options: ScoreOptions) -> dict[str, Any] | None:
     """The decision policy of the run, as far as one row decides alone."""
     policy = options.decision
     if policy is None or policy.top_n is not None:
@@ -120,7 +120,7 @@ def _policy(options: ScoreOptions) -> dict[str, Any] | None:
 
 def _decided(scored: pa.RecordBatch, options: ScoreOptions, call: str) -> dict[str, Any]:
     table = pa.Table.from_batches([scored])
-    policy = _policy(options)
+    policy = row_policy(options)
     if policy is not None:
         table = decider(policy, scored.schema.names, call)(table)
     return {name: value for name, value in table.to_pylist()[0].items() if not name.startswith("reason_")}

@@ -43,7 +43,9 @@ def check(project: Path, *options: str) -> Result:
 def test_sound_project(project: Path) -> None:
     ended = check(project)
     assert ended.exit_code == 0, ended.output
-    assert [line.split() for line in ended.output.splitlines()] == [
+    _, *lines, blank, counts = ended.output.splitlines()
+    assert (blank, counts) == ("", "3 versions of 2 ML models, no fault")
+    assert [line.split() for line in lines] == [
         ["churn", "1", "champion", "ok"],
         ["churn", "2", "challenger", "ok"],
         ["fraud", "1", "-", "ok"],

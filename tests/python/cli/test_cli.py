@@ -115,7 +115,8 @@ def test_command_list(empty_project: Path) -> None:
     assert "no ML model is registered yet" in command("list").output
     churn(alias="champion")
     register(LinearRegression().fit(X, Y), "demand", X, task="regression")
-    lines = command("list").output.splitlines()
+    head, *lines, _, counts = command("list").output.splitlines()
+    assert head.startswith("ML model  version  aliases") and counts == "2 ML models, 2 versions"
     assert [line.split()[:4] for line in lines] == [
         ["churn", "1", "champion", "classification"],
         ["demand", "1", "-", "regression"],

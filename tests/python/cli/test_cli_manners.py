@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from sklearn.linear_model import LogisticRegression
 
 from project import REPOSITORY
 from scorehouse import register
+from scorehouse.cli import GROUPS, MAIN
+from scorehouse.cli import waiting as waiting_line
 from scorehouse.cli.common import table
 from scorehouse.cli.main import main
 from scorehouse.cli.names import complete_name
@@ -205,6 +208,28 @@ def test_colours_on_a_terminal_only(
     assert ("\x1b[" in said) is coloured
     faults = in_shell(shop, SCOREHOUSE, "show", "other", terminal=terminal, **variables)
     assert ("\x1b[31m" in faults) is coloured
+
+
+def test_the_help_groups_all_commands() -> None:
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert set(MAIN) <= set(grouped) and len(grouped) == len(set(grouped))
+    said = run("--help")
+    assert said.index("Register:") < said.index("\n  register ") < said.index("Audit:")
+    assert "Others" not in said
+
+
+def test_a_command_that_takes_long_says_so_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_line, "PATIENCE_SECONDS", 0.01)
+    with waiting_line.waiting("thinking"):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == "", "not into a pipe"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with waiting_line.waiting("thinking"):
+        time.sleep(0.05)
+    said = capsys.readouterr().err
+    assert ": thinking, 0 s" in said and said.endswith(waiting_line.CLEAR)
 
 
 COMPLETE = """

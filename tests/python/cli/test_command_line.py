@@ -96,6 +96,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         NEAR,
     ),
     "scaffold tests": (("churn", "--table", "basket"), "basket", ("chrn", "--table", "basket"), 1, NEAR),
+    "score": (("churn", *TARGET, "--limit", "5"), "5 rows: 5 scored", ("chrn", *TARGET), 1, NEAR),
     "show": (("churn",), "churn version 1", ("chrn",), 1, NEAR),
 }
 NEEDS_A_RUN = {"replay"}  # in tests of its own below

@@ -250,4 +250,4 @@ def test_a_schema_must_be_named_where_two_hold_the_same(
     ended = run(*told)
     assert ended.exit_code == 1 and "ml_bare in several schemas: main, prod" in ended.output
     assert run(*told, "--schema", "prod").exit_code == 0
-    assert "1 ML models" in run(*told, "--schema", "prod").output
+    assert "1 ML model, " in run(*told, "--schema", "prod").output
