@@ -55,7 +55,7 @@ final as (
         window_start,
         window_end,
         value,
-        cast(null as {{ scorehouse._type_double() }}) as threshold,
+        {{ scorehouse._optional_double(spec.threshold) }} as threshold,
         status,
         cast(n_rest as {{ bigint }}) as n_reference,
         cast(n as {{ bigint }}) as n_current,

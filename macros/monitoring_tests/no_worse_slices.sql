@@ -28,6 +28,7 @@ validation_errors as (
         segment,
         metric,
         value,
+        threshold,
         rest_value,
         difference,
         difference_low,
@@ -37,14 +38,12 @@ validation_errors as (
     from slices
     where status = 'worse'
         and share_of_rows >= {{ scorehouse._double_literal(min_share) }}
-        {%- if limits %}
-        and difference_low > case metric
+        and difference_low > {% if limits %}case metric
             {%- for metric, limit in limits.items() %}
             when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
             {%- endfor %}
-            else 0e0
-        end
-        {%- endif %}
+            else coalesce(threshold, 0e0)
+        end{% else %}coalesce(threshold, 0e0){% endif %}
 
 )
 

@@ -5,4 +5,5 @@
     measure='rejected_share',
     key='flight_id',
     features=ref('flight_scoring_features'),
+    options={'threshold': 0.1},
 ) }}

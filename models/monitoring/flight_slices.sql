@@ -8,4 +8,5 @@
     key='flight_id',
     label='arrived_late',
     features=ref('flight_scoring_features'),
+    options={'threshold': 0.25},
 ) }}

@@ -3,7 +3,8 @@
     {% set known = {
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'day': none, 'label_time': none,
         'date_from': none, 'date_to': none, 'compare_from': none, 'min_rows': 100, 'parts': 4,
-        'false_discovery': 0.05, 'max_slices': 50
+        'false_discovery': 0.05, 'max_slices': 50,
+        'threshold': none
     } %}
     {% do scorehouse._check_keys(call, 'options', options, known) %}
     {% set given = dict(known) %}
@@ -16,6 +17,12 @@
     {% do scorehouse._check_number(
         call, 'options', given.false_discovery, 'write `false_discovery: 0.05`', lowest=0, highest=1
     ) %}
+    {% if given.threshold is not none %}
+        {% do scorehouse._check_number(
+            call, 'options', given.threshold, 'write a difference that is too much, such as `threshold: 0.1`',
+            lowest=0
+        ) %}
+    {% endif %}
     {% if measure == 'score_shift' and not given.compare_from %}
         {% do scorehouse._argument_error(
             call, 'options', options, 'the day from which rows are compared with those before, for `score_shift`',
@@ -34,7 +41,8 @@
             'key': scorehouse._identifiers(scorehouse._column_list(call, 'key', key, 'customer_id'))
         }) %}
     {% endif %}
-    {% for name in ['date_from', 'date_to', 'compare_from', 'min_rows', 'parts', 'false_discovery', 'max_slices'] %}
+    {% for name in ['date_from', 'date_to', 'compare_from', 'min_rows', 'parts', 'false_discovery', 'max_slices',
+        'threshold'] %}
         {% do spec.update({name: given[name]}) %}
     {% endfor %}
     {{ return(spec) }}

@@ -35,7 +35,10 @@ PER_DAY = ", incremental_strategy='delete+insert', unique_key='window_start'"
 
 @dataclass(frozen=True)
 class Asked:
-    """The answers of the user. `table` is a `ref`; `units` are the windows that registration learned from."""
+    """The answers of the user. `table` is a `ref`; `units` are the windows that registration learned from.
+
+    `signature` has one row per feature; `has_pairs` says whether their correlations were learned.
+    """
 
     version: Version
     table: str
@@ -49,6 +52,8 @@ class Asked:
     label_days: int
     calibrate_to: str | None
     units: Sequence[str]
+    signature: Sequence[dict[str, Any]]
+    has_pairs: bool
 
     @property
     def common(self) -> dict[str, Any]:
@@ -106,7 +111,7 @@ def _profiles(asked: Asked) -> Monitor:
     return Monitor(
         f"{name}_profiles",
         f"Counts of every feature and output of `{name}` in its training bins.",
-        config + _call("profile", _profiled(asked, asked.table), asked.common),
+        config + call_of("profile", _profiled(asked, asked.table), asked.common),
         PROFILES,
     )
 
@@ -117,7 +122,7 @@ def _training_profiles(asked: Asked, training: str) -> Monitor:
     return Monitor(
         f"{name}_training_profiles",
         f"The same counts of the training rows of `{name}`: what each segment is compared with.",
-        _call("profile", _profiled(asked, f"ref('{training}')"), settings),
+        call_of("profile", _profiled(asked, f"ref('{training}')"), settings),
         PROFILES,
     )
 
@@ -146,7 +151,7 @@ def _drift(asked: Asked) -> Monitor:
     return Monitor(
         f"{name}_drift",
         f"Drift of `{name}` against training, by feature and {'month' if asked.day else 'scoring run'}.",
-        f"{chance}\n" + _call("drift", relations, {"window": window, "min_effect": MIN_EFFECT}),
+        f"{chance}\n" + call_of("drift", relations, {"window": window, "min_effect": MIN_EFFECT}),
         DRIFT,
         ["scorehouse.no_drift", "scorehouse.no_score_drift"],
     )
@@ -158,7 +163,7 @@ def _performance(asked: Asked) -> Monitor:
     return Monitor(
         f"{version.name}_performance",
         f"Performance of `{version.name}`, once the labels have arrived.",
-        _call("performance", asked.labelled, {**settings, **_options(version)}),
+        call_of("performance", asked.labelled, {**settings, **options_of(version)}),
         PERFORMANCE,
         _performance_tests(version, asked.label_days),
     )
@@ -168,7 +173,7 @@ def _maturity(asked: Asked) -> dict[str, Any]:
     return {"maturity": {"days": asked.label_days, "share": 0.95}}
 
 
-def _options(version: Version, **more: Any) -> dict[str, Any]:
+def options_of(version: Version, **more: Any) -> dict[str, Any]:
     """The option that names the positive class, if it is not 1, the macro's default; and others."""
     if version.classes and (version.classes[1] != 1 or isinstance(version.classes[1], bool)):
         more["positive"] = version.classes[1]
@@ -180,12 +185,12 @@ def _calibration(asked: Asked) -> Monitor:
     regression = version.task == "regression"
     settings = {"key": key_of(asked.keys), "label": asked.label, **_until(asked)}
     settings |= {"task": version.task} if regression else {}
-    settings |= _options(version, **({"day": asked.day} if asked.day else {}))
+    settings |= options_of(version, **({"day": asked.day} if asked.day else {}))
     said = "how far predictions were off" if regression else "how scores compare with the labels"
     return Monitor(
         f"{version.name}_calibration",
         f"The basis of the estimates of `{version.name}`: {said}, in twenty bins of equal size.",
-        _call("calibration_table", asked.labelled, settings),
+        call_of("calibration_table", asked.labelled, settings),
         CALIBRATION,
     )
 
@@ -203,7 +208,7 @@ def _estimates(asked: Asked) -> Monitor:
         f"{version.name}_estimates",
         f"Performance of `{version.name}` as it can be estimated before the labels arrive. It does not see "
         "that the same inputs have come to mean something else: compare it with the performance table.",
-        _call("estimated_performance", relations, {**settings, **_options(version)}),
+        call_of("estimated_performance", relations, {**settings, **options_of(version)}),
         ESTIMATES,
     )
 
@@ -215,7 +220,7 @@ def _margins(asked: Asked) -> Monitor:
     return Monitor(
         f"{name}_margins",
         f"How far predictions of `{name}` were off: the margins of its intervals.",
-        _call("interval_calibration", asked.labelled, {**settings, **_until(asked)}),
+        call_of("interval_calibration", asked.labelled, {**settings, **_until(asked)}),
         MARGINS,
     )
 
@@ -226,7 +231,7 @@ def _intervals(asked: Asked) -> Monitor:
     return Monitor(
         f"{name}_intervals",
         f"Predictions of `{name}` with the interval that should hold {LEVEL:.0%} of the labels.",
-        _call("prediction_intervals", relations, {"level": LEVEL}),
+        call_of("prediction_intervals", relations, {"level": LEVEL}),
         INTERVALS,
     )
 
@@ -235,11 +240,11 @@ def _coverage(asked: Asked) -> Monitor:
     name = asked.version.name
     relations = asked.labelled | {"predictions": f"ref('{name}_intervals')"}
     settings = {**asked.common, "label": asked.label, "task": "regression", **_maturity(asked)}
-    settings |= _options(asked.version, lower="prediction_low", upper="prediction_high")
+    settings |= options_of(asked.version, lower="prediction_low", upper="prediction_high")
     return Monitor(
         f"{name}_coverage",
         f"How many labels lie in the intervals of `{name}` (metric `coverage`).",
-        _call("performance", relations, settings),
+        call_of("performance", relations, settings),
         PERFORMANCE,
         [{"scorehouse.coverage_at_least": {"arguments": {"level": LEVEL, "latest": True}}}],
     )
@@ -254,7 +259,7 @@ def _retraining(asked: Asked) -> Monitor:
     return Monitor(
         f"{name}_retraining",
         f"Whether `{name}` should be retrained, and why.",
-        _call("retraining_signals", relations, limits),
+        call_of("retraining_signals", relations, limits),
         RETRAINING,
     )
 
@@ -280,7 +285,7 @@ def _performance_tests(version: Version, days: int) -> list[Any]:
     return tests
 
 
-def _call(macro: str, relations: dict[str, str], settings: dict[str, Any]) -> str:
+def call_of(macro: str, relations: dict[str, str], settings: dict[str, Any]) -> str:
     arguments = {**relations, **{name: jinja(value) for name, value in settings.items()}}
     lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
     return f"{{{{ scorehouse.{macro}(\n{lines}) }}}}\n"

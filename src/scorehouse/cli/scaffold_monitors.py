@@ -10,6 +10,7 @@ import click
 from scorehouse.cli.changes import Change, carry_out, pending
 from scorehouse.cli.common import echo, find_version, json_option, project_option, write_options
 from scorehouse.cli.monitors import Asked, monitors
+from scorehouse.cli.monitors_watched import watched_monitors
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.scaffold import NOTHING
 from scorehouse.project.dbt_text import dump_yaml
@@ -58,9 +59,17 @@ def monitors_command(
     project, call = find_project(project_dir), f"scaffold monitors {name}"
     check_name("name", name, call)
     version = find_version(ModelSeeds(project, name), None, call)
-    changes = pending(project, planned_monitors(project, version, **answers))
+    planned = planned_monitors(project, version, **answers)
+    changes = pending(project, planned)
     if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
-        echo(f"next: dbt build --select +{name}_retraining")
+        ends = [f"+{name}_retraining"]
+        ends += [Path(one.path).stem for one in planned if Path(one.path).stem in _ends(name)]
+        echo(f"next: dbt build --select {' '.join(ends)}")
+
+
+def _ends(name: str) -> list[str]:
+    """Monitors that `NAME_retraining` does not depend on."""
+    return [f"{name}_{end}" for end in ("joint_drift", "slices", "rejections", "watch")]
 
 
 def planned_monitors(
@@ -85,7 +94,7 @@ def planned_monitors(
         )
     if training and not segments:
         raise click.UsageError("--training is what segments are compared with: name them by --segment")
-    name = version.name
+    name, seeds = version.name, ModelSeeds(project, version.name)
     asked = Asked(
         version,
         table=f"ref('{table or f'{name}_predictions'}')",
@@ -93,10 +102,12 @@ def planned_monitors(
         segments=segments,
         labels=labels,
         label=label,
-        units=ModelSeeds(project, name).window_units(version.version),
+        units=seeds.window_units(version.version),
+        signature=seeds.features(version.version),
+        has_pairs=seeds.has_pairs(version.version),
         **answers,
     )
-    written = monitors(asked)
+    written = [*monitors(asked), *watched_monitors(asked)]
     properties = dump_yaml({"version": 2, "models": [monitor.properties() for monitor in written]})
     changes = [Change(f"{folder}/{monitor.name}.sql", monitor.sql) for monitor in written]
     changes.append(Change(f"{folder}/_{name}_monitoring.yml", properties))

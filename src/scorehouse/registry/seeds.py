@@ -106,6 +106,11 @@ class ModelSeeds:
         own = (row for row in rows if row["version"] == str(number) and row["kind"] == "window")
         return list(dict.fromkeys(row["category"].split()[0] for row in own))
 
+    def has_pairs(self, number: int) -> bool:
+        """Whether a version's reference has correlations of pairs of features."""
+        rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
+        return any(row["version"] == str(number) and row["kind"] == "pair" for row in rows)
+
     def append_parts(
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
     ) -> None:

@@ -109,7 +109,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row, be
         "warn",
         title,
         text,
-        _proven(warehouse, drift_sql(data, row), row["value"]) or _row_sql(long.table, row),
+        _proven(warehouse, drift_sql(data, row), row["value"]) or value_sql(long.table, row),
         row["value"],
         row,
         cause="scores" if row["part"] == "output" else f"feature {row['feature']}",
@@ -145,7 +145,7 @@ def _performance_alert(data: ModelData, long: Long, row: Row, behind: Rows) -> A
         f"{metric_name(row['metric'])}{part} is worse than allowed",
         f"{metric_value(row['metric'], row['value'])} in {where}; limit "
         f"{metric_value(row['metric'], row['threshold'])}; {row['n_current']:,} labelled rows",
-        _row_sql(long.table, row),
+        value_sql(long.table, row),
         row["value"],
         row,
         cause="performance",
@@ -179,7 +179,7 @@ def _registration_alerts(data: ModelData, long: Long, behind: Rows) -> list[Aler
                 level,
                 title,
                 text,
-                _row_sql(long.table, row),
+                value_sql(long.table, row),
                 row["value"],
                 row,
                 cause="performance",
@@ -257,7 +257,7 @@ def _age_alerts(data: ModelData, log: str) -> list[Alert]:
     return [Alert("runs", level, title, text, sql, data.age_days, cause="age", anchor=f"{data.name}-runs")]
 
 
-def _row_sql(table: Table, row: Row) -> str:
+def value_sql(table: Table, row: Row) -> str:
     """SQL that selects the number from its row in the monitoring table."""
     names = ["ml_model", "version", "feature", "segment", "metric", "window_start"]
     conditions = [f"{name} = {_literal(row[name])}" for name in names if row.get(name) is not None]

@@ -9,9 +9,21 @@ from scorehouse.report.alerts import Alert, facts_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.watched import watched_facts
 from scorehouse.report.words import percent
 
-TOPICS = ("runs", "performance", "tests", "sources", "scores", "drift", "quality", "retraining")
+TOPICS = (
+    "runs",
+    "performance",
+    "anytime",
+    "slices",
+    "tests",
+    "sources",
+    "scores",
+    "drift",
+    "quality",
+    "retraining",
+)
 MINOR = 0.02  # the share of the importance below which a feature is not an alert of its own
 SEVERAL = 3  # as many such features, and they are one alert
 LITTLE = "features of little importance"
@@ -23,6 +35,7 @@ REASONS = {"drift of ": ("drift", "quality"), "rejected ": ("runs",)}
 def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> list[Alert]:
     """One alert per cause, the worst first, then by importance. What repeats other facts is among them."""
     facts = facts_of(warehouse, data)
+    facts += watched_facts(warehouse, data, {fact.cause for fact in facts})
     if results is not None:
         facts += results.alerts_of(data.name, {fact.topic for fact in facts})
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}

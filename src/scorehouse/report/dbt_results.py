@@ -23,6 +23,8 @@ REPEATS = {
     "no_score_drift": {"scores"},
     "performance_not_below_reference": {"performance"},
     "rejected_share_below": {"runs"},
+    "no_worse_slices": {"slices"},
+    "no_anytime_alarm": {"anytime"},
 }
 
 

@@ -37,7 +37,23 @@ where window_start in (select window_start from kept)
     and (window_start >= (select window_start from newest) or segment = 'all' and {{past}})
 order by window_start, segment, metric
 """
-PAST = {"drift": "(metric = 'psi' or status = 'drift')", "performance": "true", "estimates": "true"}
+PAST = {
+    "drift": "(metric = 'psi' or status = 'drift')",
+    "performance": "true",
+    "estimates": "true",
+    "joint": "true",
+}
+# Slices have no windows, and of each series of an anytime monitor the newest window holds all evidence.
+NEWEST = {
+    "slices": "select * from {table} where ml_model = ? and version = ? order by metric, place",
+    "anytime": """
+select * from {table} where ml_model = ? and version = ?
+qualify row_number() over (
+    partition by feature, segment, metric, side order by window_start desc, window_end desc
+) = 1
+order by status, metric, feature, segment, side
+""",
+}
 
 Window = tuple[datetime, datetime]
 
@@ -92,6 +108,9 @@ class ModelData:
     drift: list[Long] = field(default_factory=list)
     performance: list[Long] = field(default_factory=list)
     estimates: list[Long] = field(default_factory=list)
+    joint: list[Long] = field(default_factory=list)
+    slices: list[Long] = field(default_factory=list)
+    anytime: list[Long] = field(default_factory=list)
     calibration: list[Row] = field(default_factory=list)
     retraining: list[Row] = field(default_factory=list)
     retraining_table: Table | None = None
@@ -184,6 +203,9 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
     data.drift = _long(warehouse, "drift", data)
     data.performance = _long(warehouse, "performance", data)
     data.estimates = _long(warehouse, "estimates", data)
+    data.joint = _long(warehouse, "joint", data)
+    data.slices = _long(warehouse, "slices", data)
+    data.anytime = _long(warehouse, "anytime", data)
     calibration = _first(warehouse, "calibration", data, "mean_score")
     data.calibration = [  # of two classes: the curve has one line
         row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
@@ -216,10 +238,9 @@ def _knows(warehouse: Warehouse, table: Table, data: ModelData) -> bool:
 def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
     """The tables of a kind that have rows for the live version, the one with the newest window first."""
     found = []
+    sql = NEWEST.get(kind) or ROWS.replace("{past}", PAST[kind])
     for table in warehouse.of_kind(kind):
-        rows = warehouse.rows(
-            ROWS.format(table=table.quoted, past=PAST[kind]), [data.name, data.live.version]
-        )
+        rows = warehouse.rows(sql.format(table=table.quoted), [data.name, data.live.version])
         if rows:
             found.append(Long(table, rows))
     return sorted(found, key=lambda long: long.windows[-1], reverse=True)

@@ -17,6 +17,7 @@ from scorehouse.report.cards import Given, card_of
 from scorehouse.report.gather import run_status, table_name
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import headline
+from scorehouse.report.watched import series_name
 
 DISTANCES = ("psi", "js", "tvd", "l_inf", "hellinger", "chi2")
 GENERATOR = "scorehouse report"  # marks a page as ours, so that no page of somebody else is replaced
@@ -98,8 +99,12 @@ def _environment() -> jinja2.Environment:
         seconds=words.seconds,
         size=words.size,
         metric_name=words.metric_name,
+        metric_value=words.metric_value,
+        metric_limit=words.metric_limit,
+        series_name=series_name,
         slug=words.slug,
         headline=headline,
+        judged_lights=_judged_lights,
         model_path=model_path,
         card_path=card_path,
         table_name=table_name,
@@ -110,6 +115,12 @@ def _environment() -> jinja2.Environment:
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )
     return environment
+
+
+def _judged_lights(chapters: Sequence[Chapter]) -> list[str]:
+    """The names of the lights that are judged for at least one ML model, in their order."""
+    judged = {one.name for chapter in chapters for one in chapter.verdicts if one.state != "none"}
+    return [one.name for one in chapters[0].verdicts if one.name in judged]
 
 
 @cache

@@ -6,6 +6,8 @@ Each statement is bound against the warehouse before it is shown, so none is sho
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from functools import cached_property
 
 import duckdb
@@ -16,6 +18,13 @@ from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import window_text
 
+# One condition of a slice, as `worst_slices` names it: `carrier=MQ`, `delay <= -2`, `delay from -2 to 9`.
+NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
+PARTS = (
+    (re.compile(rf"(\S+) from {NUMBER} to {NUMBER}"), "{0} > {1}\n    and {0} <= {2}"),
+    (re.compile(rf"(\S+) (<=|>) {NUMBER}"), "{0} {1} {2}"),
+    (re.compile(r"(\S+) ?= ?\(null\)"), "{0} is null"),
+)
 SMALL = 1e-4  # the share that stands for none, as in PSI
 
 
@@ -33,8 +42,11 @@ class Rows:
 
     @cached_property
     def run(self) -> Row | None:
-        """The newest run that scored rows, which knows where features and predictions are."""
-        return next((run for run in self.data.runs if run["status"] == "success" and run["rows_in"]), None)
+        """The newest run that scored rows of the largest table, which knows where its features are."""
+        scored = [run for run in self.data.runs if run["status"] == "success" and run["rows_in"]]
+        tables = [run.get("prediction_table") for run in self.data.newest_runs()]
+        own = (run for table in tables for run in scored if run.get("prediction_table") == table)
+        return next(own, next(iter(scored), None))
 
     def of_drift(self, row: Row) -> str:
         """Rows that are missing, unseen or out of range, or those of the bin that moved most."""
@@ -61,6 +73,27 @@ class Rows:
             f"{_when(row)}; join the labels by {self.run['key_columns']}\n"
             f"select *\nfrom {table}\nwhere {where}"
         )
+
+    def of_slice(self, row: Row) -> str:
+        """The rows of a slice, from the features, or from the predictions if they have its columns."""
+        conditions = [_part(text) for text in row["segment"].split(" and ")]
+        if self.run is None or not all(conditions):
+            return ""
+        where = "\n    and ".join(conditions)
+        features = f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
+        for source in (features, str(self.run["prediction_table"])):
+            if found := self.shown(f"select *\nfrom {source}\nwhere {where}"):
+                return found
+        return ""
+
+    def of_pair(self, names: Sequence[str]) -> str:
+        """The values of two features, to be drawn against each other."""
+        if self.run is None or not names:
+            return ""
+        columns = [DUCKDB.quote(name) for name in names]
+        source = f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
+        where = " is not null\n    and ".join(columns)
+        return self.shown(f"select {', '.join(columns)}\nfrom {source}\nwhere {where} is not null")
 
     def shown(self, sql: str) -> str:
         """The SQL if the warehouse can run it, else without the name of the database; else empty."""
@@ -119,6 +152,16 @@ def rejected_rows(run: Row) -> str:
         f"select *\nfrom {run['prediction_table']}\nwhere row_status = 'rejected'\n"
         f"    and model_version = {run['model_version']}\norder by reject_reason"
     )
+
+
+def _part(text: str) -> str:
+    """One condition of a slice as SQL; empty if it cannot be told what it says."""
+    for pattern, sql in PARTS:
+        if found := pattern.fullmatch(text):
+            name, *rest = found.groups()
+            return sql.format(DUCKDB.quote(name), *rest)
+    name, equals, value = text.partition("=")
+    return f"cast({DUCKDB.quote(name)} as varchar) = {DUCKDB.literal(value)}" if equals else ""
 
 
 def _growth(before: float, now: float) -> float:

@@ -15,13 +15,16 @@ from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts
 from scorehouse.report.gather import ModelData, Window
 from scorehouse.report.history import ended
+from scorehouse.report.limits import slice_state
 from scorehouse.report.performance import Performance, performance_of
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of
 from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.watched import pairs_of
 from scorehouse.report.words import DASH, limit, window_names, window_text
 
 Cells = list[dict[str, Any]]
+SLICES = 8  # of each measure
 GAPS = ("missing_share", "unseen_share", "out_of_range_share")
 
 
@@ -45,6 +48,9 @@ class Chapter:
     has_facts: bool = False
     has_trend: bool = False
     drift_table: str = ""
+    pairs: list[Row] = field(default_factory=list)
+    slices: list[Row] = field(default_factory=list)
+    watched: list[Row] = field(default_factory=list)
     run: Row | None = None
     timeline: list[Figure] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
@@ -82,6 +88,9 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
     chapter.quality = quality_rows(data, found, facts)
     chapter.scores = score_rows(data, found) + score_means(facts, windows)
     chapter.segments = segment_drift(data)
+    chapter.pairs = pairs_of(data)
+    chapter.slices = [row | {"state": slice_state(row)} for long in data.slices for row in long.rows[:SLICES]]
+    chapter.watched = [row for long in data.anytime for row in long.rows]
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
     chapter.run = next(iter(data.newest_runs()), None)

@@ -12,6 +12,7 @@ SAID = 3  # causes that the sentence names
 ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 # Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
+MORE = ("Slices", "Anytime alarm")  # they count where they were judged, and are not missed where not
 NEEDS = {"not monitored": "no table has it", "no threshold set": "no limit is set"}
 
 
@@ -34,7 +35,7 @@ def headline(chapter: Chapter) -> Headline:
         return Headline("bad", ACT, _causes(chapter.alerts))
     if chapter.state == "warn":
         return Headline("warn", WATCH, _causes(chapter.alerts))
-    judged = [one.name for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "ok"]
+    judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
     missing = "; ".join(f"{one.name.lower()}: {_need(one.text)}" for one in open_lights)
     if judged:

@@ -11,6 +11,7 @@ from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.performance import Performance
 from scorehouse.report.warehouse import Row
+from scorehouse.report.watched import alarms, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
 
 JUDGED = ("ok", "drift", "small_drift")
@@ -41,6 +42,8 @@ def verdicts_of(
         _drift(data),
         _scores(data),
         _performance(data, alerts, performance),
+        _slices(data),
+        _anytime(data),
         _retraining(data),
         _dbt(data, results, freshness=False),
         _dbt(data, results, freshness=True),
@@ -148,20 +151,61 @@ def _drift(data: ModelData) -> Verdict:
     rule = (
         "Amber when the PSI, the mean or the spread of a feature reaches its threshold and chance does not "
         "explain it. "
-        "Features with too few rows, or without a threshold, are not judged."
+        "Features with too few rows, or without a threshold, are not judged. "
+        "Amber, too, when the correlation of a pair of features reaches its threshold (`joint_drift`)."
     )
     rows = _newest_rows(data.drift[:1], "feature", moved=True)
     judged = {row["feature"] for row in rows if row["status"] in JUDGED}
-    if not rows:
+    pairs = [row for row in pairs_of(data) if row["status"] in JUDGED]
+    broken = sum(row["status"] == "drift" for row in pairs)
+    if not rows and not pairs:
         return Verdict("Drift", "none", "not monitored", place, rule)
-    if not judged:
+    if not judged and not pairs:
         return Verdict("Drift", "none", _unjudged(rows), place, rule)
     drifted = len({row["feature"] for row in rows if row["status"] == "drift"})
-    text = f"{drifted} of {len(judged)} features"
+    said = [f"{drifted} of {len(judged)} features"] if judged else []
+    if pairs and (broken or not judged):
+        said.append(f"{broken} of {len(pairs)} pairs")
     known = max(len({row["feature"] for row in rows}), len(data.signature))
-    if silent := known - len(judged):  # a feature without a profile has no row
-        text += f", {silent} not judged"
-    return Verdict("Drift", "warn" if drifted else "ok", text, place, rule)
+    if judged and (silent := known - len(judged)):  # a feature without a profile has no row
+        said.append(f"{silent} not judged")
+    return Verdict("Drift", "warn" if drifted or broken else "ok", ", ".join(said), place, rule)
+
+
+def _slices(data: ModelData) -> Verdict:
+    """Whether any group of rows is much worse off than all others."""
+    rule = (
+        "Amber when a slice of the rows is certainly worse than all other rows, by more than the threshold "
+        f"of its table. Without one: an error {limits.FAR_WARN:g} times that of all other rows, or "
+        f"{percent(limits.REJECTED_WARN)} more rejected rows, for at least {percent(limits.SLICE_SHARE)} of "
+        "the rows."
+    )
+    place = f"{data.name}-{'slices' if data.slices else 'performance'}"
+    if not data.slices:
+        return Verdict("Slices", "none", "not monitored", place, rule)
+    states = [limits.slice_state(row) for long in data.slices for row in long.rows]
+    if worse := states.count("warn"):
+        return Verdict("Slices", "warn", f"{worse} much worse", place, rule)
+    state = _worst(states)
+    return Verdict("Slices", state, "none much worse" if state == "ok" else "no threshold set", place, rule)
+
+
+def _anytime(data: ModelData) -> Verdict:
+    """Monitors with one error rate for life."""
+    rule = (
+        "Red when an anytime monitor has alarmed: a limit is broken for certain, by the evidence of all "
+        "windows. At most 5 % of ML models within their limits (or what `alpha` says) ever alarm, so it "
+        "stays red until a new version scores."
+    )
+    place = f"{data.name}-{'anytime' if data.anytime else 'performance'}"
+    if not data.anytime:
+        return Verdict("Anytime alarm", "none", "not monitored", place, rule)
+    count = sum(len(alarms(long)) for long in data.anytime)
+    if count:
+        return Verdict("Anytime alarm", "bad", f"{count} broken for certain", place, rule)
+    watched = sum(len(long.rows) for long in data.anytime)
+    said = f"{watched} limit{'' if watched == 1 else 's'} held"
+    return Verdict("Anytime alarm", "ok", said, place, rule)
 
 
 def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | None) -> Verdict:

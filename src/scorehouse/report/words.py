@@ -61,6 +61,9 @@ METRICS = {
     "filled_share": "Filled, though always empty in training",
     "extreme_value": "Farthest value, in distances of the training data's",
     "constant_value": "One value only",
+    "joint_shift": "Change of the correlation",
+    "error_rate": "Error rate",
+    "score_shift": "Mean score",
 }
 # The metrics that say that a distribution has moved; the others say what is wrong with its values.
 MOVED = ("psi", "mean_shift", "spread_shift")
@@ -87,6 +90,7 @@ SHARES = frozenset(
         "largest_share",
         "smallest_share",
         "positive_rate",
+        "error_rate",
     }
 )
 

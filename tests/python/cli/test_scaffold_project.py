@@ -19,13 +19,13 @@ from scorehouse.cli.main import main
 
 ROWS = 4000
 FEATURES = (
-    "select i as customer_id, ((i * 7919) % 1000 + {shift}) / 100.0e0 as spend, (i * 31) % 7 as visits, "
+    "select i as customer_id, ((i * 7919) % 1000 + {shift}) / 100.0e0 as spend, (i * 31) % 40 as visits, "
     f"case when i % 2 = 0 then 'north' else 'south' end as region, "
     f"date '2025-{{month:02d}}-01' + (i % 28)::integer as seen_on from range({ROWS}) as t (i)"
 )
 LABELS = (
     "select customer_id, (hash(customer_id) % 1000 / 100.0e0 + spend > 10)::integer as churned, "
-    "3 * spend + hash(customer_id) % 100 / 10.0e0 as amount from {{ ref('customers') }}"
+    "3 * spend + 0.5e0 * visits + hash(customer_id) % 100 / 10.0e0 as amount from {{ ref('customers') }}"
 )
 OF_CUSTOMERS = ("--features", "customers", "--key", "customer_id")
 COMMANDS = (
@@ -96,7 +96,8 @@ def test_every_column_is_described_and_every_description_has_its_column(built: D
         *("churn_calibration", "churn_estimates", "churn_retraining"),
         *("sales_predictions", "sales_profiles", "sales_training_profiles", "sales_drift"),
         *("sales_performance", "sales_calibration", "sales_estimates", "sales_margins", "sales_intervals"),
-        *("sales_coverage", "sales_retraining"),
+        *("sales_coverage", "sales_retraining", "sales_joint_drift", "sales_slices", "sales_rejections"),
+        *("sales_watch", "churn_slices", "churn_rejections"),
     }
     own = found.pop("sales_intervals")["columns"]  # besides those of the predictions
     assert {column["name"] for column in own} < set(built.columns("sales_intervals"))
@@ -153,6 +154,15 @@ def test_what_registration_learned_is_in_the_monitors(built: DbtProject) -> None
     assert 0.85 < low <= high <= 1
 
 
+def test_the_report_judges_what_was_scaffolded(built: DbtProject, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    told = ("--database", str(built.database), "--project-dir", str(built.folder), "--output", str(page))
+    run("report", "sales", *told)
+    said = page.read_text()
+    assert "<b>Anytime alarm</b>1 limit held" in said and "<b>Slices</b>none much worse" in said
+    assert "spend and visits" in said and "certainly worse than all others" in said
+
+
 @pytest.mark.slow
 def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> None:
     assert built.query("select retrain, reasons from churn_retraining") == [(False, None)]
@@ -160,7 +170,8 @@ def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> No
     assert 0.8 < auc[0] < 1
     built.features(FEATURES.format(shift=400, month=2), "customers")
     ended = built.build()
-    drift = {name: status for name, status in ended.statuses.items() if "no_drift" in name}
+    names = ("no_drift_churn_drift", "no_drift_sales_drift")
+    drift = {name: status for name, status in ended.statuses.items() if any(one in name for one in names)}
     assert drift == {name: "warn" if "churn" in name else drift[name] for name in drift} and len(drift) == 2
     ((retrain, reasons),) = built.query("select retrain, reasons from churn_retraining")
     assert retrain and "drift of spend" in reasons

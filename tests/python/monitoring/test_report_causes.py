@@ -85,6 +85,56 @@ def test_odd_features_do_not_end_the_report(database: Path) -> None:
     assert "89998 others" in page and "too few rows" in page
 
 
+PAIR = (
+    "update wide_joint set status = 'drift', correlation = 0.9, value = 0.9 "
+    "where window_start = '2025-04-01' and feature = (select feature from wide_joint where {} limit 1)"
+)
+SLICE = (
+    "update wide_slices set status = 'worse', difference_low = 0.6 "
+    "where segment = (select max(segment) from wide_slices where segment like '%f00 > %')"
+)
+ALARM = "update wide_watch set status = 'alarm', alarm_since = '2025-02-01'"
+
+
+def test_a_pair_joins_the_feature_that_drifts(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(PAIR.format("feature like '%f01%'"))
+    found = next(alert for alert in alerts_of(database) if alert["title"] == "f01 has drifted")
+    (pair,) = (one for one in found["also"] if "go together in another way" in one["title"])
+    assert pair["state"] == "new" and pair["text"].startswith("Correlation ")
+    assert "0.9000 in April 2025" in pair["text"] or "0.90 in April 2025" in pair["text"]
+    assert pair["rows_sql"].startswith('select "f')
+    assert "<b>Drift</b>1 of 40 features, 1 of " in page_of(database)
+
+
+def test_a_pair_alone_a_slice_and_an_alarm_are_causes_of_their_own(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(PAIR.format("feature not like '%f01%'") + ";" + SLICE + ";" + ALARM)
+    found = alerts_of(database)
+    titles = {alert["title"]: alert for alert in found}
+    (pair,) = (alert for title, alert in titles.items() if "go together in another way" in title)
+    (suffering,) = (alert for title, alert in titles.items() if title.startswith("Log loss is worse where "))
+    with duckdb.connect(str(database)) as connection:
+        for alert in (pair, suffering):
+            assert connection.sql(alert["sql"]).fetchall() == [(alert["value"],)]
+        rows = len(connection.sql(suffering["rows_sql"]).fetchall())
+        ((labelled,),) = connection.sql(
+            f"select n_current from wide_slices where segment = '{suffering['segment']}'"
+        ).fetchall()
+        assert rows >= labelled > 0  # those of April have no labels yet
+    assert found[0]["level"] == "bad" and found[0]["topic"] in ("performance", "anytime")
+    facts = [found[0], *found[0]["also"]]
+    (alarm,) = (one for one in facts if one["title"] == "Accuracy has gone below 0.6 for certain")
+    assert (alarm["state"], alarm["since"]) == ("continuing", "01 Feb 2025")
+    page = page_of(database)
+    assert "<b>Slices</b>1 much worse" in page and "<b>Anytime alarm</b>1 broken for certain" in page
+
+
+def test_what_holds_is_green(database: Path) -> None:
+    page = page_of(database)
+    assert "<b>Slices</b>none much worse" in page and "<b>Anytime alarm</b>1 limit held" in page
+
+
 def results(folder: Path, database: str, status: str = "fail") -> Path:
     """The files of a dbt command and of a freshness check, with one wrong result each."""
     seed, table, test = "seed.p.ml_wide", "model.p.wide_predictions", "test.p.unique_key"

@@ -1,0 +1,114 @@
+"""Monitors of pairs, slices and evidence, which `scorehouse scaffold monitors` writes beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scorehouse.cli.monitoring_columns import ANYTIME, JOINT, SLICES
+from scorehouse.cli.monitors import LEVEL, Asked, Monitor, call_of, options_of
+from scorehouse.cli.scaffold import key_of
+
+MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which slices are looked for, the most important ones
+CATEGORIES = 50  # a column with more values makes slices that are too small
+REJECTED = 0.05  # by how much more rows of a slice may be rejected
+ABOVE = 0.5  # by how much an error may be larger in a slice, as a share of that at registration
+# metric of a performance table that can be watched for life -> its limit, from the value at registration
+WATCHED: dict[str, Callable[[float], float]] = {
+    "accuracy": lambda value: value - 0.05,
+    "brier": lambda value: value * 1.2,
+}
+ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
+
+
+def watched_monitors(asked: Asked) -> list[Monitor]:
+    """Those that registration has learned enough for."""
+    found = [_joint(asked)] if asked.has_pairs else []
+    categories, numbers = _slice_columns(asked)
+    if categories or numbers:
+        found += [_slices(asked, _error(asked), categories, numbers)] if asked.labels else []
+        found += [_slices(asked, "rejected_share", categories, [])] if categories else []
+    return [*found, *_watch(asked)]
+
+
+def _joint(asked: Asked) -> Monitor:
+    name = asked.version.name
+    relations = {
+        "predictions": asked.table,
+        "reference": f"ref('ml_{name}__reference')",
+        "features": f"ref('{asked.features}')",
+    }
+    settings = {"key": key_of(asked.keys), **({"day": asked.day} if asked.day else {})}
+    return Monitor(
+        f"{name}_joint_drift",
+        f"Whether pairs of features of `{name}` go together as in training.",
+        call_of("joint_drift", relations, settings),
+        JOINT,
+        ["scorehouse.no_drift"],
+    )
+
+
+def _slice_columns(asked: Asked) -> tuple[list[str], list[str]]:
+    """Segments and the most important categories; the most important numbers."""
+    by_importance = sorted(asked.signature, key=lambda row: -(row["importance"] or 0.0))
+    categories = [row["feature"] for row in by_importance if _is_category(row)]
+    numbers = [row["feature"] for row in by_importance if row["type"] in ("double", "integer")]
+    named = [*asked.segments, *(name for name in categories[:MAX_CATEGORIES] if name not in asked.segments)]
+    return named, numbers[:MAX_NUMBERS]
+
+
+def _is_category(row: dict[str, Any]) -> bool:
+    known = row["categories"]
+    return row["type"] == "boolean" or bool(row["type"] == "string" and known and len(known) <= CATEGORIES)
+
+
+def _error(asked: Asked) -> str:
+    version = asked.version
+    return ERRORS.get(version.task) or ERRORS.get(version.score_method or "") or "error_rate"
+
+
+def _slices(asked: Asked, measure: str, categories: list[str], numbers: list[str]) -> Monitor:
+    version, rejected = asked.version, measure == "rejected_share"
+    threshold = REJECTED if rejected else _allowed(asked, measure)
+    relations = {"predictions": asked.table, "features": f"ref('{asked.features}')"}
+    if not rejected:
+        relations["labels"] = f"ref('{asked.labels}')"
+    settings: dict[str, Any] = {"columns": categories, "numbers": numbers, "measure": measure}
+    settings = {name: value for name, value in settings.items() if value}
+    settings |= {"key": key_of(asked.keys)} | ({} if rejected else {"label": asked.label})
+    more: dict[str, Any] = {"day": asked.day} if asked.day else {}
+    more |= {} if threshold is None else {"threshold": threshold}
+    options = options_of(version, **more) if measure == "log_loss" else {"options": more} if more else {}
+    said = "are rejected more often than" if rejected else f"have a certainly higher {measure} than"
+    return Monitor(
+        f"{version.name}_{'rejections' if rejected else 'slices'}",
+        f"Rows of `{version.name}`, by up to two columns, that {said} all others.",
+        call_of("worst_slices", relations, settings | options),
+        SLICES,
+        [] if threshold is None else ["scorehouse.no_worse_slices"],
+    )
+
+
+def _allowed(asked: Asked, measure: str) -> float | None:
+    """How much more than all other rows a slice may be off; None without a value at registration."""
+    metrics = asked.version.metrics
+    known = 1 - metrics["accuracy"] if measure == "error_rate" and "accuracy" in metrics else None
+    known = metrics.get(measure, known)
+    return None if known is None else round(ABOVE * known, 6)
+
+
+def _watch(asked: Asked) -> list[Monitor]:
+    """Limits that hold for life: the promise of the intervals, or what was reached at registration."""
+    version = asked.version
+    source, limits = f"{version.name}_performance", {}
+    if version.task == "regression":
+        source, limits = f"{version.name}_coverage", {"coverage": round(LEVEL - 0.05, 6)}
+    else:
+        for metric, limit in WATCHED.items():
+            if metric in version.metrics and 0 < (value := limit(version.metrics[metric])) < 1:
+                limits[metric] = round(value, 6)
+    if not limits or not asked.labels:
+        return []
+    said = f"The evidence so far, over all windows, that `{version.name}` is worse than it may be."
+    sql = call_of("anytime_monitor", {"source": f"ref('{source}')"}, {"limits": limits})
+    return [Monitor(f"{version.name}_watch", said, sql, ANYTIME, ["scorehouse.no_anytime_alarm"])]
