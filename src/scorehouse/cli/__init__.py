@@ -27,6 +27,7 @@ MAIN = {
         "Print the script that completes commands, options and registered names in SHELL.",
     ),
     "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
+    "evidence": (":evidence_group", "Seal the run log, sign versions, and pack evidence for an audit."),
     "explain": (
         "explain:explain_command",
         "Explain one prediction of the ML model NAME: run, features, contributions, and what would flip it.",
@@ -118,6 +119,24 @@ SYNC = {
         "Follow the aliases of the MLflow model REGISTERED_NAME in the ML model NAME.",
     ),
 }
+EVIDENCE = {
+    "pack": (
+        "evidence:pack_command",
+        "Write one folder of evidence about a version, or about one run of it, that can be verified offline.",
+    ),
+    "seal": (
+        "seal:seal_command",
+        "Seal the finished runs of a target in a hash chain, and say which rows were altered since.",
+    ),
+    "sign": (
+        "evidence:sign_command",
+        "Sign the files of a registered version with a private key; writes model.sig beside its artifact.",
+    ),
+    "verify": (
+        "evidence:verify_command",
+        "Verify an evidence pack offline: what was altered, is missing, was added, or is not signed.",
+    ),
+}
 EXPORT = {
     "alerts": (
         "monitoring:export_alerts_command",
@@ -136,4 +155,5 @@ EXPORT = {
 scaffold_group = LazyGroup("scaffold", places=SCAFFOLD, help=MAIN["scaffold"][1])
 import_group = LazyGroup("import", places=IMPORT, help=MAIN["import"][1])
 sync_group = LazyGroup("sync", places=SYNC, help=MAIN["sync"][1])
+evidence_group = LazyGroup("evidence", places=EVIDENCE, help=MAIN["evidence"][1])
 export_group = LazyGroup("export", places=EXPORT, help=MAIN["export"][1])

@@ -60,7 +60,7 @@ def replay_command(
     """
     project, named = find_project(project_dir), place_of(**place, project_dir=project_dir)
     with waiting("scoring the input of the run again"):
-        found = _compared(run_id, schema, sample, project, named, by_estimator=against == "estimator")
+        found = compared(run_id, schema, sample, project, named, by_estimator=against == "estimator")
     if as_json:
         print_json(found.to_dict())
     else:
@@ -70,7 +70,7 @@ def replay_command(
         ctx.exit(EXIT_DIFFERENT)
 
 
-def _compared(
+def compared(
     run_id: str, schema: str | None, sample: int | None, project: Path, place: Place, *, by_estimator: bool
 ) -> Replayed | FormChecked:
     import duckdb

@@ -102,6 +102,21 @@ def place_of(
     return _place_of_target(project, _settings_of(file, profile or _profile_of(project), target))
 
 
+def adapter_of(
+    profile: str | None,
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    database: Path | None = None,
+) -> str:
+    """The type of the target that is named, such as `postgres`; `duckdb` if it is not known."""
+    if not target or database is not None:
+        return "duckdb"
+    project = _project(project_dir, profile)
+    outputs = _outputs(_profiles_file(profiles_dir, project), profile or _profile_of(project))
+    return str((outputs.get(target) or {}).get("type") or "duckdb")
+
+
 def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
     """The file of the target's database: the one in its path, or an attached one."""
     schema = _rendered(str(settings.get("schema") or "main"))

@@ -97,7 +97,8 @@ def _check_version(
         try:
             return step()
         except ScorehouseError as error:
-            faults.append(_short(error))
+            if (fault := _short(error)) not in faults:  # a missing key signature refuses every file
+                faults.append(fault)
         return None
 
     tried(lambda: policy.check_format(version, call))

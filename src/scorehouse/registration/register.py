@@ -114,6 +114,7 @@ def register(
     warm_up()
     seeds = ModelSeeds(find_project(project_dir), name)
     policy = load_policy(seeds.project)
+    policy.check_alias(alias, call)
     with Progress(call) as told:
         told.step("examine")
         asked = _validated(estimator, X, y, task, feature_names, validation, policy, call)

@@ -11,9 +11,10 @@ from typing import Any
 
 from scorehouse.errors import ArtifactError, EstimatorError, LoadRefusedError
 from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.key_signature import KEY_SIGNATURE, check_covers, missing_signature, signed_files
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.storage import locate, read_verified, sha256
+from scorehouse.registry.storage import locate, read_unpinned, read_verified, sha256
 from scorehouse.registry.version import Version
 
 SIGNATURE_FILE = "signature.json"
@@ -63,8 +64,45 @@ def _allowed(version: Version, policy: LoadPolicy, call: str) -> list[str]:
     return policy.check_libraries(version, call)
 
 
+def pinned_files(version: Version) -> dict[str, str]:
+    """The SHA-256 of every file of a version that can affect a score, by its name beside the artifact."""
+    found = {version.artifact.replace("\\", "/").rpartition("/")[2]: version.sha256}
+    found[SIGNATURE_FILE] = version.signature_sha256
+    for form, file in FORM_FILES.items():
+        fact = version.forms.get(form) or {}
+        if "file_sha256" in fact:
+            found[file] = str(fact["file_sha256"])
+        if "proof_sha256" in fact:
+            found[PROOF_FILE.format(form=form)] = str(fact["proof_sha256"])
+    return found
+
+
+def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) -> None:
+    """Refuse a version that no key of the load policy has signed, if the policy names keys.
+
+    The signature covers the digests in the registry, so no file of the version has to be opened for it.
+    """
+    keys = [root / key for key in policy.require_signed_by]
+    if not keys:
+        return
+    place = beside(version, KEY_SIGNATURE)
+    data = read_unpinned(locate(root, place, policy, call), call)
+    if data is None:
+        raise missing_signature(version.label, place, keys[0], call)
+    refused: LoadRefusedError | None = None
+    for key in keys:
+        try:
+            signed = signed_files(data, key, version.label, call)
+            return check_covers(signed, pinned_files(version), version.label, key, call)
+        except LoadRefusedError as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
+
+
 def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:
     """The verified bytes of a version's artifact."""
+    require_signed(root, version, policy, call)
     location = locate(root, version.artifact, policy, call)
     return read_verified(root, location, version.sha256, version.label, policy, call)
 
@@ -77,6 +115,7 @@ def beside(version: Version, file: str) -> str:
 
 def read_form(root: Path, version: Version, form: str, policy: LoadPolicy, call: str) -> bytes:
     """The verified bytes of a stored form."""
+    require_signed(root, version, policy, call)
     digest = str(version.forms[form]["file_sha256"])
     location = locate(root, beside(version, FORM_FILES[form]), policy, call)
     return read_verified(root, location, digest, f"the form {form!r} of {version.label}", policy, call)
@@ -84,6 +123,7 @@ def read_form(root: Path, version: Version, form: str, policy: LoadPolicy, call:
 
 def read_proof(root: Path, version: Version, form: str, policy: LoadPolicy, call: str) -> bytes:
     """The verified bytes of the rows that prove a form."""
+    require_signed(root, version, policy, call)
     digest = str(version.forms[form]["proof_sha256"])
     location = locate(root, beside(version, PROOF_FILE.format(form=form)), policy, call)
     label = f"the proof of the form {form!r} of {version.label}"
@@ -102,6 +142,7 @@ def form_files(version: Version) -> Iterator[tuple[str, Callable[..., bytes]]]:
 
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:
     """The verified signature of a version."""
+    require_signed(root, version, policy, call)
     location = locate(root, beside(version, SIGNATURE_FILE), policy, call)
     label = f"the signature of {version.label}"
     return Signature.from_json(read_verified(root, location, version.signature_sha256, label, policy, call))

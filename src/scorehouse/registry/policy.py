@@ -36,7 +36,8 @@ class LoadPolicy:
     the version that saved the estimator, `refuse`, `warn` or the versions that are alike
     (`>=1.7,<1.10`); one text for scikit-learn, or a mapping by library. `cache`: folder, in the
     project, of artifacts fetched from URLs. `estimator`: `never` forbids to open a registered estimator
-    at all, so that only versions with a proven form score.
+    at all, so that only versions with a proven form score. `require_signed_by`: files of public keys, in
+    the project; only versions that the private key of one of them has signed are loaded.
     """
 
     formats: tuple[str, ...] = tuple(FORMATS)
@@ -46,6 +47,7 @@ class LoadPolicy:
     library_versions: str | Mapping[str, str] = "refuse"
     cache: str = "target/scorehouse_cache"
     estimator: str = "allowed"
+    require_signed_by: tuple[str, ...] = ()
 
     @classmethod
     def from_variable(cls, value: Mapping[str, Any] | None) -> LoadPolicy:
@@ -57,7 +59,7 @@ class LoadPolicy:
         unknown = sorted(str(name) for name in set(settings) - known)
         if unknown:
             raise _bad_setting(f"unknown settings {unknown}", f"settings among {sorted(known)}")
-        for name in ("formats", "trusted_types", "roots"):
+        for name in ("formats", "trusted_types", "roots", "require_signed_by"):
             if name in settings:
                 settings[name] = _texts(name, settings[name])
         policy = cls(**settings)
@@ -74,6 +76,8 @@ class LoadPolicy:
             raise _bad_setting(f"estimator is {self.estimator!r}", f"one of {list(ESTIMATOR_CHOICES)}")
         if not isinstance(self.cache, str) or not self.cache:
             raise _bad_setting(f"cache is {self.cache!r}", "a folder in the project")
+        if not all(self.require_signed_by):
+            raise _bad_setting("require_signed_by has an empty path", "files of public keys in the project")
         rules = self.library_versions
         for rule in rules.values() if isinstance(rules, Mapping) else [rules]:
             _check_rule(rule)
@@ -87,6 +91,16 @@ class LoadPolicy:
                 expected="a form that was proven and stored, since `estimator` is 'never'",
                 action=f"run `scorehouse prove {version.name}` where estimators may be opened, and commit "
                 f"what it writes; or allow it in the variable {VARIABLE}",
+            )
+
+    def check_alias(self, alias: str | None, call: str) -> None:
+        """Refuse to register with an alias where only signed versions are loaded: nobody has signed yet."""
+        if alias is not None and self.require_signed_by:
+            raise LoadRefusedError(
+                call,
+                f"alias is {alias!r}, and a version that is not signed yet cannot have an alias",
+                expected="a registration without an alias, since the load policy has require_signed_by",
+                action="leave alias out; then run `scorehouse evidence sign` and `scorehouse promote`",
             )
 
     def check_format(self, version: Version, call: str) -> None:

@@ -111,6 +111,14 @@ def read_verified(
     return data
 
 
+def read_unpinned(location: Location, call: str) -> bytes | None:
+    """The bytes of a file that no digest pins, since it proves itself by a key; None if there is none."""
+    if location.path is not None:
+        return _read_file(location.path, "a version", call) if location.path.is_file() else None
+    filesystem, path = _filesystem(location.url, call)
+    return _fetch(location.url, "a version", call) if filesystem.exists(path) else None
+
+
 def _read_file(path: Path, label: str, call: str) -> bytes:
     try:
         return path.read_bytes()

@@ -169,8 +169,11 @@ def table_name(run: Row) -> str:
     return str(run.get("prediction_table") or run.get("node") or "").rpartition(".")[2].strip('"`')
 
 
-def gather(warehouse: Warehouse, name: str | None) -> list[ModelData]:
-    """Everything about one ML model, or about all of them in the order of their names."""
+def gather(warehouse: Warehouse, name: str | None, number: int | None = None) -> list[ModelData]:
+    """Everything about one ML model, or about all of them in the order of their names.
+
+    `number` chooses the version to tell about; by default it is the champion, or else the newest.
+    """
     registries = {table.name.removeprefix("ml_"): table for table in warehouse.of_kind("registry")}
     if name is not None and name not in registries:
         raise RegistryError(
@@ -180,10 +183,10 @@ def gather(warehouse: Warehouse, name: str | None) -> list[ModelData]:
             action="correct the name, or load its seeds with `dbt seed`",
         )
     chosen = [name] if name is not None else sorted(registries)
-    return [_of_model(warehouse, one, registries[one]) for one in chosen]
+    return [_of_model(warehouse, one, registries[one], number) for one in chosen]
 
 
-def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
+def _of_model(warehouse: Warehouse, name: str, registry: Table, number: int | None) -> ModelData:
     rows = warehouse.rows(f"select * from {registry.quoted} order by version")
     versions = [Version.from_row(row) for row in rows]
     if not versions:
@@ -194,6 +197,7 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table) -> ModelData:
             action=f"register a version of {name!r}, then run `dbt seed`",
         )
     live = next((version for version in versions if CHAMPION in version.aliases), versions[-1])
+    live = next((version for version in versions if version.version == number), live)
     data = ModelData(name, registry, versions, live)
     data.signature_table = warehouse.beside(registry, "__signature")
     data.reference_table = warehouse.beside(registry, "__reference")

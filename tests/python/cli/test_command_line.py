@@ -19,6 +19,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from foreign import PREDICTIONS, ForeignProject
+from keys import make_key
 from project import REPOSITORY
 from scorehouse.cli.main import main
 
@@ -35,6 +36,22 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "check": ((), "ok", ("--project-dir", ".."), 1, "no dbt_project.yml"),
     "completion": (("bash",), "_SCOREHOUSE_COMPLETE", ("tcsh",), 2, "is not one of"),
     "diff": (("churn", "1", "champion"), "no difference", ("churn", "1", "9"), 1, "no version 9"),
+    "evidence pack": (
+        ("churn", "--output", "pack", *TARGET),
+        "written: pack",
+        ("chrn", "--output", "other", *TARGET),
+        1,
+        NEAR,
+    ),
+    "evidence seal": (TARGET, "head: ", (*TARGET, "--file", "dbt_project.yml"), 1, "is no seal"),
+    "evidence sign": (
+        ("churn", "--key", "release.pem"),
+        "signed: churn version 1",
+        ("chrn", "--key", "release.pem"),
+        1,
+        NEAR,
+    ),
+    "evidence verify": (("pack",), "nothing was altered", ("nowhere",), 1, "is no manifest"),
     "explain": (("churn", "--key", "7", *TARGET), "churn", ("chrn", "--key", "7", *TARGET), 1, NEAR),
     "export alerts": ((*TARGET, "churn"), "{", (*TARGET, "chrn"), 1, NEAR),
     "export mlflow": (("churn", "--folder", "m"), "m", ("churn@champoin", "--folder", "n"), 1, "'champion'?"),
@@ -166,6 +183,8 @@ def shop(foreign_project: ForeignProject, tmp_path_factory: pytest.TempPathFacto
         connection.execute(
             "create table live.scorehouse_run_log as from analytics.scorehouse_run_log limit 0"
         )
+    if importlib.util.find_spec("cryptography"):
+        make_key(copy.folder)
     return copy
 
 
@@ -176,6 +195,9 @@ def test_a_command_does_its_work_and_refuses_with_words(shop: ForeignProject, na
     if name.endswith("mlflow") and not importlib.util.find_spec("mlflow"):
         ended = shop.run("scorehouse", *name.split(), *done, code=1)
         assert "scorehouse[mlflow]" in ended.stderr
+        return
+    if name == "evidence sign" and not importlib.util.find_spec("cryptography"):
+        assert "scorehouse[evidence]" in shop.run("scorehouse", *name.split(), *done, code=1).stderr
         return
     ended = shop.run("scorehouse", *name.split(), *done)
     assert said in ended.stdout + ended.stderr

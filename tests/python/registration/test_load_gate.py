@@ -106,6 +106,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
         False,
         ("churn", "--table", "churn_predictions", "--owner", "x", "--email", "x@x.x", "--yes"),
     ),
+    ("evidence", "sign"): (False, ("churn", "--key", "{project}/key.pem")),
     ("show",): (False, ("churn",)),
     ("diff",): (False, ("churn", "1", "1")),
     ("importance",): (True, ("churn", *TRAINING)),
@@ -119,12 +120,14 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
 WITHOUT_ARTIFACTS = {
     ("report",),
     ("runs",),
+    ("evidence", "seal"),
+    ("evidence", "verify"),
     ("export", "monitoring"),
     ("export", "alerts"),
     ("completion",),
 }
 # These read a run log first, and open by `artifact.load`, as `dbt run` does.
-OPENED_BY_A_RUN = {("replay",), ("explain",)}
+OPENED_BY_A_RUN = {("replay",), ("explain",), ("score",), ("evidence", "pack")}
 MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
 
 

@@ -1,0 +1,61 @@
+"""One text for the same facts, whatever database or file they come from: what is hashed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+
+def canonical(document: Any) -> str:
+    """JSON with sorted names and without spaces."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(text: str | bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row that have a value, each as JSON.
+
+    Columns without a value are left out, so a row keeps its digest if a newer release adds a column.
+    """
+    found = {str(name).lower(): _fact(value) for name, value in row.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def row_digest(row: Mapping[str, Any]) -> str:
+    """The SHA-256 of a row's facts."""
+    return digest(canonical(facts_of(row)))
+
+
+def _fact(value: Any) -> Any:
+    """A value as JSON. Numbers have one spelling: drivers return 400, 400.0 or Decimal('400')."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return moment.isoformat(sep=" ", timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, int | float | Decimal):
+        return _number(value)
+    return str(value)
+
+
+def _number(value: int | float | Decimal) -> int | float | str:
+    if isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        return str(float(value))
+    whole = int(value)
+    return whole if value == whole and abs(whole) < 2**53 else float(value)

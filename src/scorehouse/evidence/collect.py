@@ -1,0 +1,221 @@
+"""Collect what a pack is made from: out of the project, the warehouse and dbt's results."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.evidence.canonical import facts_of
+from scorehouse.evidence.lineage import Relation, event_of
+from scorehouse.registry import artifact
+from scorehouse.registry.key_signature import KEY_SIGNATURE
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.storage import locate, read_unpinned, read_verified
+from scorehouse.registry.version import Version
+from scorehouse.report.cards import read_given
+from scorehouse.report.dbt_results import DbtResults
+from scorehouse.report.gather import gather
+from scorehouse.report.page import Report, card_path, folder
+from scorehouse.report.sections import chapter_of
+from scorehouse.report.warehouse import Warehouse
+from scorehouse.scoring.runlog import STARTED, SUCCESS
+
+if TYPE_CHECKING:
+    import duckdb
+
+Row = dict[str, Any]
+OURS = "scorehouse"
+
+
+def run_named(rows: Sequence[Row], run_id: str, call: str) -> Row:
+    """The run with this id or start of an id; of two rows of a run, the one that closed it."""
+    found = {str(row["run_id"]): row for row in rows if str(row["run_id"]).startswith(run_id)}
+    ended = {
+        str(row["run_id"]): row for row in rows if str(row["run_id"]) in found and row["status"] != STARTED
+    }
+    found |= ended
+    if len(found) != 1:
+        begins = [str(row["run_id"])[: len(run_id)] for row in rows]
+        many = f"{len(found)} run ids begin with it, such as {sorted(found)[:3]}"
+        none = f"none of {len(rows)} rows of the run log begins with it{did_you_mean(run_id, begins)}"
+        raise ConfigurationError(
+            call,
+            many if found else none,
+            expected="the id of one run, or first characters that no other run has",
+            action="look it up with `scorehouse runs`",
+        )
+    (row,) = found.values()
+    if not row["model_name"] or row["model_version"] is None:
+        raise ConfigurationError(
+            call,
+            f"the run {row['run_id']} ended before a version was chosen ({row['error'] or row['status']})",
+            expected="a run that names an ML model and a version",
+            action="name another run, or make a pack of a version",
+        )
+    return row
+
+
+def runs_of(rows: Sequence[Row], version: Version) -> list[Row]:
+    """The runs of a version, oldest first."""
+    own = (
+        row for row in rows if row["model_name"] == version.name and row["model_version"] == version.version
+    )
+    return sorted(own, key=lambda row: (str(row["started_at"]), str(row["run_id"])))
+
+
+def last_success(runs: Sequence[Row], version: Version) -> Row | None:
+    """The newest successful run by exactly this artifact."""
+    good = [row for row in runs if row["status"] == SUCCESS and row["model_digest"] == version.sha256]
+    return good[-1] if good else None
+
+
+def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:
+    """The bytes of the pinned signature file."""
+    place = locate(root, artifact.beside(version, artifact.SIGNATURE_FILE), policy, call)
+    return read_verified(root, place, version.signature_sha256, version.label, policy, call)
+
+
+def read_version_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes | None:
+    """The key signature of a version; None if it is not signed."""
+    return read_unpinned(locate(root, artifact.beside(version, KEY_SIGNATURE), policy, call), call)
+
+
+def check_files(root: Path, version: Version, policy: LoadPolicy, call: str) -> None:
+    """Hash every pinned file of a version without opening it; an error if one is not the registered one."""
+    unsigned = replace(policy, require_signed_by=())  # hashing is no loading
+    artifact.read_version(root, version, unsigned, call)
+    artifact.read_signature(root, version, unsigned, call)
+    for form, read in artifact.form_files(version):
+        read(root, version, form, unsigned, call)
+
+
+def card_of_version(
+    warehouse: Warehouse, version: Version, results: DbtResults | None, cards: Path, now: datetime
+) -> str:
+    """The model card as the report draws it."""
+    (data,) = gather(warehouse, version.name, version.version)
+    if version.version != data.live.version:
+        raise ConfigurationError(
+            warehouse.call,
+            f"the seed ml_{version.name} in the warehouse has no version {version.version}",
+            expected="the seed as it is in version control",
+            action=f"run `dbt seed --select ml_{version.name}`",
+        )
+    chapter = chapter_of(warehouse, data, results)
+    names = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
+    given = read_given(cards, names, warehouse.call) if cards.is_file() else {}
+    report = Report([chapter], f"Model card of {version.label}", warehouse.file.name, now, given)
+    return folder(report)[card_path(chapter)]
+
+
+def tests_of(results: DbtResults | None, name: str, target: Path) -> dict[str, Any]:
+    """The dbt tests of an ML model and their last results, with the digests of dbt's own files."""
+    files = {
+        file: sha256((target / file).read_bytes()).hexdigest()
+        for file in ("run_results.json", "manifest.json")
+        if (target / file).is_file()
+    }
+    if results is None:
+        return {"found": False, "why": "dbt's target folder has no results of this database", "files": files}
+    outcomes = results.of(name, freshness=False)
+    return {
+        "found": True,
+        "tested_at": results.tested_at,
+        "files": files,
+        "results": [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "test": each.macro,
+                "level": each.level,
+                "text": each.text,
+                "sql": each.sql,
+            }
+            for each in outcomes
+        ],
+    }
+
+
+def lineage_of(
+    connection: duckdb.DuckDBPyConnection,
+    run: Row | None,
+    version: Version,
+    features: Sequence[str],
+    target: Path,
+    namespace: str,
+) -> dict[str, Any] | None:
+    """The OpenLineage event of a run; the tables that its model refs come from dbt's manifest."""
+    if run is None:
+        return None
+    nodes = _nodes(target / "manifest.json")
+    parents = (nodes.get(str(run["node"]), {}).get("depends_on") or {}).get("nodes", [])
+    names = [
+        str(nodes[key]["relation_name"])
+        for key in parents
+        if nodes.get(key, {}).get("relation_name") and not _is_registry(key)
+    ]
+    inputs = [_relation(connection, name) for name in names]
+    output = _relation(connection, str(run["prediction_table"]))
+    return event_of(facts_of(run), version, features, inputs, output, namespace)
+
+
+def _nodes(manifest: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {**found.get("nodes", {}), **found.get("sources", {})}
+
+
+def _is_registry(key: str) -> bool:
+    return key.startswith("seed.") and key.rpartition(".")[2].startswith("ml_")
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, name: str) -> Relation:
+    """A table and its columns; without columns if it is gone."""
+    import duckdb
+
+    try:
+        rows = connection.execute(f"describe select * from {name}").fetchall()
+    except duckdb.Error:
+        rows = []
+    return Relation(name.replace('"', ""), {str(row[0]): str(row[1]) for row in rows})
+
+
+def configuration_of(project: Path, policy: LoadPolicy, run: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How the project was set when the pack was made, and how the run was called."""
+    document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
+    variables = document.get("vars") or {}
+    scoped = variables.get(OURS) if isinstance(variables.get(OURS), dict) else {}
+    ours = {name: value for name, value in {**variables, **(scoped or {})}.items() if name.startswith(OURS)}
+    commit = _git(project, "rev-parse", "HEAD")
+    changed = _git(project, "status", "--porcelain", "--", ".")
+    return {
+        "project": document.get("name"),
+        "commit": commit,
+        "uncommitted_changes": None if commit is None else bool(changed),
+        "variables": {name: value for name, value in ours.items() if name != OURS},
+        "load_policy": vars(policy),
+        "run": json.loads(run["configuration"]) if run and run.get("configuration") else None,
+        "library_versions": json.loads(run["library_versions"])
+        if run and run.get("library_versions")
+        else None,
+    }
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git says; None outside of a repository, or without git."""
+    try:
+        ended = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return ended.stdout.strip()

@@ -1,0 +1,136 @@
+"""A pack as a folder: its files with their digests, its key signature, and whether they still hold.
+
+Nothing here reads a warehouse, a project or an estimator: a pack is verified where it lies, offline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorehouse.errors import ConfigurationError, LoadRefusedError
+from scorehouse.evidence.canonical import digest
+from scorehouse.registry.key_signature import KEY_SIGNATURE, read_public_key, sign_files, signed_files
+
+MANIFEST = "MANIFEST.json"
+FORMAT = 1
+UNLISTED = (MANIFEST, KEY_SIGNATURE)
+
+ALTERED, MISSING, ADDED, UNSIGNED = "altered", "missing", "added", "key signature"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file of a pack that is not as it was written. `kind` is altered, missing, added or key signature."""
+
+    kind: str
+    file: str
+    text: str
+
+
+def require_new(folder: Path, call: str) -> None:
+    """Refuse a folder that has files."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigurationError(
+            call,
+            f"{str(folder)!r} exists",
+            expected="a new or empty folder, since a pack is written once",
+            action="name another folder with --output, or remove this one",
+        )
+
+
+def write_pack(
+    folder: Path, files: Mapping[str, bytes], facts: Mapping[str, Any], key: Path | None, call: str
+) -> None:
+    """Write a new folder with `files`, the manifest over them and, with a private `key`, a signature.
+
+    The folder appears at once, when it is whole. ConfigurationError if it exists and has files.
+    """
+    require_new(folder, call)
+    listed = {name: {"sha256": digest(data), "bytes": len(data)} for name, data in sorted(files.items())}
+    manifest = json.dumps({"format": FORMAT, **facts, "files": listed}, indent=2, ensure_ascii=False) + "\n"
+    whole = {**files, MANIFEST: manifest.encode()}
+    if key is not None:
+        digests = {name: digest(data) for name, data in whole.items()}
+        whole[KEY_SIGNATURE] = sign_files(folder.name, digests, key, call)
+    temporary = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a command that was killed
+    for name, data in whole.items():
+        file = temporary / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    if folder.exists():
+        folder.rmdir()
+    os.replace(temporary, folder)
+
+
+def read_manifest(folder: Path, call: str) -> dict[str, Any]:
+    """The manifest of a pack; ConfigurationError if there is none, or if it cannot be read."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(found["files"], dict) or found["format"] != FORMAT:
+            raise ValueError(f"its format is {found['format']!r}")
+        _ = [*found["run_log_findings"], *found["notes"]]
+        _ = [(str(facts["sha256"]), int(facts["bytes"])) for facts in found["files"].values()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            call,
+            f"{str(folder / MANIFEST)!r} is no manifest that can be read ({why})",
+            expected=f"a folder that `scorehouse evidence pack` has written, in format {FORMAT}",
+            action="correct the path, or get the pack again from where it is kept",
+        ) from error
+    return dict(found)
+
+
+def differences(folder: Path, manifest: Mapping[str, Any]) -> list[Difference]:
+    """Files that were altered, are missing, or were added since the manifest was written."""
+    found = []
+    there = set(_files_in(folder))
+    for name, facts in manifest["files"].items():
+        if name not in there:
+            found.append(Difference(MISSING, name, f"{name} is missing"))
+        elif (folder / name).is_symlink():
+            found.append(Difference(ALTERED, name, f"{name} was altered: it is a link to another file"))
+        elif (now := digest((folder / name).read_bytes())) != facts["sha256"]:
+            text = f"{name} was altered: its sha256 is {now}, and was {facts['sha256']}"
+            found.append(Difference(ALTERED, name, text))
+    added = sorted(there - set(manifest["files"]) - set(UNLISTED))
+    return [*found, *(Difference(ADDED, name, f"{name} was added") for name in added)]
+
+
+def signature_differences(
+    folder: Path, manifest: Mapping[str, Any], key: Path | None, call: str
+) -> list[Difference]:
+    """What is wrong with the key signature, if a public `key` is given to verify it with.
+
+    ConfigurationError if the key cannot be used.
+    """
+    if key is None:
+        return []
+    read_public_key(key, call)
+    file = folder / KEY_SIGNATURE
+    if not file.is_file():
+        return [Difference(UNSIGNED, KEY_SIGNATURE, "the pack has no key signature")]
+    try:
+        signed = signed_files(file.read_bytes(), key, "the pack", call)
+    except LoadRefusedError as error:
+        return [Difference(UNSIGNED, KEY_SIGNATURE, error.problem)]
+    written = {name: facts["sha256"] for name, facts in manifest["files"].items()}
+    written[MANIFEST] = digest((folder / MANIFEST).read_bytes())
+    odd = sorted(name for name in {*signed, *written} if signed.get(name) != written.get(name))
+    return [Difference(UNSIGNED, name, f"{name} is not what was signed") for name in odd]
+
+
+def _files_in(folder: Path) -> list[str]:
+    """Regular files below a folder, by their relative path; whatever else lies there counts as a file too."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )

@@ -1,0 +1,127 @@
+"""What an evidence pack says about a version and its runs, as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scorehouse.evidence import verify
+from scorehouse.evidence.bom import bill_of_materials
+from scorehouse.evidence.canonical import canonical, facts_of
+from scorehouse.evidence.seal import Line, head
+from scorehouse.registry.artifact import pinned_files
+from scorehouse.registry.version import Version
+
+CARD = "card.html"
+# every file of a pack, with what its README says about it
+PARTS = {
+    verify.VERSION: "the registry row of the version, and the SHA-256 of each of its files",
+    verify.SIGNATURE: "its features and how they are checked; the file that the version pins",
+    "configuration.json": "load policy, variables and commit of the dbt project",
+    "run.json": "the run that this pack is about, with the fingerprint and the query of its input",
+    verify.RUNS: "all runs of the version in the run log, one per line",
+    verify.SEAL: "the seal of the run log: a hash chain with the SHA-256 of each finished run",
+    "replay.json": "the run, scored again from its input and compared row by row",
+    "lineage.json": "OpenLineage event: tables and ML model in, predictions out, column by column",
+    "tests.json": "dbt tests that depend on the ML model, and their last results",
+    CARD: "the model card, to print and sign",
+    verify.BOM: "bill of materials, CycloneDX 1.6: the ML model, its files, its libraries",
+    "version.sig": "the key signature of the version itself",
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that a pack is made from; `run` is None if the version has no successful run.
+
+    `findings` say how the run log was altered since its seal, and `notes` what else a reader has to know.
+    """
+
+    version: Version
+    signature: bytes
+    features: Sequence[Mapping[str, Any]]
+    run: Mapping[str, Any] | None
+    lineage: Mapping[str, Any] | None
+    tests: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+    card: str
+    made_at: datetime
+    release: str
+    version_signature: bytes | None = None
+    runs: Sequence[Mapping[str, Any]] = ()
+    seal: Sequence[Line] = ()
+    replay: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def contents(material: Material) -> dict[str, bytes]:
+    """The files of the pack, without its manifest."""
+    version = material.version
+    pinned = pinned_files(version)
+    files = {
+        verify.VERSION: _json({"registry": version.to_row(), "files": pinned}),
+        verify.SIGNATURE: material.signature,
+        "configuration.json": _json(material.configuration),
+        verify.RUNS: "".join(canonical(facts_of(row)) + "\n" for row in material.runs).encode(),
+        verify.SEAL: "".join(canonical(line) + "\n" for line in material.seal).encode(),
+        "replay.json": _json(material.replay),
+        "tests.json": _json(material.tests),
+        CARD: material.card.encode(),
+        verify.BOM: _json(
+            bill_of_materials(version, pinned, material.features, material.made_at, material.release)
+        ),
+    }
+    if material.run is not None:
+        files["run.json"] = _json(facts_of(material.run))
+    if material.lineage is not None:
+        files["lineage.json"] = _json(material.lineage)
+    if material.version_signature is not None:
+        files["version.sig"] = material.version_signature
+    files["README.md"] = _readme(material, sorted(files)).encode()
+    return files
+
+
+def facts(material: Material) -> dict[str, Any]:
+    """What the manifest says besides the digests."""
+    return {
+        "subject": material.version.label,
+        "artifact_sha256": material.version.sha256,
+        "run_id": None if material.run is None else str(material.run["run_id"]),
+        "run_log_head": head(material.seal),
+        "made_at": material.made_at.isoformat(timespec="seconds"),
+        "made_by": f"scorehouse {material.release}",
+        "run_log_findings": list(material.findings),
+        "notes": list(material.notes),
+    }
+
+
+def _readme(material: Material, names: Sequence[str]) -> str:
+    about = f"run {material.run['run_id']} by it" if material.run is not None else "no run"
+    rows = [f"| `{name}` | {PARTS[name]} |" for name in names]
+    notes = [f"- {note}" for note in (*material.findings, *material.notes)]
+    return "\n".join(
+        [
+            f"# Evidence: {material.version.label}",
+            "",
+            f"The version, and {about}. Made {material.made_at.isoformat(timespec='seconds')} by scorehouse "
+            f"{material.release}.",
+            "",
+            "Verify it offline: `scorehouse evidence verify FOLDER --key PUBLIC.pem`. Without a key",
+            "signature, whoever can write to this folder can write it anew: compare the SHA-256 of",
+            "`MANIFEST.json` with one that was kept elsewhere.",
+            "",
+            *(["What to know about it:", "", *notes, ""] if notes else []),
+            "| file | what it says |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _json(document: Any) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n").encode()

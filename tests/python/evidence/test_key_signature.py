@@ -1,0 +1,161 @@
+"""Signatures by key: what they cover, what they refuse, and the policy `require_signed_by`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import scorehouse
+from keys import make_key
+from project import SUPPORT
+from scorehouse.cli.main import main
+from scorehouse.errors import ConfigurationError, LoadRefusedError
+from scorehouse.registry.key_signature import KEY_SIGNATURE, sign_files, signed_files
+from scorehouse.registry.seeds import ModelSeeds
+from small_churn import churn
+
+pytest.importorskip("cryptography", reason="needs the extra evidence")
+
+FILES = {"model.joblib": "ab" * 32, "deep/signature.json": "cd" * 32}
+THEIRS = SUPPORT / "evidence"  # a folder that OpenSSF model-signing 1.1.1 has signed, with its public key
+
+
+@pytest.mark.parametrize("curve", ["SECP256R1", "SECP384R1", "SECP521R1"])
+def test_what_is_signed_is_what_is_read(curve: str, tmp_path: Path) -> None:
+    private, public = make_key(tmp_path, curve=curve)
+    assert signed_files(sign_files("churn", FILES, private, "x"), public, "it", "x") == FILES
+
+
+def test_a_signature_by_model_signing_is_accepted() -> None:
+    """The other way round: docs/decisions/signed-by-key.md has the command."""
+    found = signed_files((THEIRS / KEY_SIGNATURE).read_bytes(), THEIRS / "key.pub.pem", "it", "x")
+    assert found == json.loads((THEIRS / "digests.json").read_text())
+
+
+def altered(data: bytes, change: Any) -> bytes:
+    bundle = json.loads(data)
+    change(bundle["dsseEnvelope"])
+    return json.dumps(bundle).encode()
+
+
+def replace_payload(envelope: dict[str, Any]) -> None:
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    statement["predicate"]["resources"][0]["digest"] = "00" * 32
+    envelope["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (replace_payload, "is not valid for this key"),
+        (lambda envelope: envelope.update(payloadType="text/plain"), "is not valid for this key"),
+        (lambda envelope: envelope["signatures"].clear(), "cannot be read"),
+        (lambda envelope: envelope.update(payload="?"), "cannot be read"),
+    ],
+)
+def test_an_altered_signature_is_refused(change: Any, problem: str, tmp_path: Path) -> None:
+    private, public = make_key(tmp_path)
+    data = sign_files("churn", FILES, private, "x")
+    with pytest.raises(LoadRefusedError, match=problem):
+        signed_files(altered(data, change), public, "it", "x")
+
+
+def test_keys_that_cannot_be_used(tmp_path: Path) -> None:
+    private, public = make_key(tmp_path)
+    other = make_key(tmp_path, "other")[1]
+    data = sign_files("churn", FILES, private, "x")
+    with pytest.raises(LoadRefusedError, match="another key signed, or it was altered"):
+        signed_files(data, other, "it", "x")
+    with pytest.raises(LoadRefusedError, match="cannot be read"):
+        signed_files(b"not json", public, "it", "x")
+    (tmp_path / "odd.pem").write_text("odd")
+    for file, problem in ((tmp_path / "none.pem", "cannot be read"), (tmp_path / "odd.pem", "holds no")):
+        with pytest.raises(ConfigurationError, match=f"{problem}"):
+            sign_files("churn", FILES, file, "x")
+        with pytest.raises(ConfigurationError, match=f"{problem}"):
+            signed_files(data, file, "it", "x")
+    with pytest.raises(ConfigurationError, match="holds no private key"):
+        sign_files("churn", FILES, public, "x")
+
+
+@pytest.fixture
+def house(empty_project: Path) -> Path:
+    """A project with one version, a key pair, and the policy to load signed versions only."""
+    churn(alias="champion", forms=False)
+    make_key(empty_project)
+    policy = "{require_signed_by: release.pub.pem}"
+    (empty_project / "dbt_project.yml").write_text(
+        f"name: house\nvars:\n  scorehouse_load_policy: {policy}\n"
+    )
+    return empty_project
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def test_only_a_signed_version_is_loaded(house: Path) -> None:
+    with pytest.raises(LoadRefusedError, match=r"has no key signature: 'artifacts/churn/1/model\.sig'"):
+        scorehouse.load("churn", house)
+    refused = run("check")
+    assert refused.exit_code == 1 and refused.output.count("has no key signature") == 1
+    assert "has no key signature" in run("promote", "churn", "1", "--alias", "second").output
+    signed = run("evidence", "sign", "churn", "--key", "release.pem")
+    assert signed.exit_code == 0, signed.output
+    assert scorehouse.load("churn", house).predict({"age": 30.0, "visits": 3})["row_status"] == "scored"
+    assert run("check").exit_code == 0
+
+
+def test_a_signature_of_another_key_or_of_other_files_is_refused(house: Path) -> None:
+    """Registry and artifact are exchanged together, as only who can write to version control could."""
+    make_key(house, "other")
+    assert run("evidence", "sign", "churn/1", "--key", "other.pem").exit_code == 0
+    with pytest.raises(LoadRefusedError, match="another key signed"):
+        scorehouse.load("churn", house)
+    assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
+    with pytest.raises(LoadRefusedError, match="not signed yet cannot have an alias"):
+        churn(strength=0.01, alias="champion", forms=False)
+    churn(strength=0.01, forms=False)
+    one, two = house / "artifacts/churn/1", house / "artifacts/churn/2"
+    shutil.copy(one / KEY_SIGNATURE, two)
+    with pytest.raises(LoadRefusedError, match="is signed with the sha256"):
+        scorehouse.load("churn/2", house)
+    assert [version.version for version in ModelSeeds(house, "churn").versions()] == [1, 2]
+    scorehouse.load("churn/1", house)
+
+
+def test_nothing_is_opened_before_the_signature_was_checked(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registered files are not even hashed."""
+    from scorehouse.registry import artifact
+
+    def never(*_: object) -> bytes:
+        raise AssertionError("a file was read")
+
+    monkeypatch.setattr(artifact, "read_verified", never)
+    with pytest.raises(LoadRefusedError, match="has no key signature"):
+        scorehouse.load("churn", house, engine="estimator")
+
+
+def test_sign_refuses_files_that_are_not_the_registered_ones(house: Path) -> None:
+    (house / "artifacts/churn/1/model.joblib").write_bytes(b"other")
+    ended = run("evidence", "sign", "churn", "--key", "release.pem")
+    assert ended.exit_code == 1 and "has the sha256" in ended.output
+    assert not (house / "artifacts/churn/1" / KEY_SIGNATURE).exists()
+    ended = run("evidence", "sign", "churn", "--key", "nowhere.pem")
+    assert ended.exit_code == 1 and "What to do: " in ended.output
+
+
+def test_a_key_of_another_rotation_counts(house: Path) -> None:
+    make_key(house, "next")
+    policy = "{require_signed_by: [next.pub.pem, release.pub.pem]}"
+    (house / "dbt_project.yml").write_text(f"name: house\nvars:\n  scorehouse_load_policy: {policy}\n")
+    run("evidence", "sign", "churn", "--key", "release.pem")
+    assert scorehouse.load("churn", house) is not None

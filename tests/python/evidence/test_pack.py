@@ -1,0 +1,297 @@
+"""Evidence packs: whole, verified offline, and every alteration of a file is told."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from keys import make_key
+from project import SUPPORT
+from scorehouse.cli.main import main
+from scorehouse.errors import ConfigurationError
+from scorehouse.evidence.bom import bill_of_materials
+from scorehouse.evidence.lineage import Relation, event_of
+from scorehouse.evidence.manifest import MANIFEST, write_pack
+from scorehouse.evidence.pack import PARTS, Material, contents, facts
+from scorehouse.evidence.seal import sealed
+from scorehouse.evidence.verify import verify
+from scorehouse.registry.version import Version
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SIGNATURE = b'{"features": []}'
+VERSION = Version(
+    name="churn",
+    version=3,
+    aliases=("champion",),
+    task="classification",
+    artifact="artifacts/churn/3/model.joblib",
+    artifact_format="joblib",
+    sha256="ab" * 32,
+    size_bytes=10,
+    signature_sha256=sha256(SIGNATURE).hexdigest(),
+    score_method="predict_proba",
+    label_method="predict",
+    registered_at="2026-02-01T00:00:00Z",
+    training_rows=1000,
+    n_features=2,
+    classes=(0, 1),
+    python_version="3.11.7",
+    sklearn_version="1.9.1",
+    libraries={"numpy": "2.4.6", "joblib": "1.6.0"},
+    metrics={"roc_auc": 0.91},
+    owner="CRM",
+    description="Who leaves",
+)
+FEATURES = [{"name": "amount", "type": "double"}, {"name": "visits", "type": "integer"}]
+RUN: dict[str, Any] = {
+    "run_id": "5d0f0b1e-0000-0000-0000-000000000001",
+    "parent_run_id": "5d0f0b1e-0000-0000-0000-000000000001",
+    "status": "success",
+    "node": "model.shop.churn_predictions",
+    "prediction_table": '"shop"."main"."churn_predictions"',
+    "model_name": "churn",
+    "model_version": 3,
+    "configuration": '{"key": ["id"], "passthrough": ["region"]}',
+    "feature_query": "select * from basket",
+    "started_at": datetime(2026, 3, 1, 6),
+    "finished_at": datetime(2026, 3, 1, 6, 1),
+    "rows_in": 300,
+    "error": None,
+}
+INPUT = Relation(
+    "shop.main.basket", {"id": "BIGINT", "amount": "DOUBLE", "visits": "INTEGER", "region": "TEXT"}
+)
+OUTPUT = Relation("shop.main.churn_predictions", {"id": "BIGINT", "score": "DOUBLE", "region": "TEXT"})
+
+
+def event() -> dict[str, Any]:
+    run = {name: str(value) for name, value in RUN.items() if value is not None}
+    return event_of(run, VERSION, ["amount", "visits"], [INPUT], OUTPUT, "duckdb://shop.duckdb")
+
+
+def material(**changed: Any) -> Material:
+    made: dict[str, Any] = {
+        "version": VERSION,
+        "signature": SIGNATURE,
+        "features": FEATURES,
+        "run": RUN,
+        "lineage": event(),
+        "tests": {"found": False},
+        "configuration": {},
+        "card": "<html></html>",
+        "made_at": NOW,
+        "release": "0.1.0",
+        "runs": [RUN],
+        "seal": sealed([], [RUN], NOW),
+        "replay": {"replayed": True, "rows_different": 0},
+    }
+    return Material(**(made | changed))
+
+
+def packed(folder: Path, key: Path | None = None, **changed: Any) -> Path:
+    whole = material(**changed)
+    write_pack(folder, contents(whole), facts(whole), key, "x")
+    return folder
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, ["evidence", *map(str, words)])
+
+
+def one_byte(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[random.Random(name).randrange(len(data))] ^= 1
+    (folder / name).write_bytes(bytes(data))
+
+
+def test_a_pack_is_verified_and_each_file_counts(tmp_path: Path) -> None:
+    pack = packed(tmp_path / "pack")
+    names = sorted(file.name for file in pack.iterdir())
+    assert set(names) - {MANIFEST, "README.md"} == set(PARTS) - {"version.sig"}
+    assert run("verify", pack).exit_code == 0
+    for number, name in enumerate(names):
+        if name == MANIFEST:
+            continue
+        for alter, kind in ((one_byte, "altered"), (lambda f, n: (f / n).unlink(), "missing")):
+            copy = shutil.copytree(pack, tmp_path / f"{number}{kind}")
+            alter(copy, name)
+            ended = run("verify", copy)
+            assert ended.exit_code == 3 and f"{kind}: {name}" in ended.output
+    (pack / "deep").mkdir()
+    (pack / "deep/more.txt").write_text("more")
+    found = json.loads(run("verify", pack, "--json").output)
+    assert [(each["kind"], each["file"]) for each in found["differences"]] == [("added", "deep/more.txt")]
+    (pack / "deep/more.txt").unlink()
+    (pack / "bom.json").rename(tmp_path / "bom.json")
+    (pack / "bom.json").symlink_to(tmp_path / "bom.json")
+    assert "it is a link to another file" in run("verify", pack).output
+
+
+def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    """An alteration of the manifest itself, by who also knows how to compute digests."""
+
+    def edit(folder: Path) -> None:
+        document = json.loads((folder / MANIFEST).read_text())
+        change(document)
+        (folder / MANIFEST).write_text(json.dumps(document))
+
+    return edit
+
+
+def forged(folder: Path) -> None:
+    """A run is changed, and the manifest is written anew to fit."""
+    runs = folder / "runs.jsonl"
+    runs.write_text(runs.read_text().replace('"rows_in":300', '"rows_in":299'))
+    digest = sha256(runs.read_bytes()).hexdigest()
+    edited(lambda document: document["files"]["runs.jsonl"].update(sha256=digest))(folder)
+
+
+def test_a_manifest_that_was_written_anew_is_found_by_the_parts_or_by_the_key(tmp_path: Path) -> None:
+    pack = packed(tmp_path / "pack")
+    forged(pack)
+    assert "which is not the one that was sealed" in run("verify", pack).output
+    pack = packed(tmp_path / "other")
+    edited(lambda document: document.update(run_log_head="0" * 64))(pack)
+    assert "does not end with the digest in the manifest" in run("verify", pack).output
+    pack = packed(tmp_path / "another")
+    edited(lambda document: document.update(subject="churn version 4"))(pack)
+    assert run("verify", pack).exit_code == 0  # without a key nobody can know
+    assert "whoever can write to the folder can write it anew" in run("verify", pack).output
+
+
+def test_a_signed_pack(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography", reason="needs the extra evidence")
+    private, public = make_key(tmp_path)
+    pack = packed(tmp_path / "pack", private)
+    assert "signed by the key of" in run("verify", pack, "--key", public).output
+    assert "not verified (name the public key" in run("verify", pack).output
+    other = run("verify", pack, "--key", make_key(tmp_path, "other")[1])
+    assert other.exit_code == 3 and "another key signed" in other.output
+    edited(lambda document: document.update(subject="churn version 4"))(pack)
+    assert f"{MANIFEST} is not what was signed" in run("verify", pack, "--key", public).output
+    (pack / "model.sig").unlink()
+    assert "has no key signature" in run("verify", pack, "--key", public).output
+    refused = run("verify", pack, "--key", tmp_path / "nowhere.pem")
+    assert refused.exit_code == 1 and "What to do: correct the path" in refused.output
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document.pop("files"),
+        lambda document: document.update(format=2),
+        lambda document: document["files"].update({"x": {}}),
+        lambda document: document.update(notes=None),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_refused(change: Any, tmp_path: Path) -> None:
+    pack = packed(tmp_path / "pack")
+    edited(change)(pack)
+    refused = run("verify", pack)
+    assert refused.exit_code == 1 and "is no manifest that can be read" in refused.output
+    assert "What to do: " in refused.output
+
+
+def test_a_manifest_leads_nowhere_outside(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    pack = packed(tmp_path / "pack")
+    known = {"sha256": sha256(b"secret").hexdigest(), "bytes": 6}
+    edited(lambda document: document["files"].update({"../secret": known}))(pack)
+    assert "missing: ../secret" in run("verify", pack).output
+
+
+def test_a_pack_says_what_was_wrong_when_it_was_made(tmp_path: Path) -> None:
+    pack = packed(tmp_path / "pack", findings=("dropped: a run is gone",), seal=[], notes=("not replayed",))
+    found = verify(pack, None, "x")
+    assert found.differences == () and found.manifest["run_log_findings"] == ["dropped: a run is gone"]
+    said = run("verify", pack)
+    assert said.exit_code == 0 and "noted when it was made: dropped: a run is gone" in said.output
+    assert "- dropped: a run is gone" in (pack / "README.md").read_text()
+
+
+def test_a_folder_is_written_once_and_at_once(tmp_path: Path) -> None:
+    left = tmp_path / "pack.partial"
+    left.mkdir()
+    (left / "stray").write_text("left by a command that was killed")
+    pack = packed(tmp_path / "pack")
+    assert run("verify", pack).exit_code == 0 and not left.exists()
+    with pytest.raises(ConfigurationError, match="exists"):
+        packed(pack)
+
+
+def test_the_bill_of_materials_is_cyclonedx() -> None:
+    """Against the schemas of CycloneDX 1.6, as cyclonedx-python-lib 11.12 ships them."""
+    jsonschema = pytest.importorskip("jsonschema")
+    from referencing import Registry, Resource
+
+    folder = SUPPORT / "evidence"
+    schemas = {file.name: json.loads(file.read_text()) for file in folder.glob("*.SNAPSHOT.schema.json")}
+    known = [
+        (f"http://cyclonedx.org/schema/{name}", Resource.from_contents(each))
+        for name, each in schemas.items()
+    ]
+    schema = schemas["bom-1.6.SNAPSHOT.schema.json"]
+    validator = jsonschema.Draft7Validator(schema, registry=Registry().with_resources(known))
+    bom = bill_of_materials(VERSION, {"model.joblib": "ab" * 32}, FEATURES, NOW, "0.1.0")
+    assert [error.message for error in validator.iter_errors(bom)] == []
+    card = bom["metadata"]["component"]["modelCard"]
+    assert card["modelParameters"]["inputs"][0] == {"format": "amount: double"}
+    assert {"purl": "pkg:pypi/numpy@2.4.6"}.items() <= bom["components"][1].items()
+    bom["metadata"]["component"]["modelCard"]["modelParameters"]["approach"] = {"type": "magic"}
+    assert [error.message for error in validator.iter_errors(bom)] != []
+
+
+def test_lineage_has_the_ml_model_as_an_input_and_columns() -> None:
+    found = event()
+    assert [each["name"] for each in found["inputs"]] == ["shop.main.basket", "churn"]
+    (output,) = found["outputs"]
+    fields = output["facets"]["columnLineage"]["fields"]
+    sources = {name: [each["field"] for each in field["inputFields"]] for name, field in fields.items()}
+    assert sources == {"id": ["id"], "score": ["amount", "visits", "3"], "region": ["region"]}
+    assert fields["id"]["inputFields"][0]["transformations"][0]["subtype"] == "IDENTITY"
+    assert fields["score"]["inputFields"][2]["name"] == "churn"
+
+
+def test_lineage_is_openlineage() -> None:
+    """OpenLineage's own classes take the event, with its facets, and check their fields."""
+    facets = pytest.importorskip("openlineage.client.facet_v2", reason="needs the extra openlineage")
+    from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+
+    found = event()
+    (output,) = found["outputs"]
+    lineage = output["facets"]["columnLineage"]
+    module = facets.column_lineage_dataset
+    fields = {
+        name: module.Fields(
+            inputFields=[
+                module.InputField(
+                    **{
+                        **each,
+                        "transformations": [module.Transformation(**one) for one in each["transformations"]],
+                    }
+                )
+                for each in field["inputFields"]
+            ]
+        )
+        for name, field in lineage["fields"].items()
+    }
+    theirs = module.ColumnLineageDatasetFacet(fields=fields)
+    assert theirs._get_schema().rpartition("/")[2] == lineage["_schemaURL"].rpartition("/")[2]
+    RunEvent(
+        eventTime=found["eventTime"],
+        run=Run(runId=found["run"]["runId"]),
+        job=Job(found["job"]["namespace"], found["job"]["name"]),
+        eventType=RunState[found["eventType"]],
+        inputs=[InputDataset(each["namespace"], each["name"]) for each in found["inputs"]],
+        outputs=[OutputDataset(output["namespace"], output["name"], facets={"columnLineage": theirs})],
+        producer=found["producer"],
+    )
