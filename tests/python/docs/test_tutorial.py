@@ -3,122 +3,96 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from followed_page import Followed, blocks, difference_of, follow
 from project import REPOSITORY
-from virtual_environments import PYTHON_SETTINGS, pins
+from virtual_environments import pins
 
 TUTORIAL = REPOSITORY / "docs/tutorial.md"
-FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.M | re.S)
-PLACE = "export SCOREHOUSE=/path/to/scorehouse"
+PLACE = "/path/to/scorehouse"
 LIMIT_MINUTES = 10
-
-
-@dataclass(frozen=True)
-class Block:
-    """A file to be written, or commands to be run."""
-
-    language: str
-    file: str
-    text: str
-
-    def script(self) -> str:
-        """The block as shell: commands as they stand, a file as it would be saved."""
-        if self.language == "console":
-            commands = [line.removeprefix("$ ") for line in self.text.splitlines()]
-            return "\n".join(commands) + "\n"
-        folder = Path(self.file).parent
-        return f"mkdir -p '{folder}'\ncat > '{self.file}' <<'END_OF_FILE'\n{self.text}END_OF_FILE\n"
-
-
-def blocks() -> list[Block]:
-    return [Block(*match) for match in FENCE.findall(TUTORIAL.read_text())]
+LIMIT_LINES = 5  # of SQL and Python that a reader writes, besides the data
+QUERIES = re.compile(r"--inline|python -c")
+DATA = "make_data.py"
 
 
 def test_every_block_is_a_file_or_commands() -> None:
-    found = blocks()
-    assert len(found) == TUTORIAL.read_text().count("\n```") // 2
+    found = blocks(TUTORIAL)
     for block in found:
         assert block.file or block.language == "console", block
         if block.language == "console":
             assert all(line.startswith("$ ") for line in block.text.splitlines()), block
-    assert found[0].text == f"$ {PLACE}\n"
+    assert found[0].text == f"$ export SCOREHOUSE={PLACE}\n"
 
 
-def test_a_user_writes_few_things_by_hand() -> None:
-    """The figures at the end of step 6: no file of scoring itself, and six commands."""
-    written = [block.file for block in blocks() if block.file]
-    own = {"dbt_project.yml", "profiles.yml", "make_data.py", "models/parcel_features.sql"}
-    first_table = written[: len(own)]
-    assert set(first_table) == own, "up to the first prediction table nothing but the data is written by hand"
-    steps = TUTORIAL.read_text().split("\n## ")
-    until = "".join(step for step in steps if step[:2] in ("4.", "5.", "6."))
-    looking = ("scorehouse list", "scorehouse show", "scorehouse runs", "cat ", "python -c")
-    commands = [line[2:] for line in until.splitlines() if line.startswith("$ ")]
-    assert len([command for command in commands if not command.startswith(looking)]) == 6
+def test_a_user_writes_few_lines_by_hand() -> None:
+    found = blocks(TUTORIAL)
+    files = [block for block in found if block.file.endswith((".py", ".sql")) and block.file != DATA]
+    lines = [line for block in files for line in block.text.splitlines() if line.strip()]
+    lines += [command for block in found for command in block.commands if QUERIES.search(command)]
+    assert len(lines) <= LIMIT_LINES, lines
+    assert "five lines of SQL and Python" in TUTORIAL.read_text()
+
+
+def test_the_comparison_sees_what_differs_and_not_when() -> None:
+    page = "22:01:02  3 rows: 2 scored\n...\n877aad70 on 2026-11-26, score 0.51 +++++\n{'a': 1, ...}\n"
+    said = "09:00:00  3 rows: 2 scored\nx\ny\n\n12ad0a7f on 2027-01-01, score 0.49 +++\n{'a': 1, 'b': 2}\n"
+    assert difference_of(page, said) == ""
+    assert "+<time> 3 rows: 1 scored" in difference_of(page, said.replace("2 scored", "1 scored"))
+    assert difference_of(page, said.replace("score 0", "score -0"))
+    assert difference_of(page, said.replace("+++", "---"))
+    assert difference_of("", "a warning\n") and difference_of("said\n", "")
+    assert difference_of("a\nb\n", "a\nx\nb\n"), "lines are left out only where the page says so"
 
 
 @pytest.fixture(scope="module")
-def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float]:
-    """The folder in which the tutorial was followed, what it printed, and the minutes it took."""
+def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Followed, float]:
+    """The tutorial as it was followed, and the minutes it took."""
     folder = tmp_path_factory.mktemp("tutorial")
-    script = "set -euo pipefail\n" + "".join(block.script() for block in blocks())
-    script = script.replace(PLACE, f"export SCOREHOUSE='{REPOSITORY}'")
-    script = script.replace("python3 -m venv", f"'{sys.executable}' -m venv")
-    kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
+    replaced = {PLACE: str(REPOSITORY), "python3 -m venv": f"'{sys.executable}' -m venv"}
+    constraint = str(pins("requirements.lock", folder))  # the releases that CI tests
     started = time.monotonic()
-    ended = subprocess.run(
-        ["bash"],
-        input=script,
-        cwd=folder,
-        env={
-            **kept,
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "PIP_CONSTRAINT": str(pins("requirements.lock", folder)),  # the releases that CI tests
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    followed = follow(
+        TUTORIAL, folder, replaced, PIP_CONSTRAINT=constraint, PIP_DISABLE_PIP_VERSION_CHECK="1"
     )
-    minutes = (time.monotonic() - started) / 60
-    assert ended.returncode == 0, ended.stdout
-    return folder, ended.stdout, minutes
+    return followed, (time.monotonic() - started) / 60
 
 
 @pytest.mark.foreign
-def test_the_tutorial_ends_in_a_tested_prediction_table(tutorial: tuple[Path, str, float]) -> None:
-    folder, said, minutes = tutorial
+def test_the_tutorial_prints_what_it_says(tutorial: tuple[Followed, float]) -> None:
+    followed, minutes = tutorial
     print(f"the tutorial took {minutes:.1f} minutes")
+    assert followed.differences() == ""
     assert minutes < LIMIT_MINUTES
-    assert "ERROR=0" in said and "FAIL" not in said
+
+
+@pytest.mark.foreign
+def test_the_tutorial_ends_in_a_tested_prediction_table_and_a_report(
+    tutorial: tuple[Followed, float],
+) -> None:
+    folder = tutorial[0].folder
     with duckdb.connect(str(folder / "courier.duckdb"), read_only=True) as connection:
         statuses = dict(
             connection.sql("select row_status, count(*) from parcel_delay_predictions group by 1").fetchall()
         )
         counted = connection.sql("select count(*) from parcels where weight_kg is null").fetchall()
+        signals = connection.sql("select ml_model, retrain from parcel_delay_retraining").fetchall()
     without_weight = counted[0][0]
     assert statuses == {"scored": 6000 - without_weight, "rejected": without_weight}
+    assert signals == [("parcel_delay", False)]
+    assert "parcel_delay" in (folder / "scorehouse_report/index.html").read_text()
 
 
 @pytest.mark.foreign
-def test_the_runtime_came_from_a_wheel(tutorial: tuple[Path, str, float]) -> None:
-    folder, _, _ = tutorial
+def test_the_runtime_came_from_a_wheel(tutorial: tuple[Followed, float]) -> None:
+    folder: Path = tutorial[0].folder
     packages = list((folder / ".venv").glob("lib/python*/site-packages/scorehouse-*.dist-info"))
     (origin,) = (package / "direct_url.json" for package in packages)
     assert "editable" not in json.loads(origin.read_text()).get("dir_info", {})
-
-
-@pytest.mark.foreign
-def test_the_answer_online_is_printed(tutorial: tuple[Path, str, float]) -> None:
-    _, said, _ = tutorial
-    assert "'row_status': 'scored'" in said.splitlines()[-1]
