@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scorehouse.report.alerts import Alert, facts_of
+from scorehouse.report.attribution import shift_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row, Warehouse
@@ -41,6 +42,7 @@ def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None 
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     together = _together({fact.cause for fact in facts}, data.reference, weights)
     causes = [_cause(cause, group) for cause, group in _groups(facts, weights, together).items()]
+    causes = [_with_drivers(alert, data) for alert in causes]
     causes.sort(key=lambda alert: _rank(alert, weights))
     return _folded(causes)
 
@@ -97,6 +99,12 @@ def _cause(cause: str, group: Sequence[Alert]) -> Alert:
         text = f"each has less than {percent(MINOR)} of the importance"
         return Alert(first.topic, first.level, title, text, "", cause="feature", also=tuple(group))
     return replace(first, also=also)
+
+
+def _with_drivers(alert: Alert, data: ModelData) -> Alert:
+    """An alert on scores says which features moved them, where reasons are stored."""
+    said = shift_of(data.attribution[0], "reference") if alert.cause == "scores" and data.attribution else ""
+    return replace(alert, text=f"{alert.text}. {said}") if said else alert
 
 
 def _rank(alert: Alert, weights: dict[str, float]) -> tuple[bool, int, float]:

@@ -24,6 +24,7 @@ REPEATS = {
     "performance_not_below_reference": {"performance"},
     "rejected_share_below": {"runs"},
     "no_worse_slices": {"slices"},
+    "no_attribution_drift": {"scores"},
     "no_anytime_alarm": {"anytime"},
 }
 

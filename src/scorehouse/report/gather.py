@@ -42,6 +42,7 @@ PAST = {
     "performance": "true",
     "estimates": "true",
     "joint": "true",
+    "attribution": "true",
 }
 # Slices have no windows, and of each series of an anytime monitor the newest window holds all evidence.
 NEWEST = {
@@ -111,6 +112,7 @@ class ModelData:
     joint: list[Long] = field(default_factory=list)
     slices: list[Long] = field(default_factory=list)
     anytime: list[Long] = field(default_factory=list)
+    attribution: list[Long] = field(default_factory=list)
     calibration: list[Row] = field(default_factory=list)
     retraining: list[Row] = field(default_factory=list)
     retraining_table: Table | None = None
@@ -210,6 +212,7 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table, number: int | No
     data.joint = _long(warehouse, "joint", data)
     data.slices = _long(warehouse, "slices", data)
     data.anytime = _long(warehouse, "anytime", data)
+    data.attribution = _long(warehouse, "attribution", data)
     calibration = _first(warehouse, "calibration", data, "mean_score")
     data.calibration = [  # of two classes: the curve has one line
         row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None

@@ -51,7 +51,7 @@ def run_before(data: ModelData, run: Row) -> str:
 def ended(data: ModelData) -> list[str]:
     """What was wrong in the window before and is judged as right in the newest one, in words."""
     found: dict[str, None] = {}
-    for long in [*data.drift, *data.joint, *data.performance]:
+    for long in [*data.drift, *data.joint, *data.attribution, *data.performance]:
         if len(long.windows) < 2:
             continue
         newest = {_fact(row): row["status"] for row in long.at(long.windows[-1])}

@@ -10,6 +10,7 @@ from typing import Any
 from scorehouse.registry.version import Version
 from scorehouse.report import charts
 from scorehouse.report.alerts import Alert
+from scorehouse.report.attribution import Attribution, attribution_of
 from scorehouse.report.causes import alerts_of, segment_drift
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts
@@ -51,6 +52,7 @@ class Chapter:
     pairs: list[Row] = field(default_factory=list)
     slices: list[Row] = field(default_factory=list)
     watched: list[Row] = field(default_factory=list)
+    attribution: Attribution | None = None
     run: Row | None = None
     timeline: list[Figure] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
@@ -90,6 +92,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
     chapter.segments = segment_drift(data)
     chapter.pairs = pairs_of(data)
     chapter.slices = [row | {"state": slice_state(row)} for long in data.slices for row in long.rows[:SLICES]]
+    chapter.attribution = attribution_of(data)
     chapter.watched = [row for long in data.anytime for row in long.rows]
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})

@@ -122,9 +122,14 @@ def _quality(data: ModelData) -> Verdict:
 
 
 def _scores(data: ModelData) -> Verdict:
-    rule = "Amber when the distribution of a score or prediction has drifted, by the thresholds of its table."
+    rule = (
+        "Amber when the distribution of a score or prediction has drifted, or other features drive the "
+        "scores than before (`attribution`), by the thresholds of these tables."
+    )
     shifts = [row for row in _newest_rows(data.drift, "output", moved=False) if row["status"] == "drift"]
+    drivers = [row for long in data.attribution for row in long.at(long.newest()) if row["segment"] == "all"]
     rows = _newest_rows(data.drift, "output", moved=True) + shifts
+    rows += [row for row in drivers if row["metric"] == "rank_agreement" and row["status"] in JUDGED]
     return _by_status(data, "scores", "Scores", rows, rule)
 
 

@@ -33,7 +33,7 @@ def watched_facts(warehouse: Warehouse, data: ModelData, causes: set[str]) -> li
         for row in long.rows
         if limits.slice_state(row) == "warn"
     ]
-    return facts + _pair_facts(data, behind, causes)
+    return facts + _pair_facts(data, behind, causes) + _driver_facts(data)
 
 
 def alarms(long: Long) -> list[Row]:
@@ -152,6 +152,36 @@ def _pair_facts(data: ModelData, behind: Rows, causes: set[str]) -> list[Alert]:
                 anchor=f"{data.name}-drift",
             )
         )
+    return found
+
+
+def _driver_facts(data: ModelData) -> list[Alert]:
+    """Windows in which other features drive the scores than in the reference window."""
+    found = []
+    for long in data.attribution:
+        for row in _broken(long):
+            state, began = since(long, row, "drift")
+            text = (
+                f"Agreement of the order {number(row['value'], 2)} in "
+                f"{window_text(row['window_start'], row['window_end'])}, compared with the window from "
+                f"{row['reference_start']:%d %b %Y} on; "
+                f"limit {metric_limit(row['metric'], row['threshold'])}; {row['n_current']:,} rows"
+            )
+            found.append(
+                Alert(
+                    "scores",
+                    "warn",
+                    "Other features drive the scores than before",
+                    text,
+                    value_sql(long.table, row),
+                    row["value"],
+                    row,
+                    cause="scores",
+                    state=state,
+                    since=began,
+                    anchor=f"{data.name}-attribution",
+                )
+            )
     return found
 
 

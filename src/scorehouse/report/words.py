@@ -61,6 +61,7 @@ METRICS = {
     "filled_share": "Filled, though always empty in training",
     "extreme_value": "Farthest value, in distances of the training data's",
     "constant_value": "One value only",
+    "rank_agreement": "Agreement of the order of features",
     "joint_shift": "Change of the correlation",
     "error_rate": "Error rate",
     "score_shift": "Mean score",

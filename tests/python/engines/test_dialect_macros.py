@@ -29,8 +29,9 @@ WHEELS += ["dbt-snowflake==1.11.6", "dbt-spark==1.11.0"]
 DIALECTS = ["bigquery", "databricks", "redshift", "snowflake"]
 KNOWN = {"databricks": {"get"}}  # functions of the database that sqlglot has no name for
 STANDIN = SUPPORT / "dialects" / "standin.py"
+ON_DUCKDB = ("wide_contest", "wide_reasons", "wide_attribution")  # the last is `moved` here
 MODELS = {
-    **{name: sql for name, sql in MONITORING.items() if name != "wide_contest"},
+    **{name: sql for name, sql in MONITORING.items() if name not in ON_DUCKDB},
     "predicted": "select * from {{ scorehouse.predict('wide', ref('features'), keep=['id']) }} as scored",
     "raw_drift": "{{ scorehouse.exact_drift(ref('features'), ref('few'), columns=['f00', 'f01']) }}",
     "live": """{{ scorehouse.live_predictions(ref('dated'), ref('events'), key='id',
@@ -44,6 +45,7 @@ MODELS = {
     "watched": "{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
     "slices": """{{ scorehouse.worst_slices(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",
+    "moved": "{{ scorehouse.attribution(ref('explained'), 'day', segments=['region'], period='quarter') }}",
     "known": """{{ scorehouse.features_as_of(ref('dated'), ref('events'), key='id', at='as_of',
         event_time='happened_at', columns=['happened_at'], ttl='30 days', delay='1 hour') }}""",
     "training": """{{ scorehouse.training_set(ref('dated'), ref('events'), key='id', label='y',
@@ -56,7 +58,9 @@ LIVE = {
     "events": "select id, timestamp '2025-02-01' as happened_at, y from {{ ref('labels') }} limit 10",
     "replays": "select 'a' as run_id, 1 as rows_in_table, 1 as rows_compared, 0 as rows_different",
     "explained": """select 'log-odds' as reason_unit, 1e0 as reason_base, 0.5e0 as reason_rest,
-        2e0 as reason_total, 'f00' as reason_1, 0.5e0 as reason_1_contribution, '3' as reason_1_value""",
+        2e0 as reason_total, 'scored' as row_status, 'wide' as model_name, 1 as model_version,
+        'north' as region, timestamp '2025-01-01' as day, 'f00' as reason_1,
+        0.5e0 as reason_1_contribution, '3' as reason_1_value""",
     "checks": "select 'sql' as form, 1 as rows_compared, 0 as rows_different",
 }
 TESTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -84,6 +88,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "checks": {"form_agrees": {}},
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},
     "watched": {"no_anytime_alarm": {"metrics": ["accuracy"]}},
+    "moved": {"no_attribution_drift": {}},
     "slices": {"no_worse_slices": {"limits": {"brier": 0.1}}},
     "wide_profiles": {"volume_in_range": {"min_rows": 1, "max_change": 0.5}},
     "wide_performance": {

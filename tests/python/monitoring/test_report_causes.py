@@ -13,6 +13,7 @@ import pytest
 from monitored import run
 from project import DbtProject
 from scorehouse.report.causes import _together
+from scorehouse.report.words import number
 
 
 @pytest.fixture
@@ -128,6 +129,35 @@ def test_a_pair_alone_a_slice_and_an_alarm_are_causes_of_their_own(database: Pat
     assert (alarm["state"], alarm["since"]) == ("continuing", "01 Feb 2025")
     page = page_of(database)
     assert "<b>Slices</b>1 much worse" in page and "<b>Anytime alarm</b>1 broken for certain" in page
+
+
+def test_it_says_which_features_moved_the_scores(database: Path) -> None:
+    """The sentence on the page is that of the table; an alert on scores says it too."""
+    with duckdb.connect(str(database)) as connection:
+        ((feature, moved),) = connection.sql(
+            "select feature, previous_shift from wide_attribution where metric = 'mean_contribution' "
+            "and window_start = '2025-04-01' order by abs(previous_shift) desc limit 1"
+        ).fetchall()
+        ((total, unit),) = connection.sql(
+            "select previous_shift, unit from wide_attribution where part = 'total' "
+            "and window_start = '2025-04-01'"
+        ).fetchall()
+    assert (unit, feature) == ("log-odds", "f01") and total > 0 and moved > 0
+    began = f"the mean log-odds rose by {number(total, 2)}: +{number(moved, 2)} by f01, "
+    assert f"From March 2025 to April 2025, {began}" in page_of(database)
+    scores = next(alert for alert in alerts_of(database) if alert["topic"] == "scores")
+    assert "From January 2025 to April 2025, the mean log-odds" in scores["text"]
+
+
+def test_other_drivers_are_an_alert_on_scores(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "update wide_attribution set status = 'drift' where metric = 'rank_agreement' "
+            "and window_start = '2025-04-01'"
+        )
+    scores = next(alert for alert in alerts_of(database) if alert["topic"] == "scores")
+    titles = [scores["title"], *(one["title"] for one in scores["also"])]
+    assert "Other features drive the scores than before" in titles
 
 
 def test_what_holds_is_green(database: Path) -> None:

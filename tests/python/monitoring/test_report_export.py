@@ -25,7 +25,8 @@ def test_the_sql_of_every_alert_gives_its_number(monitored_project: DbtProject) 
             assert first == pytest.approx(alert["value"], abs=1e-9), alert["title"]
             checked += 1
             from_counts += "row_count" in alert["sql"]
-    assert checked == with_rows == 8 and from_counts == 5  # drift from counts, performance from its table
+    # drift from counts, performance from its table; which features drive the scores is about no rows
+    assert (checked, with_rows, from_counts) == (9, 8, 5)
 
 
 @pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])

@@ -92,6 +92,9 @@ MODELS = {
         ref('labels'), key='id', label='y', features=ref('features'), numbers=['f00'],
         options={'threshold': 0.5}) }}""",
     "wide_watch": """{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}""",
+    "wide_reasons": """{{ scorehouse.scored('wide', key='id', passthrough=['day'], reasons=40) }}
+        select * from {{ ref('few') }}""",
+    "wide_attribution": "{{ scorehouse.attribution(ref('wide_reasons'), day='day') }}",
     "wide_comparison": """{{ scorehouse.compare_versions(ref('wide_challenge'), key='id',
         segments=['region']) }}""",
     "wide_contest": """{{ scorehouse.compare_metric(ref('wide_challenge'), ref('labels'), key='id', label='y',

@@ -18,6 +18,14 @@ FLIGHTS = """
         cast(dep_delay as double) as dep_delay, cast(distance as double) as distance, carrier, origin
     from '{data}/flights.parquet' where month(flight_date) %s and day(flight_date) < 4
 """
+EXPLAINED = """
+    'log-odds' as reason_unit, -1e0 as reason_base, 0e0 as reason_rest,
+    case when id % 7 > 0 then -1e0 + coalesce(dep_delay, 0e0) / 1e2 + distance / 1e4 end as reason_total,
+    case when id % 7 > 0 and dep_delay is not null then 'dep_delay' end as reason_1,
+    case when id % 7 > 0 then dep_delay / 1e2 end as reason_1_contribution,
+    case when id % 7 > 0 then 'distance' end as reason_2,
+    case when id % 7 > 0 then distance / 1e4 end as reason_2_contribution
+"""
 PERFORMANCE = "{{{{ scorehouse.performance(source('raw', '{0}'), source('raw', '{0}_labels'), key='id', "
 SOURCE = "source('raw', 'flights')"
 MODELS = {
@@ -41,6 +49,7 @@ MODELS = {
     "{'accuracy': 0.6, 'brier': 0.3}, segments=true) }}",
     "slices": f"{{{{ scorehouse.worst_slices({SOURCE}, ['origin', 'carrier'], 'score_shift', "
     "numbers=['distance'], options={'score': 'dep_delay', 'day': 'day', 'compare_from': '2013-10-01'}) }}",
+    "moved": "{{ scorehouse.attribution(source('raw', 'explained'), 'day', segments=['origin']) }}",
     "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
     "cluster_performance": "{{ scorehouse.performance(source('raw', 'classified'), none, key=none, "
     "label=none, task='clustering', day='day', options={'score': 'score'}) }}",
@@ -62,6 +71,7 @@ KEYS = {
     "calibration": "bin",
     "error_calibration": "bin",
     "slices": "segment",
+    "moved": "window_start, segment, part, feature, metric",
     "anytime": "window_start, segment, metric",
     "joint": "window_start, feature",
     "known": "id",
@@ -77,6 +87,7 @@ VALUES = {
     "error_calibration": "mean_score, mean_absolute_error, mean_error, squared_error_deviation, n_labelled",
     "joint": "value, correlation, reference_correlation, p_value, q_value, status, n_current, place",
     "anytime": "value, threshold, status, n_current, n_reference, e_value, p_value",
+    "moved": "value, reference_shift, previous_shift, explained_share, status, n_current, place",
     "slices": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",
     "known": "known_dep_delay, known_distance",
@@ -96,6 +107,7 @@ def watched(folder: Path) -> MonitoredWarehouse:
         warehouse.table(f"{name}_labels", f"select id, {label} from frame", frame=frame)
     warehouse.table("flights_training", FLIGHTS % "<= 6")
     warehouse.table("flights", f"select *, 'r' as scoring_run_id, {HEAD} from ({FLIGHTS % '> 6'})")
+    warehouse.table("explained", f"select *, {EXPLAINED}, {HEAD} from ({FLIGHTS % '> 6'})")
     columns = "select dep_delay, distance, carrier, origin from raw.flights_training"
     warehouse.reference("ml_f__reference", {(1, "feature"): columns}, paired=["dep_delay", "distance"])
     warehouse.table(

@@ -1,0 +1,116 @@
+{#- CTEs from `measured` to `judged`: each value beside that of the reference window and of the window before, and how
+    well the order of the features agrees with that of the reference window. -#}
+{% macro _attribution_shifts(spec) %}
+{% set double, text = scorehouse._type_double(), dbt.type_string() %}
+{% set series = 'ml_model, version, segment, part, feature, metric' %}
+{% set finish = 'cast(' ~ dbt.dateadd('month', 3, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')'
+    if spec.period == 'quarter'
+    else 'cast(' ~ dbt.dateadd(spec.period, 1, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
+reference_windows as (
+
+    select ml_model, version, segment, min(window_start) as reference_start
+    from measured
+    {%- if spec.baseline %}
+    where window_start >= {{ scorehouse._moment(spec.baseline) }}
+    {%- endif %}
+    group by ml_model, version, segment
+
+),
+
+compared as (
+
+    select
+        measured.*,
+        reference_windows.reference_start,
+        before.value as reference_value,
+        before.n as reference_rows,
+        lag(measured.value) over (
+            partition by measured.ml_model, measured.version, measured.segment, measured.part, measured.feature,
+                measured.metric
+            order by measured.window_start
+        ) as previous_value
+    from measured
+    left join reference_windows
+        on measured.ml_model = reference_windows.ml_model
+        and measured.version = reference_windows.version
+        and measured.segment = reference_windows.segment
+    left join measured as before
+        on measured.ml_model = before.ml_model
+        and measured.version = before.version
+        and measured.segment = before.segment
+        and measured.part = before.part
+        and coalesce(measured.feature, '') = coalesce(before.feature, '')
+        and measured.metric = before.metric
+        and before.window_start = reference_windows.reference_start
+
+),
+
+ordered as (
+
+    select
+        *,
+        row_number() over (
+            partition by ml_model, version, segment, window_start, metric order by abs(value) desc, feature
+        ) as place,
+        row_number() over (
+            partition by ml_model, version, segment, window_start, metric
+            order by reference_value desc, feature
+        ) as reference_place
+    from compared
+    where part = 'feature'
+
+),
+
+{#- Discounted gain: what the features contributed in the reference window, in the order of now. 1: the same order. -#}
+agreement as (
+
+    select
+        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        sum(reference_value / ln(place + 1e0))
+            / nullif(sum(reference_value / ln(reference_place + 1e0)), 0e0) as value
+    from ordered
+    where metric = 'mean_absolute_contribution'
+    group by
+        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows
+
+),
+
+together as (
+
+    select
+        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        part, feature, metric, value, reference_value, previous_value, place
+    from ordered
+    union all
+    select
+        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        part, feature, metric, value, reference_value, previous_value, cast(null as {{ dbt.type_int() }})
+    from compared
+    where part <> 'feature'
+    union all
+    select
+        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        'feature', cast(null as {{ text }}), 'rank_agreement', value, cast(null as {{ double }}),
+        cast(null as {{ double }}), cast(null as {{ dbt.type_int() }})
+    from agreement
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ finish }} as window_end,
+        case when metric = 'rank_agreement' then {{ scorehouse._optional_double(spec.limit) }} end as threshold,
+        case
+            when n_partial > 0 and part = 'feature' then 'partial'
+            when metric <> 'rank_agreement' then 'info'
+            when value is null or n < 50e0 or reference_rows < 50e0 then 'too_small'
+            when {{ scorehouse._optional_double(spec.limit) }} is null then 'info'
+            when value < {{ scorehouse._optional_double(spec.limit) }} then 'drift'
+            else 'ok'
+        end as status
+    from together
+
+)
+{%- endmacro %}

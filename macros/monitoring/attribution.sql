@@ -1,0 +1,73 @@
+{#- The select of a table of attributions: how much each feature moved the scores of a window, from stored reasons, and
+    which features moved their mean from one window to another. -#}
+{% macro attribution(
+    predictions, day=none, period='month', segments=[], baseline=none, thresholds={'rank_agreement': 0.9}
+) %}
+    {% set call = 'attribution' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
+        {% do scorehouse._argument_error(
+            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
+        ) %}
+    {% endif %}
+    {% do scorehouse._check_keys(call, 'thresholds', thresholds, ['rank_agreement']) %}
+    {% set limit = thresholds.get('rank_agreement') %}
+    {% if limit is not none %}
+        {% do scorehouse._check_number(
+            call, 'thresholds', limit, 'write `thresholds: {rank_agreement: 0.9}`', lowest=0, highest=1
+        ) %}
+    {% endif %}
+    {% set spec = {
+        'day': scorehouse._identifier(day or 'scored_at'), 'period': period, 'limit': limit, 'baseline': baseline,
+        'segmentations': scorehouse._segmentations(call, segments)
+    } %}
+
+    {#- As in `profile`: while dbt parses there is no connection, and later there may be no table yet. -#}
+    {% set found = scorehouse._existing_columns(predictions) | map('lower') | list %}
+    {% if not found %}
+        {{ return('select cast(null as integer) as not_yet_known where 1 = 0') }}
+    {% endif %}
+    {% do spec.update({
+        'count': scorehouse._reason_count(call, predictions, found), 'has_challengers': 'is_live' in found
+    }) %}
+
+    {{ return(adapter.dispatch('attribution', 'scorehouse')(predictions, spec)) }}
+{% endmacro %}
+
+{% macro default__attribution(predictions, spec) %}
+{% set bigint, int = dbt.type_bigint(), dbt.type_int() %}
+with {{ scorehouse._attribution_sums(predictions, spec) }},
+
+{{ scorehouse._attribution_shifts(spec) }},
+
+final as (
+
+    select
+        cast(null as {{ dbt.type_string() }}) as run_id,
+        ml_model,
+        cast(version as {{ int }}) as version,
+        part,
+        feature,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        threshold,
+        status,
+        cast(reference_rows as {{ bigint }}) as n_reference,
+        cast(n as {{ bigint }}) as n_current,
+        reference_value,
+        value - reference_value as reference_shift,
+        previous_value,
+        value - previous_value as previous_shift,
+        reference_start,
+        n / n_scored as explained_share,
+        unit,
+        cast(place as {{ int }}) as place
+    from judged
+
+)
+
+select * from final
+{% endmacro %}

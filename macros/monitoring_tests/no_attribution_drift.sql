@@ -1,0 +1,41 @@
+{% test no_attribution_drift(model, segments=false, latest=true) %}
+    {{ config(severity='warn') }}
+    {% set call = 'no_attribution_drift' %}
+    {% do scorehouse._check_bool(call, 'segments', segments) %}
+    {% do scorehouse._check_bool(call, 'latest', latest) %}
+
+    {{ return(adapter.dispatch('test_no_attribution_drift', 'scorehouse')(model, segments, latest)) }}
+{% endtest %}
+
+{#- Windows in which other features drive the scores than in the reference window. -#}
+{% macro default__test_no_attribution_drift(model, segments, latest) %}
+
+with measured as (
+
+    {{ scorehouse._latest_rows(model, latest) }}
+
+),
+
+validation_errors as (
+
+    select
+        ml_model,
+        version,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        threshold,
+        reference_start,
+        n_current
+    from measured
+    where status = 'drift'
+        {%- if not segments %}
+        and segment = 'all'
+        {%- endif %}
+
+)
+
+select * from validation_errors
+{% endmacro %}
