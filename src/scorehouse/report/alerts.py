@@ -171,7 +171,8 @@ def _registration_alerts(data: ModelData, long: Long, behind: Rows) -> list[Aler
             f"{metric_value(metric, registered)} at registration; limit {metric_value(metric, allowed)}; "
             f"{row['n_current']:,} labelled rows"
         )
-        title = f"{metric_name(metric)} is far from its value at registration"
+        now, then = metric_value(metric, row["value"]), metric_limit(metric, registered)
+        title = f"{metric_name(metric)} is {now}, and was {then} at registration"
         earlier = [limits.far_from(data.live, one) in ("bad", "warn") for one in before(long, row)]
         found.append(
             Alert(
