@@ -7,6 +7,7 @@ still empty.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -54,7 +55,7 @@ class Progress:
 def main(lock: str, *further: str) -> int:
     """Install what `lock` pins, with `further` options of pip, and return pip's exit code."""
     wanted = len(re.findall(r"^[a-zA-Z0-9]", Path(lock).read_text(), re.MULTILINE))
-    options = ["--progress-bar", "off", "--require-hashes", "-r", lock, *further]
+    options = ["--progress-bar", "off", "--require-hashes", *compiling(), "-r", lock, *further]
     LOG.parent.mkdir(exist_ok=True)
     with Progress() as progress, LOG.open("a") as log:
         pip = subprocess.Popen(
@@ -68,6 +69,14 @@ def main(lock: str, *further: str) -> int:
         code = pip.wait()
     sys.stderr.write("".join(errors))
     return code
+
+
+def compiling() -> list[str]:
+    """Leave it to Python to compile what is imported: pip compiles all, which takes as long as the rest.
+
+    Where Python may not write byte code, each start would compile again, so pip compiles.
+    """
+    return [] if os.environ.get("PYTHONDONTWRITEBYTECODE") else ["--no-compile"]
 
 
 def follow(lines: Iterable[str], wanted: int, progress: Progress, log: TextIO) -> list[str]:
