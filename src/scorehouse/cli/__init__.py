@@ -32,7 +32,10 @@ MAIN = {
         "explain:explain_command",
         "Explain one prediction of the ML model NAME: run, features, contributions, and what would flip it.",
     ),
-    "export": (":export_group", "Export registered versions or monitoring results to other systems."),
+    "export": (
+        ":export_group",
+        "Export predictions, ML models or monitoring results to other systems.",
+    ),
     "import": (":import_group", "Register ML models from another registry."),
     "importance": (
         "importance:importance_command",
@@ -145,6 +148,10 @@ EXPORT = {
     "mlflow": (
         "mlflow:export_command",
         "Export the registered version REFERENCE (churn@champion, churn/3) as an MLflow model.",
+    ),
+    "predictions": (
+        "export_predictions:export_predictions_command",
+        "Export the rows of the prediction table NODE that are new, changed or gone since the last export.",
     ),
     "monitoring": (
         "monitoring:export_monitoring_command",

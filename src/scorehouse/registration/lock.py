@@ -61,13 +61,19 @@ def one_writer(function: Callable[P, T]) -> Callable[P, T]:
 
 @contextmanager
 def writing(seeds: ModelSeeds, call: str) -> Iterator[None]:
-    """Hold the lock of an ML model, and wait if another process has it. A thread may take it again.
+    """Hold the lock of an ML model, and wait if another process has it."""
+    with holding(seeds.lock_file, call):
+        yield
+
+
+@contextmanager
+def holding(file: Path, call: str) -> Iterator[None]:
+    """Hold a lock file, and wait if another process has it. A thread may take it again.
 
     Folders that were created only for the lock are removed with it. Raises ConfigurationError if the
-    folder of the seeds is not writable.
+    folder is not writable.
     """
     held: set[Path] = _held.__dict__.setdefault("files", set())
-    file = seeds.lock_file
     if file in held:
         yield
         return
@@ -99,7 +105,7 @@ def _acquired(file: Path, call: str) -> int:
             os.close(descriptor)
         if not told and time.monotonic() - began > PATIENCE:
             told = True
-            print(f"{call}: waiting for process {_holder(file)}, which writes this ML model", file=sys.stderr)
+            print(f"{call}: waiting for process {_holder(file)}, which writes here", file=sys.stderr)
         time.sleep(PAUSE)
 
 

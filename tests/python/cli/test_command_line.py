@@ -62,6 +62,13 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         ".xls",
     ),
+    "export predictions": (
+        ("churn_predictions", *TARGET, "--to", "out"),
+        "300 new",
+        ("churn_prediction", *TARGET, "--to", "out"),
+        1,
+        "did you mean 'churn_predictions'?",
+    ),
     "import mlflow": (
         ("./m", "other", "--features", "features.parquet"),
         "registered other version 1",

@@ -124,6 +124,7 @@ WITHOUT_ARTIFACTS = {
     ("evidence", "verify"),
     ("export", "monitoring"),
     ("export", "alerts"),
+    ("export", "predictions"),
     ("completion",),
 }
 # These read a run log first, and open by `artifact.load`, as `dbt run` does.

@@ -1,0 +1,70 @@
+"""`scorehouse export predictions`: what changed in a prediction table since the last export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import echo, json_option, print_json
+from scorehouse.cli.run_log import find_log
+from scorehouse.cli.target import connect, place_of, target_options, this_call
+from scorehouse.cli.waiting import waiting
+from scorehouse.outbox.changes import find_table
+from scorehouse.outbox.files import FORMATS, export_to_folder
+from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
+
+
+@click.command("predictions")
+@click.argument("node")
+@click.option("--to", required=True, help="A folder, or the URL of a PostgreSQL database.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="parquet",
+    show_default=True,
+    help="Format of the rows in a folder.",
+)
+@click.option("--table", help="Table in PostgreSQL; default: the name of the prediction table.")
+@target_options
+@json_option
+def export_predictions_command(
+    node: str, to: str, form: str, table: str | None, schema: str | None, as_json: bool, **place: Any
+) -> None:
+    """Export the rows of the prediction table NODE that are new, changed or gone since the last export.
+
+    In a folder, each export is a numbered batch with its rows, and a manifest with digests and run ids. In
+    PostgreSQL, the table is brought in line in one transaction. A second call without a run in between does
+    nothing; a call that was killed is done again.
+
+    \b
+    Examples:
+      scorehouse export predictions churn_predictions --target prod --to exports/churn
+      scorehouse export predictions churn_predictions --target prod --to postgresql://crm@db/crm
+    """
+    is_database = to.startswith(SCHEMES)
+    if table is not None and not is_database:
+        raise click.UsageError("--table needs the URL of a PostgreSQL database in --to")
+    named = place_of(**place)
+    with connect(named) as connection, waiting("comparing with the last export"):
+        connection.execute("begin")  # one snapshot for all that is read
+        exported = find_table(connection, find_log(connection, schema, named), node, this_call())
+        if is_database:
+            name = table or exported.table.rpartition(".")[2].strip('"')
+            done = export_to_postgres(connection, exported, to, name, this_call())
+        else:
+            done = export_to_folder(connection, exported, Path(to), form, this_call())
+    if as_json:
+        print_json(done)
+        return
+    rows = done["rows"]
+    said = ", ".join(f"{rows[name]:,} {name}" for name in ("new", "changed", "vanished", "unchanged"))
+    where = done["table"] if is_database else done["written"]
+    echo(f"{'written' if _is_written(done) else 'nothing to write'}: {where or to} ({said})")
+
+
+def _is_written(done: dict[str, Any]) -> bool:
+    rows = done["rows"]
+    return any(rows[name] for name in ("new", "changed", "vanished")) or bool(done.get("written"))

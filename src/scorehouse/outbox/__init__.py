@@ -1,0 +1,1 @@
+"""The outbox: predictions and alerts on their way to other systems."""

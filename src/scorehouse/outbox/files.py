@@ -1,0 +1,175 @@
+"""Exports into a folder: one numbered batch per export, with its rows, its manifest and the state after it.
+
+A batch appears by one rename, when it is whole. So a killed export leaves nothing that a reader takes for a
+batch, and the next call does its work again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError
+from scorehouse.outbox.changes import (
+    CHANGED,
+    CHANGES,
+    NEW,
+    VANISHED,
+    Exported,
+    columns_of,
+    compare,
+    facts_of,
+    run_ids,
+    typed_rows,
+)
+from scorehouse.registration.lock import holding
+
+if TYPE_CHECKING:
+    import duckdb
+
+MANIFEST, STATE, FORMAT = "manifest.json", "state.parquet", 1
+FORMATS = {"parquet": "format parquet, compression zstd", "csv": "format csv, header true"}
+PREFIX, PARTIAL, LOCK = "batch-", ".partial-", ".lock"
+PIECE = 1 << 20
+
+
+def export_to_folder(
+    connection: duckdb.DuckDBPyConnection, exported: Exported, folder: Path, form: str, call: str
+) -> dict[str, Any]:
+    """Write the next batch, and return its manifest; without changes, nothing is written.
+
+    Raises ConfigurationError if the folder belongs to another table, or if its last batch was altered.
+    """
+    _check_folder(folder, call)
+    with holding(folder / LOCK, call):
+        last = _last_batch(folder)
+        known = read_batch(last, call) if last else {}
+        if known:
+            _check_same(exported, known, folder, call)
+        widened = bool(known) and known["columns"] != dict(exported.columns)
+        before = f"read_parquet({DUCKDB.literal(str(last / STATE))})" if last else None
+        counts = compare(connection, exported, before, everything=widened)
+        if known and not widened and not any(counts[name] for name in (NEW, CHANGED, VANISHED)):
+            return {**known, "rows": counts, "written": None}
+        number = int(known.get("number", 0)) + 1
+        facts = facts_of(exported, counts, run_ids(connection, exported))
+        return _write(connection, exported, folder, form, number, {**facts, "columns_changed": widened}, last)
+
+
+def _check_folder(folder: Path, call: str) -> None:
+    """Refuse a file, and a folder that has something else than batches."""
+    strange = []
+    if folder.is_dir():
+        ours = (PREFIX, PARTIAL, LOCK)
+        strange = sorted(path.name for path in folder.iterdir() if not path.name.startswith(ours))
+    if strange or (folder.exists() and not folder.is_dir()):
+        raise ConfigurationError(
+            call,
+            f"{str(folder)!r} " + (f"has other files, such as {strange[0]!r}" if strange else "is a file"),
+            expected="a folder that is new, empty, or has earlier batches only",
+            action="name another folder with --to",
+        )
+
+
+def _last_batch(folder: Path) -> Path | None:
+    """The newest batch in a folder; what a killed export left is removed."""
+    for left in folder.glob(f"{PARTIAL}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    batches = sorted(folder.glob(f"{PREFIX}*"))
+    for older in batches[:-1]:  # the newest state says it all
+        (older / STATE).unlink(missing_ok=True)
+    return batches[-1] if batches else None
+
+
+def read_batch(batch: Path, call: str) -> dict[str, Any]:
+    """The manifest of a batch, if the state beside it has the digest that it says."""
+    try:
+        found = dict(json.loads((batch / MANIFEST).read_text(encoding="utf-8")))
+        wanted, now = found["files"][STATE]["sha256"], _digest(batch / STATE)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _altered(batch, f"{type(error).__name__}: {error}", call) from error
+    if wanted != now:
+        raise _altered(batch, f"{STATE} has the sha256 {now}, and was written with {wanted}", call)
+    return found
+
+
+def _altered(batch: Path, why: str, call: str) -> ConfigurationError:
+    return ConfigurationError(
+        call,
+        f"the batch {str(batch)!r} is not as it was written ({why})",
+        expected="the newest batch, with its manifest and its state, from which the next export is computed",
+        action="restore it, or begin a new folder, whose first batch has all rows",
+    )
+
+
+def _check_same(exported: Exported, known: Mapping[str, Any], folder: Path, call: str) -> None:
+    if (known["node"], known["key"]) != (exported.node, list(exported.key)):
+        raise ConfigurationError(
+            call,
+            f"{str(folder)!r} has exports of {known['node']} by the key {known['key']}",
+            expected=f"a folder for {exported.node} by the key {list(exported.key)}",
+            action="name another folder with --to",
+        )
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    exported: Exported,
+    folder: Path,
+    form: str,
+    number: int,
+    facts: Mapping[str, Any],
+    last: Path | None,
+) -> dict[str, Any]:
+    """Write a batch beside its place, and put it there whole."""
+    batch = folder / f"{PREFIX}{number:06d}"
+    partial = folder / f"{PARTIAL}{batch.name}"
+    partial.mkdir(parents=True)
+    rows = f"rows.{form}"
+    state = f"{typed_rows(exported)} order by {columns_of(exported.key)}"
+    _copy(connection, f"select * from {CHANGES}", partial / rows, FORMATS[form])
+    _copy(connection, state, partial / STATE, FORMATS["parquet"])
+    manifest = {
+        "format": FORMAT,
+        "number": number,
+        **facts,
+        "previous": _digest(last / MANIFEST) if last else None,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {
+            name: {"sha256": _digest(partial / name), "bytes": (partial / name).stat().st_size}
+            for name in (rows, STATE)
+        },
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (partial / MANIFEST).write_text(text, encoding="utf-8")
+    _on_disk(partial)
+    os.rename(partial, batch)
+    if last is not None:
+        (last / STATE).unlink(missing_ok=True)
+    return {**manifest, "written": str(batch)}
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: Path, form: str) -> None:
+    connection.execute(f"copy ({query}) to {DUCKDB.literal(str(file))} ({form})")
+
+
+def _on_disk(folder: Path) -> None:
+    """Flush the files before the rename that shows them."""
+    for file in folder.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+def _digest(file: Path) -> str:
+    found = sha256()
+    with file.open("rb") as opened:
+        while piece := opened.read(PIECE):
+            found.update(piece)
+    return found.hexdigest()

@@ -1,0 +1,217 @@
+"""Exports into a PostgreSQL table: rows, and a line in `scorehouse_exports`, in one transaction.
+
+What was exported before is read back from the table itself, so a row that somebody changed there is written
+again. A lock lets one export after the other.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError
+from scorehouse.outbox.changes import (
+    CHANGE,
+    CHANGED,
+    CHANGES,
+    NEW,
+    VANISHED,
+    Exported,
+    columns_of,
+    compare,
+    facts_of,
+    run_ids,
+)
+from scorehouse.registry.formats.base import import_extra
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCHEMES = ("postgresql://", "postgres://")
+LOG = "scorehouse_exports"
+NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+NUMBER = re.compile(r"DECIMAL\(\d+,\d+\)")
+TYPES = {
+    "BOOLEAN": "boolean",
+    "TINYINT": "smallint",
+    "SMALLINT": "smallint",
+    "INTEGER": "integer",
+    "BIGINT": "bigint",
+    "HUGEINT": "numeric(39, 0)",
+    "UTINYINT": "smallint",
+    "USMALLINT": "integer",
+    "UINTEGER": "bigint",
+    "UBIGINT": "numeric(20, 0)",
+    "FLOAT": "real",
+    "DOUBLE": "double precision",
+    "VARCHAR": "text",
+    "UUID": "uuid",
+    "DATE": "date",
+    "TIME": "time",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+}
+
+
+def export_to_postgres(
+    connection: duckdb.DuckDBPyConnection, exported: Exported, url: str, table: str, call: str
+) -> dict[str, Any]:
+    """Bring the table in line with the predictions, and return what was done.
+
+    Raises ConfigurationError if the server cannot be reached, if a column has a type that it lacks, or if the
+    table has other columns.
+    """
+    if not NAME.fullmatch(table):
+        raise ConfigurationError(
+            call,
+            f"the table {table!r} cannot be used",
+            expected="a name of lower-case letters, digits and underscores, with or without a schema",
+            action="name it with --table",
+        )
+    types = {name: _type(name, kind, call) for name, kind in exported.columns.items()}
+    psycopg2 = import_extra("psycopg2", "postgres", call)
+    try:
+        with closing(psycopg2.connect(url)) as server, server, server.cursor() as cursor:  # the 2nd commits
+            return _export(connection, cursor, exported, table, types, call)
+    except psycopg2.Error as error:
+        raise ConfigurationError(
+            call,
+            f"PostgreSQL refused ({' '.join(str(error).split())[:300]}); nothing was exported",
+            expected="a server that can be reached, and rights to create and write the table",
+            action="correct --to and --table, and call it again",
+        ) from error
+
+
+def _type(name: str, kind: str, call: str) -> str:
+    found = TYPES.get(kind) or (kind.replace("DECIMAL", "numeric") if NUMBER.fullmatch(kind) else None)
+    if found is None:
+        raise ConfigurationError(
+            call,
+            f"the column {name!r} has the type {kind}",
+            expected=f"one of {', '.join(TYPES)}",
+            action="export to Parquet, or pass the column through in another type",
+        )
+    return found
+
+
+def _export(
+    connection: duckdb.DuckDBPyConnection,
+    cursor: Any,
+    exported: Exported,
+    table: str,
+    types: Mapping[str, str],
+    call: str,
+) -> dict[str, Any]:
+    cursor.execute(
+        "set local extra_float_digits = 3; set local datestyle = 'ISO'; set local timezone = 'UTC'"
+    )
+    cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [table])
+    columns = ", ".join(f"{_quoted(name)} {kind}" for name, kind in types.items())
+    key = ", ".join(map(_quoted, exported.key))
+    cursor.execute(f"create table if not exists {table} ({columns}, primary key ({key}))")
+    _check_columns(cursor, table, types, call)
+    with tempfile.TemporaryDirectory(prefix="scorehouse-export-") as folder:
+        _read_back(connection, cursor, exported, table, Path(folder) / "was.csv")
+        counts = compare(connection, exported, BEFORE)
+        ids = run_ids(connection, exported)
+        if any(counts[name] for name in (NEW, CHANGED, VANISHED)):
+            _apply(connection, cursor, exported, table, Path(folder) / "changes.csv")
+            _note(cursor, exported, table, counts, ids)
+    return {**facts_of(exported, counts, ids), "table": table}
+
+
+def _check_columns(cursor: Any, table: str, types: Mapping[str, str], call: str) -> None:
+    """Refuse a table whose columns are not those of the predictions."""
+    cursor.execute(f"select * from {table} limit 0")
+    found = [column.name for column in cursor.description]
+    if found != list(types):
+        missing = [name for name in types if name not in found]
+        more = [name for name in found if name not in types]
+        raise ConfigurationError(
+            call,
+            f"the table {table} lacks the columns {missing}, and has {more} besides"
+            if missing or more
+            else f"the table {table} has the columns in another order",
+            expected=f"the columns {list(types)}",
+            action="alter the table, or name a new one with --table",
+        )
+
+
+BEFORE = "scorehouse_exported"
+
+
+def _read_back(
+    connection: duckdb.DuckDBPyConnection, cursor: Any, exported: Exported, table: str, file: Path
+) -> None:
+    """What the table has now, as a temporary table with the types of the predictions."""
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        names = ", ".join(map(_quoted, exported.columns))
+        cursor.copy_expert(
+            f"copy (select {names} from {table}) to stdout (format csv, force_quote *)", opened
+        )
+    texts = ", ".join(f"{DUCKDB.literal(name)}: 'VARCHAR'" for name in exported.columns)
+    typed = ", ".join(
+        f"cast({DUCKDB.quote(name)} as {kind}) as {DUCKDB.quote(name)}"
+        for name, kind in exported.columns.items()
+    )
+    connection.execute(
+        f"create or replace temp table {BEFORE} as select {typed} from read_csv("
+        f"{DUCKDB.literal(str(file))}, header = false, columns = {{{texts}}}, quote = '\"', escape = '\"', "
+        "delim = ',', nullstr = '', allow_quoted_nulls = false, auto_detect = false)"
+    )
+
+
+def _apply(
+    connection: duckdb.DuckDBPyConnection, cursor: Any, exported: Exported, table: str, file: Path
+) -> None:
+    """Delete the rows that changed or vanished, and write those that are new or changed."""
+    gone, there = "scorehouse_gone", [NEW, CHANGED]
+    key = ", ".join(map(_quoted, exported.key))
+    cursor.execute(f"create temp table {gone} on commit drop as select {key} from {table} limit 0")
+    removed = f"select {columns_of(exported.key)} from {CHANGES} where {CHANGE} <> '{NEW}'"
+    _copy(connection, cursor, removed, gone, exported.key, file)
+    same = " and ".join(f"{table}.{_quoted(name)} = {gone}.{_quoted(name)}" for name in exported.key)
+    cursor.execute(f"delete from {table} using {gone} where {same}")
+    kinds = ", ".join(map(DUCKDB.literal, there))
+    written = f"select {columns_of(list(exported.columns))} from {CHANGES} where {CHANGE} in ({kinds})"
+    _copy(connection, cursor, written, table, tuple(exported.columns), file)
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    cursor: Any,
+    query: str,
+    table: str,
+    columns: tuple[str, ...],
+    file: Path,
+) -> None:
+    target = DUCKDB.literal(str(file))
+    connection.execute(f"copy ({query}) to {target} (format csv, header false, nullstr '', quote '\"')")
+    names = ", ".join(map(_quoted, columns))
+    with file.open(encoding="utf-8", newline="") as opened:
+        cursor.copy_expert(f"copy {table} ({names}) from stdin (format csv)", opened)
+
+
+def _note(cursor: Any, exported: Exported, table: str, counts: Mapping[str, int], ids: list[str]) -> None:
+    """A line about this export beside the table."""
+    schema = table.rpartition(".")[0]
+    log = f"{schema}.{LOG}" if schema else LOG
+    cursor.execute(
+        f"create table if not exists {log} (exported_at timestamptz default now(), target text, node text, "
+        "rows_new bigint, rows_changed bigint, rows_vanished bigint, run_ids text[])"
+    )
+    numbers = [counts[name] for name in (NEW, CHANGED, VANISHED)]
+    cursor.execute(
+        f"insert into {log} (target, node, rows_new, rows_changed, rows_vanished, run_ids) "
+        "values (%s, %s, %s, %s, %s, %s)",
+        [table, exported.node, *numbers, ids],
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
