@@ -2,7 +2,7 @@
 
 The format is that of OpenSSF model-signing 1.0: a Sigstore bundle around a DSSE envelope, whose in-toto
 statement lists each file with its SHA-256. So `model_signing verify key` verifies these signatures too, and
-its signatures are accepted here. That library itself is not used: it needs about forty distributions, and
+its signatures are accepted here. That library itself is not used: it needs 34 distributions, and
 what a run has to verify is one ECDSA signature.
 https://github.com/ossf/model-signing-spec
 """
