@@ -92,8 +92,8 @@ def test_empty_makes_the_table(project: OneTableProject) -> None:
 
 
 BEYOND = {
-    "labels": "select id, case when amount > 50 then 1 else 0 end as late, timestamp '2100-01-01' as known_at "
-    "from {{ ref('features') }}",
+    "labels": "select id, case when amount > 50 then 1 else 0 end as late, "
+    "timestamp '2100-01-01' as known_at from {{ ref('features') }}",
     "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='id', "
     "options={'prediction': 'score'}) }}",
     "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), "
