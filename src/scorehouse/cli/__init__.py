@@ -1,7 +1,7 @@
 """Commands of the command line, one module per command; a module is imported when its command is called.
 
 Exit codes, the same for all: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something
-differs (only `replay`, and commands with --exit-code).
+differs (only `replay`, `retrain --prove`, and commands with --exit-code). `retrain` has more, from 10 on.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ MAIN = {
     "report": (
         "report:report_command",
         "Write an HTML report on the ML model NAME, or on all of them, from the target that you name.",
+    ),
+    "retrain": (
+        "retrain:retrain_command",
+        "Train NAME again if its signals ask for it, register a challenger, and judge it by the gate.",
     ),
     "runs": (
         "runs:runs_command",

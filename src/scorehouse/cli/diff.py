@@ -25,7 +25,17 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature_rows import without_importance
 from scorehouse.registry.version import Version
 
-SKIPPED = ("name", "version", "metrics", "libraries", "artifact", "size_bytes", "registered_at", "forms")
+SKIPPED = (
+    "name",
+    "version",
+    "metrics",
+    "libraries",
+    "artifact",
+    "size_bytes",
+    "registered_at",
+    "forms",
+    "provenance",
+)
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Differences = dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,18 @@ def facts(version: Version) -> dict[str, Any]:
         "metrics": dict(version.metrics),
         "parity": dict(version.parity),
         "forms": dict(version.forms),
+        "provenance": dict(version.provenance),
     }
+
+
+def _provenance(record: Mapping[str, Any]) -> str:
+    """The provenance of a retrained version in one line."""
+    commit = str(record.get("commit") or "no commit")[:12] + (", changed" if record.get("dirty") else "")
+    parent = f", after version {record['parent']}" if record.get("parent") else ""
+    return (
+        f"{record.get('function')} on {record.get('training')} ({record.get('rows', 0):,} rows), seed "
+        f"{record.get('seed')}, {commit}{parent}"
+    )
 
 
 def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
@@ -83,6 +95,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
         "forms": ", ".join(sorted(set(version.forms) - {"refused"})) or "-",
+        **({"trained by": _provenance(version.provenance)} if version.provenance else {}),
     }
     head = [
         heading(f"{version.label} ({version.task})"),

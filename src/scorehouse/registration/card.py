@@ -8,7 +8,7 @@ from typing import Any
 from scorehouse.project.dbt_text import Rendered, dump_yaml
 from scorehouse.registration.model_card import model_card
 from scorehouse.registry.seeds import ModelSeeds, replace_file
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PROVENANCE, Version
 
 # What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
 BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
@@ -57,6 +57,11 @@ REGISTRY_DOCS = {
     "class_columns": (
         "varchar",
         "The class of each score column of the prediction table, as JSON; NULL: no scores per class.",
+    ),
+    PROVENANCE: (
+        "varchar",
+        "What `scorehouse retrain` trained it from (query, rows, code, seed, environment), as JSON; the "
+        "column is there if a version has it.",
     ),
 }
 SIGNATURE_DOCS = {
@@ -112,7 +117,9 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     """The YAML of the three seeds."""
     name = seeds.name
     documents = [
-        _seed(f"ml_{name}", model_card(seeds, versions), REGISTRY_DOCS, registered_facts(versions)),
+        _seed(
+            f"ml_{name}", model_card(seeds, versions), _registry_docs(versions), registered_facts(versions)
+        ),
         _seed(
             f"ml_{name}__signature",
             f"Features of the ML model `{name}`: one row per version and feature.",
@@ -126,6 +133,12 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     ]
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
+
+
+def _registry_docs(versions: Iterable[Version]) -> dict[str, tuple[str, str]]:
+    """The columns that the seed has: that of provenance only if a version was trained by `retrain`."""
+    needed = any(version.provenance for version in versions)
+    return {name: doc for name, doc in REGISTRY_DOCS.items() if needed or name != PROVENANCE}
 
 
 def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:

@@ -57,9 +57,10 @@ def draft_version(
 ) -> Version:
     """The next version, with everything that is known before the estimator is examined."""
     metrics = {key: float(value) for key, value in (facts["metrics"] or {}).items()}
+    provenance = dict(facts["provenance"] or {})
     days = {name: str(facts[name]) for name in ("trained_from", "trained_to")}
     return Version(
-        **{**facts, **days, "metrics": metrics},
+        **{**facts, **days, "metrics": metrics, "provenance": provenance},
         name=name,
         version=existing[-1].version + 1 if existing else 1,
         aliases=(),

@@ -60,6 +60,7 @@ def register(
     time: Any = None,
     cluster: Any = None,
     forms: bool = True,
+    provenance: Mapping[str, Any] | None = None,
     project_dir: str | Path | None = None,
 ) -> Version:
     """Register a fitted estimator as the next version of the ML model `name`.
@@ -88,6 +89,7 @@ def register(
     cluster: what groups training rows that are not independent of each other, such as a shop and week; a
         column of X or a value per row. In place of `time`.
     forms: whether to find, prove and store other forms; if False, only the estimator scores.
+    provenance: what it was trained from, as `scorehouse retrain` records it; values that JSON can hold.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
     Writes `<store>/<name>/<version>/` and, if the compiled SQL was proven equal, its macros; appends to the
@@ -107,6 +109,7 @@ def register(
         "trained_from": trained_from,
         "trained_to": trained_to,
         "metrics": metrics,
+        "provenance": provenance,
     }
     places: dict[str, Any] = {"artifact": artifact, "store": store, "parity_tolerance": parity_tolerance}
     check_arguments(call, {**facts, **places, "format": format, "forms": forms})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -43,6 +44,13 @@ def _are_names(value: Any) -> bool:
     return all(isinstance(name, str) for name in value)
 
 
+def _is_json(value: Any) -> bool:
+    try:
+        return isinstance(value, Mapping) and bool(json.dumps(dict(value)))
+    except (TypeError, ValueError):
+        return False
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -60,6 +68,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
     "trained_from": (_is_day, False, "a day, such as '2025-01-31'"),
     "trained_to": (_is_day, False, "a day, such as '2025-01-31'"),
     "metrics": (_are_metrics, True, "a mapping of names to finite numbers, such as {'roc_auc': 0.81}"),
+    "provenance": (_is_json, True, "a mapping that JSON can hold, or None"),
     "feature_names": (_are_names, True, "a list of column names"),
     "format": (_is_text, False, f"one of {list(CHOICES)}"),
     "artifact": (_is_path, True, "the path of a file, or None"),

@@ -14,7 +14,7 @@ from typing import Any
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry import seed_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
-from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
+from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, PROVENANCE, Version
 
 SIGNATURE_COLUMNS = (
     "version",
@@ -120,7 +120,8 @@ class ModelSeeds:
 
     def append_version(self, version: Version) -> None:
         """Add the row of a version to the registry, as the last step: a version exists once its row does."""
-        _append(self.registry_file, COLUMNS, version.version, [version.to_row()])
+        rows = [*_without(self.registry_file, COLUMNS, version.version), version.to_row()]
+        write_rows(self.registry_file, _columns_of(rows), rows)
 
     def write_importance(self, number: int, importance: Importance) -> bool:
         """Write the importance of a version's features; False if it has no rows."""
@@ -139,13 +140,24 @@ class ModelSeeds:
 
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
-        write_rows(self.registry_file, COLUMNS, [version.to_row() for version in versions])
+        rows = [version.to_row() for version in versions]
+        write_rows(self.registry_file, _columns_of(rows), rows)
 
 
 def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
     """Add rows of a version; remove rows of this number that an interrupted registration left."""
-    kept = [row for row in read_rows(file, columns) if row["version"] != str(number)]
-    write_rows(file, columns, [*kept, *rows])
+    write_rows(file, columns, [*_without(file, columns, number), *rows])
+
+
+def _without(file: Path, columns: Sequence[str], number: int) -> list[dict[str, str]]:
+    return [row for row in read_rows(file, columns) if row["version"] != str(number)]
+
+
+def _columns_of(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The columns of a registry. That of provenance is left out until it is needed: a warehouse has to load
+    a seed with a new column by --full-refresh."""
+    needed = any(row.get(PROVENANCE) for row in rows)
+    return [column for column in COLUMNS if needed or column != PROVENANCE]
 
 
 def _value(column: str, text: str) -> Any:
@@ -162,7 +174,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Write a whole seed, by replacing the file at once."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     replace_file(file, text.getvalue().encode())

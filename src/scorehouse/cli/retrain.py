@@ -1,0 +1,168 @@
+"""`scorehouse retrain`: train an ML model again if its signals ask for it, and judge what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scorehouse.cli.common import EXIT_DIFFERENT, echo, heading, json_option, print_json, project_option
+from scorehouse.cli.diff import differences
+from scorehouse.cli.diff import lines as diff_lines
+from scorehouse.cli.names import complete_name
+from scorehouse.cli.target import connect, place_of, this_call
+from scorehouse.project.folder import find_project
+from scorehouse.registry.seeds import ModelSeeds
+
+if TYPE_CHECKING:
+    from scorehouse.retraining.prepared import House
+    from scorehouse.retraining.proof import Proof
+    from scorehouse.retraining.run import Outcome
+
+# A scheduler can tell these apart; 0 is a promotion, since nothing is left to do then.
+EXIT_CODES = {"promoted": 0, "not_asked": 10, "waits_for_a_person": 20, "gate_refused": 30}
+
+
+@click.command("retrain")
+@click.argument("name", shell_complete=complete_name)
+@click.option("--target", required=True, help="Target of the profile; never guessed.")
+@click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml.")
+@click.option(
+    "--profiles-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
+)
+@click.option("--force", is_flag=True, help="Train even if no signal asks for it.")
+@click.option("--prove", is_flag=True, help="Train twice and compare; nothing is registered.")
+@click.option("--version", type=int, help="With --prove: train this version again, and compare.")
+@json_option
+@project_option
+@click.pass_context
+def retrain_command(
+    ctx: click.Context,
+    name: str,
+    target: str,
+    profile: str | None,
+    profiles_dir: Path | None,
+    force: bool,
+    prove: bool,
+    version: int | None,
+    as_json: bool,
+    project_dir: Path | None,
+) -> None:
+    """Train NAME again if its signals ask for it, register a challenger, and judge it by the gate.
+
+    The variable scorehouse_retrain in dbt_project.yml says how: the training query, a function of the
+    project, and the test that judges. Nothing is promoted unless `promote: when_gate_passes` is there.
+
+    Exit codes: 0 promoted, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no signal asks for it,
+    20 trained and waits for a person, 30 the gate refused it.
+
+    \b
+    Examples:
+      scorehouse retrain churn --target prod
+      scorehouse retrain churn --target dev --force --json
+      scorehouse retrain churn --target dev --prove
+    """
+    if version is not None and not prove:
+        raise click.UsageError("--version needs --prove")
+    project = find_project(project_dir)
+    house = _house(project, name, target, profile, profiles_dir, project_dir, as_json=as_json)
+    if prove:
+        ctx.exit(_proved(house, name, version, as_json=as_json))
+    from scorehouse.registration.lock import check_name
+    from scorehouse.report.warehouse import Warehouse
+    from scorehouse.retraining.run import retrain
+
+    check_name("name", name, house.call)
+    place = place_of(None, profile, target, profiles_dir, project_dir)
+    outcome = retrain(house, lambda connection: Warehouse(connection, place, None, house.call), force=force)
+    if as_json:
+        print_json({"name": name, **asdict(outcome), "exit_code": EXIT_CODES[outcome.outcome]})
+    else:
+        for line in _lines(outcome, house.seeds):
+            echo(line)
+    ctx.exit(EXIT_CODES[outcome.outcome])
+
+
+def _house(
+    project: Path,
+    name: str,
+    target: str,
+    profile: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    *,
+    as_json: bool,
+) -> House:
+    from scorehouse.retraining.dbt import Dbt, dbt_options
+    from scorehouse.retraining.prepared import House
+    from scorehouse.retraining.settings import settings_of
+
+    call = f"{this_call()} {name}"
+    seeds = ModelSeeds(project, name)
+    seeds.registered(call)
+    place = place_of(None, profile, target, profiles_dir, project_dir)
+    return House(
+        seeds=seeds,
+        settings=settings_of(project, name, call),
+        dbt=Dbt(project, dbt_options(target, profile, profiles_dir), call),
+        connect=lambda: connect(place),
+        told=lambda text: echo(text, err=as_json),
+        call=call,
+    )
+
+
+def _lines(outcome: Outcome, seeds: ModelSeeds) -> list[str]:
+    """How it ended, for a person: what changes, and the command that promotes."""
+    if outcome.outcome == "not_asked":
+        return ["nothing to do; --force trains all the same"]
+    versions = {version.version: version for version in seeds.versions()}
+    assert outcome.version is not None
+    shown: list[str] = []
+    if outcome.version != outcome.champion:
+        before, after = versions[outcome.champion], versions[outcome.version]
+        shown = ["", *diff_lines(before, after, differences(before, after, seeds)), ""]
+    if outcome.diff:
+        shown += [heading(f"{'promoted' if outcome.outcome == 'promoted' else 'promotion would change'}:")]
+        shown += [*outcome.diff, ""]
+    label = f"{seeds.name} version {outcome.version}"
+    command = f"scorehouse promote {seeds.name} {outcome.version}"
+    return [
+        *shown,
+        {
+            "promoted": f"{label} is the champion; commit seeds/ml/{seeds.name} and its artifacts.",
+            "waits_for_a_person": f"{label} waits for a person, who promotes it by: {command}",
+            "gate_refused": f"the gate refused {label}; it stays a challenger.",
+        }[outcome.outcome],
+    ]
+
+
+def _proved(house: House, name: str, version: int | None, *, as_json: bool) -> int:
+    from scorehouse.retraining.proof import NOTHING, prove_again, prove_version
+
+    proof = prove_again(house) if version is None else prove_version(house, version)
+    if as_json:
+        print_json({"name": name, **proof.to_dict()})
+    else:
+        for line in _proof_lines(proof, name):
+            echo(line)
+    return EXIT_DIFFERENT if proof.equal == NOTHING else 0
+
+
+def _proof_lines(proof: Proof, name: str) -> list[str]:
+    what = "both trainings" if proof.version is None else f"{name} version {proof.version} and this training"
+    differing = [f"{said}: {old} then, {new} now" for said, (old, new) in (proof.differs or {}).items()]
+    causes = differing or (["nothing that is recorded differs"] if proof.version is not None else [])
+    if proof.equal == "artifact":
+        return [f"reproducible: {what} give the same bytes, sha256 {proof.artifacts[0]}", *differing]
+    if proof.equal == "predictions":
+        said = f"reproducible in its predictions: {what} give other bytes, but equal outputs for all"
+        return [f"{said} {proof.rows:,} rows, sha256 {proof.predictions[0]}", *causes]
+    return [
+        f"not reproducible: {what} give other outputs for the {proof.rows:,} rows "
+        f"({proof.predictions[0][:12]} and {proof.predictions[1][:12]})",
+        *(causes if proof.version is not None else ["a function gets its seed as the argument `seed`"]),
+    ]

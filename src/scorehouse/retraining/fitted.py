@@ -1,0 +1,84 @@
+"""What the project's function returned: a fitted estimator of the right features, or an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scorehouse.errors import EstimatorError
+from scorehouse.registration.facts import check_task, require_fitted
+from scorehouse.retraining.frames import Frames
+from scorehouse.retraining.job import Job
+
+SHOWN = 5
+
+
+def fitted(returned: Any, frames: Frames, job: Job) -> Any:
+    """The estimator. Raises EstimatorError if it is not fitted, has another task, or other features."""
+    if isinstance(returned, type) or not hasattr(returned, "fit"):
+        what = f"the class {returned.__name__}" if isinstance(returned, type) else f"{returned!r:.80}"
+        raise EstimatorError(
+            job.call,
+            f"{job.function} returned {what}",
+            expected="a fitted estimator",
+            action="return the estimator itself, after fit()",
+        )
+    try:
+        require_fitted(returned, job.call)
+    except EstimatorError as error:
+        raise EstimatorError(
+            job.call,
+            f"{job.function} returned an estimator that does not score: {error.problem}",
+            expected="a fitted estimator",
+            action="call fit() in the function, and return the estimator",
+        ) from error
+    check_task(returned, job.parent["task"], job.call)
+    _check_features(returned, job)
+    _check_classes(returned, frames, job)
+    return returned
+
+
+def _check_features(estimator: Any, job: Job) -> None:
+    """The features of the fit have to be those of the settings, which are also those of the parent."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        count = getattr(estimator, "n_features_in_", len(job.features))
+        found, wrong = f"{count} features", count != len(job.features)
+        known: list[str] = []
+    else:
+        known = [str(name) for name in names]
+        more = [name for name in known if name not in job.features]
+        less = [name for name in job.features if name not in known]
+        found = "; ".join(
+            f"{what} {', '.join(map(repr, some[:SHOWN]))}{' and others' if len(some) > SHOWN else ''}"
+            for what, some in (("with", more), ("without", less))
+            if some
+        )
+        wrong = bool(found)
+    if not wrong:
+        return
+    leak = next((name for name in (job.label, job.time) if name in known and name not in job.features), None)
+    raise EstimatorError(
+        job.call,
+        f"{job.function} fitted other features than it should: {found}",
+        expected=f"the {len(job.features)} features {', '.join(job.features)}",
+        action=f"fit without the column {leak!r}, which is no feature"
+        if leak
+        else "fit on these columns, or name others as `features` in the settings",
+    )
+
+
+def _check_classes(estimator: Any, frames: Frames, job: Job) -> None:
+    """A classifier has to know the classes of the labels."""
+    classes = getattr(estimator, "classes_", None)
+    if job.parent["task"] != "classification" or classes is None or isinstance(classes, list):
+        return
+    labels = set(frames.training[job.label].unique().tolist())
+    unknown = sorted(map(str, labels - set(classes.tolist())))
+    if unknown:
+        raise EstimatorError(
+            job.call,
+            f"{job.function} returned a classifier of {classes.tolist()}, but the label {job.label} is also "
+            f"{', '.join(unknown)}",
+            expected="a classifier that was fitted on the labels as they are",
+            action="fit on the label's own values",
+        )

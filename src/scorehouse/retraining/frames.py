@@ -1,0 +1,38 @@
+"""The rows of a training as frames: those to train on, to calibrate with, and to measure with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scorehouse.retraining.job import Job
+from scorehouse.retraining.rows import HOLDOUT
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames with features, label and time, in the order of time. `training` is what the function gets.
+
+    The holdout is split in two halves if it also has to calibrate: `calibration` is the earlier one.
+    """
+
+    training: Any
+    holdout: Any
+
+    def halves(self) -> tuple[Any, Any]:
+        """The earlier and the later half of the holdout."""
+        middle = len(self.holdout) // 2
+        return self.holdout.iloc[:middle], self.holdout.iloc[middle:]
+
+
+def read_frames(job: Job) -> Frames:
+    """The frames of the rows in the job's file."""
+    import duckdb
+
+    from scorehouse.dialect import DUCKDB
+
+    with duckdb.connect() as connection:
+        rows = connection.sql(f"select * from read_parquet({DUCKDB.literal(job.rows)})").df()
+    held = rows.pop(HOLDOUT).astype(bool)
+    # the function gets a frame of its own, and may change it
+    return Frames(rows[~held].reset_index(drop=True), rows[held].reset_index(drop=True))

@@ -1,0 +1,75 @@
+"""What the asking process and the training process say to each other."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step of the training process: `look` or `train`; `answer` is the file of its answer.
+
+    `rows` is the Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the
+    next version with `provenance`, `digest` only says what would be written. `compared` is a registered
+    version whose predictions are compared, as a row of the registry, or None.
+    """
+
+    step: str
+    call: str
+    project: str
+    name: str
+    answer: str
+    function: str
+    module_paths: tuple[str, ...]
+    label: str
+    time: str
+    seed: int
+    features: tuple[str, ...] = ()
+    rows: str = ""
+    store: str = "digest"
+    calibrate: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    parent: Mapping[str, Any] = field(default_factory=dict)
+    compared: Mapping[str, Any] | None = None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        document = json.loads(text)
+        for name in ("module_paths", "features"):
+            document[name] = tuple(document[name])
+        return cls(**document)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave: the version's number if it was registered, digests, and metrics of the holdout.
+
+    `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared version.
+    """
+
+    version: int | None
+    artifact_sha256: str
+    signature_sha256: str
+    predictions_sha256: str
+    metrics: Mapping[str, float]
+    calibrated: str | None = None
+    compared_sha256: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def write_answer(job: Job, document: Mapping[str, Any]) -> None:
+    """Write the answer; it appears as a whole."""
+    written = Path(job.answer + ".new")
+    written.write_text(json.dumps(document), encoding="utf-8")
+    os.replace(written, job.answer)

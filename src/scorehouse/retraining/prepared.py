@@ -1,0 +1,149 @@
+"""Everything before a training: the query is built, its rows are stored, and their origin is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.registration.module_paths import module_paths
+from scorehouse.registry.formats import CHOICES
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version, resolve
+from scorehouse.retraining.dbt import Dbt
+from scorehouse.retraining.job import Job
+from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
+from scorehouse.retraining.rows import Rows, TrainingTable
+from scorehouse.retraining.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
+Told = Callable[[str], None]
+CHAMPION = "champion"
+LEARNS = ("classification", "regression", "ranking")  # tasks with a label
+
+
+@dataclass(frozen=True)
+class House:
+    """Where a training takes place: project, settings, dbt, the warehouse, and who is told of its steps."""
+
+    seeds: ModelSeeds
+    settings: Settings
+    dbt: Dbt
+    connect: Connect
+    told: Told
+    call: str
+
+    @property
+    def project(self) -> Path:
+        return self.seeds.project
+
+    def champion(self) -> Version:
+        """The version in use. Raises RegistryError if there is none."""
+        found = resolve(self.seeds.registered(self.call), alias=CHAMPION, version=None, call=self.call)
+        if found.task in LEARNS:
+            return found
+        raise ConfigurationError(
+            self.call,
+            f"{found.label} is a {found.task}, which has no labels to learn from",
+            expected=f"an ML model of the task {', '.join(LEARNS[:-1])} or {LEARNS[-1]}",
+            action="train it by a script that calls scorehouse.register",
+        )
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A process that has imported the function, the job for it, its rows, and the record of where they
+    come from."""
+
+    process: TrainingProcess
+    job: Job
+    rows: Rows
+    record: dict[str, Any]
+
+
+@contextmanager
+def ready(house: House, parent: Version) -> Iterator[Ready]:
+    """Build the training query, store its rows, import the function: all but the training itself."""
+    settings = house.settings
+    house.dbt.run("build", "--select", settings.training)
+    node = house.dbt.node(settings.training)
+    features = settings.features or _features(house.seeds, parent)
+    commit, dirty = commit_of(house.project)
+    with TemporaryDirectory(prefix="scorehouse_") as folder, TrainingProcess() as process:
+        job = first_job(house, parent, features, Path(folder) / "rows.parquet")
+        with house.connect() as connection:
+            table = TrainingTable(connection, node.relation, settings, parent, house.call)
+            rows = table.written(features, Path(job.rows))
+        house.told(
+            f"rows: {rows.training:,} to train on ({rows.first} to {rows.last}), {rows.holdout:,} held out "
+            f"(from {rows.cut.removesuffix(' 00:00:00')}), {rows.left_out:,} without a label left out; "
+            f"digest {rows.digest[:12]}"
+        )
+        seen = process.step(job)
+        record = {
+            "training": node.unique_id,
+            "sql_sha256": node.sql_sha256,
+            "rows": rows.all,
+            "rows_sha256": rows.digest,
+            "cut": rows.cut,
+            "features": list(features),
+            "label": settings.label,
+            "time": settings.time,
+            "function": settings.function,
+            "code_sha256": seen["code"],
+            "commit": commit,
+            "dirty": dirty,
+            "seed": settings.seed,
+            "calibrate_asked": settings.calibrate,
+            "format": job.facts["format"],
+            "environment_sha256": environment_sha256(),
+            "parent": parent.version,
+        }
+        facts = {**job.facts, "trained_from": rows.first, "trained_to": rows.last}
+        yield Ready(process, replace(job, step="train", facts=facts), rows, with_key(record))
+
+
+def first_job(house: House, parent: Version, features: tuple[str, ...], file: Path) -> Job:
+    """The job that only imports the function; facts that a version inherits come from its parent."""
+    settings = house.settings
+    store = parent.artifact.replace("\\", "/").rsplit("/", 3)[0] or "."
+    form = settings.format or (parent.artifact_format if parent.artifact_format in CHOICES else "native")
+    facts = {
+        "task": parent.task,
+        "threshold": parent.threshold,
+        "description": parent.description,
+        "owner": parent.owner,
+        "format": form,
+        "store": store,
+        "alias": settings.alias,
+    }
+    return Job(
+        step="look",
+        call=house.call,
+        project=str(house.project),
+        name=house.seeds.name,
+        answer="",
+        function=settings.function,
+        module_paths=tuple(module_paths(house.project)),
+        label=settings.label,
+        time=settings.time,
+        seed=settings.seed,
+        features=features,
+        rows=str(file),
+        calibrate=settings.calibrate,
+        facts=facts,
+        parent=parent.to_row(),
+    )
+
+
+def _features(seeds: ModelSeeds, parent: Version) -> tuple[str, ...]:
+    """The features of the parent, in its order."""
+    return tuple(str(row["feature"]) for row in seeds.features(parent.version))

@@ -1,0 +1,121 @@
+"""Proof that a training can be repeated: twice now, or once more beside a registered version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from scorehouse.errors import RegistryError
+from scorehouse.registry.version import resolve
+from scorehouse.retraining.prepared import House, ready
+from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.settings import Settings
+
+ARTIFACT, PREDICTIONS, NOTHING = "artifact", "predictions", "nothing"
+# what may differ from the record of a version: its name in the record, and how it is said
+CAUSES = {
+    "rows_sha256": "rows",
+    "sql_sha256": "training query",
+    "code_sha256": "code",
+    "environment_sha256": "environment",
+    "commit": "commit",
+    "cut": "first time held out",
+    "function": "function",
+    "seed": "seed",
+    "features": "features",
+}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Two trainings compared. `equal` says in what: the artifact's bytes, only all predictions, or nothing.
+
+    `version` is the registered version that was compared, or None for two trainings from now. `differs` has,
+    for each of its recorded facts that is another one today, both values.
+    """
+
+    equal: str
+    rows: int
+    rows_sha256: str
+    artifacts: tuple[str, str]
+    predictions: tuple[str, str]
+    version: int | None = None
+    differs: Mapping[str, tuple[Any, Any]] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def prove_again(house: House) -> Proof:
+    """Train twice in fresh processes on the same stored rows, and compare; nothing is registered."""
+    with ready(house, house.champion()) as prepared:
+        first = prepared.process.step(prepared.job)
+        house.told(f"trained once: artifact {first['artifact_sha256'][:12]}")
+        with TrainingProcess() as fresh:
+            second = fresh.step(prepared.job)
+        house.told(f"trained again: artifact {second['artifact_sha256'][:12]}")
+        rows = prepared.rows
+    return _compared(
+        (first["artifact_sha256"], second["artifact_sha256"]),
+        (first["predictions_sha256"], second["predictions_sha256"]),
+        rows.all,
+        rows.digest,
+    )
+
+
+def prove_version(house: House, number: int) -> Proof:
+    """Train a registered version again, from its recorded query, seed and parent, and compare."""
+    versions = house.seeds.registered(house.call)
+    version = resolve(versions, alias=None, version=number, call=house.call)
+    record = version.provenance
+    if not record:
+        raise RegistryError(
+            house.call,
+            f"{version.label} has no provenance: it was not trained by this command",
+            expected=f"one of the versions {[v.version for v in versions if v.provenance]}",
+            action="name such a version, or prove the training of today, without --version",
+        )
+    parent = resolve(versions, alias=None, version=int(record["parent"]), call=house.call)
+    with ready(replace(house, settings=_recorded(house.settings, record)), parent) as prepared:
+        facts = {**prepared.job.facts, "threshold": version.threshold}
+        job = replace(prepared.job, compared=version.to_row(), facts=facts)
+        trained = prepared.process.step(job)
+        house.told(f"trained again: artifact {trained['artifact_sha256'][:12]}")
+        differs = {
+            said: (record.get(name), prepared.record.get(name))
+            for name, said in CAUSES.items()
+            if record.get(name) != prepared.record.get(name)
+        }
+        rows = prepared.rows
+    proof = _compared(
+        (version.sha256, trained["artifact_sha256"]),
+        (trained["compared_sha256"], trained["predictions_sha256"]),
+        rows.all,
+        rows.digest,
+    )
+    return replace(proof, version=number, differs=differs)
+
+
+def _recorded(settings: Settings, record: Mapping[str, Any]) -> Settings:
+    """The settings as they were: those that the record has, and today's for the others."""
+    calibrate = record.get("calibrate") or "none"
+    return replace(
+        settings,
+        training=str(record["training"]).rpartition(".")[2],
+        function=str(record["function"]),
+        label=str(record["label"]),
+        time=str(record["time"]),
+        seed=int(record["seed"]),
+        features=tuple(record["features"]),
+        holdout=str(record["cut"]),
+        calibrate=calibrate,
+        format=str(record["format"]),
+    )
+
+
+def _compared(artifacts: tuple[str, str], predictions: tuple[str, str], rows: int, digest: str) -> Proof:
+    same = ARTIFACT if artifacts[0] == artifacts[1] else PREDICTIONS
+    if same == PREDICTIONS and predictions[0] != predictions[1]:
+        same = NOTHING
+    return Proof(same, rows, digest, artifacts, predictions)

@@ -1,0 +1,187 @@
+"""The rows to train on: checked, split by time, written to a file, and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError, SignatureError, did_you_mean
+from scorehouse.registry.version import Version
+from scorehouse.retraining.settings import DURATION, Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+HOLDOUT = "scorehouse_holdout"  # a column of the file: whether a row is held out
+LABELLED = "coalesce(label_status = 'labelled', false)"
+PRIME = 2**61 - 1  # keeps the sum of many digests within 128 bits
+DAY = 10  # characters of a day
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The labelled rows in the order of training: by time, then by all columns.
+
+    `digest` depends on names, types and values alone. `training` and `holdout` are numbers of rows, and
+    `left_out` counts the rows of the table without a label to learn from. `first` and `last` are the days of
+    training, and `cut` is the first time of the holdout.
+    """
+
+    features: tuple[str, ...]
+    digest: str
+    training: int
+    holdout: int
+    left_out: int
+    first: str
+    last: str
+    cut: str
+
+    @property
+    def all(self) -> int:
+        return self.training + self.holdout
+
+
+class TrainingTable:
+    """The table that the training query made."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        relation: str,
+        settings: Settings,
+        parent: Version,
+        call: str,
+    ) -> None:
+        self.connection, self.relation, self.settings = connection, relation, settings
+        self.parent, self.call = parent, call
+        self.types = {
+            str(row[0]): str(row[1]) for row in connection.execute(f"describe {relation}").fetchall()
+        }
+        label = DUCKDB.quote(settings.label)
+        known = f" and {LABELLED}" if "label_status" in self.types else ""
+        self.where = f"{label} is not null{known}"
+
+    def written(self, features: Sequence[str], file: Path) -> Rows:
+        """Check the rows, write them to a Parquet file, and return what is known about them.
+
+        Raises SignatureError if the table lacks a column, ConfigurationError if it cannot be trained on.
+        """
+        settings = self.settings
+        self._check_columns([*features, settings.label, settings.time])
+        total, labelled, timed = self._ask(
+            f"select count(*), count(*) filter ({self.where}), "
+            f"count({self._time}) filter ({self.where}) from {self.relation}"
+        )
+        self._check_counts(total, labelled, timed)
+        cut = self._cut(labelled)
+        held = f"{self._time} >= {cut}"
+        trained, classes, first, last, begins = self._ask(
+            f"select count(*) filter (not ({held})), count(distinct {self._label}) filter (not ({held})), "
+            f"min({self._time}), max({self._time}) filter (not ({held})), min({self._time}) filter ({held}) "
+            f"from {self.relation} where {self.where}"
+        )
+        self._check_split(trained, labelled - trained, classes)
+        names = [*dict.fromkeys([settings.time, *features, settings.label])]
+        columns = ", ".join(map(DUCKDB.quote, names))
+        chosen = f"select {columns} from {self.relation} where {self.where}"
+        self.connection.execute(
+            f"copy (select *, {held} as {HOLDOUT} from ({chosen}) order by {columns}) "
+            f"to {DUCKDB.literal(str(file))} (format parquet)"
+        )
+        digest = self._digest(chosen, names)
+        days = (str(first)[:DAY], str(last)[:DAY], str(begins))
+        return Rows(tuple(features), digest, trained, labelled - trained, total - labelled, *days)
+
+    @property
+    def _time(self) -> str:
+        return DUCKDB.quote(self.settings.time)
+
+    @property
+    def _label(self) -> str:
+        return DUCKDB.quote(self.settings.label)
+
+    def _ask(self, sql: str) -> tuple[Any, ...]:
+        found = self.connection.execute(sql).fetchone()
+        assert found is not None
+        return found
+
+    def _check_columns(self, needed: Sequence[str]) -> None:
+        missing = [name for name in needed if name not in self.types]
+        if missing:
+            raise SignatureError(
+                self.call,
+                f"{self.settings.training} has no column {', '.join(map(repr, missing))}"
+                + did_you_mean(missing[0], self.types),
+                expected=f"label, time and the features of {self.parent.label}: {', '.join(needed)}",
+                action="add the columns to the training query, or name others as `features` in the settings",
+            )
+
+    def _check_counts(self, total: int, labelled: int, timed: int) -> None:
+        settings = self.settings
+        if not labelled:
+            raise self._refused(
+                f"{settings.training} has {total:,} rows, and none has a label yet",
+                "rows with a label to learn from",
+                "wait until labels have arrived, and build the training query again",
+            )
+        if timed < labelled:
+            raise self._refused(
+                f"{labelled - timed:,} of {labelled:,} labelled rows of {settings.training} have no time: "
+                f"{settings.time} is NULL",
+                "a time in each row, by which rows are held out",
+                f"leave these rows out in the query, or correct {settings.time}",
+            )
+        if labelled < settings.min_rows:
+            raise self._refused(
+                f"{settings.training} has {labelled:,} labelled rows",
+                f"at least {settings.min_rows:,} (min_rows)",
+                "wait for more labels, train on a longer time, or lower min_rows",
+            )
+
+    def _check_split(self, training: int, holdout: int, classes: int) -> None:
+        if not training or not holdout:
+            raise self._refused(
+                f"the split by {self.settings.time} leaves {training:,} rows to train on and {holdout:,} to "
+                "hold out",
+                "rows on both sides; rows with the same time stay together",
+                "change `holdout` in the settings",
+            )
+        if self.parent.task == "classification" and classes < 2:
+            raise self._refused(
+                f"all {training:,} rows to train on have the same {self.settings.label}",
+                "rows of at least two classes",
+                "train on a longer time, or hold out less",
+            )
+
+    def _cut(self, labelled: int) -> str:
+        """The SQL of the time from which rows are held out."""
+        holdout = self.settings.holdout
+        if isinstance(holdout, float):
+            place = min(int(labelled * (1 - holdout)), labelled - 1)
+            return (
+                f"(select {self._time} from {self.relation} where {self.where} "
+                f"order by {self._time} limit 1 offset {place})"
+            )
+        if length := DURATION.fullmatch(holdout):
+            newest = f"(select max({self._time}) from {self.relation} where {self.where})"
+            return f"{newest} - interval {length[1]} {length[2]}"
+        return DUCKDB.literal(holdout)
+
+    def _digest(self, chosen: str, names: Sequence[str]) -> str:
+        """SHA-256 over names, types, and count, sum and exclusive or of an MD5 of each row."""
+        texts = (f"{DUCKDB.quote(name)}::varchar" for name in names)
+        row = " || ".join(f"coalesce(length({text})::varchar || ':' || {text}, '-')" for text in texts)
+        counted = self._ask(
+            f"select count(*), bit_xor(h)::varchar, sum((h % {PRIME})::hugeint)::varchar "
+            f"from (select md5_number({row}) as h from ({chosen}))"
+        )
+        typed = [[name, self.types[name]] for name in names]
+        return hashlib.sha256(json.dumps([typed, *counted]).encode()).hexdigest()
+
+    def _refused(self, problem: str, expected: str, action: str) -> ConfigurationError:
+        return ConfigurationError(self.call, problem, expected=expected, action=action)

@@ -1,0 +1,63 @@
+"""Whether retraining is asked for: the table that `retraining_signals` makes, read and said in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.registry.version import Version
+from scorehouse.report.warehouse import Row, Table, Warehouse
+
+MEASURED = ("n_drifted", "decay", "rejected_share")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whether training is asked for, and why, as a sentence without a full stop."""
+
+    retrain: bool
+    why: str
+
+
+def asked(warehouse: Warehouse, champion: Version, call: str, *, force: bool) -> Asked:
+    """The verdict of the signals on `champion`; with `force`, training is asked for in any case.
+
+    Raises ConfigurationError if no table of signals judges this version and `force` is not set.
+    """
+    tables = warehouse.of_kind("retraining")
+    rows = [(table, row) for table in tables for row in warehouse.rows_of(table, champion.name, "version")]
+    own = [(table, row) for table, row in rows if row["version"] == champion.version]
+    if own:
+        found = next((pair for pair in own if pair[1]["retrain"]), own[0])
+        verdict = _verdict(*found, champion)
+        return verdict if verdict.retrain or not force else Asked(True, f"--force was given; {verdict.why}")
+    if force:
+        return Asked(True, f"--force was given; no table of signals judges {champion.label}")
+    raise _unknown(tables, [row for _, row in rows], champion, call)
+
+
+def _verdict(table: Table, row: Row, champion: Version) -> Asked:
+    if row["retrain"]:
+        return Asked(True, f"{table.name} asks to train {champion.label} again: {row['reasons']}")
+    if all(row.get(name) is None for name in MEASURED):
+        return Asked(False, f"{table.name} has measured nothing of {champion.label} yet")
+    return Asked(False, f"{table.name} has no reason to train {champion.label} again")
+
+
+def _unknown(
+    tables: Sequence[Table], rows: Sequence[Row], champion: Version, call: str
+) -> ConfigurationError:
+    names = ", ".join(table.name for table in tables)
+    if rows:
+        problem = f"{names} judges version {rows[-1]['version']}, but the champion is {champion.label}"
+        action = f"build it again (dbt build --select {tables[0].name})"
+    else:
+        problem = f"{names} has no row of {champion.name}" if tables else "there is no table of signals"
+        action = f"write one with `scorehouse scaffold monitors {champion.name}`, and build it"
+    return ConfigurationError(
+        call,
+        problem,
+        expected="a table that scorehouse.retraining_signals makes, with a row of the champion",
+        action=f"{action}; or train without signals, with --force",
+    )

@@ -1,0 +1,147 @@
+"""`scorehouse retrain` as a scheduler calls it: exit codes, provenance, the gate, proof, and kills."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+
+from project import DbtProject
+from retrained import (
+    FEATURES,
+    TESTS,
+    TRAIN,
+    configure,
+    make_shop,
+    retrain,
+    said,
+    signals,
+    versions,
+    world,
+)
+from retraining_kills import killed
+from scorehouse.registration.check_project import check_project
+
+pytestmark = pytest.mark.slow
+KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    return make_shop(tmp_path_factory.mktemp("retrained") / "shop")
+
+
+@pytest.fixture
+def own_shop(shop: DbtProject, tmp_path: Path) -> DbtProject:
+    return shop.copy(tmp_path / "shop")
+
+
+def aliases(project: DbtProject) -> list[tuple[str, ...]]:
+    return [version.aliases for version in versions(project)]
+
+
+def test_the_loop_from_no_reason_to_a_promotion(own_shop: DbtProject) -> None:
+    """Nothing is done unasked, a person decides by default, and the same training is found, not repeated."""
+    signals(own_shop, asks=False)
+    own_shop.dbt("run", "--select", "loyal_retraining").check()
+    quiet = retrain(own_shop, "--json")
+    assert (quiet.returncode, said(quiet)["outcome"], len(versions(own_shop))) == (10, "not_asked", 1)
+
+    signals(own_shop, asks=True)
+    own_shop.dbt("run", "--select", "loyal_retraining").check()
+    first = retrain(own_shop)
+    assert first.returncode == 20, first.stdout + first.stderr
+    assert "asks to train loyal version 1 again: drift of amount" in first.stdout
+    assert "scorehouse promote loyal 2" in first.stdout and "training on" not in first.stdout
+    assert aliases(own_shop) == [("champion",), ("challenger",)]
+    record = versions(own_shop)[1].provenance
+    assert (record["parent"], record["seed"], record["commit"]) == (1, 7, None)
+    assert record["training"] == "model.scorehouse.loyal_training_set"
+    assert versions(own_shop)[1].metrics["roc_auc"] > 0.85
+    counts = "select model_version, count(*) from loyal_scores group by all order by all"
+    assert own_shop.query(counts) == [(1, 1200), (2, 1200)]
+
+    configure(own_shop, promote="when_gate_passes")
+    second = retrain(own_shop, "--json")
+    assert (second.returncode, said(second)["found"], said(second)["version"]) == (0, True, 2), second.stderr
+    assert aliases(own_shop) == [(), ("challenger", "champion")]
+    assert [item.faults for item in check_project(own_shop.folder) if item.faults] == []
+
+    stale = retrain(own_shop)
+    assert stale.returncode == 1 and "judges version 1, but the champion is loyal version 2" in stale.stderr
+    forced = retrain(own_shop, "--force", "--json")
+    assert (forced.returncode, said(forced)["gate"]) == (0, "the same training was promoted before")
+
+
+def test_the_gate_refuses_and_says_what_it_found(own_shop: DbtProject) -> None:
+    own_shop.write("models/_tests.yml", TESTS.replace("min_rows: 100", "min_rows: 100000"))
+    configure(own_shop, promote="when_gate_passes", holdout="20 days")
+    ended = retrain(own_shop, "--json")
+    assert ended.returncode == 30, ended.stdout + ended.stderr
+    assert "loyal_not_worse ended with 'fail'" in said(ended)["gate"]
+    assert aliases(own_shop) == [("champion",), ("challenger",)]
+
+
+def test_a_training_query_that_fails_registers_nothing(own_shop: DbtProject) -> None:
+    own_shop.features("select * from nowhere", name="loyal_training_set")
+    ended = retrain(own_shop)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert "`dbt build --select loyal_training_set` failed" in ended.stderr and "nowhere" in ended.stderr
+    assert len(versions(own_shop)) == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "code", "told"),
+    [
+        ("", 0, "reproducible: both trainings give the same bytes"),
+        ("    model.made_at_ = __import__('time').time_ns()\n", 0, "reproducible in its predictions: both"),
+        (
+            "    model[-1].coef_ *= __import__('random').SystemRandom().random()\n",
+            3,
+            "not reproducible: both",
+        ),
+    ],
+)
+def test_training_is_reproducible_or_said_not_to_be(
+    own_shop: DbtProject, after: str, code: int, told: str
+) -> None:
+    text = TRAIN.replace("return make_pipeline", "model = make_pipeline") + after + "    return model\n"
+    own_shop.write("learning/loyal.py", text)
+    ended = retrain(own_shop, "--prove")
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert told in ended.stdout and len(versions(own_shop)) == 1
+
+
+def test_a_registered_training_is_proven_and_what_has_changed_is_named(own_shop: DbtProject) -> None:
+    assert retrain(own_shop).returncode == 20
+    own_shop.query("update raw_visits set visits = visits + 1 where day > date '2025-02-20'")
+    own_shop.write("learning/loyal.py", TRAIN + "\n# another day\n")
+    ended = retrain(own_shop, "--prove", "--version", "2")
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    lines = ended.stdout.splitlines()
+    assert any(line.startswith("rows: ") and " then, " in line for line in lines)
+    assert any(line.startswith("code: ") for line in lines)
+    assert not any(line.startswith(("seed: ", "environment: ", "training query: ")) for line in lines)
+    unknown = retrain(own_shop, "--prove", "--version", "1")
+    assert unknown.returncode == 1 and "version 1 has no provenance" in unknown.stderr
+
+
+def test_a_challenger_is_calibrated_as_its_parent_was(own_shop: DbtProject) -> None:
+    early = world().query("day < '2025-02-10'")
+    parent = CalibratedClassifierCV(LogisticRegression(), method="isotonic", cv=3)
+    parent.fit(early[FEATURES], early.came_back)
+    facts = {"task": "classification", "forms": False}
+    own_shop.register(parent, "loyal", early[FEATURES], early.came_back, **facts)
+    configure(own_shop, gate=None)
+    ended = retrain(own_shop, "--force", "--json")
+    assert ended.returncode == 20, ended.stdout + ended.stderr
+    assert said(ended)["provenance"]["calibrate"] == "isotonic"
+    assert said(ended)["gate"] == "no gate is set"
+
+
+def test_a_kill_at_any_moment_leaves_no_half_version(shop: DbtProject, tmp_path: Path) -> None:
+    """`python benchmarks/retraining_kills.py` does the same fifty times."""
+    found = killed(shop, tmp_path, kills=KILLS, seed=0)
+    assert found.half == [] and found.kills == KILLS
