@@ -43,6 +43,8 @@ MEANINGS = {
     "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. Needed for a registry that another project loads "
     "and that is read through a source; the CSV of a seed in this project or its packages is found "
     "without it.",
+    "scorehouse_retrain": "How `scorehouse retrain` trains each ML model: training query, function, label, "
+    "time, holdout, gate and policy; see the guide on retraining.",
     "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
     "scorehouse_history_retention_days": "Age in days from which `prune_history` may delete as-of dates, "
     "if it is called without `older_than_days`. Nothing is ever deleted automatically.",
@@ -125,7 +127,8 @@ def command_page() -> str:
     lines += ["| exit code | |", "|---|---|", "| 0 | done |", "| 1 | an error, which the message explains |"]
     lines += [
         "| 2 | wrong usage |",
-        "| 3 | something differs: only `replay`, and commands with `--exit-code` |",
+        "| 3 | something differs: only `replay`, `retrain --prove`, and commands with `--exit-code` |",
+        "| 10, 20, 30 | only `retrain`: not asked for; waits for a person; refused by the gate |",
         "",
     ]
     lines += [

@@ -123,7 +123,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "score": (("churn", *TARGET, "--limit", "5"), "5 rows: 5 scored", ("chrn", *TARGET), 1, NEAR),
     "show": (("churn",), "churn version 1", ("chrn",), 1, NEAR),
 }
-NEEDS_A_RUN = {"replay"}  # in tests of its own below
+NEEDS_A_RUN = {"replay", "retrain"}  # in tests of its own below
 NEEDS_A_SERVER = {"sync mlflow"}  # in test_mlflow_sync.py
 NAMED = re.compile(r"`scorehouse ([a-z][^`]*)`|^\$ scorehouse ([a-z].*)$", re.M)
 
@@ -258,6 +258,55 @@ def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(sho
     shop.run("scorehouse", "report", "churn", *TARGET, "--output", "complete.html")
     page = (shop.folder / "complete.html").read_text()
     assert "Labels arrived" in page and "No labels yet" not in page
+
+
+RETRAIN = """
+vars:
+  scorehouse_retrain:
+    churn:
+      training: seen
+      function: learning.of_churn:learn
+      label: churned
+      time: seen on
+      holdout: 60 days
+      format: skops
+"""
+SEEN = """
+{{ config(materialized='table') }}
+select id, amount, visits, (amount > 50) as churned, date '2025-01-01' + id::integer as "seen on"
+from {{ ref('basket') }}
+"""
+LEARN = """
+from sklearn.tree import DecisionTreeClassifier
+
+
+def learn(rows, **given):
+    features = given["features"]
+    tree = DecisionTreeClassifier(max_depth=3, random_state=given["seed"])
+    return tree.fit(rows[features], rows[given["label"]])
+"""
+
+
+@pytest.mark.slow
+def test_a_strangers_model_is_retrained(shop: ForeignProject, tmp_path: Path) -> None:
+    """A column with a space, another format than the parent's, a function that takes all there is."""
+    copy = ForeignProject(tmp_path / "a shop", shop.home)
+    shutil.copytree(shop.folder, copy.folder, symlinks=True)
+    copy.write("dbt_project.yml", (copy.folder / "dbt_project.yml").read_text() + RETRAIN)
+    copy.write("models/seen.sql", SEEN)
+    copy.write("learning/of_churn.py", LEARN)
+    words = ("retrain", "churn", *TARGET)
+    assert NEAR in copy.run("scorehouse", "retrain", "chrn", *TARGET, code=1).stderr
+    assert "there is no table of signals" in copy.run("scorehouse", *words, code=1).stderr
+    ended = copy.run("scorehouse", *words, "--force", "--json", code=20)
+    found = json.loads(ended.stdout)
+    assert (found["version"], found["provenance"]["rows"], found["provenance"]["parent"]) == (2, 300, 1)
+    assert found["metrics"]["accuracy"] > 0.9
+    shown = copy.run("scorehouse", "show", "churn/2").stdout
+    assert "learning.of_churn:learn on model.corner_shop.seen (300 rows), seed 0" in shown
+    assert "artifacts/churn/2/model.skops" in shown
+    copy.run("scorehouse", "check")
+    assert "reproducible" in copy.run("scorehouse", *words, "--prove", "--version", "2").stdout
 
 
 def seconds_and_modules(shop: ForeignProject, *arguments: str, **variables: str) -> tuple[float, set[str]]:

@@ -115,6 +115,51 @@ def test_dagster_has_the_ml_model_upstream_of_the_prediction_table(
     assert "scorehouse_runs" in nodes
 
 
+RETRAIN = """
+vars:
+  scorehouse_retrain:
+    loyalty: {training: visits_so_far, function: "learn:learn", label: came_back, time: day}
+"""
+LEARN = """
+from sklearn.tree import DecisionTreeClassifier
+
+def learn(frame, features, label, seed):
+    return DecisionTreeClassifier(max_depth=2, random_state=seed).fit(frame[features], frame[label])
+"""
+SIGNALS = """
+{{ config(materialized='table') }}
+select 'loyalty' as ml_model, 1 as version, ASKS as retrain, 'too old' as reasons, 1 as n_drifted
+"""
+
+
+@pytest.mark.foreign
+def test_dagster_retrains_if_it_is_asked_to(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dagster = pytest.importorskip("dagster", reason="needs dagster")
+    copy = tmp_path / "shop"
+    shutil.copytree(project, copy, symlinks=True)
+    with (copy / "dbt_project.yml").open("a") as settings:
+        settings.write(RETRAIN)
+    (copy / "learn.py").write_text(LEARN)
+    visits = "select *, date '2025-01-01' + basket_id::integer as day from {{ ref('baskets') }}"
+    (copy / "models/visits_so_far.sql").write_text(visits)
+    found = environment() | {"DBT_PROJECT_DIR": str(copy), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    found |= {"SCOREHOUSE_TARGET": "dev", "SCOREHOUSE_RETRAIN": "loyalty", "DBT_PROFILES_DIR": str(copy)}
+    for name in found:
+        monkeypatch.setenv(name, found[name])
+    example = module(EXAMPLES / "dagster/retraining.py")
+    outcomes = []
+    for asks in ("false", "true"):
+        (copy / "models/loyalty_retraining.sql").write_text(SIGNALS.replace("ASKS", asks))
+        build = ["dbt", "--quiet", "build", "--select", "ml_loyalty", "loyalty_retraining"]
+        subprocess.run(build, cwd=copy, env=found, check=True)
+        ended = dagster.materialize(example.assets)
+        (event,) = ended.get_asset_materialization_events()
+        outcomes.append(event.materialization.metadata["outcome"].value)
+    assert outcomes == ["not_asked", "waits_for_a_person"]
+
+
 PARSE_DAG = """
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("dag_file", sys.argv[1])
@@ -139,3 +184,15 @@ def test_airflow_parses_the_dag(tmp_path: Path) -> None:
     assert [name for name, _ in dag["tasks"]] == ["features", "score", "check", "marts"]
     assert all(command.startswith("dbt ") for _, command in dag["tasks"])
     assert dag["runs"] == 1
+    file = EXAMPLES / "airflow/scorehouse_retrain_dag.py"
+    stand_in = {"SCOREHOUSE": "sh -c 'exit {code}'", "SCOREHOUSE_RETRAIN": "churn,demand"}
+    ended = airflow.run(
+        "python", "-c", PARSE_DAG, str(file), cwd=tmp_path, AIRFLOW_HOME=str(tmp_path), **stand_in
+    )
+    dag = json.loads(ended.stdout.splitlines()[-1])
+    assert [name for name, _ in dag["tasks"]] == ["retrain_churn", "retrain_demand"]
+    for code, last, status in ((0, "promoted", 0), (10, "", 99), (20, "waits_for_a_person", 0), (1, "", 1)):
+        task = subprocess.run(
+            ["bash", "-c", dag["tasks"][0][1].replace("{code}", str(code))], capture_output=True, text=True
+        )
+        assert (task.stdout.strip(), task.returncode) == (last, status)

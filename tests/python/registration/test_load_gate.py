@@ -127,8 +127,8 @@ WITHOUT_ARTIFACTS = {
     ("export", "predictions"),
     ("completion",),
 }
-# These read a run log first, and open by `artifact.load`, as `dbt run` does.
-OPENED_BY_A_RUN = {("replay",), ("explain",), ("score",), ("evidence", "pack")}
+# These read a run log first, or run dbt, and open by `artifact.load`, as `dbt run` does.
+OPENED_BY_A_RUN = {("replay",), ("explain",), ("score",), ("evidence", "pack"), ("retrain",)}
 MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
 
 
