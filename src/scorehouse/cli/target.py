@@ -271,6 +271,7 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
         else:
             connection = duckdb.connect(MEMORY)
             files = {place.alias: place.file, **files}
+        connection.execute("set enable_progress_bar = false")  # it would be printed among the output
         for alias, opened in files.items():
             path, name = DUCKDB.literal(str(opened)), DUCKDB.quote(alias)
             connection.execute(f"attach {path} as {name} (read_only)")

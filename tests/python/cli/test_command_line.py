@@ -277,13 +277,12 @@ select id, amount, visits, (amount > 50) as churned, date '2025-01-01' + id::int
 from {{ ref('basket') }}
 """
 LEARN = """
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.linear_model import LogisticRegression
 
 
 def learn(rows, **given):
-    features = given["features"]
-    tree = DecisionTreeClassifier(max_depth=3, random_state=given["seed"])
-    return tree.fit(rows[features], rows[given["label"]])
+    estimator = LogisticRegression(max_iter=1000, random_state=given["seed"])
+    return estimator.fit(rows[given["features"]], rows[given["label"]])
 """
 
 

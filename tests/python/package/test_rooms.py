@@ -12,8 +12,8 @@ SOURCE = REPOSITORY / "src" / "scorehouse"
 # from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
     *("errors", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "forms"),
-    *("scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain", "evidence"),
-    *("outbox", "interop", "api", "cli"),
+    *("scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
+    *("evidence", "outbox", "interop", "api", "cli"),
 )
 
 
