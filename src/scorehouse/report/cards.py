@@ -32,6 +32,8 @@ KEYS = {
     "next_review": "Next review",
 }
 MOST_FEATURES = 12
+# What guessing reaches in these does not depend on how frequent a class is; of accuracy or precision it does.
+CHANCE = frozenset({"roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "mcc", "score_ks", "r2"})
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _results(chapter: Chapter) -> list[tuple[str, str, str, str]]:
             metric_name(name),
             metric_value(name, chapter.live.metrics.get(name)),
             metric_value(name, newest.get(name)),
-            number(limits.SCORES.get(name)),
+            number(limits.SCORES[name] if name in CHANCE else None),
         )
         for name in dict.fromkeys(names)
     ]
