@@ -46,7 +46,8 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        return [line.removeprefix("$ ") for line in self.text.splitlines()]
+        """The commands, each with the lines that continue it."""
+        return [command.rstrip("\n") for command in re.split(r"^\$ ", self.text, flags=re.M)[1:]]
 
     def script(self) -> str:
         """The block as shell: commands as they stand, a file as it would be saved."""
