@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from every_engine import Engine, values
 from scorehouse import promote
+from scorehouse.cli.evidence_rows import read_log
+from scorehouse.evidence.canonical import row_digest
+from scorehouse.evidence.seal import findings, sealed
 
 COUNTS = ("rows_new", "rows_changed", "rows_stale", "rows_unchanged", "rows_vanished")
 MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
@@ -121,6 +125,25 @@ def story(engine: Engine) -> Story:
 def test_only_what_has_to_be_is_refused(story: Story) -> None:
     refused = {step: sorted(messages) for step, messages in story.refused.items() if messages}
     assert refused == {"second": ["strict"], "refused": ["given"]}
+
+
+def test_the_run_log_is_sealed_by_what_dbt_reads_of_it(story: Story) -> None:
+    """Outside of DuckDB, the command reads it by `dbt show`; both ways give the same digests."""
+    project = story.engine.project
+    profiles = yaml.safe_load((project.folder / "profiles.yml").read_text())
+    ((profile, outputs),) = ((name, each["outputs"]) for name, each in profiles.items() if "outputs" in each)
+    place = {
+        "database": None,
+        "profile": profile,
+        "profiles_dir": project.folder,
+        "target": next(iter(outputs)),
+    }
+    rows = read_log(None, project.folder, **place)
+    lines = sealed([], rows, datetime(2100, 1, 1, tzinfo=UTC))
+    assert {line["row"] for line in lines if line["kind"] == "run"} == set(map(row_digest, story.log))
+    assert findings(lines, rows) == []
+    altered = [{**row, "rows_scored": 10**6} if number == 3 else row for number, row in enumerate(story.log)]
+    assert [each.kind for each in findings(lines, altered)] == ["changed"]
 
 
 def test_nothing_of_a_run_is_left_over(story: Story) -> None:

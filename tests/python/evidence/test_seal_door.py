@@ -105,6 +105,24 @@ def test_a_pack_of_a_run_and_of_a_version(shop: ForeignProject) -> None:
     assert "has no version 9" in refused and not (shop.folder / "x").exists()
 
 
+@pytest.mark.slow
+def test_a_build_scores_by_a_signed_version_only(foreign_project: ForeignProject, tmp_path: Path) -> None:
+    pytest.importorskip("cryptography", reason="needs the extra evidence")
+    shop = ForeignProject(tmp_path / "a shop", foreign_project.home)
+    shutil.copytree(foreign_project.folder, shop.folder, symlinks=True)
+    make_key(shop.folder)
+    settings = (shop.folder / "dbt_project.yml").read_text()
+    policy = "{require_signed_by: [release.pub.pem]}"
+    shop.write("dbt_project.yml", f"{settings}vars:\n  scorehouse_load_policy: {policy}\n")
+    build = ("dbt", "--quiet", "--no-use-colors", "run", "--select", "churn_predictions")
+    refused = shop.run(*build, code=1)
+    assert "churn version 1 has no key signature" in refused.stdout
+    shop.run("scorehouse", "evidence", "sign", "churn", "--key", "release.pem")
+    shop.run(*build)
+    ended = shop.query(f"select status from {LOG} where model_name = 'churn' order by started_at")
+    assert ended == [("success",), ("failed",), ("success",)]
+
+
 @pytest.mark.foreign
 @pytest.mark.postgres
 def test_a_run_log_on_postgres_is_read_by_dbt(server: Server, tmp_path: Path) -> None:
