@@ -165,6 +165,13 @@ cmd_test() {
             engine_tests "$@"
             return
             ;;
+        clickhouse)
+            shift
+            use_environment .venv-clickhouse requirements-extras.lock requirements-clickhouse.lock
+            setup
+            "$python" -m pytest "${@:-tests/python/engines/test_clickhouse.py}"
+            return
+            ;;
         *)
             setup
             [ $# -gt 0 ] || build_for_test || status=1

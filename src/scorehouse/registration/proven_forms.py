@@ -21,7 +21,7 @@ from scorehouse.forms.native.make import made_of_trees
 from scorehouse.forms.proof import kernel_rows, proof_bytes
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.dialects import BY_DEFAULT
 from scorehouse.forms.sql.macros import drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
 from scorehouse.forms.sql.prove_sql import Comparison
@@ -76,7 +76,7 @@ class FormSearch:
         kernel: Kernel,
         rows: pd.DataFrame | pa.RecordBatch,
         *,
-        dialects: Sequence[str] = tuple(DIALECTS),
+        dialects: Sequence[str] = BY_DEFAULT,
         rows_of: str = TRAINING,
         told: Callable[[str], None] = lambda step: None,
     ) -> None:
@@ -226,7 +226,7 @@ def find_forms(
     kernel: Kernel,
     rows: pd.DataFrame | pa.RecordBatch,
     *,
-    dialects: Sequence[str] = tuple(DIALECTS),
+    dialects: Sequence[str] = BY_DEFAULT,
     rows_of: str = TRAINING,
 ) -> Forms:
     """The forms of the estimator in `kernel`, proven on `rows` of features."""

@@ -6,21 +6,16 @@ their drivers; DuckDB answers what dbt asks while it compiles (`dialects/standin
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import subprocess
-import sys
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from dialects.project import ProjectOfDialects, unpack_adapters
 from monitored import MODELS as MONITORING
-from project import REPOSITORY, SUPPORT, DbtProject
+from project import REPOSITORY, DbtProject
 
 sqlglot = pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
 pytestmark = pytest.mark.foreign
@@ -28,7 +23,6 @@ WHEELS = ["dbt-bigquery==1.11.3", "dbt-databricks==1.11.8", "dbt-redshift==1.11.
 WHEELS += ["dbt-snowflake==1.11.6", "dbt-spark==1.11.0"]
 DIALECTS = ["bigquery", "databricks", "redshift", "snowflake"]
 KNOWN = {"databricks": {"get"}}  # functions of the database that sqlglot has no name for
-STANDIN = SUPPORT / "dialects" / "standin.py"
 ON_DUCKDB = ("wide_contest", "wide_reasons", "wide_attribution")  # the last is `moved` here
 MODELS = {
     **{name: sql for name, sql in MONITORING.items() if name not in ON_DUCKDB},
@@ -103,30 +97,6 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
 OF_COLUMNS = {"feature_in_range": {"min_value": 0}, "feature_has_type": {"type": "double"}}
 
 
-@dataclass(frozen=True)
-class ProjectOfDialects:
-    """A project that is built on DuckDB, and that dbt can be run in as if it were for another database."""
-
-    folder: Path
-
-    def dbt(self, kind: str, *arguments: str) -> dict[str, Any]:
-        """Run dbt for a database; how each node ended, by name."""
-        parsed = ["--target-path", f"target/{kind}"]  # dbt parses once for each
-        command = [sys.executable, str(STANDIN), kind, str(self.folder), *arguments, *parsed]
-        ended = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
-        assert ended.returncode == 0, ended.stderr[-3000:]
-        return json.loads(ended.stdout.splitlines()[-1])
-
-
-def unpack_adapters(folder: Path) -> None:
-    """The macros of each adapter, under its name."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder / "wheels")]
-    subprocess.run([*pip, *WHEELS], check=True)
-    for wheel in (folder / "wheels").glob("*.whl"):
-        zipfile.ZipFile(wheel).extractall(folder / "unpacked")
-    shutil.move(folder / "unpacked" / "dbt" / "include", folder / "adapters")
-
-
 def write_tests(project: DbtProject) -> None:
     def listed(tests: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         return [{f"scorehouse.{name}": {"arguments": arguments}} for name, arguments in tests.items()]
@@ -141,7 +111,7 @@ def project(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("dialects") / "house"
     shutil.copytree(monitored_project.folder, folder, symlinks=True)
     (folder / "models" / "wide_contest.sql").unlink()
-    unpack_adapters(folder)
+    unpack_adapters(folder, WHEELS)
     project = object.__new__(DbtProject)
     project.folder, project.database = folder, folder / "house.duckdb"
     for name, sql in {**MODELS, **LIVE}.items():

@@ -45,8 +45,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
 
 
 @pytest.fixture(scope="module")
-def on_spark(on_duckdb: MonitoredWarehouse, project: SparkProject) -> tuple[Any, dict[str, tuple[str, str]]]:
-    """The session after two builds: of the numbers, and of tests that find something, with its results."""
+def session(on_duckdb: MonitoredWarehouse, project: SparkProject) -> Any:
+    """The session of a project whose sources are there and whose models are written."""
     session = session_of(project)
     session.sql("create schema raw")
     for name in on_duckdb.tables:
@@ -57,10 +57,31 @@ def on_spark(on_duckdb: MonitoredWarehouse, project: SparkProject) -> tuple[Any,
     tables = [{"name": name} for name in on_duckdb.tables]
     sources = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
     project.write("models/_raw.yml", yaml.safe_dump(sources))
-    results = project.build("--select", *MODELS)
+    return session
+
+
+@pytest.fixture(scope="module")
+def several(session: Any, project: SparkProject) -> None:
+    """The longest models, built by themselves: a test has a limit of time."""
+    succeeded(project.build("--select", *(name for name in MODELS if name.startswith("several"))))
+
+
+@pytest.fixture(scope="module")
+def numbers(several: None, session: Any, project: SparkProject) -> Any:
+    """The session after the build of the numbers."""
+    succeeded(project.build("--select", *(name for name in MODELS if not name.startswith("several"))))
+    return session
+
+
+@pytest.fixture(scope="module")
+def findings(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
+    """The results of tests that find something."""
+    return project.build("--select", *models())
+
+
+def succeeded(results: dict[str, tuple[str, str]]) -> None:
     bad = {name: told for name, told in results.items() if told[0] not in ("success", "pass")}
-    assert not bad, bad
-    return session, project.build("--select", *models())
+    assert results and not bad, bad
 
 
 def parquet(warehouse: MonitoredWarehouse, table: str, folder: Path) -> Path:
@@ -81,28 +102,29 @@ def plain(value: Any) -> Any:
     return value
 
 
+def test_the_longest_models_are_built(several: None) -> None:
+    """Before the others, in a test of their own."""
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_the_numbers_are_those_of_duckdb(
-    name: str, on_duckdb: MonitoredWarehouse, on_spark: tuple[Any, dict[str, tuple[str, str]]]
-) -> None:
+def test_the_numbers_are_those_of_duckdb(name: str, on_duckdb: MonitoredWarehouse, numbers: Any) -> None:
     sql, width = query(name)
-    found = rows_of(on_spark[0], sql.format(f"house.{name}"))
+    found = rows_of(numbers, sql.format(f"house.{name}"))
     same_numbers(on_duckdb.query(sql.format(name)), found, width)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[2] for case in CASES])
 def test_the_tests_find_the_same(
-    case: tuple[Any, ...], on_spark: tuple[Any, dict[str, tuple[str, str]]]
+    case: tuple[Any, ...], session: Any, findings: dict[str, tuple[str, str]]
 ) -> None:
     _, test, name, _, columns, rows = case
-    session, results = on_spark
-    assert results[name][0] == status_of(test, rows), results[name]
+    assert findings[name][0] == status_of(test, rows), findings[name]
     assert same_rows(rows_of(session, f"select {columns} from house_dbt_test__audit.{name}"), rows)
 
 
 @pytest.mark.parametrize("name", EXPECTED_SIGNALS)
-def test_retraining_signals(name: str, on_spark: tuple[Any, dict[str, tuple[str, str]]]) -> None:
-    (found,) = rows_of(on_spark[0], f"select {SIGNAL_COLUMNS} from house.{name}")
+def test_retraining_signals(name: str, session: Any, findings: dict[str, tuple[str, str]]) -> None:
+    (found,) = rows_of(session, f"select {SIGNAL_COLUMNS} from house.{name}")
     expected = EXPECTED_SIGNALS[name]
     assert same_rows([found[: len(expected)]], [expected])
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
 from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.dialects import BY_DEFAULT
 from scorehouse.forms.sql.macros import macro_file, write_macros
 from scorehouse.registry.artifact import load
 from scorehouse.registry.policy import LoadPolicy
@@ -161,7 +161,7 @@ def test_the_file_is_kept_version_by_version(project: DbtProject) -> None:
     version = project.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
     loaded, signature, _ = load(project.folder, version, LoadPolicy.from_variable({}), "test")
     write_macros(
-        project.folder, "churn", [compile_sql(loaded, version, signature, name) for name in DIALECTS]
+        project.folder, "churn", [compile_sql(loaded, version, signature, name) for name in BY_DEFAULT]
     )
     assert path.read_text() == text
 

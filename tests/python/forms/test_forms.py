@@ -28,7 +28,7 @@ from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.dialects import BY_DEFAULT
 from scorehouse.forms.sql.macros import macro_file, macro_text, write_macros
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry.artifact import load
@@ -76,7 +76,7 @@ def command(*arguments: str) -> str:
 def test_a_proven_form_stands_in_the_registry(empty_project: Path) -> None:
     version = churn()
     fact = version.forms["sql"]
-    assert fact["dialects"] == list(DIALECTS)
+    assert fact["dialects"] == list(BY_DEFAULT)
     assert fact["rows"] > ROWS and fact["rows_of"] == "training"
     assert fact["largest_difference"] <= 1e-12
     assert "sql" not in version.forms.get("refused", {})
@@ -86,7 +86,7 @@ def test_a_proven_form_stands_in_the_registry(empty_project: Path) -> None:
     macros = (empty_project / "macros/ml/churn.sql").read_text()
     assert "{% macro scorehouse_predict__churn__v1(" in macros
     card = (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()
-    assert f"| 1 | sql ({', '.join(DIALECTS)}) | {fact['rows']:,} |" in " ".join(card.split())
+    assert f"| 1 | sql ({', '.join(BY_DEFAULT)}) | {fact['rows']:,} |" in " ".join(card.split())
 
 
 @pytest.mark.slow

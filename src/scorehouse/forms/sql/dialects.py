@@ -1,6 +1,7 @@
 """The databases that compiled SQL is written for, and their limits.
 
-DuckDB and PostgreSQL are run in the tests; the others are printed, parsed by sqlglot, and not run.
+DuckDB, PostgreSQL and ClickHouse are run in the tests, Spark's by Spark; Snowflake's and BigQuery's run on
+emulators; Redshift's is printed, parsed by sqlglot, and not run.
 """
 
 from __future__ import annotations
@@ -92,6 +93,21 @@ DATABRICKS = Dialect(
     backslash=True,
     mark="`",
 )
+# Every column that may be NULL has a type that says so.
+CLICKHOUSE = Dialect(
+    name="clickhouse",
+    types={
+        "double": "Nullable(Float64)",
+        "real": "Nullable(Float32)",
+        "text": "Nullable(String)",
+        "integer": "Nullable(Int64)",
+        "boolean": "Nullable(Bool)",
+    },
+    ieee=True,
+    is_nan="isNaN({x})",
+    backslash=True,
+    concat_ws=False,
+)
 # What the engine Spark runs
 SPARK = replace(DATABRICKS, name="spark", double_as_text=DOUBLE_AS_TEXT)
 
@@ -105,7 +121,8 @@ class Limits:
     columns: int
 
 
-DIALECTS = {d.name: d for d in (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS)}
+DIALECTS = {d.name: d for d in (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS, CLICKHOUSE)}
+BY_DEFAULT = tuple(name for name in DIALECTS if name != "clickhouse")  # which a project lists to have
 ALIASES = {"spark": "databricks"}  # adapter types that use the SQL of another
 # DuckDB and PostgreSQL: measured (benchmarks/compiled_sql.py); the others: as documented by their vendors.
 # PostgreSQL allows at most 1664 columns in a select; Snowflake, BigQuery and Redshift accept 1 MB, 1 MB and
@@ -117,4 +134,5 @@ LIMITS = {
     "bigquery": Limits(sql_bytes=900_000, nodes=10_000, columns=1_000),
     "redshift": Limits(sql_bytes=4_000_000, nodes=30_000, columns=1_200),
     "databricks": Limits(sql_bytes=900_000, nodes=5_000, columns=500),
+    "clickhouse": Limits(sql_bytes=240_000, nodes=5_000, columns=1_000),
 }

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.forms.sql.dialects import DIALECTS
+from scorehouse.forms.sql.dialects import BY_DEFAULT, DIALECTS
 from scorehouse.project.variables import project_variable
 
 VARIABLE = "scorehouse_compiled_sql"
@@ -20,12 +20,12 @@ VARIABLE = "scorehouse_compiled_sql"
 class SqlSettings:
     """`dialects`: databases that SQL is compiled for; `macro_path`: macro path of `ml/<name>.sql`."""
 
-    dialects: tuple[str, ...] = tuple(DIALECTS)
+    dialects: tuple[str, ...] = BY_DEFAULT
     macro_path: str = "macros"
 
     @classmethod
     def of(cls, project: Path) -> SqlSettings:
-        """The variable of the project; by default all dialects, and the first of its macro paths."""
+        """The variable of the project; by default the dialects of BY_DEFAULT, and the first macro path."""
         file = project / "dbt_project.yml"
         if not file.is_file():
             return cls()
@@ -39,7 +39,7 @@ class SqlSettings:
 
 def _dialects(wanted: Any) -> tuple[str, ...]:
     if wanted is None:
-        return tuple(DIALECTS)
+        return BY_DEFAULT
     if not isinstance(wanted, list) or not wanted or set(wanted) - set(DIALECTS):
         raise _unusable(f"dialects is {wanted!r}", f"a list among {list(DIALECTS)}")
     return tuple(name for name in DIALECTS if name in wanted)

@@ -1,0 +1,1 @@
+"""ClickHouse's own engine, embedded in this process."""
