@@ -152,7 +152,7 @@ def test_dagster_retrains_if_it_is_asked_to(
     outcomes = []
     for asks in ("false", "true"):
         (copy / "models/loyalty_retraining.sql").write_text(SIGNALS.replace("ASKS", asks))
-        build = ["dbt", "--quiet", "build", "--select", "ml_loyalty", "loyalty_retraining"]
+        build = ["dbt", "--quiet", "build", "--select", "baskets", "ml_loyalty", "loyalty_retraining"]
         subprocess.run(build, cwd=copy, env=found, check=True)
         ended = dagster.materialize(example.assets)
         (event,) = ended.get_asset_materialization_events()
