@@ -21,6 +21,7 @@ import pyarrow as pa
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt_common.behavior_flags import BehaviorFlagRendered
 
 from scorehouse import register
 from scorehouse.kernel.scorer import Kernel
@@ -33,6 +34,9 @@ SUPPORT = Path(__file__).parent  # on PYTHONPATH where another process imports w
 PACKAGE_MACROS = [f"package_{p.name}" for p in sorted((REPOSITORY / "macros").iterdir()) if p.name != "ml"]
 PARSE_CACHE = "partial_parse.msgpack"
 Row = tuple[Any, ...]
+# For the name of the module that sets a flag, each dbt command would look through the stack and all loaded
+# modules, once per flag: in a process that has run many tests, this takes longer than the command.
+BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
 
 
 @dataclass(frozen=True)
