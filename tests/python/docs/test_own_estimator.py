@@ -58,8 +58,9 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> list[Followed]:
     subprocess.run([sys.executable, "-c", TRAIN], cwd=folder, check=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     dbt = Path(sys.executable).with_name("dbt")
-    subprocess.run([dbt, "--quiet", "build", "--profiles-dir", "."], cwd=folder, check=True)
-    settings = {"PATH": path, "DBT_PROFILES_DIR": str(folder)}
+    places = ["--project-dir", ".", "--profiles-dir", "."]
+    subprocess.run([dbt, "--quiet", "build", *places], cwd=folder, check=True)
+    settings = {"PATH": path, "DBT_PROJECT_DIR": str(folder), "DBT_PROFILES_DIR": str(folder)}
     return [follow(page, folder, REPLACED, **settings) for page in (ESTIMATOR, HAND_WRITTEN)]
 
 
