@@ -24,17 +24,17 @@ MAIN = {
     "check": ("check:check_command", "Verify every registered version; exits with 1 if one cannot score."),
     "completion": (
         "completion:completion_command",
-        "Print the script that completes commands, options and registered names in SHELL.",
+        "Print the completion script of SHELL: commands, options and registered names.",
     ),
     "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
-    "evidence": (":evidence_group", "Seal the run log, sign versions, and pack evidence for an audit."),
+    "evidence": (":evidence_group", "Seal the run log, sign versions, pack evidence for an audit."),
     "explain": (
         "explain:explain_command",
         "Explain one prediction of the ML model NAME: run, features, contributions, and what would flip it.",
     ),
     "export": (
         ":export_group",
-        "Export predictions, ML models or monitoring results to other systems.",
+        "Export predictions, ML models or what monitoring found.",
     ),
     "import": (":import_group", "Register ML models from another registry."),
     "importance": (
@@ -49,7 +49,7 @@ MAIN = {
     "promote": ("promote:promote_command", "Move an alias to VERSION of the ML model NAME."),
     "prove": (
         "prove:prove_command",
-        "Find the forms of the registered versions of NAME (default: of all ML models), and prove them.",
+        "Find and prove the forms of the versions of NAME, by default of all ML models.",
     ),
     "reference": (
         "reference:reference_command",
@@ -57,7 +57,7 @@ MAIN = {
     ),
     "register": (
         "register:register_command",
-        "Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.",
+        "Register the fitted estimator in ESTIMATOR, a joblib or skops file, as the next version of NAME.",
     ),
     "replay": (
         "replay:replay_command",

@@ -17,7 +17,7 @@ SHELLS = ("bash", "zsh", "fish")
 @json_option
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str, as_json: bool) -> None:
-    """Print the script that completes commands, options and registered names in SHELL.
+    """Print the completion script of SHELL: commands, options and registered names.
 
     \b
     Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from scorehouse.garbage import collector_paused
+
+CLAUSE_ENDS = re.compile(r"[:;] "), re.compile(r", ")
 
 
 class LazyCommands(MutableMapping[str, click.Command]):
@@ -60,12 +63,24 @@ class LazyGroup(click.Group):
         self.commands = self.lazy
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands in the help, in click's format and in `groups`; the others come last."""
-        longest = max(map(len, self.lazy))
-        texts = {name: _short(text, formatter.width - 6 - longest) for name, text in self._summaries()}
-        for title, names in self.groups.items():
-            _write(formatter, title, {name: texts.pop(name) for name in names if name in texts}, longest)
-        _write(formatter, "Others" if self.groups else "Commands", texts, longest)
+        """Write the commands as click does, under the titles of `groups`; the others come last."""
+        summaries = dict(self._summaries())
+        grouped = {name for names in self.groups.values() for name in names}
+        others = [name for name in summaries if name not in grouped]
+        longest = max(map(len, summaries))
+        with formatter.section("Commands"):
+            for title, names in {**self.groups, "": others}.items():
+                if title:
+                    formatter.write(f" {click.style(title, bold=True)}\n")
+                rows = [
+                    (
+                        click.style(name.ljust(longest), fg="cyan"),
+                        _short(summaries[name], formatter.width - 6 - longest),
+                    )
+                    for name in names
+                ]
+                if rows:
+                    formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         found = [
@@ -88,14 +103,11 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _write(formatter: click.HelpFormatter, title: str, texts: Mapping[str, str], longest: int) -> None:
-    """One section of commands; the second column begins at the same place in each section."""
-    if texts:
-        with formatter.section(click.style(title, bold=True)):
-            rows = [(click.style(name.ljust(longest), fg="cyan"), text) for name, text in texts.items()]
-            formatter.write_dl(rows)
-
-
 def _short(summary: str, limit: int = 45) -> str:
-    """The sentence, shortened as click does it in lists."""
+    """The sentence, or as many of its clauses as fit; click's cut if not even the first one does."""
+    if len(summary) <= limit:
+        return summary.removesuffix(".")
+    for mark in CLAUSE_ENDS:  # a list after a colon is left out whole
+        if ends := [found.start() for found in mark.finditer(summary) if found.start() <= limit]:
+            return summary[: ends[-1]]
     return click.Command(None, help=summary).get_short_help_str(limit)

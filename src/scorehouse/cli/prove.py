@@ -41,7 +41,7 @@ def prove_command(
     project_dir: Path | None,
     **place: Any,
 ) -> None:
-    """Find the forms of the registered versions of NAME (default: of all ML models), and prove them.
+    """Find and prove the forms of the versions of NAME, by default of all ML models.
 
     Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
     rows drawn from the reference), and on rows made to break it. The proven forms are written beside the

@@ -69,7 +69,7 @@ from scorehouse.registry.version import TASKS
 def register_command(
     name: str, estimator: Path, features: Path, metrics: tuple[str, ...], as_json: bool, **facts: Any
 ) -> None:
-    """Register the fitted estimator in the joblib or skops file ESTIMATOR as the next version of NAME.
+    """Register the fitted estimator in ESTIMATOR, a joblib or skops file, as the next version of NAME.
 
     Loading a joblib file runs code: register only files that you trust. The load policy is checked first.
 
