@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 pytest.importorskip("chdb", reason="run `./run test clickhouse`")
 import chdb
 
-from clickhouse.parity import clickhouse_parity
+from clickhouse.parity import SETTING, clickhouse_parity
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from dialects.project import ProjectOfDialects, unpack_adapters
@@ -27,23 +27,10 @@ from project import DbtProject, MakeKernel
 
 pytestmark = pytest.mark.foreign
 WHEEL = "dbt-clickhouse==1.10.3"
-SETTINGS = {"scorehouse_compiled_sql": {"dialects": ["duckdb", "clickhouse"]}}
+VARIABLES = {"scorehouse_compiled_sql": {"dialects": ["duckdb", "clickhouse"]}}
 
 
-# ClickHouse 26.9 asks for more than 20 GB for its nested conditions, which docs/how-to/warehouses.md says
-TOO_LARGE = "CalibratedClassifierCV isotonic 3"
-TRIED = [name for name in CASES if name != TOO_LARGE]
-
-
-def test_nested_conditions_of_three_classes_need_too_much_memory(
-    make_kernel: MakeKernel, tmp_path: Path
-) -> None:
-    frame, kernel = kernel_of(TOO_LARGE, make_kernel)
-    with pytest.raises(RuntimeError, match="memory limit exceeded"):
-        clickhouse_parity(tmp_path, frame, kernel)
-
-
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", CASES)
 def test_equals_the_kernel(name: str, make_kernel: MakeKernel, tmp_path: Path) -> None:
     frame, kernel = kernel_of(name, make_kernel)
     parity = clickhouse_parity(tmp_path, frame, kernel)
@@ -60,7 +47,7 @@ def customers() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    project = DbtProject(tmp_path_factory.mktemp("clickhouse") / "house", variables=SETTINGS)
+    project = DbtProject(tmp_path_factory.mktemp("clickhouse") / "house", variables=VARIABLES)
     frame = customers().dropna()
     X = frame[["it's", "visits"]]
     y = np.where(X["visits"] > 0.5, "yes", "no")
@@ -93,7 +80,7 @@ def test_predict_gives_the_rows_of_duckdb(project: DbtProject) -> None:
     sql = node["sql"].replace(
         '"house"."main"."features"', f"file('{project.folder / 'rows.parquet'}', Parquet)"
     )
-    found = chdb.query(f"select * from ({sql}) as scored order by id", "ArrowTable").to_pylist()
+    found = chdb.query(f"select * from ({sql}) as scored order by id {SETTING}", "ArrowTable").to_pylist()
     names = list(project.columns("predicted"))
     expected = [dict(zip(names, row, strict=True)) for row in project.query("from predicted order by id")]
     assert len(found) == len(expected) == 500 and list(found[0]) == names

@@ -61,13 +61,13 @@ def session(on_duckdb: MonitoredWarehouse, project: SparkProject) -> Any:
 
 
 @pytest.fixture(scope="module")
-def several(session: Any, project: SparkProject) -> None:
-    """The longest models, built by themselves: a test has a limit of time."""
-    succeeded(project.build("--select", *(name for name in MODELS if name.startswith("several"))))
+def several(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
+    """The results of the longest models, built by themselves: a test has a limit of time."""
+    return project.build("--select", *(name for name in MODELS if name.startswith("several")))
 
 
 @pytest.fixture(scope="module")
-def numbers(several: None, session: Any, project: SparkProject) -> Any:
+def numbers(several: dict[str, tuple[str, str]], session: Any, project: SparkProject) -> Any:
     """The session after the build of the numbers."""
     succeeded(project.build("--select", *(name for name in MODELS if not name.startswith("several"))))
     return session
@@ -102,8 +102,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def test_the_longest_models_are_built(several: None) -> None:
-    """Before the others, in a test of their own."""
+def test_the_longest_models_are_built(several: dict[str, tuple[str, str]]) -> None:
+    succeeded(several)
 
 
 @pytest.mark.parametrize("name", MODELS)
