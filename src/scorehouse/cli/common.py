@@ -36,6 +36,12 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def format_option(formats: Iterable[str], default: str, text: str) -> Function:
+    """--format, one of `formats`."""
+    choice = click.Choice(list(formats))
+    return click.option("--format", "form", type=choice, default=default, show_default=True, help=text)
+
+
 def write_options(function: Function) -> Function:
     """--yes and --dry-run, for commands that show what they will write."""
     function = click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")(

@@ -65,17 +65,27 @@ def diff_command(
       scorehouse diff churn 1 2
       scorehouse diff churn champion challenger --json
     """
-    seeds = ModelSeeds(find_project(project_dir), name)
-    call = f"diff {name} {old} {new}"
-    before, after = find_version(seeds, old, call), find_version(seeds, new, call)
-    found = differences(before, after, seeds)
+    before, after, found = compared(find_project(project_dir), name, old, new)
     if as_json:
-        print_json({"name": name, "old": before.version, "new": after.version, **found})
+        print_json(document(before, after, found))
     else:
         for line in lines(before, after, found):
             echo(line)
     if exit_code and any(found.values()):
         ctx.exit(EXIT_DIFFERENT)
+
+
+def compared(project: Path, name: str, old: str, new: str) -> tuple[Version, Version, Differences]:
+    """Both versions, which are named by number or alias, and what differs."""
+    seeds = ModelSeeds(project, name)
+    call = f"diff {name} {old} {new}"
+    before, after = find_version(seeds, old, call), find_version(seeds, new, call)
+    return before, after, differences(before, after, seeds)
+
+
+def document(before: Version, after: Version, found: Differences) -> dict[str, Any]:
+    """The differences for JSON."""
+    return {"name": before.name, "old": before.version, "new": after.version, **found}
 
 
 def differences(before: Version, after: Version, seeds: ModelSeeds) -> Differences:

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, echo, find_version, json_option, print_json, project_option
+from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json, project_option
 from scorehouse.cli.evidence_rows import Row, read_log
 from scorehouse.cli.names import complete_reference
 from scorehouse.cli.seal import extended, seal_file
+from scorehouse.cli.show import find_reference
 from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options, this_call
 from scorehouse.cli.waiting import waiting
 from scorehouse.errors import ScorehouseError
@@ -28,7 +29,7 @@ from scorehouse.registry import artifact
 from scorehouse.registry.key_signature import KEY_SIGNATURE, read_private_key, sign_files
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.storage import locate, write
-from scorehouse.registry.version import Version, parse_reference
+from scorehouse.registry.version import Version
 from scorehouse.report.cards import FILE as CARDS
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.scoring.request import load_policy
@@ -163,14 +164,8 @@ def _subject(
         run = collect.run_named(rows, run_id, this_call())
         versions = ModelSeeds(project, run["model_name"]).registered(this_call())
         return logged_version(run, versions, this_call()), run
-    version = _version(project, str(reference))
+    _, version = find_reference(project, str(reference), this_call())
     return version, collect.last_success(collect.runs_of(rows, version), version)
-
-
-def _version(project: Path, reference: str) -> Version:
-    name, alias, number = parse_reference(reference, this_call())
-    wanted = str(number) if number is not None else alias if "@" in reference else None
-    return find_version(ModelSeeds(project, name), wanted, this_call())
 
 
 def _sealed(file: Path, rows: list[Row]) -> tuple[list[Line], list[str]]:
@@ -263,7 +258,8 @@ def sign_command(reference: str, key: Path, as_json: bool, project_dir: Path | N
       scorehouse evidence sign churn/3 --key release.pem
     """
     project = find_project(project_dir)
-    version, policy = _version(project, reference), load_policy(project)
+    _, version = find_reference(project, reference, this_call())
+    policy = load_policy(project)
     collect.check_files(project, version, policy, this_call())
     digests = artifact.pinned_files(version)
     data = sign_files(str(version.version), digests, key, this_call())

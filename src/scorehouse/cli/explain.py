@@ -17,6 +17,8 @@ from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 
 if TYPE_CHECKING:
+    import duckdb
+
     from scorehouse.explain.story import Story
     from scorehouse.project.place import Place
 
@@ -58,8 +60,8 @@ def explain_command(
     """
     project = find_project(project_dir)
     named = place_of(**place, project_dir=project_dir)
-    with waiting("explaining the row"):
-        story = _story(name, keys, table, schema, project, named)
+    with waiting("explaining the row"), connect(named) as connection:
+        story = story_in(connection, named, project, name, keys, table, schema)
     if html is not None:
         from scorehouse.explain.drawn import page
 
@@ -75,9 +77,16 @@ def explain_command(
         echo(f"written: {html}")
 
 
-def _story(
-    name: str, keys: Sequence[str], table: str | None, schema: str | None, project: Path, place: Place
+def story_in(
+    connection: duckdb.DuckDBPyConnection,
+    place: Place,
+    project: Path,
+    name: str,
+    keys: Sequence[str],
+    table: str | None,
+    schema: str | None,
 ) -> Story:
+    """The story of the row with these values of the key."""
     from scorehouse.explain.found_row import found_row
     from scorehouse.explain.story import story_of
     from scorehouse.forms.choose import FormFiles
@@ -85,6 +94,5 @@ def _story(
 
     call = f"{this_call()} {name}"
     versions = ModelSeeds(project, name).registered(call)
-    with connect(place) as connection:
-        found = found_row(connection, find_log(connection, schema, place), name, table, keys, call)
-        return story_of(found, versions, FormFiles(project, load_policy(project)), call)
+    found = found_row(connection, find_log(connection, schema, place), name, table, keys, call)
+    return story_of(found, versions, FormFiles(project, load_policy(project)), call)

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json
+from scorehouse.cli.common import echo, format_option, json_option, print_json
 from scorehouse.cli.run_log import find_log
 from scorehouse.cli.target import connect, place_of, target_options, this_call
 from scorehouse.cli.waiting import waiting
-from scorehouse.outbox.changes import find_table
+from scorehouse.outbox.changes import find_table, has_changes
 from scorehouse.outbox.files import FORMATS, export_to_folder
 from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
 
@@ -19,14 +19,7 @@ from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
 @click.command("predictions")
 @click.argument("node")
 @click.option("--to", required=True, help="A folder, or the URL of a PostgreSQL database.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(FORMATS)),
-    default="parquet",
-    show_default=True,
-    help="Format of the rows in a folder.",
-)
+@format_option(FORMATS, "parquet", "Format of the rows in a folder.")
 @click.option("--table", help="Table in PostgreSQL; default: the name of the prediction table.")
 @target_options
 @json_option
@@ -66,5 +59,4 @@ def export_predictions_command(
 
 
 def _is_written(done: dict[str, Any]) -> bool:
-    rows = done["rows"]
-    return any(rows[name] for name in ("new", "changed", "vanished")) or bool(done.get("written"))
+    return has_changes(done["rows"]) or bool(done.get("written"))

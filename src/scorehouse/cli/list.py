@@ -27,10 +27,7 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
       scorehouse list
       scorehouse list --json
     """
-    project = find_project(project_dir)
-    versions = [
-        version for name in registered_names(project) for version in ModelSeeds(project, name).versions()
-    ]
+    versions = all_versions(find_project(project_dir))
     if as_json:
         print_json([facts(version) for version in versions])
         return
@@ -41,6 +38,11 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
         echo(line)
     names = {version.name for version in versions}
     echo(f"\n{count(len(names), 'ML model')}, {count(len(versions), 'version')}")
+
+
+def all_versions(project: Path) -> list[Version]:
+    """Every registered version, by name and number."""
+    return [version for name in registered_names(project) for version in ModelSeeds(project, name).versions()]
 
 
 def _shown(version: Version) -> list[Any]:

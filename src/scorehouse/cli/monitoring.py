@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json
+from scorehouse.cli.common import EXIT_DIFFERENT, echo, format_option, json_option, print_json
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options, this_call
 from scorehouse.cli.waiting import waiting
@@ -16,7 +16,8 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.outbox.webhook import Post, check_url, key_of, send
 from scorehouse.registry.seeds import replace_file
 from scorehouse.report.causes import alerts_of
-from scorehouse.report.export import PAYLOADS, payload_text, webhook, write_long
+from scorehouse.report.dbt_results import DbtResults
+from scorehouse.report.export import PAYLOADS, Named, payload_text, webhook, write_long
 from scorehouse.report.gather import gather
 from scorehouse.report.warehouse import Warehouse
 
@@ -54,14 +55,7 @@ def export_monitoring_command(
 
 @click.command("alerts")
 @click.argument("name", required=False, shell_complete=complete_name)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(PAYLOADS)),
-    default="webhook",
-    show_default=True,
-    help="Form of the payload; both are JSON.",
-)
+@format_option(PAYLOADS, "webhook", "Form of the payload; both are JSON.")
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
 @results_option
 @click.option("--to", "url", help="URL to send the payload to, if there is an alert; it is not printed then.")
@@ -114,12 +108,7 @@ def export_alerts_command(
     named = place_of(**place)
     results = dbt_results(named, dbt_target, place["project_dir"])
     with connect(named) as connection:
-        warehouse = Warehouse(connection, named, schema, "scorehouse export alerts")
-        found = [
-            (data.name, data.live.version, alert)
-            for data in gather(warehouse, name)
-            for alert in alerts_of(warehouse, data, results)
-        ]
+        found = found_alerts(Warehouse(connection, named, schema, "scorehouse export alerts"), name, results)
     now = datetime.now(UTC)
     text = payload_text(found, form, now)
     if url is not None:
@@ -136,6 +125,15 @@ def export_alerts_command(
             echo(f"written: {output} ({len(found)} alerts)")
     if exit_code and found:
         ctx.exit(EXIT_DIFFERENT)
+
+
+def found_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Named]:
+    """The alerts of one ML model, or of all, with its name and live version."""
+    return [
+        (data.name, data.live.version, alert)
+        for data in gather(warehouse, name)
+        for alert in alerts_of(warehouse, data, results)
+    ]
 
 
 def _send(post: Post, text: str | None, key: str, letters: Path, as_json: bool) -> None:

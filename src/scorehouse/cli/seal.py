@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json
+from scorehouse.cli.common import EXIT_DIFFERENT, count, echo, json_option, print_json
 from scorehouse.cli.evidence_rows import Row, read_log
 from scorehouse.cli.target import target_options, this_call
 from scorehouse.evidence.seal import (
@@ -114,5 +114,5 @@ def _tell(
     if found:
         echo(f"{len(found)} findings; nothing was written", err=True)
         return
-    echo(f"sealed: {runs[1]:,} runs, {runs[1] - runs[0]:,} of them new ({file})")
+    echo(f"sealed: {count(runs[1], 'run')}, {runs[1] - runs[0]:,} of them new ({file})")
     echo(f"head: {head(kept)}")

@@ -38,16 +38,25 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
       scorehouse show churn/2 --json
     """
     call = f"show {reference}"
-    name, alias, number = parse_reference(reference, call)
-    seeds = ModelSeeds(find_project(project_dir), name)
-    wanted = str(number) if number is not None else alias if "@" in reference else None
-    version = find_version(seeds, wanted, call)
-    features = seeds.features(version.version)
+    seeds, version = find_reference(find_project(project_dir), reference, call)
     if as_json:
-        print_json({**facts(version), "features": features})
+        print_json(facts_and_features(seeds, version))
         return
-    for line in lines(version, features, seeds.registered(call)):
+    for line in lines(version, seeds.features(version.version), seeds.registered(call)):
         echo(line)
+
+
+def find_reference(project: Path, reference: str, call: str) -> tuple[ModelSeeds, Version]:
+    """The version that `churn`, `churn@challenger` or `churn/2` names, and the seeds of its ML model."""
+    name, alias, number = parse_reference(reference, call)
+    seeds = ModelSeeds(project, name)
+    wanted = str(number) if number is not None else alias if "@" in reference else None
+    return seeds, find_version(seeds, wanted, call)
+
+
+def facts_and_features(seeds: ModelSeeds, version: Version) -> dict[str, Any]:
+    """A version for JSON, with the rows of its signature."""
+    return {**facts(version), "features": seeds.features(version.version)}
 
 
 def facts(version: Version) -> dict[str, Any]:

@@ -218,6 +218,15 @@ def _settings_of(file: Path, profile: str, target: str) -> dict[str, Any]:
     """The settings of a target; it must be a DuckDB target with a path."""
     outputs = _outputs(file, profile)
     settings: dict[str, Any] = outputs.get(target) or {}
+    kind = settings.get("type")
+    if kind and kind != "duckdb":
+        readable = sorted(name for name, each in outputs.items() if (each or {}).get("type") == "duckdb")
+        raise ConfigurationError(
+            this_call(),
+            f"this command reads DuckDB targets only, and the target {target!r} is of type {kind!r}",
+            expected=f"a target of `type: duckdb`{f', such as {readable[0]!r}' if readable else ''}",
+            action=f"name a DuckDB target or file; on {kind}, read the tables by `dbt show`",
+        )
     if settings.get("type") != "duckdb" or not settings.get("path"):
         raise ConfigurationError(
             this_call(),

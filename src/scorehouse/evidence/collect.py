@@ -15,7 +15,7 @@ import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.canonical import facts_of
-from scorehouse.evidence.lineage import Relation, event_of
+from scorehouse.evidence.lineage import Flow, Relation, event_of
 from scorehouse.registry import artifact
 from scorehouse.registry.key_signature import KEY_SIGNATURE
 from scorehouse.registry.policy import LoadPolicy
@@ -165,7 +165,7 @@ def lineage_of(
     ]
     inputs = [_relation(connection, name) for name in names]
     output = _relation(connection, str(run["prediction_table"]))
-    return event_of(facts_of(run), version, features, inputs, output, namespace)
+    return event_of(Flow(facts_of(run), version, features, inputs, output, namespace))
 
 
 def _nodes(manifest: Path) -> dict[str, Any]:

@@ -34,23 +34,42 @@ class Relation:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def event_of(
-    run: Mapping[str, Any],
-    version: Version,
-    features: Sequence[str],
-    inputs: Sequence[Relation],
-    output: Relation,
-    namespace: str,
-) -> dict[str, Any]:
-    """The event of a finished run.
+@dataclass(frozen=True)
+class Flow:
+    """What flowed where in a run: `inputs` and `version` in, `output` out.
 
     `features` are the names of the signature's features; `inputs` the tables that the prediction table's
-    model refs. The key and the columns passed through are traced to every input that has a column of their
-    name, all others to the features and to the ML model.
+    model refs; `namespace` that of the tables.
     """
-    model = _model_dataset(version, features)
-    fields = _column_lineage(run, version, features, inputs, output, namespace)
-    facets = {"schema": _schema(output.columns), "columnLineage": _facet("columnLineage", fields=fields)}
+
+    run: Mapping[str, Any]
+    version: Version
+    features: Sequence[str]
+    inputs: Sequence[Relation]
+    output: Relation
+    namespace: str
+
+    def sources(self, name: str) -> list[dict[str, Any]]:
+        """Every input column of this name, whatever its case."""
+        return [
+            {"namespace": self.namespace, "name": each.name, "field": column}
+            for each in self.inputs
+            for column in each.columns
+            if column.lower() == name.lower()
+        ]
+
+
+def event_of(flow: Flow) -> dict[str, Any]:
+    """The event of a finished run.
+
+    The key and the columns passed through are traced to every input that has a column of their name, all
+    others to the features and to the ML model.
+    """
+    run, output, namespace = flow.run, flow.output, flow.namespace
+    facets = {
+        "schema": _schema(output.columns),
+        "columnLineage": _facet("columnLineage", fields=_fields(flow)),
+    }
     ended = run.get("finished_at") or run.get("started_at")
     query = run.get("feature_query")
     return {
@@ -67,9 +86,9 @@ def event_of(
         "inputs": [
             *(
                 {"namespace": namespace, "name": each.name, "facets": {"schema": _schema(each.columns)}}
-                for each in inputs
+                for each in flow.inputs
             ),
-            model,
+            _model_dataset(flow.version, flow.features),
         ],
         "outputs": [{"namespace": namespace, "name": output.name, "facets": facets}],
     }
@@ -88,37 +107,22 @@ def _model_dataset(version: Version, features: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _column_lineage(
-    run: Mapping[str, Any],
-    version: Version,
-    features: Sequence[str],
-    inputs: Sequence[Relation],
-    output: Relation,
-    namespace: str,
-) -> dict[str, Any]:
+def _fields(flow: Flow) -> dict[str, Any]:
     """By output column: where it comes from."""
-    asked = json.loads(run.get("configuration") or "{}")
+    version = flow.version
+    asked = json.loads(flow.run.get("configuration") or "{}")
     copied = {str(name).lower() for name in [*asked.get("key", []), *asked.get("passthrough", [])]}
-    used = [source for name in features for source in _sources(name, inputs, namespace)]
+    used = [source for name in flow.features for source in flow.sources(name)]
     model = {"namespace": "scorehouse", "name": version.name, "field": str(version.version)}
     said = f"scored by {version.label}"
     made = {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": said, "masking": False}
     same = {"type": "DIRECT", "subtype": "IDENTITY", "description": "", "masking": False}
     fields = {}
-    for column in output.columns:
-        kept = _sources(column, inputs, namespace) if column.lower() in copied else []
+    for column in flow.output.columns:
+        kept = flow.sources(column) if column.lower() in copied else []
         sources, kind = (kept, same) if kept else ([*used, model], made)
         fields[column] = {"inputFields": [{**each, "transformations": [kind]} for each in sources]}
     return fields
-
-
-def _sources(name: str, inputs: Sequence[Relation], namespace: str) -> list[dict[str, Any]]:
-    return [
-        {"namespace": namespace, "name": each.name, "field": column}
-        for each in inputs
-        for column in each.columns
-        if column.lower() == name.lower()
-    ]
 
 
 def _schema(columns: Mapping[str, str]) -> dict[str, Any]:

@@ -104,7 +104,10 @@ def findings(lines: Sequence[Line], rows: Iterable[Row]) -> list[Finding]:
 
 
 def chain_findings(lines: Sequence[Line]) -> list[Finding]:
-    """Where the file is not a chain; the first break is told, since everything after it hangs on it."""
+    """The first line that breaks the chain of the file; empty if the chain is whole.
+
+    Lines after the first break are not checked: each depends on the line before it.
+    """
     before = NOTHING
     for place, line in enumerate(lines, 1):
         body = {name: value for name, value in line.items() if name not in ("digest", "previous")}

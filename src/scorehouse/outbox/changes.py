@@ -126,7 +126,12 @@ def compare(
     return _counts(connection, exported)
 
 
-def run_ids(connection: duckdb.DuckDBPyConnection, exported: Exported) -> list[str]:
+def has_changes(counts: Mapping[str, int]) -> bool:
+    """Whether there is anything to export."""
+    return any(counts[name] for name in (NEW, CHANGED, VANISHED))
+
+
+def _run_ids(connection: duckdb.DuckDBPyConnection, exported: Exported) -> list[str]:
     """The runs that made the new and the changed rows."""
     if "scoring_run_id" not in exported.columns:
         return []
@@ -149,7 +154,9 @@ def columns_of(names: Sequence[str]) -> str:
     return ", ".join(map(DUCKDB.quote, names))
 
 
-def facts_of(exported: Exported, counts: Mapping[str, int], ids: Sequence[str]) -> dict[str, Any]:
+def facts_of(
+    connection: duckdb.DuckDBPyConnection, exported: Exported, counts: Mapping[str, int]
+) -> dict[str, Any]:
     """What a manifest says about an export."""
     return {
         "node": exported.node,
@@ -157,5 +164,5 @@ def facts_of(exported: Exported, counts: Mapping[str, int], ids: Sequence[str]) 
         "key": list(exported.key),
         "columns": dict(exported.columns),
         "rows": dict(counts),
-        "run_ids": list(ids),
+        "run_ids": _run_ids(connection, exported),
     }

@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.outbox.changes import (
-    CHANGED,
     CHANGES,
-    NEW,
-    VANISHED,
     Exported,
     columns_of,
     compare,
     facts_of,
-    run_ids,
+    has_changes,
     typed_rows,
 )
 from scorehouse.registration.lock import holding
@@ -56,10 +53,10 @@ def export_to_folder(
         widened = bool(known) and known["columns"] != dict(exported.columns)
         before = f"read_parquet({DUCKDB.literal(str(last / STATE))})" if last else None
         counts = compare(connection, exported, before, everything=widened)
-        if known and not widened and not any(counts[name] for name in (NEW, CHANGED, VANISHED)):
+        if known and not widened and not has_changes(counts):
             return {**known, "rows": counts, "written": None}
         number = int(known.get("number", 0)) + 1
-        facts = facts_of(exported, counts, run_ids(connection, exported))
+        facts = facts_of(connection, exported, counts)
         return _write(connection, exported, folder, form, number, {**facts, "columns_changed": widened}, last)
 
 

@@ -25,7 +25,7 @@ from scorehouse.outbox.changes import (
     columns_of,
     compare,
     facts_of,
-    run_ids,
+    has_changes,
 )
 from scorehouse.registry.formats.base import import_extra
 
@@ -118,11 +118,11 @@ def _export(
     with tempfile.TemporaryDirectory(prefix="scorehouse-export-") as folder:
         _read_back(connection, cursor, exported, table, Path(folder) / "was.csv")
         counts = compare(connection, exported, BEFORE)
-        ids = run_ids(connection, exported)
-        if any(counts[name] for name in (NEW, CHANGED, VANISHED)):
+        facts = facts_of(connection, exported, counts)
+        if has_changes(counts):
             _apply(connection, cursor, exported, table, Path(folder) / "changes.csv")
-            _note(cursor, exported, table, counts, ids)
-    return {**facts_of(exported, counts, ids), "table": table}
+            _note(cursor, exported, table, counts, facts["run_ids"])
+    return {**facts, "table": table}
 
 
 def _check_columns(cursor: Any, table: str, types: Mapping[str, str], call: str) -> None:

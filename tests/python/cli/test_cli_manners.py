@@ -132,6 +132,41 @@ def test_a_named_target_is_found_from_any_folder_of_the_project(
     assert "there is no DuckDB file '/nowhere/store.duckdb'" in run("runs", "--target", "away", code=1)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "predictions", "p", "--to", "out"),
+        ("export", "alerts", "--output", "out"),
+        ("export", "monitoring", "--output", "out.jsonl"),
+        ("evidence", "pack", "churn", "--output", "out"),
+        ("report", "--output", "out"),
+        ("explain", "churn", "--key", "1"),
+        ("runs",),
+        ("mcp",),
+    ],
+    ids=" ".join,
+)
+def test_another_engine_is_refused_with_words_before_anything_is_written(
+    shop: Path, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "shop"
+    shutil.copytree(shop, copy)
+    outputs = (
+        "dev: {type: duckdb, path: store.duckdb}, pg: {type: postgres, host: db.example.com, dbname: crm}"
+    )
+    (copy / "profiles.yml").write_text(f"store: {{target: dev, outputs: {{{outputs}}}}}\n")
+    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
+    monkeypatch.chdir(copy)
+    before = sorted(copy.rglob("*"))
+    said = run(*words, "--target", "pg", code=1)
+    problem = "this command reads DuckDB targets only, and the target 'pg' is of type 'postgres'."
+    assert (
+        f"scorehouse {' '.join(words[: 2 if words[0] in ('export', 'evidence') else 1])}: {problem}" in said
+    )
+    assert "Expected: a target of `type: duckdb`, such as 'dev'." in said and "What to do: " in said
+    assert sorted(copy.rglob("*")) == before
+
+
 def test_profiles_are_looked_for_where_dbt_looks(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
