@@ -18,6 +18,7 @@ GROUPS = {
     "Explain": ("explain",),
     "Monitor": ("report", "export"),
     "Audit": ("check", "replay", "evidence"),
+    "Integrate": ("mcp",),
 }
 # Commands by name: where each is, and the first sentence of its help.
 MAIN = {
@@ -46,6 +47,10 @@ MAIN = {
         "Prepare a dbt project for the ML model NAME: package, folders, variables, training script.",
     ),
     "list": ("list:list_command", "List all registered versions."),
+    "mcp": (
+        "mcp:mcp_command",
+        "Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on standard input.",
+    ),
     "promote": ("promote:promote_command", "Move an alias to VERSION of the ML model NAME."),
     "prove": (
         "prove:prove_command",

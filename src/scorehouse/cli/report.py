@@ -20,6 +20,7 @@ from scorehouse.report.cards import FILE, Given, read_given
 from scorehouse.report.gather import gather
 from scorehouse.report.page import GENERATOR, INDEX, Report, folder, one_page
 from scorehouse.report.sections import chapter_of
+from scorehouse.report.summary import overview
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import size
 
@@ -78,7 +79,8 @@ def report_command(
     alerts = sum(len(chapter.alerts) for chapter in chapters)
     if as_json:
         models = {chapter.data.name: len(chapter.alerts) for chapter in chapters}
-        print_json({"written": str(written), "bytes": length, "alerts": models})
+        lights = [overview(chapter) for chapter in chapters]
+        print_json({"written": str(written), "bytes": length, "alerts": models, "ml_models": lights})
         return
     echo(f"written: {written} ({size(length)}, {count(len(chapters), 'ML model')}, {count(alerts, 'alert')})")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scorehouse.report.alerts import Alert
 from scorehouse.report.sections import Chapter
@@ -42,6 +43,22 @@ def headline(chapter: Chapter) -> Headline:
         rest = f" Not judged: {missing}." if missing else ""
         return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
     return Headline("none", UNJUDGED, f"set a limit. {missing[:1].upper()}{missing[1:]}.")
+
+
+def overview(chapter: Chapter) -> dict[str, Any]:
+    """The sentence and the lights of one ML model for JSON; `state` is as in Headline."""
+    said = headline(chapter)
+    return {
+        "ml_model": chapter.data.name,
+        "version": chapter.live.version,
+        "state": said.state,
+        "sentence": said.sentence,
+        "alerts": len(chapter.alerts),
+        "lights": [
+            {"name": one.name, "state": one.state, "text": one.text, "rule": one.rule}
+            for one in chapter.verdicts
+        ],
+    }
 
 
 def _causes(alerts: Sequence[Alert]) -> str:

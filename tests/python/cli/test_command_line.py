@@ -85,6 +85,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         "cannot be used",
     ),
     "list": ((), "churn", ("--project-dir", ".."), 1, "no dbt_project.yml"),
+    "mcp": (TARGET, "read-only", ("--target", "lives"), 1, "did you mean 'live'?"),
     "promote": (("churn", "1", "--alias", "champoin"), "did you mean 'champion'?", ("chrn", "1"), 1, NEAR),
     "prove": (("churn", "--rows", "50"), "churn version 1", ("chrn",), 1, NEAR),
     "reference": (LABELLED[:3], "written to ml_churn__reference", ("chrn", *LABELLED[1:3]), 1, NEAR),
@@ -205,6 +206,9 @@ def test_a_command_does_its_work_and_refuses_with_words(shop: ForeignProject, na
         return
     if name == "evidence sign" and not importlib.util.find_spec("cryptography"):
         assert "scorehouse[evidence]" in shop.run("scorehouse", *name.split(), *done, code=1).stderr
+        return
+    if name == "mcp" and not importlib.util.find_spec("mcp"):
+        assert "scorehouse[mcp]" in shop.run("scorehouse", name, *done, code=1).stderr
         return
     ended = shop.run("scorehouse", *name.split(), *done)
     assert said in ended.stdout + ended.stderr

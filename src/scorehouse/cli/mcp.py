@@ -1,0 +1,152 @@
+"""`scorehouse mcp`: registry, runs, verdicts and explanations for agents, by the Model Context Protocol.
+
+The server speaks on standard input and output, and only reads. https://modelcontextprotocol.io
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+import scorehouse
+from scorehouse.cli.common import echo, print_json
+from scorehouse.cli.mcp_tools import ALL, DATA, TOOLS, Named, Tool
+from scorehouse.cli.target import results_option, target_options, this_call
+from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
+from scorehouse.registry.formats.base import import_extra
+
+EXTRA = "mcp"
+INSTRUCTIONS = (
+    "Reads the ML models of one dbt project: registered versions, scoring runs, verdicts of monitoring, and "
+    f"explanations of single predictions. No tool writes, scores, promotes or runs SQL that you send. {DATA}"
+)
+
+
+@click.command("mcp")
+@results_option
+@target_options
+@click.option("--json", "as_json", is_flag=True, help="Print the tools as JSON, and serve nothing.")
+def mcp_command(
+    dbt_target: Path | None, schema: str | None, as_json: bool, project_dir: Path | None, **place: Any
+) -> None:
+    """Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on standard input.
+
+    Needs the extra mcp: pip install 'scorehouse[mcp]'. Without --target or --database, the tools that read
+    the warehouse answer with an error; the others work.
+
+    \b
+    Examples:
+      scorehouse mcp --target prod
+      scorehouse mcp --json
+    """
+    if as_json:
+        print_json([tool.to_dict() for tool in ALL])
+        return
+    named = Named(project_dir, place if any(place.values()) else None, schema, dbt_target)
+    where = [str(named.project)]
+    if named.warehouse is not None:
+        where += [str(named.place().file)]  # an error now, not at the first call
+    import_extra("mcp.server.stdio", EXTRA, this_call())
+    echo(f"scorehouse mcp: serves {' and '.join(where)}, read-only, until standard input ends", err=True)
+    asyncio.run(serve(named))
+
+
+async def serve(named: Named) -> None:
+    """Answer requests until standard input ends, one at a time."""
+    import mcp.types as types
+    from mcp.server.lowlevel import Server
+    from mcp.server.stdio import stdio_server
+
+    one_at_a_time = asyncio.Lock()
+    root = click.get_current_context()
+    hints = types.ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+
+    async def list_tools(_context: Any, _asked: Any) -> Any:
+        listed = [
+            types.Tool(
+                name=tool.name,
+                title=tool.title,
+                description=tool.description,
+                input_schema=tool.schema,
+                annotations=hints,
+            )
+            for tool in ALL
+        ]
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(_context: Any, asked: Any) -> Any:
+        async with one_at_a_time:
+            answered, is_error = await asyncio.to_thread(
+                answer, named, asked.name, asked.arguments or {}, root
+            )
+        text = json.dumps(answered, ensure_ascii=False, allow_nan=False)
+        # the text is for clients that do not read structured content; in it, strings are quoted, too
+        content = [types.TextContent(type="text", text=text)]
+        return types.CallToolResult(content=content, structured_content=answered, is_error=is_error)
+
+    server = Server(
+        "scorehouse",
+        version=scorehouse.__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+
+def answer(
+    named: Named, name: str, arguments: dict[str, Any], root: click.Context
+) -> tuple[dict[str, Any], bool]:
+    """The result of a tool as JSON can hold it, and whether it is an error."""
+    with click.Context(click.Command(name), info_name=name, parent=root).scope():
+        try:
+            tool = _tool(name)
+            return plain(tool.answer(named, _arguments(tool, arguments))), False
+        except ScorehouseError as error:
+            return {"error": error.fields()}, True
+        except Exception as error:  # a result too, not the end of the server
+            return {"error": {"type": type(error).__name__, "call": this_call(), "problem": str(error)}}, True
+
+
+def _tool(name: str) -> Tool:
+    if name not in TOOLS:
+        raise ConfigurationError(
+            this_call(),
+            f"there is no tool {name!r}{did_you_mean(name, TOOLS)}",
+            expected=f"one of {', '.join(TOOLS)}",
+            action="list the tools, and call one of them",
+        )
+    return TOOLS[name]
+
+
+def _arguments(tool: Tool, given: dict[str, Any]) -> Any:
+    try:
+        return tool.arguments.model_validate(given)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in error.errors()
+        ]
+        raise ConfigurationError(
+            this_call(),
+            "; ".join(problems),
+            expected=f"the arguments {list(tool.arguments.model_fields)}",
+            action="correct the arguments; the tool's schema describes them",
+        ) from None
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it; numbers that JSON has not are strings, such as `NaN`."""
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
