@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import gc
 import os
 import shutil
 import tempfile
@@ -19,10 +18,9 @@ import joblib
 import pandas as pd
 import pyarrow as pa
 import yaml
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt_common.behavior_flags import BehaviorFlagRendered
 
+from many_commands import close_database
 from scorehouse import register
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
@@ -34,9 +32,6 @@ SUPPORT = Path(__file__).parent  # on PYTHONPATH where another process imports w
 PACKAGE_MACROS = [f"package_{p.name}" for p in sorted((REPOSITORY / "macros").iterdir()) if p.name != "ml"]
 PARSE_CACHE = "partial_parse.msgpack"
 Row = tuple[Any, ...]
-# For the name of the module that sets a flag, each dbt command would look through the stack and all loaded
-# modules, once per flag: in a process that has run many tests, this takes longer than the command.
-BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ class DbtProject:
             with contextlib.chdir(self.folder):
                 return dbtRunner().invoke(["--quiet", *unwritten, *arguments, *places])
         finally:
-            _close_database()
+            close_database(self.database)
 
     def build(self, *arguments: str) -> Build:
         return self.dbt("build", *arguments)
@@ -211,12 +206,6 @@ def _parsed_package() -> bytes:
         project = DbtProject(Path(folder) / "house")
         assert project._invoke("parse").success
         return (project.folder / "target" / PARSE_CACHE).read_bytes()
-
-
-def _close_database() -> None:
-    """dbt-duckdb keeps its file open until it is collected; other processes of a test need it."""
-    DuckDBConnectionManager.close_all_connections()
-    gc.collect()
 
 
 def _keywords(arguments: dict[str, Any], none: str = "None") -> str:

@@ -15,8 +15,9 @@ from dbt.cli.main import dbtRunner
 from sklearn.linear_model import LogisticRegression
 
 from disturbed_runs import Server, restore
+from many_commands import close_database
 from oracle.values import TYPES, Features, Key, Settings, Version
-from project import Build, DbtProject, _close_database
+from project import Build, DbtProject
 from rescoring import COLUMNS, execute, training
 from scorehouse import promote
 from scorehouse.registration.check_project import check_project
@@ -169,7 +170,7 @@ class OracleWarehouse:
                     self.manifest = parsed.result
                 ended = dbtRunner(manifest=self.manifest).invoke([*unwritten, *arguments, *self.places])
         finally:
-            _close_database()
+            close_database(self.project.database)
         results = list(getattr(ended.result, "results", None) or [])
         return Build(
             success=ended.success,
