@@ -1,6 +1,7 @@
 {#- CTEs up to `labelled` (one row per prediction and segment, with `usable` for rows that count) and
     `cohorts`. -#}
 {% macro _labelled_rows(predictions, labels, spec) %}
+{% do scorehouse._check_window_columns(predictions, spec) %}
 {% set stamp, text = dbt.type_timestamp(), dbt.type_string() %}
 {%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
 {{ scorehouse._live_rows(predictions, labels, spec) }},

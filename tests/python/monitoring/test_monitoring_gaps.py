@@ -261,3 +261,22 @@ def test_refuses(arguments: dict[str, Any], said: str, warehouse: MonitoredWareh
         assert said in warehouse.project.dbt("compile", "--select", "wrong").problem
     finally:
         (warehouse.project.folder / "models" / "wrong.sql").unlink()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("segments=['country', 'region']", "estimated_performance(segments='region')"),
+        ("day='ordered_at'", "estimated_performance(day='ordered_at')"),
+    ],
+)
+def test_a_column_that_was_not_passed_through_is_named(
+    given: str, said: str, warehouse: MonitoredWarehouse
+) -> None:
+    made = f"{{{{ scorehouse.estimated_performance(source('raw', 'orders'), {given}) }}}}"
+    warehouse.project.write("models/wrong.sql", made)
+    try:
+        problem = warehouse.project.dbt("compile", "--select", "wrong").problem
+    finally:
+        (warehouse.project.folder / "models" / "wrong.sql").unlink()
+    assert said in problem and "passthrough=['" in problem

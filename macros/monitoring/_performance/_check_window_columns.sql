@@ -1,0 +1,19 @@
+{#- Refuses a day or a segment that the prediction table does not have; the database's own error would only name
+    a line of the compiled SQL. -#}
+{% macro _check_window_columns(predictions, spec) %}
+    {% set present = scorehouse._existing_columns(predictions) | map('lower') | list %}
+    {% set wanted = [['day', spec.day | trim('"`')]] %}
+    {% for segmentation in spec.segmentations %}
+        {% for name in segmentation %}
+            {% do wanted.append(['segments', name]) %}
+        {% endfor %}
+    {% endfor %}
+    {% for pair in wanted if present and pair[1] | lower not in present %}
+        {% do scorehouse._argument_error(
+            spec.call, pair[0], pair[1],
+            'a column of ' ~ predictions.identifier ~ ', which has ' ~ present | join(', '),
+            "pass the column through in the prediction table (`passthrough=['" ~ pair[1] ~ "']`) and build it, "
+                ~ 'or name another one'
+        ) %}
+    {% endfor %}
+{% endmacro %}
