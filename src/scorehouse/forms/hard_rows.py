@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 
 TEXTS = ("scorehouse: a category never seen", "", "it's", "a;b", "back\\slash", "{{ braces }}", "Zürich")
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e18, -1e18, 3e38, -3e38, 1e30, 1e300, -1e300)
+TIMES = (
+    datetime(1, 1, 1),
+    datetime(1700, 1, 1),
+    datetime(1969, 12, 31, 23, 59, 59, 999_999),
+    datetime(1970, 1, 1),
+    datetime(2000, 2, 29, 12, 30, 15, 1),
+    datetime(2261, 12, 31),
+    datetime(9999, 12, 31),
+)
+NANOSECOND_YEARS = range(1678, 2262)  # whole years that 64 bits of nanoseconds hold
 HOLES = 2_000
 TRAINING_LIMIT = 200_000
 ORDERED_BY = 16  # features
@@ -100,6 +111,8 @@ def _with_holes(column: pa.Array, holes: np.ndarray, nan_from: int) -> pa.Array:
 
 def _fitting(values: list[Any], kind: pa.DataType) -> list[Any]:
     """The values that a column of this type can hold."""
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return [value for value in values if value is None or value.year in NANOSECOND_YEARS]
     if not pa.types.is_integer(kind):
         return values
     limits = np.iinfo(kind.to_pandas_dtype())
@@ -111,6 +124,8 @@ def _probes_of(feature: Feature, edges: Iterable[float]) -> list[Any]:
         return [None, *TEXTS, *(feature.categories or ())[:200]]
     if feature.type == "boolean":
         return [None, True, False]
+    if feature.type == "timestamp":
+        return [None, *TIMES]
     values = [*EXTREMES, *around(edges)]
     for bound in (feature.minimum, feature.maximum):
         if bound is not None:

@@ -22,7 +22,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from native_rows import assert_equal, features, target
@@ -33,6 +33,7 @@ from scorehouse.forms.native.make import compile_native
 from scorehouse.forms.native.prove_native import prove
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_forms import find_forms
+from scorehouse.training import days_since_epoch
 
 
 def fitted(estimator: Any, seed: int = 0) -> tuple[Any, pd.DataFrame, np.ndarray]:
@@ -187,6 +188,25 @@ def test_a_matrix_of_objects() -> None:
     form = compile_native(estimator)
     assert form.numbers(frame) is not None
     assert_equal(form, estimator, frame)
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_timestamps_are_proven_behind_steps_that_read_them(unit: str, make_kernel: MakeKernel) -> None:
+    """Also those of 1700, 2261 and 9999, if the unit of training holds them."""
+    rng = np.random.default_rng(4)
+    days = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 2000, 300), unit="D"))
+    frame = pd.DataFrame({"since": days.astype(f"datetime64[{unit}]"), "amount": rng.normal(size=300)})
+    steps = ColumnTransformer(
+        [("days", FunctionTransformer(days_since_epoch), ["since"])], remainder="passthrough"
+    )
+    estimator = make_pipeline(steps, HistGradientBoostingClassifier(max_iter=5))
+    estimator.fit(frame, frame.since > pd.Timestamp("2023-01-01"))
+    kernel = make_kernel(estimator, frame, frame.since > pd.Timestamp("2023-01-01"), task="classification")
+    proof = prove(compile_native(estimator), estimator, kernel.version, kernel.signature, frame)
+    times = proof.tried.rows.column("since").cast(pa.timestamp("s"), safe=False).to_pylist()
+    years = {time.year for time in times if time is not None}
+    assert proof.largest_difference == 0.0
+    assert {1700, 1970, 2261} <= years and (9999 in years) == (unit != "ns")
 
 
 def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
