@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.errors import ConfigurationError, EngineError
+from scorehouse.errors import ConfigurationError, EngineError, did_you_mean
 
 TARGET = "target"  # where the gate of promotion looks too
 SHOWN_LINES = 12
@@ -60,24 +60,40 @@ class Dbt:
 
     def node(self, name: str) -> Node:
         """The dbt model `name`, as the last command compiled it."""
-        found = [
-            node
-            for node in self._read("manifest.json")["nodes"].values()
-            if node["name"] == name and node["resource_type"] in ("model", "seed", "snapshot")
-        ]
-        if not found:
+        found = self._tables()
+        if name not in found:
             raise ConfigurationError(
                 self.call,
-                f"there is no dbt model {name!r} in this project",
+                f"there is no dbt model {name!r} in this project" + did_you_mean(name, found),
                 expected="the dbt model that holds features, label and time",
                 action="correct `training` in the settings, or write the model; training_set makes its rows",
             )
-        node = found[0]
+        node = found[name]
         ran = {each["unique_id"]: each for each in self._read("run_results.json")["results"]}
         text = ran.get(node["unique_id"], {}).get("compiled_code") or node.get("compiled_code") or ""
         parts = (node.get("database"), node["schema"], node["alias"])
         relation = ".".join(DUCKDB.quote(part) for part in parts if part)
         return Node(node["unique_id"], relation, hashlib.sha256(text.strip().encode()).hexdigest())
+
+    def check_shadow(self, names: Iterable[str]) -> None:
+        """Check that the models of `shadow` exist: for an unknown name, dbt builds nothing and succeeds."""
+        found = self._tables()
+        for name in names:
+            if name not in found:
+                raise ConfigurationError(
+                    self.call,
+                    f"`shadow` names {name!r}, and there is no dbt model of this name"
+                    + did_you_mean(name, found),
+                    expected="dbt models that score the challenger or compare it, by their names",
+                    action="correct `shadow` in the settings, or write the model; nothing was trained",
+                )
+
+    def _tables(self) -> dict[str, Any]:
+        """Models, seeds and snapshots of the manifest, by name."""
+        nodes = self._read("manifest.json")["nodes"].values()
+        return {
+            node["name"]: node for node in nodes if node["resource_type"] in ("model", "seed", "snapshot")
+        }
 
     def test_result(self, name: str) -> dict[str, Any]:
         """Status, failures and compiled SQL of the only test of the last command that begins with `name`."""

@@ -30,9 +30,10 @@ def read_frames(job: Job) -> Frames:
     import duckdb
 
     from scorehouse.dialect import DUCKDB
+    from scorehouse.training import read_training
 
     with duckdb.connect() as connection:
-        rows = connection.sql(f"select * from read_parquet({DUCKDB.literal(job.rows)})").df()
+        rows = read_training(connection.sql(f"select * from read_parquet({DUCKDB.literal(job.rows)})"))
     held = rows.pop(HOLDOUT).astype(bool)
     # the function gets a frame of its own, and may change it
     return Frames(rows[~held].reset_index(drop=True), rows[held].reset_index(drop=True))

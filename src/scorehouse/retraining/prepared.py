@@ -75,6 +75,7 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
     settings = house.settings
     house.dbt.run("build", "--select", settings.training)
     node = house.dbt.node(settings.training)
+    house.dbt.check_shadow(settings.shadow)
     features = settings.features or _features(house.seeds, parent)
     commit, dirty = commit_of(house.project)
     with TemporaryDirectory(prefix="scorehouse_") as folder, TrainingProcess() as process:

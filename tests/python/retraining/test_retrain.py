@@ -92,6 +92,14 @@ def test_a_training_query_that_fails_registers_nothing(own_shop: DbtProject) -> 
     assert len(versions(own_shop)) == 1
 
 
+def test_a_shadow_that_does_not_exist_is_named_before_the_training(own_shop: DbtProject) -> None:
+    configure(own_shop, shadow=["loyal_score"])
+    ended = retrain(own_shop)
+    assert ended.returncode == 1 and "registered" not in ended.stdout
+    assert "`shadow` names 'loyal_score'" in ended.stderr and "did you mean 'loyal_scores'?" in ended.stderr
+    assert len(versions(own_shop)) == 1
+
+
 @pytest.mark.parametrize(
     ("after", "code", "told"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 import yaml
 
@@ -16,12 +17,14 @@ from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseErro
 from scorehouse.project.place import Place
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
+from scorehouse.retraining.frames import read_frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.judged import promotion_diff
 from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.rows import Rows, TrainingTable
 from scorehouse.retraining.settings import Settings, settings_of
 from scorehouse.retraining.signals import Asked, asked
+from scorehouse.training import read_training
 
 PARENT = Version("loyal", 1, ("champion",), "classification", "", "joblib", "", 0, "", "", "", "", 0, 2)
 CHOSEN = Settings(training="visits", function="own:train", label="y", time="day", min_rows=20)
@@ -121,6 +124,22 @@ def test_the_digest_of_rows_is_of_their_values_not_of_their_order(tmp_path: Path
     assert written(tmp_path, f"{SOUND} order by hash(i)").digest == one
     assert written(tmp_path, f"select * replace (a + (id = 4)::int * 1e-9 as a) from ({SOUND})").digest != one
     assert written(tmp_path, f"select * replace (nullif(b, 0) as b) from ({SOUND})").digest != one
+
+
+def test_the_function_gets_the_frame_that_a_training_script_reads(tmp_path: Path) -> None:
+    sql = f"""select *, nullif(i % 3, 0) = 1 as known, (i / 8)::decimal(8, 2) as fee, 'p' || i % 2 as plan
+        from ({SOUND.replace("i as id", "i as id, i")})"""
+    with duckdb.connect() as connection:
+        connection.execute(f"create table visits as {sql}")
+        table = TrainingTable(connection, "visits", CHOSEN, PARENT, "retrain loyal")
+        table.written(("known", "fee", "plan"), tmp_path / "rows.parquet")
+        script = read_training(
+            connection.cursor().sql("select day, known, fee, plan, y from visits order by all")
+        )
+    frames = read_frames(Job(*[""] * 6, (), "y", "day", 0, rows=str(tmp_path / "rows.parquet")))
+    both = pd.concat([frames.training, frames.holdout])
+    assert frames.training.dtypes.equals(script.dtypes) and frames.training.known.dtype == object
+    assert both.known.tolist() == script.known.tolist() and both.fee.tolist() == script.fee.tolist()
 
 
 # --- signals ---
