@@ -36,7 +36,10 @@ def page(story: Story) -> str:
     )
     body = [f"<h1>{heading}</h1>", f"<table>{rows}</table>"]
     if story.total is not None:
-        body += [f"<h2>Why: {escape(story.unit)}</h2>", waterfall(story), _flips(story)]
+        body += [f"<h2>Why: {escape(story.unit)}</h2>", waterfall(story)]
+    elif story.no_reasons is not None:
+        body.append(f"<p>What each feature contributed is not known: {escape(story.no_reasons)}.</p>")
+    body.append(_flips(story))
     body.append(_features(story))
     head = f"<meta charset='utf-8'><title>{heading}</title><style>{STYLE}</style>"
     return f"<!doctype html>\n<html lang='en'><head>{head}</head><body>{''.join(body)}</body></html>\n"

@@ -15,8 +15,8 @@ from scorehouse.explain.found_row import FoundRow
 from scorehouse.forms.choose import FormFiles
 from scorehouse.forms.reasons.asked import Asked
 from scorehouse.forms.reasons.kernel import ReasonedKernel
-from scorehouse.forms.reasons.read import read_reasons
-from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.forms.reasons.read import read_reasons, why_none
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.online.online_form import online_form
 from scorehouse.registry.signature import Feature, match_columns
@@ -30,7 +30,10 @@ AUDIT = ("row_status", REJECT_REASON, "scored_at", "scoring_run_id", "model_vers
 
 @dataclass(frozen=True)
 class Part:
-    """A feature: its value, the range of training, and what it contributed (None in a rejected row)."""
+    """A feature: its value, the range of training, and what it contributed.
+
+    `contribution` is None in a rejected row, and where the version has no reasons.
+    """
 
     feature: str
     value: Any
@@ -45,6 +48,7 @@ class Story:
 
     `table` has the prediction table's own columns, `now` what the version says of the features as they are
     now. If these differ, the features have changed since. `flips` is None where nothing is decided.
+    `no_reasons` says why a version has no contributions; None for one that has them.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Story:
     total: float | None
     parts: tuple[Part, ...]
     flips: tuple[Flip, ...] | None
+    no_reasons: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it, the largest contribution first."""
@@ -72,20 +77,24 @@ class Story:
 def story_of(found: FoundRow, versions: list[Version], files: FormFiles, call: str) -> Story:
     """Explain a row with the version that scored it.
 
-    Raises ConfigurationError for a version without reasons.
+    A version without reasons still has a story: run, features, and what would change the decision. Raises
+    ConfigurationError if stored reasons cannot be used here.
     """
     run = found.run
     version = logged_version(run, versions, call)
     options = logged_options(run, call)
     plain = kernel_of(version, files, options.strict, call)
-    reasons, _ = read_reasons(plain, files)
     form = online_form(plain, "auto", files)
-    kernel = ReasonedKernel(form.kernel, reasons, Asked(top=1))
+    kernel, unit = form.kernel, ""
+    if version.forms.get("reasons"):
+        reasons, _ = read_reasons(plain, files)
+        kernel, unit = ReasonedKernel(form.kernel, reasons, Asked(top=1)), reasons.unit
     names = match_columns(kernel.signature, found.features.schema.names, call)
     batch = found.features.select(list(names.values())).rename_columns(list(names))
     scored = kernel(batch)
     now = _decided(scored, options, call)
     parts, base, total = _parts(kernel, batch, scored)
+    rejected = _is_rejected(scored)
     outputs = [field.name for field in kernel.outputs.fields]
     return Story(
         name=version.name,
@@ -99,11 +108,12 @@ def story_of(found: FoundRow, versions: list[Version], files: FormFiles, call: s
         table={name: found.prediction.get(name) for name in (*outputs, *_DECIDED, *AUDIT)},
         now=now,
         has_changed=any(_differs(found.prediction.get(name), now.get(name)) for name in outputs),
-        unit=reasons.unit,
+        unit=unit,
         base=base,
         total=total,
         parts=parts,
-        flips=None if total is None else flips_of(kernel.alone, batch, row_policy(options), call),
+        flips=None if rejected else flips_of(kernel.alone, batch, row_policy(options), call),
+        no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),
     )
 
 
@@ -126,13 +136,17 @@ def _decided(scored: pa.RecordBatch, options: ScoreOptions, call: str) -> dict[s
     return {name: value for name, value in table.to_pylist()[0].items() if not name.startswith("reason_")}
 
 
+def _is_rejected(scored: pa.RecordBatch) -> bool:
+    return scored.column(REJECT_REASON)[0].as_py() is not None
+
+
 def _parts(
-    kernel: ReasonedKernel, batch: pa.RecordBatch, scored: pa.RecordBatch
+    kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch
 ) -> tuple[tuple[Part, ...], float | None, float | None]:
     """The features, the largest contribution first; base and total."""
     values = batch.to_pylist()[0]
     features = kernel.signature.features
-    if scored.column(REJECT_REASON)[0].as_py() is not None:
+    if _is_rejected(scored) or not isinstance(kernel, ReasonedKernel):
         return tuple(_part(feature, values[feature.name], None) for feature in features), None, None
     explained, base, total = kernel.explained_row(batch, scored)
     parts = [

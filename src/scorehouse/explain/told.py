@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scorehouse.explain.story import Story
+from scorehouse.explain.story import Part, Story
 
 BAR = 24  # characters of the longest bar
 SHOWN = 15  # features
@@ -21,13 +21,20 @@ def told(story: Story) -> Iterator[str]:
     yield f"  scored by {story.name} version {story.version} ({story.digest[:12]}), form {story.form}"
     yield f"  run {story.run_id} at {story.scored_at}"
     yield ""
-    if story.total is None:
+    if story.total is not None:
+        yield from _waterfall(story)
+    elif story.no_reasons is not None:
+        yield f"  what each feature contributed is not known: {story.no_reasons}"
+        yield from _features(story)
+    else:
         yield "  a rejected row has no score to explain"
-        return
-    yield from _waterfall(story)
-    yield ""
+    yield from _flips(story)
+
+
+def _flips(story: Story) -> Iterator[str]:
     if story.flips is None:
         return
+    yield ""
     if story.flips:
         yield "  the decision would be another one, with all else as it is, if"
         yield from (
@@ -38,6 +45,21 @@ def told(story: Story) -> Iterator[str]:
         yield "  no feature alone would change the decision, within the range of training"
 
 
+def _features(story: Story) -> Iterator[str]:
+    """Values and ranges alone."""
+    rows = [(part.feature, shown(part.value), _trained(part)) for part in story.parts[:SHOWN]]
+    rows.insert(0, ("feature", "value", "trained"))
+    names, values = (max(len(row[i]) for row in rows) for i in range(2))
+    for name, value, trained in rows:
+        yield f"  {name.ljust(names)}  {value.ljust(values)}  {trained}".rstrip()
+    if len(story.parts) > SHOWN:
+        yield f"  {others(len(story.parts) - SHOWN)}"
+
+
+def _trained(part: Part) -> str:
+    return part.trained + (" (outside)" if part.is_outside else "")
+
+
 def _waterfall(story: Story) -> Iterator[str]:
     parts = story.parts[:SHOWN]
     rest = sum(part.contribution or 0.0 for part in story.parts[SHOWN:])
@@ -46,8 +68,7 @@ def _waterfall(story: Story) -> Iterator[str]:
     for part in parts:
         contribution = part.contribution or 0.0
         bar = ("+" if contribution > 0 else "-") * round(BAR * abs(contribution) / largest)
-        trained = part.trained + (" (outside)" if part.is_outside else "")
-        rows.append((part.feature, shown(part.value), trained, contribution, bar))
+        rows.append((part.feature, shown(part.value), _trained(part), contribution, bar))
     if len(story.parts) > SHOWN:
         rows.append((others(len(story.parts) - SHOWN), "", "", rest, ""))
     rows.append(("total", "", "", story.total or 0.0, ""))

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -91,6 +92,26 @@ def test_the_text_and_the_page_tell_the_same(project: DbtProject, tmp_path: Path
     assert "no feature alone would change the decision" not in ended.output  # a number is not decided from
     html = page.read_text()
     assert "<svg" in html and "<script" not in html and "age = 50" in html
+
+
+def test_a_version_without_reasons_still_has_a_story(tmp_path: Path) -> None:
+    project = DbtProject(tmp_path / "house")
+    labels = np.where(WEIGHTS > 2, "gone", "stays")
+    nearest = KNeighborsClassifier().fit(X, labels)
+    project.register(nearest, "churn", X, labels, task="classification", forms=False)
+    project.features(
+        "select i as id, 20 + i::double as age, (i % 9)::bigint as visits from range(60) as t(i)"
+    )
+    project.sql_model("churn_scored", "churn", key="id")
+    project.build().check()
+    page = tmp_path / "why.html"
+    ended = explain(project, "churn", "--key", "30", "--html", str(page))
+    assert ended.exit_code == 0, ended.output
+    assert "what each feature contributed is not known: it was registered without reasons" in ended.output
+    assert "the decision would be another one" in ended.output and "rejected row" not in ended.output
+    assert "is not known: it was registered" in page.read_text() and "<svg" not in page.read_text()
+    told = story(project, "churn", "--key", "30")
+    assert told["total"] is None and {part["contribution"] for part in told["parts"]} == {None}
 
 
 def test_features_that_changed_since_are_told(project: DbtProject, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes
     """
     version = kernel.version
     if not version.forms.get("reasons"):
-        raise _none(kernel, _why_none(version), _what_to_do(version))
+        raise _none(kernel, why_none(version), _what_to_do(version))
     try:
         require_library(kernel.call)
     except CompileError as error:
@@ -38,7 +38,8 @@ def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes
     return form, data
 
 
-def _why_none(version: Version) -> str:
+def why_none(version: Version) -> str:
+    """Why a version has no stored reasons, as the end of a sentence."""
     refused = version.forms.get("refused", {}).get("reasons")
     if refused:
         return str(refused)
