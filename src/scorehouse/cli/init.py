@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from scorehouse.cli.changes import Change, carry_out, pending
 from scorehouse.cli.common import echo, heading, json_option, project_option, write_options
+from scorehouse.cli.target import default_target
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_names import needs_quotes, python
@@ -147,11 +149,11 @@ def planned(
 ) -> list[Change]:
     """Every file as it should be."""
     script = f"ml/train_{name}.py"
-    order = ", ".join(map(_column, keys))
+    order = ", ".join(map(_name, keys))
     training = TRAINING.format(
         name=name,
         path=script,
-        query=python(f"from {features} where {_column(label)} is not null order by {order}"),
+        query=python(f"from {_table(project, features)} where {_name(label)} is not null order by {order}"),
         label=python(label),
         columns=python([*keys, label]),
         description=python(f"Predicts {code(label)} of a row of {code(features)}"),
@@ -170,9 +172,15 @@ def planned(
     return changes
 
 
-def _column(name: str) -> str:
-    """A column name in the SQL of the training script, which runs on DuckDB."""
+def _name(name: str) -> str:
+    """A name in the SQL of the training script, which runs on DuckDB."""
     return DUCKDB.quote(name) if needs_quotes(name) else name
+
+
+def _table(project: Path, features: str) -> str:
+    """The feature table, in the schema of the profile's default target if that is not `main`."""
+    schema = str(default_target(project).get("schema") or "main")
+    return features if schema == "main" or "{" in schema else f"{_name(schema)}.{features}"
 
 
 def _text(file: Path) -> str:
@@ -258,22 +266,32 @@ def _inserted(text: str, block: str, section: str, file: str) -> str:
 def hints(
     project: Path, name: str, *, features: str, keys: tuple[str, ...], package: str | None, **_: Any
 ) -> list[str]:
-    """What to do next, and what the profile should say."""
-    profile = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("profile", "<profile>")
+    """What to do next, and what the profile should say if it does not."""
     flags = " ".join(f"--key {shlex.quote(key)}" for key in keys)
-    lines = [
-        heading("profile"),
-        f"  the target of {profile!r} needs `type: duckdb`; with `settings: {{memory_limit: 1GB}}` below it",
-        "  scoring takes the same memory for any number of rows",
-        heading("next"),
-    ]
+    target = default_target(project)
+    path = str(target.get("path") or "{")
+    file = "<the DuckDB file of your target>" if "{" in path else shlex.quote(path)
+    lines = [*_profile_hint(project, target), heading("next")]
     if package is None and not (project / "packages.yml").exists():
         lines.append("  name the dbt package in packages.yml, or call init again with --package")
     return [
         *lines,
         "  dbt deps",
         f"  dbt build --select +{features}",
-        f"  python ml/train_{name}.py <the DuckDB file of your target>",
+        f"  python ml/train_{name}.py {file}",
         f"  scorehouse scaffold predictions {name} --features {features} {flags}",
         "  dbt build",
+    ]
+
+
+def _profile_hint(project: Path, target: Mapping[str, Any]) -> list[str]:
+    """What the profile lacks; nothing if its default target has it all."""
+    if target.get("type") == "duckdb" and "memory_limit" in (target.get("settings") or {}):
+        return []
+    profile = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("profile", "<profile>")
+    lacks = "has no memory limit" if target.get("type") == "duckdb" else "needs `type: duckdb`"
+    return [
+        heading("profile"),
+        f"  the target of {profile!r} {lacks}; with `settings: {{memory_limit: 1GB}}` below it",
+        "  scoring takes the same memory for any number of rows",
     ]

@@ -46,7 +46,7 @@ def model(dbt, session):
 NOTHING = "nothing to do: the files already exist"
 AUDIT = {
     "row_status": "scored, or rejected when the ML model does not accept the row.",
-    "reject_reason": "Why the row was rejected, as check:feature, several joined by ;; null when scored.",
+    "reject_reason": "Why the row was rejected, as check:feature, several joined by `;`. Null when scored.",
     "model_name": "Name of the ML model.",
     "model_version": "Version of the ML model.",
     "model_digest": "SHA-256 of the artifact that scored the row.",
@@ -203,8 +203,10 @@ def output_names(version: Version) -> list[str]:
 
 
 def describe_output(name: str, version: Version) -> str:
+    if name not in version.class_columns and name in OUTPUTS:
+        return OUTPUTS[name]
     label = version.class_columns.get(name, name.removeprefix("score_"))
-    return OUTPUTS.get(name, f"Score of the class {code(str(label))}. Null when rejected.")
+    return f"Score of the class {code(str(label))}. Null when rejected."
 
 
 def _test(name: str, **arguments: Any) -> dict[str, Any]:

@@ -89,6 +89,13 @@ def _provenance(record: Mapping[str, Any]) -> str:
     )
 
 
+def _classes(version: Version) -> str:
+    """The labels; of two, the one that `score` belongs to is named."""
+    named = ", ".join(map(str, version.classes)) or "-"
+    of = f"; score is that of {version.classes[1]}" if len(version.classes) == 2 else ""
+    return named + of
+
+
 def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
     """The version as lines of text."""
     window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else "-"
@@ -98,7 +105,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "owner": version.owner or "-",
         "trained on": f"{version.training_rows:,} rows, {window}",
         "quality": quality or "-",
-        "classes": ", ".join(map(str, version.classes)) or "-",
+        "classes": _classes(version),
         "artifact": f"{version.artifact} ({version.size_bytes:,} bytes)",
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",

@@ -117,6 +117,16 @@ def adapter_of(
     return str((outputs.get(target) or {}).get("type") or "duckdb")
 
 
+def default_target(project: Path) -> Mapping[str, Any]:
+    """The settings of the profile's default target, for hints alone; empty if they are not found."""
+    try:
+        profile = _profile_of(project)
+        document = yaml.safe_load(_profiles_file(None, project).read_text(encoding="utf-8"))
+        return document[profile]["outputs"][document[profile].get("target") or "default"] or {}
+    except (ConfigurationError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
     """The file of the target's database: the one in its path, or an attached one."""
     schema = _rendered(str(settings.get("schema") or "main"))

@@ -108,6 +108,31 @@ def test_init_fills_sections_that_are_empty(project: Path, mapping: str, sequenc
     assert "nothing to do" in run(*INIT, "--package", "../scorehouse", "--yes").output
 
 
+def test_init_reads_schema_and_file_of_the_default_target(project: Path) -> None:
+    settings = "{type: duckdb, path: shop.duckdb, schema: analytics, settings: {memory_limit: 1GB}}"
+    (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{dev: {settings}}}}}\n")
+    said = run(*INIT, "--yes").output
+    assert "python ml/train_churn.py shop.duckdb" in said and "memory_limit" not in said
+    assert '"from analytics.customers where ' in (project / "ml/train_churn.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("{type: duckdb, path: shop.duckdb}", "has no memory limit; with `settings:"),
+        ("{type: postgres, schema: main}", "needs `type: duckdb`; with `settings:"),
+        (
+            "{type: duckdb, path: \"{{ env_var('FILE') }}\"}",
+            "<the DuckDB file of your target>",
+        ),
+    ],
+)
+def test_init_says_what_the_profile_lacks(project: Path, settings: str, said: str) -> None:
+    (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{dev: {settings}}}}}\n")
+    assert said in run(*INIT, "--yes").output
+    assert '"from customers where ' in (project / "ml/train_churn.py").read_text()
+
+
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
     (project / "dbt_project.yml").write_text("name: shop\nvars: {start: 1}\n")
     said = run(*INIT, "--yes", code=1).output
