@@ -105,9 +105,13 @@ described as (
         {%- set i = column.index %}
         count(*) - count(v{{ i }}) as null{{ i }},
         {%- if column.is_numeric %}
+        {%- if column.is_age %}
+        0 as nan{{ i }},
+        {%- else %}
         sum(
             case when v{{ i }} is not null and x{{ i }} is null and {{ scorehouse._is_nan('v' ~ i) }} then 1 else 0 end
         ) as nan{{ i }},
+        {%- endif %}
         count(v{{ i }}) - count(x{{ i }}) as odd{{ i }},
         {%- if column.minimums %}
         sum(case when x{{ i }} < {{ scorehouse._by_version(column.minimums) }} then 1 else 0 end) as below{{ i }},

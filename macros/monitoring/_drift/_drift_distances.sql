@@ -84,7 +84,8 @@ distances as (
         sum(case when is_category = 1 and a = 1e0 then 1e0 else 0e0 end) as n_once,
         sum(case when is_category = 1 and a = 2e0 then 1e0 else 0e0 end) as n_twice,
         max(p) as largest_share,
-        count(case when b > 0e0 then 1 end) as n_filled,
+        {#- Pooled values are more than one. #}
+        count(case when b > 0e0 then 1 end) + count(case when b > 0e0 and bin_key = 'other' then 1 end) as n_filled,
         {#- Mood's scores: the squared distance of each bin from the middle of the reference's ranks. #}
         {{ scorehouse._total('(q - p) * middle * middle') }} as mood,
         {{ scorehouse._total('p * middle * middle') }} as mood_mean,

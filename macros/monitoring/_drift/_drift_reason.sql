@@ -2,7 +2,7 @@
 {% macro _drift_reason(dated) -%}
     case
             when own_limit is null then null
-            when {{ dated }} then 'dates are not compared by value: use an age as the feature'
+            when {{ dated }} then 'dates are judged by their age: register with `time`, the time of each row'
             when value is null and n_reference = 0e0 then 'nothing to compare with'
             when value is null then 'no values'
             when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'fewer than 30 values'

@@ -5,6 +5,12 @@
     {% if load_relation(relation) is not none %}
         {% set found = adapter.get_columns_in_relation(relation) %}
         {% set present = found | map(attribute='name') | map('lower') | list %}
+        {% for one in found %}
+            {% for column in columns
+                if (part is none or column.part == part) and column.name | lower == one.name | lower %}
+                {% do column.update({'type': one.dtype | lower}) %}
+            {% endfor %}
+        {% endfor %}
         {% for one in found if one.is_float() or one.dtype | lower in ['double', 'float', 'real', 'double precision'] %}
             {% for column in columns
                 if (part is none or column.part == part) and column.name | lower == one.name | lower %}

@@ -1,6 +1,9 @@
-{#- CTEs up to `scored`: the rows to profile, each with its features, outputs and segments. -#}
+{#- CTEs up to `scored`: the rows to profile, each with its features, outputs and segments. The time of a row is
+    `day`, or else when it was scored. -#}
 {% macro _profile_source(predictions, features, key, day, segmentations, columns) -%}
 {% set text, double = dbt.type_string(), scorehouse._type_double() -%}
+{% set time = 'predictions.scored_at' if day is none else scorehouse._profile_column(day, features, predictions) -%}
+{% set time_type = scorehouse._type_of_column(day or 'scored_at', [features, predictions]) -%}
 predictions as (
 
     select * from {{ predictions }}
@@ -28,7 +31,7 @@ scored as (
         predictions.scored_at,
         {%- if day is not none %}
         cast(
-            {{ dbt.date_trunc('day', scorehouse._profile_column(day, features, predictions)) }}
+            {{ dbt.date_trunc('day', time) }}
             as {{ dbt.type_timestamp() }}
         ) as day,
         {%- endif %}
@@ -38,7 +41,9 @@ scored as (
         {%- for column in columns %}
         {%- set source = 'features' if features is not none and column.part == 'feature' else 'predictions' %}
         {%- set value = source ~ '.' ~ scorehouse._quote(column.name) %}
-        {%- if column.is_numeric %}
+        {%- if column.is_age %}
+        {{ scorehouse._age_in_days(column, value, time, time_type) }} as x{{ column.index }},
+        {%- elif column.is_numeric %}
         {%- set number = 'cast(' ~ value ~ ' as ' ~ double ~ ')' %}
         case when {{ scorehouse._is_finite(number) }} then {{ number }} end as x{{ column.index }},
         {%- endif %}

@@ -2,17 +2,30 @@
 {% macro _reference_columns(reference, signature) %}
     {% set bins = scorehouse._rows_of(
         'select version, part, name, kind, bin, lower, upper from ' ~ reference
-        ~ " where kind in ('numeric', 'missing') or (kind = 'category' and bin = 1) order by part, name, version, bin"
+        ~ " where kind in ('numeric', 'missing', 'range', 'age') or (kind = 'category' and bin = 1)"
+        ~ ' order by part, name, version, bin'
     ) %}
     {% set columns = {} %}
     {% for row in bins %}
         {% set version = row['version'] | int %}
         {% set column = columns.setdefault(row['part'] ~ '|' ~ row['name'], {
             'part': row['part'], 'name': row['name'], 'index': columns | length, 'kinds': {}, 'edges': {},
-            'first_bins': {}, 'is_numeric': false, 'is_float': false, 'minimums': {}, 'maximums': {}
+            'first_bins': {}, 'is_numeric': false, 'is_float': false, 'minimums': {}, 'maximums': {},
+            'is_age': false, 'type': ''
         }) %}
-        {#- A column with only missing values in training is a category without values. #}
-        {% do column.kinds.update({version: 'category' if row['kind'] == 'missing' else row['kind']}) %}
+        {% if row['kind'] == 'range' %}
+            {% do column.update({'range': {version: row}}) %}
+        {% elif row['kind'] == 'age' %}
+            {#- The signature knows the range of numbers, but not that of ages. #}
+            {% do column.update({'is_age': true}) %}
+            {% do scorehouse._add_range(column, version, column['range'][version]['lower'],
+                column['range'][version]['upper']) %}
+        {% elif row['kind'] == 'missing' %}
+            {#- A column with only missing values in training is a category without values. #}
+            {% do column.kinds.update({version: 'category'}) %}
+        {% else %}
+            {% do column.kinds.update({version: row['kind']}) %}
+        {% endif %}
         {% if row['kind'] == 'numeric' %}
             {% do column.update({'is_numeric': true}) %}
             {% do column.first_bins.setdefault(version, row['bin'] | int) %}
@@ -36,8 +49,13 @@
     {% for row in ranges %}
         {% set column = columns.get('feature|' ~ row['feature'], {'is_numeric': false}) %}
         {% if column.is_numeric %}
-            {% do column.minimums.update({row['version'] | int: scorehouse._double_literal(row['minimum'] | float)}) %}
-            {% do column.maximums.update({row['version'] | int: scorehouse._double_literal(row['maximum'] | float)}) %}
+            {% do scorehouse._add_range(column, row['version'] | int, row['minimum'], row['maximum']) %}
         {% endif %}
     {% endfor %}
+{% endmacro %}
+
+
+{% macro _add_range(column, version, minimum, maximum) %}
+    {% do column.minimums.update({version: scorehouse._double_literal(minimum | float)}) %}
+    {% do column.maximums.update({version: scorehouse._double_literal(maximum | float)}) %}
 {% endmacro %}

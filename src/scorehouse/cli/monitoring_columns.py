@@ -25,7 +25,7 @@ PROFILES = {
     "n_below": "Rows below the smallest value in training.",
     "n_above": "Rows above the largest value in training.",
     "n_unseen": "Rows with a value that was not in training.",
-    "mean": "Mean of the finite values.",
+    "mean": "Mean of the finite values; of dates, of their ages in days.",
     "deviation": "Standard deviation of the finite values (population).",
     "minimum": "Smallest finite value.",
     "maximum": "Largest finite value.",
@@ -44,7 +44,7 @@ DRIFT = {
     "threshold": "Value from which the metric counts as drift; NULL: not judged.",
     "status": (
         "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; "
-        "`not_compared` (the values of a date); or `info` if there is no threshold."
+        "`not_compared` (a date without a time to tell its age); or `info` if there is no threshold."
     ),
     "n_reference": "Rows of the reference that were compared.",
     "n_current": "Rows of the window that were compared.",

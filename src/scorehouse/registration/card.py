@@ -96,7 +96,8 @@ REFERENCE_DOCS = {
         "Bins: `numeric`, `category`, `other` (rare categories pooled) and `missing`. Facts, in lower and "
         "upper: `moments` (mean, standard deviation), `range` (minimum, maximum), `tail` (tail indices), "
         "`window` (by how much windows of training differ more than independent rows, and what 99 % stay "
-        "below), `pair` (correlation with another feature, and its variance) and `pair_window` (by how much "
+        "below), `age` (the bins are of days before the time of the row; first and last time, in days since "
+        "1970), `pair` (correlation with another feature, and its variance) and `pair_window` (by how much "
         "windows differ in it).",
     ),
     "bin": ("integer", "Number of the row within its column, from 0."),

@@ -10,6 +10,7 @@ from scorehouse.kernel.training_batch import training_batch
 from scorehouse.project.folder import find_project
 from scorehouse.registration.card import write_card
 from scorehouse.registration.lock import one_writer
+from scorehouse.registration.recorded import has_dates
 from scorehouse.registration.training import training_frame
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registration.write import renew_reference
@@ -44,8 +45,9 @@ def learn_reference(
     estimator, signature, _ = artifact.load(project, chosen, policy, call)
     names = [feature.name for feature in signature.features]
     frame = training_frame(X, names, names, call)
-    windows = training_windows(X, len(frame), time, cluster, call)
+    batch = training_batch(frame, call)
+    recorded = training_windows(X, len(frame), time, cluster, call, has_dates=has_dates(batch))
     kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
-    renew_reference(seeds, chosen, kernel, training_batch(frame, call), windows)
+    renew_reference(seeds, chosen, kernel, batch, recorded)
     write_card(seeds)  # the YAML of an earlier release describes fewer kinds of rows
     return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -10,19 +10,21 @@ import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.reference_windows import Windows, learned
+from scorehouse.registration.recorded import Recorded
+from scorehouse.registration.reference_windows import learned
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000
 TAIL_ROWS = 25
 STEEPEST_TAIL = 20.0
+UNKNOWN = Recorded()
 BIN_KINDS = ("missing", "numeric", "category", "other")  # rows of other kinds say something about the column
 
 Row = dict[str, str]
 
 
 def scored_reference(
-    kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch, windows: Sequence[Windows] = ()
+    kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch, recorded: Recorded = UNKNOWN
 ) -> list[Row]:
     """The reference of the training rows and of the kernel's outputs for them, and of windows of them."""
     reasons = scored.column(REJECT_REASON)
@@ -35,49 +37,61 @@ def scored_reference(
         )
     number = kernel.version.version
     outputs = scored.drop_columns([REJECT_REASON])
-    features = reference_rows(number, "feature", batch, windows)
-    return [*features, *reference_rows(number, "output", outputs, windows)]
+    features = reference_rows(number, "feature", batch, recorded)
+    return [*features, *reference_rows(number, "output", outputs, recorded)]
 
 
-def reference_rows(
-    version: int, part: str, batch: pa.RecordBatch, windows: Sequence[Windows] = ()
-) -> list[Row]:
+def reference_rows(version: int, part: str, batch: pa.RecordBatch, recorded: Recorded = UNKNOWN) -> list[Row]:
     """Rows of `ml_<name>__reference` for every column of `batch`.
 
     Numbers: up to ten bins at the quantiles (linear interpolation) of the finite values, each (lower, upper],
     the outer ones open. Strings, booleans and labels: one row per value; beyond a thousand, the rarest are
     pooled as kind `other`. NULL and NaN have a row of kind `missing`. After the bins, numbers have rows of
     the kinds `moments` (mean and population standard deviation), `range` (minimum and maximum) and `tail`
-    (how quickly the lower and the upper tail end), in `lower` and `upper`. With `windows`, rows of the kind
-    `window` say how much windows differ (`reference_windows.py`).
+    (how quickly the lower and the upper tail end), in `lower` and `upper`. Rows of the kind `window` say how
+    much the windows of `recorded` differ (`reference_windows.py`). If `recorded` has the time of each row,
+    the numbers of a date are its ages, in days before that time; a row of kind `age` says so, with the first
+    and the last time in `lower` and `upper` (days since 1970).
     """
     rows = []
     for name in batch.schema.names:
-        for number, row in enumerate(_column_rows(batch.column(name), windows)):
+        for number, row in enumerate(_column_rows(batch.column(name), recorded)):
             head = {"version": str(version), "part": part, "name": name}
             rows.append({**head, "bin": str(number), **row})
     return rows
 
 
-def _column_rows(column: pa.Array, windows: Sequence[Windows]) -> Iterator[Row]:
-    numeric = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
-    if numeric or (pa.types.is_integer(column.type) and len(pc.unique(column)) > QUANTILE_BINS * 2):
-        values = column.cast(pa.float64(), safe=False)
+def _column_rows(column: pa.Array, recorded: Recorded) -> Iterator[Row]:
+    values = _numbers(column)
+    ages = recorded.ages(column)
+    if ages is not None:
+        values = pa.array(ages)
+    if values is None:
+        yield _row("missing", column.null_count)
+        yield from _categories(column.drop_null())
+        numbers, edges = None, np.empty(0)
+    else:
         finite = values.filter(pc.fill_null(pc.is_finite(values), False)).to_numpy()
         yield _row("missing", len(column) - len(finite))
         yield from _bins(finite)
         yield from _moments(finite)
-        numbers: np.ndarray | None = values.to_numpy(zero_copy_only=False)
-        edges = _edges(finite)
-    else:
-        yield _row("missing", column.null_count)
-        yield from _categories(column.drop_null())
-        numbers, edges = None, np.empty(0)
-    for window in windows:
+        numbers, edges = values.to_numpy(zero_copy_only=False), _edges(finite)
+        if ages is not None and len(finite) and recorded.times is not None:
+            first, last = recorded.times.ends()
+            yield _row("age", len(finite), lower=repr(first), upper=repr(last))
+    for window in recorded.windows:
         for found in learned(column, numbers, edges, window):
             upper = "" if found.usual is None else f"{found.usual:.6g}"
             name = f"{window.unit} {found.metric}"
             yield _row("window", found.rows, lower=f"{found.effect:.6g}", upper=upper, category=name)
+
+
+def _numbers(column: pa.Array) -> pa.Array | None:
+    """The column as doubles; None for categories, which whole numbers with few values are too."""
+    numeric = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+    if numeric or (pa.types.is_integer(column.type) and len(pc.unique(column)) > QUANTILE_BINS * 2):
+        return column.cast(pa.float64(), safe=False)
+    return None
 
 
 def _edges(values: np.ndarray) -> np.ndarray:

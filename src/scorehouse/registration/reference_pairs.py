@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.registration.recorded import is_dated
 from scorehouse.registration.reference_windows import Floats, Windows
 
 PAIRED = 6  # features
@@ -30,7 +31,8 @@ def with_pairs(
     """The reference with rows for each pair of the six most important numeric features."""
     edges: dict[str, list[float]] = {}
     for row in bins:
-        if row["part"] == "feature" and row["kind"] == "numeric":
+        numeric = row["part"] == "feature" and row["kind"] == "numeric"
+        if numeric and not is_dated(batch.schema.field(row["name"]).type):
             edges.setdefault(row["name"], []).extend([float(row["upper"])] if row["upper"] else [])
     names = [name for name in edges if edges[name] and importance.get(name, 0.0) > 0]
     names = sorted(names, key=lambda name: -importance[name])[:PAIRED]

@@ -19,9 +19,9 @@ from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.proven_forms import Forms, FormSearch
+from scorehouse.registration.recorded import Recorded, has_dates
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_pairs import with_pairs
-from scorehouse.registration.reference_windows import Windows
 from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
@@ -121,19 +121,20 @@ def register(
     with Progress(call) as told:
         told.step("examine")
         asked = _validated(estimator, X, y, task, feature_names, validation, policy, call)
-        windows = training_windows(X, len(asked.training.frame), time, cluster, call)
         existing = seeds.versions()
         form = chosen_format(format, asked.estimator, call)
         draft = draft_version(name, existing, asked.training.frame, asked.estimator, form, facts)
         policy.check_format(draft, call)
         check_words(draft, call)
         examined = examine(asked.estimator, draft, asked.training, call)
+        dated = has_dates(examined.batch)
+        recorded = training_windows(X, examined.batch.num_rows, time, cluster, call, has_dates=dated)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, **places)
         version = prepared.same_of(existing)
         if version is None:
             with FreshLoad(prepared, examined.batch, seeds.project, policy) as loading:
                 proven = _proven(
-                    asked, examined, prepared, parity_tolerance, seeds, told, windows, forms=forms
+                    asked, examined, prepared, parity_tolerance, seeds, told, recorded, forms=forms
                 )
                 told.step("load in a fresh process")
                 loading.check()
@@ -142,7 +143,7 @@ def register(
             version = proven.version
         else:
             told.step("reference")
-            renew_reference(seeds, version, prepared.kernel, examined.batch, windows)
+            renew_reference(seeds, version, prepared.kernel, examined.batch, recorded)
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
 
@@ -182,7 +183,7 @@ def _proven(
     tolerance: float | None,
     seeds: ModelSeeds,
     told: Progress,
-    windows: Sequence[Windows],
+    recorded: Recorded,
     *,
     forms: bool,
 ) -> Proven:
@@ -197,11 +198,11 @@ def _proven(
     with FormSearch(kernel, batch, dialects=dialects, told=told.step) as search:
         if forms:
             search.begin()  # the database is at work while importance is measured
-        bins = scored_reference(kernel, batch, scored, windows)
+        bins = scored_reference(kernel, batch, scored, recorded)
         judged = asked.judged.of(batch)
         measured = partial(told.count, "measure importance")
         serving = search.fastest() if forms else kernel
         importance = importance_of(serving, judged.batch, judged.labels, measured)
-        bins = with_pairs(bins, batch, importance.shares, windows)
+        bins = with_pairs(bins, batch, importance.shares, recorded.windows)
         found = search.forms() if forms else Forms({})
     return Proven(replace(prepared.version, forms=found.facts), found, importance, bins, judged)

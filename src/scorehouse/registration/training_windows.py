@@ -8,16 +8,20 @@ import numpy as np
 import pandas as pd
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.registration.recorded import Recorded, Times
 from scorehouse.registration.reference_windows import Windows
 
 UNITS = {"day": "D", "week": "W-SUN", "month": "M"}  # weeks begin on Monday, as date_trunc's do
 FEWEST_WINDOWS, FEWEST_ROWS = 8, 20
 
 
-def training_windows(X: Any, rows: int, time: Any, cluster: Any, call: str) -> list[Windows]:
+def training_windows(
+    X: Any, rows: int, time: Any, cluster: Any, call: str, *, has_dates: bool = False
+) -> Recorded:
     """Days, weeks and months of `time`, or the clusters; each the name of a column of X, or a value per row.
 
-    A unit counts if training has at least eight windows of it, with twenty rows each on average.
+    A unit counts if training has at least eight windows of it, with twenty rows each on average. A time with
+    fewer is refused, unless features `has_dates`, whose ages it tells all the same.
     """
     if time is not None and cluster is not None:
         raise ConfigurationError(
@@ -27,19 +31,20 @@ def training_windows(X: Any, rows: int, time: Any, cluster: Any, call: str) -> l
             action="leave cluster out",
         )
     if time is not None:
-        return _of_time(_values("time", time, X, rows, call), rows, call)
+        return _of_time(_values("time", time, X, rows, call), rows, call, has_dates)
     if cluster is None:
-        return []
+        return Recorded()
     codes = pd.factorize(_values("cluster", cluster, X, rows, call), use_na_sentinel=False)[0]
     if codes.max() + 1 < FEWEST_WINDOWS:
         raise _too_few("cluster", f"{codes.max() + 1} values", f"at least {FEWEST_WINDOWS} clusters", call)
-    return [Windows("cluster", codes)]
+    return Recorded((Windows("cluster", codes),))
 
 
-def _of_time(values: pd.Series, rows: int, call: str) -> list[Windows]:
+def _of_time(values: pd.Series, rows: int, call: str, has_dates: bool) -> Recorded:
     try:
         moments = pd.to_datetime(values)
-        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None) if moments.dt.tz else moments
+        has_zone = moments.dt.tz is not None
+        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None) if has_zone else moments
     except (ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             call,
@@ -59,11 +64,11 @@ def _of_time(values: pd.Series, rows: int, call: str) -> list[Windows]:
         codes, known = pd.factorize(moments.dt.to_period(period), sort=True)
         if len(known) >= FEWEST_WINDOWS and rows >= FEWEST_ROWS * len(known):
             found.append(Windows(unit, np.asarray(codes)))
-    if not found:
+    if not found and not has_dates:
         days = moments.dt.normalize().nunique()
         expected = f"at least {FEWEST_WINDOWS} days, weeks or months, with {FEWEST_ROWS} rows each on average"
         raise _too_few("time", f"{days} days in {rows} rows", expected, call)
-    return found
+    return Recorded(tuple(found), Times(moments, has_zone))
 
 
 def _too_few(name: str, found: str, expected: str, call: str) -> ConfigurationError:

@@ -12,9 +12,9 @@ from scorehouse.registration.card import write_card
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.proven_forms import Forms
+from scorehouse.registration.recorded import Recorded
 from scorehouse.registration.reference import Row, scored_reference
 from scorehouse.registration.reference_pairs import with_pairs
-from scorehouse.registration.reference_windows import Windows
 from scorehouse.registration.training import Judged
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
@@ -51,9 +51,10 @@ def write_registration(
 
 
 def renew_reference(
-    seeds: ModelSeeds, version: Version, kernel: Kernel, batch: pa.RecordBatch, windows: Sequence[Windows]
+    seeds: ModelSeeds, version: Version, kernel: Kernel, batch: pa.RecordBatch, recorded: Recorded
 ) -> None:
     """Write the reference of a registered version again: these rows may say more than those before."""
     known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(version.version)}
-    bins = with_pairs(scored_reference(kernel, batch, kernel(batch), windows), batch, known, windows)
+    bins = scored_reference(kernel, batch, kernel(batch), recorded)
+    bins = with_pairs(bins, batch, known, recorded.windows)
     seeds.write_reference(version.version, [{**row, "version": str(version.version)} for row in bins])

@@ -132,6 +132,12 @@ class ModelData:
             return None
         return max((self.read_at - self.last_scored).total_seconds(), 0.0) / 86400
 
+    @property
+    def ages(self) -> dict[str, Row]:
+        """The training range, in days, of each feature that is a date and judged by its age."""
+        dates = {row["name"] for row in self.reference if row["kind"] == "age"}
+        return {row["name"]: row for row in self.reference if row["kind"] == "range" and row["name"] in dates}
+
     def newest_runs(self) -> list[Row]:
         """The newest run of the live version in each prediction table, the largest table first."""
         newest: dict[str, Row] = {}

@@ -111,6 +111,8 @@ class Rows:
         signature = next((one for one in self.data.signature if one["feature"] == row["feature"]), None)
         if row["metric"] in ("missing_share", "filled_share"):
             return f"{column} is {'not ' if row['metric'] == 'filled_share' else ''}null"
+        if row["part"] == "feature" and row["feature"] in self.data.ages:
+            return ""  # the report does not know which column is the time of a row
         if row["metric"] in ("out_of_range_share", "extreme_value") and signature:
             low, high = signature["minimum"], signature["maximum"]
             return f"{column} < {low!r} or {column} > {high!r}" if low is not None else ""

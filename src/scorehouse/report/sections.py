@@ -141,6 +141,7 @@ def drift_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
                 "metrics": row["metrics"],
                 "importance": importance,
                 "importance_width": 100 * importance / highest if importance else 0,
+                "unit": "age in days" if feature in data.ages else "",
                 "histogram": _drawn(found.get(("feature", feature)), feature),
                 "trend": charts.sparkline(points, psi["threshold"], f"PSI of {feature} by window")
                 if len(points) > 1
@@ -177,7 +178,8 @@ def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Ke
                 "odd_share": now["odd"] / now["rows"] if now.get("rows") else None,
                 "values": values,
                 "missing_in_training": _missing(distribution, "reference"),
-                "seen": _seen(row),
+                "seen": _seen(row, data.ages.get(row["feature"])),
+                "unit": ", age in days" if row["feature"] in data.ages else "",
                 "state": "warn" if any(value["status"] == "drift" for value in values.values()) else "ok",
             }
         )
@@ -192,7 +194,9 @@ def _missing(distribution: Distribution | None, column: str) -> float | None:
     return missing / total if total else None
 
 
-def _seen(row: Row) -> str:
+def _seen(row: Row, age: Row | None) -> str:
+    if age is not None:
+        return _range(age["lower"], age["upper"])
     if row["categories"]:
         return f"{len(json.loads(row['categories']))} values"
     return _range(row["minimum"], row["maximum"])

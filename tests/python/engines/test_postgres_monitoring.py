@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
 TYPES = {  # which `load` leaves as text
     pa.timestamp("us").id: "timestamp",
     pa.int32().id: "integer",
+    pa.date32().id: "date",
 }
 
 

@@ -117,7 +117,11 @@ def test_what_is_learned_equals_a_plain_count() -> None:
     frame = prices(2)
     batch = pa.RecordBatch.from_pandas(frame[["price", "shop"]], preserve_index=False)
     windows = training_windows(frame, len(frame), "day", None, "register")
-    assert [(one.unit, one.count) for one in windows] == [("day", WEEKS), ("week", WEEKS), ("month", 9)]
+    assert [(one.unit, one.count) for one in windows.windows] == [
+        ("day", WEEKS),
+        ("week", WEEKS),
+        ("month", 9),
+    ]
     found = {
         (row["name"], row["category"]): (float(row["lower"]), float(row["upper"]))
         for row in reference_rows(1, "feature", batch, windows)

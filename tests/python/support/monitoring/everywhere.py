@@ -15,7 +15,8 @@ HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp
 FLIGHTS = """
     select row_number() over (order by time_hour, carrier, flight) as id,
         cast(flight_date as timestamp) as day,
-        cast(dep_delay as double) as dep_delay, cast(distance as double) as distance, carrier, origin
+        cast(dep_delay as double) as dep_delay, cast(distance as double) as distance, carrier, origin,
+        cast(flight_date - cast(distance / 10 as integer) as date) as booked
     from '{data}/flights.parquet' where month(flight_date) %s and day(flight_date) < 4
 """
 EXPLAINED = """
@@ -108,8 +109,13 @@ def watched(folder: Path) -> MonitoredWarehouse:
     warehouse.table("flights_training", FLIGHTS % "<= 6")
     warehouse.table("flights", f"select *, 'r' as scoring_run_id, {HEAD} from ({FLIGHTS % '> 6'})")
     warehouse.table("explained", f"select *, {EXPLAINED}, {HEAD} from ({FLIGHTS % '> 6'})")
-    columns = "select dep_delay, distance, carrier, origin from raw.flights_training"
-    warehouse.reference("ml_f__reference", {(1, "feature"): columns}, paired=["dep_delay", "distance"])
+    columns = "select dep_delay, distance, carrier, origin, booked from raw.flights_training"
+    warehouse.reference(
+        "ml_f__reference",
+        {(1, "feature"): columns},
+        paired=["dep_delay", "distance"],
+        time="select day from raw.flights_training",
+    )
     warehouse.table(
         "ml_f__signature",
         "select 1 as version, 'distance' as feature, min(distance) as minimum, max(distance) as maximum "

@@ -10,6 +10,7 @@ import duckdb
 import yaml
 
 from project import REPOSITORY, Build, DbtProject
+from scorehouse.registration.recorded import has_dates
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.training_windows import training_windows
@@ -54,9 +55,10 @@ class MonitoredWarehouse:
                 table = connection.sql(sql.format(data=DATA)).to_arrow_table().combine_chunks()
                 keys = {key: connection.sql(query).df().iloc[:, 0] for key, query in windows.items()}
                 given = [keys.get(key) for key in ("time", "cluster")]
-                found = training_windows(None, table.num_rows, *given, name)
-                own = reference_rows(version, part, table.to_batches()[0], found)
-                rows += with_pairs(own, table.to_batches()[0], dict.fromkeys(paired, 1.0), found)
+                batch = table.to_batches()[0]
+                found = training_windows(None, table.num_rows, *given, name, has_dates=has_dates(batch))
+                own = reference_rows(version, part, batch, found)
+                rows += with_pairs(own, batch, dict.fromkeys(paired, 1.0), found.windows)
             connection.sql(f"create or replace table raw.{name} ({REFERENCE_TYPES})")
             values = [tuple(row[column] or None for column in REFERENCE_COLUMNS) for row in rows]
             connection.executemany(f"insert into raw.{name} values ({', '.join('?' * 9)})", values)
