@@ -35,7 +35,10 @@ from scorehouse.report.warehouse import Warehouse
 def export_monitoring_command(
     name: str | None, output: Path, schema: str | None, as_json: bool, **place: Any
 ) -> None:
-    """Write drift, performance and estimates of NAME, or of all ML models, as one long table.
+    """Write what monitoring found about NAME, or about all ML models, as one long table.
+
+    It has the rows of every table of drift (of features, and of pairs of them), performance, estimates, worst
+    slices, limits that hold for life, and attributions.
 
     \b
     Example:

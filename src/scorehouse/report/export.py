@@ -12,7 +12,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.report.alerts import Alert
 from scorehouse.report.warehouse import Table, Warehouse
 
-# The columns that drift and performance tables have in common, with their types in the file.
+# The columns that monitoring tables have in common, with their types in the file.
 LONG_COLUMNS = {
     "run_id": "varchar",
     "ml_model": "varchar",
@@ -27,8 +27,19 @@ LONG_COLUMNS = {
     "status": "varchar",
     "n_reference": "bigint",
     "n_current": "bigint",
+    "time_zone": "varchar",
+    "kind": "varchar",
 }
-KINDS = ("drift", "performance", "estimates")
+# The kinds of tables that are written, and the names that the file has for them.
+KINDS = {
+    "drift": "drift",
+    "joint": "joint_drift",
+    "performance": "performance",
+    "estimates": "estimated_performance",
+    "slices": "worst_slices",
+    "anytime": "anytime_monitor",
+    "attribution": "attribution",
+}
 FORMATS = {".parquet": "parquet", ".json": "json", ".jsonl": "json"}
 ICONS = {"bad": ":red_circle:", "warn": ":warning:"}
 SLACK_LIMIT = 45  # of the 50 blocks that Slack takes
@@ -48,15 +59,16 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
             expected=f"one of {', '.join(FORMATS)}",
             action="choose a format by the extension of --output",
         )
-    tables = [table for kind in KINDS for table in warehouse.of_kind(kind)]
+    tables = [(table, name) for kind, name in KINDS.items() for table in warehouse.of_kind(kind)]
     if not tables:
         raise ConfigurationError(
             warehouse.call,
-            f"{warehouse.file.name!r} has no drift or performance table",
-            expected="a model that calls scorehouse.drift, performance or estimated_performance",
+            f"{warehouse.file.name!r} has no table of drift, performance or another finding",
+            expected="a model that calls scorehouse.drift, joint_drift, performance, estimated_performance, "
+            "worst_slices, anytime_monitor or attribution",
             action="write such a model and build it",
         )
-    query = " union all ".join(_select(table, ml_model) for table in tables)
+    query = " union all ".join(_select(table, name, ml_model) for table, name in tables)
     ordered = f"select * from ({query}) order by ml_model, version, window_start, metric, segment, feature"
     form = f"format {FORMATS[file.suffix]}" + (", array true" if file.suffix == ".json" else "")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -66,12 +78,10 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
     return int(copied[0]) if copied else 0
 
 
-def _select(table: Table, ml_model: str | None) -> str:
+def _select(table: Table, macro: str, ml_model: str | None) -> str:
     """The shared columns of a table. An output of the ML model counts as a feature here, as in the table."""
-    columns = [
-        f"cast({name if name in table.columns else 'null'} as {kind}) as {name}"
-        for name, kind in LONG_COLUMNS.items()
-    ]
+    own = {name: name for name in LONG_COLUMNS if name in table.columns} | {"kind": _text(macro)}
+    columns = [f"cast({own.get(name, 'null')} as {kind}) as {name}" for name, kind in LONG_COLUMNS.items()]
     where = "" if ml_model is None else f" where ml_model = {_text(ml_model)}"
     return f"select {', '.join(columns)} from {table.quoted}{where}"
 

@@ -12,6 +12,16 @@ from monitored import run
 from project import DbtProject
 from scorehouse.report.export import LONG_COLUMNS
 
+TABLES = {
+    "drift": "wide_drift",
+    "joint_drift": "wide_joint",
+    "performance": "wide_performance",
+    "estimated_performance": "wide_estimates",
+    "worst_slices": "wide_slices",
+    "anytime_monitor": "wide_watch",
+    "attribution": "wide_attribution",
+}
+
 
 def test_the_sql_of_every_alert_gives_its_number(monitored_project: DbtProject) -> None:
     payload = json.loads(run("export", "alerts", "--database", monitored_project.database).output)
@@ -36,11 +46,12 @@ def test_the_long_table(monitored_project: DbtProject, tmp_path: Path, ending: s
     assert ended.exit_code == 0, ended.output
     found = duckdb.sql(f"select * from '{file}'")
     assert found.columns == list(LONG_COLUMNS)
-    ((rows,),) = monitored_project.query(
-        "select (select count(*) from wide_drift) + (select count(*) from wide_performance) "
-        "+ (select count(*) from wide_estimates)"
-    )
-    assert found.count("ml_model").fetchall() == [(rows,)] and f"{rows:,} rows" in ended.output
+    counted = " union all ".join(f"select '{kind}', count(*) from {table}" for kind, table in TABLES.items())
+    expected = dict(monitored_project.query(counted))
+    assert min(expected.values()) > 0 and f"{sum(expected.values()):,} rows" in ended.output
+    assert dict(found.aggregate("kind, count(*)").fetchall()) == expected
+    ((pair,),) = monitored_project.query("select max(value) from wide_joint where version = 1")
+    assert found.filter("kind = 'joint_drift'").max("value").fetchall() == [(pair,)]
     assert found.filter("metric = 'psi' and feature = 'f01'").fetchall()
     if ending == "json":
         assert isinstance(json.loads(file.read_text()), list)
