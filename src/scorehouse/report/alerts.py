@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from scorehouse.report.words import (
 from scorehouse.scoring.runlog import STARTED, SUCCESS
 
 TOLERANCE = 1e-9
+REASONS = 3  # for which a run rejected rows, in an alert
 
 
 @dataclass(frozen=True)
@@ -233,12 +235,19 @@ def _run_alerts(data: ModelData, behind: Rows) -> list[Alert]:
             found.append(Alert("runs", level, title, f"{where}: {problem[0]}", sql, **own))
         elif share and level in ("bad", "warn"):
             rows = "every row" if share == 1 else f"{percent(share)} of its rows"
-            text = f"{where}: {run['rows_rejected']:,} of {run['rows_in']:,} rows"
+            text = f"{where}: {run['rows_rejected']:,} of {run['rows_in']:,} rows{_reasons(run)}"
             found.append(
                 Alert("runs", level, f"The last scoring run rejected {rows}", text, sql, share, **own)
             )
             found[-1] = replace(found[-1], rows_sql=behind.shown(rejected_rows(run)))
     return found + _age_alerts(data, log)
+
+
+def _reasons(run: Row) -> str:
+    """The most frequent reasons for which rows were rejected."""
+    found = json.loads(run.get("reject_reasons") or "{}")
+    most = sorted(found.items(), key=lambda pair: -pair[1])[:REASONS]
+    return "".join(f", {count:,} for {reason}" for reason, count in most)
 
 
 def _age_alerts(data: ModelData, log: str) -> list[Alert]:

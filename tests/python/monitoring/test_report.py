@@ -144,7 +144,7 @@ def test_the_mean_score_is_drawn_over_the_windows(
 def test_the_head_leads_to_every_chapter(pages: dict[str, str]) -> None:
     nav = pages["all"].split("<nav")[1].split("</nav>")[0]
     assert re.findall(r'href="#(\w+)"', nav) == ["wide", "bare"]  # the worst first
-    assert "2 ML models 4 alerts" in text_of(pages["all"])
+    assert "1 of 2 ML models needs action 4 alerts" in text_of(pages["all"])
     assert "<nav" not in pages["wide"]
 
 

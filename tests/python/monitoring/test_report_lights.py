@@ -191,6 +191,8 @@ def test_scores_are_late_by_the_habit_of_the_run_log(project: DbtProject, tmp_pa
     assert ended.returncode == 3 and alerts["Last scored 11 months ago"] == "bad"
     assert alerts["The last scoring run rejected 97.0 % of its rows"] == "bad"
     assert [level for title, level in alerts.items() if re.fullmatch(said, title)] == ["bad"]
+    texts = [alert["text"] for alert in json.loads(ended.stdout)["alerts"]]
+    assert any(text.endswith("7,760 of 8,000 rows, 7,760 for null:size") for text in texts)
 
 
 @pytest.mark.parametrize(("days", "state"), [(13.0, "ok"), (15.0, "warn"), (22.0, "bad")])
