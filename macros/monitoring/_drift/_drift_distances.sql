@@ -39,7 +39,12 @@ totals as (
             partition by {{ cut }}, part, feature order by bin_number, bin_key
             rows between unbounded preceding and current row
         ) as a_so_far,
-        row_number() over (partition by {{ cut }}, part, feature order by a desc, bin_key) as place
+        {#- Values pooled at registration come last: those with a bin were chosen since training had many of them, which
+            is partly chance, so one against the other would look like drift. #}
+        row_number() over (
+            partition by {{ cut }}, part, feature
+            order by case when bin_key = 'other' then 1 else 0 end, a desc, bin_key
+        ) as place
     from bins
 
 ),

@@ -9,6 +9,9 @@
             {% for column in columns
                 if (part is none or column.part == part) and column.name | lower == one.name | lower %}
                 {% do column.update({'type': one.dtype | lower}) %}
+                {% do scorehouse._check_profile_type(
+                    call, 'predictions' if part != 'feature' else 'features', column, one, relation
+                ) %}
             {% endfor %}
         {% endfor %}
         {% for one in found if one.is_float() or one.dtype | lower in ['double', 'float', 'real', 'double precision'] %}
