@@ -35,7 +35,6 @@
 {% endmacro %}
 
 {% macro default__attribution(predictions, spec) %}
-{% set bigint, int = dbt.type_bigint(), dbt.type_int() %}
 with {{ scorehouse._attribution_sums(predictions, spec) }},
 
 {{ scorehouse._attribution_shifts(spec) }},
@@ -43,20 +42,7 @@ with {{ scorehouse._attribution_sums(predictions, spec) }},
 final as (
 
     select
-        cast(null as {{ dbt.type_string() }}) as run_id,
-        ml_model,
-        cast(version as {{ int }}) as version,
-        part,
-        feature,
-        segment,
-        metric,
-        window_start,
-        window_end,
-        value,
-        threshold,
-        status,
-        cast(reference_rows as {{ bigint }}) as n_reference,
-        cast(n as {{ bigint }}) as n_current,
+        {{ scorehouse._shared_columns('reference_rows', 'n') }},
         reference_value,
         value - reference_value as reference_shift,
         previous_value,
@@ -64,7 +50,8 @@ final as (
         reference_start,
         n / n_scored as explained_share,
         unit,
-        cast(place as {{ int }}) as place
+        cast(place as {{ dbt.type_int() }}) as place,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from judged
 
 )

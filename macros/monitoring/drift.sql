@@ -45,7 +45,7 @@ with profiles as (
 
 ),
 
-{{ scorehouse._drift_windows(against, window) }},
+{{ scorehouse._drift_windows(profiles, against, window) }},
 
 {{ scorehouse._current_rows(window, min_segment_rows) }},
 
@@ -100,17 +100,13 @@ final as (
         cast(features.place as {{ dbt.type_int() }}) as place,
         judged.q_value,
         judged.standard_error,
-        judged.reason
+        judged.reason,
+        windows.time_zone
     from judged
     inner join windows
         on judged.window_id = windows.window_id
     inner join features
-        on judged.window_id = features.window_id
-        and judged.ml_model = features.ml_model
-        and judged.version = features.version
-        and judged.segment = features.segment
-        and judged.part = features.part
-        and judged.feature = features.feature
+        on {{ scorehouse._same_feature('judged', 'features') }}
 
 )
 

@@ -43,7 +43,8 @@ final as (
         cast(cohorts.n_scored as {{ dbt.type_bigint() }}) as n_reference,
         cast(cohorts.n_usable as {{ dbt.type_bigint() }}) as n_current,
         case when estimates.value is not null then value_low end as value_low,
-        case when estimates.value is not null then value_high end as value_high
+        case when estimates.value is not null then value_high end as value_high,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from cohorts
     inner join estimates
         on {{ scorehouse._same_cohort('cohorts', 'estimates') }}

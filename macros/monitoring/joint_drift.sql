@@ -39,7 +39,7 @@
 {% endmacro %}
 
 {% macro default__joint_drift(predictions, reference, features, pairs, spec) %}
-{% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
+{% set double = scorehouse._type_double() %}
 with {{ scorehouse._joint_sums(predictions, features, pairs, spec) }},
 
 {{ scorehouse._joint_verdicts(reference, spec) }},
@@ -47,20 +47,7 @@ with {{ scorehouse._joint_sums(predictions, features, pairs, spec) }},
 final as (
 
     select
-        cast(null as {{ text }}) as run_id,
-        ml_model,
-        cast(version as {{ dbt.type_int() }}) as version,
-        part,
-        feature,
-        segment,
-        metric,
-        window_start,
-        window_end,
-        value,
-        threshold,
-        status,
-        cast(n_reference as {{ bigint }}) as n_reference,
-        cast(n as {{ bigint }}) as n_current,
+        {{ scorehouse._shared_columns('n_reference', 'n') }},
         p_value,
         cast(null as {{ double }}) as floor_value,
         cast(null as {{ double }}) as importance,
@@ -70,7 +57,8 @@ final as (
         q_value,
         standard_error,
         correlation,
-        reference_correlation
+        reference_correlation,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from judged
 
 )

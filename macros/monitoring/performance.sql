@@ -16,7 +16,7 @@
         {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% endif %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, task, day, period, segments, maturity, options, labels is not none
+        call, key, label, task, day, period, segments, maturity, options, labels is not none, predictions
     ) %}
 
     {{ return(adapter.dispatch('performance', 'scorehouse')(predictions, labels, spec)) }}
@@ -37,7 +37,7 @@ with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
     {{ scorehouse._clustering_metrics(spec) }}
 {%- endif %},
 
-{{ scorehouse._performance_rows(spec) }}
+{{ scorehouse._performance_rows(predictions, spec) }}
 
 select * from final
 {% endmacro %}

@@ -146,7 +146,9 @@ windows as (
         run_id,
         day as window_start,
         {{ dbt.dateadd('day', 1, 'day') }} as window_end
-        {%- endif %}
+        {%- endif %},
+        {{ 'cast(null as ' ~ text ~ ')' if day is none else scorehouse._zone_of(day, [features, predictions]) }}
+            as time_zone
     from described
     where segment = 'all'
 

@@ -31,16 +31,10 @@ compared as (
         ) as previous_value
     from measured
     left join reference_windows
-        on measured.ml_model = reference_windows.ml_model
-        and measured.version = reference_windows.version
-        and measured.segment = reference_windows.segment
+        on {{ scorehouse._same('measured', 'reference_windows', ['ml_model', 'version', 'segment']) }}
     left join measured as before
-        on measured.ml_model = before.ml_model
-        and measured.version = before.version
-        and measured.segment = before.segment
-        and measured.part = before.part
+        on {{ scorehouse._same('measured', 'before', ['ml_model', 'version', 'segment', 'part', 'metric']) }}
         and coalesce(measured.feature, '') = coalesce(before.feature, '')
-        and measured.metric = before.metric
         and before.window_start = reference_windows.reference_start
 
 ),

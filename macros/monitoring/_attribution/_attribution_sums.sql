@@ -91,14 +91,9 @@ contributions as (
         coalesce(totals.moved_absolutely, 0e0) / windows.n as mean_absolute_contribution
     from windows
     inner join features
-        on windows.ml_model = features.ml_model
-        and windows.version = features.version
-        and windows.segment = features.segment
+        on {{ scorehouse._same('windows', 'features', ['ml_model', 'version', 'segment']) }}
     left join totals
-        on windows.ml_model = totals.ml_model
-        and windows.version = totals.version
-        and windows.segment = totals.segment
-        and windows.window_start = totals.window_start
+        on {{ scorehouse._same_cohort('windows', 'totals') }}
         and features.feature = totals.feature
 
 ),

@@ -54,9 +54,7 @@ current_rows as (
         on {{ scorehouse._in_window(window) }}
     inner join segments
         on windows.window_id = segments.window_id
-        and profiles.ml_model = segments.ml_model
-        and profiles.version = segments.version
-        and profiles.segment = segments.segment
+        and {{ scorehouse._same('profiles', 'segments', ['ml_model', 'version', 'segment']) }}
 
 )
 {%- endmacro %}

@@ -88,9 +88,7 @@ baseline_rows as (
         {{ scorehouse._moment_columns('profiles') }}
     from segments
     inner join {{ source }}{{ ' as profiles' if source != 'profiles' }}
-        on segments.ml_model = profiles.ml_model
-        and segments.version = profiles.version
-        and segments.segment = profiles.segment
+        on {{ scorehouse._same('segments', 'profiles', ['ml_model', 'version', 'segment']) }}
 {%- endmacro %}
 
 

@@ -1,7 +1,10 @@
 {#- The CTE `windows`: window_id, run_id, window_start, window_end, and previous_id if windows are compared
     with the previous one. -#}
-{% macro _drift_windows(against, window) %}
+{% macro _drift_windows(profiles, against, window) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
+{#- Profiles that an earlier release built do not have it. -#}
+{% set has_zone = 'time_zone' in scorehouse._existing_columns(profiles) | map('lower') %}
+{% set zone = 'max(time_zone)' if has_zone else 'cast(null as ' ~ text ~ ')' %}
 {%- if window in ['day', 'week', 'month', 'quarter', 'year'] %}
     {%- set start = 'cast(' ~ dbt.date_trunc(window, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
     {%- set unit, count = ('month', 3) if window == 'quarter' else (window, 1) %}
@@ -22,19 +25,20 @@ window_bounds as (
         run_id as window_id,
         run_id,
         min(window_start) as window_start,
-        max(window_end) as window_end
+        max(window_end) as window_end,
         {%- elif window == 'all' %}
         'all' as window_id,
         cast(null as {{ text }}) as run_id,
         min(window_start) as window_start,
-        max(window_end) as window_end
+        max(window_end) as window_end,
         {%- else %}
         cast({{ start }} as {{ text }}) as window_id,
         {{ 'case when min(run_id) = max(run_id) then min(run_id) end' if window == 'day' else
             'cast(null as ' ~ text ~ ')' }} as run_id,
         {{ start }} as window_start,
-        {{ finish }} as window_end
+        {{ finish }} as window_end,
         {%- endif %}
+        {{ zone }} as time_zone
     from profiles
     where kind = 'all'
         and segment = 'all'

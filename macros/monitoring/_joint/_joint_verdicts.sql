@@ -44,9 +44,7 @@ effects as (
         end) as own_effect
     from sums
     inner join unit_effects
-        on sums.version = unit_effects.version
-        and sums.name = unit_effects.name
-        and sums.other = unit_effects.other
+        on {{ scorehouse._same('sums', 'unit_effects', ['version', 'name', 'other']) }}
     group by sums.ml_model, sums.version, sums.window_start, sums.name, sums.other
 
 ),
@@ -64,15 +62,9 @@ correlated as (
         end as correlation
     from sums
     inner join known
-        on sums.version = known.version
-        and sums.name = known.name
-        and sums.other = known.other
+        on {{ scorehouse._same('sums', 'known', ['version', 'name', 'other']) }}
     left join effects
-        on sums.ml_model = effects.ml_model
-        and sums.version = effects.version
-        and sums.window_start = effects.window_start
-        and sums.name = effects.name
-        and sums.other = effects.other
+        on {{ scorehouse._same('sums', 'effects', ['ml_model', 'version', 'window_start', 'name', 'other']) }}
 
 ),
 

@@ -2,12 +2,16 @@
 {% macro _classification_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 {% set precision = scorehouse._quote('precision') %}
+{% set log_of_label = 'case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))'
+    ~ ' else ln(greatest(1e0 - score, 2.220446049250313e-16)) end' %}
+{#- `avg` of whole numbers is exact in any order. -#}
+{% set positive_rate = scorehouse._weighted_mean('y', spec) if spec.weight else 'avg(y)' %}
 by_score as (
 
     select
         {{ g }}, score,
-        sum(y) as pos,
-        sum(1e0 - y) as neg
+        sum({{ scorehouse._weighted('y', spec) }}) as pos,
+        sum({{ scorehouse._weighted('1e0 - y', spec) }}) as neg
     from usable
     group by {{ g }}, score
 
@@ -34,25 +38,20 @@ points as (
 
     select
         {{ g }},
-        count(*) * 1e0 as n,
-        -{{ scorehouse._mean(
-            'case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))'
-            ~ ' else ln(greatest(1e0 - score, 2.220446049250313e-16)) end'
-        ) }} as log_loss,
-        stddev_samp(
-            case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))
-                else ln(greatest(1e0 - score, 2.220446049250313e-16)) end
-        ) as log_loss_deviation,
-        {{ scorehouse._mean('(score - y) * (score - y)') }} as brier,
-        stddev_samp((score - y) * (score - y)) as brier_deviation,
-        sum(yhat * y) as tp,
-        sum(yhat * (1e0 - y)) as fp,
-        sum((1e0 - yhat) * y) as fn,
-        sum((1e0 - yhat) * (1e0 - y)) as tn,
-        {{ scorehouse._mean('score') }} as mean_score,
-        {{ scorehouse._mean('score - y') }} as bias,
-        stddev_samp(score - y) as bias_deviation,
-        avg(y) as positive_rate
+        {{ scorehouse._row_weights(spec) }} as n,
+        {{ 'max(weight_scale)' if spec.weight else '1e0' }} as weight_scale,
+        -{{ scorehouse._weighted_mean(log_of_label, spec) }} as log_loss,
+        {{ scorehouse._weighted_deviation(log_of_label, spec) }} as log_loss_deviation,
+        {{ scorehouse._weighted_mean('(score - y) * (score - y)', spec) }} as brier,
+        {{ scorehouse._weighted_deviation('(score - y) * (score - y)', spec) }} as brier_deviation,
+        sum({{ scorehouse._weighted('yhat * y', spec) }}) as tp,
+        sum({{ scorehouse._weighted('yhat * (1e0 - y)', spec) }}) as fp,
+        sum({{ scorehouse._weighted('(1e0 - yhat) * y', spec) }}) as fn,
+        sum({{ scorehouse._weighted('(1e0 - yhat) * (1e0 - y)', spec) }}) as tn,
+        {{ scorehouse._weighted_mean('score', spec) }} as mean_score,
+        {{ scorehouse._weighted_mean('score - y', spec) }} as bias,
+        {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
+        {{ positive_rate }} as positive_rate
     from usable
     group by {{ g }}
 
@@ -81,10 +80,11 @@ calibration_bins as (
     select
         {{ g }},
         {{ scorehouse._tenth('score') }} as bin,
-        count(*) * 1e0 as n,
-        {{ scorehouse._mean('score') }} as mean_score,
-        avg(y) as positive_rate,
-        {{ scorehouse._mean('score * (1e0 - score)') }} / count(*) as chance_variance
+        {{ scorehouse._row_weights(spec) }} as n,
+        {{ scorehouse._weighted_mean('score', spec) }} as mean_score,
+        {{ positive_rate }} as positive_rate,
+        {{ scorehouse._weighted_mean('score * (1e0 - score)', spec) }} / {{ scorehouse._row_weights(spec) }}
+            as chance_variance
     from usable
     group by {{ g }}, {{ scorehouse._tenth('score') }}
 
@@ -157,14 +157,27 @@ metric_intervals as (
 
 ),
 
+counts as (
+
+    select
+        {{ g }}
+        {%- for name in ['tp', 'fp', 'fn', 'tn'] %},
+        {{ name }} / weight_scale as {{ name }}
+        {%- endfor %}
+    from points
+
+),
+
 metric_rows as (
 
     {{ scorehouse._unpivot_metrics('ranks', ['roc_auc', 'average_precision', 'score_ks']) }}
     union all
     {{ scorehouse._unpivot_metrics('at_threshold', [
-        'log_loss', 'brier', precision, 'recall', 'f1', 'accuracy', 'mcc', 'tp', 'fp', 'fn', 'tn', 'mean_score',
-        'positive_rate', 'selection_rate', 'false_positive_rate', 'bias'
+        'log_loss', 'brier', precision, 'recall', 'f1', 'accuracy', 'mcc', 'mean_score', 'positive_rate',
+         'selection_rate', 'false_positive_rate', 'bias'
     ]) | replace("'" ~ precision ~ "'", "'precision'") }}
+    union all
+    {{ scorehouse._unpivot_metrics('counts', ['tp', 'fp', 'fn', 'tn']) }}
     union all
     {{ scorehouse._unpivot_metrics('calibration', ['ece', 'mce']) }}
     union all

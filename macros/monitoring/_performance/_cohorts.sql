@@ -1,6 +1,7 @@
 {#- The CTEs `cohorts`, which says whether labels have arrived, and `usable`, the rows of `labelled` that count. -#}
 {% macro _cohorts(labels, spec) %}
 {% set stamp, double = dbt.type_timestamp(), scorehouse._type_double() %}
+{%- set cohort = 'partition by labelled.ml_model, labelled.version, labelled.segment, labelled.window_start' %}
 {%- set length = ('month', 3) if spec.period == 'quarter' else (spec.period, 1) %}
 {%- set finish = 'cast(' ~ dbt.dateadd(length[0], length[1], 'window_start') ~ ' as ' ~ stamp ~ ')' %}
 cohort_counts as (
@@ -38,10 +39,16 @@ cohorts as (
 
 ),
 
+{#- Weights are scaled so that their sum is the number of rows of equal weight that would say as much (Kish 1965):
+    metrics do not depend on the scale, and their intervals are those of so many rows. -#}
 usable as (
 
     select
         labelled.*
+        {%- if spec.weight %},
+        sum(raw_weight) over ({{ cohort }}) / sum(raw_weight * raw_weight) over ({{ cohort }}) as weight_scale,
+        raw_weight * sum(raw_weight) over ({{ cohort }}) / sum(raw_weight * raw_weight) over ({{ cohort }}) as w
+        {%- endif %}
     from labelled
     inner join cohorts
         on {{ scorehouse._same_cohort('labelled', 'cohorts') }}

@@ -62,13 +62,13 @@ labelled as (
         case when row_status = 'scored' then 1 else 0 end as is_scored,
         case when row_status = 'scored' and y is not null then 1 else 0 end as is_labelled,
         case when row_status = 'scored' and {{ 'y is not null and ' if labels is not none }}score is not null
-            and {{ scorehouse._is_finite('score') }} then 1 else 0 end as is_usable
+            and {{ scorehouse._is_finite('score') }}{{ ' and raw_weight > 0e0' if spec.weight }}
+            then 1 else 0 end as is_usable
     from segmented
     inner join segment_names
-        on segmented.ml_model = segment_names.ml_model
-        and segmented.version = segment_names.version
-        and segmented.window_start = segment_names.window_start
-        and segmented.raw_segment = segment_names.raw_segment
+        on {{ scorehouse._same(
+            'segmented', 'segment_names', ['ml_model', 'version', 'window_start', 'raw_segment']
+        ) }}
 
 ),
 

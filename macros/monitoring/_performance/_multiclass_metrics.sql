@@ -4,6 +4,9 @@
 {% macro _multiclass_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 {% set double, by_class = scorehouse._type_double(), 'ml_model, version, segment, window_start, class_label' %}
+{% set log_of_label = 'ln(greatest(case y ' ~ scorehouse._class_cases(spec)
+    ~ ' else 0e0 end, 2.220446049250313e-16))' %}
+{% set one = 'w' if spec.weight else '1e0' %}
 class_scores as (
     {%- for label in spec.classes %}
 
@@ -12,6 +15,7 @@ class_scores as (
         {{ scorehouse._text_literal(scorehouse._class_text(label)) }} as class_label,
         score_{{ loop.index0 }} as class_score,
         case when y = {{ scorehouse._text_literal(scorehouse._class_text(label)) }} then 1e0 else 0e0 end as is_true
+        {{- ', w' if spec.weight }}
     from usable
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -23,8 +27,8 @@ by_score as (
     select
         {{ by_class }},
         class_score,
-        sum(is_true) as pos,
-        sum(1e0 - is_true) as neg
+        sum({{ scorehouse._weighted('is_true', spec) }}) as pos,
+        sum({{ scorehouse._weighted('1e0 - is_true', spec) }}) as neg
     from class_scores
     group by {{ by_class }}, class_score
 
@@ -61,12 +65,13 @@ sides as (
     select
         {{ g }},
         y as class_label,
-        1e0 as is_true,
+        {{ one }} as is_true,
         0e0 as is_predicted,
-        case when y = yhat then 1e0 else 0e0 end as is_hit
+        case when y = yhat then {{ one }} else 0e0 end as is_hit,
+        {{ 'weight_scale' if spec.weight else '1e0' }} as weight_scale
     from usable
     union all
-    select {{ g }}, yhat, 0e0, 1e0, 0e0
+    select {{ g }}, yhat, 0e0, {{ one }}, 0e0, {{ 'weight_scale' if spec.weight else '1e0' }}
     from usable
 
 ),
@@ -77,7 +82,8 @@ class_counts as (
         {{ by_class }},
         sum(is_true) as n_true,
         sum(is_predicted) as n_predicted,
-        sum(is_hit) as n_hit
+        sum(is_hit) as n_hit,
+        max(weight_scale) as weight_scale
     from sides
     group by {{ by_class }}
 
@@ -114,11 +120,9 @@ losses as (
 
     select
         {{ g }},
-        -{{ scorehouse._mean('ln(greatest(case y '
-            ~ scorehouse._class_cases(spec) ~ ' else 0e0 end, 2.220446049250313e-16))') }} as log_loss,
-        stddev_samp(ln(greatest(case y {{ scorehouse._class_cases(spec) }} else 0e0 end, 2.220446049250313e-16)))
-            as log_loss_deviation,
-        count(*) * 1e0 as n
+        -{{ scorehouse._weighted_mean(log_of_label, spec) }} as log_loss,
+        {{ scorehouse._weighted_deviation(log_of_label, spec) }} as log_loss_deviation,
+        {{ scorehouse._row_weights(spec) }} as n
     from usable
     group by {{ g }}
 
@@ -162,7 +166,7 @@ metric_rows as (
     union all
     select {{ g }}, 'f1_of_' || class_label, cast(class_f1 as {{ double }}) from class_metrics
     union all
-    select {{ g }}, 'labels_of_' || class_label, cast(n_true as {{ double }}) from class_metrics
+    select {{ g }}, 'labels_of_' || class_label, cast(n_true / weight_scale as {{ double }}) from class_metrics
     union all
     select {{ g }}, 'roc_auc_of_' || class_label, roc_auc from areas
 

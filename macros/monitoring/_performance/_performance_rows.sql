@@ -1,5 +1,5 @@
 {#- The rows of all metrics for every cohort; an immature cohort has the same rows, without values. -#}
-{% macro _performance_rows(spec) %}
+{% macro _performance_rows(predictions, spec) %}
 {% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 metric_list as (
 
@@ -88,7 +88,8 @@ final as (
         cast(n_usable as {{ bigint }}) as n_current,
         labels_arrived,
         value_low,
-        value_high
+        value_high,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from judged
 
 )

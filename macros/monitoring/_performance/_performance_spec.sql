@@ -1,8 +1,10 @@
 {#- The arguments of a performance macro, checked, as one dict. -#}
-{% macro _performance_spec(call, key, label, task, day, period, segments, maturity, options, has_labels) %}
+{% macro _performance_spec(
+    call, key, label, task, day, period, segments, maturity, options, has_labels, predictions=none
+) %}
     {% set known_options = {
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'classes': [], 'lower': none, 'upper': none,
-        'query': none,
+        'query': none, 'weight': none,
         'k': 10, 'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {}
     } %}
     {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}
@@ -40,6 +42,9 @@
             "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"
         ) %}
     {% endif %}
+    {% if spec.weight %}
+        {% do scorehouse._check_weight(call, task, predictions, spec) %}
+    {% endif %}
     {% if task == 'ranking' and not spec.query %}
         {% do scorehouse._argument_error(
             call, 'options', options, 'the column that names a query, for a ranking',
@@ -56,7 +61,8 @@
         'segmentations': scorehouse._segmentations(call, segments),
     }) %}
     {% do spec.update({'key': scorehouse._identifiers(spec.key)}) %}
-    {% for name in ['label', 'day', 'label_time', 'score', 'prediction', 'query', 'lower', 'upper'] if spec[name] %}
+    {% for name in ['label', 'day', 'label_time', 'score', 'prediction', 'query', 'lower', 'upper', 'weight']
+        if spec[name] %}
         {% do spec.update({name: scorehouse._identifier(spec[name])}) %}
     {% endfor %}
     {{ return(spec) }}

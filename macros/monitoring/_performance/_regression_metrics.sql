@@ -5,37 +5,68 @@ means as (
 
     select
         {{ g }},
+        {%- if spec.weight %}
+        {#- Exact where all labels are equal, so that they explain nothing. #}
+        case when min(y) = max(y) then min(y) else {{ scorehouse._weighted_mean('y', spec) }} end as mean_y
+        {%- else %}
         {{ scorehouse._mean('y') }} as mean_y
+        {%- endif %}
     from usable
     group by {{ g }}
 
 ),
 
+{% if spec.weight -%}
+placed as (
+
+    select
+        *,
+        sum(raw_weight) over (partition by {{ g }}) / 2e0 as half_weight,
+        sum(raw_weight) over (
+            partition by {{ g }} order by abs(y - score) rows between unbounded preceding and current row
+        ) as weight_so_far
+    from usable
+
+),
+
+{% endif -%}
 points as (
 
     select
         {{ 'usable.' ~ (g | replace(', ', ', usable.')) }},
-        count(*) as n,
-        {{ scorehouse._mean('abs(y - score)') }} as mae,
-        stddev_samp(abs(y - score)) as mae_deviation,
-        stddev_samp((y - score) * (y - score)) as mse_deviation,
-        stddev_samp(score - y) as bias_deviation,
-        sqrt({{ scorehouse._mean('(y - score) * (y - score)') }}) as rmse,
-        {{ scorehouse._mean('(y - score) * (y - score)') }} as mse,
-        {{ scorehouse._total('(y - score) * (y - score)') }} as sse,
-        {{ scorehouse._total('(y - mean_y) * (y - mean_y)') }} as sst,
-        {{ scorehouse._total('abs(y - score)') }} / nullif({{ scorehouse._total('abs(y)') }}, 0e0) as wape,
-        {{ scorehouse._mean('score - y') }} as bias,
-        {{ scorehouse._mean('case when y <> 0e0 then abs(y - score) / abs(y) end') }} as mape,
-        avg(case when y = 0e0 then 1e0 else 0e0 end) as zero_share,
+        count(*) as n_rows,
+        {{ scorehouse._row_weights(spec) }} as n,
+        {{ scorehouse._weighted_mean('abs(y - score)', spec) }} as mae,
+        {{ scorehouse._weighted_deviation('abs(y - score)', spec) }} as mae_deviation,
+        {{ scorehouse._weighted_deviation('(y - score) * (y - score)', spec) }} as mse_deviation,
+        {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
+        sqrt({{ scorehouse._weighted_mean('(y - score) * (y - score)', spec) }}) as rmse,
+        {{ scorehouse._weighted_mean('(y - score) * (y - score)', spec) }} as mse,
+        {{ scorehouse._total(scorehouse._weighted('(y - score) * (y - score)', spec)) }} as sse,
+        {{ scorehouse._total(scorehouse._weighted('(y - mean_y) * (y - mean_y)', spec)) }} as sst,
+        {{ scorehouse._total(scorehouse._weighted('abs(y - score)', spec)) }}
+        / nullif({{ scorehouse._total(scorehouse._weighted('abs(y)', spec)) }}, 0e0) as wape,
+        {{ scorehouse._weighted_mean('score - y', spec) }} as bias,
+        {{ scorehouse._weighted_mean('case when y <> 0e0 then abs(y - score) / abs(y) end', spec) }} as mape,
+        {{ scorehouse._weighted_mean('case when y = 0e0 then 1e0 else 0e0 end', spec) }} as zero_share,
+        {%- if spec.weight %}
+        {#- The middle by weight; between two rows if just half of the weight is below. #}
+        (
+            min(case when weight_so_far >= half_weight then abs(y - score) end)
+            + min(case when weight_so_far > half_weight then abs(y - score) end)
+        ) / 2e0 as median_absolute_error,
+        {%- else %}
         percentile_cont(0.5e0) within group (order by abs(y - score)) as median_absolute_error,
+        {%- endif %}
         max(abs(y - score)) as max_error
         {%- if spec.lower and spec.upper %},
-        avg(case when y between lower_limit and upper_limit then 1e0
-            when lower_limit is not null and upper_limit is not null then 0e0 end) as coverage,
-        {{ scorehouse._mean('upper_limit - lower_limit') }} as interval_width
+        {{ scorehouse._weighted_mean(
+            'case when y between lower_limit and upper_limit then 1e0'
+            ~ ' when lower_limit is not null and upper_limit is not null then 0e0 end', spec
+        ) }} as coverage,
+        {{ scorehouse._weighted_mean('upper_limit - lower_limit', spec) }} as interval_width
         {%- endif %}
-    from usable
+    from {{ 'placed' if spec.weight else 'usable' }} as usable
     inner join means
         on {{ scorehouse._same_cohort('usable', 'means') }}
     group by {{ 'usable.' ~ (g | replace(', ', ', usable.')) }}
@@ -49,7 +80,7 @@ explained as (
     select
         *,
         case
-            when n < 2 then null
+            when n_rows < 2 then null
             when sst > 0e0 then 1e0 - sse / sst
             when sse = 0e0 then 1e0
             else 0e0

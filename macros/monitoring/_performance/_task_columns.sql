@@ -2,6 +2,9 @@
     comma. -#}
 {% macro _task_columns(predictions, spec) -%}
 {% set text, double = dbt.type_string(), scorehouse._type_double() %}
+        {%- if spec.weight %}
+        cast(live.{{ spec.weight }} as {{ double }}) as raw_weight,
+        {%- endif %}
         {%- if spec.classes %}
         {%- set scores = scorehouse._class_score_sources(predictions, spec.classes) %}
         cast(live.scorehouse_label as {{ text }}) as y,

@@ -37,7 +37,6 @@ facts as (
 
 ),
 
-{% set cell_join %}{% for name in cell.split(', ') %}facts.{{ name }} = unseen.{{ name }} and {% endfor %}{% endset %}
 long_rows as (
 
     select
@@ -63,9 +62,7 @@ long_rows as (
         mean, deviation, minimum, maximum
     from facts
     left join unseen
-        on {{ cell_join }}facts.segment = unseen.segment
-        and facts.part = unseen.part
-        and facts.feature = unseen.feature
+        on {{ scorehouse._same('facts', 'unseen', cell.split(', ') + ['segment', 'part', 'feature']) }}
 
 ),
 
@@ -92,13 +89,11 @@ final as (
         mean,
         deviation,
         minimum,
-        maximum
+        maximum,
+        windows.time_zone
     from long_rows
     inner join windows
-        on
-        {%- for name in cell.split(', ') %}
-            long_rows.{{ name }} = windows.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
+        on {{ scorehouse._same('long_rows', 'windows', cell.split(', ')) }}
 
 )
 {%- endmacro %}

@@ -1,5 +1,6 @@
 """Descriptions of the columns of monitoring tables, for the YAML of scaffolded models."""
 
+ZONE = {"time_zone": "Time zone in which windows begin and end; NULL if their column has none."}
 PROFILES = {
     "ml_model": "Name of the ML model.",
     "version": "Version that scored; rows are counted in its bins.",
@@ -29,6 +30,7 @@ PROFILES = {
     "deviation": "Standard deviation of the finite values (population).",
     "minimum": "Smallest finite value.",
     "maximum": "Largest finite value.",
+    **ZONE,
 }
 DRIFT = {
     "run_id": "Scoring run of the window; NULL if there are several.",
@@ -56,6 +58,7 @@ DRIFT = {
     "q_value": "`p_value`, adjusted for all verdicts of the window; compared with the limit of `p_value`.",
     "standard_error": "Standard error of `mean_shift`.",
     "reason": "What the verdict rests on; NULL if there is no threshold.",
+    **ZONE,
 }
 PERFORMANCE = {
     "run_id": "NULL: a cohort is not a run.",
@@ -79,6 +82,7 @@ PERFORMANCE = {
     "labels_arrived": "Share of the scored predictions that have a label.",
     "value_low": "Lower end of the 95 % interval of `value`; NULL if the metric has none.",
     "value_high": "Upper end of the 95 % interval of `value`; NULL if the metric has none.",
+    **ZONE,
 }
 RETRAINING = {
     "ml_model": "Name of the ML model.",

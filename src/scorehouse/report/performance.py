@@ -18,6 +18,7 @@ from scorehouse.report.words import (
     short_name,
     window_names,
     window_text,
+    zoned,
 )
 
 SHOWN = {
@@ -105,7 +106,7 @@ def _by_window(rows: Sequence[Row], metric: str, segment: str = "all") -> dict[W
 def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metrics: Sequence[str]) -> None:
     if not rows:
         return
-    found.window = window_text(rows[0]["window_start"], rows[0]["window_end"])
+    found.window = zoned(window_text(rows[0]["window_start"], rows[0]["window_end"]), rows[0])
     whole = {row["metric"]: row for row in rows if row["segment"] == "all"}
     found.newest, found.metrics = list(whole.values()), list(metrics)
     found.headline = next((whole[name] for name in metrics if name in whole), None)

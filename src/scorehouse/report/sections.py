@@ -22,7 +22,7 @@ from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.watched import pairs_of
-from scorehouse.report.words import DASH, limit, window_names, window_text
+from scorehouse.report.words import DASH, limit, window_names, window_text, zoned
 
 Cells = list[dict[str, Any]]
 SLICES = 8  # of each measure
@@ -78,7 +78,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
     window = long.newest() if long else None
     found = distributions(warehouse, data, window)
     if long and window:
-        chapter.window = window_text(*window)
+        chapter.window = zoned(window_text(*window), long.at(window)[0])
         chapter.drift_table = long.table.name
         chapter.window_rows = max(row["n_current"] or 0 for row in long.at(window) if row["segment"] == "all")
     chapter.drift = drift_rows(data, found)

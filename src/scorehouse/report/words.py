@@ -255,6 +255,11 @@ def window_text(start: datetime, end: datetime) -> str:
     return f"{start.day} {start:%b %Y} to {last.day} {last:%b %Y}"
 
 
+def zoned(text: str, row: Mapping[str, Any]) -> str:
+    """The name of a window, with its time zone if it has one."""
+    return f"{text} ({zone})" if (zone := row.get("time_zone")) else text
+
+
 def _is_midnight(value: datetime) -> bool:
     return (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
 

@@ -45,6 +45,8 @@ MODELS = {
     "training": """{{ scorehouse.training_set(ref('dated'), ref('events'), key='id', label='y',
         label_time='happened_at', matures_after='30 days', keep=['score'], features=ref('events'),
         event_time='happened_at', columns=['happened_at'], prefix='known_') }}""",
+    "weighted": """{{ scorehouse.performance(ref('wide_predictions'), ref('labels'), key='id', label='y',
+        options={'weight': 'score'}) }}""",
     "aged": """select {{ scorehouse._age_in_days({'name': 'as_of', 'type': 'date'}, 'as_of', 'scored_at',
         'timestamp') }} as age from {{ ref('dated') }}""",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",

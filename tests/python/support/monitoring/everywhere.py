@@ -59,6 +59,15 @@ MODELS = {
     "several_performance": PERFORMANCE.format("several")
     + f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
     **{
+        f"weighted_{name}_performance": PERFORMANCE.format(name)
+        + f"label='y', day='day', task='{task}', options={{'weight': 'weight'{more}}}) }}}}"
+        for name, task, more in (
+            ("classified", "classification", ""),
+            ("regressed", "regression", ""),
+            ("several", "classification", f", 'classes': {CLASSES}"),
+        )
+    },
+    **{
         f"{name}_performance": PERFORMANCE.format(name) + f"label='y', day='day', {MATURITY}, {task}) }}}}"
         for name, task in TASKS.items()
     },
@@ -103,7 +112,9 @@ def watched(folder: Path) -> MonitoredWarehouse:
     """All of it, built on DuckDB."""
     warehouse = MonitoredWarehouse(folder)
     for name, frame in (*FRAMES.items(), ("several", SEVERAL)):
-        warehouse.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
+        warehouse.table(
+            name, f"select * exclude (y), {HEAD}, (1 + id % 3) * 1e0 as weight from frame", frame=frame
+        )
         label = "y" if name == "several" else "case when not isnan(y) then y end as y"
         warehouse.table(f"{name}_labels", f"select id, {label} from frame", frame=frame)
     warehouse.table("flights_training", FLIGHTS % "<= 6")

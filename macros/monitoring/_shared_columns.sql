@@ -1,0 +1,17 @@
+{#- The columns of the rows of `judged` that every table of findings begins with; windows are none of runs. -#}
+{% macro _shared_columns(n_reference, n_current) -%}
+        cast(null as {{ dbt.type_string() }}) as run_id,
+        ml_model,
+        cast(version as {{ dbt.type_int() }}) as version,
+        part,
+        feature,
+        segment,
+        metric,
+        window_start,
+        window_end,
+        value,
+        threshold,
+        status,
+        cast({{ n_reference }} as {{ dbt.type_bigint() }}) as n_reference,
+        cast({{ n_current }} as {{ dbt.type_bigint() }}) as n_current
+{%- endmacro %}
