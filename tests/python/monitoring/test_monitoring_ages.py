@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from scipy import stats
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from monitoring.warehouse import MonitoredWarehouse
+from project import DbtProject
+from scorehouse.cli.main import main
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.reference_sample import sample_reference
@@ -181,3 +190,36 @@ def test_rows_drawn_from_a_reference_of_ages_are_dates() -> None:
     assert ages.median() == pytest.approx(known.median(), rel=0.1)
     assert known.min() <= ages.min() and ages.max() <= known.max()
     assert drawn.isna().mean() == pytest.approx(0.02, abs=0.01)
+
+
+def test_from_the_command_line_to_a_verdict(tmp_path: Path) -> None:
+    """Registered with `--time`, scored by dbt, profiled and judged: a year later, and with older accounts."""
+    project = DbtProject(tmp_path / "house")
+    training = accounts(0, "2025-01-01")[["day", "opened", "x"]]
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore", max_categories=5), ["opened"]), remainder="passthrough"
+    )
+    names = ["opened", "x"]
+    fitted = make_pipeline(encoder, LinearRegression()).fit(training[names], training["x"])
+    joblib.dump(fitted, tmp_path / "fitted.joblib")
+    training.to_parquet(tmp_path / "train.parquet")
+    arguments = ["register", "churn", tmp_path / "fitted.joblib", "--task", "regression", "--time", "day"]
+    arguments += ["--features", tmp_path / "train.parquet", "--project-dir", project.folder, "--no-forms"]
+    ended = CliRunner().invoke(main, [str(argument) for argument in [*arguments, "--alias", "champion"]])
+    assert ended.exit_code == 0, ended.output
+    now = pd.concat([accounts(1, "2026-01-01"), accounts(2, "2026-03-02", age=1.5)])
+    now.insert(0, "id", np.arange(len(now)))
+    now.drop(columns="seen").to_parquet(tmp_path / "now.parquet")
+    project.features(f"select * from '{tmp_path / 'now.parquet'}'", name="accounts")
+    project.python_model("scored", "churn", features="accounts", key="id", passthrough=["day"])
+    profile = "ref('scored'), ref('ml_churn__reference'), ref('accounts'), key='id', day='day'"
+    project.features(f"{{{{ scorehouse.profile({profile}) }}}}", name="profiles")
+    project.features(
+        "{{ scorehouse.drift(ref('profiles'), ref('ml_churn__reference'), window='month') }}", name="drift"
+    )
+    project.build().check()
+    found = project.query(
+        "select month(window_start), status from drift where feature = 'opened' and metric = 'mean_shift' "
+        "order by 1"
+    )
+    assert found == [(1, "ok"), (2, "ok"), (3, "drift"), (4, "drift")]
