@@ -93,6 +93,8 @@ def test_every_command_tells_in_json_what_it_wrote(monitored_project: DbtProject
     place = ["--database", monitored_project.database, "--json", "--output"]
     report, table, payload = (tmp_path / name for name in ("r.html", "long.jsonl", "alerts.json"))
     written = json.loads(run("report", "wide", *place, report).output)
+    (model,) = written.pop("ml_models")
+    assert model["alerts"] == 4 and {light["name"] for light in model["lights"]} >= {"Drift", "Last run"}
     assert written == {"written": str(report), "bytes": report.stat().st_size, "alerts": {"wide": 4}}
     written = json.loads(run("export", "monitoring", *place, table).output)
     assert written == {"written": str(table), "rows": len(table.read_text().splitlines())}
