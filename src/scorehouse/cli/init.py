@@ -13,7 +13,7 @@ import yaml
 
 from scorehouse.cli.changes import Change, carry_out, pending
 from scorehouse.cli.common import echo, heading, json_option, project_option, write_options
-from scorehouse.cli.target import default_target
+from scorehouse.cli.profile_file import default_target
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_names import needs_quotes, python

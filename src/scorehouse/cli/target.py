@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 from scorehouse.cli.common import Function, project_option
+from scorehouse.cli.profile_file import outputs_of, profile_of, profiles_file, rendered, settings_of
+from scorehouse.cli.profile_file import this_call as this_call
 from scorehouse.dialect import DUCKDB
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.project.place import Place
 from scorehouse.project.run_log_place import run_log_place
@@ -71,12 +71,6 @@ def file_options(function: Function) -> Function:
     return function
 
 
-def this_call() -> str:
-    """The command as the user wrote it."""
-    context = click.get_current_context(silent=True)
-    return f"scorehouse {context.command_path.partition(' ')[2] if context else ''}".rstrip()
-
-
 def place_of(
     database: Path | None,
     profile: str | None,
@@ -98,8 +92,8 @@ def place_of(
             + _known_targets(profile, profiles_dir, project_dir)
         )
     project = _project(project_dir, profile)
-    file = _profiles_file(profiles_dir, project)
-    return _place_of_target(project, _settings_of(file, profile or _profile_of(project), target))
+    file = profiles_file(profiles_dir, project)
+    return _place_of_target(project, settings_of(file, profile or profile_of(project), target))
 
 
 def adapter_of(
@@ -113,23 +107,13 @@ def adapter_of(
     if not target or database is not None:
         return "duckdb"
     project = _project(project_dir, profile)
-    outputs = _outputs(_profiles_file(profiles_dir, project), profile or _profile_of(project))
+    outputs = outputs_of(profiles_file(profiles_dir, project), profile or profile_of(project))
     return str((outputs.get(target) or {}).get("type") or "duckdb")
-
-
-def default_target(project: Path) -> Mapping[str, Any]:
-    """The settings of the profile's default target, for hints alone; empty if they are not found."""
-    try:
-        profile = _profile_of(project)
-        document = yaml.safe_load(_profiles_file(None, project).read_text(encoding="utf-8"))
-        return document[profile]["outputs"][document[profile].get("target") or "default"] or {}
-    except (ConfigurationError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return {}
 
 
 def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
     """The file of the target's database: the one in its path, or an attached one."""
-    schema = _rendered(str(settings.get("schema") or "main"))
+    schema = rendered(str(settings.get("schema") or "main"))
     log = run_log_place(_variables(project), settings.get("database"), schema)
     files = _attached(project, settings)
     alias = str(settings.get("database") or "")
@@ -164,14 +148,14 @@ def _known_targets(profile: str | None, profiles_dir: Path | None, project_dir: 
     """The targets to choose from, as the end of a sentence; empty if they are not found."""
     try:
         project = _project(project_dir, profile)
-        outputs = _outputs(_profiles_file(profiles_dir, project), profile or _profile_of(project))
+        outputs = outputs_of(profiles_file(profiles_dir, project), profile or profile_of(project))
     except ConfigurationError:
         return ""
     return f", one of {', '.join(sorted(outputs))}" if outputs else ""
 
 
 def _path_in(project: Path, path: object) -> Path:
-    return project / Path(_rendered(str(path))).expanduser()
+    return project / Path(rendered(str(path))).expanduser()
 
 
 def _variables(project: Path) -> Callable[[str], Any]:
@@ -189,82 +173,6 @@ def _project(project_dir: Path | None, profile: str | None) -> Path:
         if project_dir is not None or profile is None:
             raise
         return Path.cwd()
-
-
-def _profiles_file(folder: Path | None, project: Path) -> Path:
-    """The profiles.yml that dbt would find if it ran in the project's folder."""
-    set_by_user = os.environ.get("DBT_PROFILES_DIR")
-    if folder is None and set_by_user:
-        folder = Path(set_by_user)
-    places = [folder] if folder else [project, Path.home() / ".dbt"]
-    for place in places:
-        if (place / "profiles.yml").is_file():
-            return place / "profiles.yml"
-    raise ConfigurationError(
-        this_call(),
-        f"there is no profiles.yml in {' or '.join(repr(str(place)) for place in places)}",
-        expected="the folder of profiles.yml",
-        action="name it with --profiles-dir, or name the file with --database",
-    )
-
-
-def _profile_of(project: Path) -> str:
-    document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
-    if not document.get("profile"):
-        raise ConfigurationError(
-            this_call(),
-            "dbt_project.yml names no profile",
-            expected="a line `profile: ...` in it",
-            action="name the profile with --profile",
-        )
-    return str(document["profile"])
-
-
-def _outputs(file: Path, profile: str) -> dict[str, Any]:
-    return ((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(profile) or {}).get("outputs") or {}
-
-
-def _settings_of(file: Path, profile: str, target: str) -> dict[str, Any]:
-    """The settings of a target; it must be a DuckDB target with a path."""
-    outputs = _outputs(file, profile)
-    settings: dict[str, Any] = outputs.get(target) or {}
-    kind = settings.get("type")
-    if kind and kind != "duckdb":
-        readable = sorted(name for name, each in outputs.items() if (each or {}).get("type") == "duckdb")
-        raise ConfigurationError(
-            this_call(),
-            f"this command reads DuckDB targets only, and the target {target!r} is of type {kind!r}",
-            expected=f"a target of `type: duckdb`{f', such as {readable[0]!r}' if readable else ''}",
-            action=f"name a DuckDB target or file; on {kind}, read the tables by `dbt show`",
-        )
-    if settings.get("type") != "duckdb" or not settings.get("path"):
-        raise ConfigurationError(
-            this_call(),
-            f"the target {target!r} of the profile {profile!r} in {str(file)!r} names no DuckDB file"
-            + did_you_mean(target, outputs),
-            expected=f"a target of `type: duckdb` with a path; its targets are {sorted(outputs)}",
-            action="correct --profile and --target, or name the file with --database",
-        )
-    return settings
-
-
-def _rendered(text: str) -> str:
-    """The path with env_var() rendered, the only function that is supported in a profile here."""
-
-    def env_var(name: str, default: str | None = None) -> str:
-        value = os.environ.get(name, default)
-        if value is None:
-            raise ConfigurationError(
-                this_call(),
-                f"the profile needs the environment variable {name!r}, which is not set",
-                expected="the variable, set as it is when dbt runs",
-                action=f"set {name}, or name the file with --database",
-            )
-        return value
-
-    import jinja2
-
-    return jinja2.Environment(autoescape=False).from_string(text).render(env_var=env_var)
 
 
 def _existing(file: Path, origin: str) -> Path:
