@@ -46,7 +46,7 @@ def model(dbt, session):
 NOTHING = "nothing to do: the files already exist"
 AUDIT = {
     "row_status": "scored, or rejected when the ML model does not accept the row.",
-    "reject_reason": "Why the row was rejected, as check:feature, several joined by a semicolon. Null when scored.",
+    "reject_reason": "Why the row was rejected, as check:feature, joined by semicolons; null when scored.",
     "model_name": "Name of the ML model.",
     "model_version": "Version of the ML model.",
     "model_digest": "SHA-256 of the artifact that scored the row.",
