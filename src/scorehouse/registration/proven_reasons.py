@@ -28,7 +28,9 @@ def reasons_of_trees(kernel: Kernel, trees: ProvenTrees, rows_of: str) -> Proven
     if trees.proof is None or trees.form is None:
         return "its trees have no native form"
     if trees.stored is None:
-        return "the steps before its trees are not stored as data"
+        known = trees.found.fact if isinstance(trees.found, ProvenForm) else {}
+        why = known.get("opens_estimator", "")
+        return "the steps before its trees are not stored as data" + (f": {why}" if why else "")
     form, stored, proof = trees.form, trees.stored, trees.proof
     ensemble, _ = recipe_of(form.last, lambda _, problem: refusal(kernel.call)(problem))
 

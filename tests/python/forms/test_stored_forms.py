@@ -132,6 +132,7 @@ def test_steps_that_are_no_data_open_the_estimator_and_say_why(tmp_path: Path) -
     kernel = _stored(tmp_path, estimator, texts, LABEL, "classification")
     fact = kernel.version.forms["native"]
     assert "file_sha256" not in fact and "TfidfVectorizer" in fact["opens_estimator"]
+    assert "TfidfVectorizer" in kernel.version.forms["refused"]["reasons"]
     assert choose_form(kernel, "native", ROWS, FormFiles(tmp_path, LoadPolicy())).data is None
     few = choose_form(kernel, "auto", 100, FormFiles(tmp_path, LoadPolicy()))
     assert few.name == "estimator" and "too few" in few.reason
