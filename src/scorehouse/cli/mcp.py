@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ def mcp_command(
         where += [str(named.place().file)]  # an error now, not at the first call
     import_extra("mcp.server.stdio", EXTRA, this_call())
     echo(f"scorehouse mcp: serves {' and '.join(where)}, read-only, until standard input ends", err=True)
+    # Ctrl-C ends the process at once: nothing is ever half written, and the thread that waits for input
+    # would keep asyncio from ending
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(serve(named))
 
 

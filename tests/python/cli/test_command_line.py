@@ -153,7 +153,15 @@ def command_of(words: list[str]) -> click.Command:
 
 
 def test_every_command_that_is_named_anywhere_exists() -> None:
-    places = ("*.md", "docs/**/*.md", "macros/**/*.*", "src/**/*.py", "models/**/*.yml", "dbt_project.yml")
+    places = (
+        "*.md",
+        "docs/**/*.md",
+        "skills/**/*.md",
+        "macros/**/*.*",
+        "src/**/*.py",
+        "models/**/*.yml",
+        "dbt_project.yml",
+    )
     named = {}
     for file in (file for place in places for file in REPOSITORY.glob(place)):
         for found in NAMED.findall(file.read_text()):

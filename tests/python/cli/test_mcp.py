@@ -6,7 +6,10 @@ import asyncio
 import csv
 import json
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
@@ -62,7 +65,7 @@ def shop(foreign_project: ForeignProject, tmp_path_factory: pytest.TempPathFacto
     return copy
 
 
-def ask(shop: ForeignProject, *words: str, talk: Callable[[Any], Awaitable[Any]]) -> Any:
+def ask(shop: ForeignProject, *words: str, talk: Callable[[Any], Awaitable[Any]], mode: str = "auto") -> Any:
     """What `talk` returns, which has a client of a server that was started in the project with `words`."""
     server = mcp.StdioServerParameters(
         command=str(Path(sys.executable).with_name("scorehouse")),
@@ -72,7 +75,7 @@ def ask(shop: ForeignProject, *words: str, talk: Callable[[Any], Awaitable[Any]]
     )
 
     async def session() -> Any:
-        async with mcp.Client(server) as client:
+        async with mcp.Client(server, mode=mode) as client:
             return await talk(client)
 
     return asyncio.run(session())
@@ -122,6 +125,14 @@ def test_the_tools_are_what_the_server_says_and_nothing_of_the_project_is_in_the
     assert [(one["name"], one["description"], one["arguments"]) for one in listed] == [
         (tool.name, tool.description, tool.input_schema) for tool in tools
     ]
+
+
+def test_a_client_of_the_protocol_of_2025_is_served(shop: ForeignProject) -> None:
+    async def talk(client: Any) -> Any:
+        return client.protocol_version, await client.call_tool("list_versions", {})
+
+    version, result = ask(shop, mode="legacy", talk=talk)
+    assert version.startswith("2025-") and result.structured_content["versions"]
 
 
 def test_every_tool_answers_and_no_file_changes(shop: ForeignProject) -> None:
@@ -253,6 +264,22 @@ def test_files_of_a_version_are_read_only_under_policy_and_digest(
     for file in copy.folder.glob("artifacts/demand/1/*"):
         file.write_bytes(file.read_bytes() + b" ")
     assert refused(copy, "explain_prediction", name="demand", key=7)["type"] == "ArtifactError"
+
+
+def test_ctrl_c_ends_the_server(shop: ForeignProject) -> None:
+    server = subprocess.Popen(
+        [Path(sys.executable).with_name("scorehouse"), "mcp", "--project-dir", shop.folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        assert server.stderr is not None and "until standard input ends" in server.stderr.readline()
+        time.sleep(1)  # it begins to read
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == -signal.SIGINT
+        assert "Traceback" not in server.stderr.read()
 
 
 def test_a_wrong_target_is_an_error_at_the_start(shop: ForeignProject) -> None:

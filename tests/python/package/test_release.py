@@ -61,4 +61,4 @@ def test_a_dry_run_makes_all_that_is_made_here_and_no_tag() -> None:
     (source,) = (file for name, file in made.items() if name.endswith(".tar.gz"))
     with tarfile.open(source) as archive:
         parts = {Path(name).parts[1] for name in archive.getnames() if len(Path(name).parts) > 1}
-    assert {"macros", "dbt_project.yml", "src"} <= parts
+    assert {"macros", "dbt_project.yml", "skills", "src"} <= parts
