@@ -1,0 +1,1 @@
+{{ scorehouse.drift(ref('trip_profiles'), ref('ml_delay__reference'), window='month') }}
