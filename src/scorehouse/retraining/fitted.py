@@ -13,7 +13,10 @@ SHOWN = 5
 
 
 def fitted(returned: Any, frames: Frames, job: Job) -> Any:
-    """The estimator. Raises EstimatorError if it is not fitted, has another task, or other features."""
+    """The estimator.
+
+    Raises EstimatorError if it is not fitted, has another task or other features, or fails on held-out rows.
+    """
     if isinstance(returned, type) or not hasattr(returned, "fit"):
         what = f"the class {returned.__name__}" if isinstance(returned, type) else f"{returned!r:.80}"
         raise EstimatorError(
@@ -34,6 +37,7 @@ def fitted(returned: Any, frames: Frames, job: Job) -> Any:
     check_task(returned, job.parent["task"], job.call)
     _check_features(returned, job)
     _check_classes(returned, frames, job)
+    _check_predicts(returned, frames, job)
     return returned
 
 
@@ -82,3 +86,22 @@ def _check_classes(estimator: Any, frames: Frames, job: Job) -> None:
             expected="a classifier that was fitted on the labels as they are",
             action="fit on the label's own values",
         )
+
+
+def _check_predicts(estimator: Any, frames: Frames, job: Job) -> None:
+    """It is measured on the rows held out, so it has to predict each of them, rows with gaps too."""
+    if not hasattr(estimator, "predict"):
+        return
+    held_out = frames.holdout[list(job.features)]
+    try:
+        estimator.predict(held_out)
+    except Exception as error:
+        gaps = [name for name in job.features if held_out[name].isna().any()]
+        missing = f"; values are missing in {', '.join(map(repr, gaps[:SHOWN]))}" if gaps else ""
+        raise EstimatorError(
+            job.call,
+            f"{job.function} returned an estimator that fails on the {len(held_out):,} rows held out "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}){missing}",
+            expected="an estimator that predicts every row of the training query",
+            action="let the pipeline handle such values, or leave these rows out of the training query",
+        ) from error

@@ -211,6 +211,11 @@ def regression(frame):
     from sklearn.linear_model import LinearRegression
     return LinearRegression().fit(frame[["a", "b"]], frame["y"])
 
+def knows_no_other_values(frame):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+    return make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame[["a", "b"]], frame["y"])
+
 def fails(frame):
     return frame["no such column"]
 """
@@ -250,6 +255,7 @@ def process() -> Iterator[TrainingProcess]:
         ("own_code:fewer", "fitted other features than it should: without 'b'"),
         ("own_code:other_labels", "a classifier of [1, 2], but the label y is also 0"),
         ("own_code:regression", "task is 'classification', but LinearRegression is a regressor"),
+        ("own_code:knows_no_other_values", "fails on the 20 rows held out (ValueError: Found unknown categ"),
         ("own_code:fails", "own_code:fails failed (KeyError: 'no such column')\n    own_code.py line"),
         ("dies:train", "the process that trains ended with status 9"),  # the last: no process is left
     ],

@@ -27,7 +27,7 @@ MODELS = {
     "customers": CUSTOMERS,
     "customer_features": "select customer_id, snapshot_date, amount, orders from {{ ref('customers') }}",
     "churn_labels": "select customer_id, churned from {{ ref('customers') }}",
-    "churn_training_set": "select * from {{ ref('customers') }}",
+    "churn_training_set": "select * from {{ ref('customers') }} where orders is not null",
     "churn_challenge": """
 {{ scorehouse.scored('churn', key='customer_id', alias=['champion', 'challenger']) }}
 select * from {{ ref('customer_features') }}
