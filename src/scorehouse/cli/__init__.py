@@ -164,7 +164,7 @@ EXPORT = {
     ),
     "monitoring": (
         "monitoring:export_monitoring_command",
-        "Write drift, performance and estimates of NAME, or of all ML models, as one long table.",
+        "Write what monitoring found about NAME, or about all ML models, as one long table.",
     ),
 }
 
