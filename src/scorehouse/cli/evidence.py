@@ -25,10 +25,10 @@ from scorehouse.evidence.pack import Material, contents, facts
 from scorehouse.evidence.seal import Line, read_seal, text_of
 from scorehouse.project.folder import find_project
 from scorehouse.project.place import Place
+from scorehouse.registration.signing import sign_version
 from scorehouse.registry import artifact
-from scorehouse.registry.key_signature import KEY_SIGNATURE, read_private_key, sign_files
+from scorehouse.registry.key_signature import read_private_key
 from scorehouse.registry.seeds import ModelSeeds, replace_file
-from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import FILE as CARDS
 from scorehouse.report.warehouse import Warehouse
@@ -85,7 +85,7 @@ def pack_command(
     project = find_project(place["project_dir"])
     rows = read_log(schema, **place)
     version, run = _subject(project, rows, reference, run_id)
-    collect.check_files(project, version, load_policy(project), this_call())
+    artifact.check_files(project, version, load_policy(project), this_call(), signed=False)
     seal = file or seal_file(place["project_dir"], place["target"], place["database"])
     lines, found = _sealed(seal, rows)
     replayed = _replayed(run, schema, sample, project, named, no_replay)
@@ -150,7 +150,7 @@ def _material(
             card=collect.card_of_version(warehouse, version, results, project / CARDS, now),
             made_at=now,
             release=installed_version("scorehouse"),
-            version_signature=collect.read_version_signature(project, version, policy, call),
+            version_signature=artifact.key_signature(project, version, policy, call),
         )
 
 
@@ -260,11 +260,8 @@ def sign_command(reference: str, key: Path, as_json: bool, project_dir: Path | N
     project = find_project(project_dir)
     _, version = find_reference(project, reference, this_call())
     policy = load_policy(project)
-    collect.check_files(project, version, policy, this_call())
+    place = sign_version(project, version, key, policy, this_call())
     digests = artifact.pinned_files(version)
-    data = sign_files(str(version.version), digests, key, this_call())
-    place = artifact.beside(version, KEY_SIGNATURE)
-    write(locate(project, place, policy, this_call()), data, this_call())
     if as_json:
         print_json({"written": place, "version": version.label, "files": digests})
         return

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from scorehouse.retraining.run import Outcome
 
 # A scheduler can tell these apart; 0 is a promotion, since nothing is left to do then.
-EXIT_CODES = {"promoted": 0, "not_asked": 10, "waits_for_a_person": 20, "gate_refused": 30}
+EXIT_CODES = {
+    "promoted": 0,
+    "not_asked": 10,
+    "waits_for_a_person": 20,
+    "waits_for_a_signature": 20,  # a person signs, too
+    "gate_refused": 30,
+}
 
 
 @click.command("retrain")
@@ -36,7 +42,14 @@ EXIT_CODES = {"promoted": 0, "not_asked": 10, "waits_for_a_person": 20, "gate_re
 )
 @click.option("--force", is_flag=True, help="Train even if no signal asks for it.")
 @click.option("--prove", is_flag=True, help="Train twice and compare; nothing is registered.")
-@click.option("--version", type=int, help="With --prove: train this version again, and compare.")
+@click.option(
+    "--version", type=int, help="Go on with this version, trained before; with --prove, compare with it."
+)
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="PEM file of the private key that signs the new version.",
+)
 @json_option
 @project_option
 @click.pass_context
@@ -49,6 +62,7 @@ def retrain_command(
     force: bool,
     prove: bool,
     version: int | None,
+    key: Path | None,
     as_json: bool,
     project_dir: Path | None,
 ) -> None:
@@ -56,33 +70,41 @@ def retrain_command(
 
     The variable scorehouse_retrain in dbt_project.yml says how: the training query, a function of the
     project, and the test that judges. Nothing is promoted unless `promote: when_gate_passes` is there.
+    Where only signed versions are loaded (`require_signed_by` in the load policy), the new version is signed
+    with --key; without it the run ends there, and `--version` goes on once the version is signed.
 
     Exit codes: 0 promoted, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no signal asks for it,
-    20 trained and waits for a person, 30 the gate refused it.
+    20 trained and waits for a person (who signs or promotes), 30 the gate refused it.
 
     \b
     Examples:
       scorehouse retrain churn --target prod
       scorehouse retrain churn --target dev --force --json
       scorehouse retrain churn --target dev --prove
+      scorehouse retrain churn --target prod --version 3
     """
-    if version is not None and not prove:
-        raise click.UsageError("--version needs --prove")
+    if prove and key is not None:
+        raise click.UsageError("--key signs a version that is registered, and --prove registers none")
+    if force and version is not None:
+        raise click.UsageError("--force trains, and --version names what was trained before")
     project = find_project(project_dir)
-    house = _house(project, name, target, profile, profiles_dir, project_dir, as_json=as_json)
+    house = _house(project, name, target, profile, profiles_dir, project_dir, key, as_json=as_json)
     if prove:
         ctx.exit(_proved(house, name, version, as_json=as_json))
     from scorehouse.registration.lock import check_name
     from scorehouse.report.warehouse import Warehouse
-    from scorehouse.retraining.run import retrain
+    from scorehouse.retraining.run import resumed, retrain
 
     check_name("name", name, house.call)
-    place = place_of(None, profile, target, profiles_dir, project_dir)
-    outcome = retrain(house, lambda connection: Warehouse(connection, place, None, house.call), force=force)
+    if version is None:
+        place = place_of(None, profile, target, profiles_dir, project_dir)
+        outcome = retrain(house, lambda open_: Warehouse(open_, place, None, house.call), force=force)
+    else:
+        outcome = resumed(house, version)
     if as_json:
         print_json({"name": name, **asdict(outcome), "exit_code": EXIT_CODES[outcome.outcome]})
     else:
-        for line in _lines(outcome, house.seeds):
+        for line in _lines(outcome, house):
             echo(line)
     ctx.exit(EXIT_CODES[outcome.outcome])
 
@@ -94,6 +116,7 @@ def _house(
     profile: str | None,
     profiles_dir: Path | None,
     project_dir: Path | None,
+    key: Path | None,
     *,
     as_json: bool,
 ) -> House:
@@ -112,13 +135,15 @@ def _house(
         connect=lambda: connect(place),
         told=lambda text: echo(text, err=as_json),
         call=call,
+        key=key,
     )
 
 
-def _lines(outcome: Outcome, seeds: ModelSeeds) -> list[str]:
+def _lines(outcome: Outcome, house: House) -> list[str]:
     """How it ended, for a person: what changes, and the command that promotes."""
     if outcome.outcome == "not_asked":
         return ["nothing to do; --force trains all the same"]
+    seeds = house.seeds
     versions = {version.version: version for version in seeds.versions()}
     assert outcome.version is not None
     shown: list[str] = []
@@ -135,6 +160,9 @@ def _lines(outcome: Outcome, seeds: ModelSeeds) -> list[str]:
         {
             "promoted": f"{label} is the champion; commit seeds/ml/{seeds.name} and its artifacts.",
             "waits_for_a_person": f"{label} waits for a person, who promotes it by: {command}",
+            "waits_for_a_signature": f"{label} is not signed, and has no alias yet. Sign it, and go on:"
+            f"\n  scorehouse evidence sign {seeds.name}/{outcome.version} --key KEY.pem"
+            f"\n  scorehouse retrain {seeds.name} {' '.join(house.dbt.options)} --version {outcome.version}",
             "gate_refused": f"the gate refused {label}; it stays a challenger.",
         }[outcome.outcome],
     ]

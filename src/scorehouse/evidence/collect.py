@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +16,8 @@ from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.canonical import facts_of
 from scorehouse.evidence.lineage import Flow, Relation, event_of
 from scorehouse.registry import artifact
-from scorehouse.registry.key_signature import KEY_SIGNATURE
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.storage import locate, read_unpinned, read_verified
+from scorehouse.registry.storage import locate, read_verified
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import read_given
 from scorehouse.report.dbt_results import DbtResults
@@ -82,20 +80,6 @@ def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) 
     """The bytes of the pinned signature file."""
     place = locate(root, artifact.beside(version, artifact.SIGNATURE_FILE), policy, call)
     return read_verified(root, place, version.signature_sha256, version.label, policy, call)
-
-
-def read_version_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes | None:
-    """The key signature of a version; None if it is not signed."""
-    return read_unpinned(locate(root, artifact.beside(version, KEY_SIGNATURE), policy, call), call)
-
-
-def check_files(root: Path, version: Version, policy: LoadPolicy, call: str) -> None:
-    """Hash every pinned file of a version without opening it; an error if one is not the registered one."""
-    unsigned = replace(policy, require_signed_by=())  # hashing is no loading
-    artifact.read_version(root, version, unsigned, call)
-    artifact.read_signature(root, version, unsigned, call)
-    for form, read in artifact.form_files(version):
-        read(root, version, form, unsigned, call)
 
 
 def card_of_version(

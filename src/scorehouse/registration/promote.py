@@ -25,7 +25,10 @@ def promote(
     seeds = ModelSeeds(find_project(project_dir), name)
     versions = seeds.registered(call)
     chosen = resolve(versions, alias=None, version=version, call=call)
-    _check_files(seeds.project, chosen, call)
+    from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
+    from scorehouse.scoring.request import load_policy
+
+    artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
     moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
     from scorehouse.registration.card import write_card  # imported late, since it loads the drawing code
 
@@ -33,18 +36,6 @@ def promote(
         seeds.write_versions(moved)
     write_card(seeds)  # even if nothing moved: the YAML may lack an alias that was moved by hand
     return next(row for row in moved if row.version == version)
-
-
-def _check_files(project: Path, version: Version, call: str) -> None:
-    """Hash the files of a version without opening them."""
-    from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
-    from scorehouse.scoring.request import load_policy
-
-    policy = load_policy(project)
-    artifact.read_version(project, version, policy, call)
-    artifact.read_signature(project, version, policy, call)
-    for form, read in artifact.form_files(version):
-        read(project, version, form, policy, call)
 
 
 def _with_alias(version: Version, alias: str, *, holds: bool) -> Version:

@@ -6,6 +6,7 @@ Every file with an estimator is opened here and nowhere else, after the load pol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,9 @@ def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) 
     keys = [root / key for key in policy.require_signed_by]
     if not keys:
         return
-    place = beside(version, KEY_SIGNATURE)
-    data = read_unpinned(locate(root, place, policy, call), call)
+    data = key_signature(root, version, policy, call)
     if data is None:
-        raise missing_signature(version.label, place, keys[0], call)
+        raise missing_signature(version.label, beside(version, KEY_SIGNATURE), keys[0], call)
     refused: LoadRefusedError | None = None
     for key in keys:
         try:
@@ -98,6 +98,24 @@ def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) 
             refused = refused or error
     assert refused is not None
     raise refused
+
+
+def key_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes | None:
+    """The key signature of a version as it is stored, not verified; None if there is none."""
+    return read_unpinned(locate(root, beside(version, KEY_SIGNATURE), policy, call), call)
+
+
+def check_files(root: Path, version: Version, policy: LoadPolicy, call: str, *, signed: bool = True) -> None:
+    """Hash every pinned file of a version without opening it; an error if one is not the registered one.
+
+    With `signed=False` it may lack the key signature that the policy requires for loading.
+    """
+    if not signed:
+        policy = replace(policy, require_signed_by=())
+    read_version(root, version, policy, call)
+    read_signature(root, version, policy, call)
+    for form, read in form_files(version):
+        read(root, version, form, policy, call)
 
 
 def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:

@@ -111,6 +111,11 @@ def read_private_key(file: Path, call: str) -> Any:
     return _checked(key, file, "private", call)
 
 
+def belong_together(private_key: Any, public_key: Path, call: str) -> bool:
+    """Whether a PEM file holds the public part of a private key."""
+    return _hint(private_key.public_key()) == _hint(read_public_key(public_key, call))
+
+
 def _read(file: Path, kind: str, call: str) -> bytes:
     try:
         return file.read_bytes()

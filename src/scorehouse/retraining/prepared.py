@@ -20,6 +20,7 @@ from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
 from scorehouse.retraining.rows import Rows, TrainingTable
 from scorehouse.retraining.settings import Settings
+from scorehouse.scoring.request import load_policy
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +33,10 @@ LEARNS = ("classification", "regression", "ranking")  # tasks with a label
 
 @dataclass(frozen=True)
 class House:
-    """Where a training takes place: project, settings, dbt, the warehouse, and who is told of its steps."""
+    """Where a training takes place: project, settings, dbt, the warehouse, and who is told of its steps.
+
+    `key` is the PEM file of the private key that signs what comes out, or None.
+    """
 
     seeds: ModelSeeds
     settings: Settings
@@ -40,6 +44,7 @@ class House:
     connect: Connect
     told: Told
     call: str
+    key: Path | None = None
 
     @property
     def project(self) -> Path:
@@ -124,7 +129,8 @@ def first_job(house: House, parent: Version, features: tuple[str, ...], file: Pa
         "owner": parent.owner,
         "format": form,
         "store": store,
-        "alias": settings.alias,
+        # without one where only a signed version can have it: the alias follows its signature
+        "alias": None if load_policy(house.project).require_signed_by else settings.alias,
     }
     return Job(
         step="look",

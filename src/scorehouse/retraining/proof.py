@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scorehouse.errors import RegistryError
 from scorehouse.registry.version import resolve
 from scorehouse.retraining.prepared import House, ready
 from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.provenance import retrained
 from scorehouse.retraining.settings import Settings
 
 ARTIFACT, PREDICTIONS, NOTHING = "artifact", "predictions", "nothing"
@@ -67,15 +67,8 @@ def prove_again(house: House) -> Proof:
 def prove_version(house: House, number: int) -> Proof:
     """Train a registered version again, from its recorded query, seed and parent, and compare."""
     versions = house.seeds.registered(house.call)
-    version = resolve(versions, alias=None, version=number, call=house.call)
+    version = retrained(versions, number, house.call)
     record = version.provenance
-    if not record:
-        raise RegistryError(
-            house.call,
-            f"{version.label} has no provenance: it was not trained by this command",
-            expected=f"one of the versions {[v.version for v in versions if v.provenance]}",
-            action="name such a version, or prove the training of today, without --version",
-        )
     parent = resolve(versions, alias=None, version=int(record["parent"]), call=house.call)
     with ready(replace(house, settings=_recorded(house.settings, record)), parent) as prepared:
         facts = {**prepared.job.facts, "threshold": version.threshold}

@@ -12,7 +12,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from scorehouse.registry.version import Version
+from scorehouse.errors import RegistryError
+from scorehouse.registry.version import Version, resolve
 
 # What decides the estimator: the same values give the same estimator, and name the same version.
 DECISIVE = (
@@ -62,3 +63,16 @@ def found_again(versions: Sequence[Version], record: Mapping[str, Any]) -> Versi
     """The newest version that was trained from the same rows, code, seed and environment."""
     same = [version for version in versions if version.provenance.get(KEY) == record[KEY]]
     return same[-1] if same else None
+
+
+def retrained(versions: Sequence[Version], number: int, call: str) -> Version:
+    """The version `number`. Raises RegistryError if it is unknown or no retraining has registered it."""
+    version = resolve(versions, alias=None, version=number, call=call)
+    if version.provenance:
+        return version
+    raise RegistryError(
+        call,
+        f"{version.label} has no provenance: it was not trained by this command",
+        expected=f"one of the versions {[each.version for each in versions if each.provenance]}",
+        action="name such a version, or leave --version out: then rows and code of today are trained on",
+    )

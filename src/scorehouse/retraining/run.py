@@ -11,11 +11,13 @@ from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.judged import Judgement, judged, promotion_diff
 from scorehouse.retraining.prepared import CHAMPION, House, Ready, ready
-from scorehouse.retraining.provenance import found_again
+from scorehouse.retraining.provenance import found_again, retrained
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
 from scorehouse.retraining.signals import Asked, asked
+from scorehouse.retraining.signed import check_signable, signed
 
 NOT_ASKED, WAITS, PROMOTED, REFUSED = "not_asked", "waits_for_a_person", "promoted", "gate_refused"
+UNSIGNED = "waits_for_a_signature"
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,24 @@ def retrain(house: House, warehouse_of: Any, *, force: bool = False) -> Outcome:
     house.told(f"signals: {verdict.why}")
     if not verdict.retrain:
         return Outcome(NOT_ASKED, verdict.why, parent.version)
+    check_signable(house, parent)
     with ready(house, parent) as prepared:
         version, found = _version(house, prepared)
     return _promoted(house, parent, version, Outcome(WAITS, verdict.why, parent.version, found=found))
+
+
+def resumed(house: House, number: int) -> Outcome:
+    """Go on with a version that was trained before: judge it, and promote it if that is the policy.
+
+    Raises RegistryError for a version that no retraining has registered.
+    """
+    versions = house.seeds.registered(house.call)
+    version = retrained(versions, number, house.call)
+    parent = house.champion()
+    check_signable(house, parent)
+    why = f"{version.label} was trained before, after version {version.provenance['parent']}"
+    house.told(f"going on: {why}")
+    return _promoted(house, parent, version, Outcome(WAITS, why, parent.version, found=True))
 
 
 def _asked(house: House, warehouse_of: Any, parent: Version, *, force: bool) -> Asked:
@@ -70,9 +87,7 @@ def _version(house: House, prepared: Ready) -> tuple[Version, bool]:
         house.told(f"{'found' if again else 'registered'} {version.label}: {_quality(version)}")
         return version, again
     house.told(f"found {same.label}, trained from the same rows, code, seed and environment")
-    # also where it has the alias: a killed run may have left the YAML behind the registry
-    alias = CHAMPION if CHAMPION in same.aliases else house.settings.alias
-    return promote(same.name, same.version, alias=alias, project_dir=house.project), True
+    return same, True
 
 
 def _quality(version: Version) -> str:
@@ -81,10 +96,15 @@ def _quality(version: Version) -> str:
 
 
 def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -> Outcome:
-    """Judge the version, and promote it if that is the policy."""
+    """Give the version its alias, judge it, and promote it if that is the policy."""
     outcome = replace(
         begun, version=version.version, metrics=dict(version.metrics), provenance=dict(version.provenance)
     )
+    if not signed(house, version):
+        return replace(outcome, outcome=UNSIGNED)
+    # also where it has the alias: a killed run may have left the YAML behind the registry
+    alias = CHAMPION if CHAMPION in version.aliases else house.settings.alias
+    version = promote(version.name, version.version, alias=alias, project_dir=house.project)
     if CHAMPION in version.aliases:
         return replace(outcome, outcome=PROMOTED, gate="the same training was promoted before")
     judgement: Judgement = judged(house, version)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 
+from keys import make_key
 from project import DbtProject
 from retrained import (
     FEATURES,
@@ -17,12 +20,15 @@ from retrained import (
     make_shop,
     retrain,
     said,
+    scorehouse,
     signals,
+    variables,
     versions,
     world,
 )
 from retraining_kills import killed
 from scorehouse.registration.check_project import check_project
+from scorehouse.retraining.run import UNSIGNED
 
 pytestmark = pytest.mark.slow
 KILLS = 10
@@ -147,6 +153,92 @@ def test_a_challenger_is_calibrated_as_its_parent_was(own_shop: DbtProject) -> N
     assert ended.returncode == 20, ended.stdout + ended.stderr
     assert said(ended)["provenance"]["calibrate"] == "isotonic"
     assert said(ended)["gate"] == "no gate is set"
+
+
+def require_signatures(project: DbtProject, **changed: Any) -> None:
+    """Load signed versions only, by a key of the project; the champion is signed."""
+    pytest.importorskip("cryptography", reason="needs the extra evidence")
+    configure(project, **changed)
+    make_key(project.folder)
+    policy = {"require_signed_by": ["release.pub.pem"]}
+    project.settings({**variables(project), "scorehouse_load_policy": policy})
+    assert scorehouse(project, "evidence", "sign", "loyal/1", "--key", "release.pem").returncode == 0
+
+
+def test_an_unsigned_challenger_waits_for_its_signature(own_shop: DbtProject) -> None:
+    """New rows arrive before somebody signs: what is signed goes on all the same."""
+    require_signatures(own_shop, promote="when_gate_passes")
+    first = retrain(own_shop)
+    assert first.returncode == 20, first.stdout + first.stderr
+    asked = first.stdout.splitlines()[-3:]
+    assert asked[0] == "loyal version 2 is not signed, and has no alias yet. Sign it, and go on:"
+    assert aliases(own_shop) == [("champion",), ()] and "shadow" not in first.stdout
+    again = retrain(own_shop, "--json")
+    assert (again.returncode, said(again)["outcome"], said(again)["found"]) == (20, UNSIGNED, True)
+    assert len(versions(own_shop)) == 2
+
+    own_shop.query("update raw_visits set visits = visits + 1 where day > date '2025-04-20'")
+    sign, go_on = (shlex.split(line.replace("KEY.pem", "release.pem"))[1:] for line in asked[1:])
+    assert scorehouse(own_shop, *sign).returncode == 0
+    second = scorehouse(own_shop, *go_on)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "loyal version 2 was trained before, after version 1" in second.stdout
+    assert aliases(own_shop) == [(), ("challenger", "champion")]
+    assert [item.faults for item in check_project(own_shop.folder) if item.faults] == []
+    unknown = retrain(own_shop, "--version", "1")
+    assert unknown.returncode == 1 and "version 1 has no provenance" in unknown.stderr
+
+
+def test_a_key_signs_within_the_run(own_shop: DbtProject) -> None:
+    require_signatures(own_shop)
+    ended = retrain(own_shop, "--key", "release.pem")
+    assert ended.returncode == 20, ended.stdout + ended.stderr
+    assert "signed: loyal version 2 (artifacts/loyal/2/model.sig)" in ended.stdout
+    assert "gate: loyal_not_worse passed" in ended.stdout and "promote loyal 2" in ended.stdout
+    assert aliases(own_shop) == [("champion",), ("challenger",)]
+    proven = retrain(own_shop, "--prove", "--version", "2")
+    assert proven.returncode == 0, proven.stdout + proven.stderr
+
+
+def test_what_a_signature_would_stop_afterwards_stops_the_run_before_it_trains(own_shop: DbtProject) -> None:
+    require_signatures(own_shop)
+    make_key(own_shop.folder, "other")
+    for key, problem in (
+        ("other.pem", "the key 'other.pem' is none of those whose signature this project accepts"),
+        ("nowhere.pem", "the private key 'nowhere.pem' cannot be read"),
+        ("release.pub.pem", "'release.pub.pem' holds no private key"),
+    ):
+        ended = retrain(own_shop, "--key", key)
+        assert ended.returncode == 1 and problem in ended.stderr, ended.stderr
+        assert "What to do" in ended.stderr and "training on" not in ended.stderr
+    (own_shop.folder / "artifacts/loyal/1/model.sig").unlink()
+    ended = retrain(own_shop, "--key", "release.pem")
+    assert ended.returncode == 1 and "loyal version 1 has no key signature" in ended.stderr
+    assert "rows:" not in ended.stdout and len(versions(own_shop)) == 1
+
+
+def test_an_invalid_signature_is_an_error_and_no_reason_to_wait(own_shop: DbtProject) -> None:
+    require_signatures(own_shop)
+    assert retrain(own_shop).returncode == 20
+    make_key(own_shop.folder, "other")
+    assert scorehouse(own_shop, "evidence", "sign", "loyal/2", "--key", "other.pem").returncode == 0
+    ended = retrain(own_shop, "--version", "2", "--key", "release.pem")
+    assert ended.returncode == 1 and "another key signed, or it was altered" in ended.stderr
+    assert aliases(own_shop) == [("champion",), ()]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--prove", "--key", "release.pem"), "--key signs a version that is registered"),
+        (("--force", "--version", "2"), "--force trains, and --version names what was trained before"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    own_shop: DbtProject, words: tuple[str, ...], problem: str
+) -> None:
+    ended = retrain(own_shop, *words)
+    assert ended.returncode == 2 and problem in ended.stderr
 
 
 def test_a_kill_at_any_moment_leaves_no_half_version(own_shop: DbtProject, tmp_path: Path) -> None:

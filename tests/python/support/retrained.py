@@ -120,8 +120,13 @@ def signals(project: DbtProject, *, asks: bool) -> None:
 
 def retrain(project: DbtProject, *words: str, name: str = "loyal") -> subprocess.CompletedProcess[str]:
     """`scorehouse retrain` as a scheduler calls it."""
+    return scorehouse(project, "retrain", name, "--target", "dev", *words)
+
+
+def scorehouse(project: DbtProject, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command in the shop's folder."""
     return subprocess.run(
-        [SCOREHOUSE, "retrain", name, "--target", "dev", *words],
+        [SCOREHOUSE, *words],
         cwd=project.folder,
         env={**os.environ, "NO_COLOR": "1", "DBT_PROFILES_DIR": str(project.folder)},
         stdin=subprocess.DEVNULL,
