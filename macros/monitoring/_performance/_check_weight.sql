@@ -8,6 +8,14 @@
         ) %}
     {% elif predictions is not none and execute and load_relation(predictions) is not none %}
         {% set weight = scorehouse._identifier(spec.weight) %}
+        {% set present = scorehouse._existing_columns(predictions) | map('lower') | list %}
+        {% if scorehouse._bare_name(weight) | lower not in present %}
+            {% do scorehouse._argument_error(
+                call, 'options', "weight: '" ~ spec.weight ~ "'",
+                'a column of the predictions, which has ' ~ present | join(', '),
+                'add the column to `passthrough` of the prediction table'
+            ) %}
+        {% endif %}
         {% set as_double = 'cast(' ~ weight ~ ' as ' ~ scorehouse._type_double() ~ ')' %}
         {% set wrong = scorehouse._rows_of(
             'select count(*) as n from ' ~ predictions ~ " where row_status = 'scored' and (" ~ weight

@@ -215,18 +215,19 @@ def test_rejected_rows_need_no_weight(warehouse: MonitoredWarehouse) -> None:
     ("change", "task", "words"),
     [
         (
-            "case when id < 3 then -1e0 else weight end",
+            "* replace (case when id < 3 then -1e0 else weight end as weight)",
             "classification",
             "3 rows have a weight that is NULL, neg",
         ),
-        ("case when id > 3 then weight end", "classification", "4 rows have a weight"),
-        ("case when id = 0 then 'nan'::double else weight end", "classification", "1 rows have a weight"),
-        ("weight", "clustering", "`performance` takes it, for a classification or a regression"),
+        ("* replace (if(id > 3, weight, null) as weight)", "classification", "4 rows have a weight"),
+        ("* replace (if(id = 0, 'nan'::double, weight) as weight)", "classification", "1 rows have a weight"),
+        ("* exclude (weight)", "classification", "add the column to `passthrough`"),
+        ("*", "clustering", "`performance` takes it, for a classification or a regression"),
     ],
 )
 def test_wrong_weights_are_refused(change: str, task: str, words: str, warehouse: MonitoredWarehouse) -> None:
     project: DbtProject = warehouse.project
-    warehouse.table("wrong", f"select * replace ({change} as weight) from raw.weighted")
+    warehouse.table("wrong", f"select {change} from raw.weighted")
     warehouse.table("wrong_labels", "from raw.weighted_labels")
     warehouse.model("wrong_performance", call("wrong", "binary", "weight").replace("classification", task))
     try:
