@@ -1,8 +1,9 @@
-"""Install the packages of a lock file with pip, and show from the first second what pip is doing.
+"""Install the packages of a lock file, and show from the first second what is being done.
 
-Called as `python tools/install.py requirements.lock [pip's options]`. pip's output goes to target/setup.log;
-everything from its first error on is shown. It imports only the standard library, since its environment is
-still empty.
+Called as `python tools/install.py requirements.lock [options of pip install]`. uv installs, in a fraction of
+the time that pip takes; pip brings uv, from the same lock file, and installs all where uv cannot. What both
+say goes to target/setup.log; everything from pip's first error on is shown. It imports only the standard
+library, since its environment is still empty.
 """
 
 from __future__ import annotations
@@ -15,27 +16,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
 LOG = Path("target/setup.log")
-FEWEST, MOST = 20, 4  # packages a pip, and pips at once
+UV = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+# What pip calls an option, and the variable that tells uv the same.
+CONFIGURED = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS"}
 
 
 class Progress:
     """The current step and its duration: one line on a terminal, elsewhere one line every 15 seconds."""
 
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
-        self.count = 0
+    def __init__(self) -> None:
         self.doing = "starting pip"
         self.start = time.monotonic()
         self.terminal = sys.stderr.isatty()
         self.ended = threading.Event()
 
     def __enter__(self) -> Progress:
-        # A thread, since pip may be silent for minutes.
+        # A thread, since an installer may be silent for minutes.
         threading.Thread(target=self._run, daemon=True).start()
         return self
 
@@ -43,10 +43,6 @@ class Progress:
         self.ended.set()
         if self.terminal:
             self._write("")
-
-    def fetched(self, package: str) -> None:
-        self.count += 1
-        self.doing = f"fetching package {self.count} of {self.wanted}: {package}"
 
     def _run(self) -> None:
         self._say()
@@ -62,51 +58,73 @@ class Progress:
 
 
 def main(lock: str, *further: str) -> int:
-    """Install what `lock` pins, with `further` options of pip, and return pip's exit code."""
+    """Install what `lock` pins, with `further` options of pip, and return the exit code."""
     pins = pinned(Path(lock).read_text())
-    itself = [pin for pin in pins if pin.startswith("pip==")]
-    others = [pin for pin in pins if pin not in itself]
-    # pip fetches and unpacks one package after the other, on one core. A lock is complete, so that its parts
-    # can be installed beside each other, without a look at what they need; pip itself follows when none runs.
-    count = max(1, min(os.cpu_count() or 1, MOST, len(others) // FEWEST))
     errors: list[str] = []
     LOG.parent.mkdir(exist_ok=True)
-    with Progress(len(pins)) as progress, LOG.open("a") as log:
-        for parts in [others[number::count] for number in range(count)], [itself] if itself else []:
-            code = install(parts, further, progress, log, errors)
-            if code:
-                break
+    with Progress() as progress, LOG.open("a") as log, tempfile.TemporaryDirectory() as folder:
+        bring_uv(pins, Path(folder) / "uv.txt", progress, log)
+        code = by_uv(lock, further, len(pins), progress, log)
+        if code:
+            code = by_pip(lock, further, len(pins), progress, log, errors)
     sys.stderr.write("".join(errors))
     return code
-
-
-def install(
-    parts: list[list[str]], further: Iterable[str], progress: Progress, log: TextIO, errors: list[str]
-) -> int:
-    """Install each part with a pip of its own, all at once, and return the worst exit code."""
-    options = ["--progress-bar", "off", "--no-deps", "--require-hashes", *compiling(), *further]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        codes = []
-        for number, part in enumerate(parts):
-            file = Path(folder) / f"{number}.txt"
-            file.write_text("".join(part))
-            codes.append(pool.submit(run_pip, [*options, "-r", str(file)], progress, log, errors))
-        return max((code.result() for code in codes), key=abs, default=0)
-
-
-def run_pip(options: list[str], progress: Progress, log: TextIO, errors: list[str]) -> int:
-    """Run `pip install` to its end, and return its exit code."""
-    command = [sys.executable, "-m", "pip", "install", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
-        assert pip.stdout is not None
-        follow(pip.stdout, progress, log, errors)
-    return pip.returncode
 
 
 def pinned(lock: str) -> list[str]:
     """Each package of a lock file, with its version and its hashes."""
     without_comments = re.sub(r"^ *#.*\n", "", lock, flags=re.MULTILINE)
     return re.findall(r"^[a-zA-Z0-9].*\n(?:[ \t].*\n)*", without_comments, re.MULTILINE)
+
+
+def bring_uv(pins: list[str], file: Path, progress: Progress, log: TextIO) -> None:
+    """Install uv, where the lock pins it and it is not there; without it pip installs the rest."""
+    if not UV.exists():
+        file.write_text("".join(pin for pin in pins if pin.startswith("uv==")))
+        by_pip(str(file), ["--no-deps"], 1, progress, log, [])
+
+
+def by_uv(lock: str, further: Iterable[str], wanted: int, progress: Progress, log: TextIO) -> int:
+    """Install all with uv, and return its exit code, or 1 where there is no uv."""
+    if not UV.exists():
+        return 1
+    options = ["--python", sys.executable, "--no-deps", "--require-hashes", "--no-progress", "-r", lock]
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        options.append("--compile-bytecode")
+    progress.doing = f"fetching {wanted} packages"
+    with started([str(UV), "pip", "install", *options, *further], as_pip_is_configured()) as uv:
+        assert uv.stdout is not None
+        for line in uv.stdout:
+            log.write(line)
+            if line.startswith("Prepared"):
+                progress.doing = f"unpacking {wanted} packages"
+    return uv.returncode
+
+
+def as_pip_is_configured() -> dict[str, str]:
+    """The variables that let uv fetch from where pip fetches; what uv was told itself stays."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
+    found = re.findall(r"^(?:global|install|:env:)\.([\w-]+)=['\"](.*)['\"]$", listed.stdout, re.MULTILINE)
+    told = {CONFIGURED[option]: " ".join(value.split()) for option, value in found if option in CONFIGURED}
+    told["UV_FIND_LINKS"] = told.get("UV_FIND_LINKS", "").replace(" ", ",")
+    return {**{name: value for name, value in told.items() if value}, **os.environ}
+
+
+def by_pip(
+    lock: str, further: Iterable[str], wanted: int, progress: Progress, log: TextIO, errors: list[str]
+) -> int:
+    """Install all with pip, add what it says from its first error on to `errors`; return its exit code."""
+    options = ["--progress-bar", "off", "--require-hashes", *compiling(), "-r", lock, *further]
+    with started([sys.executable, "-m", "pip", "install", *options], dict(os.environ)) as pip:
+        assert pip.stdout is not None
+        errors += follow(pip.stdout, wanted, progress, log)
+    return pip.returncode
+
+
+def started(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def compiling() -> list[str]:
@@ -117,18 +135,20 @@ def compiling() -> list[str]:
     return [] if os.environ.get("PYTHONDONTWRITEBYTECODE") else ["--no-compile"]
 
 
-def follow(lines: Iterable[str], progress: Progress, log: TextIO, errors: list[str]) -> None:
-    """Log pip's lines, update `progress` from them, and add the lines from the first error on to `errors`."""
-    failed = False
+def follow(lines: Iterable[str], wanted: int, progress: Progress, log: TextIO) -> list[str]:
+    """Log pip's lines, update `progress` from them, and return the lines from the first error on."""
+    fetched = 0
+    errors: list[str] = []
     for line in lines:
         log.write(line)
-        failed = failed or line.startswith("ERROR")
-        if failed:
+        if errors or line.startswith("ERROR"):
             errors.append(line)
         elif line.startswith("Collecting "):
-            progress.fetched(line.split()[1].partition("=")[0])
+            fetched += 1
+            progress.doing = f"fetching package {fetched} of {wanted}: {line.split()[1].partition('=')[0]}"
         elif line.startswith("Installing collected"):
-            progress.doing = f"unpacking {progress.wanted} packages"
+            progress.doing = f"unpacking {wanted} packages"
+    return errors
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ class Installed:
 @pytest.fixture(scope="module", params=LOCKS)
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     folder = tmp_path_factory.mktemp(request.param)
-    return make_environment(folder / "venv", str(build_wheel(folder)), lock=LOCKS[request.param])
+    by = "pip" if request.param == "newest" else "uv"
+    return make_environment(folder / "venv", str(build_wheel(folder)), lock=LOCKS[request.param], by=by)
 
 
 def install(name: str, environment: Environment, folder: Path) -> Installed:

@@ -57,15 +57,18 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def make_environment(folder: Path, *requirements: str, lock: str) -> Environment:
+def make_environment(folder: Path, *requirements: str, lock: str, by: str = "uv") -> Environment:
     """A virtual environment in `folder` with these requirements, in the releases of a lock file.
 
-    pip compiles no byte code here: what is imported is compiled then, and most never is.
+    Nothing compiles byte code here: what is imported is compiled then, and most never is.
     """
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     environment = Environment(folder)
-    install = ["python", "-m", "pip", "install", "--quiet", "--no-compile"]
-    environment.run(*install, "--constraint", str(pins(lock, folder)), *requirements, cwd=folder)
+    install = {
+        "uv": [str(Path(sys.executable).with_name("uv")), "pip", "install"],
+        "pip": ["python", "-m", "pip", "install", "--no-compile"],
+    }[by]
+    environment.run(*install, "--quiet", "--constraint", str(pins(lock, folder)), *requirements, cwd=folder)
     return environment
 
 
