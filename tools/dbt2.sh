@@ -13,7 +13,7 @@ use_dbt2() {
         echo "setting up .venv-dbt2: the program and its library, 200 MB ..." >&2
         rm -rf -- "$home"
         mkdir -p "$home"
-        "$python" tools/install.py requirements-dbt2.lock --no-deps --only-binary :all: --target "$home" ||
+        "$python" tools/install.py requirements-dbt2.lock --only-binary :all: --target "$home" ||
             die "test dbt2: the program could not be installed: pip's message above says why"
         (
             cd -- "$home" && npm pack --silent "$duckdb_library" >/dev/null && set -- *.tgz &&

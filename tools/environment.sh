@@ -57,7 +57,7 @@ PY
 install() {
     rm -f -- "$stamp" && # half-made until the end
         "$python" tools/install.py "$lock" &&
-        { [ -z "$on_top" ] || "$python" tools/install.py "$on_top" --no-deps; } &&
+        { [ -z "$on_top" ] || "$python" tools/install.py "$on_top"; } &&
         "$python" -m pip install --quiet --no-deps --no-build-isolation -e . &&
         current_stamp >"$stamp"
 }

@@ -21,6 +21,7 @@ from typing import TextIO
 
 LOG = Path("target/setup.log")
 UV = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+EXACTLY = ("--no-deps", "--require-hashes", "-r")  # what a lock file pins, which is complete
 # What pip calls an option, and the variable that tells uv the same.
 CONFIGURED = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS"}
 
@@ -81,14 +82,14 @@ def bring_uv(pins: list[str], file: Path, progress: Progress, log: TextIO) -> No
     """Install uv, where the lock pins it and it is not there; without it pip installs the rest."""
     if not UV.exists():
         file.write_text("".join(pin for pin in pins if pin.startswith("uv==")))
-        by_pip(str(file), ["--no-deps"], 1, progress, log, [])
+        by_pip(str(file), [], 1, progress, log, [])
 
 
 def by_uv(lock: str, further: Iterable[str], wanted: int, progress: Progress, log: TextIO) -> int:
     """Install all with uv, and return its exit code, or 1 where there is no uv."""
     if not UV.exists():
         return 1
-    options = ["--python", sys.executable, "--no-deps", "--require-hashes", "--no-progress", "-r", lock]
+    options = ["--python", sys.executable, "--no-progress", *EXACTLY, lock]
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         options.append("--compile-bytecode")
     progress.doing = f"fetching {wanted} packages"
@@ -114,7 +115,7 @@ def by_pip(
     lock: str, further: Iterable[str], wanted: int, progress: Progress, log: TextIO, errors: list[str]
 ) -> int:
     """Install all with pip, add what it says from its first error on to `errors`; return its exit code."""
-    options = ["--progress-bar", "off", "--require-hashes", *compiling(), "-r", lock, *further]
+    options = ["--progress-bar", "off", *compiling(), *EXACTLY, lock, *further]
     with started([sys.executable, "-m", "pip", "install", *options], dict(os.environ)) as pip:
         assert pip.stdout is not None
         errors += follow(pip.stdout, wanted, progress, log)
