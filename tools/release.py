@@ -89,6 +89,8 @@ def unready(version: str) -> Iterator[str]:
         yield "there are changes that are not committed: git status"
     if run("git", "tag", "--list", f"v{version}"):
         yield f"the tag v{version} exists; a release is never made twice"
+    if subprocess.run(["git", "var", "GIT_COMMITTER_IDENT"], cwd=ROOT, capture_output=True).returncode:
+        yield "git does not know who sets the tag: git config user.name and user.email"
 
 
 def build(folder: Path, *, dry: bool) -> None:

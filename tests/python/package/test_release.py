@@ -41,6 +41,15 @@ def test_a_release_that_is_not_ready_makes_nothing() -> None:
     assert not (FOLDER / "9.8.7").exists() and tags() == before
 
 
+def test_who_sets_the_tag_is_asked_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    for fact in ("NAME", "EMAIL"):
+        monkeypatch.delenv(f"GIT_COMMITTER_{fact}", raising=False)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "")
+    assert "git does not know who sets the tag" in release("9.8.7").stderr
+
+
 @pytest.mark.slow
 def test_a_dry_run_makes_all_that_is_made_here_and_no_tag() -> None:
     before = tags()
