@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +56,23 @@ def confirm_and_write(project: Path, changes: Sequence[Change], *, yes: bool, dr
     if dry_run:
         echo("nothing was written (--dry-run)")
         return False
-    if not yes and not click.confirm(f"write {len(changes)} files?", default=True):
+    if not yes and not _confirmed(f"write {len(changes)} files?"):
         echo("nothing was written")
         return False
     for change in changes:
         replace_file(project / change.path, change.text.encode())
     return True
+
+
+def _confirmed(question: str) -> bool:
+    """The answer of the user; an error where nobody can answer, such as in CI."""
+    try:
+        return click.confirm(question, default=True)
+    except click.Abort:
+        echo()
+        if sys.stdin.isatty():  # Ctrl-C
+            raise
+        raise click.UsageError("nobody answered, so nothing was written; add --yes or --dry-run") from None
 
 
 def as_documents(project: Path, changes: Sequence[Change]) -> list[dict[str, str]]:

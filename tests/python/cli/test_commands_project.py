@@ -63,6 +63,13 @@ def test_init_writes_nothing_unless_told_to(project: Path, options: list[str], a
     assert content(project) == before
 
 
+def test_where_nobody_answers_init_says_how_to_go_on(project: Path) -> None:
+    before = content(project)
+    said = run(*INIT, code=2, answer="").output
+    assert "nobody answered, so nothing was written; add --yes or --dry-run" in said
+    assert content(project) == before
+
+
 def test_a_second_init_has_nothing_to_do(project: Path) -> None:
     run(*INIT, "--package", "../scorehouse", "--yes")
     before = content(project)
