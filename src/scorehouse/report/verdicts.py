@@ -226,7 +226,7 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
     if found is None:
         return Verdict("Performance", "none", "not monitored", place, rule)
     if found.headline is None:
-        return Verdict("Performance", "none", "no labels yet", place, rule)
+        return Verdict("Performance", "none", "waiting for labels", place, rule)
     text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)}"
     facts = (fact for alert in alerts for fact in (alert, *alert.also))
     state = _worst(fact.level for fact in facts if fact.topic == "performance")
