@@ -74,9 +74,15 @@ def bar(
     ]
 
 
-def picture(width: int, height: int, name: str, parts: Iterable[str]) -> str:
-    """An SVG file with a white background on any page; `name` is for screen readers."""
-    drawn = element("rect", width=width, height=height, fill="white")
+def picture(
+    width: int, height: int, name: str, parts: Iterable[str], *, page: str = "white", style: str = ""
+) -> str:
+    """An SVG file with a background of the colour `page`; `name` is for screen readers.
+
+    `style` is CSS: with variables as colours, one picture works in light and dark mode.
+    """
+    sheet = [element("style", style)] if style else []
+    drawn = element("rect", width=width, height=height, fill=page)
     sizes = f"width='{width}' height='{height}' viewBox='0 0 {width} {height}'"
-    body = "\n".join([title(name), drawn, *parts])
+    body = "\n".join([title(name), *sheet, drawn, *parts])
     return f"<svg xmlns='http://www.w3.org/2000/svg' {sizes} role='img'>\n{body}\n</svg>\n"
