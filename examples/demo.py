@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
 def compiled_ahead() -> Iterator[None]:
     """In a fresh environment, import what scoring needs in another process, while dbt reads the project.
 
-    `tools/install.py` leaves compiling to the first import. dbt reads on one core, and this uses the other.
+    What installs leaves compiling to the first import. dbt reads on one core, and this uses the other.
     """
     found = importlib.util.find_spec("sklearn")
     origin = found.origin if found and not sys.dont_write_bytecode else None

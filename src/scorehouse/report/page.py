@@ -97,6 +97,7 @@ def _environment() -> jinja2.Environment:
         p_value=words.p_value,
         chance=words.chance,
         seconds=words.seconds,
+        prose=words.prose,
         size=words.size,
         metric_name=words.metric_name,
         metric_value=words.metric_value,

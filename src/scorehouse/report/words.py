@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+from markupsafe import Markup, escape
 
 DASH, MINUS = "\u2013", "\u2212"
 METRICS = {
@@ -277,3 +280,8 @@ def _is_quarter(start: datetime, end: datetime) -> bool:
 
 def _is_month(start: datetime, end: datetime) -> bool:
     return start.day == 1 and _is_midnight(start) and 28 <= (end - start).days <= 31
+
+
+def prose(text: str) -> Markup:
+    """A text of the registry as HTML: what stands between backticks is code, and all else is text."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))

@@ -50,3 +50,8 @@ def test_the_newest_window_has_a_label(count: int) -> None:
     points = [charts.Point(name, float(place)) for place, name in enumerate(names)]
     for drawn in (charts.over_time(points, "over time"), charts.bars(points, "bars")):
         assert f">{names[-1]}</text>" in drawn and drawn.count(" Mar 2025</text>") < count
+
+
+def test_names_in_a_description_are_code_and_its_html_is_text() -> None:
+    assert words.prose("Predicts `late` <b>") == "Predicts <code>late</code> &lt;b&gt;"
+    assert words.prose("`<i>`, and one ` alone") == "<code>&lt;i&gt;</code>, and one ` alone"
