@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from html import escape
 from typing import Any
 
-from markupsafe import Markup, escape
+from jinja2.filters import do_mark_safe
 
 DASH, MINUS = "\u2013", "\u2212"
 METRICS = {
@@ -282,6 +283,6 @@ def _is_month(start: datetime, end: datetime) -> bool:
     return start.day == 1 and _is_midnight(start) and 28 <= (end - start).days <= 31
 
 
-def prose(text: str) -> Markup:
+def prose(text: str) -> str:
     """A text of the registry as HTML: what stands between backticks is code, and all else is text."""
-    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
+    return do_mark_safe(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text)))
