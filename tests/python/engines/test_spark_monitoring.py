@@ -67,9 +67,15 @@ def several(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def numbers(several: dict[str, tuple[str, str]], session: Any, project: SparkProject) -> Any:
+def weighted(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
+    return project.build("--select", *(name for name in MODELS if name.startswith("weighted")))
+
+
+@pytest.fixture(scope="module")
+def numbers(several: object, weighted: object, session: Any, project: SparkProject) -> Any:
     """The session after the build of the numbers."""
-    succeeded(project.build("--select", *(name for name in MODELS if not name.startswith("several"))))
+    others = (name for name in MODELS if not name.startswith(("several", "weighted")))
+    succeeded(project.build("--select", *others))
     return session
 
 
@@ -104,6 +110,10 @@ def plain(value: Any) -> Any:
 
 def test_the_longest_models_are_built(several: dict[str, tuple[str, str]]) -> None:
     succeeded(several)
+
+
+def test_models_with_weights_are_built(weighted: dict[str, tuple[str, str]]) -> None:
+    succeeded(weighted)
 
 
 @pytest.mark.parametrize("name", MODELS)
