@@ -22,8 +22,6 @@
 {#- A budget leaves rows of the previous version for later runs; the run log says how many. -#}
 {% macro default__test_predictions_by_alias(model, registry, model_alias, allow_rows_left=false) %}
 {% set alias_literal = dbt.string_literal(dbt.escape_single_quotes(model_alias)) %}
-{% set wanted = dbt.string_literal('|' ~ dbt.escape_single_quotes(model_alias) ~ '|') %}
-{% set held = dbt.concat(["'|'", 'aliases', "'|'"]) %}
 
 with holders as (
 
@@ -32,7 +30,7 @@ with holders as (
         min(version) as alias_version,
         count(*) as n_holders
     from {{ registry }}
-    where {{ dbt.position(wanted, held) }} > 0
+    where {{ scorehouse._holds_alias(model_alias) }}
     group by name
 
 ),

@@ -28,7 +28,6 @@
 
 {% macro default__retraining_signals(registry, drift, performance, predictions, limits, as_of) %}
 {% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
-{% set wanted = scorehouse._text_literal('|' ~ limits.alias ~ '|') %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
 
 with live as (
@@ -40,7 +39,7 @@ with live as (
         registered_at,
         {{ scorehouse._json_number('metrics', limits.metric) }} as reference_value
     from {{ registry }}
-    where {{ dbt.position(wanted, dbt.concat(["'|'", 'aliases', "'|'"])) }} > 0
+    where {{ scorehouse._holds_alias(limits.alias) }}
 
 ),
 

@@ -235,6 +235,29 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     assert "only the keys score, positive" in str(project.dbt("test", "--select", "scores"))
 
 
+@pytest.mark.slow
+def test_the_gate_rests_while_the_challenger_is_the_live_version(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    labelled(project)
+    project.dbt("run", "--select", "labels").check()
+    promote("toy", 2, project_dir=project.folder)
+    project.build("--exclude", "resource_type:test").check()
+    assert project.query("select distinct model_version, model_alias from scores") == [(2, "champion")]
+    for arguments, status in [
+        ({}, "fail"),
+        ({"registry": "ref('ml_toy')"}, "pass"),
+        ({"registry": "ref('ml_toy')", "challenger": "nobody"}, "fail"),
+    ]:
+        declare(project, **arguments)
+        assert project.dbt("test", "--select", "gate").statuses["gate"] == status, arguments
+    # the next challenger is judged again
+    register_version(project, 1, alias="challenger")
+    project.build("--exclude", "resource_type:test").check()
+    declare(project, registry="ref('ml_toy')", min_rows=5000)
+    assert project.dbt("test", "--select", "gate").statuses["gate"] == "fail"
+    assert project.query("select problem from main_dbt_test__audit.gate") == [("too_few_rows",)]
+
+
 def test_a_run_under_a_budget_of_two_versions(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "max_rows": 300})
     assert last_run(project)["rows_left"] == 100
