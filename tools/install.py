@@ -90,8 +90,6 @@ def by_uv(lock: str, further: Iterable[str], wanted: int, progress: Progress, lo
     if not UV.exists():
         return 1
     options = ["--python", sys.executable, "--no-progress", *EXACTLY, lock]
-    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        options.append("--compile-bytecode")
     progress.doing = f"fetching {wanted} packages"
     with started([str(UV), "pip", "install", *options, *further], as_pip_is_configured()) as uv:
         assert uv.stdout is not None
@@ -115,7 +113,7 @@ def by_pip(
     lock: str, further: Iterable[str], wanted: int, progress: Progress, log: TextIO, errors: list[str]
 ) -> int:
     """Install all with pip, add what it says from its first error on to `errors`; return its exit code."""
-    options = ["--progress-bar", "off", *compiling(), *EXACTLY, lock, *further]
+    options = ["--progress-bar", "off", "--no-compile", *EXACTLY, lock, *further]
     with started([sys.executable, "-m", "pip", "install", *options], dict(os.environ)) as pip:
         assert pip.stdout is not None
         errors += follow(pip.stdout, wanted, progress, log)
@@ -126,14 +124,6 @@ def started(command: list[str], environment: dict[str, str]) -> subprocess.Popen
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-
-
-def compiling() -> list[str]:
-    """Leave it to Python to compile what is imported: pip compiles all, which takes as long as the rest.
-
-    Where Python may not write byte code, each start would compile again, so pip compiles.
-    """
-    return [] if os.environ.get("PYTHONDONTWRITEBYTECODE") else ["--no-compile"]
 
 
 def follow(lines: Iterable[str], wanted: int, progress: Progress, log: TextIO) -> list[str]:
