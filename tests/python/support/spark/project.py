@@ -129,6 +129,7 @@ class SparkProject:
     def build(self, *arguments: str) -> dict[str, tuple[str, str]]:
         """dbt build in this process, so that one session serves many; status and message by node."""
         here = Path.cwd()
+        self._results.unlink(missing_ok=True)  # or a build that stops would show those of the one before
         try:
             dbtRunner().invoke(["--quiet", "build", *self._places(), *arguments])
         finally:
@@ -138,15 +139,20 @@ class SparkProject:
     def build_apart(self, environment: dict[str, str]) -> dict[str, tuple[str, str]]:
         """dbt build in a process of its own."""
         command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", *self._places()]
+        self._results.unlink(missing_ok=True)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-        assert (self.folder / "target" / "run_results.json").exists(), done.stdout + done.stderr
+        assert self._results.exists(), done.stdout + done.stderr
         return self.results()
+
+    @property
+    def _results(self) -> Path:
+        return self.folder / "target" / "run_results.json"
 
     def _places(self) -> list[str]:
         return ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
 
     def results(self) -> dict[str, tuple[str, str]]:
-        document = json.loads((self.folder / "target" / "run_results.json").read_text())
+        document = json.loads(self._results.read_text())
         return {
             result["unique_id"].split(".")[2]: (result["status"], result["message"] or "")
             for result in document["results"]
