@@ -7,7 +7,8 @@ The features have five rows per row of the spine; a tenth of them were known lat
 node, in a process of its own per way; for pandas, of reading both tables, `merge_asof` and writing. CPU
 seconds are those of all threads in that command, with dbt's own two or three: compare these where the
 machine has other work. pandas takes no knowledge time into account, which it has no argument for. Memory is
-the peak of that process. A way whose process is killed, as for want of memory, is told and left out.
+the peak of that process. If a process is killed, for example because memory runs out,
+the benchmark says so and goes on with the next way.
 """
 
 from __future__ import annotations

@@ -104,7 +104,9 @@ def as_pip_is_configured() -> dict[str, str]:
     """The variables that let uv fetch from where pip fetches; what uv was told itself stays."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
     found = re.findall(r"^(?:global|install|:env:)\.([\w-]+)=['\"](.*)['\"]$", listed.stdout, re.MULTILINE)
-    told = {CONFIGURED[option]: " ".join(value.split()) for option, value in found if option in CONFIGURED}
+    # pip prints the lines of a value as one, with `\n` between them
+    lists = {option: value.replace("\\n", " ").split() for option, value in found}
+    told = {CONFIGURED[option]: " ".join(value) for option, value in lists.items() if option in CONFIGURED}
     told["UV_FIND_LINKS"] = told.get("UV_FIND_LINKS", "").replace(" ", ",")
     return {**{name: value for name, value in told.items() if value}, **os.environ}
 

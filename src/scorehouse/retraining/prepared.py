@@ -33,7 +33,7 @@ LEARNS = ("classification", "regression", "ranking")  # tasks with a label
 
 @dataclass(frozen=True)
 class House:
-    """Where a training takes place: project, settings, dbt, the warehouse, and who is told of its steps.
+    """What a training works with: project, settings, dbt, the warehouse, and what reports its steps.
 
     `key` is the PEM file of the private key that signs what comes out, or None.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,22 @@ def test_another_file_than_the_lock_pins_is_refused(python: Path) -> None:
     code, shown, _ = install(python, lock)
     assert code != 0 and not imports(python, "iniconfig")
     assert "hash" in shown.lower(), shown
+
+
+def test_uv_fetches_from_where_pip_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = file:///own\nextra-index-url =\n    file:///one\n    file:///two\n"
+    )
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_FIND_LINKS", "/a /b")
+    configured = runpy.run_path(str(REPOSITORY / "tools/install.py"))["as_pip_is_configured"]
+    found = configured()
+    assert [found[name] for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS")] == [
+        "file:///own",
+        "file:///one file:///two",
+        "/a,/b",
+    ]
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "file:///asked")
+    assert configured()["UV_DEFAULT_INDEX"] == "file:///asked"
