@@ -51,7 +51,7 @@ measured_tests() {
     local spark status=0
     rm -f -- .coverage .coverage.*
     set -m # a process group of its own, which an interrupt ends whole
-    spark_tests </dev/null >target/spark.log 2>&1 &
+    spark_tests in-ci </dev/null >target/spark.log 2>&1 &
     spark=$!
     set +m
     # shellcheck disable=SC2064 # the number of now
@@ -69,20 +69,28 @@ measured_tests() {
     return $status
 }
 
+# What a run must do on every engine, and compiled SQL: of the tests of the engine spark, those that fit CI's time.
+SPARK_IN_CI="tests/python/engines/test_every_engine.py tests/python/engines/test_spark_sql.py"
+
 # Tests of the engine spark, in an environment of their own: PySpark needs an older pandas. Each file has its own
 # process, since a JVM keeps the metastore of its first session. Only tests marked `foreign` run: the others need no
-# Spark and run in .venv-all.
+# Spark and run in .venv-all. `in-ci` alone runs those of CI.
 spark_tests() (
     use_environment .venv-spark requirements-spark.lock
     setup
+    files="tests/python/engines/test_spark_*.py tests/python/engines/test_every_engine.py"
     case " $* " in
         *" tests/"*)
             "$venv/bin/coverage" run -m pytest --durations 10 -rs "$@"
             return
             ;;
+        " in-ci ")
+            files=$SPARK_IN_CI
+            shift
+            ;;
     esac
     status=0
-    for file in tests/python/engines/test_spark_*.py tests/python/engines/test_every_engine.py; do
+    for file in $files; do
         "$venv/bin/coverage" run -m pytest -m foreign --durations 10 -rs "$@" "$file" || status=$?
     done
     return $status
