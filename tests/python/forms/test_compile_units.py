@@ -50,6 +50,7 @@ def test_float32_edge_is_exact(threshold: float, value: float) -> None:
         assert (float(np.float32(tried)) <= threshold) == (tried <= edge)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.floats(allow_nan=False))
 def test_a_double_reads_back(value: float) -> None:

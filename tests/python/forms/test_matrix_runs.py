@@ -69,6 +69,7 @@ def matrix_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
+@pytest.mark.slow
 def test_few_rows_of_a_wide_linear_model_wait_for_no_long_statement(matrix_project: DbtProject) -> None:
     (run,) = matrix_project.runs("wide_auto")
     assert run["form"] == "matrix" and "fastest form, proven on" in run["form_reason"]

@@ -26,6 +26,8 @@ from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registry.signature import Feature, Signature
 
+pytestmark = pytest.mark.slow
+
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-03-20 01:00:00' as scored_at"
 DAYS, ROWS = 60, 200
 

@@ -10,6 +10,8 @@ import pytest
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-03-20' as scored_at, 'r' as scoring_run_id"
 DAYS = 12  # twelve days: training knows days, and neither weeks nor months
 MANY = 86_392

@@ -72,6 +72,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
 ALARMED = "count(distinct window_start) filter (where status in ('drift', 'small_drift') and segment = 'all')"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "alarms"), [("timed", 0), ("cluster", 0), ("plain", WEEKS)])
 def test_weekly_prices_alarm_only_if_rows_are_taken_as_independent(
     kind: str, alarms: int, warehouse: MonitoredWarehouse

@@ -25,6 +25,8 @@ from project import DbtProject
 from scorehouse.report import limits
 from scorehouse.report.words import winner
 
+pytestmark = pytest.mark.slow
+
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 ROWS = 8000
 # 97 % of the rows lack `size`, which the pipeline does not accept; the labels of the others are far away.

@@ -12,6 +12,8 @@ import pytest
 
 from project import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 LOCK = "requirements.lock"
 
 

@@ -86,6 +86,7 @@ def brute_force(events: list[Any], key: Any, moment: datetime | None) -> tuple[A
     return amount, plan, newest_late and newest_late[3]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, spine=SPINES)
 def test_equals_brute_force(

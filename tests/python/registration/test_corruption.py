@@ -97,6 +97,7 @@ def damaged(data: bytes, draw: random.Random) -> bytes:
     return other
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_unopened(planted: tuple[Path, Version, Path], opened: list[str]) -> None:
     project, version, mark = planted
     model = project / version.artifact

@@ -209,6 +209,7 @@ def _imported(
     return project.run(("import", "mlflow", str(folder), "other", *TRAINING, *STORE), STRICT)[1]
 
 
+@pytest.mark.slow
 def test_the_command_line_itself(project: CanaryProject) -> None:
     """The file is a pickle, whatever is to be made of it."""
     project.sign.unlink(missing_ok=True)

@@ -18,8 +18,9 @@ from project import DbtProject
 from rescoring import execute, last_run, register_version, training
 from scorehouse import promote
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_versions_that_spell_a_feature_differently_are_refused(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     before = project.query("select * from scores order by all")
@@ -59,7 +60,6 @@ def test_each_version_scores_each_row(door: str, tmp_path: Path) -> None:
     assert project.query(used) == [(800,)]
 
 
-@pytest.mark.slow
 def test_a_new_challenger_leaves_the_champions_rows(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "vanished": "delete"})
     before = project.query("select * from scores where is_live order by all")
@@ -157,7 +157,6 @@ def test_comparison_equals_pandas(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.array(numbers, dtype=float), np.array(expected, dtype=float), rtol=1e-9)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["roc_auc", "brier", "log_loss", "rmse", "mae"])
 def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject) -> None:
     project = with_labels
@@ -213,7 +212,6 @@ def declare(project: DbtProject, **arguments: Any) -> None:
     project.write("models/_models.yml", yaml.safe_dump({"version": 2, "models": models}))
 
 
-@pytest.mark.slow
 def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     project = with_labels
     project.dbt("run", "--select", "labels").check()
@@ -235,7 +233,6 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     assert "only the keys score, positive" in str(project.dbt("test", "--select", "scores"))
 
 
-@pytest.mark.slow
 def test_the_gate_rests_while_the_challenger_is_the_live_version(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     labelled(project)

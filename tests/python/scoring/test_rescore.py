@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from project import DbtProject
 from rescoring import execute, found, last_run, make_project, register_version, training
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("door", ["python_model", "sql_model"])
 def test_only_changed_rows_are_scored(door: str, tmp_path: Path) -> None:
@@ -98,7 +100,6 @@ def test_rows_that_vanished(vanished: str, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_by_updated_at(tmp_path: Path) -> None:
     rescore = {"updated_at": "updated_at", "lookback": "10 seconds"}
     project = make_project(tmp_path / "p", rescore=rescore)
@@ -116,7 +117,6 @@ def test_by_updated_at(tmp_path: Path) -> None:
     assert found(project) == (0, 0, 100, 0, 0)
 
 
-@pytest.mark.slow
 def test_a_budget_pays_a_promotion_off(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "max_rows": 40})
     left = []
@@ -195,7 +195,6 @@ def test_plain_incremental_scores_only_changed_rows(tmp_path: Path) -> None:
     assert 'use materialized="predictions"' in project.build("--select", "scores").messages["scores"]
 
 
-@pytest.mark.slow
 def test_a_changed_row_has_its_whole_group_ranked_again(tmp_path: Path) -> None:
     project = make_ranking(tmp_path / "p")
     execute(
@@ -243,7 +242,6 @@ def ranked_from_scratch(project: DbtProject) -> list[Any]:
     return project.query("select id, part, score, rank from from_scratch order by all")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
 def test_a_group_that_lost_a_row_is_ranked_again_though_a_budget_left_it(
     vanished: str, tmp_path: Path
