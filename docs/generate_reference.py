@@ -34,7 +34,8 @@ MEANINGS = {
     "scorehouse_backfill": "First and last as-of date of a backfill, given with `--vars` for one run.",
     "scorehouse_compiled_sql": "`dialects`: databases that SQL is compiled for (default: all but "
     "clickhouse); `macro_path`: macro path below which `ml/<name>.sql` is written (default: the project's "
-    "first).",
+    "first); `statement_bytes`: the length beyond which a version is compiled into several statements "
+    "(default: the limit of the database).",
     "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
     "scorehouse_memory_limit": "How much memory DuckDB may use while it streams a stored feature table, "
     "such as `1GB`. `auto`: for each of DuckDB's threads 128 MB plus 4 MB per column of the prediction "

@@ -28,6 +28,17 @@
     {% set features = context[macro_name ~ '__features']() %}
     {% set inputs = scorehouse._predict_inputs(relation, features, keep) %}
     {% set select = scorehouse._verified_select(call, name, number) %}
+    {% set stages = scorehouse._stages(select) | length %}
+    {% if stages > 1 %}
+        {% do scorehouse._fail(
+            call,
+            'version ' ~ number ~ ' is compiled as ' ~ stages ~ ' statements on ' ~ target.type
+                ~ ', since one would be too long, and a subquery is part of one statement',
+            'a version that is compiled as one statement',
+            'score it with scorehouse.scored(), which runs them one after the other, and select from its table;'
+                ~ ' or register a smaller estimator'
+        ) %}
+    {% endif %}
     {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
     {% do scorehouse._check_size(call, body) %}
     {{ return('(\n' ~ body ~ '\n)') }}

@@ -16,6 +16,7 @@
             ) %}
             {% do scorehouse._close_started(rows, ended) %}
             {% do scorehouse._log_unstarted(rows, ended) %}
+            {% do scorehouse._warehouse_drop_left(ended) %}
         {% endif %}
     {% endif %}
 {% endmacro %}

@@ -14,6 +14,8 @@
         {% do reasons.update({reason[0]: reason[1] | int}) %}
     {% endfor %}
     {% set rescore = {'rule': scored['rule'], 'vanished': 'keep'} %}
+    {% set stages = '; in ' ~ (scored['stages'] | length + 1) ~ ' stages, since one statement would be too long'
+        if scored['stages'] else '' %}
     {% set values = {
         'run_id': scored['run_id'],
         'parent_run_id': scored['run_id'],
@@ -47,7 +49,7 @@
         'rescore_rule': scored['rule'],
         'rows_left': 0,
         'form': 'sql',
-        'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration',
+        'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration' ~ stages,
     } %}
     {{ return(values) }}
 {% endmacro %}

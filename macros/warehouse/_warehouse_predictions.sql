@@ -14,10 +14,12 @@
 
     {% do scorehouse._warehouse_begin() %}
     {% do scorehouse._warehouse_snapshot(snapshot, target_relation, scored) %}
-    {% do scorehouse._warehouse_check_columns(snapshot, target_relation, scored) %}
+    {% set last_stage = scorehouse._warehouse_stages(snapshot, scored) %}
+    {% do scorehouse._warehouse_check_columns(snapshot, last_stage, target_relation, scored) %}
     {% call statement('main') %}
-        {{ scorehouse._warehouse_staging_sql(snapshot, staging, scored) }}
+        {{ scorehouse._warehouse_staging_sql(last_stage, staging, scored) }}
     {% endcall %}
+    {% do scorehouse._warehouse_drop_stage(last_stage, snapshot) %}
     {% do scorehouse._enforce_contract(staging) %}
     {% do scorehouse._warehouse_finish(snapshot, staging, existing, target_relation, scored) %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -1,13 +1,8 @@
-{# The rows of the prediction table: passed-through columns, outputs of the compiled SQL, and audit columns. #}
-{% macro _warehouse_rows_sql(snapshot, scored) %}
-    {% set kept = [] %}
-    {% for column in scored['kept'] %}
-        {% do kept.append(scorehouse._quote(column)) %}
-    {% endfor %}
-    {% do kept.append(scorehouse._identifier('feature_hash')) %}
-    {% set keep = kept | join(', ') ~ ', ' %}
-    {% set body = scorehouse._filled_select(scored['select'], snapshot, keep, scored['columns']) %}
-    {% do scorehouse._check_size('scorehouse.scored() in ' ~ model['name'], body) %}
+{# The rows of the prediction table: passed-through columns, outputs of the compiled SQL, and audit columns. `table` is
+   what the last statement of the version reads. #}
+{% macro _warehouse_rows_sql(table, scored) %}
+    {% set kept = scorehouse._warehouse_kept(scored) %}
+    {% set body = scorehouse._warehouse_body(scored['select'], table, scored) %}
     {% set made = get_columns_in_query(body)[kept | length:] %}
     select
         {{ kept[:-1] | join(', ') }},
@@ -27,7 +22,7 @@
 
 
 {# The new rows, as a table. #}
-{% macro _warehouse_staging_sql(snapshot, staging, scored) %}
+{% macro _warehouse_staging_sql(table, staging, scored) %}
     {{ scorehouse._warehouse_create(staging) }}
-    {{ scorehouse._warehouse_rows_sql(snapshot, scored) }}
+    {{ scorehouse._warehouse_rows_sql(table, scored) }}
 {% endmacro %}

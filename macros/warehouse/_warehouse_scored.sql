@@ -28,6 +28,7 @@
     {% set known = get_columns_in_query(compiled_code) %}
     {% set kept = scorehouse._warehouse_known(known, (key + (passthrough or [])) | unique | list) %}
     {% set features = context[macro_name ~ '__features']() %}
+    {% set statements = scorehouse._stages(scorehouse._verified_select(call, name, number)) %}
     {% set is_merged = existing is not none and existing.is_table and rule != 'all' and not should_full_refresh() %}
     {{ return({
         'run_id': scorehouse._scoring_run_id(''),
@@ -37,7 +38,8 @@
         'digest': version['sha256'],
         'arguments': arguments,
         'rule': rule,
-        'select': scorehouse._verified_select(call, name, number),
+        'stages': statements[:-1],
+        'select': statements | last,
         'key': kept[:key | length],
         'kept': kept,
         'columns': scorehouse._feature_columns(known, features, 'the select of ' ~ model['name']),

@@ -59,7 +59,7 @@ def prove_command(
     if features and table:
         raise click.UsageError("name either --features or --table")
     from scorehouse.cli.proving import Rows, prove
-    from scorehouse.registration.proven_forms import form_lines
+    from scorehouse.registration.proven_form import form_lines
 
     database = place_of(**place, project_dir=project_dir) if table else None
     source = Rows(features, table, database, rows)

@@ -84,13 +84,13 @@ def prove(seeds: ModelSeeds, number: int | None, source: Rows) -> list[tuple[Ver
         resolve(versions, alias=None, version=number, call=call)
     ]
     policy = load_policy(seeds.project)
-    dialects = SqlSettings.of(seeds.project).dialects
+    settings = SqlSettings.of(seeds.project)
     found: dict[int, Forms] = {}
     for version in chosen:
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
         kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
         rows = source.of(seeds, version, signature, call)
-        forms = find_forms(kernel, rows, dialects=dialects, rows_of=source.label)
+        forms = find_forms(kernel, rows, sql=settings, rows_of=source.label)
         found[version.version] = forms
     with writing(seeds, call):
         _write(seeds, chosen, found, policy, call)

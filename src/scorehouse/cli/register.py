@@ -78,7 +78,7 @@ def register_command(
       scorehouse register churn model.joblib --features train.parquet \\
           --task classification --metric roc_auc=0.81 --alias champion
     """
-    from scorehouse.registration.proven_forms import form_lines
+    from scorehouse.registration.proven_form import form_lines
     from scorehouse.registration.register import register
 
     version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)

@@ -7,6 +7,7 @@ from typing import Any
 
 from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
+from scorehouse.registration.proven_form import databases_of
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 
@@ -57,7 +58,7 @@ def _form_lines(versions: Sequence[Version]) -> list[str]:
                     f"- version {version.version}, {what}: {prose(why)}" for what, why in sorted(fact.items())
                 ]
                 continue
-            where = ", ".join(fact.get("dialects", []))
+            where = databases_of(fact)
             proven.append(
                 f"| {version.version} | {form}{f' ({where})' if where else ''} | {fact['rows']:,} "
                 f"| {fact['largest_difference']:.1g} |"

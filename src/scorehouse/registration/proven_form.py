@@ -8,6 +8,7 @@ from typing import Any
 
 from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE
 from scorehouse.registry.storage import sha256
+from scorehouse.registry.version import Version
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,26 @@ def with_files(fact: Mapping[str, Any], form: str, data: bytes | None, proof: by
         files[FORM_FILES[form]] = data
         digests["file_sha256"] = sha256(data)
     return ProvenForm({**fact, **digests}, files)
+
+
+def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
+    """The results as lines of text: one line per form."""
+    lines = []
+    for form, fact in sorted(facts.items()):
+        if form == "refused":
+            lines += [f"{version.label}: no {what}: {why}" for what, why in sorted(fact.items())]
+            continue
+        where = databases_of(fact)
+        lines.append(
+            f"{version.label}: {form}{f' for {where}' if where else ''} proven on {fact['rows']:,} rows, "
+            f"largest difference {fact['largest_difference']:.1g}"
+        )
+    return lines
+
+
+def databases_of(fact: Mapping[str, Any]) -> str:
+    """The databases that a form is for, with the number of stages where there are several; empty if any."""
+    stages = fact.get("stages", {})
+    return ", ".join(
+        f"{name} in {stages[name]} stages" if name in stages else name for name in fact.get("dialects", [])
+    )

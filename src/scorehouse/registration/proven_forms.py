@@ -5,12 +5,14 @@ A form that is refused or not equal is left out, with the reason; it never stops
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,10 +23,10 @@ from scorehouse.forms.native.make import made_of_trees
 from scorehouse.forms.proof import kernel_rows, proof_bytes
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.dialects import BY_DEFAULT
 from scorehouse.forms.sql.macros import drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
-from scorehouse.forms.sql.prove_sql import Comparison
+from scorehouse.forms.sql.prove_sql import Comparison, differ_in_stages
+from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
@@ -36,6 +38,8 @@ from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
 
+BY_DEFAULT = SqlSettings()
+ROWS_OF_STAGES = 1_000
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
 TRAINING = "training"
 
@@ -76,16 +80,16 @@ class FormSearch:
         kernel: Kernel,
         rows: pd.DataFrame | pa.RecordBatch,
         *,
-        dialects: Sequence[str] = BY_DEFAULT,
+        sql: SqlSettings = BY_DEFAULT,
         rows_of: str = TRAINING,
         told: Callable[[str], None] = lambda step: None,
     ) -> None:
         self.kernel = kernel
         self.rows = rows
-        self.dialects = dialects
+        self.settings = sql
         self.rows_of = rows_of
         self.told = told
-        self.made: dict[str, CompiledSql | str] = {}
+        self.made: dict[tuple[str, int | None], CompiledSql | str] = {}
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
         self.running: Comparison | str | None = None
 
@@ -99,7 +103,7 @@ class FormSearch:
     def begin(self) -> None:
         """Compile the SQL that proves all dialects, and let the database run it."""
         self.told("compile to SQL")
-        gate = self._made(GATE)
+        gate = self._made(GATE, None)  # which may be longer than the statements that a project wants
         self.running = gate if isinstance(gate, str) else _begun(gate, self.kernel, self.rows)
 
     def fastest(self) -> Kernel:
@@ -153,6 +157,8 @@ class FormSearch:
             "dialects": [form.dialect.name for form in sql],
             "macro": pins,
         }
+        if stages := {form.dialect.name: len(form.stages) for form in sql if form.stages}:
+            fact["stages"] = stages
         return with_files(fact, "sql", to_bytes(gate), self._proof_rows)
 
     def _matrix(self, sql: ProvenForm | str | None) -> dict[str, ProvenForm | str]:
@@ -193,18 +199,19 @@ class FormSearch:
         assert isinstance(self.running, Comparison)
         return proof_bytes(self.running.tried, self.kernel)
 
-    def _made(self, dialect: str) -> CompiledSql | str:
+    def _made(self, dialect: str, statement_bytes: int | None) -> CompiledSql | str:
         """The SQL in one dialect, or the reason why there is none."""
-        if dialect not in self.made:
-            self.made[dialect] = _compile(self.kernel, dialect, self.alike)
-        return self.made[dialect]
+        key = (dialect, statement_bytes)
+        if key not in self.made:
+            self.made[key] = _compile(self.kernel, dialect, self.alike, statement_bytes)
+        return self.made[key]
 
     def _compiled(self) -> tuple[list[CompiledSql], dict[str, str]]:
         """The SQL of each dialect, and why others have none; under `sql` if no dialect has any."""
         found: list[CompiledSql] = []
         reasons: dict[str, str] = {}
-        for dialect in self.dialects:
-            made = self._made(dialect)
+        for dialect in self.settings.dialects:
+            made = self._in_stages(self._made(dialect, self.settings.statement_bytes))
             if isinstance(made, str):
                 reasons[f"sql for {dialect}"] = made
             else:
@@ -212,6 +219,19 @@ class FormSearch:
         if not found and reasons:
             return [], {"sql": next(iter(reasons.values()))}
         return found, reasons
+
+    def _in_stages(self, made: CompiledSql | str) -> CompiledSql | str:
+        """The same, once its stages equal one statement on some of the rows that prove that statement."""
+        if isinstance(made, str) or not made.stages or not isinstance(self.running, Comparison):
+            return made
+        self.told(f"prove stages for {made.dialect.name}")
+        rows = self.running.tried.rows
+        some = rows.take(np.unique(np.linspace(0, rows.num_rows - 1, ROWS_OF_STAGES, dtype=np.int64)))
+        try:
+            differ = differ_in_stages(made, some)
+        except duckdb.Error as error:
+            return f"its stages failed ({error})"
+        return f"its {len(made.stages)} stages differ from one statement" if differ else made
 
     @cached_property
     def _native(self) -> ProvenTrees | None:
@@ -226,33 +246,21 @@ def find_forms(
     kernel: Kernel,
     rows: pd.DataFrame | pa.RecordBatch,
     *,
-    dialects: Sequence[str] = BY_DEFAULT,
+    sql: SqlSettings = BY_DEFAULT,
     rows_of: str = TRAINING,
 ) -> Forms:
     """The forms of the estimator in `kernel`, proven on `rows` of features."""
-    with FormSearch(kernel, rows, dialects=dialects, rows_of=rows_of) as search:
+    with FormSearch(kernel, rows, sql=sql, rows_of=rows_of) as search:
         return search.forms()
 
 
-def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
-    """The results as lines of text: one line per form."""
-    lines = []
-    for form, fact in sorted(facts.items()):
-        if form == "refused":
-            lines += [f"{version.label}: no {what}: {why}" for what, why in sorted(fact.items())]
-            continue
-        where = ", ".join(fact.get("dialects", []))
-        lines.append(
-            f"{version.label}: {form}{f' for {where}' if where else ''} proven on {fact['rows']:,} rows, "
-            f"largest difference {fact['largest_difference']:.1g}"
-        )
-    return lines
-
-
-def _compile(kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql]) -> CompiledSql | str:
+def _compile(
+    kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql], most: int | None
+) -> CompiledSql | str:
     """The SQL in one dialect, or the reason why there is none."""
+    asked = (kernel.estimator, kernel.version, kernel.signature, dialect)
     try:
-        return compile_sql(kernel.estimator, kernel.version, kernel.signature, dialect, alike=alike)
+        return compile_sql(*asked, alike=alike, statement_bytes=most)
     except CompileError as error:
         return f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved

@@ -194,8 +194,8 @@ def _proven(
     holding = kernel.holding(asked.estimator)
     own = scored if kernel.estimator is asked.estimator else holding(batch)
     prove_as_given(holding, asked.training, batch, own, tolerance)
-    dialects = SqlSettings.of(seeds.project).dialects
-    with FormSearch(kernel, batch, dialects=dialects, told=told.step) as search:
+    settings = SqlSettings.of(seeds.project)
+    with FormSearch(kernel, batch, sql=settings, told=told.step) as search:
         if forms:
             search.begin()  # the database is at work while importance is measured
         bins = scored_reference(kernel, batch, scored, recorded)

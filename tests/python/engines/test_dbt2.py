@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+import forests
 from churn import FEATURES, OF_THE_RUN, ROWS
 from dbt2 import PROGRAM, Dbt2Project, made_project, warnings
 from project import DbtProject
+from scorehouse import register
 
 pytestmark = [
     pytest.mark.foreign,
@@ -172,3 +174,37 @@ def test_empty_makes_the_tables_and_nothing_in_them(project: Dbt2Project) -> Non
     ]
     project.dbt("build", "--select", "customers", "emptied", "predicted", "ml_leaving")
     assert project.query("select count(*) from emptied") == [(ROWS,)]
+
+
+LEFT = "select count(*) from duckdb_tables() where table_name like '%\\_\\_scorehouse\\_%' escape '\\'"
+
+
+@pytest.mark.capability("stages")
+def test_a_forest_is_scored_in_stages(project: Dbt2Project) -> None:
+    """Statements are kept short while it is registered, so that a small forest is too long for one."""
+    settings = project.folder / "dbt_project.yml"
+    before = settings.read_text()
+    settings.write_text(f"{before}vars: {{scorehouse_compiled_sql: {{statement_bytes: 10000}}}}\n")
+    estimator, X = forests.forest(12, 30)
+    version = register(
+        estimator, "forest", X, task="classification", alias="champion", project_dir=project.folder
+    )
+    settings.write_text(before)
+    assert version.forms["sql"]["stages"]["duckdb"] >= 4
+    call = "{{ scorehouse.scored('forest', key='id', rescore='given') }}\n"
+    project.write("models/in_stages.sql", f"{call}select * from {{{{ ref('customers') }}}}\n")
+    selected = ("--select", "customers", "ml_forest", "in_stages")
+    project.dbt("build", *selected)
+    rows = project.query(f"select {forests.FEATURES} from customers order by id")
+    predictions = f"select {forests.OUTPUTS} from in_stages order by id"
+    forests.assert_scored_by(estimator, rows, project.query(predictions))
+    reason = "select form_reason from scorehouse_run_log where node like '%.in_stages' and status = 'success'"
+    assert project.query(reason)[0][0].endswith(" stages, since one statement would be too long")
+    scored = project.query(predictions)
+    project.write(
+        "models/in_stages.sql",
+        f"{call.replace('key=', 'max_rejected_share=0.001, key=')}select * from {{{{ ref('customers') }}}}\n",
+    )
+    project.dbt("build", *selected, code=1)
+    assert project.query(predictions) == scored
+    assert project.query(LEFT) == [(0,)]

@@ -104,6 +104,7 @@ BEYOND = {
 }
 
 
+@pytest.mark.capability("intervals")
 def test_empty_goes_through_macros_that_join_tables(project: OneTableProject) -> None:
     """With `--empty`, dbt writes a subquery with a name of its own in place of each table."""
     for name, sql in BEYOND.items():

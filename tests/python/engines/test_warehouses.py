@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
 import pytest
 import yaml
 
+import forests
 from churn import ROWS, classifier
 from emulated import CUSTOMERS, KIND, EmulatedProject, emulator, later, made_project
+from scorehouse import register
 
 pytestmark = [
     pytest.mark.foreign,
@@ -105,23 +106,15 @@ def test_scored_equals_the_estimator(built: EmulatedProject) -> None:
     same_as_the_estimator(built, "scored")
 
 
-def same_as_the_estimator(built: EmulatedProject, table: str) -> None:
+def same_as_the_estimator(built: EmulatedProject, table: str, estimator: Any = None) -> None:
     """Labels, statuses and reasons are equal, and scores are within 1e-12."""
-    features = built.query("select id, amount, visits, plan, shop from marts.customers order by id")
-    frame = pd.DataFrame(features, columns=["id", "amount", "visits", "plan", "shop"])
-    frame["amount"] = frame.amount.astype(float)
-    known = frame.plan != "ZZ"
-    scores = classifier().predict_proba(frame.loc[known, ["amount", "visits", "plan"]])[:, 1]
-    names = "id, shop, prediction, score, row_status, reject_reason"
-    found = pd.DataFrame(
-        built.query(f"select {names} from marts.{table} order by id"), columns=names.split(", ")
-    )
-    assert list(found.id) == list(frame.id) and list(found.shop) == list(frame.shop) and len(found) == ROWS
-    assert list(found.row_status) == ["scored" if one else "rejected" for one in known]
-    assert set(found.reject_reason[~known]) == {"unseen_category:plan=ZZ"}
-    assert found.reject_reason[known].isna().all() and found.score[~known].isna().all()
-    assert list(found.prediction[known]) == list(scores > 0.5)
-    assert abs(found.score[known].astype(float) - scores).max() < 1e-12
+    rows = built.query(f"select {forests.FEATURES} from marts.customers order by id")
+    found = built.query(f"select {forests.OUTPUTS} from marts.{table} order by id")
+    assert len(found) == ROWS
+    forests.assert_scored_by(estimator or classifier(), rows, found)
+    same = "s.id = c.id and s.shop = c.shop"
+    passed = f"select count(*) from marts.{table} as s inner join marts.customers as c on {same}"
+    assert built.query(passed) == [(ROWS,)]
 
 
 @pytest.mark.capability("run log")
@@ -310,3 +303,36 @@ def test_empty_makes_the_table_and_nothing_in_it(project: EmulatedProject) -> No
     assert project.query("select count(*) from marts.emptied") == [(0,)]
     project.dbt("build", "--select", "customers", "emptied")
     assert project.query("select count(*) from marts.emptied") == [(ROWS,)]
+
+
+@pytest.mark.capability("stages")
+def test_a_forest_beyond_the_limit_is_scored_in_stages(project: EmulatedProject) -> None:
+    """The tables of the stages are gone behind it, also behind a run that fails."""
+    kind = project.warehouse.kind
+    estimator, X = forests.forest(27, 300)  # 16,000 nodes
+    version = register(
+        estimator, "forest", X, task="classification", alias="champion", project_dir=project.folder
+    )
+    assert version.forms["sql"]["stages"] == {kind: 2}
+    call = f"{{{{ scorehouse.scored('forest', {KEY}, rescore='given') }}}}\n"
+    project.write("models/in_stages.sql", f"{call}select * from {{{{ ref('customers') }}}}\n")
+    project.dbt("build", "--select", "customers", "ml_forest", "in_stages")
+    same_as_the_estimator(project, "in_stages", estimator)
+    ((reason,),) = project.query(
+        "select form_reason from marts.scorehouse_run_log where node like '%.in_stages'"
+    )
+    assert reason.endswith("; in 2 stages, since one statement would be too long")
+    project.write(
+        "models/in_stages.sql",
+        f"{call.replace('rescore', 'max_rejected_share=0.001, rescore')}"
+        "select * from {{ ref('customers') }}\n",
+    )
+    said = project.dbt("run", "--select", "in_stages", code=1)
+    assert "10 of 500 rows are rejected" in said
+    same_as_the_estimator(project, "in_stages", estimator)
+    assert [name for name in project.tables() if "__scorehouse_" in name.lower()] == []
+    called = "scorehouse.predict('forest', ref('customers'), keep=['id'])"
+    project.write("models/too_long.sql", f"select * from {{{{ {called} }}}} as rows_of")
+    said = project.dbt("compile", "--select", "too_long", code=1)
+    (project.folder / "models/too_long.sql").unlink()
+    assert f"is compiled as 2 statements on {kind}" in said

@@ -234,7 +234,7 @@ def test_refuses_an_unknown_dialect(make_kernel: MakeKernel) -> None:
         compiled(kernel, "oracle")
 
 
-@pytest.mark.parametrize("dialect", ["databricks", "postgres"])
+@pytest.mark.parametrize("dialect", ["databricks", "redshift"])
 def test_refuses_beyond_the_limits(
     dialect: str, make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

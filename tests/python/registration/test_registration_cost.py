@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from scorehouse import register
 from scorehouse.forms import hard_rows
 from scorehouse.forms.sql import compile as compiled
-from scorehouse.forms.sql import prove_sql
+from scorehouse.forms.sql import prove_sql, sizes
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
 from scorehouse.forms.sql.printer import Printer
@@ -143,20 +143,25 @@ def forest(trees: int = 8) -> tuple[RandomForestClassifier, pd.DataFrame]:
 def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Neither in one statement nor in several."""
+    variable = "{scorehouse_compiled_sql: {dialects: [duckdb, snowflake, bigquery]}}"
+    (empty_project / "dbt_project.yml").write_text(f"name: house\nvars: {variable}\n", encoding="utf-8")
+    few = Limits(sql_bytes=900_000, nodes=20, columns=1_000)
     for dialect in ("snowflake", "bigquery"):
-        monkeypatch.setitem(LIMITS, dialect, Limits(sql_bytes=900_000, nodes=20, columns=1_000))
+        monkeypatch.setitem(LIMITS, dialect, few)
+    monkeypatch.setattr(sizes, "LARGEST_IN_STAGES", few)
     finished = []
     own = Builder.finish
     monkeypatch.setattr(Builder, "finish", lambda *given: finished.append(1) or own(*given))
     estimator, X = forest()
     nodes = sum(tree.tree_.node_count for tree in estimator.estimators_)
     forms = register(estimator, "forest", X, task="classification").forms
-    assert forms["sql"]["dialects"] == ["duckdb", "postgres", "redshift", "databricks"]
+    assert forms["sql"]["dialects"] == ["duckdb"]
     for dialect in ("snowflake", "bigquery"):
         assert forms["refused"][f"sql for {dialect}"] == (
             f"the SQL of forest version 1 has {nodes:,} tree nodes; expected: at most 20 on {dialect}"
         )
-    assert len(finished) == 3  # with infinity, and without; and the columns of the stored trees
+    assert len(finished) == 2  # with infinity; and the columns of the stored trees
 
 
 def test_trees_are_printed_once_for_each_spelling(

@@ -1,20 +1,24 @@
-"""The kernel of a case of the compiler's tests, fitted and registered."""
+"""The kernel of a case of the compiler's tests, fitted and registered, and those of the examples."""
 
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from compile_case import features, target
 from compile_cases import CASES
-from project import MakeKernel
+from project import REPOSITORY, MakeKernel
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seeds import ModelSeeds
 
 
-def kernel_of(name: str, make_kernel: MakeKernel) -> tuple[pd.DataFrame, Kernel]:
-    """Fit and register the estimator of a case."""
+def kernel_of(name: str, make_kernel: MakeKernel, **facts: Any) -> tuple[pd.DataFrame, Kernel]:
+    """Fit and register the estimator of a case; `facts` are more arguments of registration."""
     case = CASES[name]
     rng = np.random.default_rng(0)
     frame = features(case, rng)
@@ -24,5 +28,13 @@ def kernel_of(name: str, make_kernel: MakeKernel) -> tuple[pd.DataFrame, Kernel]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator = case.make().fit(frame, y)
-        kernel = make_kernel(estimator, frame, y, task=case.task, threshold=case.threshold)
+        kernel = make_kernel(estimator, frame, y, task=case.task, threshold=case.threshold, **facts)
     return frame, kernel
+
+
+def example_kernel(name: str, number: int) -> Kernel:
+    """The kernel of a version that this repository has registered."""
+    versions = ModelSeeds(REPOSITORY, name).versions()
+    version = next(v for v in versions if v.version == number)
+    estimator, signature, _ = artifact.load(REPOSITORY, version, LoadPolicy.from_variable({}), "test")
+    return Kernel(estimator, version, signature, strict=frozenset(), call="test")

@@ -128,15 +128,16 @@ class BigQuery:
         limits = {"job_execution_timeout_seconds": 60, "job_retries": 0}
         return {**place, **limits, "type": "bigquery", "project": "shop", "dataset": "marts", "threads": 1}
 
-    def query(self, sql: str) -> list[Row]:
+    def client(self) -> Any:
         from google.auth.credentials import AnonymousCredentials
         from google.cloud import bigquery
 
         place = {"api_endpoint": f"http://{LOOPBACK}:{self.port}"}
-        client = bigquery.Client(project="shop", credentials=AnonymousCredentials(), client_options=place)
-        return [
-            tuple(row.values()) for row in client.query(sql, retry=None, job_retry=None).result(timeout=30)
-        ]
+        return bigquery.Client(project="shop", credentials=AnonymousCredentials(), client_options=place)
+
+    def query(self, sql: str) -> list[Row]:
+        job = self.client().query(sql, retry=None, job_retry=None)
+        return [tuple(row.values()) for row in job.result(timeout=60)]
 
 
 def bigquery_command(port: int) -> list[str]:
@@ -229,6 +230,11 @@ class EmulatedProject:
         return self.query(
             f"select {facts} from marts.scorehouse_run_log where node like '%.{table}' order by started_at"
         )
+
+    def tables(self) -> list[str]:
+        """The names of all tables of the schema."""
+        views = {"snowflake": "information_schema.tables", "bigquery": "marts.INFORMATION_SCHEMA.TABLES"}
+        return [row[0] for row in self.query(f"select table_name from {views[self.warehouse.kind]}")]
 
     def features(self, sql: str = CUSTOMERS, name: str = "customers") -> None:
         self.write(f"models/{name}.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")

@@ -8,12 +8,12 @@ from typing import Any
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.compiled import MARK, CompiledSql
-from scorehouse.forms.sql.dialects import ALIASES, DIALECTS, LIMITS
+from scorehouse.forms.sql.dialects import ALIASES, DIALECTS
 from scorehouse.forms.sql.inputs import LARGEST, inputs_of
 from scorehouse.forms.sql.outputs import outputs_of
 from scorehouse.forms.sql.printer import Dialect
 from scorehouse.forms.sql.registers import CONVERTERS
-from scorehouse.forms.sql.sizes import check_size, excess_over
+from scorehouse.forms.sql.sizes import excess_over, largest_of, of_fitting_size
 from scorehouse.forms.sql.underflow import without_underflow
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -30,10 +30,12 @@ def compile_sql(
     dialect: str,
     *,
     alike: dict[tuple[bool, bool], CompiledSql] | None = None,
+    statement_bytes: int | None = None,
 ) -> CompiledSql:
     """Compile a fitted estimator, as it was registered, for one dialect.
 
     `alike` keeps what was compiled for dialects that compute alike, which differ in their spelling alone.
+    `statement_bytes` is the length beyond which there are several statements, if the database accepts more.
     Raises CompileError naming the step that has no exact form, or the limit that is passed.
     """
     call = f"compile_sql({version.label}, {dialect!r})"
@@ -51,11 +53,10 @@ def compile_sql(
     if compiled is None:
         # another dialect has told the nodes of all trees, which need not be compiled to be refused
         nodes = max((other.nodes for other in others.values()), default=0)
-        excess = excess_over(nodes, "tree nodes", LIMITS[chosen.name].nodes, version, chosen, call)
+        excess = excess_over(nodes, "tree nodes", largest_of(chosen).nodes, version, chosen, call)
         compiled = _compiled(estimator, version, signature, chosen, call, excess)
     others[key] = compiled
-    compiled = replace(compiled, dialect=chosen)
-    check_size(compiled, LIMITS[chosen.name], call)
+    compiled = of_fitting_size(replace(compiled, dialect=chosen), statement_bytes, call)
     _check_marks(compiled, call)
     return compiled
 
@@ -91,7 +92,8 @@ def _compiled(
 
 def _check_marks(compiled: CompiledSql, call: str) -> None:
     """dbt fills arguments in between marks, which a category or class must not contain."""
-    if MARK in compiled.text or any(MARK in name for name in compiled.features):
+    texts = compiled.statements([""] * len(compiled.stages)) if compiled.stages else [compiled.text]
+    if any(MARK in text for text in texts) or any(MARK in name for name in compiled.features):
         raise CompileError(
             call,
             f"a category, class or feature of {compiled.version.label} contains {MARK!r}",

@@ -14,6 +14,7 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be filled in between two of them
+NEXT = f"{MARK}next statement{MARK}"  # macros/predict/_stages.sql cuts the text of a version here
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class CompiledSql:
 
     `columns` are the columns that it adds to the kept ones, in order; `features` are the features that it
     reads; `nodes` counts the nodes of all trees; `single`: the estimator itself computes in float32; `probes`
-    holds, by feature, the values of splits and edges.
+    holds, by feature, the values of splits and edges; `stages` are the same program as several statements, if
+    one would be larger than the database accepts (`forms/sql/stages.py`).
     """
 
     version: Version
@@ -33,6 +35,7 @@ class CompiledSql:
     nodes: int = 0
     single: bool = False
     probes: Mapping[int, frozenset[float]] = field(default_factory=dict)
+    stages: tuple[Program, ...] = ()
 
     @property
     def features(self) -> list[str]:
@@ -69,19 +72,30 @@ class CompiledSql:
         """
         held = columns or {}
         quoted = tuple(self.dialect.quote(held.get(name, name)) for name in self.features)
-        kept = "".join(f"{self.dialect.quote(name)}, " for name in keep).rstrip()
-        return self._printer(quoted).program(self.program, relation, kept)
+        return self.printer(quoted).program(self.program, relation, self._kept(keep))
+
+    def statements(self, relations: Sequence[str], keep: Sequence[str] = ()) -> list[str]:
+        """The selects of the stages over the relation of each: the first has the features."""
+        quoted = tuple(self.dialect.quote(name) for name in self.features)
+        printer, kept = self.printer(quoted, in_stages=True), self._kept(keep)
+        return [printer.program(*pair, kept) for pair in zip(self.stages, relations, strict=True)]
 
     def macro_body(self) -> str:
-        """The select as Jinja: dbt fills in `relation`, `keep` and `columns`."""
+        """The select as Jinja: dbt fills in `relation`, `keep` and `columns`. NEXT separates stages."""
         quoted = tuple(f"{{{{ columns[{i}] }}}}" for i in range(len(self.features)))
-        return self._printer(quoted, jinja=True).program(self.program, "{{ relation }}", "{{ keep }}")
+        printer = self.printer(quoted, jinja=True, in_stages=bool(self.stages))
+        programs = self.stages or (self.program,)
+        return f"\n{NEXT}\n".join(printer.program(one, "{{ relation }}", "{{ keep }}") for one in programs)
 
-    def _printer(self, columns: tuple[str, ...], *, jinja: bool = False) -> Printer:
-        printed = self._printed.setdefault((columns, jinja), {})
+    def _kept(self, names: Sequence[str]) -> str:
+        return "".join(f"{self.dialect.quote(name)}, " for name in names).rstrip()
+
+    def printer(self, columns: tuple[str, ...], *, jinja: bool = False, in_stages: bool = False) -> Printer:
+        """What writes the programs of this version; `columns` hold its features."""
+        printed = self._printed.setdefault((columns, jinja, in_stages), {})
         return Printer(self.dialect, columns, jinja=jinja, printed=printed)
 
     @cached_property
-    def _printed(self) -> dict[tuple[tuple[str, ...], bool], dict[str, str]]:
+    def _printed(self) -> dict[tuple[tuple[str, ...], bool, bool], dict[str, str]]:
         """SQL that was printed before, by everything that it depends on: a forest takes long to print."""
         return {}

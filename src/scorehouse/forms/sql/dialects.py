@@ -136,3 +136,7 @@ LIMITS = {
     "databricks": Limits(sql_bytes=900_000, nodes=5_000, columns=500),
     "clickhouse": Limits(sql_bytes=240_000, nodes=5_000, columns=1_000),
 }
+# Where `scored()` runs in SQL alone, and may run several statements instead of one that is beyond these
+# limits. Together they may be as large as what DuckDB proves in one.
+IN_STAGES = ("duckdb", "postgres", "snowflake", "bigquery")
+LARGEST_IN_STAGES = LIMITS["duckdb"]

@@ -7,6 +7,7 @@ missing values, NaN, infinities, extremes, and unseen categories.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +19,7 @@ from scorehouse.forms.hard_rows import training_rows, tried_rows
 from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE, Parity, compare
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.dialects import DUCKDB
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 
@@ -97,6 +99,25 @@ def duckdb_rows(
     # into a table, since connection.sql() would read and bind the long statement twice
     connection.execute(f"create or replace temp table scored as {sql}")
     return connection.sql(f"from scored order by {ROW}").to_arrow_table()
+
+
+def differ_in_stages(compiled: CompiledSql, rows: pa.Table) -> bool:
+    """Whether the stages, spelled for DuckDB, give other values for these rows than one statement."""
+    spelled = replace(compiled, dialect=DUCKDB)
+    with duckdb.connect() as connection:
+        one = duckdb_rows(spelled, rows, connection)
+        return not one.equals(duckdb_rows_in_stages(spelled, rows, connection))
+
+
+def duckdb_rows_in_stages(
+    compiled: CompiledSql, rows: pa.Table, connection: duckdb.DuckDBPyConnection
+) -> pa.Table:
+    """The results of the stages for the rows, in order."""
+    connection.register("features", rows.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows))))
+    tables = ["features", *(f"stage_{number}" for number in range(1, len(compiled.stages) + 1))]
+    for table, statement in zip(tables[1:], compiled.statements(tables[:-1], keep=[ROW]), strict=True):
+        connection.execute(f"create or replace temp table {table} as {statement}")
+    return connection.sql(f"from {tables[-1]} order by {ROW}").to_arrow_table()
 
 
 def tolerance_of(compiled: CompiledSql) -> float:

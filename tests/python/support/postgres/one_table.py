@@ -85,8 +85,11 @@ class OneTableProject:
         )
 
 
-def built_project(server: Server, folder: Path, schema: str) -> OneTableProject:
-    """An ML model `churn`, registered for PostgreSQL too, and its table, built once."""
+def built_project(server: Server, folder: Path, schema: str, **compiled_sql: Any) -> OneTableProject:
+    """An ML model `churn`, registered for PostgreSQL too, and its table, built once.
+
+    `compiled_sql` are more settings of compiled SQL.
+    """
     (folder / "models").mkdir(parents=True)
     shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
     shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
@@ -100,7 +103,7 @@ def built_project(server: Server, folder: Path, schema: str) -> OneTableProject:
         "flags": {"send_anonymous_usage_stats": False},
         "on-run-start": "{{ scorehouse.ensure_run_log() }}",
         "on-run-end": "{{ scorehouse.close_runs(results) }}",
-        "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"]}},
+        "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"], **compiled_sql}},
     }
     project = OneTableProject(folder, server, schema)
     project.write("dbt_project.yml", yaml.safe_dump(document))

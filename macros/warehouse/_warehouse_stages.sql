@@ -1,0 +1,44 @@
+{# The table that the last select of a version reads: the snapshot, or else the table of the stage before it. Each
+   stage has all rows and replaces the table of the one before. #}
+{% macro _warehouse_stages(snapshot, scored) %}
+    {% set tables = [snapshot] %}
+    {% for text in scored['stages'] %}
+        {# two names by turns, so that a later run knows which tables a killed one left #}
+        {% set stage = scorehouse._warehouse_beside('__scorehouse_stage_' ~ (loop.index % 2), is_temporary=true) %}
+        {% set body = scorehouse._warehouse_body(text, tables | last, scored) %}
+        {% call statement('stage') %}
+            {{ scorehouse._warehouse_create(stage, is_temporary=true) }}
+            {{ body }}
+        {% endcall %}
+        {% do scorehouse._warehouse_drop_stage(tables | last, snapshot) %}
+        {% do tables.append(stage) %}
+    {% endfor %}
+    {{ return(tables | last) }}
+{% endmacro %}
+
+
+{# Drops the table of a stage once it was read; the snapshot stays. #}
+{% macro _warehouse_drop_stage(table, snapshot) %}
+    {% if table | string != snapshot | string %}
+        {% call statement('drop_stage') %} drop table {{ table }} {% endcall %}
+    {% endif %}
+{% endmacro %}
+
+
+{# One statement of a version over a table, with the columns that pass through. #}
+{% macro _warehouse_body(text, table, scored) %}
+    {% set keep = scorehouse._warehouse_kept(scored) | join(', ') ~ ', ' %}
+    {% set body = scorehouse._filled_select(text, table, keep, scored['columns']) %}
+    {% do scorehouse._check_size('scorehouse.scored() in ' ~ model['name'], body) %}
+    {{ return(body) }}
+{% endmacro %}
+
+
+{# The columns that pass through, quoted; the last is the hash of the row's inputs. #}
+{% macro _warehouse_kept(scored) %}
+    {% set kept = [] %}
+    {% for column in scored['kept'] %}
+        {% do kept.append(scorehouse._quote(column)) %}
+    {% endfor %}
+    {{ return(kept + [scorehouse._identifier('feature_hash')]) }}
+{% endmacro %}
