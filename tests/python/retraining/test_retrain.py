@@ -31,7 +31,7 @@ from scorehouse.registration.check_project import check_project
 from scorehouse.retraining.run import UNSIGNED
 
 pytestmark = pytest.mark.slow
-KILLS = 10
+KILLS = 4
 
 
 @pytest.fixture(scope="module")
@@ -244,5 +244,5 @@ def test_options_that_contradict_each_other(
 def test_a_kill_at_any_moment_leaves_no_half_version(own_shop: DbtProject, tmp_path: Path) -> None:
     """`python benchmarks/retraining_kills.py` does it fifty times, also while challengers are scored."""
     configure(own_shop, shadow=None, gate=None)
-    found = killed(own_shop, tmp_path, kills=KILLS, seed=0)
+    found = killed(own_shop, tmp_path, kills=KILLS, seed=0, completed_every=KILLS)
     assert found.half == [] and found.kills == KILLS

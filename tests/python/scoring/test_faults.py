@@ -15,7 +15,7 @@ from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
 
-KILLS = 10  # of each kind, table and incremental; tests/soak/kill_runs.py has more
+KILLS = 6  # of each kind, table and incremental; tests/soak/kill_runs.py has more
 NODE = "model.scorehouse.scores"
 
 

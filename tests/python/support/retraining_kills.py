@@ -38,6 +38,7 @@ def killed(
     *,
     kills: int,
     seed: int,
+    completed_every: int = COMPLETED_EVERY,
     told: Callable[[str], object] = lambda text: None,
 ) -> Kills:
     """Kill as many retrainings of copies of `shop`, each at a random moment of its duration.
@@ -60,7 +61,7 @@ def killed(
         found.kills += 1
         found.registered += len(versions(copy)) > 1
         wrong = _faults(copy, expected)
-        if not wrong and found.kills % COMPLETED_EVERY == 0:
+        if not wrong and found.kills % completed_every == 0:
             found.completed += 1
             wrong = _not_resumed(copy, expected)
         found.half += [f"after {after:.2f} s: {text}" for text in wrong]
