@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
     from scorehouse.replay.samples import form_sample, replay_sample
+    from scorehouse.segmented import SegmentedClassifier, SegmentedRegressor
     from scorehouse.training import days_since_epoch, read_training
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ScorehouseError",
+    "SegmentedClassifier",
+    "SegmentedRegressor",
     "__version__",
     "days_since_epoch",
     "form_sample",
@@ -37,6 +40,8 @@ __all__ = [
 ]
 _PLACES = {
     "ScorehouseError": "errors",
+    "SegmentedClassifier": "segmented",
+    "SegmentedRegressor": "segmented",
     "days_since_epoch": "training",
     "form_sample": "replay.samples",
     "load": "online.online_scorer",

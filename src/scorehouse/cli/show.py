@@ -19,6 +19,7 @@ from scorehouse.cli.common import (
 )
 from scorehouse.cli.names import complete_reference
 from scorehouse.project.folder import find_project
+from scorehouse.registry import segment_facts
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, parse_reference
 
@@ -75,6 +76,7 @@ def facts(version: Version) -> dict[str, Any]:
         "metrics": dict(version.metrics),
         "parity": dict(version.parity),
         "forms": dict(version.forms),
+        "segments": dict(version.segments),
         "provenance": dict(version.provenance),
     }
 
@@ -111,6 +113,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
         "forms": ", ".join(sorted(set(version.forms) - {"refused"})) or "-",
+        **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),
     }
     head = [

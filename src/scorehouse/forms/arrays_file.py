@@ -22,6 +22,12 @@ def write_arrays(layout: int, head: Mapping[str, Any], arrays: Mapping[str, np.n
     return sink.getvalue()
 
 
+def layout_of(data: bytes) -> Any:
+    """The number of the layout of a file; None if it names none."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return json.loads(file["head"].tobytes()).get("layout")
+
+
 def read_arrays(layout: int, data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The JSON and the arrays.
 

@@ -34,13 +34,28 @@ ORDERED_BY = 16  # features
 PLAIN, PROBED, HOLED = range(3)
 
 
-def training_rows(rows: pd.DataFrame | pa.RecordBatch) -> pa.RecordBatch:
-    """The first rows of a training frame, in the form that the kernel accepts."""
-    if isinstance(rows, pa.RecordBatch):
-        return rows.slice(0, TRAINING_LIMIT)
-    from scorehouse.kernel.training_batch import training_batch  # pandas
+def training_rows(rows: pd.DataFrame | pa.RecordBatch, each: str | None = None) -> pa.RecordBatch:
+    """The first rows of a training frame, in the form that the kernel accepts.
 
-    return training_batch(rows.iloc[:TRAINING_LIMIT], "prove()")
+    With `each`, the name of a column, there are rows of every one of its values among them.
+    """
+    if not isinstance(rows, pa.RecordBatch):
+        from scorehouse.kernel.training_batch import training_batch  # pandas
+
+        rows = training_batch(rows if each else rows.iloc[:TRAINING_LIMIT], "prove()")
+    if each is None or rows.num_rows <= TRAINING_LIMIT:
+        return rows.slice(0, TRAINING_LIMIT)
+    return rows.take(pa.array(_first_of_each(rows.column(each), TRAINING_LIMIT)))
+
+
+def _first_of_each(column: pa.Array, limit: int) -> np.ndarray:
+    """The places of the first rows of every value, as many of each as fit into `limit` together."""
+    values = column.dictionary_encode()
+    codes = values.indices.fill_null(len(values.dictionary)).to_numpy()
+    order = np.argsort(codes, kind="stable")
+    _, starts, counts = np.unique(codes[order], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(starts, counts)
+    return np.sort(order[rank < max(1, limit // len(counts))])
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ SLICE = 4_096
 def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
     """What the kernel makes of the rows; a slice that it gives up on is halved down to one row."""
     batches: list[pa.RecordBatch] = []
-    spans = [(i, min(SLICE, rows.num_rows - i)) for i in range(0, rows.num_rows, SLICE)][::-1]
+    size = max(SLICE, getattr(kernel.estimator, "rows_per_call", 0))
+    spans = [(i, min(size, rows.num_rows - i)) for i in range(0, rows.num_rows, size)][::-1]
     while spans:
         start, length = spans.pop()
         batch = rows.slice(start, length).combine_chunks().to_batches()[0]

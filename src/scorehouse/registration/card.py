@@ -8,7 +8,7 @@ from typing import Any
 from scorehouse.project.dbt_text import Rendered, dump_yaml
 from scorehouse.registration.model_card import model_card
 from scorehouse.registry.seeds import ModelSeeds, replace_file
-from scorehouse.registry.version import PROVENANCE, Version
+from scorehouse.registry.version import OPTIONAL_COLUMNS, PROVENANCE, SEGMENTS, Version
 
 # What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
 BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
@@ -57,6 +57,12 @@ REGISTRY_DOCS = {
     "class_columns": (
         "varchar",
         "The class of each score column of the prediction table, as JSON; NULL: no scores per class.",
+    ),
+    SEGMENTS: (
+        "varchar",
+        "Of an estimator per segment, as JSON: the column that has the segment, the fallback, how many "
+        "segments there are, and the smallest, median and largest number of training rows of one; the column "
+        "is there if a version has it.",
     ),
     PROVENANCE: (
         "varchar",
@@ -137,9 +143,10 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
 
 
 def _registry_docs(versions: Iterable[Version]) -> dict[str, tuple[str, str]]:
-    """The columns that the seed has: that of provenance only if a version was trained by `retrain`."""
-    needed = any(version.provenance for version in versions)
-    return {name: doc for name, doc in REGISTRY_DOCS.items() if needed or name != PROVENANCE}
+    """The columns that the seed has: an optional one only if a version needs it."""
+    rows = [version.to_row() for version in versions]
+    unused = [column for column in OPTIONAL_COLUMNS if not any(row[column] for row in rows)]
+    return {name: doc for name, doc in REGISTRY_DOCS.items() if name not in unused}
 
 
 def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:

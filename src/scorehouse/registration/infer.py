@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline
 from scorehouse.kernel.rows import as_double
 from scorehouse.kernel.training_batch import type_error
 from scorehouse.registry.signature import Feature, Signature
+from scorehouse.segmented import Segmented
 
 UNSEEN = "scorehouse: a category never seen"
 CATEGORY_LIMIT = 1000
@@ -101,6 +102,8 @@ def _described(feature: Feature, column: pa.Array, dtype: Any, known: tuple[Any,
         categories = tuple(sorted(distinct)) if len(distinct) <= CATEGORY_LIMIT else None
     if feature.type == "timestamp":  # which JSON cannot hold
         categories = None
+    elif feature.type == "boolean" and categories is not None:
+        categories = tuple(bool(value) for value in categories)
     elif feature.type == "double" and categories is not None:
         categories = tuple(float(value) for value in categories)
     low = high = None
@@ -113,7 +116,12 @@ def _described(feature: Feature, column: pa.Array, dtype: Any, known: tuple[Any,
 
 
 def encoder_categories(estimator: Any, names: list[str]) -> dict[str, tuple[Any, ...]]:
-    """The categories that the encoders of a fitted pipeline know, by input column."""
+    """The categories that the encoders of a fitted pipeline know, by input column.
+
+    A segmented estimator knows its segments, and what the fallback knows.
+    """
+    if isinstance(estimator, Segmented):
+        return _segmented_categories(estimator, names)
     if isinstance(estimator, Pipeline):
         return _pipeline_categories(estimator, names)
     if isinstance(estimator, ColumnTransformer):
@@ -130,6 +138,12 @@ def encoder_categories(estimator: Any, names: list[str]) -> dict[str, tuple[Any,
         return {}
     known = (tuple(v for v in np.asarray(c).tolist() if v is not None and v == v) for c in categories)
     return dict(zip(names, known, strict=True))
+
+
+def _segmented_categories(estimator: Segmented, names: list[str]) -> dict[str, tuple[Any, ...]]:
+    others = [name for position, name in enumerate(names) if position != estimator.position_]
+    found = {} if estimator.fallback_ is None else encoder_categories(estimator.fallback_, others)
+    return {**found, names[estimator.position_]: tuple(estimator.segments_.tolist())}
 
 
 def _pipeline_categories(pipeline: Pipeline, names: list[str]) -> dict[str, tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
 from scorehouse.registration.proven_form import databases_of
 from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.segment_facts import in_words
 from scorehouse.registry.version import Version
 
 CHAMPION = "champion"
@@ -27,6 +28,8 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         held = {label: f" (score in {code(column)})" for column, label in shown.class_columns.items()}
         classes = (code(str(label)) + held.get(label, "") for label in shown.classes)
         lines += [f"Classes: {', '.join(classes)}", ""]
+    if shown.segments:
+        lines += [f"Segments of version {shown.version}: {prose(in_words(shown.segments))}", ""]
     lines += ["| version | aliases | trained on | rows | metrics at registration | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]

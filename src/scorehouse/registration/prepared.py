@@ -26,6 +26,7 @@ from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.storage import Location, locate, sha256
 from scorehouse.registry.version import Version
+from scorehouse.segmented import Segmented
 
 SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes")
 
@@ -61,6 +62,7 @@ def draft_version(
     days = {name: str(facts[name]) for name in ("trained_from", "trained_to")}
     return Version(
         **{**facts, **days, "metrics": metrics, "provenance": provenance},
+        segments=estimator.segment_facts() if isinstance(estimator, Segmented) else {},
         name=name,
         version=existing[-1].version + 1 if existing else 1,
         aliases=(),

@@ -19,8 +19,10 @@ import pyarrow as pa
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.forms.choose import slow_in_sql
 from scorehouse.forms.hard_rows import training_rows, tried_rows
+from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.make import made_of_trees
 from scorehouse.forms.proof import kernel_rows, proof_bytes
+from scorehouse.forms.segments_made import is_segmented, segment_column
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.macros import drop_macros, write_macros
@@ -173,10 +175,12 @@ class FormSearch:
     def _reasons(self) -> ProvenForm | str | None:
         """What features contribute to a score, or why that is not known; None without trees or products."""
         self.told("prove reasons")
+        if is_segmented(self.kernel.estimator):
+            return "it has an estimator for each segment, and reasons are known for one estimator only"
         if self._native:
             return reasons_of_trees(self.kernel, self._native, self.rows_of)
         form, rows = self._products.form, self._products.rows
-        if form is None or rows is None:
+        if not isinstance(form, StoredMatrix) or rows is None:
             return None
         return linear_proven(self.kernel, form, rows.tried, rows.expected, self.rows_of)
 
@@ -190,7 +194,8 @@ class FormSearch:
         """The rows that SQL was compared on, where there is some: the estimator is asked for no row twice."""
         if isinstance(self.running, Comparison):
             return Compared(self.running.tried, self.running.expected, self._proof_rows)
-        tried = tried_rows(self.kernel.signature, {}, training_rows(self.rows))
+        each = segment_column(self.kernel.estimator, self.kernel.signature)
+        tried = tried_rows(self.kernel.signature, {}, training_rows(self.rows, each))
         return Compared(tried, kernel_rows(self.kernel, tried.rows), proof_bytes(tried, self.kernel))
 
     @cached_property

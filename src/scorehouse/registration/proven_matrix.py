@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import Tried
-from scorehouse.forms.matrix.make import compile_matrix
+from scorehouse.forms.matrix.either import Products, compiled, from_bytes, to_bytes
 from scorehouse.forms.matrix.prove_matrix import prove
-from scorehouse.forms.matrix.stored import StoredMatrix, from_bytes, to_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
 
@@ -34,23 +33,36 @@ class ProvenProducts:
 
     kernel: Kernel
     found: ProvenForm | str
-    form: StoredMatrix | None = None
+    form: Products | None = None
     rows: Compared | None = None
 
 
 def proven_matrix(kernel: Kernel, compared: Callable[[], Compared], rows_of: str) -> ProvenProducts:
-    """Make and prove the products of the estimator in `kernel`.
+    """Make and prove the products of the estimator in `kernel`; of several ways, the first that is equal.
 
-    `compared` is called only for an estimator that has such products.
+    `compared` is called once, and only for an estimator that has such products.
     """
+    why, rows = "", None
     try:
-        data = to_bytes(compile_matrix(kernel.estimator, kernel.version, kernel.signature, kernel.call))
-        form = from_bytes(data, kernel.version)
-        rows = compared()
-        parity = prove(form, kernel, rows.tried.rows, rows.expected)
+        for made in compiled(kernel.estimator, kernel.version, kernel.signature, kernel.call):
+            rows = rows or compared()
+            try:
+                return _proven(kernel, to_bytes(made), rows, rows_of)
+            except CompileError as error:
+                why = why or _told(error)
     except CompileError as error:
-        return ProvenProducts(kernel, f"{error.problem}; expected: {error.expected}")
+        why = _told(error)
     except Exception as error:  # such as attributes that another release of a library moved
-        return ProvenProducts(kernel, f"matrix products failed ({type(error).__name__}: {error})")
+        why = f"matrix products failed ({type(error).__name__}: {error})"
+    return ProvenProducts(kernel, why)
+
+
+def _proven(kernel: Kernel, data: bytes, rows: Compared, rows_of: str) -> ProvenProducts:
+    form = from_bytes(data, kernel.version)
+    parity = prove(form, kernel, rows.tried.rows, rows.expected)
     fact = {"rows": parity.rows, "rows_of": rows_of, "largest_difference": parity.max_difference}
     return ProvenProducts(kernel.holding(form), with_files(fact, "matrix", data, rows.proof), form, rows)
+
+
+def _told(error: CompileError) -> str:
+    return f"{error.problem}; expected: {error.expected}"

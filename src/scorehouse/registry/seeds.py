@@ -14,7 +14,7 @@ from typing import Any
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry import seed_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
-from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, PROVENANCE, Version
+from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, OPTIONAL_COLUMNS, Version
 
 SIGNATURE_COLUMNS = (
     "version",
@@ -154,10 +154,11 @@ def _without(file: Path, columns: Sequence[str], number: int) -> list[dict[str, 
 
 
 def _columns_of(rows: Iterable[Mapping[str, str]]) -> list[str]:
-    """The columns of a registry. That of provenance is left out until it is needed: a warehouse has to load
-    a seed with a new column by --full-refresh."""
-    needed = any(row.get(PROVENANCE) for row in rows)
-    return [column for column in COLUMNS if needed or column != PROVENANCE]
+    """The columns of a registry. An optional one is left out until it is needed: a warehouse has to load a
+    seed with a new column by --full-refresh."""
+    known = list(rows)
+    unused = [column for column in OPTIONAL_COLUMNS if not any(row.get(column) for row in known)]
+    return [column for column in COLUMNS if column not in unused]
 
 
 def _value(column: str, text: str) -> Any:

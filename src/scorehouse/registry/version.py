@@ -16,7 +16,9 @@ from scorehouse.registry.class_columns import first_columns
 
 ALIAS_SEPARATOR = "|"
 REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
-PROVENANCE = "provenance"  # a column that is written only if a version has one
+PROVENANCE = "provenance"
+SEGMENTS = "segments"
+OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE)  # each is written only if a version needs it
 TASKS = ("classification", "regression", "clustering", "ranking", "anomaly")
 
 
@@ -28,7 +30,8 @@ class Version:
     it. `classes` holds the class labels of a classifier, in the estimator's order, and `class_columns` the
     label of each score column of the prediction table. `parity` is the difference, on training rows, between
     the stored form and the registered estimator. `forms` holds the proofs of its other forms, such as
-    compiled SQL, and why others are refused. `provenance` is the record of the run that trained it, if
+    compiled SQL, and why others are refused. `segments` says what `Segmented.segment_facts` does about an
+    estimator per segment. `provenance` is the record of the run that trained it, if
     `scorehouse retrain` did.
     """
 
@@ -59,6 +62,7 @@ class Version:
     parity: Mapping[str, float] = field(default_factory=dict)
     forms: Mapping[str, Any] = field(default_factory=dict)
     class_columns: Mapping[str, Any] = field(default_factory=dict)
+    segments: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -103,6 +107,9 @@ class Version:
             "class_columns": json.dumps(dict(self.class_columns), ensure_ascii=False)
             if self.class_columns
             else "",
+            SEGMENTS: json.dumps(dict(self.segments), sort_keys=True, ensure_ascii=False)
+            if self.segments
+            else "",
             PROVENANCE: json.dumps(dict(self.provenance), sort_keys=True, ensure_ascii=False)
             if self.provenance
             else "",
@@ -140,6 +147,7 @@ class Version:
                 parity=json.loads(_text(row.get("parity")) or "{}"),
                 forms=json.loads(_text(row.get("forms")) or "{}"),
                 class_columns=json.loads(_text(row.get("class_columns")) or "{}"),
+                segments=json.loads(_text(row.get(SEGMENTS)) or "{}"),
                 provenance=json.loads(_text(row.get(PROVENANCE)) or "{}"),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -154,7 +162,8 @@ class Version:
 COLUMNS = tuple(
     Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
 )  # the order of the columns in the seed
-ADDED_COLUMNS = ("parity", "forms", "class_columns", PROVENANCE)  # not in seeds from an earlier release
+# not in seeds from an earlier release
+ADDED_COLUMNS = ("parity", "forms", "class_columns", *OPTIONAL_COLUMNS)
 
 
 def _text(value: Any) -> str:

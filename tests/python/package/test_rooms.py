@@ -11,8 +11,8 @@ from project import REPOSITORY
 SOURCE = REPOSITORY / "src" / "scorehouse"
 # from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
-    *("errors", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "forms"),
-    *("scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
+    *("errors", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "segmented"),
+    *("forms", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
     *("evidence", "outbox", "interop", "api", "cli"),
 )
 

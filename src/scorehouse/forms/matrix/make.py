@@ -22,10 +22,13 @@ FINITE = Layer("finite")
 Peeled = tuple[Expr, float, float]
 
 
-def compile_matrix(estimator: Any, version: Version, signature: Signature, call: str) -> StoredMatrix:
+def compile_matrix(
+    estimator: Any, version: Version, signature: Signature, call: str, *, without: int | None = None
+) -> StoredMatrix:
     """The form of a fitted estimator as it can be stored; it is not proven yet.
 
-    Raises CompileError naming the step that is no product of matrices, or what else is in the way.
+    `without` is the position of a feature that the estimator does not get. Raises CompileError naming the
+    step that is no product of matrices, or what else is in the way.
     """
 
     def refuse(part: Any, problem: str) -> CompileError:
@@ -35,6 +38,7 @@ def compile_matrix(estimator: Any, version: Version, signature: Signature, call:
     if name_of(last) not in MODELS:
         raise refuse(last, "this estimator has no form as a chain of matrix products")
     b, values = begun(signature, call)
+    values = [value for position, value in enumerate(values) if position != without]
     while steps and name_of(steps[0]) not in PROJECTIONS:
         values = b.transform(steps.pop(0), values)
     exprs, layers = _peeled([value.expr for value in values])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.matrix.stored import StoredMatrix
+from scorehouse.forms.matrix.either import Products
 from scorehouse.forms.parity import TOLERANCE, Parity, compare
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.kernel.rows import check_batch
@@ -14,7 +14,7 @@ from scorehouse.kernel.scorer import Kernel
 FEW = 64
 
 
-def prove(form: StoredMatrix, kernel: Kernel, rows: pa.Table, expected: pa.Table) -> Parity:
+def prove(form: Products, kernel: Kernel, rows: pa.Table, expected: pa.Table) -> Parity:
     """Compare the form with what the estimator in `kernel` made of the rows.
 
     Raises CompileError if a label, a rejected row or its reason differs, or a score by more than TOLERANCE.

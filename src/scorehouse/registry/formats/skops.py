@@ -16,6 +16,8 @@ from scorehouse.registry.formats.base import Format, cannot_store, does_not_load
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
+# types of this package that hold parameters and what was fitted, and run nothing when they are built
+OWN_TYPES = tuple(f"scorehouse.segmented.estimators.Segmented{kind}" for kind in ("Classifier", "Regressor"))
 SCHEMA = "schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -33,7 +35,7 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
     skops = import_extra("skops.io", "skops", call)
     expected = "an archive that this release of skops can read"
     try:
-        unknown = sorted(set(skops.get_untrusted_types(data=data)) - set(trusted))
+        unknown = sorted(set(skops.get_untrusted_types(data=data)) - {*trusted, *OWN_TYPES})
     except Exception as error:
         raise does_not_load(version, error, expected, call) from error
     if unknown:
@@ -49,7 +51,7 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", category=UserWarning)
-            return skops.loads(data, trusted=list(trusted))
+            return skops.loads(data, trusted=[*trusted, *OWN_TYPES])
     except Exception as error:
         raise does_not_load(version, error, expected, call) from error
 

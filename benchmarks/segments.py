@@ -1,0 +1,108 @@
+"""An estimator per segment against one estimator, in a scoring run of the same feature table.
+
+    python benchmarks/segments.py --segments 2000 --rows 1000000
+    python benchmarks/segments.py --inner trees --segments 200 --rows 200000
+
+Scored are linear models behind a scaler, or small boosted trees, of 20 columns. `one` is an ML model of one
+such estimator, `segments` of one per segment; both run as `auto` chooses. `one by matrix` is the form that
+segments have, for one. Seconds are dbt's time for the node, medians of the repeats, whose order alternates;
+`processor` is of the whole command, dbt's start included. Registration is of the segments alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from linear_forms import node_seconds
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from scorehouse import SegmentedRegressor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
+from project import DbtProject
+
+COLUMNS = [f"f{number}" for number in range(20)]
+ROWS_PER_SEGMENT = 40  # of training
+INNER: dict[str, Any] = {
+    "linear": make_pipeline(StandardScaler(), Ridge()),
+    "trees": HistGradientBoostingRegressor(max_iter=10, max_leaf_nodes=15, early_stopping=False),
+}
+
+
+def register_both(project: DbtProject, inner: str, segments: int) -> None:
+    """Register both ML models, and print what that of the segments takes."""
+    draw = np.random.default_rng(0)
+    rows = segments * ROWS_PER_SEGMENT
+    X = pd.DataFrame(draw.normal(size=(rows, len(COLUMNS))), columns=COLUMNS)
+    store = np.arange(rows) % segments
+    y = X.f0 * (1 + store / segments) + X.f1 + draw.normal(size=rows) / 9
+    project.register(INNER[inner].fit(X, y), "one", X, y, task="regression")
+    X["store"] = [f"store {number}" for number in store]
+    fitted = SegmentedRegressor(INNER[inner], "store").fit(X, y)
+    clock, spent = time.perf_counter(), time.process_time()
+    version = project.register(fitted, "segments", X, y, task="regression")
+    took, processor = time.perf_counter() - clock, time.process_time() - spent
+    sizes = {
+        file.name: file.stat().st_size
+        for file in sorted((project.folder / version.artifact).parent.iterdir())
+    }
+    print(f"registered {segments:,} segments in {took:.1f} s ({processor:.1f} s of the processor)")
+    print("  " + ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()), flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--inner", choices=sorted(INNER), default="linear")
+    parser.add_argument("--segments", type=int, default=2_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        project = DbtProject(Path(folder) / "house")
+        project.writes_files = True
+        register_both(project, asked.inner, asked.segments)
+        models = {"one": ("one", "auto"), "segments": ("segments", "auto")}
+        if asked.inner == "linear":
+            models["one_by_matrix"] = ("one", "matrix")
+        for name, (model, engine) in models.items():
+            project.python_model(f"scored_{name}", model, key="id", engine=engine)
+        drawn = ", ".join(f"sin(i * {n + 1}) as {name}" for n, name in enumerate(COLUMNS))
+        store = f"'store ' || (hash(i) % {asked.segments}) as store"
+        project.features(f"select i as id, {store}, {drawn} from range({asked.rows}) as t(i)")
+        project.dbt("seed").check()
+        project.dbt("run", "--select", "features").check()
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
+        for number in range(asked.repeat):
+            for name in models if number % 2 else reversed(models):
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                seconds = node_seconds(project, f"scored_{name}")
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                found[name].append((seconds, spent))
+        base = [statistics.median(column) for column in zip(*found["one"], strict=True)]
+        for name, times in found.items():
+            seconds, spent = (statistics.median(column) for column in zip(*times, strict=True))
+            form = project.runs(f"scored_{name}")[-1]["form"]
+            print(
+                f"{name:14} {form:9} {seconds:6.2f} s, {seconds / base[0]:5.2f} x one"
+                f"   processor {spent:6.2f} s, {spent / base[1]:5.2f} x one",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

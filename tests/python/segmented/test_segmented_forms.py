@@ -1,0 +1,203 @@
+"""The matrix form of an estimator per segment: which estimators have it, and that every segment is proven."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from project import batch_of, registered_kernel
+from scorehouse import SegmentedClassifier, SegmentedRegressor
+from scorehouse.errors import CompileError
+from scorehouse.forms import hard_rows
+from scorehouse.forms.choose import Form, FormFiles, choose_form
+from scorehouse.forms.matrix.either import compiled
+from scorehouse.forms.matrix.layers import Layer
+from scorehouse.forms.matrix.prove_matrix import prove
+from scorehouse.forms.matrix.segment_layers import folded, run
+from scorehouse.forms.matrix.segments import SegmentedMatrix, from_bytes, to_bytes
+from scorehouse.forms.proof import kernel_rows
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.policy import LoadPolicy
+
+SEGMENTS = ['a"b', "Привет", "", "few", "flat", "{{ x }}"]
+ROWS = 900
+
+
+def rows(kind: str = "text") -> pd.DataFrame:
+    """Six segments, of which one has three rows and one has a column of one value."""
+    draw = np.random.default_rng(3)
+    codes = draw.integers(0, len(SEGMENTS), ROWS)
+    codes[codes == 3] = 0
+    codes[:3] = 3
+    made = pd.DataFrame({"size": draw.normal(5, 2, ROWS), "price": draw.normal(size=ROWS)})
+    made["shop"] = [SEGMENTS[code] for code in codes] if kind == "text" else codes - 2
+    made["week"] = draw.integers(1, 53, ROWS)
+    made.loc[codes == 4, "price"] = 1.5
+    return made
+
+
+def target(X: pd.DataFrame) -> pd.Series:
+    codes = pd.factorize(X.shop)[0]
+    return (X["size"] * (codes + 1) - X.price * codes + X.week % 7).fillna(3.0).abs()
+
+
+def chosen(kernel: Kernel, folder: Path, asked: str = "auto") -> Form:
+    return choose_form(kernel, asked, ROWS, FormFiles(folder, LoadPolicy()))
+
+
+IMPUTED = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), Ridge())
+SCALED = make_column_transformer((StandardScaler(), ["price"]), (MinMaxScaler(), ["size", "week"]))
+NETWORK = MLPRegressor(hidden_layer_sizes=(3,), max_iter=30, random_state=0)
+LINEAR: dict[str, Any] = {
+    "plain": Ridge(),
+    "imputed": IMPUTED,
+    "columns": make_pipeline(SCALED, PoissonRegressor()),
+    "network": make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(3,), max_iter=30, random_state=0)
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("inner", "kind"), [(name, "text") for name in LINEAR] + [("plain", "integer")])
+def test_a_form_serves_that_equals_the_estimator_on_every_segment(
+    inner: str, kind: str, tmp_path: Path
+) -> None:
+    X = rows(kind)
+    if inner == "imputed":
+        X.loc[::11, "price"] = np.nan
+    y = target(X)
+    estimator = SegmentedRegressor(LINEAR[inner], "shop", min_rows=10).fit(X, y)
+    kernel = registered_kernel(tmp_path, estimator, X, y, task="regression")
+    form = chosen(kernel, tmp_path)
+    assert form.name == "matrix" and isinstance(form.kernel.estimator, SegmentedMatrix)
+    later = pd.concat(
+        [X, X.head(40).assign(shop=None), X.head(40).assign(shop="?" if kind == "text" else 99)]
+    )
+    later["shop"] = later["shop"].astype(object if kind == "text" else "Int64")
+    made = form.kernel(batch_of(later))
+    assert made.column("reject_reason").null_count == len(later)
+    np.testing.assert_allclose(np.asarray(made.column("prediction")), estimator.predict(later), rtol=1e-9)
+
+
+def test_a_classifier_has_labels_and_scores_of_each_segment(tmp_path: Path) -> None:
+    X = rows().drop(columns="week")
+    y = np.where(X.price + X["size"] * (X.shop == "") > 1, "late", "in time")
+    estimator = SegmentedClassifier(
+        make_pipeline(StandardScaler(), LogisticRegression()), "shop", min_rows=10
+    )
+    kernel = registered_kernel(tmp_path, estimator.fit(X, y), X, y, task="classification")
+    form = chosen(kernel, tmp_path)
+    made = form.kernel(batch_of(X))
+    assert form.name == "matrix" and len(estimator.segments_) == 4  # the flat one has one class
+    assert made.column("prediction").to_pylist() == estimator.predict(X).tolist()
+    np.testing.assert_allclose(np.asarray(made.column("score")), estimator.predict_proba(X)[:, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "inner", [Ridge(), HistGradientBoostingRegressor(max_iter=3)], ids=["matrix", "estimator"]
+)
+def test_without_a_fallback_rows_are_rejected_by_name(inner: Any, tmp_path: Path) -> None:
+    X = rows()
+    estimator = SegmentedRegressor(inner, "shop", fallback="reject", min_rows=10).fit(X, target(X))
+    kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression")
+    form = chosen(kernel, tmp_path)
+    assert form.name == ("matrix" if isinstance(inner, Ridge) else "estimator")
+    made = form.kernel(batch_of(X.head(5).assign(shop=["few", None, 'new "one"', "", "Привет"])))
+    assert made.column("reject_reason").to_pylist() == [
+        "unseen_category:shop=few",
+        "null:shop",
+        'unseen_category:shop=new "one"',
+        None,
+        None,
+    ]
+    assert made.column("prediction").is_null().to_pylist() == [True, True, True, False, False]
+
+
+ENCODED = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["week"]), remainder="passthrough")
+
+
+@pytest.mark.parametrize(
+    ("inner", "why"),
+    [
+        (make_pipeline(ENCODED, Ridge()), "its steps differ from the others in more than numbers"),
+        (HistGradientBoostingRegressor(max_iter=2), "the estimator of the segment '': HistGradient"),
+    ],
+    ids=["encoded", "trees"],
+)
+def test_what_has_no_form_says_so_and_is_scored_by_its_estimators(
+    inner: Any, why: str, tmp_path: Path
+) -> None:
+    X = rows()
+    estimator = SegmentedRegressor(inner, "shop").fit(X, target(X))
+    kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression")
+    form = chosen(kernel, tmp_path)
+    assert form.name == "estimator" and why in form.reason
+    made = form.kernel(batch_of(X))
+    np.testing.assert_allclose(np.asarray(made.column("prediction")), estimator.predict(X), rtol=1e-12)
+
+
+def test_each_segment_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong number of any segment is found, also where the rows of most segments come late."""
+    X = rows().sort_values("shop").reset_index(drop=True)
+    estimator = SegmentedRegressor(Ridge(), "shop").fit(X, target(X))
+    kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression", forms=False)
+    monkeypatch.setattr(hard_rows, "TRAINING_LIMIT", 100)
+    tried = pa.Table.from_batches([hard_rows.training_rows(batch_of(X), "shop")])
+    assert set(tried.column("shop").to_pylist()) == set(SEGMENTS) and 50 < tried.num_rows <= 100
+    expected = kernel_rows(kernel, tried)
+    form, plain = compiled(estimator, kernel.version, kernel.signature, "test")
+    assert isinstance(form, SegmentedMatrix) and prove(plain, kernel, tried, expected).proven
+    assert form.segments == len(SEGMENTS) + 1
+    for segment in range(len(SEGMENTS)):
+        kind = next(i for i, layer in enumerate(form.layers) if layer.kind == "product")
+        layers = list(form.layers)
+        weights = layers[kind].arrays[0].copy()
+        weights[..., segment] += 1e-6
+        layers[kind] = replace(layers[kind], arrays=(weights,))
+        with pytest.raises(CompileError, match="does not equal the estimator"):
+            prove(replace(form, layers=tuple(layers)), kernel, tried, expected)
+    again = from_bytes(to_bytes(form), kernel.version)
+    assert prove(again, kernel, tried, expected).proven
+
+
+def test_shifts_and_scales_fold_into_the_product_behind_them() -> None:
+    draw = np.random.default_rng(0)
+    layers = (
+        Layer("normalise", (draw.normal(size=(3, 4)), draw.uniform(1, 2, (3, 4)))),
+        Layer("rescale", (draw.normal(size=(3, 4)), draw.normal(size=(3, 4)))),
+        Layer("finite"),
+        Layer("product", (draw.normal(size=(2, 4, 4)),)),
+        Layer("rescale", (draw.normal(size=(2, 4)), draw.normal(size=(2, 4)))),
+    )
+    columns, codes = list(draw.normal(size=(3, 50))), draw.integers(0, 4, 50)
+    assert [layer.kind for layer in folded(layers)] == ["finite", "product", "rescale"]
+    np.testing.assert_allclose(run(folded(layers), columns, codes), run(layers, columns, codes), rtol=1e-12)
+
+
+def test_a_file_whose_arrays_do_not_fit_is_not_read(tmp_path: Path) -> None:
+    X = rows()
+    estimator = SegmentedRegressor(Ridge(), "shop").fit(X, target(X))
+    kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression")
+    data = (tmp_path / kernel.version.artifact).with_name("form_matrix.npz").read_bytes()
+    form = from_bytes(data, kernel.version)
+    for wrong in (
+        replace(form, keys=replace(form.keys, known=form.keys.known[:-1])),
+        replace(form, layers=form.layers[:-1] * 2),
+        replace(form, parameters=form.parameters[:, :-1]),
+    ):
+        with pytest.raises(ValueError, match=r"segments|does not read"):
+            from_bytes(to_bytes(wrong), kernel.version)
