@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.kernel.tasks import SCORE_METHODS, require_method
 from scorehouse.registry.version import TASKS
+from scorehouse.segmented import Segmented
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def _has_own_rule(estimator: Any) -> bool:
         return _has_own_rule(estimator[-1])
     if hasattr(estimator, "best_estimator_"):
         return _has_own_rule(estimator.best_estimator_)
+    if isinstance(estimator, Segmented):
+        return _has_own_rule(next(iter(estimator.estimators_), estimator.fallback_))
     thresholds = (FixedThresholdClassifier, TunedThresholdClassifierCV)
     return isinstance(estimator, thresholds) or bool(getattr(estimator, "probability", False))
 

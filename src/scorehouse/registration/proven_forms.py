@@ -18,11 +18,10 @@ import pyarrow as pa
 
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.forms.choose import slow_in_sql
-from scorehouse.forms.hard_rows import training_rows, tried_rows
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.make import made_of_trees
-from scorehouse.forms.proof import kernel_rows, proof_bytes
-from scorehouse.forms.segments_made import is_segmented, segment_column
+from scorehouse.forms.proof import proof_bytes
+from scorehouse.forms.segments_made import is_segmented
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.macros import drop_macros, write_macros
@@ -32,9 +31,10 @@ from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
-from scorehouse.registration.proven_matrix import Compared, ProvenProducts, proven_matrix
+from scorehouse.registration.proven_matrix import Compared, ProvenProducts, compared_on, proven_matrix
 from scorehouse.registration.proven_native import ProvenTrees, proven_native
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
+from scorehouse.registration.proven_segments import proven_segments
 from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
@@ -194,9 +194,7 @@ class FormSearch:
         """The rows that SQL was compared on, where there is some: the estimator is asked for no row twice."""
         if isinstance(self.running, Comparison):
             return Compared(self.running.tried, self.running.expected, self._proof_rows)
-        each = segment_column(self.kernel.estimator, self.kernel.signature)
-        tried = tried_rows(self.kernel.signature, {}, training_rows(self.rows, each))
-        return Compared(tried, kernel_rows(self.kernel, tried.rows), proof_bytes(tried, self.kernel))
+        return compared_on(self.kernel, self.rows, {})
 
     @cached_property
     def _proof_rows(self) -> bytes:
@@ -244,6 +242,8 @@ class FormSearch:
         if not made_of_trees(self.kernel.estimator):
             return None
         self.told("prove native code")
+        if is_segmented(self.kernel.estimator):
+            return proven_segments(self.kernel, self.rows, self.rows_of)
         return proven_native(self.kernel, self.rows, self.rows_of)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import pyarrow as pa
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.hard_rows import Tried
+from scorehouse.forms.hard_rows import Tried, training_rows, tried_rows
 from scorehouse.forms.matrix.either import Products, compiled, from_bytes, to_bytes
 from scorehouse.forms.matrix.prove_matrix import prove
+from scorehouse.forms.proof import kernel_rows, proof_bytes
+from scorehouse.forms.segments_made import segment_column
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
 
@@ -35,6 +38,15 @@ class ProvenProducts:
     found: ProvenForm | str
     form: Products | None = None
     rows: Compared | None = None
+
+
+def compared_on(
+    kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, edges: Mapping[int, Sequence[float]]
+) -> Compared:
+    """Rows of training, of every segment, and hard ones with values at and around `edges`, by feature."""
+    each = segment_column(kernel.estimator, kernel.signature)
+    tried = tried_rows(kernel.signature, edges, training_rows(rows, each))
+    return Compared(tried, kernel_rows(kernel, tried.rows), proof_bytes(tried, kernel))
 
 
 def proven_matrix(kernel: Kernel, compared: Callable[[], Compared], rows_of: str) -> ProvenProducts:

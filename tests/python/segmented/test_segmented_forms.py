@@ -11,9 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
@@ -28,8 +34,11 @@ from scorehouse.forms.matrix.layers import Layer
 from scorehouse.forms.matrix.prove_matrix import prove
 from scorehouse.forms.matrix.segment_layers import folded, run
 from scorehouse.forms.matrix.segments import SegmentedMatrix, from_bytes, to_bytes
+from scorehouse.forms.native.make_segments import compile_segments as compile_trees
+from scorehouse.forms.native.segments import SegmentedTrees, edges_of
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.proven_matrix import compared_on
 from scorehouse.registry.policy import LoadPolicy
 
 SEGMENTS = ['a"b', "Привет", "", "few", "flat", "{{ x }}"]
@@ -108,14 +117,19 @@ def test_a_classifier_has_labels_and_scores_of_each_segment(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "inner", [Ridge(), HistGradientBoostingRegressor(max_iter=3)], ids=["matrix", "estimator"]
+    ("inner", "expected"),
+    [
+        (Ridge(), "matrix"),
+        (HistGradientBoostingRegressor(max_iter=3), "native"),
+        (KNeighborsRegressor(3), "estimator"),
+    ],
 )
-def test_without_a_fallback_rows_are_rejected_by_name(inner: Any, tmp_path: Path) -> None:
+def test_without_a_fallback_rows_are_rejected_by_name(inner: Any, expected: str, tmp_path: Path) -> None:
     X = rows()
     estimator = SegmentedRegressor(inner, "shop", fallback="reject", min_rows=10).fit(X, target(X))
     kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression")
     form = chosen(kernel, tmp_path)
-    assert form.name == ("matrix" if isinstance(inner, Ridge) else "estimator")
+    assert form.name == expected
     made = form.kernel(batch_of(X.head(5).assign(shop=["few", None, 'new "one"', "", "Привет"])))
     assert made.column("reject_reason").to_pylist() == [
         "unseen_category:shop=few",
@@ -134,9 +148,13 @@ ENCODED = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["wee
     ("inner", "why"),
     [
         (make_pipeline(ENCODED, Ridge()), "its steps differ from the others in more than numbers"),
-        (HistGradientBoostingRegressor(max_iter=2), "the estimator of the segment '': HistGradient"),
+        (KNeighborsRegressor(3), "the estimator of the segment '': KNeighborsRegressor"),
+        (
+            make_pipeline(ENCODED, GradientBoostingRegressor(n_estimators=2)),
+            "native: the estimator of some segment",
+        ),
     ],
-    ids=["encoded", "trees"],
+    ids=["encoded", "neighbors", "encoded trees"],
 )
 def test_what_has_no_form_says_so_and_is_scored_by_its_estimators(
     inner: Any, why: str, tmp_path: Path
@@ -186,6 +204,59 @@ def test_shifts_and_scales_fold_into_the_product_behind_them() -> None:
     columns, codes = list(draw.normal(size=(3, 50))), draw.integers(0, 4, 50)
     assert [layer.kind for layer in folded(layers)] == ["finite", "product", "rescale"]
     np.testing.assert_allclose(run(folded(layers), columns, codes), run(layers, columns, codes), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        HistGradientBoostingRegressor(max_iter=5),
+        make_pipeline(SimpleImputer(), GradientBoostingRegressor(n_estimators=5, random_state=0)),
+        RandomForestClassifier(4, random_state=0),
+    ],
+    ids=["boosting", "imputed", "forest"],
+)
+def test_trees_of_each_segment_score_as_native_code(inner: Any, tmp_path: Path) -> None:
+    X = rows()
+    is_classifier = isinstance(inner, RandomForestClassifier)
+    if not is_classifier:
+        X.loc[::13, "price"] = np.nan
+    y = target(X) > 12 if is_classifier else target(X)
+    kind = SegmentedClassifier if is_classifier else SegmentedRegressor
+    estimator = kind(inner, "shop", min_rows=10).fit(X, y)
+    task = "classification" if is_classifier else "regression"
+    kernel = registered_kernel(tmp_path, estimator, X, y, task=task)
+    form = chosen(kernel, tmp_path)
+    assert form.name == "native" and isinstance(form.kernel.estimator, SegmentedTrees)
+    later = pd.concat([X, X.head(40).assign(shop=None), X.head(40).assign(shop="?")])
+    made = form.kernel(batch_of(later))
+    assert made.column("prediction").to_pylist() == estimator.predict(later).tolist()
+    if is_classifier:
+        scores = estimator.predict_proba(later)[:, 1]
+        np.testing.assert_allclose(np.asarray(made.column("score")), scores, atol=1e-12)
+
+
+def test_a_wrong_tree_of_any_segment_is_found(tmp_path: Path) -> None:
+    X = rows()
+    estimator = SegmentedRegressor(HistGradientBoostingRegressor(max_iter=2), "shop").fit(X, target(X))
+    kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression", forms=False)
+    form = compile_trees(estimator, kernel.version, kernel.signature, "test")
+    edges = edges_of(form, 4)
+    assert set(edges) == {0, 1, 3}
+    tried = compared_on(kernel, batch_of(X), edges)
+    assert prove(form, kernel, tried.tried.rows, tried.expected).max_difference == 0
+    for number, layout in enumerate(form.layouts[:-1]):
+        shifted = replace(layout, base=layout.base + 1e-6)
+        layouts = (*form.layouts[:number], shifted, *form.layouts[number + 1 :])
+        with pytest.raises(CompileError, match="does not equal the estimator"):
+            prove(replace(form, layouts=layouts), kernel, tried.tried.rows, tried.expected)
+
+
+def test_labels_come_from_predict_where_a_clone_has_a_rule_of_its_own(tmp_path: Path) -> None:
+    X = rows()
+    inner = FixedThresholdClassifier(LogisticRegression(max_iter=500), threshold=0.5)
+    estimator = SegmentedClassifier(inner, "shop").fit(X, target(X) > 12)
+    kernel = registered_kernel(tmp_path, estimator, X, target(X) > 12, task="classification", forms=False)
+    assert kernel.version.label_method == "predict"
 
 
 def test_a_file_whose_arrays_do_not_fit_is_not_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from scorehouse.errors import CompileError
 from scorehouse.forms.native.kernel import require_library
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import readers, recipe_of
+from scorehouse.forms.segments_made import is_segmented
 from scorehouse.forms.sql.builder import name_of
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
@@ -46,7 +47,9 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
 
 
 def made_of_trees(estimator: Any) -> bool:
-    """Whether native code supports the class of the last step."""
+    """Whether native code supports the class of the last step, of an estimator or of those of segments."""
+    if is_segmented(estimator):
+        estimator = next(iter(estimator.estimators_), estimator.fallback_)
     return name_of(_taken_apart(estimator)[1]) in readers()
 
 

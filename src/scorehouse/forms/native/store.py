@@ -11,10 +11,13 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 
-def stored_trees(form: NativeForm, version: Version, signature: Signature, call: str) -> StoredTrees:
+def stored_trees(
+    form: NativeForm, version: Version, signature: Signature, call: str, *, without: int | None = None
+) -> StoredTrees:
     """The form as it can be stored; it is not proven yet.
 
-    Raises CompileError naming what of the estimator cannot be told as data.
+    `without` is the position of a feature that the estimator does not get. Raises CompileError naming what
+    of the estimator cannot be told as data.
     """
 
     def refused(problem: str) -> CompileError:
@@ -28,6 +31,7 @@ def stored_trees(form: NativeForm, version: Version, signature: Signature, call:
     if form.recipe.start is not None:
         raise refused("its boosting starts with the predictions of another estimator")
     b, values = begun(signature, call)
+    values = [value for position, value in enumerate(values) if position != without]
     for step in form.before:
         values = b.transform(step, values)
     values = preprocessed(b, form.last, values)
