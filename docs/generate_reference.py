@@ -20,6 +20,7 @@ from scorehouse.cli.scaffold import AUDIT, OUTPUTS
 from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
 from scorehouse.forms.native.recipes import readers
 from scorehouse.forms.reasons.columns import DOCS
+from scorehouse.forms.several import FOR_EACH
 from scorehouse.forms.sql import calibrate
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.registration import card
@@ -224,12 +225,21 @@ def form_page() -> str:
         f"SQL: {', '.join(around)}.",
         "Native code and matrix products: `Pipeline`, `GridSearchCV`, `RandomizedSearchCV`.",
         "",
+        "## Several outputs per row",
+        "",
+        "scikit-learn's linear models, networks, trees and forests have the same forms with several outputs.",
+        "`MultiOutputRegressor` and `MultiQuantileRegressor` have those that all of their estimators have:",
+        "native code if they are trees, matrix products if they are linear, and SQL. `RegressorChain` has",
+        "SQL. XGBoost's own training on several targets and `TransformedTargetRegressor` have no form: the",
+        "estimator itself scores.",
+        "",
     ]
     return "\n".join(lines)
 
 
 def _library(name: str) -> str:
-    return {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}[name.partition(".")[0]]
+    library = name.partition(".")[0]
+    return {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}.get(library, library)
 
 
 def _mark(has: bool) -> str:
@@ -237,6 +247,8 @@ def _mark(has: bool) -> str:
 
 
 def _auto(name: str, forms: dict[str, Any]) -> str:
+    if name in FOR_EACH:
+        return "as its estimators"
     if name in forms["native"]:
         return "native code"
     if name in forms["sql"] and name in forms["matrix"]:

@@ -32,7 +32,7 @@ final as (
         cast(null as {{ dbt.type_string() }}) as run_id,
         cohorts.ml_model,
         cast(cohorts.version as {{ dbt.type_int() }}) as version,
-        cast(null as {{ dbt.type_string() }}) as feature,
+        {{ scorehouse._output_name(spec) }} as feature,
         cohorts.segment,
         estimates.metric,
         cohorts.window_start,

@@ -8,12 +8,13 @@
         {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
     {% endfor %}
     {% set known = {
-        'alias': 'champion', 'drifted_features': 1, 'metric': 'roc_auc', 'decay': 0.05, 'age_days': none,
-        'rejected_share': 0.05, 'min_labels': 50
+        'alias': 'champion', 'drifted_features': 1, 'metric': 'roc_auc', 'output': none, 'decay': 0.05,
+        'age_days': none, 'rejected_share': 0.05, 'min_labels': 50
     } %}
     {% do scorehouse._check_keys(call, 'limits', limits, known) %}
     {% set chosen = dict(known) %}
     {% do chosen.update(limits) %}
+    {% do scorehouse._check_output(call, 'limits', chosen.output) %}
     {% set numbers = ['drifted_features', 'decay', 'age_days', 'rejected_share', 'min_labels'] %}
     {% for name in numbers if chosen[name] is not none %}
         {% do scorehouse._check_number(
@@ -37,7 +38,7 @@ with live as (
         version,
         trained_to,
         registered_at,
-        {{ scorehouse._json_number('metrics', limits.metric) }} as reference_value
+        {{ scorehouse._registered_metric('metrics', limits.metric, limits.output) }} as reference_value
     from {{ registry }}
     where {{ scorehouse._holds_alias(limits.alias) }}
 

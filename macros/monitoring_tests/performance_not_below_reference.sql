@@ -1,4 +1,6 @@
-{% test performance_not_below_reference(model, registry, metrics, segments=false, latest=false, min_labels=50) %}
+{% test performance_not_below_reference(
+    model, registry, metrics, segments=false, latest=false, min_labels=50, output=none
+) %}
     {% set call = 'performance_not_below_reference' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {% if metrics is not mapping or not metrics %}
@@ -13,14 +15,17 @@
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
+    {% do scorehouse._check_output(call, 'output', output) %}
 
     {{ return(adapter.dispatch('test_performance_not_below_reference', 'scorehouse')(
-        model, registry, metrics, segments, latest, min_labels
+        model, registry, metrics, segments, latest, min_labels, output
     )) }}
 {% endtest %}
 
 {#- A metric without a value at registration fails too: nothing could be compared. -#}
-{% macro default__test_performance_not_below_reference(model, registry, metrics, segments, latest, min_labels) %}
+{% macro default__test_performance_not_below_reference(
+    model, registry, metrics, segments, latest, min_labels, output
+) %}
 
 with measured as (
 
@@ -34,7 +39,8 @@ compared as (
         measured.*,
         case metric
             {%- for metric in metrics %}
-            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._json_number('registry.metrics', metric) }}
+            when {{ scorehouse._text_literal(metric) }}
+                then {{ scorehouse._registered_metric('registry.metrics', metric, output) }}
             {%- endfor %}
         end as reference_value,
         case metric

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scorehouse.api import score, score_query
     from scorehouse.errors import ScorehouseError
     from scorehouse.online.online_scorer import load
+    from scorehouse.quantiles import MultiQuantileRegressor
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
     from scorehouse.replay.samples import form_sample, replay_sample
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "MultiQuantileRegressor",
     "ScorehouseError",
     "SegmentedClassifier",
     "SegmentedRegressor",
@@ -39,6 +41,7 @@ __all__ = [
     "score_query",
 ]
 _PLACES = {
+    "MultiQuantileRegressor": "quantiles",
     "ScorehouseError": "errors",
     "SegmentedClassifier": "segmented",
     "SegmentedRegressor": "segmented",

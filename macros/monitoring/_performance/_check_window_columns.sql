@@ -1,5 +1,5 @@
-{#- Refuses a day or a segment that the prediction table does not have; the database's own error would only name
-    a line of the compiled SQL. -#}
+{#- Refuses a day, a segment or an output that the prediction table does not have; the database's own error would
+    only name a line of the compiled SQL. -#}
 {% macro _check_window_columns(predictions, spec) %}
     {% set present = scorehouse._existing_columns(predictions) | map('lower') | list %}
     {% set wanted = [['day', spec.day | trim('"`')]] %}
@@ -8,6 +8,17 @@
             {% do wanted.append(['segments', name]) %}
         {% endfor %}
     {% endfor %}
+    {% set outputs = [] %}
+    {% for name in present if name.startswith('prediction_') %}
+        {% do outputs.append(name) %}
+    {% endfor %}
+    {% if spec.task == 'regression' and present and (spec.prediction | trim('"`') | lower) not in present %}
+        {% do scorehouse._argument_error(
+            spec.call, 'options', 'prediction: ' ~ (spec.prediction | trim('"`')),
+            'a column of ' ~ predictions.identifier ~ ', such as ' ~ (outputs or present) | join(', '),
+            "name the output to judge: `options: {prediction: " ~ (outputs or ['prediction']) | first ~ '}`'
+        ) %}
+    {% endif %}
     {% for pair in wanted if present and pair[1] | lower not in present %}
         {% do scorehouse._argument_error(
             spec.call, pair[0], pair[1],

@@ -66,7 +66,7 @@ final as (
         cast(null as {{ text }}) as run_id,
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
-        cast(null as {{ text }}) as feature,
+        {{ scorehouse._output_name(spec) }} as feature,
         segment,
         metric,
         window_start,

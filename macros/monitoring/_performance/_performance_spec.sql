@@ -54,6 +54,7 @@
     {% do spec.update({
         'call': call,
         'task': task,
+        'output': spec.prediction if task == 'regression' and spec.prediction != 'prediction' else none,
         'key': scorehouse._column_list(call, 'key', key, 'customer_id') if has_labels else [],
         'label': scorehouse._column_list(call, 'label', label, 'churned')[0] if has_labels else none,
         'day': day or 'scored_at',

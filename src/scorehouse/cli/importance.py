@@ -22,7 +22,11 @@ from scorehouse.errors import ConfigurationError
     help="Rows to measure on: a .parquet or .csv file with the columns of the signature.",
 )
 @click.option(
-    "--label", help="Column of that file with the labels; without it, the change of the outputs is measured."
+    "--label",
+    "labelled",
+    multiple=True,
+    help="Column of that file with the labels, one for each of several outputs; without it, the change of "
+    "the outputs is measured.",
 )
 @click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")
 @click.option("--version", type=int, help="Version to measure; default: the one with the alias.")
@@ -31,7 +35,7 @@ from scorehouse.errors import ConfigurationError
 def importance_command(
     name: str,
     features: Path,
-    label: str | None,
+    labelled: tuple[str, ...],
     alias: str,
     version: int | None,
     as_json: bool,
@@ -48,14 +52,15 @@ def importance_command(
     from scorehouse.registration.measure import measure_importance
 
     frame = read_frame(features)
-    if label is not None and label not in frame.columns:
+    if missing := [label for label in labelled if label not in frame.columns]:
         raise ConfigurationError(
             f"importance {name}",
-            f"{str(features)!r} has no column {label!r}",
+            f"{str(features)!r} has no column {', '.join(map(repr, missing))}",
             expected=f"one of its columns {list(frame.columns)}",
             action="name the column that holds the labels",
         )
-    labels = None if label is None else frame[label]
+    several = frame[list(labelled)] if len(labelled) > 1 else None
+    labels = frame[labelled[0]] if len(labelled) == 1 else several
     place: dict[str, Any] = {"version": version, "alias": alias, "project_dir": project_dir}
     with waiting("measuring importance"):
         found = measure_importance(name, frame, labels, **place)

@@ -16,9 +16,9 @@ from scorehouse.cli.monitoring_columns import (
     PROFILES,
     RETRAINING,
 )
+from scorehouse.cli.monitors_asked import Asked, options_of
 from scorehouse.cli.scaffold import key_of
 from scorehouse.project.dbt_names import jinja
-from scorehouse.registry.version import Version
 
 # metric of a performance table, and how much worse than at registration it may become
 TOLERANCES = {"roc_auc": 0.05, "mae": None, "rmse": None}
@@ -31,44 +31,6 @@ INDEPENDENT = (
     "-- Rows are judged as independent. If those of a day or a week are alike, register again with --time."
 )
 PER_DAY = ", incremental_strategy='delete+insert', unique_key='window_start'"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The answers of the user. `table` is a `ref`; `units` are the windows that registration learned from.
-
-    `signature` has one row per feature; `has_pairs` says whether their correlations were learned.
-    """
-
-    version: Version
-    table: str
-    features: str
-    keys: tuple[str, ...]
-    day: str | None
-    segments: tuple[str, ...]
-    training: str | None
-    labels: str | None
-    label: str | None
-    label_days: int
-    calibrate_to: str | None
-    units: Sequence[str]
-    signature: Sequence[dict[str, Any]]
-    has_pairs: bool
-
-    @property
-    def common(self) -> dict[str, Any]:
-        """Settings that profiles and performance share."""
-        given = {"key": key_of(self.keys), "day": self.day, "segments": list(self.segments)}
-        return {name: value for name, value in given.items() if value}
-
-    @property
-    def labelled(self) -> dict[str, str]:
-        return {"predictions": self.table, "labels": f"ref('{self.labels}')"}
-
-    @property
-    def is_estimated(self) -> bool:
-        """Whether performance can be estimated before labels arrive."""
-        return self.version.task == "regression" or self.version.score_method == "predict_proba"
 
 
 @dataclass(frozen=True)
@@ -96,13 +58,13 @@ def monitors(asked: Asked) -> list[Monitor]:
     if asked.training:
         found.append(_training_profiles(asked, asked.training))
     found.append(_drift(asked))
-    if asked.labels:
-        found.append(_performance(asked))
-        if asked.is_estimated:
-            found += [_calibration(asked), _estimates(asked)]
-        if asked.version.task == "regression":
-            found += [_margins(asked), _intervals(asked), _coverage(asked)]
-    return [*found, _retraining(asked)]
+    for one in asked.judged if asked.labels else []:
+        found.append(_performance(one))
+        if one.is_estimated:
+            found += [_calibration(one), _estimates(one)]
+        if one.task == "regression":
+            found += [_margins(one), _intervals(one), _coverage(one)]
+    return [*found, _retraining(asked.judged[0])]
 
 
 def _profiles(asked: Asked) -> Monitor:
@@ -158,14 +120,13 @@ def _drift(asked: Asked) -> Monitor:
 
 
 def _performance(asked: Asked) -> Monitor:
-    version = asked.version
-    settings = {**asked.common, "label": asked.label, "task": version.task, **_maturity(asked)}
+    settings = {**asked.common, "label": asked.label, "task": asked.task, **_maturity(asked)}
     return Monitor(
-        f"{version.name}_performance",
-        f"Performance of `{version.name}`, once the labels have arrived.",
-        call_of("performance", asked.labelled, {**settings, **options_of(version)}),
+        f"{asked.stem}_performance",
+        f"Performance of {asked.subject}, once the labels have arrived.",
+        call_of("performance", asked.labelled, {**settings, **options_of(asked)}),
         PERFORMANCE,
-        _performance_tests(version, asked.label_days),
+        _performance_tests(asked),
     )
 
 
@@ -173,23 +134,15 @@ def _maturity(asked: Asked) -> dict[str, Any]:
     return {"maturity": {"days": asked.label_days, "share": 0.95}}
 
 
-def options_of(version: Version, **more: Any) -> dict[str, Any]:
-    """The option that names the positive class, if it is not 1, the macro's default; and others."""
-    if version.classes and (version.classes[1] != 1 or isinstance(version.classes[1], bool)):
-        more["positive"] = version.classes[1]
-    return {"options": more} if more else {}
-
-
 def _calibration(asked: Asked) -> Monitor:
-    version = asked.version
-    regression = version.task == "regression"
+    regression = asked.task == "regression"
     settings = {"key": key_of(asked.keys), "label": asked.label, **_until(asked)}
-    settings |= {"task": version.task} if regression else {}
-    settings |= options_of(version, **({"day": asked.day} if asked.day else {}))
+    settings |= {"task": "regression"} if regression else {}
+    settings |= options_of(asked, **({"day": asked.day} if asked.day else {}))
     said = "how far predictions were off" if regression else "how scores compare with the labels"
     return Monitor(
-        f"{version.name}_calibration",
-        f"The basis of the estimates of `{version.name}`: {said}, in twenty bins of equal size.",
+        f"{asked.stem}_calibration",
+        f"The basis of the estimates of {asked.subject}: {said}, in twenty bins of equal size.",
         call_of("calibration_table", asked.labelled, settings),
         CALIBRATION,
     )
@@ -200,50 +153,46 @@ def _until(asked: Asked) -> dict[str, str]:
 
 
 def _estimates(asked: Asked) -> Monitor:
-    version = asked.version
-    relations = {"predictions": asked.table, "calibration": f"ref('{version.name}_calibration')"}
+    relations = {"predictions": asked.table, "calibration": f"ref('{asked.stem}_calibration')"}
     settings = {name: value for name, value in asked.common.items() if name != "key"}
-    settings |= {"task": version.task} if version.task == "regression" else {}
+    settings |= {"task": "regression"} if asked.task == "regression" else {}
     return Monitor(
-        f"{version.name}_estimates",
-        f"Performance of `{version.name}` as it can be estimated before the labels arrive. It does not see "
+        f"{asked.stem}_estimates",
+        f"Performance of {asked.subject} as it can be estimated before the labels arrive. It does not see "
         "that the same inputs have come to mean something else: compare it with the performance table.",
-        call_of("estimated_performance", relations, {**settings, **options_of(version)}),
+        call_of("estimated_performance", relations, {**settings, **options_of(asked)}),
         ESTIMATES,
     )
 
 
 def _margins(asked: Asked) -> Monitor:
-    name = asked.version.name
     settings = {"key": key_of(asked.keys), "label": asked.label, "levels": [LEVEL]}
     settings |= {"day": asked.day} if asked.day else {}
     return Monitor(
-        f"{name}_margins",
-        f"How far predictions of `{name}` were off: the margins of its intervals.",
-        call_of("interval_calibration", asked.labelled, {**settings, **_until(asked)}),
+        f"{asked.stem}_margins",
+        f"How far predictions of {asked.subject} were off: the margins of its intervals.",
+        call_of("interval_calibration", asked.labelled, {**settings, **_until(asked), **options_of(asked)}),
         MARGINS,
     )
 
 
 def _intervals(asked: Asked) -> Monitor:
-    name = asked.version.name
-    relations = {"predictions": asked.table, "calibration": f"ref('{name}_margins')"}
+    relations = {"predictions": asked.table, "calibration": f"ref('{asked.stem}_margins')"}
     return Monitor(
-        f"{name}_intervals",
-        f"Predictions of `{name}` with the interval that should hold {LEVEL:.0%} of the labels.",
-        call_of("prediction_intervals", relations, {"level": LEVEL}),
+        f"{asked.stem}_intervals",
+        f"Predictions of {asked.subject} with the interval that should hold {LEVEL:.0%} of the labels.",
+        call_of("prediction_intervals", relations, {"level": LEVEL, **options_of(asked)}),
         INTERVALS,
     )
 
 
 def _coverage(asked: Asked) -> Monitor:
-    name = asked.version.name
-    relations = asked.labelled | {"predictions": f"ref('{name}_intervals')"}
+    relations = asked.labelled | {"predictions": f"ref('{asked.stem}_intervals')"}
     settings = {**asked.common, "label": asked.label, "task": "regression", **_maturity(asked)}
-    settings |= options_of(asked.version, lower="prediction_low", upper="prediction_high")
+    settings |= options_of(asked, lower="prediction_low", upper="prediction_high")
     return Monitor(
-        f"{name}_coverage",
-        f"How many labels lie in the intervals of `{name}` (metric `coverage`).",
+        f"{asked.stem}_coverage",
+        f"How many labels lie in the intervals of {asked.subject} (metric `coverage`).",
         call_of("performance", relations, settings),
         PERFORMANCE,
         [{"scorehouse.coverage_at_least": {"arguments": {"level": LEVEL, "latest": True}}}],
@@ -251,11 +200,11 @@ def _coverage(asked: Asked) -> Monitor:
 
 
 def _retraining(asked: Asked) -> Monitor:
-    version, name = asked.version, asked.version.name
+    name = asked.version.name
     relations = {"registry": f"ref('ml_{name}')", "drift": f"ref('{name}_drift')", "predictions": asked.table}
     if asked.labels:
-        relations["performance"] = f"ref('{name}_performance')"
-    limits = {"limits": {"metric": _metric(version)}} if asked.labels else {}
+        relations["performance"] = f"ref('{asked.stem}_performance')"
+    limits = {"limits": {"metric": _metric(asked), **asked.named}} if asked.labels else {}
     return Monitor(
         f"{name}_retraining",
         f"Whether `{name}` should be retrained, and why.",
@@ -264,23 +213,25 @@ def _retraining(asked: Asked) -> Monitor:
     )
 
 
-def _metric(version: Version) -> str:
+def _metric(asked: Asked) -> str:
     """The metric to judge decay by: preferably one with a value at registration."""
-    known = [name for name in TOLERANCES if name in version.metrics]
-    return known[0] if known else "roc_auc" if version.task == "classification" else "mae"
+    known = [name for name in TOLERANCES if asked.registered(name) is not None]
+    return known[0] if known else "roc_auc" if asked.task == "classification" else "mae"
 
 
-def _performance_tests(version: Version, days: int) -> list[Any]:
+def _performance_tests(asked: Asked) -> list[Any]:
     """Tests: labels arrive, metrics are as good as at registration (if known), scores are calibrated."""
+    days = asked.label_days
     tests: list[Any] = [
         {"scorehouse.labels_arrive": {"arguments": {"min_share": 0.95, "after_days": days + 1}}}
     ]
-    metric = _metric(version)
-    if metric in version.metrics:
-        tolerance = TOLERANCES[metric] or round(RELATIVE_TOLERANCE * version.metrics[metric], 6)
-        arguments = {"registry": f"ref('ml_{version.name}')", "metrics": {metric: tolerance}}
-        tests.append({"scorehouse.performance_not_below_reference": {"arguments": arguments}})
-    if version.score_method == "predict_proba":
+    metric = _metric(asked)
+    registered = asked.registered(metric)
+    if registered is not None:
+        tolerance = TOLERANCES[metric] or round(RELATIVE_TOLERANCE * registered, 6)
+        arguments = {"registry": f"ref('ml_{asked.version.name}')", "metrics": {metric: tolerance}}
+        tests.append({"scorehouse.performance_not_below_reference": {"arguments": arguments | asked.named}})
+    if asked.version.score_method == "predict_proba":
         tests.append({"scorehouse.calibrated": {"config": {"severity": "warn"}}})
     return tests
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from scorehouse.cli.monitoring_columns import ANYTIME, JOINT, SLICES
-from scorehouse.cli.monitors import LEVEL, Asked, Monitor, call_of, options_of
+from scorehouse.cli.monitors import LEVEL, Monitor, call_of
+from scorehouse.cli.monitors_asked import Asked, options_of
 from scorehouse.cli.scaffold import key_of
 
 MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which slices are looked for, the most important ones
@@ -18,6 +19,7 @@ WATCHED: dict[str, Callable[[float], float]] = {
     "accuracy": lambda value: value - 0.05,
     "brier": lambda value: value * 1.2,
 }
+NAMED = ("log_loss", "mae")  # measures of a positive class or of an output, which the options name
 ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
 
 
@@ -26,9 +28,10 @@ def watched_monitors(asked: Asked) -> list[Monitor]:
     found = [_joint(asked)] if asked.has_pairs else []
     categories, numbers = _slice_columns(asked)
     if categories or numbers:
-        found += [_slices(asked, _error(asked), categories, numbers)] if asked.labels else []
+        for one in asked.judged if asked.labels else []:
+            found.append(_slices(one, _error(one), categories, numbers))
         found += [_slices(asked, "rejected_share", categories, [])] if categories else []
-    return [*found, *_watch(asked)]
+    return [*found, *(monitor for one in asked.judged for monitor in _watch(one))]
 
 
 def _joint(asked: Asked) -> Monitor:
@@ -63,12 +66,11 @@ def _is_category(row: dict[str, Any]) -> bool:
 
 
 def _error(asked: Asked) -> str:
-    version = asked.version
-    return ERRORS.get(version.task) or ERRORS.get(version.score_method or "") or "error_rate"
+    return ERRORS.get(asked.task) or ERRORS.get(asked.version.score_method or "") or "error_rate"
 
 
 def _slices(asked: Asked, measure: str, categories: list[str], numbers: list[str]) -> Monitor:
-    version, rejected = asked.version, measure == "rejected_share"
+    rejected = measure == "rejected_share"
     threshold = REJECTED if rejected else _allowed(asked, measure)
     relations = {"predictions": asked.table, "features": f"ref('{asked.features}')"}
     if not rejected:
@@ -78,11 +80,11 @@ def _slices(asked: Asked, measure: str, categories: list[str], numbers: list[str
     settings |= {"key": key_of(asked.keys)} | ({} if rejected else {"label": asked.label})
     more: dict[str, Any] = {"day": asked.day} if asked.day else {}
     more |= {} if threshold is None else {"threshold": threshold}
-    options = options_of(version, **more) if measure == "log_loss" else {"options": more} if more else {}
+    options = options_of(asked, **more) if measure in NAMED else {"options": more} if more else {}
     said = "are rejected more often than" if rejected else f"have a certainly higher {measure} than"
     return Monitor(
-        f"{version.name}_{'rejections' if rejected else 'slices'}",
-        f"Rows of `{version.name}`, by up to two columns, that {said} all others.",
+        f"{asked.stem}_{'rejections' if rejected else 'slices'}",
+        f"Rows of {asked.subject}, by up to two columns, that {said} all others.",
         call_of("worst_slices", relations, settings | options),
         SLICES,
         [] if threshold is None else ["scorehouse.no_worse_slices"],
@@ -91,24 +93,25 @@ def _slices(asked: Asked, measure: str, categories: list[str], numbers: list[str
 
 def _allowed(asked: Asked, measure: str) -> float | None:
     """How much more than all other rows a slice may be off; None without a value at registration."""
-    metrics = asked.version.metrics
-    known = 1 - metrics["accuracy"] if measure == "error_rate" and "accuracy" in metrics else None
-    known = metrics.get(measure, known)
+    accuracy = asked.registered("accuracy") if measure == "error_rate" else None
+    known = asked.registered(measure)
+    if known is None and accuracy is not None:
+        known = 1 - accuracy
     return None if known is None else round(ABOVE * known, 6)
 
 
 def _watch(asked: Asked) -> list[Monitor]:
     """Limits that hold for life: the promise of the intervals, or what was reached at registration."""
     version = asked.version
-    source, limits = f"{version.name}_performance", {}
-    if version.task == "regression":
-        source, limits = f"{version.name}_coverage", {"coverage": round(LEVEL - 0.05, 6)}
+    source, limits = f"{asked.stem}_performance", {}
+    if asked.task == "regression":
+        source, limits = f"{asked.stem}_coverage", {"coverage": round(LEVEL - 0.05, 6)}
     else:
         for metric, limit in WATCHED.items():
             if metric in version.metrics and 0 < (value := limit(version.metrics[metric])) < 1:
                 limits[metric] = round(value, 6)
     if not limits or not asked.labels:
         return []
-    said = f"The evidence so far, over all windows, that `{version.name}` is worse than it may be."
+    said = f"The evidence so far, over all windows, that {asked.subject} is worse than it may be."
     sql = call_of("anytime_monitor", {"source": f"ref('{source}')"}, {"limits": limits})
-    return [Monitor(f"{version.name}_watch", said, sql, ANYTIME, ["scorehouse.no_anytime_alarm"])]
+    return [Monitor(f"{asked.stem}_watch", said, sql, ANYTIME, ["scorehouse.no_anytime_alarm"])]

@@ -24,6 +24,13 @@ from scorehouse.registry.version import TASKS
     help="Training features: a .parquet or .csv file with the columns of the fit.",
 )
 @click.option("--task", required=True, type=click.Choice(TASKS), help="What the estimator does.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME",
+    help="Name of an output of a multioutput_regression, in the estimator's order; repeat for each.",
+)
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
 @click.option("--description", default="", help="Purpose of the ML model; the first words of the model card.")
 @click.option("--owner", default="", help="Who is responsible for it.")
@@ -67,7 +74,13 @@ from scorehouse.registry.version import TASKS
 @json_option
 @project_option
 def register_command(
-    name: str, estimator: Path, features: Path, metrics: tuple[str, ...], as_json: bool, **facts: Any
+    name: str,
+    estimator: Path,
+    features: Path,
+    metrics: tuple[str, ...],
+    outputs: tuple[str, ...],
+    as_json: bool,
+    **facts: Any,
 ) -> None:
     """Register the fitted estimator in ESTIMATOR, a joblib or skops file, as the next version of NAME.
 
@@ -81,7 +94,8 @@ def register_command(
     from scorehouse.registration.proven_form import form_lines
     from scorehouse.registration.register import register
 
-    version = register(estimator, name, read_frame(features), metrics=_metrics(metrics), **facts)
+    facts |= {"metrics": _metrics(metrics), "outputs": outputs or None}
+    version = register(estimator, name, read_frame(features), **facts)
     if as_json:
         print_json(as_document(version))
         return

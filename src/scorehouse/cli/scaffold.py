@@ -203,6 +203,8 @@ def output_names(version: Version) -> list[str]:
 
 
 def describe_output(name: str, version: Version) -> str:
+    if name in version.outputs:
+        return f"What the ML model predicts for the output {code(version.outputs[name])}. Null when rejected."
     if name not in version.class_columns and name in OUTPUTS:
         return OUTPUTS[name]
     label = version.class_columns.get(name, name.removeprefix("score_"))

@@ -9,17 +9,19 @@ import click
 
 from scorehouse.cli.changes import Change, carry_out, pending
 from scorehouse.cli.common import echo, find_version, json_option, project_option, write_options
-from scorehouse.cli.monitors import Asked, monitors
+from scorehouse.cli.monitors import monitors
+from scorehouse.cli.monitors_asked import Asked
 from scorehouse.cli.monitors_watched import watched_monitors
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.scaffold import NOTHING
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
+from scorehouse.registry.class_columns import PREFIX, column_of
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTIOUTPUT, Version
 
-TASKS = ("classification", "regression")
+TASKS = ("classification", "regression", MULTIOUTPUT)
 
 
 @click.command("monitors")
@@ -35,7 +37,12 @@ TASKS = ("classification", "regression")
     "--training", help="Prediction table of the training rows: what segments are compared with (--segment)."
 )
 @click.option("--labels", help="Model of your project with the labels that arrive later.")
-@click.option("--label", help="Column of the labels.")
+@click.option(
+    "--label",
+    "label_columns",
+    multiple=True,
+    help="Column of the labels; of several outputs, OUTPUT=COLUMN for each that is judged.",
+)
 @click.option("--label-days", type=click.IntRange(0), default=0, help="Days until labels are complete.")
 @click.option(
     "--calibrate-to",
@@ -63,13 +70,34 @@ def monitors_command(
     changes = pending(project, planned)
     if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
         ends = [f"+{name}_retraining"]
-        ends += [Path(one.path).stem for one in planned if Path(one.path).stem in _ends(name)]
+        ends += [Path(one.path).stem for one in planned if Path(one.path).stem in _ends(version)]
         echo(f"next: dbt build --select {' '.join(ends)}")
 
 
-def _ends(name: str) -> list[str]:
+def _ends(version: Version) -> list[str]:
     """Monitors that `NAME_retraining` does not depend on."""
-    return [f"{name}_{end}" for end in ("joint_drift", "slices", "rejections", "watch")]
+    ends = [f"{version.name}_{end}" for end in ("joint_drift", "slices", "rejections", "watch")]
+    for column in version.outputs:
+        stem = f"{version.name}_{column.removeprefix(PREFIX)}"
+        ends += [f"{stem}_{end}" for end in ("performance", "estimates", "coverage", "slices", "watch")]
+    return ends
+
+
+def _labels_of_outputs(version: Version, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The column of each of several outputs, and that of its labels; empty for one output."""
+    if not version.outputs:
+        return ()
+    found: dict[str, str] = {}
+    for pair in given:
+        output, separator, label = pair.partition("=")
+        column = output if output in version.outputs else column_of(PREFIX, output)
+        if not separator or not label or column not in version.outputs or column in found:
+            raise click.UsageError(
+                f"--label is {pair!r}: write OUTPUT=COLUMN once for each output, with one of "
+                + ", ".join(version.outputs.values())
+            )
+        found[column] = label
+    return tuple((column, found[column]) for column in version.outputs if column in found)
 
 
 def planned_monitors(
@@ -77,7 +105,7 @@ def planned_monitors(
     version: Version,
     *,
     labels: str | None,
-    label: str | None,
+    label_columns: tuple[str, ...],
     folder: str,
     table: str | None,
     training: str | None,
@@ -85,7 +113,7 @@ def planned_monitors(
     **answers: Any,
 ) -> list[Change]:
     """The files that do not exist yet."""
-    if (labels is None) != (label is None):
+    if (labels is None) != (not label_columns):
         raise click.UsageError("--labels and --label go together: the model, and its column")
     if labels and (version.task not in TASKS or (version.classes and len(version.classes) != 2)):
         raise click.UsageError(
@@ -94,6 +122,9 @@ def planned_monitors(
         )
     if training and not segments:
         raise click.UsageError("--training is what segments are compared with: name them by --segment")
+    outputs = _labels_of_outputs(version, label_columns)
+    if not version.outputs and len(label_columns) > 1:
+        raise click.UsageError(f"{version.label} has one output: name one --label")
     name, seeds = version.name, ModelSeeds(project, version.name)
     asked = Asked(
         version,
@@ -101,7 +132,8 @@ def planned_monitors(
         training=training,
         segments=segments,
         labels=labels,
-        label=label,
+        label=label_columns[0] if label_columns and not outputs else None,
+        outputs=outputs,
         units=seeds.window_units(version.version),
         signature=seeds.features(version.version),
         has_pairs=seeds.has_pairs(version.version),

@@ -78,6 +78,7 @@ def facts(version: Version) -> dict[str, Any]:
         "forms": dict(version.forms),
         "segments": dict(version.segments),
         "provenance": dict(version.provenance),
+        "outputs": dict(version.outputs),
     }
 
 
@@ -89,6 +90,13 @@ def _provenance(record: Mapping[str, Any]) -> str:
         f"{record.get('function')} on {record.get('training')} ({record.get('rows', 0):,} rows), seed "
         f"{record.get('seed')}, {commit}{parent}"
     )
+
+
+def _labels(version: Version) -> dict[str, str]:
+    """The outputs of a version that has several, else its classes."""
+    if version.outputs:
+        return {"outputs": ", ".join(f"{output} in {column}" for column, output in version.outputs.items())}
+    return {"classes": _classes(version)}
 
 
 def _classes(version: Version) -> str:
@@ -107,7 +115,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "owner": version.owner or "-",
         "trained on": f"{version.training_rows:,} rows, {window}",
         "quality": quality or "-",
-        "classes": _classes(version),
+        **_labels(version),
         "artifact": f"{version.artifact} ({version.size_bytes:,} bytes)",
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",

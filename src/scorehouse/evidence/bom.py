@@ -79,7 +79,7 @@ def _model(version: Version, reference: str, features: Sequence[Mapping[str, Any
 
 
 def _outputs(version: Version) -> list[str]:
-    return list(version.score_columns) or ["prediction"]
+    return list(version.outputs) or list(version.score_columns) or ["prediction"]
 
 
 def _library(name: str, number: str) -> dict[str, Any]:

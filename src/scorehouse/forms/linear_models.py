@@ -16,7 +16,9 @@ Refuse = Callable[[Any, str], Exception]
 
 @dataclass(frozen=True)
 class LinearModel:
-    """`weights` of shape (sums, columns) and `intercepts` of shape (sums,): one sum, or one for each class.
+    """`weights` of shape (sums, columns) and `intercepts` of shape (sums,).
+
+    There is one sum, or one for each class or output.
 
     `after` is the function of the sums: `sums` (none), `power`, `softmax`, and `sigmoids` or `clipped`, each
     one's share of them where there is more than one sum.
@@ -32,11 +34,10 @@ def linear_model(estimator: Any, name: str, method: str, refuse: Refuse) -> Line
 
     Raises the error from `refuse(estimator, problem)` if it computes something else.
     """
-    coefficients = np.asarray(estimator.coef_)
-    if name in REGRESSORS and coefficients.ndim > 1 and coefficients.shape[0] != 1:
-        raise refuse(estimator, "it has several outputs per row")
-    weights = np.atleast_2d(coefficients)
+    weights = np.atleast_2d(np.asarray(estimator.coef_))
     intercepts = np.broadcast_to(np.asarray(estimator.intercept_).ravel(), len(weights))
+    if name == "sklearn.PLSRegression":  # its columns are centred first
+        intercepts = intercepts - weights @ estimator._x_mean
     after = "sums" if method == "decision_function" else AFTER[name](estimator, method, refuse)
     if after == "softmax" and len(weights) == 1:
         after = "sigmoids"
@@ -82,8 +83,14 @@ REGRESSORS: Mapping[str, Callable[[Any, str, Refuse], str]] = {
     "sklearn.LassoCV": _identity,
     "sklearn.ElasticNet": _identity,
     "sklearn.ElasticNetCV": _identity,
+    "sklearn.MultiTaskLasso": _identity,
+    "sklearn.MultiTaskLassoCV": _identity,
+    "sklearn.MultiTaskElasticNet": _identity,
+    "sklearn.MultiTaskElasticNetCV": _identity,
+    "sklearn.PLSRegression": _identity,
     "sklearn.BayesianRidge": _identity,
     "sklearn.HuberRegressor": _identity,
+    "sklearn.QuantileRegressor": _identity,
     "sklearn.SGDRegressor": _identity,
     "sklearn.LinearSVR": _identity,
     "sklearn.PoissonRegressor": _generalized,

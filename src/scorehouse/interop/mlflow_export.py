@@ -113,7 +113,7 @@ def _settings(mlflow: Any, model: OnlineModel) -> dict[str, Any]:
 
 
 def _signature(mlflow: Any, model: OnlineModel) -> Any:
-    """Our signature in MLflow's form; its only output is the result of `predict`."""
+    """Our signature in MLflow's form; its output is the result of `predict`."""
     types, spec = mlflow.types, mlflow.types.ColSpec
     if model.signature.container == "array":
         # an estimator fitted on a bare array also gets one from MLflow, without names
@@ -122,6 +122,9 @@ def _signature(mlflow: Any, model: OnlineModel) -> Any:
         inputs = types.Schema([types.TensorSpec(_numpy(dtype), shape)])
     else:
         inputs = types.Schema([_column(spec, feature) for feature in model.signature.features])
+    if model.version.outputs:
+        numbers = types.TensorSpec(_numpy("float64"), (-1, len(model.version.outputs)))
+        return mlflow.models.ModelSignature(inputs=inputs, outputs=types.Schema([numbers]))
     output = model.kernel.schema.field(0).type
     kind = "string" if pa.types.is_string(output) else "long" if pa.types.is_integer(output) else "double"
     return mlflow.models.ModelSignature(inputs=inputs, outputs=types.Schema([spec(kind)]))

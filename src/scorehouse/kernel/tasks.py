@@ -15,7 +15,7 @@ import pyarrow as pa
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
 from scorehouse.kernel.lines import first_largest, is_shared
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTIOUTPUT, Version
 
 SCORE_METHODS = ("predict_proba", "decision_function")
 
@@ -107,6 +107,20 @@ class Regression:
         return [arrays.of_numpy(np.asarray(estimator.predict(features), dtype=np.float64).reshape(-1))]
 
 
+class MultioutputRegression:
+    """A number for each output."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.fields = [pa.field(name, pa.float64()) for name in version.outputs]
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        numbers = np.asarray(estimator.predict(features), dtype=np.float64)
+        if numbers.ndim != 2 or numbers.shape[1] != len(self.fields):
+            raise ValueError(f"it gives the shape {numbers.shape} for {len(self.fields)} outputs")
+        return [arrays.of_numpy(line) for line in np.ascontiguousarray(numbers.T)]
+
+
 class Clustering:
     """The segment, and the distance to its centre if the estimator has centres."""
 
@@ -165,6 +179,7 @@ class Anomaly:
 TASK_OUTPUTS: dict[str, type[TaskOutputs]] = {
     "classification": Classification,
     "regression": Regression,
+    MULTIOUTPUT: MultioutputRegression,
     "clustering": Clustering,
     "ranking": Ranking,
     "anomaly": Anomaly,

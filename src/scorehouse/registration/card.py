@@ -8,7 +8,7 @@ from typing import Any
 from scorehouse.project.dbt_text import Rendered, dump_yaml
 from scorehouse.registration.model_card import model_card
 from scorehouse.registry.seeds import ModelSeeds, replace_file
-from scorehouse.registry.version import OPTIONAL_COLUMNS, PROVENANCE, SEGMENTS, Version
+from scorehouse.registry.version import OPTIONAL_COLUMNS, OUTPUTS, PROVENANCE, SEGMENTS, TASKS, Version
 
 # What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
 BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
@@ -16,7 +16,10 @@ REGISTRY_DOCS = {
     "name": ("varchar", "Name of the ML model."),
     "version": ("integer", "Number of the version; counts up and is never reused."),
     "aliases": ("varchar", "Aliases of this version, separated by a vertical bar."),
-    "task": ("varchar", "Classification, regression, clustering, ranking or anomaly."),
+    "task": (
+        "varchar",
+        f"One of {', '.join(TASKS)}.",
+    ),
     "artifact": ("varchar", "Path of the serialized estimator, below the project's folder."),
     "artifact_format": ("varchar", "Format of the artifact."),
     "sha256": ("varchar", "SHA-256 digest of the artifact; checked before it is opened."),
@@ -68,6 +71,11 @@ REGISTRY_DOCS = {
         "varchar",
         "What `scorehouse retrain` trained it from (query, rows, code, seed, environment), as JSON; the "
         "column is there if a version has it.",
+    ),
+    OUTPUTS: (
+        "varchar",
+        "The output in each column of the prediction table, as JSON, for an estimator with several outputs; "
+        "the column is there if a version has it.",
     ),
 }
 SIGNATURE_DOCS = {

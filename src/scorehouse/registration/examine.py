@@ -16,6 +16,7 @@ from scorehouse.kernel.tasks import SCORE_METHODS
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.facts import find_facts
 from scorehouse.registration.infer import draft_signature, encoder_categories
+from scorehouse.registration.outputs import AskedOutputs
 from scorehouse.registration.training import Training
 from scorehouse.registry.class_columns import registered_columns
 from scorehouse.registry.signature import Signature
@@ -39,7 +40,7 @@ class Examined:
     features: Any
 
 
-def examine(estimator: Any, draft: Version, training: Training, call: str) -> Examined:
+def examine(estimator: Any, draft: Version, training: Training, outputs: AskedOutputs, call: str) -> Examined:
     """Ask the estimator on the training rows, as they were given.
 
     Raises ScorehouseError for an estimator that does not accept them or has another task.
@@ -66,6 +67,7 @@ def examine(estimator: Any, draft: Version, training: Training, call: str) -> Ex
         label_method=facts.label_method,
         classes=facts.classes,
         class_columns=registered_columns(facts.classes, facts.score_method),
+        outputs=outputs.columns(facts.outputs, draft.task, call),
     )
     _check_classes(version.classes, call)
     _check_threshold(version, call)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.kernel.tasks import SCORE_METHODS, require_method
-from scorehouse.registry.version import TASKS
+from scorehouse.registry.version import MULTIOUTPUT, TASKS
 from scorehouse.segmented import Segmented
 
 
@@ -21,12 +21,14 @@ from scorehouse.segmented import Segmented
 class TaskFacts:
     """`score_method` computes the score; `label_method` says where labels come from.
 
-    `argmax` and `sign` are used only if they equalled `predict` on all rows tried.
+    `argmax` and `sign` are used only if they equalled `predict` on all rows tried. `outputs` counts the
+    numbers per row of an estimator with several outputs.
     """
 
     score_method: str
     label_method: str
     classes: tuple[Any, ...] = ()
+    outputs: int = 0
 
 
 def require_fitted(estimator: Any, call: str) -> None:
@@ -53,7 +55,7 @@ def require_fitted(estimator: Any, call: str) -> None:
 # What scikit-learn calls an estimator, and the tasks that each kind can serve.
 KINDS = {
     "classifier": ("classification", "ranking"),
-    "regressor": ("regression", "ranking"),
+    "regressor": ("regression", MULTIOUTPUT, "ranking"),
     "clusterer": ("clustering",),
     "outlier_detector": ("anomaly",),
 }
@@ -85,6 +87,7 @@ def find_facts(estimator: Any, features: Any, task: str, call: str) -> TaskFacts
     finders = {
         "classification": _classification,
         "regression": _regression,
+        MULTIOUTPUT: _multioutput_regression,
         "clustering": _clustering,
         "ranking": _ranking,
         "anomaly": _anomaly,
@@ -136,8 +139,30 @@ def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
     require_method(estimator, "predict", "regression", call)
     predicted = np.asarray(estimator.predict(features))
     if predicted.ndim > 1 and predicted.shape[1] != 1:
-        raise _shape_error(estimator, f"{predicted.shape[1]} outputs per row", "one number a row", call)
+        raise _shape_error(
+            estimator,
+            f"{predicted.shape[1]} outputs per row",
+            "one number per row",
+            call,
+            f"register it with the task {MULTIOUTPUT!r}, which has a column for each output",
+        )
     return TaskFacts("predict", "predict")
+
+
+def _multioutput_regression(estimator: Any, features: Any, call: str) -> TaskFacts:
+    require_method(estimator, "predict", MULTIOUTPUT, call)
+    predicted = np.asarray(estimator.predict(features))
+    if predicted.ndim != 2 or predicted.shape[1] < 2:
+        raise _shape_error(
+            estimator,
+            "one output per row" if predicted.ndim < 3 else f"results of shape {predicted.shape}",
+            f"two outputs or more, which the task {MULTIOUTPUT!r} is for",
+            call,
+            "register it with the task 'regression'",
+        )
+    if predicted.dtype.kind not in "fiu":
+        raise _shape_error(estimator, f"outputs of type {predicted.dtype}", "numbers", call)
+    return TaskFacts("predict", "predict", outputs=predicted.shape[1])
 
 
 def _clustering(estimator: Any, features: Any, call: str) -> TaskFacts:
@@ -172,10 +197,11 @@ def _anomaly(estimator: Any, features: Any, call: str) -> TaskFacts:
     return TaskFacts("decision_function", "sign" if same else "predict")
 
 
-def _shape_error(estimator: Any, found: str, expected: str, call: str) -> EstimatorError:
-    return EstimatorError(
-        call,
-        f"{type(estimator).__name__} gives {found}",
-        expected=expected,
-        action="register an estimator with one output under a task that fits it",
-    )
+def _shape_error(
+    estimator: Any,
+    found: str,
+    expected: str,
+    call: str,
+    action: str = "register an estimator with one output under a task that fits it",
+) -> EstimatorError:
+    return EstimatorError(call, f"{type(estimator).__name__} gives {found}", expected=expected, action=action)

@@ -8,7 +8,7 @@ values. Features with the same information share their importance, or hide it fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.signature_rows import Importance
+from scorehouse.registry.version import MULTIOUTPUT
 
 SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100
@@ -83,7 +84,7 @@ def _sample(
 ) -> tuple[pa.RecordBatch, np.ndarray | None]:
     """Rows to measure on; if there are labels, only rows with a label."""
     values = None if labels is None else np.asarray(labels)
-    if values is not None and values.ndim != 1:
+    if values is not None and values.ndim > 2:
         values = None
     known = np.arange(batch.num_rows) if values is None else np.flatnonzero(_is_known(values))
     if not len(known):
@@ -95,6 +96,9 @@ def _sample(
 
 
 def _is_known(values: np.ndarray) -> np.ndarray:
+    """Which rows have a label; of several outputs, one for each."""
+    if values.ndim == 2:
+        return np.all([_is_known(column) for column in values.T], axis=0)
     return np.array([value is not None and value == value for value in values.tolist()], dtype=bool)
 
 
@@ -120,6 +124,10 @@ def _loss(kernel: Kernel, before: pa.RecordBatch, labels: np.ndarray | None) -> 
     """Name and function of the loss; the function maps (outputs, the positions of their rows) to a number."""
     version, task = kernel.version, kernel.version.task
     if labels is not None and len(labels):
+        if labels.ndim == 2:
+            if task != MULTIOUTPUT:
+                return _change(kernel, before)
+            return "scaled_squared_error", _scaled_error(list(version.outputs), labels.astype(np.float64))
         if task == "regression":
             return "squared_error", _squared_error(labels.astype(np.float64))
         if task == "ranking" and len(np.unique(labels)) > 1:
@@ -137,6 +145,28 @@ def _squared_error(truth: np.ndarray) -> Loss:
         return float(np.mean((_column(outputs, "prediction") - truth[rows]) ** 2))
 
     return loss
+
+
+def _scaled_error(columns: list[str], truth: np.ndarray) -> Loss:
+    """The mean over outputs of the squared error, in units of the variance of the output's labels.
+
+    An output in thousands would otherwise hide one in tenths.
+    """
+    scales = _scales(truth.T)
+
+    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        errors = [
+            np.mean((_column(outputs, name) - labels[rows]) ** 2) / scale**2
+            for name, labels, scale in zip(columns, truth.T, scales, strict=True)
+        ]
+        return float(np.mean(errors))
+
+    return loss
+
+
+def _scales(columns: Iterable[np.ndarray]) -> list[float]:
+    """The standard deviation of each column, and 1 for a constant one."""
+    return [float(column.std()) or 1.0 for column in columns]
 
 
 def _ranking(truth: np.ndarray) -> tuple[str, Loss]:
@@ -202,8 +232,14 @@ def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
 
         return "label_change", changed
 
+    was = [_column(before, name) for name in columns]
+    scales = _scales(was) if kernel.version.outputs else [1.0] * len(was)
+
     def moved(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        gaps = [np.abs(_column(outputs, name) - _column(before, name)[rows]) for name in columns]
+        gaps = [
+            np.abs(_column(outputs, name) - own[rows]) / scale
+            for name, own, scale in zip(columns, was, scales, strict=True)
+        ]
         return float(np.mean(gaps))
 
     return "score_change", moved
@@ -212,6 +248,8 @@ def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
 def _score_columns(kernel: Kernel) -> list[str]:
     """The numeric outputs of a version for its task; none for clusters or labels without scores."""
     version = kernel.version
+    if version.outputs:
+        return list(version.outputs)
     if version.task == "regression":
         return ["prediction"]
     if version.task == "clustering" or version.score_method == "none":

@@ -12,6 +12,7 @@ from scorehouse.project.folder import find_project
 from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
+from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registry import artifact
@@ -47,6 +48,7 @@ def measure_importance(
     names = [feature.name for feature in signature.features]
     frame = training_frame(X, names, names, call)
     check_labels(y, frame, chosen.task, call)
+    check_width(y, len(chosen.outputs), call)
     kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
     batch = training_batch(frame, call)
     importance = importance_of(kernel, batch, y)

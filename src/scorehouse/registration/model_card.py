@@ -30,6 +30,9 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         lines += [f"Classes: {', '.join(classes)}", ""]
     if shown.segments:
         lines += [f"Segments of version {shown.version}: {prose(in_words(shown.segments))}", ""]
+    if shown.outputs:
+        columns = (f"{code(output)} (in {code(column)})" for column, output in shown.outputs.items())
+        lines += [f"Outputs: {', '.join(columns)}", ""]
     lines += ["| version | aliases | trained on | rows | metrics at registration | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]

@@ -28,7 +28,7 @@ from scorehouse.registry.storage import Location, locate, sha256
 from scorehouse.registry.version import Version
 from scorehouse.segmented import Segmented
 
-SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes")
+SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "task", "classes", "outputs")
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,8 @@ class FormSearch:
 
     def _reasons(self) -> ProvenForm | str | None:
         """What features contribute to a score, or why that is not known; None without trees or products."""
+        if self.kernel.version.outputs:
+            return "it has several outputs per row, and reasons explain one score"
         self.told("prove reasons")
         if is_segmented(self.kernel.estimator):
             return "it has an estimator for each segment, and reasons are known for one estimator only"

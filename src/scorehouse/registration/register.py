@@ -14,6 +14,7 @@ from scorehouse.registration.examine import Examined, examine
 from scorehouse.registration.facts import check_task, require_fitted
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
+from scorehouse.registration.outputs import AskedOutputs, check_width
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
@@ -52,6 +53,7 @@ def register(
     metrics: Mapping[str, float] | None = None,
     alias: str | None = None,
     feature_names: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
     format: str = "joblib",
     artifact: str | Path | None = None,
     store: str = "artifacts",
@@ -70,12 +72,15 @@ def register(
     estimator: fitted scikit-learn estimator or pipeline, or the path of a joblib or skops file of one.
     X: training features as they were given to fit(): a frame, a Series, or an array or list with
         `feature_names`. The estimator predicts on them as they are, and the kernel has to agree.
-    y: training labels, if there are any; there must be one per row of X. The importance of each feature is
-        measured with them.
-    task: `classification`, `regression`, `clustering`, `ranking` or `anomaly`.
+    y: training labels, if there are any; there must be one per row of X, and for several outputs a column for
+        each. The importance of each feature is measured with them.
+    task: `classification`, `regression`, `multioutput_regression`, `clustering`, `ranking` or `anomaly`.
     threshold: score from which the positive class is predicted; default: the estimator's own rule.
     description, owner, trained_from, trained_to, metrics: facts for the model card.
     alias: alias to move to this version immediately, such as `champion`.
+    outputs: names of the outputs of a `multioutput_regression`, in the estimator's order, such as
+        `["week_1", "week_2"]`: the prediction table has a column `prediction_<output>` for each. Default: the
+        quantiles of a MultiQuantileRegressor, the columns of y, or `output_1`, `output_2` and so on.
     format: `joblib`, `skops`, `onnx`, or `native`: the file format of LightGBM, XGBoost or CatBoost.
     artifact: existing file of the estimator in this format, such as an ONNX file made elsewhere.
     store: folder or URL under which to write artifacts: in the project, or in a root of the load policy.
@@ -113,7 +118,7 @@ def register(
     }
     places: dict[str, Any] = {"artifact": artifact, "store": store, "parity_tolerance": parity_tolerance}
     check_arguments(call, {**facts, **places, "format": format, "forms": forms})
-    check_arguments(call, {"feature_names": feature_names, "validation": validation})
+    check_arguments(call, {"feature_names": feature_names, "outputs": outputs, "validation": validation})
     warm_up()
     seeds = ModelSeeds(find_project(project_dir), name)
     policy = load_policy(seeds.project)
@@ -126,7 +131,9 @@ def register(
         draft = draft_version(name, existing, asked.training.frame, asked.estimator, form, facts)
         policy.check_format(draft, call)
         check_words(draft, call)
-        examined = examine(asked.estimator, draft, asked.training, call)
+        named = AskedOutputs(outputs, y, asked.estimator)
+        examined = examine(asked.estimator, draft, asked.training, named, call)
+        check_width(asked.judged.labels, len(examined.version.outputs), call)
         dated = has_dates(examined.batch)
         recorded = training_windows(X, examined.batch.num_rows, time, cluster, call, has_dates=dated)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, **places)

@@ -70,6 +70,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
     "metrics": (_are_metrics, True, "a mapping of names to finite numbers, such as {'roc_auc': 0.81}"),
     "provenance": (_is_json, True, "a mapping that JSON can hold, or None"),
     "feature_names": (_are_names, True, "a list of column names"),
+    "outputs": (_are_names, True, "a list of names, one for each output"),
     "format": (_is_text, False, f"one of {list(CHOICES)}"),
     "artifact": (_is_path, True, "the path of a file, or None"),
     "store": (lambda v: isinstance(v, str) and bool(v), False, "a folder or URL"),

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.registry.version import MULTIOUTPUT
 
-NUMBERS_ASKED = ("regression", "ranking")
+NUMBERS_ASKED = ("regression", MULTIOUTPUT, "ranking")
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def check_labels(y: Any, frame: pd.DataFrame, task: str, call: str) -> None:
 
 def _check_numbers(y: Any, task: str, call: str) -> None:
     try:
-        np.asarray(y, dtype=np.float64)
+        numbers = np.asarray(y, dtype=np.float64)
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             call,
@@ -179,3 +180,10 @@ def _check_numbers(y: Any, task: str, call: str) -> None:
             expected=f"numbers, since the quality of the task {task!r} is computed from them",
             action="pass the labels that were given to fit(), or leave y out",
         ) from error
+    if task == MULTIOUTPUT and (numbers.ndim != 2 or numbers.shape[1] < 2):
+        raise ConfigurationError(
+            call,
+            f"y has the shape {numbers.shape}",
+            expected="a column of labels for each output, as they were given to fit()",
+            action="pass the frame or array with all of them, or leave y out",
+        )

@@ -9,6 +9,7 @@ from typing import Any
 # in addition to letters and digits of any script: marks that are parts of letters (accents, vowel signs)
 MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f"
 OTHERS = re.compile(rf"(?:[^\w{MARKS}]|_)+")
+PREFIX = "prediction_"  # of the column of one of several outputs
 MINUS = re.compile(r"^-(?=\.?[0-9])")  # of a negative number
 
 
@@ -17,7 +18,7 @@ def class_columns(labels: Sequence[Any]) -> dict[str, Any]:
 
     Labels whose names would be equal get their position appended, so no two columns have the same name.
     """
-    names = [_column(label) for label in labels]
+    names = [column_of("score_", label) for label in labels]
     taken = {name for name in names if names.count(name) == 1}
     columns = {}
     for position, (name, label) in enumerate(zip(names, labels, strict=True)):
@@ -37,9 +38,10 @@ def registered_columns(classes: Sequence[Any], score_method: str) -> dict[str, A
     return {"score": classes[1]} if len(classes) == 2 else class_columns(classes)
 
 
-def _column(label: Any) -> str:
+def column_of(prefix: str, label: Any) -> str:
+    """The column of a class or output, in lower case, other characters as one underscore."""
     text = MINUS.sub("minus_", str(label).lower())
-    return "score_" + (OTHERS.sub("_", text).strip("_") or "empty")
+    return prefix + (OTHERS.sub("_", text).strip("_") or "empty")
 
 
 def first_columns(labels: Sequence[Any]) -> list[str]:

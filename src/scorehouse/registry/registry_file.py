@@ -30,6 +30,7 @@ DECISIVE = (
     "signature_sha256",
     "classes",
     "class_columns",
+    "outputs",
     "score_method",
     "label_method",
     "threshold",

@@ -20,9 +20,10 @@ IMPORTANCE_COLUMNS = ("importance", "importance_kind")
 class Importance:
     """Each feature's share of the total, 0 to 1, and `permutation:` followed by what was measured.
 
-    With labels: the increase of `log_loss`, `squared_error` or `error_rate`, or the decrease of `roc_auc` or
+    With labels: the increase of `log_loss`, `squared_error`, `scaled_squared_error` (of several outputs, each
+    in units of the variance of its labels) or `error_rate`, or the decrease of `roc_auc` or
     `rank_correlation`. Without labels: `label_change`, the share of rows whose label changes, or
-    `score_change`, the mean absolute change of scores.
+    `score_change`, the mean absolute change of scores (of several outputs, each in units of its deviation).
     """
 
     kind: str

@@ -18,8 +18,10 @@ ALIAS_SEPARATOR = "|"
 REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
 PROVENANCE = "provenance"
 SEGMENTS = "segments"
-OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE)  # each is written only if a version needs it
-TASKS = ("classification", "regression", "clustering", "ranking", "anomaly")
+OUTPUTS = "outputs"
+OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS)  # each is written only if a version needs it
+MULTIOUTPUT = "multioutput_regression"
+TASKS = ("classification", "regression", MULTIOUTPUT, "clustering", "ranking", "anomaly")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Version:
     the stored form and the registered estimator. `forms` holds the proofs of its other forms, such as
     compiled SQL, and why others are refused. `segments` says what `Segmented.segment_facts` does about an
     estimator per segment. `provenance` is the record of the run that trained it, if
-    `scorehouse retrain` did.
+    `scorehouse retrain` did. `outputs` holds, for an estimator with several, the name of the output in each
+    column of the prediction table.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Version:
     class_columns: Mapping[str, Any] = field(default_factory=dict)
     segments: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def score_columns(self) -> list[str]:
@@ -113,6 +117,7 @@ class Version:
             PROVENANCE: json.dumps(dict(self.provenance), sort_keys=True, ensure_ascii=False)
             if self.provenance
             else "",
+            OUTPUTS: json.dumps(dict(self.outputs), ensure_ascii=False) if self.outputs else "",
         }
 
     @classmethod
@@ -149,6 +154,7 @@ class Version:
                 class_columns=json.loads(_text(row.get("class_columns")) or "{}"),
                 segments=json.loads(_text(row.get(SEGMENTS)) or "{}"),
                 provenance=json.loads(_text(row.get(PROVENANCE)) or "{}"),
+                outputs=json.loads(_text(row.get(OUTPUTS)) or "{}"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RegistryError(

@@ -12,6 +12,7 @@ from scorehouse.project.run_log_place import TABLE
 from scorehouse.report import limits
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.history import before, run_before, since
+from scorehouse.report.outputs import at_registration, metric_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.warehouse import Row, Table, Warehouse
@@ -144,7 +145,7 @@ def _performance_alert(data: ModelData, long: Long, row: Row, behind: Rows) -> A
     return Alert(
         "performance",
         "bad",
-        f"{metric_name(row['metric'])}{part} is worse than allowed",
+        f"{metric_of(data.live, row)}{part} is worse than allowed",
         f"{metric_value(row['metric'], row['value'])} in {where}; limit "
         f"{metric_value(row['metric'], row['threshold'])}; {row['n_current']:,} labelled rows",
         value_sql(long.table, row),
@@ -165,7 +166,7 @@ def _registration_alerts(data: ModelData, long: Long, behind: Rows) -> list[Aler
         level = limits.far_from(data.live, row)
         if level not in ("bad", "warn"):
             continue
-        metric, registered = row["metric"], data.live.metrics[row["metric"]]
+        metric, registered = row["metric"], at_registration(data.live, row) or 0.0
         factor = limits.FAR_BAD if level == "bad" else limits.FAR_WARN
         allowed = limits.far_limit(metric, registered, factor)
         text = (
@@ -174,7 +175,7 @@ def _registration_alerts(data: ModelData, long: Long, behind: Rows) -> list[Aler
             f"{row['n_current']:,} labelled rows"
         )
         now, then = metric_value(metric, row["value"]), metric_limit(metric, registered)
-        title = f"{metric_name(metric)} is {now}, and was {then} at registration"
+        title = f"{metric_of(data.live, row)} is {now}, and was {then} at registration"
         earlier = [limits.far_from(data.live, one) in ("bad", "warn") for one in before(long, row)]
         found.append(
             Alert(

@@ -132,6 +132,8 @@ def _decision(live: Version, label: Line) -> list[Line]:
     lines = [Line("Task", live.task), label]
     if live.classes:
         lines.append(Line("Classes", ", ".join(map(str, live.classes))))
+    if live.outputs:
+        lines.append(Line("Outputs", ", ".join(live.outputs.values())))
     if live.threshold is not None:
         lines.append(Line("Threshold", f"positive from a score of {number(live.threshold)}"))
     elif live.task == "classification":

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 
 from scorehouse.registry.version import Version
+from scorehouse.report.outputs import at_registration
 from scorehouse.report.warehouse import Row
 
 # Shares of rejected rows. The first is also the default in `retraining_signals`.
@@ -94,7 +95,7 @@ def found_nothing(run: Row) -> bool:
 
 def comparable(live: Version, row: Row) -> bool:
     """Whether a performance row has no threshold and can be compared with its metric at registration."""
-    metric, registered = row["metric"], live.metrics.get(row["metric"])
+    metric, registered = row["metric"], at_registration(live, row)
     if registered is None or row["value"] is None or row["threshold"] is not None:
         return False
     if row["segment"] != "all" or (row["n_current"] or 0) < MINIMUM_LABELS:
@@ -119,9 +120,10 @@ def far_limit(metric: str, registered: float, factor: float) -> float:
 
 def far_from(live: Version, row: Row) -> str:
     """`ok`, `warn` or `bad` compared with registration; empty when the two cannot be compared."""
-    if not comparable(live, row):
+    registered = at_registration(live, row)
+    if registered is None or not comparable(live, row):
         return ""
-    metric, value, registered = row["metric"], row["value"], live.metrics[row["metric"]]
+    metric, value = row["metric"], row["value"]
     for state, factor in (("bad", FAR_BAD), ("warn", FAR_WARN)):
         limit = far_limit(metric, registered, factor)
         if value > limit if metric in ERRORS else value < limit:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scorehouse.registry.version import MULTIOUTPUT
 from scorehouse.report import charts
 from scorehouse.report.gather import Long, ModelData, Window
 from scorehouse.report.limits import far_from
+from scorehouse.report.outputs import at_registration, metric_of
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
     metric_name,
@@ -24,6 +26,7 @@ from scorehouse.report.words import (
 SHOWN = {
     "classification": ("roc_auc", "macro_f1", "log_loss", "f1", "precision", "recall", "ece", "accuracy"),
     "regression": ("mae", "rmse", "wape", "r2", "bias", "coverage"),
+    MULTIOUTPUT: ("mae", "rmse", "wape", "r2", "bias", "coverage"),
     "ranking": ("ndcg", "ndcg_with_hits", "hit_rate", "mrr", "map"),
     "clustering": ("mean_distance", "n_clusters", "largest_share", "entropy"),
     "anomaly": (),
@@ -63,16 +66,18 @@ def performance_of(data: ModelData) -> Performance | None:
     """What the page shows about performance; None when no table has the performance of the ML model."""
     if not data.performance:
         return None
-    long = data.performance[0]
-    estimates = data.estimates[0] if data.estimates else None
+    tables = _by_output(data, data.performance)
+    long, estimates = tables[0], next(iter(_by_output(data, data.estimates)), None)
     metrics = [name for name in SHOWN[data.live.task] if any(row["metric"] == name for row in long.rows)]
     found = Performance(long.table.name, has_estimates=estimates is not None)
     newest = long.claimed() or long.claimed(("complete",))  # all labels are there before it has ended
     names = _names(long, estimates)
     _add_newest(found, data, newest, metrics)
+    _add_outputs(found, data, tables)
     for metric in metrics[:DRAWN]:
         if drawn := _over_time(data, long, estimates, metric, names):
-            found.charts.append({"title": metric_name(metric), "svg": drawn})
+            title = metric_of(data.live, {**long.rows[0], "metric": metric})
+            found.charts.append({"title": title, "svg": drawn})
     if data.calibration:
         found.calibration = charts.calibration(data.calibration, "Share of positive labels by mean score")
     arrived = _by_window(long.rows, "labels_arrived")
@@ -87,6 +92,29 @@ def performance_of(data: ModelData) -> Performance | None:
     immature = {(r["window_start"], r["window_end"]) for r in long.rows if r["status"] == "immature"}
     found.waiting = len(immature)
     return found
+
+
+def _by_output(data: ModelData, tables: Sequence[Long]) -> list[Long]:
+    """The tables as they are; of several outputs, in their order, and one for each."""
+    if not data.live.outputs:
+        return list(tables)
+    newest: dict[str, Long] = {}
+    for long in tables:
+        newest.setdefault(str(long.rows[0].get("feature")), long)
+    return [newest[output] for output in data.live.outputs if output in newest] or list(tables)
+
+
+def _add_outputs(found: Performance, data: ModelData, tables: Sequence[Long]) -> None:
+    """A line for each of several outputs."""
+    if not data.live.outputs:
+        return
+    for long in tables:
+        own = {row["metric"]: row for row in long.claimed() if row["segment"] == "all"}
+        if own:
+            column = str(long.rows[0].get("feature"))
+            name = data.live.outputs.get(column, column)
+            count = next(iter(own.values()))["n_current"]
+            found.segments.append({"segment": f"output {name}", "rows": count, "values": own})
 
 
 def _names(long: Long, estimates: Long | None) -> dict[Window, str]:
@@ -113,7 +141,7 @@ def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metric
     for name in metrics:
         if name not in whole:
             continue
-        registered = data.live.metrics.get(name)
+        registered = at_registration(data.live, whole[name])
         found.tiles.append(
             {
                 "name": short_name(name),
@@ -173,7 +201,7 @@ def _over_time(
     if sum(point.value is not None for point in points) < 2:
         return ""
     threshold = next((row["threshold"] for row in measured.values() if row["threshold"] is not None), None)
-    registered = data.live.metrics.get(metric)
+    registered = next((at_registration(data.live, row) for row in measured.values()), None)
     label = f"{metric_name(metric)} by window"
     if registered is not None:
         label += f", {number(registered)} at registration"

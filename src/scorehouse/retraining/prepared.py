@@ -55,9 +55,10 @@ class House:
         found = resolve(self.seeds.registered(self.call), alias=CHAMPION, version=None, call=self.call)
         if found.task in LEARNS:
             return found
+        why = "has a label for each output" if found.outputs else "has no labels to learn from"
         raise ConfigurationError(
             self.call,
-            f"{found.label} is a {found.task}, which has no labels to learn from",
+            f"{found.label} is a {found.task}, which {why}",
             expected=f"an ML model of the task {', '.join(LEARNS[:-1])} or {LEARNS[-1]}",
             action="train it by a script that calls scorehouse.register",
         )

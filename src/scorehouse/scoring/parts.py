@@ -43,6 +43,7 @@ class Part:
             "version": version.label,
             "threshold": version.threshold,
             "classes": list(version.classes),
+            **({"outputs": list(version.outputs)} if version.outputs else {}),
             "methods": [version.score_method, version.label_method],
             "strict": sorted(options.strict),
             **({"reasons": options.reasons.settings()} if options.reasons else {}),

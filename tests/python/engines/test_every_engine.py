@@ -68,6 +68,9 @@ TABLES: dict[str, dict[str, Any]] = {
     "explained": {"rescore": "changed", "reasons": {"top": 2, "where": {"at_least": 40}}},
 }
 
+# tables of an ML model with two outputs, by the form that is asked for
+SEVERAL = {"several": "auto", "several_opened": "estimator"}
+
 
 @dataclass
 class Story:
@@ -79,7 +82,7 @@ class Story:
 
     def step(self, step: str, *built: str) -> None:
         self.refused[step] = self.engine.build(*built)
-        scored = [name for name in built if name not in ("ml_toy", "features")]
+        scored = [name for name in built if name not in ("ml_toy", "ml_pair", "features")]
         self.tables[step] = {name: self.engine.table(name) for name in scored}
 
     def held(self, step: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
@@ -109,8 +112,11 @@ def story(engine: Engine) -> Story:
     for name, arguments in TABLES.items():
         engine.python_model(name, **arguments)
     engine.sql_model("by_sql")
+    engine.register_pair()
+    for name, asked in SEVERAL.items():
+        engine.python_model(name, model="pair", engine=asked)
     engine.features(FIRST)
-    story.step("first", "ml_toy", "features", "by_sql", *TABLES)
+    story.step("first", "ml_toy", "ml_pair", "features", "by_sql", *TABLES, *SEVERAL)
     engine.features(SECOND)
     story.step("second", "features", *TABLES)
     engine.python_model("given", rescore="given", passthrough=["part"])
@@ -147,7 +153,7 @@ def test_the_run_log_is_sealed_by_what_dbt_reads_of_it(story: Story) -> None:
 
 
 def test_nothing_of_a_run_is_left_over(story: Story) -> None:
-    left = [name for name in story.engine.tables() if "__" in name and not name.startswith("ml_toy")]
+    left = [name for name in story.engine.tables() if "__" in name and not name.startswith("ml_")]
     assert left == []
 
 
@@ -161,9 +167,23 @@ def test_a_table_is_replaced(story: Story) -> None:
 
 def test_linear_models_score_as_sql(story: Story) -> None:
     """But for `strict`, whose checks SQL does not have, and for reasons, which are added to batches."""
-    scored = [run for run in story.log if run["status"] == "success"]
+    scored = [run for run in story.log if run["status"] == "success" and run["model_name"] == "toy"]
     forms = {(run["node"].endswith((".strict", ".explained")), run["form"]) for run in scored}
     assert forms == {(False, "sql"), (True, "matrix")}
+
+
+@pytest.mark.parametrize("table", SEVERAL)
+def test_each_of_several_outputs_is_scored(story: Story, table: str) -> None:
+    found = story.held("first", table, "id", "prediction_by_10", "prediction_by_100", "row_status")
+    by_100 = [(key, None if value is None else value + 90 * key) for key, value in AT_FIRST]
+    for (key, ten, hundred, status), (_, first), (_, second) in zip(found, AT_FIRST, by_100, strict=True):
+        assert (ten, hundred) == (first and pytest.approx(first), second and pytest.approx(second)), key
+        assert status == ("rejected" if first is None else "scored")
+    rejected = story.held("first", table, "id", "reject_reason")[6:]
+    assert rejected == [(7, "null:a"), (8, "unseen_category:plan=ZZ"), (9, "not_finite:a")]
+    form = "sql" if SEVERAL[table] == "auto" else "estimator"
+    told = ("form", "rows_in", "rows_scored", "rows_rejected", "score_mean")
+    assert story.run(table, 0, *told) == (form, 9, 6, 3, None)
 
 
 def test_both_doors_score_alike(story: Story) -> None:

@@ -230,9 +230,7 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
         "PCA: this transformer has no form in SQL",
     ),
     "float32": (_network(), X.astype("float32"), BINARY, "it computes in float32, and this form in float64"),
-    "several outputs": (_network(MLPRegressor), X, TWO_AMOUNTS, "it has several outputs per row"),
-    "several labels": (_network(), X, TWO_AMOUNTS > 3, "it has several outputs per row"),
-    "several sums": (LinearRegression(), X, TWO_AMOUNTS, "it has several outputs per row"),
+    "several labels": (_network(), X, TWO_AMOUNTS > 3, "it has several labels per row"),
 }
 
 

@@ -135,10 +135,10 @@ def test_refusals(estimator: Any, reason: str) -> None:
     assert str(error.value).startswith("register('churn'): ")
 
 
-def test_several_outputs_are_refused() -> None:
+def test_several_labels_are_refused() -> None:
     _, frame, y = fitted(DecisionTreeClassifier())
     two = RandomForestClassifier(3).fit(frame, np.column_stack([y, 1 - y]))
-    with pytest.raises(CompileError, match="several outputs"):
+    with pytest.raises(CompileError, match="several labels"):
         compile_native(two)
     with pytest.raises(CompileError, match="no native form"):
         compile_native(MultiOutputClassifier(DecisionTreeClassifier()).fit(frame, np.column_stack([y, y])))

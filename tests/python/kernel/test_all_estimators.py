@@ -23,24 +23,27 @@ from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 
-SEVERAL = "gives several outputs per row; a prediction table has one prediction"
+SEVERAL = "gives several labels per row; a prediction table has one"
 NO_PREDICT = "has no predict: it labels only the rows that it was fitted on"
+MULTIOUTPUT = "multioutput_regression"
+SEVERAL_NUMBERS = (
+    "CCA",
+    "MultiOutputRegressor",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "PLSCanonical",
+    "RegressorChain",
+)
 UNSUPPORTED = {
     "AgglomerativeClustering": NO_PREDICT,
-    "CCA": SEVERAL,
     "ClassifierChain": SEVERAL,
     "DBSCAN": NO_PREDICT,
     "FeatureAgglomeration": NO_PREDICT,
     "HDBSCAN": NO_PREDICT,
     "MultiOutputClassifier": SEVERAL,
-    "MultiOutputRegressor": SEVERAL,
-    "MultiTaskElasticNet": SEVERAL,
-    "MultiTaskElasticNetCV": SEVERAL,
-    "MultiTaskLasso": SEVERAL,
-    "MultiTaskLassoCV": SEVERAL,
     "OPTICS": NO_PREDICT,
-    "PLSCanonical": SEVERAL,
-    "RegressorChain": SEVERAL,
     "SpectralClustering": NO_PREDICT,
 }
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -91,6 +94,7 @@ def listed() -> list[tuple[str, type, str]]:
     for kind, task in kinds.items():
         found |= {name: (cls, task) for name, cls in all_estimators(type_filter=kind)}
     found |= {n: (c, "anomaly") for n, c in all_estimators() if issubclass(c, OutlierMixin)}
+    found |= {n: (found[n][0], MULTIOUTPUT) for n in SEVERAL_NUMBERS}
     return [(name, cls, task) for name, (cls, task) in sorted(found.items())]
 
 
@@ -106,7 +110,7 @@ def fitted(estimator: Any, name: str, task: str, y: Any) -> tuple[Any, pd.DataFr
     frame = X[["spend"]] if name == "IsotonicRegression" else X
     if name == "CategoricalNB":
         frame = X.round()
-    if name in UNSUPPORTED and UNSUPPORTED[name] == SEVERAL:
+    if task == MULTIOUTPUT or UNSUPPORTED.get(name) == SEVERAL:
         y = np.column_stack([y, y[::-1]])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -118,7 +122,7 @@ def labels_for(name: str, task: str) -> list[Any]:
         return [TWO]  # they take two classes only
     if name in ("ClassifierChain", "SelfTrainingClassifier"):
         return [THREE]  # they take no texts
-    return {"classification": [TWO, THREE], "regression": [NUMBER]}.get(task, [None])
+    return {"classification": [TWO, THREE], "regression": [NUMBER], MULTIOUTPUT: [NUMBER]}.get(task, [None])
 
 
 def stored(
@@ -139,8 +143,9 @@ def assert_scores_equal(kernel: Kernel, version: Version, estimator: Any, frame:
     scored = scored.take(pa.array(keep))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        own = np.asarray(estimator.predict(rows)).reshape(-1)[: len(keep)]
-        assert scored.column("prediction").to_pylist() == own.tolist()
+        own = np.asarray(estimator.predict(rows))[: len(keep)]
+        for name, values in zip(version.outputs or ["prediction"], own.reshape(len(keep), -1).T, strict=True):
+            assert scored.column(name).to_pylist() == values.tolist()
         for name, values in own_scores(version, estimator, rows).items():
             found = scored.column(name).to_numpy(zero_copy_only=False)
             wanted = np.ascontiguousarray(values[: len(keep)], dtype=np.float64)

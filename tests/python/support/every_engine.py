@@ -38,6 +38,18 @@ COLUMNS = pa.schema(
 )
 
 
+def _encoded() -> tuple[pd.DataFrame, Any]:
+    """Training features, and a linear model that is not fitted."""
+    rows = product(range(11), range(11), ["free", "paid"])
+    X = pd.DataFrame(rows, columns=["a", "b", "plan"]).astype({"a": float, "b": float})
+    encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
+    return X, make_pipeline(encoded, LinearRegression())
+
+
+def _amounts(X: pd.DataFrame, slope: float) -> pd.Series:
+    return slope * X["a"] + X["b"] + 5 * (X["plan"] == "paid")
+
+
 class Engine(ABC):
     """A dbt project with one ML model on one engine. Its feature table is read from a Parquet file."""
 
@@ -56,21 +68,27 @@ class Engine(ABC):
 
         It is trained on `a` and `b` from 0 to 10.
         """
-        rows = product(range(11), range(11), ["free", "paid"])
-        X = pd.DataFrame(rows, columns=["a", "b", "plan"]).astype({"a": float, "b": float})
-        encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
-        y = slope * X["a"] + X["b"] + 5 * (X["plan"] == "paid")
-        estimator = make_pipeline(encoded, LinearRegression()).fit(X, y)
-        register(estimator, "toy", X, y, task="regression", project_dir=self.project.folder, **facts)
+        X, estimator = _encoded()
+        y = _amounts(X, slope)
+        register(
+            estimator.fit(X, y), "toy", X, y, task="regression", project_dir=self.project.folder, **facts
+        )
 
-    def python_model(self, name: str, config: str = "", **arguments: Any) -> None:
-        """A prediction table of `toy` through `score()`, with these arguments and the key `id`."""
+    def register_pair(self) -> None:
+        """The ML model `pair`: as two outputs, what `toy` predicts with the slopes 10 and 100."""
+        X, estimator = _encoded()
+        Y = pd.DataFrame({f"by_{slope}": _amounts(X, slope) for slope in (10, 100)})
+        facts = {"task": "multioutput_regression", "project_dir": self.project.folder}
+        register(estimator.fit(X, Y), "pair", X, Y, alias="champion", **facts)
+
+    def python_model(self, name: str, config: str = "", model: str = "toy", **arguments: Any) -> None:
+        """A prediction table through `score()`, with these arguments and the key `id`."""
         self.project.write(
             f"python_models/{name}.py",
             "from scorehouse import score\n\n\n"
             "def model(dbt, session):\n"
             f"    dbt.config(materialized='predictions'{config and f', {config}'})\n"
-            "    features, model = dbt.ref('features'), dbt.ref('ml_toy')\n"
+            f"    features, model = dbt.ref('features'), dbt.ref('ml_{model}')\n"
             f"    return score(dbt, session, features=features, model=model{_keywords(arguments)})\n",
         )
 

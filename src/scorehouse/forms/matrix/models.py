@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.forms.linear_models import AFTER, REGRESSORS, linear_model
+from scorehouse.forms.linear_models import AFTER, REGRESSORS, LinearModel, linear_model
 from scorehouse.forms.links import Link
 from scorehouse.forms.matrix.layers import Layer, product
+from scorehouse.forms.several import MULTI_OUTPUT, QUANTILES
+from scorehouse.forms.sql.builder import name_of
 
 Refuse = Callable[[Any, str], Exception]
 Links = Mapping[str, Link]
@@ -44,15 +46,36 @@ def _linear(estimator: Any, name: str, methods: Collection[str], refuse: Refuse)
     scored = [method for method in methods if method != "predict" or name in REGRESSORS]
     found = {method: linear_model(estimator, name, method, refuse) for method in scored}
     model = next(iter(found.values()), None) or linear_model(estimator, name, "decision_function", refuse)
-    links = {method: _link(each.after, method) for method, each in found.items()}
+    links = {method: _link(each, method) for method, each in found.items()}
     weights = _doubles(estimator, model.weights, refuse)
     return [product(weights, model.intercepts)], {"predict": Link("above_zero", is_label=True), **links}
 
 
-def _link(after: str, method: str) -> Link:
-    if after == "sums":
-        return Link("decisions" if method == "decision_function" else "first")
-    return Link(after)
+def _link(model: LinearModel, method: str) -> Link:
+    if model.after != "sums":
+        return Link(model.after)
+    return Link("decisions") if method == "decision_function" else _numbers(len(model.weights))
+
+
+def _numbers(count: int) -> Link:
+    """What `predict` of a regression gives: a number, or one for each output."""
+    return Link("first" if count == 1 else "sums")
+
+
+def _for_each(
+    estimator: Any, name: str, methods: Collection[str], refuse: Refuse
+) -> tuple[list[Layer], Links]:
+    """A linear model for each output, as one product."""
+    parts = []
+    for one in estimator.estimators_:
+        if name_of(one) not in REGRESSORS:
+            raise refuse(one, "this estimator has no form as a chain of matrix products")
+        parts.append(linear_model(one, name_of(one), "predict", refuse))
+        if parts[-1].after != "sums" or len(parts[-1].weights) != 1:
+            raise refuse(one, f"of several outputs, its predict() is no weighted sum but {parts[-1].after}")
+    weights = np.concatenate([_doubles(estimator, part.weights, refuse) for part in parts])
+    intercepts = np.concatenate([part.intercepts for part in parts])
+    return [product(weights, intercepts)], {"predict": Link("sorted" if name == QUANTILES else "sums")}
 
 
 def _k_means(
@@ -84,13 +107,15 @@ def _network_links(estimator: Any, refuse: Refuse) -> Links:
     several, last = estimator.n_outputs_ > 1, estimator.out_activation_
     if last == "softmax":
         return {"predict_proba": Link("softmax"), "predict": Link("largest", is_label=True)}
-    if several:
-        raise refuse(estimator, "it has several outputs per row")
+    if several and last == "logistic":
+        raise refuse(estimator, "it has several labels per row")
     if last == "logistic":
         return {"predict_proba": Link("sigmoids"), "predict": Link("above_half", is_label=True)}
     if last not in ("identity", "exp"):
         raise refuse(estimator, f"the activation of its output is {last!r}")
-    return {"predict": Link("first" if last == "identity" else "power")}
+    if several and last != "identity":
+        raise refuse(estimator, f"of several outputs, the activation is {last!r}")
+    return {"predict": _numbers(estimator.n_outputs_) if last == "identity" else Link("power")}
 
 
 def _doubles(estimator: Any, numbers: Any, refuse: Refuse) -> np.ndarray:
@@ -107,6 +132,8 @@ PROJECTIONS: Mapping[str, Callable[[Any, Refuse], list[Layer]]] = {
 }
 MODELS: Mapping[str, Model] = {
     **dict.fromkeys(AFTER, _linear),
+    MULTI_OUTPUT: _for_each,
+    QUANTILES: _for_each,
     "sklearn.KMeans": _k_means,
     "sklearn.MiniBatchKMeans": _k_means,
     "sklearn.MLPClassifier": _network,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def lightgbm_classifier(estimator: Any, refuse: Refuse) -> Read:
     if hasattr(estimator, "decision_function") and not booster.ensemble.average:  # since 4.7, never averaged
         outputs["decision_function"] = Link("decisions")
     return booster.ensemble, Recipe(
-        estimator.n_features_in_, outputs, prepare=_lightgbm_numbers(booster.frame_categories)
+        estimator.n_features_in_, outputs, prepare=_LightgbmNumbers(booster.frame_categories)
     )
 
 
@@ -68,28 +69,29 @@ def lightgbm_regressor(estimator: Any, refuse: Refuse) -> Read:
     else:
         raise refuse(estimator, f"with objective {objective!r} it has no native form")
     return booster.ensemble, Recipe(
-        estimator.n_features_in_, outputs, prepare=_lightgbm_numbers(booster.frame_categories)
+        estimator.n_features_in_, outputs, prepare=_LightgbmNumbers(booster.frame_categories)
     )
 
 
-def _lightgbm_numbers(categories: list[list[Any]]) -> Callable[[Any], Any]:
+@dataclass(frozen=True)
+class _LightgbmNumbers:
     """Columns of dtype category as codes in the training order; NaN for unknown categories."""
 
-    def prepare(X: Any) -> Any:
+    categories: list[list[Any]]
+
+    def __call__(self, X: Any) -> Any:
         if isinstance(X, np.ndarray):  # LightGBM turns bare integers into float32
             return X if X.dtype in (np.float32, np.float64) else X.astype(np.float32)
-        if not isinstance(X, pd.DataFrame) or not categories:
+        if not isinstance(X, pd.DataFrame) or not self.categories:
             return X
         chosen = [name for name in X.columns if isinstance(X[name].dtype, pd.CategoricalDtype)]
-        if len(chosen) != len(categories):
+        if len(chosen) != len(self.categories):
             return X
         codes = {}
-        for name, known in zip(chosen, categories, strict=True):
+        for name, known in zip(chosen, self.categories, strict=True):
             found = X[name].cat.set_categories(known).cat.codes.to_numpy()
             codes[name] = np.where(found < 0, np.nan, found)
         return X.assign(**codes)
-
-    return prepare
 
 
 def xgboost_classifier(estimator: Any, refuse: Refuse) -> Read:

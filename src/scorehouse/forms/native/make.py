@@ -11,6 +11,7 @@ from scorehouse.forms.native.kernel import require_library
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import readers, recipe_of
 from scorehouse.forms.segments_made import is_segmented
+from scorehouse.forms.several import FOR_EACH
 from scorehouse.forms.sql.builder import name_of
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
@@ -47,10 +48,12 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
 
 
 def made_of_trees(estimator: Any) -> bool:
-    """Whether native code supports the class of the last step, of an estimator or of those of segments."""
+    """Whether native code supports the class of the last step, of one or of each segment or output."""
     if is_segmented(estimator):
         estimator = next(iter(estimator.estimators_), estimator.fallback_)
-    return name_of(_taken_apart(estimator)[1]) in readers()
+    last = _taken_apart(estimator)[1]
+    parts = last.estimators_ if name_of(last) in FOR_EACH else [last]
+    return all(name_of(part) in readers() for part in parts)
 
 
 def _taken_apart(estimator: Any) -> tuple[list[Any], Any, list[str]]:

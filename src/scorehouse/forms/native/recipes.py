@@ -10,6 +10,7 @@ import numpy as np
 
 from scorehouse.forms.links import Link
 from scorehouse.forms.native.native_form import Recipe
+from scorehouse.forms.several import FOR_EACH, QUANTILES
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.trees import Ensemble
 from scorehouse.forms.trees import of_hist as hist
@@ -19,6 +20,8 @@ Refuse = Callable[[Any, str], Exception]
 Read = tuple[Ensemble, Recipe]
 Outputs = Mapping[str, Link]
 FIRST = Link("first")
+# the link of one output, of several, and of several that are sorted
+SEVERAL = {FIRST: ("sums", "sorted"), Link("single"): ("singles", "sorted_singles")}
 
 
 def recipe_of(estimator: Any, refuse: Refuse) -> Read:
@@ -48,6 +51,7 @@ def readers() -> dict[str, Callable[[Any, Refuse], Read]]:
         "sklearn.ExtraTreeRegressor": _forest_regressor,
         "sklearn.RandomForestRegressor": _forest_regressor,
         "sklearn.ExtraTreesRegressor": _forest_regressor,
+        **dict.fromkeys(FOR_EACH, _for_each),
         "sklearn.IsolationForest": _isolation_forest,
         "sklearn.GradientBoostingClassifier": _boosting_classifier,
         "sklearn.GradientBoostingRegressor": _boosting_regressor,
@@ -66,8 +70,8 @@ def readers() -> dict[str, Callable[[Any, Refuse], Read]]:
 
 def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
     """The trees, and whether they accept missing values."""
-    if estimator.n_outputs_ != 1:
-        raise refuse(estimator, "it has several outputs per row")
+    if estimator.n_outputs_ != 1 and hasattr(estimator, "classes_"):
+        raise refuse(estimator, "it has several labels per row")
     trees = getattr(estimator, "estimators_", [estimator])
     takes_missing = trees[0]._support_missing_values(np.zeros((1, 1)))
     return sklearn.forest(trees), bool(takes_missing)
@@ -86,7 +90,36 @@ def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
 
 def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
     ensemble, takes_missing = _forest(estimator, refuse)
-    return ensemble, _strict(estimator, {"predict": FIRST}, takes_missing=takes_missing)
+    link = FIRST if estimator.n_outputs_ == 1 else Link("sums")
+    return ensemble, _strict(estimator, {"predict": link}, takes_missing=takes_missing)
+
+
+def _for_each(estimator: Any, refuse: Refuse) -> Read:
+    """Trees for each output, as one ensemble that adds each output's trees to its own sum."""
+    parts = [recipe_of(one, refuse) for one in estimator.estimators_]
+    first, recipe = parts[0]
+    links = SEVERAL.get(recipe.outputs["predict"])
+    for one, (ensemble, own) in zip(estimator.estimators_, parts, strict=True):
+        if own != recipe or own.start:
+            raise refuse(one, "the outputs read their numbers in different ways")
+        if _kind(ensemble) != _kind(first):
+            raise refuse(one, "the trees of its outputs are not of one kind")
+    if links is None:
+        raise refuse(estimator.estimators_[0], "of several outputs, predict() is no sum of trees")
+    merged = replace(
+        first,
+        trees=tuple(tree for ensemble, _ in parts for tree in ensemble.trees),
+        groups=tuple(output for output, (ensemble, _) in enumerate(parts) for _ in ensemble.trees),
+        base=tuple(ensemble.base[0] for ensemble, _ in parts),
+    )
+    link = Link(links[name_of(estimator) == QUANTILES])
+    return merged, replace(recipe, outputs={"predict": link})
+
+
+def _kind(ensemble: Ensemble) -> tuple[object, ...]:
+    """What has to be equal for trees to be added in one pass; a mean divides by one number of trees."""
+    trees = len(ensemble.trees) if ensemble.average else None
+    return len(ensemble.base), ensemble.average, ensemble.rounds_inputs, ensemble.single, trees
 
 
 def _isolation_forest(estimator: Any, refuse: Refuse) -> Read:

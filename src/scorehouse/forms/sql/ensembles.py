@@ -113,13 +113,14 @@ def forest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scor
 
 
 def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value]) -> Scores:
-    """Share of each class in the leaves; with two classes, only the second."""
+    """The share of each class, with two classes only the second's; or each output of a regression."""
     numbers_only(b, estimator, values)
-    if estimator.n_outputs_ != 1:
-        raise b.refuse(estimator, "it has several outputs per row")
+    has_classes = hasattr(estimator, "classes_")
+    if has_classes and estimator.n_outputs_ != 1:
+        raise b.refuse(estimator, "it has several labels per row")
     ensemble = sklearn.forest(trees)
     outputs = len(ensemble.base)
-    wanted = [1] if outputs == 2 else range(outputs)
+    wanted = [1] if has_classes and outputs == 2 else range(outputs)
     made = tuple(
         mean(b, [tree_of(b, tree, values, output=k) for tree in ensemble.trees], "forest") for k in wanted
     )

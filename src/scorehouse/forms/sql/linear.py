@@ -16,9 +16,11 @@ from scorehouse.forms.sql.scores import linear as weighted
 
 
 def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """The weighted sum, through the inverse of the link."""
+    """The weighted sum, through the inverse of the link; or one sum for each output."""
     numbers_only(b, estimator, values)
     model = linear_model(estimator, name_of(estimator), method, b.refuse)
+    if len(model.weights) > 1:
+        return Scores(tuple(_sums(b, model, values)))
     weights = np.asarray(model.weights, dtype=np.float64)
     raw = weighted(b, values, weights, float(model.intercepts[0]))
     return Scores((exponential(b, raw) if model.after == "power" else raw,))
@@ -38,7 +40,7 @@ def classification(b: Builder, estimator: Any, values: list[Value], method: str)
 
 
 def _sums(b: Builder, model: LinearModel, values: list[Value]) -> list[Expr]:
-    """One column for two classes, else one per class."""
+    """One column for two classes, else one per class or output."""
     several = len(model.weights) > 1
     if several:
         values = [value if is_coded(value.expr) else b.bound(value) for value in values]

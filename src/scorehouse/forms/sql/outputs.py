@@ -20,7 +20,7 @@ from scorehouse.forms.sql.expression import (
     text,
 )
 from scorehouse.forms.sql.inputs import finite
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTIOUTPUT, Version
 
 REJECT_REASON = "reject_reason"
 Outputs = list[tuple[str, Expr]]
@@ -116,6 +116,13 @@ def _regression(b: Builder, estimator: Any, version: Version, values: list[Value
     return [("prediction", scores.values[0])], scores
 
 
+def _multioutput_regression(
+    b: Builder, estimator: Any, version: Version, values: list[Value]
+) -> tuple[Outputs, Scores]:
+    scores = b.predict(estimator, values, "predict")
+    return list(zip(version.outputs, scores.values, strict=True)), scores
+
+
 def _clustering(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
     scores = b.predict(estimator, values, "transform")
     labels = [Literal(k, "integer") for k in range(len(scores.decisions))]
@@ -141,6 +148,7 @@ def _anomaly(b: Builder, estimator: Any, version: Version, values: list[Value]) 
 _TASKS: dict[str, Callable[[Builder, Any, Version, list[Value]], tuple[Outputs, Scores]]] = {
     "classification": _classification,
     "regression": _regression,
+    MULTIOUTPUT: _multioutput_regression,
     "clustering": _clustering,
     "ranking": _ranking,
     "anomaly": _anomaly,

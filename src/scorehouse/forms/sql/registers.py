@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scorehouse.forms.linear_models import CLASSIFIERS, REGRESSORS
+from scorehouse.forms.several import MULTI_OUTPUT, QUANTILES
 from scorehouse.forms.sql import (
     calibrate,
     compose,
@@ -20,6 +21,7 @@ from scorehouse.forms.sql import (
     linear,
     nearest,
     scale,
+    several,
     xgboost_sql,
 )
 from scorehouse.forms.sql.builder import Converters
@@ -49,6 +51,9 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.RandomizedSearchCV": calibrate.search,
     "sklearn.CalibratedClassifierCV": calibrate.calibrated,
     "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
+    MULTI_OUTPUT: several.multi_output,
+    QUANTILES: several.quantiles,
+    "sklearn.RegressorChain": several.regressor_chain,
     **dict.fromkeys(REGRESSORS, linear.regression),
     **dict.fromkeys(CLASSIFIERS, linear.classification),
     "sklearn.GaussianNB": nearest.gaussian_naive_bayes,

@@ -25,9 +25,15 @@ def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
         left=np.where(leaf, -1, tree.children_left),
         right=np.where(leaf, -1, tree.children_right),
         missing_left=np.asarray(tree.missing_go_to_left, dtype=bool),
-        value=tree.value[:, 0, :] if value is None else np.asarray(value, dtype=np.float64).reshape(-1, 1),
+        value=_values(tree) if value is None else np.asarray(value, dtype=np.float64).reshape(-1, 1),
         cover=np.asarray(tree.weighted_n_node_samples, dtype=np.float64),
     )
+
+
+def _values(tree: Any) -> np.ndarray:
+    """What a node says, of shape (nodes, outputs): the share of each class, or a number for each output."""
+    values: np.ndarray = tree.value[:, 0, :] if tree.n_outputs == 1 else tree.value[:, :, 0]
+    return values
 
 
 def boosting(estimator: Any, start: Any) -> Ensemble:

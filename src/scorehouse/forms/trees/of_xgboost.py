@@ -32,6 +32,8 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
     model = json.loads(estimator.get_booster().save_raw("json").decode())["learner"]
     if model["gradient_booster"]["name"] != "gbtree":
         raise refuse(estimator, f"its booster is {model['gradient_booster']['name']!r}")
+    if int(model["learner_model_param"].get("num_target", 1)) > 1:
+        raise refuse(estimator, "it has several outputs per row")
     objective = model["objective"]["name"]
     forest = model["gradient_booster"]["model"]
     per_class = max(1, int(model["learner_model_param"]["num_class"]))

@@ -46,12 +46,14 @@ class OnnxEstimator:
         self.labels, *self.scores = [output.name for output in session.get_outputs()]
         if version.score_method not in ("predict", "none"):
             setattr(self, version.score_method, self._score)
+        self.several = bool(version.outputs)
         if version.classes:
             self.classes_ = np.asarray(version.classes)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels or numbers, one per row."""
-        return np.asarray(self._run(self.labels, X)).reshape(-1)
+        """Labels or numbers, one per row; of several outputs, of shape (rows, outputs)."""
+        found = np.asarray(self._run(self.labels, X))
+        return found if self.several else found.reshape(-1)
 
     def _score(self, X: Any) -> np.ndarray:
         """Scores, of shape (rows,) if a row has one score, else (rows, classes)."""
