@@ -16,15 +16,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
+from compile_kernel import example_kernel
 from postgres.examples import ComparedWithPostgres, build_examples
 from postgres.project import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from postgres.server import Server
-from project import REPOSITORY, Row
+from project import Row
 from scorehouse.forms.parity import compare
-from scorehouse.kernel.scorer import Kernel
-from scorehouse.registry import artifact
-from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seeds import ModelSeeds
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
@@ -68,13 +65,6 @@ class PostgresProject:
         with self.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall()
-
-
-def kernel_of(name: str, number: int) -> Kernel:
-    versions = ModelSeeds(REPOSITORY, name).versions()
-    version = next(v for v in versions if v.version == number)
-    estimator, signature, _ = artifact.load(REPOSITORY, version, LoadPolicy.from_variable({}), "test")
-    return Kernel(estimator, version, signature, strict=frozenset(), call="test")
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +126,7 @@ def test_the_seeds_keep_their_nulls(project: PostgresProject) -> None:
 @pytest.mark.parametrize("model", SCORED)
 def test_scores_equal_the_kernel(model: str, project: PostgresProject, features: dict[str, pa.Table]) -> None:
     name, number, table, key = SCORED[model]
-    kernel = kernel_of(name, number)
+    kernel = example_kernel(name, number)
     rows = features[table]
     expected = pa.Table.from_batches([kernel(b) for b in rows.combine_chunks().to_batches()])
     order = ", ".join(key)
