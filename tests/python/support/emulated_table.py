@@ -7,8 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow.parquet as pq
+
 from emulated import BigQuery, emulator
 from project import Row
+
+BIGQUERY_TYPES = {"double": "FLOAT64", "float": "FLOAT64", "int64": "INT64", "int32": "INT64"}
+BIGQUERY_TYPES |= {"bool": "BOOL", "string": "STRING", "large_string": "STRING", "date32[day]": "DATE"}
 
 
 class ParityTable(Protocol):
@@ -51,9 +56,14 @@ class OfBigQuery:
     def load(self, file: Path) -> None:
         from google.cloud import bigquery
 
-        parquet = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_TRUNCATE")
+        columns = pq.read_schema(file)
+        schema = [bigquery.SchemaField(each.name, BIGQUERY_TYPES[str(each.type)]) for each in columns]
+        name = f"shop.{self.name}"
+        self.client.delete_table(name, not_found_ok=True)
+        self.client.create_table(bigquery.Table(name, schema=schema))  # the emulator's load job does not
+        parquet = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
         with file.open("rb") as rows:
-            self.client.load_table_from_file(rows, f"shop.{self.name}", job_config=parquet).result(timeout=60)
+            self.client.load_table_from_file(rows, name, job_config=parquet).result(timeout=60)
 
     def query(self, sql: str) -> list[Row]:
         return self.warehouse.query(sql)
