@@ -1,21 +1,26 @@
 """Write docs/reference/conformance.md, the card of engines: what was tested on each, and how it went.
 
 `python docs/conformance.py FOLDER` reads the JUnit results in a folder, one or more files per engine, such
-as `snowflake.xml`, and `python docs/conformance.py --commands` prints the commands that write them. A test
-belongs to the capability of its marker `capability`, or else to the one whose pattern below fits its name.
+as `snowflake.xml`, and `python docs/conformance.py --commands` prints the commands that write them. An engine
+without a file keeps the results of before, with their day. A test belongs to the capability of its marker
+`capability`, or else to the one whose pattern below fits its file or its name.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 PAGE = Path(__file__).parent / "reference" / "conformance.md"
+KEPT = Path(__file__).with_suffix(".json")
 CAPABILITIES = (
     *("parses", "predict", "scored", "score", "run log", "given", "new", "changed", "vanished", "history"),
     *(
@@ -27,8 +32,14 @@ CAPABILITIES = (
         "on_schema_change",
         "contracts",
     ),
-    *("atomic", "refusals"),
+    *("stages", "reasons", "atomic", "refusals"),
 )
+# Files whose tests all show one thing, but for refusals
+FILES = {
+    "monitoring": r"test_(spark_|postgres_)?monitoring",
+    "generic tests": r"test_generic_tests",
+    "intervals": r"test_intervals",
+}
 PATTERNS = {
     "refusals": r"refus",  # first, since their names say what is refused
     "parses": r"parsed_without|is_parsed",
@@ -52,63 +63,37 @@ PATTERNS = {
 
 @dataclass(frozen=True)
 class Engine:
-    """One column of the card: its title, how it was run, the command, and what it refuses in words."""
+    """One column of the card, as `conformance.toml` has it."""
 
     title: str
     how: str
-    command: str
+    commands: tuple[str, ...]
+    versions: str
     refused: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Engine:
+        """Lines of a command are joined."""
+        commands = tuple(" ".join(command.split()) for command in fields["commands"])
+        return cls(**{**fields, "commands": commands})
 
 
-IN_SQL = ("score", "vanished", "history", "decisions", "several versions")  # which SQL alone cannot do yet
-ENGINES = {
-    "duckdb": Engine(
-        "DuckDB", "itself", "./run test tests/python/engines/test_every_engine.py -m 'not foreign'"
-    ),
-    "postgres": Engine(
-        "PostgreSQL",
-        "itself; Redshift prints its dialect",
-        "./run test all tests/python/engines/test_postgres_door.py "
-        "tests/python/engines/test_postgres_refusals.py "
-        "tests/python/engines/test_postgres_monitoring.py tests/python/engines/test_postgres_parity.py",
-        refused=IN_SQL,
-    ),
-    "spark": Engine(
-        "Spark",
-        "itself; Databricks prints its dialect",
-        "./run test spark tests/python/engines/test_every_engine.py -m foreign",
-    ),
-    "dbt2": Engine(
-        "dbt v2 on DuckDB",
-        "itself, a preview",
-        "./run test dbt2 tests/python/engines/test_dbt2.py",
-        refused=IN_SQL,
-    ),
-    "snowflake": Engine(
-        "Snowflake",
-        "emulated by fakesnow",
-        "./run test snowflake tests/python/engines/test_warehouses.py",
-        refused=IN_SQL,
-    ),
-    "bigquery": Engine(
-        "BigQuery",
-        "emulated by bqemulator",
-        "./run test bigquery tests/python/engines/test_warehouses.py",
-        refused=IN_SQL,
-    ),
-}
+COLUMNS = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+ENGINES = {name: Engine.of(fields) for name, fields in tomllib.loads(COLUMNS).items()}
 INTRODUCTION = """# Conformance
 
 What was tested on each engine, and how it went: the number of tests that passed, and in words what did not.
-*Refused* says that the engine cannot do it and stops with an error in words; an empty cell has no test.
-`python docs/conformance.py` writes this page from the results of the test runs below.
+*Refused* says that the engine cannot do it and stops with an error in words. *Stages* are the statements into
+which a version is cut if its SQL is too long for one. `python docs/conformance.py` writes this page from the
+results of the test runs below, and keeps them, so that one engine can be run again by itself.
 
 *Emulated* says that a program plays the warehouse and computes with DuckDB: the cell proves syntax, types,
 names and plumbing, by dbt's own adapter. It proves nothing about how the warehouse rounds, plans or locks.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Result:
     """One test: its capability, how it ended, and the reason if it did not pass."""
 
@@ -117,19 +102,71 @@ class Result:
     reason: str
 
 
+@dataclass(frozen=True)
+class Run:
+    """The results of an engine with how many tests had each, the day of the newest, and what they ran on."""
+
+    day: str
+    versions: Mapping[str, str]
+    tests: Counter[Result]
+
+    @classmethod
+    def of(cls, files: Sequence[Path]) -> Run:
+        """What JUnit files say."""
+        suites = [suite for file in files for suite in ElementTree.parse(file).getroot().iter("testsuite")]
+        named = [each for suite in suites for each in suite.findall("properties/property")]
+        return cls(
+            max(suite.get("timestamp", "")[:10] for suite in suites),
+            {each.get("name", ""): each.get("value", "") for each in named},
+            Counter(results(*files)),
+        )
+
+
 def main(arguments: list[str]) -> int:
     """Write the page, or print the commands."""
     if arguments == ["--commands"]:
         for name, engine in ENGINES.items():
-            print(f"{engine.command} --junitxml target/conformance/{name}.xml")
+            for number, command in enumerate(engine.commands):
+                file = f"target/conformance/{name}{f'_{number + 1}' if number else ''}.xml"
+                print(f"{command} --junitxml {file}")
         return 0
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         print(__doc__, file=sys.stderr)
         return 2
-    files = {name: sorted(Path(arguments[0]).glob(f"{name}*.xml")) for name in ENGINES}
-    found = {name: results(*some) for name, some in files.items() if some}
-    PAGE.write_text(page(found))
+    runs = kept()
+    for name in ENGINES:
+        if files := sorted(Path(arguments[0]).glob(f"{name}*.xml")):
+            runs[name] = Run.of(files)
+    keep(runs)
+    PAGE.write_text(page(runs))
     return 0
+
+
+def keep(runs: Mapping[str, Run]) -> None:
+    """Write the results of each engine, for later calls."""
+    document = {
+        name: {
+            "day": runs[name].day,
+            "versions": runs[name].versions,
+            "tests": [{**asdict(test), "count": count} for test, count in sorted(runs[name].tests.items())],
+        }
+        for name in ENGINES
+        if name in runs
+    }
+    KEPT.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def kept() -> dict[str, Run]:
+    """The results of each engine that an earlier call wrote."""
+    document = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    runs = {}
+    for name, run in document.items():
+        tests: Counter[Result] = Counter()
+        for test in run["tests"]:
+            count = test.pop("count")
+            tests[Result(**test)] = count
+        runs[name] = Run(run["day"], run["versions"], tests)
+    return runs
 
 
 def results(*files: Path) -> list[Result]:
@@ -138,15 +175,19 @@ def results(*files: Path) -> list[Result]:
     for case in (case for file in files for case in ElementTree.parse(file).getroot().iter("testcase")):
         name = case.get("name", "")
         marked = [p.get("value", "") for p in case.iter("property") if p.get("name") == "capability"]
-        capability = marked[0] if marked else guessed(f"{case.get('classname', '')}.{name}")
+        capability = marked[0] if marked else guessed(case.get("classname", ""), name)
         if capability:
             found[f"{case.get('classname')}.{name}"] = Result(capability, *outcome(case))
     return list(found.values())
 
 
-def guessed(name: str) -> str:
-    """The capability whose pattern fits a test's name; empty if none does."""
-    return next((key for key, pattern in PATTERNS.items() if re.search(pattern, name)), "")
+def guessed(place: str, name: str) -> str:
+    """The capability that a test's file shows, or that its name names; empty if neither does."""
+    if not re.search(PATTERNS["refusals"], name):
+        for key, pattern in FILES.items():
+            if re.search(pattern, place):
+                return key
+    return next((key for key, pattern in PATTERNS.items() if re.search(pattern, f"{place}.{name}")), "")
 
 
 def outcome(case: ElementTree.Element) -> tuple[str, str]:
@@ -157,43 +198,57 @@ def outcome(case: ElementTree.Element) -> tuple[str, str]:
     return "passed", ""
 
 
-def page(found: dict[str, list[Result]]) -> str:
+def page(runs: Mapping[str, Run]) -> str:
     """The card: a table of engines and capabilities, the reasons, and the commands."""
     names = list(ENGINES)
     lines = [INTRODUCTION, "| | " + " | ".join(ENGINES[name].title for name in names) + " |"]
-    lines += ["|---" * (len(names) + 1) + "|", "| run | " + " | ".join(how(n, found) for n in names) + " |"]
+    lines += ["|---" * (len(names) + 1) + "|", "| run | " + " | ".join(how(n, runs) for n in names) + " |"]
+    lines += ["| versions | " + " | ".join(versions(n, runs) for n in names) + " |"]
+    lines += ["| last run | " + " | ".join(runs[n].day if n in runs else "never" for n in names) + " |"]
     for capability in CAPABILITIES:
-        cells = [
-            cell([one for one in found.get(name, []) if one.capability == capability])
-            or ("refused" if capability in ENGINES[name].refused else "")
-            for name in names
-        ]
+        cells = (in_words(name, capability, runs) for name in names)
         lines.append(f"| {capability} | " + " | ".join(cells) + " |")
-    lines += ["", "## What did not pass", "", *(list(reasons(found)) or ["Nothing."])]
+    lines += ["", "## What did not pass", "", *(list(reasons(runs)) or ["Nothing."])]
     lines += ["", "## The runs", ""]
-    lines += [f"- {ENGINES[name].title}: `{ENGINES[name].command}`" for name in names]
+    lines += [f"- {ENGINES[name].title}: `{one}`" for name in names for one in ENGINES[name].commands]
     return "\n".join(lines) + "\n"
 
 
-def how(name: str, found: dict[str, list[Result]]) -> str:
+def how(name: str, runs: Mapping[str, Run]) -> str:
     """How an engine was run."""
-    return ENGINES[name].how if name in found else "no results for this page yet; the command is below"
+    return ENGINES[name].how if name in runs else "no results for this page yet; the command is below"
 
 
-def cell(tests: list[Result]) -> str:
+def versions(name: str, runs: Mapping[str, Run]) -> str:
+    """What the tests of an engine ran on."""
+    if name not in runs:
+        return "not known"
+    return ENGINES[name].versions.format_map(defaultdict(lambda: "(not known)", runs[name].versions))
+
+
+def in_words(name: str, capability: str, runs: Mapping[str, Run]) -> str:
+    """One cell: counts, or why there are none."""
+    engine = ENGINES[name]
+    found = cell(runs[name].tests, capability) if name in runs else ""
+    refused = "refused" if capability in engine.refused else ""
+    return found or refused or engine.words.get(capability) or "not in the last run"
+
+
+def cell(tests: Counter[Result], capability: str) -> str:
     """The counts of one cell."""
-    counts = Counter(one.outcome for one in tests)
+    counts: Counter[str] = Counter()
+    for test, count in tests.items():
+        counts[test.outcome] += count if test.capability == capability else 0
     return ", ".join(f"{counts[word]} {word}" for word in ("passed", "failed", "skipped") if counts[word])
 
 
-def reasons(found: dict[str, list[Result]]) -> Iterator[str]:
+def reasons(runs: Mapping[str, Run]) -> Iterator[str]:
     """A line per engine, capability and reason."""
-    for name, tests in found.items():
-        counted = Counter(
-            (one.capability, one.outcome, one.reason) for one in tests if one.outcome != "passed"
-        )
-        for (capability, word, reason), count in counted.items():
-            yield f"- {ENGINES[name].title}, {capability}: {count} {word}. {reason}"
+    for name in ENGINES:
+        for test, count in sorted(runs[name].tests.items()) if name in runs else ():
+            if test.outcome != "passed":
+                told = f"{count} {test.outcome}. {test.reason}"
+                yield f"- {ENGINES[name].title}, {test.capability}: {told}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -21,6 +21,7 @@ from foreign import ForeignProject, built_foreign_project
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 from scorehouse.forms.native.build import FOLDER, build, this_platform
+from versions import versions
 
 if TYPE_CHECKING:
     from every_engine import Engine
@@ -86,6 +87,14 @@ def what_a_module_leaves_is_not_looked_at() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def versions_in_results(request: pytest.FixtureRequest, record_testsuite_property: Any) -> None:
+    """JUnit results say what the tests ran on."""
+    if request.config.getoption("xmlpath", None):
+        for name, version in versions():
+            record_testsuite_property(name, version)
 
 
 @pytest.fixture(scope="session")

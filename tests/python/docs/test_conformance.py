@@ -14,7 +14,8 @@ import pytest
 from project import REPOSITORY
 
 SCRIPT = REPOSITORY / "docs" / "conformance.py"
-JUNIT = """<testsuites><testsuite>
+JUNIT = """<testsuites><testsuite timestamp="2026-11-27T07:00:00">
+<properties><property name="fakesnow" value="0.12.1"/></properties>
 <testcase classname="engines.test_warehouses" name="test_drift">
   <properties><property name="capability" value="monitoring"/></properties></testcase>
 <testcase classname="engines.test_warehouses" name="test_profile">
@@ -36,15 +37,48 @@ def conformance() -> ModuleType:
     return module
 
 
-def test_results_become_cells_and_reasons(conformance: ModuleType, tmp_path: Path) -> None:
+def row(text: str, capability: str) -> list[str]:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {capability} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_results_become_cells_and_reasons(
+    conformance: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conformance, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(conformance, "PAGE", tmp_path / "page.md")
     (tmp_path / "snowflake.xml").write_text(JUNIT)
-    found = conformance.results(tmp_path / "snowflake.xml")
-    text = conformance.page({"snowflake": found})
+    assert conformance.main([str(tmp_path)]) == 0
+    text = conformance.PAGE.read_text()
+    column = list(conformance.ENGINES).index("snowflake")
     assert " | emulated by fakesnow | " in text
-    assert "| monitoring |  |  |  |  | 1 passed, 1 failed |  |" in text and " | 1 skipped | " in text
+    assert row(text, "monitoring")[column] == "1 passed, 1 failed"
+    assert row(text, "new")[column] == "1 skipped"
+    assert row(text, "history")[column] == "refused"
+    assert row(text, "predict")[column] == "not in the last run"
+    assert row(text, "contracts")[column] == "not tried"
+    assert row(text, "last run")[column] == "2026-11-27" and set(row(text, "last run")) > {"never"}
+    assert row(text, "versions")[column].startswith("fakesnow 0.12.1, dbt-core (not known)")
     assert "- Snowflake, monitoring: 1 failed. wrong number" in text
     assert "- Snowflake, new: 1 skipped. not here" in text
-    assert "| history |  | refused |  | refused | refused | refused |" in text
+
+    (tmp_path / "snowflake.xml").unlink()
+    (tmp_path / "bigquery.xml").write_text(JUNIT)
+    assert conformance.main([str(tmp_path)]) == 0
+    text = conformance.PAGE.read_text()
+    assert row(text, "monitoring")[column] == row(text, "monitoring")[column + 1] == "1 passed, 1 failed"
+
+
+def test_the_card_says_something_of_everything(conformance: ModuleType) -> None:
+    """Each cell is a number or says why there is none; the page is the one that the results make."""
+    runs = conformance.kept()
+    card = conformance.PAGE.read_text()
+    assert card == conformance.page(runs)
+    assert set(runs) == set(conformance.ENGINES)
+    for capability in ("run", "versions", "last run", *conformance.CAPABILITIES):
+        assert all(row(card, capability)), capability
+    for engine in conformance.ENGINES.values():
+        assert {*engine.refused, *engine.words} <= set(conformance.CAPABILITIES)
 
 
 def test_wrong_arguments_show_the_usage() -> None:
@@ -61,5 +95,5 @@ def test_the_readme_has_each_engine_of_the_card(conformance: ModuleType) -> None
         rows = [row for row in table.splitlines() if all(word in row for word in engine.title.split(" on "))]
         assert rows, engine.title
         assert ("emulated" in engine.how) == any("**emulated**" in row for row in rows), engine.title
-        command = re.search(r"\./run test \w+|tests/python\S+", engine.command)
+        command = re.search(r"\./run test \w+|tests/python\S+", engine.commands[0])
         assert command, engine.title

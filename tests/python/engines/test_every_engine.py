@@ -128,11 +128,13 @@ def story(engine: Engine) -> Story:
     return story
 
 
+@pytest.mark.capability("refusals")
 def test_only_what_has_to_be_is_refused(story: Story) -> None:
     refused = {step: sorted(messages) for step, messages in story.refused.items() if messages}
     assert refused == {"second": ["strict"], "refused": ["given"]}
 
 
+@pytest.mark.capability("run log")
 def test_the_run_log_is_sealed_by_what_dbt_reads_of_it(story: Story) -> None:
     """Outside of DuckDB, the command reads it by `dbt show`; both ways give the same digests."""
     project = story.engine.project
@@ -152,11 +154,13 @@ def test_the_run_log_is_sealed_by_what_dbt_reads_of_it(story: Story) -> None:
     assert [each.kind for each in findings(lines, altered)] == ["changed"]
 
 
+@pytest.mark.capability("atomic")
 def test_nothing_of_a_run_is_left_over(story: Story) -> None:
     left = [name for name in story.engine.tables() if "__" in name and not name.startswith("ml_")]
     assert left == []
 
 
+@pytest.mark.capability("scored")
 def test_a_table_is_replaced(story: Story) -> None:
     assert story.held("first", "replaced") == AT_FIRST
     assert story.held("second", "replaced") == OF_SECOND
@@ -165,6 +169,7 @@ def test_a_table_is_replaced(story: Story) -> None:
         assert story.run("replaced", number, "rows_scored", "rows_rejected") == (6, 3)
 
 
+@pytest.mark.capability("scored")
 def test_linear_models_score_as_sql(story: Story) -> None:
     """But for `strict`, whose checks SQL does not have, and for reasons, which are added to batches."""
     scored = [run for run in story.log if run["status"] == "success" and run["model_name"] == "toy"]
@@ -172,6 +177,7 @@ def test_linear_models_score_as_sql(story: Story) -> None:
     assert forms == {(False, "sql"), (True, "matrix")}
 
 
+@pytest.mark.capability("scored")
 @pytest.mark.parametrize("table", SEVERAL)
 def test_each_of_several_outputs_is_scored(story: Story, table: str) -> None:
     found = story.held("first", table, "id", "prediction_by_10", "prediction_by_100", "row_status")
@@ -186,12 +192,14 @@ def test_each_of_several_outputs_is_scored(story: Story, table: str) -> None:
     assert story.run(table, 0, *told) == (form, 9, 6, 3, None)
 
 
+@pytest.mark.capability("score")
 def test_both_doors_score_alike(story: Story) -> None:
     columns = ("id", "prediction", "row_status", "reject_reason", "model_digest", "feature_hash")
     assert story.held("first", "by_sql", *columns) == story.held("first", "replaced", *columns)
     assert story.run("by_sql", 0, "status", "write_mode", "rows_in") == ("success", "replace", 9)
 
 
+@pytest.mark.capability("scored")
 def test_rejected_rows_have_their_reasons(story: Story) -> None:
     rejected = story.held("first", "replaced", "id", "row_status", "reject_reason")[6:]
     assert rejected == [
@@ -210,6 +218,7 @@ def test_rejected_rows_have_their_reasons(story: Story) -> None:
     }
 
 
+@pytest.mark.capability("atomic")
 def test_too_many_rejected_rows_leave_the_old_table(story: Story) -> None:
     assert "5 of 9 rows were rejected (0.5556)" in story.refused["second"]["strict"]
     assert story.is_as_before("strict", "first", "second")
@@ -217,17 +226,20 @@ def test_too_many_rejected_rows_leave_the_old_table(story: Story) -> None:
     assert status == "failed" and "raise max_rejected_share" in error
 
 
+@pytest.mark.capability("given")
 def test_given_rows_are_merged(story: Story) -> None:
     assert story.held("first", "given") == AT_FIRST
     assert story.held("second", "given") == [(1, 21), *OF_SECOND]
     assert story.run("given", 1, "write_mode", "rows_in", "rescore_rule") == ("merge", 9, "given")
 
 
+@pytest.mark.capability("new")
 def test_new_rows_alone_are_scored(story: Story) -> None:
     assert story.held("second", "only_new") == [*AT_FIRST, (10, 200)]
     assert story.run("only_new", 1, "write_mode", "rows_in", *COUNTS) == ("merge", 1, 1, 0, 0, 8, 1)
 
 
+@pytest.mark.capability("changed")
 def test_changed_rows_are_scored_and_those_that_vanished_are_flagged(story: Story) -> None:
     columns = ("id", "prediction", "is_vanished")
     assert story.held("first", "flagged", *columns) == [(*row, False) for row in AT_FIRST]
@@ -239,12 +251,14 @@ def test_changed_rows_are_scored_and_those_that_vanished_are_flagged(story: Stor
     assert len(runs) == 2  # a row keeps the run that scored it
 
 
+@pytest.mark.capability("vanished")
 def test_predictions_of_rows_that_vanished_are_deleted(story: Story) -> None:
     assert story.held("first", "best") == AT_FIRST
     assert story.held("second", "best") == OF_SECOND
     assert story.run("best", 1, "rows_in", *COUNTS) == (5, 1, 4, 0, 4, 1)
 
 
+@pytest.mark.capability("changed")
 def test_rows_with_a_new_stamp_are_scored(story: Story) -> None:
     without_a_stamp = [(3, 30) if row == (3, 350) else row for row in OF_SECOND]
     assert story.held("second", "stamped") == [(1, 21), *without_a_stamp]
@@ -252,6 +266,7 @@ def test_rows_with_a_new_stamp_are_scored(story: Story) -> None:
     assert [story.run("stamped", number, "watermark") for number in (0, 1)] == [(EARLY,), (LATE,)]
 
 
+@pytest.mark.capability("decisions")
 def test_the_best_of_each_part_are_decided_among_all_rows(story: Story) -> None:
     """Rows that were not scored again lose their place to those that were."""
     columns = ("id", "part", "decision")
@@ -262,6 +277,7 @@ def test_the_best_of_each_part_are_decided_among_all_rows(story: Story) -> None:
     assert undecided == [4, 8, 9]
 
 
+@pytest.mark.capability("history")
 def test_a_history_is_appended_to_and_keeps_what_was_decided(story: Story) -> None:
     columns = ("id", "day", "prediction", "decision")
     monday = [(n, MONDAY, p, p and ("yes" if p >= 50 else "no")) for n, p in AT_FIRST]
@@ -271,6 +287,7 @@ def test_a_history_is_appended_to_and_keeps_what_was_decided(story: Story) -> No
     assert story.run("history", 1, "rows_in", *COUNTS) == (2, 2, 0, 0, 7, 0)
 
 
+@pytest.mark.capability("several versions")
 def test_two_versions_score_in_rows_of_their_own(story: Story) -> None:
     rows = story.held("second", "long", "model_alias", "id", "model_version", "prediction", "is_live")
     assert rows[:10] == [("challenger", n, 2, p, False) for n, p in [(1, 111), *BY_SECOND_VERSION]]
@@ -284,6 +301,7 @@ def test_two_versions_score_in_rows_of_their_own(story: Story) -> None:
     assert runs == [("challenger", False, 5, 1, 4, 0, 4, 1), ("champion", True, 5, 1, 4, 0, 4, 1)]
 
 
+@pytest.mark.capability("several versions")
 def test_two_versions_score_side_by_side(story: Story) -> None:
     columns = ("id", "prediction", "model_version", "prediction__challenger", "model_version__challenger")
     pairs = zip([(1, 21), *OF_SECOND], [(1, 111), *BY_SECOND_VERSION], strict=True)
@@ -292,6 +310,7 @@ def test_two_versions_score_side_by_side(story: Story) -> None:
     assert [run["rows_in"] for run in runs] == [9, 9, 5, 5]
 
 
+@pytest.mark.capability("changed")
 def test_a_budget_is_spent_on_rows_that_were_never_scored_first(story: Story) -> None:
     assert story.held("first", "budget") == AT_FIRST[:5]
     assert story.held("second", "budget") == [*AT_FIRST[:5], *OF_SECOND[4:]]
@@ -299,6 +318,7 @@ def test_a_budget_is_spent_on_rows_that_were_never_scored_first(story: Story) ->
     assert counted == [(5, 4, 9, 0, 0, 0, 0), (5, 3, 5, 3, 0, 1, 1)]
 
 
+@pytest.mark.capability("on_schema_change")
 def test_a_changed_list_of_columns_is_refused_or_appended(story: Story) -> None:
     said = story.refused["refused"]["given"]
     assert "it lacks ['part']" in said and "--full-refresh" in said
@@ -311,6 +331,7 @@ def test_a_changed_list_of_columns_is_refused_or_appended(story: Story) -> None:
     assert story.run("given", 3, "status", "write_mode") == ("success", "merge")
 
 
+@pytest.mark.capability("history")
 def test_a_promotion_makes_rows_stale_and_leaves_a_history(story: Story) -> None:
     assert story.held("promoted", "flagged") == [(1, 21), *BY_SECOND_VERSION]
     versions = story.held("promoted", "flagged", "id", "model_version")
@@ -320,6 +341,7 @@ def test_a_promotion_makes_rows_stale_and_leaves_a_history(story: Story) -> None
     assert story.run("history", 2, "rows_in", "rows_stale") == (0, 0)
 
 
+@pytest.mark.capability("reasons")
 def test_reasons_are_slope_times_distance_where_they_are_asked_for(story: Story) -> None:
     columns = [f"reason_{place}{end}" for place in (1, 2) for end in ("", "_contribution", "_value")]
     held = story.held("first", "explained", "id", *columns, "reason_rest", "reason_base", "reason_total")

@@ -141,6 +141,7 @@ def test_retraining_signals(name: str, session: Any, findings: dict[str, tuple[s
     assert same_rows([found[: len(expected)]], [expected])
 
 
+@pytest.mark.capability("generic tests")
 def test_generic_tests_find_the_same_rows(project: SparkProject, tmp_path: Path) -> None:
     """The foreign project of test_generic_tests, with two models in the words of Spark."""
     folder = install(tmp_path / "generic")
