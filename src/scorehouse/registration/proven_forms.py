@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -26,7 +24,7 @@ from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.macros import drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
-from scorehouse.forms.sql.prove_sql import Comparison, differ_in_stages
+from scorehouse.forms.sql.prove_sql import Comparison, fault_of_stages
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import Kernel
@@ -41,7 +39,6 @@ from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
 
 BY_DEFAULT = SqlSettings()
-ROWS_OF_STAGES = 1_000
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
 TRAINING = "training"
 
@@ -230,13 +227,7 @@ class FormSearch:
         if isinstance(made, str) or not made.stages or not isinstance(self.running, Comparison):
             return made
         self.told(f"prove stages for {made.dialect.name}")
-        rows = self.running.tried.rows
-        some = rows.take(np.unique(np.linspace(0, rows.num_rows - 1, ROWS_OF_STAGES, dtype=np.int64)))
-        try:
-            differ = differ_in_stages(made, some)
-        except duckdb.Error as error:
-            return f"its stages failed ({error})"
-        return f"its {len(made.stages)} stages differ from one statement" if differ else made
+        return fault_of_stages(made, self.running.tried.rows) or made
 
     @cached_property
     def _native(self) -> ProvenTrees | None:

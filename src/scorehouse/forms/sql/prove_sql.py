@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROW = "scorehouse_row"
 PART_ROWS = 8_192
+ROWS_OF_STAGES = 1_000
 
 
 class Comparison:
@@ -99,6 +100,16 @@ def duckdb_rows(
     # into a table, since connection.sql() would read and bind the long statement twice
     connection.execute(f"create or replace temp table scored as {sql}")
     return connection.sql(f"from scored order by {ROW}").to_arrow_table()
+
+
+def fault_of_stages(compiled: CompiledSql, rows: pa.Table) -> str:
+    """Why the stages may not serve in place of one statement, tried on some rows; empty if they may."""
+    some = rows.take(np.unique(np.linspace(0, rows.num_rows - 1, ROWS_OF_STAGES, dtype=np.int64)))
+    try:
+        differ = differ_in_stages(compiled, some)
+    except duckdb.Error as error:
+        return f"its stages failed ({error})"
+    return f"its {len(compiled.stages)} stages differ from one statement" if differ else ""
 
 
 def differ_in_stages(compiled: CompiledSql, rows: pa.Table) -> bool:
