@@ -19,6 +19,7 @@ from spark.estimators import Slow
 pytestmark = pytest.mark.slow
 DBT = Path(sys.executable).with_name("dbt")
 ROWS = 20_000
+PATIENCE = 200  # seconds, on a busy machine
 FAILING = "{% if execute %}{% do run_query(\"select error('the other package broke')\") %}{% endif %}"
 
 
@@ -37,24 +38,28 @@ def started(project: DbtProject, *arguments: str) -> subprocess.Popen[str]:
 
 def ended(project: DbtProject, *arguments: str) -> tuple[int, str]:
     process = started(project, *arguments)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, output
 
 
 def test_of_two_builds_at_once_the_second_is_told_of_the_lock_and_nothing_is_lost(tmp_path: Path) -> None:
     project = DbtProject(tmp_path / "house")
     frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
-    sign = project.folder / "begun"
-    project.register(Slow(str(sign)).fit(frame), "sums", frame, task="regression", forms=False)
+    sign, go_on = project.folder / "begun", project.folder / "go_on"
+    slow = Slow(str(sign), str(go_on)).fit(frame)
+    project.register(slow, "sums", frame, task="regression", forms=False)
     project.features(f"select i as id, i % 7 / 1e0 as a, 1e0 as b from range({ROWS}) as t(i)")
     project.sql_model("scored", "sums", key="id", batch_rows=2000)
     first = started(project, "build")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not sign.exists():
-        assert first.poll() is None and time.monotonic() < deadline, first.communicate()[0]
+        if first.poll() is not None or time.monotonic() > deadline:
+            first.kill()
+            pytest.fail(f"it never began to score: {first.communicate()[0]}")
         time.sleep(0.05)
     code, told = ended(project, "build")
-    waited, _ = first.communicate(timeout=60)
+    go_on.touch()
+    waited, _ = first.communicate(timeout=PATIENCE)
     assert (first.returncode, code) == (0, 2), waited + told
     assert "Could not set lock on file" in told and str(first.pid) in told
     (run,) = project.runs("scored")

@@ -19,6 +19,8 @@ from sklearn.preprocessing import OneHotEncoder
 from project import DbtProject
 from scorehouse.project.dbt_names import RESERVED, identifier, jinja, needs_quotes, python
 
+pytestmark = pytest.mark.slow
+
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 TABLE = """
 select i as "customer id", i % 2 as "user", i * 1e0 as "Order Date", (i % 13) * 1e0 as "it's",
@@ -98,7 +100,6 @@ def test_what_is_wrong_is_found(project: DbtProject) -> None:
     assert sorted(kinds) == ["not_null", "not_null", f"{per_row}_churn", f"{per_row}_other"]
 
 
-@pytest.mark.slow
 def test_the_training_script_of_init_runs(tmp_path: Path) -> None:
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:

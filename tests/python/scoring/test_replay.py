@@ -17,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from project import DbtProject
 from scorehouse.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 ROWS = 3000
 FEATURES = (
     "select i as id, (hash(i) % 1000) / 97.0e0 as a, if(i % 50 = 0, null, sin(i)) as b, i % 7 as kept "

@@ -21,6 +21,8 @@ from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.together import Together, together
 
+pytestmark = pytest.mark.slow
+
 ALIASES = ["champion", "challenger", "second"]
 CHALLENGERS = ALIASES[1:]
 COUNTS = ("rows_new", "rows_changed", "rows_stale", "rows_unchanged", "rows_vanished", "rows_left")
@@ -98,7 +100,6 @@ def test_a_version_whose_form_is_another_takes_part(tmp_path: Path) -> None:
     assert differences(project, "wide", "long") == []
 
 
-@pytest.mark.slow
 def test_a_row_is_scored_again_when_any_version_asks_for_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     table(project, "wide", rescore={"rule": "changed", "vanished": "delete"})
@@ -143,7 +144,6 @@ def test_a_budget_and_decisions(tmp_path: Path) -> None:
     assert project.query(f"{wrong} and score is not null") == [(0,)]
 
 
-@pytest.mark.slow
 def test_comparisons_read_both_layouts_alike(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     table(project, "wide", passthrough=["part"])

@@ -24,15 +24,18 @@ class Sum(RegressorMixin, BaseEstimator):
 
 
 class Slow(Sum):
-    """Takes half a second a batch, and says in a file that it has begun."""
+    """Takes half a second a batch, or until there is a file, and says in another that it has begun."""
 
-    def __init__(self, sign: str = "") -> None:
+    def __init__(self, sign: str = "", until: str = "") -> None:
         self.sign = sign
+        self.until = until
 
     def predict(self, X: Any) -> np.ndarray:
         if self.sign and len(X) > 1000:
             Path(self.sign).touch()
-            time.sleep(0.5)
+            end = time.monotonic() + (300 if self.until else 0.5)
+            while time.monotonic() < end and not (self.until and Path(self.until).exists()):
+                time.sleep(0.05)
         return super().predict(X)
 
 
