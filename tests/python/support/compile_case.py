@@ -23,7 +23,10 @@ LABELS = {2: np.array(["no", "yes"]), 3: np.array(["high", "low", "mid"])}
 
 @dataclass(frozen=True)
 class Case:
-    """An estimator to fit: `classes` 0 for any number as the target, -1 for positive ones."""
+    """An estimator to fit: `classes` 0 for any number as the target, -1 for positive ones.
+
+    `is_shared`: several outputs are of one label.
+    """
 
     make: Callable[[], Any]
     task: str = "classification"
@@ -32,6 +35,7 @@ class Case:
     texts: bool = True
     named: bool = False
     threshold: float | None = None
+    is_shared: bool = False
 
 
 def columns(scaler: Any = None, **one_hot: Any) -> ColumnTransformer:
@@ -81,6 +85,8 @@ def target(frame: pd.DataFrame, case: Case, rng: np.random.Generator) -> np.ndar
     z = z + frame["ratio"].fillna(0.3) * frame["visits"] / 8 + rng.normal(size=ROWS) * 0.5
     if "plan" in frame:
         z = z + (frame["plan"] == "pro") * 0.8
+    if case.task == "multioutput_regression" and not case.is_shared:
+        return np.column_stack([z, np.exp(z / 2)])
     if case.classes <= 0:
         return np.exp(z / 2) if case.classes < 0 else z.to_numpy()
     numbers = pd.qcut(z, case.classes, labels=False).to_numpy()

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.compose import ColumnTransformer
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -31,8 +32,13 @@ from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
     Perceptron,
     PoissonRegressor,
+    QuantileRegressor,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -43,6 +49,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
@@ -66,6 +73,7 @@ from sklearn.tree import (
 )
 
 from compile_case import Case, columns, encoded
+from scorehouse import MultiQuantileRegressor
 
 CASES: dict[str, Case] = {}
 
@@ -274,6 +282,27 @@ def _searched() -> None:
     )
 
 
+def _several_outputs() -> None:
+    trees = DecisionTreeRegressor(max_depth=4, random_state=0)
+    linear: list[Any] = [Ridge(), MultiTaskLasso(), MultiTaskElasticNet(), PLSRegression(3)]
+    linear += [MultiTaskLassoCV(cv=2, alphas=[0.01, 0.1]), MultiTaskElasticNetCV(cv=2, alphas=[0.01, 0.1])]
+    for one in [*linear, RegressorChain(Ridge(), order=[1, 0]), MultiOutputRegressor(trees)]:
+        CASES[f"two outputs, {type(one).__name__}"] = Case(
+            lambda one=one: make_pipeline(columns(), one), "multioutput_regression", 0
+        )
+    quantile = QuantileRegressor(alpha=0.0)
+    CASES["QuantileRegressor"] = Case(lambda: make_pipeline(columns(), quantile), "regression", 0)
+    CASES["quantiles"] = Case(
+        lambda: MultiQuantileRegressor(
+            HistGradientBoostingRegressor(loss="quantile", max_iter=8), (0.1, 0.5, 0.6)
+        ),
+        "multioutput_regression",
+        0,
+        texts=False,
+        is_shared=True,
+    )
+
+
 _regressions()
 _searched()
 _classifiers(2)
@@ -281,4 +310,5 @@ _classifiers(3)
 _tree_regressions()
 _encoders()
 _others()
+_several_outputs()
 _libraries()

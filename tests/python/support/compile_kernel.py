@@ -28,7 +28,8 @@ def kernel_of(name: str, make_kernel: MakeKernel, **facts: Any) -> tuple[pd.Data
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator = case.make().fit(frame, y)
-        kernel = make_kernel(estimator, frame, y, task=case.task, threshold=case.threshold, **facts)
+        labels = None if case.is_shared else y
+        kernel = make_kernel(estimator, frame, labels, task=case.task, threshold=case.threshold, **facts)
     return frame, kernel
 
 
