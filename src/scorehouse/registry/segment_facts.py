@@ -11,7 +11,7 @@ def in_words(facts: Mapping[str, Any]) -> str:
     least, median, most = facts["rows"]
     others = facts["segments"] - facts["own"]
     without = f", {others:,} have none" if others else ""
-    unknown = "unknown ones, and missing ones" if not others else "these, unknown ones and missing ones"
+    unknown = "unknown and missing ones" if not others else "these, unknown and missing ones"
     fallback = (
         f"the estimator of all rows scores {unknown}"
         if facts["fallback"] == "global"

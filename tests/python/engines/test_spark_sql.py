@@ -19,7 +19,7 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from project import MakeKernel
-from scorehouse import register
+from scorehouse import SegmentedRegressor, register
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
 from scorehouse.engines.spark.in_sql import session_rows
@@ -130,3 +130,26 @@ def registered(project: SparkProject, estimator: Any, alias: str = "champion") -
     X = pd.DataFrame({"a": range(1000), "b": [0.5] * 1000}).astype(float)
     facts = {"task": "regression", "project_dir": project.folder, "alias": alias}
     register(estimator.fit(X, X["a"]), "toy", X, X["a"], **facts)
+
+
+def test_an_estimator_per_segment_scores_in_the_workers(project: SparkProject) -> None:
+    X = pd.DataFrame({"a": range(60), "b": [0.5] * 60, "part": [0, 1] * 30}).astype({"a": float})
+    y = X["a"] * (X["part"] + 1)
+    estimator = SegmentedRegressor(LinearRegression(), "part", fallback="reject").fit(X, y)
+    facts: dict[str, Any] = {"task": "regression", "alias": "champion"}
+    register(estimator, "per_part", X, y, project_dir=project.folder, **facts)
+    features(project, 300)
+    project.python_model("by_part", "per_part")
+    results = project.build("--select", "+by_part")
+    assert results["by_part"][0] == "success", results
+    assert project.runs("by_part")[-1]["form"] == "matrix"
+    rows = project.query(
+        "select id % 3, count(*), count(reject_reason), max(reject_reason), "
+        "max(abs(prediction - id * (id % 3 + 1))) < 1e-9 "
+        f"from {project.table('by_part')} group by 1 order by 1"
+    )
+    assert rows == [
+        (0, 100, 0, None, True),
+        (1, 100, 0, None, True),
+        (2, 100, 100, "unseen_category:part=2", None),
+    ]

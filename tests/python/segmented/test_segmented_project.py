@@ -147,7 +147,7 @@ def test_what_is_registered_says_how_many_segments_there_are(house: DbtProject) 
     place = ["--project-dir", str(house.folder)]
     words = (
         "3 values of shop have an estimator of their own, 1 have none; 4 to ",
-        "the estimator of all rows scores these, unknown ones and missing ones",
+        "the estimator of all rows scores these, unknown and missing ones",
     )
     told = CliRunner().invoke(main, ["show", "demand", *place]).output
     assert [part for part in words if part not in told] == []
