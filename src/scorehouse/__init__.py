@@ -13,6 +13,7 @@ from scorehouse.garbage import collector_paused
 
 if TYPE_CHECKING:
     from scorehouse.api import score, score_query
+    from scorehouse.dates import DaysSinceEpoch
     from scorehouse.errors import ScorehouseError
     from scorehouse.online.online_scorer import load
     from scorehouse.quantiles import MultiQuantileRegressor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DaysSinceEpoch",
     "MultiQuantileRegressor",
     "ScorehouseError",
     "SegmentedClassifier",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 _PLACES = {
     "MultiQuantileRegressor": "quantiles",
+    "DaysSinceEpoch": "dates",
     "ScorehouseError": "errors",
     "SegmentedClassifier": "segmented",
     "SegmentedRegressor": "segmented",

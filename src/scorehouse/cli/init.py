@@ -41,7 +41,7 @@ from sklearn.ensemble import HistGradientBoosting{kind}
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from sklearn.preprocessing import OrdinalEncoder
 
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
     labelled = connection.sql({query})
@@ -56,7 +56,7 @@ times = make_column_selector(dtype_include=["datetime", "datetimetz"])
 estimator = make_pipeline(
     make_column_transformer(
         (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), strings),
-        (FunctionTransformer(scorehouse.days_since_epoch), times),
+        (scorehouse.DaysSinceEpoch(), times),
         remainder="passthrough",
     ),
     HistGradientBoosting{kind}(random_state=0),

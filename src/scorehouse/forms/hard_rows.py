@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scorehouse.kernel.rows import TICKS, timestamp_unit
 from scorehouse.registry.signature import Feature, Signature
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ def _probes_of(feature: Feature, edges: Iterable[float]) -> list[Any]:
     if feature.type == "boolean":
         return [None, True, False]
     if feature.type == "timestamp":
-        return [None, *TIMES]
+        return [None, *TIMES, *_times_around(edges, timestamp_unit(feature.dtype))]
     values = [*EXTREMES, *around(edges)]
     for bound in (feature.minimum, feature.maximum):
         if bound is not None:
@@ -154,6 +156,17 @@ def _probes_of(feature: Feature, edges: Iterable[float]) -> list[Any]:
         with np.errstate(over="ignore"):
             values = [float(np.float32(v)) for v in values]
     return [None, float("nan"), float("inf"), float("-inf"), *values, *categories]
+
+
+def _times_around(edges: Iterable[float], unit: str) -> list[datetime]:
+    """The times at edges, which are in microseconds, and one step before and behind each."""
+    step = max(1, TICKS["us"] // TICKS[unit])
+    found = []
+    for edge in sorted(edges):
+        for micros in (round(edge) - step, round(edge), round(edge) + step):
+            with suppress(OverflowError):  # a year that Python does not have
+                found.append(datetime(1970, 1, 1) + timedelta(microseconds=micros))
+    return found
 
 
 def around(edges: Iterable[float]) -> list[float]:

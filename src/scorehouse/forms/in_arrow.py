@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from scorehouse.forms.sql.builder import Program
 from scorehouse.forms.sql.expression import (
+    TIMES,
     Arith,
     Call,
     Case,
@@ -32,6 +33,7 @@ from scorehouse.forms.sql.expression import (
     walk,
 )
 from scorehouse.kernel import arrays
+from scorehouse.kernel.rows import in_unit
 
 TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": pa.string()}
 COMPARISONS: Mapping[str, Callable[..., Any]] = {
@@ -54,6 +56,7 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "is_nan": pc.is_nan,
     "least": pc.min_element_wise,
     "ln": pc.ln,
+    "mod": lambda x, by: pc.subtract(x, pc.multiply(pc.divide(x, by), by)),
     "not": pc.invert,
     "sigmoid": lambda x: pc.divide(ONE, pc.add(ONE, pc.exp(pc.negate(x)))),
     "sqrt": pc.sqrt,
@@ -143,7 +146,7 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
 
     match expr:
         case Feature():
-            return features[expr.position].cast(TYPES[expr.type], safe=False)
+            return _feature(features[expr.position], expr.type)
         case Column():
             return known[expr.name]
         case Literal():
@@ -178,6 +181,12 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
             return value(expr.arg).cast(TYPES[expr.type], safe=False)
         case Call():
             return CALLS[expr.name](*(value(arg) for arg in expr.args))
+
+
+def _feature(column: pa.Array, type: str) -> pa.Array:
+    if type in TIMES:
+        return in_unit(column, "us").cast(pa.int64())
+    return column.cast(TYPES[type], safe=False)
 
 
 def _literal(expr: Literal) -> pa.Scalar:

@@ -9,7 +9,7 @@ from scorehouse.errors import CompileError
 from scorehouse.forms.in_arrow import unknown_parts
 from scorehouse.forms.sql.builder import Builder, Origin, Program, Value
 from scorehouse.forms.sql.expression import Case, Feature, In, Literal, no, number
-from scorehouse.forms.sql.inputs import LARGEST, category_literals
+from scorehouse.forms.sql.inputs import LARGEST, TIME, as_trained, category_literals, time_type
 from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.registry.signature import Feature as Signed
 from scorehouse.registry.signature import Signature
@@ -30,8 +30,9 @@ def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_miss
     With `refuses_missing`, what reads them refuses a missing value, and so does it a row on which a step
     fails. Raises the error from `refused(problem)` where Arrow cannot compute them.
     """
-    if texts := [value.name for value in values if value.kind == "text"]:
-        raise refused(f"the estimator reads the text column {texts[0]!r} itself")
+    for value in values:
+        if value.kind in ("text", TIME):
+            raise refused(f"the estimator reads the column {value.name!r} itself, which is no number")
     if b.failures and not refuses_missing:
         raise refused("its steps refuse some values while they compute")
     if b.failures:
@@ -50,7 +51,8 @@ def in_singles(signature: Signature) -> tuple[int, ...]:
 
 def _checked(b: Builder, position: int, feature: Signed) -> Value:
     if feature.type == "timestamp":
-        raise b.refuse(f"feature {feature.name!r}", "a timestamp is no number")
+        micros = Feature(position, time_type(feature))
+        return Value(as_trained(micros, feature), feature.name, TIME, Origin(position))
     if feature.type == "string":
         value = Value(Feature(position, "text"), feature.name, "text")
     elif feature.type == "boolean":

@@ -152,7 +152,20 @@ def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa
     limit = min(largest - 1, LARGEST_INTEGER // rate)
     bad = pc.or_(pc.greater(numbers, arrays.scalar(limit)), pc.less(numbers, arrays.scalar(-limit)))
     usable = pc.if_else(bad, arrays.null(column.type), column)
-    return usable.cast(wanted, safe=False), reason_where(bad, f"out_of_type:{feature.name}")
+    return in_unit(usable, wanted.unit), reason_where(bad, f"out_of_type:{feature.name}")
+
+
+def in_unit(column: pa.Array, unit: str) -> pa.Array:
+    """Dates or timestamps, without their zone, in a unit; what is finer is cut off towards the past."""
+    wanted = pa.timestamp(unit)
+    coarser = pa.types.is_timestamp(column.type) and TICKS[unit] < TICKS[column.type.unit]
+    if not coarser:
+        return column.cast(wanted, safe=False)
+    ticks = column.view(pa.int64())
+    each = arrays.scalar(TICKS[column.type.unit] // TICKS[unit], pa.int64())
+    whole = pc.divide(ticks, each)  # which cuts off towards 1970
+    before = pc.less(ticks, pc.multiply(whole, each))
+    return pc.subtract(whole, before.cast(pa.int64())).cast(wanted)
 
 
 def timestamp_unit(dtype: str) -> str:

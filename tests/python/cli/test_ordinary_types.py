@@ -83,8 +83,12 @@ def test_init_trains_and_scores_ordinary_types(tmp_path: Path) -> None:
 
 
 def check(folder: Path, name: str) -> None:
-    """Every row has the prediction that the estimator makes of the frame that the script reads."""
+    """Every row has the prediction that the estimator makes of the frame that the script reads.
+
+    A form without the estimator makes it, and can say why.
+    """
     (version,) = ModelSeeds(folder, name).versions()
+    assert {"native", "sql", "reasons"} <= set(version.forms)
     estimator = joblib.load(folder / version.artifact)
     with duckdb.connect(folder / "shop.duckdb") as connection:
         found = connection.sql(f"from {name}_predictions order by order_id").df()
@@ -92,5 +96,9 @@ def check(folder: Path, name: str) -> None:
     X = rows[list(estimator.feature_names_in_)]
     assert found["row_status"].tolist() == ["scored"] * ROWS
     assert found["prediction"].tolist() == estimator.predict(X).tolist()
+    log = folder / "shop.duckdb"
+    with duckdb.connect(log) as connection:
+        forms = connection.sql(f"select form from scorehouse_run_log where node like '%.{name}_predictions'")
+        assert {form for (form,) in forms.fetchall()} <= {"native", "sql"}
     if "score" in found:
         assert np.abs(found["score"] - estimator.predict_proba(X)[:, 1]).max() < 1e-12

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -24,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from closed_estimators import Command, altered, build_without_libraries, kernel_of
 from project import DbtProject
+from scorehouse import DaysSinceEpoch
 from scorehouse.errors import ArtifactError, LoadRefusedError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import EXPECTED
@@ -35,24 +38,35 @@ from visits_frame import FRAME, LABEL, ROWS
 
 NEVER = LoadPolicy(estimator="never")
 FORMS = {"linear": "sql", "trees": "native", "products": "matrix"}
+SINCE = pd.Series(np.datetime64("2000-01-01", "us") + np.arange(ROWS) * np.timedelta64(43_200_000_001, "us"))
 ALTERATIONS = 2_000  # of each of the two files of each ML model
 
 
 @pytest.fixture(scope="module")
 def forms_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    """A project with a linear model, one of trees and one of products, whose features are `features`."""
+    """A project with a linear model, one of trees and one of products, whose features are `features`.
+
+    All but the linear one read dates.
+    """
     project = DbtProject(tmp_path_factory.mktemp("stored") / "house")
     linear = make_pipeline(StandardScaler(), LogisticRegression())
-    products = make_pipeline(StandardScaler(), PCA(2), LogisticRegression())
-    trees = HistGradientBoostingClassifier(max_iter=8)
+    days = make_column_transformer((DaysSinceEpoch(), ["since"]), remainder="passthrough")
+    products = make_pipeline(days, StandardScaler(), PCA(2), LogisticRegression())
+    trees = make_pipeline(days, HistGradientBoostingClassifier(max_iter=8))
     for name, estimator in (("linear", linear), ("trees", trees), ("products", products)):
         X = FRAME[["amount", "visits"]]
+        if name != "linear":
+            X = X.assign(since=SINCE)
         project.register(estimator.fit(X, LABEL), name, X, LABEL, task="classification")
         project.python_model(f"{name}_scores", name, key="id")
+    X = FRAME[["amount", "visits"]]
     network = RandomForestClassifier(3, random_state=0)
     project.register(network.fit(X, LABEL), "closed", X, LABEL, task="classification", forms=False)
     project.python_model("closed_scores", "closed", key="id")
-    project.features("select i as id, sin(i) * 2 as amount, i % 40 as visits from range(500) as t(i)")
+    since = "date '2000-01-01' + cast(i * 7 as integer) as since"
+    project.features(
+        f"select i as id, sin(i) * 2 as amount, i % 40 as visits, {since} from range(500) as t(i)"
+    )
     return project
 
 

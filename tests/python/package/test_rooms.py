@@ -12,7 +12,7 @@ SOURCE = REPOSITORY / "src" / "scorehouse"
 # from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
     *("errors", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "segmented"),
-    *("quantiles",),
+    *("quantiles", "dates"),
     *("forms", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
     *("evidence", "outbox", "interop", "api", "cli"),
 )

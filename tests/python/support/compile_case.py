@@ -18,6 +18,8 @@ from sklearn.preprocessing import (
 
 ROWS = 700
 NUMBERS = ["amount", "epoch", "ratio", "visits"]
+TIMES = ["since", "seen", "born", "due"]
+YEAR = 365 * 86_400 * 10**6  # microseconds
 LABELS = {2: np.array(["no", "yes"]), 3: np.array(["high", "low", "mid"])}
 
 
@@ -36,6 +38,7 @@ class Case:
     named: bool = False
     threshold: float | None = None
     is_shared: bool = False
+    times: bool = False
 
 
 def columns(scaler: Any = None, **one_hot: Any) -> ColumnTransformer:
@@ -76,6 +79,13 @@ def features(case: Case, rng: np.random.Generator) -> pd.DataFrame:
             ["basic", "pro", "it's", "Zürich", "ra{{re"], ROWS, p=[0.4, 0.3, 0.15, 0.12, 0.03]
         )
         frame["flag"] = rng.random(ROWS) < 0.4
+    if case.times:
+        micros = rng.integers(-20 * YEAR, 60 * YEAR, ROWS)
+        frame["since"] = pd.Series(micros.astype("datetime64[us]"))
+        frame.loc[rng.random(ROWS) < 0.1, "since"] = pd.NaT
+        frame["seen"] = pd.Series(rng.permutation(micros).astype("datetime64[us]")).dt.tz_localize("UTC")
+        frame["born"] = pd.Series(rng.permutation(micros).astype("datetime64[us]")).dt.date
+        frame["due"] = pd.Series(rng.permutation(micros).astype("datetime64[us]").astype("datetime64[s]"))
     return frame
 
 
@@ -83,6 +93,8 @@ def target(frame: pd.DataFrame, case: Case, rng: np.random.Generator) -> np.ndar
     """Labels that hang on every column."""
     z = np.log1p(frame["amount"].fillna(20)) - 3 + (frame["epoch"] - 1.715e9) / 1e7 * 0.7
     z = z + frame["ratio"].fillna(0.3) * frame["visits"] / 8 + rng.normal(size=ROWS) * 0.5
+    if case.times:
+        z = z + (frame["since"].fillna(pd.Timestamp(0)) > frame["due"]) * 2.0
     if "plan" in frame:
         z = z + (frame["plan"] == "pro") * 0.8
     if case.task == "multioutput_regression" and not case.is_shared:

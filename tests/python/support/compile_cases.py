@@ -72,8 +72,8 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from compile_case import Case, columns, encoded
-from scorehouse import MultiQuantileRegressor
+from compile_case import TIMES, Case, columns, encoded
+from scorehouse import DaysSinceEpoch, MultiQuantileRegressor, days_since_epoch
 
 CASES: dict[str, Case] = {}
 
@@ -303,7 +303,19 @@ def _several_outputs() -> None:
     )
 
 
+def _times() -> None:
+    """Timestamps with and without a zone, dates, and whole seconds; NULL among the first alone."""
+    days = ColumnTransformer([("days", DaysSinceEpoch(), TIMES)], remainder="passthrough")
+    by_function = make_pipeline(FunctionTransformer(days_since_epoch), SimpleImputer(), StandardScaler())
+    linear = ColumnTransformer([("days", by_function, TIMES)])
+    CASES["days before trees"] = Case(
+        lambda: make_pipeline(days, HistGradientBoostingClassifier(max_iter=8)), texts=False, times=True
+    )
+    CASES["days by a function"] = Case(lambda: make_pipeline(linear, LogisticRegression()), times=True)
+
+
 _regressions()
+_times()
 _searched()
 _classifiers(2)
 _classifiers(3)

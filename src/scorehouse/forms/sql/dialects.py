@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from scorehouse.forms.sql.expression import TIMES
 from scorehouse.forms.sql.printer import Dialect
 
 # DuckDB writes the shortest digits that read back, plainly from 1e-4 to 1e16, else as 1e-05. Java before 19
@@ -35,9 +36,32 @@ DOUBLE_AS_TEXT = f"""case
             end)), '')
     end"""
 
+# Microseconds since 1970-01-01 UTC, without the time zone of a session or server: a cast from one kind of
+# timestamp to the other would use it. Infinity has none.
+# DuckDB reads seconds and milliseconds as nanoseconds, which end in 2262; dates go beyond all timestamps.
+_DUCKDB_TIME = "coalesce(try(epoch_us({x})), epoch_us(try_cast({x} as timestamp)))"
+# To go through a zone takes longer, and a cast rounds nanoseconds to the nearest microsecond.
+_DUCKDB_INSTANT = (
+    "case when typeof({x}) = 'TIMESTAMPTZ_NS' then epoch_us(timezone('UTC', {x})) "
+    "else epoch_us(cast({x} as timestamptz)) end"
+)
+_POSTGRES_TIME = (
+    "case when isfinite(cast({x} as KIND)) "
+    "then cast(extract(epoch from cast({x} as KIND)) * 1000000 as bigint) end"
+)
+_DIFFERENCE = "datediff(microsecond, cast('1970-01-01 00:00:00' as TYPE), ZONELESS)"
+_SPARK_TIME = (
+    "(unix_date(cast(PLAIN as date)) * 86400000000 + hour(PLAIN) * 3600000000 + minute(PLAIN) * 60000000 "
+    "+ cast(extract(second from PLAIN) * 1000000 as bigint))"
+).replace("PLAIN", "cast({x} as timestamp_ntz)")
+_SNOWFLAKE_TIME = _DIFFERENCE.replace("TYPE", "timestamp_ntz")
+_REDSHIFT_TIME = _DIFFERENCE.replace("TYPE", "timestamp")
+_CLICKHOUSE_TIME = "toUnixTimestamp64Micro(cast({x} as Nullable(DateTime64(6, 'UTC'))))"
+
 DUCKDB = Dialect(
     name="duckdb",
     types={"double": "double", "real": "real", "text": "varchar", "integer": "bigint", "boolean": "boolean"},
+    times={"time": _DUCKDB_TIME, "instant": _DUCKDB_INSTANT},
     ieee=True,
     is_nan="isnan({x})",
     map_lookup="map_extract_value(map([{keys}], [{values}]), {arg})",
@@ -53,6 +77,10 @@ POSTGRES = Dialect(
         "integer": "bigint",
         "boolean": "boolean",
     },
+    times={
+        "time": _POSTGRES_TIME.replace("KIND", "timestamp"),
+        "instant": _POSTGRES_TIME.replace("KIND", "timestamptz"),
+    },
     suffix="::float8",
     fence="offset 0",
     arguments=100,
@@ -66,6 +94,10 @@ REDSHIFT = Dialect(
         "integer": "bigint",
         "boolean": "boolean",
     },
+    times={
+        "time": _REDSHIFT_TIME.replace("ZONELESS", "cast({x} as timestamp)"),
+        "instant": _REDSHIFT_TIME.replace("ZONELESS", "cast({x} as timestamptz) at time zone 'UTC'"),
+    },
     suffix="::float8",
     backslash=True,
     concat_ws=False,
@@ -73,6 +105,12 @@ REDSHIFT = Dialect(
 SNOWFLAKE = Dialect(
     name="snowflake",
     types={"double": "double", "text": "varchar", "integer": "bigint", "boolean": "boolean"},
+    times={
+        "time": _SNOWFLAKE_TIME.replace("ZONELESS", "cast({x} as timestamp_ntz)"),
+        "instant": _SNOWFLAKE_TIME.replace(
+            "ZONELESS", "cast(convert_timezone('UTC', cast({x} as timestamp_tz)) as timestamp_ntz)"
+        ),
+    },
     suffix="::double",
     backslash=True,
     concat_ws=False,
@@ -80,6 +118,10 @@ SNOWFLAKE = Dialect(
 BIGQUERY = Dialect(
     name="bigquery",
     types={"double": "float64", "text": "string", "integer": "int64", "boolean": "bool"},
+    times={
+        "time": "unix_micros(timestamp(cast({x} as datetime), 'UTC'))",
+        "instant": "unix_micros({x})",
+    },
     is_nan="is_nan({x})",
     backslash=True,
     concat_ws=False,
@@ -88,6 +130,7 @@ BIGQUERY = Dialect(
 DATABRICKS = Dialect(
     name="databricks",
     types={"double": "double", "real": "float", "text": "string", "integer": "bigint", "boolean": "boolean"},
+    times={"time": _SPARK_TIME, "instant": "unix_micros(cast({x} as timestamp))"},
     ieee=True,
     is_nan="isnan({x})",
     backslash=True,
@@ -103,6 +146,7 @@ CLICKHOUSE = Dialect(
         "integer": "Nullable(Int64)",
         "boolean": "Nullable(Bool)",
     },
+    times=dict.fromkeys(TIMES, _CLICKHOUSE_TIME),
     ieee=True,
     is_nan="isNaN({x})",
     backslash=True,

@@ -16,6 +16,7 @@ import pandas as pd
 
 from scorehouse.forms.sql.builder import Builder, Value
 from scorehouse.forms.sql.expression import Case, Compare, Expr, In, IsNull, Literal, number, text
+from scorehouse.forms.sql.scale import no_times
 
 UNSEEN = "scorehouse: a category never seen"
 WIDTH_LIMIT = 5_000
@@ -24,6 +25,7 @@ NULL = Literal("", "null")
 
 def lookup_encoder(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """The encoder's own answers as a `case` for each output column."""
+    no_times(b, estimator, values)
     known = [_known(categories) for categories in estimator.categories_]
     base = [categories[0] if categories else None for categories in known]
     reference = _ask(estimator, [[value] for value in base])

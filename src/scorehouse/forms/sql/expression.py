@@ -9,13 +9,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+TIMES = ("time", "instant")  # types of features that hold dates and timestamps
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A column of the input relation, by its position in the signature, cast to `type`."""
+    """A column of the input relation, by its position in the signature, as `type`.
+
+    Most types are casts: double, text, boolean. `time` (of a date or a timestamp without a zone) and
+    `instant` (of one with a zone) are whole microseconds since 1970-01-01 UTC, rounded down; NULL for an
+    infinite one. `given` is the column as it is.
+    """
 
     position: int
-    type: str  # double, text or boolean
+    type: str
 
 
 @dataclass(frozen=True, slots=True)

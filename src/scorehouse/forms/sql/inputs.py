@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from scorehouse.forms.sql.builder import Builder, Origin, Value
 from scorehouse.forms.sql.expression import (
+    Arith,
     Call,
     Case,
     Cast,
@@ -23,16 +24,22 @@ from scorehouse.forms.sql.expression import (
     In,
     IsNull,
     Literal,
+    Sum,
     all_of,
     any_of,
     no,
     number,
     text,
 )
+from scorehouse.kernel.rows import LARGEST_INTEGER, TICKS, timestamp_unit
 from scorehouse.registry.signature import Feature as Signed
 
 LARGEST = 1.7976931348623157e308
 WHOLE_LIMIT = 2.0**63
+TIME = "time"  # the kind of a value in microseconds, which only a step for times reads
+MICROSECONDS = TICKS["us"]  # of a second
+DAY = 86_400 * MICROSECONDS
+LIMIT_NS = LARGEST_INTEGER // (TICKS["ns"] // MICROSECONDS)  # microseconds that nanoseconds can say
 SUMMED_FROM = 3  # with fewer features, the sum costs as much as it saves
 
 
@@ -170,7 +177,40 @@ def _string(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Che
 
 
 def _timestamp(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
-    raise b.refuse(f"feature {feature.name!r}", "a timestamp has no common form in the databases")
+    missing = b.bind(IsNull(Feature(position, "given")), f"no {feature.name}")
+    raw = b.bind(Feature(position, time_type(feature)), f"raw {feature.name}")
+    fits: Expr = IsNull(raw, negated=True)
+    if timestamp_unit(feature.dtype) == "ns":
+        low, high = (Compare(op, raw, whole(limit)) for op, limit in ((">=", -LIMIT_NS), ("<=", LIMIT_NS)))
+        fits = all_of([fits, low, high])
+    column = b.bind(Case(((fits, raw),)), feature.name)
+    known = IsNull(column, negated=True)
+    beyond = text(f"out_of_type:{feature.name}")
+    if feature.accepts_null:
+        check = Check(any_of([known, missing]), beyond)
+    else:
+        check = Check(known, Case(((missing, text(f"null:{feature.name}")),), beyond))
+    return Value(as_trained(column, feature), feature.name, TIME, Origin(position)), [check]
+
+
+def time_type(feature: Signed) -> str:
+    """The type of a timestamp in expressions."""
+    return "instant" if feature.has_zone else "time"
+
+
+def as_trained(micros: Expr, feature: Signed) -> Expr:
+    """Microseconds cut off, towards the past, to the unit of training: to whole days for Python's dates."""
+    unit = timestamp_unit(feature.dtype)
+    ticks = DAY if feature.dtype == "date" else max(1, MICROSECONDS // TICKS[unit])
+    if ticks == 1:
+        return micros
+    rest = Sum((Call("mod", (micros, whole(ticks))), whole(ticks)))
+    return Arith("-", micros, Call("mod", (rest, whole(ticks))))
+
+
+def whole(value: int) -> Literal:
+    """An integer literal."""
+    return Literal(value, "integer")
 
 
 def _not_null(feature: Signed, column: Expr) -> list[Check]:

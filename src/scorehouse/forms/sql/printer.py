@@ -45,11 +45,13 @@ class Dialect(Quoting):
     there); `suffix` follows a double literal; `fence` ends each step if the planner would otherwise compute
     it as often as it is read; `ieee`: exp() overflows to infinity instead of raising; `map_lookup` is how to
     read a map, if there is one; `arguments` is the largest number of arguments of a function, if it is low;
-    `double_as_text` writes a double as DuckDB does, if a cast does not.
+    `double_as_text` writes a double as DuckDB does, if a cast does not. `times` writes the types `time` and
+    `instant` of features.
     """
 
     name: str
     types: Mapping[str, str]
+    times: Mapping[str, str]
     suffix: str = ""
     fence: str = ""
     ieee: bool = False
@@ -130,10 +132,10 @@ class Printer:
         return _PRINTERS[type(expr)](self, expr)
 
     def _feature(self, expr: Feature) -> str:
-        return f"cast({self.columns[expr.position]} as {self.dialect.types[expr.type]})"
-
-    def _column(self, expr: Column) -> str:
-        return expr.name
+        column = self.columns[expr.position]
+        if template := {"given": "{x}", **self.dialect.times}.get(expr.type):
+            return template.replace("{x}", column)
+        return f"cast({column} as {self.dialect.types[expr.type]})"
 
     def literal(self, expr: Literal) -> str:
         """A constant."""
@@ -265,19 +267,15 @@ class Printer:
 
     def _cast(self, expr: Cast) -> str:
         arg = self.expr(expr.arg)
-        if expr.type == "text" and self.dialect.double_as_text and _is_double(expr.arg):
+        is_double = not (isinstance(expr.arg, Cast) and expr.arg.type == "integer")
+        if expr.type == "text" and self.dialect.double_as_text and is_double:
             return self.dialect.double_as_text.replace("{x}", arg)
         return f"cast({arg} as {self.dialect.types[expr.type]})"
 
 
-def _is_double(expr: Expr) -> bool:
-    """Whether a number that is cast to text is a double: all are, unless they were made whole numbers."""
-    return not (isinstance(expr, Cast) and expr.type == "integer")
-
-
 _PRINTERS: dict[type, Callable[..., str]] = {
     Feature: Printer._feature,
-    Column: Printer._column,
+    Column: lambda _, expr: expr.name,
     Literal: Printer.literal,
     Arith: Printer._arith,
     Sum: Printer._sum,

@@ -22,6 +22,7 @@ from scorehouse.forms.sql import (
     nearest,
     scale,
     several,
+    times,
     xgboost_sql,
 )
 from scorehouse.forms.sql.builder import Converters
@@ -43,6 +44,7 @@ TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
     "sklearn.OneHotEncoder": encode.lookup_encoder,
     "sklearn.OrdinalEncoder": encode.lookup_encoder,
     "sklearn.TargetEncoder": encode.lookup_encoder,
+    "scorehouse.DaysSinceEpoch": times.days_since_epoch,
 }
 
 PREDICTORS: Mapping[str, Callable[..., Any]] = {

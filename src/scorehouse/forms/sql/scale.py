@@ -23,13 +23,23 @@ from scorehouse.forms.sql.expression import (
     subtract,
     text,
 )
+from scorehouse.forms.sql.inputs import TIME
+from scorehouse.forms.sql.times import days_since_epoch
+from scorehouse.training import days_since_epoch as days_of
+
+NO_NUMBERS = {"text": "text", TIME: "a date or timestamp"}
 
 
 def numbers_only(b: Builder, estimator: Any, values: list[Value]) -> None:
-    """Refuse strings where the estimator computes with numbers."""
-    texts = [value.name for value in values if value.kind == "text"]
-    if texts:
-        raise b.refuse(estimator, f"the column {texts[0]!r} is text")
+    """Refuse strings and times where the estimator computes with numbers."""
+    for value in values:
+        if value.kind in NO_NUMBERS:
+            raise b.refuse(estimator, f"the column {value.name!r} is {NO_NUMBERS[value.kind]}")
+
+
+def no_times(b: Builder, estimator: Any, values: list[Value]) -> None:
+    """Refuse times where the estimator takes strings and numbers."""
+    numbers_only(b, estimator, [value for value in values if value.kind == TIME])
 
 
 def _shifted(values: list[Value], centers: Any, scales: Any) -> list[Value]:
@@ -90,6 +100,7 @@ def simple_imputer(b: Builder, estimator: Any, values: list[Value]) -> list[Valu
     missing = estimator.missing_values
     if not (missing is None or missing != missing):
         raise b.refuse(estimator, f"missing_values is {missing!r}: only NaN and None are NULL in a database")
+    no_times(b, estimator, values)
     made = []
     for value, statistic in zip(values, estimator.statistics_, strict=True):
         if statistic is None or statistic != statistic:
@@ -205,6 +216,8 @@ def function_transformer(b: Builder, estimator: Any, values: list[Value]) -> lis
     """The identity, or a function of numpy that every database has."""
     if estimator.func is None:
         return values
+    if estimator.func is days_of and not estimator.kw_args:
+        return days_since_epoch(b, estimator, values)
     function = FUNCTIONS.get(estimator.func) if not estimator.kw_args else None
     if function is None:
         raise b.refuse(

@@ -17,7 +17,10 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 # types of this package that hold parameters and what was fitted, and run nothing when they are built
-OWN_TYPES = tuple(f"scorehouse.segmented.estimators.Segmented{kind}" for kind in ("Classifier", "Regressor"))
+OWN_TYPES = (
+    *(f"scorehouse.segmented.estimators.Segmented{kind}" for kind in ("Classifier", "Regressor")),
+    "scorehouse.dates.DaysSinceEpoch",
+)
 SCHEMA = "schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

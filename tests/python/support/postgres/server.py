@@ -25,6 +25,7 @@ from ports import LOOPBACK, free_port
 psycopg2 = pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")
 TYPES = {"double": "double precision", "int64": "bigint", "bool": "boolean"}
 TYPES |= {"int32": "integer", "date32[day]": "date", "timestamp[us]": "timestamp"}
+TYPES |= {"timestamp[us, tz=UTC]": "timestamptz", "timestamp[s]": "timestamp"}
 
 
 @dataclass(frozen=True)
