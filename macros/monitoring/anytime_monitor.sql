@@ -26,13 +26,16 @@
 {% macro default__anytime_monitor(source, series, kind, alpha, segments, options) %}
 {% set double, text, bigint = scorehouse._type_double(), dbt.type_string(), dbt.type_bigint() %}
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
+{#- The run log has none, nor have tables that an earlier release built. -#}
+{% set zone = 'time_zone' if 'time_zone' in scorehouse._existing_columns(source) | map('lower')
+    else 'cast(null as ' ~ text ~ ')' %}
 with source_rows as (
 
     select * from {{ source }}
 
 ),
 
-{{ scorehouse._anytime_batches(series, kind, segments, options) }},
+{{ scorehouse._anytime_batches(series, kind, segments, options, zone) }},
 
 {{ scorehouse._anytime_evidence(id, options) }},
 
@@ -68,7 +71,8 @@ final as (
         side,
         e_value,
         least(1e0, n_series / highest) as p_value,
-        min(case when highest >= needed then window_start end) over (partition by {{ id }}) as alarm_since
+        min(case when highest >= needed then window_start end) over (partition by {{ id }}) as alarm_since,
+        time_zone
     from judged
 
 )

@@ -66,7 +66,8 @@ final as (
         n / n_all as share_of_rows,
         p_value,
         q_value,
-        cast(place as {{ int }}) as place
+        cast(place as {{ int }}) as place,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from placed
     where place <= {{ spec.max_slices }}
 

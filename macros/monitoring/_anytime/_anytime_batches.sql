@@ -1,6 +1,6 @@
 {#- CTEs that end in `batches`: per series and window, the number of rows, and the sum of their values, which are scaled
     to 0 to 1 and turned so that the ML model is in order if their mean is at most `null_mean`. -#}
-{% macro _anytime_batches(series, kind, segments, options) %}
+{% macro _anytime_batches(series, kind, segments, options, zone) %}
 {% set double, text = scorehouse._type_double(), dbt.type_string() %}
 {% set rows = [] %}
 {% for one in series %}
@@ -29,7 +29,8 @@ observed as (
         started_at as window_start,
         started_at as window_end,
         cast(rows_rejected as {{ double }}) / rows_in as value,
-        cast(rows_in as {{ double }}) as n_rows
+        cast(rows_in as {{ double }}) as n_rows,
+        {{ zone }} as time_zone
     from source_rows
     where status = 'success'
         and rows_in > 0
@@ -45,7 +46,8 @@ observed as (
         window_start,
         window_end,
         mean as value,
-        cast(row_count - n_null - n_nan - n_infinite as {{ double }}) as n_rows
+        cast(row_count - n_null - n_nan - n_infinite as {{ double }}) as n_rows,
+        {{ zone }} as time_zone
     from source_rows
     where kind = 'all'
         and mean is not null
@@ -62,7 +64,8 @@ observed as (
         window_start,
         window_end,
         value,
-        cast(n_current as {{ double }}) as n_rows
+        cast(n_current as {{ double }}) as n_rows,
+        {{ zone }} as time_zone
     from source_rows
     where value is not null
         and n_current > 0

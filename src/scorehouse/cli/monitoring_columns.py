@@ -169,6 +169,7 @@ SLICES = {
     "p_value": "Probability of such a difference by chance.",
     "q_value": "`p_value`, adjusted for all slices.",
     "place": "Place by `difference_low`, from 1.",
+    **ZONE,
 }
 ANYTIME = {
     "run_id": "NULL: a window is not a run.",
@@ -188,4 +189,5 @@ ANYTIME = {
     "e_value": "Evidence so far that the limit is broken.",
     "p_value": "Probability that such evidence is ever found without a change.",
     "alarm_since": "Window of the first alarm.",
+    **ZONE,
 }

@@ -26,7 +26,12 @@ MODELS = {
     "estimates": "scorehouse.estimated_performance(source('raw', 'scored'), day={}, period='day')",
     "joint": "scorehouse.joint_drift(source('raw', 'scored'), source('raw', 'ml_m__reference'), day={}, "
     "period='day')",
+    "watch": "scorehouse.anytime_monitor(ref('{}_performance'), {{'accuracy': 0.1}})",
+    "slices": "scorehouse.worst_slices(source('raw', 'scored'), [], 'error_rate', "
+    "labels=source('raw', 'labels'), key='id', label='y', numbers=['x'], options={{'day': {}}})",
 }
+OF_TABLES = ("drift", "watch")
+WHOLE = "slices"  # has one window, from the first row to the last
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
     warehouse.reference("ml_m__reference", parts, paired=["x", "score"])
     for name, day in (("at", "'at'"), ("plain", "'plain'"), ("run", "none")):
         for kind, call in MODELS.items():
-            sql = call.format(name if kind == "drift" else day)
+            sql = call.format(name if kind in OF_TABLES else day)
             if kind == "drift" and name == "run":
                 sql = sql.replace("'day'", "'run'")
             hook = {"pre_hook": f"set TimeZone = '{ZONE}'"}
@@ -46,12 +51,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
     # a table of an earlier release
     warehouse.model("old_profiles", "select * exclude (time_zone) from {{ ref('at_profiles') }}")
     warehouse.model("old_drift", f"{{{{ {MODELS['drift'].format('old')} }}}}")
-    warehouse.build("--select", "old_profiles+", "+old_profiles").check()
+    warehouse.model("old_performance", "select * exclude (time_zone) from {{ ref('at_performance') }}")
+    warehouse.model("old_watch", f"{{{{ {MODELS['watch'].format('old')} }}}}")
+    old = ("old_profiles", "old_performance")
+    warehouse.build("--select", *(f"+{name}" for name in old), *(f"{name}+" for name in old)).check()
     warehouse.build().check()
     yield warehouse
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind != WHOLE])
 def test_the_zone_is_named(kind: str, warehouse: MonitoredWarehouse) -> None:
     windows = warehouse.query(
         f"select distinct window_start, window_end, time_zone from at_{kind} order by window_start"
@@ -63,5 +71,13 @@ def test_the_zone_is_named(kind: str, warehouse: MonitoredWarehouse) -> None:
     assert {zone for (zone,) in warehouse.query(f"select distinct time_zone from run_{kind}")} == {None}
 
 
+def test_slices_name_the_zone_of_their_days(warehouse: MonitoredWarehouse) -> None:
+    found = {
+        name: warehouse.query(f"select distinct time_zone from {name}_slices") for name in ("at", "plain")
+    }
+    assert found == {"at": [(ZONE,)], "plain": [(None,)]}
+
+
 def test_profiles_of_an_earlier_release_have_no_zone(warehouse: MonitoredWarehouse) -> None:
-    assert warehouse.query("select distinct time_zone from old_drift") == [(None,)]
+    for table in ("old_drift", "old_watch"):
+        assert warehouse.query(f"select distinct time_zone from {table}") == [(None,)]
