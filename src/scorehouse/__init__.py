@@ -13,7 +13,7 @@ from scorehouse.garbage import collector_paused
 
 if TYPE_CHECKING:
     from scorehouse.api import score, score_query
-    from scorehouse.dates import DaysSinceEpoch
+    from scorehouse.dates import CalendarParts, DaysSinceEpoch
     from scorehouse.errors import ScorehouseError
     from scorehouse.online.online_scorer import load
     from scorehouse.quantiles import MultiQuantileRegressor
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CalendarParts",
     "DaysSinceEpoch",
     "MultiQuantileRegressor",
     "ScorehouseError",
@@ -43,6 +44,7 @@ __all__ = [
     "score_query",
 ]
 _PLACES = {
+    "CalendarParts": "dates",
     "MultiQuantileRegressor": "quantiles",
     "DaysSinceEpoch": "dates",
     "ScorehouseError": "errors",

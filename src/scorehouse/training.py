@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,22 @@ def days_since_epoch(times: Any) -> np.ndarray:
 
     Use it as `FunctionTransformer(scorehouse.days_since_epoch)` in a pipeline: estimators take numbers.
     """
-    frame = pd.DataFrame(times)
-    columns = [_days(frame.iloc[:, position]) for position in range(frame.shape[1])]
-    return np.column_stack(columns) if columns else np.empty(frame.shape)
-
-
-def _days(column: pd.Series) -> np.ndarray:
-    instants = pd.to_datetime(column, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    instants = instants_of(times)
     return np.where(np.isnat(instants), np.nan, (instants - np.datetime64(0, "us")) / DAY)
+
+
+def instants_of(times: Any) -> np.ndarray:
+    """Dates and timestamps as datetime64[us] of UTC, of shape (rows, columns)."""
+    frame = pd.DataFrame(times)
+    columns = [_instants(frame.iloc[:, position]) for position in range(frame.shape[1])]
+    return np.column_stack(columns) if columns else np.empty(frame.shape, "datetime64[us]")
+
+
+def _instants(column: pd.Series) -> np.ndarray:
+    if column.dtype == object and all(type(value) is date for value in column.dropna()):
+        # which pandas 2 reads as nanoseconds, and so refuses beyond 2262
+        return np.array([None if pd.isna(value) else value for value in column], dtype="datetime64[us]")
+    return pd.to_datetime(column, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
 
 def _as_table(relation: Any) -> pa.Table:

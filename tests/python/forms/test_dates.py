@@ -19,8 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
 from project import registered_kernel
-from scorehouse import DaysSinceEpoch, days_since_epoch, register
-from scorehouse.errors import EstimatorError, LoadRefusedError
+from scorehouse import CalendarParts, DaysSinceEpoch, days_since_epoch, register
+from scorehouse.errors import CompileError, EstimatorError, LoadRefusedError
+from scorehouse.forms.in_arrow import computed
+from scorehouse.forms.preprocessing import begun, ended
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.compile import compile_sql
@@ -34,7 +36,7 @@ from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.signature import Signature
+from scorehouse.registry.signature import Feature, Signature
 
 ROWS = 400
 TYPES = {  # of DuckDB's columns, by the feature that they are given to
@@ -151,6 +153,38 @@ def test_trees_split_between_two_microseconds(kernels: dict[str, Kernel]) -> Non
     assert kernel_rows(ArrowKernel(kernel, compiled), batch).equals(expected)
 
 
+def test_parts_are_those_of_the_calendar() -> None:
+    """Of the first and last microsecond of each day for centuries, and of years from 1 to 9999."""
+    days = np.arange("1582-10-15", "2101-01-01", dtype="datetime64[D]").astype("datetime64[us]")
+    years = np.arange("0001", "10000", dtype="datetime64[Y]").astype("datetime64[us]")
+    leaps = years + np.timedelta64(59, "D")
+    midnights = np.concatenate([days, years, leaps])
+    times = np.concatenate([midnights, midnights + np.timedelta64(86_399_999_999, "us")])
+    X = pd.DataFrame({"t": np.append(times, np.datetime64("NaT"))})
+    step = CalendarParts(["year", "month", "day", "weekday", "hour"]).fit(X)
+    made = step.transform(X)
+    assert list(step.get_feature_names_out()) == ["t_year", "t_month", "t_day", "t_weekday", "t_hour"]
+    own = "year(t), month(t), day(t), isodow(t) - 1, hour(t)"
+    table = pa.table({"t": X["t"]})
+    with duckdb.connect() as connection:
+        connection.register("rows_of", table)
+        expected = connection.sql(f"select {own} from rows_of").to_arrow_table()
+        assert np.array_equal(made, columns(expected), equal_nan=True) and np.isnan(made[-1]).all()
+        signature = Signature((Feature("t", "timestamp", "datetime64[us]", accepts_null=True),), "frame")
+        b, values = begun(signature, "test")
+        program = ended(
+            b, b.transform(step, values), lambda problem: CompileError("", problem, expected="", action="")
+        )
+        found = connection.sql(Printer(DUCKDB, ['"t"']).program(program, "rows_of", "")).to_arrow_table()
+    assert np.array_equal(made, columns(found), equal_nan=True)
+    by_arrow = computed(program, [table.column("t").combine_chunks()])
+    assert np.array_equal(made, columns(pa.table(by_arrow, [str(i) for i in range(5)])), equal_nan=True)
+
+
+def columns(table: pa.Table) -> np.ndarray:
+    return np.column_stack([column.to_numpy() for column in table.columns]).astype(float)
+
+
 def test_another_step_is_refused_for_dates_by_name(empty_project: Path) -> None:
     X = frame()[["us", "s"]]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
@@ -191,6 +225,11 @@ class TestTheStep:
         with pytest.raises(EstimatorError, match=rf"fit\(\): the column 'a' holds {held}") as error:
             DaysSinceEpoch().fit(pd.DataFrame({"a": column}))
         assert "make_column_selector" in str(error.value)
+
+    def test_an_unknown_part_is_refused(self) -> None:
+        with pytest.raises(EstimatorError, match="parts has 'wekday'") as error:
+            CalendarParts(["month", "wekday"]).fit(frame())
+        assert "did you mean 'weekday'?" in str(error.value)
 
     def test_another_number_of_columns_is_refused(self) -> None:
         step = DaysSinceEpoch().fit(frame())

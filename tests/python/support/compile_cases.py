@@ -73,7 +73,7 @@ from sklearn.tree import (
 )
 
 from compile_case import TIMES, Case, columns, encoded
-from scorehouse import DaysSinceEpoch, MultiQuantileRegressor, days_since_epoch
+from scorehouse import CalendarParts, DaysSinceEpoch, MultiQuantileRegressor, days_since_epoch
 
 CASES: dict[str, Case] = {}
 
@@ -305,11 +305,19 @@ def _several_outputs() -> None:
 
 def _times() -> None:
     """Timestamps with and without a zone, dates, and whole seconds; NULL among the first alone."""
-    days = ColumnTransformer([("days", DaysSinceEpoch(), TIMES)], remainder="passthrough")
+    parts = CalendarParts(("year", "month", "day", "weekday", "hour"))
+    steps: list[Any] = [("days", DaysSinceEpoch(), TIMES), ("parts", parts, ["since", "seen", "born"])]
+    days = ColumnTransformer(steps, remainder="passthrough")
     by_function = make_pipeline(FunctionTransformer(days_since_epoch), SimpleImputer(), StandardScaler())
     linear = ColumnTransformer([("days", by_function, TIMES)])
     CASES["days before trees"] = Case(
         lambda: make_pipeline(days, HistGradientBoostingClassifier(max_iter=8)), texts=False, times=True
+    )
+    CASES["parts of dates"] = Case(
+        lambda: make_pipeline(
+            ColumnTransformer([steps[1]]), SimpleImputer(), StandardScaler(), LogisticRegression()
+        ),
+        times=True,
     )
     CASES["days by a function"] = Case(lambda: make_pipeline(linear, LogisticRegression()), times=True)
 

@@ -179,11 +179,10 @@ def _string(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Che
 def _timestamp(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
     missing = b.bind(IsNull(Feature(position, "given")), f"no {feature.name}")
     raw = b.bind(Feature(position, time_type(feature)), f"raw {feature.name}")
-    fits: Expr = IsNull(raw, negated=True)
+    column = raw
     if timestamp_unit(feature.dtype) == "ns":
         low, high = (Compare(op, raw, whole(limit)) for op, limit in ((">=", -LIMIT_NS), ("<=", LIMIT_NS)))
-        fits = all_of([fits, low, high])
-    column = b.bind(Case(((fits, raw),)), feature.name)
+        column = b.bind(Case(((all_of([low, high]), raw),)), feature.name)
     known = IsNull(column, negated=True)
     beyond = text(f"out_of_type:{feature.name}")
     if feature.accepts_null:
@@ -202,10 +201,12 @@ def as_trained(micros: Expr, feature: Signed) -> Expr:
     """Microseconds cut off, towards the past, to the unit of training: to whole days for Python's dates."""
     unit = timestamp_unit(feature.dtype)
     ticks = DAY if feature.dtype == "date" else max(1, MICROSECONDS // TICKS[unit])
-    if ticks == 1:
-        return micros
-    rest = Sum((Call("mod", (micros, whole(ticks))), whole(ticks)))
-    return Arith("-", micros, Call("mod", (rest, whole(ticks))))
+    return micros if ticks == 1 else Arith("-", micros, remainder(micros, ticks))
+
+
+def remainder(value: Expr, by: int) -> Expr:
+    """What is left of a whole number divided by another, from 0, also of a negative one."""
+    return Call("mod", (Sum((Call("mod", (value, whole(by))), whole(by))), whole(by)))
 
 
 def whole(value: int) -> Literal:

@@ -45,6 +45,7 @@ TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
     "sklearn.OrdinalEncoder": encode.lookup_encoder,
     "sklearn.TargetEncoder": encode.lookup_encoder,
     "scorehouse.DaysSinceEpoch": times.days_since_epoch,
+    "scorehouse.CalendarParts": times.calendar_parts,
 }
 
 PREDICTORS: Mapping[str, Callable[..., Any]] = {

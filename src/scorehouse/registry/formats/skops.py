@@ -19,6 +19,7 @@ from scorehouse.registry.version import Version
 # types of this package that hold parameters and what was fitted, and run nothing when they are built
 OWN_TYPES = (
     *(f"scorehouse.segmented.estimators.Segmented{kind}" for kind in ("Classifier", "Regressor")),
+    "scorehouse.dates.CalendarParts",
     "scorehouse.dates.DaysSinceEpoch",
 )
 SCHEMA = "schema.json"
