@@ -63,7 +63,9 @@ def make_warehouse(folder: Path, asked: argparse.Namespace) -> MonitoredWarehous
     )
     names = ", ".join(f"x{k}" for k in range(asked.features))
     warehouse.reference(
-        "ml_m__reference", {(1, "feature"): f"select {names} from raw.scored limit {REFERENCE_ROWS}"}
+        "ml_m__reference",
+        {(1, "feature"): f"select {names} from raw.scored limit {REFERENCE_ROWS}"},
+        repeats=True,
     )
     reference = "source('raw', 'ml_m__reference')"
     warehouse.model(

@@ -65,6 +65,8 @@ both_rows as (
 
 {{ scorehouse._drift_learned(cut, reference, window) }},
 
+{{ scorehouse._drift_repeats(cut) }},
+
 {{ scorehouse._drift_tests(cut) }},
 
 {{ scorehouse._drift_verdicts(cut, limits['drift'], limits['small_drift'], importance) }},

@@ -46,6 +46,10 @@
         {% do slots.append({'name': 'k' ~ slots | length, 'column': column, 'kind': kind}) %}
     {% endfor %}
 {% endfor %}
+{%- set features_of_rows = [] %}
+{%- for column in columns if column.part == 'feature' %}
+    {%- do features_of_rows.append('v' ~ column.index) %}
+{%- endfor %}
 
 with {{ scorehouse._profile_source(predictions, features, key, day, segmentations, columns) }},
 
@@ -55,10 +59,18 @@ keyed as (
         *,
         {%- for slot in slots %}
         {{ scorehouse._slot_expression(slot) }} as {{ slot.name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {%- endfor %}{{ ',' if features_of_rows }}
+        {%- if features_of_rows %}
+        {{ scorehouse._rows_hash(features_of_rows) }} as row_hash
+        {%- endif %}
     from scored
 
 ),
+
+{%- if features_of_rows %}
+
+{{ scorehouse._profile_repeats(cell) }},
+{%- endif %}
 
 counted as (
 
@@ -156,7 +168,7 @@ windows as (
 
 {{ scorehouse._profile_bins(reference, slots, cell) }},
 
-{{ scorehouse._profile_rows(columns, cell) }}
+{{ scorehouse._profile_rows(columns, cell, features_of_rows != []) }}
 
 select * from final
 {% endmacro %}

@@ -38,7 +38,7 @@ baseline_rows as (
         on judged_features.version = reference_bins.version
         and judged_features.part = reference_bins.part
         and judged_features.feature = reference_bins.name
-    where reference_bins.kind in ('numeric', 'category', 'other', 'missing')
+    where reference_bins.kind in ('numeric', 'category', 'other', 'missing', 'repeated', 'single')
     union all
     {{ scorehouse._profiled_baseline(segment_reference or 'profiles') }}
     {%- if segment_reference is none %}

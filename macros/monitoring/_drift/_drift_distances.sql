@@ -24,7 +24,7 @@ bins as (
         sum(n_reference) as a,
         sum(n_current) as b
     from counted
-    where kind not in ('missing', 'all')
+    where kind not in ('missing', 'all', 'repeated', 'single')
     group by {{ cut }}, part, feature, bin_key
 
 ),

@@ -65,5 +65,7 @@ learned as (
 
 
 {% macro _learned_metrics() %}
-    {{ return(['psi', 'mean_shift', 'spread_shift', 'missing_share', 'unseen_share', 'out_of_range_share']) }}
+    {{ return([
+        'psi', 'mean_shift', 'spread_shift', 'missing_share', 'unseen_share', 'out_of_range_share', 'repeated_share'
+    ]) }}
 {% endmacro %}

@@ -7,6 +7,8 @@
             when value is null then 'no values'
             when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'fewer than 30 values'
             when metric = 'filled_share' then 'no values in training'
+            when metric = 'repeated_share' and threshold > 1e0 then 'training has too few rows to know how many repeat'
+            when metric = 'repeated_share' then 'compared with training, for as many rows'
             when is_learned = 1 then 'compared with how much windows of training differ'
             when segment <> 'all' then 'compared with the same segment; rows judged as independent'
             when metric = 'psi' and is_category = 0 and n_then is null

@@ -52,6 +52,9 @@ facts as (
         greatest(1e0, coalesce({{ metric }}_effect, 1e0)) as {{ metric }}_effect,
         {{ metric }}_usual,
         {%- endfor %}
+        repeated_current,
+        repeated_reference,
+        greatest(1e0, (size_current - 1e0) / nullif(size_reference - 1e0, 0e0)) as growth,
         case when learned.feature is null then 0 else 1 end as is_learned
     from gaps
     left join distances
@@ -62,6 +65,8 @@ facts as (
         on {{ scorehouse._same_feature('gaps', 'moments') }}
     left join learned
         on {{ scorehouse._same_feature('gaps', 'learned') }}
+    left join repeats
+        on {{ scorehouse._same_feature('gaps', 'repeats') }}
     where rows_current > 0e0
 
 ),
@@ -70,7 +75,7 @@ measured as (
 
     select
         *,
-        missing_current / rows_current as missing_share,
+        case when repeated_current is null then missing_current / rows_current end as missing_share,
         coalesce(missing_reference / nullif(rows_reference, 0e0), 0e0) as missing_share_reference,
         n_outside / nullif(rows_current - missing_current, 0e0) as out_of_range_share,
         case
@@ -80,6 +85,11 @@ measured as (
         case when rows_reference > 0e0 and missing_reference = rows_reference
             then (rows_current - missing_current) / rows_current end as filled_share,
         rows_current - missing_current as n_present,
+        case when rows_reference > 0e0 then repeated_current / rows_current end as repeated_share,
+        {#- The share of rows that repeat another grows with the number of rows, at most in proportion to it. If the
+            window is larger than training, three repeats more could have been missed there. #}
+        least(1e0, growth * (repeated_reference + case when growth > 1e0 then 3e0 else 0e0 end)
+            / nullif(rows_reference, 0e0)) as repeated_expected,
         abs(shift) as mean_shift,
         abs(shift) / nullif(shift_error * sqrt(mean_shift_effect), 0e0) as shift_z,
         abs(mood_z) / sqrt(spread_shift_effect) as spread_z,
@@ -121,6 +131,10 @@ tested as (
                 'n_present', 'rows_current', '(rows_reference - missing_reference)', 'rows_reference'
             ) }}
         end as filled_exponent,
+        {#- Rows repeat at least in pairs. #}
+        {{ scorehouse._excess_exponent(
+            'repeated_current', 'rows_current', '(repeated_expected * rows_reference)', 'rows_reference'
+        ) }} / greatest(2e0, repeated_share_effect) as repeated_exponent,
         ln((n_now + n_then) / (2e0 * n_now)) + reach_exponent as extreme_exponent,
         -n_current * ln(largest_share) / psi_effect as constant_exponent,
         {{ scorehouse._two_sided_p('shift_z') }} as shift_p,

@@ -5,11 +5,12 @@
     'chi2': 'chi2_p', 'mean_shift': 'shift_p', 'spread_shift': 'spread_p',
     'missing_share': scorehouse._exp('-missing_exponent'), 'unseen_share': scorehouse._exp('-unseen_exponent'),
     'out_of_range_share': scorehouse._exp('-outside_exponent'), 'filled_share': scorehouse._exp('-filled_exponent'),
-    'extreme_value': scorehouse._exp('-extreme_exponent'), 'constant_value': scorehouse._exp('-constant_exponent')
+    'extreme_value': scorehouse._exp('-extreme_exponent'), 'constant_value': scorehouse._exp('-constant_exponent'),
+    'repeated_share': scorehouse._exp('-repeated_exponent')
 } %}
 {% set expected = {
     'missing_share': 'missing_share_reference', 'unseen_share': 'unseen_expected',
-    'out_of_range_share': 'outside_expected'
+    'out_of_range_share': 'outside_expected', 'repeated_share': 'repeated_expected'
 } %}
 {% set shapes = scorehouse._shape_metrics() | join("', '") %}
 {% set dated = "is_date = 1 and metric in ('" ~ shapes ~ "', 'unseen_share')" %}
@@ -70,7 +71,7 @@ limited as (
         least_effect + expected_value + greatest(0e0, usual_value - least_effect - expected_value) as least_value,
         case when own_limit is not null and value is not null and not ({{ dated }}) then 1 else 0 end as is_judged
     from metric_rows
-    where value is not null or metric = 'psi'
+    where value is not null or (metric = 'psi' and repeated_current is null)
 
 ),
 
@@ -84,6 +85,7 @@ judged as (
             when threshold is null then 'info'
             when {{ dated }} then 'not_compared'
             when value is null then 'too_small'
+            when metric = 'repeated_share' and threshold > 1e0 then 'too_small'
             {#- In a small batch, chance alone causes a distance: it counts as drift only if it exceeds that
                 as well, and if Pearson's statistic, which empty bins do not inflate, agrees. #}
             when metric in ('{{ shapes }}') and chance_floor > 0.05e0 then
@@ -112,6 +114,7 @@ features as (
         row_number() over (
             partition by {{ 'tested.' ~ (cut | replace(', ', ', tested.')) }}, tested.part
             order by
+                case when repeated_current is null then 0 else 1 end,
                 coalesce(psi, 0e0)
                 {{- ' * coalesce(importances.importance, 0e0)' if importance is not none }} desc,
                 tested.feature

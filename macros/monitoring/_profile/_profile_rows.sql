@@ -1,5 +1,5 @@
 {#- CTEs that end in `final`: one row per bin, and one row per column with its counts and moments. -#}
-{% macro _profile_rows(columns, cell) %}
+{% macro _profile_rows(columns, cell, has_features) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 facts as (
     {%- for column in columns %}
@@ -63,6 +63,17 @@ long_rows as (
     from facts
     left join unseen
         on {{ scorehouse._same('facts', 'unseen', cell.split(', ') + ['segment', 'part', 'feature']) }}
+    {%- if has_features %}
+    union all
+    select
+        {{ cell }},
+        'all', 'feature', {{ scorehouse._all_features() }}, kind, null, null, null, null,
+        case kind when 'all' then n_rows when 'repeated' then n_repeated else n_rows - n_repeated end,
+        null, null, null, null, null, null,
+        null, null, null, null
+    from repeats
+    cross join ({{ scorehouse._given_names('kind', ['all', 'repeated', 'single']) }}) as kinds
+    {%- endif %}
 
 ),
 

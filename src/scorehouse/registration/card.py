@@ -104,10 +104,11 @@ SIGNATURE_DOCS = {
 REFERENCE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),
     "part": ("varchar", "Feature, or output of the ML model."),
-    "name": ("varchar", "Name of the column."),
+    "name": ("varchar", "Name of the column, or `(all features)`."),
     "kind": (
         "varchar",
-        "Bins: `numeric`, `category`, `other` (rare categories pooled) and `missing`. Facts, in lower and "
+        "Bins: `numeric`, `category`, `other` (rare categories pooled) and `missing`; of all features "
+        "together, `repeated` (rows with the features of another row) and `single`. Facts, in lower and "
         "upper: `moments` (mean, standard deviation), `range` (minimum, maximum), `tail` (tail indices), "
         "`window` (by how much windows of training differ more than independent rows, and what 99 % stay "
         "below), `age` (the bins are of days before the time of the row; first and last time, in days since "

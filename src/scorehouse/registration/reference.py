@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.recorded import Recorded
+from scorehouse.registration.reference_repeats import repeat_rows
 from scorehouse.registration.reference_windows import learned
 
 QUANTILE_BINS = 10
@@ -38,7 +39,11 @@ def scored_reference(
     number = kernel.version.version
     outputs = scored.drop_columns([REJECT_REASON])
     features = reference_rows(number, "feature", batch, recorded)
-    return [*features, *reference_rows(number, "output", outputs, recorded)]
+    return [
+        *features,
+        *repeat_rows(number, batch),
+        *reference_rows(number, "output", outputs, recorded),
+    ]
 
 
 def reference_rows(version: int, part: str, batch: pa.RecordBatch, recorded: Recorded = UNKNOWN) -> list[Row]:

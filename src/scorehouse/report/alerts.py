@@ -99,6 +99,8 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row, be
         title = f"The distribution of {row['feature']} has changed"
     elif row["metric"] == "psi":
         title = f"{row['feature']} has drifted"
+    elif row["metric"] == "repeated_share":
+        title = "Rows repeat the features of other rows, under other keys"
     else:
         title = f"{row['feature']}: {lower_first(metric_name(row['metric']))}"
     text = (

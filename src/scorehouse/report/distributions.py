@@ -61,8 +61,9 @@ def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) 
         for row in warehouse.rows(
             "select part, feature, kind, bin, lower, upper, category, sum(row_count) as n "
             f"from {data.profiles[0].quoted} "
-            "where ml_model = ? and version = ? and segment = 'all' and kind <> 'all' "
-            "and window_start >= ? and window_end <= ? group by all order by kind, bin, category",
+            "where ml_model = ? and version = ? and segment = 'all' "
+            "and kind not in ('all', 'repeated', 'single') and window_start >= ? and window_end <= ? "
+            "group by all order by kind, bin, category",
             [data.name, data.live.version, window[0], window[1]],
         ):
             bins = counts[row["part"], row["feature"]]

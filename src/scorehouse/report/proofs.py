@@ -98,6 +98,10 @@ select
     sum(n_outside) filter (where kind = 'all')
     / sum(n) filter (where kind not in ('all', 'missing')) as out_of_range_share
 from current""",
+    "repeated_share": """
+
+select sum(n) filter (where kind = 'repeated') / sum(n) filter (where kind <> 'all') as repeated_share
+from current""",
     "unseen_share": """
 
 select

@@ -53,11 +53,13 @@ class Rows:
         condition = self._condition(row)
         if self.run is None or not condition:
             return ""
-        if row["part"] == "output":
-            source = str(self.run["prediction_table"])
-        else:
-            source = f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
-        return self.shown(f"{_when(row)}\nselect *\nfrom {source}\nwhere {condition}")
+        source = str(self.run["prediction_table"]) if row["part"] == "output" else self._features()
+        return self.shown(f"{_when(row)}\nselect *\nfrom {source}\n{condition}")
+
+    def _features(self) -> str:
+        """The features that the newest run read, as a subquery."""
+        assert self.run is not None
+        return f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
 
     def of_performance(self, row: Row) -> str:
         """Scored rows of the segment, to join with the labels."""
@@ -80,8 +82,7 @@ class Rows:
         if self.run is None or not all(conditions):
             return ""
         where = "\n    and ".join(conditions)
-        features = f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
-        for source in (features, str(self.run["prediction_table"])):
+        for source in (self._features(), str(self.run["prediction_table"])):
             if found := self.shown(f"select *\nfrom {source}\nwhere {where}"):
                 return found
         return ""
@@ -91,9 +92,8 @@ class Rows:
         if self.run is None or not names:
             return ""
         columns = [DUCKDB.quote(name) for name in names]
-        source = f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
         where = " is not null\n    and ".join(columns)
-        return self.shown(f"select {', '.join(columns)}\nfrom {source}\nwhere {where} is not null")
+        return self.shown(f"select {', '.join(columns)}\nfrom {self._features()}\nwhere {where} is not null")
 
     def shown(self, sql: str) -> str:
         """The SQL if the warehouse can run it, else without the name of the database; else empty."""
@@ -107,6 +107,14 @@ class Rows:
         return ""
 
     def _condition(self, row: Row) -> str:
+        """The last clauses of the select of the rows; empty where they cannot be told."""
+        if row["metric"] == "repeated_share":
+            names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
+            return f"qualify count(*) over (partition by {names}) > 1\norder by {names}" if names else ""
+        where = self._where(row)
+        return f"where {where}" if where else ""
+
+    def _where(self, row: Row) -> str:
         column = DUCKDB.quote(row["feature"])
         signature = next((one for one in self.data.signature if one["feature"] == row["feature"]), None)
         if row["metric"] in ("missing_share", "filled_share"):

@@ -125,6 +125,7 @@ def watched(folder: Path) -> MonitoredWarehouse:
         "ml_f__reference",
         {(1, "feature"): columns},
         paired=["dep_delay", "distance"],
+        repeats=True,
         time="select day from raw.flights_training",
     )
     warehouse.table(

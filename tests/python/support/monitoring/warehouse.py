@@ -13,6 +13,7 @@ from project import REPOSITORY, Build, DbtProject
 from scorehouse.registration.recorded import has_dates
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.reference_pairs import with_pairs
+from scorehouse.registration.reference_repeats import repeat_rows
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registry.seeds import REFERENCE_COLUMNS
 
@@ -43,11 +44,16 @@ class MonitoredWarehouse:
             self.tables.append(name)
 
     def reference(
-        self, name: str, parts: Mapping[tuple[int, str], str], paired: Sequence[str] = (), **windows: str
+        self,
+        name: str,
+        parts: Mapping[tuple[int, str], str],
+        paired: Sequence[str] = (),
+        repeats: bool = False,
+        **windows: str,
     ) -> None:
         """A reference table: query by version and part; `time` or `cluster` is a query with one column.
 
-        `paired` are the features whose pairs it has.
+        `paired` are the features whose pairs it has; with `repeats`, it knows how many rows repeat another.
         """
         rows: list[dict[str, str]] = []
         with duckdb.connect(self.project.database) as connection:
@@ -58,6 +64,7 @@ class MonitoredWarehouse:
                 batch = table.to_batches()[0]
                 found = training_windows(None, table.num_rows, *given, name, has_dates=has_dates(batch))
                 own = reference_rows(version, part, batch, found)
+                own += repeat_rows(version, batch) if repeats else []
                 rows += with_pairs(own, batch, dict.fromkeys(paired, 1.0), found.windows)
             connection.sql(f"create or replace table raw.{name} ({REFERENCE_TYPES})")
             values = [tuple(row[column] or None for column in REFERENCE_COLUMNS) for row in rows]
