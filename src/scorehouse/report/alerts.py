@@ -95,11 +95,12 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row, be
     value = metric_value(row["metric"], row["value"])
     allowed = metric_limit(row["metric"], row["threshold"])
     floor = f"; {chance(row['floor_value'])} expected by chance" if row["floor_value"] else ""
+    of_rows = row["metric"] == "repeated_share"
     if row["part"] == "output" and row["metric"] != "missing_share":
         title = f"The distribution of {row['feature']} has changed"
     elif row["metric"] == "psi":
         title = f"{row['feature']} has drifted"
-    elif row["metric"] == "repeated_share":
+    elif of_rows:
         title = "Rows repeat the features of other rows, under other keys"
     else:
         title = f"{row['feature']}: {lower_first(metric_name(row['metric']))}"
@@ -117,7 +118,7 @@ def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row, be
         _proven(warehouse, drift_sql(data, row), row["value"]) or value_sql(long.table, row),
         row["value"],
         row,
-        cause="scores" if row["part"] == "output" else f"feature {row['feature']}",
+        cause="scores" if row["part"] == "output" else "rows" if of_rows else f"feature {row['feature']}",
         rows_sql=behind.of_drift(row),
         state=state,
         since=began,

@@ -17,6 +17,7 @@ from scorehouse.forms.sql.prove_sql import ROW
 from scorehouse.forms.sql.sizes import check_size
 from scorehouse.forms.sql.together import together
 from scorehouse.kernel import arrays
+from scorehouse.kernel.rows import in_unit
 
 TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "string"}
 
@@ -100,16 +101,26 @@ def session_rows(session: Any, compiled: CompiledSql, rows: pa.Table) -> pa.Tabl
 
     Raises CompileError for SQL that is too large for Spark.
     """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     check_size(replace(compiled, dialect=SPARK), LIMITS["databricks"], compiled.version.label)
-    texts = [field.with_type(pa.string()) if _is_text(field) else field for field in rows.schema]
-    plain = rows.cast(pa.schema(texts)).append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
+    columns = [_plain(column.combine_chunks()) for column in rows.columns]
+    plain = pa.table(columns, rows.column_names)
+    plain = plain.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
+    # a timestamp without a zone stays one, whatever the session's type of timestamps is
+    schema = from_arrow_schema(plain.schema, prefer_timestamp_ntz=True)
     # moved, so that an executor computes, and not the planner
-    frame = session.createDataFrame(plain).repartition(1)
+    frame = session.createDataFrame(plain, schema).repartition(1)
     held = {name: name for name in compiled.features}
     found = chained(frame, [compiled], [ROW], held).toArrow().sort_by(ROW)
     names = {f"{name}:0": name for name in compiled.columns}
     return found.rename_columns([names.get(name, name) for name in found.column_names])
 
 
-def _is_text(field: pa.Field) -> bool:
-    return pa.types.is_dictionary(field.type) or pa.types.is_large_string(field.type)
+def _plain(column: pa.Array) -> pa.Array:
+    """The column in a type that Spark has."""
+    if pa.types.is_dictionary(column.type) or pa.types.is_large_string(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_timestamp(column.type):
+        return in_unit(column, "us").cast(pa.timestamp("us", column.type.tz))
+    return column

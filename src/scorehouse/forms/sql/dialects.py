@@ -51,8 +51,8 @@ _POSTGRES_TIME = (
 )
 _DIFFERENCE = "datediff(microsecond, cast('1970-01-01 00:00:00' as TYPE), ZONELESS)"
 _SPARK_TIME = (
-    "(unix_date(cast(PLAIN as date)) * 86400000000 + hour(PLAIN) * 3600000000 + minute(PLAIN) * 60000000 "
-    "+ cast(extract(second from PLAIN) * 1000000 as bigint))"
+    "(unix_date(cast(PLAIN as date)) * 86400000000 + hour(PLAIN) * 3600000000 "
+    "+ cast(minute(PLAIN) as bigint) * 60000000 + cast(extract(second from PLAIN) * 1000000 as bigint))"
 ).replace("PLAIN", "cast({x} as timestamp_ntz)")
 _SNOWFLAKE_TIME = _DIFFERENCE.replace("TYPE", "timestamp_ntz")
 _REDSHIFT_TIME = _DIFFERENCE.replace("TYPE", "timestamp")
