@@ -93,7 +93,9 @@ def _answers(
     unseen = ask([max(known) * 2 + 2 if numeric else UNSEEN])
     if numeric and isinstance(known[0], bool):
         unseen = None
-    missing = ask([float("nan")])
+    fitted = np.asarray(estimator.categories_[position], dtype=object).tolist()
+    # None and NaN are two values for an encoder, and training had one of them
+    missing = None if any(value is None for value in fitted) else ask([float("nan")])
     return answers, unseen, missing if missing is not None else ask([None])
 
 
