@@ -14,6 +14,11 @@ from project import Row
 
 BIGQUERY_TYPES = {"double": "FLOAT64", "float": "FLOAT64", "int64": "INT64", "int32": "INT64"}
 BIGQUERY_TYPES |= {"bool": "BOOL", "string": "STRING", "large_string": "STRING", "date32[day]": "DATE"}
+BIGQUERY_TYPES |= {
+    "timestamp[us]": "DATETIME",
+    "timestamp[ms]": "DATETIME",
+    "timestamp[us, tz=UTC]": "TIMESTAMP",
+}
 
 
 class ParityTable(Protocol):
