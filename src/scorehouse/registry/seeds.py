@@ -104,7 +104,10 @@ class ModelSeeds:
         """The units of the windows that a version's reference has learned from, such as `day`."""
         rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
         own = (row for row in rows if row["version"] == str(number) and row["kind"] == "window")
-        return list(dict.fromkeys(row["category"].split()[0] for row in own))
+        units = dict.fromkeys(row["category"].split()[0] for row in own)
+        return [
+            unit for unit in units if unit != "rows"
+        ]  # how rows repeat each other is known without a time
 
     def has_pairs(self, number: int) -> bool:
         """Whether a version's reference has correlations of pairs of features."""

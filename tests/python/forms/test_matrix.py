@@ -48,7 +48,7 @@ from scorehouse.forms.parity import compare
 from scorehouse.forms.proof import kernel_rows, proof_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.registration import proven_forms
+from scorehouse.registration import proven_forms, proven_matrix
 from scorehouse.registry.policy import LoadPolicy
 from visits_frame import FRAME, LABEL, ROWS
 
@@ -257,7 +257,7 @@ def test_the_estimator_is_not_asked_again_where_sql_was_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows that prove SQL prove the matrix form, and both have the same proof rows."""
-    monkeypatch.setattr(proven_forms, "kernel_rows", None)
+    monkeypatch.setattr(proven_matrix, "kernel_rows", None)
     made = []
     monkeypatch.setattr(proven_forms, "proof_bytes", lambda *given: made.append(given) or proof_bytes(*given))
     kernel = _kernel(tmp_path, "k-means")
