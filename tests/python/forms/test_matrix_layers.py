@@ -100,11 +100,11 @@ def test_a_file_of_another_layout_is_refused_in_words(
     whole = (folder / kernel.version.artifact).with_name(FORM_FILES["matrix"]).read_bytes()
     form = compile_matrix(kernel.estimator, kernel.version, kernel.signature, "test")
     assert stored.to_bytes(form) == whole  # the same bytes at any time
-    monkeypatch.setattr(stored, "LAYOUT", 2)
+    monkeypatch.setattr(stored, "LAYOUT", 3)  # 2 is that of segments
     later = stored.to_bytes(form)
     monkeypatch.undo()
     refused = choose_form(_with_file(folder, kernel, later), "auto", 400, FormFiles(folder, LoadPolicy()))
     assert refused.name == "estimator"
-    assert "its file cannot be read: its layout is 2, and this release reads layout 1" in refused.reason
+    assert "its file cannot be read: its layout is 3, and this release reads layout 1" in refused.reason
     again = choose_form(_with_file(folder, kernel, whole), "auto", 400, FormFiles(folder, LoadPolicy()))
     assert again.name == "matrix"
