@@ -4,27 +4,35 @@
     {{ return(adapter.dispatch('_rows_hash', 'scorehouse')(columns)) }}
 {% endmacro %}
 
+{#- The length of each text stands before it, so that no other columns make the same text. -#}
 {% macro default___rows_hash(columns) %}
     {% set parts = [] %}
     {% for column in columns %}
-        {% do parts.append("coalesce(cast(" ~ column ~ " as " ~ dbt.type_string() ~ "), '(null)')") %}
+        {% set value = 'cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' %}
+        {% set size = 'cast(length(' ~ value ~ ') as ' ~ dbt.type_string() ~ ')' %}
+        {% do parts.append('coalesce(' ~ size ~ " || ':' || " ~ value ~ ", '-')") %}
     {% endfor %}
-    {{ return('md5(' ~ parts | join(" || ';' || ") ~ ')') }}
+    {{ return('md5(' ~ parts | join(' || ') ~ ')') }}
 {% endmacro %}
 
-{#- https://duckdb.org/docs/stable/sql/functions/utility#hashvalue -#}
+{% macro postgres___rows_hash(columns) %}
+    {{ return(scorehouse._warehouse_hash('', columns)) }}
+{% endmacro %}
+
+{% macro redshift___rows_hash(columns) %}
+    {{ return(scorehouse.default___rows_hash(columns)) }}
+{% endmacro %}
+
 {% macro duckdb___rows_hash(columns) %}
-    {{ return('hash(' ~ columns | join(', ') ~ ')') }}
+    {{ return(scorehouse._warehouse_hash('', columns)) }}
 {% endmacro %}
 
-{#- https://docs.snowflake.com/en/sql-reference/functions/hash -#}
 {% macro snowflake___rows_hash(columns) %}
-    {{ return('hash(' ~ columns | join(', ') ~ ')') }}
+    {{ return(scorehouse._warehouse_hash('', columns)) }}
 {% endmacro %}
 
-{#- https://cloud.google.com/bigquery/docs/reference/standard-sql/hash_functions#farm_fingerprint -#}
 {% macro bigquery___rows_hash(columns) %}
-    {{ return('farm_fingerprint(to_json_string(struct(' ~ columns | join(', ') ~ ')))') }}
+    {{ return(scorehouse._warehouse_hash('', columns)) }}
 {% endmacro %}
 
 {#- It leaves out NULL: https://spark.apache.org/docs/latest/api/sql/#xxhash64 -#}

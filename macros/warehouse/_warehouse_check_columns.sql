@@ -1,10 +1,12 @@
-{# Before the last statement scores, refuses a merge into a table with other columns, or with other types if a
+{# Before anything is scored, refuses a merge into a table with other columns, or with other types if a
    value might change in the merge. #}
-{% macro _warehouse_check_columns(snapshot, last_stage, target_relation, scored) %}
+{% macro _warehouse_check_columns(snapshot, target_relation, scored) %}
     {% if scored['write_mode'] != 'merge' %}
         {{ return('') }}
     {% endif %}
-    {% set run = get_columns_in_query(scorehouse._warehouse_rows_sql(last_stage, scored)) %}
+    {% set empty = scorehouse._warehouse_empty_stages(snapshot, scored) %}
+    {% set run = get_columns_in_query(scorehouse._warehouse_rows_sql(empty, scored)) %}
+    {% do scorehouse._warehouse_drop_stage(empty, snapshot) %}
     {% set types, has, lacks, retyped = {}, [], [], [] %}
     {% for column in adapter.get_columns_in_relation(target_relation) %}
         {% do types.update({column.name: column.data_type}) %}

@@ -14,8 +14,8 @@
 
     {% do scorehouse._warehouse_begin() %}
     {% do scorehouse._warehouse_snapshot(snapshot, target_relation, scored) %}
-    {% set last_stage = scorehouse._warehouse_stages(snapshot, scored) %}
-    {% do scorehouse._warehouse_check_columns(snapshot, last_stage, target_relation, scored) %}
+    {% do scorehouse._warehouse_check_columns(snapshot, target_relation, scored) %}
+    {% set last_stage = scorehouse._warehouse_stages(snapshot, snapshot, scored) %}
     {% call statement('main') %}
         {{ scorehouse._warehouse_staging_sql(last_stage, staging, scored) }}
     {% endcall %}

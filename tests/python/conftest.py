@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 # Registration loads what it writes in a process of its own, which finds the classes of test modules here.
 FOLDERS = sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())
 os.environ["PYTHONPATH"] = os.pathsep.join([*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
-# `./run` names this repository, whatever project a test's command stands in.
-os.environ.pop("DBT_PROJECT_DIR", None)
+# `./run` names this repository and its profile, whatever project a test's command stands in.
+for place in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
+    os.environ.pop(place, None)
 LONGEST = ("test_rescore_oracle.py", "test_rescore.py")
 # A test, with its fixtures, that takes longer fails and says where it stood; a process that is stuck in code
 # which no signal reaches is ended, and the test fails too. The slowest test takes a quarter of it.

@@ -1,4 +1,4 @@
-{#- The CTE `repeats`, from `hashed`: per window, the rows that have the features of another row of the window. -#}
+{#- The CTE `repeats`, from `keyed`: per window, the rows that have the features of another row of the window. -#}
 {% macro _profile_repeats(cell) %}
 copies as (
 

@@ -59,8 +59,9 @@ def importance_command(
             expected=f"one of its columns {list(frame.columns)}",
             action="name the column that holds the labels",
         )
-    several = frame[list(labelled)] if len(labelled) > 1 else None
-    labels = frame[labelled[0]] if len(labelled) == 1 else several
+    labels = None
+    if labelled:
+        labels = frame[labelled[0]] if len(labelled) == 1 else frame[list(labelled)]
     place: dict[str, Any] = {"version": version, "alias": alias, "project_dir": project_dir}
     with waiting("measuring importance"):
         found = measure_importance(name, frame, labels, **place)

@@ -218,6 +218,8 @@ def _holding_stored(kernel: Kernel, name: str, data: bytes) -> Kernel:
 def _read(read: Callable[[], T]) -> T:
     try:
         return read()
+    except KeyError as error:
+        raise _NotServing(f"its file cannot be read: it has no {error}") from error
     except ValueError as error:
         raise _NotServing(f"its file cannot be read: {error}") from error
 

@@ -105,9 +105,8 @@ class ModelSeeds:
         rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
         own = (row for row in rows if row["version"] == str(number) and row["kind"] == "window")
         units = dict.fromkeys(row["category"].split()[0] for row in own)
-        return [
-            unit for unit in units if unit != "rows"
-        ]  # how rows repeat each other is known without a time
+        # how rows repeat each other is known without a time
+        return [unit for unit in units if unit != "rows"]
 
     def has_pairs(self, number: int) -> bool:
         """Whether a version's reference has correlations of pairs of features."""

@@ -124,7 +124,6 @@ def run(*arguments: str | Path, code: int = 0) -> str:
 def test_a_named_target_is_found_from_any_folder_of_the_project(
     shop: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
     monkeypatch.chdir(shop / place)
     (row,) = json.loads(run("runs", "--target", "dev", "--json"))
     assert row["model_name"] == "churn"
@@ -155,7 +154,6 @@ def test_another_engine_is_refused_with_words_before_anything_is_written(
         "dev: {type: duckdb, path: store.duckdb}, pg: {type: postgres, host: db.example.com, dbname: crm}"
     )
     (copy / "profiles.yml").write_text(f"store: {{target: dev, outputs: {{{outputs}}}}}\n")
-    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
     monkeypatch.chdir(copy)
     before = sorted(copy.rglob("*"))
     said = run(*words, "--target", "pg", code=1)

@@ -28,8 +28,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop_profile\n")
     (tmp_path / "models").mkdir()
     monkeypatch.chdir(tmp_path / "models")  # any folder of the project will do
-    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)  # its own profile, not that of `./run`
-    monkeypatch.delenv("DBT_PROJECT_DIR", raising=False)
     return tmp_path
 
 

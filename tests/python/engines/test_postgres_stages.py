@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from forests import FEATURES, OUTPUTS, assert_scored_by, forest
 from postgres.one_table import KEY, ONE, ROWS, OneTableProject, built_project
 from postgres.server import Server
 from scorehouse import register
+from scorehouse.registry.seeds import ModelSeeds
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres, pytest.mark.capability("stages")]
@@ -58,6 +60,21 @@ def test_a_merge_and_a_run_that_fails(project: OneTableProject) -> None:
     before = project.query("select * from scored order by id")
     project.scored(f"{KEY}, alias='challenger', rescore='given', max_rejected_share=0.001")
     assert "10 of 500 rows are rejected" in project.build(*ONE)
+    assert project.query("select * from scored order by id") == before
+    assert project.query(LEFT) == [(0,)]
+
+
+@pytest.mark.capability("on_schema_change")
+def test_another_list_of_columns_is_refused_before_anything_is_scored(project: OneTableProject) -> None:
+    """What dbt has run says so: the stages over a table without rows, and none over the snapshot."""
+    before = project.query("select * from scored order by id")
+    project.scored("key='id', passthrough=['shop', 'plan'], alias='challenger', rescore='given'")
+    log = project.folder / "logs" / "dbt.log"
+    log.unlink()
+    assert "it lacks ['plan'], it has []" in project.build(*ONE)
+    made = re.split(r'create temporary table "(?=\w*_stage_\d)', log.read_text())[1:]
+    stages = ModelSeeds(project.folder, "churn").versions()[-1].forms["sql"]["stages"]["postgres"]
+    assert len(made) == stages and "where 1 = 0" in made[0].partition("[debug]")[0]
     assert project.query("select * from scored order by id") == before
     assert project.query(LEFT) == [(0,)]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from monitoring.warehouse import MonitoredWarehouse
+from project import DbtProject
 
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
 ALL = "(all features)"
@@ -151,3 +153,15 @@ def test_the_dbt_test_finds_them(warehouse: MonitoredWarehouse) -> None:
     found = warehouse.query(f"select run_id, metric from {schema}.told where feature = '{ALL}'")
     assert {("loaded twice", "repeated_share"), ("few and twice", "repeated_share")} <= set(found)
     assert ("fresh", "repeated_share") not in found
+
+
+def test_no_two_rows_have_one_hash_by_accident(tmp_path: Path) -> None:
+    """Also where there are only texts and their lengths, as on Redshift: a text may hold any separator."""
+    project = DbtProject(tmp_path / "house")
+    values = "('a;b', 'c'), ('a', 'b;c'), ('a', null), (null, 'a'), ('-', null), (null, '-'), ('1:a', '')"
+    names = {"own": "_rows_hash", "of_texts": "default___rows_hash"}
+    hashes = ", ".join(f"{{{{ scorehouse.{macro}(['a', 'b']) }}}} as {name}" for name, macro in names.items())
+    project.features(f"select {hashes} from (values {values}, ('a', null)) as rows_of(a, b)", name="hashed")
+    project.dbt("run", "--select", "hashed").check()
+    counts = "select count(*), count(distinct own), count(distinct of_texts) from hashed"
+    assert project.query(counts) == [(8, 7, 7)]

@@ -79,9 +79,7 @@ def test_another_file_than_the_lock_pins_is_refused(python: Path) -> None:
 
 
 def test_uv_fetches_from_where_pip_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pip.conf").write_text(
-        "[global]\nindex-url = file:///own\nextra-index-url =\n    file:///one\n    file:///two\n"
-    )
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = /own\nextra-index-url =\n    /one\n    /two\n")
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
@@ -89,9 +87,9 @@ def test_uv_fetches_from_where_pip_does(tmp_path: Path, monkeypatch: pytest.Monk
     configured = runpy.run_path(str(REPOSITORY / "tools/install.py"))["as_pip_is_configured"]
     found = configured()
     assert [found[name] for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS")] == [
-        "file:///own",
-        "file:///one file:///two",
+        "/own",
+        "/one /two",
         "/a,/b",
     ]
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "file:///asked")
-    assert configured()["UV_DEFAULT_INDEX"] == "file:///asked"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "/asked")
+    assert configured()["UV_DEFAULT_INDEX"] == "/asked"

@@ -13,13 +13,14 @@ from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegr
 from sklearn.linear_model import QuantileRegressor
 from sklearn.metrics import mean_pinball_loss
 
-from project import MakeKernel
+from project import DbtProject, MakeKernel
 from scorehouse import MultiQuantileRegressor
 from scorehouse.errors import ConfigurationError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.prove_sql import duckdb_rows
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.registration.check_project import check_project
 from scorehouse.registry.policy import LoadPolicy
 
 LEVELS = (0.025, 0.4, 0.5, 0.6)
@@ -83,3 +84,14 @@ def test_what_is_no_bundle_is_refused_in_words(quantiles: Any, parameter: str, p
     estimator = HistGradientBoostingRegressor(loss="quantile")
     with pytest.raises(ConfigurationError, match=problem):
         MultiQuantileRegressor(estimator, quantiles, parameter).fit(X, Y)
+
+
+@pytest.mark.heavy
+def test_a_bundle_is_read_where_pickles_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("skops", reason="the extra `skops` is not installed")
+    policy = {"scorehouse_load_policy": {"formats": ["skops"], "pickle": "refuse"}}
+    project = DbtProject(tmp_path / "house", variables=policy)
+    bundle = MultiQuantileRegressor(QuantileRegressor(alpha=0.0), LEVELS).fit(X, Y)
+    version = project.register(bundle, "range", X, task="multioutput_regression", format="skops")
+    assert (version.artifact_format, list(version.outputs)) == ("skops", COLUMNS)
+    assert [item.faults for item in check_project(project.folder)] == [()]

@@ -192,7 +192,6 @@ def test_what_there_is_not_for_several_outputs_is_refused_in_words(built: DbtPro
 def test_the_commands_and_the_service_show_the_outputs(
     built: DbtProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)  # its own profile, not that of `./run`
     monkeypatch.chdir(built.folder)
     assert "week_1 in prediction_week_1, week_2 in prediction_week_2" in run("show", "demand")
     assert json.loads(run("show", "demand", "--json"))["outputs"] == COLUMNS

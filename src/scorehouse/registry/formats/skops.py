@@ -21,6 +21,7 @@ OWN_TYPES = (
     *(f"scorehouse.segmented.estimators.Segmented{kind}" for kind in ("Classifier", "Regressor")),
     "scorehouse.dates.CalendarParts",
     "scorehouse.dates.DaysSinceEpoch",
+    "scorehouse.quantiles.MultiQuantileRegressor",
 )
 SCHEMA = "schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
