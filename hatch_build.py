@@ -25,7 +25,7 @@ class KernelHook(BuildHookInterface):
             self.app.display_warning(f"no kernel for {name}: trees are scored by their estimators")
             return
         target = script["TARGETS"][name]
-        library = script["build"](name)
+        library = script["build"](name, local=version == "editable")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{target.wheel}"
         build_data["artifacts"].append(f"{library.relative_to(self.root)}")

@@ -53,13 +53,28 @@ print(hashlib.sha256(files).hexdigest())
 PY
 }
 
-# `&&`, since bash turns `set -e` off in what stands before `||`.
+# Whether this machine has a C compiler of its own, so that .venv needs no ziglang, which is half of its files.
+has_compiler() {
+    # shellcheck disable=SC2086 # CC may hold options
+    printf '#include <math.h>\n#include <stdint.h>\n' | ${CC:-cc} -x c -fsyntax-only - 2>/dev/null
+}
+
+# `&&`, since bash turns `set -e` off in what stands before `||`. .venv-all, which CI uses and which makes wheels,
+# has the compiler that makes every wheel.
 install() {
+    local without=""
+    if [ "$venv" != "$root/.venv-all" ] && has_compiler; then without="--without ziglang"; fi
+    # shellcheck disable=SC2086 # none or two words
     rm -f -- "$stamp" && # half-made until the end
-        "$python" tools/install.py "$lock" &&
+        "$python" tools/install.py "$lock" $without &&
         { [ -z "$on_top" ] || "$python" tools/install.py "$on_top"; } &&
-        "$python" -m pip install --quiet --no-deps --no-build-isolation -e . &&
+        { editable || { [ -n "$without" ] && "$python" tools/install.py "$lock" && editable; }; } &&
         current_stamp >"$stamp"
+}
+
+# This package, with its kernel, where it stands.
+editable() {
+    "$python" -m pip install --quiet --no-deps --no-build-isolation -e .
 }
 
 # Create or update .venv; one that is broken, unfinished or moved is created again.

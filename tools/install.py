@@ -1,9 +1,9 @@
 """Install the packages of a lock file, and show from the first second what is being done.
 
-Called as `python tools/install.py requirements.lock [options of pip install]`. uv installs, in a fraction of
-the time that pip takes; pip brings uv, from the same lock file, and installs all where uv cannot. What both
-say goes to target/setup.log; everything from pip's first error on is shown. It imports only the standard
-library, since its environment is still empty.
+Called as `python tools/install.py requirements.lock [--without PACKAGE] [options of pip install]`. uv
+installs, in a fraction of the time that pip takes; pip brings uv, from the same lock file, and installs all
+where uv cannot. What both say goes to target/setup.log; everything from pip's first error on is shown. It
+imports only the standard library, since its environment is still empty.
 """
 
 from __future__ import annotations
@@ -61,13 +61,18 @@ class Progress:
 def main(lock: str, *further: str) -> int:
     """Install what `lock` pins, with `further` options of pip, and return the exit code."""
     pins = pinned(Path(lock).read_text())
+    if further[:1] == ("--without",):
+        pins = [pin for pin in pins if not pin.startswith(f"{further[1]}==")]
+        further = further[2:]
     errors: list[str] = []
     LOG.parent.mkdir(exist_ok=True)
     with Progress() as progress, LOG.open("a") as log, tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / Path(lock).name
+        listed.write_text("".join(pins))
         bring_uv(pins, Path(folder) / "uv.txt", progress, log)
-        code = by_uv(lock, further, len(pins), progress, log)
+        code = by_uv(str(listed), further, len(pins), progress, log)
         if code:
-            code = by_pip(lock, further, len(pins), progress, log, errors)
+            code = by_pip(str(listed), further, len(pins), progress, log, errors)
     sys.stderr.write("".join(errors))
     return code
 

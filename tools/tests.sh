@@ -56,7 +56,7 @@ measured_tests() {
     set +m
     # shellcheck disable=SC2064 # the number of now
     trap "kill -- -$spark; exit 130" INT TERM
-    on_all_cores "$venv/bin/coverage" run -m pytest --durations 25 -rs || status=$?
+    on_all_cores "$venv/bin/coverage" run -m pytest -m "not soak" --durations 25 -rs || status=$?
     wait "$spark" || status=$?
     trap - INT TERM
     cat target/spark.log
@@ -79,6 +79,7 @@ spark_tests() (
     use_environment .venv-spark requirements-spark.lock
     setup
     files="tests/python/engines/test_spark_*.py tests/python/engines/test_every_engine.py"
+    marked="foreign"
     case " $* " in
         *" tests/"*)
             "$venv/bin/coverage" run -m pytest --durations 10 -rs "$@"
@@ -86,12 +87,13 @@ spark_tests() (
             ;;
         " in-ci ")
             files=$SPARK_IN_CI
+            marked="foreign and not soak"
             shift
             ;;
     esac
     status=0
     for file in $files; do
-        "$venv/bin/coverage" run -m pytest -m foreign --durations 10 -rs "$@" "$file" || status=$?
+        "$venv/bin/coverage" run -m pytest -m "$marked" --durations 10 -rs "$@" "$file" || status=$?
     done
     return $status
 )
@@ -116,7 +118,7 @@ release_tests() (
             set -- $(sed 's/#.*//' tests/releases.txt)
             ;;
     esac
-    on_all_cores "$python" -m pytest -m "not heavy and not foreign" "$@" || status=$?
+    on_all_cores "$python" -m pytest -m "not soak and not heavy and not foreign" "$@" || status=$?
     return $status
 )
 
@@ -147,6 +149,14 @@ cmd_test() {
             mkdir -p target
             system_packages
             lint_and_build || status=1
+            ;;
+        soak)
+            shift
+            use_environment .venv-all requirements-extras.lock
+            setup
+            system_packages
+            on_all_cores "$python" -m pytest -m soak -rs "$@"
+            return
             ;;
         spark)
             shift
@@ -189,9 +199,9 @@ cmd_test() {
     if [ "$venv" = "$root/.venv-all" ]; then
         measured_tests || status=$?
     elif [ $# -gt 0 ]; then
-        "$python" -m pytest -m "not heavy and not foreign" "$@" || status=$?
+        "$python" -m pytest -m "not soak and not heavy and not foreign" "$@" || status=$?
     else
-        on_all_cores "$python" -m pytest -m "not slow and not heavy and not foreign" || status=$?
+        on_all_cores "$python" -m pytest -m "not slow and not soak and not heavy and not foreign" || status=$?
     fi
     return $status
 }

@@ -46,7 +46,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     built = [file.stat().st_mtime for file in FOLDER.glob("_kernel.*")]
     if max(sources, default=0.0) > max(built, default=0.0) and not hasattr(session.config, "workerinput"):
         with contextlib.suppress(KeyError, RuntimeError):  # no kernel for this platform, or no compiler
-            build(this_platform())
+            build(this_platform(), local=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,13 +34,13 @@ def python(tmp_path: Path) -> Path:
     return tmp_path / "venv" / "bin" / "python"
 
 
-def install(python: Path, lock: str, **settings: str) -> tuple[int, str, str]:
+def install(python: Path, lock: str, *options: str, **settings: str) -> tuple[int, str, str]:
     """The exit code, what is shown, and the log."""
     folder = python.parents[2]
     (folder / "some.lock").write_text(lock)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     ended = subprocess.run(
-        [str(python), str(REPOSITORY / "tools" / "install.py"), "some.lock"],
+        [str(python), str(REPOSITORY / "tools" / "install.py"), "some.lock", *options],
         cwd=folder,
         env={**environment, "UV_CACHE_DIR": str(folder / "cache"), **settings},
         capture_output=True,
@@ -69,6 +69,11 @@ def test_pip_installs_where_the_lock_has_no_uv(python: Path) -> None:
     code, shown, log = install(python, pins("iniconfig"))
     assert (code, imports(python, "iniconfig")) == (0, True), shown
     assert "Successfully installed iniconfig" in log, log
+
+
+def test_a_package_that_this_machine_has_otherwise_is_left_out(python: Path) -> None:
+    code, shown, _ = install(python, pins("uv", "iniconfig", "pluggy"), "--without", "pluggy")
+    assert (code, imports(python, "iniconfig"), imports(python, "pluggy")) == (0, True, False), shown
 
 
 def test_another_file_than_the_lock_pins_is_refused(python: Path) -> None:

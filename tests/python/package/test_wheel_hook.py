@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import runpy
 import shutil
@@ -17,8 +18,12 @@ from project import REPOSITORY
 SCRIPT = Path("src/scorehouse/forms/native/build.py")
 
 
+COMMANDS: list[list[str]] = []
+
+
 def compiled(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
     """In place of the compiler, which takes seconds."""
+    COMMANDS.append(command)
     Path(command[command.index("-o") + 1]).write_bytes(b"a kernel")
     return subprocess.CompletedProcess(command, 0, "", "")
 
@@ -31,7 +36,9 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(subprocess, "run", compiled)
     monkeypatch.delenv("SCOREHOUSE_KERNEL", raising=False)
 
-    def call(system: str, machine: str, libc: str) -> tuple[dict[str, Any], list[str]]:
+    def call(
+        system: str, machine: str, libc: str, version: str = "standard"
+    ) -> tuple[dict[str, Any], list[str]]:
         monkeypatch.setattr(platform, "system", lambda: system)
         monkeypatch.setattr(platform, "machine", lambda: machine)
         monkeypatch.setattr(platform, "libc_ver", lambda: (libc, ""))
@@ -39,7 +46,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         warnings: list[str] = []
         app: Any = SimpleNamespace(display_warning=warnings.append)
         data: dict[str, Any] = {"artifacts": []}
-        hook(str(tmp_path), {}, None, None, str(tmp_path), "wheel", app=app).initialize("standard", data)
+        hook(str(tmp_path), {}, None, None, str(tmp_path), "wheel", app=app).initialize(version, data)
         return data, warnings
 
     return call
@@ -70,3 +77,22 @@ def test_a_target_that_is_named_is_built_anywhere(build: Any, monkeypatch: pytes
     monkeypatch.setenv("SCOREHOUSE_KERNEL", "linux-x86_64")
     data, _ = build("Linux", "x86_64", "musl")
     assert data["tag"] == "py3-none-manylinux_2_17_x86_64"
+
+
+def test_the_compiler_of_this_machine_makes_no_wheel(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It serves a checkout without `ziglang`; a wheel would promise an older C library than it links."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("CC", "ccache gcc")
+    for version in ("standard", "editable"):
+        build("Linux", "x86_64", "glibc", version)
+    wheel, checkout = COMMANDS[-2:]
+    assert wheel[3:5] == ["ziglang", "cc"] and checkout[:2] == ["ccache", "gcc"]
+    assert "-ffp-contract=off" in wheel and "-ffp-contract=off" in checkout
+
+
+def test_a_machine_without_a_compiler_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    script = runpy.run_path(str(REPOSITORY / SCRIPT), run_name="build_kernel")
+    with pytest.raises(RuntimeError, match="needs a compiler, and no-such-compiler does not run"):
+        script["build"]("linux-x86_64", local=True)

@@ -31,7 +31,7 @@ from scorehouse.registration.check_project import check_project
 from scorehouse.retraining.run import UNSIGNED
 
 pytestmark = pytest.mark.slow
-KILLS = 4
+KILLS = [2, pytest.param(12, marks=pytest.mark.soak)]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,12 @@ def test_a_shadow_that_does_not_exist_is_named_before_the_training(own_shop: Dbt
     ("after", "code", "told"),
     [
         ("", 0, "reproducible: both trainings give the same bytes"),
-        ("    model.made_at_ = __import__('time').time_ns()\n", 0, "reproducible in its predictions: both"),
+        pytest.param(
+            "    model.made_at_ = __import__('time').time_ns()\n",
+            0,
+            "reproducible in its predictions: both",
+            marks=pytest.mark.soak,
+        ),
         (
             "    model[-1].coef_ *= __import__('random').SystemRandom().random()\n",
             3,
@@ -241,8 +246,11 @@ def test_options_that_contradict_each_other(
     assert ended.returncode == 2 and problem in ended.stderr
 
 
-def test_a_kill_at_any_moment_leaves_no_half_version(own_shop: DbtProject, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_kill_at_any_moment_leaves_no_half_version(
+    kills: int, own_shop: DbtProject, tmp_path: Path
+) -> None:
     """`python benchmarks/retraining_kills.py` does it fifty times, also while challengers are scored."""
     configure(own_shop, shadow=None, gate=None)
-    found = killed(own_shop, tmp_path, kills=KILLS, seed=0, completed_every=KILLS)
-    assert found.half == [] and found.kills == KILLS
+    found = killed(own_shop, tmp_path, kills=kills, seed=0, completed_every=kills)
+    assert found.half == [] and found.kills == kills

@@ -50,7 +50,7 @@ def test_the_page_has_what_the_year_was_like() -> None:
     assert "prefers-color-scheme: dark" in PAGE.with_suffix(".svg").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_command_gives_the_tables_of_the_page(tmp_path: Path) -> None:
     words = ["--last-month", "5", "--share", "0.1", "--folder", str(tmp_path / "year")]
     ended = subprocess.run([sys.executable, COMMAND, *words], capture_output=True, text=True, cwd=tmp_path)

@@ -15,20 +15,21 @@ from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
 
-KILLS = 6  # of each kind, table and incremental; tests/soak/kill_runs.py has more
+KILLS = [3, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
 NODE = "model.scorehouse.scores"
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kills", KILLS)
 @pytest.mark.parametrize("rescore", ["all", "given"])
-def test_killed_at_any_moment_the_table_is_whole(rescore: str, tmp_path: Path) -> None:
+def test_killed_at_any_moment_the_table_is_whole(rescore: str, kills: int, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", rescore=rescore)
     if rescore == "given":
         project.features(features_sql(ROWS + 50_000, shift=3))
         project.dbt("run", "--select", "features").check()
-    outcomes = kill_runs(project, "scores", KILLS, seed=1)
+    outcomes = kill_runs(project, "scores", kills, seed=1)
     assert [outcome.faults for outcome in outcomes if outcome.faults] == []
-    assert sum(outcome.killed for outcome in outcomes) >= KILLS // 2
+    assert sum(outcome.killed for outcome in outcomes) >= kills // 2
 
 
 def test_an_error_in_the_middle_of_the_stream_leaves_the_old_table(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -54,7 +55,9 @@ class Environment:
 
 def build_wheel(folder: Path) -> Path:
     """The wheel of this repository, built in `folder`."""
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    if importlib.util.find_spec("ziglang"):  # else pip fetches what a build takes
+        command.append("--no-build-isolation")
     subprocess.run([*command, "--wheel-dir", str(folder), str(REPOSITORY)], check=True)
     (wheel,) = folder.glob("scorehouse-*.whl")
     return wheel

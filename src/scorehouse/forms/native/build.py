@@ -1,11 +1,15 @@
 """Compile kernel.c: `python src/scorehouse/forms/native/build.py [TARGET]`, and called when a wheel is built.
 
 The compiler is the one in the package `ziglang`, which pip brings: the same for everyone, and it compiles
-for each of TARGETS on any of them. Uses nothing but the standard library, since the build runs it alone.
+for each of TARGETS on any of them. A kernel that stays on this machine may come from the machine's own
+compiler, which saves a checkout that package's 400 MB. Uses nothing but the standard library, since the
+build runs it alone.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import platform
 import subprocess
 import sys
@@ -24,7 +28,6 @@ FLAGS = (
     "-s",
     "-Wall",
     "-Wextra",
-    "-Werror",
 )
 
 
@@ -53,18 +56,31 @@ def this_platform() -> str:
     return f"{system}-{platform.machine().lower()}"
 
 
-def build(name: str, folder: Path = FOLDER) -> Path:
+def compiler(target: Target, local: bool) -> list[str]:
+    """The command that compiles for a target: without `ziglang`, and only if `local`, $CC or cc."""
+    if local and importlib.util.find_spec("ziglang") is None:
+        return os.environ.get("CC", "cc").split()
+    return [sys.executable, "-P", "-m", "ziglang", "cc", "-target", target.triple, "-Werror"]
+
+
+def build(name: str, folder: Path = FOLDER, *, local: bool = False) -> Path:
     """Compile for TARGETS[name] into `folder`; returns the library.
 
-    Raises RuntimeError with what the compiler printed.
+    `local`: for this machine alone, so that its own compiler will do. Raises RuntimeError with what the
+    compiler printed.
     """
     target = TARGETS[name]
     library = folder / f"_kernel{target.suffix}"
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / library.name
-        command = [sys.executable, "-P", "-m", "ziglang", "cc", "-target", target.triple, *FLAGS]
-        command += [str(FOLDER / "kernel.c"), "-o", str(made), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        source = str(FOLDER / "kernel.c")
+        command = [*compiler(target, local), *FLAGS, source, "-o", str(made), "-lm"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except OSError as error:
+            raise RuntimeError(
+                f"kernel.c needs a compiler, and {command[0]} does not run: {error}"
+            ) from error
         if done.returncode:
             raise RuntimeError(f"kernel.c does not compile for {name}:\n{done.stdout}{done.stderr}")
         # moved into place, since a process may have the old one open

@@ -108,7 +108,12 @@ typedef struct {
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,bmi,bmi2")
+#endif
 #define LEVEL(name) name##_avx2
 #define CODED(name) name##_avx2_narrow
 #define CODE uint8_t
@@ -125,7 +130,11 @@ typedef struct {
 #undef CODE
 #undef WIDE
 #undef LEVEL
+#if defined(__clang__)
 #pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 
 /* Whether processor and operating system both know AVX2. */
 static int has_avx2(void) {
