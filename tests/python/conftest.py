@@ -37,7 +37,12 @@ LONGEST = ("test_rescore_oracle.py", "test_rescore.py")
 # A test, with its fixtures, that takes longer fails and says where it stood; a process that is stuck in code
 # which no signal reaches is ended, and the test fails too. The slowest test takes a quarter of it.
 TEST_SECONDS, PROCESS_SECONDS = 600, 900
-STANDARD_ERROR = os.dup(2)  # which pytest puts something else in the place of
+STANDARD_ERROR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep standard error, which is pytest's own file while a test runs and while this file is imported."""
+    config.stash[STANDARD_ERROR] = os.dup(2)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -61,13 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """One test that waits for ever stops neither the others nor CI."""
 
+    standard_error = item.config.stash[STANDARD_ERROR]
+
     def stuck(*_: object) -> NoReturn:
-        faulthandler.dump_traceback(STANDARD_ERROR)
+        faulthandler.dump_traceback(standard_error)
         raise TimeoutError(f"{item.nodeid} takes longer than {TEST_SECONDS} seconds")
 
     before = signal.signal(signal.SIGALRM, stuck)
     signal.alarm(TEST_SECONDS)
-    faulthandler.dump_traceback_later(PROCESS_SECONDS, exit=True, file=STANDARD_ERROR)
+    faulthandler.dump_traceback_later(PROCESS_SECONDS, exit=True, file=standard_error)
     try:
         return (yield)
     finally:
