@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from monitoring.everywhere import same_numbers
 from monitoring.warehouse import MonitoredWarehouse
 
 # Version 1 knows x as a number of many values; version 2 knows few, and takes it for categories.
@@ -238,8 +239,8 @@ def test_rank_by_importance(warehouse: MonitoredWarehouse) -> None:
 def test_windows_of_quarters_and_years(warehouse: MonitoredWarehouse, name: str, end: datetime) -> None:
     """All days of the profile are in one quarter, so its numbers are those of all days together."""
     columns = "feature, segment, metric, value, n_current"
-    told = warehouse.query(f"select {columns} from {name} order by all")
-    assert told and told == warehouse.query(f"select {columns} from by_all order by all")
+    told = warehouse.query(f"select {columns} from {name}")
+    same_numbers(warehouse.query(f"select {columns} from by_all"), told, 3)
     assert warehouse.query(f"select distinct window_start, window_end from {name}") == [
         (datetime(2026, 1, 1), end)
     ]
