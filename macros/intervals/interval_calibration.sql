@@ -8,15 +8,7 @@
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'demand_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'demand_labels') %}
     {% do scorehouse._check_keys(call, 'options', options, ['prediction', 'lower', 'upper', 'label_time']) %}
-    {% set levels = [levels] if levels is number else levels %}
-    {% if levels is string or levels is mapping or levels is not iterable or not levels %}
-        {% do scorehouse._argument_error(
-            call, 'levels', levels, 'a list of shares', 'write `levels: [0.9]`'
-        ) %}
-    {% endif %}
-    {% for level in levels %}
-        {% do scorehouse._check_level(call, 'levels', level) %}
-    {% endfor %}
+    {% set levels = scorehouse._check_levels(call, levels) %}
     {% do scorehouse._check_both_sides(call, options) %}
     {% set performance_options = {'prediction': options.get('prediction', 'prediction')} %}
     {% do performance_options.update({'lower': options.get('lower'), 'upper': options.get('upper')}) %}
@@ -75,67 +67,7 @@ distances as (
 
 ),
 
-grouped as (
-
-    select ml_model, version, cast(null as {{ text }}) as interval_group, 'all' as basis, distance
-    from distances
-    {%- if spec.group %}
-    union all
-    select ml_model, version, interval_group, 'group' as basis, distance
-    from distances
-    {%- endif %}
-
-),
-
-ordered as (
-
-    select
-        *,
-        row_number() over (partition by ml_model, version, basis, interval_group order by distance) as place,
-        count(*) over (partition by ml_model, version, basis, interval_group) as n_labelled
-    from grouped
-
-),
-
-{#- The rank is ceil((n + 1) * level); products such as 20 * 0.55 are a little above the whole number. -#}
-levels as (
-
-    {% for level in spec.levels -%}
-    select {{ scorehouse._double_literal(level) }} as interval_level
-    {%- if not loop.last %}
-    union all
-    {% endif %}
-    {%- endfor %}
-
-),
-
-ranked as (
-
-    select
-        ordered.*,
-        levels.interval_level,
-        ceil((ordered.n_labelled + 1) * levels.interval_level - 1e-9) as needed_rank
-    from ordered
-    cross join levels
-
-),
-
-final as (
-
-    select
-        ml_model,
-        cast(version as {{ dbt.type_int() }}) as version,
-        basis,
-        interval_group,
-        interval_level,
-        cast(max(n_labelled) as {{ dbt.type_bigint() }}) as n_labelled,
-        cast(ceil(interval_level / (1e0 - interval_level) - 1e-9) as {{ dbt.type_bigint() }}) as labels_needed,
-        max(case when place = needed_rank then distance end) as margin,
-        case when max(needed_rank) <= max(n_labelled) then 'calibrated' else 'too_few_labels' end as status
-    from ranked
-    group by ml_model, version, basis, interval_group, interval_level
-
-)
+{{ scorehouse._calibrated_margins(spec) }}
 
 select * from final
 {% endmacro %}

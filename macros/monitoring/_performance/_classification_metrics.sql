@@ -136,6 +136,8 @@ lifts as (
 
 ),
 
+{{ scorehouse._set_metrics(spec) }}
+
 metric_intervals as (
 
     {{ scorehouse._unpivot_intervals('ranks', {'roc_auc': [
@@ -154,6 +156,7 @@ metric_intervals as (
     {{ scorehouse._unpivot_intervals('calibration', {'ece': [
         scorehouse._ece_limit(-1), scorehouse._ece_limit(1)
     ]}) }}
+    {{- scorehouse._set_metric_ends(spec) }}
 
 ),
 
@@ -182,6 +185,7 @@ metric_rows as (
     {{ scorehouse._unpivot_metrics('calibration', ['ece', 'mce']) }}
     union all
     select {{ g }}, metric, value from lifts
+    {{- scorehouse._set_metric_rows(spec) }}
 
 )
 {%- endmacro %}

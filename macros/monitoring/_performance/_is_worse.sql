@@ -9,7 +9,7 @@
 {% macro _lower_is_better() %}
     {{ return([
         'log_loss', 'brier', 'ece', 'mce', 'mae', 'rmse', 'mse', 'wape', 'mape', 'median_absolute_error', 'max_error',
-        'mean_distance', 'interval_width', 'rejected_share', 'false_positive_rate'
+        'mean_distance', 'interval_width', 'set_size', 'empty_share', 'rejected_share', 'false_positive_rate'
     ]) }}
 {% endmacro %}
 

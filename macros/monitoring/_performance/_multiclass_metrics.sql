@@ -128,6 +128,8 @@ losses as (
 
 ),
 
+{{ scorehouse._set_metrics(spec) }}
+
 metric_intervals as (
 
     {{ scorehouse._unpivot_intervals('averages', scorehouse._share_ends({'accuracy': 'n'})) }}
@@ -147,6 +149,7 @@ metric_intervals as (
         greatest(0e0, roc_auc - 1.959963984540054e0 * roc_auc_error),
         least(1e0, roc_auc + 1.959963984540054e0 * roc_auc_error)
     from areas
+    {{- scorehouse._set_metric_ends(spec) }}
 
 ),
 
@@ -169,6 +172,7 @@ metric_rows as (
     select {{ g }}, 'labels_of_' || class_label, cast(n_true / weight_scale as {{ double }}) from class_metrics
     union all
     select {{ g }}, 'roc_auc_of_' || class_label, roc_auc from areas
+    {{- scorehouse._set_metric_rows(spec) }}
 
 )
 {%- endmacro %}

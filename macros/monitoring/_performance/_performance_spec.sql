@@ -4,7 +4,7 @@
 ) %}
     {% set known_options = {
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'classes': [], 'lower': none, 'upper': none,
-        'query': none, 'weight': none,
+        'set': none, 'query': none, 'weight': none,
         'k': 10, 'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {}
     } %}
     {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}
@@ -42,6 +42,12 @@
             "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"
         ) %}
     {% endif %}
+    {% if spec['set'] and task != 'classification' %}
+        {% do scorehouse._argument_error(
+            call, 'options', options, 'a column of sets for a classification only',
+            'leave `set` out, or name the ends of intervals as `lower` and `upper`'
+        ) %}
+    {% endif %}
     {% if spec.weight %}
         {% do scorehouse._check_weight(call, task, predictions, spec) %}
     {% endif %}
@@ -62,7 +68,7 @@
         'segmentations': scorehouse._segmentations(call, segments),
     }) %}
     {% do spec.update({'key': scorehouse._identifiers(spec.key)}) %}
-    {% for name in ['label', 'day', 'label_time', 'score', 'prediction', 'query', 'lower', 'upper', 'weight']
+    {% for name in ['label', 'day', 'label_time', 'score', 'prediction', 'query', 'lower', 'upper', 'set', 'weight']
         if spec[name] %}
         {% do spec.update({name: scorehouse._identifier(spec[name])}) %}
     {% endfor %}

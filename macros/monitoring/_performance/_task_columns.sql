@@ -5,6 +5,15 @@
         {%- if spec.weight %}
         cast(live.{{ spec.weight }} as {{ double }}) as raw_weight,
         {%- endif %}
+        {%- if spec['set'] or spec.set_classes %}
+        cast(live.scorehouse_label as {{ text }}) as label_text,
+        {%- endif %}
+        {%- if spec['set'] %}
+        cast(live.{{ spec['set'] }} as {{ text }}) as label_set,
+        {%- endif %}
+        {%- if spec.group %}
+        coalesce(cast(live.{{ scorehouse._identifier(spec.group) }} as {{ text }}), '(null)') as interval_group,
+        {%- endif %}
         {%- if spec.classes %}
         {%- set scores = scorehouse._class_score_sources(predictions, spec.classes) %}
         cast(live.scorehouse_label as {{ text }}) as y,
@@ -14,6 +23,9 @@
         {%- endfor %}
         {#- NULL, NaN or infinite if any of them is #}
         {% for score in scores %}cast({{ score }} as {{ double }}){{ ' + ' if not loop.last }}{% endfor %} as score,
+        {%- elif spec.set_classes %}
+        case when live.scorehouse_label is not null then 1e0 end as y,
+        cast(live.{{ spec.score }} as {{ double }}) as score,
         {%- elif spec.task == 'classification' %}
         case when live.scorehouse_label is not null then
             case when live.scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end

@@ -24,7 +24,17 @@ from scorehouse.report.words import (
 )
 
 SHOWN = {
-    "classification": ("roc_auc", "macro_f1", "log_loss", "f1", "precision", "recall", "ece", "accuracy"),
+    "classification": (
+        "roc_auc",
+        "macro_f1",
+        "log_loss",
+        "f1",
+        "precision",
+        "recall",
+        "ece",
+        "accuracy",
+        "coverage",
+    ),
     "regression": ("mae", "rmse", "wape", "r2", "bias", "coverage"),
     MULTIOUTPUT: ("mae", "rmse", "wape", "r2", "bias", "coverage"),
     "ranking": ("ndcg", "ndcg_with_hits", "hit_rate", "mrr", "map"),

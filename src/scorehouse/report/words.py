@@ -70,6 +70,11 @@ METRICS = {
     "joint_shift": "Change of the correlation",
     "error_rate": "Error rate",
     "score_shift": "Mean score",
+    "coverage": "Labels within intervals or sets",
+    "interval_width": "Width of intervals",
+    "set_size": "Classes per set",
+    "single_share": "Sets of one class",
+    "empty_share": "Empty sets",
 }
 # The metrics that say that a distribution has moved; the others say what is wrong with its values.
 MOVED = ("psi", "mean_shift", "spread_shift")
@@ -98,6 +103,9 @@ SHARES = frozenset(
         "smallest_share",
         "positive_rate",
         "error_rate",
+        "coverage",
+        "single_share",
+        "empty_share",
     }
 )
 

@@ -92,12 +92,22 @@ def test_empty_makes_the_table(project: OneTableProject) -> None:
 
 
 BEYOND = {
-    "labels": "select id, case when amount > 50 then 1 else 0 end as late, "
+    "labels": "select id, amount > 50 as is_late, case when amount > 50 then 1 else 0 end as late, "
     "timestamp '2100-01-01' as known_at from {{ ref('features') }}",
     "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='id', "
     "options={'prediction': 'score'}) }}",
     "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), "
     "options={'prediction': 'score'}) }}",
+    "set_margins": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', "
+    "label='is_late', classes=[false, true], levels=[0.5, 0.9], options={'positive': true}) }}",
+    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('set_margins'), [false, true], "
+    "options={'positive': true, 'levels': ref('levels'), 'day': 'scored_at'}) }}",
+    "levels": "{{ scorehouse.adaptive_level(ref('scored'), ref('labels'), ref('set_margins'), key='id', "
+    "label='is_late', options={'classes': [false, true], 'positive': true, "
+    "'maturity': {'as_of': '2100-01-01'}}) }}",
+    "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', "
+    "label='is_late', maturity={'as_of': '2100-01-01'}, "
+    "options={'set': 'prediction_set', 'positive': true}) }}",
     "calibration": "{{ scorehouse.calibration_table(ref('scored'), ref('labels'), key='id', label='late') }}",
     "trained": "{{ scorehouse.training_set(ref('scored'), ref('labels'), key='id', label='late', "
     "at='scored_at', label_time='known_at', until='2101-01-01') }}",
@@ -119,6 +129,14 @@ def test_empty_goes_through_macros_that_join_tables(project: OneTableProject) ->
         assert project.query("select count(*), bool_and(label_status = 'labelled') from trained") == [
             (ROWS, True)
         ]
+        assert project.query("select prediction_set is null, count(*) from sets group by 1 order by 1") == [
+            (False, ROWS - 10),
+            (True, 10),
+        ]
+        levels = "select status, coverage >= 0.9 from levels order by window_start"
+        assert project.query(levels) == [("measured", True), ("next", None)]
+        held = "select value >= 0.9 from set_coverage where metric = 'coverage'"
+        assert project.query(held) == [(True,)]
     finally:
         for name in (*(f"{name}.sql" for name in BEYOND), "_trained.yml"):
             (project.folder / "models" / name).unlink()

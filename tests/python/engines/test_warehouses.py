@@ -42,6 +42,12 @@ MODELS = {
     "levels=[0.8], group='shop', options={'prediction': 'score'}) }}",
     "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), level=0.8, group='shop', "
     "options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}",
+    "set_margins": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
+    "classes=[0, 1], levels=[0.8], group='shop', options={'method': 'aps'}) }}",
+    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('set_margins'), [0, 1], level=0.8, "
+    "group='shop', options={'method': 'aps'}) }}",
+    "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', label='gone', "
+    "options={'set': 'prediction_set'}) }}",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}",
 }
 TESTS: list[dict[str, Any]] = [

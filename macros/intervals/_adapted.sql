@@ -1,0 +1,72 @@
+{#- The recursive CTE `adapted`: a row per window, with the level that it asks for, and the calibrated level that serves
+    it. The next level asks for `rate` times as much more as the newest known window fell short. `known_1` is the
+    coverage of the window itself, `known_2` that of the window before, as far back as labels are late. -#}
+{% macro _adapted(spec, target) %}
+{% set own = ['ml_model', 'version', 'place', 'window_start', 'window_end'] %}
+{% set double = scorehouse._type_double() %}
+{% set measures = ['interval_level', 'coverage', 'n_labelled'] %}
+adapted as (
+
+    select
+        {% for name in own %}{{ name }}, {% endfor -%}
+        {{ target }} as asked_level,
+        {% for name in measures %}{{ name }}, {% endfor -%}
+        {%- for place in range(1, spec.lag) %}
+        {{ 'coverage' if place == 1 else 'cast(null as ' ~ double ~ ')' }} as known_{{ place }},
+        {%- endfor %}
+        {{ scorehouse._next_level(target, 'coverage', spec) if spec.lag == 1 else target }} as next_level
+    from steps
+    where place = 1
+        and {{ target }} > above + 1e-9
+        and {{ target }} <= up_to + 1e-9
+
+    union all
+
+    select
+        {% for name in own %}steps.{{ name }}, {% endfor -%}
+        adapted.next_level,
+        {% for name in measures %}steps.{{ name }}, {% endfor -%}
+        {%- for place in range(1, spec.lag) %}
+        {{ 'steps.coverage' if place == 1 else 'adapted.known_' ~ (place - 1) }},
+        {%- endfor %}
+        {{ scorehouse._next_level(
+            'adapted.next_level', 'steps.coverage' if spec.lag == 1 else 'adapted.known_' ~ (spec.lag - 1), spec
+        ) }}
+    from adapted
+    inner join steps
+        on adapted.ml_model = steps.ml_model
+        and adapted.version = steps.version
+        and adapted.place + 1 = steps.place
+        and adapted.next_level > steps.above + 1e-9
+        and adapted.next_level <= steps.up_to + 1e-9
+
+)
+{%- endmacro %}
+
+
+{#- Between 0 and 1: a level that no calibration has would only delay the way back. -#}
+{% macro _next_level(asked, coverage, spec) %}
+    {% set target = scorehouse._double_literal(spec.level) %}
+    {{ return('cast(greatest(0e0, least(1e0, ' ~ asked ~ ' + ' ~ scorehouse._double_literal(spec.rate) ~ ' * ('
+        ~ target ~ ' - coalesce(' ~ coverage ~ ', ' ~ target ~ ')))) as ' ~ scorehouse._type_double() ~ ')') }}
+{% endmacro %}
+
+
+{#- The distance from the prediction of a row of `usable` to its label, as the calibrations have it. -#}
+{% macro _distance_of_usable(spec) %}
+    {% if spec.set_classes %}
+        {{ return(scorehouse._set_distance(scorehouse._usable_scores(spec), spec)) }}
+    {% endif %}
+    {% set low, high = ('lower_limit', 'upper_limit') if spec.lower else ('score', 'score') %}
+    {{ return('case when ' ~ low ~ ' - y > y - ' ~ high ~ ' then ' ~ low ~ ' - y else y - ' ~ high ~ ' end') }}
+{% endmacro %}
+
+
+{#- The score of each class in a row of `usable`, in the order of the classes. -#}
+{% macro _usable_scores(spec) %}
+    {% if spec.set_classes | length > 2 %}
+        {{ return(scorehouse._numbered_scores(spec)) }}
+    {% endif %}
+    {% set first = spec.set_classes[0] == spec.set_positive %}
+    {{ return(['score', '(1e0 - score)'] if first else ['(1e0 - score)', 'score']) }}
+{% endmacro %}

@@ -1,0 +1,13 @@
+{#- The levels of a calibration, checked, as a list. -#}
+{% macro _check_levels(call, levels) %}
+    {% set levels = [levels] if levels is number else levels %}
+    {% if levels is string or levels is mapping or levels is not iterable or not levels %}
+        {% do scorehouse._argument_error(
+            call, 'levels', levels, 'a list of shares', 'write `levels: [0.9]`'
+        ) %}
+    {% endif %}
+    {% for level in levels %}
+        {% do scorehouse._check_level(call, 'levels', level) %}
+    {% endfor %}
+    {{ return(levels) }}
+{% endmacro %}

@@ -1,0 +1,68 @@
+{#- The select of a calibration of prediction sets (conformal classification): per version and level, how unlikely
+    the estimator found the labels that arrived. `interval_calibration` is the same for a regression. -#}
+{% macro set_calibration(predictions, labels, key, label, classes, levels=[0.9], group=none, options={}) %}
+    {% set call = 'set_calibration' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
+    {% set own = ['method', 'positive', 'score', 'label_time', 'day', 'date_from', 'date_to'] %}
+    {% do scorehouse._check_keys(call, 'options', options, own) %}
+    {% set levels = scorehouse._check_levels(call, levels) %}
+    {% set spec = scorehouse._performance_spec(
+        call, key, label, 'classification', options.get('day'), 'month', [],
+        {'label_time': options.get('label_time')}, {}, true
+    ) %}
+    {% do spec.update(scorehouse._set_spec(call, classes, options)) %}
+    {% do spec.update({'levels': levels, 'group': scorehouse._identifier(group) if group else none}) %}
+
+    {{ return(adapter.dispatch('set_calibration', 'scorehouse')(predictions, labels, spec, options)) }}
+{% endmacro %}
+
+{% macro default__set_calibration(predictions, labels, spec, options) %}
+{% set double, text = scorehouse._type_double(), dbt.type_string() %}
+with {{ scorehouse._live_rows(predictions, labels, spec) }},
+
+labelled as (
+
+    select
+        model_name as ml_model,
+        model_version as version,
+        {%- if spec.group %}
+        coalesce(cast({{ spec.group }} as {{ text }}), '(null)') as interval_group,
+        {%- endif %}
+        {%- for score in scorehouse._set_scores(predictions, spec) %}
+        {{ score }} as score_{{ loop.index0 }},
+        {%- endfor %}
+        cast(scorehouse_label as {{ text }}) as label_text
+    from live
+    where row_status = 'scored'
+        {%- if options.get('date_from') %}
+        and {{ spec.day }} >= {{ scorehouse._moment(options.date_from) }}
+        {%- endif %}
+        {%- if options.get('date_to') %}
+        and {{ spec.day }} < {{ scorehouse._moment(options.date_to) }}
+        {%- endif %}
+
+),
+
+{%- set scores = scorehouse._numbered_scores(spec) %}
+{%- set sum_of_scores = scores | join(' + ') %}
+
+distances as (
+
+    select
+        ml_model,
+        version,
+        {{ 'interval_group,' if spec.group }}
+        label_text,
+        {{ scorehouse._set_distance(scores, spec) }} as distance
+    from labelled
+    where label_text is not null
+        and {{ sum_of_scores }} is not null
+        and {{ scorehouse._is_finite('(' ~ sum_of_scores ~ ')') }}
+
+),
+
+{{ scorehouse._calibrated_margins(spec) }}
+
+select * from final
+{% endmacro %}

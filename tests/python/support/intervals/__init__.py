@@ -1,0 +1,1 @@
+"""Rows that prediction sets are tested on, and what MAPIE makes of them."""
