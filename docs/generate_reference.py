@@ -181,6 +181,7 @@ def column_page() -> str:
         "ml_<name>": card.REGISTRY_DOCS,
         "ml_<name>__signature": card.SIGNATURE_DOCS,
         "ml_<name>__reference": card.REFERENCE_DOCS,
+        "ml_<name>__calibration": card.CALIBRATION_DOCS,
     }
     for seed, columns in seeds.items():
         rows = [[f"`{name}`", kind, text] for name, (kind, text) in columns.items()]

@@ -28,7 +28,7 @@ LOG_FOLDER = TARGET / "demo"
 LOG = LOG_FOLDER / "dbt.log"
 TESTS = ("test.", "unit_test.")
 FAILED = ("error", "fail", "runtime error", "partial success")
-REGISTRY = re.compile(r"^seed\.[^.]+\.ml_(?!.*__(?:signature|reference)$)(.+)$")
+REGISTRY = re.compile(r"^seed\.[^.]+\.ml_(?!.*__(?:signature|reference|calibration)$)(.+)$")
 RUNS = """
 select split_part(prediction_table, '"', 6) as name, model_name, model_version, rows_in, rows_scored,
     rows_rejected, seconds

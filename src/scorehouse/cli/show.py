@@ -79,6 +79,7 @@ def facts(version: Version) -> dict[str, Any]:
         "segments": dict(version.segments),
         "provenance": dict(version.provenance),
         "outputs": dict(version.outputs),
+        "calibration": dict(version.calibration),
     }
 
 
@@ -122,6 +123,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "registered": version.registered_at,
         "forms": ", ".join(sorted(set(version.forms) - {"refused"})) or "-",
         **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
+        **({"intervals": _calibrated(version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),
     }
     head = [
@@ -139,3 +141,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "",
         *table(["version", "aliases", "training_rows", "registered"], others),
     ]
+
+
+def _calibrated(calibration: Mapping[str, Any]) -> str:
+    return f"calibrated at registration by {calibration['method']}, from {calibration['labels']:,} labels"

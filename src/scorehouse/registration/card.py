@@ -8,7 +8,15 @@ from typing import Any
 from scorehouse.project.dbt_text import Rendered, dump_yaml
 from scorehouse.registration.model_card import model_card
 from scorehouse.registry.seeds import ModelSeeds, replace_file
-from scorehouse.registry.version import OPTIONAL_COLUMNS, OUTPUTS, PROVENANCE, SEGMENTS, TASKS, Version
+from scorehouse.registry.version import (
+    CALIBRATION,
+    OPTIONAL_COLUMNS,
+    OUTPUTS,
+    PROVENANCE,
+    SEGMENTS,
+    TASKS,
+    Version,
+)
 
 # What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
 BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
@@ -77,6 +85,11 @@ REGISTRY_DOCS = {
         "The output in each column of the prediction table, as JSON, for an estimator with several outputs; "
         "the column is there if a version has it.",
     ),
+    CALIBRATION: (
+        "varchar",
+        "By which method intervals or sets were calibrated at registration, from how many labels, and the "
+        "digest of the rows of the seed `__calibration`, as JSON; the column is there if a version has it.",
+    ),
 }
 SIGNATURE_DOCS = {
     "version": ("integer", "Version that the row belongs to."),
@@ -122,15 +135,33 @@ REFERENCE_DOCS = {
     "row_count": ("bigint", "Training rows in the bin, behind the fact, or per window."),
 }
 
+CALIBRATION_DOCS = {
+    "ml_model": ("varchar", "Name of the ML model."),
+    "version": ("integer", "Version that the row belongs to."),
+    "method": ("varchar", "`split` for a regression; `lac` or `aps` for a classification."),
+    "basis": ("varchar", "`all`: all rows of the calibration."),
+    "interval_group": ("varchar", "NULL: a registration calibrates no groups."),
+    "interval_level": ("double precision", "Share of labels that an interval or a set should contain."),
+    "n_labelled": ("bigint", "Labels that it was calibrated from."),
+    "labels_needed": ("bigint", "Labels that this level needs at least."),
+    "margin": (
+        "double precision",
+        "The distance from prediction to label that holds this share of labels.",
+    ),
+    "status": ("varchar", "`calibrated`."),
+    "n_unknown": ("bigint", "Labels that are no class of the ML model; NULL for a regression."),
+    "classes_without_label": ("varchar", "Classes that no label had, as JSON; NULL for a regression."),
+}
+
 
 def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> None:
-    """Write the YAML of the three seeds, for the versions in the registry or for `versions`."""
+    """Write the YAML of the seeds, for the versions in the registry or for `versions`."""
     text = seeds_yaml(seeds, seeds.versions() if versions is None else versions)
     replace_file(seeds.yaml_file, text.encode())
 
 
 def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
-    """The YAML of the three seeds."""
+    """The YAML of the three seeds, and of that of calibrations if a version has one."""
     name = seeds.name
     documents = [
         _seed(
@@ -147,6 +178,9 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
             REFERENCE_DOCS,
         ),
     ]
+    if any(version.calibration for version in versions):
+        title = f"Margins of the intervals or sets of the ML model `{name}`, by version and level."
+        documents.append(_seed(f"ml_{name}__calibration", title, CALIBRATION_DOCS))
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 

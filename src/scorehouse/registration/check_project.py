@@ -15,9 +15,11 @@ from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import (
+    CALIBRATION_COLUMNS,
     REFERENCE_COLUMNS,
     SIGNATURE_COLUMNS,
     ModelSeeds,
+    calibration_digest,
     read_rows,
     registered_names,
 )
@@ -57,6 +59,7 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
         versions = seeds.versions()
         signatures = read_rows(seeds.signature_file, SIGNATURE_COLUMNS)
         bins = read_rows(seeds.reference_file, REFERENCE_COLUMNS)
+        calibrations = read_rows(seeds.calibration_file, CALIBRATION_COLUMNS)
     except ScorehouseError as error:
         yield Checked(name, None, faults=(_short(error),))
         return
@@ -67,7 +70,20 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
     for version in versions:
         number = str(version.version)
         own = [without_importance(row) for row in signatures if row["version"] == number]
-        yield _check_version(project, version, policy, load, own, any(r["version"] == number for r in bins))
+        has_reference = any(row["version"] == number for row in bins)
+        margins = [row for row in calibrations if row["version"] == number]
+        yield _check_version(project, version, policy, load, own, has_reference, margins)
+
+
+def calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator[str]:
+    """What is wrong with the rows of a version in the seed of calibrations."""
+    pinned = version.calibration.get("rows_sha256")
+    if pinned != (calibration_digest(rows) if rows else None):
+        yield (
+            f"the rows of ml_{version.name}__calibration are not those that were registered"
+            if pinned
+            else f"ml_{version.name}__calibration has rows of a version that was registered without them"
+        )
 
 
 def _registry_faults(name: str, versions: list[Version]) -> Iterator[str]:
@@ -90,6 +106,7 @@ def _check_version(
     load: bool,
     rows: list[dict[str, str]],
     has_reference: bool,
+    calibration: list[dict[str, str]],
 ) -> Checked:
     call, faults, warnings = f"check of {version.label}", [], []
 
@@ -111,6 +128,7 @@ def _check_version(
         faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
     if not has_reference:
         faults.append(f"ml_{version.name}__reference has no rows of this version")
+    faults += calibration_faults(version, calibration)
     for found, into in zip(sql_faults(project, version), (faults, warnings), strict=True):
         into += found
     if load and data is not None and signature is not None and not faults:

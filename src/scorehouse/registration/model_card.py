@@ -30,6 +30,10 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         lines += [f"Classes: {', '.join(classes)}", ""]
     if shown.segments:
         lines += [f"Segments of version {shown.version}: {prose(in_words(shown.segments))}", ""]
+    if shown.calibration:
+        told = "Intervals or sets of version {}: calibrated at registration by {}, from {:,} labels"
+        facts = shown.version, shown.calibration["method"], shown.calibration["labels"]
+        lines += [told.format(*facts), ""]
     if shown.outputs:
         columns = (f"{code(output)} (in {code(column)})" for column, output in shown.outputs.items())
         lines += [f"Outputs: {', '.join(columns)}", ""]

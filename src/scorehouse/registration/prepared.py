@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import sklearn
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration import serialize
+from scorehouse.registration.conformal import calibration_facts
 from scorehouse.registration.examine import Examined
 from scorehouse.registration.probe import Prober
 from scorehouse.registration.serialize import Stored, libraries_of
@@ -39,11 +40,18 @@ class Prepared:
     signature: Signature
     files: Sequence[tuple[Location, bytes]]
     kernel: Kernel
+    calibration: Sequence[Mapping[str, str]] = field(default=())
+
+    def calibrated(self, rows: Sequence[Mapping[str, str]]) -> Prepared:
+        """With the rows of a calibration, and what the registry says about them."""
+        version = replace(self.version, calibration=calibration_facts(rows))
+        return replace(self, version=version, calibration=rows)
 
     def same_of(self, existing: Iterable[Version]) -> Version | None:
         """The version that is already registered with the same estimator and facts."""
         for old in existing:
-            if all(getattr(old, fact) == getattr(self.version, fact) for fact in SAME_VERSION):
+            same = all(getattr(old, fact) == getattr(self.version, fact) for fact in SAME_VERSION)
+            if same and self.version.calibration in ({}, old.calibration):
                 return old
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
+from scorehouse.registration.conformal import LEVELS, calibration_rows
 from scorehouse.registration.examine import Examined, examine
 from scorehouse.registration.facts import check_task, require_fitted
 from scorehouse.registration.importance import importance_of
@@ -25,7 +26,14 @@ from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
-from scorehouse.registration.training import Judged, Training, check_labels, judged_rows, training_of
+from scorehouse.registration.training import (
+    Judged,
+    Training,
+    calibration_of,
+    check_labels,
+    judged_rows,
+    training_of,
+)
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, renew_reference, write_registration
@@ -59,6 +67,9 @@ def register(
     store: str = "artifacts",
     parity_tolerance: float | None = None,
     validation: tuple[Any, Any] | None = None,
+    calibration: tuple[Any, Any] | None = None,
+    intervals: str | None = None,
+    levels: Sequence[float] = LEVELS,
     time: Any = None,
     cluster: Any = None,
     forms: bool = True,
@@ -88,6 +99,10 @@ def register(
         training rows; default 1e-5 for ONNX. Labels must always be equal.
     validation: features and labels (X, y) that the fit has not seen, to measure importance on; default:
         the training rows.
+    calibration: features and labels (X, y) that the fit has not seen, to calibrate intervals or sets with.
+        Margins go into the seed `ml_<name>__calibration`, for `prediction_intervals` and `prediction_sets`.
+    intervals: how: `split` for a regression; `lac` (default) or `aps` for a classification.
+    levels: shares of labels that intervals or sets may be asked to contain.
     time: when each training row was, as a column of X or a value per row. The reference then records how much
         days, weeks and months of training differ, and monitoring judges windows by that. Without it, rows are
         judged as independent.
@@ -119,6 +134,7 @@ def register(
     places: dict[str, Any] = {"artifact": artifact, "store": store, "parity_tolerance": parity_tolerance}
     check_arguments(call, {**facts, **places, "format": format, "forms": forms})
     check_arguments(call, {"feature_names": feature_names, "outputs": outputs, "validation": validation})
+    check_arguments(call, {"calibration": calibration, "intervals": intervals, "levels": levels})
     warm_up()
     seeds = ModelSeeds(find_project(project_dir), name)
     policy = load_policy(seeds.project)
@@ -137,6 +153,10 @@ def register(
         dated = has_dates(examined.batch)
         recorded = training_windows(X, examined.batch.num_rows, time, cluster, call, has_dates=dated)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, **places)
+        if calibration is not None or intervals is not None:
+            held_out = calibration_of(asked.training, calibration, task, call)
+            rows = calibration_rows(prepared.kernel, held_out.batch, held_out.labels, intervals, levels, call)
+            prepared = prepared.calibrated(rows)
         version = prepared.same_of(existing)
         if version is None:
             with FreshLoad(prepared, examined.batch, seeds.project, policy) as loading:

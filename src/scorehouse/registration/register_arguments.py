@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.registration.conformal import METHODS
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS
 
@@ -51,6 +52,12 @@ def _is_json(value: Any) -> bool:
         return False
 
 
+def _are_levels(value: Any) -> bool:
+    if not isinstance(value, (tuple, list)) or not value:
+        return False
+    return all(_is_number(level) and 0 < level < 1 for level in value)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -80,6 +87,13 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
         True,
         "a pair (X, y) of features and labels",
     ),
+    "calibration": (
+        lambda v: isinstance(v, (tuple, list)) and len(v) == 2 and v[1] is not None,
+        True,
+        "a pair (X, y) of features and labels that the fit has not seen",
+    ),
+    "intervals": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {list(METHODS)}"),
+    "levels": (_are_levels, False, "a list of shares between 0 and 1, such as [0.9]"),
     "forms": (lambda v: isinstance(v, bool), False, "True or False"),
 }
 

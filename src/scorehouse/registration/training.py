@@ -55,6 +55,18 @@ def judged_rows(
     return Judged(training_batch(frame, call), y)
 
 
+def calibration_of(training: Training, calibration: tuple[Any, Any] | None, task: str, call: str) -> Judged:
+    """The rows to calibrate intervals with, which the fit has not seen."""
+    if calibration is None:
+        raise ConfigurationError(
+            call,
+            "intervals is given, and calibration is not",
+            expected="calibration=(X, y): features and labels that the fit has not seen",
+            action="pass them, or leave intervals out and calibrate from labels in the warehouse",
+        )
+    return judged_rows(training, None, calibration, task, call)
+
+
 def training_of(X: Any, estimator: Any, feature_names: Sequence[str] | None, call: str) -> Training:
     """X in both shapes, for an estimator that was fitted on a frame, a bare array or one column.
 

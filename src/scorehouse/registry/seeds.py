@@ -14,6 +14,7 @@ from typing import Any
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry import seed_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
+from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, OPTIONAL_COLUMNS, Version
 
 SIGNATURE_COLUMNS = (
@@ -33,6 +34,20 @@ SIGNATURE_COLUMNS = (
     *IMPORTANCE_COLUMNS,
 )
 REFERENCE_COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
+CALIBRATION_COLUMNS = (
+    "ml_model",
+    "version",
+    "method",
+    "basis",
+    "interval_group",
+    "interval_level",
+    "n_labelled",
+    "labels_needed",
+    "margin",
+    "status",
+    "n_unknown",
+    "classes_without_label",
+)
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
 ADDED_IN_SEEDS = (*ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without them
 
@@ -45,7 +60,7 @@ def registered_names(project: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class ModelSeeds:
-    """The three seeds of one ML model."""
+    """The seeds of one ML model; that of its calibrations is there if a version has one."""
 
     project: Path
     name: str
@@ -65,6 +80,10 @@ class ModelSeeds:
     @property
     def reference_file(self) -> Path:
         return self.folder / f"ml_{self.name}__reference.csv"
+
+    @property
+    def calibration_file(self) -> Path:
+        return self.folder / f"ml_{self.name}__calibration.csv"
 
     @property
     def yaml_file(self) -> Path:
@@ -120,6 +139,15 @@ class ModelSeeds:
         _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
         _append(self.reference_file, REFERENCE_COLUMNS, number, bins)
 
+    def calibration(self, number: int) -> list[dict[str, str]]:
+        """The rows of a version's calibration; empty if it has none."""
+        rows = read_rows(self.calibration_file, CALIBRATION_COLUMNS)
+        return [row for row in rows if row["version"] == str(number)]
+
+    def append_calibration(self, number: int, rows: Iterable[Mapping[str, str]]) -> None:
+        """Add the rows of a version's calibration; unused until its registry row exists."""
+        _append(self.calibration_file, CALIBRATION_COLUMNS, number, rows)
+
     def append_version(self, version: Version) -> None:
         """Add the row of a version to the registry, as the last step: a version exists once its row does."""
         rows = [*_without(self.registry_file, COLUMNS, version.version), version.to_row()]
@@ -144,6 +172,15 @@ class ModelSeeds:
         """Write the registry with moved aliases."""
         rows = [version.to_row() for version in versions]
         write_rows(self.registry_file, _columns_of(rows), rows)
+
+
+def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
+    """The SHA-256 digest of the rows of a version's calibration, as its row of the registry has it.
+
+    Without the number of the version: the same calibration of the same estimator is the same version.
+    """
+    values = [[row[column] for column in CALIBRATION_COLUMNS if column != "version"] for row in rows]
+    return sha256(json.dumps(values, ensure_ascii=False).encode())
 
 
 def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:

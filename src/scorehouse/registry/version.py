@@ -19,7 +19,8 @@ REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
 PROVENANCE = "provenance"
 SEGMENTS = "segments"
 OUTPUTS = "outputs"
-OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS)  # each is written only if a version needs it
+CALIBRATION = "calibration"
+OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS, CALIBRATION)  # each is written only if a version needs it
 MULTIOUTPUT = "multioutput_regression"
 TASKS = ("classification", "regression", MULTIOUTPUT, "clustering", "ranking", "anomaly")
 
@@ -35,7 +36,8 @@ class Version:
     compiled SQL, and why others are refused. `segments` says what `Segmented.segment_facts` does about an
     estimator per segment. `provenance` is the record of the run that trained it, if
     `scorehouse retrain` did. `outputs` holds, for an estimator with several, the name of the output in each
-    column of the prediction table.
+    column of the prediction table. `calibration` says by which method intervals or sets were calibrated, from
+    how many labels, and which digest the rows of the seed `ml_<name>__calibration` have.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Version:
     segments: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def score_columns(self) -> list[str]:
@@ -118,6 +121,7 @@ class Version:
             if self.provenance
             else "",
             OUTPUTS: json.dumps(dict(self.outputs), ensure_ascii=False) if self.outputs else "",
+            CALIBRATION: json.dumps(dict(self.calibration), sort_keys=True) if self.calibration else "",
         }
 
     @classmethod
@@ -155,6 +159,7 @@ class Version:
                 segments=json.loads(_text(row.get(SEGMENTS)) or "{}"),
                 provenance=json.loads(_text(row.get(PROVENANCE)) or "{}"),
                 outputs=json.loads(_text(row.get(OUTPUTS)) or "{}"),
+                calibration=json.loads(_text(row.get(CALIBRATION)) or "{}"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RegistryError(

@@ -1,0 +1,166 @@
+"""Calibration at registration: as in the warehouse, pinned by digest, and refused in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from project import DbtProject
+from scorehouse import register
+from scorehouse.errors import ConfigurationError
+from scorehouse.registration.check_project import check_project
+from scorehouse.registry.seeds import ModelSeeds
+
+CLASSES = ["it's fine", "late", "lost"]
+LEVELS = [0.6, 0.9]
+KEYED = "ref('labels'), key='id'"
+MODELS = {
+    "grade_margins": f"{{{{ scorehouse.set_calibration(ref('graded'), {KEYED}, label='grade', "
+    f"classes={CLASSES!r}, levels={LEVELS}, options={{'method': 'aps'}}) }}}}",
+    "flag_margins": f"{{{{ scorehouse.set_calibration(ref('flagged'), {KEYED}, label='flag', "
+    f"classes=[0, 1], levels={LEVELS}) }}}}",
+    "price_margins": f"{{{{ scorehouse.interval_calibration(ref('priced'), {KEYED}, label='price', "
+    f"levels={LEVELS}) }}}}",
+    "sets": "{{ scorehouse.prediction_sets(ref('graded'), ref('ml_grade__calibration'), "
+    f"{CLASSES!r}, options={{'method': 'aps'}}) }}}}",
+    "intervals": "{{ scorehouse.prediction_intervals(ref('priced'), ref('ml_price__calibration')) }}",
+}
+
+
+def drawn() -> pd.DataFrame:
+    draw = np.random.default_rng(3)
+    frame = pd.DataFrame(draw.normal(size=(900, 2)), columns=["a", "b"]).assign(id=np.arange(900))
+    noisy = frame.a + draw.normal(size=900)
+    grade = np.select([noisy < -0.5, noisy < 1], CLASSES[:2], CLASSES[2])
+    return frame.assign(price=10 * frame.b + noisy, flag=(noisy > 0).astype(int), grade=grade)
+
+
+FRAME = drawn()
+X, HELD_OUT = FRAME[["a", "b"]], FRAME.tail(400).reset_index(drop=True)
+
+
+def held_out(label: str) -> tuple[pd.DataFrame, pd.Series]:
+    labels = HELD_OUT[label].astype(object)
+    labels[0] = None  # not known
+    return HELD_OUT[["a", "b"]], labels
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    project = DbtProject(tmp_path_factory.mktemp("registered") / "house")
+    for name, table, task, label, method in (
+        ("grade", "graded", "classification", "grade", "aps"),
+        ("flag", "flagged", "classification", "flag", None),
+        ("price", "priced", "regression", "price", None),
+    ):
+        estimator = LinearRegression() if task == "regression" else LogisticRegression()
+        fitted = estimator.fit(X.head(500), FRAME[label].head(500))
+        facts: dict[str, Any] = {"calibration": held_out(label), "intervals": method, "levels": LEVELS}
+        project.register(fitted, name, X.head(500), task=task, **facts)
+        project.sql_model(table, name, key="id")
+    with duckdb.connect(project.database) as connection:
+        connection.register("frame", HELD_OUT)
+        connection.sql("create schema raw; create table raw.rows_held_out as select * from frame")
+    project.features("select id, a, b from raw.rows_held_out")
+    project.features("select id, price, flag, grade from raw.rows_held_out where id <> 500", name="labels")
+    for name, sql in MODELS.items():
+        project.features(sql, name=name)
+    project.build().check()
+    return project
+
+
+@pytest.mark.parametrize("name", ["grade", "flag", "price"])
+def test_margins_are_those_of_the_same_labels_in_the_warehouse(name: str, project: DbtProject) -> None:
+    columns = "ml_model, version, basis, interval_group, interval_level, n_labelled, labels_needed, status"
+    columns += "" if name == "price" else ", method, n_unknown, classes_without_label"
+    registered, computed = (
+        project.query(f"select margin, {columns} from {table} order by interval_level")
+        for table in (f"ml_{name}__calibration", f"{name}_margins")
+    )
+    assert [row[1:] for row in registered] == [row[1:] for row in computed] and len(registered) == 2
+    assert [row[0] for row in registered] == pytest.approx([row[0] for row in computed], abs=1e-12)
+    assert registered[0][6] == 399  # without the label that is not known
+
+
+def test_the_seed_makes_intervals_and_sets(project: DbtProject) -> None:
+    ((margin,),) = project.query("select margin from ml_price__calibration where interval_level = 0.9")
+    assert project.query(
+        "select distinct interval_basis from sets union select interval_basis from intervals"
+    ) == [("all",)]
+    assert project.query(
+        f"select max(abs(prediction_high - prediction - {margin})), count(*) from intervals"
+    ) == [(pytest.approx(0, abs=1e-9), 400)]
+    held = project.query(
+        "select avg(case when position('\"' || grade || '\"' in prediction_set) > 0 then 1 else 0 end) "
+        "from sets join labels using (id)"
+    )
+    assert 0.9 <= held[0][0] < 0.93
+
+
+def test_the_registry_pins_the_calibration(project: DbtProject) -> None:
+    seeds = ModelSeeds(project.folder, "grade")
+    (version,) = seeds.versions()
+    assert version.calibration["method"] == "aps" and version.calibration["labels"] == 399
+    assert not any(found.faults for found in check_project(project.folder))
+    text = seeds.calibration_file.read_text()
+    try:
+        seeds.calibration_file.write_text(text.replace("calibrated", "Calibrated", 1))
+        faults = [fault for found in check_project(project.folder) for fault in found.faults]
+        assert faults == ["the rows of ml_grade__calibration are not those that were registered"]
+        seeds.calibration_file.unlink()
+        assert [f for found in check_project(project.folder) for f in found.faults] == faults
+    finally:
+        seeds.calibration_file.write_text(text)
+
+
+def test_another_calibration_is_another_version(project: DbtProject) -> None:
+    twin = DbtProject(project.folder.parent / "twin")
+    fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))
+    given = {"task": "classification", "levels": [0.9]}
+    numbers = [
+        twin.register(
+            fitted, "grade", X.head(500), calibration=held_out("grade"), intervals=method, **given
+        ).version
+        for method in ("lac", "lac", "aps")
+    ]
+    plain = twin.register(fitted, "grade", X.head(500), task="classification")
+    assert numbers == [1, 1, 2] and plain.version == 1
+    seeds = ModelSeeds(twin.folder, "grade")
+    assert [row["method"] for number in (1, 2) for row in seeds.calibration(number)] == ["lac", "aps"]
+    assert all(json.loads(row["classes_without_label"]) == [] for row in seeds.calibration(1))
+
+
+Y = HELD_OUT.grade
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "too few": (
+        {"calibration": (HELD_OUT.head(20), Y.head(20)), "levels": [0.9, 0.96]},
+        "20 rows with a label and a prediction, and the level 0.96 takes 24",
+    ),
+    "three rows": ({"calibration": (HELD_OUT.head(3), Y.head(3))}, "3 rows .* the level 0.8 takes 4"),
+    "no label is known": ({"calibration": (HELD_OUT, [None] * 400)}, "calibration has 0 rows"),
+    "another label": ({"calibration": (HELD_OUT, ["stolen"] * 400)}, "no class of the ML model: 'stolen'"),
+    "a method of a regression": (
+        {"calibration": (HELD_OUT, Y), "intervals": "split"},
+        r"intervals is 'split', and the task is 'classification'.*\n.*one of \['lac', 'aps'\]",
+    ),
+    "no method": ({"calibration": (HELD_OUT, Y), "intervals": "raps"}, r"one of \['split', 'lac', 'aps'\]"),
+    "no rows": ({"intervals": "lac"}, "intervals is given, and calibration is not"),
+    "no labels": ({"calibration": (HELD_OUT, None)}, r"a pair \(X, y\)"),
+    "no level": ({"calibration": (HELD_OUT, Y), "levels": [90]}, "shares between 0 and 1"),
+    "fewer labels": ({"calibration": (HELD_OUT, Y.head(10))}, "10 labels for 400 rows"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_calibration_is_refused_in_words(case: str, project: DbtProject) -> None:
+    given, said = REFUSED[case]
+    fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))
+    with pytest.raises(ConfigurationError, match=said):
+        register(fitted, "refused", X.head(500), task="classification", project_dir=project.folder, **given)
+    assert not ModelSeeds(project.folder, "refused").registry_file.exists()
