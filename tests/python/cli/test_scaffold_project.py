@@ -17,6 +17,8 @@ from sklearn.metrics import roc_auc_score
 from project import DbtProject
 from scorehouse.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 ROWS = 4000
 FEATURES = (
     "select i as customer_id, ((i * 7919) % 1000 + {shift}) / 100.0e0 as spend, (i * 31) % 40 as visits, "

@@ -18,6 +18,7 @@ from sklearn.linear_model import LinearRegression
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from compile_cases import CASES
 from compile_kernel import kernel_of
+from compile_kinds import LINEAR_KINDS, rest_marked
 from project import MakeKernel
 from scorehouse import SegmentedRegressor, register
 from scorehouse.engines.shared_setting import spark_setting
@@ -34,15 +35,7 @@ from spark.project import SparkProject, features, quick, session_of, stop_sessio
 pytestmark = pytest.mark.foreign
 
 TREES = re.compile("Tree|Forest|Boosting|trees|exponential|LightGBM|XGBoost")  # native code scores them
-# a case for each kind of expression that the compiler writes, which is what CI runs
-OF_EACH_KIND = {
-    *("LinearRegression", "PoissonRegressor", "TweedieRegressor0", "SGDClassifier modified_huber 3"),
-    *("LogisticRegression  3", "GaussianNB  3", "CalibratedClassifierCV isotonic 2", "KMeans"),
-    *("scaler 2 RobustScaler", "scaler 6 KBinsDiscretizer", "scaler 8 PolynomialFeatures"),
-    *("parts of dates", "days by a function", "FunctionTransformer log sqrt abs", "categories of a frame"),
-    *("OneHotEncoder {'min_frequency': 40, 'handle_unknown': 'infrequent_if_exist'}", "TargetEncoder number"),
-    *("OrdinalEncoder unknown nan", "two outputs, RegressorChain", "quantiles"),
-}
+NAMES = rest_marked([name for name in CASES if not TREES.search(name)], LINEAR_KINDS, pytest.mark.soak)
 # as users run it: compiled, in whole stages and in short methods, and with errors instead of NULL
 USUAL = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 AS_USERS_RUN = [
@@ -81,14 +74,7 @@ def assert_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> No
             assert here.equals(there), field.name
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in OF_EACH_KIND else pytest.param(name, marks=pytest.mark.soak)
-        for name in CASES
-        if not TREES.search(name)
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> None:
     assert_equals_duckdb(name, session, make_kernel)
 

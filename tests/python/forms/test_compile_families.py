@@ -15,6 +15,7 @@ import pytest
 from compile_case import ROWS
 from compile_cases import CASES
 from compile_kernel import kernel_of
+from compile_kinds import LINEAR_KINDS, TREE_KINDS, rest_marked
 from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.forms.proof import kernel_rows
@@ -26,10 +27,7 @@ from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.kernel.scorer import Kernel
 
-# Three classes take the way of two with longer statements: their share of the time is for `./run test all`.
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if case.classes == 3 else ()) for name, case in CASES.items()
-]
+NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -75,6 +75,7 @@ def refused(project: DbtProject, *words: str) -> None:
     assert project.content("scored") == before
 
 
+@pytest.mark.slow
 def test_sql_that_was_changed_does_not_score(project: DbtProject) -> None:
     flip_the_threshold(project, "duckdb")
     refused(

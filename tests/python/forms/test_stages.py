@@ -64,6 +64,7 @@ def test_one_tree_cannot_be_cut(make_kernel: MakeKernel) -> None:
         compile_sql(kernel.estimator, kernel.version, kernel.signature, "snowflake", statement_bytes=MOST)
 
 
+@pytest.mark.slow
 def test_a_forest_beyond_the_limits_is_registered_in_stages(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

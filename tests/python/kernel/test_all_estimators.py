@@ -170,7 +170,20 @@ def own_scores(version: Version, estimator: Any, rows: pd.DataFrame) -> dict[str
     return dict(zip(version.score_columns, values.T, strict=True))
 
 
-@pytest.mark.parametrize(("name", "cls", "task"), listed(), ids=lambda v: v if isinstance(v, str) else "")
+def first_of_each_module() -> list[Any]:
+    """All of them, marked slow but for the first of each of scikit-learn's modules."""
+    modules: set[str] = set()
+    marked = []
+    for name, cls, task in listed():
+        module = cls.__module__.split(".")[1]
+        marked.append(pytest.param(name, cls, task, marks=[pytest.mark.slow] if module in modules else []))
+        modules.add(module)
+    return marked
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "task"), first_of_each_module(), ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_estimator(name: str, cls: type, task: str, tmp_path: Path) -> None:
     for number, y in enumerate(labels_for(name, task)):
         folder = tmp_path / str(number)
