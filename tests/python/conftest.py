@@ -108,10 +108,10 @@ def versions_in_results(request: pytest.FixtureRequest, record_testsuite_propert
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DuckDB file of this project, built: a copy of what `./run test` has built, else its main tables."""
-    file = tmp_path_factory.mktemp("examples") / "house.duckdb"
+    folder = tmp_path_factory.mktemp("examples")
     if built := os.environ.get("SCOREHOUSE_BUILT"):
-        shutil.copy(built, file)
-        return file
+        return Path(shutil.copy(built, folder))  # under its own name, by which its views name their tables
+    file = folder / "house.duckdb"
     dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "test"]
     wanted = ["+late_risk_by_route_day", "+churn_watchlist", "flight_labels", "churn_labels"]
     wanted += ["churn_predictions_sql", "flight_challenge_features", "+flight_drift", "+churn_estimates"]
