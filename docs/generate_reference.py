@@ -228,11 +228,11 @@ def form_page() -> str:
         "",
         "## Several outputs per row",
         "",
-        "scikit-learn's linear models, networks, trees and forests have the same forms with several outputs.",
-        "`MultiOutputRegressor` and `MultiQuantileRegressor` have those that all of their estimators have:",
-        "native code if they are trees, matrix products if they are linear, and SQL. `RegressorChain` has",
-        "SQL. XGBoost's own training on several targets and `TransformedTargetRegressor` have no form: the",
-        "estimator itself scores.",
+        "scikit-learn's linear models, networks, trees and forests have the same forms with several outputs",
+        "or labels. `MultiOutputRegressor`, `MultiQuantileRegressor` and `MultiOutputClassifier` have those",
+        "that all of their estimators have: native code if they are trees, matrix products if they are",
+        "linear, and SQL. `RegressorChain`, `ClassifierChain` and `OneVsRestClassifier` have SQL. XGBoost's",
+        "own training on several targets and `TransformedTargetRegressor` have none: the estimator scores.",
         "",
     ]
     return "\n".join(lines)

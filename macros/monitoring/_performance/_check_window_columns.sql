@@ -12,11 +12,14 @@
     {% for name in present if name.startswith('prediction_') %}
         {% do outputs.append(name) %}
     {% endfor %}
-    {% if spec.task == 'regression' and present and (spec.prediction | trim('"`') | lower) not in present %}
+    {% set is_judged = spec.task == 'regression' or (spec.task == 'classification' and outputs) %}
+    {% if is_judged and present and (spec.prediction | trim('"`') | lower) not in present %}
+        {% set named = (outputs or ['prediction']) | first %}
+        {% set score = ', score: ' ~ named.replace('prediction_', 'score_') if spec.task == 'classification' else '' %}
         {% do scorehouse._argument_error(
             spec.call, 'options', 'prediction: ' ~ (spec.prediction | trim('"`')),
             'a column of ' ~ predictions.identifier ~ ', such as ' ~ (outputs or present) | join(', '),
-            "name the output to judge: `options: {prediction: " ~ (outputs or ['prediction']) | first ~ '}`'
+            "name the output to judge: `options: {prediction: " ~ named ~ score ~ '}`'
         ) %}
     {% endif %}
     {% for pair in wanted if present and pair[1] | lower not in present %}

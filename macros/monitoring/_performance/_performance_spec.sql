@@ -57,10 +57,13 @@
             "write `options: {'query': 'customer_id'}`"
         ) %}
     {% endif %}
+    {#- a column such as prediction__challenger, of a wide table, is not one of several labels -#}
+    {% set is_label = spec.prediction.startswith('prediction_') and not spec.prediction.startswith('prediction__') %}
+    {% set is_output = {'regression': spec.prediction != 'prediction', 'classification': is_label}.get(task, false) %}
     {% do spec.update({
         'call': call,
         'task': task,
-        'output': spec.prediction if task == 'regression' and spec.prediction != 'prediction' else none,
+        'output': spec.prediction if is_output else none,
         'key': scorehouse._column_list(call, 'key', key, 'customer_id') if has_labels else [],
         'label': scorehouse._column_list(call, 'label', label, 'churned')[0] if has_labels else none,
         'day': day or 'scored_at',

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.cli.scaffold import key_of
-from scorehouse.registry.class_columns import PREFIX
-from scorehouse.registry.version import Version
+from scorehouse.registry.class_columns import PREFIX, score_of
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Asked:
     @property
     def task(self) -> str:
         """The task by which it is judged."""
-        return "regression" if self.version.outputs else self.version.task
+        of_each = {MULTIOUTPUT: "regression", MULTILABEL: "classification"}
+        return of_each.get(self.version.task, self.version.task)
 
     def registered(self, metric: str) -> float | None:
         """The value of a metric at registration; that of one of several outputs ends in its name."""
@@ -93,6 +94,8 @@ def options_of(asked: Asked, **more: Any) -> dict[str, Any]:
     version = asked.version
     if asked.output:
         more["prediction"] = asked.output
+    if asked.output and version.task == MULTILABEL:
+        more["score"] = score_of(asked.output)
     if version.classes and (version.classes[1] != 1 or isinstance(version.classes[1], bool)):
         more["positive"] = version.classes[1]
     return {"options": more} if more else {}

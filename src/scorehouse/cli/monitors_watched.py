@@ -80,7 +80,9 @@ def _slices(asked: Asked, measure: str, categories: list[str], numbers: list[str
     settings |= {"key": key_of(asked.keys)} | ({} if rejected else {"label": asked.label})
     more: dict[str, Any] = {"day": asked.day} if asked.day else {}
     more |= {} if threshold is None else {"threshold": threshold}
-    options = options_of(asked, **more) if measure in NAMED else {"options": more} if more else {}
+    options = (
+        options_of(asked, **more) if measure in NAMED or asked.output else {"options": more} if more else {}
+    )
     said = "are rejected more often than" if rejected else f"have a certainly higher {measure} than"
     return Monitor(
         f"{asked.stem}_{'rejections' if rejected else 'slices'}",
@@ -102,13 +104,13 @@ def _allowed(asked: Asked, measure: str) -> float | None:
 
 def _watch(asked: Asked) -> list[Monitor]:
     """Limits that hold for life: the promise of the intervals, or what was reached at registration."""
-    version = asked.version
     source, limits = f"{asked.stem}_performance", {}
     if asked.task == "regression":
         source, limits = f"{asked.stem}_coverage", {"coverage": round(LEVEL - 0.05, 6)}
     else:
         for metric, limit in WATCHED.items():
-            if metric in version.metrics and 0 < (value := limit(version.metrics[metric])) < 1:
+            known = asked.registered(metric)
+            if known is not None and 0 < (value := limit(known)) < 1:
                 limits[metric] = round(value, 6)
     if not limits or not asked.labels:
         return []

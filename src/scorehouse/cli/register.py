@@ -29,7 +29,8 @@ from scorehouse.registry.version import TASKS
     "outputs",
     multiple=True,
     metavar="NAME",
-    help="Name of an output of a multioutput_regression, in the estimator's order; repeat for each.",
+    help="Name of an output of a multioutput_regression, or of a label of a multilabel_classification, "
+    "in the estimator's order; repeat for each.",
 )
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
 @click.option("--description", default="", help="Purpose of the ML model; the first words of the model card.")

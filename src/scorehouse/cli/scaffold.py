@@ -21,8 +21,9 @@ from scorehouse.project.dbt_names import jinja, python, with_columns
 from scorehouse.project.dbt_text import code, dump_yaml, prose
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
+from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, Version
 
 SQL_MODEL = """\
 {{{{ scorehouse.scored({arguments}) }}}}
@@ -203,6 +204,13 @@ def output_names(version: Version) -> list[str]:
 
 
 def describe_output(name: str, version: Version) -> str:
+    labels = {score_of(column): label for column, label in version.outputs.items()}
+    if version.task == MULTILABEL and name in version.outputs:
+        return (
+            f"1 if the ML model predicts the label {code(version.outputs[name])}, else 0. Null when rejected."
+        )
+    if name in labels:
+        return f"Score of the label {code(labels[name])}. Null when rejected."
     if name in version.outputs:
         return f"What the ML model predicts for the output {code(version.outputs[name])}. Null when rejected."
     if name not in version.class_columns and name in OUTPUTS:

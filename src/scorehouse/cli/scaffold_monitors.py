@@ -19,9 +19,9 @@ from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.class_columns import PREFIX, column_of
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import MULTIOUTPUT, Version
+from scorehouse.registry.version import SEVERAL, Version
 
-TASKS = ("classification", "regression", MULTIOUTPUT)
+TASKS = ("classification", "regression", *SEVERAL)
 
 
 @click.command("monitors")

@@ -13,6 +13,7 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.registry.signature import Feature
+from scorehouse.registry.version import MULTILABEL, Version
 
 STEPS = 128  # values of a number that are tried, over the range of training
 ROUNDS = 50  # of halving
@@ -53,6 +54,8 @@ def _decide(kernel: Kernel, policy: Mapping[str, Any] | None, call: str) -> Deci
         added = decider(policy, kernel.schema.names, call)
         what = "decision" if {"threshold", "abstain"} & set(policy) else "band"
         return lambda batch: added(pa.Table.from_batches([kernel(batch)])).column(what).to_pylist()
+    if kernel.version.task == MULTILABEL:
+        return lambda batch: _labels(kernel.version, kernel(batch).to_pylist())
     if kernel.version.task not in ("classification", "anomaly") or "prediction" not in names:
         return None
 
@@ -64,6 +67,16 @@ def _decide(kernel: Kernel, policy: Mapping[str, Any] | None, call: str) -> Deci
         return [label if reason is None else None for label, reason in pairs]
 
     return predicted
+
+
+def _labels(version: Version, rows: list[dict[str, Any]]) -> list[str | None]:
+    """The labels that each row has, by name; None for a rejected one."""
+    return [
+        None
+        if row[REJECT_REASON] is not None
+        else ", ".join(label for column, label in version.outputs.items() if row[column]) or "no label"
+        for row in rows
+    ]
 
 
 def _flip(feature: Feature, row: pa.RecordBatch, decide: Decide, now: Any) -> Flip | None:

@@ -7,23 +7,43 @@ precision, without the library.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Link:
-    """The function `kind` of KINDS, with its `numbers`; `is_label`: it gives positions among the classes."""
+    """The function `kind` of KINDS, with its `numbers`; `is_label`: it gives positions among the classes.
+
+    Of an estimator with several labels, each has `each` sums, side by side: the result has a column for each
+    label, with the score of the second class or its position.
+    """
 
     kind: str
     numbers: tuple[float, ...] = ()
     is_label: bool = False
+    each: int = 0
 
     def __call__(self, sums: np.ndarray) -> np.ndarray:
         """What comes of sums of shape (rows, outputs)."""
+        compute = KINDS[self.kind]
         with np.errstate(over="ignore", under="ignore"):
-            return KINDS[self.kind](sums, *self.numbers)
+            if not self.each:
+                return compute(sums, *self.numbers)
+            parts = [sums[:, start : start + self.each] for start in range(0, sums.shape[1], self.each)]
+            made = [compute(part, *self.numbers) for part in parts]
+        return np.column_stack([one[:, -1] if one.ndim == 2 else one for one in made])
+
+    def of_each(self, sums: int = 1) -> Link:
+        """The same link for each of several labels, which have so many sums; its labels are 0 and 1."""
+        return replace(self, is_label=False, each=sums)
+
+    def facts(self) -> dict[str, Any]:
+        """The link as JSON can hold it."""
+        known = asdict(self)
+        return known if self.each else {name: value for name, value in known.items() if name != "each"}
 
 
 def _sums(sums: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -80,7 +80,7 @@ def head_of(form: StoredForm) -> dict[str, Any]:
     return {
         "columns": program_to_json(form.columns),
         "singles": form.singles,
-        "links": {method: asdict(link) for method, link in form.links.items()},
+        "links": {method: link.facts() for method, link in form.links.items()},
     }
 
 
@@ -90,7 +90,7 @@ def common_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
         "columns": program_of_json(head["columns"]),
         "singles": tuple(head["singles"]),
         "links": {
-            method: Link(link["kind"], tuple(link["numbers"]), link["is_label"])
+            method: Link(link["kind"], tuple(link["numbers"]), link["is_label"], link.get("each", 0))
             for method, link in head["links"].items()
         },
         "classes": version.classes,

@@ -15,6 +15,7 @@ from scorehouse.interop.mlflow_store import Origin, Store
 from scorehouse.online.online_scorer import OnlineModel, load
 from scorehouse.project.folder import find_project
 from scorehouse.registry.signature import Feature
+from scorehouse.registry.version import MULTILABEL
 
 TYPES = {
     "double": "double",
@@ -123,7 +124,8 @@ def _signature(mlflow: Any, model: OnlineModel) -> Any:
     else:
         inputs = types.Schema([_column(spec, feature) for feature in model.signature.features])
     if model.version.outputs:
-        numbers = types.TensorSpec(_numpy("float64"), (-1, len(model.version.outputs)))
+        kind = "int64" if model.version.task == MULTILABEL else "float64"
+        numbers = types.TensorSpec(_numpy(kind), (-1, len(model.version.outputs)))
         return mlflow.models.ModelSignature(inputs=inputs, outputs=types.Schema([numbers]))
     output = model.kernel.schema.field(0).type
     kind = "string" if pa.types.is_string(output) else "long" if pa.types.is_integer(output) else "double"

@@ -15,9 +15,10 @@ import pyarrow as pa
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
 from scorehouse.kernel.lines import first_largest, is_shared
-from scorehouse.registry.version import MULTIOUTPUT, Version
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 SCORE_METHODS = ("predict_proba", "decision_function")
+NEAR = 1e-9  # of the middle between two labels, where rounding decides and the estimator itself is asked
 
 
 class TaskOutputs(Protocol):
@@ -121,6 +122,62 @@ class MultioutputRegression:
         return [arrays.of_numpy(line) for line in np.ascontiguousarray(numbers.T)]
 
 
+class MultilabelClassification:
+    """For each label 1 or 0, and the score of 1."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.has_scores = version.score_method != "none"
+        self.fields = []
+        for column, score in zip(version.outputs, version.score_columns, strict=True):
+            self.fields.append(pa.field(column, pa.int64()))
+            if self.has_scores:
+                self.fields.append(pa.field(score, pa.float64()))
+
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        if not self.has_scores:
+            return [arrays.of_numpy(line) for line in self._labels_of(estimator, features)]
+        scores = self._checked(scores_of_labels(getattr(estimator, self.version.score_method)(features)))
+        labels = self._labels(estimator, features, scores)
+        return [arrays.of_numpy(line) for pair in zip(labels, scores, strict=True) for line in pair]
+
+    def _labels(self, estimator: Any, features: Any, scores: np.ndarray) -> np.ndarray:
+        """By the threshold; else by the middle of the scores if that was proven equal to `predict`."""
+        if self.version.threshold is not None:
+            return (scores >= self.version.threshold).astype(np.int64)
+        middle = MIDDLES[self.version.score_method]
+        if self.version.label_method == "predict" or (np.abs(scores - middle) <= NEAR).any():
+            return self._labels_of(estimator, features)
+        return (scores > middle).astype(np.int64)
+
+    def _labels_of(self, estimator: Any, features: Any) -> np.ndarray:
+        return self._checked(labels_given(estimator.predict(features)).astype(np.int64))
+
+    def _checked(self, lines: np.ndarray) -> np.ndarray:
+        if lines.ndim != 2 or len(lines) != len(self.version.outputs):
+            raise ValueError(f"it gives the shape {lines.T.shape} for {len(self.version.outputs)} labels")
+        return lines
+
+
+MIDDLES = {"predict_proba": 0.5, "decision_function": 0.0}  # a score above it is that of the label 1
+
+
+def scores_of_labels(found: Any) -> np.ndarray:
+    """The scores of 1, of shape (labels, rows).
+
+    Estimators with several labels per row give an array of shape (rows, labels), or for each label one of
+    shape (rows, 2).
+    """
+    if isinstance(found, list) or np.ndim(found) == 3:
+        return np.stack([np.asarray(one, dtype=np.float64)[:, 1] for one in found])
+    return np.ascontiguousarray(np.asarray(found, dtype=np.float64).T)
+
+
+def labels_given(found: Any) -> np.ndarray:
+    """What `predict` of an estimator with several labels gives, of shape (labels, rows)."""
+    return np.ascontiguousarray(np.asarray(found.toarray() if hasattr(found, "toarray") else found).T)
+
+
 class Clustering:
     """The segment, and the distance to its centre if the estimator has centres."""
 
@@ -178,6 +235,7 @@ class Anomaly:
 
 TASK_OUTPUTS: dict[str, type[TaskOutputs]] = {
     "classification": Classification,
+    MULTILABEL: MultilabelClassification,
     "regression": Regression,
     MULTIOUTPUT: MultioutputRegression,
     "clustering": Clustering,

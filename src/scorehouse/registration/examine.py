@@ -66,7 +66,7 @@ def examine(estimator: Any, draft: Version, training: Training, outputs: AskedOu
         score_method=facts.score_method,
         label_method=facts.label_method,
         classes=facts.classes,
-        class_columns=registered_columns(facts.classes, facts.score_method),
+        class_columns={} if facts.outputs else registered_columns(facts.classes, facts.score_method),
         outputs=outputs.columns(facts.outputs, draft.task, call),
     )
     _check_classes(version.classes, call)

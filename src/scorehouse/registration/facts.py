@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from scorehouse.errors import ConfigurationError, EstimatorError
-from scorehouse.kernel.tasks import SCORE_METHODS, require_method
-from scorehouse.registry.version import MULTIOUTPUT, TASKS
+from scorehouse.kernel.tasks import MIDDLES, SCORE_METHODS, labels_given, require_method, scores_of_labels
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, TASKS
 from scorehouse.segmented import Segmented
 
 
@@ -22,7 +23,7 @@ class TaskFacts:
     """`score_method` computes the score; `label_method` says where labels come from.
 
     `argmax` and `sign` are used only if they equalled `predict` on all rows tried. `outputs` counts the
-    numbers per row of an estimator with several outputs.
+    numbers or labels per row of an estimator with several outputs.
     """
 
     score_method: str
@@ -54,7 +55,7 @@ def require_fitted(estimator: Any, call: str) -> None:
 
 # What scikit-learn calls an estimator, and the tasks that each kind can serve.
 KINDS = {
-    "classifier": ("classification", "ranking"),
+    "classifier": ("classification", MULTILABEL, "ranking"),
     "regressor": ("regression", MULTIOUTPUT, "ranking"),
     "clusterer": ("clustering",),
     "outlier_detector": ("anomaly",),
@@ -86,6 +87,7 @@ def find_facts(estimator: Any, features: Any, task: str, call: str) -> TaskFacts
     """Ask the estimator, on training rows, what its task needs to know."""
     finders = {
         "classification": _classification,
+        MULTILABEL: _multilabel,
         "regression": _regression,
         MULTIOUTPUT: _multioutput_regression,
         "clustering": _clustering,
@@ -108,9 +110,16 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
     require_method(estimator, "predict", "classification", call)
     require_method(estimator, "classes_", "classification", call)
     classes = estimator.classes_
-    if isinstance(classes, list):
-        raise _shape_error(estimator, "several outputs per row", "one label per row", call)
-    labels = np.asarray(estimator.predict(features)).reshape(-1)  # CatBoost: a column for many classes
+    predicted = estimator.predict(features)
+    labels = np.asarray(predicted).reshape(-1)  # CatBoost: a column for many classes
+    if isinstance(classes, list) or (np.ndim(predicted) == 2 and len(labels) != len(predicted)):
+        raise _shape_error(
+            estimator,
+            "several labels per row",
+            "one label per row",
+            call,
+            f"register it with the task {MULTILABEL!r}, which has columns for each label",
+        )
     for method in SCORE_METHODS:
         if not hasattr(estimator, method):
             continue
@@ -131,8 +140,49 @@ def _has_own_rule(estimator: Any) -> bool:
         return _has_own_rule(estimator.best_estimator_)
     if isinstance(estimator, Segmented):
         return _has_own_rule(next(iter(estimator.estimators_), estimator.fallback_))
+    if isinstance(estimator, (MultiOutputClassifier, ClassifierChain)):
+        return any(map(_has_own_rule, estimator.estimators_))
     thresholds = (FixedThresholdClassifier, TunedThresholdClassifierCV)
     return isinstance(estimator, thresholds) or bool(getattr(estimator, "probability", False))
+
+
+def _multilabel(estimator: Any, features: Any, call: str) -> TaskFacts:
+    require_method(estimator, "predict", MULTILABEL, call)
+    labels = labels_given(estimator.predict(features))
+    if labels.ndim != 2 or len(labels) < 2:
+        raise _shape_error(
+            estimator,
+            "one label per row" if labels.ndim < 3 else f"results of shape {labels.T.shape}",
+            f"two labels or more, which the task {MULTILABEL!r} is for",
+            call,
+            "register it with the task 'classification'",
+        )
+    _check_label_classes(estimator, labels, call)
+    for method in SCORE_METHODS:
+        if not hasattr(estimator, method):
+            continue
+        scores = scores_of_labels(getattr(estimator, method)(features))
+        if scores.shape != labels.shape:
+            continue
+        same = bool(np.array_equal(scores > MIDDLES[method], labels)) and not _has_own_rule(estimator)
+        return TaskFacts(method, "argmax" if same else "predict", (0, 1), len(labels))
+    return TaskFacts("none", "predict", (0, 1), len(labels))
+
+
+def _check_label_classes(estimator: Any, labels: np.ndarray, call: str) -> None:
+    """Refuse labels that are not 0 and 1, or of which the fit has seen one alone."""
+    given = getattr(estimator, "classes_", None)
+    known = given if isinstance(given, list) else [[0, 1]] * len(labels)
+    for number, (classes, predicted) in enumerate(zip(known, labels, strict=True), start=1):
+        found = plain(np.unique([*plain(classes), *plain(np.unique(predicted))]))
+        if len(classes) != 2 or found != (0, 1):
+            raise _shape_error(
+                estimator,
+                f"label {number} of {len(labels)} the classes {list(plain(classes))!r:.200}",
+                "0 and 1 (or False and True) for each label, both of them in the labels of the fit",
+                call,
+                "fit it on a column of 0 and 1 for each label, and leave out labels that all rows share",
+            )
 
 
 def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:

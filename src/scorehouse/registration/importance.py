@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.signature_rows import Importance
-from scorehouse.registry.version import MULTIOUTPUT
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT
 
 SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100
@@ -125,6 +125,8 @@ def _loss(kernel: Kernel, before: pa.RecordBatch, labels: np.ndarray | None) -> 
     version, task = kernel.version, kernel.version.task
     if labels is not None and len(labels):
         if labels.ndim == 2:
+            if task == MULTILABEL:
+                return _multilabel(kernel, labels.astype(np.int64))
             if task != MULTIOUTPUT:
                 return _change(kernel, before)
             return "scaled_squared_error", _scaled_error(list(version.outputs), labels.astype(np.float64))
@@ -200,6 +202,20 @@ def _classification(kernel: Kernel, truth: np.ndarray) -> tuple[str, Loss]:
     return "error_rate", loss
 
 
+def _multilabel(kernel: Kernel, truth: np.ndarray) -> tuple[str, Loss]:
+    """The mean over labels of the log loss of probabilities; else of the share of wrong labels."""
+    version = kernel.version
+    if version.score_method == "predict_proba":
+        each = [_log_loss(own, [column]) for own, column in zip(truth.T, version.score_columns, strict=True)]
+        return "log_loss", lambda outputs, rows: float(np.mean([loss(outputs, rows) for loss in each]))
+
+    def wrong(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        found = np.column_stack([_column(outputs, name) for name in version.outputs])
+        return float(np.mean(found != truth[rows]))
+
+    return "error_rate", wrong
+
+
 def _log_loss(truth: np.ndarray, columns: list[str]) -> Loss:
     def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
         scores = np.column_stack([_column(outputs, name) for name in columns])
@@ -248,6 +264,8 @@ def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
 def _score_columns(kernel: Kernel) -> list[str]:
     """The numeric outputs of a version for its task; none for clusters or labels without scores."""
     version = kernel.version
+    if version.task == MULTILABEL and version.score_method != "none":
+        return version.score_columns
     if version.outputs:
         return list(version.outputs)
     if version.task == "regression":

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
 from scorehouse.registration.proven_form import databases_of
+from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.segment_facts import in_words
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, Version
 
 CHAMPION = "champion"
 MOST_NAMES = 4
@@ -35,8 +36,7 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         facts = shown.version, shown.calibration["method"], shown.calibration["labels"]
         lines += [told.format(*facts), ""]
     if shown.outputs:
-        columns = (f"{code(output)} (in {code(column)})" for column, output in shown.outputs.items())
-        lines += [f"Outputs: {', '.join(columns)}", ""]
+        lines += [f"Outputs: {', '.join(_outputs(shown))}", ""]
     lines += ["| version | aliases | trained on | rows | metrics at registration | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]
@@ -47,6 +47,14 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         if path := picture_of(seeds.project, shown, kind):
             lines += ["", f"![{kind} of {shown.label}]({path})"]
     return "\n".join(lines) + "\n"
+
+
+def _outputs(version: Version) -> Iterator[str]:
+    """Each output with its columns."""
+    has_scores = version.task == MULTILABEL and version.score_method != "none"
+    for column, output in version.outputs.items():
+        score = f", score in {code(score_of(column))}" if has_scores else ""
+        yield f"{code(output)} (in {code(column)}{score})"
 
 
 def _version_line(version: Version) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.class_columns import PREFIX, column_of
-from scorehouse.registry.version import MULTIOUTPUT
+from scorehouse.registry.version import SEVERAL
 
 TAKEN = (f"{PREFIX}low", f"{PREFIX}high")  # `prediction_intervals` adds them
 
@@ -28,7 +28,7 @@ class AskedOutputs:
 
         Raises ConfigurationError for names that do not fit, or that would share a column.
         """
-        if task != MULTIOUTPUT:
+        if task not in SEVERAL:
             self._refuse_names(task, call)
             return {}
         check_width(self.labels, count, call)
@@ -47,8 +47,8 @@ class AskedOutputs:
             raise ConfigurationError(
                 call,
                 f"outputs is {list(self.names)!r:.200}, and the task is {task!r}",
-                expected=f"names of outputs only for the task {MULTIOUTPUT!r}",
-                action=f"leave outputs out, or name the task {MULTIOUTPUT!r}",
+                expected=f"names of outputs only for the tasks {' and '.join(map(repr, SEVERAL))}",
+                action="leave outputs out, or name one of these tasks",
             )
 
     def _known(self, count: int) -> list[str]:

@@ -85,12 +85,15 @@ def register(
         `feature_names`. The estimator predicts on them as they are, and the kernel has to agree.
     y: training labels, if there are any; there must be one per row of X, and for several outputs a column for
         each. The importance of each feature is measured with them.
-    task: `classification`, `regression`, `multioutput_regression`, `clustering`, `ranking` or `anomaly`.
-    threshold: score from which the positive class is predicted; default: the estimator's own rule.
+    task: `classification`, `multilabel_classification`, `regression`, `multioutput_regression`, `clustering`,
+        `ranking` or `anomaly`.
+    threshold: score from which the positive class, or each of several labels, is predicted; default: the
+        estimator's own rule.
     description, owner, trained_from, trained_to, metrics: facts for the model card.
     alias: alias to move to this version immediately, such as `champion`.
-    outputs: names of the outputs of a `multioutput_regression`, in the estimator's order, such as
-        `["week_1", "week_2"]`: the prediction table has a column `prediction_<output>` for each. Default: the
+    outputs: names of the outputs of a `multioutput_regression`, or of the labels of a
+        `multilabel_classification`, in the estimator's order, such as `["week_1", "week_2"]`: the prediction
+        table has a column `prediction_<output>` for each, and `score_<output>` for each label. Default: the
         quantiles of a MultiQuantileRegressor, the columns of y, or `output_1`, `output_2` and so on.
     format: `joblib`, `skops`, `onnx`, or `native`: the file format of LightGBM, XGBoost or CatBoost.
     artifact: existing file of the estimator in this format, such as an ONNX file made elsewhere.

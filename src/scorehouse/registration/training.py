@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.registry.version import MULTIOUTPUT
+from scorehouse.registry.version import MULTILABEL, SEVERAL
 
-NUMBERS_ASKED = ("regression", MULTIOUTPUT, "ranking")
+NUMBERS_ASKED = ("regression", *SEVERAL, "ranking")
 
 
 @dataclass(frozen=True)
@@ -192,10 +192,18 @@ def _check_numbers(y: Any, task: str, call: str) -> None:
             expected=f"numbers, since the quality of the task {task!r} is computed from them",
             action="pass the labels that were given to fit(), or leave y out",
         ) from error
-    if task == MULTIOUTPUT and (numbers.ndim != 2 or numbers.shape[1] < 2):
+    if task in SEVERAL and (numbers.ndim != 2 or numbers.shape[1] < 2):
         raise ConfigurationError(
             call,
             f"y has the shape {numbers.shape}",
             expected="a column of labels for each output, as they were given to fit()",
             action="pass the frame or array with all of them, or leave y out",
+        )
+    others = numbers[~np.isnan(numbers) & (numbers != 0.0) & (numbers != 1.0)]
+    if task == MULTILABEL and len(others):
+        raise ConfigurationError(
+            call,
+            f"y has the value {others[0]:g}",
+            expected="0 or 1 (or False or True) in each column: whether the row has the label",
+            action="make a column of 0 and 1 for each label, fit on them, and pass them here",
         )

@@ -10,6 +10,7 @@ from typing import Any
 MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f"
 OTHERS = re.compile(rf"(?:[^\w{MARKS}]|_)+")
 PREFIX = "prediction_"  # of the column of one of several outputs
+SCORE = "score_"  # of the column of the score of a class or label
 MINUS = re.compile(r"^-(?=\.?[0-9])")  # of a negative number
 
 
@@ -18,7 +19,7 @@ def class_columns(labels: Sequence[Any]) -> dict[str, Any]:
 
     Labels whose names would be equal get their position appended, so no two columns have the same name.
     """
-    names = [column_of("score_", label) for label in labels]
+    names = [column_of(SCORE, label) for label in labels]
     taken = {name for name in names if names.count(name) == 1}
     columns = {}
     for position, (name, label) in enumerate(zip(names, labels, strict=True)):
@@ -36,6 +37,11 @@ def registered_columns(classes: Sequence[Any], score_method: str) -> dict[str, A
     if not classes or score_method == "none":
         return {}
     return {"score": classes[1]} if len(classes) == 2 else class_columns(classes)
+
+
+def score_of(column: str) -> str:
+    """The score's column of the label in this column: `score_late` of `prediction_late`."""
+    return SCORE + column.removeprefix(PREFIX)
 
 
 def column_of(prefix: str, label: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
-from scorehouse.registry.class_columns import first_columns
+from scorehouse.registry.class_columns import first_columns, score_of
 
 ALIAS_SEPARATOR = "|"
 REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
@@ -22,7 +22,9 @@ OUTPUTS = "outputs"
 CALIBRATION = "calibration"
 OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS, CALIBRATION)  # each is written only if a version needs it
 MULTIOUTPUT = "multioutput_regression"
-TASKS = ("classification", "regression", MULTIOUTPUT, "clustering", "ranking", "anomaly")
+MULTILABEL = "multilabel_classification"
+SEVERAL = (MULTIOUTPUT, MULTILABEL)  # tasks of estimators with several outputs per row
+TASKS = ("classification", MULTILABEL, "regression", MULTIOUTPUT, "clustering", "ranking", "anomaly")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Version:
 
     @property
     def score_columns(self) -> list[str]:
-        """The columns of the class scores, in the order of the classes."""
+        """The columns of the class scores, in the order of the classes; of several labels, one of each."""
+        if self.task == MULTILABEL:
+            return [score_of(column) for column in self.outputs]
         return list(self.class_columns) or first_columns(self.classes)
 
     @property

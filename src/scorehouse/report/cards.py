@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.report import limits
 from scorehouse.report.sections import Chapter
 from scorehouse.report.words import metric_name, metric_value, number, percent, rows, size
@@ -136,7 +136,7 @@ def _decision(live: Version, label: Line) -> list[Line]:
         lines.append(Line("Outputs", ", ".join(live.outputs.values())))
     if live.threshold is not None:
         lines.append(Line("Threshold", f"positive from a score of {number(live.threshold)}"))
-    elif live.task == "classification":
+    elif live.task in ("classification", MULTILABEL):
         lines.append(Line("Threshold", "the estimator's own rule"))
     return lines
 

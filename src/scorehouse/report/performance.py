@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.registry.version import MULTIOUTPUT
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT
 from scorehouse.report import charts
 from scorehouse.report.gather import Long, ModelData, Window
 from scorehouse.report.limits import far_from
@@ -35,6 +35,7 @@ SHOWN = {
         "accuracy",
         "coverage",
     ),
+    MULTILABEL: ("roc_auc", "log_loss", "f1", "precision", "recall", "ece", "accuracy"),
     "regression": ("mae", "rmse", "wape", "r2", "bias", "coverage"),
     MULTIOUTPUT: ("mae", "rmse", "wape", "r2", "bias", "coverage"),
     "ranking": ("ndcg", "ndcg_with_hits", "hit_rate", "mrr", "map"),

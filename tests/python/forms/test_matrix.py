@@ -230,7 +230,6 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
         "PCA: this transformer has no form in SQL",
     ),
     "float32": (_network(), X.astype("float32"), BINARY, "it computes in float32, and this form in float64"),
-    "several labels": (_network(), X, TWO_AMOUNTS > 3, "it has several labels per row"),
 }
 
 

@@ -19,13 +19,13 @@ from project import batch_of
 from scorehouse import register
 from scorehouse.errors import ScorehouseError
 from scorehouse.kernel.scorer import BLOCK_ROWS, REJECT_REASON, Kernel
+from scorehouse.kernel.tasks import scores_of_labels
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 
-SEVERAL = "gives several labels per row; a prediction table has one"
 NO_PREDICT = "has no predict: it labels only the rows that it was fitted on"
-MULTIOUTPUT = "multioutput_regression"
+SEVERAL_LABELS = ("ClassifierChain", "MultiOutputClassifier")
 SEVERAL_NUMBERS = (
     "CCA",
     "MultiOutputRegressor",
@@ -38,11 +38,9 @@ SEVERAL_NUMBERS = (
 )
 UNSUPPORTED = {
     "AgglomerativeClustering": NO_PREDICT,
-    "ClassifierChain": SEVERAL,
     "DBSCAN": NO_PREDICT,
     "FeatureAgglomeration": NO_PREDICT,
     "HDBSCAN": NO_PREDICT,
-    "MultiOutputClassifier": SEVERAL,
     "OPTICS": NO_PREDICT,
     "SpectralClustering": NO_PREDICT,
 }
@@ -95,6 +93,7 @@ def listed() -> list[tuple[str, type, str]]:
         found |= {name: (cls, task) for name, cls in all_estimators(type_filter=kind)}
     found |= {n: (c, "anomaly") for n, c in all_estimators() if issubclass(c, OutlierMixin)}
     found |= {n: (found[n][0], MULTIOUTPUT) for n in SEVERAL_NUMBERS}
+    found |= {n: (found[n][0], MULTILABEL) for n in SEVERAL_LABELS}
     return [(name, cls, task) for name, (cls, task) in sorted(found.items())]
 
 
@@ -110,7 +109,7 @@ def fitted(estimator: Any, name: str, task: str, y: Any) -> tuple[Any, pd.DataFr
     frame = X[["spend"]] if name == "IsotonicRegression" else X
     if name == "CategoricalNB":
         frame = X.round()
-    if task == MULTIOUTPUT or UNSUPPORTED.get(name) == SEVERAL:
+    if task in SEVERAL:
         y = np.column_stack([y, y[::-1]])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,9 +119,10 @@ def fitted(estimator: Any, name: str, task: str, y: Any) -> tuple[Any, pd.DataFr
 def labels_for(name: str, task: str) -> list[Any]:
     if name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
         return [TWO]  # they take two classes only
-    if name in ("ClassifierChain", "SelfTrainingClassifier"):
-        return [THREE]  # they take no texts
-    return {"classification": [TWO, THREE], "regression": [NUMBER], MULTIOUTPUT: [NUMBER]}.get(task, [None])
+    if name == "SelfTrainingClassifier":
+        return [THREE]  # it takes no texts
+    known = {"classification": [TWO, THREE], "regression": [NUMBER], MULTIOUTPUT: [NUMBER]}
+    return {**known, MULTILABEL: [(TWO == "yes").astype(int)]}.get(task, [None])
 
 
 def stored(
@@ -163,6 +163,8 @@ def own_scores(version: Version, estimator: Any, rows: pd.DataFrame) -> dict[str
     if version.score_method in ("none", "predict"):
         return {}
     values = getattr(estimator, version.score_method)(rows)
+    if version.task == MULTILABEL:
+        return dict(zip(version.score_columns, scores_of_labels(values), strict=True))
     if version.score_method == "transform":
         return {"distance": values[np.arange(len(rows)), estimator.predict(rows)]}
     if version.task == "anomaly" or len(version.classes) == 2:

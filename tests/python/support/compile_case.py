@@ -99,6 +99,8 @@ def target(frame: pd.DataFrame, case: Case, rng: np.random.Generator) -> np.ndar
         z = z + (frame["plan"] == "pro") * 0.8
     if case.task == "multioutput_regression" and not case.is_shared:
         return np.column_stack([z, np.exp(z / 2)])
+    if case.task == "multilabel_classification":
+        return np.column_stack([z > z.median(), z < z.quantile(0.3)]).astype(int)
     if case.classes <= 0:
         return np.exp(z / 2) if case.classes < 0 else z.to_numpy()
     numbers = pd.qcut(z, case.classes, labels=False).to_numpy()

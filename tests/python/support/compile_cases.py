@@ -49,7 +49,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
@@ -303,6 +303,15 @@ def _several_outputs() -> None:
     )
 
 
+def _several_labels() -> None:
+    forest = RandomForestClassifier(4, max_depth=4, random_state=0)
+    chain = ClassifierChain(LogisticRegression(), order=[1, 0])
+    for one in (chain, MultiOutputClassifier(LogisticRegression()), forest):
+        CASES[f"two labels, {type(one).__name__}"] = Case(
+            lambda one=one: make_pipeline(columns(), one), "multilabel_classification"
+        )
+
+
 def _times() -> None:
     """Timestamps with and without a zone, dates, and whole seconds; NULL among the first alone."""
     parts = CalendarParts(("year", "month", "day", "weekday", "hour"))
@@ -331,4 +340,5 @@ _tree_regressions()
 _encoders()
 _others()
 _several_outputs()
+_several_labels()
 _libraries()

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.forms.linear_models import AFTER, REGRESSORS, LinearModel, linear_model
+from scorehouse.forms.linear_models import AFTER, CLASSIFIERS, REGRESSORS, LinearModel, linear_model
 from scorehouse.forms.links import Link
 from scorehouse.forms.matrix.layers import Layer, product
-from scorehouse.forms.several import MULTI_OUTPUT, QUANTILES
+from scorehouse.forms.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES, gives_labels
 from scorehouse.forms.sql.builder import name_of
 
 Refuse = Callable[[Any, str], Exception]
@@ -48,7 +48,10 @@ def _linear(estimator: Any, name: str, methods: Collection[str], refuse: Refuse)
     model = next(iter(found.values()), None) or linear_model(estimator, name, "decision_function", refuse)
     links = {method: _link(each, method) for method, each in found.items()}
     weights = _doubles(estimator, model.weights, refuse)
-    return [product(weights, model.intercepts)], {"predict": Link("above_zero", is_label=True), **links}
+    links = {"predict": Link("above_zero", is_label=True), **links}
+    if gives_labels(estimator):
+        links = {method: link.of_each() for method, link in links.items()}
+    return [product(weights, model.intercepts)], links
 
 
 def _link(model: LinearModel, method: str) -> Link:
@@ -78,6 +81,22 @@ def _for_each(
     return [product(weights, intercepts)], {"predict": Link("sorted" if name == QUANTILES else "sums")}
 
 
+def _labels_of_each(
+    estimator: Any, name: str, methods: Collection[str], refuse: Refuse
+) -> tuple[list[Layer], Links]:
+    """A linear classifier for each label, as one product."""
+    parts = []
+    for one in estimator.estimators_:
+        if name_of(one) not in CLASSIFIERS:
+            raise refuse(one, "this estimator has no form as a chain of matrix products")
+        parts.append(_linear(one, name_of(one), methods, refuse))
+        if parts[-1][1] != parts[0][1]:
+            raise refuse(one, "the labels read their sums in different ways")
+    weights = np.concatenate([layers[0].arrays[0] for layers, _ in parts])
+    links = {method: link.of_each() for method, link in parts[0][1].items()}
+    return [product(weights[:, :-1], weights[:, -1])], links
+
+
 def _k_means(
     estimator: Any, name: str, methods: Collection[str], refuse: Refuse
 ) -> tuple[list[Layer], Links]:
@@ -105,10 +124,11 @@ def _network(
 
 def _network_links(estimator: Any, refuse: Refuse) -> Links:
     several, last = estimator.n_outputs_ > 1, estimator.out_activation_
+    if gives_labels(estimator) and last == "logistic":
+        of_one = {"predict_proba": Link("sigmoids"), "predict": Link("above_half")}
+        return {method: link.of_each() for method, link in of_one.items()}
     if last == "softmax":
         return {"predict_proba": Link("softmax"), "predict": Link("largest", is_label=True)}
-    if several and last == "logistic":
-        raise refuse(estimator, "it has several labels per row")
     if last == "logistic":
         return {"predict_proba": Link("sigmoids"), "predict": Link("above_half", is_label=True)}
     if last not in ("identity", "exp"):
@@ -134,6 +154,7 @@ MODELS: Mapping[str, Model] = {
     **dict.fromkeys(AFTER, _linear),
     MULTI_OUTPUT: _for_each,
     QUANTILES: _for_each,
+    MULTI_LABEL: _labels_of_each,
     "sklearn.KMeans": _k_means,
     "sklearn.MiniBatchKMeans": _k_means,
     "sklearn.MLPClassifier": _network,

@@ -75,7 +75,7 @@ class NativeForm:
         numbers = self._block(X)
         sums = None if numbers is None else self.sums(numbers)
         if sums is None:
-            return np.asarray(getattr(self.last, method)(X))
+            return np.asarray(getattr(self.last, method)(X))  # of several labels, one block of scores each
         link = self.recipe.outputs[method]
         made = link(sums)
         return np.asarray(self.last.classes_).take(made) if link.is_label else made

@@ -30,6 +30,7 @@ from scorehouse.forms.trees import Ensemble
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import accepted_rows, check_batch
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.tasks import scores_of_labels
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -104,6 +105,8 @@ def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: st
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # such as the warning that numbers have no feature names
         a, b = (np.asarray(getattr(one, method)(numbers)) for one in (form.last, last))
+    if a.ndim == 3:  # for each label the scores of both classes
+        a = scores_of_labels(a).T
     if a.dtype.kind == "f":
         return _checked(difference(method, pa.array(a.ravel()), pa.array(b.ravel())), method, call)
     if not np.array_equal(a, b):

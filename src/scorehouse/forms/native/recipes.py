@@ -10,7 +10,7 @@ import numpy as np
 
 from scorehouse.forms.links import Link
 from scorehouse.forms.native.native_form import Recipe
-from scorehouse.forms.several import FOR_EACH, QUANTILES
+from scorehouse.forms.several import FOR_EACH, MULTI_LABEL, OTHER_CLASSES, QUANTILES, has_two_classes
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.trees import Ensemble
 from scorehouse.forms.trees import of_hist as hist
@@ -70,8 +70,6 @@ def readers() -> dict[str, Callable[[Any, Refuse], Read]]:
 
 def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
     """The trees, and whether they accept missing values."""
-    if estimator.n_outputs_ != 1 and hasattr(estimator, "classes_"):
-        raise refuse(estimator, "it has several labels per row")
     trees = getattr(estimator, "estimators_", [estimator])
     takes_missing = trees[0]._support_missing_values(np.zeros((1, 1)))
     return sklearn.forest(trees), bool(takes_missing)
@@ -85,6 +83,10 @@ def _strict(estimator: Any, outputs: Outputs, *, takes_missing: bool = False) ->
 def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
     ensemble, takes_missing = _forest(estimator, refuse)
     outputs = {"predict_proba": Link("sums"), "predict": Link("largest", is_label=True)}
+    if estimator.n_outputs_ != 1:
+        if not has_two_classes(estimator):
+            raise refuse(estimator, OTHER_CLASSES)
+        outputs = {method: link.of_each(2) for method, link in outputs.items()}
     return ensemble, _strict(estimator, outputs, takes_missing=takes_missing)
 
 
@@ -95,25 +97,38 @@ def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
 
 
 def _for_each(estimator: Any, refuse: Refuse) -> Read:
-    """Trees for each output, as one ensemble that adds each output's trees to its own sum."""
+    """Trees for each output, as one ensemble that adds each output's trees to its own sums."""
     parts = [recipe_of(one, refuse) for one in estimator.estimators_]
     first, recipe = parts[0]
-    links = SEVERAL.get(recipe.outputs["predict"])
+    width = len(first.base)
     for one, (ensemble, own) in zip(estimator.estimators_, parts, strict=True):
         if own != recipe or own.start:
             raise refuse(one, "the outputs read their numbers in different ways")
         if _kind(ensemble) != _kind(first):
             raise refuse(one, "the trees of its outputs are not of one kind")
-    if links is None:
-        raise refuse(estimator.estimators_[0], "of several outputs, predict() is no sum of trees")
+    outputs = _links_of_each(estimator, recipe.outputs, width, refuse)
     merged = replace(
         first,
         trees=tuple(tree for ensemble, _ in parts for tree in ensemble.trees),
-        groups=tuple(output for output, (ensemble, _) in enumerate(parts) for _ in ensemble.trees),
-        base=tuple(ensemble.base[0] for ensemble, _ in parts),
+        groups=tuple(
+            output * width + group for output, (ensemble, _) in enumerate(parts) for group in ensemble.groups
+        ),
+        base=tuple(start for ensemble, _ in parts for start in ensemble.base),
     )
-    link = Link(links[name_of(estimator) == QUANTILES])
-    return merged, replace(recipe, outputs={"predict": link})
+    return merged, replace(recipe, outputs=outputs)
+
+
+def _links_of_each(estimator: Any, links: Outputs, width: int, refuse: Refuse) -> Outputs:
+    """The links of an estimator for each output, from those of one output, which has `width` sums."""
+    if name_of(estimator) == MULTI_LABEL:
+        if not has_two_classes(estimator):
+            raise refuse(estimator, OTHER_CLASSES)
+        methods = ("predict", "predict_proba")
+        return {method: links[method].of_each(width) for method in methods if method in links}
+    kinds = SEVERAL.get(links["predict"])
+    if kinds is None:
+        raise refuse(estimator.estimators_[0], "of several outputs, predict() is no sum of trees")
+    return {"predict": Link(kinds[name_of(estimator) == QUANTILES])}
 
 
 def _kind(ensemble: Ensemble) -> tuple[object, ...]:

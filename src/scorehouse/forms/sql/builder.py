@@ -59,7 +59,7 @@ class Scores:
 
     `values` is one number per row, or one per class; with two classes, only the second one's. `decisions` is
     what `predict` compares if that is not `values`: one number against 0, or one per class. `bounded`: no row
-    can reach infinity. `single`: sums are done in float32.
+    can reach infinity. `single`: sums are done in float32. `labels` has the scores of each of several labels.
     """
 
     values: tuple[Expr, ...]
@@ -67,6 +67,7 @@ class Scores:
     zero_is_second: bool = False
     bounded: bool = False
     single: bool = False
+    labels: tuple[Scores, ...] = ()
 
 
 @dataclass(frozen=True)

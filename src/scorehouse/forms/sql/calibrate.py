@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
 from scorehouse.forms.sql.expression import Arith, Case, Compare, Expr, add, multiply, number, subtract
 from scorehouse.forms.sql.scores import mean, shares, sigmoid
+from scorehouse.forms.sql.several import of_labels
 
 
 def pipeline(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
@@ -88,13 +90,20 @@ def _isotonic(b: Builder, calibrator: Any, score: Expr) -> Expr:
 
 def one_vs_rest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """One score per class, each from an estimator of its own."""
-    if getattr(estimator, "multilabel_", False):
-        raise b.refuse(estimator, "it gives several labels per row")
     values = [b.bound(value) for value in values]
     judged = [
         response(b, one, values, ("decision_function", "predict_proba")) for one in estimator.estimators_
     ]
     raw = [b.bind(scores.values[0], "raw") for scores, _ in judged]
+    if getattr(estimator, "multilabel_", False):
+        middle = number(0.5 if judged[0][1] == "predict_proba" else 0.0)
+        scored = [b.predict(one, values, method) for one in estimator.estimators_]
+        return of_labels(
+            [
+                replace(own, decisions=(Arith("-", one, middle),), zero_is_second=False)
+                for own, one in zip(scored, raw, strict=True)
+            ]
+        )
     if len(raw) == 1 and judged[0][1] == "predict_proba":
         raw = [Arith("-", raw[0], number(0.5))]
     if method == "decision_function":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scorehouse.forms.several import OTHER_CLASSES, has_two_classes
 from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
 from scorehouse.forms.sql.expression import (
     Call,
@@ -22,6 +23,7 @@ from scorehouse.forms.sql.expression import (
 )
 from scorehouse.forms.sql.scale import numbers_only
 from scorehouse.forms.sql.scores import mean, sigmoid, softmax
+from scorehouse.forms.sql.several import of_labels
 from scorehouse.forms.trees import CategorySplit, Ensemble, Tree
 from scorehouse.forms.trees import of_sklearn as sklearn
 from scorehouse.forms.trees.tree import LEAF, ZERO
@@ -113,17 +115,23 @@ def forest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scor
 
 
 def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value]) -> Scores:
-    """The share of each class, with two classes only the second's; or each output of a regression."""
+    """The share of each class, with two classes only the second's; or each output of a regression.
+
+    Of several labels, the share of the second class of each.
+    """
     numbers_only(b, estimator, values)
     has_classes = hasattr(estimator, "classes_")
-    if has_classes and estimator.n_outputs_ != 1:
-        raise b.refuse(estimator, "it has several labels per row")
+    several_labels = has_classes and estimator.n_outputs_ != 1
+    if several_labels and not has_two_classes(estimator):
+        raise b.refuse(estimator, OTHER_CLASSES)
     ensemble = sklearn.forest(trees)
     outputs = len(ensemble.base)
-    wanted = [1] if has_classes and outputs == 2 else range(outputs)
+    wanted = range(1, outputs, 2) if several_labels or (has_classes and outputs == 2) else range(outputs)
     made = tuple(
         mean(b, [tree_of(b, tree, values, output=k) for tree in ensemble.trees], "forest") for k in wanted
     )
+    if several_labels:
+        return of_labels([Scores((share,), bounded=True) for share in made])
     return Scores(made, bounded=True)
 
 

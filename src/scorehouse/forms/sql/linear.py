@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from scorehouse.forms.linear_models import LinearModel, linear_model
+from scorehouse.forms.several import gives_labels
 from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
 from scorehouse.forms.sql.expression import Arith, Case, Compare, Expr, number
 from scorehouse.forms.sql.lookups import is_coded
 from scorehouse.forms.sql.scale import numbers_only
 from scorehouse.forms.sql.scores import exponential, shares, sigmoid, softmax
 from scorehouse.forms.sql.scores import linear as weighted
+from scorehouse.forms.sql.several import of_labels
 
 
 def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
@@ -31,6 +33,8 @@ def classification(b: Builder, estimator: Any, values: list[Value], method: str)
     numbers_only(b, estimator, values)
     model = linear_model(estimator, name_of(estimator), method, b.refuse)
     raw = _sums(b, model, values)
+    if gives_labels(estimator):
+        return of_labels([Scores((one,)) for one in raw])
     if model.after == "sums":
         return Scores(tuple(raw))
     if model.after == "softmax":

@@ -20,9 +20,12 @@ from scorehouse.forms.sql.expression import (
     text,
 )
 from scorehouse.forms.sql.inputs import finite
-from scorehouse.registry.version import MULTIOUTPUT, Version
+from scorehouse.forms.sql.several import second_wins
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 REJECT_REASON = "reject_reason"
+NO_SCORES = "it has neither probabilities nor a decision function"
+NO_LABELS = "its predict() does not follow from its scores"
 Outputs = list[tuple[str, Expr]]
 
 
@@ -46,7 +49,8 @@ def _reason(b: Builder, version: Version, made: Outputs, scores: Scores, reason:
         column = b.bind(reason, "reason", gated=False)
         whens.append((IsNull(column, negated=True), column))
     whens += [(condition, text(error)) for condition, error in b.failures]
-    numbers = [item for item in made if item[0] != "prediction" or version.task == "regression"]
+    labels = version.outputs if version.task == MULTILABEL else ("prediction",)
+    numbers = [item for item in made if item[0] not in labels or version.task == "regression"]
     failed = {name: _unusable(expr, scores.bounded) for name, expr in numbers or made}
     reasons = [Case(((bad, text(f"not_finite:{name}")),)) for name, bad in failed.items()]
     whens.append((any_of(failed.values()), Call("join", tuple(reasons))))
@@ -69,7 +73,7 @@ def _classification(
     b: Builder, estimator: Any, version: Version, values: list[Value]
 ) -> tuple[Outputs, Scores]:
     if version.score_method == "none":
-        raise b.refuse(estimator, "it has neither probabilities nor a decision function")
+        raise b.refuse(estimator, NO_SCORES)
     scores = b.predict(estimator, values, version.score_method)
     labels = [_label(label) for label in version.classes]
     binary = len(labels) == 2
@@ -78,9 +82,9 @@ def _classification(
     if version.threshold is not None and binary:
         label: Expr = _choice(Compare(">=", columns[0], number(version.threshold)), labels)
     elif version.label_method == "predict" and not scores.decisions:
-        raise b.refuse(estimator, "its predict() does not follow from its scores")
+        raise b.refuse(estimator, NO_LABELS)
     elif binary:
-        label = _choice(_second_wins(b, scores, columns[0], version.score_method), labels)
+        label = _choice(second_wins(b, scores, columns[0], version.score_method), labels)
     else:
         label = _first_best(
             b, [b.bind(d, "decision") for d in scores.decisions] or columns, labels, "greatest"
@@ -90,16 +94,6 @@ def _classification(
 
 def _choice(second: Expr, labels: list[Literal]) -> Expr:
     return Case(((second, labels[1]),), labels[0])
-
-
-def _second_wins(b: Builder, scores: Scores, score: Expr, method: str) -> Expr:
-    """Whether the second class is predicted; ties are broken as by the estimator."""
-    if scores.decisions:
-        return Compare(
-            ">=" if scores.zero_is_second else ">", b.bind(scores.decisions[0], "decision"), number(0.0)
-        )
-    operator = ">=" if scores.zero_is_second else ">"
-    return Compare(operator, score, number(0.5 if method == "predict_proba" else 0.0))
 
 
 def _first_best(b: Builder, columns: list[Expr], labels: list[Literal], best: str) -> Expr:
@@ -121,6 +115,23 @@ def _multioutput_regression(
 ) -> tuple[Outputs, Scores]:
     scores = b.predict(estimator, values, "predict")
     return list(zip(version.outputs, scores.values, strict=True)), scores
+
+
+def _multilabel(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
+    if version.score_method == "none":
+        raise b.refuse(estimator, NO_SCORES)
+    scores = b.predict(estimator, values, version.score_method)
+    outputs: Outputs = []
+    for column, name, own in zip(version.outputs, version.score_columns, scores.labels, strict=True):
+        score = b.bind(own.values[0], name)
+        if version.threshold is not None:
+            second: Expr = Compare(">=", score, number(version.threshold))
+        elif version.label_method == "predict" and not own.decisions:
+            raise b.refuse(estimator, NO_LABELS)
+        else:
+            second = second_wins(b, own, score, version.score_method)
+        outputs += [(column, _choice(second, [_label(label) for label in version.classes])), (name, score)]
+    return outputs, scores
 
 
 def _clustering(b: Builder, estimator: Any, version: Version, values: list[Value]) -> tuple[Outputs, Scores]:
@@ -148,6 +159,7 @@ def _anomaly(b: Builder, estimator: Any, version: Version, values: list[Value]) 
 _TASKS: dict[str, Callable[[Builder, Any, Version, list[Value]], tuple[Outputs, Scores]]] = {
     "classification": _classification,
     "regression": _regression,
+    MULTILABEL: _multilabel,
     MULTIOUTPUT: _multioutput_regression,
     "clustering": _clustering,
     "ranking": _ranking,

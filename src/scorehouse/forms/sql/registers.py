@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scorehouse.forms.linear_models import CLASSIFIERS, REGRESSORS
-from scorehouse.forms.several import MULTI_OUTPUT, QUANTILES
+from scorehouse.forms.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES
 from scorehouse.forms.sql import (
     calibrate,
     compose,
@@ -57,6 +57,8 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     MULTI_OUTPUT: several.multi_output,
     QUANTILES: several.quantiles,
     "sklearn.RegressorChain": several.regressor_chain,
+    MULTI_LABEL: several.multi_label,
+    "sklearn.ClassifierChain": several.classifier_chain,
     **dict.fromkeys(REGRESSORS, linear.regression),
     **dict.fromkeys(CLASSIFIERS, linear.classification),
     "sklearn.GaussianNB": nearest.gaussian_naive_bayes,

@@ -31,9 +31,11 @@ def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
 
 
 def _values(tree: Any) -> np.ndarray:
-    """What a node says, of shape (nodes, outputs): the share of each class, or a number for each output."""
-    values: np.ndarray = tree.value[:, 0, :] if tree.n_outputs == 1 else tree.value[:, :, 0]
-    return values
+    """What a node says, of shape (nodes, outputs): the share of each class, or a number for each output.
+
+    Of several labels, it is the share of each class of each label.
+    """
+    return np.asarray(tree.value).reshape(len(tree.value), -1)
 
 
 def boosting(estimator: Any, start: Any) -> Ensemble:

@@ -7,9 +7,9 @@ from typing import Any
 
 from scorehouse.registry.formats.base import Format, cannot_store, does_not_load, import_extra
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, Version
 
-WRAPPERS = {"classification": "XGBClassifier", "ranking": "XGBRanker"}
+WRAPPERS = {"classification": "XGBClassifier", MULTILABEL: "XGBClassifier", "ranking": "XGBRanker"}
 
 
 def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
