@@ -8,7 +8,6 @@
 
 {#- A row without reasons was not asked for. A NULL contribution is that of no feature, and adds nothing. -#}
 {% macro default__test_reasons_add_up(model, tolerance) %}
-{% set contributions = scorehouse._contribution_columns('reasons_add_up', model) %}
 
 with predictions as (
 
@@ -17,18 +16,32 @@ with predictions as (
 ),
 
 summed as (
+    {%- for one in scorehouse._reason_sets('reasons_add_up', model) %}
+    {%- set base = scorehouse._identifier('reason_base' ~ one.ending) %}
+    {%- set rest = scorehouse._identifier('reason_rest' ~ one.ending) %}
+    {%- set total = scorehouse._identifier('reason_total' ~ one.ending) %}
 
     select
         *,
-        reason_base + reason_rest
-        {%- for contribution in contributions %}
-            + coalesce({{ contribution }}, 0e0)
+        {{ scorehouse._text_literal(one.ending) }} as reason_ending,
+        {{ scorehouse._identifier(one.status) }} as reason_status,
+        case
+            when {{ base }} is not null or {{ rest }} is not null or {{ total }} is not null then 'some'
+            when {{ one.parts | join(' is not null or ') }} is not null then 'incomplete'
+            else 'none'
+        end as reason_presence,
+        {{ total }} as reason_aim,
+        {{ base }} + {{ rest }}
+        {%- for part in one.parts %}
+            + coalesce({{ part }}, 0e0)
         {%- endfor %} as reason_sum,
-        1e0 + abs(reason_base) + abs(reason_total)
-        {%- for contribution in contributions %}
-            + abs(coalesce({{ contribution }}, 0e0))
+        1e0 + abs({{ base }}) + abs({{ total }})
+        {%- for part in one.parts %}
+            + abs(coalesce({{ part }}, 0e0))
         {%- endfor %} as reason_scale
     from predictions
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 
@@ -37,12 +50,11 @@ judged as (
     select
         *,
         case
-            when reason_base is null and reason_rest is null and reason_total is null
-                then case when {{ contributions | join(' is not null or ') }} is not null then 'incomplete' end
-            when reason_sum is null or reason_total is null then 'incomplete'
-            when row_status = 'rejected' then 'reasons_of_rejected_row'
+            when reason_presence <> 'some' then nullif(reason_presence, 'none')
+            when reason_sum is null or reason_aim is null then 'incomplete'
+            when reason_status = 'rejected' then 'reasons_of_rejected_row'
             when not {{ scorehouse._is_finite('reason_sum') }} then 'not_finite'
-            when abs(reason_sum - reason_total) > {{ scorehouse._double_literal(tolerance) }} * reason_scale
+            when abs(reason_sum - reason_aim) > {{ scorehouse._double_literal(tolerance) }} * reason_scale
                 then 'sum_is_not_total'
         end as problem
     from summed

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="Value of the key, or column=value for each of its columns.",
 )
 @click.option("--table", help="Prediction table; default: the one that was scored last.")
+@click.option("--output", metavar="NAME", help="Of several outputs, the one to explain; default: the first.")
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -44,6 +45,7 @@ def explain_command(
     name: str,
     keys: tuple[str, ...],
     table: str | None,
+    output: str | None,
     html: Path | None,
     schema: str | None,
     project_dir: Path | None,
@@ -61,7 +63,7 @@ def explain_command(
     project = find_project(project_dir)
     named = place_of(**place, project_dir=project_dir)
     with waiting("explaining the row"), connect(named) as connection:
-        story = story_in(connection, named, project, name, keys, table, schema)
+        story = story_in(connection, named, project, name, keys, table, schema, output)
     if html is not None:
         from scorehouse.explain.drawn import page
 
@@ -85,6 +87,7 @@ def story_in(
     keys: Sequence[str],
     table: str | None,
     schema: str | None,
+    output: str | None = None,
 ) -> Story:
     """The story of the row with these values of the key."""
     from scorehouse.explain.found_row import found_row
@@ -95,4 +98,4 @@ def story_in(
     call = f"{this_call()} {name}"
     versions = ModelSeeds(project, name).registered(call)
     found = found_row(connection, find_log(connection, schema, place), name, table, keys, call)
-    return story_of(found, versions, FormFiles(project, load_policy(project)), call)
+    return story_of(found, versions, FormFiles(project, load_policy(project)), call, output)

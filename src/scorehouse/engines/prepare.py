@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.forms.choose import FormFiles
-from scorehouse.forms.reasons.asked import Asked
+from scorehouse.forms.reasons.asked import Asked, asked_outputs, score_columns
 from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
@@ -100,7 +100,9 @@ def asked_rows(kernel: Kernel, options: ScoreOptions) -> Asked:
     reasons, policy = options.reasons, options.decision
     assert reasons is not None
     scores = [field.name for field in kernel.schema if pa.types.is_floating(field.type)]
-    column = reasons.column(policy, scores)
+    outputs = asked_outputs(kernel.version, reasons.output, kernel.call)
+    of_one = score_columns(kernel.version, outputs) if len(outputs) == 1 else scores
+    column = reasons.column(policy, of_one)
     ranges = reasons.ranges(kernel.call, policy)
     if ranges is not None and column not in scores:
         raise ConfigurationError(
@@ -109,7 +111,7 @@ def asked_rows(kernel: Kernel, options: ScoreOptions) -> Asked:
             expected=f"a column of scores among {scores}",
             action="name one of these as `score` in where",
         )
-    return Asked(reasons.top, column, ranges)
+    return Asked(reasons.top, column, ranges, outputs)
 
 
 def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) -> list[str]:

@@ -36,7 +36,8 @@ def page(story: Story) -> str:
     )
     body = [f"<h1>{heading}</h1>", f"<table>{rows}</table>"]
     if story.total is not None:
-        body += [f"<h2>Why: {escape(story.unit)}</h2>", waterfall(story)]
+        of = f"output {story.output}, " if story.output else ""
+        body += [f"<h2>Why: {escape(of + story.unit)}</h2>", waterfall(story)]
     elif story.no_reasons is not None:
         body.append(f"<p>What each feature contributed is not known: {escape(story.no_reasons)}.</p>")
     body.append(_flips(story))

@@ -13,7 +13,7 @@ from scorehouse.engines.prepare import kernel_of
 from scorehouse.explain.flips import Flip, flips_of
 from scorehouse.explain.found_row import FoundRow
 from scorehouse.forms.choose import FormFiles
-from scorehouse.forms.reasons.asked import Asked
+from scorehouse.forms.reasons.asked import Asked, asked_outputs
 from scorehouse.forms.reasons.kernel import ReasonedKernel
 from scorehouse.forms.reasons.read import read_reasons, why_none
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -48,7 +48,8 @@ class Story:
 
     `table` has the prediction table's own columns, `now` what the version says of the features as they are
     now. If these differ, the features have changed since. `flips` is None where nothing is decided.
-    `no_reasons` says why a version has no contributions; None for one that has them.
+    `no_reasons` says why a version has no contributions; None for one that has them. `output` is the one of
+    several outputs that is explained.
     """
 
     name: str
@@ -68,27 +69,32 @@ class Story:
     parts: tuple[Part, ...]
     flips: tuple[Flip, ...] | None
     no_reasons: str | None = None
+    output: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it, the largest contribution first."""
         return asdict(self)
 
 
-def story_of(found: FoundRow, versions: list[Version], files: FormFiles, call: str) -> Story:
+def story_of(
+    found: FoundRow, versions: list[Version], files: FormFiles, call: str, output: str | None = None
+) -> Story:
     """Explain a row with the version that scored it.
 
-    A version without reasons still has a story: run, features, and what would change the decision. Raises
-    ConfigurationError if stored reasons cannot be used here.
+    Of several outputs, `output` is explained, or the first. A version without reasons still has a story: run,
+    features, and what would change the decision. Raises ConfigurationError if stored reasons cannot be used
+    here, and for an output that the version does not have.
     """
     run = found.run
     version = logged_version(run, versions, call)
     options = logged_options(run, call)
     plain = kernel_of(version, files, options.strict, call)
     form = online_form(plain, "auto", files)
+    chosen = asked_outputs(version, output or next(iter(version.outputs), None), call)
     kernel, unit = form.kernel, ""
     if version.forms.get("reasons"):
         reasons, _ = read_reasons(plain, files)
-        kernel, unit = ReasonedKernel(form.kernel, reasons, Asked(top=1)), reasons.unit
+        kernel, unit = ReasonedKernel(form.kernel, reasons, Asked(top=1, outputs=chosen)), reasons.unit
     names = match_columns(kernel.signature, found.features.schema.names, call)
     batch = found.features.select(list(names.values())).rename_columns(list(names))
     scored = kernel(batch)
@@ -113,6 +119,7 @@ def story_of(found: FoundRow, versions: list[Version], files: FormFiles, call: s
         total=total,
         parts=parts,
         flips=None if rejected else flips_of(kernel.alone, batch, row_policy(options), call),
+        output=list(version.outputs.values())[chosen[0][0]] if chosen else "",
         no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),
     )
 

@@ -21,6 +21,8 @@ def told(story: Story) -> Iterator[str]:
     yield f"  scored by {story.name} version {story.version} ({story.digest[:12]}), form {story.form}"
     yield f"  run {story.run_id} at {story.scored_at}"
     yield ""
+    if story.output and story.total is not None:
+        yield f"  what moved the output {story.output}"
     if story.total is not None:
         yield from _waterfall(story)
     elif story.no_reasons is not None:

@@ -8,6 +8,7 @@ MULTI_OUTPUT = "sklearn.MultiOutputRegressor"
 QUANTILES = "scorehouse.MultiQuantileRegressor"  # whose outputs are sorted in each row
 MULTI_LABEL = "sklearn.MultiOutputClassifier"
 FOR_EACH = (MULTI_OUTPUT, QUANTILES, MULTI_LABEL)
+CHAINS = ("sklearn.RegressorChain", "sklearn.ClassifierChain")
 OTHER_CLASSES = "a label has not two classes"
 
 

@@ -127,22 +127,24 @@ class OnlineModel:
         """
         return self._like(rows, self.kernel, f"predict() of {self.version.label}")
 
-    def explain(self, rows: Any, top: int = 3) -> Any:
+    def explain(self, rows: Any, top: int = 3, output: str | Sequence[str] | None = None) -> Any:
         """Like `predict`, with the `top` features that moved each score most.
 
         The columns are those that `reasons` adds to a prediction table: `reason_1`, `reason_1_contribution`,
-        `reason_1_value` and so on, `reason_rest`, `reason_base`, `reason_total` and `reason_unit`. Raises
-        ConfigurationError for a version that has no reasons.
+        `reason_1_value` and so on, `reason_rest`, `reason_base`, `reason_total` and `reason_unit`. Of several
+        outputs, `output` names the one to explain, or a list of them; by default each has such columns, whose
+        names end in `__<output>`. Raises ConfigurationError for a version that has no reasons.
         """
         call = f"explain() of {self.version.label}"
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise ConfigurationError(
                 call, f"top is {top!r}", expected="a number of reasons from 1", action="correct the call"
             )
-        from scorehouse.forms.reasons.asked import Asked
+        from scorehouse.forms.reasons.asked import Asked, asked_outputs
         from scorehouse.forms.reasons.kernel import ReasonedKernel
 
-        return self._like(rows, ReasonedKernel(self.kernel, self._reasons, Asked(top)), call)
+        asked = Asked(top, outputs=asked_outputs(self.version, output, call))
+        return self._like(rows, ReasonedKernel(self.kernel, self._reasons, asked), call)
 
     @cached_property
     def _reasons(self) -> StoredReasons:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.forms.choose import slow_in_sql
 from scorehouse.forms.matrix.stored import StoredMatrix
-from scorehouse.forms.native.make import made_of_trees
+from scorehouse.forms.native.make import made_of_trees, reads_predictions
 from scorehouse.forms.proof import proof_bytes
 from scorehouse.forms.segments_made import is_segmented
 from scorehouse.forms.sql.compile import compile_sql
@@ -171,8 +171,8 @@ class FormSearch:
 
     def _reasons(self) -> ProvenForm | str | None:
         """What features contribute to a score, or why that is not known; None without trees or products."""
-        if self.kernel.version.outputs:
-            return "it has several outputs per row, and reasons explain one score"
+        if reads_predictions(self.kernel.estimator):
+            return "its estimators read what those before them predict, which has no exact contributions"
         self.told("prove reasons")
         if is_segmented(self.kernel.estimator):
             return "it has an estimator for each segment, and reasons are known for one estimator only"

@@ -33,20 +33,28 @@ class Where:
 
 @dataclass(frozen=True)
 class ReasonOptions:
-    """`top` reasons for the rows `where`; without `where`, for every scored row."""
+    """`top` reasons for the rows `where`; without `where`, for every scored row.
+
+    `output`: of several outputs, the one to explain, or a list of them; default: all.
+    """
 
     top: int
     where: Where | None = None
+    output: str | tuple[str, ...] | None = None
 
     @classmethod
     def checked(cls, call: str, value: Any, policy: DecisionPolicy | None) -> ReasonOptions:
         """Read the argument `reasons`, a number or a mapping; `policy` is the one that decides."""
         if isinstance(value, bool) or not isinstance(value, int | Mapping):
             raise _bad(
-                call, f"reasons is {shown(value)}", "a number of reasons, or a mapping of top and where"
+                call,
+                f"reasons is {shown(value)}",
+                "a number of reasons, or a mapping of top, where and output",
             )
         settings: dict[str, Any] = {"top": value} if isinstance(value, int) else dict(value)
         settings = {name: item for name, item in settings.items() if item is not None}
+        if "output" in settings and not isinstance(settings["output"], str):
+            settings["output"] = several(settings["output"])
         check_shape(ReasonsShape, settings, call, "reasons")
         if "top" not in settings:
             raise _bad(call, "reasons does not say how many", "top, the number of reasons of a row")
@@ -59,7 +67,8 @@ class ReasonOptions:
 
     def settings(self) -> dict[str, Any]:
         """The settings as they are in the run log."""
-        return asdict(self)
+        settings = asdict(self)
+        return settings if self.output is not None else {k: v for k, v in settings.items() if k != "output"}
 
     def column(self, policy: DecisionPolicy | None, names: Collection[str]) -> str:
         """The column that `where` compares, among the `names` of the columns of scores."""
@@ -67,7 +76,8 @@ class ReasonOptions:
             return self.where.score
         if policy is not None:
             return policy.score
-        return next((name for name in SCORES if name in names), SCORES[0])
+        known = next((name for name in SCORES if name in names), SCORES[0])
+        return next(iter(names)) if len(names) == 1 else known
 
     def ranges(self, call: str, policy: DecisionPolicy | None) -> tuple[Range, ...] | None:
         """The ranges of the score in which a row is explained; None: all of them."""

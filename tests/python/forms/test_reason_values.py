@@ -19,6 +19,7 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
 )
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.tree import DecisionTreeClassifier
 
 from native_rows import features, target
@@ -207,3 +208,44 @@ def test_the_largest_come_first_and_the_rest_is_the_sum_of_the_others() -> None:
     np.testing.assert_array_equal(places.T, [[1, 3], [3, -1], [0, 1]])
     np.testing.assert_array_equal(found.T, [[-2.0, 1.0], [-3.0, 0.0], [1.0, -1.0]])
     np.testing.assert_array_equal(rest, [0.5, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "several",
+    [
+        MultiOutputRegressor(HistGradientBoostingRegressor(max_iter=3)),
+        MultiOutputClassifier(HistGradientBoostingClassifier(max_iter=3)),
+        MultiOutputClassifier(RandomForestClassifier(3, max_depth=4, random_state=0)),
+    ],
+    ids=["numbers", "labels", "forests"],
+)
+def test_each_of_several_outputs_has_the_values_of_its_own_estimator(several: Any) -> None:
+    rng = np.random.default_rng(3)
+    frame = features(rng, missing=False)
+    z = target(frame, rng)
+    wanted = np.column_stack([z, -z * frame["visits"]])
+    is_label = isinstance(several, MultiOutputClassifier)
+    several.fit(frame, (wanted > np.median(wanted, axis=0)).astype(int) if is_label else wanted)
+    loops, _, recipe = attribution(several)
+    numbers = numbers_of(recipe, frame.iloc[:40])
+    found = loops.contributions(numbers)
+    own = [attribution(one)[0].contributions(numbers) for one in several.estimators_]
+    assert found is not None and all(one is not None for one in own)
+    np.testing.assert_array_equal(found, np.concatenate(own, axis=1))
+    assert np.abs(found).max() > 0.0
+
+
+def test_a_forest_of_several_outputs_has_the_values_of_the_definition() -> None:
+    rng = np.random.default_rng(3)
+    frame = features(rng, missing=False)
+    z = target(frame, rng)
+    for forest, wanted in (
+        (ExtraTreesRegressor(2, max_depth=4, random_state=0), np.column_stack([z, z**2])),
+        (RandomForestClassifier(2, max_depth=4, random_state=0), np.column_stack([z > 0, z > np.median(z)])),
+    ):
+        loops, ensemble, recipe = attribution(forest.fit(frame, wanted))
+        numbers = numbers_of(recipe, frame.iloc[:5])
+        found = loops.contributions(numbers)
+        for row, values in zip(numbers, found, strict=True):
+            slow = np.sum([by_definition(tree, row) for tree in ensemble.trees], axis=0)
+            np.testing.assert_allclose(values, slow, atol=1e-12)

@@ -142,6 +142,9 @@ FORMS: dict[str, tuple[Any, set[str]]] = {
 }
 
 
+EXPLAINED = {"one linear model each", "one boosting each", "one forest each", "a forest", "decisions"}
+
+
 def answers(estimator: Any, rows: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """The labels and scores that the estimator itself gives, of shape (labels, rows)."""
     method = next((m for m in ("predict_proba", "decision_function") if hasattr(estimator, m)), None)
@@ -157,6 +160,7 @@ def test_each_form_equals_the_estimator_in_each_label(
     estimator, forms = FORMS[case]
     kernel = make_kernel(estimator.fit(X, Y), X, Y, task=TASK)
     assert {"sql", "native", "matrix"} & set(kernel.version.forms) == forms, kernel.version.forms
+    assert ("reasons" in kernel.version.forms) == (case in EXPLAINED), kernel.version.forms["refused"]
     unseen = pd.DataFrame(np.random.default_rng(9).normal(size=(100, 3)), columns=X.columns)
     rows = pa.Table.from_batches([training_batch(unseen, "test")])
     labels, scores = answers(estimator, unseen)

@@ -21,10 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from project import MakeKernel
-from scorehouse import register
+from scorehouse import MultiQuantileRegressor, register
 from scorehouse.errors import RegistryError, ScorehouseError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import kernel_rows
+from scorehouse.forms.reasons.asked import Asked, asked_outputs
+from scorehouse.forms.reasons.kernel import ReasonedKernel
+from scorehouse.forms.reasons.read import read_reasons
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registry.policy import LoadPolicy
@@ -123,7 +126,8 @@ def test_each_form_equals_the_estimator_in_each_output(
 ) -> None:
     estimator, forms = FORMS[case]
     kernel = make_kernel(estimator.fit(X, Y), X, Y, task=TASK)
-    assert set(kernel.version.forms) - {"refused"} == forms
+    assert {"sql", "native", "matrix"} & set(kernel.version.forms) == forms
+    assert ("reasons" in kernel.version.forms) == bool(forms & {"native", "matrix"})
     assert list(kernel.schema.names) == [*COLUMNS, "reject_reason"]
     unseen = pd.DataFrame(np.random.default_rng(9).normal(size=(100, 3)), columns=X.columns)
     rows = pa.Table.from_batches([training_batch(unseen, "test")])
@@ -151,16 +155,53 @@ def scored(kernel: Kernel, compiled: Any, rows: pa.Table) -> pa.Table:
             MultiOutputRegressor(HistGradientBoostingRegressor(max_iter=3, loss="poisson")),
             "of several outputs, predict() is no sum of trees",
         ),
-        (LinearRegression(), "reasons explain one score"),
+        (RegressorChain(Ridge()), "its estimators read what those before them predict"),
+        (MultiQuantileRegressor(TREES, (0.2, 0.8)), "its outputs are sorted in each row"),
     ],
 )
 def test_forms_that_there_are_not_are_refused_in_words(
     estimator: Any, why: str, make_kernel: MakeKernel
 ) -> None:
-    kernel = make_kernel(estimator.fit(X, Y.abs()), X, Y.abs(), task=TASK)
-    assert any(why in told for told in {"matrix": "", **kernel.version.forms["refused"]}.values()) or (
+    y = Y["Week 1"].abs() if isinstance(estimator, MultiQuantileRegressor) else Y.abs()
+    estimator.fit(X, y)
+    kernel = make_kernel(estimator, X, y if y.ndim == 2 else None, task=TASK)
+    assert any(
+        why in told for told in {"matrix": "", **kernel.version.forms.get("refused", {})}.values()
+    ) or (
         "sql" in kernel.version.forms  # which is fast, so nothing is said of matrix products
     )
+
+
+def test_reasons_are_those_of_the_output_that_is_asked_for(make_kernel: MakeKernel, tmp_path: Path) -> None:
+    line, trees = LinearRegression().fit(X, Y), MultiOutputRegressor(TREES).fit(X, Y)
+    rows = training_batch(X.iloc[:50], "test")
+    for estimator in (line, trees):
+        kernel = make_kernel(estimator, X, Y, task=TASK)
+        form, _ = read_reasons(kernel, FormFiles(tmp_path, LoadPolicy()))
+        assert form.unit == "the prediction's own unit"
+        asked = asked_outputs(kernel.version, None, "test")
+        assert asked == ((0, "__week_1"), (1, "__week_2"), (2, "__größe"))
+        scored = kernel(rows)
+        found = ReasonedKernel(kernel, form, Asked(3, outputs=asked)).contributions(rows, scored)
+        totals = found.base + found.parts.sum(axis=2)
+        np.testing.assert_allclose(totals, estimator.predict(X)[:50], rtol=1e-9, atol=1e-9)
+        if estimator is line:
+            values = line.coef_ * (X - X.mean()).to_numpy()[:50, None, :]
+            np.testing.assert_allclose(found.parts, values, atol=1e-9)
+        one = asked_outputs(kernel.version, "Week 2", "test")
+        assert one == asked_outputs(kernel.version, "prediction_week_2", "test") == ((1, ""),)
+        alone = ReasonedKernel(kernel, form, Asked(1, outputs=one))
+        np.testing.assert_allclose(
+            alone.contributions(rows, scored).parts[:, 0], found.parts[:, 1], atol=1e-12
+        )
+        assert alone(rows).column("reason_1").unique().to_pylist() == ["season"]
+        both = ReasonedKernel(kernel, form, Asked(1, outputs=asked_outputs(kernel.version, ["größe"], "")))
+        assert both.schema.names[3:-1] == [
+            f"{name}__größe"
+            for name in ("reason_1", "reason_1_contribution", "reason_1_value", "reason_rest", "reason_base")
+        ] + ["reason_total__größe", "reason_unit__größe"]
+        with pytest.raises(ScorehouseError, match="asked for the output 'Week 3'"):
+            asked_outputs(kernel.version, "Week 3", "test")
 
 
 def test_one_unusable_output_rejects_the_row(make_kernel: MakeKernel) -> None:

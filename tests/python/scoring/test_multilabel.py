@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, log_loss, precision_score, roc_auc_score
+from sklearn.metrics import brier_score_loss, precision_score, roc_auc_score
 from sklearn.multioutput import MultiOutputClassifier
 
 from project import DbtProject
@@ -30,11 +31,9 @@ TRUTH = """select id, (weight + hash(id + 1) % 100 / 20e0 > 8)::integer as came_
     (distance + hash(id + 2) % 100 / 20e0 > 9)::integer as was_lost
     from {{ ref('features') }} where weight is not null"""
 MONITORS = (
-    *("monitors", "parcels", "--features", "features", "--key", "id", "--day", "day", "--segment", "region"),
+    *("monitors", "parcels", "--features", "features", "--key", "id", "--day", "day"),
     *("--labels", "truth", "--label", "late=came_late", "--label", "lost=was_lost"),
 )
-COMPARED = """{{ scorehouse.compare_metric(ref('contestants'), ref('truth'), key='id', label='came_late',
-    metric='log_loss', settings={'score': 'score_late', 'replicates': 20}) }}"""
 PREDICTED = "select * from {{ scorehouse.predict('parcels', relation=ref('features'), keep=['id']) }}"
 
 
@@ -71,14 +70,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     facts: dict[str, Any] = {"task": TASK, "outputs": LABELS}
     project.register(line, "parcels", X, Y, metrics=metrics, **facts)
     project.register(forest, "parcels", X, Y, **facts, alias="challenger")
-    both = {"key": "id", "alias": ["champion", "challenger"]}
-    project.sql_model("contestants", "parcels", **both)
-    project.python_model("wide", "parcels", **both, layout="wide")
-    project.python_model("by_estimator", "parcels", key="id", engine="estimator")
+    project.python_model("wide", "parcels", key="id", alias=["champion", "challenger"], layout="wide")
     project.python_model("by_trees", "parcels", key="id", alias="challenger", engine="native")
     late = {"score": "score_late", "bands": {"calm": 0.0, "alarm": 0.5}}
     project.python_model("decided", "parcels", key="id", rescore="changed", decision=late)
-    project.write("models/compared.sql", COMPARED)
+    project.python_model("explained", "parcels", key="id", alias="challenger", reasons=1)
+    added_up = {"name": "explained", "data_tests": ["scorehouse.reasons_add_up"]}
+    project.write("models/_tests.yml", yaml.safe_dump({"version": 2, "models": [added_up]}))
     project.write("models/predicted.sql", PREDICTED)
     kept = ("--features", "features", "--key", "id", "--keep", "day", "--keep", "region")
     for command in (
@@ -98,7 +96,7 @@ def test_each_label_has_two_columns_and_every_row_is_there_once(built: DbtProjec
     X, Y = training(built)
     line = line_of(X, Y)
     labels, scores = line.predict(X), np.array(line.predict_proba(X))[:, :, 1]
-    for table in ("parcels_predictions", "by_estimator", "decided", "wide", "parcels_mart", "predicted"):
+    for table in ("parcels_predictions", "decided", "wide", "parcels_mart", "predicted"):
         counts = "select count(*), count(distinct id), count(prediction_late), count(score_lost)"
         assert built.query(f"{counts} from {table}") == [(ROWS, ROWS, ROWS - 20, ROWS - 20)]
         sql = f"select {', '.join(COLUMNS)} from {table} where row_status = 'scored' order by id"
@@ -114,17 +112,19 @@ def test_each_label_has_two_columns_and_every_row_is_there_once(built: DbtProjec
 
 def test_challengers_stand_beside_the_champion(built: DbtProject) -> None:
     assert built.runs("by_trees")[0]["form"] == "native"
-    same = """select count(*) from wide join contestants using (id) join by_trees as trees using (id)
-        where contestants.model_alias = 'challenger'
-        and wide.prediction_late__challenger = contestants.prediction_late
-        and trees.prediction_lost = contestants.prediction_lost
-        and abs(wide.score_late__challenger - contestants.score_late) < 1e-9
-        and abs(trees.score_lost - contestants.score_lost) < 1e-9"""
+    same = """select count(*) from wide join by_trees as trees using (id)
+        where wide.prediction_late__challenger = trees.prediction_late
+        and abs(wide.score_lost__challenger - trees.score_lost) < 1e-9"""
     assert built.query(same) == [(ROWS,)]  # trees take rows without a weight
-    X, Y = training(built)
-    (found,) = built.query("select live_value, challenger_value, n_rows from compared")
-    assert found[0] == pytest.approx(log_loss(Y.came_late, line_of(X, Y).predict_proba(X)[0]), rel=1e-9)
-    assert found[1] > 0 and found[2] == ROWS - 20
+
+
+def test_each_label_has_reasons(built: DbtProject) -> None:
+    for name, feature in zip(LABELS, ("weight", "distance"), strict=True):
+        off = f"max(abs(reason_total__{name} - score_{name}))"
+        sql = f"""select count(*), {off}, any_value(reason_unit__{name}),
+            avg((reason_1__{name} = '{feature}')::integer) from explained"""
+        ((count, off, unit, share),) = built.query(sql)
+        assert (count, unit) == (ROWS, "probability") and off < 1e-9 and share > 0.9
 
 
 def test_the_monitors_of_each_label_equal_scikit_learn(built: DbtProject) -> None:
@@ -158,7 +158,7 @@ def test_only_changed_rows_are_scored_again(built: DbtProject, tmp_path: Path) -
     execute(project, "update raw_rows set weight = weight + 1 where id in (1, 2, 3)")
     unnamed = "{{ scorehouse.performance(ref('decided'), ref('truth'), key='id', label='came_late') }}"
     project.write("models/judged.sql", unnamed)
-    ended = project.build("--select", "features", "truth", "decided", "judged")
+    ended = project.build("--select", "features", "decided", "judged")
     last = project.runs("decided")[-1]
     assert (last["rows_changed"], last["rows_unchanged"]) == (3, ROWS - 3)
     rows = project.query(
@@ -173,7 +173,7 @@ def test_only_changed_rows_are_scored_again(built: DbtProject, tmp_path: Path) -
 
 
 def test_the_commands_and_the_service_show_the_labels(
-    built: DbtProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: DbtProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(built.folder)
     shown = json.loads(run("show", "parcels", "--json"))
@@ -184,9 +184,19 @@ def test_the_commands_and_the_service_show_the_labels(
     assert (answer["prediction_late"], answer["prediction_lost"]) == (1, 0)
     (missing,) = model.predict([{"weight": None, "distance": 1.0}])
     assert missing["reject_reason"] == "null:weight" and missing["score_late"] is None
-    told = run("explain", "parcels", "--key", "1", "--target", "dev", "--table", "parcels_predictions")
-    assert "prediction_late" in told and "score_lost" in told
-    page = tmp_path / "report.html"
-    run("report", "parcels", "--target", "dev", "--output", str(page))
-    text = page.read_text()
-    assert "output lost" in text and "ROC AUC of late" in text
+    reasons = model.explain({"weight": 9.0, "distance": 1.0}, top=1, output="lost")
+    assert (reasons["reason_1"], reasons["reason_unit"]) == ("distance", "log-odds")
+    told = run(
+        "explain",
+        "parcels",
+        "--key",
+        "1",
+        "--target",
+        "dev",
+        "--table",
+        "parcels_predictions",
+        "--output",
+        "lost",
+    )
+    assert "prediction_late" in told and "what moved the output lost" in told and "log-odds" in told
+    assert "the decision would be another one" in told and ": late" in told

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -34,6 +35,17 @@ MONITORS = (
 )
 COMPARED = """{{{{ scorehouse.compare_metric(ref('contestants'), ref('labels'), key='id', label='{label}',
     metric='mae', settings={{'score': '{column}', 'replicates': 20}}) }}}}"""
+
+
+BROKEN = "select * replace (reason_rest__week_2 + 1e0 as reason_rest__week_2) from {{ ref('explained') }}"
+FAILS = {
+    "scorehouse.reasons_add_up": {"name": "broken_reasons", "config": {"error_if": "<1", "warn_if": "<1"}}
+}
+ADDED_UP = [
+    {"name": "explained", "data_tests": ["scorehouse.reasons_add_up"]},
+    {"name": "moved", "data_tests": ["scorehouse.reasons_add_up"]},
+    {"name": "broken", "data_tests": [FAILS]},
+]
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -70,6 +82,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.python_model("wide", "demand", **both, layout="wide")
     project.python_model("by_estimator", "demand", key="id", engine="estimator")
     project.python_model("fresh", "demand", key="id", rescore="changed", passthrough=["region"])
+    project.python_model("explained", "demand", key="id", reasons=2)
+    where = {"score": "prediction_week_1", "at_least": 20.0}
+    project.sql_model("moved", "demand", key="id", reasons={"top": 1, "output": "week_2", "where": where})
+    project.write("models/broken.sql", BROKEN)
+    project.write("models/_tests.yml", yaml.safe_dump({"version": 2, "models": ADDED_UP}))
     for label, column in zip(("units_1", "units_2"), COLUMNS, strict=True):
         project.write(f"models/contest_{label}.sql", COMPARED.format(label=label, column=column))
     kept = ("--features", "features", "--key", "id", "--keep", "day", "--keep", "region")
@@ -148,6 +165,29 @@ def test_the_monitors_of_each_output_equal_scikit_learn(built: DbtProject) -> No
     assert built.query(signals) == [("mae", True, True)]
 
 
+def test_each_output_has_reasons_that_add_up_to_it(built: DbtProject) -> None:
+    X, Y = training(built)
+    line = Ridge().fit(X, Y)
+    for place, name in enumerate(OUTPUTS):
+        rows = built.query(
+            f"select reason_1__{name}, reason_1_contribution__{name}, reason_base__{name}, "
+            f"reason_total__{name}, prediction_{name} from explained where row_status = 'scored' order by id"
+        )
+        assert len(rows) == ROWS - 20
+        moved = line.coef_[place] * (X - X.mean()).to_numpy()
+        first = np.abs(moved).argmax(axis=1)
+        assert [row[0] for row in rows] == [list(X)[column] for column in first]
+        np.testing.assert_allclose([row[1] for row in rows], moved[np.arange(len(X)), first], rtol=1e-6)
+        np.testing.assert_allclose([row[3] for row in rows], [row[4] for row in rows], rtol=1e-9)
+    none = "select count(reason_total__week_1) from explained where row_status = 'rejected'"
+    assert built.query(none) == [(0,)]
+    named = "select count(*), count(reason_total), count(*) filter (prediction_week_1 >= 20) from moved"
+    (counts,) = built.query(named)
+    assert counts[1] == counts[2] and 0 < counts[1] < counts[0] == ROWS
+    assert built.query("select distinct reason_1 from moved where reason_1 is not null") == [("stock",)]
+    assert "reason_1__week_1" not in built.columns("moved")
+
+
 def test_only_changed_rows_are_scored_again(built: DbtProject, tmp_path: Path) -> None:
     project = built.copy(tmp_path / "twin")
     execute(project, "update raw_rows set stock = stock + 1 where id in (1, 2, 3)")
@@ -172,7 +212,7 @@ def test_only_changed_rows_are_scored_again(built: DbtProject, tmp_path: Path) -
 
 def test_what_there_is_not_for_several_outputs_is_refused_in_words(built: DbtProject, tmp_path: Path) -> None:
     project = built.copy(tmp_path / "twin")
-    project.python_model("explained", "demand", key="id", reasons=2)
+    project.python_model("explained", "demand", key="id", reasons={"top": 2, "output": "week_9"})
     project.python_model("decided", "demand", key="id", decision={"bands": {"many": 5.0}})
     project.write(
         "models/judged.sql",
@@ -180,7 +220,7 @@ def test_what_there_is_not_for_several_outputs_is_refused_in_words(built: DbtPro
         "task='regression') }}",
     )
     ended = project.build("--select", "explained", "decided", "judged")
-    assert "it has several outputs per row, and reasons explain one score" in ended.messages["explained"]
+    assert "reasons are asked for the output 'week_9'" in ended.messages["explained"]
     assert (
         "decision names columns that the prediction table will not have: ['score']"
         in (ended.messages["decided"])
@@ -197,7 +237,7 @@ def test_the_commands_and_the_service_show_the_outputs(
     assert json.loads(run("show", "demand", "--json"))["outputs"] == COLUMNS
     assert TASK in run("list")
     told = run("explain", "demand", "--key", "1", "--target", "dev", "--table", "demand_predictions")
-    assert "prediction_week_1" in told and "several outputs per row" in told
+    assert "prediction_week_1" in told and "what moved the output week_1" in told
     answer = load("demand@champion", project_dir=built.folder).predict([{"price": 1.0, "stock": 2.0}])
     assert set(COLUMNS) <= set(answer[0])
     page = tmp_path / "report.html"

@@ -11,7 +11,7 @@ from scorehouse.forms.native.kernel import require_library
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.recipes import readers, recipe_of
 from scorehouse.forms.segments_made import is_segmented
-from scorehouse.forms.several import FOR_EACH
+from scorehouse.forms.several import CHAINS, FOR_EACH
 from scorehouse.forms.sql.builder import name_of
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
@@ -54,6 +54,11 @@ def made_of_trees(estimator: Any) -> bool:
     last = _taken_apart(estimator)[1]
     parts = last.estimators_ if name_of(last) in FOR_EACH else [last]
     return all(name_of(part) in readers() for part in parts)
+
+
+def reads_predictions(estimator: Any) -> bool:
+    """Whether the last step holds estimators that read what others of them predict."""
+    return not is_segmented(estimator) and name_of(_taken_apart(estimator)[1]) in CHAINS
 
 
 def _taken_apart(estimator: Any) -> tuple[list[Any], Any, list[str]]:

@@ -22,15 +22,19 @@ DOCS = {  # <n> counts from 1
 }
 
 
-def reason_fields(top: int) -> list[pa.Field]:
-    """For each of the `top` reasons the feature, its contribution and its value; then what else adds up."""
+def reason_fields(top: int, ending: str = "") -> list[pa.Field]:
+    """For each of the `top` reasons the feature, its contribution and its value; then what else adds up.
+
+    All names have this `ending`.
+    """
     fields = []
     for place in range(1, top + 1):
         fields.append(pa.field(f"reason_{place}", pa.string()))
         fields.append(pa.field(f"reason_{place}_contribution", pa.float64()))
         fields.append(pa.field(f"reason_{place}_value", pa.string()))
     fields += [pa.field(name, pa.float64()) for name in (REST, BASE, TOTAL)]
-    return [*fields, pa.field(UNIT, pa.string())]
+    fields.append(pa.field(UNIT, pa.string()))
+    return [field.with_name(field.name + ending) for field in fields]
 
 
 def reason_columns(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorehouse.errors import ReasonsError
-from scorehouse.forms.reasons.asked import Asked
+from scorehouse.forms.reasons.asked import Asked, score_columns
 from scorehouse.forms.reasons.columns import reason_columns, reason_fields
 from scorehouse.forms.reasons.law import law_broken
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
@@ -25,17 +25,26 @@ class ReasonedKernel(Kernel):
     """Scores with `inner`, and explains by `form` the rows that are `asked` for.
 
     Every form of the version scores the same, so `inner` may hold any of them. `data` are the verified bytes
-    of `form`, for engines that score in other processes.
+    of `form`, for engines that score in other processes. Of several outputs, each that is asked for has
+    columns of its own.
     """
 
     def __init__(self, inner: Kernel, form: StoredReasons, asked: Asked, data: bytes = b"") -> None:
         self.__dict__.update(inner.__dict__)
         self.inner = inner
-        self.form = form
+        self._whole = form
+        places = [place for place, _ in asked.outputs]
+        is_part = bool(places) and places != list(range(len(form.explained)))
+        self.form = form.of_outputs(places) if is_part else form
         self.asked = asked
         self.data = data
         *outputs, reject_reason = inner.schema
-        self.schema = pa.schema([*outputs, *reason_fields(asked.top), reject_reason])
+        self.reason_fields = [
+            field
+            for ending in [ending for _, ending in asked.outputs] or [""]
+            for field in reason_fields(asked.top, ending)
+        ]
+        self.schema = pa.schema([*outputs, *self.reason_fields, reject_reason])
 
     @property
     def estimator(self) -> Any:
@@ -49,7 +58,7 @@ class ReasonedKernel(Kernel):
         self.inner.open()
 
     def around(self, inner: Kernel) -> ReasonedKernel:
-        return ReasonedKernel(inner, self.form, self.asked, self.data)
+        return ReasonedKernel(inner, self._whole, self.asked, self.data)
 
     def holding(self, estimator: Any) -> Kernel:
         return self.around(self.inner.holding(estimator))
@@ -68,9 +77,8 @@ class ReasonedKernel(Kernel):
         return pa.RecordBatch.from_arrays([*outputs, *columns, reject_reason], schema=self.schema)
 
     def _reasons(self, batch: pa.RecordBatch, scored: pa.RecordBatch, rows: np.ndarray) -> list[pa.Array]:
-        fields = reason_fields(self.asked.top)
         if not len(rows):
-            return [pa.nulls(batch.num_rows, field.type) for field in fields]
+            return [pa.nulls(batch.num_rows, field.type) for field in self.reason_fields]
         features = batch.select(self.signature.names)
         size = max(1, NUMBERS_AT_ONCE // (self.form.features * len(self.form.explained)))
         made = []
@@ -87,16 +95,20 @@ class ReasonedKernel(Kernel):
     def _explained(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> list[pa.Array]:
         """The columns of rows that are all asked for."""
         found = self.contributions(features, scored)
-        outputs = self._outputs(scored)
-        own = np.arange(len(outputs))
-        return reason_columns(
-            found.parts[own, outputs],
-            found.base[outputs],
-            found.totals[own, outputs],
-            features,
-            self.asked.top,
-            self.form.unit,
-        )
+        own = np.arange(scored.num_rows)
+        each = [np.full(len(own), place) for place in range(len(self.asked.outputs))]
+        return [
+            column
+            for outputs in each or [self._outputs(scored)]
+            for column in reason_columns(
+                found.parts[own, outputs],
+                found.base[outputs],
+                found.totals[own, outputs],
+                features,
+                self.asked.top,
+                self.form.unit,
+            )
+        ]
 
     def explained_row(
         self, features: pa.RecordBatch, scored: pa.RecordBatch
@@ -114,7 +126,7 @@ class ReasonedKernel(Kernel):
         columns = check_batch(self.signature, features, frozenset()).columns
         with np.errstate(all="ignore"):
             found = self.form.contributions(columns)
-        if problem := law_broken(self.form, self.version, found, scored.select(_names(self))):
+        if problem := law_broken(self.form, self.version, found, scored.select(self._scores)):
             raise ReasonsError(
                 self.call,
                 f"the reasons of {self.version.label} do not add up: {problem}",
@@ -124,13 +136,19 @@ class ReasonedKernel(Kernel):
         return found
 
     def _outputs(self, scored: pa.RecordBatch) -> np.ndarray:
-        """Which of the explained outputs each row is explained for: that of its predicted class."""
-        if not self.form.is_per_class:
+        """Which of the explained outputs each row is explained for: that of its predicted class.
+
+        Of several outputs, it is the first that is asked for.
+        """
+        if self.asked.outputs or not self.form.is_per_class:
             return np.zeros(scored.num_rows, dtype=np.int64)
         labels = scored.column("prediction")
         known = arrays.array(self.version.classes, labels.type)
         return np.asarray(arrays.to_numpy(pc.index_in(labels, value_set=known)), dtype=np.int64)
 
-
-def _names(kernel: Kernel) -> list[str]:
-    return [field.name for field in kernel.outputs.fields]
+    @property
+    def _scores(self) -> list[str]:
+        """The columns of the task that the totals lead to."""
+        if self.asked.outputs:
+            return score_columns(self.version, self.asked.outputs)
+        return [field.name for field in self.outputs.fields]

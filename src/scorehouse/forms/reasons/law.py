@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.forms.links import Link
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
 from scorehouse.forms.reasons.units import scoring_link
 from scorehouse.kernel import arrays
@@ -35,7 +36,7 @@ def score_error(form: StoredReasons, version: Version, found: Contributions, sco
     method = scoring_link(version, form.links)
     assert method is not None  # `make` refuses it otherwise
     with np.errstate(all="ignore"):
-        scores: Any = np.asarray(method[1](found.totals))
+        scores: Any = np.asarray(_of_explained(method[1])(found.totals))
     names = [field.name for field in scored.schema if _is_score(field, version)]
     columns = scores.T[-len(names) :] if scores.ndim == 2 else scores[None, :]
     worst = 0.0
@@ -44,6 +45,11 @@ def score_error(form: StoredReasons, version: Version, found: Contributions, sco
         off = np.abs(column - own) / np.maximum(1.0, np.abs(own))
         worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
     return worst
+
+
+def _of_explained(link: Link) -> Link:
+    """The link of the sums that are explained: of several labels, one for each."""
+    return link.of_each() if link.each else link
 
 
 def _is_score(field: pa.Field, version: Version) -> bool:

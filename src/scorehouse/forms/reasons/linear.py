@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,11 @@ class LinearReasons(StoredReasons):
     weights: np.ndarray
     intercepts: np.ndarray
     means: np.ndarray
+
+    def of_outputs(self, places: Sequence[int]) -> LinearReasons:
+        explained = tuple(self.explained[place] for place in places)
+        weights, intercepts = self.weights[list(places)], self.intercepts[list(places)]
+        return replace(self, explained=explained, weights=weights, intercepts=intercepts)
 
     def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
         parts = np.zeros((rows, len(self.weights), self.features))

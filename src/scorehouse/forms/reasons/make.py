@@ -15,7 +15,7 @@ from scorehouse.forms.native.stored import StoredTrees
 from scorehouse.forms.reasons.linear import LinearReasons
 from scorehouse.forms.reasons.owners import owners_of
 from scorehouse.forms.reasons.trees import TreeReasons
-from scorehouse.forms.reasons.units import explained_outputs, scoring_link, unit_of
+from scorehouse.forms.reasons.units import explained_outputs, scoring_link, unit_of, why_not
 from scorehouse.forms.trees import Ensemble
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -56,7 +56,7 @@ def tree_reasons(
     outputs = len(layout.base)
     found = scoring_link(version, stored.links)
     if found is None:
-        raise refused("its score is no function of the sums of its trees")
+        raise refused(why_not(version, stored.links, "its score is no function of the sums of its trees"))
     return TreeReasons(
         columns=stored.columns,
         singles=stored.singles,
@@ -65,7 +65,7 @@ def tree_reasons(
         owners=owners_of(stored.columns, signature.names, refused),
         explained=explained_outputs(version, outputs),
         features=len(signature.features),
-        unit=unit_of(found[1], outputs),
+        unit=unit_of(version, found[1], outputs),
         single=ensemble.single,
         layout=layout,
         columns_of_nodes=columns,
@@ -76,9 +76,29 @@ def tree_reasons(
 def nodes_alone(ensemble: Ensemble, n_features: int, takes_missing: bool, takes_infinite: bool) -> Layout:
     """The ensemble without tops; its sums are doubles, even where the library rounds them to float32."""
     layout = lay_out(
-        ensemble, n_features, takes_missing=takes_missing, takes_infinite=takes_infinite, tops=False
+        _over_all_outputs(ensemble),
+        n_features,
+        takes_missing=takes_missing,
+        takes_infinite=takes_infinite,
+        tops=False,
     )
-    return replace(layout, tables=replace(layout.tables, single=False))
+    divisor = ensemble.groups.count(0) if ensemble.average else 1
+    return replace(layout, divisor=divisor, tables=replace(layout.tables, single=False))
+
+
+def _over_all_outputs(ensemble: Ensemble) -> Ensemble:
+    """Trees of some classes of many, as forests of several labels have, with zeros for all others.
+
+    The loops for reasons take trees of one output, or of all.
+    """
+    width, outputs = ensemble.trees[0].value.shape[1], len(ensemble.base)
+    if width == 1 or not any(ensemble.groups):
+        return ensemble
+    trees = tuple(
+        replace(tree, value=np.pad(tree.value, ((0, 0), (group, outputs - group - width))))
+        for tree, group in zip(ensemble.trees, ensemble.groups, strict=True)
+    )
+    return replace(ensemble, trees=trees, groups=(0,) * len(trees))
 
 
 def nodes_of(ensemble: Ensemble) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +121,7 @@ def linear_reasons(
     weights, intercepts = _one_product(form, refused)
     found = scoring_link(version, form.links)
     if found is None:
-        raise refused("its score is no function of a weighted sum")
+        raise refused(why_not(version, form.links, "its score is no function of a weighted sum"))
     explained = explained_outputs(version, len(weights))
     usable = np.all([np.isfinite(column) for column in training], axis=0)
     if not usable.any():
@@ -114,7 +134,7 @@ def linear_reasons(
         owners=owners_of(form.columns, signature.names, refused, fails=True),
         explained=explained,
         features=len(signature.features),
-        unit=unit_of(found[1], len(weights)),
+        unit=unit_of(version, found[1], len(weights)),
         single=False,
         weights=np.ascontiguousarray(weights[list(explained)]),
         intercepts=np.ascontiguousarray(intercepts[list(explained)]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,9 @@ class StoredReasons(StoredForm):
     """Explains canonical feature columns without the estimator.
 
     `owners` has the feature that each column of the program is computed from, `explained` the outputs that
-    are explained (the positive class, or every class of several), and `unit` what contributions are measured
-    in. `single`: the library computes its scores in float32. The methods in `links` compute from totals what
-    the estimator's methods give.
+    are explained (the positive class, or every class or output of several), and `unit` what contributions are
+    measured in. `single`: the library computes its scores in float32. The methods in `links` compute from
+    totals what the estimator's methods give.
     """
 
     owners: tuple[int, ...]
@@ -67,6 +67,10 @@ class StoredReasons(StoredForm):
     def is_per_class(self) -> bool:
         """Whether each class has a total of its own; a row is then explained for its predicted class."""
         return len(self.explained) > 1
+
+    def of_outputs(self, places: Sequence[int]) -> StoredReasons:
+        """The reasons of some of the explained outputs alone, by their places."""
+        return replace(self, explained=tuple(self.explained[place] for place in places))
 
 
 def reasons_head(form: StoredReasons) -> dict[str, Any]:

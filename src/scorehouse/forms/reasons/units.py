@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scorehouse.forms.links import Link
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 LOG_ODDS, LOGIT, ONE_VS_REST = "log-odds", "logit of the class", "log-odds of the class"
 DECISION, PROBABILITY, LOGARITHM = "decision value", "probability", "logarithm of the prediction"
@@ -15,6 +15,7 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "sums": (PROBABILITY, PROBABILITY),
     "first": (PREDICTION, PREDICTION),
     "single": (PREDICTION, PREDICTION),
+    "singles": (PREDICTION, PREDICTION),
     "decisions": (DECISION, DECISION),
     "shares": (LOG_ODDS, LOGIT),
     "hist_shares": (LOG_ODDS, LOGIT),
@@ -33,11 +34,13 @@ UNITS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def unit_of(link: Link, outputs: int) -> str:
+def unit_of(version: Version, link: Link, outputs: int) -> str:
     """The unit of sums in front of a link; `outputs` is their number."""
+    if version.task == MULTIOUTPUT:
+        return PREDICTION
     one, several = UNITS[link.kind]
     scaled = link.kind in ("shares", "lightgbm_binary") and link.numbers not in ((), (1.0,))
-    return DECISION if scaled else one if outputs == 1 else several
+    return DECISION if scaled else one if outputs == 1 or link.each else several
 
 
 def scoring_link(version: Version, links: Mapping[str, Link]) -> tuple[str, Link] | None:
@@ -47,8 +50,25 @@ def scoring_link(version: Version, links: Mapping[str, Link]) -> tuple[str, Link
     return None if link is None or link.is_label or link.kind not in UNITS else (method, link)
 
 
+def why_not(version: Version, links: Mapping[str, Link], otherwise: str) -> str:
+    """Why the score is no function of sums, as far as the links say it, else `otherwise`."""
+    link = links.get("predict")
+    is_sorted = link is not None and link.kind.startswith("sorted")
+    return (
+        "its outputs are sorted in each row, so each depends on the sums of all" if is_sorted else otherwise
+    )
+
+
 def explained_outputs(version: Version, outputs: int) -> tuple[int, ...]:
-    """The outputs that are explained: of two classes the positive one, of more classes all."""
+    """The sums that are explained: of two classes the positive one's, of more classes all.
+
+    Of several outputs all are explained, and of several labels the sum of each one's positive class.
+    """
+    if version.task == MULTIOUTPUT:
+        return tuple(range(outputs))
+    if version.task == MULTILABEL:
+        width = outputs // len(version.outputs)
+        return tuple(range(width - 1, outputs, width))
     if version.task == "classification" and len(version.classes) > 2:
         return tuple(range(outputs))
     return (outputs - 1,)
