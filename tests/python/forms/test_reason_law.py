@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 
 from project import MakeKernel, batch_of
 from scorehouse.forms.choose import FormFiles
@@ -58,3 +59,13 @@ def test_a_base_that_is_not_a_number_fails_the_proof(explained: tuple[ReasonedKe
     assert differs_here(proof, form, kernel.signature) == ""
     wrong = replace(form, means=form.means * np.nan)
     assert "off by up to nan" in differs_here(proof, wrong, kernel.signature)
+
+
+@pytest.mark.heavy
+def test_scores_in_float32_are_compared_as_such(make_kernel: MakeKernel) -> None:
+    """What the library rounds to float32 is not within 1e-9 of the total's own score."""
+    xgboost = pytest.importorskip("xgboost")
+    y = np.column_stack([X.age + 5 * X.visits > 50, X.visits > 3]).astype(int)
+    estimator = MultiOutputClassifier(xgboost.XGBClassifier(n_estimators=4, n_jobs=1)).fit(X, y)
+    kernel = make_kernel(estimator, X, y, task="multilabel_classification")
+    assert kernel.version.forms["reasons"]["unit"] == "log-odds", kernel.version.forms

@@ -13,6 +13,8 @@ import pyarrow as pa
 from scorehouse.forms.stored_form import StoredForm, common_of, head_of
 from scorehouse.registry.version import Version
 
+SINGLE = "scores_in_single"  # not `single`, which is a flag of the tables of trees
+
 
 @dataclass(frozen=True)
 class Contributions:
@@ -81,7 +83,7 @@ def reasons_head(form: StoredReasons) -> dict[str, Any]:
         "explained": form.explained,
         "features": form.features,
         "unit": form.unit,
-        "single": form.single,
+        SINGLE: form.single,
     }
 
 
@@ -93,5 +95,5 @@ def reasons_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
         "explained": tuple(head["explained"]),
         "features": int(head["features"]),
         "unit": str(head["unit"]),
-        "single": bool(head["single"]),
+        "single": bool(head.get(SINGLE, head.get("single", False))),
     }
