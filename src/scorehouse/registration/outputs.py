@@ -12,7 +12,8 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registry.class_columns import PREFIX, column_of
 from scorehouse.registry.version import SEVERAL
 
-TAKEN = (f"{PREFIX}low", f"{PREFIX}high")  # `prediction_intervals` adds them
+# `prediction_intervals` and `prediction_sets` add them
+TAKEN = (f"{PREFIX}low", f"{PREFIX}high", f"{PREFIX}set")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _columns_of(names: Sequence[str], call: str) -> dict[str, str]:
                 call,
                 f"the output {name!r} would have the column {column!r}{other}",
                 expected="a name with a letter or digit for each output, which differ in more than case and "
-                f"punctuation; {' and '.join(TAKEN)} belong to intervals",
+                f"punctuation; {', '.join(TAKEN)} belong to intervals and sets",
                 action="pass other names as outputs=[...]",
             )
         columns[column] = name
