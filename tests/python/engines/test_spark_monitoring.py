@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ from spark.project import SparkProject, quick, session_of, stop_session
 pytestmark = pytest.mark.foreign
 # Spark plans the model that is left out for minutes; its classes and its weights are each in another one.
 BUILT = [name for name in MODELS if name != "weighted_several_performance"]
+OF_FEATURES = ("profiles", "drift", "previous", "joint", "exact", "slices", "moved", "known")
+Results = dict[str, tuple[str, str]]
+Build = Callable[[str], Results]
 
 
 @pytest.fixture(scope="module")
@@ -63,33 +66,31 @@ def session(on_duckdb: MonitoredWarehouse, project: SparkProject) -> Any:
 
 
 @pytest.fixture(scope="module")
-def several(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
-    """The results of the longest models, built by themselves: a test has a limit of time."""
-    return project.build("--select", *(name for name in BUILT if name.startswith("several")))
+def built(session: Any, project: SparkProject) -> Build:
+    """Builds the group of a model once, in the time that one test has, and gives the results."""
+    groups: dict[str, Results] = {}
+
+    def build(name: str) -> Results:
+        group = group_of(name)
+        if group not in groups:
+            groups[group] = {}  # of a build that takes too long, which is not tried again
+            groups[group] = project.build("--select", *(one for one in BUILT if group_of(one) == group))
+        return groups[group]
+
+    return build
 
 
 @pytest.fixture(scope="module")
-def weighted(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
-    return project.build("--select", *(name for name in BUILT if name.startswith("weighted")))
-
-
-@pytest.fixture(scope="module")
-def numbers(several: object, weighted: object, session: Any, project: SparkProject) -> Any:
-    """The session after the build of the numbers."""
-    others = (name for name in BUILT if not name.startswith(("several", "weighted")))
-    succeeded(project.build("--select", *others))
-    return session
-
-
-@pytest.fixture(scope="module")
-def findings(session: Any, project: SparkProject) -> dict[str, tuple[str, str]]:
+def findings(session: Any, project: SparkProject) -> Results:
     """The results of tests that find something."""
     return project.build("--select", *models())
 
 
-def succeeded(results: dict[str, tuple[str, str]]) -> None:
-    bad = {name: told for name, told in results.items() if told[0] not in ("success", "pass")}
-    assert results and not bad, bad
+def group_of(name: str) -> str:
+    """Of a model: those of a group read no other."""
+    if name.startswith(("several", "weighted")):
+        return name.partition("_")[0]
+    return "features" if name in OF_FEATURES else "labels"
 
 
 def parquet(warehouse: MonitoredWarehouse, table: str, folder: Path) -> Path:
@@ -110,32 +111,26 @@ def plain(value: Any) -> Any:
     return value
 
 
-def test_the_longest_models_are_built(several: dict[str, tuple[str, str]]) -> None:
-    succeeded(several)
-
-
-def test_models_with_weights_are_built(weighted: dict[str, tuple[str, str]]) -> None:
-    succeeded(weighted)
-
-
 @pytest.mark.parametrize("name", BUILT)
-def test_the_numbers_are_those_of_duckdb(name: str, on_duckdb: MonitoredWarehouse, numbers: Any) -> None:
+def test_the_numbers_are_those_of_duckdb(
+    name: str, on_duckdb: MonitoredWarehouse, built: Build, session: Any
+) -> None:
+    status, message = built(name).get(name, ("not built", ""))
+    assert status == "success", message
     sql, width = query(name)
-    found = rows_of(numbers, sql.format(f"house.{name}"))
+    found = rows_of(session, sql.format(f"house.{name}"))
     same_numbers(on_duckdb.query(sql.format(name)), found, width)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[2] for case in CASES])
-def test_the_tests_find_the_same(
-    case: tuple[Any, ...], session: Any, findings: dict[str, tuple[str, str]]
-) -> None:
+def test_the_tests_find_the_same(case: tuple[Any, ...], session: Any, findings: Results) -> None:
     _, test, name, _, columns, rows = case
     assert findings[name][0] == status_of(test, rows), findings[name]
     assert same_rows(rows_of(session, f"select {columns} from house_dbt_test__audit.{name}"), rows)
 
 
 @pytest.mark.parametrize("name", EXPECTED_SIGNALS)
-def test_retraining_signals(name: str, session: Any, findings: dict[str, tuple[str, str]]) -> None:
+def test_retraining_signals(name: str, session: Any, findings: Results) -> None:
     (found,) = rows_of(session, f"select {SIGNAL_COLUMNS} from house.{name}")
     expected = EXPECTED_SIGNALS[name]
     assert same_rows([found[: len(expected)]], [expected])
