@@ -38,6 +38,25 @@ def environment() -> dict[str, str]:
     }
 
 
+def descendants(roots: list[int]) -> dict[int, str]:
+    """These processes and all below them, each with its command."""
+    parents, commands = {}, {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            commands[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(fields[1])
+    found = set(roots) & commands.keys()
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        found |= more
+        grown = bool(more)
+    return {pid: commands[pid] for pid in found}
+
+
 class Cluster:
     """Processes of Spark, started by `start` and ended, each by its own id, by `stop`."""
 
@@ -87,22 +106,9 @@ class Cluster:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def descendants(self, text: str) -> list[int]:
-        """Processes below this cluster's own whose command holds `text`."""
-        parents, commands = {}, {}
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                commands[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(fields[1])
-        ours = {process.pid for process in self.processes}
-        grown = True
-        while grown:
-            more = {pid for pid, parent in parents.items() if parent in ours} - ours
-            ours |= more
-            grown = bool(more)
-        return sorted(pid for pid in ours if text in commands.get(pid, ""))
+        """Processes of this cluster, and below, whose command holds `text`."""
+        own = descendants([process.pid for process in self.processes])
+        return sorted(pid for pid, command in own.items() if text in command)
 
     def stop(self) -> None:
         for process in reversed(self.processes):
