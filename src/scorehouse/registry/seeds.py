@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,6 @@ from typing import Any
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry import seed_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
-from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, OPTIONAL_COLUMNS, Version
 
 SIGNATURE_COLUMNS = (
@@ -180,7 +180,8 @@ def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
     Without the number of the version: the same calibration of the same estimator is the same version.
     """
     values = [[row[column] for column in CALIBRATION_COLUMNS if column != "version"] for row in rows]
-    return sha256(json.dumps(values, ensure_ascii=False).encode())
+    # not by registry.storage, which imports pyarrow: the command line reads seeds and starts at once
+    return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
 def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
