@@ -120,6 +120,13 @@ def planned_monitors(
             f"{version.label} is a {version.task}: performance is scaffolded only for two classes and for "
             "regression; see the macro `performance` for the others"
         )
+    if labels and version.classes and version.score_method == "none":
+        column = next(iter(version.outputs), "prediction")
+        raise click.UsageError(
+            f"{version.label} has no scores, which ROC AUC and other metrics need: leave --labels and "
+            "--label out. For accuracy, precision and recall of predictions of 1 and 0, call the macro "
+            f"`performance` with options={{'prediction': '{column}', 'score': '{column}'}}"
+        )
     if training and not segments:
         raise click.UsageError("--training is what segments are compared with: name them by --segment")
     outputs = _labels_of_outputs(version, label_columns)

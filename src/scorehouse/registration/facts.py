@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -132,18 +133,26 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
     return TaskFacts("none", "predict", plain(classes))
 
 
+# Where a search, a stack, and a selection of features or self-training keep the estimator that they ask.
+PASSED_ON = ("best_estimator_", "final_estimator_", "estimator_")
+
+
 def _has_own_rule(estimator: Any) -> bool:
     """Whether labels may come from something else than the best score, even if no tried row shows it."""
     if isinstance(estimator, Pipeline):
         return _has_own_rule(estimator[-1])
-    if hasattr(estimator, "best_estimator_"):
-        return _has_own_rule(estimator.best_estimator_)
     if isinstance(estimator, Segmented):
         return _has_own_rule(next(iter(estimator.estimators_), estimator.fallback_))
-    if isinstance(estimator, (MultiOutputClassifier, ClassifierChain)):
+    if isinstance(estimator, (MultiOutputClassifier, ClassifierChain, OneVsRestClassifier)):
         return any(map(_has_own_rule, estimator.estimators_))
-    thresholds = (FixedThresholdClassifier, TunedThresholdClassifierCV)
-    return isinstance(estimator, thresholds) or bool(getattr(estimator, "probability", False))
+    if isinstance(estimator, (FixedThresholdClassifier, TunedThresholdClassifierCV)):
+        return True
+    if type(estimator).__name__ == "FrozenEstimator":  # before scikit-learn 1.6 there is none
+        return _has_own_rule(estimator.estimator)
+    for name in PASSED_ON:
+        if hasattr(estimator, name):
+            return _has_own_rule(getattr(estimator, name))
+    return bool(getattr(estimator, "probability", False))
 
 
 def _multilabel(estimator: Any, features: Any, call: str) -> TaskFacts:

@@ -30,6 +30,7 @@ from scorehouse.registration.training import (
     Judged,
     Training,
     calibration_of,
+    check_both_seen,
     check_labels,
     judged_rows,
     training_of,
@@ -116,10 +117,11 @@ def register(
     project_dir: folder of the dbt project; default: the nearest above the working folder.
 
     Writes `<store>/<name>/<version>/` and, if the compiled SQL was proven equal, its macros; appends to the
-    seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, and writes their YAML. Registered
-    versions are not changed. The same estimator with the same facts is not registered twice: then only its
-    reference is written again, from these rows. Returns the version. Raises a ScorehouseError that says what
-    to do; nothing is registered then.
+    seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, with `calibration` also to
+    `ml_<name>__calibration`, and writes their YAML. Registered versions are not changed.
+    The same estimator with the same facts is not registered twice: then only its reference is written again,
+    from these rows. Returns the version. Raises a ScorehouseError that says what to do; nothing is registered
+    then.
     """
     call = f"register({name!r})"
     if alias is not None:
@@ -203,6 +205,7 @@ def _validated(
     check_task(estimator, task, call)
     training = training_of(X, estimator, feature_names, call)
     check_labels(y, training.frame, task, call)
+    check_both_seen(y, estimator, task, call)
     return _Asked(estimator, training, judged_rows(training, y, validation, task, call))
 
 

@@ -199,11 +199,38 @@ def _check_numbers(y: Any, task: str, call: str) -> None:
             expected="a column of labels for each output, as they were given to fit()",
             action="pass the frame or array with all of them, or leave y out",
         )
+    if task == MULTILABEL:
+        _check_zeros_and_ones(numbers, call)
+
+
+def _check_zeros_and_ones(numbers: np.ndarray, call: str) -> None:
+    """Refuse several labels per row, of shape (rows, labels), that are not 0 and 1."""
     others = numbers[~np.isnan(numbers) & (numbers != 0.0) & (numbers != 1.0)]
-    if task == MULTILABEL and len(others):
+    if len(others):
         raise ConfigurationError(
             call,
             f"y has the value {others[0]:g}",
             expected="0 or 1 (or False or True) in each column: whether the row has the label",
             action="make a column of 0 and 1 for each label, fit on them, and pass them here",
         )
+
+
+def check_both_seen(y: Any, estimator: Any, task: str, call: str) -> None:
+    """Refuse several labels per row of which the fit has seen 0 or 1 alone.
+
+    The labels tell it of an estimator that does not list the classes of each label.
+    """
+    if y is None or task != MULTILABEL or isinstance(getattr(estimator, "classes_", None), list):
+        return
+    columns = np.asarray(y, dtype=np.float64).T
+    for number, column in enumerate(columns, start=1):
+        found = np.unique(column[~np.isnan(column)])
+        if len(found) < 2:
+            raise ConfigurationError(
+                call,
+                f"column {number} of the {len(columns)} of y is {found[0]:g} in every row"
+                if len(found)
+                else f"column {number} of the {len(columns)} of y is empty",
+                expected="0 and 1 (or False and True) in each column, since nothing else can be learned",
+                action="fit without the labels that all rows share, or pass X and y of all rows of the fit",
+            )

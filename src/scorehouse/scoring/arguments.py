@@ -106,7 +106,7 @@ class ReasonsShape(Shape):
 
     top: Annotated[int, Field(ge=1, le=50)] | None = _argument("a number of reasons from 1 to 50")
     where: Any = None  # settings of the shape WhereShape
-    output: Name | Names | None = _argument("the name of an output, or a list of names")
+    output: Name | Names | None = _argument("the name of an output, or a list of names, each once")
 
 
 class WhereShape(Shape):

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from click.testing import CliRunner
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.feature_selection import RFE
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsRestClassifier
@@ -19,10 +22,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import SVC, LinearSVC
 
 from project import MakeKernel
 from scorehouse import register
+from scorehouse.cli.main import main
 from scorehouse.errors import ScorehouseError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import kernel_rows
@@ -94,6 +99,18 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
         r"label 1 of 3 the classes \['no', 'yes'\]",
     ),
     "a label that no row has": (FOREST, Y.assign(lost=0), {}, r"label 2 of 3 the classes \[0\]"),
+    "a label that no row has, one against the rest": (
+        OneVsRestClassifier(LOGISTIC),
+        Y.assign(lost=0),
+        {},
+        "column 2 of the 3 of y is 0 in every row",
+    ),
+    "a label that all rows have, in a network": (
+        MLPClassifier((2,), max_iter=5),
+        Y.assign(lost=True),
+        {},
+        "column 2 of the 3 of y is 1 in every row",
+    ),
     "other numbers": (FOREST, Y, {"y": Y * 2}, "y has the value 2"),
     "names that collide": (
         FOREST,
@@ -196,6 +213,52 @@ def test_the_rule_of_a_label_s_own_classifier_is_asked(make_kernel: MakeKernel) 
         assert found.column(f"prediction_{label}").to_pylist() == wanted.tolist()
 
 
+PLATT = SVC(kernel="linear", probability=True, random_state=0)
+HALF = (X.weight + DRAW.normal(size=ROWS) > 0).astype(int)
+DECIDED: dict[str, tuple[Any, Any]] = {
+    "one against the rest": (OneVsRestClassifier(PLATT), Y),
+    "one against the rest, a pipeline each": (OneVsRestClassifier(make_pipeline(PLATT)), Y),
+    "one label of three": (OneVsRestClassifier(PLATT), pd.cut(X.weight, 3, labels=False)),
+    "a stack": (StackingClassifier([("line", LOGISTIC)], final_estimator=PLATT), HALF),
+    "self-training": (SelfTrainingClassifier(PLATT), HALF),
+    "chosen features": (RFE(PLATT, n_features_to_select=2), HALF),
+    "frozen": (FrozenEstimator(FixedThresholdClassifier(LOGISTIC, threshold=0.2).fit(X, HALF)), HALF),
+}
+
+
+@pytest.mark.parametrize("case", DECIDED)
+@pytest.mark.filterwarnings("ignore")
+def test_predict_is_asked_even_if_the_best_score_agrees_on_all_rows_tried(
+    case: str, make_kernel: MakeKernel
+) -> None:
+    """A linear classifier with probabilities decides by its decision function, and not by a score of 0.5."""
+    estimator, y = DECIDED[case]
+    estimator.fit(X, y)
+    is_multilabel = np.ndim(y) == 2
+    agrees = same_by_score(estimator, X, is_multilabel)
+    kernel = make_kernel(
+        estimator,
+        X[agrees],
+        y[agrees],
+        task=TASK if is_multilabel else "classification",
+        forms=False,
+    )
+    unseen = pd.DataFrame(np.random.default_rng(9).normal(size=(2_000, 3)), columns=X.columns)
+    assert not same_by_score(estimator, unseen, is_multilabel).all()
+    found = kernel(training_batch(unseen, "test"))
+    columns = [f"prediction_{label}" for label in LABELS] if is_multilabel else ["prediction"]
+    for column, wanted in zip(columns, np.atleast_2d(estimator.predict(unseen).T), strict=True):
+        assert found.column(column).to_pylist() == wanted.tolist()
+
+
+def same_by_score(estimator: Any, rows: pd.DataFrame, is_multilabel: bool) -> np.ndarray:
+    """Whether the best score of a row gives what `predict` gives."""
+    scores, given = estimator.predict_proba(rows), estimator.predict(rows)
+    if is_multilabel:
+        return np.asarray(((scores > 0.5) == given).all(axis=1))
+    return np.asarray(estimator.classes_[scores.argmax(axis=1)] == given)
+
+
 def test_a_row_is_rejected_as_a_whole(make_kernel: MakeKernel) -> None:
     far = pd.DataFrame({"weight": [0.1, None, 1e308], "distance": [0.1] * 3, "value": [0.1, 0.1, 1e308]})
     small = X * 1e-3  # so that the weights are large
@@ -216,3 +279,12 @@ def test_importance_and_the_card_speak_of_labels(tmp_path: Path) -> None:
     card = (tmp_path / "seeds/ml/parcels/_ml_parcels.yml").read_text()
     assert "`lost` (in `prediction_lost`)" in " ".join(card.split())
     assert set(SHOWN) == set(TASKS)  # the report has metrics for each
+
+
+def test_monitors_of_labels_without_scores_are_refused_in_words(tmp_path: Path) -> None:
+    asked(tmp_path, MultiOutputClassifier(LinearSVC()).fit(X, Y), forms=False)
+    told = ("scaffold", "monitors", "parcels", "--features", "parcels", "--key", "id", "--dry-run")
+    labels = ("--labels", "truth", "--label", "late=late", "--project-dir", str(tmp_path))
+    ended = CliRunner().invoke(main, [*told, *labels])
+    assert ended.exit_code == 2 and "parcels version 1 has no scores" in ended.output
+    assert "'prediction_late'" in " ".join(ended.output.split())

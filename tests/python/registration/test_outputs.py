@@ -200,8 +200,18 @@ def test_reasons_are_those_of_the_output_that_is_asked_for(make_kernel: MakeKern
             f"{name}__größe"
             for name in ("reason_1", "reason_1_contribution", "reason_1_value", "reason_rest", "reason_base")
         ] + ["reason_total__größe", "reason_unit__größe"]
-        with pytest.raises(ScorehouseError, match="asked for the output 'Week 3'"):
-            asked_outputs(kernel.version, "Week 3", "test")
+    refused: list[tuple[Any, str]] = [
+        ("Week 3", "asked for the output 'Week 3'"),
+        (3, "asked for the output 3"),
+        ([], r"asked for the output \[\]"),
+        ([["Week 2"]], r"asked for the output \[\['Week 2'\]\]"),
+        ({"Week 2": 1}, "asked for the output {'Week 2': 1}"),
+        (["Week 2", "prediction_week_2"], "twice for the output 'prediction_week_2'"),
+    ]
+    for wanted, problem in refused:
+        with pytest.raises(ScorehouseError, match=problem) as told:
+            asked_outputs(kernel.version, wanted, "test")
+        assert "['Week 1', 'Week 2', 'größe']" in str(told.value)
 
 
 def test_one_unusable_output_rejects_the_row(make_kernel: MakeKernel) -> None:

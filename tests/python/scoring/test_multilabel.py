@@ -30,6 +30,8 @@ PARCELS = """select i as id, date '2025-01-01' + (i % 60)::integer as day,
 TRUTH = """select id, (weight + hash(id + 1) % 100 / 20e0 > 8)::integer as came_late,
     (distance + hash(id + 2) % 100 / 20e0 > 9)::integer as was_lost
     from {{ ref('features') }} where weight is not null"""
+UNSCORED = """{{ scorehouse.performance(ref('parcels_predictions'), ref('truth'), key='id', label='came_late',
+    day='day', options={'prediction': 'prediction_late', 'score': 'prediction_late'}) }}"""
 MONITORS = (
     *("monitors", "parcels", "--features", "features", "--key", "id", "--day", "day"),
     *("--labels", "truth", "--label", "late=came_late", "--label", "lost=was_lost"),
@@ -78,6 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     added_up = {"name": "explained", "data_tests": ["scorehouse.reasons_add_up"]}
     project.write("models/_tests.yml", yaml.safe_dump({"version": 2, "models": [added_up]}))
     project.write("models/predicted.sql", PREDICTED)
+    project.write("models/unscored_performance.sql", UNSCORED)
     kept = ("--features", "features", "--key", "id", "--keep", "day", "--keep", "region")
     for command in (
         ("predictions", "parcels", *kept),
@@ -147,6 +150,11 @@ def test_the_monitors_of_each_label_equal_scikit_learn(built: DbtProject) -> Non
         assert found["precision"] == pytest.approx(precision_score(truth, frame[f"prediction_{name}"]))
         estimated = built.query(f"select distinct feature from parcels_{name}_estimates")
         assert estimated == [(f"prediction_{name}",)]
+    judged = """select count(*) from unscored_performance as by_label
+        join parcels_late_performance as by_score using (version, segment, window_start, metric)
+        where segment = 'all' and by_label.value = by_score.value
+        and metric in ('accuracy', 'precision', 'recall', 'f1')"""
+    assert built.query(judged) == [(8,)]  # two months
     drifting = "select distinct feature from parcels_drift where part = 'output' order by 1"
     assert built.query(drifting) == [(column,) for column in sorted(COLUMNS)]
     signals = "select metric, reference_value is not null, current_value is not null from parcels_retraining"

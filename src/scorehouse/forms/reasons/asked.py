@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,25 +47,46 @@ def asked_outputs(
     """The `outputs` of Asked for one output by name, several, or None: all; empty for a version with one.
 
     The columns of one that is named alone have plain names. Raises ConfigurationError for a name that the
-    version does not have.
+    version does not have, an output that is named twice, an empty list, and what is no name or list of names.
     """
     known = {output: place for place, output in enumerate(version.outputs.values())}
     known |= {column: place for place, column in enumerate(version.outputs)}
-    named = list(version.outputs) if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
+    named = list(version.outputs) if wanted is None else _names(version, wanted, call)
     if unknown := [name for name in named if name not in known]:
-        raise ConfigurationError(
-            call,
-            f"reasons are asked for the output {unknown[0]!r} of {version.label}"
-            f"{did_you_mean(unknown[0], list(known))}",
-            expected=f"one or more of {list(version.outputs.values())}"
-            if known
-            else "no output, since this ML model has one",
-            action="correct output in the argument reasons" if known else "leave output out",
-        )
+        asked = f"reasons are asked for the output {unknown[0]!r} of {version.label}"
+        raise _bad(version, asked + did_you_mean(unknown[0], list(known)), call)
+    places = [known[name] for name in named]
+    for number, place in enumerate(places):
+        if place in places[:number]:
+            raise _bad(
+                version, f"reasons are asked twice for the output {named[number]!r} of {version.label}", call
+            )
     if isinstance(wanted, str):
-        return ((known[wanted], ""),)
+        return ((places[0], ""),)
     columns = list(version.outputs)
-    return tuple((known[name], f"__{columns[known[name]].removeprefix(PREFIX)}") for name in named)
+    return tuple((place, f"__{columns[place].removeprefix(PREFIX)}") for place in places)
+
+
+def _names(version: Version, wanted: Any, call: str) -> list[str]:
+    """The names of outputs that were given: one, or a list of them."""
+    if isinstance(wanted, str):
+        return [wanted]
+    named = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+    if not all(isinstance(name, str) for name in named) or (version.outputs and not named):
+        raise _bad(version, f"reasons of {version.label} are asked for the output {wanted!r:.200}", call)
+    return named
+
+
+def _bad(version: Version, problem: str, call: str) -> ConfigurationError:
+    names = list(version.outputs.values())
+    return ConfigurationError(
+        call,
+        problem,
+        expected=f"one of {names}, or a list of them, each once"
+        if names
+        else "no output, since this ML model has one",
+        action="correct the argument output" if names else "leave output out",
+    )
 
 
 def score_columns(version: Version, outputs: Sequence[tuple[int, str]]) -> list[str]:
