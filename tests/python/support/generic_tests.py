@@ -72,6 +72,7 @@ EXPECTED: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         ],
     ),
     "reasons_that_add_up": ("problem", []),
+    "reasons_of_a_named_output": ("problem", []),
     "reasons_within_a_wide_tolerance": ("problem", []),
     "reasons_broken": (
         "customer_id, problem",
