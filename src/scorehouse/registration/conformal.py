@@ -32,7 +32,8 @@ def calibration_rows(
     """A row per level: the distance from prediction to label that holds this share of the labels.
 
     `batch` and `labels` are rows that the fit has not seen. Raises ConfigurationError if the method does not
-    fit the task, if a label is no class of the ML model, or if there are too few labels for a level.
+    fit the task, if a classifier has no probabilities, if a label is no class of the ML model, or if there
+    are too few labels for a level.
     """
     version = kernel.version
     method = _method_of(version, method, call)
@@ -109,6 +110,14 @@ def _method_of(version: Version, method: str | None, call: str) -> str:
             if usable
             else f"a task with intervals: {sorted(set(METHODS.values()))}",
             action="correct intervals" if usable else "leave calibration and intervals out",
+        )
+    if version.task == "classification" and version.score_method != "predict_proba":
+        raise ConfigurationError(
+            call,
+            f"calibration is given, and the estimator has no probabilities (its score is "
+            f"{version.score_method!r})",
+            expected="a classifier with predict_proba, since sets are made from probabilities",
+            action="fit a CalibratedClassifierCV around it, or leave calibration and intervals out",
         )
     return found
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS
 
 Check = Callable[[Any], bool]
+SAME_LEVEL = 1e-9  # what SQL takes for the same level
 
 
 def _is_number(value: Any) -> bool:
@@ -55,7 +57,10 @@ def _is_json(value: Any) -> bool:
 def _are_levels(value: Any) -> bool:
     if not isinstance(value, (tuple, list)) or not value:
         return False
-    return all(_is_number(level) and 0 < level < 1 for level in value)
+    if not all(_is_number(level) and 0 < level < 1 for level in value):
+        return False
+    ordered = sorted(value)
+    return all(above - below > SAME_LEVEL for below, above in pairwise(ordered))
 
 
 def _is_text(value: Any) -> bool:
@@ -93,7 +98,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
         "a pair (X, y) of features and labels that the fit has not seen",
     ),
     "intervals": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {list(METHODS)}"),
-    "levels": (_are_levels, False, "a list of shares between 0 and 1, such as [0.9]"),
+    "levels": (_are_levels, False, "a list of shares between 0 and 1, each once, such as [0.9]"),
     "forms": (lambda v: isinstance(v, bool), False, "True or False"),
 }
 

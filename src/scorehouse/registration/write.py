@@ -44,7 +44,8 @@ def write_registration(
     proven.forms.write(seeds.project, version, policy, prepared.kernel.call)
     rows = with_importance(signature_rows(version, prepared.signature), proven.importance)
     seeds.append_parts(version.version, rows, proven.bins)
-    if prepared.calibration:
+    # also without a calibration: an interrupted registration may have left that of another estimator
+    if prepared.calibration or seeds.calibration(version.version):
         seeds.append_calibration(version.version, prepared.calibration)
     judged = proven.judged
     draw(seeds.project, prepared.kernel, proven.importance.shares, judged.batch, judged.labels)

@@ -9,7 +9,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.svm import LinearSVC
 
 from project import DbtProject
 from scorehouse import register
@@ -135,6 +137,12 @@ def test_another_calibration_is_another_version(project: DbtProject) -> None:
     assert [row["method"] for number in (1, 2) for row in seeds.calibration(number)] == ["lac", "aps"]
     assert all(json.loads(row["classes_without_label"]) == [] for row in seeds.calibration(1))
 
+    # a registration with a calibration was interrupted before its row of the registry
+    seeds.append_calibration(3, [{**row, "version": "3"} for row in seeds.calibration(2)])
+    other = LogisticRegression(C=0.1).fit(X.head(500), FRAME.grade.head(500))
+    assert twin.register(other, "grade", X.head(500), task="classification").version == 3
+    assert seeds.calibration(3) == [] and len(seeds.calibration(2)) == 1
+
 
 Y = HELD_OUT.grade
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -153,6 +161,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no rows": ({"intervals": "lac"}, "intervals is given, and calibration is not"),
     "no labels": ({"calibration": (HELD_OUT, None)}, r"a pair \(X, y\)"),
     "no level": ({"calibration": (HELD_OUT, Y), "levels": [90]}, "shares between 0 and 1"),
+    "a level twice": ({"calibration": (HELD_OUT, Y), "levels": [0.9, 0.8, 0.9]}, "0 and 1, each once"),
     "fewer labels": ({"calibration": (HELD_OUT, Y.head(10))}, "10 labels for 400 rows"),
 }
 
@@ -163,4 +172,17 @@ def test_a_calibration_is_refused_in_words(case: str, project: DbtProject) -> No
     fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))
     with pytest.raises(ConfigurationError, match=said):
         register(fitted, "refused", X.head(500), task="classification", project_dir=project.folder, **given)
+    assert not ModelSeeds(project.folder, "refused").registry_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "method"),
+    [(LinearSVC(), "decision_function"), (VotingClassifier([("a", LogisticRegression())]), "none")],
+    ids=["decision values", "labels alone"],
+)
+def test_sets_need_probabilities(estimator: Any, method: str, project: DbtProject) -> None:
+    fitted = estimator.fit(X.head(500), FRAME.flag.head(500))
+    given = {"task": "classification", "calibration": held_out("flag"), "project_dir": project.folder}
+    with pytest.raises(ConfigurationError, match=f"its score is '{method}'.*\n.*with predict_proba"):
+        register(fitted, "refused", X.head(500), **given)
     assert not ModelSeeds(project.folder, "refused").registry_file.exists()
