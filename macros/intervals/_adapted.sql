@@ -4,8 +4,9 @@
 {% macro _adapted(spec, target) %}
 {% set own = ['ml_model', 'version', 'place', 'window_start', 'window_end'] %}
 {% set double = scorehouse._type_double() %}
-{% set measures = ['interval_level', 'coverage', 'n_labelled'] %}
-adapted as (
+{% set measures, known = ['interval_level', 'coverage', 'n_labelled'], [] %}
+{% for place in range(1, spec.lag) %}{% do known.append('known_' ~ place) %}{% endfor %}
+adapted{{ scorehouse._columns_of_recursion(own + ['asked_level'] + measures + known + ['next_level']) }} as (
 
     select
         {% for name in own %}{{ name }}, {% endfor -%}
@@ -69,4 +70,20 @@ adapted as (
     {% endif %}
     {% set first = spec.set_classes[0] == spec.set_positive %}
     {{ return(['score', '(1e0 - score)'] if first else ['(1e0 - score)', 'score']) }}
+{% endmacro %}
+
+
+{#- Redshift needs the names of the columns of a recursive query, and BigQuery does not take them:
+    https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause -#}
+{% macro _columns_of_recursion(names) %}
+    {{ return(adapter.dispatch('_columns_of_recursion', 'scorehouse')(names)) }}
+{% endmacro %}
+
+{% macro default___columns_of_recursion(names) %}
+    {{ return(' (' ~ names | join(', ') ~ ')') }}
+{% endmacro %}
+
+{% macro bigquery___columns_of_recursion(names) %}
+    {{ return('') }}
 {% endmacro %}

@@ -12,7 +12,26 @@
     {% do scorehouse._check_both_sides(call, options) %}
     {% set rate = options.get('rate', 0.5) %}
     {% do scorehouse._check_number(call, 'options', rate, 'write `rate: 0.5`', lowest=0, highest=10) %}
-    {% set task = 'classification' if options.get('classes') else 'regression' %}
+    {% set task = 'regression' if options.get('classes') is none else 'classification' %}
+    {% set others = {
+        'regression': ['method', 'positive', 'score'], 'classification': ['prediction', 'lower', 'upper']
+    }[task] %}
+    {% for name in others if options.get(name) is not none %}
+        {% do scorehouse._argument_error(
+            call, 'options', name, '`prediction`, or `lower` and `upper`, of a regression; or `classes`, `method`, '
+            ~ '`positive` and `score` of sets', 'remove `' ~ name ~ '`' if task == 'classification' else
+            "write `classes` too, such as `options: {'classes': [0, 1]}`, or remove `" ~ name ~ '`'
+        ) %}
+    {% endfor %}
+    {% set sets = scorehouse._set_spec(call, options.classes, options) if task == 'classification' else {} %}
+    {% set maturity = options.get('maturity', {}) %}
+    {% do scorehouse._check_keys(call, 'maturity', maturity, ['days', 'share', 'as_of', 'label_time']) %}
+    {% if maturity.get('days') is none %}
+        {% do scorehouse._argument_error(
+            call, 'maturity', maturity, 'after how many days the labels of a window are known',
+            "write `options: {'maturity': {'days': 7}}`, or 0 if labels are known when a window ends"
+        ) %}
+    {% endif %}
     {% set measured = {'lower': options.get('lower'), 'upper': options.get('upper')} %}
     {% do measured.update({'prediction': options.get('prediction', 'prediction')}) %}
     {% if task == 'classification' and options.classes | length > 2 %}
@@ -21,10 +40,9 @@
         {% do measured.update({'score': options.get('score', 'score'), 'positive': options.get('positive', 1)}) %}
     {% endif %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, task, options.get('day'), period, [], options.get('maturity', {}), measured, true
+        call, key, label, task, options.get('day'), period, [], maturity, measured, true
     ) %}
     {% if task == 'classification' %}
-        {% set sets = scorehouse._set_spec(call, options.classes, options) %}
         {% do spec.update({'method': sets.method, 'set_classes': sets.set_classes}) %}
         {% do spec.update({'set_positive': sets.set_positive}) %}
     {% endif %}

@@ -32,7 +32,7 @@ labelled as (
         {%- for score in scorehouse._set_scores(predictions, spec) %}
         {{ score }} as score_{{ loop.index0 }},
         {%- endfor %}
-        cast(scorehouse_label as {{ text }}) as label_text
+        {{ scorehouse._label_text('scorehouse_label', spec.classes) }} as label_text
     from live
     where row_status = 'scored'
         {%- if options.get('date_from') %}

@@ -8,12 +8,13 @@
     {{ return(adapter.dispatch('test_coverage_at_least', 'scorehouse')(model, level, min_labels, segments, latest)) }}
 {% endtest %}
 
-{#- The interval of 99 %: a cohort fails only if chance would hardly explain its coverage. -#}
+{#- The interval of 99 %: a cohort fails only if chance would hardly explain its coverage. A cohort that has labels, and
+    no interval or set that could hold them, keeps no promise either. -#}
 {% macro default__test_coverage_at_least(model, level, min_labels, segments, latest) %}
 
 with measured as (
 
-    {{ scorehouse._mature_rows(model, ['coverage'], segments, latest, min_labels) }}
+    {{ scorehouse._mature_rows(model, ['coverage'], segments, latest, min_labels, undefined=true) }}
 
 ),
 
@@ -37,9 +38,11 @@ validation_errors as (
         n_current as n_labelled,
         value as coverage,
         highest_coverage,
-        {{ scorehouse._double_literal(level) }} as level
+        {{ scorehouse._double_literal(level) }} as level,
+        case when value is null then 'no_coverage' else 'low_coverage' end as problem
     from bounds
     where highest_coverage < {{ scorehouse._double_literal(level) }}
+        or value is null
 
 )
 

@@ -12,6 +12,9 @@ cohort_counts as (
         count(*) as n_rows,
         sum(is_scored) as n_scored,
         sum(is_labelled) as n_labelled,
+        {%- if scorehouse._is_bounded(spec) %}
+        sum(case when is_usable = 1 and {{ scorehouse._is_bounded(spec) }} then 1 else 0 end) as n_bounded,
+        {%- endif %}
         sum(is_usable) as n_usable
     from labelled
     group by ml_model, version, segment, window_start

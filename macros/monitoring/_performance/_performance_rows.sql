@@ -85,7 +85,15 @@ final as (
             else 'ok'
         end as status,
         cast(n_scored as {{ bigint }}) as n_reference,
+        {%- if scorehouse._is_bounded(spec) %}
+        {#- Coverage is computed from the rows that have a set or an interval. #}
+        cast(case
+            when metric in ('coverage', 'interval_width', 'set_size', 'single_share', 'empty_share') then n_bounded
+            else n_usable
+        end as {{ bigint }}) as n_current,
+        {%- else %}
         cast(n_usable as {{ bigint }}) as n_current,
+        {%- endif %}
         labels_arrived,
         value_low,
         value_high,

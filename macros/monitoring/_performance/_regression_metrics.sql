@@ -64,6 +64,7 @@ points as (
             'case when y between lower_limit and upper_limit then 1e0'
             ~ ' when lower_limit is not null and upper_limit is not null then 0e0 end', spec
         ) }} as coverage,
+        {{ scorehouse._bounded_weights(spec) }} as n_bounded,
         {{ scorehouse._weighted_mean('upper_limit - lower_limit', spec) }} as interval_width
         {%- endif %}
     from {{ 'placed' if spec.weight else 'usable' }} as usable
@@ -96,7 +97,7 @@ metric_intervals as (
     ) %}
     {%- do ends.update({'rmse': ['sqrt(greatest(0e0, ' ~ low ~ '))', 'sqrt(' ~ high ~ ')']}) %}
     {%- if spec.lower and spec.upper %}
-        {%- do ends.update(scorehouse._share_ends({'coverage': 'n'})) %}
+        {%- do ends.update(scorehouse._share_ends({'coverage': 'n_bounded'})) %}
     {%- endif %}
 
     {{ scorehouse._unpivot_intervals('explained', ends) }}

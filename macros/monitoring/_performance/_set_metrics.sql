@@ -19,7 +19,7 @@ set_points as (
         {{ scorehouse._weighted_mean(
             'case when label_set is null then null when ' ~ size ~ ' = 0 then 1e0 else 0e0 end', spec
         ) }} as empty_share,
-        {{ scorehouse._row_weights(spec) }} as n
+        {{ scorehouse._bounded_weights(spec) }} as n
     from usable
     group by ml_model, version, segment, window_start
 

@@ -6,7 +6,7 @@
         cast(live.{{ spec.weight }} as {{ double }}) as raw_weight,
         {%- endif %}
         {%- if spec['set'] or spec.set_classes %}
-        cast(live.scorehouse_label as {{ text }}) as label_text,
+        {{ scorehouse._label_text('live.scorehouse_label', spec.classes or [spec.positive]) }} as label_text,
         {%- endif %}
         {%- if spec['set'] %}
         cast(live.{{ spec['set'] }} as {{ text }}) as label_set,

@@ -104,7 +104,7 @@ BEYOND = {
     "options={'positive': true, 'levels': ref('levels'), 'day': 'scored_at'}) }}",
     "levels": "{{ scorehouse.adaptive_level(ref('scored'), ref('labels'), ref('set_margins'), key='id', "
     "label='is_late', options={'classes': [false, true], 'positive': true, "
-    "'maturity': {'as_of': '2100-01-01'}}) }}",
+    "'maturity': {'days': 0, 'as_of': '2100-01-01'}}) }}",
     "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', "
     "label='is_late', maturity={'as_of': '2100-01-01'}, "
     "options={'set': 'prediction_set', 'positive': true}) }}",

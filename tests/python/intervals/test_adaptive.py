@@ -16,13 +16,15 @@ GRID = [0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99]
 UNTIL = "2026-02-01"
 RAW = "source('raw', 'predictions'), source('raw', 'labels')"
 LEVELS = f"{RAW}, ref('margins'), key='id', label='y', level={TARGET}"
-OPTIONS = "'day': 'day', 'group': 'shop', 'date_from': '2026-02-01'"
-SETS = f"'classes': {CLASSES!r}, 'method': 'aps', 'day': 'day'"
+AT_ONCE = "'maturity': {'days': 0}"
+GROUPED = "'day': 'day', 'group': 'shop', 'date_from': '2026-02-01'"
+OPTIONS = f"{GROUPED}, {AT_ONCE}"
+SETS = f"'classes': {CLASSES!r}, 'method': 'aps', 'day': 'day', {AT_ONCE}"
 MODELS = {
     "margins": f"""{{{{ scorehouse.interval_calibration({RAW}, key='id', label='y', levels={GRID},
         group='shop', day='day', date_to='{UNTIL}') }}}}""",
     "levels": f"{{{{ scorehouse.adaptive_level({LEVELS}, options={{{OPTIONS}}}) }}}}",
-    "late": f"""{{{{ scorehouse.adaptive_level({LEVELS}, options={{{OPTIONS}, 'rate': 0.2,
+    "late": f"""{{{{ scorehouse.adaptive_level({LEVELS}, options={{{GROUPED}, 'rate': 0.2,
         'maturity': {{'days': 40, 'as_of': '2027-06-01'}}}}) }}}}""",
     "weekly": f"""{{{{ scorehouse.adaptive_level({LEVELS}, period='week',
         options={{{OPTIONS}, 'rate': 3}}) }}}}""",
@@ -199,6 +201,15 @@ def test_sets_read_their_windows_level(built: MonitoredWarehouse) -> None:
         (f"adaptive_level({LEVELS}, options={{'rate': 'fast'}})", "write `rate: 0.5`"),
         (f"adaptive_level({LEVELS}, options={{'lower': 'p05'}})", "both `lower` and `upper`"),
         (f"adaptive_level({LEVELS}, options={{'speed': 1}})", "one of the keys rate"),
+        (f"adaptive_level({LEVELS}, options={{'method': 'aps', {AT_ONCE}}})", "write `classes` too"),
+        (
+            f"adaptive_level({LEVELS}, options={{'classes': [0, 1], 'lower': 'a', 'upper': 'b', {AT_ONCE}}})",
+            "remove `lower`",
+        ),
+        (
+            f"adaptive_level({LEVELS}, options={{'maturity': {{'share': 0.95}}}})",
+            "after how many days the labels of a window are known",
+        ),
         (
             "prediction_intervals(source('raw', 'predictions'), ref('margins'), "
             "options={'levels': ref('levels')})",

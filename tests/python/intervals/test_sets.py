@@ -18,6 +18,33 @@ from monitoring.warehouse import MonitoredWarehouse
 GIVEN = "source('raw', 'predictions'), source('raw', 'labels'), key='id', label='y'"
 UNTIL = "'day': 'day', 'date_to': '2026-02-01'"
 BINARY = "'positive': 'yes'"
+# classes as they are written, the positive one, and types of label columns that hold the same values
+TYPED = {
+    "whole": ("[1, 0]", "1", ["double", "decimal(9, 2)", "boolean", "integer"]),
+    "flag": ("[true, false]", "true", ["double", "integer", "boolean"]),
+    "float": ("[1.0, 0.0]", "1.0", ["boolean", "integer", "double"]),
+}
+KEYED = "key='id', label='y'"
+
+
+def typed(macro: str) -> str:
+    """One query for all types of classes and labels."""
+    found = []
+    for kind, (classes, positive, types) in TYPED.items():
+        for place, _ in enumerate(types):
+            labels = f"ref('labels_{kind}_{place}')"
+            call = {
+                "set_calibration": f"ref('binary'), {labels}, {KEYED}, classes={classes}, "
+                f"options={{'positive': {positive}, {UNTIL}}}",
+                "performance": f"ref('sets_{kind}'), {labels}, {KEYED}, day='day', "
+                f"options={{'positive': {positive}, 'set': 'prediction_set'}}",
+            }[macro]
+            found.append(
+                f"select '{kind}' as kind, {place} as place, * from ({{{{ scorehouse.{macro}({call}) }}}})"
+            )
+    return " union all ".join(found)
+
+
 MODELS = {
     **{
         f"{method}_calibration": f"""{{{{ scorehouse.set_calibration({GIVEN}, classes={CLASSES!r},
@@ -48,6 +75,25 @@ MODELS = {
         ['yes', 'no'], options={{{BINARY}}}) }}}}""",
     "binary_coverage": f"""{{{{ scorehouse.performance(ref('binary_sets'), ref('binary_labels'), key='id',
         label='y', day='day', options={{{BINARY}, 'set': 'prediction_set'}}) }}}}""",
+    "some_sets": """select * replace (
+            case month(day) when 1 then case when id % 4 > 0 then prediction_set end
+                when 3 then prediction_set end as prediction_set
+        ) from {{ ref('binary_sets') }}""",
+    "some_coverage": f"""{{{{ scorehouse.performance(ref('some_sets'), ref('binary_labels'), key='id',
+        label='y', day='day', options={{{BINARY}, 'set': 'prediction_set'}}) }}}}""",
+    **{
+        f"labels_{kind}_{place}": f"""select id, cast(y = 'low' as integer)::{name} as y
+            from {{{{ source('raw', 'labels') }}}}"""
+        for kind, (_, _, types) in TYPED.items()
+        for place, name in enumerate(types)
+    },
+    **{
+        f"sets_{kind}": f"""select * from ({{{{ scorehouse.prediction_sets(
+            ref('binary'), ref('binary_calibration'), {classes}, options={{'positive': {positive}}}) }}}})"""
+        for kind, (classes, positive, _) in TYPED.items()
+    },
+    "typed_margins": typed("set_calibration"),
+    "typed_coverage": typed("performance"),
 }
 
 
@@ -59,7 +105,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     for name, sql in MODELS.items():
         warehouse.model(name, sql)
     held = [{"scorehouse.coverage_at_least": {"arguments": {"level": 0.9}, "config": {"severity": "warn"}}}]
-    listed = [{"name": name, "data_tests": held} for name in ("coverage", "binary_coverage")]
+    listed = [{"name": name, "data_tests": held} for name in ("coverage", "binary_coverage", "some_coverage")]
     warehouse.tests({"version": 2, "models": listed})
     warehouse.build().check()
     return warehouse
@@ -211,6 +257,48 @@ def test_two_classes_have_sets_of_one_score(built: MonitoredWarehouse) -> None:
     assert held[0][1] >= 0.9 and abs(held[1][1] - 0.9) < 0.04 and held[2][1] < 0.9
 
 
+def test_labels_are_equal_to_classes_by_value(built: MonitoredWarehouse) -> None:
+    """A warehouse that stores 1 as 1.0, 1.00 or true has the sets and the coverage of one that stores 1."""
+    cases = [(kind, place) for kind, (_, _, types) in TYPED.items() for place, _ in enumerate(types)]
+    ((whole,),) = built.query("select margin from binary_calibration")
+    assert built.query(
+        "select kind, place, margin, n_unknown, classes_without_label from typed_margins order by 1, 2"
+    ) == [(*case, whole, 0, "[]") for case in sorted(cases)]
+    expected = built.query(
+        "select month(window_start), value from binary_coverage where metric = 'coverage' order by 1"
+    )
+    found = built.query(
+        "select kind, place, month(window_start), value from typed_coverage where metric = 'coverage' "
+        "order by 1, 2, 3"
+    )
+    assert found == [(*case, *row) for case in sorted(cases) for row in expected]
+
+
+def test_rows_without_a_set_count_in_no_coverage(built: MonitoredWarehouse) -> None:
+    rows = built.query(
+        "select month(window_start), value, value_low, value_high, n_current, status from some_coverage "
+        "where metric = 'coverage' order by 1"
+    )
+    counts = built.query(
+        "select count(prediction_set), count(*) from some_sets group by month(day) order by month(day)"
+    )
+    assert [row[4] for row in rows] == [n for n, _ in counts] and counts[1][0] == 0 < counts[0][0] < counts[
+        0
+    ][1]
+    for _, value, low, high, n, status in rows:
+        if n:
+            middle, half = (
+                (value + 1.96**2 / 2 / n),
+                1.96 * math.sqrt(value * (1 - value) / n + (0.98 / n) ** 2),
+            )
+            ends = [(middle + side * half) / (1 + 1.96**2 / n) for side in (-1, 1)]
+            assert [low, high] == pytest.approx(ends, abs=1e-5)
+        else:
+            assert (value, low, high, status) == (None, None, None, "undefined")
+    failing = built.project.dbt("test", "--select", "some_coverage")
+    assert any("Got 2 results" in said for said in failing.messages.values()), failing.messages
+
+
 SETS = "prediction_sets(source('raw', 'predictions'), ref('lac_calibration')"
 
 
@@ -221,6 +309,7 @@ SETS = "prediction_sets(source('raw', 'predictions'), ref('lac_calibration')"
         (f"set_calibration({GIVEN}, classes='a')", "classes='a'"),
         (f"set_calibration({GIVEN}, classes=['a', 'b'])", "which of two classes the column `score` is about"),
         (f"set_calibration({GIVEN}, classes=['a', 'b', 'c'], levels=[90])", "levels=90"),
+        (f"set_calibration({GIVEN}, classes=['a', 'b', 'c'], levels=[0.9, 0.8, 0.9])", "each level once"),
         (f"set_calibration({GIVEN}, classes=['a', 'b', 'c\"'])", "labels without double quotes"),
         (f"{SETS}, ['a', 'b', 'c'], options={{'method': 'raps'}})", "the method lac or aps"),
         (f"{SETS}, ['a', 'b', 'c'], level=1)", "level=1"),
