@@ -27,6 +27,9 @@ TYPED = {
 KEYED = "key='id', label='y'"
 
 
+PREDICTED = {"whole": "integer", "flag": "boolean", "float": "double"}
+
+
 def typed(macro: str) -> str:
     """One query for all types of classes and labels."""
     found = []
@@ -88,8 +91,9 @@ MODELS = {
         for place, name in enumerate(types)
     },
     **{
-        f"sets_{kind}": f"""select * from ({{{{ scorehouse.prediction_sets(
-            ref('binary'), ref('binary_calibration'), {classes}, options={{'positive': {positive}}}) }}}})"""
+        f"sets_{kind}": f"""select * replace (cast(prediction = 'low' as {PREDICTED[kind]}) as prediction)
+            from ({{{{ scorehouse.prediction_sets(ref('binary'), ref('binary_calibration'), {classes},
+            options={{'positive': {positive}}}) }}}})"""
         for kind, (classes, positive, _) in TYPED.items()
     },
     "typed_margins": typed("set_calibration"),
