@@ -8,9 +8,9 @@
     {% endif %}
     {% set columns, endings = [], [] %}
     {% for column in found %}
-        {% set words = (column | lower).split('__')[0].split('_') %}
-        {% if words | length == 3 and words[0] == 'reason' and words[2] == 'contribution' %}
-            {% set ending = (column | lower).split('_contribution', 1)[1] %}
+        {% set contribution = scorehouse._contribution(column) %}
+        {% if contribution is not none %}
+            {% set ending = contribution[1] %}
             {% do columns.append({'ending': ending, 'quoted': scorehouse._quote(column)}) %}
             {% if ending not in endings %}
                 {% do endings.append(ending) %}

@@ -7,34 +7,34 @@
             "write `options: {'method': 'lac'}` for the smallest sets, or aps for sets that adapt to each row"
         ) %}
     {% endif %}
-    {% set texts = [] %}
+    {% set names = [] %}
     {% if classes is not string and classes is not mapping and classes is iterable %}
         {% for label in classes if label is not none %}
-            {% do texts.append(scorehouse._class_text(label)) %}
+            {% do names.append(scorehouse._class_text(label)) %}
         {% endfor %}
     {% endif %}
-    {% if texts | length < 2 or texts | unique(case_sensitive=true) | list | length < classes | length %}
+    {% if names | length < 2 or names | unique(case_sensitive=true) | list | length < classes | length %}
         {% do scorehouse._argument_error(
             call, 'classes', classes, 'the labels of the ML model, each once',
             "write `classes=['low', 'middle', 'high']`; `scorehouse show` prints them"
         ) %}
     {% endif %}
     {#- A set is JSON, and databases disagree about a backslash in a string. -#}
-    {% for text in texts if '"' in text or '\\' in text %}
+    {% for name in names if '"' in name or '\\' in name %}
         {% do scorehouse._argument_error(
-            call, 'classes', text, 'labels without double quotes and backslashes',
+            call, 'classes', name, 'labels without double quotes and backslashes',
             'give the classes other names before training'
         ) %}
     {% endfor %}
     {% set positive = scorehouse._class_text(options.get('positive', 1)) %}
-    {% if texts | length == 2 and positive not in texts %}
+    {% if names | length == 2 and positive not in names %}
         {% do scorehouse._argument_error(
             call, 'options', options, 'which of two classes the column `score` is about',
-            "write `options: {'positive': '" ~ texts[1] ~ "'}`"
+            "write `options: {'positive': '" ~ names[1] ~ "'}`"
         ) %}
     {% endif %}
     {{ return({
-        'method': method, 'classes': classes, 'set_classes': texts, 'set_positive': positive,
+        'method': method, 'classes': classes, 'set_classes': names, 'set_positive': positive,
         'score': scorehouse._identifier(options.get('score', 'score'))
     }) }}
 {% endmacro %}

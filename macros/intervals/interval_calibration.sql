@@ -24,30 +24,13 @@
 {% endmacro %}
 
 {% macro default__interval_calibration(predictions, labels, spec, date_from, date_to) %}
-{% set double, text = scorehouse._type_double(), dbt.type_string() %}
-with {{ scorehouse._live_rows(predictions, labels, spec) }},
-
-labelled as (
-
-    select
-        model_name as ml_model,
-        model_version as version,
-        {%- if spec.group %}
-        coalesce(cast({{ spec.group }} as {{ text }}), '(null)') as interval_group,
-        {%- endif %}
-        cast(scorehouse_label as {{ double }}) as y,
-        cast({{ spec.lower or spec.prediction }} as {{ double }}) as low,
-        cast({{ spec.upper or spec.prediction }} as {{ double }}) as high
-    from live
-    where row_status = 'scored'
-        {%- if date_from %}
-        and {{ spec.day }} >= {{ scorehouse._moment(date_from) }}
-        {%- endif %}
-        {%- if date_to %}
-        and {{ spec.day }} < {{ scorehouse._moment(date_to) }}
-        {%- endif %}
-
-),
+{% set double = scorehouse._type_double() %}
+{% set columns = [
+    'cast(scorehouse_label as ' ~ double ~ ') as y',
+    'cast(' ~ (spec.lower or spec.prediction) ~ ' as ' ~ double ~ ') as low',
+    'cast(' ~ (spec.upper or spec.prediction) ~ ' as ' ~ double ~ ') as high',
+] %}
+with {{ scorehouse._calibration_rows(predictions, labels, spec, columns, date_from, date_to) }},
 
 {#- A label inside quantile forecasts has a negative distance: intervals that are too wide become narrower. -#}
 distances as (

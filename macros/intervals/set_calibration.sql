@@ -18,31 +18,13 @@
 {% endmacro %}
 
 {% macro default__set_calibration(predictions, labels, spec, options) %}
-{% set double, text = scorehouse._type_double(), dbt.type_string() %}
-with {{ scorehouse._live_rows(predictions, labels, spec) }},
-
-labelled as (
-
-    select
-        model_name as ml_model,
-        model_version as version,
-        {%- if spec.group %}
-        coalesce(cast({{ spec.group }} as {{ text }}), '(null)') as interval_group,
-        {%- endif %}
-        {%- for score in scorehouse._set_scores(predictions, spec) %}
-        {{ score }} as score_{{ loop.index0 }},
-        {%- endfor %}
-        {{ scorehouse._label_text('scorehouse_label', spec.classes) }} as label_text
-    from live
-    where row_status = 'scored'
-        {%- if options.get('date_from') %}
-        and {{ spec.day }} >= {{ scorehouse._moment(options.date_from) }}
-        {%- endif %}
-        {%- if options.get('date_to') %}
-        and {{ spec.day }} < {{ scorehouse._moment(options.date_to) }}
-        {%- endif %}
-
-),
+{% set columns = [scorehouse._label_text('scorehouse_label', spec.classes) ~ ' as label_text'] %}
+{% for score in scorehouse._set_scores(predictions, spec) %}
+    {% do columns.append(score ~ ' as score_' ~ loop.index0) %}
+{% endfor %}
+with {{ scorehouse._calibration_rows(
+    predictions, labels, spec, columns, options.get('date_from'), options.get('date_to')
+) }},
 
 {%- set scores = scorehouse._numbered_scores(spec) %}
 {%- set sum_of_scores = scores | join(' + ') %}

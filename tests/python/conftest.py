@@ -20,7 +20,7 @@ import pytest
 from foreign import ForeignProject, built_foreign_project
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
-from scorehouse.forms.native.build import FOLDER, build, this_platform
+from scorehouse.forms.native.build import build, is_current, this_platform
 from versions import versions
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the kernel anew where its source has changed since; `./run` does so by itself."""
-    sources = [file.stat().st_mtime for file in FOLDER.glob("kernel*.[ch]")]
-    built = [file.stat().st_mtime for file in FOLDER.glob("_kernel.*")]
-    if max(sources, default=0.0) > max(built, default=0.0) and not hasattr(session.config, "workerinput"):
+    if not is_current() and not hasattr(session.config, "workerinput"):
         with contextlib.suppress(KeyError, RuntimeError):  # no kernel for this platform, or no compiler
             build(this_platform(), local=True)
 

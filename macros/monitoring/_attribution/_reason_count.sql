@@ -2,9 +2,9 @@
 {% macro _reason_count(call, predictions, columns) %}
     {% set numbers = [] %}
     {% for column in columns %}
-        {% set parts = column.split('_') %}
-        {% if parts | length == 3 and parts[0] == 'reason' and parts[2] == 'contribution' %}
-            {% do numbers.append(parts[1] | int) %}
+        {% set contribution = scorehouse._contribution(column) %}
+        {% if contribution is not none and contribution[1] == '' %}
+            {% do numbers.append(contribution[0]) %}
         {% endif %}
     {% endfor %}
     {% if not numbers %}

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.registry.class_columns import text_of
 from scorehouse.registry.seeds import CALIBRATION_COLUMNS, calibration_digest
 from scorehouse.registry.version import Version
 
@@ -66,7 +67,7 @@ def calibration_rows(
                     repr(float(ordered[_rank(len(ordered), level) - 1])),
                     "calibrated",
                     "0" if sets else "",
-                    json.dumps([_text(label) for label in never], ensure_ascii=False) if sets else "",
+                    json.dumps([text_of(label) for label in never], ensure_ascii=False) if sets else "",
                 ),
                 strict=True,
             )
@@ -185,7 +186,3 @@ def _missing(values: np.ndarray) -> np.ndarray:
     found = pd.isna(values)
     numbers = [isinstance(value, float) and math.isinf(value) for value in values.tolist()]
     return np.asarray(found | np.array(numbers, dtype=bool))
-
-
-def _text(label: Any) -> str:
-    return str(label).lower() if isinstance(label, bool) else str(label)

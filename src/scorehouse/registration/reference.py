@@ -13,6 +13,7 @@ from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.recorded import Recorded
 from scorehouse.registration.reference_repeats import repeat_rows
 from scorehouse.registration.reference_windows import learned
+from scorehouse.registry.class_columns import text_of
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000
@@ -145,8 +146,7 @@ def _categories(column: pa.Array) -> Iterator[Row]:
     counted = [(item["values"], item["counts"]) for item in pc.value_counts(column).to_pylist()]
     counted.sort(key=lambda pair: (-pair[1], str(pair[0])))
     for value, count in counted[:CATEGORY_LIMIT]:
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        yield _row("category", count, category=text)
+        yield _row("category", count, category=text_of(value))
     rest = sum(count for _, count in counted[CATEGORY_LIMIT:])
     if rest:
         yield _row("other", rest)

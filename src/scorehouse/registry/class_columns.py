@@ -39,6 +39,11 @@ def registered_columns(classes: Sequence[Any], score_method: str) -> dict[str, A
     return {"score": classes[1]} if len(classes) == 2 else class_columns(classes)
 
 
+def text_of(label: Any) -> str:
+    """A label or category as SQL writes it: `true`, not `True`."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
 def score_of(column: str) -> str:
     """The score's column of the label in this column: `score_late` of `prediction_late`."""
     return SCORE + column.removeprefix(PREFIX)

@@ -120,7 +120,7 @@ def labels_for(name: str, task: str) -> list[Any]:
     if name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
         return [TWO]  # they take two classes only
     if name == "SelfTrainingClassifier":
-        return [THREE]  # it takes no texts
+        return [THREE]  # it takes no text
     known = {"classification": [TWO, THREE], "regression": [NUMBER], MULTIOUTPUT: [NUMBER]}
     return {**known, MULTILABEL: [(TWO == "yes").astype(int)]}.get(task, [None])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import runpy
 import shutil
@@ -83,16 +84,37 @@ def test_the_compiler_of_this_machine_makes_no_wheel(build: Any, monkeypatch: py
     """It serves a checkout without `ziglang`; a wheel would promise an older C library than it links."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("CC", "ccache gcc")
-    for version in ("standard", "editable"):
+    for version in ("editable", "standard"):
         build("Linux", "x86_64", "glibc", version)
-    wheel, checkout = COMMANDS[-2:]
+    checkout, wheel = COMMANDS[-2:]
     assert wheel[3:5] == ["ziglang", "cc"] and checkout[:2] == ["ccache", "gcc"]
     assert "-ffp-contract=off" in wheel and "-ffp-contract=off" in checkout
 
 
-def test_a_machine_without_a_compiler_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiler_of_this_machine_leaves_a_current_kernel(
+    build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment that is made while another one's tests run changes nothing under them."""
+    library = tmp_path / SCRIPT.with_name("_kernel.so")
+    library.write_bytes(b"made by ziglang")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("CC", "gcc")
+    data, _ = build("Linux", "x86_64", "glibc", "editable")
+    assert library.read_bytes() == b"made by ziglang" and data["artifacts"]
+    os.utime(library, (0, 0))  # older than its source
+    build("Linux", "x86_64", "glibc", "editable")
+    assert library.read_bytes() == b"a kernel" and COMMANDS[-1][0] == "gcc"
+    library.write_bytes(b"made by gcc")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    build("Linux", "x86_64", "glibc", "editable")
+    assert library.read_bytes() == b"a kernel" and "ziglang" in COMMANDS[-1]
+
+
+def test_a_machine_without_a_compiler_is_told_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("CC", "no-such-compiler")
     script = runpy.run_path(str(REPOSITORY / SCRIPT), run_name="build_kernel")
     with pytest.raises(RuntimeError, match="needs a compiler, and no-such-compiler does not run"):
-        script["build"]("linux-x86_64", local=True)
+        script["build"]("linux-x86_64", tmp_path, local=True)

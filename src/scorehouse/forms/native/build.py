@@ -56,9 +56,16 @@ def this_platform() -> str:
     return f"{system}-{platform.machine().lower()}"
 
 
-def compiler(target: Target, local: bool) -> list[str]:
-    """The command that compiles for a target: without `ziglang`, and only if `local`, $CC or cc."""
-    if local and importlib.util.find_spec("ziglang") is None:
+def is_current(folder: Path = FOLDER) -> bool:
+    """Whether there is a kernel that is newer than its source."""
+    source = [Path(__file__), *FOLDER.glob("kernel*.[ch]")]
+    built = [file.stat().st_mtime for file in folder.glob("_kernel.*")]
+    return max(file.stat().st_mtime for file in source) < max(built, default=0.0)
+
+
+def compiler(target: Target, own: bool) -> list[str]:
+    """The command that compiles for a target: this machine's `own`, $CC or cc, or that of `ziglang`."""
+    if own:
         return os.environ.get("CC", "cc").split()
     return [sys.executable, "-P", "-m", "ziglang", "cc", "-target", target.triple, "-Werror"]
 
@@ -66,15 +73,19 @@ def compiler(target: Target, local: bool) -> list[str]:
 def build(name: str, folder: Path = FOLDER, *, local: bool = False) -> Path:
     """Compile for TARGETS[name] into `folder`; returns the library.
 
-    `local`: for this machine alone, so that its own compiler will do. Raises RuntimeError with what the
-    compiler printed.
+    `local`: for this machine alone, so that without `ziglang` its own compiler will do. The environments of a
+    checkout share the library: such a compiler leaves one that is current as it is, since another environment
+    may have made it with `ziglang` and have it open. Raises RuntimeError with what the compiler printed.
     """
     target = TARGETS[name]
     library = folder / f"_kernel{target.suffix}"
+    own = local and importlib.util.find_spec("ziglang") is None
+    if own and is_current(folder):
+        return library
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / library.name
         source = str(FOLDER / "kernel.c")
-        command = [*compiler(target, local), *FLAGS, source, "-o", str(made), "-lm"]
+        command = [*compiler(target, own), *FLAGS, source, "-o", str(made), "-lm"]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except OSError as error:

@@ -1,0 +1,25 @@
+{#- CTEs that end in `labelled`: rows of predictions that were scored and have a label, on the days of a calibration,
+    with `columns`. -#}
+{% macro _calibration_rows(predictions, labels, spec, columns, date_from, date_to) %}
+{{ scorehouse._live_rows(predictions, labels, spec) }},
+
+labelled as (
+
+    select
+        model_name as ml_model,
+        model_version as version,
+        {%- if spec.group %}
+        coalesce(cast({{ spec.group }} as {{ dbt.type_string() }}), '(null)') as interval_group,
+        {%- endif %}
+        {{ columns | join(',\n        ') }}
+    from live
+    where row_status = 'scored'
+        {%- if date_from %}
+        and {{ spec.day }} >= {{ scorehouse._moment(date_from) }}
+        {%- endif %}
+        {%- if date_to %}
+        and {{ spec.day }} < {{ scorehouse._moment(date_to) }}
+        {%- endif %}
+
+)
+{%- endmacro %}
