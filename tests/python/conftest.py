@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,13 +23,14 @@ from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 from scorehouse.forms.native.build import build, is_current, this_platform
 from versions import versions
+from virtual_environments import WARM
 
 if TYPE_CHECKING:
     from every_engine import Engine
     from postgres.server import Server
 
 # Registration loads what it writes in a process of its own, which finds the classes of test modules here.
-FOLDERS = sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())
+FOLDERS = [str(WARM), *sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())]
 os.environ["PYTHONPATH"] = os.pathsep.join([*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
 # `./run` names this repository and its profile, whatever project a test's command stands in.
 for place in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
@@ -43,6 +45,11 @@ STANDARD_ERROR = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     """Keep standard error, which is pytest's own file while a test runs and while this file is imported."""
     config.stash[STANDARD_ERROR] = os.dup(2)
+    if sys.platform == "linux" and "SCOREHOUSE_WARM_DBT" not in os.environ:  # which workers inherit
+        folder = tempfile.mkdtemp(prefix="dbt-")
+        words = [str(Path(sys.executable).with_name("dbt")), str(os.getpid()), f"{folder}/socket"]
+        os.environ["SCOREHOUSE_WARM_DBT"] = os.pathsep.join(words)
+        config.add_cleanup(lambda: shutil.rmtree(folder))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -7,10 +7,10 @@ features of a row, by which the number of repeated rows varies more than that of
 
 from __future__ import annotations
 
-import duckdb
 import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
+from scorehouse.forms.sql.scratch import scratch
 
 ALL_FEATURES = "(all features)"
 METRIC = "repeated_share"
@@ -27,7 +27,7 @@ def repeat_rows(version: int, batch: pa.RecordBatch) -> list[Row]:
     if not len(batch) or not batch.num_columns:
         return []
     columns = ", ".join(DUCKDB.quote(name) for name in batch.schema.names)
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         connection.register("training", batch)
         ((repeated, total, squares),) = connection.execute(COUNTED.format(columns=columns)).fetchall()
     counts = {"repeated": int(repeated), "single": int(total - repeated), "window": int(total)}

@@ -69,6 +69,7 @@ def test_the_page_of_score_names_each_argument() -> None:
     assert told == set(arguments) - {"name"}
 
 
+@pytest.mark.slow
 def test_the_reference_is_generated_from_this_code() -> None:
     command = [sys.executable, str(DOCS / "generate_reference.py"), "--check"]
     ended = subprocess.run(command, capture_output=True, text=True)

@@ -128,6 +128,7 @@ def story(engine: Engine) -> Story:
     return story
 
 
+@pytest.mark.slow
 @pytest.mark.capability("refusals")
 def test_only_what_has_to_be_is_refused(story: Story) -> None:
     refused = {step: sorted(messages) for step, messages in story.refused.items() if messages}

@@ -127,6 +127,7 @@ def test_what_is_not_equal_is_refused(empty_project: Path) -> None:
     assert not (empty_project / "macros").exists()
 
 
+@pytest.mark.slow
 def test_a_dialect_that_is_refused_is_named(empty_project: Path) -> None:
     version = churn(trees(400))
     assert "databricks" not in version.forms["sql"]["dialects"]
@@ -213,6 +214,7 @@ def test_prove_on_the_reference(empty_project: Path) -> None:
     assert macros.read_text() == text
 
 
+@pytest.mark.slow
 def test_prove_on_a_table_and_on_a_file(empty_project: Path) -> None:
     churn()
     churn(trees(6))

@@ -101,6 +101,7 @@ def test_check_looks_at_every_dialect(project: DbtProject, target: str) -> None:
     assert faults[2] == []
 
 
+@pytest.mark.slow
 def test_what_was_compared_is_what_runs(project: DbtProject) -> None:
     """A macro that gives the proven text when it is looked at, and another when it scores."""
     text = (project.folder / MACROS).read_text()

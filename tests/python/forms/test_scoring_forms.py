@@ -148,6 +148,7 @@ def test_sql_is_left_where_a_matrix_product_is_faster(make_kernel: MakeKernel, t
     assert "matrix: not on this engine" in alone.reason
 
 
+@pytest.mark.slow
 def test_few_rows_wait_for_no_long_statement(make_kernel: MakeKernel, tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     wide = pd.DataFrame(random.normal(size=(400, 60)), columns=[f"w{number}" for number in range(60)])

@@ -130,6 +130,7 @@ def coverage_by_level(built: MonitoredWarehouse, period: str) -> list[dict[float
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "period", "rate", "lag"),
     [("levels", "M", 0.5, 1), ("late", "M", 0.2, 3), ("weekly", "W", 3, 1)],

@@ -77,6 +77,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["grade", "flag", "price"])
 def test_margins_are_those_of_the_same_labels_in_the_warehouse(name: str, project: DbtProject) -> None:
     columns = "ml_model, version, basis, interval_group, interval_level, n_labelled, labels_needed, status"

@@ -126,6 +126,7 @@ def own_scores(estimator: Any, rows: list[Row]) -> np.ndarray:
     return np.asarray(estimator.predict_proba(frame))[: len(rows), 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=BATCHES)
 def test_any_batch(made: tuple[Kernel, Any], drawn: tuple[list[Row], list[str]]) -> None:

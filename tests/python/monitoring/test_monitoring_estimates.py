@@ -64,6 +64,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     return warehouse
 
 
+@pytest.mark.slow
 def test_errors_of_a_regression_are_those_of_its_predictions(others: MonitoredWarehouse) -> None:
     """Larger predictions come, so errors are larger; 95 % of the intervals hold what is realised."""
     frame = regressed()

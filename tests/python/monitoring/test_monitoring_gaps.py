@@ -12,6 +12,8 @@ from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 ROWS = 9_000
 SHOPS = ["a", "b", "c"]  # c's positives are found less often, and its rows are rejected more often
 KEPT: dict[str, Any] = {"store_failures": True, "severity": "warn"}

@@ -50,6 +50,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     return made
 
 
+@pytest.mark.slow
 def test_broken_correlations_are_found_and_others_are_not(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query(
         "select feature, window_start >= timestamp '2025-07-01' as broken, status, count(*) from joint "

@@ -12,6 +12,8 @@ import pytest
 from monitoring.warehouse import MonitoredWarehouse
 from project import DbtProject
 
+pytestmark = pytest.mark.slow
+
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
 ALL = "(all features)"
 TRAINING = 3000

@@ -9,6 +9,8 @@ import pytest
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 ZONE = "Asia/Kolkata"  # five hours and a half ahead of UTC
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, 'r' as scoring_run_id"
 ROWS = f"""

@@ -69,6 +69,7 @@ def test_many_features_of_little_importance_are_one_alert(database: Path) -> Non
     assert titles[2:] == ["f01 has drifted", "4 features of little importance have changed"]
 
 
+@pytest.mark.slow
 def test_odd_features_do_not_end_the_report(database: Path) -> None:
     """A list of 90,000 categories, a feature without a reference, one that is NULL everywhere."""
     with duckdb.connect(str(database)) as connection:

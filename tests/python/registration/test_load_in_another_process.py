@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from scorehouse import register
 from scorehouse.errors import EstimatorError
 from scorehouse.registration import prove_loaded
-from virtual_environments import PYTHON_SETTINGS
+from virtual_environments import kept_variables
 
 SCRIPT = """
 import numpy as np
@@ -43,11 +43,10 @@ WORDS = ("does not load in a fresh process", "PYTHONPATH", "module_paths")
 
 def train(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (project / "ml" / "train.py").write_text(script)
-    kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
     return subprocess.run(
         [sys.executable, "ml/train.py"],
         cwd=project,
-        env={**kept, **variables},
+        env={**kept_variables(), **variables},
         capture_output=True,
         text=True,
     )
@@ -97,6 +96,7 @@ def test_a_load_that_does_not_end_is_refused(empty_project: Path, monkeypatch: p
     register(LogisticRegression().fit(X, X.amount > 20), "churn", X, task="classification")
 
 
+@pytest.mark.slow
 def test_the_process_that_forks_has_one_thread() -> None:
     """Another thread may hold a lock at the moment of a fork, for which the child then waits for ever."""
     imports, serves = prove_loaded.PROGRAM.split(";")

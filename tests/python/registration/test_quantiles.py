@@ -39,6 +39,7 @@ CASES: dict[str, tuple[Any, str, set[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_quantiles_never_cross_in_any_form(case: str, tmp_path: Path, make_kernel: MakeKernel) -> None:
     estimator, parameter, forms = CASES[case]

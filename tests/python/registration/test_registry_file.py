@@ -65,6 +65,7 @@ def refused(project: DbtProject, *words: str) -> None:
         assert (last["status"], words[0] in last["error"]) == ("failed", True)
 
 
+@pytest.mark.slow
 def test_a_pickle_that_was_put_into_the_table_is_never_opened(project: DbtProject, tmp_path: Path) -> None:
     proof = tmp_path / "it_ran"
 
@@ -106,6 +107,7 @@ def test_words_that_score_nothing_may_differ(project: DbtProject) -> None:
     project.dbt("run", "--select", *DOORS).check()
 
 
+@pytest.mark.slow
 def test_a_promotion_counts_when_its_seed_is_loaded(project: DbtProject) -> None:
     promote("churn", 2, project_dir=project.folder)
     refused(project, "version 1 has aliases ('champion',) in the table and () in the file")

@@ -99,6 +99,7 @@ CLOCKS = {
 }
 
 
+@pytest.mark.slow
 def test_up_to_date_survives_a_clock_set_back(project: DbtProject) -> None:
     project.features("select 1 as id", name="scores")
     tests = "[{scorehouse.predictions_up_to_date: {arguments: {max_age_hours: 24}}}]"

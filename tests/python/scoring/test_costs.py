@@ -53,6 +53,7 @@ def _rows(project: DbtProject, table: str, columns: str) -> list[tuple[Any, ...]
     )
 
 
+@pytest.mark.slow
 def test_what_did_not_change_is_skipped(costly: DbtProject) -> None:
     counts = "runs, failed_runs, rows_read, rows_scored, rows_rejected, rows_skipped"
     old, new = _rows(costly, "part", counts)

@@ -44,6 +44,7 @@ def test_thresholds_bands_and_abstention(door: str, tmp_path: Path) -> None:
     assert project.query("select distinct decision_policy from scores") == [(run["decision_policy"],)]
 
 
+@pytest.mark.slow
 def test_a_new_policy_decides_again_without_scoring(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore="changed", decision=POLICY)
     project.python_model("scores", "toy", key="id", rescore="changed", decision={"threshold": 0.9})
@@ -57,6 +58,7 @@ def test_a_new_policy_decides_again_without_scoring(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
 def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
     """After changes the places are those of a scoring from scratch, though few rows were scored."""
@@ -99,6 +101,7 @@ def test_what_cannot_be_decided(decision: Any) -> None:
         DecisionPolicy.checked("score()", decision)
 
 
+@pytest.mark.slow
 def test_a_policy_over_unknown_columns(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     project.python_model("scores", "toy", key="id", decision={"top_n": 1, "per": ["part"], "score": "points"})
@@ -112,6 +115,7 @@ def test_texts_are_quoted() -> None:
     assert '"a""b" >= 1.0' in policy.expressions("true", ["id"])["band"]
 
 
+@pytest.mark.slow
 def test_output_names_stay_free(tmp_path: Path) -> None:
     project: DbtProject = make_project(tmp_path / "p")
     execute(project, "alter table raw_rows add column band text")

@@ -60,6 +60,7 @@ def story(project: DbtProject, *arguments: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 def test_the_parts_lead_from_the_base_to_the_score(project: DbtProject) -> None:
     told = story(project, "churn", "--key", "30")
     score, run = project.query("select score, scoring_run_id::varchar from churn_scored where id = 30")[0]

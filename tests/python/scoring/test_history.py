@@ -12,6 +12,7 @@ from project import DbtProject
 from rescoring import execute, found, last_run, make_history, register_version, training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["python_model", "sql_model"])
 def test_an_as_of_date_is_scored_once(door: str, tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", door=door)
@@ -37,6 +38,7 @@ def test_an_as_of_date_is_scored_once(door: str, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_history_ranks_within_a_date_and_only_once(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=2)
     frame, labels = training(0)
@@ -55,6 +57,7 @@ def test_a_history_ranks_within_a_date_and_only_once(tmp_path: Path) -> None:
     assert set(before) < set(project.content("scores"))
 
 
+@pytest.mark.slow
 def test_an_as_of_date_may_be_given_as_a_value(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=1)
     project.sql_model("scores", "toy", key="id", as_of="2024-03-01")
@@ -144,6 +147,7 @@ def test_a_history_is_not_rescored(shared: DbtProject) -> None:
     assert "appended to and never rescored" in shared.build("--select", "scores").messages["scores"]
 
 
+@pytest.mark.slow
 def test_late_labels_meet_the_score_that_was_live(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=3)
     project.build().check()

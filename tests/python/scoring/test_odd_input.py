@@ -22,6 +22,7 @@ def scored_project(project: DbtProject) -> DbtProject:
     return project
 
 
+@pytest.mark.slow
 def test_an_empty_feature_table_empties_the_table(scored_project: DbtProject) -> None:
     scored_project.build().check()
     columns = scored_project.columns("scored")
@@ -37,6 +38,7 @@ def _by_the_estimator(project: DbtProject) -> None:
     project.python_model("plain", "churn", key="id", engine="estimator", config="materialized='table'")
 
 
+@pytest.mark.slow
 def test_another_release_is_allowed_where_the_project_says_so(scored_project: DbtProject) -> None:
     scored_project.writes_files = True
     registered_by("0.19.1")(scored_project, "churn")

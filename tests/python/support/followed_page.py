@@ -8,14 +8,13 @@ differ. A console block without a text block prints nothing.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from virtual_environments import PYTHON_SETTINGS
+from virtual_environments import kept_variables
 
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.M | re.S)
 MARK = "@@@ block {} @@@"
@@ -96,12 +95,11 @@ def follow(page: Path, folder: Path, replaced: Mapping[str, str], **variables: s
     script = "set -euo pipefail\n" + "".join(parts)
     for text, own in replaced.items():
         script = script.replace(text, own)
-    kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
     ended = subprocess.run(
         ["bash"],
         input=script,
         cwd=folder,
-        env={**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1", **variables},
+        env={**kept_variables(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -6,7 +6,6 @@ threads build it, its features come from an attached database, and Git gave its 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import duckdb
 import yaml
 
 from project import REPOSITORY
-from virtual_environments import PYTHON_SETTINGS
+from virtual_environments import kept_variables
 
 ROWS = 300
 ML_MODELS = ("churn", "demand", "flight_delay", "next_product", "segments")
@@ -93,11 +92,10 @@ class ForeignProject:
         self, program: str, *arguments: str | Path, code: int = 0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run an installed program as a user's shell would; fails unless it exits with `code`."""
-        kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
         ended = subprocess.run(
             [Path(sys.executable).with_name(program), *map(str, arguments)],
             cwd=self.folder,
-            env={**kept, "HOME": str(self.home), "NO_COLOR": "1", **variables},
+            env={**kept_variables(), "HOME": str(self.home), "NO_COLOR": "1", **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

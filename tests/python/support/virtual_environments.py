@@ -11,10 +11,20 @@ from pathlib import Path
 
 from project import REPOSITORY
 
+WARM = Path(__file__).parent / "warm"  # whose sitecustomize.py dbt commands meet
 PYTHON_SETTINGS = (
     *("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"),
     *("DBT_PROJECT_DIR", "DBT_PROFILES_DIR"),
 )
+
+
+def kept_variables() -> dict[str, str]:
+    """The variables of this process without those that lead Python and dbt to this repository.
+
+    Where dbt commands begin in a process that has imported dbt (`warm/`), this stays so.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
+    return {**kept, "PYTHONPATH": str(WARM)} if "SCOREHOUSE_WARM_DBT" in kept else kept
 
 
 @dataclass(frozen=True)
@@ -25,9 +35,8 @@ class Environment:
 
     def variables(self) -> dict[str, str]:
         """The variables of a shell in which the environment is active."""
-        kept = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
         return {
-            **kept,
+            **kept_variables(),
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(self.folder),
             "PYTHONNOUSERSITE": "1",

@@ -20,6 +20,7 @@ from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE, Parity, compare
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import DUCKDB
+from scorehouse.forms.sql.scratch import scratch
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 
@@ -44,7 +45,7 @@ class Comparison:
         self.compiled = compiled
         self.kernel = kernel
         self.tried = tried_rows(compiled.signature, compiled.probes, training_rows(frame))
-        self.connection = duckdb.connect()
+        self.connection = scratch()
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
         self.found = self.pool.submit(duckdb_rows, compiled, self.tried.rows, self.connection)
 
@@ -87,7 +88,7 @@ def duckdb_rows(
 ) -> pa.Table:
     """The SQL's results for the rows, in order; without a connection, a new one is used."""
     if connection is None:
-        with duckdb.connect() as own:
+        with scratch() as own:
             return duckdb_rows(compiled, rows, own)
     numbered = rows.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
     # in pieces, since each thread takes one piece
@@ -115,7 +116,7 @@ def fault_of_stages(compiled: CompiledSql, rows: pa.Table) -> str:
 def differ_in_stages(compiled: CompiledSql, rows: pa.Table) -> bool:
     """Whether the stages, spelled for DuckDB, give other values for these rows than one statement."""
     spelled = replace(compiled, dialect=DUCKDB)
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         one = duckdb_rows(spelled, rows, connection)
         return not one.equals(duckdb_rows_in_stages(spelled, rows, connection))
 

@@ -1,0 +1,171 @@
+"""A process that has imported dbt, and a fork of it for each dbt command of the tests: see sitecustomize.py.
+
+    python warm_dbt.py OWNER ADDRESS
+
+It ends with the process OWNER, or when the file ADDRESS is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import os
+import random
+import resource
+import runpy
+import select
+import signal
+import socket
+import sys
+import time
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import dbt.adapters.duckdb.connections
+import dbt.cli.main
+import dbt.include.duckdb
+import dbt.include.global_project
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.artifacts.resources.v1.config import NodeConfig
+from dbt.artifacts.resources.v1.model import ModelConfig
+from dbt.clients.jinja_static import statically_extract_macro_calls
+from dbt.contracts.graph import nodes, unparsed
+from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
+from dbt.contracts.selection import SelectorFile
+from dbt_common.clients.jinja import extract_toplevel_blocks, parse
+from dbt_common.tests import enable_test_caching
+
+# What a command imports for itself only where it needs it: what is imported here, no test could see missing.
+UNLOADED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn", "scorehouse")
+# Whose JSON schemas dbt makes at their first use, in each command anew.
+VALIDATED = (
+    *(Configuration, DuckDBCredentials, PackageConfig, ProfileConfig, Project, ProjectFlags, SelectorFile),
+    *(ModelConfig, NodeConfig, nodes.HookNode, nodes.ModelNode, nodes.SeedNode, nodes.GenericTestNode),
+    *(unparsed.UnparsedMacroUpdate, unparsed.UnparsedModelUpdate, unparsed.UnparsedNodeUpdate),
+)
+# Macros that every project of the tests has: dbt's, and those of this package.
+MACROS = (
+    Path(dbt.include.global_project.__file__).parent / "macros",
+    Path(dbt.include.duckdb.__file__).parent / "macros",
+    Path(__file__).parents[4] / "macros",
+)
+BLOCKS = {"macro", "materialization", "test", "data_test"}  # as dbt asks for them
+LOOK_SECONDS = 2
+
+
+def main(owner: str, address: str) -> None:
+    assert not [name for name in UNLOADED if name in sys.modules]
+    assert resource_tracker._resource_tracker._fd is None, "forks would share locks"
+    prepare()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    Path(address).unlink(missing_ok=True)  # of one that was killed
+    listener.bind(address)
+    listener.listen(64)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # sessions are not waited for
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this process has inherited
+    gc.collect()
+    gc.freeze()  # so that a fork's collections leave these pages shared
+    while Path(address).exists() and Path("/proc", owner).exists():
+        if not select.select([listener], [], [], LOOK_SECONDS)[0]:
+            continue
+        line, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            session(line)
+            return
+        line.close()
+
+
+def prepare() -> None:
+    """Work out what each command would, and what is a function of texts and classes that all have."""
+    for validated in VALIDATED:
+        validated.json_schema()
+    enable_test_caching()  # of dbt's own tests, for parsed Jinja
+    for folder in MACROS:
+        for file in sorted(folder.rglob("*.sql")):
+            for block in extract_toplevel_blocks(file.read_text(), BLOCKS, collect_raw_data=False):
+                parse(block.full_block)
+                with contextlib.suppress(Exception):  # of the macros' names, which only a command knows
+                    statically_extract_macro_calls(block.full_block, {})
+
+
+def session(line: socket.socket) -> None:
+    """Fork a command, pass signals on to it, and tell how it ended; returns in the command only."""
+    size, streams, _, _ = socket.recv_fds(line, 8, 3)
+    told = json.loads(b"".join(received(line, int.from_bytes(size, "big"))))
+    command = os.fork()
+    if command == 0:
+        line.close()
+        become(told, streams)
+        return
+    for stream in streams:
+        os.close(stream)
+    ended = os.pidfd_open(command)
+    while True:
+        ready, _, _ = select.select([line, ended], [], [])
+        if ended in ready:
+            break
+        # A command whose other side was killed is killed too.
+        for number in line.recv(16) or [signal.SIGKILL]:
+            os.kill(command, number)
+    _, status = os.waitpid(command, 0)
+    try:
+        line.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+    finally:
+        os._exit(0)
+
+
+def received(line: socket.socket, size: int) -> list[bytes]:
+    parts: list[bytes] = []
+    while size:
+        parts.append(line.recv(min(size, 1 << 16)))
+        assert parts[-1], "the other side ended"
+        size -= len(parts[-1])
+    return parts
+
+
+def become(told: dict[str, Any], streams: list[int]) -> None:
+    """Take over words, folder, environment, limits and streams, and run the command."""
+    os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    for name, soft, hard in told["limits"]:
+        resource.setrlimit(name, (soft, hard))
+    for number in told["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
+    os.umask(told["umask"])
+    os.chdir(told["folder"])
+    os.environ.clear()
+    os.environ.update(told["environment"])
+    time.tzset()
+    random.seed()
+    sys.orig_argv[:] = [sys.executable, *told["words"]]
+    sys.argv[:] = told["words"]
+    sys.path[:] = [os.path.dirname(told["words"][0]), *told["path"]]
+    sys.stdin, sys.stdout, sys.stderr = read(0), written(1), written(2)
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        import coverage
+
+        coverage.process_startup(force=True)
+    runpy.run_path(told["words"][0], run_name="__main__")
+
+
+def read(stream: int) -> Any:
+    return io.TextIOWrapper(open(stream, "rb", closefd=False))
+
+
+def written(stream: int) -> Any:
+    """A standard stream as Python makes it."""
+    errors = "backslashreplace" if stream == 2 else "strict"
+    by_line = stream == 2 or os.isatty(stream)
+    return io.TextIOWrapper(open(stream, "wb", closefd=False), errors=errors, line_buffering=by_line)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
