@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds
 
@@ -50,13 +50,28 @@ def one_writer(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def locked(*args: P.args, **kwargs: P.kwargs) -> T:
-        given = signature.bind(*args, **kwargs).arguments
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            unknown = [name for name in kwargs if name not in signature.parameters]
+            near = did_you_mean(unknown[0], signature.parameters) if unknown else ""
+            raise _wrong_call(function.__name__, signature, f"{error}{near}") from None
         call = f"{function.__name__}({given['name']!r})"
         check_name("name", given["name"], call)
         with writing(ModelSeeds(find_project(given.get("project_dir")), given["name"]), call):
             return function(*args, **kwargs)
 
     return locked
+
+
+def _wrong_call(function: str, signature: inspect.Signature, problem: str) -> ConfigurationError:
+    needed = [name for name, one in signature.parameters.items() if one.default is one.empty]
+    return ConfigurationError(
+        f"{function}()",
+        problem,
+        expected=f"at least the arguments {', '.join(needed)}",
+        action=f"correct the call; help({function}) explains every argument",
+    )
 
 
 @contextmanager

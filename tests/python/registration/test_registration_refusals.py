@@ -90,6 +90,26 @@ def test_names_that_no_table_can_have(names: list[Any], empty_project: Path) -> 
     )
 
 
+@pytest.mark.parametrize(
+    "facts, match",
+    [
+        ({}, r"register\(\): missing .*'task'.*\n.*estimator, name, X, task"),
+        (
+            {"task": "regression", "alais": 1},
+            "argument 'alais'; did you mean 'alias'",
+        ),
+        ({"task": "regression", "X": X}, "multiple values"),
+    ],
+)
+def test_a_call_that_lacks_an_argument_or_has_an_unknown_one(
+    facts: dict[str, Any], match: str, empty_project: Path
+) -> None:
+    with pytest.raises(ScorehouseError, match=match) as error:
+        register(LinearRegression(), "tried", X, **facts)
+    assert message(error)
+    assert sorted(path.name for path in empty_project.iterdir()) == ["dbt_project.yml"]
+
+
 def test_a_bad_alias_registers_nothing(empty_project: Path) -> None:
     with pytest.raises(ScorehouseError, match="alias 'Best one' cannot be used"):
         churn(alias="Best one")
