@@ -1,6 +1,6 @@
 {#- Area under the ROC curve: the share of pairs of a positive and a negative row in which the positive
     one has the higher score, ties counting half. -#}
-{% macro _auc_values() -%}
+{% macro _auc_values(parts) -%}
 both_scores as (
 
     select *, 'live' as side, live_score as score from drawn where weight > 0
@@ -12,9 +12,7 @@ both_scores as (
 by_score as (
 
     select
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ parts }},
         replicate,
         side,
         score,
@@ -31,7 +29,7 @@ below as (
     select
         *,
         sum(negatives) over (
-            partition by model_alias, replicate, side order by score
+            partition by {{ parts }}, replicate, side order by score
             rows between unbounded preceding and current row
         ) - negatives / 2 as negatives_below
     from by_score
@@ -41,9 +39,7 @@ below as (
 areas as (
 
     select
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ parts }},
         replicate,
         side,
         cast(sum(n_rows) as bigint) as n_rows,
@@ -56,9 +52,7 @@ areas as (
 metric_values as (
 
     select
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ parts }},
         replicate,
         max(n_rows) as n_rows,
         max(area) filter (side = 'live') as live_value,

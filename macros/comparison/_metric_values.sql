@@ -1,20 +1,18 @@
-{#- CTEs that end in metric_values: one row per challenger and replicate, from `drawn`. -#}
-{% macro _metric_values(metric) -%}
+{#- CTEs that end in metric_values: one row per replicate of each of `parts`, a list of columns, from `drawn`. -#}
+{% macro _metric_values(metric, parts) -%}
 {%- if metric == 'roc_auc' -%}
-{{ scorehouse._auc_values() }}
+{{ scorehouse._auc_values(parts) }}
 {%- else -%}
 metric_values as (
 
     select
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ parts }},
         replicate,
         count(*) as n_rows,
         {{ scorehouse._mean_loss(metric, 'live_score') }} as live_value,
         {{ scorehouse._mean_loss(metric, 'challenger_score') }} as challenger_value
     from drawn
-    group by model_alias, live_version, challenger_version, replicate
+    group by {{ parts }}, replicate
 
 ),
 {%- endif -%}

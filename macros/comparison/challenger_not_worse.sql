@@ -1,14 +1,18 @@
 {% test challenger_not_worse(
     model, labels, key, label, challenger='challenger', metric='roc_auc', margin=0.01, min_rows=100, settings={},
-    registry=none
+    registry=none, segments=[], gain=none
 ) %}
     {% set call = 'challenger_not_worse' %}
-    {% do scorehouse._check_number(
-        call, 'margin', margin, 'write how much worse the challenger may be, such as 0.005', lowest=0
-    ) %}
+    {% set outputs = scorehouse._compared_outputs(call, label, '') %}
+    {% set margins = scorehouse._allowed_margins(call, margin, outputs) %}
     {% do scorehouse._check_number(
         call, 'min_rows', min_rows, 'write the number of labelled rows to ask for, such as 1000', lowest=1
     ) %}
+    {% if gain is not none %}
+        {% do scorehouse._check_number(
+            call, 'gain', gain, 'write how much better the challenger has to be, such as 0.002', lowest=0
+        ) %}
+    {% endif %}
     {% if challenger is not string or not challenger %}
         {% do scorehouse._argument_error(
             call, 'challenger', challenger, 'the alias of the challenger', 'write `challenger: challenger`'
@@ -17,31 +21,42 @@
     {% if registry is not none %}
         {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {% endif %}
+    {% set alias = scorehouse._text_literal(challenger) %}
+    {% set several = outputs | length > 1 %}
+    {% set fewest = scorehouse._metric_settings(call, settings, metric).segment_rows %}
 
-with comparison as (
+with comparison as materialized (
 
-    select * from ({{ scorehouse.compare_metric(model, labels, key, label, metric, settings) }}) as compared
-    where model_alias = {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }}
+    select * from (
+        {{ scorehouse.compare_metric(model, labels, key, label, metric, settings, segments) }}
+    ) as compared
+    where model_alias = {{ alias }}
 
 ),
 
 asked as (
 
-    select {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }} as challenger
-
+    {% for asked in margins -%}
+    select
+        {{ alias }} as challenger,
+        {{ scorehouse._text_literal(asked.name) }} as asked_output,
+        {{ scorehouse._double_literal(asked.margin) }} as margin
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
-judged as (
+judged_whole as (
 
     select
         asked.challenger,
-        comparison.*,
-        {{ scorehouse._double_literal(margin) }} as margin,
+        {{- '\n        asked.asked_output as output,' if outputs[0].name }}
+        comparison.*{{ ' exclude (output)' if outputs[0].name }},
+        asked.margin,
         {#- `>=` is false for NULL: a difference that cannot be measured does not pass #}
         case
             {%- if registry is not none %}
             {#- After its promotion the challenger is the live version, which scores once, under the first alias. #}
-            when comparison.model_alias is null and (
+            when (select count(*) from comparison) = 0 and (
                 select count(*)
                 from {{ registry }} as versions
                 inner join (select distinct model_name, model_version from {{ model }} where is_live) as live
@@ -49,14 +64,52 @@ judged as (
                 where {{ scorehouse._holds_alias(challenger) }}
             ) > 0 then null
             {%- endif %}
-            when comparison.model_alias is null then 'not_compared'
-            when comparison.n_rows < {{ min_rows }} then 'too_few_rows'
-            when comparison.difference_low >= -{{ scorehouse._double_literal(margin) }} then null
-            else 'worse'
+            when (select count(*) from comparison) = 0 then 'not_compared'
+            when coalesce(comparison.n_rows, 0) < {{ min_rows }} then 'too_few_rows'
+            when comparison.difference_low is null or comparison.difference_low < -asked.margin then 'worse'
+            {%- if gain is not none %}
+            {#- The mean decides whether there is a gain; without several outputs, the only row. #}
+            when comparison.difference_low < {{ scorehouse._double_literal(gain) }}
+                {{- " and asked.asked_output = '(mean)'" if several }} then 'no_gain'
+            {%- endif %}
         end as problem
     from asked
     left join comparison
         on asked.challenger = comparison.model_alias
+        {{- '\n        and asked.asked_output = comparison.output' if outputs[0].name }}
+        {{- "\n        and comparison.segment = 'all'" if segments }}
+
+),
+
+{%- if segments %}
+
+{#- A segment stands in the way only if it is certainly worse: with few rows, every interval is wide. #}
+judged_segments as (
+
+    select
+        asked.challenger,
+        comparison.*,
+        asked.margin,
+        comparison.n_rows >= {{ fewest }} as is_judged,
+        case
+            when comparison.n_rows >= {{ fewest }} and comparison.difference_high < -asked.margin then 'segment_worse'
+        end as problem
+    from comparison
+    inner join asked
+        on {{ 'comparison.output = asked.asked_output' if outputs[0].name else 'true' }}
+    where comparison.segment <> 'all'
+        {{- "\n        and asked.asked_output = '(mean)'" if several }}
+
+),
+{%- endif %}
+
+judged as (
+
+    select * from judged_whole
+    {%- if segments %}
+    union all by name
+    select * from judged_segments
+    {%- endif %}
 
 ),
 

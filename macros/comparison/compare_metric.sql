@@ -1,11 +1,10 @@
 {#- A metric of each challenger and of the live version, on labelled rows: the paired difference (positive
     when the challenger is better) and its bootstrap interval. -#}
-{% macro compare_metric(predictions, labels, key, label, metric='roc_auc', settings={}) %}
+{% macro compare_metric(predictions, labels, key, label, metric='roc_auc', settings={}, segments=[]) %}
     {% set call = 'compare_metric' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
-    {% do scorehouse._column_list(call, 'label', label, 'churned') %}
     {% set metrics = ['roc_auc', 'log_loss', 'brier', 'rmse', 'mae'] %}
     {% if metric not in metrics %}
         {% do scorehouse._argument_error(
@@ -13,13 +12,22 @@
         ) %}
     {% endif %}
     {% set used = scorehouse._metric_settings(call, settings, metric) %}
+    {% set outputs = scorehouse._compared_outputs(call, label, used.score) %}
+    {% set by = scorehouse._column_list(call, 'segments', segments, 'country') if segments else [] %}
+    {% set present = scorehouse._existing_columns(predictions) %}
+    {% for name in by %}
+        {% do scorehouse._check_passed_through(call, 'segments', name, predictions, present) %}
+    {% endfor %}
+    {% for output in outputs if output.name %}
+        {% do scorehouse._check_output_column(call, output, predictions, present) %}
+    {% endfor %}
 
     {{ return(adapter.dispatch('compare_metric', 'scorehouse')(
-        predictions, labels, keys, label, metric, used
+        predictions, labels, keys, outputs, metric, used, by
     )) }}
 {% endmacro %}
 
-{% macro default__compare_metric(predictions, labels, keys, label, metric, settings) %}
+{% macro default__compare_metric(predictions, labels, keys, outputs, metric, settings, segments) %}
     {#- dbt also renders disabled models when it parses: a project may turn the model off for this target -#}
     {% if execute %}
         {% do scorehouse._fail(
@@ -31,49 +39,33 @@
     {% endif %}
 {% endmacro %}
 
-{% macro duckdb__compare_metric(predictions, labels, keys, label, metric, settings) %}
+{% macro duckdb__compare_metric(predictions, labels, keys, outputs, metric, settings, segments) %}
 {% set tail = (1 - settings['confidence']) / 2 %}
-{% set keys, label = scorehouse._identifiers(keys), scorehouse._identifier(label) %}
-with paired as (
-
-    {{ scorehouse._paired_predictions(predictions, keys, settings['score']) | indent(4) }}
-
-),
-
-labelled as (
-
-    select
-        paired.*,
-        {{ scorehouse._label_value('labels.' ~ label, metric, settings['positive']) }} as label
-    from paired
-    inner join {{ scorehouse._named(labels, 'labels') }}
-        on {% for name in keys %}paired.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
-    where paired.both_scored and labels.{{ label }} is not null
-
-),
+{% set parts = 'model_alias, live_version, challenger_version, output, segment, segment_value' %}
+{% set key_names = [] %}
+{% for name in keys %}{% do key_names.append('key_' ~ loop.index) %}{% endfor %}
+with {{ scorehouse._labelled_pairs(predictions, labels, keys, outputs, metric, settings, segments) }}
 
 {#- Poisson bootstrap: in each replicate, the weight of a row is a draw from Poisson(1), made from a hash of
     its key. Replicate 0 is the original data. #}
 drawn as (
 
     select
-        labelled.*,
+        segmented.*,
         replicate,
         case when replicate = 0 then 1 else {{ scorehouse._poisson_weight(
-            "(hash(" ~ keys | join(', ') ~ ", replicate, " ~ settings['seed'] ~ ") >> 11) / 9007199254740992e0"
+            "(hash(" ~ key_names | join(', ') ~ ", replicate, " ~ settings['seed'] ~ ") >> 11) / 9007199254740992e0"
         ) }} end as weight
-    from labelled, range({{ settings['replicates'] + 1 }}) as replicates(replicate)
+    from segmented, range({{ settings['replicates'] + 1 }}) as replicates(replicate)
 
 ),
 
-{{ scorehouse._metric_values(metric) }}
+{{ scorehouse._metric_values(metric, parts) }}
 
 replicated as (
 
     select
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ parts }},
         replicate,
         n_rows,
         live_value,
@@ -83,14 +75,59 @@ replicated as (
 
 ),
 
+{#- The mean counts each output the same, in each replicate; there is none where an output has no value. #}
+with_means as (
+
+    select * from replicated
+    {%- if outputs | length > 1 %}
+
+    union all
+
+    select
+        model_alias,
+        live_version,
+        challenger_version,
+        '(mean)' as output,
+        segment,
+        segment_value,
+        replicate,
+        case when count(*) = {{ outputs | length }} then min(n_rows) else 0 end as n_rows,
+        {%- for value in ['live_value', 'challenger_value', 'difference'] %}
+        case when count({{ value }}) = {{ outputs | length }} then avg({{ value }}) end as {{ value }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from replicated
+    group by model_alias, live_version, challenger_version, segment, segment_value, replicate
+    {%- endif %}
+
+),
+
+{%- if segments %}
+
+{#- How many values each segment stands for: one, or all that have few rows. #}
+sized as (
+
+    select
+        segment,
+        segment_value,
+        count(distinct own_value) as n_segments
+    from segmented
+    group by segment, segment_value
+
+),
+{%- endif %}
+
 {#- A prediction table belongs to one ML model. #}
-final as (
+compared as (
 
     select
         (select max(ml_model) from labelled) as ml_model,
         model_alias,
         live_version,
         challenger_version,
+        output,
+        segment,
+        segment_value,
         '{{ metric }}' as metric,
         max(n_rows) filter (replicate = 0) as n_rows,
         max(live_value) filter (replicate = 0) as live_value,
@@ -100,8 +137,39 @@ final as (
         quantile_cont(difference, {{ 1 - tail }}) filter (replicate > 0) as difference_high,
         {{ scorehouse._double_literal(settings['confidence']) }} as confidence,
         count(difference) filter (replicate > 0) as n_replicates
-    from replicated
-    group by model_alias, live_version, challenger_version
+    from with_means
+    group by {{ parts }}
+
+),
+
+final as (
+
+    select
+        compared.ml_model,
+        compared.model_alias,
+        compared.live_version,
+        compared.challenger_version,
+        {{- '\n        compared.output,' if outputs[0].name }}
+        {%- if segments %}
+        compared.segment,
+        compared.segment_value,
+        case when compared.segment = 'all' then null else sized.n_segments end as n_segments,
+        {%- endif %}
+        compared.metric,
+        compared.n_rows,
+        compared.live_value,
+        compared.challenger_value,
+        compared.difference,
+        compared.difference_low,
+        compared.difference_high,
+        compared.confidence,
+        compared.n_replicates
+    from compared
+    {%- if segments %}
+    inner join sized
+        on compared.segment = sized.segment
+        and compared.segment_value = sized.segment_value
+    {%- endif %}
 
 )
 

@@ -3,7 +3,7 @@
 {% macro retraining_signals(registry, drift=none, performance=none, predictions=none, limits={}, as_of=none) %}
     {% set call = 'retraining_signals' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
-    {% set tables = {'drift': drift, 'performance': performance, 'predictions': predictions} %}
+    {% set tables = {'drift': drift, 'predictions': predictions} %}
     {% for argument, value in tables.items() if value is not none %}
         {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
     {% endfor %}
@@ -15,7 +15,8 @@
     {% set chosen = dict(known) %}
     {% do chosen.update(limits) %}
     {% do scorehouse._check_output(call, 'limits', chosen.output) %}
-    {% set numbers = ['drifted_features', 'decay', 'age_days', 'rejected_share', 'min_labels'] %}
+    {% set judged = scorehouse._judged_outputs(call, performance, chosen) %}
+    {% set numbers = ['drifted_features', 'age_days', 'rejected_share', 'min_labels'] %}
     {% for name in numbers if chosen[name] is not none %}
         {% do scorehouse._check_number(
             call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason', lowest=0
@@ -23,11 +24,11 @@
     {% endfor %}
 
     {{ return(adapter.dispatch('retraining_signals', 'scorehouse')(
-        registry, drift, performance, predictions, chosen, as_of
+        registry, drift, judged, predictions, chosen, as_of
     )) }}
 {% endmacro %}
 
-{% macro default__retraining_signals(registry, drift, performance, predictions, limits, as_of) %}
+{% macro default__retraining_signals(registry, drift, judged, predictions, limits, as_of) %}
 {% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
 
@@ -38,7 +39,10 @@ with live as (
         version,
         trained_to,
         registered_at,
-        {{ scorehouse._registered_metric('metrics', limits.metric, limits.output) }} as reference_value
+        {%- for one in judged %}
+        {{ scorehouse._registered_metric('metrics', limits.metric, one.output) }} as reference_{{ loop.index }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from {{ registry }}
     where {{ scorehouse._holds_alias(limits.alias) }}
 
@@ -70,25 +74,8 @@ drifted as (
 
 ),
 {%- endif %}
-{%- if performance is not none %}
 
-measured as (
-
-    select
-        ml_model,
-        version,
-        value,
-        {{ scorehouse._best_end(scorehouse._has_intervals(performance)) }} as best_value,
-        row_number() over (partition by ml_model, version order by window_start desc) as place
-    from {{ performance }}
-    where metric = {{ scorehouse._text_literal(limits.metric) }}
-        and segment = 'all'
-        and value is not null
-        and status not in ('immature', 'complete')
-        and n_current >= {{ limits.min_labels or 0 }}
-
-),
-{%- endif %}
+{{ scorehouse._decayed(judged, limits) }}
 {%- if predictions is not none %}
 
 rejections as (
@@ -110,18 +97,11 @@ facts as (
         live.version,
         {{ 'coalesce(drifted.n_drifted, 0)' if drift is not none else 'cast(null as ' ~ bigint ~ ')' }} as n_drifted,
         {{ 'drifted.drifted_features' if drift is not none else 'cast(null as ' ~ text ~ ')' }} as drifted_features,
-        live.reference_value,
-        {{ 'measured.value' if performance is not none else 'cast(null as ' ~ double ~ ')' }} as current_value,
-        {%- if performance is not none %}
-        {{ 'measured.value - live.reference_value' if limits.metric in scorehouse._lower_is_better()
-            else 'live.reference_value - measured.value' }} as decay,
-        {#- What is left of it at the better end of the interval of the metric. #}
-        {{ 'measured.best_value - live.reference_value' if limits.metric in scorehouse._lower_is_better()
-            else 'live.reference_value - measured.best_value' }} as certain_decay,
-        {%- else %}
-        cast(null as {{ double }}) as decay,
-        cast(null as {{ double }}) as certain_decay,
-        {%- endif %}
+        decayed.output,
+        decayed.reference_value,
+        decayed.current_value,
+        decayed.decay,
+        decayed.reasons as decay_reasons,
         {{ dbt.datediff(
             'cast(coalesce(nullif(live.trained_to, ' ~ "''" ~ '), substring(live.registered_at, 1, 10)) as date)',
             'cast(' ~ now ~ ' as date)', 'day'
@@ -134,12 +114,9 @@ facts as (
         on live.ml_model = drifted.ml_model
         and live.version = drifted.version
     {%- endif %}
-    {%- if performance is not none %}
-    left join measured
-        on live.ml_model = measured.ml_model
-        and live.version = measured.version
-        and measured.place = 1
-    {%- endif %}
+    left join decayed
+        on live.ml_model = decayed.ml_model
+        and live.version = decayed.version
     {%- if predictions is not none %}
     left join rejections
         on live.ml_model = rejections.ml_model
@@ -153,10 +130,7 @@ reasoned as (
     select
         *,
         {{ scorehouse._reason('n_drifted', limits.drifted_features, 'drift of ', 'drifted_features') }}
-        || {{ scorehouse._reason(
-            'certain_decay', limits.decay, limits.metric ~ ' worse by ',
-            'cast(round(cast(decay as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true
-        ) }}
+        || coalesce(decay_reasons, '')
         || {{ scorehouse._reason(
             'age_days', limits.age_days, 'days since training: ', 'cast(age_days as ' ~ text ~ ')', strict=true
         ) }}
@@ -178,6 +152,7 @@ final as (
         cast(n_drifted as {{ bigint }}) as n_drifted,
         drifted_features,
         {{ scorehouse._text_literal(limits.metric) }} as metric,
+        {{- '\n        output,' if judged | length > 1 }}
         reference_value,
         current_value,
         decay,

@@ -7,7 +7,7 @@
     {% set call = 'training_set' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_history_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
-    {% do scorehouse._column_list(call, 'label', label, 'churned') %}
+    {% set label_names = scorehouse._column_list(call, 'label', label, 'churned') %}
     {% do scorehouse._column_list(call, 'at', at, 'as_of') %}
     {% do scorehouse._check_bool(call, 'only_labelled', only_labelled) %}
     {% set sources = [] %}
@@ -18,12 +18,13 @@
     {% endif %}
     {% set spec = {
         'key': scorehouse._column_list(call, 'key', key, 'customer_id'),
-        'label': label, 'label_time': label_time, 'at': at, 'until': until,
+        'labels': label_names, 'label_time': label_time, 'at': at, 'until': until,
         'matures_after': scorehouse._duration_seconds(call, 'matures_after', matures_after),
         'keep': scorehouse._column_list(call, 'keep', keep, 'score') if keep else [],
         'only_labelled': only_labelled
     } %}
-    {% set own, names = spec.key + [at] + spec.keep + ['model_version', label, label_time, 'label_status'], [] %}
+    {% set own, names = spec.key + [at] + spec.keep + ['model_version'] + label_names, [] %}
+    {% do own.extend([label_time, 'label_status']) %}
     {% for name in own if name and scorehouse._bare_name(name) | lower not in names | map('lower') %}
         {% do names.append(scorehouse._bare_name(name)) %}
     {% endfor %}

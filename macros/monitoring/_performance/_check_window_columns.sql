@@ -22,12 +22,7 @@
             "name the output to judge: `options: {prediction: " ~ named ~ score ~ '}`'
         ) %}
     {% endif %}
-    {% for pair in wanted if present and pair[1] | lower not in present %}
-        {% do scorehouse._argument_error(
-            spec.call, pair[0], pair[1],
-            'a column of ' ~ predictions.identifier ~ ', which has ' ~ present | join(', '),
-            "pass the column through in the prediction table (`passthrough=['" ~ pair[1] ~ "']`) and build it, "
-                ~ 'or name another one'
-        ) %}
+    {% for pair in wanted %}
+        {% do scorehouse._check_passed_through(spec.call, pair[0], pair[1], predictions, present) %}
     {% endfor %}
 {% endmacro %}

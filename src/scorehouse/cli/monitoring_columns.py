@@ -98,6 +98,7 @@ RETRAINING = {
     "age_days": "Days since the end of the training data, or since registration.",
     "rejected_share": "Share of rejected rows.",
 }
+RETRAINING_OUTPUT = {"output": "The output that became worse by most, whose numbers these are."}
 CALIBRATION = {
     "ml_model": "Name of the ML model.",
     "version": "Version that scored.",

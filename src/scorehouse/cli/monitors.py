@@ -15,6 +15,7 @@ from scorehouse.cli.monitoring_columns import (
     PERFORMANCE,
     PROFILES,
     RETRAINING,
+    RETRAINING_OUTPUT,
 )
 from scorehouse.cli.monitors_asked import Asked, options_of
 from scorehouse.cli.scaffold import key_of
@@ -64,7 +65,7 @@ def monitors(asked: Asked) -> list[Monitor]:
             found += [_calibration(one), _estimates(one)]
         if one.task == "regression":
             found += [_margins(one), _intervals(one), _coverage(one)]
-    return [*found, _retraining(asked.judged[0])]
+    return [*found, _retraining(asked)]
 
 
 def _profiles(asked: Asked) -> Monitor:
@@ -202,14 +203,19 @@ def _coverage(asked: Asked) -> Monitor:
 def _retraining(asked: Asked) -> Monitor:
     name = asked.version.name
     relations = {"registry": f"ref('ml_{name}')", "drift": f"ref('{name}_drift')", "predictions": asked.table}
-    if asked.labels:
-        relations["performance"] = f"ref('{asked.stem}_performance')"
-    limits = {"limits": {"metric": _metric(asked), **asked.named}} if asked.labels else {}
+    judged, columns = asked.judged if asked.labels else [], RETRAINING
+    if len(judged) > 1:
+        tables = ", ".join(f"{jinja(each.ending)}: ref('{each.stem}_performance')" for each in judged)
+        relations["performance"], columns = f"{{{tables}}}", RETRAINING | RETRAINING_OUTPUT
+    elif judged:
+        relations["performance"] = f"ref('{judged[0].stem}_performance')"
+    named = judged[0].named if len(judged) == 1 else {}
+    limits = {"limits": {"metric": _metric(judged[0]), **named}} if judged else {}
     return Monitor(
         f"{name}_retraining",
         f"Whether `{name}` should be retrained, and why.",
         call_of("retraining_signals", relations, limits),
-        RETRAINING,
+        columns,
     )
 
 

@@ -47,7 +47,7 @@ class Asked:
     @property
     def stem(self) -> str:
         """What the names of its monitors begin with."""
-        return self.version.name + (f"_{self._ending}" if self.output else "")
+        return self.version.name + (f"_{self.ending}" if self.output else "")
 
     @property
     def subject(self) -> str:
@@ -62,15 +62,16 @@ class Asked:
 
     def registered(self, metric: str) -> float | None:
         """The value of a metric at registration; that of one of several outputs ends in its name."""
-        return self.version.metrics.get(f"{metric}_{self._ending}" if self.output else metric)
+        return self.version.metrics.get(f"{metric}_{self.ending}" if self.output else metric)
 
     @property
     def named(self) -> dict[str, str]:
         """The output as the tests and signals take it."""
-        return {"output": self._ending} if self.output else {}
+        return {"output": self.ending} if self.output else {}
 
     @property
-    def _ending(self) -> str:
+    def ending(self) -> str:
+        """The end of the output's column: `week_1` of `prediction_week_1`."""
         return (self.output or "").removeprefix(PREFIX)
 
     @property

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
+from scorehouse.report.contests import place_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
@@ -227,7 +228,7 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table, number: int | No
         if found := _live_rows(warehouse.rows_of(table, name, "version"), data):
             data.retraining, data.retraining_table = found, table
     data.comparisons = _first(warehouse, "comparison", data, "model_alias, segment, segment_value")
-    data.contests = _first(warehouse, "contest", data, "model_alias")
+    data.contests = sorted(_first(warehouse, "contest", data, "model_alias"), key=place_of)
     for table in warehouse.of_kind("costs")[:1]:
         sql = (
             f"select * from {table.quoted} where model_name = ? order by period_start desc, prediction_table"

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from scorehouse.report import words
+from scorehouse.report import contests, words
 from scorehouse.report.cards import Given, card_of
 from scorehouse.report.gather import run_status, table_name
 from scorehouse.report.sections import Chapter
@@ -110,8 +110,10 @@ def _environment() -> jinja2.Environment:
         card_path=card_path,
         table_name=table_name,
         run_status=run_status,
-        winner=words.winner,
-        contest=words.contest,
+        winner=contests.winner,
+        contest=contests.contest,
+        contest_part=contests.part_of,
+        contest_is_whole=contests.is_whole,
         round_rows=lambda value: words.rows(None if value is None else round(value)),
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )

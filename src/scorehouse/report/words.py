@@ -205,28 +205,6 @@ def ago(days: float) -> str:
     return "within the hour" if hours == 0 else f"{hours} hour{'' if hours == 1 else 's'} ago"
 
 
-def winner(row: Mapping[str, Any]) -> str:
-    """Which version is better and by how much; neither while the interval of the difference includes 0."""
-    low, high, lead = row["difference_low"], row["difference_high"], row["difference"]
-    if lead is None or low is None or high is None or low <= 0 <= high:
-        return "no clear winner"
-    return f"{'challenger' if low > 0 else 'champion'} by {number(abs(lead))}"
-
-
-def contest(row: Mapping[str, Any]) -> str:
-    """Champion against challenger in one sentence."""
-    name, count = metric_name(row["metric"]), rows(row["n_rows"])
-    who = f"The {row['model_alias']} (version {row['challenger_version']})"
-    low, high, lead = row["difference_low"], row["difference_high"], row["difference"]
-    if lead is None or low is None or high is None:
-        return f"{who} cannot be compared by {name}: too few labels."
-    between = f"interval of its lead {number(low)} to {number(high)}, {count} rows"
-    if low <= 0 <= high:
-        return f"{who} is neither clearly better nor worse by {name}; {between}."
-    better = "better" if low > 0 else "worse"
-    return f"{who} is {better} than the champion, by {number(abs(lead))} in {name}; {between}."
-
-
 def slug(text: str) -> str:
     """A name as part of an anchor: letters and digits stay, others become their code points."""
     return "".join(letter if letter.isalnum() or letter == "_" else f"-{ord(letter):x}-" for letter in text)

@@ -92,6 +92,12 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     ("retraining_signals", {"registry": "r"}, "retraining_signals(registry='r')", "a relation"),
     (
+        "_judged_outputs",
+        {"call": "retraining_signals", "performance": {}, "limits": {"output": None, "decay": 0.1}},
+        "retraining_signals(performance={})",
+        "for several outputs the table of each",
+    ),
+    (
         "calibration_table",
         {"predictions": "p", "labels": "l", "key": "k", "label": "y"},
         "calibration_table(predictions='p')",

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 from project import DbtProject
 from scorehouse.report import limits
-from scorehouse.report.words import winner
+from scorehouse.report.contests import winner
 
 pytestmark = pytest.mark.slow
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from monitored import run
 from project import DbtProject
-from scorehouse.report.words import contest
+from scorehouse.report.contests import contest, is_whole, part_of, place_of
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,23 @@ def test_a_contest_is_one_sentence(low: float | None, high: float | None, said: 
     assert f"The challenger (version 2) {said}" in contest(
         {**row, "difference_low": low, "difference_high": high, "difference": 0.0041}
     )
+
+
+def test_the_parts_of_a_contest_have_names_and_an_order() -> None:
+    parts: list[dict[str, Any]] = [
+        {"output": "week_2", "segment": "all", "segment_value": "all"},
+        {"output": "(mean)", "segment": "shop", "segment_value": "(small groups)", "n_segments": 3},
+        {"output": "(mean)", "segment": "shop", "segment_value": "south", "n_segments": 1},
+        {"output": "week_1", "segment": "shop", "segment_value": "south", "n_segments": 1},
+        {"output": "(mean)", "segment": "all", "segment_value": "all"},
+    ]
+    ordered = sorted(parts, key=place_of)
+    assert [part_of(row) for row in ordered] == [
+        "week_2",
+        "mean of the outputs",
+        "shop=south, week_1",
+        "shop=south",
+        "3 values of shop with few rows",
+    ]
+    assert [row["output"] for row in ordered if is_whole(row)] == ["(mean)"]
+    assert part_of({}) == "all rows" and is_whole({})

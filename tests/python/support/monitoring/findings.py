@@ -38,7 +38,7 @@ PERFORMANCE = """
 """
 REGISTRY = """
     select 'm' as name, 1 as version, 'champion' as aliases,
-        '{{"roc_auc": 0.79, "log_loss": 0.45}}' as metrics,
+        '{{"roc_auc": 0.79, "log_loss": 0.45, "roc_auc_it_s": 0.91, "roc_auc_week_1": 0.81}}' as metrics,
         '2025-12-31' as trained_to, '2026-01-02T00:00:00Z' as registered_at
 """
 RUNS = """
@@ -232,6 +232,10 @@ SIGNALS = {
     "limits={'drifted_features': 2, 'decay': 0.1, 'rejected_share': 0.1}) }}",
     "age_only": "{{ scorehouse.retraining_signals(source('raw', 'registry'), limits={'age_days': 30}, "
     "as_of='2026-02-01') }}",
+    # the third output has no value at registration, so it gives no reason
+    "of_outputs": "{{ scorehouse.retraining_signals(source('raw', 'registry'), performance={"
+    "'week_1': source('raw', 'performance'), 'it_s': source('raw', 'performance'), "
+    "'none': source('raw', 'performance')}, limits={'decay': {'week_1': 0.1, 'it_s': 0.2}}) }}",
 }
 SIGNAL_COLUMNS = "retrain, reasons, n_drifted, drifted_features, decay, age_days, rejected_share"
 EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
@@ -246,6 +250,13 @@ EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
     ),
     "no_signals": (False, None),
     "age_only": (True, "days since training: 32"),
+    "of_outputs": (
+        True,
+        "roc_auc of week_1 worse by 0.1100; roc_auc of it_s worse by 0.2100",
+        None,
+        None,
+        0.21,
+    ),
 }
 
 

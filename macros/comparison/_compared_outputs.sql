@@ -1,0 +1,51 @@
+{#- The outputs to compare, each with its name, the column of its score and the column of its label. One label has
+    no name; of several, `label` is a list of outputs whose labels have their names, or the label by output. -#}
+{% macro _compared_outputs(call, label, score) %}
+    {% if label is string %}
+        {% do scorehouse._column_list(call, 'label', label, 'churned') %}
+        {{ return([{'name': '', 'score': score, 'label': label}]) }}
+    {% endif %}
+    {% set given = label if label is mapping else {} %}
+    {% set wrong = namespace(found=false, words='the column of the label, or for several outputs the column of each') %}
+    {% if label is not mapping %}
+        {% set given = {} %}
+        {% for name in scorehouse._column_list(call, 'label', label, 'week_1') %}
+            {% do given.update({name: name}) %}
+        {% endfor %}
+        {% set wrong.found = given | length < label | length %}
+    {% endif %}
+    {% set outputs, names = [], [] %}
+    {% for name, column in given.items() %}
+        {% if name is not string or not name or name.startswith('prediction_') or column is not string or not column %}
+            {% set wrong.found = true %}
+        {% else %}
+            {% do names.append(name) %}
+            {% do outputs.append({'name': name, 'score': score ~ '_' ~ name, 'label': column}) %}
+        {% endif %}
+    {% endfor %}
+    {% if wrong.found or not outputs %}
+        {% do scorehouse._argument_error(
+            call, 'label', label, wrong.words,
+            'write `label: {week_1: units_1, week_2: units_2}` for the columns `prediction_week_1` and '
+                ~ '`prediction_week_2`'
+        ) %}
+    {% endif %}
+    {{ return(outputs) }}
+{% endmacro %}
+
+
+{#- Refuses an output that the prediction table has no column of. -#}
+{% macro _check_output_column(call, output, predictions, present) %}
+    {% if present and output.score | lower not in present | map('lower') | list %}
+        {% set prefix, known = output.score[:-(output.name | length)], [] %}
+        {% for name in present if name.startswith(prefix) and '__' not in name %}
+            {% do known.append(name[prefix | length:]) %}
+        {% endfor %}
+        {% do scorehouse._argument_error(
+            call, 'label', output.name,
+            'an output of ' ~ predictions.identifier ~ ' with a column ' ~ output.score ~ '; it has '
+                ~ (known | join(', ') or 'no column that begins with ' ~ prefix),
+            'correct the name, or the setting `score`: `prediction` or `score`, without the output'
+        ) %}
+    {% endif %}
+{% endmacro %}

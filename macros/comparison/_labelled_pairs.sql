@@ -1,0 +1,77 @@
+{#- CTEs that end in `segmented`: for each output, the live and the challenger's score next to the label, as part of
+    all rows and of each segment. A user's own columns have numbers for names, so none of them hides another. -#}
+{% macro _labelled_pairs(predictions, labels, keys, outputs, metric, settings, segments) -%}
+labelled as (
+
+    {%- for output in outputs %}
+    {%- set label = 'labels.' ~ scorehouse._identifier(output.label) %}
+    select
+        paired.ml_model,
+        paired.model_alias,
+        paired.live_version,
+        paired.challenger_version,
+        paired.live_score,
+        paired.challenger_score,
+        {{ scorehouse._text_literal(output.name) }} as output,
+        {%- for name in keys %}
+        paired.{{ scorehouse._identifier(name) }} as key_{{ loop.index }},
+        {%- endfor %}
+        {%- for name in segments %}
+        cast(paired.{{ scorehouse._identifier(name) }} as varchar) as segment_{{ loop.index }},
+        {%- endfor %}
+        {{ scorehouse._label_value(label, metric, settings['positive']) }} as label
+    from (
+
+        {{ scorehouse._paired_predictions(predictions, keys, output.score, segments) | indent(8) }}
+
+    ) as paired
+    inner join {{ scorehouse._named(labels, 'labels') }}
+        on {% for name in scorehouse._identifiers(keys) %}paired.{{ name }} = labels.{{ name }}
+        {{- ' and ' if not loop.last }}{% endfor %}
+    where paired.both_scored and {{ label }} is not null
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+{#- In units of how much the labels of an output differ, so that outputs of other units can have one mean. #}
+scaled as (
+
+    {%- if settings['scaled'] %}
+    {%- set spread = 'nullif(stddev_pop(label) over (partition by model_alias, output), 0)' %}
+
+    select * replace (
+        live_score / {{ spread }} as live_score,
+        challenger_score / {{ spread }} as challenger_score,
+        label / {{ spread }} as label
+    )
+    from labelled
+    {%- else %}
+
+    select * from labelled
+    {%- endif %}
+
+),
+
+segmented as (
+
+    select scaled.*, 'all' as segment, 'all' as segment_value, '' as own_value from scaled
+    {%- for name in segments %}
+    {%- set value = 'segment_' ~ loop.index %}
+
+    union all
+
+    select
+        scaled.*,
+        {{ scorehouse._text_literal(scorehouse._bare_name(name)) }} as segment,
+        case
+            when count(*) over (partition by model_alias, {{ value }})
+                < {{ settings['segment_rows'] * outputs | length }} then '(small groups)'
+            else coalesce({{ value }}, '(missing)')
+        end as segment_value,
+        coalesce({{ value }}, '(missing)') as own_value
+    from scaled
+    {%- endfor %}
+
+),
+{%- endmacro %}

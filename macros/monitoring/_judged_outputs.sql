@@ -1,0 +1,32 @@
+{#- What retraining_signals judges by labels: one table of performance, or for several outputs one of each, with its
+    limit. `named` says whether reasons name the output. A relation is a mapping too. -#}
+{% macro _judged_outputs(call, performance, limits) %}
+    {% set several = performance is mapping and performance.identifier is not defined %}
+    {% set tables = performance if several else {limits.output: performance} %}
+    {% if several and (not tables or limits.output is not none) %}
+        {% do scorehouse._argument_error(
+            call, 'performance', performance,
+            'a table, or for several outputs the table of each and no `output` in `limits`',
+            "write `performance={'week_1': ref('demand_week_1_performance')}`"
+        ) %}
+    {% endif %}
+    {% set by_output = several and limits.decay is mapping %}
+    {% if by_output %}
+        {% do scorehouse._check_keys(call, 'limits', limits.decay, tables) %}
+    {% endif %}
+    {% set found = [] %}
+    {% for output, relation in tables.items() %}
+        {% if relation is not none %}
+            {% do scorehouse._check_relation(call, 'performance', relation, 'churn_performance') %}
+        {% endif %}
+        {% do scorehouse._check_output(call, 'performance', output) %}
+        {% set decay = limits.decay.get(output) if by_output else limits.decay %}
+        {% if decay is not none %}
+            {% do scorehouse._check_number(
+                call, 'limits', decay, 'write a number for `decay`, or null for no such reason', lowest=0
+            ) %}
+        {% endif %}
+        {% do found.append({'output': output, 'relation': relation, 'decay': decay, 'named': several}) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
