@@ -8,10 +8,12 @@ from typing import Any
 
 from sklearn.calibration import CalibratedClassifierCV
 
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry.artifact import load_estimator
 from scorehouse.registry.version import Version
 from scorehouse.retraining.job import Job
 from scorehouse.scoring.request import load_policy
+from scorehouse.segmented import Segmented
 
 NONE = "none"
 
@@ -20,12 +22,25 @@ def method_of(estimator: Any, job: Job) -> str | None:
     """How to calibrate the estimator: as the settings say, else as the parent was; None: not at all.
 
     An estimator that its function has calibrated stays as it is. Raises ScorehouseError if the parent cannot
-    be opened.
+    be opened, and for an estimator per segment: one curve for all segments would hide each one's own.
     """
     if job.parent["task"] != "classification" or _inside(estimator) is not None:
         return None
-    if job.calibrate is not None:
-        return None if job.calibrate == NONE else job.calibrate
+    method = job.calibrate if job.calibrate is not None else _method_of_parent(job)
+    if method in (None, NONE):
+        return None
+    if isinstance(estimator, Segmented):
+        raise ConfigurationError(
+            job.call,
+            f"{job.function} returned a {type(estimator).__name__}, which is not calibrated as a whole "
+            f"(`calibrate`: {method}{'' if job.calibrate else ', as the champion is'})",
+            expected="an estimator that calibrates each segment itself",
+            action="fit SegmentedClassifier(CalibratedClassifierCV(...), by=...), and set `calibrate: none`",
+        )
+    return method
+
+
+def _method_of_parent(job: Job) -> str | None:
     parent = Version.from_row(job.parent)
     opened, _ = load_estimator(Path(job.project), parent, load_policy(Path(job.project)), job.call)
     found = _inside(opened)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from scorehouse.errors import EstimatorError
-from scorehouse.registration.facts import check_task, require_fitted
+from scorehouse.registration.facts import check_task, find_facts, require_fitted
+from scorehouse.registry.version import SEVERAL
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 
@@ -38,6 +41,8 @@ def fitted(returned: Any, frames: Frames, job: Job) -> Any:
     _check_features(returned, job)
     _check_classes(returned, frames, job)
     _check_predicts(returned, frames, job)
+    if job.parent["task"] in SEVERAL:
+        find_facts(returned, frames.holdout[list(job.features)], job.parent["task"], job.call)
     return returned
 
 
@@ -60,7 +65,8 @@ def _check_features(estimator: Any, job: Job) -> None:
         wrong = bool(found)
     if not wrong:
         return
-    leak = next((name for name in (job.label, job.time) if name in known and name not in job.features), None)
+    others = (*job.labels, job.time)
+    leak = next((name for name in others if name in known and name not in job.features), None)
     raise EstimatorError(
         job.call,
         f"{job.function} fitted other features than it should: {found}",
@@ -76,12 +82,13 @@ def _check_classes(estimator: Any, frames: Frames, job: Job) -> None:
     classes = getattr(estimator, "classes_", None)
     if job.parent["task"] != "classification" or classes is None or isinstance(classes, list):
         return
-    labels = set(frames.training[job.label].unique().tolist())
+    (label,) = job.labels
+    labels = set(frames.training[label].unique().tolist())
     unknown = sorted(map(str, labels - set(classes.tolist())))
     if unknown:
         raise EstimatorError(
             job.call,
-            f"{job.function} returned a classifier of {classes.tolist()}, but the label {job.label} is also "
+            f"{job.function} returned a classifier of {classes.tolist()}, but the label {label} is also "
             f"{', '.join(unknown)}",
             expected="a classifier that was fitted on the labels as they are",
             action="fit on the label's own values",
@@ -94,7 +101,7 @@ def _check_predicts(estimator: Any, frames: Frames, job: Job) -> None:
         return
     held_out = frames.holdout[list(job.features)]
     try:
-        estimator.predict(held_out)
+        found = estimator.predict(held_out)
     except Exception as error:
         gaps = [name for name in job.features if held_out[name].isna().any()]
         missing = f"; values are missing in {', '.join(map(repr, gaps[:SHOWN]))}" if gaps else ""
@@ -105,3 +112,17 @@ def _check_predicts(estimator: Any, frames: Frames, job: Job) -> None:
             expected="an estimator that predicts every row of the training query",
             action="let the pipeline handle such values, or leave these rows out of the training query",
         ) from error
+    _check_outputs(found, job)
+
+
+def _check_outputs(found: Any, job: Job) -> None:
+    """Of several outputs there has to be one for each label."""
+    shape = np.shape(found)
+    given = shape[1] if len(shape) == 2 else 1
+    if job.parent["task"] in SEVERAL and given != len(job.labels):
+        raise EstimatorError(
+            job.call,
+            f"{job.function} returned an estimator with {given} output{'' if given == 1 else 's'} per row",
+            expected=f"one for each of the {len(job.labels)} labels {', '.join(job.labels)}, in this order",
+            action="fit on frame[label]: `label` is the list of these columns",
+        )

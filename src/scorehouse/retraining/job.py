@@ -14,7 +14,8 @@ from typing import Any
 class Job:
     """One step of the training process: `look` or `train`; `answer` is the file of its answer.
 
-    `rows` is the Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the
+    `labels` are the columns of the labels, of several outputs in the order of the outputs. `rows` is the
+    Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the
     next version with `provenance`, `digest` only says what would be written. `compared` is a registered
     version whose predictions are compared, as a row of the registry, or None.
     """
@@ -26,7 +27,7 @@ class Job:
     answer: str
     function: str
     module_paths: tuple[str, ...]
-    label: str
+    labels: tuple[str, ...]
     time: str
     seed: int
     features: tuple[str, ...] = ()
@@ -41,10 +42,15 @@ class Job:
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
+    @property
+    def label(self) -> str | list[str]:
+        """The column of the label, or the list of them: what picks a Series or a frame out of a frame."""
+        return self.labels[0] if len(self.labels) == 1 else list(self.labels)
+
     @classmethod
     def from_json(cls, text: str) -> Job:
         document = json.loads(text)
-        for name in ("module_paths", "features"):
+        for name in ("module_paths", "features", "labels"):
             document[name] = tuple(document[name])
         return cls(**document)
 
@@ -53,7 +59,9 @@ class Job:
 class Trained:
     """What a training gave: the version's number if it was registered, digests, and metrics of the holdout.
 
-    `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared version.
+    `unscored` counts rows held out that the estimator does not score, since it has no estimator of their
+    segment. `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared
+    version.
     """
 
     version: int | None
@@ -61,6 +69,7 @@ class Trained:
     signature_sha256: str
     predictions_sha256: str
     metrics: Mapping[str, float]
+    unscored: int = 0
     calibrated: str | None = None
     compared_sha256: str | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +11,20 @@ from typing import Any
 from scorehouse.errors import EngineError, RegistryError
 from scorehouse.registration.promotion_gate import require_test
 from scorehouse.registry.version import Version
+from scorehouse.retraining.compared import comparison_of, failed
 from scorehouse.retraining.prepared import CHAMPION, House
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate said: `passed` is None without a gate. `said` is a sentence without a full stop."""
+    """What the gate said: `passed` is None without a gate. `said` is a sentence without a full stop.
+
+    `comparison` has the rows that `challenger_not_worse` compares, one for each output and segment.
+    """
 
     passed: bool | None
     said: str
+    comparison: tuple[dict[str, Any], ...] = ()
 
 
 def judged(house: House, version: Version) -> Judgement:
@@ -48,31 +52,13 @@ def _gate(house: House, version: Version, gate: str) -> Judgement:
             expected="a test that passes or fails",
             action=f"try `dbt test --select {gate}`, and correct what it says",
         )
+    sql = str(result.get("compiled_code") or "")
+    compared = comparison_of(house, sql)
     try:
         said = require_test(house.seeds.name, version.version, gate, project_dir=house.project)
     except RegistryError as error:
-        return Judgement(False, error.problem + _findings(house, result))
-    return Judgement(True, said)
-
-
-def _findings(house: House, result: dict[str, Any]) -> str:
-    """The first row that the test found, as text."""
-    import duckdb
-
-    try:
-        with house.connect() as connection:
-            found = connection.execute(result.get("compiled_code") or "")
-            row = found.fetchone()
-            names = [column[0] for column in found.description or ()]
-    except duckdb.Error:
-        return ""
-    return ": " + ", ".join(
-        f"{name} {_short(value)}" for name, value in zip(names, row or (), strict=False) if value is not None
-    )
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+        return Judgement(False, error.problem + failed(house, sql, compared), compared)
+    return Judgement(True, said, compared)
 
 
 def promotion_diff(versions: Sequence[Version], version: int) -> list[str]:

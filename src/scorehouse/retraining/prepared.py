@@ -13,9 +13,10 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registration.module_paths import module_paths
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import Version, resolve
+from scorehouse.registry.version import SEVERAL, Version, resolve
 from scorehouse.retraining.dbt import Dbt
 from scorehouse.retraining.job import Job
+from scorehouse.retraining.labels import check_calibrate, columns_of, recorded_label
 from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
 from scorehouse.retraining.rows import Rows, TrainingTable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
 Told = Callable[[str], None]
 CHAMPION = "champion"
-LEARNS = ("classification", "regression", "ranking")  # tasks with a label
+LEARNS = ("classification", "regression", "ranking", *SEVERAL)  # tasks with labels
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,9 @@ class House:
         found = resolve(self.seeds.registered(self.call), alias=CHAMPION, version=None, call=self.call)
         if found.task in LEARNS:
             return found
-        why = "has a label for each output" if found.outputs else "has no labels to learn from"
         raise ConfigurationError(
             self.call,
-            f"{found.label} is a {found.task}, which {why}",
+            f"{found.label} is a {found.task}, which has no labels to learn from",
             expected=f"an ML model of the task {', '.join(LEARNS[:-1])} or {LEARNS[-1]}",
             action="train it by a script that calls scorehouse.register",
         )
@@ -79,19 +79,21 @@ class Ready:
 def ready(house: House, parent: Version) -> Iterator[Ready]:
     """Build the training query, store its rows, import the function: all but the training itself."""
     settings = house.settings
+    labels = columns_of(settings, parent, house.call)
+    check_calibrate(settings, parent, house.call)
     house.dbt.run("build", "--select", settings.training)
     node = house.dbt.node(settings.training)
     house.dbt.check_shadow(settings.shadow)
     features = settings.features or _features(house.seeds, parent)
     commit, dirty = commit_of(house.project)
     with TemporaryDirectory(prefix="scorehouse_") as folder, TrainingProcess() as process:
-        job = first_job(house, parent, features, Path(folder) / "rows.parquet")
+        job = first_job(house, parent, features, labels, Path(folder) / "rows.parquet")
         with house.connect() as connection:
-            table = TrainingTable(connection, node.relation, settings, parent, house.call)
+            table = TrainingTable(connection, node.relation, settings, labels, parent, house.call)
             rows = table.written(features, Path(job.rows))
         house.told(
             f"rows: {rows.training:,} to train on ({rows.first} to {rows.last}), {rows.holdout:,} held out "
-            f"(from {rows.cut.removesuffix(' 00:00:00')}), {rows.left_out:,} without a label left out; "
+            f"(from {rows.cut.removesuffix(' 00:00:00')}), {_left_out(rows, labels)}; "
             f"digest {rows.digest[:12]}"
         )
         seen = process.step(job)
@@ -102,7 +104,7 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
             "rows_sha256": rows.digest,
             "cut": rows.cut,
             "features": list(features),
-            "label": settings.label,
+            "label": recorded_label(labels, parent),
             "time": settings.time,
             "function": settings.function,
             "code_sha256": seen["code"],
@@ -118,13 +120,22 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
         yield Ready(process, replace(job, step="train", facts=facts), rows, with_key(record))
 
 
-def first_job(house: House, parent: Version, features: tuple[str, ...], file: Path) -> Job:
+def _left_out(rows: Rows, labels: tuple[str, ...]) -> str:
+    if len(labels) == 1:
+        return f"{rows.left_out:,} without a label left out"
+    return f"{rows.left_out:,} without all {len(labels)} labels left out ({rows.partly:,} of them have some)"
+
+
+def first_job(
+    house: House, parent: Version, features: tuple[str, ...], labels: tuple[str, ...], file: Path
+) -> Job:
     """The job that only imports the function; facts that a version inherits come from its parent."""
     settings = house.settings
     store = parent.artifact.replace("\\", "/").rsplit("/", 3)[0] or "."
     form = settings.format or (parent.artifact_format if parent.artifact_format in CHOICES else "native")
     facts = {
         "task": parent.task,
+        "outputs": list(parent.outputs.values()) or None,
         "threshold": parent.threshold,
         "description": parent.description,
         "owner": parent.owner,
@@ -141,7 +152,7 @@ def first_job(house: House, parent: Version, features: tuple[str, ...], file: Pa
         answer="",
         function=settings.function,
         module_paths=tuple(module_paths(house.project)),
-        label=settings.label,
+        labels=labels,
         time=settings.time,
         seed=settings.seed,
         features=features,

@@ -97,7 +97,7 @@ def _recorded(settings: Settings, record: Mapping[str, Any]) -> Settings:
         settings,
         training=str(record["training"]).rpartition(".")[2],
         function=str(record["function"]),
-        label=str(record["label"]),
+        label=record["label"],
         time=str(record["time"]),
         seed=int(record["seed"]),
         features=tuple(record["features"]),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError, SignatureError, did_you_mean
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.retraining.settings import DURATION, Settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HOLDOUT = "scorehouse_holdout"  # a column of the file: whether a row is held out
 LABELLED = "coalesce(label_status = 'labelled', false)"
 PRIME = 2**61 - 1  # keeps the sum of many digests within 128 bits
+CLASSES = ("classification", MULTILABEL)
 DAY = 10  # characters of a day
 
 
@@ -28,8 +29,9 @@ class Rows:
     """The labelled rows in the order of training: by time, then by all columns.
 
     `digest` depends on names, types and values alone. `training` and `holdout` are numbers of rows, and
-    `left_out` counts the rows of the table without a label to learn from. `first` and `last` are the days of
-    training, and `cut` is the first time of the holdout.
+    `left_out` counts the rows of the table without a label to learn from, and `partly` those of them that
+    have some of several labels. `first` and `last` are the days of training, and `cut` is the first time of
+    the holdout.
     """
 
     features: tuple[str, ...]
@@ -37,6 +39,7 @@ class Rows:
     training: int
     holdout: int
     left_out: int
+    partly: int
     first: str
     last: str
     cut: str
@@ -54,17 +57,19 @@ class TrainingTable:
         connection: duckdb.DuckDBPyConnection,
         relation: str,
         settings: Settings,
+        labels: Sequence[str],
         parent: Version,
         call: str,
     ) -> None:
         self.connection, self.relation, self.settings = connection, relation, settings
-        self.parent, self.call = parent, call
+        self.labels, self.parent, self.call = list(labels), parent, call
         self.types = {
             str(row[0]): str(row[1]) for row in connection.execute(f"describe {relation}").fetchall()
         }
-        label = DUCKDB.quote(settings.label)
-        known = f" and {LABELLED}" if "label_status" in self.types else ""
-        self.where = f"{label} is not null{known}"
+        known = [LABELLED] if "label_status" in self.types else []
+        has = [f"{DUCKDB.quote(label)} is not null" for label in self.labels]
+        self.where = " and ".join([*has, *known])
+        self.partly = f"({' or '.join(has)}) and not ({' and '.join(has)})"
 
     def written(self, features: Sequence[str], file: Path) -> Rows:
         """Check the rows, write them to a Parquet file, and return what is known about them.
@@ -72,21 +77,24 @@ class TrainingTable:
         Raises SignatureError if the table lacks a column, ConfigurationError if it cannot be trained on.
         """
         settings = self.settings
-        self._check_columns([*features, settings.label, settings.time])
-        total, labelled, timed = self._ask(
-            f"select count(*), count(*) filter ({self.where}), "
-            f"count({self._time}) filter ({self.where}) from {self.relation}"
+        self._check_columns([*features, *self.labels, settings.time])
+        total, labelled, timed, partly = self._ask(
+            f"select count(*), count(*) filter ({self.where}), count({self._time}) filter ({self.where}), "
+            f"count(*) filter ({self.partly}) from {self.relation}"
         )
         self._check_counts(total, labelled, timed)
         cut = self._cut(labelled)
         held = f"{self._time} >= {cut}"
-        trained, classes, first, last, begins = self._ask(
-            f"select count(*) filter (not ({held})), count(distinct {self._label}) filter (not ({held})), "
-            f"min({self._time}), max({self._time}) filter (not ({held})), min({self._time}) filter ({held}) "
+        values = ", ".join(
+            f"count(distinct {DUCKDB.quote(label)}) filter (not ({held}))" for label in self.labels
+        )
+        trained, first, last, begins, *classes = self._ask(
+            f"select count(*) filter (not ({held})), min({self._time}), "
+            f"max({self._time}) filter (not ({held})), min({self._time}) filter ({held}), {values} "
             f"from {self.relation} where {self.where}"
         )
         self._check_split(trained, labelled - trained, classes)
-        names = [*dict.fromkeys([settings.time, *features, settings.label])]
+        names = [*dict.fromkeys([settings.time, *features, *self.labels])]
         columns = ", ".join(map(DUCKDB.quote, names))
         chosen = f"select {columns} from {self.relation} where {self.where}"
         self.connection.execute(
@@ -95,15 +103,12 @@ class TrainingTable:
         )
         digest = self._digest(chosen, names)
         days = (str(first)[:DAY], str(last)[:DAY], str(begins))
-        return Rows(tuple(features), digest, trained, labelled - trained, total - labelled, *days)
+        counts = (trained, labelled - trained, total - labelled, partly)
+        return Rows(tuple(features), digest, *counts, *days)
 
     @property
     def _time(self) -> str:
         return DUCKDB.quote(self.settings.time)
-
-    @property
-    def _label(self) -> str:
-        return DUCKDB.quote(self.settings.label)
 
     def _ask(self, sql: str) -> tuple[Any, ...]:
         found = self.connection.execute(sql).fetchone()
@@ -121,12 +126,16 @@ class TrainingTable:
                 action="add the columns to the training query, or name others as `features` in the settings",
             )
 
+    @property
+    def _a_label(self) -> str:
+        return "a label" if len(self.labels) == 1 else f"all of the labels {', '.join(self.labels)}"
+
     def _check_counts(self, total: int, labelled: int, timed: int) -> None:
         settings = self.settings
         if not labelled:
             raise self._refused(
-                f"{settings.training} has {total:,} rows, and none has a label yet",
-                "rows with a label to learn from",
+                f"{settings.training} has {total:,} rows, and none has {self._a_label} yet",
+                f"rows with {self._a_label} to learn from",
                 "wait until labels have arrived, and build the training query again",
             )
         if timed < labelled:
@@ -143,7 +152,7 @@ class TrainingTable:
                 "wait for more labels, train on a longer time, or lower min_rows",
             )
 
-    def _check_split(self, training: int, holdout: int, classes: int) -> None:
+    def _check_split(self, training: int, holdout: int, classes: Sequence[int]) -> None:
         if not training or not holdout:
             raise self._refused(
                 f"the split by {self.settings.time} leaves {training:,} rows to train on and {holdout:,} to "
@@ -151,9 +160,10 @@ class TrainingTable:
                 "rows on both sides; rows with the same time stay together",
                 "change `holdout` in the settings",
             )
-        if self.parent.task == "classification" and classes < 2:
+        alike = [label for label, count in zip(self.labels, classes, strict=True) if count < 2]
+        if self.parent.task in CLASSES and alike:
             raise self._refused(
-                f"all {training:,} rows to train on have the same {self.settings.label}",
+                f"all {training:,} rows to train on have the same {', '.join(alike)}",
                 "rows of at least two classes",
                 "train on a longer time, or hold out less",
             )

@@ -9,9 +9,11 @@ from typing import Any
 from scorehouse.registration.promote import promote
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
+from scorehouse.retraining.compared import comparison_in_words
 from scorehouse.retraining.judged import Judgement, judged, promotion_diff
 from scorehouse.retraining.prepared import CHAMPION, House, Ready, ready
 from scorehouse.retraining.provenance import found_again, retrained
+from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
 from scorehouse.retraining.signals import Asked, asked
 from scorehouse.retraining.signed import check_signable, signed
@@ -24,7 +26,8 @@ UNSIGNED = "waits_for_a_signature"
 class Outcome:
     """How a retraining ended. `version` is None if nothing was trained; `found` says it was there before.
 
-    `diff` holds the lines of the registry that the promotion changes, or has changed.
+    `diff` holds the lines of the registry that the promotion changes, or has changed. `comparison` holds the
+    rows that the gate compared, one for each output and segment; `segments` is as in `segment_changes`.
     """
 
     outcome: str
@@ -34,6 +37,8 @@ class Outcome:
     found: bool = False
     gate: str | None = None
     diff: tuple[str, ...] = ()
+    comparison: tuple[Mapping[str, Any], ...] = ()
+    segments: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -92,13 +97,22 @@ def _version(house: House, prepared: Ready) -> tuple[Version, bool]:
 
 def _quality(version: Version) -> str:
     shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
-    return f"{shown or 'no metric'} on the rows held out; sha256 {version.sha256[:12]}"
+    unscored = version.provenance.get("unscored", 0)
+    but = f", without {unscored:,} of a segment that has no estimator" if unscored else ""
+    return f"{shown or 'no metric'} on the rows held out{but}; sha256 {version.sha256[:12]}"
 
 
 def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -> Outcome:
     """Give the version its alias, judge it, and promote it if that is the policy."""
+    changes = segment_changes(house.seeds, parent, version)
+    if changes:
+        house.told(f"segments: {changes_in_words(changes)}")
     outcome = replace(
-        begun, version=version.version, metrics=dict(version.metrics), provenance=dict(version.provenance)
+        begun,
+        version=version.version,
+        segments=changes,
+        metrics=dict(version.metrics),
+        provenance=dict(version.provenance),
     )
     if not signed(house, version):
         return replace(outcome, outcome=UNSIGNED)
@@ -109,9 +123,10 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
         return replace(outcome, outcome=PROMOTED, gate="the same training was promoted before")
     judgement: Judgement = judged(house, version)
     house.told(f"gate: {judgement.said}")
-    outcome = replace(
-        outcome, gate=judgement.said, diff=tuple(promotion_diff(house.seeds.versions(), version.version))
-    )
+    for line in comparison_in_words(judgement.comparison):
+        house.told(f"  {line}")
+    diff = tuple(promotion_diff(house.seeds.versions(), version.version))
+    outcome = replace(outcome, gate=judgement.said, diff=diff, comparison=judgement.comparison)
     if judgement.passed is False:
         return replace(outcome, outcome=REFUSED)
     if judgement.passed and house.settings.promote == WHEN_GATE_PASSES:

@@ -16,6 +16,7 @@ BY_A_PERSON, WHEN_GATE_PASSES = "by_a_person", "when_gate_passes"
 FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 DURATION = re.compile(r"(\d+) (day|hour)s?")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Labels = str | tuple[str, ...] | Mapping[str, str]
 EXAMPLE = "training: churn_training_set, function: training.churn:train, label: churned, time: snapshot_date"
 
 
@@ -23,7 +24,8 @@ EXAMPLE = "training: churn_training_set, function: training.churn:train, label: 
 class Settings:
     """The settings of one ML model.
 
-    `training` is the dbt model that holds features, `label` and `time`; `function` is the project's own, as
+    `training` is the dbt model that holds features, `label` and `time`; `label` of several outputs is a list
+    of columns with their names, or the column by output; `function` is the project's own, as
     `module:function`. `holdout` is a share of the newest rows, a duration such as `30 days`, or the first day
     of the holdout. `shadow` names the dbt models that score the challenger, `gate` the dbt test that judges
     it. `features` and `format` are those of the parent where they are None, and `calibrate` is whatever the
@@ -32,7 +34,7 @@ class Settings:
 
     training: str
     function: str
-    label: str
+    label: Labels
     time: str
     holdout: float | str = 0.2
     seed: int = 0
@@ -66,6 +68,12 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _is_label(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value) and all(map(_is_name, [*value, *value.values()]))
+    return _is_name(value) or (isinstance(value, tuple) and bool(value) and all(map(_is_name, value)))
+
+
 def _is_holdout(value: Any) -> bool:
     if isinstance(value, float):
         return 0 < value < 1
@@ -80,7 +88,7 @@ def _is_count(value: Any) -> bool:
 CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "training": (_is_name, "the name of a dbt model"),
     "function": (lambda v: isinstance(v, str) and bool(FUNCTION.fullmatch(v)), "module:function"),
-    "label": (_is_name, "the name of a column"),
+    "label": (_is_label, "a column; for several outputs a list of columns, or a column for each output"),
     "time": (_is_name, "the name of a column"),
     "holdout": (_is_holdout, "a share between 0 and 1, '30 days', or a first day such as '2025-01-31'"),
     "seed": (lambda v: _is_count(v) and v < 2**32, "a whole number from 0"),

@@ -14,6 +14,7 @@ import pyarrow as pa
 from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
+from scorehouse.registry.class_columns import PREFIX
 from scorehouse.registry.version import Version
 from scorehouse.retraining.calibrated import calibrated, method_of
 from scorehouse.retraining.frames import Frames
@@ -31,12 +32,9 @@ def stored(estimator: Any, frames: Frames, job: Job) -> Trained:
     if method is not None:
         earlier, judged = frames.halves()
         estimator = calibrated(estimator, method, earlier[features], earlier[job.label])
-    metrics = {
-        name: round(value, PLACES)
-        for name, value in measured(
-            estimator, job.parent["task"], judged[features], judged[job.label]
-        ).items()
-    }
+    ends = [column.removeprefix(PREFIX) for column in Version.from_row(job.parent).outputs]
+    quality = measured(estimator, job.parent["task"], judged[features], judged[job.label], ends)
+    metrics = {name: round(value, PLACES) for name, value in quality.metrics.items()}
     facts = {
         **job.facts,
         "y": frames.training[job.label],
@@ -47,6 +45,8 @@ def stored(estimator: Any, frames: Frames, job: Job) -> Trained:
     X = frames.training[features]
     if job.store == "register":
         record = {**job.provenance, "calibrate": method}
+        if quality.unscored:
+            record["unscored"] = quality.unscored
         version = register(estimator, job.name, X, **facts, provenance=record, project_dir=job.project)
         number = version.version
     else:
@@ -57,7 +57,8 @@ def stored(estimator: Any, frames: Frames, job: Job) -> Trained:
         compared, policy = Version.from_row(job.compared), load_policy(Path(job.project))
         opened, _ = load_estimator(Path(job.project), compared, policy, job.call)
         other = _predictions(opened, compared, frames, job)
-    return Trained(number, version.sha256, version.signature_sha256, outcome, metrics, method, other)
+    digests = (version.sha256, version.signature_sha256, outcome)
+    return Trained(number, *digests, metrics, quality.unscored, method, other)
 
 
 def _tried(estimator: Any, X: pd.DataFrame, facts: dict[str, Any], job: Job) -> Version:

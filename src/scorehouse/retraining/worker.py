@@ -66,7 +66,7 @@ def _train(job: Job) -> dict[str, Any]:
     function, frames = _function(job), read_frames(job)
     random.seed(job.seed)
     np.random.seed(job.seed)
-    arguments = {"seed": job.seed, "label": job.label, "time": job.time}
+    arguments: dict[str, Any] = {"seed": job.seed, "label": job.label, "time": job.time}
     returned = _called(function, frames.training, {**arguments, "features": list(job.features)}, job)
     estimator = fitted(returned, frames, job)
     trained: Trained = stored(estimator, frames, job)

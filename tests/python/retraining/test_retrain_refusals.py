@@ -15,20 +15,16 @@ import yaml
 from retrained import SETTINGS
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError, SignatureError
 from scorehouse.project.place import Place
-from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.frames import read_frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.judged import promotion_diff
 from scorehouse.retraining.process import TrainingProcess
-from scorehouse.retraining.rows import Rows, TrainingTable
-from scorehouse.retraining.settings import Settings, settings_of
+from scorehouse.retraining.rows import TrainingTable
+from scorehouse.retraining.settings import settings_of
 from scorehouse.retraining.signals import Asked, asked
 from scorehouse.training import read_training
-
-PARENT = Version("loyal", 1, ("champion",), "classification", "", "joblib", "", 0, "", "", "", "", 0, 2)
-CHOSEN = Settings(training="visits", function="own:train", label="y", time="day", min_rows=20)
-
+from trained_rows import CHOSEN, PARENT, written
 
 # --- settings ---
 
@@ -39,6 +35,8 @@ CHOSEN = Settings(training="visits", function="own:train", label="y", time="day"
         ({"functoin": "a:b"}, "unknown setting 'functoin'; did you mean 'function'?"),
         ({"function": "learning.loyal.train"}, "has function: 'learning.loyal.train'"),
         ({"label": None}, "has no label"),
+        ({"label": ["a", 1]}, "has label: ('a', 1)"),
+        ({"label": {"week_1": None}}, "has label: {'week_1': None}"),
         ({"holdout": 1.5}, "has holdout: 1.5"),
         ({"holdout": "a month"}, "has holdout: 'a month'"),
         ({"seed": -1}, "has seed: -1"),
@@ -72,14 +70,6 @@ SOUND = (
     "select i as id, date '2025-01-01' + (i // 10)::integer as day, i * 1e0 as a, i % 3 as b, i % 2 as y "
     "from range(100) as t(i)"
 )
-
-
-def written(tmp_path: Path, sql: str, **changed: Any) -> Rows:
-    with duckdb.connect() as connection:
-        connection.execute(f"create table visits as {sql}")
-        settings = dataclasses.replace(CHOSEN, **changed)
-        table = TrainingTable(connection, "visits", settings, PARENT, "retrain loyal")
-        return table.written(("a", "b"), tmp_path / "rows.parquet")
 
 
 @pytest.mark.parametrize(
@@ -131,12 +121,12 @@ def test_the_function_gets_the_frame_that_a_training_script_reads(tmp_path: Path
         from ({SOUND.replace("i as id", "i as id, i")})"""
     with duckdb.connect() as connection:
         connection.execute(f"create table visits as {sql}")
-        table = TrainingTable(connection, "visits", CHOSEN, PARENT, "retrain loyal")
+        table = TrainingTable(connection, "visits", CHOSEN, ["y"], PARENT, "retrain loyal")
         table.written(("known", "fee", "plan"), tmp_path / "rows.parquet")
         script = read_training(
             connection.cursor().sql("select day, known, fee, plan, y from visits order by all")
         )
-    frames = read_frames(Job(*[""] * 6, (), "y", "day", 0, rows=str(tmp_path / "rows.parquet")))
+    frames = read_frames(Job(*[""] * 6, (), ("y",), "day", 0, rows=str(tmp_path / "rows.parquet")))
     both = pd.concat([frames.training, frames.holdout])
     assert frames.training.dtypes.equals(script.dtypes) and frames.training.known.dtype == object
     assert both.known.tolist() == script.known.tolist() and both.fee.tolist() == script.fee.tolist()
@@ -229,7 +219,13 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     (folder / "leaving.py").write_text("raise SystemExit(3)\n")
     (folder / "dies.py").write_text("def train(frame):\n    import os\n    os._exit(9)\n")
     written(folder, SOUND)
-    names = {"project": str(folder), "name": "loyal", "call": "retrain loyal", "label": "y", "time": "day"}
+    names = {
+        "project": str(folder),
+        "name": "loyal",
+        "call": "retrain loyal",
+        "labels": ("y",),
+        "time": "day",
+    }
     places = {"rows": str(folder / "rows.parquet"), "module_paths": (), "features": ("a", "b")}
     return Job("train", answer="", function="", seed=7, parent=PARENT.to_row(), **names, **places)
 
