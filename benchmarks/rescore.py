@@ -1,6 +1,10 @@
 """The time of rescoring compared with a full run: 1 % of rows changed, none changed, three versions per scan.
 
     python benchmarks/rescore.py --rows 10000000 --repeat 3
+    .venv-duckdb15/bin/python benchmarks/rescore.py --lake --rows 10000000 --repeat 3
+
+The second command puts the feature table into a DuckLake beside the DuckDB file of the predictions, and
+compares the rules `changed`, `updated_at` and `feed`. `./run test duckdb15` makes its environment.
 
 Every figure is for the dbt node (read, score, write, merge and commit), in one process: a pair of wall-clock
 seconds and processor seconds, which other work on the machine disturbs less. Figures are medians of the
@@ -36,6 +40,12 @@ LAYOUTS = ("long", "wide")
 KINDS = ("linear", "tree")
 BARS = {"linear": 0.25, "tree": 0.08}
 BAR_NONE_SECONDS, BAR_TOGETHER = 3.0, 0.60
+RULES = {
+    "changed": "'changed'",
+    "updated_at": "{'updated_at': 'updated_at'}",
+    "feed": "'feed'",
+}
+LAKE_BARS = {"changed": 0.24, "updated_at": 0.08, "feed": 0.03}
 
 
 @dataclass(frozen=True)
@@ -106,10 +116,12 @@ def measure(project: DbtProject, model: str, *, full: bool = False) -> Measured:
     return Measured(done - began, used_after - used_before)
 
 
-def prediction_table(project: DbtProject, name: str, model: str, arguments: str) -> None:
+def prediction_table(
+    project: DbtProject, name: str, model: str, arguments: str, features: str = "features"
+) -> None:
     """A prediction table over the features, which are not a dbt model here, so nothing rebuilds them."""
     call = f"scorehouse.scored('{model}', key='id', {arguments})"
-    project.write(f"models/{name}.sql", f"{{{{ {call} }}}}\nselect * from features\n")
+    project.write(f"models/{name}.sql", f"{{{{ {call} }}}}\nselect * from {features}\n")
 
 
 def main() -> None:
@@ -120,12 +132,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--kinds", default=",".join(KINDS), help="linear, tree or both")
+    parser.add_argument("--lake", action="store_true", help="put the features into a DuckLake")
     parser.add_argument("--engine", default="auto", help="the form that scores; auto takes the fastest")
     asked = parser.parse_args()
     kinds = [kind for kind in KINDS if kind in asked.kinds.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         project = make_project(Path(folder) / "house", asked.rows, kinds)
         engine = f"engine='{asked.engine}'"
+        if asked.lake:
+            report_lake(project, kinds, asked.rows, asked.repeat, engine)
+            return
         for kind in kinds:
             prediction_table(project, f"{kind}_scores", kind, f"rescore='changed', {engine}")
         for layout in LAYOUTS:
@@ -174,6 +190,53 @@ def report_versions(project: DbtProject, repeat: int) -> None:
         own = max(run["peak_memory_mib"] for run in project.runs(layout))
         share = f"{together.share_of(alone)} (bar {BAR_TOGETHER:.0%})"
         print(f"  {layout}: {together}, {share}; peak MiB {own:,.0f}")
+
+
+def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: int, engine: str) -> None:
+    """Full, one in a hundred changed by each rule, none changed by the feed; features in a DuckLake."""
+    from lake import attach
+    from many_commands import close_database
+
+    settings = attach(project, beside=True)
+
+    def execute(*statements: str) -> None:
+        with duckdb.connect(project.database, config=settings) as connection:
+            connection.execute(f"attach if not exists 'ducklake:{project.folder}/lake.ducklake' as lake")
+            for statement in statements:
+                connection.execute(statement)
+
+    execute(
+        "create table lake.features as select *, timestamp '2025-01-01' as updated_at from features",
+        "drop table features",
+    )
+    for kind in kinds:
+        for rule, rescore in RULES.items():
+            arguments = f"rescore={rescore}, {engine}"
+            prediction_table(project, f"{kind}_{rule}", kind, arguments, "lake.main.features")
+    project.dbt("seed").check()
+    for kind in kinds:
+        found: dict[str, list[Measured]] = {name: [] for name in ("full", *RULES, "none")}
+        for rule in RULES:
+            measure(project, f"{kind}_{rule}", full=True)
+        for number in range(repeat):
+            found["full"].append(measure(project, f"{kind}_feed", full=True))
+            stamp = f"timestamp '2025-01-02' + interval {number} day"
+            changes = f"f0 = f0 + 0.001, updated_at = {stamp}"
+            execute(f"update lake.features set {changes} where id % 100 = {number}")
+            for rule in RULES:
+                found[rule].append(measure(project, f"{kind}_{rule}"))
+            found["none"].append(measure(project, f"{kind}_feed"))
+        full = median(found["full"])
+        close_database(project.database)  # dbt's, which is open with the settings of the lake
+        runs = project.runs(f"{kind}_feed")
+        print(f"{kind}, {rows:,} rows in a DuckLake, form {runs[-1]['form']}: full run {full}")
+        for rule in RULES:
+            took, last = median(found[rule]), project.runs(f"{kind}_{rule}")
+            scored = last[-2 if rule == "feed" else -1]["rows_in"]
+            bar = f" (bar {LAKE_BARS[rule]:.0%})" if kind == "tree" else ""
+            print(f"  1 % changed, rule {rule}: {took}, {took.share_of(full)}{bar}; {scored:,} rows scored")
+        assert runs[-1]["feed_from"] is not None, runs[-1]["feed_reason"]
+        print(f"  none changed, rule feed: {median(found['none'])}", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,9 @@
         ['decision_settings', text],
         ['form', text],
         ['form_reason', text],
+        ['feature_snapshot', dbt.type_bigint()],
+        ['feed_from', dbt.type_bigint()],
+        ['feed_reason', text],
     ]) }}
 {% endmacro %}
 

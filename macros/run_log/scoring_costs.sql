@@ -22,7 +22,10 @@ with runs as (
         cast({{ dbt.date_trunc(period, 'started_at') }} as date) as period_start,
         -- versions of one scan read the same rows at the same time: the first of them stands for all
         case when scoring_run_id = parent_run_id then seconds end as own_seconds,
-        rows_in + coalesce(rows_unchanged, 0) + coalesce(rows_left, 0) as rows_read
+        rows_in + coalesce(rows_unchanged, 0) + coalesce(rows_left, 0) as rows_there,
+        -- a change feed shows what changed: apart from a sample, no other row is read
+        rows_in + coalesce(rows_left, 0)
+        + case when feed_from is null then coalesce(rows_unchanged, 0) else 0 end as rows_read
     from {{ runs }}
     where status <> 'started'
 
@@ -42,7 +45,8 @@ costs as (
         cast(coalesce(sum(rows_unchanged), 0) as {{ bigint }}) as rows_skipped,
         cast(coalesce(sum(own_seconds), 0) as {{ double }}) as seconds,
         max(peak_memory_mib) as peak_memory_mib,
-        cast(sum(case when form = 'estimator' then 1 else 0 end) as {{ bigint }}) as runs_by_estimator
+        cast(sum(case when form = 'estimator' then 1 else 0 end) as {{ bigint }}) as runs_by_estimator,
+        case when sum(rows_there) > 0 then sum(coalesce(rows_unchanged, 0)) * 1e0 / sum(rows_there) end as skipped_share
     from runs
     group by prediction_table, model_name, period_start
 
@@ -52,8 +56,7 @@ final as (
 
     select
         *,
-        case when rows_scored > 0 then seconds * 1e6 / rows_scored end as seconds_per_million_rows,
-        case when rows_read > 0 then rows_skipped * 1e0 / rows_read end as skipped_share
+        case when rows_scored > 0 then seconds * 1e6 / rows_scored end as seconds_per_million_rows
     from costs
 
 )

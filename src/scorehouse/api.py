@@ -66,8 +66,9 @@ def score(
     group: column within which a ranking ranks its rows, such as the customer.
     rescore: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new`
         scores only keys that are not in the table yet; `changed` also scores rows whose features changed
-        and rows that another version scored. Or a mapping: `rule`, `updated_at` and `lookback` (the rule
-        `updated_at`), `vanished` (`keep`, `flag`, `delete`), and the budget `max_rows`, `max_seconds`.
+        and rows that another version scored; `feed` reads these from the change feed of a DuckLake. Or a
+        mapping: `rule`, `updated_at` and `lookback` (the rule `updated_at`), `vanished` (`keep`, `flag`,
+        `delete`), and the budget `max_rows`, `max_seconds`.
     strict: checks among `null`, `not_finite`, `unseen_category` and `out_of_range` that reject a row
         even if the pipeline would accept it.
     max_rejected_share: above this share of rejected rows, the run fails and the table is unchanged.

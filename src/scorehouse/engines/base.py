@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from scorehouse.dialect import Spelling
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.conservation import check_conserved
+from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
 from scorehouse.engines.source import Source
@@ -98,9 +99,9 @@ class Engine(ABC, Generic[S]):
     def open(self, features: Any, options: ScoreOptions) -> S:
         """The feature table; it is not read yet."""
 
-    def shows_unique_keys(self, options: ScoreOptions, record: RunRecord) -> bool:
-        """Whether the plan proves that keys are unique, so that the check of the features can skip it."""
-        return False
+    def key_check(self, options: ScoreOptions, record: RunRecord) -> KeyCheck:
+        """What the check of the features has to find out about their key: what the plan will not."""
+        return KeyCheck.UNIQUE
 
     def sql_rows(self) -> SqlRows | None:
         """How the database computes compiled SQL for proof rows; None: as a DuckDB of its own does."""

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 from scorehouse.errors import RowKeyError
+
+
+class KeyCheck(Enum):
+    """What is known of the key of a feature table before a plan reads it."""
+
+    UNIQUE = "no NULL, and unique"
+    NO_NULL = "no NULL; the plan proves at less cost that the key is unique"
+    COUNTED = "only the number of rows; the plan checks the keys that it reads"
 
 
 def check_counts(

@@ -74,11 +74,11 @@ def _settle(
     rows = source.check(
         [kernel.signature for kernel in kernels],
         [*outputs, *added_columns(options, outputs, records)],
-        unique=not engine.shows_unique_keys(options, record),
+        keys=engine.key_check(options, record),
     )
     for part, each in enumerate(records):
         each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)
-        each.feature_query = source.query
+        each.feature_query, each.feature_snapshot = source.query, source.snapshot
     output = Output(source.columns, source.types, outputs, options, records, engine.spelling)
     change = ColumnChange()
     if record.write_mode == "merge" and request.staging:  # dbt's own materializations do this themselves

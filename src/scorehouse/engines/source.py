@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from scorehouse.engines.columns import Columns, types_digest
+from scorehouse.engines.keys import KeyCheck
 from scorehouse.registry.signature import Signature
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
@@ -14,7 +15,8 @@ from scorehouse.scoring.request import Request
 class Source(ABC):
     """The feature table as an engine reads it: one snapshot, checked before the first row.
 
-    `query` is what a replay reads again, or empty. `table_types` has the full type of each column of the
+    `query` is what a replay reads again, or empty; `snapshot` is the id of the snapshot that it reads, if the
+    feature table is a table of a DuckLake. `table_types` has the full type of each column of the
     feature table; `types` are the types to cast columns to that bypass the kernel. All but `query` are set
     once `check` has run.
     """
@@ -23,16 +25,19 @@ class Source(ABC):
     request: Request
     call: str
     query: str
+    snapshot: int | None = None
     columns: Columns
     table_types: Mapping[str, str]
     types: Mapping[str, str]
 
     @abstractmethod
-    def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
+    def check(
+        self, signatures: Sequence[Signature], outputs: Sequence[str], *, keys: KeyCheck = KeyCheck.UNIQUE
+    ) -> int:
         """Check columns, types and keys; returns the number of rows of the feature table.
 
-        `outputs` are the columns that scoring adds; no kept column may have one of their names. If `unique`
-        is false, a plan proves later, at less cost, that keys are unique.
+        `outputs` are the columns that scoring adds; no kept column may have one of their names. `keys` is
+        what to find out about the key.
         """
 
     @abstractmethod

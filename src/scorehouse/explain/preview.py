@@ -13,6 +13,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import FEATURE_HASH, PART, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.found_row import newest_run
@@ -91,7 +92,7 @@ def preview(
     try:
         order = ", ".join(DUCKDB.quote(name) for name in rows.options.key)
         source.table = f"(select * from {source.table} order by {order} limit {limit})"
-        source.check([kernel.signature], kernel.schema.names, unique=False)
+        source.check([kernel.signature], kernel.schema.names, keys=KeyCheck.NO_NULL)
         form = choose_form(kernel, rows.options.engine, limit, files)
         schema = output_schema(source, kernel.schema)
         batches = [scored.written for scored in scored_batches(source, [form], schema)]

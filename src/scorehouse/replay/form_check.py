@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.engines.columns import KEPT
+from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.errors import LoadRefusedError
 from scorehouse.forms.choose import FormFiles, choose_form, in_batches
@@ -75,7 +76,7 @@ def check_form(
     source = logged_features(
         connection, run, options, request, call, sample=rows, seed=str(run["parent_run_id"])
     )
-    source.check([kernel.signature], kernel.schema.names, unique=False)
+    source.check([kernel.signature], kernel.schema.names, keys=KeyCheck.NO_NULL)
     form = in_batches(choose_form(kernel, name, run["rows_in"], files))
     read = source.cursor.sql(source.select()).to_arrow_table()
     source.close()

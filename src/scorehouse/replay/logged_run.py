@@ -15,9 +15,11 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.engines.duckdb.lake import LakeTable
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.project.log import logger
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import Rescore, ScoreOptions
@@ -84,14 +86,32 @@ def logged_features(
     *,
     sample: int | None = None,
     seed: str = "",
+    as_of_run: bool = False,
 ) -> DuckDBSource:
-    """The features of a run as they are now; with `sample`, that many rows, by the hash of key and `seed`."""
-    source = DuckDBSource(connection, run["feature_query"], options, request, call)
+    """The features of a run as they are now; with `sample`, that many rows, by the hash of key and `seed`.
+
+    With `as_of_run`, a table of a DuckLake is read as of the snapshot that the run read.
+    """
+    query, snapshot = run["feature_query"], run.get("feature_snapshot")
+    if as_of_run and snapshot is not None:
+        query = _as_of(connection, query, int(snapshot), call)
+    source = DuckDBSource(connection, query, options, request, call)
     if sample is not None:
         # not the as-of date, which a run may add to the features
         hashed = ", ".join([*(quote(name) for name in options.key), *([literal(seed)] if seed else [])])
         source.table = f"(select * from {source.table} order by hash({hashed}) limit {int(sample)})"
     return source
+
+
+def _as_of(connection: duckdb.DuckDBPyConnection, query: str, snapshot: int, call: str) -> str:
+    """The select of a whole table of a DuckLake, as of a snapshot; as it is now if that was expired."""
+    lake = LakeTable.found(connection, f"({query}\n)")
+    if lake is None or not lake.has_snapshot(connection, snapshot):
+        logger.warning(
+            f"{call}: the lake has no snapshot {snapshot} any more; features are read as they are now"
+        )
+        return query
+    return f"select * from {lake.at(snapshot)}"
 
 
 def same_libraries(run: Mapping[str, Any]) -> bool:

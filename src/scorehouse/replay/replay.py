@@ -1,7 +1,8 @@
 """Replay: a logged run is scored again, and its rows are compared with the prediction table.
 
 Rows whose features have changed since, or no longer exist, cannot be replayed; the row hashes show which.
-All others must be equal bit for bit with the same library versions.
+All others must be equal bit for bit with the same library versions. A feature table in a DuckLake is read as
+of the snapshot that the run read, so that every row can be replayed.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def replay(
     signatures = [kernel.signature]
     if options.is_wide:  # the hash of a row that versions share is that of the features of all
         signatures = _signatures_of_all(connection, run, versions, request, call)
-    source = logged_features(connection, run, options, request, call, sample=sample)
-    source.check(signatures, kernel.schema.names, unique=True)
+    source = logged_features(connection, run, options, request, call, sample=sample, as_of_run=True)
+    source.check(signatures, kernel.schema.names)
     # by the form that scored, since another may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"], files)
     fingerprint = Fingerprint(source.input_types(0))

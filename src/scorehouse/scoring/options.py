@@ -15,8 +15,8 @@ from scorehouse.scoring.arguments import RescoreShape, ScoreShape, check_shape, 
 from scorehouse.scoring.decision import DecisionPolicy
 from scorehouse.scoring.reasons import ReasonOptions
 
-RULES = ("all", "given", "new", "changed", "updated_at")
-PLANNED_RULES = ("new", "changed", "updated_at")  # rules that compare rows with the existing table
+RULES = ("all", "given", "new", "changed", "updated_at", "feed")
+PLANNED_RULES = ("new", "changed", "updated_at", "feed")  # rules that compare rows with the existing table
 VANISHED_CHOICES = ("keep", "flag", "delete")
 ENGINES = ("auto", "estimator", "matrix", "native", "sql")
 LAYOUTS = ("long", "wide")
@@ -31,7 +31,8 @@ class Rescore:
     `rule`: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new` scores keys
     that are not in the table yet; `changed` also scores rows whose features differ and rows that were scored
     by another version or with other settings; `updated_at` is like `changed`, but uses a column of
-    timestamps. `updated_at`: that column. `lookback`: how far behind the newest timestamp of the last run an
+    timestamps; `feed` is like `changed`, but reads what changed from the change feed of a DuckLake.
+    `updated_at`: that column. `lookback`: how far behind the newest timestamp of the last run an
     update may still have been committed, in seconds or as an interval (`2 days`). `vanished`: what happens to
     predictions whose row is no longer in the feature table. `max_rows`, `max_seconds`: the budget of one run;
     the next run scores the rest.

@@ -10,7 +10,7 @@ from hashlib import sha256
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.log import logger
 from scorehouse.registry.version import Version, resolve
-from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _check(part: Part, options: ScoreOptions, call: str) -> None:
             action="pass group",
         )
     kept = {*options.row_key, *options.passthrough}
-    if options.rescore.rule in ("new", "changed", "updated_at") and options.group not in kept:
+    if options.rescore.rule in PLANNED_RULES and options.group not in kept:
         raise ConfigurationError(
             call,
             f"the group {options.group!r} is neither in key nor in passthrough, but rescore is "

@@ -70,6 +70,7 @@ class RunRecord:
     rows_rejected: int = 0
     reject_reasons: Counter[str] = field(default_factory=Counter)
     feature_query: str = ""
+    feature_snapshot: int | None = None
     fingerprint: str = ""
     input_types: str = ""
     feature_hash_kind: str = ""
@@ -81,6 +82,8 @@ class RunRecord:
     found: dict[str, int] = field(default_factory=dict)
     rows_left: int = 0
     watermark: datetime | None = None
+    feed_from: int | None = None
+    feed_reason: str = ""
     form: str = ""
     form_reason: str = ""
 
@@ -133,6 +136,7 @@ class RunRecord:
             "rows_rejected": self.rows_rejected,
             "reject_reasons": json.dumps(dict(self.reject_reasons.most_common(20))),
             "feature_query": self.feature_query or None,
+            "feature_snapshot": self.feature_snapshot,
             "input_fingerprint": self.fingerprint or None,
             "feature_hash_kind": self.feature_hash_kind or None,
             "score_min": self.score_min,
@@ -159,6 +163,8 @@ class RunRecord:
             "rows_left": self.rows_left,
             "scoring_basis": self.scoring_basis or None,
             "watermark": self.watermark,
+            "feed_from": self.feed_from,
+            "feed_reason": self.feed_reason or None,
             "slice_from": self.request.slice_from or None,
             "slice_to": self.request.slice_to or None,
             "decision_policy": policy.digest if policy else None,

@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-import yaml
 
-from churn import FEATURES, ROWS, classifier, training
-from project import DbtProject, Row
+from churn import FEATURES, ROWS
+from lake import LakeProject, needs_lake
+from project import DbtProject
 
-EXTENSION = importlib.util.find_spec("duckdb_extension_ducklake")
-pytestmark = pytest.mark.skipif(
-    EXTENSION is None, reason="run `./run test duckdb15`, which installs DuckLake"
-)
+pytestmark = needs_lake
 KEY = {"key": "id", "passthrough": ["shop"]}
-
-
-class LakeProject(DbtProject):
-    """A project whose target database is the lake `lake`, or a DuckDB file with the lake beside it."""
-
-    def __init__(self, folder: Path, *, beside: bool = False) -> None:
-        super().__init__(folder)
-        self.settings_of_duckdb = {"extension_directory": str(installed(folder))}
-        lake = {"path": f"ducklake:{folder}/lake.ducklake", "alias": "lake"}
-        output = {"type": "duckdb", "path": "house.duckdb" if beside else ":memory:", "threads": 2}
-        output |= {"attach": [lake], "config_options": self.settings_of_duckdb}
-        output |= {} if beside else {"database": "lake"}
-        profile = {"scorehouse": {"target": "dev", "outputs": {"dev": output}}}
-        self.write("profiles.yml", yaml.safe_dump(profile))
-        self.register(classifier(), "churn", training(), task="classification")
-        self.features(FEATURES)
-
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """A connection of which the lake is the default database."""
-        connection = duckdb.connect(config=dict(self.settings_of_duckdb))
-        connection.execute(f"attach 'ducklake:{self.folder}/lake.ducklake' as lake; use lake")
-        return connection
-
-    def query(self, sql: str) -> list[Row]:
-        with self.connect() as connection:
-            return connection.sql(sql).fetchall()
-
-    def logged(self) -> list[Row]:
-        select = "select status, write_mode, rows_in from {} order by started_at"
-        # the row that a run began with stays in a lake
-        assert ("started", None, None) in self.query(select.format("scorehouse_run_log"))
-        return self.query(select.format("scorehouse_runs"))
-
-
-def installed(folder: Path) -> Path:
-    """A folder of extensions with DuckLake in it, as `duckdb.install_extension` would make it."""
-    assert EXTENSION is not None and EXTENSION.origin is not None
-    (file,) = Path(EXTENSION.origin).parent.rglob("ducklake.duckdb_extension")
-    (platform,) = duckdb.sql("pragma platform").fetchall()[0]
-    place = folder / "extensions" / f"v{duckdb.__version__}" / platform
-    place.mkdir(parents=True)
-    shutil.copy(file, place)
-    return folder / "extensions"
 
 
 @pytest.fixture

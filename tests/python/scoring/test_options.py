@@ -144,6 +144,8 @@ DOORS = {
     "key='id', rescore={'max_rows': '5'}": "rescore has max_rows '5'",
     "key='id', pasthrough='note'": "the call has ['pasthrough'] (near: 'passthrough')",
     "key='id', rescore='chnaged'": "rescore has ['chnaged'] (near: 'changed')",
+    "key='id', rescore='feed'": "the features are not one whole table of a DuckLake",
+    "key='id', as_of='id', rescore='feed'": "for a prediction history",
     "key='id', strict=['nul']": "strict has ['nul'] (near: 'null')",
     "key='id', engine='natve'": "engine has ['natve'] (near: 'native')",
     "key='id', as_of='idd'": "as_of names columns that the feature table does not have: 'idd' (near: 'id')",

@@ -9,23 +9,41 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.duckdb.sql import quote
-from scorehouse.engines.keys import check_counts
+from scorehouse.engines.keys import KeyCheck, check_counts
 
 # For integers that lie close together, a bit set proves uniqueness at a tenth of the cost of hashing.
 BITS_PER_ROW = 64
 LARGEST_RANGE = 2**29  # 64 MiB of bits
-WHOLE_TABLE = re.compile(r'\(\s*select\s+\*\s+from\s+("[^"]+"|\w+)(\.("[^"]+"|\w+)){0,2}\s*\)', re.IGNORECASE)
+SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
+NAME = r'(?:"[^"]+"|\w+)'
+WHOLE_TABLE = re.compile(
+    rf"\({SPACE}*select{SPACE}+\*{SPACE}+from{SPACE}+({NAME}(?:\.{NAME}){{0,2}}){SPACE}*\)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def is_stored(table: str) -> bool:
     """Whether a relation in SQL is a whole table or view, not a query."""
-    return WHOLE_TABLE.fullmatch(table) is not None
+    return stored_name(table) is not None
+
+
+def stored_name(table: str) -> str | None:
+    """The name of the table or view that a relation in SQL reads as a whole; None if it is a query."""
+    found = WHOLE_TABLE.fullmatch(table)
+    return found[1] if found else None
 
 
 def check_keys(
-    cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str], call: str, *, unique: bool = True
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: list[str],
+    call: str,
+    check: KeyCheck = KeyCheck.UNIQUE,
 ) -> int:
-    """Count the rows, and refuse a key that is NULL or, unless `unique` is false, not unique."""
+    """Count the rows, and refuse a key that is NULL or not unique, as far as `check` says."""
+    if check is KeyCheck.COUNTED:
+        return int(cursor.execute(f"select count(*) from {table}").fetchall()[0][0])
+    unique = check is KeyCheck.UNIQUE
     quoted = ", ".join(quote(key) for key in keys)
     missing = " or ".join(f"{quote(key)} is null" for key in keys)
     span = _span(cursor, table, keys) if unique else None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import duckdb
 import pyarrow as pa
 
+from scorehouse.engines.duckdb.feed import Feed
 from scorehouse.engines.duckdb.keys import check_keys, counts_by_bits
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
+from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.plan import Planner
 from scorehouse.errors import RowKeyError
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
@@ -28,13 +31,21 @@ def joins_both_ways(options: ScoreOptions, record: RunRecord) -> bool:
     return planned and options.as_of is None and not options.in_parts
 
 
+def reads_feed(options: ScoreOptions, record: RunRecord) -> bool:
+    """Whether the rows to score may come from a change feed, so that the table is not read as a whole."""
+    return record.write_mode == "merge" and options.rescore.rule == "feed"
+
+
 class DuckDBPlanner(Planner[DuckDBSource]):
     """Chooses rows with one join of features and predictions, in temporary tables of the source's cursor."""
 
     def find(self) -> None:
+        if is_feed := self.rescore.rule == "feed":  # what the feed cannot tell, the rule `changed` finds out
+            self.rescore = replace(self.rescore, rule="changed")
         plan = self._plan()
-        carries = self._few_differ(plan)
-        if carries:
+        if is_feed and self.merging and self._find_in_feed(plan):
+            carries = not plan.group
+        elif carries := self._few_differ(plan):
             self._find_differing(plan)
         else:
             self.cursor.execute(plan.todo())
@@ -44,6 +55,21 @@ class DuckDBPlanner(Planner[DuckDBSource]):
                 self.cursor.execute(statement)
         self._count()
         self._limit(plan, carries)
+
+    def _find_in_feed(self, plan: RescorePlan) -> bool:
+        """Whether the change feed shows the rows to score; if not, all keys of the table are checked."""
+        source = self.source
+        why = "dbt limited the features of this run"
+        if source.lake is not None:
+            why = Feed(source, source.lake, self.records, self.rows).find(plan)
+        if not why:
+            self._count_vanished()
+            return True
+        for record in self.records:
+            record.feed_reason = why
+        check = KeyCheck.NO_NULL if plan.both_ways else KeyCheck.UNIQUE
+        check_keys(self.cursor, source.table, list(source.columns.key.values()), source.call, check)
+        return False
 
     @property
     def cursor(self) -> duckdb.DuckDBPyConnection:

@@ -65,8 +65,8 @@ class RescorePlan:
     flags: bool = False
     both_ways: bool = False
 
-    def todo(self) -> str:
-        """Creates the table of keys to score, with `state_<part>`, `last_scored` and groups."""
+    def todo(self, carried: Mapping[str, str] | None = None) -> str:
+        """Creates the table of keys to score, with `state_<part>`, `last_scored`, groups and `carried`."""
         numbers = range(len(self.parts))
         states = [f"{self._state(number)} as state_{number}" for number in numbers]
         ages = [f"old_{number}.scored_at" for number in numbers]
@@ -75,6 +75,7 @@ class RescorePlan:
         groups = [f"features.{quote('group:' + name)}" for name in self.group]
         age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
         parts = [*keys, *groups, *states, age]
+        parts += [f"features.{quote(CARRIED + name)}" for name in carried or ()]
         if self.both_ways:
             parts.append(
                 "coalesce(old_0.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
@@ -82,8 +83,9 @@ class RescorePlan:
         kind = "full" if self.both_ways else "left"
         joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
         wanted = " or ".join(self._wanted(number) for number in numbers)
+        inputs = ", ".join(self._inputs(carried or {}))
         return (
-            f"create or replace temp table {TODO} as with {', '.join(self._inputs())} select * from "
+            f"create or replace temp table {TODO} as with {inputs} select * from "
             f"(select {', '.join(parts)} from features {' '.join(joins)}) where {wanted}"
         )
 
@@ -95,19 +97,20 @@ class RescorePlan:
     def _wanted(self, number: int) -> str:
         return f"state_{number} <> 'unchanged'"
 
-    def _inputs(self) -> list[str]:
+    def _inputs(self, carried: Mapping[str, str]) -> list[str]:
         columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
         columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
         if self.rescore.rule == "changed":
             columns += [f"{part.feature_hash} as hash_{n}" for n, part in enumerate(self.parts)]
         if self.rescore.updated_at:
             columns.append(f"epoch_us({quote(self.rescore.updated_at)}) as updated_us")
+        columns += [f"{sql} as {quote(CARRIED + name)}" for name, sql in carried.items()]
         runs = (
             f"select run_id, scoring_basis, feature_hash_kind, epoch_us(watermark) as seen_us "
             f"from {self.run_log} where status = 'success'"
         )
         inputs = [
-            f"features as (select {', '.join(columns)} from {self.features})",
+            f"features as (select {', '.join(columns)} from {self.features} as features)",
             f"runs as ({runs})",
         ]
         for number, part in enumerate(self.parts):

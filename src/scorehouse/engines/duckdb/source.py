@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
+from scorehouse.engines.duckdb.lake import LakeTable
 from scorehouse.engines.duckdb.reading import seed_table, unreadable
 from scorehouse.engines.duckdb.rescore_sql import CARRIED, TODO
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.windows import as_of_table
+from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.progress import Deadline
 from scorehouse.engines.source import Source
 from scorehouse.errors import ConfigurationError, SignatureError
@@ -106,6 +108,7 @@ class DuckDBSource(Source):
         # what a replay reads again; a frame made in Python no longer exists then
         self.query = self.table[1:-1].removesuffix("\n") if self.in_database else ""
         self.chosen: ChosenRows | None = None  # NULL: every row
+        self.lake: LakeTable | None = None
         self.is_stored = is_stored(self.table)  # the rows are in a table, so no query has to compute them
 
     def _table(self, features: Any) -> str:
@@ -123,12 +126,17 @@ class DuckDBSource(Source):
         self.cursor.register(FEATURES, features)
         return FEATURES
 
-    def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
+    def check(
+        self, signatures: Sequence[Signature], outputs: Sequence[str], *, keys: KeyCheck = KeyCheck.UNIQUE
+    ) -> int:
         self.cursor.begin()
         try:
             names = self._schema(f"select * from {self.table}").names
         except duckdb.ProgrammingError as error:
             raise unreadable(error, self.call, is_select=self.is_select) from error
+        self.lake = LakeTable.found(self.cursor, self.table)
+        self.snapshot = self.lake.snapshot if self.lake else None
+        self._refuse_feed_without_lake()
         self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
         self.table_schema = self._schema(f"select * from {self.table}")
         described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
@@ -141,12 +149,23 @@ class DuckDBSource(Source):
         self._refuse_unsigned_huge()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
-        return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, unique=unique)
+        return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, keys)
 
     def _schema(self, sql: str) -> pa.Schema:
         reader = self.cursor.sql(f"select * from ({sql}) limit 0").to_arrow_reader(1)
         reader.read_all()  # an unfinished result would block the cursor
         return reader.schema
+
+    def _refuse_feed_without_lake(self) -> None:
+        """Refuse the rule `feed` for anything but one table of a lake; what dbt limited may be that table."""
+        if self.options.rescore.rule == "feed" and self.lake is None and not self.request.is_partial:
+            raise ConfigurationError(
+                self.call,
+                "rescore has the rule 'feed', but the features are not one whole table of a DuckLake",
+                expected="`select * from` one table of an attached DuckLake: not a view, without a filter",
+                action="make the select a dbt model of its own, incremental and in the lake, and score that; "
+                "or use the rule 'changed'",
+            )
 
     def _refuse_other_spellings(self) -> None:
         """Refuse two spellings of a feature name in different versions: DuckDB has only one column."""
@@ -203,7 +222,7 @@ class DuckDBSource(Source):
         """The statement that reads: kept columns, features, and the hashes of features and row."""
         columns = self.columns
         if self.chosen is not None and self.chosen.carried:
-            return self._select_carried(self.chosen)
+            return self._select_carried(self.chosen, where)
         parts = [f"{sql} as {quote(name)}" for name, sql in self.read_columns().items()]
         for name in self.hash_columns:
             kind, _, part = name.rpartition(":")
@@ -224,7 +243,7 @@ class DuckDBSource(Source):
         hashes = {f"{FEATURE_HASH}:{part}": self.feature_hash(part) for part in self.columns.hash_parts}
         return {**self.read_columns(), **hashes}
 
-    def _select_carried(self, chosen: ChosenRows) -> str:
+    def _select_carried(self, chosen: ChosenRows, where: str) -> str:
         carried = self.carried_columns()
         parts = [f"{quote(CARRIED + name)} as {quote(name)}" for name in carried]
         keys = ", ".join(quote(CARRIED + KEPT + name) for name in self.columns.key)
@@ -233,7 +252,7 @@ class DuckDBSource(Source):
             if kind == ROW_HASH:
                 row_hash = f"hash({keys}, {quote(f'{CARRIED}{FEATURE_HASH}:{part}')})"
                 parts.append(f"{row_hash} as {quote(name)}")
-        return f"select {', '.join(parts)}, {chosen.need} as {NEED} from {TODO} as todo"
+        return f"select {', '.join(parts)}, {chosen.need} as {NEED} from {TODO} as todo{where}"
 
     def batches(self, wrap: Callable[[str], str] = str) -> Iterator[pa.RecordBatch]:
         """Record batches of what `select` reads, until a time budget is used up.

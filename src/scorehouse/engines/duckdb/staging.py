@@ -72,8 +72,13 @@ def hold_all_columns(session: duckdb.DuckDBPyConnection, relation: str) -> None:
 
 def parts_of(relation: str) -> tuple[str | None, str, str]:
     """Database (if named), schema and identifier of a relation as dbt writes it."""
-    found = [quoted.replace('""', '"') if quoted else bare for quoted, bare in PART.findall(relation)]
-    return (None, *found)[-3:]
+    *database, schema, name = names_of(relation)
+    return database[0] if database else None, schema, name
+
+
+def names_of(relation: str) -> list[str]:
+    """The names of a relation in SQL, one to three."""
+    return [quoted.replace('""', '"') if quoted else bare for quoted, bare in PART.findall(relation)]
 
 
 def _columns(output: Output, types: dict[str, str]) -> str:

@@ -63,6 +63,11 @@ def _rules(options: ScoreOptions, event_time: str) -> list[tuple[bool, str, str]
             "rescore='given' (a batch replaces its window), or 'new' or 'changed'",
         ),
         (
+            rescore.rule == "feed",
+            "cannot be combined with rescore='feed', since a batch is a part of the feature table",
+            "rescore='given', 'new' or 'changed'",
+        ),
+        (
             rescore.vanished != "keep",
             f"cannot be combined with vanished={rescore.vanished!r}: all rows outside a batch would count as "
             "vanished",

@@ -61,6 +61,12 @@ class SparkEngine(Engine[SparkSource]):
                 "a budget of rows",
                 "set max_rows",
             ),
+            (
+                options.rescore.rule == "feed",
+                "the rule 'feed', which reads the change feed of a DuckLake",
+                "rescore='changed', or the rule 'updated_at'",
+                "correct the argument rescore",
+            ),
         ):
             if is_asked:
                 raise ConfigurationError(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from scorehouse.dialect import SPARK
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, Columns
 from scorehouse.engines.history import as_of_sql
-from scorehouse.engines.keys import check_counts
+from scorehouse.engines.keys import KeyCheck, check_counts
 from scorehouse.engines.source import Source
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry import registry_file
@@ -85,7 +85,9 @@ class SparkSource(Source):
         self.query = ""  # nothing replays a run of Spark yet
         self.types: Mapping[str, str] = {}  # every column keeps its type
 
-    def check(self, signatures: Sequence[Signature], outputs: Sequence[str], *, unique: bool = True) -> int:
+    def check(
+        self, signatures: Sequence[Signature], outputs: Sequence[str], *, keys: KeyCheck = KeyCheck.UNIQUE
+    ) -> int:
         names = self.table.columns
         date, window = as_of_sql(names, self.options, self.request, self.call, SPARK)
         if date:

@@ -1,0 +1,219 @@
+"""The rule `feed`: rows to score from the change feed of a DuckLake, proven on rows that it leaves out.
+
+What the feed shows is compared with the predictions as the rule `changed` compares the whole table. A stretch
+of rows that the feed does not show is compared too: they must be unchanged. And predictions, new rows and
+vanished rows must add up to the rows of the table. If either fails, the whole table is compared instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scorehouse.engines.duckdb.feed_base import base_of
+from scorehouse.engines.duckdb.keys import check_keys
+from scorehouse.engines.duckdb.lake import RESERVED, LakeTable
+from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
+from scorehouse.engines.duckdb.source import DuckDBSource
+from scorehouse.engines.duckdb.sql import quote, same
+from scorehouse.project.log import logger
+from scorehouse.scoring.runlog import RunRecord
+
+SAMPLE_ROWS = 1000
+INSERTED, DELETED, MOVED, ROWS, GONE, SAMPLE, KNOWN = (
+    f"scorehouse_feed_{name}" for name in ("inserted", "deleted", "moved", "rows", "gone", "sample", "known")
+)
+SNAPSHOT, ROW, NET = '"feed:snapshot"', '"feed:row"', '"feed:net"'
+
+
+class Feed:
+    """The change feed of one run, in temporary tables of the source's cursor.
+
+    `rows` is the number of rows of the feature table.
+    """
+
+    def __init__(
+        self, source: DuckDBSource, lake: LakeTable, records: Sequence[RunRecord], rows: int
+    ) -> None:
+        self.source = source
+        self.lake = lake
+        self.records = records
+        self.rows = rows
+        self.keys = list(source.columns.key.values())
+
+    def find(self, plan: RescorePlan) -> str:
+        """Create the tables of keys to score and of vanished keys; or return why that cannot be done.
+
+        The first has the columns that are read too, unless whole groups are scored. Raises RowKeyError for a
+        key that is NULL or not unique.
+        """
+        base = base_of(self.source.cursor, self.source, self.records)
+        if isinstance(base, str):
+            logger.info(f"{self.source.call}: the whole feature table is compared: {base}")
+            return base
+        why = self._reserved() or self.lake.unusable_since(self.source.cursor, base.snapshot, base.ended_us)
+        why = why or self._find_after(base.snapshot, plan)
+        if why:
+            logger.warning(f"{self.source.call}: the whole feature table is compared: {why}")
+            return why
+        for record in self.records:
+            record.feed_from = base.snapshot
+        return ""
+
+    def _reserved(self) -> str:
+        names = [name for name in self.source.table_types if name.lower() in RESERVED]
+        return f"the feature table has columns that a lake uses itself: {names}" if names else ""
+
+    def _find_after(self, snapshot: int, plan: RescorePlan) -> str:
+        self._run(*self._read(snapshot))
+        near = self.lake.stretch(self.source.cursor, self.rows, SAMPLE_ROWS, self.records[0].row_run_id)
+        read = self._draw(near) or self._draw("true")
+        self._run(self._look_up(plan))
+        few = replace(plan, old=KNOWN, rescore=replace(plan.rescore, rule="changed"), both_ways=False)
+        if why := self._contradiction(replace(few, features=SAMPLE), read):
+            return why
+        self._check_keys(plan)
+        carried = {} if plan.group else self.source.carried_columns()
+        self._run(replace(few, features=ROWS).todo(carried), self._vanished(plan))
+        return self._miscount(plan)
+
+    def _run(self, *statements: str) -> None:
+        for statement in statements:
+            self.source.cursor.execute(statement).fetchall()
+
+    def _read(self, after: int) -> list[str]:
+        """Creates the tables of what the feed shows.
+
+        An update is a deletion and an insertion of a row with the same id, in one snapshot. `feed:net` is how
+        many more rows of a key were inserted than deleted: 0 for a row that was there before and still is.
+        """
+        keys = ", ".join(quote(name) for name in self.keys)
+        ids = f"snapshot_id as {SNAPSHOT}, rowid as {ROW}"
+        inserted, deleted = self.lake.inserted(after), self.lake.deleted(after)
+        if after == self.lake.snapshot:  # the functions of the feed know no empty range
+            ids = f"0 as {SNAPSHOT}, 0 as {ROW}"
+            inserted = deleted = f"(select * from {self.source.table} limit 0)"
+        read = self._read_columns()
+        return [
+            f"create or replace temp table {INSERTED} as select {ids}, {read} from {inserted}",
+            f"create or replace temp table {DELETED} as select {ids}, {keys} from {deleted}",
+            f"create or replace temp table {MOVED} as select {keys}, sum(moves) as {NET} from "
+            f"(select {keys}, 1 as moves from {INSERTED} union all select {keys}, -1 from {DELETED}) "
+            f"group by {keys}",
+            f"create or replace temp table {ROWS} as select inserted.*, moved.{NET} "
+            f"from {INSERTED} as inserted anti join {DELETED} as later on inserted.{ROW} = later.{ROW} "
+            f"and later.{SNAPSHOT} > inserted.{SNAPSHOT} "
+            f"join {MOVED} as moved on {self._is_key('inserted', 'moved')}",
+            f"create or replace temp table {GONE} as select {self._named()} from {MOVED} as features "
+            f"where {NET} < 0",
+        ]
+
+    def _draw(self, near: str) -> int:
+        """Create the sample, of rows near each other that the feed does not show; returns how many there are.
+
+        `near` is SQL of a condition.
+        """
+        rows = f"(select {self._read_columns()} from {self.lake.relation} where {near} limit {SAMPLE_ROWS})"
+        self._run(
+            f"create or replace temp table {SAMPLE} as select near.* from {rows} as near "
+            f"anti join {MOVED} as moved on {self._is_key('near', 'moved')}"
+        )
+        return int(self.source.cursor.execute(f"select count(*) from {SAMPLE}").fetchall()[0][0])
+
+    def _read_columns(self) -> str:
+        columns = self.source.columns
+        return ", ".join(quote(name) for name in dict.fromkeys([*columns.kept.values(), *columns.used]))
+
+    def _is_key(self, left: str, right: str) -> str:
+        """SQL that is true for the same key in two relations with the columns of the feature table."""
+        return " and ".join(
+            f"{left}.{name} is not distinct from {right}.{name}" for name in map(quote, self.keys)
+        )
+
+    def _named(self) -> str:
+        """The key of `features`, as the prediction table names it."""
+        key = self.source.columns.key
+        return ", ".join(f"features.{quote(column)} as {quote(name)}" for name, column in key.items())
+
+    def _look_up(self, plan: RescorePlan) -> str:
+        """Creates the table of the predictions of all keys that were read."""
+        names = [*plan.key, "scoring_run_id", "scored_at", "feature_hash"]
+        names += ["model_alias"] if plan.parts[0].alias is not None else []
+        names += ["is_vanished"] if plan.flags else []
+        met = " union all ".join(
+            f"select {self._named()} from {table} as features" for table in (MOVED, SAMPLE)
+        )
+        return (
+            f"create or replace temp table {KNOWN} as select {', '.join(f'old.{quote(n)}' for n in names)} "
+            f"from {plan.old} as old semi join ({met}) as met on {same('old', 'met', plan.key)}"
+        )
+
+    def _contradiction(self, plan: RescorePlan, read: int) -> str:
+        """How `read` rows that the feed does not show differ from their predictions; empty if they do not."""
+        self._run(plan.todo())
+        keys = ", ".join(quote(name) for name in plan.key)
+        found = self.source.cursor.execute(f"select {keys} from {TODO} order by all limit 3").fetchall()
+        if not found:
+            return ""
+        (wrong,) = self.source.cursor.execute(f"select count(*) from {TODO}").fetchall()[0]
+        named = ", ".join(repr(row if len(row) > 1 else row[0]) for row in found)
+        return (
+            f"the change feed of the lake is contradicted: of {read} rows that it does not show, {wrong} "
+            f"differ from their prediction or have none, such as those with the key {list(plan.key)} {named}"
+        )
+
+    def _check_keys(self, plan: RescorePlan) -> None:
+        """Refuse keys that are NULL or not unique, among the rows of the feed and with rows that stayed."""
+        source = self.source
+        check_keys(source.cursor, f"(select * from {ROWS})", self.keys, source.call)
+        live = f"(select * from {KNOWN}{' where is_vanished is not true' if plan.flags else ''})"
+        # more of them came than went, though there is a prediction: of a row that is still there, or of a key
+        # that vanished and came back
+        more = (
+            f"select {self._named()} from {ROWS} as features where {NET} > 1 or ({NET} = 1 and exists "
+            f"(select 1 from {live} as old where {self._is_named('old')}))"
+        )
+        if source.cursor.execute(f"{more} limit 1").fetchall():
+            met = f"semi join ({more}) as more on {self._is_named('more')}"
+            again = f"(select * from {source.table} as features {met})"
+            check_keys(source.cursor, again, self.keys, source.call)
+
+    def _is_named(self, other: str) -> str:
+        """SQL that is true for the same key in `features` and in a relation with the names of predictions."""
+        key = self.source.columns.key
+        return " and ".join(
+            f"features.{quote(column)} = {other}.{quote(name)}" for name, column in key.items()
+        )
+
+    def _vanished(self, plan: RescorePlan) -> str:
+        columns = [f"old.{quote(name)}" for name in plan.key]
+        columns += ["old.model_alias"] if plan.parts[0].alias is not None else []
+        columns.append(f"{'coalesce(old.is_vanished, false)' if plan.flags else 'false'} as was_flagged")
+        return (
+            f"create or replace temp table {VANISHED} as select {', '.join(columns)} from {KNOWN} as old "
+            f"semi join {GONE} as gone on {same('old', 'gone', plan.key)}"
+        )
+
+    def _miscount(self, plan: RescorePlan) -> str:
+        """Whether predictions, new rows and vanished rows do not add up to the rows of the table.
+
+        Predictions whose row had left before may be kept, so that there may be more of them.
+        """
+        by_alias = "model_alias" if plan.parts[0].alias is not None else "null"
+        live = " where is_vanished is not true" if plan.flags else ""
+        query = self.source.cursor.execute
+        old = dict(query(f"select {by_alias}, count(*) from {plan.old}{live} group by all").fetchall())
+        gone = dict(
+            query(
+                f"select {by_alias}, count(*) from {VANISHED} where not was_flagged group by all"
+            ).fetchall()
+        )
+        for number, part in enumerate(plan.parts):
+            new = query(f"select count(*) from {TODO} where state_{number} = 'new'").fetchall()[0][0]
+            there = old.get(part.alias, 0) + new - gone.get(part.alias, 0)
+            if there < self.rows or (plan.rescore.vanished != "keep" and there > self.rows):
+                return (
+                    f"predictions and the change feed do not add up: {there} rows by them, {self.rows} in "
+                    "the feature table"
+                )
+        return ""
