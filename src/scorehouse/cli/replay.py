@@ -105,8 +105,8 @@ def compared(
                 f"{this_call()} {run_id}",
                 f"the tables of this run cannot be read ({str(error).splitlines()[0]})",
                 expected="the feature table and the prediction table of the run, as dbt made them",
-                action="build them again; if they read from another database, name the --target that "
-                "attaches it",
+                action="build them again; if they read from another DuckDB file, name the --target that "
+                "attaches it; if they read a lake or server, replay in a dbt model by replay_sample()",
             ) from error
 
 

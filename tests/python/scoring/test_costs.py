@@ -42,6 +42,13 @@ def costly(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         "timestamp '2020-02-29 23:59:59' as started_at) from scorehouse_run_log "
         "where contains(prediction_table, 'part') limit 1",
     )
+    # a run that read a change feed
+    execute(
+        project,
+        "insert into scorehouse_run_log by name select * replace (uuid() as run_id, uuid() as parent_run_id, "
+        "'fed' as prediction_table, 7 as feed_from, 20 as rows_in, 100 as rows_unchanged) "
+        "from scorehouse_run_log where contains(prediction_table, 'part') limit 1",
+    )
     project.dbt("run", "--select", "costs_by_month", "costs_by_day").check()
     return project
 
@@ -60,6 +67,11 @@ def test_what_did_not_change_is_skipped(costly: DbtProject) -> None:
     assert old in ((1, 0, 100, 99, 1, 0), (1, 0, 120, 20, 0, 100))  # a copy of either run
     assert new == (2, 0, 220, 119, 1, 100)
     assert _rows(costly, "part", "skipped_share")[1] == (pytest.approx(100 / 220),)
+
+
+def test_rows_that_a_change_feed_left_out_were_not_read(costly: DbtProject) -> None:
+    (found,) = _rows(costly, "fed", "rows_read, rows_skipped, skipped_share")
+    assert found == (20, 100, pytest.approx(100 / 120))
 
 
 def test_versions_of_a_scan_share_its_seconds(costly: DbtProject) -> None:
