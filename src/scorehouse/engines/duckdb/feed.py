@@ -100,7 +100,7 @@ class Feed:
             f"create or replace temp table {MOVED} as select {keys}, sum(moves) as {NET} from "
             f"(select {keys}, 1 as moves from {INSERTED} union all select {keys}, -1 from {DELETED}) "
             f"group by {keys}",
-            f"create or replace temp table {ROWS} as select inserted.*, moved.{NET} "
+            f"create or replace temp view {ROWS} as select inserted.*, moved.{NET} "
             f"from {INSERTED} as inserted anti join {DELETED} as later on inserted.{ROW} = later.{ROW} "
             f"and later.{SNAPSHOT} > inserted.{SNAPSHOT} "
             f"join {MOVED} as moved on {self._is_key('inserted', 'moved')}",
