@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
-    IsolationForest,
     RandomForestClassifier,
 )
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
-from sklearn.tree import DecisionTreeClassifier
 
+from explained_trees import (
+    SMALL,
+    attribution,
+    goes_left,
+    lightgbm_classifier,
+    numbers_of,
+    small_fit,
+    xgboost_classifier,
+)
 from native_rows import features, target
 from scorehouse.forms.native import reasons
-from scorehouse.forms.native.native_form import Recipe
-from scorehouse.forms.native.reasons import Attribution, largest
-from scorehouse.forms.native.recipes import recipe_of
-from scorehouse.forms.reasons.make import nodes_alone, nodes_of
+from scorehouse.forms.native.reasons import largest
 from scorehouse.forms.reasons.reference import reference
-from scorehouse.forms.trees.tree import LEAF, ZERO, Ensemble, Tree
+from scorehouse.forms.trees.tree import LEAF, Tree
 
 COLUMNS = 6
-
-
-def attribution(estimator: Any) -> tuple[Attribution, Ensemble, Recipe]:
-    """The loops over the trees of an estimator: each column is a feature, and all outputs are explained."""
-    ensemble, recipe = recipe_of(estimator, lambda _, problem: ValueError(problem))
-    layout = nodes_alone(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
-    columns, covers = nodes_of(ensemble)
-    outputs = np.arange(len(layout.base))
-    owners = np.arange(recipe.n_features)
-    return Attribution(layout.tables, columns, covers, owners, outputs, len(owners)), ensemble, recipe
-
-
-def numbers_of(recipe: Recipe, frame: pd.DataFrame) -> np.ndarray:
-    prepared = frame if recipe.prepare is None else recipe.prepare(frame)
-    return np.asarray(prepared, dtype=np.float64)
 
 
 def by_definition(tree: Tree, row: np.ndarray) -> np.ndarray:
@@ -72,52 +59,10 @@ def by_definition(tree: Tree, row: np.ndarray) -> np.ndarray:
     return made
 
 
-def goes_left(tree: Tree, node: int, row: np.ndarray) -> bool:
-    value = row[tree.feature[node]]
-    if node in tree.categories:
-        split = tree.categories[node]
-        named = not math.isnan(value) and int(value) in split.codes
-        return named == split.named_left
-    zero = tree.zero_is_missing is not None and tree.zero_is_missing[node] and abs(value) <= ZERO
-    if math.isnan(value) or zero:
-        return bool(tree.missing_left[node])
-    return bool(value <= tree.edge[node])
-
-
-def _lightgbm(**settings: Any) -> Any:
-    lightgbm = pytest.importorskip("lightgbm")
-    return lightgbm.LGBMClassifier(verbose=-1, n_jobs=1, min_child_samples=5, **settings)
-
-
-def _xgboost(**settings: Any) -> Any:
-    xgboost = pytest.importorskip("xgboost")
-    return xgboost.XGBClassifier(n_jobs=1, **settings)
-
-
-SMALL: dict[str, tuple[Callable[[], Any], bool]] = {  # and whether rows have missing values
-    "tree": (lambda: DecisionTreeClassifier(max_depth=5, random_state=0), True),
-    "stump": (lambda: DecisionTreeClassifier(max_depth=1), False),
-    "forest": (lambda: RandomForestClassifier(3, max_depth=6, random_state=0), True),
-    "extra trees": (lambda: ExtraTreesRegressor(3, max_depth=7, random_state=0), False),
-    "boosting": (lambda: GradientBoostingClassifier(n_estimators=3, max_depth=4), False),
-    "hist": (lambda: HistGradientBoostingClassifier(max_iter=3, categorical_features=["visits"]), True),
-    "isolation forest": (lambda: IsolationForest(n_estimators=3, max_samples=60, random_state=0), False),
-    "lightgbm": (lambda: _lightgbm(n_estimators=3), True),
-    "lightgbm, zero as missing": (lambda: _lightgbm(n_estimators=3, zero_as_missing=True), True),
-    "xgboost": (lambda: _xgboost(n_estimators=3, max_depth=5), True),
-}
-
-
 @pytest.mark.parametrize("name", SMALL)
 def test_values_are_those_of_the_definition(name: str) -> None:
-    make, missing = SMALL[name]
     rng = np.random.default_rng(3)
-    frame = features(rng, missing=missing)
-    z = target(frame, rng)
-    labels = (
-        np.digitize(z, np.quantile(z, [0.4, 0.7])) if "forest" in name else (z > np.median(z)).astype(int)
-    )
-    estimator = make().fit(frame, z if "Regressor" in type(make()).__name__ else labels)
+    estimator, frame = small_fit(name, rng)
     loops, ensemble, recipe = attribution(estimator)
     numbers = numbers_of(recipe, frame)
     chosen = rng.integers(0, len(frame), 6)
@@ -146,7 +91,7 @@ def _wide(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_values_are_those_of_lightgbm() -> None:
     X, y = _wide(3_000, 12)
-    model = _lightgbm(n_estimators=12, num_leaves=60).fit(X, y)
+    model = lightgbm_classifier(n_estimators=12, num_leaves=60).fit(X, y)
     expected = model.predict(X, pred_contrib=True).reshape(len(X), 3, 13)
     found = attribution(model)[0].contributions(X)
     assert found is not None
@@ -156,7 +101,7 @@ def test_values_are_those_of_lightgbm() -> None:
 def test_values_are_those_of_xgboost() -> None:
     xgboost = pytest.importorskip("xgboost")
     X, y = _wide(3_000, 12)
-    model = _xgboost(n_estimators=12, max_depth=7).fit(X, y)
+    model = xgboost_classifier(n_estimators=12, max_depth=7).fit(X, y)
     expected = model.get_booster().predict(xgboost.DMatrix(X), pred_contribs=True)
     found = attribution(model)[0].contributions(X)
     assert found is not None

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 3
+#define VERSION 4
 #define ZERO ((double)1e-35f) /* LightGBM's kZeroThreshold: what is at most this far from 0 counts as 0 */
 
 enum { RANK, SINGLE, CATEGORY, CHECKED, ORDER }; /* how a column becomes codes */
@@ -90,6 +90,7 @@ typedef struct {
 /* One copy of the loops for each level of the processor, the compiler's baseline and AVX2, and for each width
    of the codes. AVX-512 was tried and is no faster. */
 #define LEVEL(name) name##_plain
+#include "kernel_reasons_leaf.h"
 #define CODED(name) name##_plain_narrow
 #define CODE uint8_t
 #include "kernel_loops.h"
@@ -115,6 +116,7 @@ typedef struct {
 #pragma GCC target("avx2,bmi,bmi2")
 #endif
 #define LEVEL(name) name##_avx2
+#include "kernel_reasons_leaf.h"
 #define CODED(name) name##_avx2_narrow
 #define CODE uint8_t
 #include "kernel_loops.h"
@@ -238,6 +240,15 @@ int64_t scorehouse_explain(const Rows *X, const Reasons *given, const Plan *plan
     Block b;
     const Tables *t = given->tables;
     const int64_t result = make_block(t, &b) ? explainer(t->narrow, plain)(X, given, plan, out, &b) : NO_MEMORY;
+    free_block(&b);
+    return result;
+}
+
+/* Which rows of X, at most one block, go right at each node: bits of `sides`, zeros before, with `words` per node. */
+int64_t scorehouse_sides(const Rows *X, const Tables *t, int64_t words, uint64_t *sides) {
+    Block b;
+    int64_t result = NO_MEMORY;
+    if (make_block(t, &b)) result = (t->narrow ? sides_plain_narrow : sides_plain_wide)(X, t, words, sides, &b);
     free_block(&b);
     return result;
 }

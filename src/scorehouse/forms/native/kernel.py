@@ -16,7 +16,7 @@ import numpy as np
 
 from scorehouse.errors import CompileError
 
-VERSION = 3  # of the structures, as in kernel.c
+VERSION = 4  # of the structures, as in kernel.c
 EXITS = 32
 RANK, SINGLE, CATEGORY, CHECKED, ORDER = range(5)  # how a column becomes codes
 HIGHEST = 2**31 - 1
@@ -79,6 +79,7 @@ CALLS: dict[str, tuple[Any, list[Any]]] = {  # result and arguments
     "scorehouse_plan": (_ANY, [_ANY]),
     "scorehouse_plan_free": (None, [_ANY]),
     "scorehouse_explain": (_NUMBER, [_ROWS, _ANY, _ANY, _ANY, _NUMBER]),
+    "scorehouse_sides": (_NUMBER, [_ROWS, _TABLES, _NUMBER, _ANY]),
     "scorehouse_largest": (None, [_ANY, _NUMBER, _NUMBER, _NUMBER, _ANY, _ANY, _ANY]),
     "scorehouse_exp": (None, [_ANY, _NUMBER]),
     "scorehouse_expf": (None, [_ANY, _NUMBER]),

@@ -1,4 +1,5 @@
-/* Reasons: what each column added to a sum of trees (path-dependent TreeSHAP), and the plan for it.
+/* Reasons: what each column added to a sum of trees (TreeSHAP, path-dependent or interventional), and the plan for
+   it.
 
    A leaf adds its value times the product, over the columns of its path, of `has` (1 where the row takes the
    path in all splits of that column, else 0). Where a column is not known, `share` takes the place of `has`: the
@@ -9,6 +10,15 @@
    and a rule of Gauss and Legendre with half as many points as there are columns computes this polynomial's
    integral exactly. No term is negative, so nothing cancels.
 
+   Against a background, `has` of a background row takes the place of `share`, and values are the mean over these
+   rows. Then only columns that hold for one of the two rows matter: a leaf adds something where each column holds
+   for at least one of them. If `a` columns hold for the explained row alone and `b` for the background row alone,
+
+       each of the `a` columns adds value * (a-1)! b! / (a+b)!,  each of the `b` ones -value * a! (b-1)! / (a+b)!
+
+   as in Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees.
+   Background rows are the bits of a few words, so that one step finds those that hold for a column.
+
    So the values of a leaf depend only on which columns of its path hold. The same is true of all leaves below a
    node: on the columns of the path to it, and on the way that the row takes at each of its splits. A group is
    a node with so few of these bits that its sums can be looked up in a table; a group that is too large for a
@@ -17,8 +27,9 @@
 /* What the loops are given. `columns` and `covers` belong to the nodes: the column that a node compares, and the
    weight of the training rows that reached it. `owners` has the feature that a column's values are added to, and
    `explained` the place of each output among those that are explained (-1: it is not). `points` and `weights` are
-   those of the rules with 1, 2, 3 and more points, one after another. The table of several
-   leaves has up to `bits` bits, that of a single leaf up to `leaf_bits`; all tables together are kept if they take
+   those of the rules with 1, 2, 3 and more points, one after another; against a background of so many rows, `weights`
+   has (a-1)! b! / (a+b)! at a * `stride` + b, and `sides`, with `words` per node, which of these rows go right there.
+   The table of several leaves has up to `bits` bits, that of a single leaf up to `leaf_bits`; all tables together are kept if they take
    up to `bytes`, else made again for each call. */
 typedef struct {
     const Tables *tables;
@@ -26,12 +37,15 @@ typedef struct {
     const double *covers;
     const int64_t *owners, *explained;
     const double *points, *weights;
-    int64_t features, outputs, bits, leaf_bits, bytes, depth;
+    const uint64_t *sides;
+    int64_t features, outputs, bits, leaf_bits, bytes, depth, background, words, stride;
 } Reasons;
 
-/* A row passes where its code at `place` is above `edge`, or with `right` 0 where it is not. */
+#define MOST_WORDS 16 /* of 64 background rows */
+
+/* A row passes where its code at `place` is above `edge`, or with `right` 0 where it is not; from `node`. */
 typedef struct {
-    uint32_t place, edge, right;
+    uint32_t place, edge, right, node;
 } Condition;
 
 /* One column of the path to a group: its share, and its conditions. */
@@ -94,6 +108,25 @@ static double share_of(const Reasons *given, uint32_t node, uint32_t right) {
     return all > 0.0 ? some / all : 0.5;
 }
 
+/* The place of the lowest bit. */
+static int64_t lowest(uint64_t bits) { return __builtin_ctzll(bits); }
+
+/* All background rows of a word. */
+static uint64_t everyone(const Reasons *given, int64_t word) {
+    const int64_t rows = given->background - 64 * word;
+    return rows < 64 ? ((uint64_t)1 << rows) - 1 : UINT64_MAX;
+}
+
+static void start_sides(const Reasons *given, uint64_t *sides) {
+    for (int64_t w = 0; w < given->words; w++) sides[w] = everyone(given, w);
+}
+
+/* Keeps the background rows that go right at `node`, or left. */
+static void take_side(const Reasons *given, uint32_t node, uint32_t right, uint64_t *sides) {
+    const uint64_t *own = given->sides + node * given->words;
+    for (int64_t w = 0; w < given->words; w++) sides[w] &= right ? own[w] : ~own[w];
+}
+
 static int is_leaf(const Reasons *given, uint32_t node) { return given->tables->lefts[node] == node; }
 
 /* The number of splits below a node, counted up to `most`. */
@@ -124,12 +157,20 @@ static void push_steps(const Reasons *given, Plan *plan, const Way *way) {
             const uint32_t node = way->nodes[j], right = way->rights[j];
             if (given->columns[node] != column) continue;
             step.share *= share_of(given, node, right);
-            const Condition condition = {given->tables->nodes[node].place, given->tables->nodes[node].edge, right};
+            const Condition condition = {given->tables->nodes[node].place, given->tables->nodes[node].edge, right,
+                                         node};
             PUSH(plan->conditions, condition);
         }
         step.to = plan->conditions.count;
         PUSH(plan->steps, step);
     }
+}
+
+/* The background rows that pass all conditions of a step. */
+static void sides_of_step(const Reasons *given, const Plan *plan, const Step *step, uint64_t *sides) {
+    start_sides(given, sides);
+    for (int64_t c = step->from; given->words && c < step->to; c++)
+        take_side(given, plan->conditions.at[c].node, plan->conditions.at[c].right, sides);
 }
 
 /* Where the sums of a group are added to: each feature of its columns, for each output. */

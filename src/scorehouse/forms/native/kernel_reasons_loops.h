@@ -2,87 +2,19 @@
 
 #ifndef WIDE /* what does not depend on codes, once per level */
 
-#define LANES 8
-
-typedef double LEVEL(Lanes)[LANES];
-
-/* What a sum over leaves needs: of each column of a leaf, whether it holds and what it adds, for LANES rows or
-   patterns at a time. */
-typedef struct {
-    LEVEL(Lanes) * has, *factors, *before, *sums;
-    double *shares;
-    int64_t *columns;
-    uint32_t *bits; /* of the pattern: those that have to be as in `wanted` */
-    uint32_t *wanted;
-} LEVEL(Leaf);
-
-static void LEVEL(free_leaf)(LEVEL(Leaf) * leaf) {
-    free(leaf->has);
-    free(leaf->factors);
-    free(leaf->before);
-    free(leaf->sums);
-    free(leaf->shares);
-    free(leaf->columns);
-    free(leaf->bits);
-    free(leaf->wanted);
-}
-
-static int LEVEL(make_leaf)(LEVEL(Leaf) * leaf, int64_t depth) {
-    const size_t room = (size_t)depth + 1;
-    leaf->has = malloc(room * sizeof *leaf->has);
-    leaf->factors = malloc(room * sizeof *leaf->factors);
-    leaf->before = malloc(room * sizeof *leaf->before);
-    leaf->sums = malloc(room * sizeof *leaf->sums);
-    leaf->shares = malloc(room * sizeof *leaf->shares);
-    leaf->columns = malloc(room * sizeof *leaf->columns);
-    leaf->bits = malloc(room * sizeof *leaf->bits);
-    leaf->wanted = malloc(room * sizeof *leaf->wanted);
-    const int lanes = leaf->has && leaf->factors && leaf->before && leaf->sums;
-    return lanes && leaf->shares && leaf->columns && leaf->bits && leaf->wanted;
-}
-
-/* What each of `count` columns adds to a leaf of value 1, into `sums`. */
-static void LEVEL(shapley)(const Reasons *given, int64_t count, LEVEL(Leaf) * leaf) {
-    const int64_t points = (count + 1) / 2, first = points * (points - 1) / 2;
-    LEVEL(Lanes) *restrict has = leaf->has, *restrict factors = leaf->factors, *restrict before = leaf->before,
-                 *restrict sums = leaf->sums;
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t l = 0; l < LANES; l++) sums[i][l] = 0.0;
-    for (int64_t p = first; p < first + points; p++) {
-        const double t = given->points[p], weight = given->weights[p];
-        LEVEL(Lanes) running;
-        for (int64_t l = 0; l < LANES; l++) running[l] = weight;
-        for (int64_t i = 0; i < count; i++) {
-            const double other = (1.0 - t) * leaf->shares[i];
-            for (int64_t l = 0; l < LANES; l++) {
-                before[i][l] = running[l];
-                factors[i][l] = t * has[i][l] + other;
-                running[l] *= factors[i][l];
-            }
-        }
-        for (int64_t l = 0; l < LANES; l++) running[l] = 1.0;
-        for (int64_t i = count - 1; i >= 0; i--)
-            for (int64_t l = 0; l < LANES; l++) {
-                sums[i][l] += before[i][l] * running[l];
-                running[l] *= factors[i][l];
-            }
-    }
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t l = 0; l < LANES; l++) sums[i][l] *= has[i][l] - leaf->shares[i];
-}
-
 /* Adds one leaf to the table of its group; `count` columns are in `leaf`. */
 static void LEVEL(fill_leaf)(const Reasons *given, const Plan *plan, const Group *group, uint32_t node,
                              int64_t count, LEVEL(Leaf) * leaf, double *table) {
     const int64_t bits = group->step_to - group->step_from + group->split_to - group->split_from;
     const int64_t *targets = plan->targets.at + group->target_from;
     const int64_t patterns = (int64_t)1 << bits;
+    if (given->background) LEVEL(count_missed)(given, count, leaf);
     for (int64_t start = 0; start < patterns; start += LANES) {
         const int64_t lanes = patterns - start < LANES ? patterns - start : LANES;
         for (int64_t i = 0; i < count; i++)
             for (int64_t l = 0; l < LANES; l++)
                 leaf->has[i][l] = (((uint32_t)(start + l) ^ leaf->wanted[i]) & leaf->bits[i]) == 0;
-        LEVEL(shapley)(given, count, leaf);
+        LEVEL(shapley)(given, count, lanes, leaf);
         for (int64_t w = 0; w < group->width; w++) {
             const int64_t feature = targets[w] % given->features, output = targets[w] / given->features;
             for (int64_t k = 0; k < given->tables->outputs; k++) {
@@ -113,18 +45,24 @@ static void LEVEL(fill)(const Reasons *given, const Plan *plan, const Group *gro
         leaf->columns[i] = column;
         leaf->shares[i] = 1.0;
         leaf->bits[i] = leaf->wanted[i] = 0;
+        start_sides(given, leaf->sides + i * given->words);
     }
     const double share = leaf->shares[i];
     const uint32_t bits = leaf->bits[i], wanted = leaf->wanted[i];
+    uint64_t sides[MOST_WORDS], *own = leaf->sides + i * given->words;
+    memcpy(sides, own, (size_t)given->words * sizeof *sides);
     for (uint32_t right = 0; right < 2; right++) {
         leaf->shares[i] = share * share_of(given, node, right);
         leaf->bits[i] = bits | bit;
         leaf->wanted[i] = right ? wanted | bit : wanted;
+        memcpy(own, sides, (size_t)given->words * sizeof *sides);
+        take_side(given, node, right, own);
         LEVEL(fill)(given, plan, group, given->tables->lefts[node] + right, split, count + is_new, leaf, table);
     }
     leaf->shares[i] = share;
     leaf->bits[i] = bits;
     leaf->wanted[i] = wanted;
+    memcpy(own, sides, (size_t)given->words * sizeof *sides);
 }
 
 /* The tables of one tree. */
@@ -139,6 +77,7 @@ static void LEVEL(fill_tree)(const Reasons *given, const Plan *plan, int64_t tre
             leaf->columns[count] = plan->steps.at[s].column;
             leaf->shares[count] = plan->steps.at[s].share;
             leaf->bits[count] = leaf->wanted[count] = (uint32_t)1 << count;
+            sides_of_step(given, plan, &plan->steps.at[s], leaf->sides + count * given->words);
         }
         LEVEL(fill)(given, plan, group, (uint32_t)group->node, &split, count, leaf, tables + group->table);
     }
@@ -147,7 +86,7 @@ static void LEVEL(fill_tree)(const Reasons *given, const Plan *plan, int64_t tre
 /* The tables of all trees, kept in the plan; returns whether there was memory. */
 static int LEVEL(fill_trees)(const Reasons *given, const Plan *plan) {
     LEVEL(Leaf) leaf;
-    const int made = LEVEL(make_leaf)(&leaf, given->depth);
+    const int made = LEVEL(make_leaf)(&leaf, given);
     double *tables = plan->tables;
     for (int64_t n = 0; made && n < given->tables->n_trees; tables += plan->sizes.at[n++])
         LEVEL(fill_tree)(given, plan, n, &leaf, tables);
@@ -203,7 +142,11 @@ static void CODED(compute)(const Reasons *given, const Plan *plan, const Group *
     const int64_t count = group->step_to - group->step_from, outputs = given->tables->outputs;
     const Step *steps = plan->steps.at + group->step_from;
     const int64_t *targets = plan->targets.at + group->target_from;
-    for (int64_t i = 0; i < count; i++) leaf->shares[i] = steps[i].share;
+    for (int64_t i = 0; i < count; i++) {
+        leaf->shares[i] = steps[i].share;
+        sides_of_step(given, plan, &steps[i], leaf->sides + i * given->words);
+    }
+    if (given->background) LEVEL(count_missed)(given, count, leaf);
     for (int64_t start = 0; start < rows; start += LANES) {
         const int64_t lanes = rows - start < LANES ? rows - start : LANES;
         CODE held[LANES];
@@ -212,7 +155,7 @@ static void CODED(compute)(const Reasons *given, const Plan *plan, const Group *
             CODED(passes)(codes + start, lanes, from, to, held);
             for (int64_t l = 0; l < LANES; l++) leaf->has[i][l] = l < lanes ? held[l] : 0.0;
         }
-        LEVEL(shapley)(given, count, leaf);
+        LEVEL(shapley)(given, count, lanes, leaf);
         for (int64_t w = 0; w < group->width; w++) {
             const int64_t feature = targets[w] % given->features, output = targets[w] / given->features;
             for (int64_t k = 0; k < outputs; k++) {
@@ -235,7 +178,7 @@ static int CODED(explain)(const Rows *X, const Reasons *given, const Plan *plan,
     uint16_t pattern[PIECE];
     double *made = NULL;
     int result = NO_MEMORY;
-    if (!LEVEL(make_leaf)(&leaf, given->depth)) goto end;
+    if (!LEVEL(make_leaf)(&leaf, given)) goto end;
     if (!plan->tables && plan->largest && !(made = malloc((size_t)plan->largest * sizeof *made))) goto end;
     for (int64_t start = 0; start < X->rows; start += t->block) {
         const int64_t rows = X->rows - start < t->block ? X->rows - start : t->block;
@@ -270,3 +213,23 @@ end:
     return result;
 }
 #undef PIECE
+
+/* Which rows of one block go right at each split below `node`: a bit for each in `sides`, `words` per node. */
+static inline void CODED(sides_below)(const Tables *t, const CODE *codes, int64_t rows, uint32_t node,
+                                      int64_t words, uint64_t *sides) {
+    if (t->lefts[node] == node) return;
+    const CODE *own = codes + t->nodes[node].place, edge = (CODE)t->nodes[node].edge;
+    for (int64_t r = 0; r < rows; r++) sides[node * words + (r >> 6)] |= (uint64_t)(own[r] > edge) << (r & 63);
+    for (uint32_t right = 0; right < 2; right++)
+        CODED(sides_below)(t, codes, rows, t->lefts[node] + right, words, sides);
+}
+
+/* The sides of all trees for the rows of X, which are at most one block. */
+static inline int CODED(sides)(const Rows *X, const Tables *t, int64_t words, uint64_t *sides, Block *b) {
+    if (X->rows > t->block || !CODED(encode)(X, 0, X->rows, t, b)) return REFUSED;
+    for (int64_t n = 0; n < t->n_trees; n++) {
+        CODED(categories)(X->rows, &t->trees[n], t, b);
+        CODED(sides_below)(t, b->codes, X->rows, (uint32_t)t->trees[n].first, words, sides);
+    }
+    return ADDED;
+}

@@ -18,13 +18,15 @@ BITS, LEAF_BITS = 9, 12  # of a table: larger ones are looked up less often, and
 TABLE_BYTES = 256 << 20  # up to which all tables are kept
 MANY_ROWS = 512  # from which tables are worth making
 LEAVES_AT_ONCE = 200_000  # that are planned together, in up to about 200 MB
+MOST_BACKGROUND = 1_024  # rows, the bits of MOST_WORDS of kernel_reasons.h
 
 
 class _Reasons(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("tables", "columns", "covers", "owners", "explained")),
-        *((name, ctypes.c_void_p) for name in ("points", "weights")),
+        *((name, ctypes.c_void_p) for name in ("points", "weights", "sides")),
         *((name, ctypes.c_int64) for name in ("features", "outputs", "bits", "leaf_bits", "bytes", "depth")),
+        *((name, ctypes.c_int64) for name in ("background", "words", "stride")),
     ]
 
 
@@ -34,7 +36,8 @@ class Attribution:
 
     `columns` and `covers` have one entry per node: the column that it compares, and the weight of the
     training rows that reached it. `owners` has the feature of each column; `explained` has for each output
-    its place among those that are explained, or -1.
+    its place among those that are explained, or -1. With `background`, doubles of shape (background rows,
+    columns), values are interventional: their mean over these rows. Without it, they are path-dependent.
     """
 
     tables: Tables
@@ -43,6 +46,7 @@ class Attribution:
     owners: np.ndarray
     explained: np.ndarray
     features: int
+    background: np.ndarray | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @cached_property
@@ -83,13 +87,33 @@ class Attribution:
         if self.columns.max(initial=0) >= len(self.owners) or self.owners.max(initial=0) >= self.features:
             raise TypeError("contributions: a node compares a column that no feature owns")
 
+    @cached_property
+    def sides(self) -> np.ndarray:
+        """Which background rows go right at each node, of shape (nodes, words): a bit for each row.
+
+        Raises ValueError where the estimator refuses a value of the background.
+        """
+        if self.background is None:
+            return np.zeros((0, 0), dtype=np.uint64)
+        if not 0 < len(self.background) <= MOST_BACKGROUND:
+            raise TypeError(f"contributions: {len(self.background)} background rows")
+        self._check(self.background)
+        rows, _starts = rows_of(self.background)
+        made = np.zeros((len(self.covers), -(-len(self.background) // 64)), dtype=np.uint64)
+        result = loaded().scorehouse_sides(rows, self.packed.in_c, made.shape[1], made.ctypes.data)
+        if result == NO_MEMORY:
+            raise MemoryError("contributions: no memory for the background")
+        if result == REFUSED:
+            raise ValueError("the estimator takes no such value")
+        return made
+
     def _plans(self, rows: int) -> Iterator[_Plan]:
         """The plan of all trees, which is kept; of a very large forest one after the other, and none is kept.
 
         Tables pay only for many rows; once they are made, fewer rows use them too.
         """
         if len(self._ranges) > 1:
-            bits = (0, 0) if rows < MANY_ROWS else (BITS, LEAF_BITS)
+            bits = (0, 0) if rows < MANY_ROWS else self._bits
             yield from (_Plan(self, *bits, *trees) for trees in self._ranges)
         elif rows < MANY_ROWS and "_with_tables" not in self.__dict__:
             yield self._without_tables
@@ -98,9 +122,14 @@ class Attribution:
                 plan = self._with_tables
             yield plan
 
+    @property
+    def _bits(self) -> tuple[int, int]:
+        """The bits of tables. Against a background, a leaf of more is computed faster than its table."""
+        return BITS, LEAF_BITS if self.background is None else BITS
+
     @cached_property
     def _with_tables(self) -> _Plan:
-        return _Plan(self, BITS, LEAF_BITS, *self._ranges[0])
+        return _Plan(self, *self._bits, *self._ranges[0])
 
     @cached_property
     def _without_tables(self) -> _Plan:
@@ -128,7 +157,9 @@ class _Plan:
         self.packed = of.packed
         self.tables = self.packed.of_trees(first, last)
         depth = int(of.tables.trees[:, 4].max(initial=0))
-        points, weights = rules((depth + 1) // 2 or 1)
+        background = 0 if of.background is None else len(of.background)
+        most = min(depth, len(of.owners))  # columns of a path
+        points, weights = rules((depth + 1) // 2 or 1) if not background else (np.zeros(1), orders(most))
         self.arrays: dict[str, np.ndarray] = {
             "columns": np.ascontiguousarray(of.columns, np.uint32),
             "covers": np.ascontiguousarray(of.covers, np.float64),
@@ -136,6 +167,7 @@ class _Plan:
             "explained": np.ascontiguousarray(of.explained, np.int64),
             "points": points,
             "weights": weights,
+            "sides": of.sides,
         }
         self.given = _Reasons(
             tables=ctypes.addressof(self.tables),
@@ -146,6 +178,9 @@ class _Plan:
             leaf_bits=leaf_bits,
             bytes=TABLE_BYTES,
             depth=depth,
+            background=background,
+            words=of.sides.shape[1],
+            stride=most + 1,
         )
         self.given_at = ctypes.addressof(self.given)
         self.at = loaded().scorehouse_plan(self.given_at)
@@ -162,6 +197,19 @@ def rules(largest: int) -> tuple[np.ndarray, np.ndarray]:
         np.concatenate([(points + 1.0) / 2.0 for points, _ in made]),
         np.concatenate([weights / 2.0 for _, weights in made]),
     )
+
+
+@cache
+def orders(largest: int) -> np.ndarray:
+    """(a-1)! b! / (a+b)! at [a, b] for a and b up to `largest`: the share of orders of a + b columns in which
+    a given one comes first after all of b. Zeros for a = 0."""
+    made = np.zeros((largest + 1, largest + 1))
+    a = np.arange(1, largest + 1, dtype=np.float64)
+    column = 1.0 / a
+    for b in range(largest + 1):
+        made[1:, b] = column
+        column = column * (b + 1) / (a + b + 1)
+    return made
 
 
 def largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

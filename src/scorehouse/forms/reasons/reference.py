@@ -13,19 +13,42 @@ import numpy as np
 from scorehouse.forms.trees.tree import LEAF, ZERO, Ensemble, Tree
 
 
-def reference(ensemble: Ensemble, numbers: np.ndarray, outputs: int) -> np.ndarray:
-    """What each column of `numbers` contributed to the sums, of shape (rows, outputs, columns)."""
+def reference(
+    ensemble: Ensemble, numbers: np.ndarray, outputs: int, background: np.ndarray | None = None
+) -> np.ndarray:
+    """What each column of `numbers` contributed to the sums, of shape (rows, outputs, columns).
+
+    With a `background` of shape (background rows, columns), the mean over its rows of what columns contribute
+    if a background row takes the place of unknown columns.
+    """
     made = np.zeros((len(numbers), outputs, numbers.shape[1]))
     for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
-        inner = np.flatnonzero(tree.left != LEAF).tolist()
-        goes_right = {node: _goes_right(tree, node, numbers) for node in inner}
+        goes_right = _sides(tree, numbers)
+        compared = {} if background is None else _sides(tree, background)
         for leaf, path in _paths(tree):
             columns, has, shares = _along(tree, path, goes_right, len(numbers))
-            values = _shapley(has, shares)
+            if background is None:
+                values = _shapley(has, np.broadcast_to(shares, has.shape))
+            else:
+                _, taken, _ = _along(tree, path, compared, len(background))
+                values = _against(has, taken)
             for place, column in enumerate(columns):
                 for k, value in enumerate(tree.value[leaf]):
                     made[:, group + k, column] += value * values[:, place]
     return made
+
+
+def _sides(tree: Tree, numbers: np.ndarray) -> dict[int, np.ndarray]:
+    """For each split, whether each row goes right there."""
+    inner = np.flatnonzero(tree.left != LEAF).tolist()
+    return {node: _goes_right(tree, node, numbers) for node in inner}
+
+
+def _against(has: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """The mean of `_shapley` over background rows; `taken` says whether they take the path, as `has` does."""
+    rows, others = len(has), len(taken)
+    made = _shapley(np.repeat(has, others, axis=0), np.tile(taken, (rows, 1)))
+    return np.asarray(made.reshape(rows, others, -1).mean(axis=1))
 
 
 def _goes_right(tree: Tree, node: int, numbers: np.ndarray) -> np.ndarray:
@@ -69,7 +92,7 @@ def _along(
 
 
 def _shapley(has: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Sums over the sizes of coalitions of all other columns, of shape (rows, columns)."""
+    """Sums over the sizes of coalitions of all other columns; all of shape (rows, columns)."""
     rows, count = has.shape
     made = np.empty((rows, count))
     weights = [
@@ -81,6 +104,6 @@ def _shapley(has: np.ndarray, shares: np.ndarray) -> np.ndarray:
         for i in range(count):
             if i != j:
                 larger = np.concatenate([np.zeros((rows, 1)), sizes[:, :-1]], axis=1)
-                sizes = sizes * shares[i] + larger * has[:, i : i + 1]
-        made[:, j] = (has[:, j] - shares[j]) * (sizes @ np.array(weights))
+                sizes = sizes * shares[:, i : i + 1] + larger * has[:, i : i + 1]
+        made[:, j] = (has[:, j] - shares[:, j]) * (sizes @ np.array(weights))
     return made
