@@ -114,14 +114,14 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def read_frame(file: Path) -> Any:
-    """The training features in a .parquet or .csv file."""
+def read_frame(file: Path, option: str = "--features") -> Any:
+    """The training features in a .parquet or .csv file, which `option` names."""
     import pandas as pd
 
     readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
     if file.suffix not in readers or not file.exists():
         raise ConfigurationError(
-            f"--features {file}",
+            f"{option} {file}",
             "the file does not exist" if file.suffix in readers else f"its extension is {file.suffix!r}",
             expected="a .parquet or .csv file of the training features",
             action="write the frame that was given to fit() to such a file",

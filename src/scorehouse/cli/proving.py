@@ -13,10 +13,12 @@ import pyarrow as pa
 from scorehouse.cli.common import read_frame
 from scorehouse.cli.target import connect
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.forms.reasons.background import Background, background_facts, background_in
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.project.place import Place
+from scorehouse.registration.background import require_reasons
 from scorehouse.registration.card import write_card
 from scorehouse.registration.lock import writing
 from scorehouse.registration.proven_forms import Forms, find_forms
@@ -90,11 +92,22 @@ def prove(seeds: ModelSeeds, number: int | None, source: Rows) -> list[tuple[Ver
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
         kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
         rows = source.of(seeds, version, signature, call)
-        forms = find_forms(kernel, rows, sql=settings, rows_of=source.label)
+        background = _background(seeds.project, version, policy, call)
+        forms = find_forms(kernel, rows, sql=settings, rows_of=source.label, background=background)
+        require_reasons(background, replace(version, forms=forms.facts), call)
         found[version.version] = forms
     with writing(seeds, call):
         _write(seeds, chosen, found, policy, call)
     return [(version, found[version.version].facts) for version in chosen]
+
+
+def _background(project: Path, version: Version, policy: LoadPolicy, call: str) -> Background | None:
+    """The background that the version was registered with, from its file of reasons."""
+    known = background_facts(version)
+    if not known:
+        return None
+    rows = background_in(artifact.read_form(project, version, "reasons", policy, call))
+    return None if rows is None else Background(rows, bool(known["drawn"]))
 
 
 def _write(

@@ -68,6 +68,11 @@ from scorehouse.registry.version import TASKS
     "--cluster", metavar="COLUMN", help="Column with what groups dependent rows, in place of --time."
 )
 @click.option(
+    "--background",
+    metavar="ROWS|FILE",
+    help="Rows that reasons compare with, at most 1,000: a number of training rows, or a .parquet or .csv.",
+)
+@click.option(
     "--forms/--no-forms",
     default=True,
     help="Whether to prove and store other forms of the estimator; default: yes.",
@@ -80,6 +85,7 @@ def register_command(
     features: Path,
     metrics: tuple[str, ...],
     outputs: tuple[str, ...],
+    background: str | None,
     as_json: bool,
     **facts: Any,
 ) -> None:
@@ -95,7 +101,7 @@ def register_command(
     from scorehouse.registration.proven_form import form_lines
     from scorehouse.registration.register import register
 
-    facts |= {"metrics": _metrics(metrics), "outputs": outputs or None}
+    facts |= {"metrics": _metrics(metrics), "outputs": outputs or None, "background": _background(background)}
     version = register(estimator, name, read_frame(features), **facts)
     if as_json:
         print_json(as_document(version))
@@ -105,6 +111,13 @@ def register_command(
         echo(line)
     if not version.aliases:
         echo(f"next: scorehouse promote {name} {version.version} --alias champion")
+
+
+def _background(given: str | None) -> Any:
+    """A number of rows, or the rows of a file."""
+    if given is None:
+        return None
+    return int(given) if given.isdecimal() else read_frame(Path(given), "--background")
 
 
 def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:

@@ -63,7 +63,7 @@ def waterfall(story: Story) -> str:
     x = plot.x(marks[0], marks[-1])
     drawn = [plot.down(x(mark), "#dddddd") for mark in marks]
     drawn += [plot.below(x(mark), label, FONT) for mark, label in zip(marks, tick_texts(marks), strict=True)]
-    drawn += _level(plot, 0, "base: an average training row", x(levels[0]), story.base or 0.0)
+    drawn += _level(plot, 0, story.base_label, x(levels[0]), story.base or 0.0)
     for place, (name, contribution) in enumerate(parts, start=1):
         before, after = x(levels[place - 1]), x(levels[place])
         top, colour = plot.top + place * ROW + 4, MORE if contribution > 0 else LESS

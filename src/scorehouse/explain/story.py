@@ -14,6 +14,7 @@ from scorehouse.explain.flips import Flip, flips_of
 from scorehouse.explain.found_row import FoundRow
 from scorehouse.forms.choose import FormFiles
 from scorehouse.forms.reasons.asked import Asked, asked_outputs
+from scorehouse.forms.reasons.background import background_facts
 from scorehouse.forms.reasons.kernel import ReasonedKernel
 from scorehouse.forms.reasons.read import read_reasons, why_none
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -48,6 +49,7 @@ class Story:
 
     `table` has the prediction table's own columns, `now` what the version says of the features as they are
     now. If these differ, the features have changed since. `flips` is None where nothing is decided.
+    `compared` is the number of background rows that `base` is the mean of; 0 for the training rows.
     `no_reasons` says why a version has no contributions; None for one that has them. `output` is the one of
     several outputs that is explained.
     """
@@ -70,6 +72,13 @@ class Story:
     flips: tuple[Flip, ...] | None
     no_reasons: str | None = None
     output: str = ""
+    compared: int = 0
+
+    @property
+    def base_label(self) -> str:
+        """What the base is, in words."""
+        rows = f"{self.compared:,} background row{'s' if self.compared > 1 else ''}"
+        return f"base: the mean of {rows}" if self.compared else "base: an average training row"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it, the largest contribution first."""
@@ -120,6 +129,7 @@ def story_of(
         parts=parts,
         flips=None if rejected else flips_of(kernel.alone, batch, row_policy(options), call),
         output=list(version.outputs.values())[chosen[0][0]] if chosen else "",
+        compared=int(background_facts(version).get("rows", 0)),
         no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),
     )
 

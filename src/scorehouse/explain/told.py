@@ -66,7 +66,7 @@ def _waterfall(story: Story) -> Iterator[str]:
     parts = story.parts[:SHOWN]
     rest = sum(part.contribution or 0.0 for part in story.parts[SHOWN:])
     largest = max((abs(part.contribution or 0.0) for part in parts), default=0.0) or 1.0
-    rows = [("base: an average training row", "", "", story.base or 0.0, "")]
+    rows = [(story.base_label, "", "", story.base or 0.0, "")]
     for part in parts:
         contribution = part.contribution or 0.0
         bar = ("+" if contribution > 0 else "-") * round(BAR * abs(contribution) / largest)

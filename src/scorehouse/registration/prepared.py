@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import sklearn
 
+from scorehouse.forms.reasons.background import Background, background_facts
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration import serialize
@@ -41,6 +42,7 @@ class Prepared:
     files: Sequence[tuple[Location, bytes]]
     kernel: Kernel
     calibration: Sequence[Mapping[str, str]] = field(default=())
+    background: Background | None = None
 
     def calibrated(self, rows: Sequence[Mapping[str, str]]) -> Prepared:
         """With the rows of a calibration, and what the registry says about them."""
@@ -51,7 +53,8 @@ class Prepared:
         """The version that is already registered with the same estimator and facts."""
         for old in existing:
             same = all(getattr(old, fact) == getattr(self.version, fact) for fact in SAME_VERSION)
-            if same and self.version.calibration in ({}, old.calibration):
+            compared = self.background is None or self.background.facts() == background_facts(old)
+            if same and compared and self.version.calibration in ({}, old.calibration):
                 return old
         return None
 

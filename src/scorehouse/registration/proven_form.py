@@ -36,12 +36,18 @@ def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
         if form == "refused":
             lines += [f"{version.label}: no {what}: {why}" for what, why in sorted(fact.items())]
             continue
-        where = databases_of(fact)
+        where = f" for {databases_of(fact)}" if databases_of(fact) else against(fact)
         lines.append(
-            f"{version.label}: {form}{f' for {where}' if where else ''} proven on {fact['rows']:,} rows, "
+            f"{version.label}: {form}{where} proven on {fact['rows']:,} rows, "
             f"largest difference {fact['largest_difference']:.1g}"
         )
     return lines
+
+
+def against(fact: Mapping[str, Any]) -> str:
+    """What reasons compare rows with, if that is a background."""
+    rows = fact.get("background", {}).get("rows")
+    return f" against {rows:,} background row{'s' if rows > 1 else ''}" if rows else ""
 
 
 def databases_of(fact: Mapping[str, Any]) -> str:

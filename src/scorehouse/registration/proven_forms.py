@@ -14,13 +14,12 @@ from typing import Any, Self
 import pandas as pd
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.forms.choose import slow_in_sql
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.make import made_of_trees, reads_predictions
 from scorehouse.forms.proof import proof_bytes
+from scorehouse.forms.reasons.background import Background
 from scorehouse.forms.segments_made import is_segmented
-from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.macros import drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
@@ -33,6 +32,7 @@ from scorehouse.registration.proven_matrix import Compared, ProvenProducts, comp
 from scorehouse.registration.proven_native import ProvenTrees, proven_native
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
 from scorehouse.registration.proven_segments import proven_segments
+from scorehouse.registration.proven_sql import begun, compiled_for, proof_facts
 from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
@@ -71,7 +71,7 @@ class FormSearch:
     """Compiles and proves the estimator in `kernel`, on `rows` of features.
 
     Between `begin` and `forms`, the database runs the SQL in parallel with the caller. `rows_of` says in the
-    registry what the rows are; `told` is called for each step.
+    registry what the rows are; `told` is called for each step. Reasons compare rows with the `background`.
     """
 
     def __init__(
@@ -82,12 +82,14 @@ class FormSearch:
         sql: SqlSettings = BY_DEFAULT,
         rows_of: str = TRAINING,
         told: Callable[[str], None] = lambda step: None,
+        background: Background | None = None,
     ) -> None:
         self.kernel = kernel
         self.rows = rows
         self.settings = sql
         self.rows_of = rows_of
         self.told = told
+        self.background = background
         self.made: dict[tuple[str, int | None], CompiledSql | str] = {}
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
         self.running: Comparison | str | None = None
@@ -103,7 +105,7 @@ class FormSearch:
         """Compile the SQL that proves all dialects, and let the database run it."""
         self.told("compile to SQL")
         gate = self._made(GATE, None)  # which may be longer than the statements that a project wants
-        self.running = gate if isinstance(gate, str) else _begun(gate, self.kernel, self.rows)
+        self.running = gate if isinstance(gate, str) else begun(gate, self.kernel, self.rows)
 
     def fastest(self) -> Kernel:
         """The kernel with native code or matrix products if these are proven equal, else the estimator's."""
@@ -145,7 +147,7 @@ class FormSearch:
 
     def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenForm | str:
         """The SQL of all dialects, proven where it runs; or why it may not serve."""
-        fact = _proof(self.running, self.rows_of)
+        fact = proof_facts(self.running, self.rows_of)
         if isinstance(fact, str):
             return fact
         assert isinstance(self.running, Comparison)
@@ -177,11 +179,12 @@ class FormSearch:
         if is_segmented(self.kernel.estimator):
             return "it has an estimator for each segment, and reasons are known for one estimator only"
         if self._native:
-            return reasons_of_trees(self.kernel, self._native, self.rows_of)
+            return reasons_of_trees(self.kernel, self._native, self.rows_of, self.background)
         form, rows = self._products.form, self._products.rows
         if not isinstance(form, StoredMatrix) or rows is None:
             return None
-        return linear_proven(self.kernel, form, rows.tried, rows.expected, self.rows_of)
+        proved = (rows.tried, rows.expected, self.rows_of)
+        return linear_proven(self.kernel, form, *proved, self.background)
 
     @cached_property
     def _products(self) -> ProvenProducts:
@@ -205,7 +208,7 @@ class FormSearch:
         """The SQL in one dialect, or the reason why there is none."""
         key = (dialect, statement_bytes)
         if key not in self.made:
-            self.made[key] = _compile(self.kernel, dialect, self.alike, statement_bytes)
+            self.made[key] = compiled_for(self.kernel, dialect, self.alike, statement_bytes)
         return self.made[key]
 
     def _compiled(self) -> tuple[list[CompiledSql], dict[str, str]]:
@@ -246,53 +249,8 @@ def find_forms(
     *,
     sql: SqlSettings = BY_DEFAULT,
     rows_of: str = TRAINING,
+    background: Background | None = None,
 ) -> Forms:
     """The forms of the estimator in `kernel`, proven on `rows` of features."""
-    with FormSearch(kernel, rows, sql=sql, rows_of=rows_of) as search:
+    with FormSearch(kernel, rows, sql=sql, rows_of=rows_of, background=background) as search:
         return search.forms()
-
-
-def _compile(
-    kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql], most: int | None
-) -> CompiledSql | str:
-    """The SQL in one dialect, or the reason why there is none."""
-    asked = (kernel.estimator, kernel.version, kernel.signature, dialect)
-    try:
-        return compile_sql(*asked, alike=alike, statement_bytes=most)
-    except CompileError as error:
-        return f"{error.problem}; expected: {error.expected}"
-    except Exception as error:  # such as attributes that another release of a library moved
-        return f"the compiler failed ({type(error).__name__}: {error})"
-
-
-def _begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:
-    """The running comparison, or the reason why there is none."""
-    try:
-        return Comparison(gate, kernel, rows)
-    except ScorehouseError as error:
-        return f"it could not be compared with the estimator: {error.problem}"
-    except Exception as error:
-        return f"the SQL failed ({type(error).__name__}: {error})"
-
-
-def _proof(running: Comparison | str | None, rows_of: str) -> dict[str, Any] | str:
-    """The proof of the SQL that was run, or the reason why it may not serve."""
-    if not isinstance(running, Comparison):
-        return running or "it was not compared with the estimator"
-    try:
-        parity = running.parity()
-    except ScorehouseError as error:
-        return f"it could not be compared with the estimator: {error.problem}"
-    except Exception as error:  # the database has errors of its own
-        return f"the SQL failed ({type(error).__name__}: {error})"
-    if not parity.proven:
-        return (
-            f"it is not equal to the estimator on {parity.rows:,} rows: {parity.label_flips:,} other labels, "
-            f"{parity.status_flips:,} other statuses, largest difference {parity.max_difference:.3g}"
-        )
-    return {
-        "sha256": running.compiled.sha256,
-        "rows": parity.rows,
-        "rows_of": rows_of,
-        "largest_difference": parity.max_difference,
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import PLAIN, Tried
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.reasons.background import FACT, Background, canonical_columns
 from scorehouse.forms.reasons.make import linear_reasons, refusal, tree_reasons
 from scorehouse.forms.reasons.proof_rows import proof_of
 from scorehouse.forms.reasons.prove_reasons import prove, prove_trees
@@ -23,7 +25,9 @@ from scorehouse.registration.proven_form import ProvenForm, with_files
 from scorehouse.registration.proven_native import ProvenTrees
 
 
-def reasons_of_trees(kernel: Kernel, trees: ProvenTrees, rows_of: str) -> ProvenForm | str:
+def reasons_of_trees(
+    kernel: Kernel, trees: ProvenTrees, rows_of: str, background: Background | None = None
+) -> ProvenForm | str:
     """The reasons of trees that were proven as native code; or why there are none."""
     if trees.proof is None or trees.form is None:
         return "its trees have no native form"
@@ -35,21 +39,33 @@ def reasons_of_trees(kernel: Kernel, trees: ProvenTrees, rows_of: str) -> Proven
     ensemble, _ = recipe_of(form.last, lambda _, problem: refusal(kernel.call)(problem))
 
     def make() -> StoredReasons:
-        return tree_reasons(form, ensemble, stored, kernel.version, kernel.signature, kernel.call)
+        rows = background.rows if background else None
+        return tree_reasons(form, ensemble, stored, kernel.version, kernel.signature, kernel.call, rows)
 
     def compare(made: StoredReasons) -> float:
         assert isinstance(made, TreeReasons)
         return prove_trees(made, ensemble, kernel, proof.tried, proof.expected)
 
-    return _proven(kernel, make, compare, proof.tried, proof.expected, rows_of)
+    found = _proven(kernel, make, compare, proof.tried, proof.expected, rows_of)
+    return with_background(found, background)
 
 
 def linear_proven(
-    kernel: Kernel, form: StoredMatrix, tried: Tried, expected: pa.Table, rows_of: str
+    kernel: Kernel,
+    form: StoredMatrix,
+    tried: Tried,
+    expected: pa.Table,
+    rows_of: str,
+    background: Background | None = None,
 ) -> ProvenForm | str:
     """The reasons of a linear model that was proven as matrix products; or why there are none."""
 
     def make() -> StoredReasons:
+        if background is not None:
+            compared = form.numbers(canonical_columns(background.rows))
+            return linear_reasons(
+                form, compared, kernel.version, kernel.signature, kernel.call, background.rows
+            )
         plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
         checked = check_batch(kernel.signature, plain, frozenset())
         keep = accepted_rows(checked.reasons, plain.num_rows)
@@ -57,7 +73,15 @@ def linear_proven(
         training = [np.asarray(column) for column in form.numbers(columns)]
         return linear_reasons(form, training, kernel.version, kernel.signature, kernel.call)
 
-    return _proven(kernel, make, lambda _: 0.0, tried, expected, rows_of)
+    found = _proven(kernel, make, lambda _: 0.0, tried, expected, rows_of)
+    return with_background(found, background)
+
+
+def with_background(found: ProvenForm | str, background: Background | None) -> ProvenForm | str:
+    """The same, and what the registry says about the background."""
+    if background is None or isinstance(found, str):
+        return found
+    return replace(found, fact={**found.fact, FACT: background.facts()})
 
 
 def _proven(

@@ -10,6 +10,7 @@ from typing import Any
 
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
+from scorehouse.registration.background import background_of, require_reasons
 from scorehouse.registration.conformal import LEVELS, calibration_rows
 from scorehouse.registration.examine import Examined, examine
 from scorehouse.registration.facts import check_task, require_fitted
@@ -73,6 +74,7 @@ def register(
     levels: Sequence[float] = LEVELS,
     time: Any = None,
     cluster: Any = None,
+    background: Any = None,
     forms: bool = True,
     provenance: Mapping[str, Any] | None = None,
     project_dir: str | Path | None = None,
@@ -112,6 +114,9 @@ def register(
         judged as independent.
     cluster: what groups training rows that are not independent of each other, such as a shop and week; a
         column of X or a value per row. In place of `time`.
+    background: what `reasons` compare a row with: a number of training rows to draw, such as 100, or rows of
+        features (at most 1,000), which are stored beside the artifact. Reasons of trees are then
+        interventional. Default: all training rows, path-dependent for trees.
     forms: whether to find, prove and store other forms; if False, only the estimator scores.
     provenance: what it was trained from, as `scorehouse retrain` records it; values that JSON can hold.
     project_dir: folder of the dbt project; default: the nearest above the working folder.
@@ -140,6 +145,7 @@ def register(
     check_arguments(call, {**facts, **places, "format": format, "forms": forms})
     check_arguments(call, {"feature_names": feature_names, "outputs": outputs, "validation": validation})
     check_arguments(call, {"calibration": calibration, "intervals": intervals, "levels": levels})
+    check_arguments(call, {"background": background})
     warm_up()
     seeds = ModelSeeds(find_project(project_dir), name)
     policy = load_policy(seeds.project)
@@ -162,6 +168,8 @@ def register(
             held_out = calibration_of(asked.training, calibration, task, call)
             rows = calibration_rows(prepared.kernel, held_out.batch, held_out.labels, intervals, levels, call)
             prepared = prepared.calibrated(rows)
+        compared = background_of(background, prepared.kernel, examined.batch)
+        prepared = replace(prepared, background=compared)
         version = prepared.same_of(existing)
         if version is None:
             with FreshLoad(prepared, examined.batch, seeds.project, policy) as loading:
@@ -228,7 +236,8 @@ def _proven(
     own = scored if kernel.estimator is asked.estimator else holding(batch)
     prove_as_given(holding, asked.training, batch, own, tolerance)
     settings = SqlSettings.of(seeds.project)
-    with FormSearch(kernel, batch, sql=settings, told=told.step) as search:
+    background = prepared.background
+    with FormSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
         if forms:
             search.begin()  # the database is at work while importance is measured
         bins = scored_reference(kernel, batch, scored, recorded)
@@ -238,4 +247,6 @@ def _proven(
         importance = importance_of(serving, judged.batch, judged.labels, measured)
         bins = with_pairs(bins, batch, importance.shares, recorded.windows)
         found = search.forms() if forms else Forms({})
-    return Proven(replace(prepared.version, forms=found.facts), found, importance, bins, judged)
+    version = replace(prepared.version, forms=found.facts)
+    require_reasons(background, version, kernel.call)
+    return Proven(version, found, importance, bins, judged)

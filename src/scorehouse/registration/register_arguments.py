@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.registration.background import EXPECTED, is_background
 from scorehouse.registration.conformal import METHODS
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS
@@ -99,6 +100,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
     ),
     "intervals": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {list(METHODS)}"),
     "levels": (_are_levels, False, "a list of shares between 0 and 1, each once, such as [0.9]"),
+    "background": (is_background, True, EXPECTED),
     "forms": (lambda v: isinstance(v, bool), False, "True or False"),
 }
 

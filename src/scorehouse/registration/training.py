@@ -92,49 +92,53 @@ def _chosen(X: Any, frame: pd.DataFrame, fitted: list[str]) -> Any:
 
 
 def training_frame(
-    X: Any, fitted: Sequence[str] | None, feature_names: Sequence[str] | None, call: str
+    X: Any, fitted: Sequence[str] | None, feature_names: Sequence[str] | None, call: str, argument: str = "X"
 ) -> pd.DataFrame:
     """X as a frame; if the estimator knows the names of its columns, with these columns in its order.
 
-    X is a frame, a Series, an Arrow table, or an array or list together with `feature_names`.
+    X is a frame, a Series, an Arrow table, or an array or list together with `feature_names`; `argument` is
+    what the caller knows it as.
     """
-    frame = _as_frame(X, feature_names, call)
+    frame = _as_frame(X, feature_names, call, argument)
     if not len(frame):
-        raise ConfigurationError(call, "X has no rows", expected="the training features", action="pass them")
+        raise ConfigurationError(
+            call, f"{argument} has no rows", expected="the training features", action="pass them"
+        )
     if fitted is None:
         return frame
     missing = [column for column in fitted if column not in frame.columns]
     if missing:
         raise SignatureError(
             call,
-            f"X lacks the columns {missing} that the estimator was fitted on",
+            f"{argument} lacks the columns {missing} that the estimator was fitted on",
             expected=f"the columns {list(fitted)}",
             action="pass the frame that was given to fit()",
         )
     return frame[list(fitted)]
 
 
-def _as_frame(X: Any, feature_names: Sequence[str] | None, call: str) -> pd.DataFrame:
+def _as_frame(X: Any, feature_names: Sequence[str] | None, call: str, argument: str) -> pd.DataFrame:
     if isinstance(X, pd.Series):
         name = feature_names[0] if feature_names else X.name
-        return _named(X.to_numpy(), None if name is None else [name], call, dtype=X.dtype)
+        names = None if name is None else [name]
+        return _named(X.to_numpy(), names, call, argument, dtype=X.dtype)
     if isinstance(X, (pa.Table, pa.RecordBatch)) or hasattr(X, "to_pandas"):
         X = X.to_pandas()
     if isinstance(X, pd.DataFrame):
         return X
     if X is None or isinstance(X, (str, bytes, dict, set, int, float)):
-        raise _no_features(X, call)
+        raise _no_features(X, call, argument)
     if hasattr(X, "toarray"):  # a sparse matrix
         X = X.toarray()
-    return _named(X, feature_names, call)
+    return _named(X, feature_names, call, argument)
 
 
-def _named(X: Any, names: Sequence[Any] | None, call: str, dtype: Any = None) -> pd.DataFrame:
+def _named(X: Any, names: Sequence[Any] | None, call: str, argument: str, dtype: Any = None) -> pd.DataFrame:
     """An array of shape (rows, features), or (rows,) for one feature, with names for its columns."""
     if names is None:
         raise ConfigurationError(
             call,
-            f"X is a {type(X).__name__} without column names",
+            f"{argument} is a {type(X).__name__} without column names",
             expected="a frame, or feature_names with an array, list or Series",
             action="pass feature_names: the columns of the feature table, in the order of X",
         )
@@ -145,16 +149,16 @@ def _named(X: Any, names: Sequence[Any] | None, call: str, dtype: Any = None) ->
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             call,
-            f"X cannot be made into {len(names)} columns {list(names)} ({error})",
+            f"{argument} cannot be made into {len(names)} columns {list(names)} ({error})",
             expected="an array of shape (rows, features), and a name per feature",
             action="pass the features that were given to fit(), and all of their names",
         ) from error
 
 
-def _no_features(X: Any, call: str) -> ConfigurationError:
+def _no_features(X: Any, call: str, argument: str) -> ConfigurationError:
     return ConfigurationError(
         call,
-        f"X is {X!r:.80}, a {type(X).__name__}",
+        f"{argument} is {X!r:.80}, a {type(X).__name__}",
         expected="the training features: a frame, Series, Arrow table, array or list",
         action="pass what was given to fit()",
     )

@@ -16,6 +16,7 @@ from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
 from scorehouse.registry.class_columns import PREFIX
 from scorehouse.registry.version import Version
+from scorehouse.retraining.background import background_of_parent
 from scorehouse.retraining.calibrated import calibrated, method_of
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job, Trained
@@ -41,6 +42,7 @@ def stored(estimator: Any, frames: Frames, job: Job) -> Trained:
         "validation": (judged[features], judged[job.label]),
         "time": frames.training[job.time],
         "metrics": metrics,
+        "background": background_of_parent(job, len(frames.training)),
     }
     X = frames.training[features]
     if job.store == "register":
@@ -67,7 +69,7 @@ def _tried(estimator: Any, X: pd.DataFrame, facts: dict[str, Any], job: Job) -> 
         for name in FILES:
             if (Path(job.project) / name).is_file():
                 shutil.copy(Path(job.project) / name, folder)
-        elsewhere = {**facts, "store": "artifacts", "alias": None, "forms": False}
+        elsewhere = {**facts, "store": "artifacts", "alias": None, "forms": False, "background": None}
         return register(estimator, job.name, X, **elsewhere, project_dir=folder)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -21,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import DbtProject
+from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.replay.logged_run import logged_options
 from scorehouse.scoring.options import ScoreOptions
@@ -66,6 +68,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         ("three", RandomForestClassifier(10, max_depth=6, random_state=0), three),
     ):
         project.register(pipeline(last).fit(frame, y), name, frame, y, task="classification")
+    last = HistGradientBoostingClassifier(max_iter=20)
+    facts = {"task": "classification", "background": 100}
+    project.register(pipeline(last).fit(frame, labels), "compared", frame, labels, **facts)
     project.register(
         GaussianNB().fit(frame[["spent"]], labels), "bayes", frame[["spent"]], labels, task="classification"
     )
@@ -77,6 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.sql_model("three_scored", "three", key="id", reasons=4, engine="estimator")
     asked = {"top": 1, "where": {"band": ["middle"], "decision": "yes"}}
     project.sql_model("decided", "trees", key="id", decision=POLICY, reasons=asked)
+    project.sql_model("compared_scored", "compared", key="id", reasons=4)
     project.sql_model("by_sql", "linear", key="id", reasons=2, engine="sql")
     broken = "reason_1_contribution + case when id = 3 then 1e-6 else 0 end as reason_1_contribution"
     project.features(
@@ -85,7 +91,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         "from {{ ref('trees_scored') }}",
         name="broken",
     )
-    tables = ("trees_scored", "linear_scored", "three_scored", "decided", "by_sql")
+    tables = ("trees_scored", "linear_scored", "three_scored", "compared_scored", "decided", "by_sql")
     models: list[Any] = [{"name": name, "data_tests": ["scorehouse.reasons_add_up"]} for name in tables]
     told = {
         "name": "broken_reasons",
@@ -119,6 +125,28 @@ def test_the_table_names_the_features_and_base_and_rest_complete_them(project: D
     assert project.query(wrong) == [(0,)]
     missing = f"select count(*) > 0, count(reason_3_value) {joined} where reason_3 = 'age' and age is null"
     assert project.query(missing) == [(True, 0)]
+
+
+def test_a_background_changes_the_base_and_the_parts_but_not_the_score(project: DbtProject) -> None:
+    same = "count(*), max(abs(a.score - b.score)) < 1e-12, max(abs(a.reason_total - b.reason_total)) < 1e-9"
+    other = "count(distinct b.reason_base), min(abs(a.reason_base - b.reason_base)) > 1e-6"
+    found = project.query(
+        f"select {same}, {other} from trees_scored a join compared_scored b using (id) "
+        "where a.score is not null"
+    )
+    assert found == [(590, True, True, 1, True)]
+    words = [
+        "--key",
+        "7",
+        "--table",
+        "compared_scored",
+        "--project-dir",
+        str(project.folder),
+        "--target",
+        "dev",
+    ]
+    told = CliRunner().invoke(main, ["explain", "compared", *words], catch_exceptions=False).output
+    assert "base: the mean of 100 background rows" in told
 
 
 def test_rejected_rows_and_rows_that_were_not_asked_for_have_none(project: DbtProject) -> None:

@@ -16,7 +16,7 @@ DOCS = {  # <n> counts from 1
     "reason_<n>_contribution": "By how much it moved the total, in the unit of reason_unit.",
     "reason_<n>_value": "Value of that feature in this row, as text.",
     REST: "What all other features contributed together.",
-    BASE: "What the ML model says of an average training row: where contributions start.",
+    BASE: "What the ML model says of an average training row, or of background rows on average.",
     TOTAL: "Base, contributions and rest together; the score follows from it.",
     UNIT: "Unit of contributions, such as log-odds or probability.",
 }

@@ -1,4 +1,4 @@
-"""Reasons of linear models: weight times the distance from the mean of the training rows, in closed form."""
+"""Reasons of linear models: weight times the distance from the mean of other rows, in closed form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK = 8_192  # rows, of which the columns stay in the cache
 class LinearReasons(StoredReasons):
     """`weights` has the shape (outputs, columns) and `intercepts` (outputs,), of the explained outputs only.
 
-    `means` are those of the columns over the training rows.
+    `means` are those of the columns over the background, or without one over the training rows.
     """
 
     weights: np.ndarray

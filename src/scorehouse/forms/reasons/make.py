@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from scorehouse.errors import CompileError
 from scorehouse.forms.matrix.stored import StoredMatrix
@@ -44,8 +45,11 @@ def tree_reasons(
     version: Version,
     signature: Signature,
     call: str,
+    background: pa.RecordBatch | None = None,
 ) -> TreeReasons:
     """The reasons of trees; `ensemble` are those of `form`, and `stored` is the form as it is stored.
+
+    With the canonical rows of a `background`, they are interventional, else path-dependent.
 
     Raises CompileError where contributions cannot be summed back to features.
     """
@@ -67,6 +71,7 @@ def tree_reasons(
         features=len(signature.features),
         unit=unit_of(version, found[1], outputs),
         single=ensemble.single,
+        background=background,
         layout=layout,
         columns_of_nodes=columns,
         covers=covers,
@@ -110,12 +115,18 @@ def nodes_of(ensemble: Ensemble) -> tuple[np.ndarray, np.ndarray]:
 
 
 def linear_reasons(
-    form: StoredMatrix, training: Sequence[np.ndarray], version: Version, signature: Signature, call: str
+    form: StoredMatrix,
+    compared: Sequence[np.ndarray],
+    version: Version,
+    signature: Signature,
+    call: str,
+    background: pa.RecordBatch | None = None,
 ) -> LinearReasons:
     """The reasons of a chain of products without anything between them that bends: one product.
 
-    `training` are the columns that its first layer reads, of training rows. Raises CompileError for other
-    chains, and where contributions cannot be summed back to features.
+    `compared` are the columns that its first layer reads, of training rows or of the canonical rows of a
+    `background`. Raises CompileError for other chains, and where contributions cannot be summed back to
+    features.
     """
     refused = refusal(call)
     weights, intercepts = _one_product(form, refused)
@@ -123,9 +134,10 @@ def linear_reasons(
     if found is None:
         raise refused(why_not(version, form.links, "its score is no function of a weighted sum"))
     explained = explained_outputs(version, len(weights))
-    usable = np.all([np.isfinite(column) for column in training], axis=0)
-    if not usable.any():
-        raise refused("no training row has a finite value in every column")
+    usable = np.all([np.isfinite(column) for column in compared], axis=0)
+    if not (usable.any() if background is None else usable.all()):
+        rows = "no training row has" if background is None else "not every background row has"
+        raise refused(f"{rows} a finite value in every column")
     return LinearReasons(
         columns=form.columns,
         singles=form.singles,
@@ -138,7 +150,8 @@ def linear_reasons(
         single=False,
         weights=np.ascontiguousarray(weights[list(explained)]),
         intercepts=np.ascontiguousarray(intercepts[list(explained)]),
-        means=np.array([column[usable].mean() for column in training]),
+        means=np.array([column[usable].mean() for column in compared]),
+        background=background,
     )
 
 

@@ -22,7 +22,7 @@ from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 
 MOST_ROWS = 1_024
-REFERENCE_LEAVES, REFERENCE_ROWS = 400, 32
+REFERENCE_LEAVES, REFERENCE_ROWS, REFERENCE_BACKGROUND = 400, 32, 16
 
 
 def prove(form: StoredReasons, kernel: Kernel, tried: Tried, expected: pa.Table) -> tuple[int, float]:
@@ -54,7 +54,7 @@ def _scored(expected: pa.Table) -> np.ndarray:
 def prove_trees(
     form: TreeReasons, ensemble: Ensemble, kernel: Kernel, tried: Tried, expected: pa.Table
 ) -> float:
-    """The largest difference from `reference`, on a few rows and trees of `ensemble`.
+    """The largest difference from `reference`, on a few rows, trees of `ensemble` and background rows.
 
     Raises CompileError where it is more than TOLERANCE.
     """
@@ -69,9 +69,14 @@ def prove_trees(
     columns, covers = nodes_of(few)
     owners = np.arange(numbers.shape[1])
     worst = 0.0
-    slow = reference(few, numbers, outputs)
+    background = form.background_block
+    if background is not None:
+        background = background[:: -(-len(background) // REFERENCE_BACKGROUND)]
+    slow = reference(few, numbers, outputs, background)
     for repeats in (1, 64):  # without tables, and with them
-        loops = Attribution(layout.tables, columns, covers, owners, np.arange(outputs), len(owners))
+        loops = Attribution(
+            layout.tables, columns, covers, owners, np.arange(outputs), len(owners), background
+        )
         found = loops.contributions(np.tile(numbers, (repeats, 1)))
         if found is None:
             raise _unequal(kernel.call, "the estimator refuses a row that it scores")

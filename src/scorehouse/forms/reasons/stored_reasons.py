@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ class StoredReasons(StoredForm):
     `owners` has the feature that each column of the program is computed from, `explained` the outputs that
     are explained (the positive class, or every class or output of several), and `unit` what contributions are
     measured in. `single`: the library computes its scores in float32. The methods in `links` compute from
-    totals what the estimator's methods give.
+    totals what the estimator's methods give. `background` has the rows that a row is compared with, in
+    canonical columns; None: with the training rows, as far as the estimator or registration counted them.
     """
 
     owners: tuple[int, ...]
@@ -50,6 +51,7 @@ class StoredReasons(StoredForm):
     features: int
     unit: str
     single: bool
+    background: pa.RecordBatch | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:

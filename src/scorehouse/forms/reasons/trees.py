@@ -1,4 +1,7 @@
-"""Reasons of trees: path-dependent TreeSHAP by the compiled loops of native/kernel_reasons.h."""
+"""Reasons of trees: TreeSHAP by the compiled loops of native/kernel_reasons.h.
+
+It is interventional against a background, and path-dependent without one.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from scorehouse.forms.native.kernel import add_trees
 from scorehouse.forms.native.layout import Layout
 from scorehouse.forms.native.reasons import Attribution
+from scorehouse.forms.reasons.background import canonical_columns
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
 
 BLOCK = 16_384  # rows, so that the contributions of several classes do not fill the memory
@@ -25,16 +29,26 @@ class TreeReasons(StoredReasons):
     covers: np.ndarray
 
     def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
-        block = np.empty((rows, len(numbers)), dtype=np.float64, order="F")
-        for position, column in enumerate(numbers):
-            block[:, position] = column
-        sums = np.repeat(self.layout.base[:, None], rows, axis=1)
+        block = in_block(numbers, rows)
         parts = self.attribution.contributions(block)
-        if parts is None or not add_trees(block, self.layout.tables, sums):
+        if parts is None:
             raise ValueError("the estimator takes no such value")
         parts /= self.layout.divisor
-        totals = sums[list(self.explained)].T / self.layout.divisor
-        return Contributions(self.base, parts, totals)
+        return Contributions(self.base, parts, self._totals(block))
+
+    def _totals(self, block: np.ndarray) -> np.ndarray:
+        """The explained sums of a block of numbers, of shape (rows, outputs)."""
+        sums = np.repeat(self.layout.base[:, None], len(block), axis=1)
+        if not add_trees(block, self.layout.tables, sums):
+            raise ValueError("the estimator takes no such value")
+        return np.asarray(sums[list(self.explained)].T / self.layout.divisor)
+
+    @cached_property
+    def background_block(self) -> np.ndarray | None:
+        """The numbers of the background, of shape (background rows, columns)."""
+        if self.background is None:
+            return None
+        return in_block(self.numbers(canonical_columns(self.background)), self.background.num_rows)
 
     @cached_property
     def attribution(self) -> Attribution:
@@ -42,13 +56,15 @@ class TreeReasons(StoredReasons):
         places = np.full(len(self.layout.base), -1, dtype=np.int64)
         places[list(self.explained)] = np.arange(len(self.explained))
         owners = np.array(self.owners, dtype=np.int64)
-        return Attribution(
-            self.layout.tables, self.columns_of_nodes, self.covers, owners, places, self.features
-        )
+        nodes = (self.columns_of_nodes, self.covers)
+        background = self.background_block
+        return Attribution(self.layout.tables, *nodes, owners, places, self.features, background)
 
     @cached_property
     def base(self) -> np.ndarray:
-        """The mean of the explained outputs over the training rows, as the nodes counted them."""
+        """The mean of the explained outputs over the background, or over the rows that the nodes counted."""
+        if self.background_block is not None:
+            return np.asarray(self._totals(self.background_block).mean(axis=0))
         tables = self.layout.tables
         made = self.layout.base.copy()
         nodes = tables.exits.reshape(len(tables.trees), -1)[:, 0].astype(np.int64)
@@ -63,6 +79,14 @@ class TreeReasons(StoredReasons):
                 nodes[inner], lefts[inner], groups[inner], shares[inner], self.covers
             )
         return np.asarray(made[list(self.explained)] / self.layout.divisor)
+
+
+def in_block(numbers: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    """Columns of doubles as one block of shape (rows, columns)."""
+    block = np.empty((rows, len(numbers)), dtype=np.float64, order="F")
+    for position, column in enumerate(numbers):
+        block[:, position] = column
+    return block
 
 
 def _children(
