@@ -83,11 +83,13 @@ def test_deep_trees_and_every_way_to_compute_agree(monkeypatch: pytest.MonkeyPat
     model = HistGradientBoostingRegressor(max_iter=3, max_leaf_nodes=200, min_samples_leaf=1).fit(X, y)
     loops, ensemble, _ = attribution(model)
     against = replace(loops, background=X[-70:])
-    assert max(tree.depth for tree in ensemble.trees) > reasons.BITS
+    assert max(tree.depth for tree in ensemble.trees) > reasons.LEAF_BITS
     found = against.contributions(X)
     np.testing.assert_array_equal(found, against.contributions(X, plain=True))
     monkeypatch.setattr(reasons, "TABLE_BYTES", 0)
     np.testing.assert_array_equal(found, replace(against).contributions(X))
+    monkeypatch.setattr(reasons, "LARGE_TABLES", 0)
+    np.testing.assert_allclose(found, replace(against).contributions(X), atol=1e-12)
     monkeypatch.setattr(reasons, "LEAVES_AT_ONCE", 250)
     one_by_one = replace(against).contributions(X[:100])
     assert found is not None

@@ -18,6 +18,7 @@ BITS, LEAF_BITS = 9, 12  # of a table: larger ones are looked up less often, and
 TABLE_BYTES = 256 << 20  # up to which all tables are kept
 MANY_ROWS = 512  # from which tables are worth making
 LEAVES_AT_ONCE = 200_000  # that are planned together, in up to about 200 MB
+LARGE_TABLES = 4_000_000  # leaves times background rows, up to which LEAF_BITS pay: a few seconds at most
 MOST_BACKGROUND = 1_024  # rows, the bits of MOST_WORDS of kernel_reasons.h
 
 
@@ -122,10 +123,13 @@ class Attribution:
                 plan = self._with_tables
             yield plan
 
-    @property
+    @cached_property
     def _bits(self) -> tuple[int, int]:
-        """The bits of tables. Against a background, a leaf of more is computed faster than its table."""
-        return BITS, LEAF_BITS if self.background is None else BITS
+        """The bits of tables; with much background, large ones of single leaves take too long to make."""
+        lefts = self.tables.node_left
+        leaves = int((lefts == np.arange(len(lefts))).sum())
+        rows = 0 if self.background is None else len(self.background)
+        return BITS, LEAF_BITS if leaves * rows <= LARGE_TABLES else BITS
 
     @cached_property
     def _with_tables(self) -> _Plan:
