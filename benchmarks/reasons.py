@@ -3,8 +3,10 @@
     python benchmarks/reasons.py                 # the loops, and runs of a million rows
     python benchmarks/reasons.py --rows 10000000 # the size of the target
     python benchmarks/reasons.py --woodelf /path/to/venv/bin/python
+    python benchmarks/reasons.py --no-runs --background 100 --shap /path/to/venv/bin/python
 
-Each loop runs in one thread. `woodelf-explainer` needs an environment of its own: `--woodelf` is its Python.
+Each loop runs in one thread; rows are counted per second of processor time. `woodelf-explainer` and `shap`
+need environments of their own, with lightgbm, pandas and pyarrow: `--woodelf` and `--shap` are their Python.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse.forms.native.reasons import Attribution
+from scorehouse.forms.native.reasons import MANY_ROWS, Attribution
 from scorehouse.forms.native.recipes import recipe_of
 from scorehouse.forms.reasons.make import nodes_alone, nodes_of
 
@@ -35,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support
 from project import DbtProject
 
 ROWS, COLUMNS, TREES, LEAVES = 100_000, 20, 100, 31
+SINGLE_ROWS = 200  # too few to make tables for
 REPEATS = 3
 WOODELF = """
 import sys, time, lightgbm, pandas as pd
@@ -42,9 +45,20 @@ from woodelf import WoodelfExplainer
 model, X = lightgbm.Booster(model_file=sys.argv[1]), pd.read_parquet(sys.argv[2])
 explainer = WoodelfExplainer(model)
 explainer.shap_values(X.head(1000))
-start = time.perf_counter()
+start = time.process_time()
 explainer.shap_values(X)
-print(len(X) / (time.perf_counter() - start))
+print(len(X) / (time.process_time() - start))
+"""
+SHAP = """
+import sys, time, lightgbm, numpy, pandas as pd, shap
+model, X, background = (read(file) for read, file in zip(
+    (lambda file: lightgbm.Booster(model_file=file), pd.read_parquet, pd.read_parquet), sys.argv[1:]
+))
+explainer = shap.TreeExplainer(model, background, feature_perturbation="interventional")
+start = time.process_time()
+values = explainer.shap_values(X, check_additivity=False)
+print(len(X) / (time.process_time() - start))
+numpy.save(sys.argv[4], values)
 """
 
 
@@ -57,26 +71,36 @@ def data(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def seconds(work: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """The median of a few runs, after one that is not counted."""
+    """The median of a few runs, in processor time, after one that is not counted."""
     work()
     taken = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
     return statistics.median(taken)
 
 
-def loops(woodelf: str | None) -> dict[str, float]:
-    """Rows per second of one core: path-dependent TreeSHAP of one model."""
+def fitted() -> tuple[Any, pd.DataFrame]:
+    """The model that is explained, and the rows."""
     X, y = data(ROWS)
-    model = lightgbm.LGBMClassifier(n_estimators=TREES, num_leaves=LEAVES, n_jobs=1, verbose=-1).fit(X, y)
+    model = lightgbm.LGBMClassifier(n_estimators=TREES, num_leaves=LEAVES, n_jobs=1, verbose=-1)
+    return model.fit(X, y), X
+
+
+def attribution(model: Any, background: np.ndarray | None = None) -> Attribution:
+    """The loops over the trees of a model, each column a feature."""
     ensemble, recipe = recipe_of(model, lambda _, problem: ValueError(problem))
     layout = nodes_alone(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
     columns, covers = nodes_of(ensemble)
     owners = np.arange(COLUMNS)
-    own = Attribution(layout.tables, columns, covers, owners, np.arange(1), COLUMNS)
-    numbers = X.to_numpy()
+    return Attribution(layout.tables, columns, covers, owners, np.arange(1), COLUMNS, background)
+
+
+def loops(woodelf: str | None) -> dict[str, float]:
+    """Rows per second of one core: path-dependent TreeSHAP of one model."""
+    model, X = fitted()
+    own, numbers = attribution(model), X.to_numpy()
     few = X.head(2_000)
     expected = np.asarray(model.predict(few, pred_contrib=True))[:, :-1]
     found = own.contributions(numbers)
@@ -91,6 +115,34 @@ def loops(woodelf: str | None) -> dict[str, float]:
     return made
 
 
+def against(rows: int, shap: str | None) -> dict[str, float]:
+    """Rows per second of one core: interventional TreeSHAP of the same model against so many rows."""
+    model, X = fitted()
+    numbers, background = X.to_numpy(), X.tail(rows)
+    own = attribution(model, background.to_numpy())
+    start = time.process_time()
+    few = own.contributions(numbers[:SINGLE_ROWS])  # without tables, which do not pay yet
+    without = time.process_time() - start
+    start = time.process_time()
+    own.contributions(numbers[:MANY_ROWS])
+    first = time.process_time() - start
+    found = own.contributions(numbers)
+    assert found is not None and few is not None
+    raw = np.asarray(model.predict(X, raw_score=True))
+    total = raw[-rows:].mean() + found[:, 0].sum(axis=1)
+    made = {
+        "scorehouse": ROWS / seconds(lambda: own.contributions(numbers)),
+        "scorehouse, a few rows": SINGLE_ROWS / without,
+        "seconds for the first rows, tables included": first,
+        "largest error of base and sum": float(np.abs(total - raw).max()),
+        "largest difference of the two ways": float(np.abs(found[:SINGLE_ROWS] - few).max()),
+    }
+    if shap:
+        made["shap"], values = _shap(shap, model, X.head(SINGLE_ROWS), background)
+        made["largest difference to shap, which adds in float32"] = float(np.abs(few[:, 0] - values).max())
+    return made
+
+
 def _woodelf(python: str, model: Any, X: pd.DataFrame) -> float:
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / name) for name in ("model.txt", "rows.parquet")]
@@ -98,6 +150,18 @@ def _woodelf(python: str, model: Any, X: pd.DataFrame) -> float:
         X.to_parquet(files[1])
         ended = subprocess.run([python, "-c", WOODELF, *files], capture_output=True, text=True, check=True)
         return float(ended.stdout.split()[-1])
+
+
+def _shap(python: str, model: Any, X: pd.DataFrame, background: pd.DataFrame) -> tuple[float, np.ndarray]:
+    """Rows per second, and the values, of shape (rows, columns)."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("model.txt", "rows.parquet", "background.parquet", "values.npy")
+        files = [str(Path(folder) / name) for name in names]
+        model.booster_.save_model(files[0])
+        X.to_parquet(files[1])
+        background.to_parquet(files[2])
+        ended = subprocess.run([python, "-c", SHAP, *files], capture_output=True, text=True, check=True)
+        return float(ended.stdout.split()[-1]), np.load(files[3])
 
 
 def runs(rows: int, repeats: int) -> dict[str, float]:
@@ -145,12 +209,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the runs")
     parser.add_argument("--woodelf", help="the Python of an environment with woodelf-explainer and lightgbm")
+    parser.add_argument(
+        "--background", type=int, help="rows to compare with: interventional, not path-dependent"
+    )
+    parser.add_argument("--shap", help="the Python of an environment with shap and lightgbm")
     parser.add_argument("--no-runs", action="store_true", help="only the loops")
     parser.add_argument("--no-loops", action="store_true", help="only the runs")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="of each run")
     options = parser.parse_args()
     made: dict[str, Any] = {}
-    if not options.no_loops:
+    if options.background:
+        name = f"rows per second and core against {options.background:,} rows"
+        made[name] = against(options.background, options.shap)
+    elif not options.no_loops:
         made["rows per second and core"] = loops(options.woodelf)
     if not options.no_runs:
         made[f"processor seconds of a run of {options.rows:,} rows"] = runs(options.rows, options.repeats)
