@@ -136,7 +136,6 @@ class RunRecord:
             "rows_rejected": self.rows_rejected,
             "reject_reasons": json.dumps(dict(self.reject_reasons.most_common(20))),
             "feature_query": self.feature_query or None,
-            "feature_snapshot": self.feature_snapshot,
             "input_fingerprint": self.fingerprint or None,
             "feature_hash_kind": self.feature_hash_kind or None,
             "score_min": self.score_min,
@@ -155,7 +154,7 @@ class RunRecord:
         return ", ".join(self.options.alias) or None if self.options else None
 
     def _rescored(self) -> dict[str, Any]:
-        """The columns with the rule that chose the rows, and with the decisions from their scores."""
+        """The columns with the rule that chose the rows, the decisions from their scores, and the form."""
         options, policy = self.options, self.options and self.options.decision
         return {
             "rescore_rule": options.rescore.rule if options else None,
@@ -163,12 +162,13 @@ class RunRecord:
             "rows_left": self.rows_left,
             "scoring_basis": self.scoring_basis or None,
             "watermark": self.watermark,
-            "feed_from": self.feed_from,
-            "feed_reason": self.feed_reason or None,
             "slice_from": self.request.slice_from or None,
             "slice_to": self.request.slice_to or None,
             "decision_policy": policy.digest if policy else None,
             "decision_settings": json.dumps(policy.settings(), sort_keys=True) if policy else None,
             "form": self.form or None,
             "form_reason": self.form_reason or None,
+            "feature_snapshot": self.feature_snapshot,
+            "feed_from": self.feed_from,
+            "feed_reason": self.feed_reason or None,
         }
