@@ -66,6 +66,7 @@ def model(project: DbtProject, sql: str, name: str = "scored") -> Any:
     return project.dbt("run", "--select", name)
 
 
+@pytest.mark.slow
 def test_equals_the_python_door(project: DbtProject) -> None:
     model(project, "scorehouse.predict('churn', relation=ref('features'))").check()
     columns = "customer_id, prediction, row_status, reject_reason"

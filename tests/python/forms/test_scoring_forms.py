@@ -82,6 +82,7 @@ def _same(project: DbtProject, left: str, right: str, key: str = "id") -> None:
     assert worst <= 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["auto", "sql", "as_table", "by_sql"])
 def test_the_sql_of_a_linear_model_serves_and_equals_the_estimator(name: str, built: DbtProject) -> None:
     (run,) = built.runs(name)

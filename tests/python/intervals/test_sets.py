@@ -136,6 +136,7 @@ def margins(rows: pd.DataFrame, method: str, level: float) -> float | None:
     return margin(distances(rows[COLUMNS].to_numpy(), rows.y.tolist(), method), level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lac", "aps"])
 def test_margins_equal_brute_force(method: str, built: MonitoredWarehouse) -> None:
     rows = built.query(

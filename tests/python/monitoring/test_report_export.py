@@ -23,6 +23,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 def test_the_sql_of_every_alert_gives_its_number(monitored_project: DbtProject) -> None:
     payload = json.loads(run("export", "alerts", "--database", monitored_project.database).output)
     checked, from_counts, with_rows = 0, 0, 0

@@ -34,6 +34,7 @@ def begun(project: DbtProject, *words: str, warm: bool, **variables: str) -> sub
     )
 
 
+@pytest.mark.slow
 def test_words_folder_environment_streams_and_exit_code_are_those_of_the_command(project: DbtProject) -> None:
     project.features(MODEL)
     for number, warm in enumerate((False, True, True)):
@@ -48,6 +49,7 @@ def test_words_folder_environment_streams_and_exit_code_are_those_of_the_command
         assert without_time[0] == without_time[1] != ""
 
 
+@pytest.mark.slow
 def test_a_signal_ends_it_and_who_kills_it_leaves_nothing_behind(project: DbtProject) -> None:
     project.features(ENDLESS)
     for sent, code in ((signal.SIGINT, 2), (signal.SIGKILL, -signal.SIGKILL)):

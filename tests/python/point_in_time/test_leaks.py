@@ -43,6 +43,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[MonitoredWarehouse,
     return warehouse, warehouse.build().statuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_finds_exactly_the_rows_that_leak(
     name: str, built: tuple[MonitoredWarehouse, dict[str, str]]

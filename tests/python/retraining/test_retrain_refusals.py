@@ -236,6 +236,7 @@ def process() -> Iterator[TrainingProcess]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "said"),
     [

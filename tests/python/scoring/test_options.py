@@ -62,6 +62,7 @@ calls = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(calls)
 @settings(max_examples=400, deadline=None)
 @example({"key": "id", "rescore": {"rule": "changed", "max_rows": 10**400}})

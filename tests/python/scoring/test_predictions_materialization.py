@@ -39,6 +39,7 @@ def test_a_second_build_swaps_the_table(project: DbtProject) -> None:
     assert {run["write_mode"] for run in project.runs("scored")} == {"replace"}
 
 
+@pytest.mark.slow
 def test_given_rows_are_merged_by_key(project: DbtProject) -> None:
     project.python_model("scored", "churn", key="id", rescore="given")
     project.sql_model("scored_sql", "churn", key="id", rescore="given")
@@ -59,6 +60,7 @@ def test_given_rows_are_merged_by_key(project: DbtProject) -> None:
     assert project.runs("scored")[2]["write_mode"] == "replace"
 
 
+@pytest.mark.slow
 def test_new_rows_are_those_whose_key_is_not_there(project: DbtProject) -> None:
     project.python_model("scored", "churn", key=["id", "shop"], rescore="new")
     project.build().check()
@@ -75,6 +77,7 @@ def test_new_rows_are_those_whose_key_is_not_there(project: DbtProject) -> None:
     assert project.runs("scored")[2]["rows_in"] == 0
 
 
+@pytest.mark.slow
 def test_a_view_gives_way(project: DbtProject) -> None:
     project.features("select 1 as id", name="other")
     project.write("models/scored.sql", "{{ config(materialized='view') }} select * from {{ ref('other') }}")
@@ -85,6 +88,7 @@ def test_a_view_gives_way(project: DbtProject) -> None:
     assert project.query("select count(*) from scored") == [(ROWS,)]
 
 
+@pytest.mark.slow
 def test_a_failing_post_hook_takes_table_and_log_back(project: DbtProject) -> None:
     project.sql_model("scored", "churn", key="id")
     project.build().check()
@@ -98,6 +102,7 @@ def test_a_failing_post_hook_takes_table_and_log_back(project: DbtProject) -> No
     assert succeeded == runs
 
 
+@pytest.mark.slow
 def test_too_many_rejected_rows_fail_the_run(project: DbtProject) -> None:
     project.python_model("scored", "churn", key="id", max_rejected_share=0.02)
     project.python_model("plain", "churn", key="id", max_rejected_share=0.02, config="materialized='table'")

@@ -80,6 +80,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return Ended(told.stdout + told.stderr, log)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*REFUSED, *SELECTS])
 def test_a_refusal_is_a_few_lines(name: str, ended: Ended) -> None:
     kind = {**REFUSED, **SELECTS}[name][0]

@@ -59,6 +59,7 @@ def last(project: DbtProject, name: str) -> dict[str, Any]:
     return project.runs(name)[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_failure_of_dbt_before_or_after_scoring_leaves_its_row(name: str, project: DbtProject) -> None:
     (run,) = project.runs(name)
@@ -202,6 +203,7 @@ print("not ended")
 """
 
 
+@pytest.mark.slow
 def test_a_program_that_called_dbt_gets_its_signals_back(project: DbtProject) -> None:
     command = [sys.executable, "-c", LONG_LIVED, "--quiet", "run", "--select", "features"]
     ended = subprocess.run(

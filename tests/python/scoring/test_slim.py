@@ -85,6 +85,7 @@ def refused(project: DbtProject, version: int, test: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.slow
 def test_promotion_may_require_a_test(gated: DbtProject) -> None:
     project = gated
     project.dbt("test").check()

@@ -157,6 +157,7 @@ def every_door(project: DbtProject) -> None:
     )
 
 
+@pytest.mark.slow
 def test_empty_makes_the_tables_and_nothing_in_them(project: DbtProject) -> None:
     every_door(project)
     project.build("--empty").check()
@@ -170,6 +171,7 @@ def test_empty_makes_the_tables_and_nothing_in_them(project: DbtProject) -> None
     assert [project.query(f"select count(*) from {name}") for name in DOORS] == [[(ROWS,)]] * 4
 
 
+@pytest.mark.slow
 def test_empty_scores_nothing_with_a_registry_that_empty_emptied(project: DbtProject) -> None:
     """As dbt-core 1.12 leaves it: the file has versions, the table of the seed has none."""
     every_door(project)
@@ -185,6 +187,7 @@ def test_empty_scores_nothing_with_a_registry_that_empty_emptied(project: DbtPro
 RESCORE = {"rule": "changed", "vanished": "delete"}
 
 
+@pytest.mark.slow
 def test_empty_does_not_make_predictions_vanish(project: DbtProject) -> None:
     project.sql_model("scored", "churn", rescore=RESCORE, **KEY)
     project.build().check()
@@ -207,6 +210,7 @@ def timed(project: DbtProject) -> None:
 WINDOW = "{start: '2024-01-03', end: '2024-01-05'}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rescore", ["all", RESCORE], ids=["all", "vanished"])
 def test_sample_scores_the_window(rescore: Any, project: DbtProject) -> None:
     timed(project)
@@ -230,6 +234,7 @@ def agree(project: DbtProject) -> None:
     assert project.columns("scored") == project.columns("scored_sql")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["given", "new", "changed"])
 def test_both_doors_score_again_by_the_same_rules(rule: str, project: DbtProject) -> None:
     both_doors(project, rescore=rule, **KEY)
