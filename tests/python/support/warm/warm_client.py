@@ -23,7 +23,7 @@ def run_elsewhere(owner: str, address: str) -> None:
     """Run this command in a fork of the process at `address`, and end as it ends.
 
     The first command starts that process, which ends with the process `owner`. Returns where it cannot start,
-    as with a dbt that has no such modules: then the command begins cold.
+    as with a dbt that has no such modules or a DuckDB with threads of its own: then commands begin cold.
     """
     line = _connected(owner, address)
     if line is None:
@@ -54,8 +54,11 @@ def run_elsewhere(owner: str, address: str) -> None:
 
 def _connected(owner: str, address: str) -> socket.socket | None:
     """A connection with the process that has imported dbt, which is started where there is none."""
+    failed = Path(f"{address}.failed")
     with open(f"{address}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if failed.exists():
+            return None
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with contextlib.suppress(OSError):
             line.connect(address)
@@ -75,4 +78,5 @@ def _connected(owner: str, address: str) -> socket.socket | None:
                 line.connect(address)
                 return line
             time.sleep(0.05)
+        failed.touch()
     return None

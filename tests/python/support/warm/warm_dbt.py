@@ -60,6 +60,8 @@ LOOK_SECONDS = 2
 def main(owner: str, address: str) -> None:
     assert not [name for name in UNLOADED if name in sys.modules]
     assert resource_tracker._resource_tracker._fd is None, "forks would share locks"
+    # DuckDB 1.5 starts one when it is imported
+    assert len(os.listdir("/proc/self/task")) == 1, "a fork would not have the other threads"
     prepare()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     Path(address).unlink(missing_ok=True)  # of one that was killed
