@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scorehouse.forms.sql.scratch import one_scratch
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
 from scorehouse.registration.background import background_of, require_reasons
@@ -48,6 +49,7 @@ from scorehouse.scoring.request import load_policy
 
 
 @one_writer
+@one_scratch()
 def register(
     estimator: Any,
     name: str,

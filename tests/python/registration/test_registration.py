@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jinja2
 import joblib
 import pandas as pd
+import pytest
 import yaml
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -233,3 +237,31 @@ def test_an_array_with_names(empty_project: Path) -> None:
     signature = json.loads((empty_project / version.artifact).with_name("signature.json").read_text())
     assert [feature["name"] for feature in signature["features"]] == ["age", "visits"]
     assert signature["container"] == "array"
+
+
+FORKED = """
+import os, signal, sys
+import duckdb, pandas as pd
+from sklearn.linear_model import LogisticRegression
+from scorehouse import register
+
+X = pd.DataFrame({"amount": [float(i) for i in range(60)]})
+register(LogisticRegression().fit(X, X.amount > 20), "churn", X, task="classification")
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # to end a child that hangs
+    sys.exit(int(duckdb.sql("select 7").fetchall()[0][0]))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are safe on Linux alone")
+def test_a_process_that_registered_may_be_forked(empty_project: Path) -> None:
+    """A database that stayed open would have threads, for which a fork waits for ever when it ends."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "7", ended.stdout

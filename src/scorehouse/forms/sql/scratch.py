@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import functools
-import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 
 import duckdb
 
+_shared: ContextVar[tuple[ExitStack, list[duckdb.DuckDBPyConnection]] | None] = ContextVar(
+    "scratch", default=None
+)
+
+
+@contextmanager
+def one_scratch() -> Iterator[None]:
+    """Let all connections of `scratch` in this block share a database, which is opened when one is asked for.
+
+    To open one takes longer than most of what runs in it. It ends with the block: its threads would make a
+    later fork of the process hang.
+    """
+    with ExitStack() as stack:
+        token = _shared.set((stack, []))
+        try:
+            yield
+        finally:
+            _shared.reset(token)
+
 
 def scratch() -> duckdb.DuckDBPyConnection:
-    """A connection of its own, to close after use: what it registers and makes is seen by no other.
-
-    A process has one database for them, since opening one takes longer than most of what runs in it.
-    """
-    return _database(os.getpid()).cursor()
-
-
-@functools.cache
-def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """The database of a process. A fork, which has none of its parent's threads, opens another."""
-    return duckdb.connect()
+    """A connection of its own, to close after use: what it registers and makes is seen by no other."""
+    shared = _shared.get()
+    if shared is None:
+        return duckdb.connect()
+    stack, opened = shared
+    if not opened:
+        opened.append(stack.enter_context(duckdb.connect()))
+    return opened[0].cursor()
