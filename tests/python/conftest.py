@@ -53,16 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Build the kernel anew where its source has changed since; `./run` does so by itself.
-
-    Lines are counted in the processes that run tests, and in forks that run dbt: to count them in every
-    program that a test starts takes a tenth of CI's time.
-    """
-    is_worker = hasattr(session.config, "workerinput")
-    runs_tests = is_worker or not getattr(session.config.option, "numprocesses", None)
-    if runs_tests and (counting := os.environ.pop("COVERAGE_PROCESS_CONFIG", None)):
-        os.environ["SCOREHOUSE_COVERAGE"] = counting
-    if not is_current() and not is_worker:
+    """Build the kernel anew where its source has changed since; `./run` does so by itself."""
+    if not is_current() and not hasattr(session.config, "workerinput"):
         with contextlib.suppress(KeyError, RuntimeError):  # no kernel for this platform, or no compiler
             build(this_platform(), local=True)
 

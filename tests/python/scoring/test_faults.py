@@ -15,7 +15,7 @@ from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
 
-KILLS = [2, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
+KILLS = [3, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
 NODE = "model.scorehouse.scores"
 
 

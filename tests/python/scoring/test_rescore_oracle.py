@@ -176,7 +176,7 @@ def warehouse(
 @pytest.mark.parametrize("number", SEEDS or [0], ids="seed-{}".format)
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
 def test_any_history(machine: type[PredictionTables], number: int, warehouse: OracleWarehouse) -> None:
-    size = LONG if SEEDS else {"max_examples": MACHINES[machine], "stateful_step_count": 4}
+    size = LONG if SEEDS else {"max_examples": MACHINES[machine], "stateful_step_count": 5}
     run_state_machine_as_test(
         seed(number)(lambda: machine(warehouse)),
         settings=settings(

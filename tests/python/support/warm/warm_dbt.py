@@ -24,7 +24,6 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
-import coverage
 import dbt.adapters.duckdb.connections
 import dbt.cli.main
 import dbt.include.duckdb
@@ -84,7 +83,7 @@ def main(owner: str, address: str) -> None:
 
 
 def prepare() -> None:
-    """Work out what each command would, and what is a function of texts and classes that all have."""
+    """Make once what every command would make again: JSON schemas, and the parsed Jinja of macros."""
     for validated in VALIDATED:
         validated.json_schema()
     enable_test_caching()  # of dbt's own tests, for parsed Jinja
@@ -152,10 +151,10 @@ def become(told: dict[str, Any], streams: list[int]) -> None:
     sys.path[:] = [os.path.dirname(told["words"][0]), *told["path"]]
     sys.stdin, sys.stdout, sys.stderr = read(0), written(1), written(2)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
-    if counting := os.environ.pop("SCOREHOUSE_COVERAGE", None):
-        os.environ["COVERAGE_PROCESS_CONFIG"] = counting
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        import coverage
+
         coverage.process_startup(force=True)
-        del os.environ["COVERAGE_PROCESS_CONFIG"]  # not in what dbt starts
     runpy.run_path(told["words"][0], run_name="__main__")
 
 
