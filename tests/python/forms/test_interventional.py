@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 
-from explained_trees import SMALL, attribution, lightgbm_classifier, numbers_of, small_fit, value_of
+from explained_trees import (
+    SMALL,
+    attribution,
+    lightgbm_classifier,
+    numbers_of,
+    shapley_values,
+    small_fit,
+    value_of,
+)
 from scorehouse.forms.native import reasons
 from scorehouse.forms.native.reasons import MOST_BACKGROUND, orders
 from scorehouse.forms.reasons.reference import reference
@@ -19,22 +26,13 @@ from scorehouse.forms.trees.tree import Tree
 
 def by_definition(tree: Tree, row: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Values of one tree, of shape (values, columns): every coalition, the others as in the background."""
-    columns = range(len(row))
 
-    def expected(known: tuple[int, ...]) -> np.ndarray:
+    def expected(known: frozenset[int]) -> np.ndarray:
         mixed = background.copy()
         mixed[:, list(known)] = row[list(known)]
         return np.mean([value_of(tree, each) for each in mixed], axis=0)
 
-    count = len(row)
-    sizes = range(count + 1)
-    worth = {frozenset(some): expected(some) for size in sizes for some in combinations(columns, size)}
-    made = np.zeros((tree.value.shape[1], count))
-    for known, value in worth.items():
-        for column in set(columns) - known:
-            orders_of = math.factorial(len(known)) * math.factorial(count - 1 - len(known))
-            made[:, column] += orders_of / math.factorial(count) * (worth[known | {column}] - value)
-    return made
+    return shapley_values(expected, len(row))
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from explained_trees import (
     goes_left,
     lightgbm_classifier,
     numbers_of,
+    shapley_values,
     small_fit,
     xgboost_classifier,
 )
@@ -48,15 +47,7 @@ def by_definition(tree: Tree, row: np.ndarray) -> np.ndarray:
         both = tree.cover[left] * expected(left, known) + tree.cover[right] * expected(right, known)
         return np.asarray(both / tree.cover[node])
 
-    made = np.zeros((tree.value.shape[1], len(row)))
-    for column in range(len(row)):
-        others = [other for other in range(len(row)) if other != column]
-        for size in range(len(row)):
-            weight = math.factorial(size) * math.factorial(len(row) - 1 - size) / math.factorial(len(row))
-            for chosen in combinations(others, size):
-                gained = expected(0, frozenset({*chosen, column})) - expected(0, frozenset(chosen))
-                made[:, column] += weight * gained
-    return made
+    return shapley_values(lambda known: expected(0, known), len(row))
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,18 @@ def attribution(estimator: Any) -> tuple[Attribution, Ensemble, Recipe]:
     outputs = np.arange(len(layout.base))
     owners = np.arange(recipe.n_features)
     return Attribution(layout.tables, columns, covers, owners, outputs, len(owners)), ensemble, recipe
+
+
+def shapley_values(worth: Callable[[frozenset[int]], np.ndarray], columns: int) -> np.ndarray:
+    """Shapley values by definition, of shape (values, columns): what a column adds to each coalition."""
+    sizes = range(columns + 1)
+    of = {frozenset(some): worth(frozenset(some)) for n in sizes for some in combinations(range(columns), n)}
+    made = np.zeros((len(of[frozenset()]), columns))
+    for known, value in of.items():
+        for column in set(range(columns)) - known:
+            orders = math.factorial(len(known)) * math.factorial(columns - 1 - len(known))
+            made[:, column] += orders / math.factorial(columns) * (of[known | {column}] - value)
+    return made
 
 
 def numbers_of(recipe: Recipe, frame: pd.DataFrame) -> np.ndarray:

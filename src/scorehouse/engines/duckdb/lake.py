@@ -33,8 +33,10 @@ class LakeTable:
     def found(cls, cursor: duckdb.DuckDBPyConnection, table: str) -> LakeTable | None:
         """The table that the relation `table` reads as a whole; None if it is anything else."""
         relation = stored_name(table)
+        if relation is None:
+            return None
         lakes = _column(cursor, "select database_name from duckdb_databases() where type = 'ducklake'")
-        if relation is None or not lakes:
+        if not lakes:
             return None
         names = names_of(relation)
         here, schema = cursor.execute("select current_database(), current_schema()").fetchall()[0]
