@@ -88,9 +88,12 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
             assert server.run(run_arguments(project), output) == 1
         assert "space" in output.read_text().lower()
         filler.unlink()
-        failed = project.runs("scores")[-1]  # the rollback frees enough room for this row
-        assert failed["status"] == "failed" and "No space left on device" in failed["error"]
-        assert failed["finished_at"] >= failed["started_at"]
+        ended = project.runs("scores")[-1]
+        if ended["status"] == "failed":  # the rollback freed enough room for this row
+            assert "No space left on device" in ended["error"]
+            assert ended["finished_at"] >= ended["started_at"]
+        else:  # it did not: how many bytes the last page of the write-ahead log had left is chance
+            assert ended["status"] == "started" and ended["finished_at"] is None
         assert state(project.database, "scores", NODE) == before
         project.build("--select", "scores").check()
     finally:
