@@ -4,7 +4,7 @@
 build_for_test() {
     rm -rf -- target/test
     mkdir -p target/test
-    SCOREHOUSE_DATABASE=target/test/scorehouse.duckdb dbt build --target-path target/test || return 1
+    SCOREHOUSE_DATABASE=target/test/scorehouse.duckdb dbt --log-level-file info build --target-path target/test || return 1
     export SCOREHOUSE_BUILT="$root/target/test/scorehouse.duckdb"
 }
 

@@ -76,6 +76,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
         "one_prediction_per_row": {"features": "ref('features')", "key": "id"},
         "score_in_range": {"columns": ["score"]},
         "class_scores_sum_to_one": {"columns": ["score", "score"]},
+        "columns_not_null": {"columns": ["id", "score"]},
         "rejected_share_below": {"max_share": 0.5, "group_by": "region"},
         "predictions_fresh": {"max_age_hours": 24},
         "predictions_registered": {"registry": "ref('ml_wide')"},

@@ -57,6 +57,12 @@ EXPECTED: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
             (11, "score", None, "null"),
         ],
     ),
+    "nulls_of_all_columns": (
+        "column_name, null_rows",
+        [("score_no", 2), ("score_yes", 3), ("row_status", 1)],
+    ),
+    "nulls_of_a_named_column": ("column_name, null_rows", []),
+    "nulls_but_of_scores": ("column_name, null_rows", [("row_status", 1)]),
     "sum_of_all_classes": ("problem", []),
     "sum_within_a_wide_tolerance": ("problem", []),
     "sum_of_named_columns": ("customer_id, score_sum, problem", [(1, 0.5, "sum_is_not_one")]),

@@ -1,0 +1,59 @@
+{% test columns_not_null(model, columns=none, except=none) %}
+    {% set call = 'columns_not_null' %}
+    {% if columns is not none %}
+        {% set columns = scorehouse._column_list(call, 'columns', columns, 'customer_id, visits') %}
+        {% if except is not none %}
+            {% do scorehouse._argument_error(
+                call, 'except', except, 'nothing beside `columns`', 'keep one of the two lists'
+            ) %}
+        {% endif %}
+    {% elif except is not none %}
+        {% set except = scorehouse._column_list(call, 'except', except, 'last_visit') %}
+    {% endif %}
+
+    {{ return(adapter.dispatch('test_columns_not_null', 'scorehouse')(model, columns, except or [])) }}
+{% endtest %}
+
+{#- One scan counts the NULLs of all columns. -#}
+{% macro default__test_columns_not_null(model, columns, except) %}
+{% set columns = columns or scorehouse._columns_but('columns_not_null', model, except) %}
+
+with counted as (
+
+    select
+    {%- for column in columns %}
+        sum(case when {{ scorehouse._identifier(column) }} is null then 1 else 0 end) as nulls_{{ loop.index }}
+        {{- '' if loop.last else ',' }}
+    {%- else %}
+        0 as nulls_none
+    {%- endfor %}
+    from {{ model }}
+
+),
+
+null_counts as (
+
+    {% for column in columns -%}
+    select
+        {{ scorehouse._text_literal(scorehouse._bare_name(column)) }} as column_name,
+        nulls_{{ loop.index }} as null_rows
+    from counted
+    {% if not loop.last -%} union all {%- endif %}
+    {% else -%}
+    select
+        cast(null as {{ dbt.type_string() }}) as column_name,
+        nulls_none as null_rows
+    from counted
+    {% endfor %}
+
+),
+
+validation_errors as (
+
+    select * from null_counts
+    where null_rows > 0
+
+)
+
+select * from validation_errors
+{% endmacro %}
