@@ -50,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
         words = [str(Path(sys.executable).with_name("dbt")), str(os.getpid()), f"{folder}/socket"]
         os.environ["SCOREHOUSE_WARM_DBT"] = os.pathsep.join(words)
         config.add_cleanup(lambda: shutil.rmtree(folder))
+    if "SCOREHOUSE_WARM_DBT" in os.environ and "COVERAGE_PROCESS_CONFIG" in os.environ:
+        os.environ["SCOREHOUSE_COVERAGE"] = os.environ.pop("COVERAGE_PROCESS_CONFIG")  # see sitecustomize.py
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -24,6 +24,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
+import coverage
 import dbt.adapters.duckdb.connections
 import dbt.cli.main
 import dbt.include.duckdb
@@ -151,9 +152,8 @@ def become(told: dict[str, Any], streams: list[int]) -> None:
     sys.path[:] = [os.path.dirname(told["words"][0]), *told["path"]]
     sys.stdin, sys.stdout, sys.stderr = read(0), written(1), written(2)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
-    if "COVERAGE_PROCESS_CONFIG" in os.environ:
-        import coverage
-
+    if settings := os.environ.pop("SCOREHOUSE_COVERAGE", None):
+        os.environ["COVERAGE_PROCESS_CONFIG"] = settings
         coverage.process_startup(force=True)
     runpy.run_path(told["words"][0], run_name="__main__")
 
