@@ -13,65 +13,24 @@ from typing import Any
 import pytest
 import yaml
 
-import forests
-from churn import ROWS, classifier
+from churn import ROWS
 from emulated import CUSTOMERS, KIND, EmulatedProject, emulator, later, made_project
-from scorehouse import register
+from emulated_models import (
+    FINDING,
+    KEY,
+    MODELS,
+    TABLE,
+    TESTS,
+    describe,
+    listed,
+    same_as_the_estimator,
+    scored_in_stages,
+)
 
 pytestmark = [
     pytest.mark.foreign,
     pytest.mark.skipif(KIND not in os.environ, reason="run `./run test snowflake` or `./run test bigquery`"),
 ]
-KEY = "key='id', passthrough=['shop']"
-TABLE = "{{ config(materialized='table') }}\n"
-REFERENCE = "reference=ref('ml_leaving__reference')"
-SIGNATURE = "signature=ref('ml_leaving__signature')"
-MODELS = {
-    "predicted": "select * from {{ scorehouse.predict('leaving', ref('customers'), keep=['id', 'shop']) }} "
-    "as rows_of",
-    "labels": "select id, case when amount > 50 then 1 else 0 end as gone from {{ ref('customers') }}",
-    "profiles": "{{ scorehouse.profile(ref('scored'), features=ref('customers'), key='id', "
-    f"segments=['shop'], {REFERENCE}, {SIGNATURE}) }}}}",
-    "drift": f"{{{{ scorehouse.drift(ref('profiles'), {REFERENCE}) }}}}",
-    "exact": "{{ scorehouse.exact_drift(ref('customers'), ref('earlier'), ['amount', 'visits']) }}",
-    "earlier": "select id, amount * 2 as amount, visits from {{ ref('customers') }} where id < 300",
-    "performance": "{{ scorehouse.performance(ref('scored'), ref('labels'), key='id', label='gone') }}",
-    "calibration": "{{ scorehouse.calibration_table(ref('scored'), ref('labels'), key='id', label='gone') }}",
-    "estimates": "{{ scorehouse.estimated_performance(ref('scored'), ref('calibration')) }}",
-    "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
-    "levels=[0.8], group='shop', options={'prediction': 'score'}) }}",
-    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), level=0.8, group='shop', "
-    "options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}",
-    "set_margins": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
-    "classes=[0, 1], levels=[0.8], group='shop', options={'method': 'aps'}) }}",
-    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('set_margins'), [0, 1], level=0.8, "
-    "group='shop', options={'method': 'aps'}) }}",
-    "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', label='gone', "
-    "options={'set': 'prediction_set'}) }}",
-    "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}",
-}
-TESTS: list[dict[str, Any]] = [
-    {"one_prediction_per_row": {"features": "ref('customers')", "key": "id"}},
-    {"predictions_registered": {"registry": "ref('ml_leaving')"}},
-    {"predictions_by_alias": {"registry": "ref('ml_leaving')"}},
-    {"predictions_fresh": {"max_age_hours": 24}},
-    {"predictions_up_to_date": {"max_age_hours": 24}},
-    {"rejected_share_below": {"max_share": 0.5}},
-    {"score_in_range": {"columns": ["score"]}},
-]
-FINDING: list[dict[str, Any]] = [
-    {"rejected_share_below": {"max_share": 0.01}},
-    {"score_in_range": {"columns": ["score"], "max_value": 0.5}},
-    {"one_prediction_per_row": {"features": "ref('earlier')", "key": "id"}},
-]
-
-
-def listed(tests: list[dict[str, Any]], **config: Any) -> list[dict[str, Any]]:
-    found = []
-    for test in tests:
-        ((name, arguments),) = test.items()
-        found.append({f"scorehouse.{name}": {"arguments": arguments, "config": config}})
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +42,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedProject]
         project.scored("scored", KEY)
         for name, sql in MODELS.items():
             project.write(f"models/{name}.sql", TABLE + sql)
-        data_tests = listed(TESTS) + listed(FINDING, error_if="=0", warn_if="=0")
-        described = {"version": 2, "models": [{"name": "scored", "data_tests": data_tests}]}
-        project.write("models/_scored.yml", yaml.safe_dump(described))
+        describe(project, listed(TESTS) + listed(FINDING, error_if="=0", warn_if="=0"))
         project.dbt("build")
         yield project
 
@@ -112,17 +69,6 @@ def test_scored_equals_the_estimator(built: EmulatedProject) -> None:
     same_as_the_estimator(built, "scored")
 
 
-def same_as_the_estimator(built: EmulatedProject, table: str, estimator: Any = None) -> None:
-    """Labels, statuses and reasons are equal, and scores are within 1e-12."""
-    rows = built.query(f"select {forests.FEATURES} from marts.customers order by id")
-    found = built.query(f"select {forests.OUTPUTS} from marts.{table} order by id")
-    assert len(found) == ROWS
-    forests.assert_scored_by(estimator or classifier(), rows, found)
-    same = "s.id = c.id and s.shop = c.shop"
-    passed = f"select count(*) from marts.{table} as s inner join marts.customers as c on {same}"
-    assert built.query(passed) == [(ROWS,)]
-
-
 @pytest.mark.capability("run log")
 def test_a_run_is_logged(built: EmulatedProject) -> None:
     assert built.runs("scored")[0] == ("success", "replace", ROWS, "all")
@@ -136,8 +82,7 @@ def test_a_run_is_logged(built: EmulatedProject) -> None:
 def test_generic_tests_pass_and_find(built: EmulatedProject) -> None:
     """Each passes, or finds something where `error_if` says that it must."""
     built.dbt("test", "--select", "scored")
-    described = {"version": 2, "models": [{"name": "scored", "data_tests": listed(FINDING)}]}
-    built.write("models/_scored.yml", yaml.safe_dump(described))
+    describe(built, listed(FINDING))
     said = built.dbt("test", "--select", "scored", code=1)
     assert all(next(iter(test)) in said for test in FINDING)
     (built.folder / "models/_scored.yml").unlink()
@@ -207,6 +152,18 @@ def test_intervals(built: EmulatedProject) -> None:
     assert (rows, int(inside)) == (490, 490)
 
 
+@pytest.mark.capability("intervals")
+def test_adaptive_levels_equal_the_loop(built: EmulatedProject) -> None:
+    """A window asks for more where the one before it held less than 80 % of its labels, else for less."""
+    found = built.query("select asked_level, coverage from marts.levels order by window_start")
+    assert len(found) == 10 and found[-1][1] is None  # nine weeks, and the next
+    level = 0.8
+    for asked, coverage in found:
+        assert float(asked) == pytest.approx(level, abs=1e-9)
+        level = 1 - min(max(1 - level + 0.5 * (0.2 - (1 - float(coverage or 0))), 0), 1)
+    assert len({round(float(asked), 6) for asked, _ in found}) > 3
+
+
 RULES = [("given", ROWS), ("new", 20), ("changed", 20 + 96)]
 
 
@@ -255,27 +212,18 @@ def test_a_changed_list_of_columns(project: EmulatedProject) -> None:
     assert project.query("select count(visits) from marts.columns_of") == [(ROWS,)]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "refused"),
-    [
-        (f"{KEY}, as_of='2024-01-01'", "scorehouse.scored(as_of='2024-01-01')"),
-        (f"{KEY}, decision={{'threshold': 0.5}}", "scorehouse.scored(decision="),
-        (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
-        (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "scorehouse.scored(rescore="),
-        ("key='shop'", "500 share their key"),
-        (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
-        ("key='id', passthrough=['nowhere']", "columns of the select"),
-    ],
-    ids=[
-        "history",
-        "decisions",
-        "several versions",
-        "vanished",
-        "double keys",
-        "too many rejected",
-        "unknown column",
-    ],
-)
+REFUSED = {
+    "history": (f"{KEY}, as_of='2024-01-01'", "scorehouse.scored(as_of='2024-01-01')"),
+    "decisions": (f"{KEY}, decision={{'threshold': 0.5}}", "scorehouse.scored(decision="),
+    "several versions": (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
+    "vanished": (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "scorehouse.scored(rescore="),
+    "double keys": ("key='shop'", "500 share their key"),
+    "too many rejected": (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
+    "unknown column": ("key='id', passthrough=['nowhere']", "columns of the select"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "refused"), REFUSED.values(), ids=REFUSED)
 @pytest.mark.capability("refusals")
 def test_what_is_wrong_is_refused_in_words(arguments: str, refused: str, project: EmulatedProject) -> None:
     project.scored("refused", arguments)
@@ -310,21 +258,6 @@ def test_empty_makes_the_table_and_nothing_in_it(project: EmulatedProject) -> No
     assert project.query("select count(*) from marts.emptied") == [(0,)]
     project.dbt("build", "--select", "customers", "emptied")
     assert project.query("select count(*) from marts.emptied") == [(ROWS,)]
-
-
-def scored_in_stages(project: EmulatedProject, name: str, trees: int, leaves: int) -> tuple[Any, str]:
-    """Register a forest and score by it; the estimator, and what the run log says of its form."""
-    estimator, X = forests.forest(trees, leaves)
-    version = register(
-        estimator, name, X, task="classification", alias="champion", project_dir=project.folder
-    )
-    assert version.forms["sql"]["stages"][project.warehouse.kind] >= 2
-    call = f"{{{{ scorehouse.scored('{name}', {KEY}, rescore='given') }}}}\n"
-    project.write(f"models/by_{name}.sql", f"{call}select * from {{{{ ref('customers') }}}}\n")
-    project.dbt("build", "--select", "customers", f"ml_{name}", f"by_{name}")
-    reason = f"select form_reason from marts.scorehouse_run_log where node like '%.by_{name}'"
-    ((told,),) = project.query(reason)
-    return estimator, told
 
 
 @pytest.fixture(scope="module")
