@@ -1,7 +1,7 @@
 """Measure reasons: rows per second and core against LightGBM's own, and scoring runs with and without them.
 
     python benchmarks/reasons.py                 # the loops, and runs of a million rows
-    python benchmarks/reasons.py --rows 10000000 # the size of the target
+    python benchmarks/reasons.py --no-loops --models linear --rows 10000000 --repeats 1 # the target's size
     python benchmarks/reasons.py --woodelf /path/to/venv/bin/python
     python benchmarks/reasons.py --no-runs --background 100 --shap /path/to/venv/bin/python
 
@@ -164,8 +164,8 @@ def _shap(python: str, model: Any, X: pd.DataFrame, background: pd.DataFrame) ->
         return float(ended.stdout.split()[-1]), np.load(files[3])
 
 
-def runs(rows: int, repeats: int) -> dict[str, float]:
-    """Processor seconds of scoring runs of a linear model and of trees, with and without their reasons."""
+def runs(rows: int, repeats: int, chosen: list[str]) -> dict[str, float]:
+    """Processor seconds of scoring runs of a linear model, or of trees, with and without their reasons."""
     X, y = data(20_000)
     filled = X.fillna(0.0)
     models = {
@@ -175,7 +175,8 @@ def runs(rows: int, repeats: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         project = DbtProject(Path(folder) / "house")
         tables: dict[str, dict[str, Any]] = {}
-        for name, model in models.items():
+        for name in chosen:
+            model = models[name]
             project.register(model, name, filled, y, task="classification")
             limit = float(np.quantile(model.predict_proba(filled)[:, 1], 0.95))
             some = {"top": 3, "where": {"at_least": limit}}
@@ -215,6 +216,7 @@ def main() -> None:
     parser.add_argument("--shap", help="the Python of an environment with shap and lightgbm")
     parser.add_argument("--no-runs", action="store_true", help="only the loops")
     parser.add_argument("--no-loops", action="store_true", help="only the runs")
+    parser.add_argument("--models", nargs="+", default=["linear", "trees"], choices=["linear", "trees"])
     parser.add_argument("--repeats", type=int, default=REPEATS, help="of each run")
     options = parser.parse_args()
     made: dict[str, Any] = {}
@@ -224,7 +226,9 @@ def main() -> None:
     elif not options.no_loops:
         made["rows per second and core"] = loops(options.woodelf)
     if not options.no_runs:
-        made[f"processor seconds of a run of {options.rows:,} rows"] = runs(options.rows, options.repeats)
+        made[f"processor seconds of a run of {options.rows:,} rows"] = runs(
+            options.rows, options.repeats, options.models
+        )
     print(json.dumps(made, indent=2))
 
 

@@ -52,28 +52,47 @@ def reason_columns(
     """
     places, found, rest = largest(parts, top)
     names = arrays.array(features.schema.names, pa.string())
+    values = Values(features.columns)
     columns: list[pa.Array] = []
     for place, value in zip(places, found, strict=True):
         none = place < 0
         columns.append(names.take(arrays.of_numpy(place.astype(np.int64), none)))
         columns.append(arrays.of_numpy(value, none))
-        columns.append(_texts(features.columns, place))
+        columns.append(values.texts(place))
     columns += [arrays.of_numpy(np.ascontiguousarray(each)) for each in (rest, base, totals)]
     return [*columns, pa.repeat(arrays.scalar(unit), len(parts))]
 
 
-def _texts(features: Sequence[pa.Array], places: np.ndarray) -> pa.Array:
-    """The value of the feature at each row's place, as text; each feature is converted where it is named."""
-    order = np.argsort(places, kind="stable")
-    starts = np.searchsorted(places[order], np.arange(-1, len(features) + 1))
-    pieces = [pa.nulls(int(starts[1]), pa.string())]
-    for feature, column in enumerate(features):
-        rows = order[starts[feature + 1] : starts[feature + 2]]
-        if len(rows):
-            pieces.append(_text(column.take(arrays.of_numpy(rows))))
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = np.arange(len(order))
-    return pa.concat_arrays(pieces).take(arrays.of_numpy(back))
+class Values:
+    """The values of feature columns as text. Doubles, as most features are, are converted in one piece."""
+
+    def __init__(self, columns: Sequence[pa.Array]) -> None:
+        self._columns = columns
+        plain = [i for i, column in enumerate(columns) if _is_plain(column)]
+        self._lines = np.full(len(columns) + 1, -1, dtype=np.int64)  # of each place; the last is that of -1
+        self._lines[plain] = np.arange(len(plain))
+        self._doubles = np.concatenate([np.empty(0), *(arrays.to_numpy(columns[i]) for i in plain)])
+
+    def texts(self, places: np.ndarray) -> pa.Array:
+        """The value of the feature at each row's place; NULL where that is -1."""
+        lines = self._lines[places]
+        rows = np.flatnonzero(lines >= 0)
+        plain = _text(arrays.of_numpy(self._doubles.take(lines[rows] * len(places) + rows)))
+        if len(rows) == len(places):
+            return plain
+        pieces, orders = [plain], [rows]
+        for place in np.unique(places[lines < 0]):
+            own = np.flatnonzero(places == place)
+            chosen = self._columns[place].take(arrays.of_numpy(own)) if place >= 0 else pa.nulls(len(own))
+            pieces.append(_text(chosen))
+            orders.append(own)
+        back = np.empty(len(places), dtype=np.int64)
+        back[np.concatenate(orders)] = np.arange(len(places))
+        return pa.concat_arrays(pieces).take(arrays.of_numpy(back))
+
+
+def _is_plain(column: pa.Array) -> bool:
+    return bool(pa.types.is_float64(column.type)) and not column.null_count
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -95,19 +96,12 @@ class ReasonedKernel(Kernel):
     def _explained(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> list[pa.Array]:
         """The columns of rows that are all asked for."""
         found = self.contributions(features, scored)
-        own = np.arange(scored.num_rows)
-        each = [np.full(len(own), place) for place in range(len(self.asked.outputs))]
+        each = range(len(self.asked.outputs))
+        places: Sequence[int | np.ndarray] = each if self.asked.outputs else [self._outputs(scored)]
         return [
             column
-            for outputs in each or [self._outputs(scored)]
-            for column in reason_columns(
-                found.parts[own, outputs],
-                found.base[outputs],
-                found.totals[own, outputs],
-                features,
-                self.asked.top,
-                self.form.unit,
-            )
+            for place in places
+            for column in reason_columns(*found.of_output(place), features, self.asked.top, self.form.unit)
         ]
 
     def explained_row(

@@ -9,7 +9,7 @@ import numpy as np
 
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
 
-BLOCK = 8_192  # rows, of which the columns stay in the cache
+BLOCK = 4_096  # rows, of which the columns stay in the cache
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,22 @@ class Contributions:
     parts: np.ndarray
     totals: np.ndarray
 
+    def of_output(self, place: int | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Parts, of shape (rows, features), base and totals of one output, or of a place for each row."""
+        rows = np.arange(len(self.totals))
+        if self.totals.shape[1] == 1:  # nothing to choose, and nothing to copy
+            return self.parts[:, 0], self.base.repeat(len(rows)), self.totals[:, 0]
+        each = np.broadcast_to(place, len(rows))
+        return self.parts[rows, each], self.base[each], self.totals[rows, each]
+
+    def distances(self) -> np.ndarray:
+        """How far base and parts are from the totals."""
+        return np.asarray(np.abs(self.base + self.parts.sum(axis=2) - self.totals))
+
     def errors(self) -> np.ndarray:
-        """How far base and parts are from the totals, relative to the largest of them if it is above 1."""
-        off = np.abs(self.base + self.parts.sum(axis=2) - self.totals)
+        """The distances, relative to the largest of base, parts and totals if it is above 1."""
         scale = np.maximum(np.abs(self.totals), np.abs(self.parts).max(axis=2, initial=1.0))
-        return np.asarray(off / np.maximum(scale, np.abs(self.base)))
+        return np.asarray(self.distances() / np.maximum(scale, np.abs(self.base)))
 
 
 @dataclass(frozen=True)
