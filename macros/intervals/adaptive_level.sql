@@ -53,6 +53,7 @@
         'lag': 1 + (spec.days / lengths[period]) | round(0, 'ceil') | int
     }) %}
 
+    {% do scorehouse._check_calibration_table(call, calibration) %}
     {{ return(adapter.dispatch('adaptive_level', 'scorehouse')(predictions, labels, calibration, spec)) }}
 {% endmacro %}
 

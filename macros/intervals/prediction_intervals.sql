@@ -12,6 +12,7 @@
         {% do scorehouse._check_number(call, 'options', options[bound], 'write a number for `' ~ bound ~ '`') %}
     {% endfor %}
 
+    {% do scorehouse._check_calibration_table(call, calibration) %}
     {{ return(adapter.dispatch('prediction_intervals', 'scorehouse')(
         predictions, calibration, level, scorehouse._adaptive_level_of(call, options, level), group, options
     )) }}

@@ -8,6 +8,7 @@
     {% do scorehouse._check_keys(call, 'options', options, ['method', 'positive', 'score', 'levels', 'day']) %}
     {% set spec = scorehouse._set_spec(call, classes, options) %}
 
+    {% do scorehouse._check_calibration_table(call, calibration) %}
     {{ return(adapter.dispatch('prediction_sets', 'scorehouse')(
         predictions, calibration, spec, level, scorehouse._adaptive_level_of(call, options, level), group, options
     )) }}

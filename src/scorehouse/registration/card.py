@@ -165,7 +165,10 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     name = seeds.name
     documents = [
         _seed(
-            f"ml_{name}", model_card(seeds, versions), _registry_docs(versions), registered_facts(versions)
+            f"ml_{name}",
+            model_card(seeds, versions),
+            _registry_docs(versions),
+            {"versions": registered_facts(versions)},
         ),
         _seed(
             f"ml_{name}__signature",
@@ -180,7 +183,8 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     ]
     if any(version.calibration for version in versions):
         title = f"Margins of the intervals or sets of the ML model `{name}`, by version and level."
-        documents.append(_seed(f"ml_{name}__calibration", title, CALIBRATION_DOCS))
+        margins = {"margins": registered_margins(seeds, versions)}
+        documents.append(_seed(f"ml_{name}__calibration", title, CALIBRATION_DOCS, margins))
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 
@@ -209,14 +213,33 @@ def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
     return facts
 
 
+def registered_margins(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dict[str, Any]]:
+    """The margins of the versions that were registered with a calibration, as pairs of level and margin.
+
+    The macros that read the table of the seed compare it with these: Jinja can read this YAML but no CSV.
+    """
+    found = [
+        (version.version, seeds.calibration(version.version)) for version in versions if version.calibration
+    ]
+    return [
+        {
+            "version": number,
+            "method": rows[0]["method"],
+            "margins": [[float(row["interval_level"]), float(row["margin"])] for row in rows],
+        }
+        for number, rows in found
+        if rows
+    ]
+
+
 def _seed(
-    name: str, description: str, docs: dict[str, tuple[str, str]], facts: Sequence[Mapping[str, Any]] = ()
+    name: str, description: str, docs: dict[str, tuple[str, str]], meta: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     return {
         "name": name,
         "description": description,
         "config": {
-            **({"meta": {"scorehouse": {"versions": list(facts)}}} if facts else {}),
+            **({"meta": {"scorehouse": dict(meta)}} if meta else {}),
             "column_types": {column: _type_of(kind) for column, (kind, _) in docs.items()},
         },
         "columns": [{"name": column, "description": text} for column, (_, text) in docs.items()],

@@ -10,7 +10,7 @@ import yaml
 
 from scorehouse.forms.sql.macros import macro_file, version_text
 from scorehouse.forms.sql.pins import text_digest
-from scorehouse.registration.card import registered_facts
+from scorehouse.registration.card import registered_facts, registered_margins
 from scorehouse.registry.registry_file import shown
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
@@ -38,24 +38,35 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
 
 
 def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> tuple[list[str], list[str]]:
-    """Faults and warnings about the versions in the YAML of the registry's seed."""
-    found, name = _facts_in_yaml(seeds), seeds.yaml_file.name
+    """Faults and warnings about what the YAML of the seeds says of the versions and their calibrations."""
+    name, again = seeds.yaml_file.name, AGAIN.format(name=seeds.name)
+    unknown: list[str] = []
+    different: list[str] = []
+    found = _facts_in_yaml(seeds, f"ml_{seeds.name}", "versions")
     if found is None:
-        again = AGAIN.format(name=seeds.name)
-        return [], [f"{name} does not say which SQL is registered, so predict() refuses it; {again}"]
-    different = list(_differences(registered_facts(versions), found))
+        unknown.append(f"{name} does not say which SQL is registered, so predict() refuses it; {again}")
+    else:
+        different += _differences(registered_facts(versions), found)
+    if margins := registered_margins(seeds, versions):
+        found = _facts_in_yaml(seeds, f"ml_{seeds.name}__calibration", "margins")
+        if found is None:
+            unknown.append(
+                f"{name} does not say which margins are registered, so no other margins are refused; {again}"
+            )
+        else:
+            different += _differences(margins, found)
     action = "run `scorehouse promote` with the intended alias, which writes both"
-    return [f"{name} does not agree with the seed: {what}; {action}" for what in different], []
+    return [f"{name} does not agree with the seed: {what}; {action}" for what in different], unknown
 
 
-def _facts_in_yaml(seeds: ModelSeeds) -> Any:
+def _facts_in_yaml(seeds: ModelSeeds, seed: str, fact: str) -> Any:
     if not seeds.yaml_file.is_file():
         return None
     document = yaml.safe_load(seeds.yaml_file.read_text(encoding="utf-8")) or {}
-    for seed in document.get("seeds") or []:
-        if seed.get("name") == f"ml_{seeds.name}":
-            meta = (seed.get("config") or {}).get("meta") or {}
-            return (meta.get("scorehouse") or {}).get("versions")
+    for each in document.get("seeds") or []:
+        if each.get("name") == seed:
+            meta = (each.get("config") or {}).get("meta") or {}
+            return (meta.get("scorehouse") or {}).get(fact)
     return None
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
@@ -120,6 +123,56 @@ def test_the_registry_pins_the_calibration(project: DbtProject) -> None:
         assert [f for found in check_project(project.folder) for f in found.faults] == faults
     finally:
         seeds.calibration_file.write_text(text)
+
+
+ROW_0_6 = "from ml_price__calibration where interval_level = 0.6"
+CHANGES = {
+    "a margin": (
+        "update ml_price__calibration set margin = 99.5 where interval_level = 0.9",
+        r"version 1, level 0\.9 has the margin 99\.5 \(split\) in the table and \d+\.\d+ \(split\) in",
+    ),
+    "a margin that is no number": (
+        "update ml_price__calibration set margin = 'nan'::double where interval_level = 0.6",
+        r"version 1, level 0\.6 has the margin nan",
+    ),
+    "no margin": (f"delete {ROW_0_6}", r"the table has no margin for version 1, level 0\.6"),
+    "a second margin": (
+        f"insert into ml_price__calibration select * replace (0e0 as margin, 'group' as basis) {ROW_0_6}",
+        "the table has 3 margins and version control has 2",
+    ),
+}
+
+
+@pytest.mark.slow
+def test_other_margins_in_the_table_are_refused(project: DbtProject, tmp_path: Path) -> None:
+    house = project.copy(tmp_path / "house")
+    asked = ("run", "--select", "intervals", "sets")
+    for change, said in CHANGES.values():
+        house.query(change)
+        before = house.content("intervals")
+        ended = house.dbt(*asked)
+        assert not ended.success and ended.statuses["intervals"] == "error"
+        found = ended.messages["intervals"]
+        assert re.search(rf"prediction_intervals: .*ml_price__calibration.* differs .*{said}", found), found
+        assert "run `dbt seed --select ml_price__calibration`" in found
+        assert house.content("intervals") == before
+        house.dbt("seed", "--select", "ml_price__calibration").check()
+    house.dbt(*asked).check()
+    house.query("update ml_grade__calibration set method = 'lac'")
+    assert "(lac) in the table and" in house.dbt(*asked).messages["sets"]
+
+    # as an earlier release wrote it
+    seeds = ModelSeeds(house.folder, "grade")
+    text = seeds.yaml_file.read_text()
+    document = yaml.safe_load(text)
+    document["seeds"][-1]["config"].pop("meta")
+    seeds.yaml_file.write_text(yaml.safe_dump(document))
+    house.dbt(*asked).check()
+    found = next(each for each in check_project(house.folder) if each.warnings)
+    assert "does not say which margins are registered" in found.warnings[0] and not found.faults
+    seeds.yaml_file.write_text(text.replace("method: aps", "method: lac"))
+    faults = [fault for found in check_project(house.folder) for fault in found.faults]
+    assert len(faults) == 1 and "version 1, method: 'lac' (expected: 'aps')" in faults[0]
 
 
 def test_another_calibration_is_another_version(project: DbtProject) -> None:
