@@ -4,7 +4,8 @@
     .venv-duckdb15/bin/python benchmarks/rescore.py --lake --rows 10000000 --repeat 3
 
 The second command puts the feature table into a DuckLake beside the DuckDB file of the predictions, and
-compares the rules `changed`, `updated_at` and `feed`. `./run test duckdb15` makes its environment.
+compares the rules `changed`, `updated_at` and `feed`; and `changed` with one statement that reads, hashes and
+compares all rows and does nothing else. `./run test duckdb15` makes its environment.
 
 Every figure is for the dbt node (read, score, write, merge and commit), in one process: a pair of wall-clock
 seconds and processor seconds, which other work on the machine disturbs less. Figures are medians of the
@@ -45,6 +46,7 @@ RULES = {
     "updated_at": "{'updated_at': 'updated_at'}",
     "feed": "'feed'",
 }
+BAR_ALONE = 1.3
 LAKE_BARS = {"changed": 0.24, "updated_at": 0.08, "feed": 0.03}
 
 
@@ -192,6 +194,15 @@ def report_versions(project: DbtProject, repeat: int) -> None:
         print(f"  {layout}: {together}, {share}; peak MiB {own:,.0f}")
 
 
+def compared_alone(predictions: str) -> str:
+    """SQL that counts the rows of the feature table whose hash is not that of their prediction."""
+    now = f"select id, hash({', '.join(FEATURES)}) as feature_hash from lake.features"
+    return (
+        f"select count(*) from ({now}) as now anti join (select id, feature_hash from {predictions}) as old "
+        "on now.id = old.id and now.feature_hash = old.feature_hash"
+    )
+
+
 def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: int, engine: str) -> None:
     """Full, one in a hundred changed by each rule, none changed by the feed; features in a DuckLake."""
     from lake import attach
@@ -199,11 +210,13 @@ def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: in
 
     settings = attach(project, beside=True)
 
-    def execute(*statements: str) -> None:
+    def execute(*statements: str) -> Measured:
         with duckdb.connect(project.database, config=settings) as connection:
             connection.execute(f"attach if not exists 'ducklake:{project.folder}/lake.ducklake' as lake")
+            clock, used = time.perf_counter(), time.process_time()
             for statement in statements:
-                connection.execute(statement)
+                connection.execute(statement).fetchall()
+            return Measured(time.perf_counter() - clock, time.process_time() - used)
 
     execute(
         "create table lake.features as select *, timestamp '2025-01-01' as updated_at from features",
@@ -215,7 +228,7 @@ def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: in
             prediction_table(project, f"{kind}_{rule}", kind, arguments, "lake.main.features")
     project.dbt("seed").check()
     for kind in kinds:
-        found: dict[str, list[Measured]] = {name: [] for name in ("full", *RULES, "none")}
+        found: dict[str, list[Measured]] = {name: [] for name in ("full", *RULES, "none", "alone")}
         for rule in RULES:
             measure(project, f"{kind}_{rule}", full=True)
         for number in range(repeat):
@@ -223,6 +236,7 @@ def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: in
             stamp = f"timestamp '2025-01-02' + interval {number} day"
             changes = f"f0 = f0 + 0.001, updated_at = {stamp}"
             execute(f"update lake.features set {changes} where id % 100 = {number}")
+            found["alone"].append(execute(compared_alone(f"{kind}_changed")))
             for rule in RULES:
                 found[rule].append(measure(project, f"{kind}_{rule}"))
             found["none"].append(measure(project, f"{kind}_feed"))
@@ -235,6 +249,9 @@ def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: in
             scored = last[-2 if rule == "feed" else -1]["rows_in"]
             bar = f" (bar {LAKE_BARS[rule]:.0%})" if kind == "tree" else ""
             print(f"  1 % changed, rule {rule}: {took}, {took.share_of(full)}{bar}; {scored:,} rows scored")
+        alone = median(found["alone"])
+        ratio = median(found["changed"]).processor / alone.processor
+        print(f"  reading and comparing alone: {alone}; rule changed: {ratio:.2f} x (bar {BAR_ALONE})")
         assert runs[-1]["feed_from"] is not None, runs[-1]["feed_reason"]
         print(f"  none changed, rule feed: {median(found['none'])}", flush=True)
 

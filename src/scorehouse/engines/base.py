@@ -99,7 +99,7 @@ class Engine(ABC, Generic[S]):
     def open(self, features: Any, options: ScoreOptions) -> S:
         """The feature table; it is not read yet."""
 
-    def key_check(self, options: ScoreOptions, record: RunRecord) -> KeyCheck:
+    def key_check(self, source: S, record: RunRecord) -> KeyCheck:
         """What the check of the features has to find out about their key: what the plan will not."""
         return KeyCheck.UNIQUE
 

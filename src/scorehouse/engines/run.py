@@ -74,7 +74,7 @@ def _settle(
     rows = source.check(
         [kernel.signature for kernel in kernels],
         [*outputs, *added_columns(options, outputs, records)],
-        keys=engine.key_check(options, record),
+        keys=engine.key_check(source, record),
     )
     for part, each in enumerate(records):
         each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)

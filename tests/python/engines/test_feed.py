@@ -10,6 +10,7 @@ import pytest
 from churn import FEATURES, ROWS, classifier, training
 from lake import LakeProject, needs_lake
 from scorehouse import promote
+from scorehouse.replay import logged_run
 
 pytestmark = needs_lake
 STATES = ("rows_in", "rows_new", "rows_changed", "rows_stale", "rows_unchanged")
@@ -201,7 +202,22 @@ def test_a_key_that_is_there_twice_is_refused(house: FeedProject) -> None:
     house.built()
 
 
-def test_a_replay_reads_the_features_of_the_run(house: FeedProject) -> None:
+def test_another_lake_and_columns_with_the_names_of_a_lake_are_not_fed(house: FeedProject) -> None:
+    logged = "update scorehouse_run_log set {} where node like '%{}_feed'"
+    house.rows(logged.format("finished_at = finished_at - interval 1 day", "deleted"))  # before its snapshot
+    house.rows(logged.format("feature_snapshot = feature_snapshot + 1000", "flagged"))
+    house.change("alter table customers add column snapshot_id integer")
+    house.build("--select", "wide_feed").check()
+    assert house.last("wide_feed")["feed_reason"] == (
+        "the feature table has columns that a lake uses itself: ['snapshot_id']"
+    )
+    house.change("alter table customers drop column snapshot_id")
+    house.build("--select", "deleted_feed", "flagged_feed").check()
+    assert "was written after the run that read it" in house.last("deleted_feed")["feed_reason"]
+    assert "an older state of it was restored" in house.last("flagged_feed")["feed_reason"]
+
+
+def test_a_replay_reads_the_features_of_the_run(house: FeedProject, monkeypatch: pytest.MonkeyPatch) -> None:
     house.write(
         "python_models/again.py",
         "from scorehouse import replay_sample\n\n\ndef model(dbt, session):\n"
@@ -213,7 +229,16 @@ def test_a_replay_reads_the_features_of_the_run(house: FeedProject) -> None:
     house.build("--select", "deleted_feed").check()
     house.change("update customers set amount = 0 where id = 60")
     house.build("--select", "again").check()
-    assert house.rows("select rows_in_table, rows_compared, rows_different from again") == [(2, 2, 0)]
+    counts = "select rows_in_table, rows_compared, rows_different from again"
+    assert house.rows(counts) == [(2, 2, 0)]
+    read = house.last("deleted_feed")["feature_snapshot"]
+    house.change(f"call ducklake_expire_snapshots('lake', versions => [{read}])")
+    said: list[str] = []
+    monkeypatch.setattr(logged_run.logger, "warning", said.append)
+    house.build("--select", "again").check()
+    (warning,) = said
+    assert f"the lake has no snapshot {read} any more; features are read as they are now" in warning
+    assert house.rows(counts) == [(2, 1, 0)]  # the features of the other have changed
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ REFUSED = [
     (f"{KEY}, engine='native'", "(engine="),
     (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),
+    (f"{KEY}, rescore='feed'", "(rescore="),
     (f"{KEY}, rescore=['changed']", "the name of a rule"),
     (f"{KEY}, version='2'", "the number of a version"),
     (f"{KEY}, batch_rows=1.5", "a positive number of rows"),

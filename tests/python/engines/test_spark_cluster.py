@@ -209,6 +209,7 @@ def test_a_run_killed_between_two_renames_is_mended(project: SparkProject, sessi
 
 REFUSED = {
     "rescore={'max_seconds': 5}": "does not support max_seconds",
+    "rescore='feed'": "does not support the rule 'feed'",
     "engine='sql'": "engine is 'sql', which cannot score sums version 1 (sql: ",
     "as_of='2026-01-01', rescore='changed'": "appended to and never rescored",
     "decision={'threshold': 1, 'score': 'points'}": "will not have: ['points']",

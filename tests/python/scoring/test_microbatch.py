@@ -138,6 +138,7 @@ def test_sample_cuts_to_its_window(project: DbtProject) -> None:
 REFUSED = [
     ({"rescore": "all"}, "", "rescore='all', which would rebuild the table from one batch"),
     ({"rescore": {"rule": "changed", "vanished": "delete"}}, "", "vanished='delete': all rows"),
+    ({"rescore": "feed"}, "", "since a batch is a part of the feature table"),
     ({"passthrough": []}, "", "event_time='seen_at' is not a column of the prediction table"),
     ({"decision": {"top_n": 5}}, "", "cannot be combined with a rank or top_n"),
     ({"as_of": "seen_at", "rescore": "new"}, "", "cannot be combined with as_of='seen_at'"),

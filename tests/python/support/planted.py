@@ -87,9 +87,9 @@ FAULTS = (
     ),
     Fault(
         "lookback is not taken off the watermark",
-        "src/scorehouse/engines/duckdb/rescore_sql.py",
-        "{old}.seen_us - {self.lookback_us} then",
-        "{old}.seen_us then",
+        "src/scorehouse/engines/duckdb/few.py",
+        "epoch_us(runs.watermark) - {plan.lookback_us}",
+        "epoch_us(runs.watermark)",
     ),
     Fault(
         "a row that lost its timestamp counts as unchanged",
@@ -99,10 +99,17 @@ FAULTS = (
     ),
     Fault(
         "rows whose hash was of another kind count as unchanged",
-        "src/scorehouse/engines/duckdb/rescore_sql.py",
-        "or feature_hash_kind is distinct from {kind}), 0)",
-        "), 0)",
+        "src/scorehouse/engines/duckdb/few.py",
+        " and {part.has_kind(self.plan.rescore.rule)}",
+        "",
         TYPES,
+    ),
+    Fault(
+        "few rows are scored though the sums of the keys do not agree",
+        "src/scorehouse/engines/duckdb/few.py",
+        "        return tuple(there) ==",
+        "        return True or tuple(there) ==",
+        ("tests/python/scoring/test_few_rows.py",),
     ),
     Fault(
         "under the rule updated_at a column of another type is no change",

@@ -22,7 +22,7 @@ from scorehouse.engines.duckdb.counted import CountedBatches
 from scorehouse.engines.duckdb.decision import decide_again
 from scorehouse.engines.duckdb.interrupt import check_interrupted, named
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
-from scorehouse.engines.duckdb.plan import DuckDBPlanner, joins_both_ways, reads_feed
+from scorehouse.engines.duckdb.plan import DuckDBPlanner, counts_only, joins_both_ways
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
 from scorehouse.engines.duckdb.run_rows import log_end, log_failure, log_start
 from scorehouse.engines.duckdb.scored import ScoredSelect
@@ -68,10 +68,10 @@ class DuckDBEngine(Engine[DuckDBSource]):
     def open(self, features: Any, options: ScoreOptions) -> DuckDBSource:
         return DuckDBSource(self.session, features, options, self.request, self.call)
 
-    def key_check(self, options: ScoreOptions, record: RunRecord) -> KeyCheck:
-        if reads_feed(options, record):
+    def key_check(self, source: DuckDBSource, record: RunRecord) -> KeyCheck:
+        if counts_only(source, record):
             return KeyCheck.COUNTED
-        return KeyCheck.NO_NULL if joins_both_ways(options, record) else KeyCheck.UNIQUE
+        return KeyCheck.NO_NULL if joins_both_ways(source.options, record) else KeyCheck.UNIQUE
 
     def check_table(self, source: DuckDBSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
         schema = output_schema(source, kernels[0].schema, wide_suffixes(source.options, output.records))

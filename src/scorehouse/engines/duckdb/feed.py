@@ -20,8 +20,9 @@ from scorehouse.project.log import logger
 from scorehouse.scoring.runlog import RunRecord
 
 SAMPLE_ROWS = 1000
-INSERTED, DELETED, MOVED, ROWS, GONE, SAMPLE, KNOWN = (
-    f"scorehouse_feed_{name}" for name in ("inserted", "deleted", "moved", "rows", "gone", "sample", "known")
+INSERTED, DELETED, MOVED, LIVE, ROWS, GONE, SAMPLE, KNOWN = (
+    f"scorehouse_feed_{name}"
+    for name in ("inserted", "deleted", "moved", "live", "rows", "gone", "sample", "known")
 )
 SNAPSHOT, ROW, NET = '"feed:snapshot"', '"feed:row"', '"feed:net"'
 
@@ -44,8 +45,7 @@ class Feed:
     def find(self, plan: RescorePlan) -> str:
         """Create the tables of keys to score and of vanished keys; or return why that cannot be done.
 
-        The first has the columns that are read too, unless whole groups are scored. Raises RowKeyError for a
-        key that is NULL or not unique.
+        The rows to score are in ROWS. Raises RowKeyError for a key that is NULL or not unique.
         """
         base = base_of(self.source.cursor, self.source, self.records)
         if isinstance(base, str):
@@ -65,7 +65,7 @@ class Feed:
         return f"the feature table has columns that a lake uses itself: {names}" if names else ""
 
     def _find_after(self, snapshot: int, plan: RescorePlan) -> str:
-        self._run(*self._read(snapshot))
+        self._run(*self._read(snapshot, plan))
         near = self.lake.stretch(self.source.cursor, self.rows, SAMPLE_ROWS, self.records[0].row_run_id)
         read = self._draw(near) or self._draw("true")
         self._run(self._look_up(plan))
@@ -73,38 +73,40 @@ class Feed:
         if why := self._contradiction(replace(few, features=SAMPLE), read):
             return why
         self._check_keys(plan)
-        carried = {} if plan.group else self.source.carried_columns()
-        self._run(replace(few, features=ROWS).todo(carried), self._vanished(plan))
+        self._run(replace(few, features=ROWS).todo(), self._vanished(plan))
         return self._miscount(plan)
 
     def _run(self, *statements: str) -> None:
         for statement in statements:
             self.source.cursor.execute(statement).fetchall()
 
-    def _read(self, after: int) -> list[str]:
-        """Creates the tables of what the feed shows.
+    def _read(self, after: int, plan: RescorePlan) -> list[str]:
+        """Creates the tables of what the feed shows, and a view of the rows that are there now.
 
         An update is a deletion and an insertion of a row with the same id, in one snapshot. `feed:net` is how
         many more rows of a key were inserted than deleted: 0 for a row that was there before and still is.
+        The tables have only the keys: to read the rows again takes less time than to hold a copy.
         """
         keys = ", ".join(quote(name) for name in self.keys)
-        ids = f"snapshot_id as {SNAPSHOT}, rowid as {ROW}"
         inserted, deleted = self.lake.inserted(after), self.lake.deleted(after)
         if after == self.lake.snapshot:  # the functions of the feed know no empty range
-            ids = f"0 as {SNAPSHOT}, 0 as {ROW}"
-            inserted = deleted = f"(select * from {self.source.table} limit 0)"
-        read = self._read_columns()
+            inserted = deleted = f"(select *, 0 as snapshot_id, 0 as rowid from {self.source.table} limit 0)"
+        ids = f"snapshot_id as {SNAPSHOT}, rowid as {ROW}"
         return [
-            f"create or replace temp table {INSERTED} as select {ids}, {read} from {inserted}",
+            f"create or replace temp table {INSERTED} as select {ids}, {keys} from {inserted}",
             f"create or replace temp table {DELETED} as select {ids}, {keys} from {deleted}",
             f"create or replace temp table {MOVED} as select {keys}, sum(moves) as {NET} from "
             f"(select {keys}, 1 as moves from {INSERTED} union all select {keys}, -1 from {DELETED}) "
             f"group by {keys}",
-            f"create or replace temp view {ROWS} as select inserted.*, moved.{NET} "
+            f"create or replace temp table {LIVE} as select inserted.*, moved.{NET} "
             f"from {INSERTED} as inserted anti join {DELETED} as later on inserted.{ROW} = later.{ROW} "
             f"and later.{SNAPSHOT} > inserted.{SNAPSHOT} "
             f"join {MOVED} as moved on {self._is_key('inserted', 'moved')}",
-            f"create or replace temp table {GONE} as select {self._named()} from {MOVED} as features "
+            f"create or replace temp view {ROWS} as "
+            f"select * from (select {ids}, {self.source.read_columns()} from {inserted}) as inserted "
+            f"semi join {LIVE} as live "
+            f"on inserted.{ROW} = live.{ROW} and inserted.{SNAPSHOT} = live.{SNAPSHOT}",
+            f"create or replace temp table {GONE} as select {plan.named()} from {MOVED} as features "
             f"where {NET} < 0",
         ]
 
@@ -113,16 +115,13 @@ class Feed:
 
         `near` is SQL of a condition.
         """
-        rows = f"(select {self._read_columns()} from {self.lake.relation} where {near} limit {SAMPLE_ROWS})"
+        read = self.source.read_columns()
+        rows = f"(select {read} from {self.lake.relation} where {near} limit {SAMPLE_ROWS})"
         self._run(
             f"create or replace temp table {SAMPLE} as select near.* from {rows} as near "
             f"anti join {MOVED} as moved on {self._is_key('near', 'moved')}"
         )
         return int(self.source.cursor.execute(f"select count(*) from {SAMPLE}").fetchall()[0][0])
-
-    def _read_columns(self) -> str:
-        columns = self.source.columns
-        return ", ".join(quote(name) for name in dict.fromkeys([*columns.kept.values(), *columns.used]))
 
     def _is_key(self, left: str, right: str) -> str:
         """SQL that is true for the same key in two relations with the columns of the feature table."""
@@ -130,18 +129,13 @@ class Feed:
             f"{left}.{name} is not distinct from {right}.{name}" for name in map(quote, self.keys)
         )
 
-    def _named(self) -> str:
-        """The key of `features`, as the prediction table names it."""
-        key = self.source.columns.key
-        return ", ".join(f"features.{quote(column)} as {quote(name)}" for name, column in key.items())
-
     def _look_up(self, plan: RescorePlan) -> str:
         """Creates the table of the predictions of all keys that were read."""
         names = [*plan.key, "scoring_run_id", "scored_at", "feature_hash"]
         names += ["model_alias"] if plan.parts[0].alias is not None else []
         names += ["is_vanished"] if plan.flags else []
         met = " union all ".join(
-            f"select {self._named()} from {table} as features" for table in (MOVED, SAMPLE)
+            f"select {plan.named()} from {table} as features" for table in (MOVED, SAMPLE)
         )
         return (
             f"create or replace temp table {KNOWN} as select {', '.join(f'old.{quote(n)}' for n in names)} "
@@ -165,25 +159,18 @@ class Feed:
     def _check_keys(self, plan: RescorePlan) -> None:
         """Refuse keys that are NULL or not unique, among the rows of the feed and with rows that stayed."""
         source = self.source
-        check_keys(source.cursor, f"(select * from {ROWS})", self.keys, source.call)
-        live = f"(select * from {KNOWN}{' where is_vanished is not true' if plan.flags else ''})"
+        check_keys(source.cursor, f"(select * from {LIVE})", self.keys, source.call)
+        known = replace(plan, old=KNOWN).live
         # more of them came than went, though there is a prediction: of a row that is still there, or of a key
         # that vanished and came back
         more = (
-            f"select {self._named()} from {ROWS} as features where {NET} > 1 or ({NET} = 1 and exists "
-            f"(select 1 from {live} as old where {self._is_named('old')}))"
+            f"select {plan.named()} from {LIVE} as features where {NET} > 1 or ({NET} = 1 and exists "
+            f"(select 1 from {known} as old where {plan.is_key('features', 'old')}))"
         )
         if source.cursor.execute(f"{more} limit 1").fetchall():
-            met = f"semi join ({more}) as more on {self._is_named('more')}"
+            met = f"semi join ({more}) as more on {plan.is_key('features', 'more')}"
             again = f"(select * from {source.table} as features {met})"
             check_keys(source.cursor, again, self.keys, source.call)
-
-    def _is_named(self, other: str) -> str:
-        """SQL that is true for the same key in `features` and in a relation with the names of predictions."""
-        key = self.source.columns.key
-        return " and ".join(
-            f"features.{quote(column)} = {other}.{quote(name)}" for name, column in key.items()
-        )
 
     def _vanished(self, plan: RescorePlan) -> str:
         columns = [f"old.{quote(name)}" for name in plan.key]
@@ -200,9 +187,8 @@ class Feed:
         Predictions whose row had left before may be kept, so that there may be more of them.
         """
         by_alias = "model_alias" if plan.parts[0].alias is not None else "null"
-        live = " where is_vanished is not true" if plan.flags else ""
         query = self.source.cursor.execute
-        old = dict(query(f"select {by_alias}, count(*) from {plan.old}{live} group by all").fetchall())
+        old = dict(query(f"select {by_alias}, count(*) from {plan.live} group by all").fetchall())
         gone = dict(
             query(
                 f"select {by_alias}, count(*) from {VANISHED} where not was_flagged group by all"

@@ -59,11 +59,6 @@ def check_keys(
     return check_counts(call, keys, counts, lambda: _twice(cursor, table, quoted))
 
 
-def counts_by_bits(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> bool:
-    """Whether `check_keys` can prove at little cost that keys are unique."""
-    return _span(cursor, table, keys) is not None
-
-
 def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tuple[int, int] | None:
     """Minimum and maximum of a key of integers that lie close together, else None."""
     # they are known without reading only for a stored table

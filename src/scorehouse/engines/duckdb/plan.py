@@ -10,8 +10,9 @@ from typing import NoReturn
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.feed import Feed
-from scorehouse.engines.duckdb.keys import check_keys, counts_by_bits
+from scorehouse.engines.duckdb.feed import ROWS, Feed
+from scorehouse.engines.duckdb.few import Few
+from scorehouse.engines.duckdb.keys import check_keys
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
@@ -21,7 +22,6 @@ from scorehouse.errors import RowKeyError
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
 from scorehouse.scoring.runlog import RunRecord
 
-FEW = 0.1  # share by which the feature table may have grown or shrunk if most rows are still the same
 SLICE_BATCHES = 64  # batches read between two checks of the order, with a time budget
 
 
@@ -31,9 +31,10 @@ def joins_both_ways(options: ScoreOptions, record: RunRecord) -> bool:
     return planned and options.as_of is None and not options.in_parts
 
 
-def reads_feed(options: ScoreOptions, record: RunRecord) -> bool:
-    """Whether the rows to score may come from a change feed, so that the table is not read as a whole."""
-    return record.write_mode == "merge" and options.rescore.rule == "feed"
+def counts_only(source: DuckDBSource, record: RunRecord) -> bool:
+    """Whether the plan checks the key itself, in the rows that it reads or in one pass over them all."""
+    reads_feed = record.write_mode == "merge" and source.options.rescore.rule == "feed"
+    return reads_feed or (joins_both_ways(source.options, record) and source.is_stored)
 
 
 class DuckDBPlanner(Planner[DuckDBSource]):
@@ -43,33 +44,33 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         if is_feed := self.rescore.rule == "feed":  # what the feed cannot tell, the rule `changed` finds out
             self.rescore = replace(self.rescore, rule="changed")
         plan = self._plan()
-        if is_feed and self.merging and self._find_in_feed(plan):
-            carries = not plan.group
-        elif carries := self._few_differ(plan):
-            self._find_differing(plan)
-        else:
+        within = self._find_in_feed(plan) if is_feed and self.merging else ""
+        if not (within or (within := self._find_few(plan))):
+            if counts_only(self.source, self.records[0]):
+                check = KeyCheck.NO_NULL if plan.both_ways else KeyCheck.UNIQUE
+                keys = list(self.source.columns.key.values())
+                check_keys(self.cursor, self.source.table, keys, self.source.call, check)
             self.cursor.execute(plan.todo())
             self._find_vanished(plan)
         if plan.group and self.may_rescore:
+            within = ""  # the other rows of a group are somewhere else
             for statement in plan.whole_groups():
                 self.cursor.execute(statement)
         self._count()
-        self._limit(plan, carries)
+        self._limit(plan, within)
 
-    def _find_in_feed(self, plan: RescorePlan) -> bool:
-        """Whether the change feed shows the rows to score; if not, all keys of the table are checked."""
+    def _find_in_feed(self, plan: RescorePlan) -> str:
+        """A relation with the rows to score, which the change feed shows; empty if it cannot tell."""
         source = self.source
         why = "dbt limited the features of this run"
         if source.lake is not None:
             why = Feed(source, source.lake, self.records, self.rows).find(plan)
         if not why:
             self._count_vanished()
-            return True
+            return ROWS
         for record in self.records:
             record.feed_reason = why
-        check = KeyCheck.NO_NULL if plan.both_ways else KeyCheck.UNIQUE
-        check_keys(self.cursor, source.table, list(source.columns.key.values()), source.call, check)
-        return False
+        return ""
 
     @property
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -120,36 +121,17 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             both_ways=joins_both_ways(options, self.records[0]),
         )
 
-    def _few_differ(self, plan: RescorePlan) -> bool:
-        """Whether few rows seem to need scoring and keys are unique, as far as this is cheap to find out.
-
-        Then rows that agree are dropped first, and features are read once instead of twice. A budget or a
-        group would change the rows afterwards, so this does not apply to them.
-        """
-        if self.rescore.rule != "changed" or not plan.both_ways or self.rescore.has_budget or plan.group:
-            return False
-        keys = list(self.source.columns.key.values())
-        if not counts_by_bits(self.cursor, self.source.table, keys):
-            return False
-        outdated, old = self.cursor.execute(plan.outdated()).fetchall()[0]
-        if outdated or abs(self.rows - old) > FEW * self.rows:
-            return False
-        check_keys(self.cursor, self.source.table, keys, self.source.call)
-        return True
-
-    def _find_differing(self, plan: RescorePlan) -> None:
-        """The rows to score, with the columns that are read; keys of the feature table are unique."""
-        for statement in plan.differing(self.source.carried_columns()):
-            self.cursor.execute(statement).fetchall()
-        old, chosen, known = self.cursor.execute(
-            f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
-        ).fetchall()[0]
-        met = self.rows - chosen + known  # predictions whose row still exists
-        none = " limit 0" if met == old else ""
-        self.cursor.execute(plan.vanished_by_join() + none).fetchall()
-        self._count_vanished()
-        if met + self.records[0].found["vanished"] != old:
-            self._refuse_predictions(plan)
+    def _find_few(self, plan: RescorePlan) -> str:
+        """A relation with the rows to score, if they seem to be few; empty if all have to be compared."""
+        if within := Few(self.source, plan, self.rows).find():
+            self._count_vanished()
+            old, chosen, known = self.cursor.execute(
+                f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
+            ).fetchall()[0]
+            met = self.rows - chosen + known  # predictions whose row still exists
+            if met + self.records[0].found["vanished"] != old:
+                self._refuse_predictions(plan)
+        return within
 
     def _old(self) -> str:
         """The prediction table; for a history, only the range of as-of dates in the features."""
@@ -224,7 +206,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             counts = dict(self.cursor.execute(states).fetchall())
             self.note_found(record, counts, record.found.get("vanished", 0))
 
-    def _limit(self, plan: RescorePlan, carries: bool) -> None:
+    def _limit(self, plan: RescorePlan, within: str) -> None:
         """Apply the budget, and set what the source reads."""
         slices = None
         if self.rescore.has_budget:
@@ -235,7 +217,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             slices = self.cursor.execute(f"select coalesce(max(slice), -1) + 1 from {TODO}").fetchall()[0][0]
         bits = [f"case when state_{n} <> 'unchanged' then {1 << n} else 0 end" for n in set(self.parts)]
         need = f"({' + '.join(bits)})::bigint"
-        self.source.chosen = ChosenRows(need, slices, carried=carries)
+        self.source.chosen = ChosenRows(need, slices, within)
         wanted = ", ".join(f"count(*) filter (state_{n} <> 'unchanged')" for n in self.parts)
         rows, *counts = self.cursor.execute(f"select count(*), {wanted} from {TODO}").fetchall()[0]
         for record, count in zip(self.records, counts, strict=True):

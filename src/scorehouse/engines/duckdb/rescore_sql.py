@@ -12,8 +12,6 @@ from scorehouse.engines.duckdb.sql import literal, quote, same
 from scorehouse.scoring.options import Rescore
 
 TODO = "scorehouse_todo"
-DIFFERING = "scorehouse_differing"
-CARRIED = "carried:"  # prefix of columns in the table of keys to score that were read from their rows
 VANISHED = "scorehouse_vanished"
 
 
@@ -65,8 +63,8 @@ class RescorePlan:
     flags: bool = False
     both_ways: bool = False
 
-    def todo(self, carried: Mapping[str, str] | None = None) -> str:
-        """Creates the table of keys to score, with `state_<part>`, `last_scored`, groups and `carried`."""
+    def todo(self) -> str:
+        """Creates the table of keys to score, with `state_<part>`, `last_scored` and groups."""
         numbers = range(len(self.parts))
         states = [f"{self._state(number)} as state_{number}" for number in numbers]
         ages = [f"old_{number}.scored_at" for number in numbers]
@@ -75,7 +73,6 @@ class RescorePlan:
         groups = [f"features.{quote('group:' + name)}" for name in self.group]
         age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
         parts = [*keys, *groups, *states, age]
-        parts += [f"features.{quote(CARRIED + name)}" for name in carried or ()]
         if self.both_ways:
             parts.append(
                 "coalesce(old_0.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
@@ -83,7 +80,7 @@ class RescorePlan:
         kind = "full" if self.both_ways else "left"
         joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
         wanted = " or ".join(self._wanted(number) for number in numbers)
-        inputs = ", ".join(self._inputs(carried or {}))
+        inputs = ", ".join(self._inputs())
         return (
             f"create or replace temp table {TODO} as with {inputs} select * from "
             f"(select {', '.join(parts)} from features {' '.join(joins)}) where {wanted}"
@@ -97,14 +94,13 @@ class RescorePlan:
     def _wanted(self, number: int) -> str:
         return f"state_{number} <> 'unchanged'"
 
-    def _inputs(self, carried: Mapping[str, str]) -> list[str]:
+    def _inputs(self) -> list[str]:
         columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
         columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
         if self.rescore.rule == "changed":
             columns += [f"{part.feature_hash} as hash_{n}" for n, part in enumerate(self.parts)]
         if self.rescore.updated_at:
             columns.append(f"epoch_us({quote(self.rescore.updated_at)}) as updated_us")
-        columns += [f"{sql} as {quote(CARRIED + name)}" for name, sql in carried.items()]
         runs = (
             f"select run_id, scoring_basis, feature_hash_kind, epoch_us(watermark) as seen_us "
             f"from {self.run_log} where status = 'success'"
@@ -147,40 +143,20 @@ class RescorePlan:
             )
         return f"case {' '.join(whens)} else 'unchanged' end"
 
-    def outdated(self) -> str:
-        """Counts predictions of one version: stale ones or ones with another kind of hash, and all."""
-        basis, kind = literal(self.parts[0].basis), literal(self.parts[0].hash_kind)
-        return (
-            f"select coalesce(sum(n) filter (scoring_basis is distinct from {basis} "
-            f"or feature_hash_kind is distinct from {kind}), 0), coalesce(sum(n), 0) "
-            f"from (select scoring_run_id, count(*) as n from {self.old} group by all) as old "
-            f"left join {self.run_log} as runs on runs.run_id = old.scoring_run_id and status = 'success'"
-        )
+    @property
+    def live(self) -> str:
+        """The predictions whose row has not vanished."""
+        return f"(select * from {self.old}{' where is_vanished is not true' if self.flags else ''})"
 
-    def differing(self, carried: Mapping[str, str]) -> list[str]:
-        """Creates the table of keys to score if all runs of the only version are up to date.
+    def named(self) -> str:
+        """The key of `features`, as the prediction table names it."""
+        return ", ".join(f"features.{quote(column)} as {quote(name)}" for name, column in self.key.items())
 
-        Rows that agree in key and hash are dropped first; the few others are looked up by key. The table
-        also holds the columns that are read: `carried` maps names to SQL over `features`. It does not look
-        for vanished rows, and assumes that the key is unique in the features.
-        """
-        keys = ", ".join(quote(name) for name in self.key)
-        columns = [f"features.{quote(column)} as {quote(name)}" for name, column in self.key.items()]
-        columns += [f"{sql} as {quote(CARRIED + name)}" for name, sql in carried.items()]
-        there = f"select {keys}, feature_hash from {self.old}" + (
-            " where is_vanished is not true" if self.flags else ""
+    def is_key(self, features: str, named: str) -> str:
+        """SQL that is true for the same key in features and in a relation with the names of predictions."""
+        return " and ".join(
+            f"{features}.{quote(column)} = {named}.{quote(name)}" for name, column in self.key.items()
         )
-        new = "old.scored_at is null" + (" or old.is_vanished" if self.flags else "")
-        return [
-            f"create or replace temp table {DIFFERING} as select now.* exclude (new_hash) from "
-            f"(select {', '.join(columns)}, {self.parts[0].feature_hash} as new_hash "
-            f"from {self.features} as features) as now anti join ({there}) as old "
-            f"on {same('now', 'old', self.key)} and now.new_hash = old.feature_hash",
-            f"create or replace temp table {TODO} as select differing.*, old.scored_at as last_scored, "
-            f"case when {new} then 'new' else 'changed' end as state_0 from {DIFFERING} as differing "
-            f"left join {self.old} as old on {same('differing', 'old', self.key)}",
-            f"drop table {DIFFERING}",
-        ]
 
     def vanished(self) -> list[str]:
         """Creates the table of keys whose row is no longer in the feature table."""

@@ -13,7 +13,7 @@ from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Colum
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
 from scorehouse.engines.duckdb.lake import LakeTable
 from scorehouse.engines.duckdb.reading import seed_table, unreadable
-from scorehouse.engines.duckdb.rescore_sql import CARRIED, TODO
+from scorehouse.engines.duckdb.rescore_sql import TODO
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.windows import as_of_table
 from scorehouse.engines.keys import KeyCheck
@@ -75,13 +75,13 @@ class ChosenRows:
     """Rows that a rule chose, in the temporary table TODO of the source's cursor.
 
     `need` is SQL for a row's bit mask, one bit per version that scores it; `slices` is the number of slices
-    to read one after the other with a time budget. `carried`: the table also holds the columns that are
-    read, so the feature table need not be read again.
+    to read one after the other with a time budget. `within` is a relation with the columns that are read,
+    which has all of these rows and few others; empty: the feature table.
     """
 
     need: str
     slices: int | None = None
-    carried: bool = False
+    within: str = ""
 
 
 class DuckDBSource(Source):
@@ -158,7 +158,8 @@ class DuckDBSource(Source):
 
     def _refuse_feed_without_lake(self) -> None:
         """Refuse the rule `feed` for anything but one table of a lake; what dbt limited may be that table."""
-        if self.options.rescore.rule == "feed" and self.lake is None and not self.request.is_partial:
+        is_limited = self.request.is_partial or self.request.event_time  # a batch refuses the rule itself
+        if self.options.rescore.rule == "feed" and self.lake is None and not is_limited:
             raise ConfigurationError(
                 self.call,
                 "rescore has the rule 'feed', but the features are not one whole table of a DuckLake",
@@ -210,20 +211,18 @@ class DuckDBSource(Source):
         """The names of the hashes that `select` reads."""
         return [f"{name}:{part}" for part in self.columns.hash_parts for name in (FEATURE_HASH, ROW_HASH)]
 
-    def read_columns(self) -> dict[str, str]:
-        """Names and SQL of the columns that are read: kept columns and features."""
+    def read_columns(self) -> str:
+        """The columns of the feature table that a run reads, as a list in SQL."""
         columns = self.columns
-        found = {KEPT + name: f"features.{quote(column)}" for name, column in columns.kept.items()}
-        for features in columns.features:
-            found |= {name: f"features.{quote(column)}" for name, column in features.items()}
-        return found
+        return _list(dict.fromkeys([*columns.kept.values(), *columns.used]))
 
     def select(self, where: str = "") -> str:
         """The statement that reads: kept columns, features, and the hashes of features and row."""
         columns = self.columns
-        if self.chosen is not None and self.chosen.carried:
-            return self._select_carried(self.chosen, where)
-        parts = [f"{sql} as {quote(name)}" for name, sql in self.read_columns().items()]
+        found = {KEPT + name: column for name, column in columns.kept.items()}
+        for features in columns.features:
+            found |= features
+        parts = [f"features.{quote(column)} as {quote(name)}" for name, column in found.items()]
         for name in self.hash_columns:
             kind, _, part = name.rpartition(":")
             made = self.feature_hash if kind == FEATURE_HASH else self.row_hash
@@ -236,23 +235,8 @@ class DuckDBSource(Source):
         todo = ", ".join(f"{quote(name)} as {quote('todo:' + name)}" for name in columns.key)
         chosen = f"(select {todo}, {self.chosen.need} as {NEED} from {TODO}{where}) as todo"
         parts.append(f"todo.{NEED}")
-        return f"select {', '.join(parts)} from {self.table} as features join {chosen} on {on}"
-
-    def carried_columns(self) -> dict[str, str]:
-        """The columns that a plan may carry along: all that are read, and the hashes of the features."""
-        hashes = {f"{FEATURE_HASH}:{part}": self.feature_hash(part) for part in self.columns.hash_parts}
-        return {**self.read_columns(), **hashes}
-
-    def _select_carried(self, chosen: ChosenRows, where: str) -> str:
-        carried = self.carried_columns()
-        parts = [f"{quote(CARRIED + name)} as {quote(name)}" for name in carried]
-        keys = ", ".join(quote(CARRIED + KEPT + name) for name in self.columns.key)
-        for name in self.hash_columns:
-            kind, _, part = name.rpartition(":")
-            if kind == ROW_HASH:
-                row_hash = f"hash({keys}, {quote(f'{CARRIED}{FEATURE_HASH}:{part}')})"
-                parts.append(f"{row_hash} as {quote(name)}")
-        return f"select {', '.join(parts)}, {chosen.need} as {NEED} from {TODO} as todo{where}"
+        table = self.chosen.within or self.table
+        return f"select {', '.join(parts)} from {table} as features join {chosen} on {on}"
 
     def batches(self, wrap: Callable[[str], str] = str) -> Iterator[pa.RecordBatch]:
         """Record batches of what `select` reads, until a time budget is used up.
