@@ -72,6 +72,7 @@ def test_a_background_of_any_size_is_the_mean_over_its_rows() -> None:
         np.testing.assert_allclose(raw[:size].mean() + found.sum(axis=(1, 2)), raw[:20], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_deep_trees_and_every_way_to_compute_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves below more columns than a table may have bits; tables that are not kept; plain loops; parts."""
     rng = np.random.default_rng(5)

@@ -115,6 +115,7 @@ def test_several_classes_are_estimated_one_by_one(others: MonitoredWarehouse) ->
     assert len(missed) <= 2, missed
 
 
+@pytest.mark.slow
 def test_estimates_before_labels(tmp_path: Path) -> None:
     """Of a calibrated model, the estimates are what comes about; of one that is not, after calibration."""
     rng = np.random.default_rng(3)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
 # scipy 1.17.1, numpy and nannyml 0.13.1 on flights January to June against July to December, and on Online
 # Retail, year 1 against year 2.
 NUMBERS = {

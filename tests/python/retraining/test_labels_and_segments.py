@@ -187,6 +187,7 @@ def one(frame, label, features):
 """
 
 
+@pytest.mark.slow
 def test_the_process_trains_all_outputs_and_refuses_one_alone(tmp_path: Path) -> None:
     (tmp_path / "weekly_code.py").write_text(OWN)
     (tmp_path / "dbt_project.yml").write_text("name: shop")

@@ -111,6 +111,7 @@ def background_rows(project: DbtProject, name: str) -> pd.DataFrame:
     return rows.to_pandas()
 
 
+@pytest.mark.slow
 def test_the_base_is_the_mean_over_the_stored_rows(project: DbtProject) -> None:
     """Of trees, of each of several outputs, and of linear models alike."""
     for name, count in {"trees": 100, "plain": 70, "linear": 30, "several": 25}.items():

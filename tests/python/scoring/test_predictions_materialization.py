@@ -129,6 +129,7 @@ def test_strict_makes_rejected_rows_of_scored_ones(project: DbtProject) -> None:
     assert dict(counted)["out_of_range:amount"] > 300
 
 
+@pytest.mark.slow
 def test_a_promoted_version_scores_the_next_build(project: DbtProject) -> None:
     project.python_model("scored", "churn", key="id")
     project.python_model("pinned", "churn", key="id", version=1)
@@ -155,6 +156,7 @@ def test_plain_incremental_merges_by_its_own_key(project: DbtProject) -> None:
     assert [run["rows_in"] for run in project.runs("scored")] == [ROWS, 30]
 
 
+@pytest.mark.slow
 def test_features_of_warehouse_types(project: DbtProject) -> None:
     project.python_model("scored", "churn", key="id")
     project.build().check()
