@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from planting import ORACLE, Fault
 
+NAMES = "PredictionHistories Rankings Decisions TypesChange TwoRegister SeedForgotten Terminated"
 HISTORIES, RANKINGS, DECISIONS, TYPES, REGISTER, FORGOTTEN, TERMINATED = (
-    (ORACLE, "-k", name)
-    for name in (
-        "PredictionHistories",
-        "Rankings",
-        "Decisions",
-        "TypesChange",
-        "TwoRegister",
-        "SeedForgotten",
-        "Terminated",
-    )
+    (ORACLE, "-k", name) for name in NAMES.split()
 )
 
 FAULTS = (
@@ -90,6 +82,7 @@ FAULTS = (
         "src/scorehouse/engines/duckdb/few.py",
         "epoch_us(runs.watermark) - {plan.lookback_us}",
         "epoch_us(runs.watermark)",
+        ("tests/python/scoring/test_rescore.py", "-k", "by_updated_at"),
     ),
     Fault(
         "a row that lost its timestamp counts as unchanged",
