@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scorehouse.errors import ConfigurationError
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.rows import HOLDOUT
 
@@ -37,3 +38,25 @@ def read_frames(job: Job) -> Frames:
     held = rows.pop(HOLDOUT).astype(bool)
     # the function gets a frame of its own, and may change it
     return Frames(rows[~held].reset_index(drop=True), rows[held].reset_index(drop=True))
+
+
+def check_windows(frames: Frames, job: Job) -> None:
+    """Refuse rows to train on that cover too short a time for registration, which needs the estimator first.
+
+    Raises ConfigurationError.
+    """
+    from scorehouse.kernel.training_batch import training_batch
+    from scorehouse.registration.recorded import has_dates
+    from scorehouse.registration.training_windows import training_windows
+
+    X = frames.training[list(job.features)]
+    dated = has_dates(training_batch(X, job.call))
+    try:
+        training_windows(X, len(X), frames.training[job.time], None, job.call, has_dates=dated)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            job.call,
+            f"the rows to train on cannot be registered, by {job.time}: {error.problem}",
+            expected=error.expected,
+            action="let the training query cover a longer time, or hold out less",
+        ) from error

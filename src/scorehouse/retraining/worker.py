@@ -61,9 +61,10 @@ def _look(job: Job) -> dict[str, Any]:
 
 def _train(job: Job) -> dict[str, Any]:
     """Call the function on the rows that are not held out, check what it returns, and store that."""
-    from scorehouse.retraining.frames import read_frames
+    from scorehouse.retraining.frames import check_windows, read_frames
 
     function, frames = _function(job), read_frames(job)
+    check_windows(frames, job)
     random.seed(job.seed)
     np.random.seed(job.seed)
     arguments: dict[str, Any] = {"seed": job.seed, "label": job.label, "time": job.time}

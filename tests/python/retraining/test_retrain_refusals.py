@@ -218,7 +218,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     (folder / "broken.py").write_text("import nothing_of_this_name\n")
     (folder / "leaving.py").write_text("raise SystemExit(3)\n")
     (folder / "dies.py").write_text("def train(frame):\n    import os\n    os._exit(9)\n")
-    written(folder, SOUND)
+    written(folder, SOUND.replace("i // 10", "i // 20").replace("range(100)", "range(200)"))
     names = {
         "project": str(folder),
         "name": "loyal",
@@ -237,6 +237,19 @@ def process() -> Iterator[TrainingProcess]:
 
 
 @pytest.mark.slow
+def test_too_short_a_time_is_refused_before_training(
+    process: TrainingProcess, job: Job, tmp_path: Path
+) -> None:
+    written(tmp_path, SOUND)
+    short = dataclasses.replace(job, function="own_code:fails", rows=str(tmp_path / "rows.parquet"))
+    with pytest.raises(ConfigurationError) as error:
+        process.step(short)
+    said = "the rows to train on cannot be registered, by day: time has 8 days in 80 rows"
+    assert said in str(error.value) and "at least 8 days, weeks or months, with 20 rows" in str(error.value)
+    assert "a longer time" in str(error.value)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "said"),
     [
@@ -252,7 +265,7 @@ def process() -> Iterator[TrainingProcess]:
         ("own_code:fewer", "fitted other features than it should: without 'b'"),
         ("own_code:other_labels", "a classifier of [1, 2], but the label y is also 0"),
         ("own_code:regression", "task is 'classification', but LinearRegression is a regressor"),
-        ("own_code:knows_no_other_values", "fails on the 20 rows held out (ValueError: Found unknown categ"),
+        ("own_code:knows_no_other_values", "fails on the 40 rows held out (ValueError: Found unknown categ"),
         ("own_code:fails", "own_code:fails failed (KeyError: 'no such column')\n    own_code.py line"),
         ("dies:train", "the process that trains ended with status 9"),  # the last: no process is left
     ],
