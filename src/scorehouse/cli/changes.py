@@ -14,6 +14,7 @@ from scorehouse.cli.common import echo, print_json
 from scorehouse.registry.seeds import replace_file
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+LINES = 150  # of new files that are shown before a question
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,29 @@ def pending(project: Path, changes: Sequence[Change]) -> list[Change]:
     return [change for change in changes if change.before(project) != change.text]
 
 
-def show(project: Path, changes: Sequence[Change]) -> None:
-    """Print the diffs, in colour on a terminal."""
+def show(project: Path, changes: Sequence[Change], *, whole: bool) -> None:
+    """Print the diffs, in colour on a terminal; unless `whole`, of new files no more than LINES."""
+    room, left_out = LINES, list[str]()
     for change in changes:
-        for line in change.diff(project):
+        lines = change.diff(project)
+        if change.before(project) is None and not whole:
+            if len(lines) > room:
+                left_out.append(change.path)
+                continue
+            room -= len(lines)
+        for line in lines:
             bold = line.startswith(("+++", "---"))
             echo(click.style(line, bold=True) if bold else click.style(line, fg=COLOURS.get(line[:1])))
         echo()
+    for path in left_out:
+        echo(click.style(f"+++ b/{path}", bold=True))
+    if left_out:
+        echo("\nOf new files beyond the first lines only the names are shown; --dry-run shows everything.")
 
 
 def confirm_and_write(project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool) -> bool:
     """Show the changes, ask unless told not to, write them, and return whether they were written."""
-    show(project, changes)
+    show(project, changes, whole=dry_run)
     if dry_run:
         echo("nothing was written (--dry-run)")
         return False

@@ -218,3 +218,38 @@ def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path)
     told = run("scaffold", *("monitors", "plan", "--features", "f", "--key", "id", "--labels", "l"),
                *("--label", "y", "--yes"), code=2)  # fmt: skip
     assert "performance is scaffolded only for two classes" in " ".join(told.split())
+
+
+def test_of_many_lines_the_first_are_shown_and_all_by_dry_run(empty_project: Path) -> None:
+    from scorehouse import register
+
+    frame = pd.DataFrame({"spend": np.arange(60.0)})
+    register(
+        LinearRegression().fit(frame, frame.spend),
+        "plan",
+        frame,
+        task="regression",
+        project_dir=empty_project,
+    )
+    words = (
+        "scaffold",
+        "monitors",
+        "plan",
+        "--features",
+        "f",
+        "--key",
+        "id",
+        "--labels",
+        "l",
+        "--label",
+        "y",
+    )
+    whole = run(*words, "--dry-run").splitlines()
+    shown = run(*words, "--yes").splitlines()
+    files = [line for line in whole if line.startswith("+++ ")]
+    assert len(whole) > 400 and len(shown) < 250
+    assert sorted(line for line in shown if line.startswith("+++ ")) == sorted(files)
+    assert "--dry-run shows everything" in shown[-3] + shown[-2]
+    written = [empty_project / line.removeprefix("+++ b/") for line in files]
+    added = [line for line in whole if line.startswith("+") and not line.startswith("+++ ")]
+    assert sum(len(file.read_text().splitlines()) for file in written) == len(added)
