@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +32,6 @@ from spark.project import SparkProject, quick, session_of, stop_session
 pytestmark = pytest.mark.foreign
 # Spark plans the model that is left out for minutes; its classes and its weights are each in another one.
 BUILT = [name for name in MODELS if name != "weighted_several_performance"]
-OF_FEATURES = ("profiles", "drift", "previous", "joint", "exact", "slices", "moved", "known")
 Results = dict[str, tuple[str, str]]
 Build = Callable[[str], Results]
 
@@ -68,14 +68,14 @@ def session(on_duckdb: MonitoredWarehouse, project: SparkProject) -> Any:
 @pytest.fixture(scope="module")
 def built(session: Any, project: SparkProject) -> Build:
     """Builds the group of a model once, in the time that one test has, and gives the results."""
-    groups: dict[str, Results] = {}
+    results: Results = {}
 
     def build(name: str) -> Results:
-        group = group_of(name)
-        if group not in groups:
-            groups[group] = {}  # of a build that takes too long, which is not tried again
-            groups[group] = project.build("--select", *(one for one in BUILT if group_of(one) == group))
-        return groups[group]
+        if name not in results:
+            group = group_of(name)
+            results.update(dict.fromkeys(group, ("not built", "")))  # it takes too long: not tried again
+            results.update(project.build("--select", *group))
+        return results
 
     return build
 
@@ -86,11 +86,18 @@ def findings(session: Any, project: SparkProject) -> Results:
     return project.build("--select", *models())
 
 
-def group_of(name: str) -> str:
-    """Of a model: those of a group read no other."""
-    if name.startswith(("several", "weighted")):
-        return name.partition("_")[0]
-    return "features" if name in OF_FEATURES else "labels"
+def group_of(name: str) -> list[str]:
+    """The models that read each other, directly or not, with the one of this name."""
+    group, left = [name], [other for other in BUILT if other != name]
+    for one in group:
+        near = [other for other in left if other in reads(one) or one in reads(other)]
+        group += near
+        left = [other for other in left if other not in near]
+    return [other for other in BUILT if other in group]
+
+
+def reads(name: str) -> set[str]:
+    return set(re.findall(r"ref\('(\w+)'\)", MODELS[name]))
 
 
 def parquet(warehouse: MonitoredWarehouse, table: str, folder: Path) -> Path:
@@ -115,7 +122,7 @@ def plain(value: Any) -> Any:
 def test_the_numbers_are_those_of_duckdb(
     name: str, on_duckdb: MonitoredWarehouse, built: Build, session: Any
 ) -> None:
-    status, message = built(name).get(name, ("not built", ""))
+    status, message = built(name)[name]
     assert status == "success", message
     sql, width = query(name)
     found = rows_of(session, sql.format(f"house.{name}"))
