@@ -1,18 +1,18 @@
-{#- CTEs that end in metric_values: one row per replicate of each of `parts`, a list of columns, from `drawn`. -#}
-{% macro _metric_values(metric, parts) -%}
+{#- CTEs that end in metric_values: one row per replicate of each `part`, from `drawn`. -#}
+{% macro _metric_values(metric) -%}
 {%- if metric == 'roc_auc' -%}
-{{ scorehouse._auc_values(parts) }}
+{{ scorehouse._auc_values() }}
 {%- else -%}
 metric_values as (
 
     select
-        {{ parts }},
+        part,
         replicate,
         count(*) as n_rows,
         {{ scorehouse._mean_loss(metric, 'live_score') }} as live_value,
         {{ scorehouse._mean_loss(metric, 'challenger_score') }} as challenger_value
     from drawn
-    group by {{ parts }}, replicate
+    group by part, replicate
 
 ),
 {%- endif -%}

@@ -46,21 +46,37 @@
 {% for name in keys %}{% do key_names.append('key_' ~ loop.index) %}{% endfor %}
 with {{ scorehouse._labelled_pairs(predictions, labels, keys, outputs, metric, settings, segments) }}
 
+{#- Numbers for what is the same in many rows: 50 replicates have 50 times as many. #}
+numbered as (
+
+    select
+        *,
+        dense_rank() over (order by {{ parts }}) as part
+        {%- if metric == 'roc_auc' %},
+        dense_rank() over (partition by {{ parts }} order by live_score) as live_place,
+        dense_rank() over (partition by {{ parts }} order by challenger_score) as challenger_place
+        {%- endif %}
+    from segmented
+
+),
+
 {#- Poisson bootstrap: in each replicate, the weight of a row is a draw from Poisson(1), made from a hash of
     its key. Replicate 0 is the original data. #}
 drawn as (
 
     select
-        segmented.*,
+        part,
+        label,
+        {{ 'live_place, challenger_place' if metric == 'roc_auc' else 'live_score, challenger_score' }},
         replicate,
         case when replicate = 0 then 1 else {{ scorehouse._poisson_weight(
             "(hash(" ~ key_names | join(', ') ~ ", replicate, " ~ settings['seed'] ~ ") >> 11) / 9007199254740992e0"
         ) }} end as weight
-    from segmented, range({{ settings['replicates'] + 1 }}) as replicates(replicate)
+    from numbered, range({{ settings['replicates'] + 1 }}) as replicates(replicate)
 
 ),
 
-{{ scorehouse._metric_values(metric, parts) }}
+{{ scorehouse._metric_values(metric) }}
 
 replicated as (
 
@@ -72,6 +88,8 @@ replicated as (
         challenger_value,
         {{ 'challenger_value - live_value' if metric == 'roc_auc' else 'live_value - challenger_value' }} as difference
     from metric_values
+    inner join (select distinct part, {{ parts }} from numbered) as named
+        on metric_values.part = named.part
 
 ),
 

@@ -84,7 +84,7 @@ def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> Non
     expected = {"ml_churn", "ml_flight_delay", "flight_predictions", "churn_predictions", *EQUAL, *MARTS}
     assert expected | UNIT_TESTS <= built.keys()
     assert {built[name] for name in UNIT_TESTS} == {"pass"}
-    assert len([status for status in built.values() if status == "pass"]) >= 130
+    assert len([status for status in built.values() if status == "pass"]) >= 70
 
 
 @pytest.mark.parametrize("table", EQUAL)

@@ -15,6 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from project import DbtProject
 from scorehouse.engines.duckdb.staging import hold_all_columns
 
+pytestmark = pytest.mark.slow
+
 ROWS = 500
 AUDIT = {"row_status", "model_name", "model_version", "model_digest", "scoring_run_id", "scored_at"}
 

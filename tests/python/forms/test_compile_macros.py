@@ -167,6 +167,7 @@ def test_the_file_is_kept_version_by_version(project: DbtProject) -> None:
     assert path.read_text() == text
 
 
+@pytest.mark.slow
 def test_another_database_is_refused(project: DbtProject) -> None:
     fitted, frame, y = estimator(3.0)
     version = project.register(fitted, "remote", frame, y, task="classification")

@@ -279,6 +279,7 @@ def test_small_integers_are_proven_within_their_range(kind: str, make_kernel: Ma
     assert parity.proven and parity.rows > 4_000
 
 
+@pytest.mark.slow
 def test_encoded_texts_become_one_lookup(make_kernel: MakeKernel) -> None:
     """Also where a scaler comes in between, with categories that are rare, unseen, missing or odd."""
     texts = ["it's", "a;b", "{{ x }}", "Zürich", None, "rare"]

@@ -119,6 +119,7 @@ def test_what_does_not_compile_is_registered_all_the_same(empty_project: Path) -
     assert "- version 1, sql: pca > PCA: this transformer has no form in SQL" in card
 
 
+@pytest.mark.slow
 def test_what_is_not_equal_is_refused(empty_project: Path) -> None:
     estimator = LogisticRegression().fit(FRAME[["spend", "visits"]], LABEL)
     estimator.predict_proba = upside_down
@@ -199,6 +200,7 @@ def test_seeds_of_earlier_releases_go_on(columns: tuple[str, ...], empty_project
     assert second.version == 2
 
 
+@pytest.mark.slow
 def test_prove_on_the_reference(empty_project: Path) -> None:
     first = churn(alias="champion")
     without_forms(empty_project, "forms")

@@ -56,6 +56,7 @@ def test_values_are_those_of_the_definition(name: str) -> None:
     np.testing.assert_allclose(slow, expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_background_of_any_size_is_the_mean_over_its_rows() -> None:
     """Rows of the background are bits of words, the last of which may be full or not."""
     rng = np.random.default_rng(0)

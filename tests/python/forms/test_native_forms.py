@@ -192,6 +192,7 @@ def test_exponential_loss_of_boosting() -> None:
     assert_equal(compile_native(estimator), estimator, frame)
 
 
+@pytest.mark.slow
 def test_categories(make_kernel: MakeKernel) -> None:
     """Texts of dtype category, unseen ones too, through the estimator's own encoder."""
     rng = np.random.default_rng(0)

@@ -240,6 +240,7 @@ def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:
     assert native(batch).equals(kernel(batch))
 
 
+@pytest.mark.slow
 def test_registration_proves_it(
     make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -171,6 +171,7 @@ def test_a_version_of_an_earlier_release_scores_once_prove_has_pinned_it(project
     refused(project, "is not the SQL that was proven")
 
 
+@pytest.mark.slow
 def test_a_yaml_that_pins_nothing_does_not_score(project: DbtProject) -> None:
     """Whoever changes a macro could take its pin away as well: what is not pinned is not run."""
     flip_the_threshold(project, "duckdb")

@@ -80,6 +80,7 @@ def _wide(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     return X, np.digitize(z, np.quantile(z, [0.3, 0.6]))
 
 
+@pytest.mark.slow
 def test_values_are_those_of_lightgbm() -> None:
     X, y = _wide(3_000, 12)
     model = lightgbm_classifier(n_estimators=12, num_leaves=60).fit(X, y)
@@ -89,6 +90,7 @@ def test_values_are_those_of_lightgbm() -> None:
     np.testing.assert_allclose(found, expected[:, :, :-1], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_values_are_those_of_xgboost() -> None:
     xgboost = pytest.importorskip("xgboost")
     X, y = _wide(3_000, 12)

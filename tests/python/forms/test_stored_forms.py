@@ -115,6 +115,7 @@ def test_every_task_of_trees_has_a_stored_form(task: str, estimator: Any, tmp_pa
     assert kernel_rows(form.kernel, rows).equals(kernel_rows(kernel, rows))
 
 
+@pytest.mark.slow
 def test_three_classes_and_labels_that_are_numbers(tmp_path: Path) -> None:
     y = pd.Series(np.where(LABEL, -1, np.where(FRAME.visits > 20, 7, 0)))
     kernel = _stored(
@@ -138,6 +139,7 @@ def test_steps_that_are_no_data_open_the_estimator_and_say_why(tmp_path: Path) -
     assert few.name == "estimator" and "too few" in few.reason
 
 
+@pytest.mark.slow
 def test_no_row_of_training_is_in_the_proof(tmp_path: Path) -> None:
     estimator, X = TREES["one-hot and imputer"]
     _stored(tmp_path, estimator, X, LABEL, "classification")

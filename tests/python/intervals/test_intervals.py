@@ -12,6 +12,8 @@ import pytest
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 ROWS = 6_000
 LEVELS = (0.55, 0.9, 0.95)
 GROUPS = ["north", "south", "small"]  # `small` has three labels in the calibration

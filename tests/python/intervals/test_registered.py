@@ -175,6 +175,7 @@ def test_other_margins_in_the_table_are_refused(project: DbtProject, tmp_path: P
     assert len(faults) == 1 and "version 1, method: 'lac' (expected: 'aps')" in faults[0]
 
 
+@pytest.mark.slow
 def test_another_calibration_is_another_version(project: DbtProject) -> None:
     twin = DbtProject(project.folder.parent / "twin")
     fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))

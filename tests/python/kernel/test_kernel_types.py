@@ -35,6 +35,7 @@ def test_timestamps(zone: str | None, make_kernel: MakeKernel) -> None:
     assert column(kernel(batch_of(X)), "prediction") == estimator.predict(X).tolist()
 
 
+@pytest.mark.slow
 def test_dates_serve_as_timestamps(make_kernel: MakeKernel) -> None:
     X = pd.DataFrame({"at": pd.date_range("2025-01-01", periods=40, freq="D")})
     estimator = make_pipeline(FunctionTransformer(hour_and_day), LinearRegression()).fit(X, np.arange(40))

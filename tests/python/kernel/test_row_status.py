@@ -138,6 +138,7 @@ def touchy(make_kernel: MakeKernel) -> Kernel:
     return make_kernel(Touchy().fit(X, X.delay), X, task="regression")
 
 
+@pytest.mark.slow
 def test_rows_on_which_the_estimator_fails_are_found(touchy: Kernel) -> None:
     delays = np.arange(300.0)
     delays[[7, 8, 211]] = 5000.0
@@ -147,6 +148,7 @@ def test_rows_on_which_the_estimator_fails_are_found(touchy: Kernel) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_estimator_that_fails_on_row_after_row_ends_the_run(touchy: Kernel) -> None:
     with pytest.raises(ScorehouseError) as error:
         touchy(pa.RecordBatch.from_pydict({"delay": np.full(300, 5000.0)}))
@@ -155,6 +157,7 @@ def test_an_estimator_that_fails_on_row_after_row_ends_the_run(touchy: Kernel) -
     )
 
 
+@pytest.mark.slow
 def test_a_result_that_is_not_finite_is_no_result(touchy: Kernel) -> None:
     scored = touchy(pa.RecordBatch.from_pydict({"delay": [-1.0, 0.0]}))
     assert scored.to_pylist() == [

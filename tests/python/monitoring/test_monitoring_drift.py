@@ -11,6 +11,8 @@ from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 HEAD = "'flight_delay' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
 COLUMNS = """
     dep_delay::double as dep_delay, distance::double as distance, (sched_dep_time // 100)::double as hour,

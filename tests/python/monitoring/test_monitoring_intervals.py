@@ -14,6 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 HEAD = (
     "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id, "
     "'scored' as row_status"

@@ -10,6 +10,8 @@ import pytest
 from monitoring.everywhere import same_numbers
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 # Version 1 knows x as a number of many values; version 2 knows few, and takes it for categories.
 MANY = "select (i % 100)::integer as x, i * 1e0 as y, ['a', 'b', 'c'][1 + i % 3] as c from range(1000) t (i)"
 FEW = "select (i % 5)::integer as x, i * 2e0 as y, ['a', 'b'][1 + i % 2] as c from range(1000) t (i)"

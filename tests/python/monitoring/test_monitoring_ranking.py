@@ -13,6 +13,8 @@ from sklearn import metrics
 from monitoring.cohorts import FRAMES, MATURITY, TASKS
 from monitoring.warehouse import MonitoredWarehouse, values
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWarehouse]:

@@ -13,6 +13,8 @@ from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
 ROWS, TRAINING = 2000, 4000
 

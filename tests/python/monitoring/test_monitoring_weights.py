@@ -12,6 +12,8 @@ from sklearn import metrics
 from monitoring.warehouse import MonitoredWarehouse, values
 from project import DbtProject
 
+pytestmark = pytest.mark.slow
+
 N = 1200
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
 CLASSES = ["low", "middle", "high"]

@@ -101,6 +101,7 @@ def test_without_labels_the_change_of_outputs_is_measured(
         assert found["strong"] > found["weak"] > found["useless"]
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_shares(empty_project: Path) -> None:
     estimator = RandomForestClassifier(10, random_state=0).fit(X, Y)
     first = shares(registered(estimator, Y, task="classification"))

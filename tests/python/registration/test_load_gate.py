@@ -251,6 +251,7 @@ OPENERS = {
 PIPE = "registration/native_file.py"  # reads from the process that started it, never a file
 
 
+@pytest.mark.slow
 def test_artifacts_are_opened_in_one_place() -> None:
     """Outside the formats and the gate, no line of the package opens an estimator by itself."""
     source = Path(scorehouse.__file__).parent

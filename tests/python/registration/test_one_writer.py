@@ -135,6 +135,7 @@ def test_a_version_exists_only_when_all_of_it_does(
     assert changed[-2:] == ["_ml_churn.yml", "ml_churn.csv"]
 
 
+@pytest.mark.slow
 def test_a_proof_keeps_what_was_registered_meanwhile(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

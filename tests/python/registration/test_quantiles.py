@@ -59,6 +59,7 @@ def test_quantiles_never_cross_in_any_form(case: str, tmp_path: Path, make_kerne
         np.testing.assert_allclose(found, np.sort(alone, axis=1), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_sorting_does_not_make_the_loss_worse() -> None:
     estimator = HistGradientBoostingRegressor(loss="quantile", max_iter=30, min_samples_leaf=3)
     bundle = MultiQuantileRegressor(estimator, LEVELS).fit(X, Y)

@@ -158,6 +158,7 @@ def test_the_same_artifact_with_another_threshold_is_another_version(empty_proje
     assert (empty_project / second.artifact).is_file()
 
 
+@pytest.mark.slow
 def test_registering_again_moves_the_alias(empty_project: Path) -> None:
     churn(1.0)
     churn(0.1, alias="champion")

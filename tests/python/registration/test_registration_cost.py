@@ -73,6 +73,7 @@ def test_first_steps_of_a_pipeline_are_probed_together(
         assert {row["accepts_null"] for row in csv.DictReader(stream)} == {"false"}
 
 
+@pytest.mark.slow
 def test_each_column_of_a_group_has_its_own_answer(empty_project: Path) -> None:
     """Columns that take a value stand between columns that refuse it."""
     random = np.random.default_rng(0)

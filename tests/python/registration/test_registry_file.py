@@ -102,6 +102,7 @@ def test_a_table_whose_facts_were_swapped_is_refused(project: DbtProject, change
     refused(project, said)
 
 
+@pytest.mark.slow
 def test_words_that_score_nothing_may_differ(project: DbtProject) -> None:
     project.query("update ml_churn set owner = 'someone', description = 'else', metrics = null")
     project.dbt("run", "--select", *DOORS).check()
@@ -117,12 +118,14 @@ def test_a_promotion_counts_when_its_seed_is_loaded(project: DbtProject) -> None
         assert project.query(f"select distinct model_version from {name}") == [(2,)]
 
 
+@pytest.mark.slow
 def test_proven_anew_without_a_seed_is_named(project: DbtProject) -> None:
     """An old table would keep the slow form in silence."""
     project.query("update ml_churn set forms = null")
     refused(project, "version 1 has forms {} in the table and {")
 
 
+@pytest.mark.slow
 def test_a_version_that_the_file_has_not(project: DbtProject) -> None:
     project.query(
         "insert into ml_churn select * replace (3 as version, '' as aliases) from ml_churn where version = 2"
