@@ -189,6 +189,7 @@ def without_forms(project: Path, *columns: str) -> None:
         writer.writerows(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [("forms",), ("parity", "forms")])
 def test_seeds_of_earlier_releases_go_on(columns: tuple[str, ...], empty_project: Path) -> None:
     first = churn(alias="champion")

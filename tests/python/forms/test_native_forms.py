@@ -210,6 +210,7 @@ def test_categories(make_kernel: MakeKernel) -> None:
     assert prove(form, estimator, kernel.version, kernel.signature, frame).largest_difference == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("final", ["hist", "forest", "sparse forest"])
 def test_pipelines(final: str, make_kernel: MakeKernel) -> None:
     """Steps before the trees are scikit-learn's own, a sparse matrix among what they may give."""

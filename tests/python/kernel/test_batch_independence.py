@@ -34,6 +34,7 @@ ESTIMATORS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_scores_are_the_same_in_any_batch(name: str, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def hour_and_day(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"hour": frame["at"].dt.hour, "day": frame["at"].dt.day_of_week})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Zurich"])
 def test_timestamps(zone: str | None, make_kernel: MakeKernel) -> None:
     X = pd.DataFrame({"at": pd.date_range("2025-01-01", periods=ROWS, freq="7h", tz=zone)})

@@ -84,6 +84,7 @@ def test_a_pickle_that_was_put_into_the_table_is_never_opened(project: DbtProjec
     assert not proof.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -29,6 +29,7 @@ def expected(score: float | None) -> tuple[str | None, str | None]:
     return ("abstain" if 0.4 <= score < 0.6 else "call" if score >= 0.5 else "leave"), band
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["python_model", "sql_model"])
 def test_thresholds_bands_and_abstention(door: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", door=door, decision=POLICY)

@@ -69,6 +69,7 @@ def frame(table: pa.Table) -> pd.DataFrame:
     return table.set_column(table.schema.get_field_index("row_status"), "row_status", status).to_pandas()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["single", "parted", "exported"])
 def test_the_files_hold_the_predictions(project: DbtProject, name: str) -> None:
     with duckdb.connect(project.database, read_only=True) as connection:

@@ -74,6 +74,7 @@ def test_an_as_of_date_may_be_given_as_a_value(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_as_of_date_may_be_part_of_the_key(tmp_path: Path) -> None:
     project = make_history(tmp_path / "p", days=2, key=["day", "id"], decision={"top_n": 3})
     project.build().check()

@@ -12,6 +12,8 @@ from project import DbtProject
 from scorehouse import ScorehouseError, promote
 from visits import FEATURES, registered_by, training
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scored_project(project: DbtProject) -> DbtProject:

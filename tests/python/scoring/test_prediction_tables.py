@@ -281,6 +281,7 @@ def test_what_is_passed_through_is_the_same(name: str, kept: DbtProject) -> None
     assert found == [(0,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["python", "sql"])
 def test_names_that_need_quotes(door: str, tmp_path: Path) -> None:
     project = DbtProject(tmp_path / "house")

@@ -119,6 +119,7 @@ def test_too_many_rejected_rows_fail_the_run(project: DbtProject) -> None:
         assert failed["status"] == "failed" and "13 of 500 rows were rejected" in failed["error"]
 
 
+@pytest.mark.slow
 def test_strict_makes_rejected_rows_of_scored_ones(project: DbtProject) -> None:
     project.sql_model("scored", "churn", key="id", strict=["out_of_range"])
     project.features(FEATURES.replace("(i * 7 % 100)::double", "i::double"))
@@ -145,6 +146,7 @@ def test_a_promoted_version_scores_the_next_build(project: DbtProject) -> None:
     assert project.query(versions + "pinned") == [(2,), (1,)]
 
 
+@pytest.mark.slow
 def test_plain_incremental_merges_by_its_own_key(project: DbtProject) -> None:
     project.python_model(
         "scored", "churn", key="id", config="materialized='incremental', unique_key='id'", rescore="all"

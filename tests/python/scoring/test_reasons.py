@@ -239,6 +239,7 @@ def test_what_cannot_be_used_is_refused(given: dict[str, Any], problem: str) -> 
         ScoreOptions.checked("score()", key="id", **given)
 
 
+@pytest.mark.slow
 def test_rows_are_explained_without_scikit_learn_and_pandas(project: DbtProject) -> None:
     row = {"city": "Bern", "age": None, "spent": 60.0, "is_new": False}
     code = f"""

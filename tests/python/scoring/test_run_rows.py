@@ -86,6 +86,7 @@ def write_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "write_staging", wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lose", "told"),
     [

@@ -11,6 +11,8 @@ import yaml
 from churn import FEATURES, OF_THE_RUN, ROWS, classifier, table, training, without
 from project import Build, DbtProject
 
+pytestmark = pytest.mark.slow
+
 KEY = {"key": "id", "passthrough": ["shop"]}
 
 
