@@ -197,12 +197,15 @@ final as (
 select * from final
 {% endmacro %}
 
-{#- Spark before 4.1 has no recursive query. -#}
+{#- Spark before 4.1 has no recursive query. dbt also renders disabled models when it parses: a project may turn
+    the model off for this target. -#}
 {% macro spark__adaptive_level(predictions, labels, calibration, spec) %}
-    {% do scorehouse._argument_error(
-        'adaptive_level', 'predictions', predictions, 'a database with recursive queries, which Spark is not',
-        'measure the coverage with `performance`, and calibrate again when it falls'
-    ) %}
+    {% if execute %}
+        {% do scorehouse._argument_error(
+            'adaptive_level', 'predictions', predictions, 'a database with recursive queries, which Spark is not',
+            'measure the coverage with `performance`, and calibrate again when it falls'
+        ) %}
+    {% endif %}
 {% endmacro %}
 
 {% macro databricks__adaptive_level(predictions, labels, calibration, spec) %}

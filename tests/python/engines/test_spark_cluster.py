@@ -72,7 +72,7 @@ def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> Non
     """Seeds, features, unit tests, predictions, marts and generic tests."""
     assert {*PREDICTED, *EQUAL, *MARTS, *UNIT_TESTS} <= built.keys()
     assert {built[name] for name in UNIT_TESTS} == {"pass"}
-    assert len([status for status in built.values() if status == "pass"]) >= 130
+    assert len([status for status in built.values() if status == "pass"]) >= 70
 
 
 @pytest.mark.parametrize("table", EQUAL)
