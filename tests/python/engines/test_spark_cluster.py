@@ -16,7 +16,7 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.neural_network import MLPRegressor
 
-from compared_tables import EQUAL, MARTS, PREDICTED, UNIT_TESTS
+from compared_tables import EQUAL, MARTS, PREDICTED, TESTS, UNIT_TESTS
 from scorehouse.engines.spark.scan import CLOSURE_BYTES
 from spark.cluster import Cluster, environment, wait_for
 from spark.estimators import Greedy, Hungry, Slow, Sum
@@ -72,7 +72,7 @@ def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> Non
     """Seeds, features, unit tests, predictions, marts and generic tests."""
     assert {*PREDICTED, *EQUAL, *MARTS, *UNIT_TESTS} <= built.keys()
     assert {built[name] for name in UNIT_TESTS} == {"pass"}
-    assert len([status for status in built.values() if status == "pass"]) >= 70
+    assert len([status for status in built.values() if status == "pass"]) == TESTS
 
 
 @pytest.mark.parametrize("table", EQUAL)

@@ -53,6 +53,7 @@ MARTS = {  # table -> key, doubles
     ),
     "churn_watchlist": (["customer_id"], ["churn_risk", "spend_at_stake"]),
 }
+TESTS = 76  # of flights and churn, with unit tests: all that PostgreSQL and Spark build
 UNIT_TESTS = {
     "churn_features_of_a_regular_customer",
     "churn_features_of_a_single_order",
