@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,7 @@ import yaml
 from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
+from scorehouse.engines.duckdb.run_rows import hold_room
 
 KILLS = [3, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
 NODE = "model.scorehouse.scores"
@@ -66,8 +69,9 @@ def test_too_little_memory_is_a_clear_error(tmp_path: Path) -> None:
     project.build("--select", "scores").check()
 
 
-@pytest.mark.slow
-def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 48 MiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -75,29 +79,47 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
     )
     if mounted.returncode:
         pytest.skip("mounting a small disk needs root")
-    try:
-        project = make_project(disk / "project")
-        before = state(project.database, "scores", NODE)
-        filler = disk / "filler"
-        room = int(
-            subprocess.run(["df", "--output=avail", "-B1", disk], capture_output=True).stdout.split()[1]
-        )
-        filler.write_bytes(b"x" * (room - 3_000_000))
-        output = tmp_path / "output.txt"
-        with Server() as server:
-            assert server.run(run_arguments(project), output) == 1
-        assert "space" in output.read_text().lower()
-        filler.unlink()
-        ended = project.runs("scores")[-1]
-        if ended["status"] == "failed":  # the rollback freed enough room for this row
-            assert "No space left on device" in ended["error"]
-            assert ended["finished_at"] >= ended["started_at"]
-        else:  # it did not: how many bytes the last page of the write-ahead log had left is chance
-            assert ended["status"] == "started" and ended["finished_at"] is None
-        assert state(project.database, "scores", NODE) == before
-        project.build("--select", "scores").check()
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk: Path, left: int) -> Path:
+    """A file that leaves so many bytes of a disk."""
+    filler, facts = disk / "filler", os.statvfs(disk)
+    filler.write_bytes(b"x" * (facts.f_bavail * facts.f_frsize - left))
+    return filler
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_a_clear_error(disk: Path, tmp_path: Path) -> None:
+    project = make_project(disk / "project")
+    before = state(project.database, "scores", NODE)
+    filler = fill(disk, left=3_000_000)
+    output = tmp_path / "output.txt"
+    with Server() as server:
+        assert server.run(run_arguments(project), output) == 1
+    assert "space" in output.read_text().lower()
+    filler.unlink()
+    failed = project.runs("scores")[-1]  # the run held room for this row
+    assert failed["status"] == "failed" and "No space left on device" in failed["error"]
+    assert failed["finished_at"] >= failed["started_at"]
+    assert state(project.database, "scores", NODE) == before
+    project.build("--select", "scores").check()
+
+
+def test_room_is_held_for_a_row_on_a_full_disk(disk: Path) -> None:
+    told = "insert into told values (?)"
+    with duckdb.connect(disk / "small.duckdb") as connection:
+        connection.execute("create table told (error text)")
+        room = hold_room(connection, '"small"."main"."told"')
+        assert room is not None
+        fill(disk, left=0)
+        with pytest.raises(duckdb.Error, match="No space left on device"):
+            connection.execute(told, ["e" * 20_000])
+        room.close()
+        connection.execute(told, ["e" * 20_000])
+        assert connection.sql("select length(error) from told").fetchall() == [(20_000,)]
+        assert hold_room(connection, '"small"."main"."told"') is None
 
 
 @pytest.mark.slow

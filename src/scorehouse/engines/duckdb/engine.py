@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +24,7 @@ from scorehouse.engines.duckdb.interrupt import check_interrupted, named
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.duckdb.plan import DuckDBPlanner, counts_only, joins_both_ways
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
-from scorehouse.engines.duckdb.run_rows import log_end, log_failure, log_start
+from scorehouse.engines.duckdb.run_rows import hold_room, log_end, log_failure, log_start
 from scorehouse.engines.duckdb.scored import ScoredSelect
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_versions
 from scorehouse.engines.duckdb.sql import quote
@@ -49,10 +49,12 @@ class DuckDBEngine(Engine[DuckDBSource]):
 
     def __init__(self, session: Any, request: Request, call: str) -> None:
         super().__init__(session, request, call)
+        self.room: IO[bytes] | None = None  # until the run ends
         has_enums = not request.staging or is_duckdb(session, request.staging)
         self.spelling = DUCKDB if has_enums else replace(DUCKDB, status=DUCKDB.text)
 
     def log_start(self, record: RunRecord) -> None:
+        self.room = hold_room(self.session, self.request.run_log)
         if not self.request.staging:  # the materialization `predictions` has already written it
             log_start(self.session, record)
 
@@ -122,6 +124,8 @@ class DuckDBEngine(Engine[DuckDBSource]):
 
     def log_failure(self, record: RunRecord, error: Exception) -> Exception:
         told = named(error, self.call)
+        if self.room:
+            self.room.close()
         log_failure(self.session, record, told)
         return told
 

@@ -7,14 +7,40 @@ there, a deletion conflicts with every run that ends at the same time.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import duckdb
 
-from scorehouse.engines.duckdb.staging import is_duckdb
+from scorehouse.engines.duckdb.staging import is_duckdb, parts_of
 from scorehouse.errors import ScorehouseError
 from scorehouse.scoring.runlog import FAILED, STARTED, SUCCESS, RunRecord
+
+ROOM = 64 * 1024  # bytes: more than a row of the run log takes in the write-ahead log
+
+
+def hold_room(session: duckdb.DuckDBPyConnection, run_log: str) -> IO[bytes] | None:
+    """Bytes on the disk of the run log, to be freed for the row of a run that fills it; None without them.
+
+    They are a file without a name, which the system removes when the process ends, however it ends.
+    """
+    found = session.execute(
+        "select path from duckdb_databases() where type = 'duckdb' and database_name = "
+        "coalesce(?, current_database())",
+        [parts_of(run_log)[0]],
+    ).fetchall()
+    if not found or not found[0][0]:  # a lake or a server, or in memory
+        return None
+    try:
+        room = tempfile.TemporaryFile(dir=Path(found[0][0]).parent)  # noqa: SIM115 (held by the run)
+        room.write(os.urandom(ROOM))
+        room.flush()
+    except OSError:  # the disk is full already, or the folder belongs to somebody else
+        return None
+    return room
 
 
 def log_start(session: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
