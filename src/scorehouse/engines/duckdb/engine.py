@@ -7,6 +7,7 @@ table, the swap and the run log's row commit together or not at all.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -54,7 +55,9 @@ class DuckDBEngine(Engine[DuckDBSource]):
         self.spelling = DUCKDB if has_enums else replace(DUCKDB, status=DUCKDB.text)
 
     def log_start(self, record: RunRecord) -> None:
-        self.room = hold_room(self.session, self.request.run_log)
+        if room := hold_room(self.session, self.request.run_log):
+            self.room = room
+            weakref.finalize(self, room.close)
         if not self.request.staging:  # the materialization `predictions` has already written it
             log_start(self.session, record)
 
