@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import subprocess
 import sys
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -118,6 +121,62 @@ def test_the_copy_button_copies_commands_without_prompts_and_output(site: Path, 
             copied = copied_by_button(browser, number)
             assert [line for line in copied.splitlines() if line.strip()] == commands
     assert number == 1  # of two sessions
+
+
+@pytest.mark.foreign
+@pytest.mark.skipif(BROWSER is None, reason="needs Debian's package chromium")
+def test_no_page_is_wider_than_the_window(site: Path, tmp_path: Path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        for width in (390, 1400):
+            browser.size(width)
+            for page in ("index.html", "equality/index.html", "reference/conformance/index.html"):
+                browser.open(site / page)
+                assert browser.value("document.documentElement.scrollWidth") == width, page
+
+
+@pytest.mark.foreign
+@pytest.mark.skipif(BROWSER is None, reason="needs Debian's package chromium")
+def test_the_search_finds_the_page_that_explains_a_word(site: Path, tmp_path: Path) -> None:
+    handler = functools.partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, Browser(tmp_path / "profile") as browser:
+        Thread(target=server.serve_forever, daemon=True).start()
+        browser.call("Page.navigate", url=f"http://127.0.0.1:{server.server_port}/")
+        for word, page in FIRST.items():
+            assert first_found(browser, word) == page, word
+        server.shutdown()
+
+
+FIRST = {
+    "quickstart": "tutorial/",
+    "install": "tutorial/",
+    "incremental": "how-to/rescore/",
+    "reasons": "how-to/reasons/",
+    "drift": "how-to/monitor/",
+}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serve files without a line per request."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def first_found(browser: Browser, word: str) -> str:
+    """Type a word into the search: the page of the first result."""
+    typed = (
+        "(box => {{ box.focus(); box.value = '{}'; "
+        "box.dispatchEvent(new KeyboardEvent('keyup', {{bubbles: true}})); }})"
+        "(document.querySelector('.md-search__input'))"
+    )
+    found = "document.querySelector('.md-search-result__link')?.href ?? ''"
+    deadline = time.monotonic() + PATIENCE
+    for text in ("", word):  # results of another word go first
+        while bool(browser.value(found)) != bool(text):
+            assert time.monotonic() < deadline, f"the search does not react to {text!r}"
+            browser.value(f"document.querySelector('.md-search__input') && {typed.format(text)}")
+            time.sleep(0.2)
+    return str(browser.value(found)).split("/", 3)[3]
 
 
 def sessions(page: str) -> list[str]:
