@@ -8,18 +8,19 @@
         {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
     {% endfor %}
     {% set known = {
-        'alias': 'champion', 'drifted_features': 1, 'metric': 'roc_auc', 'output': none, 'decay': 0.05,
-        'age_days': none, 'rejected_share': 0.05, 'min_labels': 50
+        'alias': 'champion', 'drifted_features': 1, 'drifted_outputs': none, 'metric': 'roc_auc', 'output': none,
+        'decay': 0.05, 'age_days': none, 'rejected_share': 0.05, 'min_labels': 50
     } %}
     {% do scorehouse._check_keys(call, 'limits', limits, known) %}
     {% set chosen = dict(known) %}
     {% do chosen.update(limits) %}
     {% do scorehouse._check_output(call, 'limits', chosen.output) %}
     {% set judged = scorehouse._judged_outputs(call, performance, chosen) %}
-    {% set numbers = ['drifted_features', 'age_days', 'rejected_share', 'min_labels'] %}
+    {% set numbers = ['drifted_features', 'drifted_outputs', 'age_days', 'rejected_share', 'min_labels'] %}
     {% for name in numbers if chosen[name] is not none %}
         {% do scorehouse._check_number(
-            call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason', lowest=0
+            call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason',
+            lowest=1 if name.startswith('drifted') else 0
         ) %}
     {% endfor %}
 
@@ -30,6 +31,10 @@
 
 {% macro default__retraining_signals(registry, drift, judged, predictions, limits, as_of) %}
 {% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
+{% set of_outputs = drift is not none and limits.drifted_outputs is not none %}
+{#- Features that drift move the outputs. That is one fact, and one reason. -#}
+{% set alone = 'n_drifted_outputs' if limits.drifted_features is none
+    else '(case when n_drifted < ' ~ limits.drifted_features ~ ' then n_drifted_outputs end)' %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
 
 with live as (
@@ -48,33 +53,7 @@ with live as (
 
 ),
 
-{%- if drift is not none %}
-
-drifted_features as (
-
-    select distinct ml_model, version, feature
-    from (
-        {{ scorehouse._latest_rows(drift, true) }}
-    ) as latest
-    where status = 'drift'
-        and part = 'feature'
-        and segment = 'all'
-
-),
-
-drifted as (
-
-    select
-        ml_model,
-        version,
-        count(*) as n_drifted,
-        {{ dbt.listagg('feature', "', '", 'order by feature') }} as drifted_features
-    from drifted_features
-    group by ml_model, version
-
-),
-{%- endif %}
-
+{{ scorehouse._drifted(drift, limits) if drift is not none }}
 {{ scorehouse._decayed(judged, limits) }}
 {%- if predictions is not none %}
 
@@ -97,6 +76,10 @@ facts as (
         live.version,
         {{ 'coalesce(drifted.n_drifted, 0)' if drift is not none else 'cast(null as ' ~ bigint ~ ')' }} as n_drifted,
         {{ 'drifted.drifted_features' if drift is not none else 'cast(null as ' ~ text ~ ')' }} as drifted_features,
+        {%- if of_outputs %}
+        coalesce(drifted.n_drifted_outputs, 0) as n_drifted_outputs,
+        drifted.drifted_outputs,
+        {%- endif %}
         decayed.output,
         decayed.reference_value,
         decayed.current_value,
@@ -130,6 +113,9 @@ reasoned as (
     select
         *,
         {{ scorehouse._reason('n_drifted', limits.drifted_features, 'drift of ', 'drifted_features') }}
+        {%- if of_outputs %}
+        || {{ scorehouse._reason(alone, limits.drifted_outputs, 'drift of output ', 'drifted_outputs') }}
+        {%- endif %}
         || coalesce(decay_reasons, '')
         || {{ scorehouse._reason(
             'age_days', limits.age_days, 'days since training: ', 'cast(age_days as ' ~ text ~ ')', strict=true
@@ -151,6 +137,10 @@ final as (
         case when all_reasons <> '' then substring(all_reasons, 3) end as reasons,
         cast(n_drifted as {{ bigint }}) as n_drifted,
         drifted_features,
+        {%- if of_outputs %}
+        cast(n_drifted_outputs as {{ bigint }}) as n_drifted_outputs,
+        drifted_outputs,
+        {%- endif %}
         {{ scorehouse._text_literal(limits.metric) }} as metric,
         {{- '\n        output,' if judged | length > 1 }}
         reference_value,

@@ -98,6 +98,10 @@ RETRAINING = {
     "age_days": "Days since the end of the training data, or since registration.",
     "rejected_share": "Share of rejected rows.",
 }
+RETRAINING_OUTPUTS = {
+    "n_drifted_outputs": "Outputs with drift in the newest window.",
+    "drifted_outputs": "Their names.",
+}
 RETRAINING_OUTPUT = {"output": "The output that became worse by most, whose numbers these are."}
 CALIBRATION = {
     "ml_model": "Name of the ML model.",

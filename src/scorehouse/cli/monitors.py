@@ -16,6 +16,7 @@ from scorehouse.cli.monitoring_columns import (
     PROFILES,
     RETRAINING,
     RETRAINING_OUTPUT,
+    RETRAINING_OUTPUTS,
 )
 from scorehouse.cli.monitors_asked import Asked, options_of
 from scorehouse.cli.scaffold import key_of
@@ -210,11 +211,13 @@ def _retraining(asked: Asked) -> Monitor:
     elif judged:
         relations["performance"] = f"ref('{judged[0].stem}_performance')"
     named = judged[0].named if len(judged) == 1 else {}
-    limits = {"limits": {"metric": _metric(judged[0]), **named}} if judged else {}
+    limits: dict[str, Any] = {"metric": _metric(judged[0]), **named} if judged else {}
+    if not judged:  # without labels, nothing is nearer to performance
+        limits, columns = {"drifted_outputs": 1}, RETRAINING | RETRAINING_OUTPUTS
     return Monitor(
         f"{name}_retraining",
         f"Whether `{name}` should be retrained, and why.",
-        call_of("retraining_signals", relations, limits),
+        call_of("retraining_signals", relations, {"limits": limits}),
         columns,
     )
 

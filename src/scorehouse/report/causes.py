@@ -30,7 +30,11 @@ SEVERAL = 3  # as many such features, and they are one alert
 LITTLE = "features of little importance"
 TOGETHER = 0.6  # the correlation in training from which features that change are one alert
 # What a reason of `retraining_signals` begins with, and the topics that say the same.
-REASONS = {"drift of ": ("drift", "quality"), "rejected ": ("runs",)}
+REASONS = {
+    "drift of output ": ("scores",),
+    "drift of ": ("drift", "quality"),
+    "share of rejected rows": ("runs",),
+}
 
 
 def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> list[Alert]:

@@ -231,6 +231,8 @@ def test_of_many_lines_the_first_are_shown_and_all_by_dry_run(empty_project: Pat
         task="regression",
         project_dir=empty_project,
     )
+    unlabelled = run("scaffold", *("monitors", "plan", "--features", "f", "--key", "id", "--dry-run"))
+    assert "limits={'drifted_outputs': 1}" in unlabelled and "name: n_drifted_outputs" in unlabelled
     words = (
         "scaffold",
         "monitors",
@@ -247,6 +249,7 @@ def test_of_many_lines_the_first_are_shown_and_all_by_dry_run(empty_project: Pat
     whole = run(*words, "--dry-run").splitlines()
     shown = run(*words, "--yes").splitlines()
     files = [line for line in whole if line.startswith("+++ ")]
+    assert "drifted_outputs" not in "".join(whole)
     assert len(whole) > 400 and len(shown) < 250
     assert sorted(line for line in shown if line.startswith("+++ ")) == sorted(files)
     assert "--dry-run shows everything" in shown[-3] + shown[-2]

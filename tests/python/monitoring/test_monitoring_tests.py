@@ -55,6 +55,13 @@ def test_retraining_signals(name: str, warehouse: tuple[MonitoredWarehouse, dict
     assert same_rows([found[: len(expected)]], [expected])
 
 
+def test_signals_list_drifted_outputs(warehouse: tuple[MonitoredWarehouse, dict[str, str]]) -> None:
+    for name, expected in {"outputs_alone": (3, "late, lost, score"), "outputs_moved": (1, "score")}.items():
+        assert warehouse[0].query(f"select n_drifted_outputs, drifted_outputs from {name}") == [expected]
+    columns = warehouse[0].query("select column_name from (describe outputs_off)")
+    assert not {("n_drifted_outputs",), ("drifted_outputs",)} & {*columns}
+
+
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("test_no_drift", {"thresholds": {"pse": 0.1}}, "no_drift(thresholds='pse')", "one of the metrics psi"),
     ("test_no_drift", {"thresholds": {"a": {"psi": -1}}}, "no_drift(thresholds=-1)", "not below 0"),
@@ -91,6 +98,12 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "a relation",
     ),
     ("retraining_signals", {"registry": "r"}, "retraining_signals(registry='r')", "a relation"),
+    (
+        "retraining_signals",
+        {"registry": {"identifier": "r"}, "limits": {"drifted_outputs": 0}},
+        "retraining_signals(limits=0)",
+        "not below 1",
+    ),
     (
         "_judged_outputs",
         {"call": "retraining_signals", "performance": {}, "limits": {"output": None, "decay": 0.1}},

@@ -244,3 +244,21 @@ def test_features_that_go_together_are_one_cause() -> None:
         **dict.fromkeys("abc", "c"),
         "d": "d",
     }
+
+
+@pytest.mark.parametrize(
+    ("reason", "part", "about"),
+    [("drift of output score", "output", "distribution of score"), ("drift of f01", "feature", "f01")],
+)
+def test_advice_to_retrain_stands_behind_its_cause(
+    database: Path, reason: str, part: str, about: str
+) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "update wide_drift set status = case when metric = 'psi' and segment = 'all' and "
+            f"feature in ('score', 'f01') and part = '{part}' then 'drift' else 'ok' end"
+        )
+        connection.sql(f"update wide_retraining set retrain = true, reasons = '{reason}'")
+    (found,) = [alert for alert in alerts_of(database) if about in alert["title"].lower()]
+    assert "Version 1 should be retrained" in [fact["title"] for fact in found["also"]]
+    assert "Version 1 should be retrained</" in page_of(database)

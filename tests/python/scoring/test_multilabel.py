@@ -28,10 +28,21 @@ PARCELS = """select i as id, date '2025-01-01' + (i % 60)::integer as day,
     case when i % 100 > 0 then hash(i) % 1000 / 100e0 end as weight, hash(i + 7) % 1000 / 100e0 as distance,
     case when i % 2 = 0 then 'north' else 'south' end as region from range({rows}) as t(i)"""
 TRUTH = """select id, (weight + hash(id + 1) % 100 / 20e0 > 8)::integer as came_late,
-    (distance + hash(id + 2) % 100 / 20e0 > 9)::integer as was_lost
+    (distance + weight / 3 + hash(id + 2) % 100 / 20e0 > 10.5)::integer as was_lost
     from {{ ref('features') }} where weight is not null"""
 UNSCORED = """{{ scorehouse.performance(ref('parcels_predictions'), ref('truth'), key='id', label='came_late',
     day='day', options={'prediction': 'prediction_late', 'score': 'prediction_late'}) }}"""
+# Each feature has the values that it had, but together with others: no feature drifts, one output does.
+MOVED = {
+    "moved": "select * replace (coalesce(9.99 - weight + id / 1e7, distance) as distance) "
+    "from {{ ref('features') }}",
+    "moved_predictions": "{{ scorehouse.scored('parcels', key='id') }} select * from {{ ref('moved') }}",
+    "moved_profiles": """{{ scorehouse.profile(ref('moved_predictions'), ref('ml_parcels__reference'),
+        ref('moved'), key='id', signature=ref('ml_parcels__signature')) }}""",
+    "moved_drift": "{{ scorehouse.drift(ref('moved_profiles'), ref('ml_parcels__reference')) }}",
+    "moved_retraining": """{{ scorehouse.retraining_signals(
+        ref('ml_parcels'), drift=ref('moved_drift'), limits={'drifted_outputs': 1}) }}""",
+}
 MONITORS = (
     *("monitors", "parcels", "--features", "features", "--key", "id", "--day", "day"),
     *("--labels", "truth", "--label", "late=came_late", "--label", "lost=was_lost"),
@@ -81,6 +92,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.write("models/_tests.yml", yaml.safe_dump({"version": 2, "models": [added_up]}))
     project.write("models/predicted.sql", PREDICTED)
     project.write("models/unscored_performance.sql", UNSCORED)
+    for name, sql in MOVED.items():
+        project.features(sql, name)
     kept = ("--features", "features", "--key", "id", "--keep", "day", "--keep", "region")
     for command in (
         ("predictions", "parcels", *kept),
@@ -128,6 +141,12 @@ def test_each_label_has_reasons(built: DbtProject) -> None:
             avg((reason_1__{name} = '{feature}')::integer) from explained"""
         ((count, off, unit, share),) = built.query(sql)
         assert (count, unit) == (ROWS, "probability") and off < 1e-9 and share > 0.9
+
+
+def test_a_label_that_drifts_alone_is_a_reason_to_retrain(built: DbtProject) -> None:
+    found = built.query("select reasons, n_drifted, n_drifted_outputs from moved_retraining")
+    assert found == [("drift of output lost", 0, 1)]
+    assert built.query("select n_drifted from parcels_retraining") == [(0,)]
 
 
 def test_the_monitors_of_each_label_equal_scikit_learn(built: DbtProject) -> None:

@@ -22,6 +22,18 @@ DRIFT = """
         1000 as n_reference, 1000 as n_current,
         1e0 as importance, 1 as place)
 """
+# In the newest window, outputs drift alone. Scores of rejected rows and of a segment do not count.
+OUTPUT_DRIFT = f"""
+    select * from ({DRIFT}) where feature = 'b' or run_id = 'r1'
+    union all
+    select scores.* replace (column_name as feature, counted as metric, part_of as segment)
+    from ({DRIFT}) as scores, (values
+        ('prediction_late', 'psi', 'all'), ('score_late', 'psi', 'all'), ('score_lost', 'mean_shift', 'all'),
+        ('score', 'psi', 'all'), ('prediction', 'js', 'all'), ('score_broken', 'missing_share', 'all'),
+        ('prediction_week_1', 'psi', 'region=north')
+    ) as names (column_name, counted, part_of)
+    where scores.feature = 'score'
+"""
 PERFORMANCE = """
     select 'm' as ml_model, 1 as version, 'all' as segment, * exclude (month),
         make_timestamp(2026, month, 1, 0, 0, 0) as window_start,
@@ -217,6 +229,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
 WARNING = ("no_drift", "no_score_drift")
 TABLES = {
     "weekly_drift": DRIFT,
+    "output_drift": OUTPUT_DRIFT,
     "performance": PERFORMANCE,
     "runs": RUNS,
     "no_drift_rows": f"select * from ({DRIFT}) where false",
@@ -237,6 +250,18 @@ SIGNALS = {
     "'week_1': source('raw', 'performance'), 'it_s': source('raw', 'performance'), "
     "'none': source('raw', 'performance')}, limits={'decay': {'week_1': 0.1, 'it_s': 0.2}}) }}",
 }
+for _name, _table, _limits in (
+    ("outputs_off", "output_drift", "{}"),
+    ("outputs_alone", "output_drift", "{'drifted_outputs': 1}"),
+    ("outputs_few", "output_drift", "{'drifted_outputs': 4}"),
+    ("outputs_moved", "weekly_drift", "{'drifted_outputs': 1}"),
+    ("outputs_instead", "weekly_drift", "{'drifted_features': 2, 'drifted_outputs': 1}"),
+    ("outputs_only", "weekly_drift", "{'drifted_features': none, 'drifted_outputs': 1}"),
+):
+    SIGNALS[_name] = (
+        f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), source('raw', '{_table}'), "
+        f"limits={_limits}) }}}}"
+    )
 SIGNAL_COLUMNS = "retrain, reasons, n_drifted, drifted_features, decay, age_days, rejected_share"
 EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
     "signals": (
@@ -257,6 +282,12 @@ EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
         None,
         0.21,
     ),
+    "outputs_off": (False, None, 0, None),
+    "outputs_alone": (True, "drift of output late, lost, score", 0, None),
+    "outputs_few": (False, None, 0, None),
+    "outputs_moved": (True, "drift of a", 1, "a"),
+    "outputs_instead": (True, "drift of output score", 1, "a"),
+    "outputs_only": (True, "drift of output score", 1, "a"),
 }
 
 
