@@ -53,6 +53,7 @@
         ['feature_snapshot', dbt.type_bigint()],
         ['feed_from', dbt.type_bigint()],
         ['feed_reason', text],
+        ['feature_snapshot_at', dbt.type_timestamp()],
     ]) }}
 {% endmacro %}
 

@@ -65,6 +65,7 @@ final as (
         scoring_basis,
         watermark,
         feature_snapshot,
+        feature_snapshot_at,
         feed_from,
         feed_reason,
         slice_from,

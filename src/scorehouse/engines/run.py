@@ -78,7 +78,8 @@ def _settle(
     )
     for part, each in enumerate(records):
         each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)
-        each.feature_query, each.feature_snapshot = source.query, source.snapshot
+        each.feature_query = source.query
+        each.feature_snapshot, each.feature_snapshot_at = source.snapshot, source.snapshot_at
     output = Output(source.columns, source.types, outputs, options, records, engine.spelling)
     change = ColumnChange()
     if record.write_mode == "merge" and request.staging:  # dbt's own materializations do this themselves

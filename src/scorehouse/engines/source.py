@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from scorehouse.engines.columns import Columns, types_digest
 from scorehouse.engines.keys import KeyCheck
@@ -15,10 +16,10 @@ from scorehouse.scoring.request import Request
 class Source(ABC):
     """The feature table as an engine reads it: one snapshot, checked before the first row.
 
-    `query` is what a replay reads again, or empty; `snapshot` is the id of the snapshot that it reads, if the
-    feature table is a table of a DuckLake. `table_types` has the full type of each column of the
-    feature table; `types` are the types to cast columns to that bypass the kernel. All but `query` are set
-    once `check` has run.
+    `query` is what a replay reads again, or empty; `snapshot` is the id of the snapshot that it reads, and
+    `snapshot_at` when that was written, in UTC, if the feature table is a table of a DuckLake. `table_types`
+    has the full type of each column of the feature table; `types` are the types to cast columns to that
+    bypass the kernel. All but `query` are set once `check` has run.
     """
 
     options: ScoreOptions
@@ -26,6 +27,7 @@ class Source(ABC):
     call: str
     query: str
     snapshot: int | None = None
+    snapshot_at: datetime | None = None
     columns: Columns
     table_types: Mapping[str, str]
     types: Mapping[str, str]

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.engines.duckdb.lake import LakeTable
+from scorehouse.engines.duckdb.lake import LakeTable, SnapshotRead, microseconds
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError, RegistryError
@@ -92,9 +92,9 @@ def logged_features(
 
     With `as_of_run`, a table of a DuckLake is read as of the snapshot that the run read.
     """
-    query, snapshot = run["feature_query"], run.get("feature_snapshot")
-    if as_of_run and snapshot is not None:
-        query = _as_of(connection, query, int(snapshot), call)
+    query = run["feature_query"]
+    if as_of_run and run.get("feature_snapshot") is not None:
+        query = _as_of(connection, query, run, call)
     source = DuckDBSource(connection, query, options, request, call)
     if sample is not None:
         # not the as-of date, which a run may add to the features
@@ -103,15 +103,20 @@ def logged_features(
     return source
 
 
-def _as_of(connection: duckdb.DuckDBPyConnection, query: str, snapshot: int, call: str) -> str:
-    """The select of a whole table of a DuckLake, as of a snapshot; as it is now if that was expired."""
+def _as_of(connection: duckdb.DuckDBPyConnection, query: str, run: Mapping[str, Any], call: str) -> str:
+    """The select of a whole table of a DuckLake, as of a run's snapshot; as it is now if that is gone."""
+    written = run.get("feature_snapshot_at")  # which the log of an earlier release does not have
+    read = SnapshotRead(
+        int(run["feature_snapshot"]),
+        microseconds(written) if written else None,
+        microseconds(run["finished_at"]),
+    )
     lake = LakeTable.found(connection, f"({query}\n)")
-    if lake is None or not lake.has_snapshot(connection, snapshot):
-        logger.warning(
-            f"{call}: the lake has no snapshot {snapshot} any more; features are read as they are now"
-        )
+    why = lake.has_not(connection, read) if lake else "they are not a table of a DuckLake any more"
+    if lake is None or why:
+        logger.warning(f"{call}: {why}; features are read as they are now")
         return query
-    return f"select * from {lake.at(snapshot)}"
+    return f"select * from {lake.at(read.snapshot)}"
 
 
 def same_libraries(run: Mapping[str, Any]) -> bool:

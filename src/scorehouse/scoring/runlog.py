@@ -71,6 +71,7 @@ class RunRecord:
     reject_reasons: Counter[str] = field(default_factory=Counter)
     feature_query: str = ""
     feature_snapshot: int | None = None
+    feature_snapshot_at: datetime | None = None
     fingerprint: str = ""
     input_types: str = ""
     feature_hash_kind: str = ""
@@ -171,4 +172,5 @@ class RunRecord:
             "feature_snapshot": self.feature_snapshot,
             "feed_from": self.feed_from,
             "feed_reason": self.feed_reason or None,
+            "feature_snapshot_at": self.feature_snapshot_at,
         }

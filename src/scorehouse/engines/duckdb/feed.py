@@ -47,17 +47,18 @@ class Feed:
 
         The rows to score are in ROWS. Raises RowKeyError for a key that is NULL or not unique.
         """
-        base = base_of(self.source.cursor, self.source, self.records)
-        if isinstance(base, str):
-            logger.info(f"{self.source.call}: the whole feature table is compared: {base}")
-            return base
-        why = self._reserved() or self.lake.unusable_since(self.source.cursor, base.snapshot, base.ended_us)
-        why = why or self._find_after(base.snapshot, plan)
+        reads = base_of(self.source.cursor, self.source, self.records)
+        if isinstance(reads, str):
+            logger.info(f"{self.source.call}: the whole feature table is compared: {reads}")
+            return reads
+        snapshot = reads[-1].snapshot
+        why = self._reserved() or self.lake.unusable_since(self.source.cursor, reads)
+        why = why or self._find_after(snapshot, plan)
         if why:
             logger.warning(f"{self.source.call}: the whole feature table is compared: {why}")
             return why
         for record in self.records:
-            record.feed_from = base.snapshot
+            record.feed_from = snapshot
         return ""
 
     def _reserved(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import duckdb
 
+from scorehouse.engines.duckdb.lake import SnapshotRead
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.scoring.runlog import SUCCESS, RunRecord
 
@@ -29,35 +29,32 @@ COLUMNS = (
 SAME_ARGUMENTS = ("alias", "version", "layout")  # the others are in the basis or in the kind of the hash
 
 
-@dataclass(frozen=True)
-class Base:
-    """The snapshot of that run, and when the run ended, in microseconds since 1970, UTC."""
-
-    snapshot: int
-    ended_us: int
-
-
 def base_of(
     cursor: duckdb.DuckDBPyConnection, source: DuckDBSource, records: Sequence[RunRecord]
-) -> Base | str:
-    """The last run that scored everything that is scored now; or why there is none.
+) -> list[SnapshotRead] | str:
+    """What was read by the last run that scored everything that is scored now; or why there is none.
 
-    Runs after it that a budget ended may have scored a part of what changed: the feed shows these rows again,
-    and their hashes show that they are done.
+    Runs after it that a budget ended stand before it, the newest first. They may have scored a part of what
+    changed: the feed shows these rows again, and their hashes show that they are done. For that, the lake
+    must still have the snapshots that they read.
     """
     logged = cursor.execute(
-        f"select {', '.join(COLUMNS)}, epoch_us(finished_at) as ended_us from {source.request.run_log} "
+        f"select {', '.join(COLUMNS)}, epoch_us(feature_snapshot_at) as written_us, "
+        f"epoch_us(finished_at) as ended_us from {source.request.run_log} "
         "where prediction_table = ? and status = ? order by started_at desc, parent_run_id",
         [source.request.relation, SUCCESS],
     )
     names = [column[0] for column in logged.description]
     rows = (dict(zip(names, row, strict=True)) for row in logged.fetchall())
+    reads = []
     for _, scan in groupby(rows, key=lambda row: row["parent_run_id"]):
         versions = list(scan)
         if why := _differs(versions, source, records):
             return why
+        row = versions[0]
+        reads.append(SnapshotRead(row["feature_snapshot"], row["written_us"], row["ended_us"]))
         if not any(row["rows_left"] for row in versions):
-            return Base(versions[0]["feature_snapshot"], versions[0]["ended_us"])
+            return reads
     return "no run has scored every row yet"
 
 

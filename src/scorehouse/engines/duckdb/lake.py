@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -20,14 +21,44 @@ RESERVED = ("snapshot_id", "rowid", "filename", "file_row_number")  # columns th
 CLOCK_SKEW_US = 5 * 60 * 1_000_000  # between the machine that wrote a snapshot and the machine of a run
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class SnapshotRead:
+    """A snapshot that a run read: when it was written and the run ended, in microseconds since 1970, UTC.
+
+    A lake that was restored counts on from an older snapshot, so ids repeat. The time at which a snapshot was
+    written does not; None if the run log does not say it, as that of an earlier release.
+    """
+
+    snapshot: int
+    written_us: int | None
+    ended_us: int
+
+    def replaced(self, written_us: int) -> str:
+        """Why the snapshot that has this id now, and that time, is another one; empty if it is not."""
+        if self.written_us is None:
+            if written_us <= self.ended_us + CLOCK_SKEW_US:
+                return ""
+            return f"snapshot {self.snapshot} was written after the run that read it: the lake was replaced"
+        if written_us == self.written_us:
+            return ""
+        return (
+            f"snapshot {self.snapshot} was written at {utc(written_us)}, and the one that a run read at "
+            f"{utc(self.written_us)}: an older state of the lake was restored, or the lake was replaced"
+        )
+
+
 @dataclass(frozen=True)
 class LakeTable:
-    """A table of a DuckLake, and the id of the snapshot that a transaction reads."""
+    """A table of a DuckLake, the snapshot that a transaction reads, and when that was written, in UTC."""
 
     database: str
     schema: str
     name: str
     snapshot: int
+    snapshot_at: datetime
 
     @classmethod
     def found(cls, cursor: duckdb.DuckDBPyConnection, table: str) -> LakeTable | None:
@@ -52,9 +83,13 @@ class LakeTable:
         ).fetchall()
         if not stored:
             return None  # a view
-        (snapshot,) = _column(cursor, f"select id from ducklake_current_snapshot({literal(names[0])})")
+        lake = literal(names[0])
+        snapshot, written_us = cursor.execute(
+            f"select snapshot_id, epoch_us(snapshot_time) from ducklake_snapshots({lake}) "
+            f"where snapshot_id = (select id from ducklake_current_snapshot({lake}))"
+        ).fetchall()[0]
         database, schema, name = stored[0]
-        return cls(database, schema, name, int(snapshot))
+        return cls(database, schema, name, int(snapshot), utc(written_us))
 
     @property
     def relation(self) -> str:
@@ -64,17 +99,22 @@ class LakeTable:
         """SQL of the table as of a snapshot."""
         return f"{self.relation} at (version => {int(snapshot)})"
 
-    def has_snapshot(self, cursor: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
-        """Whether the lake still has a snapshot."""
-        return bool(_column(cursor, f"select 1 from {self._snapshots()} where snapshot_id = {int(snapshot)}"))
+    def has_not(self, cursor: duckdb.DuckDBPyConnection, read: SnapshotRead) -> str:
+        """Why the table cannot be read as of the snapshot that a run read; empty if it can."""
+        found = _column(
+            cursor,
+            f"select epoch_us(snapshot_time) from {self._snapshots()} where snapshot_id = {read.snapshot}",
+        )
+        return read.replaced(found[0]) if found else f"the lake has no snapshot {read.snapshot} any more"
 
-    def unusable_since(self, cursor: duckdb.DuckDBPyConnection, snapshot: int, read_us: int) -> str:
-        """Why the feed after a snapshot cannot say what changed; empty if it can.
+    def unusable_since(self, cursor: duckdb.DuckDBPyConnection, reads: Sequence[SnapshotRead]) -> str:
+        """Why the feed cannot say what changed since the last of `reads`; empty if it can.
 
-        `read_us` is when a run had read that snapshot, in microseconds since 1970, UTC.
+        The others are what later runs read, the newest first.
         """
-        if snapshot > self.snapshot:
-            return f"the lake has no snapshot {snapshot} yet: an older state of it was restored"
+        snapshot = reads[-1].snapshot
+        if ahead := [read.snapshot for read in reads if read.snapshot > self.snapshot]:
+            return f"the lake has no snapshot {ahead[0]} yet: an older state of it was restored"
         rows = cursor.execute(
             f"select snapshot_id, epoch_us(snapshot_time), changes from {self._snapshots()} "
             f"where snapshot_id between {snapshot} and {self.snapshot} order by snapshot_id"
@@ -83,8 +123,9 @@ class LakeTable:
             known = {row[0] for row in rows}
             gone = next(each for each in range(snapshot, self.snapshot + 1) if each not in known)
             return f"snapshot {gone} was expired"
-        if rows[0][1] > read_us + CLOCK_SKEW_US:
-            return f"snapshot {snapshot} was written after the run that read it: the lake was replaced"
+        for read in reads:
+            if why := read.replaced(rows[read.snapshot - snapshot][1]):
+                return why
         ids = _column(
             cursor,
             f"select table_id from ducklake_table_info({literal(self.database)}) "
@@ -136,6 +177,16 @@ class LakeTable:
         return (
             f"filename = {literal(file)} and file_row_number >= {first} and file_row_number < {first + count}"
         )
+
+
+def utc(microseconds: int) -> datetime:
+    """A time of a snapshot as the run log has it: in UTC, without a zone."""
+    return (EPOCH + timedelta(microseconds=microseconds)).replace(tzinfo=None)
+
+
+def microseconds(moment: datetime) -> int:
+    """A time of the run log in microseconds since 1970."""
+    return (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 def _column(cursor: duckdb.DuckDBPyConnection, query: str) -> list[Any]:

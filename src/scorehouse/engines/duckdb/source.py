@@ -135,7 +135,8 @@ class DuckDBSource(Source):
         except duckdb.ProgrammingError as error:
             raise unreadable(error, self.call, is_select=self.is_select) from error
         self.lake = LakeTable.found(self.cursor, self.table)
-        self.snapshot = self.lake.snapshot if self.lake else None
+        if self.lake is not None:
+            self.snapshot, self.snapshot_at = self.lake.snapshot, self.lake.snapshot_at
         self._refuse_feed_without_lake()
         self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
         self.table_schema = self._schema(f"select * from {self.table}")
