@@ -68,8 +68,15 @@ install() {
     rm -f -- "$stamp" && # half-made until the end
         "$python" tools/install.py "$lock" $without &&
         { [ -z "$on_top" ] || "$python" tools/install.py "$on_top"; } &&
+        compile_ahead &&
         { editable || { [ -n "$without" ] && "$python" tools/install.py "$lock" && editable; }; } &&
         current_stamp >"$stamp"
+}
+
+# The byte code of dbt, on another core while the kernel is built: what installs packages leaves it to the first
+# import, which would be that of a command that the user waits for.
+compile_ahead() {
+    "$python" -c 'import dbt.cli.main, dbt.adapters.duckdb' >/dev/null 2>&1 </dev/null &
 }
 
 # This package, with its kernel, where it stands.
