@@ -95,10 +95,17 @@ ranked as (
 
     select
         *,
-        row_number() over (
-            partition by {{ cell }}, segment, part, feature, kind order by row_count desc, bin_value
-        ) as place
+        row_number() over (partition by {{ cell }}, segment, part, feature order by row_count desc, bin_value) as place
     from matched
+    where kind = 'unseen'
+
+    union all
+
+    select
+        *,
+        cast(null as {{ dbt.type_bigint() }}) as place
+    from matched
+    where kind <> 'unseen'
 
 ),
 
