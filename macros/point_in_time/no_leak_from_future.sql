@@ -51,7 +51,6 @@ sorted_{{ place }} as (
     select
         {% for name in spine_keys %}moments.{{ name }} as key_{{ loop.index }}, {% endfor %}
         moments.{{ at }} as moment,
-        {{ event_time }} as event_moment,
         {% for column, _ in source.outputs %}
         known.{{ column }} as value_{{ loop.index }},
         {% endfor -%}
@@ -68,6 +67,10 @@ sorted_{{ place }} as (
         moments.{{ spine_keys[loop.index0] }} = known.{{ name }}
         and {% endfor -%}
         {{ scorehouse._known_from(source, 'known.') }} <= moments.{{ at }}
+        {#- If the newest row is not fresh, none is: rows that are not fresh need no rank. #}
+        {%- if source.ttl is not none %}
+        and {{ scorehouse._still_fresh(source, event_time, 'moments.' ~ at) }}
+        {%- endif %}
 
 ),
 
@@ -75,9 +78,6 @@ newest_{{ place }} as (
 
     select * from sorted_{{ place }}
     where recency = 1
-        {%- if source.ttl is not none %}
-        and {{ scorehouse._still_fresh(source, 'event_moment', 'moment') }}
-        {%- endif %}
 
 ),
 {%- endfor %}
