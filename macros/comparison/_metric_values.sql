@@ -1,7 +1,7 @@
 {#- CTEs that end in metric_values: one row per replicate of each `part`, from `drawn`. -#}
-{% macro _metric_values(metric) -%}
+{% macro _metric_values(metric, replicates) -%}
 {%- if metric == 'roc_auc' -%}
-{{ scorehouse._auc_values() }}
+{{ scorehouse._auc_values(replicates) }}
 {%- else -%}
 metric_values as (
 

@@ -76,7 +76,7 @@ drawn as (
 
 ),
 
-{{ scorehouse._metric_values(metric) }}
+{{ scorehouse._metric_values(metric, settings['replicates']) }}
 
 replicated as (
 
