@@ -89,12 +89,14 @@ points as (
 surrounded as (
 
     select
-        *,
-        sum(n * probability) over (partition by {{ c }} order by score desc)
-            - sum(n * probability) over (partition by {{ c }}, score) / 2e0 as pos_above,
-        sum(n * (1e0 - probability)) over (partition by {{ c }} order by score)
-            - sum(n * (1e0 - probability)) over (partition by {{ c }}, score) / 2e0 as neg_below
+        calibrated.*,
+        cumulated.cum_pos - cumulated.pos / 2e0 as pos_above,
+        cumulated.all_neg - cumulated.cum_neg + cumulated.neg / 2e0 as neg_below
     from calibrated
+    inner join cumulated
+        on {{ scorehouse._same_cohort('calibrated', 'cumulated') }}
+        and calibrated.class_label = cumulated.class_label
+        and calibrated.score = cumulated.score
 
 ),
 
