@@ -15,9 +15,20 @@ SETS: dict[str, TrainingSet] = {
 }
 
 
-def looked_at(number: int) -> dict[str, Any]:
+AGED = """
+select customer, amount, known_at, happened_at, known_at + interval 1 hour as as_of,
+    known_at + interval 90 day as label_known_at
+from (values
+    ('seen', 1.0, timestamp '2026-03-05 10:00', timestamp '2026-03-05 09:00'),
+    ('forgotten', null, timestamp '2026-03-05 10:00', timestamp '2026-03-01 09:00'),
+    ('stale', 3.0, timestamp '2026-03-05 10:00', timestamp '2026-03-01 09:00')
+) as rows(customer, amount, known_at, happened_at)
+"""
+
+
+def looked_at(number: int | str, **further: str) -> dict[str, Any]:
     """The dbt test of a set: `trained_n` against `features_n`."""
-    source = {"relation": f"source('raw', 'features_{number}')", "key": "customer"}
+    source = {"relation": f"source('raw', 'features_{number}')", "key": "customer", **further}
     times = {"event_time": "happened_at", "known_at": "known_at", "columns": ["amount"]}
     return {
         "scorehouse.no_leak_from_future": {
@@ -39,6 +50,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[MonitoredWarehouse,
             f"trained_{number}", f"select * from {{{{ source('raw', 'given_{number}') }}}}", "view"
         )
         models.append({"name": f"trained_{number}", "data_tests": [looked_at(number)]})
+    warehouse.table("features_aged", f"select * replace (coalesce(amount, 2.0) as amount) from ({AGED})")
+    warehouse.model("trained_aged", AGED, "view")
+    models.append({"name": "trained_aged", "data_tests": [looked_at("aged", ttl="1 day")]})
     warehouse.tests({"version": 2, "models": models})
     return warehouse, warehouse.build().statuses
 
@@ -56,3 +70,13 @@ def test_finds_exactly_the_rows_that_leak(
         (str(key), moment.to_pydatetime())
         for key, moment in zip(leaking.customer, leaking.as_of, strict=True)
     )
+
+
+@pytest.mark.slow
+def test_a_value_older_than_its_ttl_should_not_be_there(
+    built: tuple[MonitoredWarehouse, dict[str, str]],
+) -> None:
+    warehouse, statuses = built
+    assert statuses["leak_aged"] == "fail"
+    found = warehouse.query("select row_key, value_found, value_known from main_dbt_test__audit.leak_aged")
+    assert found == [("stale", "3.0", None)]
