@@ -1,18 +1,26 @@
 {#- The compiled select of a version, with placeholders for `_filled_select`, checked to equal the text that
     was proven. The text that was compared is the text that runs: the macro is not called a second time. -#}
 {% macro _verified_select(call, name, number) %}
+    {{ return(scorehouse._verified_text(call, name, number, 'sql', '', [])) }}
+{% endmacro %}
+
+
+{#- What the macro of a version whose name has this `ending` gives, equal to the MD5 under `fact` in the YAML of its
+    seed. `before` are other texts that the MD5 covers. -#}
+{% macro _verified_text(call, name, number, fact, ending, before) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
     {% set features, columns = context[macro_name ~ '__features'](), [] %}
     {% for feature in features %}
         {% do columns.append(mark ~ loop.index0 ~ mark) %}
     {% endfor %}
-    {% set text = context[macro_name](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns) %}
-    {% set found = local_md5((features + [text]) | join(mark)) %}
-    {% set pinned = scorehouse._pinned_md5(call, name, number) %}
+    {% set text = context[macro_name ~ ending](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns) %}
+    {% set found = local_md5((before + features + [text]) | join(mark)) %}
+    {% set pinned = scorehouse._pinned_md5(call, name, number, fact) %}
     {% if pinned != found %}
         {% do scorehouse._fail(
             call,
-            'the macro ' ~ macro_name ~ ' is not the SQL that was proven: its md5 on ' ~ target.type ~ ' is ' ~ found,
+            'the macro ' ~ macro_name ~ ending ~ ' is not the SQL that was proven: its md5 on ' ~ target.type ~ ' is '
+                ~ found,
             (pinned or 'no SQL for this version, since none was proven')
                 ~ ', which the YAML of the seed ml_' ~ name ~ ' pins',
             'restore the macro from version control, or run `scorehouse prove ' ~ name
@@ -24,10 +32,10 @@
 
 
 {#- The MD5 that a version's SQL must have on this target; empty if none was proven. -#}
-{% macro _pinned_md5(call, name, number) %}
+{% macro _pinned_md5(call, name, number, fact) %}
     {% set registered = scorehouse._registered_versions(name) %}
-    {% for version in registered or [] if version['version'] == number and 'sql' in version %}
-        {{ return(version['sql'].get(target.type, '')) }}
+    {% for version in registered or [] if version['version'] == number and fact in version %}
+        {{ return(version[fact].get(target.type, '')) }}
     {% endfor %}
     {% if registered is none or number in registered | map(attribute='version') %}
         {% do scorehouse._fail(

@@ -1,6 +1,7 @@
 {# The compiled form of a registered ML model as a subquery: the columns of `relation` in `keep`, then the
-   outputs, `row_status` and `reject_reason`. It is plain SQL, on any adapter, without Python. #}
-{% macro predict(name, relation, alias='champion', version=none, keep=none) %}
+   outputs, `row_status` and `reject_reason`, and before it the reasons. It is plain SQL, on any adapter, without
+   Python. #}
+{% macro predict(name, relation, alias='champion', version=none, keep=none, reasons=none) %}
     {% do scorehouse._check_predict(name, relation, version, keep) %}
     {#- This ref adds the edge to the lineage and makes dbt load the seed first. -#}
     {% set registry = ref('ml_' ~ name) %}
@@ -26,7 +27,7 @@
     {% endif %}
 
     {% set features = context[macro_name ~ '__features']() %}
-    {% set inputs = scorehouse._predict_inputs(relation, features, keep) %}
+    {% set inputs = scorehouse._predict_inputs(relation, features, keep, reasons is not none) %}
     {% set select = scorehouse._verified_select(call, name, number) %}
     {% set stages = scorehouse._stages(select) | length %}
     {% if stages > 1 %}
@@ -39,7 +40,13 @@
                 ~ ' or register a smaller estimator'
         ) %}
     {% endif %}
-    {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
+    {% if reasons is none %}
+        {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
+    {% else %}
+        {% set body = scorehouse._reasoned_select(
+            call, 'predict', name, number, reasons, select, relation, inputs['keep'], inputs['columns']
+        ) %}
+    {% endif %}
     {% do scorehouse._check_size(call, body) %}
     {{ return('(\n' ~ body ~ '\n)') }}
 {% endmacro %}

@@ -8,7 +8,6 @@
         'strict': arguments['strict'],
         'as_of': arguments['as_of'],
         'decision': arguments['decision'],
-        'reasons': arguments.get('reasons'),
         'engine': arguments.get('engine', 'auto') not in ['auto', 'sql'],
         'rescore': rule not in ['all', 'given', 'new', 'changed']
             or (rescore is mapping and rescore.keys() | reject('equalto', 'rule') | list),

@@ -26,9 +26,14 @@
     {% set passthrough = [given] if given is string else given %}
 
     {% set known = get_columns_in_query(compiled_code) %}
-    {% set kept = scorehouse._warehouse_known(known, (key + (passthrough or [])) | unique | list) %}
+    {% set kept = scorehouse._warehouse_known(
+        known, (key + (passthrough or [])) | unique | list, arguments.get('reasons') is not none
+    ) %}
     {% set features = context[macro_name ~ '__features']() %}
     {% set statements = scorehouse._stages(scorehouse._verified_select(call, name, number)) %}
+    {% if arguments.get('reasons') is not none %}
+        {% do scorehouse._warehouse_check_reasons(call, name, number, arguments['reasons'], statements) %}
+    {% endif %}
     {% set is_merged = existing is not none and existing.is_table and rule != 'all' and not should_full_refresh() %}
     {{ return({
         'run_id': scorehouse._scoring_run_id(''),
@@ -69,7 +74,7 @@
 
 
 {# The columns that pass through, as the warehouse spells them. #}
-{% macro _warehouse_known(known, asked) %}
+{% macro _warehouse_known(known, asked, with_reasons) %}
     {% set kept = [] %}
     {% for name in asked %}
         {% set found = scorehouse._same_but_for_case(known, name) %}
@@ -79,8 +84,18 @@
                 'columns of the select, which are ' ~ known | join(', '), 'correct the names'
             ) %}
         {% endif %}
-        {% do scorehouse._check_kept(name) %}
+        {% do scorehouse._check_kept(name, with_reasons) %}
         {% do kept.append(found[0]) %}
     {% endfor %}
     {{ return(kept) }}
+{% endmacro %}
+
+
+{# Refuses reasons that cannot be given, before anything is written. #}
+{% macro _warehouse_check_reasons(call, name, number, reasons, statements) %}
+    {% set found = scorehouse._verified_reasons(call, name, number) %}
+    {% do scorehouse._reason_options('scored', reasons, found['facts']) %}
+    {% if statements | length > 1 %}
+        {% do scorehouse._no_reasons(call, name, number) %}
+    {% endif %}
 {% endmacro %}

@@ -42,9 +42,16 @@
 
 {# One statement of a version over a table, with the columns that pass through. #}
 {% macro _warehouse_body(text, table, scored) %}
-    {% set keep = scorehouse._warehouse_kept(scored) | join(', ') ~ ', ' %}
-    {% set body = scorehouse._filled_select(text, table, keep, scored['columns']) %}
-    {% do scorehouse._check_size('scorehouse.scored() in ' ~ model['name'], body) %}
+    {% set keep, call = scorehouse._warehouse_kept(scored) | join(', ') ~ ', ', 'scorehouse.scored() in ' ~ model['name'] %}
+    {% set reasons = scored['arguments'].get('reasons') %}
+    {% if reasons is none %}
+        {% set body = scorehouse._filled_select(text, table, keep, scored['columns']) %}
+    {% else %}
+        {% set body = scorehouse._reasoned_select(
+            call, 'scored', scored['name'], scored['number'], reasons, text, table, keep, scored['columns']
+        ) %}
+    {% endif %}
+    {% do scorehouse._check_size(call, body) %}
     {{ return(body) }}
 {% endmacro %}
 

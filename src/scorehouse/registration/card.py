@@ -200,13 +200,17 @@ def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
     """The facts of the registry that SQL-only warehouses need: Jinja can read this YAML but no CSV.
 
     `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if no SQL was
-    proven, and missing if an earlier release proved the SQL without a pin. `class_columns` is JSON as in the
-    seed, and missing if the version has none.
+    proven, and missing if an earlier release proved the SQL without a pin. `reasons` is the same for the SQL
+    of reasons, and missing if there is none. `class_columns` is JSON as in the seed, and missing if the
+    version has none.
     """
     facts = []
     for version in versions:
         proof = version.forms.get("sql", {"macro": {"md5": {}}})
-        pinned = {"sql": dict(proof["macro"]["md5"])} if "macro" in proof else {}
+        pins = proof.get("macro", {})
+        pinned = {"sql": dict(pins["md5"])} if pins else {}
+        if "reasons" in pins:
+            pinned["reasons"] = dict(pins["reasons"])
         known = {"version": version.version, "aliases": list(version.aliases), "sha256": version.sha256}
         columns = version.to_row()["class_columns"]
         facts.append({**known, **({"class_columns": columns} if columns else {}), **pinned})

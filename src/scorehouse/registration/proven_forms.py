@@ -19,21 +19,24 @@ from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.make import made_of_trees, reads_predictions
 from scorehouse.forms.proof import proof_bytes
 from scorehouse.forms.reasons.background import Background
+from scorehouse.forms.reasons.linear import LinearReasons
+from scorehouse.forms.reasons.stored import from_bytes as reasons_of_bytes
 from scorehouse.forms.segments_made import is_segmented
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.macros import drop_macros, write_macros
+from scorehouse.forms.sql.macros import ReasonMacros, drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
 from scorehouse.forms.sql.prove_sql import Comparison, fault_of_stages
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.forms.sql.stored import to_bytes
-from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
 from scorehouse.registration.proven_matrix import Compared, ProvenProducts, compared_on, proven_matrix
 from scorehouse.registration.proven_native import ProvenTrees, proven_native
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
+from scorehouse.registration.proven_reasons_sql import reasons_in_sql
 from scorehouse.registration.proven_segments import proven_segments
 from scorehouse.registration.proven_sql import begun, compiled_for, proof_facts
-from scorehouse.registry.artifact import beside
+from scorehouse.registry.artifact import FORM_FILES, beside
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
@@ -54,6 +57,7 @@ class Forms:
     facts: Mapping[str, Any]
     sql: tuple[CompiledSql, ...] = field(default=(), repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    reasons: ReasonMacros | None = field(default=None, repr=False)
 
     def write(self, project: Path, version: Version, policy: LoadPolicy, call: str) -> Path | None:
         """Write the files and macros, or remove the macros of a form that no longer serves.
@@ -63,7 +67,7 @@ class Forms:
         for name, data in self.files.items():
             write(locate(project, beside(version, name), policy, call), data, call)
         if self.sql:
-            return write_macros(project, version.name, self.sql)
+            return write_macros(project, version.name, self.sql, self.reasons)
         return drop_macros(project, version.name, version.version)
 
 
@@ -118,7 +122,9 @@ class FormSearch:
         if self.running is None:
             self.begin()
         sql, refused = self._compiled()
-        pins = pins_of(self.kernel.version.name, sql) if sql else {}  # while the database is at work
+        reasons = self._reasons()  # while the database is at work, as the pins
+        macros, without = self._reasons_in_sql(reasons, sql)
+        pins = pins_of(self.kernel.version.name, sql, macros) if sql else {}
         found: dict[str, ProvenForm | str] = {}
         if self._native:
             found["native"] = self._native.found
@@ -126,13 +132,14 @@ class FormSearch:
             self.told("prove SQL")
             made = self._sql(sql, pins)
             if isinstance(made, str):
-                sql, refused = [], {"sql": made}
+                sql, refused, without = [], {"sql": made}, {}
             else:
                 found["sql"] = made
         if self._native is None:
             found |= self._matrix(found.get("sql"))
-        if reasons := self._reasons():
+        if reasons:
             found["reasons"] = reasons
+        refused |= without
         facts: dict[str, Any] = {}
         files: dict[str, bytes] = {}
         for form, one in found.items():
@@ -143,7 +150,7 @@ class FormSearch:
                 files |= one.files
         if refused:
             facts["refused"] = refused
-        return Forms(facts, tuple(sql), files)
+        return Forms(facts, tuple(sql), files, macros)
 
     def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenForm | str:
         """The SQL of all dialects, proven where it runs; or why it may not serve."""
@@ -185,6 +192,19 @@ class FormSearch:
             return None
         proved = (rows.tried, rows.expected, self.rows_of)
         return linear_proven(self.kernel, form, *proved, self.background)
+
+    def _reasons_in_sql(
+        self, reasons: ProvenForm | str | None, sql: list[CompiledSql]
+    ) -> tuple[ReasonMacros | None, dict[str, str]]:
+        """The SQL of reasons for databases without Python, and why some have none; of linear models only."""
+        rows, running = self._products.rows if not self._native else None, self.running
+        if not sql or rows is None or not isinstance(reasons, ProvenForm) or isinstance(running, str | None):
+            return None, {}
+        form = reasons_of_bytes(reasons.files[FORM_FILES["reasons"]], self.kernel.version)
+        assert isinstance(form, LinearReasons)
+        scored = rows.tried.rows.filter(rows.expected.column(REJECT_REASON).is_null())
+        self.told("prove reasons in SQL")
+        return reasons_in_sql(self.kernel, form, running.compiled, sql, scored)
 
     @cached_property
     def _products(self) -> ProvenProducts:

@@ -13,7 +13,7 @@ from scorehouse.forms.sql.inputs import LARGEST, inputs_of
 from scorehouse.forms.sql.outputs import outputs_of
 from scorehouse.forms.sql.printer import Dialect
 from scorehouse.forms.sql.registers import CONVERTERS
-from scorehouse.forms.sql.sizes import excess_over, largest_of, of_fitting_size
+from scorehouse.forms.sql.sizes import excess_over, limits_of, of_fitting_size
 from scorehouse.forms.sql.underflow import without_underflow
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -53,12 +53,17 @@ def compile_sql(
     if compiled is None:
         # another dialect has told the nodes of all trees, which need not be compiled to be refused
         nodes = max((other.nodes for other in others.values()), default=0)
-        excess = excess_over(nodes, "tree nodes", largest_of(chosen).nodes, version, chosen, call)
+        excess = excess_over(nodes, "tree nodes", limits_of(chosen).nodes, version, chosen, call)
         compiled = _compiled(estimator, version, signature, chosen, call, excess)
     others[key] = compiled
     compiled = of_fitting_size(replace(compiled, dialect=chosen), statement_bytes, call)
     _check_marks(compiled, call)
     return compiled
+
+
+def largest_of(dialect: Dialect) -> float:
+    """The largest magnitude of a feature that a database computes with."""
+    return LARGEST if dialect.ieee else LARGEST_WHERE_OVERFLOW_RAISES
 
 
 def _compiled(
@@ -70,7 +75,7 @@ def _compiled(
     excess: CompileError | None,
 ) -> CompiledSql:
     """The program of a dialect, whose size is not checked yet; `excess` is raised at its first tree."""
-    largest = LARGEST if chosen.ieee else LARGEST_WHERE_OVERFLOW_RAISES
+    largest = largest_of(chosen)
     has_real = "real" in chosen.types
     b = Builder(signature, call, CONVERTERS, has_real=has_real, largest=largest, excess=excess)
     values, reason = inputs_of(b)

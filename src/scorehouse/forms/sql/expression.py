@@ -6,7 +6,7 @@ Nodes are immutable and compare by value, so an expression that occurs twice is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 TIMES = ("time", "instant")  # types of features that hold dates and timestamps
@@ -177,6 +177,20 @@ def columns_of(expr: Expr) -> set[str]:
         elif not isinstance(part, Literal):
             waiting += _CHILDREN[type(part)](part)
     return found
+
+
+def rewritten(expr: Expr, leaf: Callable[[Column | Feature], Expr]) -> Expr:
+    """The expression with `leaf` of each of its columns and features in their place."""
+    if isinstance(expr, Column | Feature):
+        return leaf(expr)
+    kind: Any = type(expr)
+    return kind(*(_rewritten_part(getattr(expr, field.name), leaf) for field in fields(expr)))
+
+
+def _rewritten_part(part: object, leaf: Callable[[Column | Feature], Expr]) -> object:
+    if isinstance(part, tuple):
+        return tuple(_rewritten_part(item, leaf) for item in part)
+    return rewritten(part, leaf) if isinstance(part, Expr) else part
 
 
 def number(value: float) -> Literal:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scorehouse.errors import CompileError
 from scorehouse.forms.sql.compiled import CompiledSql
@@ -19,6 +21,24 @@ HEADER = """{#- Compiled SQL of the ML model `%s`, one macro per version, writte
 """
 
 
+@dataclass(frozen=True)
+class ReasonMacros:
+    """The contributions of a version in each dialect, and the facts by which they become reasons.
+
+    `facts` are JSON: `columns` of the version's select, `unit`, by default the `score` that is compared, and
+    of each explained output its `name`, `column`, and the `ending` of its reasons' columns. Of several
+    classes, `classes` has the label of each explained output.
+    """
+
+    compiled: tuple[CompiledSql, ...]
+    facts: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The facts as a macro returns them."""
+        return json.dumps(self.facts)
+
+
 def macro_file(project: Path, name: str) -> Path:
     """The file with the macros of an ML model."""
     return project / SqlSettings.of(project).macro_path / "ml" / f"{name}.sql"
@@ -29,15 +49,17 @@ def macro_name(name: str, version: int) -> str:
     return f"scorehouse_predict__{name}__v{version}"
 
 
-def write_macros(project: Path, name: str, compiled: Sequence[CompiledSql]) -> Path:
-    """Write the macro of one version, in all dialects given, into `macros/ml/<name>.sql`.
+def write_macros(
+    project: Path, name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros | None = None
+) -> Path:
+    """Write the macros of one version, in all dialects given, into `macros/ml/<name>.sql`.
 
     The macros of other versions in that file are not changed. Returns the path.
     """
     path = macro_file(project, name)
     number = compiled[0].version.version
     old = path.read_text(encoding="utf-8") if path.exists() else HEADER % name
-    block = macro_text(name, compiled)
+    block = macro_text(name, compiled, reasons)
     found = _block(old, number)
     new = old[: found.start()] + block + old[found.end() :] if found else f"{old.rstrip()}\n\n{block}"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,27 +94,37 @@ def version_text(project: Path, name: str, number: int) -> str | None:
     return found[0] if found else None
 
 
-def macro_text(name: str, compiled: Sequence[CompiledSql]) -> str:
-    """The macro of one version, and the one that lists its features."""
+def macro_text(name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros | None = None) -> str:
+    """The macros of one version: its select, its features, and the select and facts of its reasons."""
     number = compiled[0].version.version
     call = macro_name(name, number)
     start, end = _marks(number)
-    dialects = [item.dialect.name for item in compiled]
+    features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
+    macros = [_select(call, name, compiled), _returned(f"{call}__features", f"[{features}]")]
+    if reasons is not None:
+        macros.append(_select(f"{call}__reasons", name, reasons.compiled))
+        macros.append(_returned(f"{call}__reason_facts", jinja_literal(reasons.text)))
+    return "\n".join([f"{start}\n" + macros[0], *macros[1:]]) + f"{end}\n"
+
+
+def _select(call: str, name: str, compiled: Sequence[CompiledSql]) -> str:
+    """A macro with a select for each type of target."""
+    number, dialects = compiled[0].version.version, [item.dialect.name for item in compiled]
     branches = []
     for position, (body, targets) in enumerate(_bodies(compiled, name)):
         word = "if" if position == 0 else "elif"
         branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
-    features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
     return (
-        f"{start}\n"
         f"{{% macro {call}(relation, keep, columns) %}}\n"
         + "".join(branches)
         + "{%- else %}\n"
         + f"{{{{ scorehouse._not_compiled('{name}', {number}, {json.dumps(dialects)}) }}}}\n"
-        + "{%- endif %}\n{% endmacro %}\n\n"
-        + f"{{% macro {call}__features() %}}\n    {{{{ return([{features}]) }}}}\n{{% endmacro %}}\n"
-        + f"{end}\n"
+        + "{%- endif %}\n{% endmacro %}\n"
     )
+
+
+def _returned(call: str, value: str) -> str:
+    return f"{{% macro {call}() %}}\n    {{{{ return({value}) }}}}\n{{% endmacro %}}\n"
 
 
 def targets_of(item: CompiledSql) -> list[str]:

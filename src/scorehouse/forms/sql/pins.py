@@ -13,22 +13,41 @@ from typing import Any
 from jinja2.sandbox import SandboxedEnvironment
 
 from scorehouse.forms.sql.compiled import MARK, CompiledSql
-from scorehouse.forms.sql.macros import macro_name, macro_text, targets_of
+from scorehouse.forms.sql.macros import ReasonMacros, macro_name, macro_text, targets_of
 
 
-def pins_of(name: str, compiled: Sequence[CompiledSql]) -> dict[str, Any]:
-    """The pins of a version: `sha256` of its macros, and by type of target the `md5` of its SQL."""
-    text, first = macro_text(name, compiled), compiled[0]
-    template = SandboxedEnvironment().from_string(text)
-    columns = [f"{MARK}{i}{MARK}" for i in range(len(first.features))]
-    found = {}
-    for target in [target for item in compiled for target in targets_of(item)]:
-        module = template.make_module({"target": {"type": target}})
-        macro = getattr(module, macro_name(name, first.version.version))
-        select = str(macro(f"{MARK}relation{MARK}", f"{MARK}keep{MARK}", columns))
-        pinned = MARK.join([*first.features, select]).encode()
-        found[target] = md5(pinned, usedforsecurity=False).hexdigest()
-    return {"sha256": text_digest(text), "md5": found}
+def pins_of(
+    name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros | None = None
+) -> dict[str, Any]:
+    """The pins of a version: `sha256` of its macros, and by type of target the `md5` of its SQL.
+
+    `reasons` has, by type of target, the MD5 of the facts and the SQL of reasons, where there are any.
+    """
+    text, features = macro_text(name, compiled, reasons), compiled[0].features
+    module = _Macros(text, macro_name(name, compiled[0].version.version), len(features))
+    pins = {"sha256": text_digest(text), "md5": module.pins(compiled, "", features)}
+    if reasons is not None:
+        pins["reasons"] = module.pins(reasons.compiled, "__reasons", [reasons.text, *features])
+    return pins
+
+
+class _Macros:
+    """A version's section of the file, rendered with marks in place of the arguments."""
+
+    def __init__(self, text: str, call: str, features: int) -> None:
+        self.template = SandboxedEnvironment().from_string(text)
+        self.call = call
+        self.columns = [f"{MARK}{i}{MARK}" for i in range(features)]
+
+    def pins(self, compiled: Sequence[CompiledSql], ending: str, before: Sequence[str]) -> dict[str, str]:
+        """The MD5 of what a macro gives on each type of target, behind other pinned texts."""
+        found = {}
+        for target in [target for item in compiled for target in targets_of(item)]:
+            macro = getattr(self.template.make_module({"target": {"type": target}}), self.call + ending)
+            select = str(macro(f"{MARK}relation{MARK}", f"{MARK}keep{MARK}", self.columns))
+            pinned = MARK.join([*before, select]).encode()
+            found[target] = md5(pinned, usedforsecurity=False).hexdigest()
+        return found
 
 
 def text_digest(text: str) -> str:

@@ -13,7 +13,7 @@ from scorehouse.forms.sql.stages import stages_of
 from scorehouse.registry.version import Version
 
 
-def largest_of(dialect: Dialect) -> Limits:
+def limits_of(dialect: Dialect) -> Limits:
     """The limits of a version in a database, whatever the number of statements."""
     return LARGEST_IN_STAGES if dialect.name in IN_STAGES else LIMITS[dialect.name]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from scorehouse.forms.sql.builder import Program, program_of
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.expression import Case, Column, Expr, Feature
+from scorehouse.forms.sql.expression import Column, Expr, Feature, rewritten
 from scorehouse.forms.sql.printer import Printer
 
 
@@ -77,21 +76,10 @@ def _unused(name: str, number: int, taken: set[str]) -> str:
 
 def _moved(expr: Expr, names: Mapping[str, str], positions: Sequence[int]) -> Expr:
     """The expression, rewritten to the common columns and features."""
-    if isinstance(expr, Column):
-        return Column(names[expr.name])
-    if isinstance(expr, Feature):
-        return Feature(positions[expr.position], expr.type)
-    if isinstance(expr, Case):
-        whens = ((_moved(w, names, positions), _moved(t, names, positions)) for w, t in expr.whens)
-        default = None if expr.default is None else _moved(expr.default, names, positions)
-        return Case(tuple(whens), default)
-    kind: Any = type(expr)
-    parts = {field.name: getattr(expr, field.name) for field in fields(expr)}
-    moved: Expr = kind(**{name: _moved_part(part, names, positions) for name, part in parts.items()})
-    return moved
 
+    def leaf(part: Column | Feature) -> Expr:
+        if isinstance(part, Column):
+            return Column(names[part.name])
+        return Feature(positions[part.position], part.type)
 
-def _moved_part(part: object, names: Mapping[str, str], positions: Sequence[int]) -> object:
-    if isinstance(part, tuple):
-        return tuple(_moved_part(item, names, positions) for item in part)
-    return _moved(part, names, positions) if isinstance(part, Expr) else part
+    return rewritten(expr, leaf)

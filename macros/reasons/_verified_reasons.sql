@@ -1,0 +1,32 @@
+{#- The select of a version's contributions, and the facts by which they become reasons, checked to equal what was
+    proven. -#}
+{% macro _verified_reasons(call, name, number) %}
+    {% set facts = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__reason_facts') %}
+    {% if facts is none or not scorehouse._pinned_md5(call, name, number, 'reasons') %}
+        {% do scorehouse._no_reasons(call, name, number) %}
+    {% endif %}
+    {% set text = facts() %}
+    {{ return({
+        'facts': fromjson(text),
+        'select': scorehouse._verified_text(call, name, number, 'reasons', '__reasons', [text]),
+    }) }}
+{% endmacro %}
+
+
+{#- Stops because a version has no reasons in SQL, with the reason that registration found. -#}
+{% macro _no_reasons(call, name, number) %}
+    {% set registry = ref('ml_' ~ name) %}
+    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ number)
+        if load_relation(registry) is not none else [] %}
+    {% set forms = fromjson((found[0].get('forms') if found else none) or '{}') %}
+    {% set refused = forms.get('refused', {}) %}
+    {% set why = refused.get('reasons in SQL for ' ~ target.type) or refused.get('reasons in SQL')
+        or refused.get('reasons') or ('its reasons are those of trees' if 'native' in forms else '') %}
+    {% do scorehouse._fail(
+        call,
+        'version ' ~ number ~ ' has no reasons in SQL' ~ (': ' ~ why if why),
+        'a linear model, registered or proven by this release, whose contributions SQL computes on ' ~ target.type,
+        'leave reasons out, score on an engine with Python, or run `scorehouse prove ' ~ name
+            ~ '`, commit what it writes, and run `dbt seed --select ml_' ~ name ~ '`'
+    ) %}
+{% endmacro %}

@@ -1,0 +1,90 @@
+"""Reasons in SQL: the contributions of a linear model, compiled and compared with its stored reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.reasons.asked import asked_outputs, score_columns
+from scorehouse.forms.reasons.linear import LinearReasons
+from scorehouse.forms.sql.compile import largest_of
+from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.dialects import LIMITS
+from scorehouse.forms.sql.macros import ReasonMacros
+from scorehouse.forms.sql.reasons import compile_reasons, prove_reasons_sql
+from scorehouse.forms.sql.sizes import check_size
+from scorehouse.kernel.scorer import Kernel
+
+
+def reasons_in_sql(
+    kernel: Kernel,
+    form: LinearReasons,
+    gate: CompiledSql,
+    sql: Sequence[CompiledSql],
+    rows: pa.Table,
+) -> tuple[ReasonMacros | None, dict[str, str]]:
+    """The macros of reasons for the databases of `sql`, and why others of them have none.
+
+    `gate` is the compiled form that DuckDB runs; `rows` are rows that the estimator scores.
+    """
+    made: dict[tuple[bool, bool], CompiledSql] = {}
+    found: list[CompiledSql] = []
+    refused: dict[str, str] = {}
+
+    def compiled(like: CompiledSql) -> CompiledSql:
+        key = ("real" in like.dialect.types, like.dialect.ieee)
+        if key not in made:
+            made[key] = compile_reasons(form, like, largest_of(like.dialect), kernel.call)
+        return replace(made[key], dialect=like.dialect)
+
+    try:
+        prove_reasons_sql(compiled(gate), form, rows)
+    except CompileError as error:
+        return None, {"reasons in SQL": _told(error)}
+    except Exception as error:  # such as one of the database
+        return None, {"reasons in SQL": f"they failed ({type(error).__name__}: {error})"}
+    for like in sql:
+        try:
+            if like.stages:
+                raise _in_stages(like)
+            one = compiled(like)
+            check_size(one, LIMITS[one.dialect.name], kernel.call)
+            found.append(one)
+        except CompileError as error:
+            refused[f"reasons in SQL for {like.dialect.name}"] = _told(error)
+    return (ReasonMacros(tuple(found), reason_facts(kernel, form, gate.columns)) if found else None), refused
+
+
+def reason_facts(kernel: Kernel, form: LinearReasons, columns: Sequence[str]) -> dict[str, Any]:
+    """What turns contributions into reasons, as `ReasonMacros` has it; `columns` are those of the select."""
+    version = kernel.version
+    outputs = asked_outputs(version, None, kernel.call)
+    names = list(version.outputs.items())
+    scores = score_columns(version, outputs)
+    return {
+        "columns": list(columns),
+        "unit": form.unit,
+        "scores": [field.name for field in kernel.schema if pa.types.is_floating(field.type)],
+        "outputs": [
+            {"name": names[place][1], "column": names[place][0], "ending": ending, "score": score}
+            for (place, ending), score in zip(outputs, scores, strict=True)
+        ],
+        "classes": list(version.classes) if form.is_per_class and not outputs else [],
+    }
+
+
+def _in_stages(like: CompiledSql) -> CompileError:
+    return CompileError(
+        like.version.label,
+        f"its SQL is {len(like.stages) + 1} statements on {like.dialect.name}",
+        expected="one statement",
+        action="score it with reasons on an engine with Python",
+    )
+
+
+def _told(error: CompileError) -> str:
+    return f"{error.problem}; expected: {error.expected}"
