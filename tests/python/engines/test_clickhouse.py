@@ -24,6 +24,7 @@ from clickhouse.parity import SETTING, clickhouse_parity
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from dialects.project import ProjectOfDialects, unpack_adapters
+from linear_reasons import columns_of, explained_rows
 from project import DbtProject, MakeKernel
 
 pytestmark = pytest.mark.foreign
@@ -58,6 +59,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, record_testsuite_property:
     project.features("select * from 'rows.parquet'")
     call = "scorehouse.predict('leaving', ref('features'), keep=['id'])"
     project.features(f"select * from {{{{ {call} }}}} as scored", name="predicted")
+    call = "scorehouse.predict('leaving', ref('features'), keep=['id'], reasons=3)"
+    project.features(f"select * from {{{{ {call} }}}} as scored", name="explained")
     project.sql_model("refused", "leaving", key="id")
     call = "scorehouse.predict('leaving', 'f' ~ ' ' * 300000, keep=['id'])"
     project.features(
@@ -70,25 +73,39 @@ def project(tmp_path_factory: pytest.TempPathFactory, record_testsuite_property:
     project.write("macros/generate_database_name.sql", name)
     outputs = {kind: {"type": kind, "path": "house.duckdb"} for kind in ("duckdb", "clickhouse")}
     project.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "duckdb", "outputs": outputs}}))
-    project.build("--select", "ml_leaving", "features", "predicted").check()
+    project.build("--select", "ml_leaving", "features", "predicted", "explained").check()
     return project
 
 
-def test_predict_gives_the_rows_of_duckdb(project: DbtProject) -> None:
-    ended = ProjectOfDialects(project.folder).dbt("clickhouse", "compile", "--select", "predicted")
-    node = ended["nodes"]["predicted"]
+def on_clickhouse(project: DbtProject, model: str) -> list[dict[str, Any]]:
+    """The rows of a model, as dbt prints it for ClickHouse."""
+    ended = ProjectOfDialects(project.folder).dbt("clickhouse", "compile", "--select", model)
+    node = ended["nodes"][model]
     assert node["status"] == "success", node["message"]
     assert '"house"."main"."features"' in node["sql"]
     sql = node["sql"].replace(
         '"house"."main"."features"', f"file('{project.folder / 'rows.parquet'}', Parquet)"
     )
-    found = chdb.query(f"select * from ({sql}) as scored order by id {SETTING}", "ArrowTable").to_pylist()
+    return list(
+        chdb.query(f"select * from ({sql}) as scored order by id {SETTING}", "ArrowTable").to_pylist()
+    )
+
+
+def test_predict_gives_the_rows_of_duckdb(project: DbtProject) -> None:
+    found = on_clickhouse(project, "predicted")
     names = list(project.columns("predicted"))
     expected = [dict(zip(names, row, strict=True)) for row in project.query("from predicted order by id")]
     assert len(found) == len(expected) == 500 and list(found[0]) == names
     for here, there in zip(found, expected, strict=True):
         for name, value in there.items():
             assert here[name] == (pytest.approx(value, abs=1e-12) if isinstance(value, float) else value)
+
+
+@pytest.mark.capability("reasons")
+def test_reasons_are_those_of_the_runtime(project: DbtProject) -> None:
+    """Two features and three reasons; rows without a number have none."""
+    found = [[row[name] for name in columns_of("")] for row in on_clickhouse(project, "explained")]
+    assert explained_rows(project.folder, "leaving", customers()[["it's", "visits"]], found) == 490
 
 
 def test_a_statement_that_is_too_long_is_refused(project: DbtProject) -> None:

@@ -6,12 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 import forests
 from churn import FEATURES, OF_THE_RUN, ROWS
 from dbt2 import PROGRAM, Dbt2Project, made_project, warnings
+from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
 
@@ -39,12 +41,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Dbt2Project:
     """A project with a prediction table, a table of `predict`, generic tests, a profile and drift, built."""
     project = made_project(tmp_path_factory.mktemp("dbt2") / "shop", FEATURES)
     project.scored("scored", KEY)
+    project.scored("explained", f"{KEY}, reasons=3")
     project.write("models/predicted.sql", f"{TABLE}select * from {{{{ {PREDICT} }}}} as rows_of")
     project.write("models/profiles.sql", f"{TABLE}{{{{ {PROFILE} }}}}")
     project.write("models/drift.sql", f"{TABLE}{{{{ {DRIFT} }}}}")
     costs = "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}"
     project.write("models/costs.sql", f"{TABLE}{costs}")
-    described = {"version": 2, "models": [{"name": "scored", "data_tests": TESTS}]}
+    added = {"name": "explained", "data_tests": ["scorehouse.reasons_add_up"]}
+    described = {"version": 2, "models": [{"name": "scored", "data_tests": TESTS}, added]}
     project.write("models/_scored.yml", yaml.safe_dump(described))
     said = project.dbt("build")
     assert warnings(said) == []
@@ -83,6 +87,14 @@ def test_scores_are_those_of_the_first_engine(built: Dbt2Project, tmp_path: Path
     columns = {row[0] for row in built.query("describe scored")}
     assert columns == set(first.columns("scored"))
     assert set(OF_THE_RUN) < columns
+
+
+@pytest.mark.capability("reasons")
+def test_reasons_are_those_of_the_first_engine(built: Dbt2Project) -> None:
+    rows = built.query("select amount, visits, plan from customers order by id")
+    customers = pd.DataFrame(rows, columns=["amount", "visits", "plan"])
+    made = built.query(f"select {', '.join(columns_of(''))} from explained order by id")
+    assert explained_rows(built.folder, "leaving", customers, made) == ROWS - 10
 
 
 def test_a_run_is_logged(built: Dbt2Project) -> None:

@@ -32,7 +32,6 @@ REFUSED = [
     (f"{KEY}, as_of='2024-01-01'", "(as_of="),
     (f"{KEY}, decision={{'threshold': 0.5}}", "(decision="),
     (f"{KEY}, group='shop'", "(group="),
-    (f"{KEY}, reasons=3", "(reasons="),
     (f"{KEY}, engine='native'", "(engine="),
     (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),

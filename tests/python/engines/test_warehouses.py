@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -26,6 +27,7 @@ from emulated_models import (
     same_as_the_estimator,
     scored_in_stages,
 )
+from linear_reasons import columns_of, explained_rows
 
 pytestmark = [
     pytest.mark.foreign,
@@ -40,6 +42,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedProject]
     with emulator(os.environ[KIND], folder) as warehouse:
         project = made_project(folder / "shop", warehouse)
         project.scored("scored", KEY)
+        project.scored("explained", f"{KEY}, reasons={{'top': 3}}")
+        adds_up = {"name": "explained", "data_tests": ["scorehouse.reasons_add_up"]}
+        project.write("models/_explained.yml", yaml.safe_dump({"version": 2, "models": [adds_up]}))
         for name, sql in MODELS.items():
             project.write(f"models/{name}.sql", TABLE + sql)
         describe(project, listed(TESTS) + listed(FINDING, error_if="=0", warn_if="=0"))
@@ -67,6 +72,16 @@ def test_predict_equals_the_estimator(built: EmulatedProject) -> None:
 @pytest.mark.capability("scored")
 def test_scored_equals_the_estimator(built: EmulatedProject) -> None:
     same_as_the_estimator(built, "scored")
+
+
+@pytest.mark.capability("reasons")
+@pytest.mark.parametrize("table", ["explained", "reasons"])
+def test_reasons_are_those_of_the_runtime(table: str, built: EmulatedProject) -> None:
+    rows = built.query("select amount, visits, plan from marts.customers order by id")
+    customers = pd.DataFrame(rows, columns=["amount", "visits", "plan"])
+    customers = customers.astype({"amount": "float64", "visits": "int64"})
+    made = built.query(f"select {', '.join(columns_of(''))} from marts.{table} order by id")
+    assert explained_rows(built.folder, "leaving", customers, made) == 490
 
 
 @pytest.mark.capability("run log")

@@ -18,6 +18,8 @@ SIGNATURE = "signature=ref('ml_leaving__signature')"
 MODELS = {
     "predicted": "select * from {{ scorehouse.predict('leaving', ref('customers'), keep=['id', 'shop']) }} "
     "as rows_of",
+    "reasons": "select * from {{ scorehouse.predict('leaving', ref('customers'), keep=['id'], reasons=3) }} "
+    "as rows_of",
     "labels": "select id, case when amount > 50 then 1 else 0 end as gone from {{ ref('customers') }}",
     "profiles": "{{ scorehouse.profile(ref('scored'), features=ref('customers'), key='id', "
     f"segments=['shop'], {REFERENCE}, {SIGNATURE}) }}}}",

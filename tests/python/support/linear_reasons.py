@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, SG
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from scorehouse import load
 
 ROWS = 400
 TOP = 3
@@ -127,3 +130,22 @@ def _same(a: Any, b: Any) -> bool:
     except ValueError:
         return str(a).lower() == str(b).lower()
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def explained_rows(
+    folder: Path, name: str, rows: pd.DataFrame, made: Sequence[Sequence[Any]], endings: Sequence[str] = ("",)
+) -> int:
+    """The number of rows with reasons; each says in `made` what the runtime says of it.
+
+    `made` has `columns_of` of every ending, in the order of the rows.
+    """
+    wanted = load(name, project_dir=folder).explain(rows, top=TOP)
+    columns = [column for ending in endings for column in columns_of(ending)]
+    width = len(columns_of(""))
+    assert len(made) == len(rows)
+    for row, found in zip(wanted[columns].itertuples(index=False), made, strict=True):
+        ours = [None if pd.isna(value) else value for value in row]
+        for start in range(0, len(columns), width):
+            part = slice(start, start + width)
+            assert same_reasons(ours[part], list(found)[part]), (ours[part], list(found)[part])
+    return sum(row[-1] is not None for row in made)
