@@ -12,9 +12,8 @@
             {% if facts['classes'] %}
                 {% set whens = [] %}
                 {% for label in facts['classes'] %}
-                    {% do whens.append(
-                        'when prediction = ' ~ scorehouse._literal(label) ~ ' then sh_' ~ part ~ '_' ~ loop.index0 ~ ending
-                    ) %}
+                    {% set of_class = 'sh_' ~ part ~ '_' ~ loop.index0 ~ ending %}
+                    {% do whens.append('when prediction = ' ~ scorehouse._literal(label) ~ ' then ' ~ of_class) %}
                 {% endfor %}
                 {% set own = 'case ' ~ whens | join(' ') ~ ' end' %}
             {% endif %}
@@ -107,8 +106,8 @@
             {% for part, whens in by_feature.items() %}
                 {% set own = 'case sh_place_' ~ n ~ '_' ~ place ~ ' ' ~ whens | join(' ') ~ ' end' %}
                 {% if not whens %} {#- more reasons than features -#}
-                    {% set own = 'case when sh_asked = 2 then ' ~ ('sh_share_0_base' if part == '_contribution' else "''")
-                        ~ ' end' %}
+                    {% set never = 'sh_share_0_base' if part == '_contribution' else "''" %}
+                    {% set own = 'case when sh_asked = 2 then ' ~ never ~ ' end' %}
                 {% endif %}
                 {% set own = own if part == '_contribution' else scorehouse._as_text(own) %}
                 {% do made.append(own ~ ' as ' ~ scorehouse._spelled('reason_' ~ place ~ part ~ ending)) %}

@@ -15,7 +15,8 @@
     {% set given = '(select ' ~ keep ~ held | join(', ') ~ ' from ' ~ relation ~ ') as sh_given' %}
     {% set scored = scorehouse._filled_select(select, given, carried, features) %}
     {% set kept = keep ~ outputs | join(', ') ~ ', ' ~ features | join(', ') ~ ', ' %}
-    {% set explained = scorehouse._filled_select(found['select'], '(\n' ~ scored ~ '\n) as sh_scored', kept, features) %}
+    {% set scored = '(\n' ~ scored ~ '\n) as sh_scored' %}
+    {% set explained = scorehouse._filled_select(found['select'], scored, kept, features) %}
 
     {% set count, fence = features | length, scorehouse._fence() %}
     {% set shares = scorehouse._share_columns(asked['outputs'], facts, count) %}
@@ -46,8 +47,8 @@
     {% set names = context['scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__features']() %}
     {% set last = scorehouse._reason_columns(asked, facts, names) %}
     {{ return(
-        'with ' ~ named | join(', ') ~ '\nselect ' ~ keep ~ outputs[:-1] | join(', ') ~ ',\n    ' ~ last | join(',\n    ')
-        ~ ',\n    ' ~ outputs[-1] ~ '\nfrom sh_reasons_' ~ (steps | length - 1)
+        'with ' ~ named | join(', ') ~ '\nselect ' ~ keep ~ outputs[:-1] | join(', ') ~ ',\n    '
+        ~ last | join(',\n    ') ~ ',\n    ' ~ outputs[-1] ~ '\nfrom sh_reasons_' ~ (steps | length - 1)
     ) }}
 {% endmacro %}
 

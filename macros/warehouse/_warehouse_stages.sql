@@ -42,7 +42,8 @@
 
 {# One statement of a version over a table, with the columns that pass through. #}
 {% macro _warehouse_body(text, table, scored) %}
-    {% set keep, call = scorehouse._warehouse_kept(scored) | join(', ') ~ ', ', 'scorehouse.scored() in ' ~ model['name'] %}
+    {% set keep = scorehouse._warehouse_kept(scored) | join(', ') ~ ', ' %}
+    {% set call = 'scorehouse.scored() in ' ~ model['name'] %}
     {% set reasons = scored['arguments'].get('reasons') %}
     {% if reasons is none %}
         {% set body = scorehouse._filled_select(text, table, keep, scored['columns']) %}

@@ -38,7 +38,7 @@ def no_jinja(text: str) -> str:
 def jinja_literal(text: str) -> str:
     """A Jinja string literal for use in an expression; without line ends and without braces."""
     text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return "'" + text.replace("{", "\\x7b") + "'"
+    return "'" + text.replace("{", "\\u007b") + "'"
 
 
 def prose(text: str) -> str:

@@ -16,8 +16,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
 from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.dialects import BY_DEFAULT
 from scorehouse.forms.sql.macros import macro_file, write_macros
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.proven_forms import find_forms
 from scorehouse.registry.artifact import load
 from scorehouse.registry.policy import LoadPolicy
 
@@ -158,13 +159,15 @@ def test_what_does_not_compile_is_refused_with_the_step(project: DbtProject) -> 
 def test_the_file_is_kept_version_by_version(project: DbtProject) -> None:
     path: Path = macro_file(project.folder, "churn")
     text = path.read_text()
-    assert text.count("{% macro scorehouse_predict__churn__v") == 4
+    assert text.count("{% macro scorehouse_predict__churn__v") == 8  # features, reasons and their facts
     version = project.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
     loaded, signature, _ = load(project.folder, version, LoadPolicy.from_variable({}), "test")
-    write_macros(
-        project.folder, "churn", [compile_sql(loaded, version, signature, name) for name in BY_DEFAULT]
-    )
+    forms = find_forms(Kernel(loaded, version, signature, strict=frozenset(), call="test"), estimator(2.0)[1])
+    write_macros(project.folder, "churn", forms.sql, forms.reasons)
     assert path.read_text() == text
+    write_macros(project.folder, "churn", forms.sql)
+    assert path.read_text().count("{% macro scorehouse_predict__churn__v") == 6
+    write_macros(project.folder, "churn", forms.sql, forms.reasons)
 
 
 @pytest.mark.slow
