@@ -39,6 +39,7 @@ from project import DbtProject
 ROWS, COLUMNS, TREES, LEAVES = 100_000, 20, 100, 31
 SINGLE_ROWS = 200  # too few to make tables for
 REPEATS = 3
+PREDICT = "select * from {{{{ scorehouse.predict('linear', ref('features'), keep=['id']{more}) }}}} as made"
 WOODELF = """
 import sys, time, lightgbm, pandas as pd
 from woodelf import WoodelfExplainer
@@ -184,8 +185,13 @@ def runs(rows: int, repeats: int, chosen: list[str]) -> dict[str, float]:
             tables |= {f"{name}, {what}": {"model": name, "reasons": each} for what, each in asked.items()}
         drawn = ", ".join(f"sqrt(-2 * ln(random())) * cos(2 * pi() * random()) as {name}" for name in filled)
         project.features(f"select i as id, {drawn} from range({rows}) as t(i)")
+        if "linear" in chosen:
+            for what, more in {"without": "", "top 3": ", reasons=3"}.items():
+                tables[f"linear, SQL alone, {what}"] = {}
+                project.features(PREDICT.format(more=more), name=f"table_{len(tables) - 1}")
         for number, arguments in enumerate(tables.values()):
-            project.python_model(f"table_{number}", key="id", **arguments)
+            if arguments:
+                project.python_model(f"table_{number}", key="id", **arguments)
         project.dbt("seed").check()
         project.dbt("run", "--select", "features").check()
         found: dict[str, list[float]] = {what: [] for what in tables}

@@ -254,34 +254,46 @@ int64_t scorehouse_sides(const Rows *X, const Tables *t, int64_t words, uint64_t
 }
 
 /* The `count` largest of the values of each row by their magnitude: their places (-1 where none is left but zeros)
-   and the values, of shape (count, rows), and the sum of all others. Of equal ones, the first. */
+   and the values, of shape (count, rows), and the sum of all others. Of equal ones, the first. A row's own are kept
+   beside each other while it is searched: between the rows of the result lies a page of memory or more. */
 void scorehouse_largest(const double *values, int64_t rows, int64_t columns, int64_t count, int32_t *places,
                         double *largest, double *rest) {
+    double few[64];
+    int32_t few_places[64];
+    int is_few = count <= 64;
     for (int64_t r = 0; r < rows; r++, values += columns) {
+        double *found = is_few ? few : largest + r;
+        int32_t *at = is_few ? few_places : places + r;
+        int64_t step = is_few ? 1 : rows;
         for (int64_t i = 0; i < count; i++) {
-            places[i * rows + r] = -1;
-            largest[i * rows + r] = 0.0;
+            at[i * step] = -1;
+            found[i * step] = 0.0;
         }
         for (int64_t c = 0; c < columns; c++) {
             int64_t i = count;
-            while (i > 0 && fabs(values[c]) > fabs(largest[(i - 1) * rows + r])) {
+            while (i > 0 && fabs(values[c]) > fabs(found[(i - 1) * step])) {
                 if (i < count) {
-                    places[i * rows + r] = places[(i - 1) * rows + r];
-                    largest[i * rows + r] = largest[(i - 1) * rows + r];
+                    at[i * step] = at[(i - 1) * step];
+                    found[i * step] = found[(i - 1) * step];
                 }
                 i--;
             }
             if (i == count) continue;
-            places[i * rows + r] = (int32_t)c;
-            largest[i * rows + r] = values[c];
+            at[i * step] = (int32_t)c;
+            found[i * step] = values[c];
         }
         double others = 0.0;
         for (int64_t c = 0; c < columns; c++) {
             int chosen = 0;
-            for (int64_t i = 0; i < count; i++) chosen |= places[i * rows + r] == c;
+            for (int64_t i = 0; i < count; i++) chosen |= at[i * step] == c;
             if (!chosen) others += values[c];
         }
         rest[r] = others;
+        if (!is_few) continue;
+        for (int64_t i = 0; i < count; i++) {
+            places[i * rows + r] = at[i];
+            largest[i * rows + r] = found[i];
+        }
     }
 }
 
