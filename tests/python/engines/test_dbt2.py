@@ -45,7 +45,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Dbt2Project:
     project.write("models/predicted.sql", f"{TABLE}select * from {{{{ {PREDICT} }}}} as rows_of")
     project.write("models/profiles.sql", f"{TABLE}{{{{ {PROFILE} }}}}")
     project.write("models/drift.sql", f"{TABLE}{{{{ {DRIFT} }}}}")
-    costs = "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}"
+    costs = "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n"
+    costs += "-- depends_on: {{ ref('scored') }} {{ ref('explained') }}"
     project.write("models/costs.sql", f"{TABLE}{costs}")
     added = {"name": "explained", "data_tests": ["scorehouse.reasons_add_up"]}
     described = {"version": 2, "models": [{"name": "scored", "data_tests": TESTS}, added]}
@@ -100,10 +101,12 @@ def test_reasons_are_those_of_the_first_engine(built: Dbt2Project) -> None:
 def test_a_run_is_logged(built: Dbt2Project) -> None:
     assert built.runs("scored") == [("success", "replace", ROWS, "all")]
     facts = "rows_scored, rows_rejected, reject_reasons, form, finished_at >= started_at"
-    ((scored, rejected, reasons, form, finished),) = built.query(f"select {facts} from scorehouse_runs")
+    ((scored, rejected, reasons, form, finished),) = built.query(
+        f"select {facts} from scorehouse_runs where node like '%.scored'"
+    )
     assert (scored, rejected, form, finished) == (490, 10, "sql", True)
     assert reasons == '{"unseen_category:plan": 10}'
-    assert built.query("select model_name, runs, rows_scored from costs") == [("leaving", 1, 490)]
+    assert built.query("select model_name, runs, rows_scored from costs") == [("leaving", 2, 980)]
 
 
 def test_monitoring_judges_what_was_scored(built: Dbt2Project) -> None:

@@ -44,7 +44,8 @@ MODELS = {
     "group='shop', options={'method': 'aps'}) }}",
     "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', label='gone', "
     "options={'set': 'prediction_set'}) }}",
-    "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }}",
+    "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n-- depends_on: {{ ref('scored') }} "
+    "{{ ref('explained') }}",
 }
 TESTS: list[dict[str, Any]] = [
     {"one_prediction_per_row": {"features": "ref('customers')", "key": "id"}},
