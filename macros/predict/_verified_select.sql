@@ -40,7 +40,8 @@
     {% if registered is none or number in registered | map(attribute='version') %}
         {% do scorehouse._fail(
             call,
-            'it is not recorded which SQL of version ' ~ number ~ ' was proven',
+            'it is not recorded which SQL ' ~ ('for the reasons ' if fact == 'reasons') ~ 'of version ' ~ number
+                ~ ' was proven',
             'its digest in the YAML of the seed ml_' ~ name ~ ', which earlier releases did not write',
             'run `scorehouse prove ' ~ name ~ '`, commit what it writes, and run `dbt seed --select ml_' ~ name ~ '`'
         ) %}

@@ -47,6 +47,6 @@
             call, 'predict', name, number, reasons, select, relation, inputs['keep'], inputs['columns']
         ) %}
     {% endif %}
-    {% do scorehouse._check_size(call, body) %}
+    {% do scorehouse._check_size(call, body, reasons is not none) %}
     {{ return('(\n' ~ body ~ '\n)') }}
 {% endmacro %}

@@ -17,7 +17,7 @@
     {% set top = asked.get('top') %}
     {% if top is boolean or top is not integer or not 1 <= top <= 50 %}
         {% do scorehouse._argument_error(
-            macro_called, 'reasons', top, 'a number of reasons from 1 to 50', 'write `reasons=3`'
+            macro_called, 'reasons.top', top, 'a number of reasons from 1 to 50', 'write `reasons=3`'
         ) %}
     {% endif %}
     {% set outputs = scorehouse._reason_outputs(macro_called, asked.get('output'), facts) %}
@@ -38,9 +38,10 @@
     {% if not outputs and wanted is none %}
         {{ return([{'place': 0, 'ending': '', 'score': none}]) }}
     {% endif %}
-    {% set named = known if wanted is none else [wanted] if wanted is string else wanted %}
+    {% set listed = wanted if wanted is sequence and wanted is not mapping else [] %}
+    {% set named = known if wanted is none else [wanted] if wanted is string else listed %}
     {% set found = [] %}
-    {% for name in named if named is sequence and named is not string %}
+    {% for name in named %}
         {% for output in outputs if name in [output['name'], output['column']] %}
             {% do found.append({
                 'place': outputs.index(output),
@@ -52,7 +53,7 @@
     {% if not found or found | length != named | length or found | map(attribute='place') | unique | list | length
         != found | length %}
         {% do scorehouse._argument_error(
-            macro_called, 'reasons', wanted,
+            macro_called, 'reasons.output', wanted,
             'one of the outputs ' ~ known | join(', ') ~ ', or a list of them, each once' if known
                 else 'no output, since this ML model has one',
             'correct `output`' if known else 'leave `output` out'
@@ -76,7 +77,7 @@
     {% if where is not mapping or not settings or settings | list == ['score']
         or settings | list | reject('in', known) | list %}
         {% do scorehouse._argument_error(
-            macro_called, 'reasons', where,
+            macro_called, 'reasons.where', where,
             'a where of at_least, below or both, and perhaps the score that they compare, in SQL',
             'correct it; bands and decisions need an engine with Python'
         ) %}
@@ -86,13 +87,15 @@
     {% set score = settings.get('score', scores[0] if scores | length == 1 else usual) %}
     {% if score not in facts['scores'] %}
         {% do scorehouse._argument_error(
-            macro_called, 'reasons', score, 'a where whose score is one of ' ~ facts['scores'] | join(', '),
+            macro_called, 'reasons.where.score', settings.get('score'),
+            'one of the scores ' ~ facts['scores'] | join(', '),
             'name one of these as `score` in where'
         ) %}
     {% endif %}
     {% set operators = {'at_least': ' >= ', 'below': ' < '} %}
     {% for bound in ['at_least', 'below'] if bound in settings %}
-        {% do scorehouse._check_number(macro_called, 'reasons', settings[bound], 'write a number as ' ~ bound) %}
+        {% set setting = 'reasons.where.' ~ bound %}
+        {% do scorehouse._check_number(macro_called, setting, settings[bound], 'write a number') %}
         {% do scored.append(
             scorehouse._spelled(score) ~ operators[bound] ~ scorehouse._double_literal(settings[bound])
         ) %}

@@ -31,8 +31,9 @@
     ) %}
     {% set features = context[macro_name ~ '__features']() %}
     {% set statements = scorehouse._stages(scorehouse._verified_select(call, name, number)) %}
+    {% set reasons = none %}
     {% if arguments.get('reasons') is not none %}
-        {% do scorehouse._warehouse_check_reasons(call, name, number, arguments['reasons'], statements) %}
+        {% set reasons = scorehouse._warehouse_reasons(call, name, number, arguments['reasons']) %}
     {% endif %}
     {% set is_merged = existing is not none and existing.is_table and rule != 'all' and not should_full_refresh() %}
     {{ return({
@@ -48,6 +49,7 @@
         'key': kept[:key | length],
         'kept': kept,
         'columns': scorehouse._feature_columns(known, features, 'the select of ' ~ model['name']),
+        'reasons': reasons,
         'write_mode': 'merge' if is_merged else 'replace',
     }) }}
 {% endmacro %}
@@ -91,11 +93,12 @@
 {% endmacro %}
 
 
-{# Refuses reasons that cannot be given, before anything is written. #}
-{% macro _warehouse_check_reasons(call, name, number, reasons, statements) %}
+{# What the reasons of a row depend on besides the row, as text; what cannot be given is refused before anything is
+   written. #}
+{% macro _warehouse_reasons(call, name, number, reasons) %}
     {% set found = scorehouse._verified_reasons(call, name, number) %}
-    {% do scorehouse._reason_options('scored', reasons, found['facts']) %}
-    {% if statements | length > 1 %}
-        {% do scorehouse._no_reasons(call, name, number) %}
-    {% endif %}
+    {% set asked = scorehouse._reason_options('scored', reasons, found['facts']) %}
+    {% set proven = scorehouse._pinned_md5(call, name, number, 'reasons') %}
+    {{ return(tojson([asked['top'], asked['where'], asked['outputs'] | map(attribute='place') | list,
+        asked['outputs'] | map(attribute='ending') | list, proven])) }}
 {% endmacro %}

@@ -7,9 +7,7 @@
     {% endfor %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
     {# other reasons are other columns of a row whose features did not change #}
-    {% set reasons = scored['arguments'].get('reasons') %}
-    {% set basis = tojson(reasons, sort_keys=true) if reasons else '' %}
-    {% set types = local_md5(scorehouse._warehouse_types(hashed) | join(', ') ~ basis) %}
+    {% set types = local_md5(scorehouse._warehouse_types(hashed) | join(', ') ~ (scored['reasons'] or '')) %}
     {% call statement('snapshot') %}
         {{ scorehouse._warehouse_create(snapshot, is_temporary=true) }}
         select

@@ -52,7 +52,7 @@
             call, 'scored', scored['name'], scored['number'], reasons, text, table, keep, scored['columns']
         ) %}
     {% endif %}
-    {% do scorehouse._check_size(call, body) %}
+    {% do scorehouse._check_size(call, body, reasons is not none) %}
     {{ return(body) }}
 {% endmacro %}
 

@@ -8,6 +8,7 @@ values. Features with the same information share their importance, or hide it fr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -33,6 +34,7 @@ SMALLEST = np.finfo(np.float64).eps  # as scikit-learn clips probabilities in lo
 Loss = Callable[[pa.RecordBatch, np.ndarray], float]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a loss may be infinite
 def importance_of(
     kernel: Kernel,
     batch: pa.RecordBatch,
@@ -67,6 +69,8 @@ def importance_of(
             losses = _losses(part, rows, loss)
             changes[names[position]] = max(0.0, float(np.mean(losses)) - own) if losses else 0.0
         told(len(changes), len(names))
+    if not math.isfinite(sum(changes.values())):  # an infinite loss is all that counts
+        changes = {feature: float(math.isinf(change)) for feature, change in changes.items()}
     total = sum(changes.values())
     shares = {feature: round(change / total, DIGITS) if total else 0.0 for feature, change in changes.items()}
     return Importance(f"permutation:{name}", shares)

@@ -10,6 +10,7 @@ import yaml
 
 from scorehouse.forms.sql.macros import macro_file, version_text
 from scorehouse.forms.sql.pins import text_digest
+from scorehouse.project.dbt_text import literal
 from scorehouse.registration.card import registered_facts, registered_margins
 from scorehouse.registry.registry_file import shown
 from scorehouse.registry.seeds import ModelSeeds
@@ -46,7 +47,7 @@ def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> tuple[list[str], 
     if found is None:
         unknown.append(f"{name} does not say which SQL is registered, so predict() refuses it; {again}")
     else:
-        different += _differences(registered_facts(versions), found)
+        different += _differences(literal(registered_facts(versions)), found)
     if margins := registered_margins(seeds, versions):
         found = _facts_in_yaml(seeds, f"ml_{seeds.name}__calibration", "margins")
         if found is None:

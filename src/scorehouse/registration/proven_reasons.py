@@ -20,7 +20,7 @@ from scorehouse.forms.reasons.stored import from_bytes, to_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
 from scorehouse.kernel.rows import accepted_rows, check_batch
-from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.proven_form import ProvenForm, with_files
 from scorehouse.registration.proven_native import ProvenTrees
 
@@ -98,7 +98,8 @@ def _proven(
         form = from_bytes(data, kernel.version)
         rows, worst = prove(form, kernel, tried, expected)
         worst = max(worst, compare(form))
-        proof = proof_of(form, kernel, tried.rows)
+        scored = tried.rows.filter(expected.column(REJECT_REASON).is_null())
+        proof = proof_of(form, kernel, scored)
     except CompileError as error:
         return f"{error.problem}; expected: {error.expected}"
     except Exception as error:  # such as attributes that another release of a library moved

@@ -46,10 +46,16 @@ class Part:
             **({"outputs": list(version.outputs)} if version.outputs else {}),
             "methods": [version.score_method, version.label_method],
             "strict": sorted(options.strict),
-            **({"reasons": options.reasons.settings()} if options.reasons else {}),
+            **({"reasons": [options.reasons.settings(), _reasons_of(version)]} if options.reasons else {}),
             "part": [self.label, self.is_live] if options.several else None,
         }
         return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _reasons_of(version: Version) -> str | None:
+    """The digest of what a version's reasons are computed from: proven again, they may have another base."""
+    digest = version.forms.get("reasons", {}).get("file_sha256")
+    return None if digest is None else str(digest)
 
 
 def scoring_bases(parts: Sequence[Part], options: ScoreOptions) -> list[str]:

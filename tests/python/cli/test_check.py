@@ -178,3 +178,12 @@ def test_a_misspelt_policy_is_an_error(project: Path) -> None:
     ended = check(project)
     assert ended.exit_code == 1
     assert "unknown settings ['format']" in ended.output
+
+
+def test_labels_that_dbt_would_render_are_no_fault(project: Path) -> None:
+    """The YAML of the seed writes braces so that dbt gives them back; the seed has them as they are."""
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    estimator = LogisticRegression().fit(X, np.array(["a", "b", "{{ c }}"] * 20))
+    register(estimator, "odd", X, task="classification", feature_names=["a", "b"], project_dir=project)
+    ended = check(project)
+    assert ended.exit_code == 0, ended.output

@@ -54,9 +54,9 @@ def test_each_row_says_what_the_runtime_says(name: str, project: OneTableProject
 
 def test_other_reasons_are_other_rows(project: OneTableProject) -> None:
     """Under `changed`, a row whose reasons are asked for anew is written again; else it is not."""
-    some = "reasons={'top': 2, 'where': {'at_least': %s}}, rescore='changed'"
+    some = "reasons={'top': 2, 'where': {'at_least': %s, 'below': none}}, rescore='changed'"
     rows = []
-    for low in ("0.2", "0.2", "0.6"):
+    for low in ("0.2", "0.20", "0.6"):
         project.write("models/partly.sql", SCORED.format(name="churn_2", more=some % low))
         assert project.build("--select", "partly") == ""
         rows.append(project.runs()[-1][1])

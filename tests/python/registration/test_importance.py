@@ -168,3 +168,10 @@ def test_a_second_version_joins_a_seed_without_the_columns(empty_project: Path) 
     assert [(row["version"], row["importance"] != "") for row in rows] == [("1", False)] * 3 + [
         ("2", True)
     ] * 3
+
+
+def test_a_loss_that_is_infinite_is_no_share_that_is_no_number(empty_project: Path) -> None:
+    estimator = LinearRegression().fit(X, SIGNAL)
+    estimator.coef_ = np.array([1e200, 1e-300, 1.0])
+    rows = registered(estimator, estimator.predict(X), task="regression")
+    assert shares(rows) == {"strong": 1.0, "weak": 0.0, "useless": 0.0}

@@ -28,6 +28,7 @@ def explained(form: StoredReasons, signature: Signature, rows: pa.Table) -> Cont
 def proof_of(form: StoredReasons, kernel: Kernel, tried: pa.Table) -> bytes:
     """The file of proof rows: features, each column shuffled by itself, and their contributions.
 
+    `tried` are rows that the estimator scores: of others, hardly a shuffled row of many columns would be.
     Raises ValueError where the estimator in `kernel` scores none of them.
     """
     rng = np.random.default_rng(0)

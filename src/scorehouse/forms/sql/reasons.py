@@ -78,7 +78,12 @@ def _columns(b: Builder, form: LinearReasons) -> list[Value]:
         if part.position not in form.singles:
             return checked[part.position].expr
         if not b.has_real:
-            raise b.refuse(feature.name, "training held it in float32, and this database has no such type")
+            raise CompileError(
+                b.call,
+                f"training held the feature {feature.name!r} in float32",
+                expected="doubles, since this database has no such type",
+                action="train on a frame of float64, and register again",
+            )
         return Cast(Cast(checked[part.position].expr, "real"), "double")
 
     for step in form.columns.steps:
