@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
 from scorehouse.forms.hard_rows import HOLED, PLAIN, PROBED, Tried
-from scorehouse.forms.parity import Parity, compare
+from scorehouse.forms.parity import compare
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.signature import Signature
@@ -87,11 +87,7 @@ def differs_here(
     expected = rows.select(names).rename_columns([name.removeprefix(EXPECTED) for name in names])
     found = score(rows.select(signature.names))
     parity = compare(expected, found, tolerance=tolerance)
-    return "" if _equal(parity) else f"it differs on its {parity.rows:,} proof rows: {parity.facts()}"
-
-
-def _equal(parity: Parity) -> bool:
-    return parity.proven and not parity.reason_differences
+    return f"it differs on its proof rows: {parity.problem}" if parity.problem else ""
 
 
 def _evenly(places: np.ndarray, most: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -174,6 +175,21 @@ def test_the_gate_finds_another_status(make_kernel: MakeKernel) -> None:
         compile_sql(kernel.estimator, kernel.version, wrong, "duckdb"), kernel.estimator, kernel, frame
     )
     assert parity.reason_differences > 0 or parity.status_flips > 0
+
+
+@pytest.mark.parametrize("function", [np.log1p, np.log, np.sqrt])
+@pytest.mark.parametrize("after", [[], [StandardScaler()], [SimpleImputer()]], ids=["", "scaled", "filled"])
+def test_numbers_without_a_logarithm_have_the_estimators_reason(
+    function: Any, after: list[Any], make_kernel: MakeKernel
+) -> None:
+    """A linear model raises where a function gave no number, unless an imputer stands between."""
+    frame = pd.DataFrame({"a": np.linspace(0.1, 5, 60), "b": np.arange(60.0) % 7 + 0.1})
+    estimator = make_pipeline(FunctionTransformer(function), *after, Ridge())
+    with np.errstate(all="ignore"):
+        kernel = make_kernel(estimator.fit(frame, frame.a), frame, frame.a, task="regression", forms=False)
+        compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+        parity = prove(compiled, kernel.estimator, kernel, frame)
+    assert parity.problem == ""
 
 
 def test_the_gate_is_for_duckdb(make_kernel: MakeKernel) -> None:

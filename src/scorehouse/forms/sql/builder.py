@@ -33,13 +33,15 @@ class Origin:
 class Value:
     """One column of the matrix that passes from step to step of a pipeline.
 
-    `kind` is double, text or boolean; `name` is a hint for a readable name.
+    `kind` is double, text or boolean; `name` is a hint for a readable name. `has_gaps`: a step gives no
+    number for some numbers, such as the logarithm of -2, which NULL stands for.
     """
 
     expr: Expr
     name: str
     kind: str = "double"
     origin: Origin | None = None
+    has_gaps: bool = False
 
     def moved(self, expr: Expr, *, scale: float = 1.0, offset: float = 0.0) -> Value:
         """The value `self * scale + offset`, computed by `expr`."""

@@ -11,7 +11,7 @@ from scorehouse.forms.several import gives_labels
 from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
 from scorehouse.forms.sql.expression import Arith, Case, Compare, Expr, number
 from scorehouse.forms.sql.lookups import is_coded
-from scorehouse.forms.sql.scale import numbers_only
+from scorehouse.forms.sql.scale import no_gaps, numbers_only
 from scorehouse.forms.sql.scores import exponential, shares, sigmoid, softmax
 from scorehouse.forms.sql.scores import linear as weighted
 from scorehouse.forms.sql.several import of_labels
@@ -20,6 +20,7 @@ from scorehouse.forms.sql.several import of_labels
 def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """The weighted sum, through the inverse of the link; or one sum for each output."""
     numbers_only(b, estimator, values)
+    no_gaps(b, values)
     model = linear_model(estimator, name_of(estimator), method, b.refuse)
     if len(model.weights) > 1:
         return Scores(tuple(_sums(b, model, values)))
@@ -31,6 +32,7 @@ def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> 
 def classification(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """Sums as they are; sigmoids or clipped sums, and their shares for more than two classes; or softmax."""
     numbers_only(b, estimator, values)
+    no_gaps(b, values)
     model = linear_model(estimator, name_of(estimator), method, b.refuse)
     raw = _sums(b, model, values)
     if gives_labels(estimator):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,16 @@ FUNCTIONS: dict[Any, Callable[[Builder, Value], Expr]] = {
 }
 
 
+WITH_GAPS = (np.log1p, np.log, np.sqrt)
+
+
+def no_gaps(b: Builder, values: list[Value]) -> None:
+    """Rows on which an estimator raises that takes no missing value, since a step made one."""
+    for value in values:
+        if value.has_gaps:
+            b.fails(IsNull(b.bind(value.expr, value.name)), "ValueError")
+
+
 def function_transformer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """The identity, or a function of numpy that every database has."""
     if estimator.func is None:
@@ -224,4 +235,5 @@ def function_transformer(b: Builder, estimator: Any, values: list[Value]) -> lis
             estimator, f"its function {getattr(estimator.func, '__name__', estimator.func)!r} is code"
         )
     numbers_only(b, estimator, values)
-    return [value.made(function(b, value)) for value in values]
+    has_gaps = estimator.func in WITH_GAPS
+    return [replace(value.made(function(b, value)), has_gaps=has_gaps or value.has_gaps) for value in values]
