@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -182,14 +184,17 @@ def test_the_gate_finds_another_status(make_kernel: MakeKernel) -> None:
 def test_numbers_without_a_logarithm_have_the_estimators_reason(
     function: Any, after: list[Any], make_kernel: MakeKernel
 ) -> None:
-    """A linear model raises where a function gave no number, unless an imputer stands between."""
+    """Most estimators raise where a function gave no number, unless an imputer stands between."""
     frame = pd.DataFrame({"a": np.linspace(0.1, 5, 60), "b": np.arange(60.0) % 7 + 0.1})
-    estimator = make_pipeline(FunctionTransformer(function), *after, Ridge())
-    with np.errstate(all="ignore"):
-        kernel = make_kernel(estimator.fit(frame, frame.a), frame, frame.a, task="regression", forms=False)
-        compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-        parity = prove(compiled, kernel.estimator, kernel, frame)
-    assert parity.problem == ""
+    labels = {"regression": frame.a, "clustering": None, "classification": frame.a > 2}
+    lasts = (Ridge(), KMeans(3, n_init=1, random_state=0), GaussianNB())
+    for last, (task, y) in zip(lasts, labels.items(), strict=True):
+        estimator = make_pipeline(FunctionTransformer(function), *after, last)
+        with np.errstate(all="ignore"):
+            kernel = make_kernel(estimator.fit(frame, y), frame, y, task=task, forms=False)
+            compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+            parity = prove(compiled, kernel.estimator, kernel, frame)
+        assert parity.problem == "", last
 
 
 def test_the_gate_is_for_duckdb(make_kernel: MakeKernel) -> None:

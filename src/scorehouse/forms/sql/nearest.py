@@ -8,7 +8,7 @@ import numpy as np
 
 from scorehouse.forms.sql.builder import Builder, Scores, Value
 from scorehouse.forms.sql.expression import Arith, Call, Case, Compare, Expr, add, multiply, number, subtract
-from scorehouse.forms.sql.scale import numbers_only
+from scorehouse.forms.sql.scale import no_gaps, numbers_only
 from scorehouse.forms.sql.scores import softmax
 
 
@@ -20,6 +20,7 @@ def _square(value: Expr, center: float) -> Expr:
 def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """Softmax of the joint log likelihoods."""
     numbers_only(b, estimator, values)
+    no_gaps(b, values)
     if method != "predict_proba":
         raise b.refuse(estimator, f"it has no form of {method}")
     columns = [b.bind(value.expr, value.name) for value in values]
@@ -40,6 +41,7 @@ def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method
 def k_means(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """Distance to the nearest centre, which is found as in scikit-learn: by |c|^2 - 2 x.c."""
     numbers_only(b, estimator, values)
+    no_gaps(b, values)
     columns = [b.bind(value.expr, value.name) for value in values]
     centers = np.asarray(estimator.cluster_centers_, dtype=np.float64)
     nearness = []
