@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +21,8 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
+from processor import DBT, processor_seconds
+
 from project import DbtProject
 
 COLUMNS = 20
@@ -59,23 +59,14 @@ def made_project(folder: Path, rows: int) -> DbtProject:
     return project
 
 
-def processor_seconds(project: DbtProject, *command: str) -> float:
-    """What one command takes of the processors in a process of its own."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=project.folder, env=project.environment, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def measured(project: DbtProject, repeats: int) -> dict[str, float]:
     """The median of each way, in processor seconds."""
-    dbt = str(Path(sys.executable).with_name("dbt"))
     reading = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).fetchall()"
     database = str(project.database)
     ways = {
-        "run": (dbt, "--quiet", "run", "--select", "scored"),
-        "run, intervals as a view": (dbt, "--quiet", "run", "--select", "scored", "in_view"),
-        "run, intervals as a table": (dbt, "--quiet", "run", "--select", "scored", "in_table"),
+        "run": (DBT, "--quiet", "run", "--select", "scored"),
+        "run, intervals as a view": (DBT, "--quiet", "run", "--select", "scored", "in_view"),
+        "run, intervals as a table": (DBT, "--quiet", "run", "--select", "scored", "in_table"),
         "read the intervals of the view": (
             *(sys.executable, "-c", reading, database),
             READ.format("prediction_low", "in_view"),

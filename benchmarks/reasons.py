@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,8 @@ from scorehouse.forms.native.recipes import recipe_of
 from scorehouse.forms.reasons.make import nodes_alone, nodes_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
+from processor import of_run
+
 from project import DbtProject
 
 ROWS, COLUMNS, TREES, LEAVES = 100_000, 20, 100, 31
@@ -197,18 +198,8 @@ def runs(rows: int, repeats: int, chosen: list[str]) -> dict[str, float]:
         found: dict[str, list[float]] = {what: [] for what in tables}
         for _ in range(repeats):
             for number, what in enumerate(tables):
-                found[what].append(processor_seconds(project, f"table_{number}"))
+                found[what].append(of_run(project, f"table_{number}"))
     return {what: round(statistics.median(taken), 2) for what, taken in found.items()}
-
-
-def processor_seconds(project: DbtProject, model: str) -> float:
-    """What one scoring run takes of the processors in a process of its own, dbt's start included."""
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    command = [dbt, "--quiet", "run", "--select", model]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=project.folder, env=project.environment, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:

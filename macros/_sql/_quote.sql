@@ -14,3 +14,9 @@
     {% endfor %}
     {{ return(quoted | join(', ')) }}
 {% endmacro %}
+
+
+{#- A column of a compiled form, as the form spells it: quoted where a database might not accept it unquoted. -#}
+{% macro _quote_unless_plain(name) %}
+    {{ return(name if modules.re.fullmatch('[a-z_][0-9a-z_]*', name) else scorehouse._quote(name)) }}
+{% endmacro %}

@@ -5,8 +5,8 @@
 {% endmacro %}
 
 
-{#- What the macro of a version whose name has this `ending` gives, equal to the MD5 under `fact` in the YAML of its
-    seed. `before` are other texts that the MD5 covers. -#}
+{#- What a macro of a version gives, if its MD5 is the one under `fact` in the YAML of the seed. `ending` is the end of
+    the macro's name. The MD5 also covers the texts in `before`. -#}
 {% macro _verified_text(call, name, number, fact, ending, before) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
     {% set features, columns = context[macro_name ~ '__features'](), [] %}

@@ -110,7 +110,7 @@
                     {% set own = 'case when sh_asked = 2 then ' ~ never ~ ' end' %}
                 {% endif %}
                 {% set own = own if part == '_contribution' else scorehouse._as_text(own) %}
-                {% do made.append(own ~ ' as ' ~ scorehouse._spelled('reason_' ~ place ~ part ~ ending)) %}
+                {% do made.append(own ~ ' as ' ~ scorehouse._quote_unless_plain('reason_' ~ place ~ part ~ ending)) %}
             {% endfor %}
         {% endfor %}
         {% set rest = [] %}
@@ -131,7 +131,7 @@
             {% set own = 'case when sh_asked = 1 then ' ~ value ~ ' end' %}
             {% do made.append(
                 (scorehouse._as_text(own) if column == 'reason_unit' else own) ~ ' as '
-                ~ scorehouse._spelled(column ~ ending)
+                ~ scorehouse._quote_unless_plain(column ~ ending)
             ) %}
         {% endfor %}
     {% endfor %}

@@ -97,7 +97,7 @@
         {% set setting = 'reasons.where.' ~ bound %}
         {% do scorehouse._check_number(macro_called, setting, settings[bound], 'write a number') %}
         {% do scored.append(
-            scorehouse._spelled(score) ~ operators[bound] ~ scorehouse._double_literal(settings[bound])
+            scorehouse._quote_unless_plain(score) ~ operators[bound] ~ scorehouse._double_literal(settings[bound])
         ) %}
     {% endfor %}
     {{ return(scored | join(' and ')) }}

@@ -10,7 +10,10 @@
         {% do features.append('sh_feature_' ~ loop.index0) %}
         {% do held.append(column ~ ' as sh_feature_' ~ loop.index0) %}
     {% endfor %}
-    {% set outputs = scorehouse._spelled_names(facts['columns']) %}
+    {% set outputs = [] %}
+    {% for column in facts['columns'] %}
+        {% do outputs.append(scorehouse._quote_unless_plain(column)) %}
+    {% endfor %}
     {% set carried = keep ~ features | join(', ') ~ ', ' %}
     {% set given = '(select ' ~ keep ~ held | join(', ') ~ ' from ' ~ relation ~ ') as sh_given' %}
     {% set scored = scorehouse._filled_select(select, given, carried, features) %}
@@ -56,18 +59,4 @@
 {#- What PostgreSQL needs to compute a step once, and not once for each use. -#}
 {% macro _fence() %}
     {{ return(' offset 0' if target.type == 'postgres' else '') }}
-{% endmacro %}
-
-
-{#- The columns of a compiled form, as it spells them. -#}
-{% macro _spelled_names(names) %}
-    {% set spelled = [] %}
-    {% for name in names %}
-        {% do spelled.append(scorehouse._spelled(name)) %}
-    {% endfor %}
-    {{ return(spelled) }}
-{% endmacro %}
-
-{% macro _spelled(name) %}
-    {{ return(name if modules.re.fullmatch('[a-z_][0-9a-z_]*', name) else scorehouse._quote(name)) }}
 {% endmacro %}

@@ -40,8 +40,3 @@
     {% endfor %}
     {{ return(columns) }}
 {% endmacro %}
-
-
-{% macro _quote_unless_plain(name) %}
-    {{ return(name if modules.re.fullmatch('[0-9a-z_]+', name) else scorehouse._quote(name)) }}
-{% endmacro %}

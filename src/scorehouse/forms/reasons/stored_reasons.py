@@ -42,8 +42,12 @@ class Contributions:
 
     def errors(self) -> np.ndarray:
         """The distances, relative to the largest of base, parts and totals if it is above 1."""
-        scale = np.maximum(np.abs(self.totals), np.abs(self.parts).max(axis=2, initial=1.0))
-        return np.asarray(self.distances() / np.maximum(scale, np.abs(self.base)))
+        return np.asarray(self.distances() / self.scale())
+
+    def scale(self) -> np.ndarray:
+        """The largest magnitude of base, parts and total of each row and output, at least 1."""
+        largest = np.maximum(np.abs(self.totals), np.abs(self.parts).max(axis=2, initial=1.0))
+        return np.asarray(np.maximum(largest, np.abs(self.base)))
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _columns(b: Builder, form: LinearReasons) -> list[Value]:
 
 
 def _part(b: Builder, values: Sequence[Value], weights: np.ndarray, means: np.ndarray) -> Expr:
-    """Weight times the distance from the mean, summed; of encoded texts, all of it is one lookup."""
+    """The sum of weight times distance from the mean. All columns of an encoded text are one lookup."""
     coded = [i for i, value in enumerate(values) if is_coded(value.expr)]
     terms, _ = with_lookups([(values[i].expr, float(weights[i])) for i in coded])
     shift = -float(weights[coded] @ means[coded])
@@ -118,8 +118,7 @@ def prove_reasons_sql(compiled: CompiledSql, form: LinearReasons, rows: pa.Table
     some = rows.take(pa.array(places))
     found = explained(form, compiled.signature, some)
     made = duckdb_rows(replace(compiled, dialect=DUCKDB), some)
-    scale = np.maximum(np.abs(found.totals), np.abs(found.parts).max(axis=2, initial=1.0))
-    scale = np.maximum(scale, np.abs(found.base))
+    scale = found.scale()
     worst = 0.0
     for k in range(len(form.weights)):
         parts = [made.column(PART.format(output=k, feature=j)).to_numpy() for j in range(form.features)]
