@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+import pyarrow as pa
+
 from scorehouse.dialect import Spelling
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.conservation import check_conserved
@@ -18,7 +20,8 @@ from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
 from scorehouse.engines.source import Source
-from scorehouse.forms.choose import Form, SqlRows
+from scorehouse.forms.choose import Form
+from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -64,13 +67,15 @@ class Engine(ABC, Generic[S]):
     """The database of one scoring run.
 
     `forms` are the forms that it can run besides the estimator itself, `batch_forms` those of them that can
-    score batches next to another version's form; `spelling` is how it writes SQL.
+    score batches next to another version's form; `spelling` is how it writes SQL. `plans_long`: see
+    `choose_form`.
     """
 
     name: ClassVar[str]
     forms: ClassVar[tuple[str, ...]]
     batch_forms: ClassVar[tuple[str, ...]]
     spelling: Spelling
+    plans_long: ClassVar[bool] = True
 
     def __init__(self, session: Any, request: Request, call: str) -> None:
         self.session = session
@@ -103,9 +108,9 @@ class Engine(ABC, Generic[S]):
         """What the check of the features has to find out about their key: what the plan will not."""
         return KeyCheck.UNIQUE
 
-    def sql_rows(self) -> SqlRows | None:
-        """How the database computes compiled SQL for proof rows; None: as a DuckDB of its own does."""
-        return None
+    @abstractmethod
+    def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
+        """What the database makes of proof rows by compiled SQL."""
 
     @abstractmethod
     def check_table(self, source: S, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:

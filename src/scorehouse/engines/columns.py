@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.registry.signature import Signature, match_columns
 from scorehouse.scoring.options import ScoreOptions
 

@@ -83,8 +83,19 @@ class Output:
         names += [MODEL_VERSION + suffix for suffix in wide_suffixes(self.options, self.records)[1:]]
         return [*names, "decision_policy"] if self.options.decision else names
 
+    def bare(self) -> dict[str, str]:
+        """SQL of each of the `derived` columns, for a place that gives it its type.
+
+        DuckDB binds the expressions of a table again for every 2,048 rows that are inserted.
+        """
+        values = self._values(lambda sql, _: sql)
+        return {name: values[name] for name in self.derived()}
+
     def values(self) -> dict[str, str]:
         """SQL of each column of the prediction table, in order."""
+        return self._values(lambda sql, kind: f"cast({sql} as {kind})")
+
+    def _values(self, cast: Callable[[str, str], str]) -> dict[str, str]:
         options = self.options
         kept = (*self.columns.key, *self.columns.passthrough)
         values = {name: self._kept(name) for name in kept}
@@ -96,23 +107,23 @@ class Output:
             values |= options.decision.expressions(
                 f"{REJECT_REASON} is null", self.keys, within, self.spelling
             )
-        return values | self._audit()
+        return values | self._audit(cast)
 
     def _kept(self, name: str) -> str:
         quoted = self.spelling.quote(name)
         return f"cast({quoted} as {self.types[name]})" if name in self.types else quoted
 
-    def _audit(self) -> dict[str, str]:
-        """The status of each row, and the version and run that made it."""
+    def _audit(self, cast: Callable[[str, str], str]) -> dict[str, str]:
+        """The status of each row, and the version and run that made it; `cast` gives SQL a type."""
         record, text = self.records[0], self.spelling.literal
         status = f"case when {REJECT_REASON} is null then 'scored' else 'rejected' end"
         if record.request.staging:  # dbt's own materializations compare types themselves
-            status = f"cast({status} as {self.spelling.status})"
+            status = cast(status, self.spelling.status)
         values = {
             "row_status": status,
             REJECT_REASON: REJECT_REASON,
             "model_name": self._of_part(lambda part: text(part.version.name)),
-            "model_version": f"cast({self._of_part(lambda part: str(part.version.version))} as integer)",
+            "model_version": cast(self._of_part(lambda part: str(part.version.version)), "integer"),
         }
         if self.options.in_parts:
             values["model_alias"] = self._of_part(lambda part: text(part.label))
@@ -120,23 +131,23 @@ class Output:
         run_ids = [text(record.row_run_id) for record in self._named]
         values |= {
             "model_digest": self._of_part(lambda part: text(part.version.sha256)),
-            "scoring_run_id": f"cast({of_part(run_ids)} as {self.spelling.run_id})",
-            "scored_at": f"cast({text(record.started_at.isoformat(sep=' ')[:26])} as {self.spelling.time})",
+            "scoring_run_id": cast(of_part(run_ids), self.spelling.run_id),
+            "scored_at": cast(text(record.started_at.isoformat(sep=" ")[:26]), self.spelling.time),
             FEATURE_HASH: FEATURE_HASH,
         }
-        values |= self._challengers()
+        values |= self._challengers(cast)
         if self.options.rescore.vanished == "flag":
             values["is_vanished"] = "false"
         return values
 
-    def _challengers(self) -> dict[str, str]:
+    def _challengers(self, cast: Callable[[str, str], str]) -> dict[str, str]:
         """The columns of the versions that are not live, in a wide table."""
         values: dict[str, str] = {}
         for suffix, record in zip(wide_suffixes(self.options, self.records), self.records, strict=False):
             if record.part and not record.part.is_live:
                 names = [name + suffix for name in (*self.scored, REJECT_REASON)]
                 values |= {name: self.spelling.quote(name) for name in names}
-                values[MODEL_VERSION + suffix] = f"cast({record.part.version.version} as integer)"
+                values[MODEL_VERSION + suffix] = cast(str(record.part.version.version), "integer")
         return values
 
     @property

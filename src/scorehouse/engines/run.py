@@ -98,7 +98,15 @@ def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: lis
 
     def chosen(served: tuple[str, ...]) -> list[Form]:
         return [
-            choose_form(kernel.alone, asked, record.rows_in, files, served, engine.sql_rows())
+            choose_form(
+                kernel.alone,
+                asked,
+                record.rows_in,
+                files,
+                served,
+                engine.sql_rows,
+                plans_long=engine.plans_long,
+            )
             for kernel, record in zip(kernels, records, strict=True)
         ]
 

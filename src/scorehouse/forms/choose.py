@@ -72,10 +72,13 @@ def choose_form(
     files: FormFiles,
     served: tuple[str, ...] = ("sql", "native", "matrix"),
     sql_rows: SqlRows | None = None,
+    *,
+    plans_long: bool = True,
 ) -> Form:
     """Choose for a run of `rows` rows; `asked` is one of `options.ENGINES`, `served` what an engine can run.
 
-    `sql_rows` is how its database computes SQL for rows; None: a DuckDB of its own does.
+    `sql_rows` is how its database computes SQL for rows; None: a DuckDB of its own does. `plans_long` says
+    whether the database plans a long statement for longer than matrix products of few rows take.
 
     `auto` takes a form only where registration proved it: SQL for models without trees where it is fast
     (matrix products where there are few rows for a long statement), native code for trees, matrix products
@@ -89,7 +92,7 @@ def choose_form(
         "native": lambda: _native(kernel, asked, rows, files),
         "matrix": lambda: _matrix(kernel, asked, files),
     }
-    if asked == "auto" and sql_rows is None and _plans_too_long(kernel, rows):
+    if asked == "auto" and plans_long and _plans_too_long(kernel, rows):
         finders = {"matrix": finders["matrix"], **finders}
     refused = []
     for name, find in finders.items():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import TICKS, timestamp_unit
 from scorehouse.registry.signature import Feature, Signature
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.forms.sql.builder import Program
 from scorehouse.forms.sql.expression import (
@@ -33,6 +32,7 @@ from scorehouse.forms.sql.expression import (
     walk,
 )
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import in_unit
 
 TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": pa.string()}

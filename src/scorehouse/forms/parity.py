@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
@@ -71,37 +70,23 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
 
     `expected` has the columns of a kernel; so has `found`, which may also have `row_status`.
     """
-    reasons = expected[REJECT_REASON].combine_chunks()
-    scored = arrays.to_numpy(reasons.is_null())
-    scored_too = arrays.to_numpy(_scored(found))
-    both = scored & scored_too
-    other = pc.fill_null(pc.not_equal(reasons, found[REJECT_REASON].combine_chunks()), arrays.FALSE)
+    scored, scored_too = _scored(expected), _scored(found)
+    both, neither = scored & scored_too, ~(scored | scored_too)
     flips, worst = 0, 0.0
-    for field, a, b in _columns_of_both(expected, found, both):
+    for field, a, b in _values_of_both(expected, found):
         if _is_score(field, expected.schema):
-            worst = max(worst, difference(field.name, a, b))
+            worst = max(worst, float(distances(field.name, a, b)[both].max(initial=0.0)))
         else:
-            same = pc.equal(a, b.cast(field.type))
-            flips += len(a) - int(pc.sum(pc.fill_null(same, arrays.FALSE)).as_py() or 0)
+            flips += int(np.count_nonzero(both & ~_same(a, b)))
+    reasons = neither & ~_same(*_reasons_of_both(expected, found)) if neither.any() else neither
     return Parity(
         rows=expected.num_rows,
         max_difference=worst,
         label_flips=flips,
         status_flips=int((scored != scored_too).sum()),
-        reason_differences=int((arrays.to_numpy(other) & ~scored & ~scored_too).sum()),
+        reason_differences=int(reasons.sum()),
         tolerance=tolerance,
     )
-
-
-def _columns_of_both(
-    expected: pa.Table, found: pa.Table, both: np.ndarray
-) -> Iterator[tuple[pa.Field, pa.Array, pa.Array]]:
-    """Labels and scores of the rows that both sides score."""
-    mask = arrays.of_numpy(both)
-    for field in expected.schema:
-        if field.name != REJECT_REASON:
-            a, b = (table[field.name].combine_chunks().filter(mask) for table in (expected, found))
-            yield field, a, b
 
 
 def different_rows(expected: pa.Table, found: pa.Table, tolerance: float) -> tuple[np.ndarray, float]:
@@ -110,22 +95,44 @@ def different_rows(expected: pa.Table, found: pa.Table, tolerance: float) -> tup
     A row differs by its label, its status, its reject reason, or a score beyond `tolerance`. The tables are
     those of `compare`.
     """
-    reasons, reasons_too = (table[REJECT_REASON].combine_chunks() for table in (expected, found))
-    scored, scored_too = arrays.to_numpy(reasons.is_null()), arrays.to_numpy(_scored(found))
+    scored, scored_too = _scored(expected), _scored(found)
     both = scored & scored_too
-    none = arrays.scalar("")
-    same_reason = pc.equal(pc.fill_null(reasons, none), pc.fill_null(reasons_too, none))
-    differ = (scored != scored_too) | ~arrays.to_numpy(same_reason)
+    reasons, reasons_too = _reasons_of_both(expected, found)
+    same_reason = _same(reasons, reasons_too) | (arrays.missing(reasons) & arrays.missing(reasons_too))
+    differ = (scored != scored_too) | ~same_reason
     largest = 0.0
-    for field, a, b in _columns_of_both(expected, found, both):
+    for field, a, b in _values_of_both(expected, found):
         if _is_score(field, expected.schema):
             off = distances(field.name, a, b)
-            largest = max(largest, float(off.max(initial=0.0)))
-            differ[both] |= off > tolerance
+            largest = max(largest, float(off[both].max(initial=0.0)))
+            differ |= both & (off > tolerance)
         else:
-            same = pc.fill_null(pc.equal(a, b.cast(field.type)), arrays.FALSE)
-            differ[both] |= ~arrays.to_numpy(same)
+            differ |= both & ~_same(a, b)
     return differ, largest
+
+
+def _values_of_both(expected: pa.Table, found: pa.Table) -> Iterator[tuple[pa.Field, pa.Array, pa.Array]]:
+    """The labels and scores of both sides."""
+    for field in expected.schema:
+        if field.name != REJECT_REASON:
+            yield field, expected[field.name].combine_chunks(), found[field.name].combine_chunks()
+
+
+def _reasons_of_both(expected: pa.Table, found: pa.Table) -> tuple[pa.Array, pa.Array]:
+    return expected[REJECT_REASON].combine_chunks(), found[REJECT_REASON].combine_chunks()
+
+
+def _same(expected: pa.Array, found: pa.Array) -> np.ndarray:
+    """Where two columns have the same value; NULL and NaN are the same as nothing."""
+    if _is_plain(expected.type) and _is_plain(found.type):
+        missing = arrays.missing(expected) | arrays.missing(found)
+        return ~missing & (arrays.held(expected) == arrays.held(found))
+    pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)
+    return np.array([a is not None and a == b for a, b in pairs], dtype=np.bool_)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean))
 
 
 def _is_score(field: pa.Field, schema: pa.Schema) -> bool:
@@ -134,10 +141,10 @@ def _is_score(field: pa.Field, schema: pa.Schema) -> bool:
     return bool(pa.types.is_floating(field.type)) and not is_label
 
 
-def _scored(rows: pa.Table) -> pa.Array:
+def _scored(rows: pa.Table) -> np.ndarray:
     if ROW_STATUS in rows.column_names:
-        return pc.equal(rows[ROW_STATUS].combine_chunks(), arrays.scalar("scored"))
-    return rows[REJECT_REASON].combine_chunks().is_null()
+        return np.array([status == "scored" for status in rows[ROW_STATUS].to_pylist()], dtype=np.bool_)
+    return arrays.missing(rows[REJECT_REASON].combine_chunks())
 
 
 def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
@@ -147,11 +154,15 @@ def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
 
 def distances(name: str, expected: pa.Array, found: pa.Array) -> np.ndarray:
     """The differences of two columns, relative above 1; infinite where only one side is missing."""
-    a = arrays.to_numpy(expected.cast(pa.float64()))
-    b = arrays.to_numpy(found.cast(pa.float64()))
+    a, b = _doubles(expected), _doubles(found)
     if name == "distance":  # only the squares of scikit-learn's own distances are exact
         a, b = a * a, b * b
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(a - b) / np.maximum(1.0, np.abs(a))
     off[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
     return np.where(np.isnan(off), np.inf, off)
+
+
+def _doubles(column: pa.Array) -> np.ndarray:
+    plain = column if _is_plain(column.type) else column.cast(pa.float64())
+    return arrays.to_numpy(plain).astype(np.float64, copy=False)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 
 
 @dataclass(frozen=True)

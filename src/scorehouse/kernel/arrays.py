@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 FALSE_AND_TRUE = pa.Array.from_buffers(pa.bool_(), 2, [None, pa.py_buffer(b"\x02")])
 FALSE = FALSE_AND_TRUE[0]
@@ -57,14 +56,30 @@ def null(type: pa.DataType) -> pa.Scalar:
 
 
 def to_numpy(column: pa.Array) -> np.ndarray:
-    """`column.to_numpy(zero_copy_only=False)` for numbers and booleans without NULL, or doubles (NaN)."""
+    """`column.to_numpy(zero_copy_only=False)` for booleans without NULL and for numbers.
+
+    NULL is NaN, so integers with NULL are doubles.
+    """
+    values = held(column)
+    return np.where(missing(column), np.nan, values) if column.null_count else values
+
+
+def held(column: pa.Array) -> np.ndarray:
+    """The numbers or booleans in the memory of a column; in place of a NULL, any value."""
     if pa.types.is_boolean(column.type):
         bits = np.frombuffer(column.buffers()[1] or b"", np.uint8)
         return np.unpackbits(bits, bitorder="little")[column.offset :][: len(column)].astype(np.bool_)
-    if column.null_count:
-        column = pc.fill_null(column, scalar(np.nan, column.type))
     values = np.frombuffer(column.buffers()[1] or b"", column.type.to_pandas_dtype())
     return values[column.offset :][: len(column)]
+
+
+def missing(column: pa.Array) -> np.ndarray:
+    """Which values are NULL, as booleans."""
+    valid = column.buffers()[0] if column.null_count else None
+    if valid is None:
+        return np.full(len(column), column.null_count > 0)
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+    return bits[column.offset :][: len(column)] == 0
 
 
 def _texts(values: Sequence[str | None]) -> pa.Array:

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 
 EXACT_POWER = 22  # 10**22 is the largest power of ten that a double holds exactly
 EXACT_INTEGER = 2**53

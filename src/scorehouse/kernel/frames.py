@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from scorehouse.kernel import compute as pc
 from scorehouse.registry.signature import Feature, Signature
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.kernel import arrays, decimals
+from scorehouse.kernel import compute as pc
 from scorehouse.registry.signature import Feature, Signature
 
 LARGEST_INTEGER = 2**63 - 1

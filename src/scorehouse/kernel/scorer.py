@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import accepted_rows, check_batch, join_reasons, reason_where
 from scorehouse.kernel.tasks import outputs_of, require_method
 from scorehouse.registry.signature import Signature

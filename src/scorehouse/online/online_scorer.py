@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.forms.choose import Form, FormFiles
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import STRICT_CHOICES
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider

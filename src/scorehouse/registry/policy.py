@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from scorehouse.errors import ConfigurationError, LoadRefusedError
 from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.version import Version
@@ -135,6 +133,8 @@ class LoadPolicy:
         difference = f"{version.label} was saved by {library} {saved}, but {installed or 'none'} is installed"
         if rule == "warn":
             return difference
+        from packaging.specifiers import SpecifierSet  # most runs open no estimator
+
         alike = None if rule == "refuse" else SpecifierSet(rule, prereleases=True)
         if alike is not None and installed and saved in alike and installed in alike:
             return None
@@ -183,6 +183,8 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 def _check_rule(rule: Any) -> None:
     if rule in LIBRARY_CHOICES:
         return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         SpecifierSet(rule)
     except (InvalidSpecifier, TypeError, AttributeError):

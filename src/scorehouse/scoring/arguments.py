@@ -50,7 +50,8 @@ def _argument(expected: str, default: Any = None) -> Any:
 class Shape(BaseModel):
     """Arguments by name; missing arguments are None."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    # the check of a shape is built when something is first checked: most runs need one of them
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class ScoreShape(Shape):

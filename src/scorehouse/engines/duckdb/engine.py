@@ -35,6 +35,7 @@ from scorehouse.engines.duckdb.stream import output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
 from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
+from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -77,6 +78,12 @@ class DuckDBEngine(Engine[DuckDBSource]):
         if counts_only(source, record):
             return KeyCheck.COUNTED
         return KeyCheck.NO_NULL if joins_both_ways(source.options, record) else KeyCheck.UNIQUE
+
+    def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
+        from scorehouse.forms.sql.prove_sql import duckdb_rows
+
+        with self.session.cursor() as cursor:  # with the settings and macros that the run will meet
+            return duckdb_rows(compiled, rows, cursor)
 
     def check_table(self, source: DuckDBSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
         schema = output_schema(source, kernels[0].schema, wide_suffixes(source.options, output.records))
@@ -142,7 +149,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         compiled = [form.compiled for form in scan.forms if form.compiled]
         select = ScoredSelect(scan.source, compiled, scan.kernels[0].schema, scan.suffixes)
         rows = f"({select(scan.source.select())}) as {BATCHES}"
-        write_staging(self.session, scan.output, scan.options, rows)
+        write_staging(self.session, scan.output, scan.options, rows, alike=select.alike())
         count_table(self.session, scan.records, scan.output.keys, scan.suffixes)
         scan.check_conserved()
 

@@ -45,6 +45,15 @@ class ScoredSelect:
             return f"select {self._kept()}, {self._side_by_side()} from ({inner})"
         return self._rows(inner, has_need)
 
+    def alike(self) -> str:
+        """A relation with the columns of the scored rows and one row of NULL: it is bound at once."""
+        types = {name: self.source.types[name] for name in self.columns.kept}
+        types |= {
+            name + suffix: self.types[name] for suffix in self.suffixes or [""] for name in self.outputs
+        }
+        types |= {FEATURE_HASH: "ubigint", PART: "integer"}
+        return f"(select {', '.join(f'null::{kind} as {quote(name)}' for name, kind in types.items())})"
+
     def _kept(self) -> str:
         return ", ".join(f"{quote(KEPT + name)} as {quote(name)}" for name in self.columns.kept)
 

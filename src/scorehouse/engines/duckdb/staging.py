@@ -20,13 +20,21 @@ PART = re.compile(r'"((?:[^"]|"")*)"|(\w+)')
 
 
 def write_staging(
-    session: duckdb.DuckDBPyConnection, output: Output, options: ScoreOptions, rows: str = BATCHES
+    session: duckdb.DuckDBPyConnection,
+    output: Output,
+    options: ScoreOptions,
+    rows: str = BATCHES,
+    *,
+    alike: str = "",
 ) -> None:
-    """Create the staging table of a run from `rows`, a relation of scored rows."""
+    """Create the staging table of a run from `rows`, a relation of scored rows.
+
+    `alike` is a relation with the columns of `rows` that is bound faster.
+    """
     record = output.records[0]
     staging = record.request.staging
     if _is_rebuilt(output.records, options) and is_duckdb(session, staging):
-        types = described(session, output.select(rows))
+        types = described(session, output.select(alike or rows))
         session.execute(f"create or replace table {staging} ({_columns(output, types)})").fetchall()
         names = ", ".join(quote(name) for name in types if name not in output.derived())
         session.execute(f"insert into {staging} ({names}) {output.stored(rows)}").fetchall()
@@ -82,6 +90,5 @@ def names_of(relation: str) -> list[str]:
 
 
 def _columns(output: Output, types: dict[str, str]) -> str:
-    values, derived = output.values(), output.derived()
-    made = {name: f" generated always as ({values[name]}) virtual" for name in derived}
+    made = {name: f" generated always as ({sql}) virtual" for name, sql in output.bare().items()}
     return ", ".join(f"{quote(name)} {kind}{made.get(name, '')}" for name, kind in types.items())

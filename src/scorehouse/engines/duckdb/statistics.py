@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.statistics import MASK, Fingerprint, score_column
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.runlog import RunRecord
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART, ROW_HASH, wanted_rows
 from scorehouse.engines.duckdb.scored import ScoredSelect
@@ -14,6 +13,7 @@ from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.workers import BatchSize, one_thread_each, overlapped, worker_count
 from scorehouse.forms.choose import Form
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 
 
 @dataclass(frozen=True)

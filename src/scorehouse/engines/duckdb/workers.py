@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
 from scorehouse.engines.shared_setting import SharedSetting
 
@@ -76,6 +75,8 @@ def overlapped(items: Iterator[T], work: Callable[[T], R], workers: int) -> Iter
 
 
 def _one_openmp_thread() -> None:
+    from threadpoolctl import threadpool_limits  # where a database scores, there are no workers
+
     # OpenMP counts threads per calling thread, and this one ends with its run: nothing to restore
     threadpool_limits(1, user_api="openmp")
 
@@ -100,6 +101,8 @@ class _BlasLimit:
             self._owner = None
 
     def _limit(self) -> None:
+        from threadpoolctl import threadpool_limits
+
         self._limits.enter_context(threadpool_limits(1, user_api="blas"))
 
 

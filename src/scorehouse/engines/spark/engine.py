@@ -7,8 +7,9 @@ executor, and verified there again before it is loaded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
+
+import pyarrow as pa
 
 from scorehouse.dialect import SPARK
 from scorehouse.engines.base import Engine, Scan
@@ -24,7 +25,7 @@ from scorehouse.engines.spark.scan import SparkScan
 from scorehouse.engines.spark.source import SparkSource, registry_versions
 from scorehouse.engines.spark.tables import SparkTables, Storage
 from scorehouse.errors import ConfigurationError, ConservationError
-from scorehouse.forms.choose import SqlRows
+from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -43,6 +44,7 @@ class SparkEngine(Engine[SparkSource]):
     forms = ("sql", "native", "matrix")
     batch_forms = ("native", "matrix")
     spelling = SPARK
+    plans_long = False
 
     def log_start(self, record: RunRecord) -> None:
         insert_runs(self.session, self.request.run_log, [record.to_row(STARTED, is_ended=False)])
@@ -87,8 +89,8 @@ class SparkEngine(Engine[SparkSource]):
     def open(self, features: Any, options: ScoreOptions) -> SparkSource:
         return SparkSource(self.session, features, options, self.request, self.call)
 
-    def sql_rows(self) -> SqlRows:
-        return partial(session_rows, self.session)
+    def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
+        return session_rows(self.session, compiled, rows)
 
     def check_table(self, source: SparkSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
         tables = self._tables(Storage(), [self.request.run_id])

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import ReasonsError
 from scorehouse.forms.reasons.asked import Asked, score_columns
@@ -16,6 +15,7 @@ from scorehouse.forms.reasons.columns import reason_columns, reason_fields
 from scorehouse.forms.reasons.law import law_broken
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import Kernel, spread
 

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import CompileError
 from scorehouse.forms.in_arrow import computed_as, unknown_parts, without_nan
@@ -19,6 +18,7 @@ from scorehouse.forms.sql.builder import Program, program_of
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.expression import Case, Column, Expr, IsNull, Literal
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 
 NAN = arrays.scalar(math.nan)

@@ -86,16 +86,13 @@ def prove(
 def duckdb_rows(
     compiled: CompiledSql, rows: pa.Table, connection: duckdb.DuckDBPyConnection | None = None
 ) -> pa.Table:
-    """The SQL's results for the rows, in order; without a connection, a new one is used."""
+    """The SQL's results for the rows, in order; without a connection, one of `scratch` is used."""
     if connection is None:
         with scratch() as own:
             return duckdb_rows(compiled, rows, own)
     numbered = rows.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
     # in pieces, since each thread takes one piece
     parts = pa.Table.from_batches(numbered.combine_chunks().to_batches(PART_ROWS))
-    # One looks for common subexpressions, which takes half of the time for a forest; the other orders joins,
-    # of which there are none. Neither changes a value.
-    connection.execute("set disabled_optimizers = 'common_subexpressions,join_order'")
     connection.register("input_relation", parts)
     sql = compiled.render("input_relation", keep=[ROW])
     # into a table, since connection.sql() would read and bind the long statement twice
