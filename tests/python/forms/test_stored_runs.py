@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import joblib
 import numpy as np
 import pandas as pd
@@ -90,7 +91,7 @@ import os
 import sys
 
 def tell():
-    found = {"sklearn", "scipy", "pandas", "joblib"} & set(sys.modules)
+    found = {"sklearn", "scipy", "pandas", "joblib", "pyarrow.compute"} & set(sys.modules)
     with open(os.environ["IMPORTED"], "a") as file:  # other processes of dbt end after it
         file.write("".join(f"{name} " for name in found))
 
@@ -103,9 +104,9 @@ atexit.register(tell)
     ("table", "imported"),
     [
         ("linear_scores", ""),
-        ("trees_scores", ""),
-        ("products_scores", ""),
-        ("closed_scores", "joblib pandas scipy sklearn"),
+        ("trees_scores", "pyarrow.compute"),
+        ("products_scores", "pyarrow.compute"),
+        ("closed_scores", "joblib pandas pyarrow.compute scipy sklearn"),
     ],
 )
 def test_what_a_run_imports_where_all_is_installed(
@@ -124,6 +125,26 @@ def test_what_a_run_imports_where_all_is_installed(
     )
     assert ended.returncode == 0, ended.stdout
     assert sorted((tmp_path / "imported").read_text().split()) == imported.split()
+
+
+@pytest.mark.slow
+def test_sql_that_the_database_computes_otherwise_does_not_serve(
+    forms_project: DbtProject, tmp_path: Path
+) -> None:
+    project = forms_project.copy(tmp_path / "house")
+    scores = "select score from linear_scores order by id"
+    project.dbt("build", "--select", "+linear_scores").check()
+    right = [score for (score,) in project.query(scores)]
+    with duckdb.connect(project.database) as connection:  # a macro hides DuckDB's own function
+        connection.execute("create macro exp(x) as 0.25")
+    project.writes_files = True
+    project.dbt("build", "--select", "linear_scores").check()
+    assert [score for (score,) in project.query(scores)] == pytest.approx(right, abs=1e-12)
+    first, second = project.runs("linear_scores")
+    assert first["form"] == "sql"
+    assert second["form"] != "sql"
+    log = (project.folder / "logs/dbt.log").read_text()
+    assert "the form 'sql' of linear version 1 does not serve: it differs on its proof rows" in log
 
 
 @pytest.mark.slow
