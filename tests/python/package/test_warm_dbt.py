@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from listening import listening
 from project import DbtProject
 from virtual_environments import WARM
 
@@ -24,7 +25,7 @@ ENDLESS = "select count(*) as n from range(1_000_000_000_000) as t(i) where i % 
 def begun(project: DbtProject, *words: str, warm: bool, **variables: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if warm or name != "SCOREHOUSE_WARM_DBT"}
     return subprocess.Popen(
-        [DBT, "--no-use-colors", *words],
+        listening([DBT, "--no-use-colors", *words]),
         cwd=project.folder,
         env={**kept, "PYTHONPATH": str(WARM), "DBT_PROFILES_DIR": ".", **variables},
         stdin=subprocess.DEVNULL,

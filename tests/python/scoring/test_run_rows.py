@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from churn import FEATURES, classifier, training
+from listening import listening
 from project import DbtProject
 from scorehouse.engines.duckdb import engine, run_rows
 from scorehouse.engines.duckdb.staging import write_staging
@@ -208,7 +209,12 @@ print("not ended")
 def test_a_program_that_called_dbt_gets_its_signals_back(project: DbtProject) -> None:
     command = [sys.executable, "-c", LONG_LIVED, "--quiet", "run", "--select", "features"]
     ended = subprocess.run(
-        command, cwd=project.folder, env=project.environment, capture_output=True, text=True, timeout=120
+        listening(command),
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ended.returncode == -signal.SIGTERM, ended.stderr
     assert ended.stdout.strip().splitlines()[-1] == "alive"

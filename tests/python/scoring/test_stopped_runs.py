@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from listening import listening
 from project import SUPPORT, DbtProject
 from spark.estimators import Slow, Sum
 
@@ -39,14 +40,6 @@ def slow_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
-# In the background of a shell, tests are started with SIGINT ignored, which a child inherits.
-LISTENING = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str]:
     """Plain `dbt run` as a scheduler starts it, and a signal while its models score."""
     sign = project.folder / "begun"
@@ -55,7 +48,7 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
     command = [str(DBT), "run", "--select", "whole", "plain", "--threads", "2"]
     command += ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     with subprocess.Popen(
-        [sys.executable, "-c", LISTENING, *command],
+        listening(command),
         cwd=project.folder,
         env=environment,
         text=True,
