@@ -5,8 +5,8 @@
 {% endmacro %}
 
 
-{#- What a macro of a version gives, if its MD5 is the one under `fact` in the YAML of the seed. `ending` is the end of
-    the macro's name. The MD5 also covers the texts in `before`. -#}
+{#- The text that a macro of a version gives. It is refused if its MD5 is not the one under `fact` in the YAML of the
+    seed. `ending` is the end of the macro's name. The MD5 is of the texts in `before` and of this text. -#}
 {% macro _verified_text(call, name, number, fact, ending, before) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
     {% set features, columns = context[macro_name ~ '__features'](), [] %}

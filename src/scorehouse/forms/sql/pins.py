@@ -40,7 +40,7 @@ class _Macros:
         self.columns = [f"{MARK}{i}{MARK}" for i in range(features)]
 
     def pins(self, compiled: Sequence[CompiledSql], ending: str, before: Sequence[str]) -> dict[str, str]:
-        """By type of target, the MD5 of the texts `before` and of what a macro gives there."""
+        """For each type of target, an MD5 of the texts in `before` and of what a macro gives there."""
         found = {}
         for target in [target for item in compiled for target in targets_of(item)]:
             macro = getattr(self.template.make_module({"target": {"type": target}}), self.call + ending)
