@@ -107,6 +107,9 @@ def make(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
     for name, seed in (("prices", 1), ("prices_later", 2)):
         fill(warehouse, name, [data.prices(data.WEEKS, seed)], "*, 'r' as scoring_run_id")
         watch(warehouse, name, by_day, by_week)
+    train(warehouse, "months", data.prices(data.SHORT_WEEKS, 1), timed=True)
+    fill(warehouse, "months", [data.prices(data.LONG_WEEKS, 3)], "*, 'r' as scoring_run_id")
+    watch(warehouse, "months", by_day, ", window='month'")
     fill(warehouse, "regions", [data.regions(40, 6000)], "*, 'r' as scoring_run_id")
     train(warehouse, "regions", data.regions(4, 6000))
     watch(warehouse, "regions", by_day + ", segments=['region']", ", window='day'")
@@ -119,7 +122,8 @@ def make(folder: Path, asked: argparse.Namespace) -> MonitoredWarehouse:
 
 def looks(warehouse: MonitoredWarehouse) -> None:
     """Monitors with one error rate for life, of windows of 200 rows."""
-    head = "1 as version, 'all' as segment, null::varchar as feature, 'accuracy' as metric, 'info' as status"
+    empty = "null::varchar as feature, null::varchar as time_zone"
+    head = f"1 as version, 'all' as segment, {empty}, 'accuracy' as metric, 'info' as status"
     for number, (count, before, after) in enumerate(LOOKED.values()):
         rows = data.looks(count, LOOKS, 200, before, after)
         warehouse.table(f"looks{number}", f"select *, {head} from frame", frame=rows)
@@ -193,12 +197,13 @@ def report(warehouse: MonitoredWarehouse) -> None:
         line = " ".join(f"{found[name, size]:10.1f}" for size in (200, 1000, 20_000))
         print(f"{name:36} {line}")
     print()
-    for title, table in (("training", "prices_drift"), ("later", "prices_later_drift")):
+    shown = {"training weeks": "prices_drift", "later weeks": "prices_later_drift"}
+    for title, table in {**shown, "months, training has six": "months_drift"}.items():
         ((share,),) = warehouse.query(
             f"select avg(alarmed::int) * 100 from (select bool_or({ALARM}) as alarmed from {table} "
             "where segment = 'all' group by window_start)"
         )
-        print(f"weekly prices by zone, {title} weeks: {share:.1f} % of weeks")
+        print(f"weekly prices by zone, {title}: {share:.1f} % of windows")
     ((alarms, judged),) = warehouse.query(
         f"select count(*) filter (where {ALARM}), count(*) filter (where status <> 'info') "
         "from regions_drift where segment <> 'all'"

@@ -21,6 +21,7 @@ NORMALS = [f"n{number}" for number in range(6)]
 # The exponent of a Zipf distribution whose tail never ends: about half of its values are seen once.
 TAIL = 1.68
 ZONES, WEEKS, WEEK_ROWS = 10, 81, 800
+SHORT_WEEKS, LONG_WEEKS = 26, 520  # too short a training to know months
 PRICES = [f"price_{number}" for number in range(11)]
 
 

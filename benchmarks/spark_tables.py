@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from scorehouse import register
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from spark.project import SparkProject, settings
@@ -72,7 +73,7 @@ def register_models(project: Path, rows: int, columns: int = 20) -> dict[str, An
     kernels = {}
     for name, estimator in estimators().items():
         facts = {"task": "classification", "project_dir": project, "alias": "champion"}
-        version = register(estimator.fit(X, y), name, X, y, **facts)
+        version = register(estimator.fit(X, y), name, X, y, **grouped(facts))
         path = project / version.artifact
         signature = Signature.from_json(path.with_name("signature.json").read_bytes())
         kernel = Kernel(joblib.load(path), version, signature, strict=frozenset(), call="benchmark")

@@ -65,14 +65,16 @@ def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
     """Register the fitted estimator with scorehouse, unless --no-register is set."""
     if options.no_register:
         return
-    import scorehouse  # imported late: with --no-register, the script needs only scikit-learn
+    # imported late: with --no-register, the script needs only scikit-learn
+    import scorehouse
+    from scorehouse.registration.groups import grouped
 
     if options.importance:
         measure(facts)
     elif options.reference:
         learn(facts)
     else:
-        scorehouse.register(estimator, owner=OWNER, **facts)
+        scorehouse.register(estimator, **grouped({"owner": OWNER, **facts}))
 
 
 def measure(facts: dict[str, Any]) -> None:

@@ -79,6 +79,7 @@ spark_tests() (
     use_environment .venv-spark requirements-spark.lock
     setup
     files="tests/python/engines/test_spark_*.py tests/python/engines/test_every_engine.py"
+    files="$files tests/python/engines/test_installed.py"
     marked="foreign"
     case " $* " in
         *" tests/"*)
@@ -171,7 +172,8 @@ cmd_test() {
             # shellcheck source=tools/dbt2.sh
             . tools/dbt2.sh # use_dbt2
             use_dbt2
-            "$python" -m pytest "${@:-tests/python/engines/test_dbt2.py}"
+            [ $# -gt 0 ] || set -- tests/python/engines/test_dbt2.py tests/python/engines/test_installed.py
+            "$python" -m pytest "$@"
             return
             ;;
         dbt112 | duckdb15)
@@ -182,6 +184,16 @@ cmd_test() {
         snowflake | bigquery)
             engine_tests "$@"
             return
+            ;;
+        --changed)
+            shift
+            setup
+            files=$("$python" tools/changed_tests.py "$@")
+            [ -n "$files" ] || { echo "no test names what has changed: ./run test runs all that are quick"; return; }
+            # shellcheck disable=SC2086 # one file per word
+            "$python" -m pytest -m "not slow and not soak and not heavy and not foreign" -rs $files || status=$?
+            [ $status -ne 5 ] || status=0 # all are slow or need more than this environment has, as the last lines say
+            return $status
             ;;
         clickhouse)
             shift
@@ -199,7 +211,7 @@ cmd_test() {
     if [ "$venv" = "$root/.venv-all" ]; then
         measured_tests || status=$?
     elif [ $# -gt 0 ]; then
-        "$python" -m pytest -m "not soak and not heavy and not foreign" "$@" || status=$?
+        "$python" -m pytest -m "not soak and not heavy and not foreign" -rs "$@" || status=$?
     else
         on_all_cores "$python" -m pytest -m "not slow and not soak and not heavy and not foreign" || status=$?
     fi

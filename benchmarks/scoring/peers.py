@@ -11,6 +11,7 @@ from pathlib import Path
 from models import MODELS, REPOSITORY, Model, training
 
 import scorehouse
+from scorehouse.registration.groups import grouped
 
 DBT = str(Path(sys.executable).with_name("dbt"))
 LIMIT, EMPTY, LOADED = "limit", "empty", "loaded"
@@ -204,7 +205,7 @@ def _register(folder: Path, name: str, model: Model) -> None:
         print(f"registering {name} ...", file=sys.stderr, flush=True)
         X, y = training(model)
         facts = {"task": model.task, "alias": "champion", "project_dir": folder}
-        scorehouse.register(model.estimator().fit(X, y), name, X, y, **facts)
+        scorehouse.register(model.estimator().fit(X, y), name, X, y, **grouped(facts))
     elif done.read_text() != release:
         print(f"proving {name} again ...", file=sys.stderr, flush=True)
         command = [str(Path(sys.executable).with_name("scorehouse")), "prove", name]

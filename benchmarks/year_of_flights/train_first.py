@@ -30,15 +30,20 @@ def main() -> None:
         name="flight_delay",
         X=training[FEATURES],
         y=training["arrived_late"],
-        validation=(held[FEATURES], held["arrived_late"]),
+        reference=scorehouse.Reference(
+            validation=(held[FEATURES], held["arrived_late"]), time=training["flight_date"]
+        ),
         task="classification",
-        description="Gradient boosting on schedule, delay at departure, weather and plane",
-        owner="examples",
-        trained_from=str(training["flight_date"].min())[:10],
-        trained_to=str(training["flight_date"].max())[:10],
-        metrics={name: round(float(each(held["arrived_late"], score)), 6) for name, each in measures.items()},
+        card=scorehouse.Card(
+            description="Gradient boosting on schedule, delay at departure, weather and plane",
+            owner="examples",
+            trained_from=str(training["flight_date"].min())[:10],
+            trained_to=str(training["flight_date"].max())[:10],
+            metrics={
+                name: round(float(each(held["arrived_late"], score)), 6) for name, each in measures.items()
+            },
+        ),
         threshold=0.5,
-        time=training["flight_date"],
         alias="champion",
     )
 

@@ -2,7 +2,7 @@
     Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
 
 {#- version 1 -#}
-{% macro scorehouse_predict__churn__v1(relation, keep, columns) %}
+{% macro scorehouse_predict__churn__v1(relation, keep, columns, decision) %}
 {%- if target.type in ["duckdb"] %}
 with sh_step_1 as (
     select
@@ -205,7 +205,6 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_score,
-        case when sh_score >= 0.5e0 then 1 else 0 end as sh_prediction,
         case when sh_reason is not null then sh_reason when sh_score is null then concat_ws(';',
             case when sh_score is null then 'not_finite:score' end
         ) end as sh_reject_reason
@@ -213,7 +212,7 @@ with sh_step_1 as (
 )
 select
     {{ keep }}
-    case when sh_reject_reason is null then sh_prediction end as prediction,
+    case when sh_reject_reason is null then case when sh_score >= {{ decision['threshold'] }} then {{ decision['class_1'] }} else {{ decision['class_0'] }} end end as prediction,
     case when sh_reject_reason is null then sh_score end as score,
     case when sh_reject_reason is null then 'scored' else 'rejected' end as row_status,
     sh_reject_reason as reject_reason
@@ -425,7 +424,6 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_score,
-        case when sh_score >= '0.5e0'::float8 then 1 else 0 end as sh_prediction,
         case when sh_reason is not null then sh_reason when sh_score is null then concat_ws(';',
             case when sh_score is null then 'not_finite:score' end
         ) end as sh_reject_reason
@@ -434,7 +432,7 @@ with sh_step_1 as (
 )
 select
     {{ keep }}
-    case when sh_reject_reason is null then sh_prediction end as prediction,
+    case when sh_reject_reason is null then case when sh_score >= {{ decision['threshold'] }} then {{ decision['class_1'] }} else {{ decision['class_0'] }} end end as prediction,
     case when sh_reject_reason is null then sh_score end as score,
     case when sh_reject_reason is null then 'scored' else 'rejected' end as row_status,
     sh_reject_reason as reject_reason

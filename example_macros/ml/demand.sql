@@ -2,7 +2,7 @@
     Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
 
 {#- version 1 -#}
-{% macro scorehouse_predict__demand__v1(relation, keep, columns) %}
+{% macro scorehouse_predict__demand__v1(relation, keep, columns, decision) %}
 {%- if target.type in ["duckdb"] %}
 with sh_step_1 as (
     select

@@ -2,7 +2,7 @@
     Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
 
 {#- version 1 -#}
-{% macro scorehouse_predict__flight_delay__v1(relation, keep, columns) %}
+{% macro scorehouse_predict__flight_delay__v1(relation, keep, columns, decision) %}
 {%- if target.type in ["duckdb"] %}
 with sh_step_1 as (
     select
@@ -107,7 +107,6 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_score,
-        case when sh_score >= 0.5e0 then 1 else 0 end as sh_prediction,
         case when sh_reason is not null then sh_reason when sh_score is null then concat_ws(';',
             case when sh_score is null then 'not_finite:score' end
         ) end as sh_reject_reason
@@ -115,7 +114,7 @@ with sh_step_1 as (
 )
 select
     {{ keep }}
-    case when sh_reject_reason is null then sh_prediction end as prediction,
+    case when sh_reject_reason is null then case when sh_score >= {{ decision['threshold'] }} then {{ decision['class_1'] }} else {{ decision['class_0'] }} end end as prediction,
     case when sh_reject_reason is null then sh_score end as score,
     case when sh_reject_reason is null then 'scored' else 'rejected' end as row_status,
     sh_reject_reason as reject_reason
@@ -350,7 +349,6 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_score,
-        case when sh_score >= '0.5e0'::float8 then 1 else 0 end as sh_prediction,
         case when sh_reason is not null then sh_reason when sh_score is null then concat_ws(';',
             case when sh_score is null then 'not_finite:score' end
         ) end as sh_reject_reason
@@ -359,7 +357,7 @@ with sh_step_1 as (
 )
 select
     {{ keep }}
-    case when sh_reject_reason is null then sh_prediction end as prediction,
+    case when sh_reject_reason is null then case when sh_score >= {{ decision['threshold'] }} then {{ decision['class_1'] }} else {{ decision['class_0'] }} end end as prediction,
     case when sh_reject_reason is null then sh_score end as score,
     case when sh_reject_reason is null then 'scored' else 'rejected' end as row_status,
     sh_reject_reason as reject_reason
@@ -372,10 +370,538 @@ from sh_step_5
 {% macro scorehouse_predict__flight_delay__v1__features() %}
     {{ return(['carrier', 'origin', 'dest', 'day_of_week', 'departure_hour', 'clock_minutes', 'distance', 'dep_delay', 'temp', 'humid', 'wind_speed', 'precip', 'pressure', 'visib', 'plane_age', 'seats']) }}
 {% endmacro %}
+
+{% macro scorehouse_predict__flight_delay__v1__reasons(relation, keep, columns, decision) %}
+{%- if target.type in ["duckdb"] %}
+with sh_step_1 as (
+    select
+        {{ keep }}
+        cast({{ columns[0] }} as varchar) as sh_carrier,
+        cast({{ columns[1] }} as varchar) as sh_origin,
+        cast({{ columns[2] }} as varchar) as sh_dest,
+        cast({{ columns[3] }} as double) as sh_raw_day_of_week,
+        cast({{ columns[4] }} as double) as sh_raw_departure_hour,
+        cast({{ columns[5] }} as double) as sh_raw_clock_minutes,
+        cast({{ columns[6] }} as double) as sh_raw_distance,
+        cast({{ columns[7] }} as double) as sh_raw_dep_delay,
+        cast({{ columns[8] }} as double) as sh_raw_temp,
+        cast({{ columns[9] }} as double) as sh_raw_humid,
+        cast({{ columns[10] }} as double) as sh_raw_wind_speed,
+        cast({{ columns[11] }} as double) as sh_raw_precip,
+        cast({{ columns[12] }} as double) as sh_raw_pressure,
+        cast({{ columns[13] }} as double) as sh_raw_visib,
+        cast({{ columns[14] }} as double) as sh_raw_plane_age,
+        cast({{ columns[15] }} as double) as sh_raw_seats
+    from {{ relation }}
+), sh_step_2 as (
+    select
+        {{ keep }}
+        sh_carrier,
+        sh_dest,
+        sh_origin,
+        sh_raw_dep_delay,
+        case when (abs(sh_raw_day_of_week) < 9.223372036854776e+18 and floor(sh_raw_day_of_week) = sh_raw_day_of_week) then sh_raw_day_of_week end as sh_day_of_week,
+        case when (abs(sh_raw_departure_hour) < 9.223372036854776e+18 and floor(sh_raw_departure_hour) = sh_raw_departure_hour) then sh_raw_departure_hour end as sh_departure_hour,
+        case when (abs(sh_raw_clock_minutes) < 9.223372036854776e+18 and floor(sh_raw_clock_minutes) = sh_raw_clock_minutes) then sh_raw_clock_minutes end as sh_clock_minutes,
+        case when (abs(sh_raw_distance) < 9.223372036854776e+18 and floor(sh_raw_distance) = sh_raw_distance) then sh_raw_distance end as sh_distance,
+        case when abs(sh_raw_temp) <= 1.7976931348623157e+308 then sh_raw_temp end as sh_temp,
+        case when abs(sh_raw_humid) <= 1.7976931348623157e+308 then sh_raw_humid end as sh_humid,
+        case when abs(sh_raw_wind_speed) <= 1.7976931348623157e+308 then sh_raw_wind_speed end as sh_wind_speed,
+        case when abs(sh_raw_precip) <= 1.7976931348623157e+308 then sh_raw_precip end as sh_precip,
+        case when abs(sh_raw_pressure) <= 1.7976931348623157e+308 then sh_raw_pressure end as sh_pressure,
+        case when abs(sh_raw_visib) <= 1.7976931348623157e+308 then sh_raw_visib end as sh_visib,
+        case when abs(sh_raw_plane_age) <= 1.7976931348623157e+308 then sh_raw_plane_age end as sh_plane_age,
+        case when abs(sh_raw_seats) <= 1.7976931348623157e+308 then sh_raw_seats end as sh_seats,
+        abs(sh_raw_dep_delay) <= 1.7976931348623157e+308 as sh_all_fit,
+        (coalesce(map_extract_value(map(['9E', 'AA', 'AS', 'B6', 'DL', 'EV', 'F9', 'FL', 'HA', 'MQ', 'OO', 'UA', 'US', 'VX', 'WN', 'YV'], [-0.039369259960591214e0, -0.22698372856789906e0, 0.32408785751749236e0, 0.07485275161135652e0, -0.27332892044852575e0, 0.17064581985396102e0, 0.758620444396353e0, 0.1011000966000977e0, -0.4044673907921768e0, 0.44727209295989634e0, -0.0032783170672428825e0, -0.31476368467523597e0, 0.2718190739425883e0, -0.7791214197094448e0, -0.6226009140554347e0, -0.11946758369575315e0]), sh_carrier), 0.0e0) + 0.06166404304140293e0) as sh_part_0_0,
+        (coalesce(map_extract_value(map(['EWR', 'JFK', 'LGA'], [-0.2862013613825046e0, -0.23857779586281203e0, -0.1102039248452438e0]), sh_origin), 0.0e0) + 0.21571805575593217e0) as sh_part_0_1,
+        (coalesce(map_extract_value(map(['ABQ', 'ACK', 'ALB', 'ATL', 'AUS', 'AVL', 'BDL', 'BGR', 'BHM', 'BNA', 'BOS', 'BQN', 'BTV', 'BUF', 'BUR', 'BWI', 'BZN', 'CAE', 'CAK', 'CHO', 'CHS', 'CLE', 'CLT', 'CMH', 'CRW', 'CVG', 'DAY', 'DCA', 'DEN', 'DFW', 'DSM', 'DTW', 'EGE', 'EYW', 'FLL', 'GRR', 'GSO', 'GSP', 'HDN', 'HNL', 'HOU', 'IAD', 'IAH', 'IND', 'JAC', 'JAX', 'LAS', 'LAX', 'LGB', 'MCI', 'MCO', 'MDW', 'MEM', 'MHT', 'MIA', 'MKE', 'MSN', 'MSP', 'MSY', 'MTJ', 'MVY', 'MYR', 'OAK', 'OKC', 'OMA', 'ORD', 'ORF', 'PBI', 'PDX', 'PHL', 'PHX', 'PIT', 'PSE', 'PSP', 'PVD', 'PWM', 'RDU', 'RIC', 'ROC', 'RSW', 'SAN', 'SAT', 'SAV', 'SDF', 'SEA', 'SFO', 'SJC', 'SJU', 'SLC', 'SMF', 'SNA', 'SRQ', 'STL', 'STT', 'SYR', 'TPA', 'TUL', 'TVC', 'TYS', 'XNA'], [-0.27052429333604694e0, -0.22027411954486725e0, -1.5137253557590682e0, 0.8111975588070539e0, 0.8560120507073053e0, 0.09926314718036715e0, -1.7872248369690076e0, -0.6620520083919929e0, -1.3616875901375507e0, -0.6252646071190826e0, -0.6504562834789376e0, 1.605849937321275e0, -0.7202181303613366e0, -0.6297366039790802e0, -0.30910798486810037e0, -0.3546219829266909e0, 0.12651305344549732e0, 1.3955022930190277e0, -0.11919386086501721e0, -0.13188323519267128e0, 0.2876555755141604e0, -0.19813602540016148e0, 0.38644450350075243e0, -0.12402555321110115e0, -0.2958409126786992e0, 0.30048457425488745e0, 0.2228972323292106e0, -0.2532693057907601e0, -0.3231656444157864e0, 0.6869013404494916e0, -0.2267897805832462e0, 0.08414238980314205e0, -0.07279514452698241e0, 0.2837782702220237e0, 1.2668386387043007e0, 0.7452626266922799e0, -0.19763245579568434e0, 0.2616354138710255e0, -0.16948333737135463e0, -0.7146180146016282e0, 0.7448615115214929e0, -0.43182464504106954e0, 0.8417473254636612e0, 0.3091536417874167e0, 0.2152259865132834e0, 0.671136233392431e0, -0.8402765066058565e0, -0.4489895168650977e0, -0.8372036021063073e0, -0.018873714276127156e0, 0.9434652415880611e0, -0.5029302889388324e0, -0.04311502574539801e0, -1.1341792895381293e0, 1.184117633630064e0, -0.8538451287857876e0, 0.039443289940980376e0, -0.34286959935624434e0, -0.042233368514738676e0, -0.048476553274897555e0, -0.34837216710677493e0, -0.2454336688596731e0, -0.6133774390898996e0, 0.4952291109649894e0, 0.20560132424566077e0, -0.5991826947566768e0, -0.37325778143592336e0, 1.0745203834692152e0, -0.5223657486911497e0, 0.29566054560767047e0, -0.8240699942083641e0, -0.20237487958476538e0, 0.6739571905212177e0, 0.06534086079440668e0, -0.8920878448548223e0, -0.5884227215996574e0, -0.19677394409408647e0, 0.016681503524341088e0, -0.5339879020746998e0, 1.1387294458947335e0, -0.34118697020405925e0, -0.023320867304987468e0, 0.8356921352566028e0, 0.45801389951392685e0, -0.656945860114139e0, -0.24085877943959474e0, -0.1795789035972141e0, 1.347662107919307e0, -0.030377047331554136e0, -0.35087960617671016e0, -1.1886025783868417e0, 1.0890978381706804e0, -0.3841193912270482e0, 2.4091324823609472e0, -0.6282803297625823e0, 1.1290146861512529e0, 0.3817094715240023e0, 0.050522135035368794e0, 0.3673406772212621e0, 0.4019830763292454e0]), sh_dest), 0.0e0) + -0.10279262937862567e0) as sh_part_0_2
+    from sh_step_1
+), sh_step_3 as (
+    select
+        {{ keep }}
+        sh_all_fit,
+        sh_carrier,
+        sh_clock_minutes,
+        sh_day_of_week,
+        sh_departure_hour,
+        sh_dest,
+        sh_distance,
+        sh_origin,
+        sh_part_0_0,
+        sh_part_0_1,
+        sh_part_0_2,
+        sh_raw_dep_delay,
+        coalesce(sh_temp, 48.92e0) as sh_column_124,
+        coalesce(sh_humid, 55.8e0) as sh_column_125,
+        coalesce(sh_wind_speed, 11.5078e0) as sh_column_126,
+        coalesce(sh_precip, 0.0e0) as sh_column_127,
+        coalesce(sh_pressure, 1017.0e0) as sh_column_128,
+        coalesce(sh_visib, 10.0e0) as sh_column_129,
+        coalesce(sh_plane_age, 11.0e0) as sh_column_130,
+        coalesce(sh_seats, 149.0e0) as sh_column_131,
+        ((sh_day_of_week - 3.897713302188345e0) * -0.03538630127972713e0) as sh_part_0_3,
+        ((sh_departure_hour - 13.14328743545611e0) * 0.017643793205550064e0) as sh_part_0_4,
+        ((sh_clock_minutes - 143.03651340054094e0) * -0.018707572117717716e0) as sh_part_0_5,
+        ((sh_distance - 1052.0384189820506e0) * 0.0010607099900563008e0) as sh_part_0_6,
+        case when sh_all_fit then ((sh_raw_dep_delay - 12.54546758462421e0) * 0.10995344704239905e0) end as sh_part_0_7
+    from sh_step_2
+), sh_step_4 as (
+    select
+        {{ keep }}
+        sh_part_0_0,
+        sh_part_0_1,
+        sh_part_0_2,
+        sh_part_0_3,
+        sh_part_0_4,
+        sh_part_0_5,
+        sh_part_0_6,
+        sh_part_0_7,
+        ((sh_column_124 - 56.98443447258421e0) * -0.003640219056944265e0) as sh_part_0_8,
+        ((sh_column_125 - 59.20842881731006e0) * 0.004295530451275365e0) as sh_part_0_9,
+        ((sh_column_126 - 11.074571556839604e0) * 0.021584689482553796e0) as sh_part_0_10,
+        ((sh_column_127 - 0.004303130890910581e0) * 1.9513989703322734e0) as sh_part_0_11,
+        ((sh_column_128 - 1017.7343353003852e0) * 5.6924059123584696e-05) as sh_part_0_12,
+        ((sh_column_129 - 9.28348987787886e0) * -0.08012026584706673e0) as sh_part_0_13,
+        ((sh_column_130 - 11.477092041635931e0) * 0.007161229221883602e0) as sh_part_0_14,
+        ((sh_column_131 - 139.29577493648063e0) * -0.000498444128245328e0) as sh_part_0_15,
+        case when sh_all_fit then (
+            coalesce(map_extract_value(map(['9E', 'AA', 'AS', 'B6', 'DL', 'EV', 'F9', 'FL', 'HA', 'MQ', 'OO', 'UA', 'US', 'VX', 'WN', 'YV'], [-0.039369259960591214e0, -0.22698372856789906e0, 0.32408785751749236e0, 0.07485275161135652e0, -0.27332892044852575e0, 0.17064581985396102e0, 0.758620444396353e0, 0.1011000966000977e0, -0.4044673907921768e0, 0.44727209295989634e0, -0.0032783170672428825e0, -0.31476368467523597e0, 0.2718190739425883e0, -0.7791214197094448e0, -0.6226009140554347e0, -0.11946758369575315e0]), sh_carrier), 0.0e0)
+            + coalesce(map_extract_value(map(['EWR', 'JFK', 'LGA'], [-0.2862013613825046e0, -0.23857779586281203e0, -0.1102039248452438e0]), sh_origin), 0.0e0)
+            + coalesce(map_extract_value(map(['ABQ', 'ACK', 'ALB', 'ATL', 'AUS', 'AVL', 'BDL', 'BGR', 'BHM', 'BNA', 'BOS', 'BQN', 'BTV', 'BUF', 'BUR', 'BWI', 'BZN', 'CAE', 'CAK', 'CHO', 'CHS', 'CLE', 'CLT', 'CMH', 'CRW', 'CVG', 'DAY', 'DCA', 'DEN', 'DFW', 'DSM', 'DTW', 'EGE', 'EYW', 'FLL', 'GRR', 'GSO', 'GSP', 'HDN', 'HNL', 'HOU', 'IAD', 'IAH', 'IND', 'JAC', 'JAX', 'LAS', 'LAX', 'LGB', 'MCI', 'MCO', 'MDW', 'MEM', 'MHT', 'MIA', 'MKE', 'MSN', 'MSP', 'MSY', 'MTJ', 'MVY', 'MYR', 'OAK', 'OKC', 'OMA', 'ORD', 'ORF', 'PBI', 'PDX', 'PHL', 'PHX', 'PIT', 'PSE', 'PSP', 'PVD', 'PWM', 'RDU', 'RIC', 'ROC', 'RSW', 'SAN', 'SAT', 'SAV', 'SDF', 'SEA', 'SFO', 'SJC', 'SJU', 'SLC', 'SMF', 'SNA', 'SRQ', 'STL', 'STT', 'SYR', 'TPA', 'TUL', 'TVC', 'TYS', 'XNA'], [-0.27052429333604694e0, -0.22027411954486725e0, -1.5137253557590682e0, 0.8111975588070539e0, 0.8560120507073053e0, 0.09926314718036715e0, -1.7872248369690076e0, -0.6620520083919929e0, -1.3616875901375507e0, -0.6252646071190826e0, -0.6504562834789376e0, 1.605849937321275e0, -0.7202181303613366e0, -0.6297366039790802e0, -0.30910798486810037e0, -0.3546219829266909e0, 0.12651305344549732e0, 1.3955022930190277e0, -0.11919386086501721e0, -0.13188323519267128e0, 0.2876555755141604e0, -0.19813602540016148e0, 0.38644450350075243e0, -0.12402555321110115e0, -0.2958409126786992e0, 0.30048457425488745e0, 0.2228972323292106e0, -0.2532693057907601e0, -0.3231656444157864e0, 0.6869013404494916e0, -0.2267897805832462e0, 0.08414238980314205e0, -0.07279514452698241e0, 0.2837782702220237e0, 1.2668386387043007e0, 0.7452626266922799e0, -0.19763245579568434e0, 0.2616354138710255e0, -0.16948333737135463e0, -0.7146180146016282e0, 0.7448615115214929e0, -0.43182464504106954e0, 0.8417473254636612e0, 0.3091536417874167e0, 0.2152259865132834e0, 0.671136233392431e0, -0.8402765066058565e0, -0.4489895168650977e0, -0.8372036021063073e0, -0.018873714276127156e0, 0.9434652415880611e0, -0.5029302889388324e0, -0.04311502574539801e0, -1.1341792895381293e0, 1.184117633630064e0, -0.8538451287857876e0, 0.039443289940980376e0, -0.34286959935624434e0, -0.042233368514738676e0, -0.048476553274897555e0, -0.34837216710677493e0, -0.2454336688596731e0, -0.6133774390898996e0, 0.4952291109649894e0, 0.20560132424566077e0, -0.5991826947566768e0, -0.37325778143592336e0, 1.0745203834692152e0, -0.5223657486911497e0, 0.29566054560767047e0, -0.8240699942083641e0, -0.20237487958476538e0, 0.6739571905212177e0, 0.06534086079440668e0, -0.8920878448548223e0, -0.5884227215996574e0, -0.19677394409408647e0, 0.016681503524341088e0, -0.5339879020746998e0, 1.1387294458947335e0, -0.34118697020405925e0, -0.023320867304987468e0, 0.8356921352566028e0, 0.45801389951392685e0, -0.656945860114139e0, -0.24085877943959474e0, -0.1795789035972141e0, 1.347662107919307e0, -0.030377047331554136e0, -0.35087960617671016e0, -1.1886025783868417e0, 1.0890978381706804e0, -0.3841193912270482e0, 2.4091324823609472e0, -0.6282803297625823e0, 1.1290146861512529e0, 0.3817094715240023e0, 0.050522135035368794e0, 0.3673406772212621e0, 0.4019830763292454e0]), sh_dest), 0.0e0)
+            + (sh_day_of_week * -0.03538630127972713e0)
+            + (sh_departure_hour * 0.017643793205550064e0)
+            + (sh_clock_minutes * -0.018707572117717716e0)
+            + (sh_distance * 0.0010607099900563008e0)
+            + (sh_raw_dep_delay * 0.10995344704239905e0)
+            + (sh_column_124 * -0.003640219056944265e0)
+            + (sh_column_125 * 0.004295530451275365e0)
+            + (sh_column_126 * 0.021584689482553796e0)
+            + (sh_column_127 * 1.9513989703322734e0)
+            + (sh_column_128 * 5.6924059123584696e-05)
+            + (sh_column_129 * -0.08012026584706673e0)
+            + (sh_column_130 * 0.007161229221883602e0)
+            + (sh_column_131 * -0.000498444128245328e0)
+            + -0.4065533500602169e0
+        ) end as sh_total_0
+    from sh_step_3
+)
+select
+    {{ keep }}
+    sh_part_0_0 as sh_part_0_0,
+    sh_part_0_1 as sh_part_0_1,
+    sh_part_0_2 as sh_part_0_2,
+    sh_part_0_3 as sh_part_0_3,
+    sh_part_0_4 as sh_part_0_4,
+    sh_part_0_5 as sh_part_0_5,
+    sh_part_0_6 as sh_part_0_6,
+    sh_part_0_7 as sh_part_0_7,
+    sh_part_0_8 as sh_part_0_8,
+    sh_part_0_9 as sh_part_0_9,
+    sh_part_0_10 as sh_part_0_10,
+    sh_part_0_11 as sh_part_0_11,
+    sh_part_0_12 as sh_part_0_12,
+    sh_part_0_13 as sh_part_0_13,
+    sh_part_0_14 as sh_part_0_14,
+    sh_part_0_15 as sh_part_0_15,
+    -1.0464809381100388e0 as sh_base_0,
+    sh_total_0 as sh_total_0
+from sh_step_4
+{%- elif target.type in ["postgres"] %}
+with sh_step_1 as (
+    select
+        {{ keep }}
+        cast({{ columns[0] }} as text) as sh_carrier,
+        cast({{ columns[1] }} as text) as sh_origin,
+        cast({{ columns[2] }} as text) as sh_dest,
+        case when abs(cast({{ columns[3] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[3] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[3] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[3] }} as double precision) end as sh_raw_day_of_week,
+        case when abs(cast({{ columns[4] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[4] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[4] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[4] }} as double precision) end as sh_raw_departure_hour,
+        case when abs(cast({{ columns[5] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[5] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[5] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[5] }} as double precision) end as sh_raw_clock_minutes,
+        case when abs(cast({{ columns[6] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[6] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[6] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[6] }} as double precision) end as sh_raw_distance,
+        case when abs(cast({{ columns[7] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[7] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[7] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[7] }} as double precision) end as sh_raw_dep_delay,
+        case when abs(cast({{ columns[8] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[8] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[8] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[8] }} as double precision) end as sh_raw_temp,
+        case when abs(cast({{ columns[9] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[9] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[9] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[9] }} as double precision) end as sh_raw_humid,
+        case when abs(cast({{ columns[10] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[10] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[10] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[10] }} as double precision) end as sh_raw_wind_speed,
+        case when abs(cast({{ columns[11] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[11] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[11] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[11] }} as double precision) end as sh_raw_precip,
+        case when abs(cast({{ columns[12] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[12] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[12] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[12] }} as double precision) end as sh_raw_pressure,
+        case when abs(cast({{ columns[13] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[13] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[13] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[13] }} as double precision) end as sh_raw_visib,
+        case when abs(cast({{ columns[14] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[14] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[14] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[14] }} as double precision) end as sh_raw_plane_age,
+        case when abs(cast({{ columns[15] }} as double precision)) < '1.0000000000000001e-60'::float8 then case when cast({{ columns[15] }} as double precision) = '0.0e0'::float8 then '0.0e0'::float8 when cast({{ columns[15] }} as double precision) > '0.0e0'::float8 then '1.0000000000000001e-60'::float8 else '-1.0000000000000001e-60'::float8 end else cast({{ columns[15] }} as double precision) end as sh_raw_seats
+    from {{ relation }}
+    offset 0
+), sh_step_2 as (
+    select
+        {{ keep }}
+        sh_carrier,
+        sh_dest,
+        sh_origin,
+        sh_raw_dep_delay,
+        case when (abs(sh_raw_day_of_week) < '9.223372036854776e+18'::float8 and floor(sh_raw_day_of_week) = sh_raw_day_of_week) then sh_raw_day_of_week end as sh_day_of_week,
+        case when (abs(sh_raw_departure_hour) < '9.223372036854776e+18'::float8 and floor(sh_raw_departure_hour) = sh_raw_departure_hour) then sh_raw_departure_hour end as sh_departure_hour,
+        case when (abs(sh_raw_clock_minutes) < '9.223372036854776e+18'::float8 and floor(sh_raw_clock_minutes) = sh_raw_clock_minutes) then sh_raw_clock_minutes end as sh_clock_minutes,
+        case when (abs(sh_raw_distance) < '9.223372036854776e+18'::float8 and floor(sh_raw_distance) = sh_raw_distance) then sh_raw_distance end as sh_distance,
+        case when abs(sh_raw_temp) <= '1e+60'::float8 then sh_raw_temp end as sh_temp,
+        case when abs(sh_raw_humid) <= '1e+60'::float8 then sh_raw_humid end as sh_humid,
+        case when abs(sh_raw_wind_speed) <= '1e+60'::float8 then sh_raw_wind_speed end as sh_wind_speed,
+        case when abs(sh_raw_precip) <= '1e+60'::float8 then sh_raw_precip end as sh_precip,
+        case when abs(sh_raw_pressure) <= '1e+60'::float8 then sh_raw_pressure end as sh_pressure,
+        case when abs(sh_raw_visib) <= '1e+60'::float8 then sh_raw_visib end as sh_visib,
+        case when abs(sh_raw_plane_age) <= '1e+60'::float8 then sh_raw_plane_age end as sh_plane_age,
+        case when abs(sh_raw_seats) <= '1e+60'::float8 then sh_raw_seats end as sh_seats,
+        abs(sh_raw_dep_delay) <= '1e+60'::float8 as sh_all_fit,
+        (case sh_carrier
+            when '9E' then '-0.039369259960591214e0'::float8
+            when 'AA' then '-0.22698372856789906e0'::float8
+            when 'AS' then '0.32408785751749236e0'::float8
+            when 'B6' then '0.07485275161135652e0'::float8
+            when 'DL' then '-0.27332892044852575e0'::float8
+            when 'EV' then '0.17064581985396102e0'::float8
+            when 'F9' then '0.758620444396353e0'::float8
+            when 'FL' then '0.1011000966000977e0'::float8
+            when 'HA' then '-0.4044673907921768e0'::float8
+            when 'MQ' then '0.44727209295989634e0'::float8
+            when 'OO' then '-0.0032783170672428825e0'::float8
+            when 'UA' then '-0.31476368467523597e0'::float8
+            when 'US' then '0.2718190739425883e0'::float8
+            when 'VX' then '-0.7791214197094448e0'::float8
+            when 'WN' then '-0.6226009140554347e0'::float8
+            when 'YV' then '-0.11946758369575315e0'::float8
+            else '0.0e0'::float8 end + '0.06166404304140293e0'::float8) as sh_part_0_0,
+        (case sh_origin
+            when 'EWR' then '-0.2862013613825046e0'::float8
+            when 'JFK' then '-0.23857779586281203e0'::float8
+            when 'LGA' then '-0.1102039248452438e0'::float8
+            else '0.0e0'::float8 end + '0.21571805575593217e0'::float8) as sh_part_0_1,
+        (case sh_dest
+            when 'ABQ' then '-0.27052429333604694e0'::float8
+            when 'ACK' then '-0.22027411954486725e0'::float8
+            when 'ALB' then '-1.5137253557590682e0'::float8
+            when 'ATL' then '0.8111975588070539e0'::float8
+            when 'AUS' then '0.8560120507073053e0'::float8
+            when 'AVL' then '0.09926314718036715e0'::float8
+            when 'BDL' then '-1.7872248369690076e0'::float8
+            when 'BGR' then '-0.6620520083919929e0'::float8
+            when 'BHM' then '-1.3616875901375507e0'::float8
+            when 'BNA' then '-0.6252646071190826e0'::float8
+            when 'BOS' then '-0.6504562834789376e0'::float8
+            when 'BQN' then '1.605849937321275e0'::float8
+            when 'BTV' then '-0.7202181303613366e0'::float8
+            when 'BUF' then '-0.6297366039790802e0'::float8
+            when 'BUR' then '-0.30910798486810037e0'::float8
+            when 'BWI' then '-0.3546219829266909e0'::float8
+            when 'BZN' then '0.12651305344549732e0'::float8
+            when 'CAE' then '1.3955022930190277e0'::float8
+            when 'CAK' then '-0.11919386086501721e0'::float8
+            when 'CHO' then '-0.13188323519267128e0'::float8
+            when 'CHS' then '0.2876555755141604e0'::float8
+            when 'CLE' then '-0.19813602540016148e0'::float8
+            when 'CLT' then '0.38644450350075243e0'::float8
+            when 'CMH' then '-0.12402555321110115e0'::float8
+            when 'CRW' then '-0.2958409126786992e0'::float8
+            when 'CVG' then '0.30048457425488745e0'::float8
+            when 'DAY' then '0.2228972323292106e0'::float8
+            when 'DCA' then '-0.2532693057907601e0'::float8
+            when 'DEN' then '-0.3231656444157864e0'::float8
+            when 'DFW' then '0.6869013404494916e0'::float8
+            when 'DSM' then '-0.2267897805832462e0'::float8
+            when 'DTW' then '0.08414238980314205e0'::float8
+            when 'EGE' then '-0.07279514452698241e0'::float8
+            when 'EYW' then '0.2837782702220237e0'::float8
+            when 'FLL' then '1.2668386387043007e0'::float8
+            when 'GRR' then '0.7452626266922799e0'::float8
+            when 'GSO' then '-0.19763245579568434e0'::float8
+            when 'GSP' then '0.2616354138710255e0'::float8
+            when 'HDN' then '-0.16948333737135463e0'::float8
+            when 'HNL' then '-0.7146180146016282e0'::float8
+            when 'HOU' then '0.7448615115214929e0'::float8
+            when 'IAD' then '-0.43182464504106954e0'::float8
+            when 'IAH' then '0.8417473254636612e0'::float8
+            when 'IND' then '0.3091536417874167e0'::float8
+            when 'JAC' then '0.2152259865132834e0'::float8
+            when 'JAX' then '0.671136233392431e0'::float8
+            when 'LAS' then '-0.8402765066058565e0'::float8
+            when 'LAX' then '-0.4489895168650977e0'::float8
+            when 'LGB' then '-0.8372036021063073e0'::float8
+            when 'MCI' then '-0.018873714276127156e0'::float8
+            when 'MCO' then '0.9434652415880611e0'::float8
+            when 'MDW' then '-0.5029302889388324e0'::float8
+            when 'MEM' then '-0.04311502574539801e0'::float8
+            when 'MHT' then '-1.1341792895381293e0'::float8
+            when 'MIA' then '1.184117633630064e0'::float8
+            when 'MKE' then '-0.8538451287857876e0'::float8
+            when 'MSN' then '0.039443289940980376e0'::float8
+            when 'MSP' then '-0.34286959935624434e0'::float8
+            when 'MSY' then '-0.042233368514738676e0'::float8
+            when 'MTJ' then '-0.048476553274897555e0'::float8
+            when 'MVY' then '-0.34837216710677493e0'::float8
+            when 'MYR' then '-0.2454336688596731e0'::float8
+            when 'OAK' then '-0.6133774390898996e0'::float8
+            when 'OKC' then '0.4952291109649894e0'::float8
+            when 'OMA' then '0.20560132424566077e0'::float8
+            when 'ORD' then '-0.5991826947566768e0'::float8
+            when 'ORF' then '-0.37325778143592336e0'::float8
+            when 'PBI' then '1.0745203834692152e0'::float8
+            when 'PDX' then '-0.5223657486911497e0'::float8
+            when 'PHL' then '0.29566054560767047e0'::float8
+            when 'PHX' then '-0.8240699942083641e0'::float8
+            when 'PIT' then '-0.20237487958476538e0'::float8
+            when 'PSE' then '0.6739571905212177e0'::float8
+            when 'PSP' then '0.06534086079440668e0'::float8
+            when 'PVD' then '-0.8920878448548223e0'::float8
+            when 'PWM' then '-0.5884227215996574e0'::float8
+            when 'RDU' then '-0.19677394409408647e0'::float8
+            when 'RIC' then '0.016681503524341088e0'::float8
+            when 'ROC' then '-0.5339879020746998e0'::float8
+            when 'RSW' then '1.1387294458947335e0'::float8
+            when 'SAN' then '-0.34118697020405925e0'::float8
+            when 'SAT' then '-0.023320867304987468e0'::float8
+            when 'SAV' then '0.8356921352566028e0'::float8
+            when 'SDF' then '0.45801389951392685e0'::float8
+            when 'SEA' then '-0.656945860114139e0'::float8
+            when 'SFO' then '-0.24085877943959474e0'::float8
+            when 'SJC' then '-0.1795789035972141e0'::float8
+            when 'SJU' then '1.347662107919307e0'::float8
+            when 'SLC' then '-0.030377047331554136e0'::float8
+            when 'SMF' then '-0.35087960617671016e0'::float8
+            when 'SNA' then '-1.1886025783868417e0'::float8
+            when 'SRQ' then '1.0890978381706804e0'::float8
+            when 'STL' then '-0.3841193912270482e0'::float8
+            when 'STT' then '2.4091324823609472e0'::float8
+            when 'SYR' then '-0.6282803297625823e0'::float8
+            when 'TPA' then '1.1290146861512529e0'::float8
+            when 'TUL' then '0.3817094715240023e0'::float8
+            when 'TVC' then '0.050522135035368794e0'::float8
+            when 'TYS' then '0.3673406772212621e0'::float8
+            when 'XNA' then '0.4019830763292454e0'::float8
+            else '0.0e0'::float8 end + '-0.10279262937862567e0'::float8) as sh_part_0_2
+    from sh_step_1
+    offset 0
+), sh_step_3 as (
+    select
+        {{ keep }}
+        sh_all_fit,
+        sh_carrier,
+        sh_clock_minutes,
+        sh_day_of_week,
+        sh_departure_hour,
+        sh_dest,
+        sh_distance,
+        sh_origin,
+        sh_part_0_0,
+        sh_part_0_1,
+        sh_part_0_2,
+        sh_raw_dep_delay,
+        coalesce(sh_temp, '48.92e0'::float8) as sh_column_124,
+        coalesce(sh_humid, '55.8e0'::float8) as sh_column_125,
+        coalesce(sh_wind_speed, '11.5078e0'::float8) as sh_column_126,
+        coalesce(sh_precip, '0.0e0'::float8) as sh_column_127,
+        coalesce(sh_pressure, '1017.0e0'::float8) as sh_column_128,
+        coalesce(sh_visib, '10.0e0'::float8) as sh_column_129,
+        coalesce(sh_plane_age, '11.0e0'::float8) as sh_column_130,
+        coalesce(sh_seats, '149.0e0'::float8) as sh_column_131,
+        ((sh_day_of_week - '3.897713302188345e0'::float8) * '-0.03538630127972713e0'::float8) as sh_part_0_3,
+        ((sh_departure_hour - '13.14328743545611e0'::float8) * '0.017643793205550064e0'::float8) as sh_part_0_4,
+        ((sh_clock_minutes - '143.03651340054094e0'::float8) * '-0.018707572117717716e0'::float8) as sh_part_0_5,
+        ((sh_distance - '1052.0384189820506e0'::float8) * '0.0010607099900563008e0'::float8) as sh_part_0_6,
+        case when sh_all_fit then ((sh_raw_dep_delay - '12.54546758462421e0'::float8) * '0.10995344704239905e0'::float8) end as sh_part_0_7
+    from sh_step_2
+    offset 0
+), sh_step_4 as (
+    select
+        {{ keep }}
+        sh_part_0_0,
+        sh_part_0_1,
+        sh_part_0_2,
+        sh_part_0_3,
+        sh_part_0_4,
+        sh_part_0_5,
+        sh_part_0_6,
+        sh_part_0_7,
+        ((sh_column_124 - '56.98443447258421e0'::float8) * '-0.003640219056944265e0'::float8) as sh_part_0_8,
+        ((sh_column_125 - '59.20842881731006e0'::float8) * '0.004295530451275365e0'::float8) as sh_part_0_9,
+        ((sh_column_126 - '11.074571556839604e0'::float8) * '0.021584689482553796e0'::float8) as sh_part_0_10,
+        ((sh_column_127 - '0.004303130890910581e0'::float8) * '1.9513989703322734e0'::float8) as sh_part_0_11,
+        ((sh_column_128 - '1017.7343353003852e0'::float8) * '5.6924059123584696e-05'::float8) as sh_part_0_12,
+        ((sh_column_129 - '9.28348987787886e0'::float8) * '-0.08012026584706673e0'::float8) as sh_part_0_13,
+        ((sh_column_130 - '11.477092041635931e0'::float8) * '0.007161229221883602e0'::float8) as sh_part_0_14,
+        ((sh_column_131 - '139.29577493648063e0'::float8) * '-0.000498444128245328e0'::float8) as sh_part_0_15,
+        case when sh_all_fit then (
+            case sh_carrier
+            when '9E' then '-0.039369259960591214e0'::float8
+            when 'AA' then '-0.22698372856789906e0'::float8
+            when 'AS' then '0.32408785751749236e0'::float8
+            when 'B6' then '0.07485275161135652e0'::float8
+            when 'DL' then '-0.27332892044852575e0'::float8
+            when 'EV' then '0.17064581985396102e0'::float8
+            when 'F9' then '0.758620444396353e0'::float8
+            when 'FL' then '0.1011000966000977e0'::float8
+            when 'HA' then '-0.4044673907921768e0'::float8
+            when 'MQ' then '0.44727209295989634e0'::float8
+            when 'OO' then '-0.0032783170672428825e0'::float8
+            when 'UA' then '-0.31476368467523597e0'::float8
+            when 'US' then '0.2718190739425883e0'::float8
+            when 'VX' then '-0.7791214197094448e0'::float8
+            when 'WN' then '-0.6226009140554347e0'::float8
+            when 'YV' then '-0.11946758369575315e0'::float8
+            else '0.0e0'::float8 end
+            + case sh_origin
+            when 'EWR' then '-0.2862013613825046e0'::float8
+            when 'JFK' then '-0.23857779586281203e0'::float8
+            when 'LGA' then '-0.1102039248452438e0'::float8
+            else '0.0e0'::float8 end
+            + case sh_dest
+            when 'ABQ' then '-0.27052429333604694e0'::float8
+            when 'ACK' then '-0.22027411954486725e0'::float8
+            when 'ALB' then '-1.5137253557590682e0'::float8
+            when 'ATL' then '0.8111975588070539e0'::float8
+            when 'AUS' then '0.8560120507073053e0'::float8
+            when 'AVL' then '0.09926314718036715e0'::float8
+            when 'BDL' then '-1.7872248369690076e0'::float8
+            when 'BGR' then '-0.6620520083919929e0'::float8
+            when 'BHM' then '-1.3616875901375507e0'::float8
+            when 'BNA' then '-0.6252646071190826e0'::float8
+            when 'BOS' then '-0.6504562834789376e0'::float8
+            when 'BQN' then '1.605849937321275e0'::float8
+            when 'BTV' then '-0.7202181303613366e0'::float8
+            when 'BUF' then '-0.6297366039790802e0'::float8
+            when 'BUR' then '-0.30910798486810037e0'::float8
+            when 'BWI' then '-0.3546219829266909e0'::float8
+            when 'BZN' then '0.12651305344549732e0'::float8
+            when 'CAE' then '1.3955022930190277e0'::float8
+            when 'CAK' then '-0.11919386086501721e0'::float8
+            when 'CHO' then '-0.13188323519267128e0'::float8
+            when 'CHS' then '0.2876555755141604e0'::float8
+            when 'CLE' then '-0.19813602540016148e0'::float8
+            when 'CLT' then '0.38644450350075243e0'::float8
+            when 'CMH' then '-0.12402555321110115e0'::float8
+            when 'CRW' then '-0.2958409126786992e0'::float8
+            when 'CVG' then '0.30048457425488745e0'::float8
+            when 'DAY' then '0.2228972323292106e0'::float8
+            when 'DCA' then '-0.2532693057907601e0'::float8
+            when 'DEN' then '-0.3231656444157864e0'::float8
+            when 'DFW' then '0.6869013404494916e0'::float8
+            when 'DSM' then '-0.2267897805832462e0'::float8
+            when 'DTW' then '0.08414238980314205e0'::float8
+            when 'EGE' then '-0.07279514452698241e0'::float8
+            when 'EYW' then '0.2837782702220237e0'::float8
+            when 'FLL' then '1.2668386387043007e0'::float8
+            when 'GRR' then '0.7452626266922799e0'::float8
+            when 'GSO' then '-0.19763245579568434e0'::float8
+            when 'GSP' then '0.2616354138710255e0'::float8
+            when 'HDN' then '-0.16948333737135463e0'::float8
+            when 'HNL' then '-0.7146180146016282e0'::float8
+            when 'HOU' then '0.7448615115214929e0'::float8
+            when 'IAD' then '-0.43182464504106954e0'::float8
+            when 'IAH' then '0.8417473254636612e0'::float8
+            when 'IND' then '0.3091536417874167e0'::float8
+            when 'JAC' then '0.2152259865132834e0'::float8
+            when 'JAX' then '0.671136233392431e0'::float8
+            when 'LAS' then '-0.8402765066058565e0'::float8
+            when 'LAX' then '-0.4489895168650977e0'::float8
+            when 'LGB' then '-0.8372036021063073e0'::float8
+            when 'MCI' then '-0.018873714276127156e0'::float8
+            when 'MCO' then '0.9434652415880611e0'::float8
+            when 'MDW' then '-0.5029302889388324e0'::float8
+            when 'MEM' then '-0.04311502574539801e0'::float8
+            when 'MHT' then '-1.1341792895381293e0'::float8
+            when 'MIA' then '1.184117633630064e0'::float8
+            when 'MKE' then '-0.8538451287857876e0'::float8
+            when 'MSN' then '0.039443289940980376e0'::float8
+            when 'MSP' then '-0.34286959935624434e0'::float8
+            when 'MSY' then '-0.042233368514738676e0'::float8
+            when 'MTJ' then '-0.048476553274897555e0'::float8
+            when 'MVY' then '-0.34837216710677493e0'::float8
+            when 'MYR' then '-0.2454336688596731e0'::float8
+            when 'OAK' then '-0.6133774390898996e0'::float8
+            when 'OKC' then '0.4952291109649894e0'::float8
+            when 'OMA' then '0.20560132424566077e0'::float8
+            when 'ORD' then '-0.5991826947566768e0'::float8
+            when 'ORF' then '-0.37325778143592336e0'::float8
+            when 'PBI' then '1.0745203834692152e0'::float8
+            when 'PDX' then '-0.5223657486911497e0'::float8
+            when 'PHL' then '0.29566054560767047e0'::float8
+            when 'PHX' then '-0.8240699942083641e0'::float8
+            when 'PIT' then '-0.20237487958476538e0'::float8
+            when 'PSE' then '0.6739571905212177e0'::float8
+            when 'PSP' then '0.06534086079440668e0'::float8
+            when 'PVD' then '-0.8920878448548223e0'::float8
+            when 'PWM' then '-0.5884227215996574e0'::float8
+            when 'RDU' then '-0.19677394409408647e0'::float8
+            when 'RIC' then '0.016681503524341088e0'::float8
+            when 'ROC' then '-0.5339879020746998e0'::float8
+            when 'RSW' then '1.1387294458947335e0'::float8
+            when 'SAN' then '-0.34118697020405925e0'::float8
+            when 'SAT' then '-0.023320867304987468e0'::float8
+            when 'SAV' then '0.8356921352566028e0'::float8
+            when 'SDF' then '0.45801389951392685e0'::float8
+            when 'SEA' then '-0.656945860114139e0'::float8
+            when 'SFO' then '-0.24085877943959474e0'::float8
+            when 'SJC' then '-0.1795789035972141e0'::float8
+            when 'SJU' then '1.347662107919307e0'::float8
+            when 'SLC' then '-0.030377047331554136e0'::float8
+            when 'SMF' then '-0.35087960617671016e0'::float8
+            when 'SNA' then '-1.1886025783868417e0'::float8
+            when 'SRQ' then '1.0890978381706804e0'::float8
+            when 'STL' then '-0.3841193912270482e0'::float8
+            when 'STT' then '2.4091324823609472e0'::float8
+            when 'SYR' then '-0.6282803297625823e0'::float8
+            when 'TPA' then '1.1290146861512529e0'::float8
+            when 'TUL' then '0.3817094715240023e0'::float8
+            when 'TVC' then '0.050522135035368794e0'::float8
+            when 'TYS' then '0.3673406772212621e0'::float8
+            when 'XNA' then '0.4019830763292454e0'::float8
+            else '0.0e0'::float8 end
+            + (sh_day_of_week * '-0.03538630127972713e0'::float8)
+            + (sh_departure_hour * '0.017643793205550064e0'::float8)
+            + (sh_clock_minutes * '-0.018707572117717716e0'::float8)
+            + (sh_distance * '0.0010607099900563008e0'::float8)
+            + (sh_raw_dep_delay * '0.10995344704239905e0'::float8)
+            + (sh_column_124 * '-0.003640219056944265e0'::float8)
+            + (sh_column_125 * '0.004295530451275365e0'::float8)
+            + (sh_column_126 * '0.021584689482553796e0'::float8)
+            + (sh_column_127 * '1.9513989703322734e0'::float8)
+            + (sh_column_128 * '5.6924059123584696e-05'::float8)
+            + (sh_column_129 * '-0.08012026584706673e0'::float8)
+            + (sh_column_130 * '0.007161229221883602e0'::float8)
+            + (sh_column_131 * '-0.000498444128245328e0'::float8)
+            + '-0.4065533500602169e0'::float8
+        ) end as sh_total_0
+    from sh_step_3
+    offset 0
+)
+select
+    {{ keep }}
+    sh_part_0_0 as sh_part_0_0,
+    sh_part_0_1 as sh_part_0_1,
+    sh_part_0_2 as sh_part_0_2,
+    sh_part_0_3 as sh_part_0_3,
+    sh_part_0_4 as sh_part_0_4,
+    sh_part_0_5 as sh_part_0_5,
+    sh_part_0_6 as sh_part_0_6,
+    sh_part_0_7 as sh_part_0_7,
+    sh_part_0_8 as sh_part_0_8,
+    sh_part_0_9 as sh_part_0_9,
+    sh_part_0_10 as sh_part_0_10,
+    sh_part_0_11 as sh_part_0_11,
+    sh_part_0_12 as sh_part_0_12,
+    sh_part_0_13 as sh_part_0_13,
+    sh_part_0_14 as sh_part_0_14,
+    sh_part_0_15 as sh_part_0_15,
+    '-1.0464809381100388e0'::float8 as sh_base_0,
+    sh_total_0 as sh_total_0
+from sh_step_4
+{%- else %}
+{{ scorehouse._not_compiled('flight_delay', 1, ["duckdb", "postgres"]) }}
+{%- endif %}
+{% endmacro %}
+
+{% macro scorehouse_predict__flight_delay__v1__reason_facts() %}
+    {{ return('\u007b"columns": ["prediction", "score", "row_status", "reject_reason"], "unit": "log-odds", "scores": ["score"], "outputs": [], "per_class": false}') }}
+{% endmacro %}
 {#- end of version 1 -#}
 
 {#- version 2 -#}
-{% macro scorehouse_predict__flight_delay__v2(relation, keep, columns) %}
+{% macro scorehouse_predict__flight_delay__v2(relation, keep, columns, decision) %}
 {%- if target.type in ["duckdb"] %}
 with sh_step_1 as (
     select
@@ -638,7 +1164,6 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_score,
-        case when sh_score >= 0.5e0 then 1 else 0 end as sh_prediction,
         case when sh_reason is not null then sh_reason when sh_score is null then concat_ws(';',
             case when sh_score is null then 'not_finite:score' end
         ) end as sh_reject_reason
@@ -646,7 +1171,7 @@ with sh_step_1 as (
 )
 select
     {{ keep }}
-    case when sh_reject_reason is null then sh_prediction end as prediction,
+    case when sh_reject_reason is null then case when sh_score >= {{ decision['threshold'] }} then {{ decision['class_1'] }} else {{ decision['class_0'] }} end end as prediction,
     case when sh_reject_reason is null then sh_score end as score,
     case when sh_reject_reason is null then 'scored' else 'rejected' end as row_status,
     sh_reject_reason as reject_reason
@@ -918,7 +1443,6 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_score,
-        case when sh_score >= '0.5e0'::float8 then 1 else 0 end as sh_prediction,
         case when sh_reason is not null then sh_reason when sh_score is null then concat_ws(';',
             case when sh_score is null then 'not_finite:score' end
         ) end as sh_reject_reason
@@ -927,7 +1451,7 @@ with sh_step_1 as (
 )
 select
     {{ keep }}
-    case when sh_reject_reason is null then sh_prediction end as prediction,
+    case when sh_reject_reason is null then case when sh_score >= {{ decision['threshold'] }} then {{ decision['class_1'] }} else {{ decision['class_0'] }} end end as prediction,
     case when sh_reject_reason is null then sh_score end as score,
     case when sh_reject_reason is null then 'scored' else 'rejected' end as row_status,
     sh_reject_reason as reject_reason

@@ -22,9 +22,7 @@ scorehouse.register(
     features,
     rows["consumption"],
     task="regression",
-    owner="grid",
-    description="Consumption in a year",
-    metrics={"r2": 0.99},
+    card=scorehouse.Card(owner="grid", description="Consumption in a year", metrics={"r2": 0.99}),
     alias="live",
 )
 scorehouse.register(

@@ -1,3 +1,4 @@
+{#- Refuses unknown keys of a mapping. -#}
 {% macro _check_keys(call, argument, given, known) %}
     {% if given is not mapping %}
         {% do scorehouse._argument_error(

@@ -7,4 +7,5 @@
             "write `" ~ argument ~ ": ref('" ~ example ~ "')`, or a `source(...)`"
         ) %}
     {% endif %}
+    {% do scorehouse._check_built(call) %}
 {% endmacro %}

@@ -5,6 +5,7 @@
 {% endmacro %}
 
 
+{#- A number as a double, or NULL. -#}
 {% macro _optional_double(value) %}
     {{ return(scorehouse._double_literal(value) if value is not none
         else 'cast(null as ' ~ scorehouse._type_double() ~ ')') }}

@@ -1,3 +1,4 @@
+{#- SQL that is true for NaN. -#}
 {% macro _is_nan(expression) %}
     {{ return(adapter.dispatch('_is_nan', 'scorehouse')(expression)) }}
 {% endmacro %}

@@ -34,9 +34,16 @@
 {% endmacro %}
 
 
-{#- Refuses an output that the prediction table has no column of. -#}
+{#- Refuses a score, or an output, that the prediction table has no column of. -#}
 {% macro _check_output_column(call, output, predictions, present) %}
-    {% if present and output.score | lower not in present | map('lower') | list %}
+    {% set here = not present or scorehouse._bare_name(output.score) | lower in present | map('lower') | list %}
+    {% if not here and not output.name %}
+        {% do scorehouse._argument_error(
+            call, 'settings.score', output.score,
+            'a column of ' ~ predictions.identifier ~ ', which has ' ~ present | join(', '),
+            'name the column that is compared as `score` in settings; for a regression, write `metric: mae`'
+        ) %}
+    {% elif not here %}
         {% set prefix, known = output.score[:-(output.name | length)], [] %}
         {% for name in present if name.startswith(prefix) and '__' not in name %}
             {% do known.append(name[prefix | length:]) %}

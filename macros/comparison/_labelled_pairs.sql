@@ -5,13 +5,14 @@ labelled as (
 
     {%- for output in outputs %}
     {%- set label = 'labels.' ~ scorehouse._identifier(output.label) %}
+    {%- set value = scorehouse._label_value(label, metric, settings) %}
     select
         paired.ml_model,
         paired.model_alias,
         paired.live_version,
         paired.challenger_version,
-        paired.live_score,
-        paired.challenger_score,
+        {{ scorehouse._compared_value('live', label, metric, settings) }} as live_score,
+        {{ scorehouse._compared_value('challenger', label, metric, settings) }} as challenger_score,
         {{ scorehouse._text_literal(output.name) }} as output,
         {%- for name in keys %}
         paired.{{ scorehouse._identifier(name) }} as key_{{ loop.index }},
@@ -19,16 +20,18 @@ labelled as (
         {%- for name in segments %}
         cast(paired.{{ scorehouse._identifier(name) }} as varchar) as segment_{{ loop.index }},
         {%- endfor %}
-        {{ scorehouse._label_value(label, metric, settings['positive']) }} as label
+        {{ value }} as label
     from (
 
-        {{ scorehouse._paired_predictions(predictions, keys, output.score, segments) | indent(8) }}
+        {{ scorehouse._paired_predictions(
+            predictions, keys, settings.columns or [output.score], segments
+        ) | indent(8) }}
 
     ) as paired
     inner join {{ scorehouse._named(labels, 'labels') }}
         on {% for name in scorehouse._identifiers(keys) %}paired.{{ name }} = labels.{{ name }}
         {{- ' and ' if not loop.last }}{% endfor %}
-    where paired.both_scored and {{ label }} is not null
+    where paired.both_scored and {{ label }} is not null and {{ value }} is not null
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 

@@ -1,8 +1,10 @@
-{#- The settings of compare_metric, with defaults; an unknown setting is refused. -#}
-{% macro _metric_settings(call, settings, metric) %}
+{#- The settings of compare_metric, with defaults; an unknown setting is refused. The registry knows the classes: the
+    second of two is the positive one, and of more, the score of each counts. -#}
+{% macro _metric_settings(call, settings, metric, predictions=none) %}
+    {% set is_error = 'regression' in scorehouse._metrics().contests.get(metric, []) %}
     {% set used = {
-        'score': 'prediction' if metric in ['rmse', 'mae'] else 'score',
-        'positive': 1,
+        'score': 'prediction' if is_error or metric == 'accuracy' else 'score',
+        'positive': none,
         'replicates': 200,
         'confidence': 0.95,
         'seed': 0,
@@ -26,11 +28,44 @@
         call, 'settings.segment_rows', used.segment_rows, 'correct `segment_rows` in settings', lowest=1
     ) %}
     {% do scorehouse._check_bool(call, 'settings.scaled', used.scaled) %}
-    {% if used.scaled and metric not in ['rmse', 'mae'] %}
+    {% if used.scaled and not is_error %}
         {% do scorehouse._argument_error(
             call, 'settings.scaled', used.scaled, 'false for ' ~ metric ~ ', which has no unit',
-            'write `scaled: true` for rmse and mae alone'
+            'write `scaled: true` for an error of a regression alone, such as mae'
         ) %}
     {% endif %}
+    {% set classes = [] %}
+    {% if predictions is not none and not is_error %}
+        {% set classes = scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) %}
+    {% endif %}
+    {% set each = classes | length > 2 and 'score' not in settings and metric != 'accuracy' %}
+    {% if each and metric == 'roc_auc' %}
+        {% do scorehouse._argument_error(
+            call, 'metric', metric, 'log_loss, brier or accuracy for the ' ~ classes | length ~ ' classes '
+                ~ classes | join(', '),
+            'write `metric: log_loss`, or compare one class with the rest by `settings: {score: score_'
+                ~ classes[-1] ~ ', positive: ' ~ scorehouse._literal(classes[-1]) ~ '}`'
+        ) %}
+    {% endif %}
+    {% if used.positive is none %}
+        {% do used.update({'positive': classes[1] if classes | length == 2 else 1}) %}
+    {% endif %}
+    {% do used.update({
+        'by_row': each or metric == 'accuracy',
+        'known': classes,
+        'classes': classes or [used.positive],
+        'columns': scorehouse._compared_class_columns(predictions, classes) if each else none
+    }) %}
     {{ return(used) }}
+{% endmacro %}
+
+
+{#- The columns of the scores of each class, which are the same for all versions of a scan. -#}
+{% macro _compared_class_columns(predictions, classes) %}
+    {% set named, columns = scorehouse._registered_class_columns(predictions), [] %}
+    {% set by_label = (named.values() | list)[-1] %}
+    {% for label in classes %}
+        {% do columns.append(by_label[scorehouse._class_text(label)]) %}
+    {% endfor %}
+    {{ return(columns) }}
 {% endmacro %}

@@ -1,7 +1,8 @@
 {#- CTEs that end in metric_values: one row per replicate of each `part`, from `drawn`. -#}
-{% macro _metric_values(metric, replicates) -%}
-{%- if metric == 'roc_auc' -%}
-{{ scorehouse._auc_values(replicates) }}
+{% macro _metric_values(metric, settings) -%}
+{%- set kind = 'by_row' if settings.by_row else metric -%}
+{%- if kind == 'roc_auc' -%}
+{{ scorehouse._auc_values(settings.replicates) }}
 {%- else -%}
 metric_values as (
 
@@ -9,8 +10,8 @@ metric_values as (
         part,
         replicate,
         count(*) as n_rows,
-        {{ scorehouse._mean_loss(metric, 'live_score') }} as live_value,
-        {{ scorehouse._mean_loss(metric, 'challenger_score') }} as challenger_value
+        {{ scorehouse._mean_loss(kind, 'live_score') }} as live_value,
+        {{ scorehouse._mean_loss(kind, 'challenger_score') }} as challenger_value
     from drawn
     group by part, replicate
 
@@ -21,17 +22,7 @@ metric_values as (
 
 {#- The weighted mean of the metric's loss. -#}
 {% macro _mean_loss(metric, score) %}
-    {% set mean = 'sum(weight * ' ~ scorehouse._loss(metric, score) ~ ') / nullif(sum(weight), 0)' %}
+    {% set loss = score if metric == 'by_row' else scorehouse._row_loss(metric, score, 'label') %}
+    {% set mean = 'sum(weight * ' ~ loss ~ ') / nullif(sum(weight), 0)' %}
     {{ return('sqrt(' ~ mean ~ ')' if metric == 'rmse' else mean) }}
-{% endmacro %}
-
-
-{% macro _loss(metric, score) %}
-    {% if metric == 'mae' %}
-        {{ return('abs(' ~ score ~ ' - label)') }}
-    {% elif metric == 'log_loss' %}
-        {{ return('-(label * ln(greatest(' ~ score ~ ', 1e-15)) + (1 - label) * ln(greatest(1 - ' ~ score
-            ~ ', 1e-15)))') }}
-    {% endif %}
-    {{ return('power(' ~ score ~ ' - label, 2)') }}
 {% endmacro %}

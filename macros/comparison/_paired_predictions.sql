@@ -1,51 +1,45 @@
-{#- Each challenger's prediction next to the live prediction of the same row: from one row per version,
-    joined by the key, or from columns that are already side by side. Both scores are NULL if one of the
-    versions rejected the row. -#}
-{% macro _paired_predictions(predictions, keys, score, others=[]) -%}
-{#- While dbt parses, there is no connection; when it only compiles, there may be no table yet. -#}
-{%- set names = [] -%}
-{%- if execute and load_relation(predictions) is not none -%}
-    {%- set names = adapter.get_columns_in_relation(predictions) | map(attribute='name') | list -%}
-{%- endif -%}
+{#- Each challenger's row next to the live row of the same key: from one row per version, joined by the key, or from
+    columns that are already side by side. `columns` are there as `live_0`, `challenger_0` and so on. There are no rows
+    before the first challenger, and none while the challenger is the live version itself. -#}
+{% macro _paired_predictions(predictions, keys, columns, others=[]) -%}
+{%- set names = scorehouse._existing_columns(predictions) -%}
 {%- set challengers = [] -%}
 {%- for name in names if name.startswith('model_version__') -%}
     {%- do challengers.append(name[15:]) -%}
 {%- endfor -%}
 {%- for challenger in challengers -%}
 {{ '\n\nunion all\n\n' if not loop.first -}}
-{{ scorehouse._wide_pair(predictions, keys, score, others, challenger, names) }}
+{{ scorehouse._wide_pair(predictions, keys, columns, others, challenger, names) }}
 {%- else -%}
-{{ scorehouse._long_pairs(predictions, keys, score, others, names) }}
+{{ scorehouse._long_pairs(predictions, keys, columns, others, names) }}
 {%- endfor -%}
 {%- endmacro %}
 
 
-{% macro _wide_pair(predictions, keys, score, others, challenger, names) -%}
-{%- set both = "row_status = 'scored' and " ~ scorehouse._quote('reject_reason__' ~ challenger) ~ ' is null' -%}
+{#- The columns of a challenger and of the live version in a wide prediction table. -#}
+{% macro _wide_pair(predictions, keys, columns, others, challenger, names) -%}
+{%- set version = scorehouse._quote('model_version__' ~ challenger) -%}
 select
     model_name as ml_model,
-    {{ dbt.string_literal(dbt.escape_single_quotes(challenger)) }} as model_alias,
-    {{ scorehouse._quote('model_version__' ~ challenger) }} as challenger_version,
+    {{ scorehouse._text_literal(challenger) }} as model_alias,
+    {{ version }} as challenger_version,
     model_version as live_version,
     {%- for name in keys + others | reject('in', keys) | list %}
     {{ scorehouse._identifier(name) }},
     {%- endfor %}
-    cast(
-        case when {{ both }} then {{ scorehouse._identifier(score) }} end as {{ scorehouse._type_double() }}
-    ) as live_score,
-    cast(case when {{ both }} then {{ scorehouse._quote(score ~ '__' ~ challenger) }} end
-        as {{ scorehouse._type_double() }}) as challenger_score,
-    {{ both }} as both_scored,
-    {%- if 'prediction' in names %}
-    case when {{ scorehouse._quote('prediction__' ~ challenger) }} = prediction then 1e0 else 0e0 end as agrees
-    {%- else %}
-    cast(null as {{ scorehouse._type_double() }}) as agrees
-    {%- endif %}
+    {%- for name in columns %}
+    {{ scorehouse._identifier(name) }} as live_{{ loop.index0 }},
+    {{ scorehouse._quote(scorehouse._bare_name(name) ~ '__' ~ challenger) }} as challenger_{{ loop.index0 }},
+    {%- endfor %}
+    row_status = 'scored' and {{ scorehouse._quote('reject_reason__' ~ challenger) }} is null as both_scored,
+    {{ scorehouse._agreement('prediction', scorehouse._quote('prediction__' ~ challenger), names) }} as agrees
 from {{ predictions }}
+where {{ version }} <> model_version
 {%- endmacro %}
 
 
-{% macro _long_pairs(predictions, keys, score, others, names) -%}
+{#- The rows of challengers joined with the rows of the live version. -#}
+{% macro _long_pairs(predictions, keys, columns, others, names) -%}
 select
     live.model_name as ml_model,
     challengers.model_alias,
@@ -54,18 +48,12 @@ select
     {%- for name in keys + others | reject('in', keys) | list %}
     live.{{ scorehouse._identifier(name) }},
     {%- endfor %}
-    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then
-        live.{{ scorehouse._identifier(score) }} end
-        as {{ scorehouse._type_double() }}) as live_score,
-    cast(case when challengers.row_status = 'scored' and live.row_status = 'scored' then
-        challengers.{{ scorehouse._identifier(score) }} end
-        as {{ scorehouse._type_double() }}) as challenger_score,
+    {%- for name in columns %}
+    live.{{ scorehouse._identifier(name) }} as live_{{ loop.index0 }},
+    challengers.{{ scorehouse._identifier(name) }} as challenger_{{ loop.index0 }},
+    {%- endfor %}
     challengers.row_status = 'scored' and live.row_status = 'scored' as both_scored,
-    {%- if 'prediction' in names %}
-    case when challengers.prediction = live.prediction then 1e0 else 0e0 end as agrees
-    {%- else %}
-    cast(null as {{ scorehouse._type_double() }}) as agrees
-    {%- endif %}
+    {{ scorehouse._agreement('live.prediction', 'challengers.prediction', names) }} as agrees
 from {{ scorehouse._named(predictions, 'challengers') }}
 inner join {{ scorehouse._named(predictions, 'live') }}
     on
@@ -73,5 +61,16 @@ inner join {{ scorehouse._named(predictions, 'live') }}
         challengers.{{ name }} = live.{{ name }} and
         {%- endfor %}
         live.is_live
+        and challengers.model_version <> live.model_version
 where not challengers.is_live
+{%- endmacro %}
+
+
+{#- Whether two predictions are equal, as a number. -#}
+{% macro _agreement(live, challenger, names) -%}
+    {%- if 'prediction' in names -%}
+    case when {{ challenger }} = {{ live }} then 1e0 else 0e0 end
+    {%- else -%}
+    cast(null as {{ scorehouse._type_double() }})
+    {%- endif -%}
 {%- endmacro %}

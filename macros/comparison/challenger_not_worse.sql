@@ -3,6 +3,7 @@
     registry=none, segments=[], gain=none
 ) %}
     {% set call = 'challenger_not_worse' %}
+    {% do scorehouse._check_relation(call, 'model', model, 'churn_shadow') %}
     {% set outputs = scorehouse._compared_outputs(call, label, '') %}
     {% set margins = scorehouse._allowed_margins(call, margin, outputs) %}
     {% do scorehouse._check_number(
@@ -21,7 +22,18 @@
     {% if registry is not none %}
         {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {% endif %}
-    {% set alias = scorehouse._text_literal(challenger) %}
+    {#- What is not judged warns: it neither passes, as if it had been judged, nor stops a build. #}
+    {{ config(warn_if='!= 0', error_if='> count(not_judged)') }}
+    {% set alias, text = scorehouse._text_literal(challenger), dbt.type_string() %}
+    {% set missing = scorehouse._why_not_judged(call, model, challenger, registry) %}
+    {% if missing %}
+        {% do exceptions.warn(call ~ ' on ' ~ (model.identifier or model) ~ ' is not judged: ' ~ missing) %}
+
+select
+    {{ alias }} as challenger,
+    cast('not_judged' as {{ text }}) as problem,
+    cast({{ scorehouse._text_literal(missing) }} as {{ text }}) as not_judged
+    {% else %}
     {% set several = outputs | length > 1 %}
     {% set fewest = scorehouse._metric_settings(call, settings, metric).segment_rows %}
 
@@ -54,17 +66,7 @@ judged_whole as (
         asked.margin,
         {#- `>=` is false for NULL: a difference that cannot be measured does not pass #}
         case
-            {%- if registry is not none %}
-            {#- After its promotion the challenger is the live version, which scores once, under the first alias. #}
-            when (select count(*) from comparison) = 0 and (
-                select count(*)
-                from {{ registry }} as versions
-                inner join (select distinct model_name, model_version from {{ model }} where is_live) as live
-                    on versions.name = live.model_name and versions.version = live.model_version
-                where {{ scorehouse._holds_alias(challenger) }}
-            ) > 0 then null
-            {%- endif %}
-            when (select count(*) from comparison) = 0 then 'not_compared'
+            when not {{ scorehouse._has_challenger(model, challenger) }} then 'not_compared'
             when coalesce(comparison.n_rows, 0) < {{ min_rows }} then 'too_few_rows'
             when comparison.difference_low is null or comparison.difference_low < -asked.margin then 'worse'
             {%- if gain is not none %}
@@ -105,7 +107,7 @@ judged_segments as (
 
 judged as (
 
-    select * from judged_whole
+    select *, cast(null as {{ text }}) as not_judged from judged_whole
     {%- if segments %}
     union all by name
     select * from judged_segments
@@ -121,4 +123,5 @@ validation_errors as (
 )
 
 select * from validation_errors
+    {% endif %}
 {% endtest %}

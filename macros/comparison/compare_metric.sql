@@ -5,28 +5,34 @@
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
-    {% set metrics = ['roc_auc', 'log_loss', 'brier', 'rmse', 'mae'] %}
+    {% set metrics = scorehouse._metrics().contests %}
     {% if metric not in metrics %}
         {% do scorehouse._argument_error(
             call, 'metric', metric, 'one of ' ~ metrics | join(', '), 'write `metric: roc_auc`'
         ) %}
     {% endif %}
-    {% set used = scorehouse._metric_settings(call, settings, metric) %}
+    {% set used = scorehouse._metric_settings(call, settings, metric, predictions) %}
     {% set outputs = scorehouse._compared_outputs(call, label, used.score) %}
     {% set by = scorehouse._column_list(call, 'segments', segments, 'country') if segments else [] %}
     {% set present = scorehouse._existing_columns(predictions) %}
     {% for name in by %}
         {% do scorehouse._check_passed_through(call, 'segments', name, predictions, present) %}
     {% endfor %}
-    {% for output in outputs if output.name %}
+    {% for output in outputs if not used.columns %}
         {% do scorehouse._check_output_column(call, output, predictions, present) %}
     {% endfor %}
+    {% if outputs[0].name == '' and used.known %}
+        {% do scorehouse._check_labels(
+            call, labels, label, used.known, none if used.by_row else used.positive
+        ) %}
+    {% endif %}
 
     {{ return(adapter.dispatch('compare_metric', 'scorehouse')(
         predictions, labels, keys, outputs, metric, used, by
     )) }}
 {% endmacro %}
 
+{#- Refuses adapters on which the bootstrap does not run. -#}
 {% macro default__compare_metric(predictions, labels, keys, outputs, metric, settings, segments) %}
     {#- dbt also renders disabled models when it parses: a project may turn the model off for this target -#}
     {% if execute %}
@@ -44,7 +50,10 @@
 {% set parts = 'model_alias, live_version, challenger_version, output, segment, segment_value' %}
 {% set key_names = [] %}
 {% for name in keys %}{% do key_names.append('key_' ~ loop.index) %}{% endfor %}
-with {{ scorehouse._labelled_pairs(predictions, labels, keys, outputs, metric, settings, segments) }}
+with {{ scorehouse._labelled_pairs(
+    predictions=predictions, labels=labels, keys=keys, outputs=outputs, metric=metric, settings=settings,
+    segments=segments
+) }}
 
 {#- Numbers for what is the same in many rows: 50 replicates have 50 times as many. #}
 numbered as (
@@ -76,7 +85,7 @@ drawn as (
 
 ),
 
-{{ scorehouse._metric_values(metric, settings['replicates']) }}
+{{ scorehouse._metric_values(metric, settings) }}
 
 replicated as (
 
@@ -86,7 +95,8 @@ replicated as (
         n_rows,
         live_value,
         challenger_value,
-        {{ 'challenger_value - live_value' if metric == 'roc_auc' else 'live_value - challenger_value' }} as difference
+        {{ 'challenger_value - live_value' if 'higher' in scorehouse._metrics().contests[metric]
+            else 'live_value - challenger_value' }} as difference
     from metric_values
     inner join (select distinct part, {{ parts }} from numbered) as named
         on metric_values.part = named.part

@@ -8,21 +8,32 @@
         {% do scorehouse._check_number(call, 'threshold', threshold, 'write the threshold of the live version') %}
     {% endif %}
     {% set by = scorehouse._column_list(call, 'segments', segments, 'country') if segments else [] %}
+    {% do scorehouse._check_output_column(
+        call, {'name': '', 'score': score}, predictions, scorehouse._existing_columns(predictions)
+    ) %}
+    {% set segments = by %}
 
-    {{ return(adapter.dispatch('compare_versions', 'scorehouse')(predictions, keys, score, threshold, by)) }}
-{% endmacro %}
-
-{% macro default__compare_versions(predictions, keys, score, threshold, segments) %}
+{% set double = scorehouse._type_double() %}
 with paired as (
 
-    {{ scorehouse._paired_predictions(predictions, keys, score, segments) | indent(4) }}
+    {{ scorehouse._paired_predictions(predictions, keys, [score], segments) | indent(4) }}
+
+),
+
+valued as (
+
+    select
+        paired.*,
+        case when both_scored then cast(live_0 as {{ double }}) end as live_score,
+        case when both_scored then cast(challenger_0 as {{ double }}) end as challenger_score
+    from paired
 
 ),
 
 in_segments as (
 
-    select 'all' as segment, 'all' as segment_value, paired.*
-    from paired
+    select 'all' as segment, 'all' as segment_value, valued.*
+    from valued
     {%- for segment in segments %}
 
     union all
@@ -30,8 +41,8 @@ in_segments as (
     select
         {{ scorehouse._text_literal(segment) }},
         cast({{ scorehouse._identifier(segment) }} as {{ dbt.type_string() }}),
-        paired.*
-    from paired
+        valued.*
+    from valued
     {%- endfor %}
 
 ),

@@ -1,3 +1,4 @@
+{#- The error that both raise. -#}
 {% macro _no_prediction_tables() %}
     {% set name = model['config']['meta'].get('scorehouse', {}).get('ml_model', '<name>') %}
     {% do scorehouse._fail(

@@ -1,4 +1,6 @@
-{% test feature_in_range(model, column_name, min_value=none, max_value=none, allow_nan=false) %}
+{% test feature_in_range(
+    model, column_name, min_value=none, max_value=none, allow_nan=false, max_share=0, training_rows=none
+) %}
     {% set call = 'feature_in_range' %}
     {% for argument, value in {'min_value': min_value, 'max_value': max_value}.items() if value is not none %}
         {% do scorehouse._check_number(
@@ -16,15 +18,17 @@
         ) %}
     {% endif %}
     {% do scorehouse._check_bool(call, 'allow_nan', allow_nan) %}
+    {% do scorehouse._check_number(
+        call, 'max_share', max_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
+    ) %}
+    {% if training_rows is not none %}
+        {% do scorehouse._check_number(
+            call, 'training_rows', training_rows, 'write the number of training rows, or leave it out', lowest=1
+        ) %}
+    {% endif %}
 
-    {{ return(adapter.dispatch('test_feature_in_range', 'scorehouse')(
-        model, column_name, min_value, max_value, allow_nan
-    )) }}
-{% endtest %}
-
-{#- NULL passes: use `not_null` to forbid it. -#}
-{% macro default__test_feature_in_range(model, column_name, min_value, max_value, allow_nan) %}
-
+{#- NULL passes: use `not_null` to forbid it. A new row may exceed the range of training by chance, so with
+    `training_rows` more rows than chance explains are needed, as in a drift table. -#}
 with features as (
 
     select
@@ -56,9 +60,24 @@ judged as (
 validation_errors as (
 
     select * from judged
-    where problem is not null
+    where problem = 'nan'
+        or (problem is not null and exists (
+            select 1
+            from (
+                select
+                    sum(case when problem in ('below_min', 'above_max') then 1e0 else 0e0 end) as n_outside,
+                    cast(count(feature_value) as {{ scorehouse._type_double() }}) as n_rows
+                from judged
+            ) as counted
+            where n_outside > {{ scorehouse._double_literal(max_share) }} * n_rows
+                {%- if training_rows is not none %}
+                and {{ scorehouse._outside_exponent(
+                    'n_outside', 'n_rows', scorehouse._double_literal(training_rows)
+                ) }} > {{ scorehouse._double_literal(4.605170185988091) }}  -- p below 0.01
+                {%- endif %}
+        ))
 
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -7,11 +7,7 @@
         call, 'tolerance', tolerance, 'write a small number, such as 1e-9', lowest=0
     ) %}
 
-    {{ return(adapter.dispatch('test_class_scores_sum_to_one', 'scorehouse')(model, columns, tolerance)) }}
-{% endtest %}
-
 {#- If one score is NULL, NaN or infinite, so is the sum. -#}
-{% macro default__test_class_scores_sum_to_one(model, columns, tolerance) %}
 {% set scores = scorehouse._identifiers(columns) if columns
     else scorehouse._class_score_columns('class_scores_sum_to_one', model) %}
 
@@ -52,4 +48,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -10,12 +10,9 @@
     {% elif except is not none %}
         {% set except = scorehouse._column_list(call, 'except', except, 'last_visit') %}
     {% endif %}
-
-    {{ return(adapter.dispatch('test_columns_not_null', 'scorehouse')(model, columns, except or [])) }}
-{% endtest %}
+    {% set except = except or [] %}
 
 {#- One scan counts the NULLs of all columns. -#}
-{% macro default__test_columns_not_null(model, columns, except) %}
 {% set columns = columns or scorehouse._columns_but('columns_not_null', model, except) %}
 
 with counted as (
@@ -56,4 +53,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -3,14 +3,9 @@
     {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
     {% set key_columns = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% do scorehouse._check_bool(call, 'allow_orphans', allow_orphans) %}
-
-    {{ return(adapter.dispatch('test_one_prediction_per_row', 'scorehouse')(
-        model, features, key_columns, allow_orphans
-    )) }}
-{% endtest %}
+    {% set key = key_columns %}
 
 {#- Counting both tables in one `group by` lets NULL keys match NULL keys. -#}
-{% macro default__test_one_prediction_per_row(model, features, key, allow_orphans) %}
 {% set key_list = scorehouse._identifiers(key) | join(', ') %}
 
 with feature_keys as (
@@ -69,4 +64,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -14,13 +14,7 @@
         {% do scorehouse._check_relation(call, 'model', model, 'churn_predictions') %}
     {% endif %}
 
-    {{ return(adapter.dispatch('test_predictions_by_alias', 'scorehouse')(
-        model, registry, model_alias, allow_rows_left
-    )) }}
-{% endtest %}
-
 {#- A budget leaves rows of the previous version for later runs; the run log says how many. -#}
-{% macro default__test_predictions_by_alias(model, registry, model_alias, allow_rows_left=false) %}
 {% set alias_literal = dbt.string_literal(dbt.escape_single_quotes(model_alias)) %}
 
 with holders as (
@@ -81,4 +75,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -12,13 +12,7 @@
     {% endif %}
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
-    {{ return(adapter.dispatch('test_predictions_fresh', 'scorehouse')(
-        model, max_age_hours, timestamp_column, require_rows
-    )) }}
-{% endtest %}
-
 {#- A timestamp in the future means a wrong clock or time zone, and hides stale rows. -#}
-{% macro default__test_predictions_fresh(model, max_age_hours, timestamp_column, require_rows) %}
 {% set now = scorehouse._utc_now() %}
 {% set max_age_seconds = (max_age_hours * 3600) | round | int %}
 {% set clock_skew_seconds = 300 %}
@@ -75,4 +69,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -1,11 +1,6 @@
 {% test predictions_registered(model, registry) %}
     {% do scorehouse._check_relation('predictions_registered', 'registry', registry, 'ml_churn') %}
 
-    {{ return(adapter.dispatch('test_predictions_registered', 'scorehouse')(model, registry)) }}
-{% endtest %}
-
-{% macro default__test_predictions_registered(model, registry) %}
-
 with predictions as (
 
     select
@@ -62,4 +57,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

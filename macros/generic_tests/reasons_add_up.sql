@@ -3,12 +3,7 @@
         'reasons_add_up', 'tolerance', tolerance, 'write a small number, such as 1e-9', lowest=0
     ) %}
 
-    {{ return(adapter.dispatch('test_reasons_add_up', 'scorehouse')(model, tolerance)) }}
-{% endtest %}
-
 {#- A row without reasons was not asked for. A NULL contribution is that of no feature, and adds nothing. -#}
-{% macro default__test_reasons_add_up(model, tolerance) %}
-
 with predictions as (
 
     select * from {{ model }}
@@ -69,4 +64,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -9,11 +9,7 @@
         {% set groups = scorehouse._column_list(call, 'group_by', group_by, 'scoring_run_id') %}
     {% endif %}
 
-    {{ return(adapter.dispatch('test_rejected_share_below', 'scorehouse')(model, max_share, groups)) }}
-{% endtest %}
-
 {#- Every row that is not marked as scored counts as rejected. -#}
-{% macro default__test_rejected_share_below(model, max_share, groups) %}
 {% set groups = scorehouse._identifiers(groups) %}
 {% set group_list = groups | join(', ') ~ ',' if groups else '' %}
 {% set by_group = 'partition by ' ~ groups | join(', ') if groups else '' %}
@@ -68,4 +64,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -20,12 +20,7 @@
         ) %}
     {% endif %}
 
-    {{ return(adapter.dispatch('test_score_in_range', 'scorehouse')(model, scores, min_value, max_value)) }}
-{% endtest %}
-
 {#- Every row that is not marked as rejected must have a score. -#}
-{% macro default__test_score_in_range(model, scores, min_value, max_value) %}
-
 with predictions as (
 
     select * from {{ model }}
@@ -67,4 +62,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

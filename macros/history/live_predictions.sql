@@ -14,12 +14,6 @@
         ) %}
     {% endif %}
 
-    {{ return(adapter.dispatch('live_predictions', 'scorehouse')(
-        predictions, labels, keys, label_time, as_of, max_age_days
-    )) }}
-{% endmacro %}
-
-{% macro default__live_predictions(predictions, labels, keys, label_time, as_of, max_age_days) %}
 {% set keys = scorehouse._identifiers(keys) %}
 {% set label_time, as_of = scorehouse._identifier(label_time), scorehouse._identifier(as_of) %}
 {% set columns, label_columns = scorehouse._existing_columns(predictions), scorehouse._existing_columns(labels) %}

@@ -1,6 +1,7 @@
 {#- CTEs that end in `labelled`: rows of predictions that were scored and have a label, on the days of a calibration,
-    with `columns`. -#}
+    with `columns`. A version has seen the labels of its training rows, which would make intervals too narrow. -#}
 {% macro _calibration_rows(predictions, labels, spec, columns, date_from, date_to) %}
+{%- set is_training = scorehouse._is_training_row(predictions, spec) %}
 {{ scorehouse._live_rows(predictions, labels, spec) }},
 
 labelled as (
@@ -14,6 +15,9 @@ labelled as (
         {{ columns | join(',\n        ') }}
     from live
     where row_status = 'scored'
+        {%- if is_training %}
+        and not {{ is_training }}
+        {%- endif %}
         {%- if date_from %}
         and {{ spec.day }} >= {{ scorehouse._moment(date_from) }}
         {%- endif %}

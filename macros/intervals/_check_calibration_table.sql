@@ -1,17 +1,13 @@
 {#- Refuses the table of a seed of calibrations whose margins differ from version control: whoever can write to
     the warehouse could change how wide intervals are. `calibration` may also be a model, which has no such seed. -#}
 {% macro _check_calibration_table(call, calibration) %}
-    {% set seed = scorehouse._calibration_seed(calibration) if execute else none %}
-    {% if seed is none %}
+    {% set seed = scorehouse._node_of(calibration, ['seed']) if execute else none %}
+    {% if seed is none or not seed['name'].endswith('__calibration') %}
         {{ return('') }}
     {% endif %}
     {% set name = seed['name'] %}
-    {% set registered = seed['config'].get('meta', {}).get('scorehouse', {}).get('margins') %}
-    {% if registered is none %} {#- an earlier release wrote the YAML; `scorehouse check` says so -#}
-        {{ return('') }}
-    {% endif %}
     {% set here, there = {}, {} %}
-    {% for version in registered %}
+    {% for version in seed['config'].get('meta', {}).get('scorehouse', {}).get('margins', []) %}
         {% for pair in version['margins'] %}
             {% do here.update({'version ' ~ version['version'] ~ ', level ' ~ pair[0]: [version['method'], pair[1]]}) %}
         {% endfor %}
@@ -37,22 +33,10 @@
             call,
             'the table ' ~ calibration ~ ' differs from the calibration in version control: ' ~ difference,
             'a table that was loaded from the seed ' ~ name,
-            'run `dbt seed --select ' ~ name ~ '`; if that does not help, run `scorehouse check`, which compares the'
-                ~ ' seed with its YAML'
+            'run `' ~ scorehouse._build_command(name[3:-13])
+                ~ '`; if that does not help, run `scorehouse check`, which compares the seed with its YAML'
         ) %}
     {% endif %}
-{% endmacro %}
-
-
-{#- The seed that `calibration` is the table of, if it is one. -#}
-{% macro _calibration_seed(calibration) %}
-    {% for node in graph['nodes'].values() if node['resource_type'] == 'seed' %}
-        {% if node['name'].endswith('__calibration') and node['alias'] | lower == calibration.identifier | lower
-                and node['schema'] | lower == calibration.schema | lower %}
-            {{ return(node) }}
-        {% endif %}
-    {% endfor %}
-    {{ return(none) }}
 {% endmacro %}
 
 

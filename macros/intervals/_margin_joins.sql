@@ -55,6 +55,7 @@ of_group as (
 {%- endmacro %}
 
 
+{#- The margin of a row. -#}
 {% macro _margin(group) %}
     {{ return('coalesce(of_group.margin, of_all.margin)' if group else 'of_all.margin') }}
 {% endmacro %}

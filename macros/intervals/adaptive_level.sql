@@ -40,7 +40,8 @@
         {% do measured.update({'score': options.get('score', 'score'), 'positive': options.get('positive', 1)}) %}
     {% endif %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, task, options.get('day'), period, [], maturity, measured, true
+        call=call, task=task, key=key, label=label, day=options.get('day'), period=period, maturity=maturity,
+        options=measured
     ) %}
     {% if task == 'classification' %}
         {% do spec.update({'method': sets.method, 'set_classes': sets.set_classes}) %}

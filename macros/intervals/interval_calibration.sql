@@ -13,17 +13,11 @@
     {% set performance_options = {'prediction': options.get('prediction', 'prediction')} %}
     {% do performance_options.update({'lower': options.get('lower'), 'upper': options.get('upper')}) %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, 'regression', day, 'month', [], {'label_time': options.get('label_time')},
-        performance_options, true
+        call=call, task='regression', key=key, label=label, day=day,
+        maturity={'label_time': options.get('label_time')}, options=performance_options
     ) %}
     {% do spec.update({'levels': levels, 'group': scorehouse._identifier(group) if group else none}) %}
 
-    {{ return(adapter.dispatch('interval_calibration', 'scorehouse')(
-        predictions, labels, spec, date_from, date_to
-    )) }}
-{% endmacro %}
-
-{% macro default__interval_calibration(predictions, labels, spec, date_from, date_to) %}
 {% set double = scorehouse._type_double() %}
 {% set columns = [
     'cast(scorehouse_label as ' ~ double ~ ') as y',

@@ -13,12 +13,8 @@
     {% endfor %}
 
     {% do scorehouse._check_calibration_table(call, calibration) %}
-    {{ return(adapter.dispatch('prediction_intervals', 'scorehouse')(
-        predictions, calibration, level, scorehouse._adaptive_level_of(call, options, level), group, options
-    )) }}
-{% endmacro %}
+    {% set level_of_row = scorehouse._adaptive_level_of(call, options, level) %}
 
-{% macro default__prediction_intervals(predictions, calibration, level, level_of_row, group, options) %}
 {% set prediction = options.get('prediction', 'prediction') %}
 {% set margin = scorehouse._margin(group) %}
 {% set low = scorehouse._interval_side(options.get('lower') or prediction, '-', margin, options) %}

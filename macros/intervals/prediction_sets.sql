@@ -9,12 +9,8 @@
     {% set spec = scorehouse._set_spec(call, classes, options) %}
 
     {% do scorehouse._check_calibration_table(call, calibration) %}
-    {{ return(adapter.dispatch('prediction_sets', 'scorehouse')(
-        predictions, calibration, spec, level, scorehouse._adaptive_level_of(call, options, level), group, options
-    )) }}
-{% endmacro %}
+    {% set level_of_row = scorehouse._adaptive_level_of(call, options, level) %}
 
-{% macro default__prediction_sets(predictions, calibration, spec, level, level_of_row, group, options) %}
 {% set scores, margin = scorehouse._set_scores(predictions, spec), scorehouse._margin(group) %}
 {% set conditions = [] %}
 {% for _ in scores %}

@@ -8,16 +8,13 @@
     {% do scorehouse._check_keys(call, 'options', options, own) %}
     {% set levels = scorehouse._check_levels(call, levels) %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, 'classification', options.get('day'), 'month', [],
-        {'label_time': options.get('label_time')}, {}, true
+        call=call, task='classification', key=key, label=label, day=options.get('day'),
+        maturity={'label_time': options.get('label_time')}
     ) %}
     {% do spec.update(scorehouse._set_spec(call, classes, options)) %}
     {% do spec.update({'levels': levels, 'group': scorehouse._identifier(group) if group else none}) %}
 
-    {{ return(adapter.dispatch('set_calibration', 'scorehouse')(predictions, labels, spec, options)) }}
-{% endmacro %}
-
-{% macro default__set_calibration(predictions, labels, spec, options) %}
+{% do scorehouse._check_labels(spec.call, labels, spec.label, spec.classes) %}
 {% set columns = [scorehouse._label_text('scorehouse_label', spec.classes) ~ ' as label_text'] %}
 {% for score in scorehouse._set_scores(predictions, spec) %}
     {% do columns.append(score ~ ' as score_' ~ loop.index0) %}

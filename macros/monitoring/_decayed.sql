@@ -91,5 +91,6 @@ decayed as (
 
 {#- By how much a value is worse than that of registration, depending on the metric. -#}
 {% macro _worse_by(value, reference, metric) %}
-    {{ return(value ~ ' - ' ~ reference if metric in scorehouse._lower_is_better() else reference ~ ' - ' ~ value) }}
+    {% set is_lower_better = metric in scorehouse._metrics().lower_is_better %}
+    {{ return(value ~ ' - ' ~ reference if is_lower_better else reference ~ ' - ' ~ value) }}
 {% endmacro %}

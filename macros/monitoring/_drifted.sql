@@ -1,13 +1,8 @@
-{#- The CTE `drifted`: one row per version with drift in its newest window, with the names of features that drifted,
-    and of outputs if there is a limit for them. -#}
-{% macro _drifted(drift, limits) -%}
+{#- The CTE `drifted`: one row per version that its newest window judges, with the names of features that drifted
+    (those with a data fault aside), and of outputs if there is a limit for them. It reads what `_data_faults` has
+    made of the first table. -#}
+{% macro _drifted(limits) -%}
 {%- set of_outputs = limits.drifted_outputs is not none %}
-latest_drift as (
-
-    {{ scorehouse._latest_rows(drift, true) }}
-
-),
-
 drifted_names as (
 
     select distinct
@@ -15,10 +10,17 @@ drifted_names as (
         version,
         feature as feature_name,
         cast(null as {{ dbt.type_string() }}) as output_name
-    from latest_drift
+    from newest_window_1
     where status = 'drift'
         and segment = 'all'
         and part = 'feature'
+        and not exists (
+            select 1
+            from faults
+            where faults.ml_model = newest_window_1.ml_model
+                and faults.version = newest_window_1.version
+                and faults.feature = newest_window_1.feature
+        )
     {%- if of_outputs %}
     union all
     {#- `score` and `prediction` are one output, and so are `score_late` and `prediction_late`. #}
@@ -32,7 +34,7 @@ drifted_names as (
             ml_model,
             version,
             {{ scorehouse._output_named('feature') }} as output
-        from latest_drift
+        from newest_window_1
         where status = 'drift'
             and segment = 'all'
             and part = 'output'
@@ -44,19 +46,34 @@ drifted_names as (
 
 ),
 
+{#- A version without a verdict in the newest window has not "no drift". #}
+judged_versions as (
+
+    select distinct
+        ml_model,
+        version
+    from newest_window_1
+    where status in ('ok', 'drift', 'small_drift')
+        and segment = 'all'
+
+),
+
 drifted as (
 
     select
-        ml_model,
-        version,
+        judged_versions.ml_model,
+        judged_versions.version,
         count(feature_name) as n_drifted,
         {{ scorehouse._listed('feature_name') }} as drifted_features
         {%- if of_outputs %},
         count(output_name) as n_drifted_outputs,
         {{ scorehouse._listed('output_name') }} as drifted_outputs
         {%- endif %}
-    from drifted_names
-    group by ml_model, version
+    from judged_versions
+    left join drifted_names
+        on judged_versions.ml_model = drifted_names.ml_model
+        and judged_versions.version = drifted_names.version
+    group by judged_versions.ml_model, judged_versions.version
 
 ),
 {%- endmacro %}

@@ -19,16 +19,12 @@
         call, 'options', given.design_effect, 'write `design_effect: 1`, or more', lowest=1
     ) %}
     {% set series = scorehouse._anytime_series(call, kind, limits, given.bounds) %}
+    {% set options = given %}
 
-    {{ return(adapter.dispatch('anytime_monitor', 'scorehouse')(source, series, kind, alpha, segments, given)) }}
-{% endmacro %}
-
-{% macro default__anytime_monitor(source, series, kind, alpha, segments, options) %}
 {% set double, text, bigint = scorehouse._type_double(), dbt.type_string(), dbt.type_bigint() %}
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
-{#- The run log has none, nor have tables that an earlier release built. -#}
-{% set zone = 'time_zone' if 'time_zone' in scorehouse._existing_columns(source) | map('lower')
-    else 'cast(null as ' ~ text ~ ')' %}
+{#- The run log has none. -#}
+{% set zone = 'cast(null as ' ~ text ~ ')' if kind == 'runs' else 'time_zone' %}
 with source_rows as (
 
     select * from {{ source }}

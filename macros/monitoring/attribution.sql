@@ -22,19 +22,14 @@
         'segmentations': scorehouse._segmentations(call, segments)
     } %}
 
-    {#- As in `profile`: while dbt parses there is no connection, and later there may be no table yet. -#}
-    {% set found = scorehouse._existing_columns(predictions) | map('lower') | list %}
-    {% if not found %}
-        {{ return('select cast(null as integer) as not_yet_known where 1 = 0') }}
+    {% if not scorehouse._is_loaded(call, 'predictions', predictions) %}
+        {{ return('select 1 as never_built') }}
     {% endif %}
+    {% set found = scorehouse._existing_columns(predictions) | map('lower') | list %}
     {% do spec.update({
         'count': scorehouse._reason_count(call, predictions, found), 'has_challengers': 'is_live' in found
     }) %}
 
-    {{ return(adapter.dispatch('attribution', 'scorehouse')(predictions, spec)) }}
-{% endmacro %}
-
-{% macro default__attribution(predictions, spec) %}
 with {{ scorehouse._attribution_sums(predictions, spec) }},
 
 {{ scorehouse._attribution_shifts(spec) }},

@@ -9,18 +9,17 @@
     {% do scorehouse._check_number(call, 'bins', bins, 'write a number of bins, such as 20', lowest=2, highest=1000) %}
     {% do scorehouse._check_estimated_task(call, task) %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, task, options.get('day'), 'month', [], {}, scorehouse._without(options, 'day'), true
+        call=call, task=task, key=key, label=label, day=options.get('day'),
+        options=scorehouse._without(options, 'day')
     ) %}
 
-    {{ return(adapter.dispatch('calibration_table', 'scorehouse')(
-        predictions, labels, spec, bins, date_from, date_to
-    )) }}
-{% endmacro %}
-
-{% macro default__calibration_table(predictions, labels, spec, bins, date_from, date_to) %}
 {% set double, text = scorehouse._type_double(), dbt.type_string() %}
 {% set g = 'ml_model, version, class_label' %}
 {% set is_regression = spec.task == 'regression' %}
+{% set known = scorehouse._known_classes(predictions, labels, spec) %}
+{#- A version has seen the labels of its training rows, which would make its errors too small. #}
+{% set is_training = scorehouse._is_training_row(predictions, spec) %}
+{% set unseen = '\n    where not ' ~ is_training if is_training else '' %}
 with live as (
 
     select
@@ -53,8 +52,9 @@ judged as (
         model_version as version,
         {{ name }} as class_label,
         cast({{ sources[loop.index0] }} as {{ double }}) as score,
-        case when cast(scorehouse_label as {{ text }}) = {{ name }} then 1e0 else 0e0 end as y
+        case when {{ scorehouse._label_text('scorehouse_label', spec.classes) }} = {{ name }} then 1e0 else 0e0 end as y
     from live
+    {{- unseen }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
     {%- else %}
@@ -67,9 +67,10 @@ judged as (
         {%- if is_regression %}
         cast(scorehouse_label as {{ double }}) as y
         {%- else %}
-        case when scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as y
+        {{ scorehouse._is_positive('scorehouse_label', spec.positive, known) }} as y
         {%- endif %}
     from live
+    {{- unseen }}
     {%- endif %}
 
 ),
@@ -90,6 +91,7 @@ by_score as (
         {%- endif %}
     from judged
     where score is not null
+        and y is not null
         and {{ scorehouse._is_finite('score') }}
         {%- if is_regression %}
         and {{ scorehouse._is_finite('y') }}

@@ -9,29 +9,22 @@
     {% do scorehouse._check_against(call, against) %}
     {% if against == 'reference' %}
         {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
+        {% do scorehouse._is_loaded(call, 'reference', reference) %}
     {% endif %}
     {% do scorehouse._check_window(call, window) %}
     {% if segment_reference is not none %}
         {% do scorehouse._check_relation(call, 'segment_reference', segment_reference, 'churn_training_profiles') %}
     {% endif %}
-    {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._drift_limits()) %}
-    {% set effects = scorehouse._thresholds(call, min_effect, scorehouse._least_effects(), 'min_effect') %}
+    {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._metrics().drift.thresholds) %}
+    {% set effects = scorehouse._thresholds(call, min_effect, scorehouse._metrics().drift.min_effects, 'min_effect') %}
     {% do scorehouse._check_number(
         call, 'min_segment_rows', min_segment_rows, 'write a number of rows, such as 200', lowest=0
     ) %}
     {% if importance is not none %}
         {% do scorehouse._check_relation(call, 'importance', importance, 'ml_churn__importance') %}
     {% endif %}
+    {% set limits = {'drift': limits, 'small_drift': effects} %}
 
-    {{ return(adapter.dispatch('drift', 'scorehouse')(
-        profiles, reference, against, window, {'drift': limits, 'small_drift': effects}, min_segment_rows,
-        importance, segment_reference
-    )) }}
-{% endmacro %}
-
-{% macro default__drift(
-    profiles, reference, against, window, limits, min_segment_rows, importance, segment_reference
-) %}
 {% set bigint = dbt.type_bigint() %}
 {#- A window is identified by its start if profiles are per day, and by its run otherwise. -#}
 {% set cut = 'window_id, ml_model, version, segment' %}
@@ -45,7 +38,7 @@ with profiles as (
 
 ),
 
-{{ scorehouse._drift_windows(profiles, against, window) }},
+{{ scorehouse._drift_windows(against, window) }},
 
 {{ scorehouse._current_rows(window, min_segment_rows) }},
 
@@ -69,7 +62,7 @@ both_rows as (
 
 {{ scorehouse._drift_tests(cut) }},
 
-{{ scorehouse._drift_verdicts(cut, limits['drift'], limits['small_drift'], importance) }},
+{{ scorehouse._drift_verdicts(cut, limits['drift'], limits['small_drift'], window, importance, against) }},
 
 final as (
 

@@ -11,13 +11,9 @@
         {% do scorehouse._check_relation(call, 'calibration', calibration, 'churn_calibration') %}
     {% endif %}
     {% set spec = scorehouse._performance_spec(
-        call, none, none, task, day, period, segments, {}, options, false
+        call=call, task=task, day=day, period=period, segments=segments, options=options, has_labels=false
     ) %}
 
-    {{ return(adapter.dispatch('estimated_performance', 'scorehouse')(predictions, calibration, spec)) }}
-{% endmacro %}
-
-{% macro default__estimated_performance(predictions, calibration, spec) %}
 with {{ scorehouse._labelled_rows(predictions, none, spec) }},
 
 {% if spec.task == 'regression' -%}

@@ -4,17 +4,10 @@
     {% do scorehouse._check_relation(call, 'current', current, 'flights_of_this_month') %}
     {% do scorehouse._check_relation(call, 'reference', reference, 'flights_of_training') %}
     {% set names = scorehouse._column_list(call, 'columns', columns, 'arr_delay') %}
-    {% set limits = scorehouse._thresholds(call, thresholds, {
-        'ks': 0.1, 'ks_p': none, 'wasserstein': none, 'wasserstein_normed': 0.1, 'p_value': 0.01
-    }) %}
+    {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._metrics().exact) %}
 
-    {{ return(adapter.dispatch('exact_drift', 'scorehouse')(
-        current, reference, names, ml_model, version, limits
-    )) }}
-{% endmacro %}
-
-{% macro default__exact_drift(current, reference, names, ml_model, version, limits) %}
 {% set double = scorehouse._type_double() %}
+{% set metrics = scorehouse._metrics().exact.keys() | reject('equalto', 'p_value') | list %}
 
 with all_values as (
     {%- for name in names %}
@@ -127,7 +120,7 @@ metrics as (
             when 'wasserstein_normed' then wasserstein / greatest(deviation_reference, 0.001e0)
         end as value,
         case metric_names.metric
-            {%- for metric in ['ks', 'ks_p', 'wasserstein', 'wasserstein_normed'] %}
+            {%- for metric in metrics %}
             when '{{ metric }}' then {{ scorehouse._threshold_case(limits, metric) }}
             {%- endfor %}
         end as threshold,
@@ -138,7 +131,7 @@ metrics as (
     left join kolmogorov
         on distances.feature = kolmogorov.feature
     cross join (
-        {{ scorehouse._given_names('metric', ['ks', 'ks_p', 'wasserstein', 'wasserstein_normed']) }}
+        {{ scorehouse._given_names('metric', metrics) }}
     ) as metric_names
 
 ),

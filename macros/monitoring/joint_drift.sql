@@ -25,20 +25,16 @@
     {% endfor %}
     {% do scorehouse._check_number(call, 'min_effect', min_effect, 'write `min_effect: 0.1`', lowest=0, highest=2) %}
 
-    {#- As in `profile`: while dbt parses there is no connection, and later there may be no seed yet. -#}
-    {% if not execute or load_relation(reference) is none %}
-        {{ return('select cast(null as integer) as not_yet_known where 1 = 0') }}
+    {% if not scorehouse._is_loaded(call, 'reference', reference) %}
+        {{ return('select 1 as never_built') }}
     {% endif %}
+    {% do scorehouse._check_reference(call, reference, predictions) %}
     {% set pairs = scorehouse._reference_pairs(call, reference) %}
     {% set spec = {
         'key': key, 'day': scorehouse._identifier(day or 'scored_at'), 'period': period, 'limits': limits,
         'min_effect': min_effect
     } %}
 
-    {{ return(adapter.dispatch('joint_drift', 'scorehouse')(predictions, reference, features, pairs, spec)) }}
-{% endmacro %}
-
-{% macro default__joint_drift(predictions, reference, features, pairs, spec) %}
 {% set double = scorehouse._type_double() %}
 with {{ scorehouse._joint_sums(predictions, features, pairs, spec) }},
 

@@ -16,13 +16,10 @@
         {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% endif %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, task, day, period, segments, maturity, options, labels is not none, predictions
+        call=call, task=task, key=key, label=label, day=day, period=period, segments=segments, maturity=maturity,
+        options=options, has_labels=labels is not none, predictions=predictions
     ) %}
 
-    {{ return(adapter.dispatch('performance', 'scorehouse')(predictions, labels, spec)) }}
-{% endmacro %}
-
-{% macro default__performance(predictions, labels, spec) %}
 with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
 
 {% if spec.classes -%}
@@ -36,6 +33,10 @@ with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
 {%- else -%}
     {{ scorehouse._clustering_metrics(spec) }}
 {%- endif %},
+
+{{ scorehouse._set_metrics(spec) ~ ',' if spec['set'] }}
+
+{{ scorehouse._metric_rows(spec) }},
 
 {{ scorehouse._performance_rows(predictions, spec) }}
 

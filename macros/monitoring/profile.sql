@@ -19,10 +19,10 @@
     {% endif %}
     {% set segmentations = scorehouse._segmentations(call, segments) %}
 
-    {#- While dbt parses there is no connection; when it only compiles, there may be no seed yet. -#}
-    {% if not execute or load_relation(reference) is none %}
-        {{ return('select cast(null as integer) as not_yet_known where 1 = 0') }}
+    {% if not scorehouse._is_loaded(call, 'reference', reference) %}
+        {{ return('select 1 as never_built') }}
     {% endif %}
+    {% do scorehouse._check_reference(call, reference, predictions) %}
     {% set columns = scorehouse._reference_columns(reference, signature) %}
     {% if features is not none %}
         {% do scorehouse._check_profile_columns(call, columns, features, 'feature') %}
@@ -31,12 +31,6 @@
         {% do scorehouse._check_profile_columns(call, columns, predictions, none) %}
     {% endif %}
 
-    {{ return(adapter.dispatch('profile', 'scorehouse')(
-        predictions, reference, features, key, day, segmentations, columns
-    )) }}
-{% endmacro %}
-
-{% macro default__profile(predictions, reference, features, key, day, segmentations, columns) %}
 {% set text = dbt.type_string() %}
 {% set cell = 'ml_model, version, ' ~ ('run_id' if day is none else 'day') %}
 {#- A column that is numeric in one version and a category in the other fills two slots. -#}
@@ -51,7 +45,10 @@
     {%- do features_of_rows.append('v' ~ column.index) %}
 {%- endfor %}
 
-with {{ scorehouse._profile_source(predictions, features, key, day, segmentations, columns) }},
+with {{ scorehouse._profile_source(
+    predictions=predictions, features=features, key=key, day=day, segmentations=segmentations, columns=columns,
+    reference=reference
+) }},
 
 keyed as (
 
@@ -168,7 +165,7 @@ windows as (
 
 {{ scorehouse._profile_bins(reference, slots, cell) }},
 
-{{ scorehouse._profile_rows(columns, cell, features_of_rows != []) }}
+{{ scorehouse._profile_rows(columns, cell, features_of_rows != [], reference) }}
 
 select * from final
 {% endmacro %}

@@ -1,9 +1,12 @@
 {#- The select of one row per ML model: whether it should be retrained, and why. Each table is optional; a
-    table that is not given contributes no reason. -#}
-{% macro retraining_signals(registry, drift=none, performance=none, predictions=none, limits={}, as_of=none) %}
+    table that is not given contributes no reason. A data fault is looked at first: while there is one, the answer is
+    no. -#}
+{% macro retraining_signals(
+    registry, drift=none, performance=none, predictions=none, limits={}, as_of=none, recent_drift=none
+) %}
     {% set call = 'retraining_signals' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
-    {% set tables = {'drift': drift, 'predictions': predictions} %}
+    {% set tables = {'drift': drift, 'predictions': predictions, 'recent_drift': recent_drift} %}
     {% for argument, value in tables.items() if value is not none %}
         {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
     {% endfor %}
@@ -23,19 +26,18 @@
             lowest=1 if name.startswith('drifted') else 0
         ) %}
     {% endfor %}
+    {% set limits = chosen %}
 
-    {{ return(adapter.dispatch('retraining_signals', 'scorehouse')(
-        registry, drift, judged, predictions, chosen, as_of
-    )) }}
-{% endmacro %}
-
-{% macro default__retraining_signals(registry, drift, judged, predictions, limits, as_of) %}
 {% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
 {% set of_outputs = drift is not none and limits.drifted_outputs is not none %}
 {#- Features that drift move the outputs. That is one fact, and one reason. -#}
 {% set alone = 'n_drifted_outputs' if limits.drifted_features is none
     else '(case when n_drifted < ' ~ limits.drifted_features ~ ' then n_drifted_outputs end)' %}
+{#- Labels come late: until then, drift judges alone. -#}
+{% set not_judged = 'n_drifted is null' if drift is not none else
+    'decay is null and rejected_share is null' ~ (' and age_days is null' if limits.age_days is not none) %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
+{% set watched = [drift, recent_drift] | reject('none') | list %}
 
 with live as (
 
@@ -53,7 +55,9 @@ with live as (
 
 ),
 
-{{ scorehouse._drifted(drift, limits) if drift is not none }}
+{{ scorehouse._data_faults(watched) if watched }}
+
+{{ scorehouse._drifted(limits) if drift is not none }}
 {{ scorehouse._decayed(judged, limits) }}
 {%- if predictions is not none %}
 
@@ -74,10 +78,10 @@ facts as (
     select
         live.ml_model,
         live.version,
-        {{ 'coalesce(drifted.n_drifted, 0)' if drift is not none else 'cast(null as ' ~ bigint ~ ')' }} as n_drifted,
+        {{ 'drifted.n_drifted' if drift is not none else 'cast(null as ' ~ bigint ~ ')' }} as n_drifted,
         {{ 'drifted.drifted_features' if drift is not none else 'cast(null as ' ~ text ~ ')' }} as drifted_features,
         {%- if of_outputs %}
-        coalesce(drifted.n_drifted_outputs, 0) as n_drifted_outputs,
+        drifted.n_drifted_outputs,
         drifted.drifted_outputs,
         {%- endif %}
         decayed.output,
@@ -90,8 +94,14 @@ facts as (
             'cast(' ~ now ~ ' as date)', 'day'
         ) }} as age_days,
         {{ 'rejections.rejected_share' if predictions is not none else 'cast(null as ' ~ double ~ ')' -}}
-        {{ ' as rejected_share' }}
+        {{ ' as rejected_share' }},
+        {{ 'data_faults.faults' if watched else 'cast(null as ' ~ text ~ ')' }} as faults
     from live
+    {%- if watched %}
+    left join data_faults
+        on live.ml_model = data_faults.ml_model
+        and live.version = data_faults.version
+    {%- endif %}
     {%- if drift is not none %}
     left join drifted
         on live.ml_model = drifted.ml_model
@@ -119,11 +129,27 @@ reasoned as (
         || coalesce(decay_reasons, '')
         || {{ scorehouse._reason(
             'age_days', limits.age_days, 'days since training: ', 'cast(age_days as ' ~ text ~ ')', strict=true
-        ) }}
-        || {{ scorehouse._reason(
+        ) }} as all_reasons,
+        {{ scorehouse._reason('n_drifted', limits.drifted_features, 'drift') }}
+        {%- if of_outputs %}
+        || {{ scorehouse._reason(alone, limits.drifted_outputs, 'output_drift') }}
+        {%- endif %}
+        || case when decay_reasons <> '' then '; decay' else '' end
+        || {{ scorehouse._reason('age_days', limits.age_days, 'age', strict=true) }} as all_codes,
+        coalesce('; ' || faults, '') || {{ scorehouse._reason(
             'rejected_share', limits.rejected_share, 'share of rejected rows: ',
             'cast(round(cast(rejected_share as decimal(18, 6)), 4) as ' ~ text ~ ')', strict=true
-        ) }} as all_reasons
+        ) }} as all_faults,
+        {#- What was given and says nothing about this version. #}
+        {{ "''" if drift is none else "case when n_drifted is null then '; drift: no window judges this version'"
+            ~ " else '' end" }}
+        {%- if judged | selectattr('relation') | list %}
+        || case when decay is null then {{ scorehouse._text_literal('; ' ~ limits.metric) }}
+            || ': no value to compare with that of registration' else '' end
+        {%- endif %}
+        {%- if predictions is not none %}
+        || case when rejected_share is null then '; predictions: none of this version' else '' end
+        {%- endif %} as all_unjudged
     from facts
 
 ),
@@ -133,8 +159,15 @@ final as (
     select
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
-        all_reasons <> '' as retrain,
+        case
+            when all_faults <> '' then false
+            when all_reasons <> '' then true
+            when {{ not_judged }} then cast(null as {{ dbt.type_boolean() }})
+            else false
+        end as retrain,
         case when all_reasons <> '' then substring(all_reasons, 3) end as reasons,
+        case when all_codes <> '' then substring(all_codes, 3) end as reason_codes,
+        case when all_faults <> '' then substring(all_faults, 3) end as data_faults,
         cast(n_drifted as {{ bigint }}) as n_drifted,
         drifted_features,
         {%- if of_outputs %}
@@ -147,7 +180,14 @@ final as (
         current_value,
         decay,
         cast(age_days as {{ bigint }}) as age_days,
-        rejected_share
+        rejected_share,
+        case
+            when all_faults <> '' then 'data_fault'
+            when all_reasons <> '' then 'retrain'
+            when {{ not_judged }} then 'not_judged'
+            else 'not_needed'
+        end as status,
+        case when all_unjudged <> '' then substring(all_unjudged, 3) end as not_judged
     from reasoned
 
 )

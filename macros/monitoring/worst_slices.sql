@@ -7,7 +7,7 @@
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% set names = scorehouse._column_list(call, 'columns', columns, 'country') if columns else [] %}
     {% set cut = scorehouse._column_list(call, 'numbers', numbers, 'spend') if numbers else [] %}
-    {% set measures = scorehouse._slice_measures() %}
+    {% set measures = scorehouse._metrics().slices %}
     {% if measure not in measures %}
         {% do scorehouse._argument_error(
             call, 'measure', measure, 'one of ' ~ measures | join(', '), 'write `measure: rejected_share`'
@@ -23,19 +23,17 @@
             call, 'depth', depth, '1, 2 or 3, for at most twelve columns', 'write `depth: 2`, and fewer columns'
         ) %}
     {% endif %}
-    {% if measure in scorehouse._labelled_measures() %}
+    {% if 'labels' in measures[measure] %}
         {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% endif %}
     {% if features is not none %}
         {% do scorehouse._check_relation(call, 'features', features, 'churn_features') %}
     {% endif %}
-    {% set spec = scorehouse._slice_spec(call, measure, key, label, features, depth, options) %}
+    {% set spec = scorehouse._slice_spec(
+        call=call, measure=measure, key=key, label=label, features=features, depth=depth, options=options
+    ) %}
     {% do spec.update({'names': names, 'numbers': cut}) %}
 
-    {{ return(adapter.dispatch('worst_slices', 'scorehouse')(predictions, labels, features, spec)) }}
-{% endmacro %}
-
-{% macro default__worst_slices(predictions, labels, features, spec) %}
 {% set int, bigint, text = dbt.type_int(), dbt.type_bigint(), dbt.type_string() %}
 with {{ scorehouse._slice_values(predictions, labels, features, spec) }},
 

@@ -1,5 +1,11 @@
 {#- The rows of a drift table with drift, judged again when the test has thresholds of its own. -#}
-{% macro _drift_findings(model, part, names, thresholds, limits, segments, latest, fails) %}
+{% macro _drift_findings(call, model, part, names, thresholds, switches) %}
+{% set limits = scorehouse._thresholds(call, thresholds, scorehouse._metrics().drift.thresholds) %}
+{% for argument, value in switches.items() %}
+    {% do scorehouse._check_bool(call, argument, value) %}
+{% endfor %}
+{% set fails = (['too_small', 'not_judged'] if switches.too_small_fails else [])
+    + (['small_drift'] if switches.small_fails else []) %}
 {#- Only the metrics that the test names; the rest keeps the table's status. -#}
 {% set own = {} %}
 {% for name, value in thresholds.items() %}
@@ -17,7 +23,7 @@
 
 with measured as (
 
-    {{ scorehouse._latest_rows(model, latest) }}
+    {{ scorehouse._latest_rows(model, switches.latest) }}
 
 ),
 
@@ -48,7 +54,7 @@ limited as (
             {%- for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
         )
         {%- endif %}
-        {%- if not segments %}
+        {%- if not switches.segments %}
         and segment = 'all'
         {%- endif %}
 
@@ -77,12 +83,17 @@ judged as (
         {%- if own or has_alpha %}
         case
             when own_threshold is null then 'info'
-            when status = 'not_compared' then status
-            when status = 'too_small' and (value is null or floor_value is null) then 'too_small'
-            when floor_value > 0.05e0 then
-                case when value >= own_threshold + floor_value and p_value < 1e-6 then 'drift' else 'too_small' end
-            when value >= own_threshold and q_value < {{ alpha }} then 'drift'
-            when status = 'small_drift' then status
+            when status in ('not_compared', 'no_reference') or (status = 'too_small' and floor_value is null)
+                then status
+            when value >= own_threshold and q_value < {{ alpha }} and (
+                status = 'drift' or floor_value is null or floor_value <= 0.05e0
+                or (value >= own_threshold + floor_value and p_value < 1e-6)
+            ) then 'drift'
+            {%- if not has_alpha %}
+            when value >= own_threshold and status = 'drift' then status
+            {%- endif %}
+            when status in ('too_small', 'not_judged', 'small_drift') then status
+            when value >= own_threshold then 'not_judged'
             else 'ok'
         end as problem
         {%- else %}
@@ -127,7 +138,7 @@ not_measured as (
 validation_errors as (
 
     select * from judged
-    where problem = 'drift'
+    where problem in ('drift', 'no_reference')
         {%- for status in fails %}
         or problem = '{{ status }}'
         {%- endfor %}

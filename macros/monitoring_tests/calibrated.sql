@@ -7,11 +7,6 @@
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
 
-    {{ return(adapter.dispatch('test_calibrated', 'scorehouse')(model, max_ece, segments, latest, min_labels)) }}
-{% endtest %}
-
-{% macro default__test_calibrated(model, max_ece, segments, latest, min_labels) %}
-
 with measured as (
 
     {{ scorehouse._mature_rows(model, ['ece'], segments, latest, min_labels) }}
@@ -37,4 +32,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

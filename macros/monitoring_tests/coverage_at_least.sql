@@ -5,13 +5,8 @@
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
 
-    {{ return(adapter.dispatch('test_coverage_at_least', 'scorehouse')(model, level, min_labels, segments, latest)) }}
-{% endtest %}
-
 {#- The interval of 99 %: a cohort fails only if chance would hardly explain its coverage. A cohort that has labels, and
     no interval or set that could hold them, keeps no promise either. -#}
-{% macro default__test_coverage_at_least(model, level, min_labels, segments, latest) %}
-
 with measured as (
 
     {{ scorehouse._mature_rows(model, ['coverage'], segments, latest, min_labels, undefined=true) }}
@@ -47,4 +42,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -12,12 +12,8 @@
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% do scorehouse._check_number(call, 'min_rows', min_rows, 'write a number of rows', lowest=1) %}
 
-    {{ return(adapter.dispatch('test_gap_at_most', 'scorehouse')(model, column, metrics, latest, min_rows)) }}
-{% endtest %}
-
 {#- The interval of a gap comes from those of both segments (Newcombe 1998, method 10; Zou and Donner 2008):
     https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I -#}
-{% macro default__test_gap_at_most(model, column, metrics, latest, min_rows) %}
 {% set prefix = column ~ '=' %}
 {% set gap = 'higher.value - lower.value' %}
 
@@ -81,4 +77,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -5,10 +5,6 @@
     ) %}
     {% do scorehouse._check_number(call, 'after_days', after_days, 'write a number of days, such as 90', lowest=0) %}
 
-    {{ return(adapter.dispatch('test_labels_arrive', 'scorehouse')(model, min_share, after_days, as_of)) }}
-{% endtest %}
-
-{% macro default__test_labels_arrive(model, min_share, after_days, as_of) %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
 
 with arrivals as (
@@ -38,4 +34,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

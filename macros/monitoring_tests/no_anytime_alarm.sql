@@ -2,12 +2,7 @@
     {% set call = 'no_anytime_alarm' %}
     {% set names = scorehouse._column_list(call, 'metrics', metrics, 'accuracy') if metrics is not none else [] %}
 
-    {{ return(adapter.dispatch('test_no_anytime_alarm', 'scorehouse')(model, names)) }}
-{% endtest %}
-
 {#- One row per series that has ever alarmed: its newest window. -#}
-{% macro default__test_no_anytime_alarm(model, names) %}
-
 with windows as (
 
     select
@@ -46,4 +41,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

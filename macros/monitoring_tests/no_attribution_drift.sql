@@ -4,12 +4,7 @@
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
 
-    {{ return(adapter.dispatch('test_no_attribution_drift', 'scorehouse')(model, segments, latest)) }}
-{% endtest %}
-
 {#- Windows in which other features drive the scores than in the reference window. -#}
-{% macro default__test_no_attribution_drift(model, segments, latest) %}
-
 with measured as (
 
     {{ scorehouse._latest_rows(model, latest) }}
@@ -38,4 +33,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

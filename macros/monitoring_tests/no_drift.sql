@@ -3,18 +3,9 @@
     {{ config(severity='warn') }}
     {% set call = 'no_drift' %}
     {% set names = scorehouse._column_list(call, 'features', features, 'dep_delay') if features is not none else [] %}
-    {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._drift_limits()) %}
-    {% do scorehouse._check_bool(call, 'segments', segments) %}
-    {% do scorehouse._check_bool(call, 'latest', latest) %}
-    {% do scorehouse._check_bool(call, 'too_small_fails', too_small_fails) %}
-    {% do scorehouse._check_bool(call, 'small_fails', small_fails) %}
-    {% set fails = (['too_small'] if too_small_fails else []) + (['small_drift'] if small_fails else []) %}
+    {% set switches = {
+        'segments': segments, 'latest': latest, 'too_small_fails': too_small_fails, 'small_fails': small_fails
+    } %}
 
-    {{ return(adapter.dispatch('test_no_drift', 'scorehouse')(
-        model, names, thresholds, limits, segments, latest, fails
-    )) }}
+    {{ scorehouse._drift_findings(call, model, part='feature', names=names, thresholds=thresholds, switches=switches) }}
 {% endtest %}
-
-{% macro default__test_no_drift(model, names, thresholds, limits, segments, latest, fails) %}
-    {{ scorehouse._drift_findings(model, 'feature', names, thresholds, limits, segments, latest, fails) }}
-{% endmacro %}

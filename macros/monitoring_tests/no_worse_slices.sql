@@ -1,18 +1,13 @@
 {% test no_worse_slices(model, limits={}, min_share=0) %}
     {{ config(severity='warn') }}
     {% set call = 'no_worse_slices' %}
-    {% do scorehouse._check_keys(call, 'limits', limits, scorehouse._slice_measures()) %}
+    {% do scorehouse._check_keys(call, 'limits', limits, scorehouse._metrics().slices) %}
     {% for metric, limit in limits.items() %}
         {% do scorehouse._check_number(call, 'limits', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
     {% endfor %}
     {% do scorehouse._check_number(
         call, 'min_share', min_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
     ) %}
-
-    {{ return(adapter.dispatch('test_no_worse_slices', 'scorehouse')(model, limits, min_share)) }}
-{% endtest %}
-
-{% macro default__test_no_worse_slices(model, limits, min_share) %}
 
 with slices as (
 
@@ -48,4 +43,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

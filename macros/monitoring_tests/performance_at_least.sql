@@ -13,14 +13,7 @@
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
-    {{ return(adapter.dispatch('test_performance_at_least', 'scorehouse')(
-        model, metrics, segments, latest, min_labels, require_rows
-    )) }}
-{% endtest %}
-
 {#- For a metric where lower is better, such as log loss, the limit is the highest value allowed. -#}
-{% macro default__test_performance_at_least(model, metrics, segments, latest, min_labels, require_rows) %}
-
 with measured as (
 
     {{ scorehouse._mature_rows(model, metrics, segments, latest, min_labels) }}
@@ -67,4 +60,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

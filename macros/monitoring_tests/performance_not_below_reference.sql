@@ -17,16 +17,7 @@
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_output(call, 'output', output) %}
 
-    {{ return(adapter.dispatch('test_performance_not_below_reference', 'scorehouse')(
-        model, registry, metrics, segments, latest, min_labels, output
-    )) }}
-{% endtest %}
-
 {#- A metric without a value at registration fails too: nothing could be compared. -#}
-{% macro default__test_performance_not_below_reference(
-    model, registry, metrics, segments, latest, min_labels, output
-) %}
-
 with measured as (
 
     {{ scorehouse._mature_rows(model, metrics, segments, latest, min_labels) }}
@@ -59,7 +50,7 @@ limited as (
 
     select
         *,
-        case when metric in ('{{ scorehouse._lower_is_better() | join("', '") }}')
+        case when {{ scorehouse._lower_is_better() }}
             then reference_value + tolerance else reference_value - tolerance end as own_threshold
     from compared
 
@@ -86,4 +77,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

@@ -8,7 +8,8 @@
     {% do scorehouse._check_relation(call, 'spine', spine, 'churn_history_predictions') %}
     {% do scorehouse._column_list(call, 'at', at, 'as_of') %}
     {% set sources = scorehouse._feature_sources(
-        call, features, key, event_time, known_at, columns, ttl, delay, prefix
+        call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
+        delay=delay, prefix=prefix
     ) %}
     {{ return(scorehouse._with_features(
         call, 'select * from ' ~ spine, scorehouse._existing_columns(spine), at, sources

@@ -13,17 +13,13 @@
     {% set sources = [] %}
     {% if features is not none %}
         {% set sources = scorehouse._feature_sources(
-            call, features, key, event_time, known_at, columns, ttl, delay, prefix
+            call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
+            delay=delay, prefix=prefix
         ) %}
     {% endif %}
 
-    {{ return(adapter.dispatch('test_no_leak_from_future', 'scorehouse')(model, key, at, sources, label_time)) }}
-{% endtest %}
-
-
 {#- Another way than that of `features_as_of`, so that a fault of the one does not hide in the other: all rows of
     features that were known, sorted per key and moment. -#}
-{% macro default__test_no_leak_from_future(model, key, at, sources, label_time) %}
 {% set text, at = dbt.type_string(), scorehouse._identifier(at) %}
 {% set shown = [] %}
 {% for name in scorehouse._identifiers(scorehouse._column_list('no_leak_from_future', 'key', key, 'id')) %}
@@ -119,4 +115,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

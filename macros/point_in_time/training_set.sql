@@ -13,7 +13,8 @@
     {% set sources = [] %}
     {% if features is not none %}
         {% set sources = scorehouse._feature_sources(
-            call, features, key, event_time, known_at, columns, ttl, delay, prefix
+            call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
+            delay=delay, prefix=prefix
         ) %}
     {% endif %}
     {% set spec = {

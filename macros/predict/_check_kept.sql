@@ -1,3 +1,4 @@
+{#- Refuses to keep a column that has the name of an output. -#}
 {% macro _check_kept(name, with_reasons) %}
     {% set plain = name | lower %}
     {% if plain in ['prediction', 'score', 'distance', 'row_status', 'reject_reason'] or plain.startswith('sh_')

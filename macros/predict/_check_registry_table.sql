@@ -4,48 +4,58 @@
     {% if registered is none %}
         {{ return('') }}
     {% endif %}
-    {% set compared = ['aliases', 'sha256', 'class_columns'] %}
     {% set here, there = {}, {} %}
     {% for version in registered %}
-        {% set aliases = version['aliases'] | join('|') %}
-        {% do here.update({
-            version['version'] | string: [aliases, version['sha256'], version.get('class_columns') or '']
-        }) %}
+        {% set facts = dict(version, aliases=version['aliases'] | join('|')) %}
+        {% do here.update({version['version'] | string: scorehouse._registry_facts(facts)}) %}
     {% endfor %}
-    {% set found = run_query('select * from ' ~ registry.render()) %}
-    {#- by position: some databases return names in upper case, and a seed from an earlier release has fewer
-        columns -#}
-    {% set names, rows = found.column_names | map('lower') | list, found.rows %}
+    {% set rows = scorehouse._rows_of('select * from ' ~ registry.render()) %}
     {% if flags.EMPTY and not rows | length %}
         {{ return('') }} {#- see _version_without_rows -#}
     {% endif %}
     {% for row in rows %}
-        {% set facts = [] %}
-        {% for name in compared %}
-            {% do facts.append((row[names.index(name)] or '') | string if name in names else '') %}
-        {% endfor %}
-        {% do there.update({row[names.index('version')] | int | string: facts}) %}
+        {% do there.update({row['version'] | int | string: scorehouse._registry_facts(row)}) %}
     {% endfor %}
     {% if here != there or rows | length != here | length %}
+        {% set named = [] %}
+        {% for number, facts in here.items() if facts['aliases'] %}
+            {% do named.append(number ~ ' --alias ' ~ facts['aliases'].split('|')[0]) %}
+        {% endfor %}
         {% do scorehouse._fail(
             call,
-            'the table ' ~ registry ~ ' differs from the registry in version control, the seed ml_' ~ name ~ ': '
-                ~ scorehouse._registry_difference(here, there, compared),
-            'a table that was loaded from this seed',
-            'run `dbt seed --select ml_' ~ name ~ '`; if that does not help, run `scorehouse check`, which compares the'
-                ~ ' seed with its YAML'
+            'the table ' ~ registry ~ ' differs from the registry in version control, the YAML of the seed ml_' ~ name
+                ~ ': ' ~ scorehouse._registry_difference(here, there),
+            'a table that was loaded from this seed, and a YAML that scorehouse wrote for it',
+            'run `dbt seed --select tag:ml_' ~ name ~ '`; if the CSV was edited by hand, run '
+                ~ '`scorehouse promote ' ~ name ~ ' ' ~ (named[0] if named else '<version> --alias <its alias>')
+                ~ '`, which writes the YAML from it; '
+                ~ '`scorehouse check` compares the two'
         ) %}
     {% endif %}
 {% endmacro %}
 
 
-{% macro _registry_difference(here, there, compared) %}
+{#- The columns of a row that decide which version scores and what its labels are. JSON and numbers are read, since
+    equal ones may be written differently. -#}
+{% macro _registry_facts(row) %}
+    {% set threshold = row.get('threshold') %}
+    {{ return({
+        'aliases': row['aliases'] or '',
+        'sha256': row['sha256'],
+        'classes': tojson(fromjson(row.get('classes') or '[]')),
+        'class_columns': tojson(fromjson(row.get('class_columns') or '{}')),
+        'threshold': '' if threshold is none else (threshold | float | string),
+    }) }}
+{% endmacro %}
+
+
+{#- How the seed table differs from version control, in words. -#}
+{% macro _registry_difference(here, there) %}
     {% for number, facts in here.items() if there.get(number) %}
-        {% for name in compared if there[number][compared.index(name)] != facts[compared.index(name)] %}
-            {% set at = compared.index(name) %}
+        {% for fact, value in facts.items() if there[number][fact] != value %}
             {{ return(
-                'version ' ~ number ~ ' has ' ~ name ~ " '" ~ there[number][at]
-                ~ "' in the table and '" ~ facts[at] ~ "' in version control"
+                'version ' ~ number ~ ' has ' ~ fact ~ " '" ~ there[number][fact] ~ "' in the table and '" ~ value
+                ~ "' in version control"
             ) }}
         {% endfor %}
     {% endfor %}

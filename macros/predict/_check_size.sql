@@ -12,17 +12,3 @@
         ) %}
     {% endif %}
 {% endmacro %}
-
-
-{#- The characters of a statement that each database accepts; none: no limit that compiled SQL reaches.
-    https://cloud.google.com/bigquery/quotas#query_jobs
-    https://docs.snowflake.com/en/user-guide/query-size-limits
-    https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
-    https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
-    https://clickhouse.com/docs/operations/settings/settings#max_query_size -#}
-{% macro _largest_statement() %}
-    {{ return({
-        'bigquery': 1048576, 'snowflake': 1000000, 'redshift': 16777216, 'athena': 262144,
-        'clickhouse': 262144
-    }.get(target.type)) }}
-{% endmacro %}

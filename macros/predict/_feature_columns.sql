@@ -1,5 +1,6 @@
-{# The column that holds each feature, quoted; `known` is empty if the columns cannot be looked up. #}
-{% macro _feature_columns(known, features, relation) %}
+{# The column that holds each feature, quoted; `known` is empty if the columns cannot be looked up. `call` is what the
+   user wrote, and `place` what lacks a column. #}
+{% macro _feature_columns(known, features, call, place) %}
     {% set columns, missing = [], [] %}
     {% for feature in features %}
         {% set found = known | select('equalto', feature) | list or scorehouse._same_but_for_case(known, feature) %}
@@ -9,9 +10,8 @@
         {% endif %}
     {% endfor %}
     {% if missing %}
-        {% do scorehouse._argument_error(
-            'predict', 'relation', relation,
-            'the features of the ML model; it lacks ' ~ missing | join(', '),
+        {% do scorehouse._fail(
+            call, place ~ ' lacks ' ~ missing | join(', '), 'a column for each feature of the ML model',
             'add or rename these columns in the feature model'
         ) %}
     {% endif %}
@@ -19,6 +19,7 @@
 {% endmacro %}
 
 
+{#- The names that differ from a given name only in case. -#}
 {% macro _same_but_for_case(names, wanted) %}
     {% set same = [] %}
     {% for name in names if name | lower == wanted | lower %}

@@ -1,11 +1,12 @@
 {#- Stops because a version has no compiled form for the database of this target. -#}
 {% macro _not_compiled(name, version, dialects) %}
+    {% set why = scorehouse._why_not_compiled(ref('ml_' ~ name), version) %}
     {% do scorehouse._fail(
         "scorehouse.predict('" ~ name ~ "')",
         'version ' ~ version ~ ' has no compiled form for ' ~ target.type,
         'one of ' ~ dialects | join(', '),
-        scorehouse._why_not_compiled(ref('ml_' ~ name), version)
-            ~ 'score it with scorehouse.scored() on an engine with Python'
+        (why or 'add ' ~ target.type ~ ' to `dialects` of the variable scorehouse_compiled_sql and run `scorehouse '
+            ~ 'prove ' ~ name ~ '`, or ') ~ 'score it with scorehouse.scored() on an engine with Python'
     ) %}
 {% endmacro %}
 

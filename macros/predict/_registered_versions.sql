@@ -1,5 +1,5 @@
 {#- The versions of an ML model in version control: as listed in the YAML of its seed, since Jinja cannot
-    read a CSV. Empty if an earlier release wrote the YAML, or if the registry is not a seed. -#}
+    read a CSV. None if the registry is not a seed. -#}
 {% macro _registered_versions(name) %}
     {% set seeds = [] %}
     {% for node in graph['nodes'].values() if node['resource_type'] == 'seed' and node['name'] == 'ml_' ~ name %}

@@ -1,5 +1,6 @@
 {#- The compiled select of a version, with placeholders for `_filled_select`, checked to equal the text that
-    was proven. The text that was compared is the text that runs: the macro is not called a second time. -#}
+    was proven. The text that was compared is the text that runs: the macro is not called a second time. Threshold and
+    classes are filled in, since they are not part of what was proven. -#}
 {% macro _verified_select(call, name, number) %}
     {{ return(scorehouse._verified_text(call, name, number, 'sql', '', [])) }}
 {% endmacro %}
@@ -13,9 +14,13 @@
     {% for feature in features %}
         {% do columns.append(mark ~ loop.index0 ~ mark) %}
     {% endfor %}
-    {% set text = context[macro_name ~ ending](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns) %}
-    {% set found = local_md5((before + features + [text]) | join(mark)) %}
     {% set pinned = scorehouse._pinned_md5(call, name, number, fact) %}
+    {% set decision, marks = scorehouse._decision(call, name, number), {} %}
+    {% for parameter in decision %}
+        {% do marks.update({parameter: mark ~ parameter ~ mark}) %}
+    {% endfor %}
+    {% set text = context[macro_name ~ ending](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns, marks) %}
+    {% set found = local_md5((before + features + [text]) | join(mark)) %}
     {% if pinned != found %}
         {% do scorehouse._fail(
             call,
@@ -27,7 +32,11 @@
                 ~ '`, which compiles and proves it again'
         ) %}
     {% endif %}
-    {{ return(text) }}
+    {% set filled = namespace(text=text) %}
+    {% for parameter in decision %}
+        {% set filled.text = filled.text | replace(marks[parameter], decision[parameter]) %}
+    {% endfor %}
+    {{ return(filled.text) }}
 {% endmacro %}
 
 
@@ -42,8 +51,9 @@
             call,
             'it is not recorded which SQL ' ~ ('for the reasons ' if fact == 'reasons') ~ 'of version ' ~ number
                 ~ ' was proven',
-            'its digest in the YAML of the seed ml_' ~ name ~ ', which earlier releases did not write',
-            'run `scorehouse prove ' ~ name ~ '`, commit what it writes, and run `dbt seed --select ml_' ~ name ~ '`'
+            'its digest in the YAML of the seed ml_' ~ name,
+            'run `scorehouse prove ' ~ name ~ '`, commit what it writes, and run `dbt seed --select tag:ml_' ~ name
+                ~ '`'
         ) %}
     {% endif %}
     {% do scorehouse._fail(

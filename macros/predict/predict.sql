@@ -14,6 +14,9 @@
     {% set call = "scorehouse.predict('" ~ name ~ "')" %}
     {% set by_alias = version is none %}
     {% set number = scorehouse._version_by_alias(call, name, registry, alias) if by_alias else version %}
+    {% if not by_alias and load_relation(registry) is not none %}
+        {% do scorehouse._check_registry_table(call, name, registry) %}
+    {% endif %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% if number is none %}
         {{ return('(select 1 as prediction)') }}
@@ -26,8 +29,9 @@
         ) %}
     {% endif %}
 
+    {% do scorehouse._check_seeds_loaded(call, name, number) %}
     {% set features = context[macro_name ~ '__features']() %}
-    {% set inputs = scorehouse._predict_inputs(relation, features, keep, reasons is not none) %}
+    {% set inputs = scorehouse._predict_inputs(call, relation, features, keep, reasons is not none) %}
     {% set select = scorehouse._verified_select(call, name, number) %}
     {% set stages = scorehouse._stages(select) | length %}
     {% if stages > 1 %}
@@ -44,7 +48,8 @@
         {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
     {% else %}
         {% set body = scorehouse._reasoned_select(
-            call, 'predict', name, number, reasons, select, relation, inputs['keep'], inputs['columns']
+            call=call, macro_called='predict', name=name, number=number, reasons=reasons, select=select,
+            relation=relation, keep=inputs['keep'], columns=inputs['columns']
         ) %}
     {% endif %}
     {% do scorehouse._check_size(call, body, reasons is not none) %}

@@ -1,5 +1,6 @@
-{#- The contributions, base and total of each explained output; of several classes, those of the predicted one. -#}
-{% macro _share_columns(outputs, facts, count) %}
+{#- The contributions, base and total of each explained output; of several classes, those of the predicted one.
+    `decision` has the classes as literals. -#}
+{% macro _share_columns(outputs, facts, count, decision) %}
     {% set shares = [] %}
     {% for output in outputs %}
         {% set n, parts = loop.index0, ['base', 'total'] %}
@@ -9,11 +10,11 @@
         {% for part in parts %}
             {% set ending = '_' ~ (loop.index0 - 2) if part == 'part' else '' %}
             {% set own = 'sh_' ~ part ~ '_' ~ output['place'] ~ ending %}
-            {% if facts['classes'] %}
+            {% if facts['per_class'] %}
                 {% set whens = [] %}
-                {% for label in facts['classes'] %}
-                    {% set of_class = 'sh_' ~ part ~ '_' ~ loop.index0 ~ ending %}
-                    {% do whens.append('when prediction = ' ~ scorehouse._literal(label) ~ ' then ' ~ of_class) %}
+                {% for place in range(decision | length - 1) %} {#- beside the classes, it has the threshold -#}
+                    {% set of_class = 'sh_' ~ part ~ '_' ~ place ~ ending %}
+                    {% do whens.append('when prediction = ' ~ decision['class_' ~ place] ~ ' then ' ~ of_class) %}
                 {% endfor %}
                 {% set own = 'case ' ~ whens | join(' ') ~ ' end' %}
             {% endif %}
@@ -24,6 +25,7 @@
 {% endmacro %}
 
 
+{#- The name of one of these columns. -#}
 {% macro _share(part, output, feature) %}
     {{ return('sh_share_' ~ output ~ '_' ~ (feature if part == 'part' else part)) }}
 {% endmacro %}

@@ -22,7 +22,8 @@
     {% set explained = scorehouse._filled_select(found['select'], scored, kept, features) %}
 
     {% set count, fence = features | length, scorehouse._fence() %}
-    {% set shares = scorehouse._share_columns(asked['outputs'], facts, count) %}
+    {% set decision = scorehouse._decision(call, name, number) %}
+    {% set shares = scorehouse._share_columns(asked['outputs'], facts, count, decision) %}
     {% set steps, made = [], ['sh_asked'] %}
     {% do steps.append(
         'select ' ~ kept ~ shares | join(', ') ~ ', case when ' ~ asked['where']

@@ -25,8 +25,7 @@
     {% do scorehouse._fail(
         call,
         'version ' ~ number ~ ' has no reasons in SQL' ~ (': ' ~ why if why),
-        'a linear model, registered or proven by this release, whose contributions SQL computes on ' ~ target.type,
-        'leave reasons out, or score on an engine with Python; for a linear model of an earlier release, run'
-            ~ ' `scorehouse prove ' ~ name ~ '`, commit what it writes, and run `dbt seed --select ml_' ~ name ~ '`'
+        'a linear model whose contributions SQL computes on ' ~ target.type,
+        'leave reasons out, or score on an engine with Python'
     ) %}
 {% endmacro %}

@@ -1,11 +1,6 @@
 {% test form_agrees(model, min_rows=1) %}
     {% do scorehouse._check_number('form_agrees', 'min_rows', min_rows, 'ask for at least one row', 1) %}
 
-    {{ return(adapter.dispatch('test_form_agrees', 'scorehouse')(model, min_rows)) }}
-{% endtest %}
-
-{% macro default__test_form_agrees(model, min_rows) %}
-
 with checks as (
 
     select * from {{ model }}
@@ -33,4 +28,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

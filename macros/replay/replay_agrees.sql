@@ -1,11 +1,6 @@
 {% test replay_agrees(model, min_rows=1) %}
     {% do scorehouse._check_number('replay_agrees', 'min_rows', min_rows, 'ask for at least one row', 1) %}
 
-    {{ return(adapter.dispatch('test_replay_agrees', 'scorehouse')(model, min_rows)) }}
-{% endtest %}
-
-{% macro default__test_replay_agrees(model, min_rows) %}
-
 with replays as (
 
     select * from {{ model }}
@@ -32,4 +27,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

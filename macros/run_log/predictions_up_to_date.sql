@@ -1,18 +1,19 @@
-{% test predictions_up_to_date(model, max_age_hours, max_rows_left=0) %}
+{% test predictions_up_to_date(model, max_age_hours=none, max_rows_left=0) %}
     {% set call = 'predictions_up_to_date' %}
     {% do scorehouse._check_relation(call, 'model', model, 'churn_predictions') %}
-    {% do scorehouse._check_number(
-        call, 'max_age_hours', max_age_hours, 'write a number of hours, such as 24 or 0.5',
-        lowest=0, highest=1000000
-    ) %}
+    {% if max_age_hours is not none %}
+        {% do scorehouse._check_number(
+            call, 'max_age_hours', max_age_hours,
+            'write a number of hours, such as 24 or 0.5, or leave it out: then the table is judged by its rhythm',
+            lowest=0, highest=1000000
+        ) %}
+    {% endif %}
     {% do scorehouse._check_number(
         call, 'max_rows_left', max_rows_left, 'write the number of rows that a budget may leave', lowest=0
     ) %}
 
-    {{ return(adapter.dispatch('test_predictions_up_to_date', 'scorehouse')(model, max_age_hours, max_rows_left)) }}
-{% endtest %}
-
-{% macro default__test_predictions_up_to_date(model, max_age_hours, max_rows_left) %}
+{#- Without a limit, a table may be older than its usual gap by a quarter, or by half a day. If the run log is too short
+    to show what is usual, that is a month, and whether the input changes is not judged. -#}
 {% set now = scorehouse._utc_now() %}
 
 with last_run as (
@@ -21,32 +22,57 @@ with last_run as (
 
 ),
 
+rhythm as (
+
+    {{ scorehouse._rhythm_sql(model) | indent(4) }}
+
+),
+
 asked as (
 
     select
+        {% if max_age_hours is none -%}
+        24e0 * {{ scorehouse._late_after('coalesce(rhythm.scored_gap, 31)') }} as max_age_hours,
+        {%- else -%}
         {{ scorehouse._double_literal(max_age_hours) }} as max_age_hours,
-        {{ max_rows_left }} as max_rows_left
+        {%- endif %}
+        {{ max_rows_left }} as max_rows_left,
+        24e0 * {{ scorehouse._late_after('rhythm.input_gap') }} as max_input_age_hours,
+        {{ dbt.datediff('rhythm.input_at', now, 'second') }} / 3600e0 as input_age_hours,
+        rhythm.newest_status,
+        rhythm.newest_error as error,
+        rhythm.newest_rows
+    from rhythm
+
+),
+
+aged as (
+
+    select
+        asked.*,
+        last_run.finished_at,
+        {{ dbt.datediff('last_run.finished_at', now, 'second') }} / 3600e0 as age_hours,
+        last_run.rows_left
+    from asked
+    left join last_run
+        on true
 
 ),
 
 judged as (
 
     select
-        asked.*,
-        last_run.finished_at,
-        {{ dbt.datediff('last_run.finished_at', now, 'second') }} / 3600e0 as age_hours,
-        last_run.rows_left,
+        *,
         case
-            when last_run.finished_at is null then 'no_run'
-            when last_run.finished_at < {{ dbt.dateadd('second', -((max_age_hours * 3600) | round | int), now) }}
-                then 'too_old'
-            when last_run.finished_at > {{ dbt.dateadd('second', (max_age_hours * 3600) | round | int + 300, now) }}
-                then 'in_future'
-            when last_run.rows_left > asked.max_rows_left then 'rows_left'
+            when finished_at is null then 'no_run'
+            when newest_status <> 'success' then 'not_scored'
+            when age_hours > max_age_hours then 'too_old'
+            when -age_hours > max_age_hours + {{ 5 / 60 }}e0 then 'in_future'
+            when rows_left > max_rows_left then 'rows_left'
+            when newest_rows = 0 then 'no_rows'
+            when input_age_hours > max_input_age_hours and input_age_hours > age_hours then 'same_input'
         end as problem
-    from asked
-    left join last_run
-        on true
+    from aged
 
 ),
 
@@ -58,4 +84,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endmacro %}
+{% endtest %}

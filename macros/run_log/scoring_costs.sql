@@ -9,10 +9,6 @@
         ) %}
     {% endif %}
 
-    {{ return(adapter.dispatch('scoring_costs', 'scorehouse')(runs, period)) }}
-{% endmacro %}
-
-{% macro default__scoring_costs(runs, period) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 
 with runs as (

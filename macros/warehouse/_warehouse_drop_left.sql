@@ -22,6 +22,7 @@
 {% endmacro %}
 
 
+{#- Drops them, where nothing else does. -#}
 {% macro _warehouse_drop_beside(ended) %}
     {% for id, result in ended.items() if result.status == 'error' and id in graph['nodes'] %}
         {% set node = graph['nodes'][id] %}

@@ -13,7 +13,13 @@
     ).rows %}
         {% do reasons.update({reason[0]: reason[1] | int}) %}
     {% endfor %}
-    {% set rescore = {'rule': scored['rule'], 'vanished': 'keep'} %}
+    {% set registry = {} %}
+    {% for fact in ['classes', 'class_columns', 'threshold'] %}
+        {% do registry.update({fact: scored['registry'][fact]}) %}
+    {% endfor %}
+    {% set configuration = dict(
+        scored['arguments'], rescore={'rule': scored['rule'], 'vanished': 'keep'}, key=scored['key'], registry=registry
+    ) %}
     {% set stages = '; in ' ~ (scored['stages'] | length + 1) ~ ' stages, since one statement would be too long'
         if scored['stages'] else '' %}
     {% set values = {
@@ -32,7 +38,7 @@
         'is_live': true,
         'model_digest': scored['digest'],
         'key_columns': tojson(scored['key']),
-        'configuration': tojson(dict(scored['arguments'], rescore=rescore, key=scored['key'])),
+        'configuration': tojson(configuration),
         'rows_in': row['n_rows'],
         'rows_scored': row['n_scored'],
         'rows_rejected': row['n_rows'] - row['n_scored'],
@@ -51,6 +57,9 @@
         'form': 'sql',
         'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration' ~ stages,
     } %}
+    {% for state, n in scored.get('states', {}).items() %}
+        {% do values.update({'rows_' ~ state: n}) %}
+    {% endfor %}
     {{ return(values) }}
 {% endmacro %}
 
@@ -70,6 +79,7 @@
 {% endmacro %}
 
 
+{#- The counts, the range of the score and the fingerprint of a run. -#}
 {% macro _warehouse_counts_sql(snapshot, staging, scored) %}
     {%- set facts, outputs = scorehouse._warehouse_facts(scored['started_at']), [] -%}
     {%- set texts = ['boolean', 'bool', 'text', 'string', 'varchar', 'character varying'] -%}
@@ -95,6 +105,7 @@
 {% endmacro %}
 
 
+{#- Fails a run that lost or duplicated rows, or rejected too many. -#}
 {% macro _warehouse_check_counts(row, max_rejected_share) %}
     {% set rejected = row['n_rows'] - row['n_scored'] %}
     {% if row['n_rows'] != row['n_features'] %}

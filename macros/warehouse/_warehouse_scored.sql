@@ -19,6 +19,7 @@
     {% if arguments['version'] %}
         {% do scorehouse._check_registry_table(call, name, registry) %}
     {% endif %}
+    {% do scorehouse._check_seeds_loaded(call, name, number) %}
     {% set version = scorehouse._warehouse_version(name, registry, number) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
@@ -42,13 +43,14 @@
         'name': name,
         'number': number,
         'digest': version['sha256'],
+        'registry': scorehouse._registry_facts(version),
         'arguments': arguments,
         'rule': rule,
         'stages': statements[:-1],
         'select': statements | last,
         'key': kept[:key | length],
         'kept': kept,
-        'columns': scorehouse._feature_columns(known, features, 'the select of ' ~ model['name']),
+        'columns': scorehouse._feature_columns(known, features, call, 'the select'),
         'reasons': reasons,
         'write_mode': 'merge' if is_merged else 'replace',
     }) }}

@@ -6,8 +6,10 @@
         {% do columns.append(scorehouse._quote(column)) %}
     {% endfor %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
-    {# other reasons are other columns of a row whose features did not change #}
-    {% set types = local_md5(scorehouse._warehouse_types(hashed) | join(', ') ~ (scored['reasons'] or '')) %}
+    {# another threshold, class or reason changes a row whose features did not change #}
+    {% set registry = scored['registry'] %}
+    {% set decided = registry['classes'] ~ registry['threshold'] ~ (scored['reasons'] or '') %}
+    {% set types = local_md5(scorehouse._warehouse_types(hashed) | join(', ') ~ decided) %}
     {% call statement('snapshot') %}
         {{ scorehouse._warehouse_create(snapshot, is_temporary=true) }}
         select
@@ -20,6 +22,11 @@
     {% do scorehouse._warehouse_check_key(snapshot, columns[:scored['key'] | length]) %}
 
     {% if scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
+        {% set states = {'new': 0, 'changed': 0, 'stale': 0, 'unchanged': 0, 'vanished': 0} %}
+        {% for row in run_query(scorehouse._warehouse_states_sql(snapshot, target_relation, scored)).rows %}
+            {% do states.update({row[0]: row[1] | int}) %}
+        {% endfor %}
+        {% do scored.update(states=states) %}
         {% call statement('leave_out') %}
             delete from {{ snapshot }} as new_rows
             where exists (
@@ -34,6 +41,28 @@
             )
         {% endcall %}
     {% endif %}
+{% endmacro %}
+
+
+{# How many rows are in which state, as the run log counts them; what left the features stays in the table. #}
+{% macro _warehouse_states_sql(snapshot, target_relation, scored) %}
+    select state, count(*)
+    from (
+        select
+            case
+                when old_rows.scoring_run_id is null then 'new'
+                when new_rows.feature_hash is null then 'vanished'
+            {%- if scored['rule'] == 'changed' %}
+                when old_rows.model_digest <> '{{ scored['digest'] }}'
+                    or old_rows.model_version <> {{ scored['number'] }} then 'stale'
+                when old_rows.feature_hash <> new_rows.feature_hash then 'changed'
+            {%- endif %}
+                else 'unchanged'
+            end as state
+        from {{ snapshot }} as new_rows
+        full join {{ target_relation }} as old_rows on {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
+    ) as states
+    group by 1
 {% endmacro %}
 
 
@@ -62,6 +91,7 @@
     {{ return(scorehouse._warehouse_types_of_null(columns)) }}
 {% endmacro %}
 
+{#- The same where the database has a function that names a type. -#}
 {% macro _warehouse_types_of_null(columns) %}
     {% set types, type_of = [], scorehouse._warehouse_facts()['type_of'] %}
     {% for column in columns %}
@@ -74,6 +104,7 @@
 {% endmacro %}
 
 
+{#- Refuses keys that are NULL or not unique. -#}
 {% macro _warehouse_check_key(snapshot, key) %}
     {% set row = scorehouse._rows_of(
         "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"

@@ -49,7 +49,8 @@
         {% set body = scorehouse._filled_select(text, table, keep, scored['columns']) %}
     {% else %}
         {% set body = scorehouse._reasoned_select(
-            call, 'scored', scored['name'], scored['number'], reasons, text, table, keep, scored['columns']
+            call=call, macro_called='scored', name=scored['name'], number=scored['number'], reasons=reasons,
+            select=text, relation=table, keep=keep, columns=scored['columns']
         ) %}
     {% endif %}
     {% do scorehouse._check_size(call, body, reasons is not none) %}

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='window_start') }}
+{{ config(materialized='incremental', **scorehouse.replace_windows()) }}
 
 -- Counts of every feature and output of the delay model in its training bins, by day of flight.
 {{ scorehouse.profile(

@@ -21,7 +21,9 @@ from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtBaseException
 
 DEFAULTS: dict[int, Any] = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+PATIENCE = 8.0  # seconds that models have to end; schedulers kill after 10 to 30, without a word
 stopping = threading.Event()  # read by the scoring threads, which the exception does not reach
+ended = threading.Event()  # once the command was asked to stop: that it did
 
 
 class ScorehousePlugin(dbtPlugin):  # type: ignore[misc]  # dbt's classes are seen as Any
@@ -60,13 +62,35 @@ def _stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         return
+    if not stopping.is_set():
+        ended.clear()
+        threading.Thread(target=_end_anyway, args=(number,), daemon=True).start()
     stopping.set()
     # with --single-threaded, a model runs in this thread, where dbt treats any error as an error of the model
     is_waiting = "scorehouse" in sys.modules and not get_flags().SINGLE_THREADED
     raise Stopped(number) if is_waiting else KeyboardInterrupt
 
 
+def _end_anyway(number: int) -> None:
+    """End the process if models do not: dbt waits for its threads, and a batch or a query may take minutes.
+
+    Transactions that are open are rolled back when the database is opened next.
+    """
+    if ended.wait(PATIENCE):
+        return
+    print(
+        f"dbt: the command was stopped by {signal.Signals(number).name}, and ended after {PATIENCE:.0f} s "
+        "although a model still ran.\n"
+        "  Expected: models that end within that time.\n"
+        "  What to do: run it again; tables that were being scored are unchanged, and the run log calls "
+        "these runs not finished.",
+        flush=True,
+    )
+    os._exit(128 + number)
+
+
 def _give_back() -> None:
+    ended.set()
     stopping.clear()  # dbt has waited for the threads that score
     for number, default in DEFAULTS.items():
         if signal.getsignal(number) is _stop:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scorehouse.garbage import collector_paused
+from scorehouse.load_lock import loading
 
 if TYPE_CHECKING:
     from scorehouse.api import score, score_query
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scorehouse.errors import ScorehouseError
     from scorehouse.online.online_scorer import load
     from scorehouse.quantiles import MultiQuantileRegressor
+    from scorehouse.registration.groups import Calibration, Card, Reference, Storage
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
     from scorehouse.replay.samples import form_sample, replay_sample
@@ -27,11 +28,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CalendarParts",
+    "Calibration",
+    "Card",
     "DaysSinceEpoch",
     "MultiQuantileRegressor",
+    "Reference",
     "ScorehouseError",
     "SegmentedClassifier",
     "SegmentedRegressor",
+    "Storage",
     "__version__",
     "days_since_epoch",
     "form_sample",
@@ -45,6 +50,10 @@ __all__ = [
 ]
 _PLACES = {
     "CalendarParts": "dates",
+    "Calibration": "registration.groups",
+    "Card": "registration.groups",
+    "Reference": "registration.groups",
+    "Storage": "registration.groups",
     "MultiQuantileRegressor": "quantiles",
     "DaysSinceEpoch": "dates",
     "ScorehouseError": "errors",
@@ -62,13 +71,15 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with collector_paused():
-        value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # else each misspelled name would have the type Any
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with loading():
+            value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,6 +41,8 @@ LONGEST = ("test_rescore_oracle.py", "test_rescore.py")
 # which no signal reaches is ended, and the test fails too. The slowest test takes a quarter of it.
 TEST_SECONDS, PROCESS_SECONDS = 600, 900
 STANDARD_ERROR = pytest.StashKey[int]()
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+COMMANDS = {"soak": "soak", "foreign": "all", "heavy": "all", "slow": "all"}  # of ./run test, by marker
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +70,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if marker := item.get_closest_marker("capability"):
             item.user_properties.append(("capability", marker.args[0]))  # which JUnit results show
     items.sort(key=lambda item: (item.path.name not in LONGEST, item.get_closest_marker("foreign") is None))
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Keep what the markers left out, for the last lines."""
+    for item in items:
+        left_out = item.config.stash.setdefault(LEFT_OUT, Counter())
+        out = (name for name in COMMANDS if f"not {name}" in item.config.option.markexpr)
+        if marker := next((name for name in out if item.get_closest_marker(name)), None):
+            left_out[marker] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which command runs what was left out, where files were named."""
+    named = [word for word in config.invocation_params.args if word.startswith("tests/")]
+    for marker, count in config.stash.get(LEFT_OUT, Counter()).items() if named else ():
+        command = f"./run test {COMMANDS[marker]} {' '.join(named)}"
+        terminalreporter.write_line(f"{count} left out, marked {marker}: {command}")
 
 
 @pytest.hookimpl(wrapper=True)

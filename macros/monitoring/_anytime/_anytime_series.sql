@@ -4,7 +4,7 @@
     {% if limits is not mapping or not limits or bounds is not mapping %}
         {% do scorehouse._argument_error(call, 'limits', limits, 'limits by metric or column', action) %}
     {% endif %}
-    {% set known = scorehouse._anytime_metrics()[kind] %}
+    {% set known = scorehouse._metrics().watched[kind] %}
     {% set series = [] %}
     {% for name, limit in limits.items() %}
         {% if known and name not in known and name not in bounds %}
@@ -18,9 +18,7 @@
         {% if range | length != 2 or (both is not none and both | length != 2) or (kind == 'profiles' and not both) %}
             {% do scorehouse._argument_error(call, 'limits', limit, 'a number, or for a mean two numbers', action) %}
         {% endif %}
-        {% set ends = [('below', both[0]), ('above', both[1])] if both else [
-            ('below' if name in scorehouse._higher_is_better() else 'above', limit)
-        ] %}
+        {% set ends = [('below', both[0]), ('above', both[1])] if both else [(known.get(name, 'above'), limit)] %}
         {% for side, number in ends %}
             {% do scorehouse._check_number(call, 'limits', number, action) %}
             {% if number <= range[0] or number >= range[1] %}
@@ -34,20 +32,4 @@
         {% endfor %}
     {% endfor %}
     {{ return(series) }}
-{% endmacro %}
-
-
-{#- Metrics that are means of values from 0 to 1, by kind of table; of profiles, any column. -#}
-{% macro _anytime_metrics() %}
-    {{ return({
-        'performance': ['accuracy', 'brier', 'positive_rate', 'selection_rate', 'mean_score', 'coverage'],
-        'drift': ['missing_share', 'unseen_share', 'out_of_range_share', 'filled_share'],
-        'profiles': [],
-        'runs': ['rejected_share'],
-    }) }}
-{% endmacro %}
-
-
-{% macro _higher_is_better() %}
-    {{ return(['accuracy', 'coverage']) }}
 {% endmacro %}

@@ -1,3 +1,4 @@
+{#- Refuses a value of `against` that drift cannot be compared with. -#}
 {% macro _check_against(call, against) %}
     {% if against not in ['reference', 'previous'] and (
         against is not mapping or not against.get('from') or not against.get('to')

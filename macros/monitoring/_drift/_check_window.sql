@@ -1,3 +1,4 @@
+{#- Refuses a value of `window` that is not a window. -#}
 {% macro _check_window(call, window) %}
     {% set is_days = window is number and window is not boolean and window >= 1 %}
     {% set is_range = window is mapping and window.get('from') and window.get('to') %}

@@ -2,11 +2,38 @@
 {% macro _drift_baseline(reference, against, window, segment_reference) %}
 {%- set double = scorehouse._type_double() %}
 {%- if against == 'reference' %}
+sizes as (
+
+    select
+        profiled.window_id,
+        profiled.version,
+        profiled.reference_size as profiled_size,
+        sum(known.row_count) as reference_size
+    from (
+        select distinct windows.window_id, profiles.version, profiles.reference_size
+        from profiles
+        inner join windows
+            on {{ scorehouse._in_window(window) }}
+    ) as profiled
+    inner join {{ scorehouse._named(reference, 'known') }}
+        on profiled.version = known.version
+    group by profiled.window_id, profiled.version, profiled.reference_size
+
+),
+
 judged_features as (
 
     select distinct window_id, ml_model, version, segment, part, feature
     from current_rows
     where segment = 'all'
+        {#- Rows that were counted in the bins of another reference cannot be compared with this one. #}
+        and not exists (
+            select 1
+            from sizes
+            where sizes.window_id = current_rows.window_id
+                and sizes.version = current_rows.version
+                and sizes.profiled_size <> sizes.reference_size
+        )
 
 ),
 

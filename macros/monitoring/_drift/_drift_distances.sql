@@ -124,7 +124,10 @@ stabilities as (
         {{ scorehouse._total(
             '(case when q = 0e0 then 1e-4 else q end - case when p = 0e0 then 1e-4 else p end)'
             ~ ' * ln(case when q = 0e0 then 1e-4 else q end / case when p = 0e0 then 1e-4 else p end)'
-        ) }} as psi
+        ) }} as psi,
+        {#- If all rows had the rarest of the values of training. #}
+        {{ scorehouse._total('case when p > 0e0 then (1e-4 - p) * ln(1e-4 / p) else 0e0 end') }}
+        + max(case when p > 0e0 then (p - 1e0) * ln(p) - (1e-4 - p) * ln(1e-4 / p) end) as psi_most
     from pooled
     group by {{ cut }}, part, feature
 

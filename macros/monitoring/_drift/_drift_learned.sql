@@ -1,71 +1,80 @@
 {#- The CTE `learned`: for each metric, by how much windows of training differ more than independent rows would
-    (`_effect`, at least 1), and what such windows reach (`_usual`); for windows of this length. -#}
+    (`_effect`, at least 1), and what such windows reach (`_usual`); for windows of this length. A window longer than
+    every unit that training knows has what the longest of them reaches in `_beyond` as well. -#}
 {% macro _drift_learned(cut, reference, window) %}
 {% set double = scorehouse._type_double() %}
-{#- Training rows are cut up to months: a quarter or a year is judged by how much months differ. -#}
-{% set days = 'day' if window is number and window < 4 else 'week' if window is number and window < 18 else 'month' %}
-{% set unit = days if window is number or window in ['quarter', 'year'] else window %}
-learned_units as (
+spans as (
+
+    {{ scorehouse._window_spans('windows', 'profiles', window) }}
+
+),
+
+units as (
     {%- if reference is none %}
 
     select
         cast(null as {{ dbt.type_int() }}) as version, '' as part, '' as name, '' as metric, '' as unit,
-        1e0 as effect, 1e0 as usual, 1e0 as window_rows, 0 as has_unit
+        1e0 as effect, 1e0 as usual, 1e0 as window_rows
     where 1 = 0
     {%- else %}
 
     select
-        *,
-        max(case when unit = '{{ unit if unit is string else 'any' }}' then 1 else 0 end) over (
-            partition by version, part, name, metric
-        ) as has_unit
-    from (
-        select
-            version,
-            part,
-            name,
-            {{ dbt.split_part('category', "' '", 2) }} as metric,
-            {{ dbt.split_part('category', "' '", 1) }} as unit,
-            lower as effect,
-            upper as usual,
-            cast(row_count as {{ double }}) as window_rows
-        from {{ reference }}
-        where kind = 'window'
-    ) as units
+        version,
+        part,
+        name,
+        {{ dbt.split_part('category', "' '", 2) }} as metric,
+        {{ dbt.split_part('category', "' '", 1) }} as unit,
+        lower as effect,
+        upper as usual,
+        cast(row_count as {{ double }}) as window_rows
+    from {{ reference }}
+    where kind = 'window'
     {%- endif %}
+
+),
+
+{{ scorehouse._training_units('units', ['version', 'part', 'name', 'metric']) }},
+
+fitting as (
+
+    select
+        {{ 'gaps.' ~ (cut | replace(', ', ', gaps.')) }}, gaps.part, gaps.feature,
+        training_units.metric,
+        training_units.unit_days,
+        {{ scorehouse._unit_effect('rows_current') }} as effect,
+        case when gaps.segment = 'all' then usual end as usual,
+        {#- Two or three days of bad weather are one storm. #}
+        case when gaps.segment = 'all' and spans.days >= 4e0 * unit_days then usual end as beyond,
+        case when spans.days > 1.2e0 * unit_days then 1 else 0 end as is_borrowed,
+        {{ scorehouse._calm() }} as calm
+    from gaps
+    inner join spans
+        on gaps.window_id = spans.window_id
+    inner join training_units
+        on gaps.version = training_units.version
+        and gaps.part = training_units.part
+        and gaps.feature = training_units.name
+        and {{ scorehouse._is_fitting_unit() }}
 
 ),
 
 learned as (
 
     select
-        {{ 'gaps.' ~ (cut | replace(', ', ', gaps.')) }}, gaps.part, gaps.feature,
-        {%- for metric in scorehouse._learned_metrics() %}
-        max(case when metric = '{{ metric }}' then
-            case
-                when unit = 'cluster' then effect
-                else 1e0 + (effect - 1e0) * rows_current / window_rows
-            end
-        end) as {{ metric }}_effect,
-        max(case when metric = '{{ metric }}' and gaps.segment = 'all' then usual end) as {{ metric }}_usual
-        {{- ',' if not loop.last }}
+        {{ cut }}, part, feature,
+        {%- for metric in scorehouse._metrics().drift.learned %}
+        max(case when metric = '{{ metric }}' then effect end) as {{ metric }}_effect,
+        {#- PSI is a squared distance. #}
+        max(case when metric = '{{ metric }}' then usual * {{ 'calm' if metric == 'psi' else 'sqrt(calm)' }} end)
+            as {{ metric }}_usual,
+        {%- if metric in scorehouse._metrics().drift.moved %}
+        max(case when metric = '{{ metric }}' then beyond end) as {{ metric }}_beyond,
+        {%- endif %}
         {%- endfor %}
-    from gaps
-    inner join learned_units
-        on gaps.version = learned_units.version
-        and gaps.part = learned_units.part
-        and gaps.feature = learned_units.name
-    {#- A unit that training was too short for is judged by all the others. #}
-    where has_unit = 0
-        or unit in ('{{ unit if unit is string else 'any' }}', 'cluster')
-    group by {{ 'gaps.' ~ (cut | replace(', ', ', gaps.')) }}, gaps.part, gaps.feature
+        max(is_borrowed) as is_borrowed,
+        max(unit_days) as unit_days
+    from fitting
+    group by {{ cut }}, part, feature
 
 )
 {%- endmacro %}
-
-
-{% macro _learned_metrics() %}
-    {{ return([
-        'psi', 'mean_shift', 'spread_shift', 'missing_share', 'unseen_share', 'out_of_range_share', 'repeated_share'
-    ]) }}
-{% endmacro %}

@@ -37,7 +37,6 @@ profiled_moments as (
 
 {%- if against == 'reference' %}
 
-{#- References that an earlier release registered have none of these rows. -#}
 reference_moments as (
 
     select

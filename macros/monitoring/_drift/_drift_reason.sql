@@ -1,18 +1,29 @@
 {#- SQL of the words that say what a verdict rests on; NULL for a metric that is not judged. -#}
-{% macro _drift_reason(dated) -%}
+{% macro _drift_reason(dated, window) -%}
+    {%- set unit = window if window is string and window not in ['run', 'all'] else 'window' %}
+    {%- set units = "case unit_days when 1e0 then 'days' when 7e0 then 'weeks' when 28e0 then 'months' "
+        ~ "else 'clusters' end" -%}
     case
             when own_limit is null then null
             when {{ dated }} then 'dates are judged by their age: register with `time`, the time of each row'
+            when status = 'no_reference'
+                then 'not the reference that the profile was made with: load the seeds, then build the profile'
             when value is null and n_reference = 0e0 then 'nothing to compare with'
             when value is null then 'no values'
             when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'fewer than 30 values'
             when metric = 'filled_share' then 'no values in training'
             when metric = 'repeated_share' and threshold > 1e0 then 'training has too few rows to know how many repeat'
             when metric = 'repeated_share' then 'compared with training, for as many rows'
+            when status = 'not_judged' and is_blind = 1 and is_borrowed = 1 then
+                'training is too short to know a usual {{ unit }}, and its ' || {{ units }}
+                || ' differ as much as a change would'
+            when status = 'not_judged' and is_blind = 1 then
+                {{ units }} || ' of training differ as much as a change would'
+            when status = 'not_judged' then 'at its threshold or beyond, which may be chance'
+            when is_learned = 1 and is_borrowed = 1 then
+                'compared with how much ' || {{ units }} || ' of training differ, scaled to a {{ unit }}'
             when is_learned = 1 then 'compared with how much windows of training differ'
             when segment <> 'all' then 'compared with the same segment; rows judged as independent'
-            when metric = 'psi' and is_category = 0 and n_then is null
-                then 'rows judged as independent; no mean in the reference, so register again to judge it'
             when metric = 'mean_shift' and shift < 0e0 then 'lower; rows judged as independent'
             when metric = 'mean_shift' and shift > 0e0 then 'higher; rows judged as independent'
             else 'rows judged as independent'

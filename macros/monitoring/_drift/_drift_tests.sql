@@ -13,6 +13,7 @@ facts as (
         dof,
         psi_dof,
         psi,
+        psi_most,
         js,
         tvd,
         l_inf,
@@ -48,10 +49,15 @@ facts as (
         coalesce(high_tail, 1e0) as high_tail,
         case when minimum_now = maximum_now then 1 when n_now is null and is_category = 1 and n_filled = 1 then 1
             else 0 end as is_constant,
-        {%- for metric in scorehouse._learned_metrics() %}
+        {%- for metric in scorehouse._metrics().drift.learned %}
         greatest(1e0, coalesce({{ metric }}_effect, 1e0)) as {{ metric }}_effect,
         {{ metric }}_usual,
         {%- endfor %}
+        {%- for metric in scorehouse._metrics().drift.moved %}
+        {{ metric }}_beyond,
+        {%- endfor %}
+        is_borrowed,
+        unit_days,
         repeated_current,
         repeated_reference,
         greatest(1e0, (size_current - 1e0) / nullif(size_reference - 1e0, 0e0)) as growth,
@@ -91,6 +97,9 @@ measured as (
         least(1e0, growth * (repeated_reference + case when growth > 1e0 then 3e0 else 0e0 end)
             / nullif(rows_reference, 0e0)) as repeated_expected,
         abs(shift) as mean_shift,
+        shift_error * sqrt(mean_shift_effect) as mean_error,
+        {#- Of a normal distribution. #}
+        sqrt(noise / 2e0 * spread_shift_effect) as spread_error,
         abs(shift) / nullif(shift_error * sqrt(mean_shift_effect), 0e0) as shift_z,
         abs(mood_z) / sqrt(spread_shift_effect) as spread_z,
         greatest(low_reach, high_reach) as extreme_value,
@@ -138,7 +147,8 @@ tested as (
         ln((n_now + n_then) / (2e0 * n_now)) + reach_exponent as extreme_exponent,
         -n_current * ln(largest_share) / psi_effect as constant_exponent,
         {{ scorehouse._two_sided_p('shift_z') }} as shift_p,
-        {{ scorehouse._two_sided_p('spread_z') }} as spread_p
+        {{ scorehouse._two_sided_p('spread_z') }} as spread_p,
+        {{ scorehouse._blind_lights() }}
     from measured
     {{- scorehouse._chi2_joins('measured', pairs) }}
 

@@ -1,5 +1,5 @@
 {#- CTEs from `tested` to `judged` and `features`: one row per metric with its verdict, and the ranks. -#}
-{% macro _drift_verdicts(cut, limits, effects, importance) %}
+{% macro _drift_verdicts(cut, limits, effects, window, importance, against) %}
 {% set double, alpha = scorehouse._type_double(), scorehouse._double_literal(limits['p_value']) %}
 {% set p_values = {
     'chi2': 'chi2_p', 'mean_shift': 'shift_p', 'spread_shift': 'spread_p',
@@ -12,7 +12,18 @@
     'missing_share': 'missing_share_reference', 'unseen_share': 'unseen_expected',
     'out_of_range_share': 'outside_expected', 'repeated_share': 'repeated_expected'
 } %}
-{% set shapes = scorehouse._shape_metrics() | join("', '") %}
+{% set names = scorehouse._metrics().drift.min_effects.keys() | list %}
+{% set shapes = scorehouse._metrics().drift['shape'] | join("', '") %}
+{#- Of clusters and of segments, no window says what they reach. #}
+{% set dependent = "metric in ('" ~ shapes ~ "') and chance_floor > 0.05e0" %}
+{% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
+{#- Never below what is certain, as far as that is known. #}
+{% set usual = {
+    'psi': 'case when psi_usual is null and chance_floor > 0.05e0 and psi_floor <= 0.05e0 then chance_floor + '
+        ~ scorehouse._threshold_case(limits, 'psi') ~ ' else coalesce(psi_usual, 0e0) end',
+    'mean_shift': 'is_learned * greatest(coalesce(mean_shift_usual, 0e0), 3e0 * mean_error)',
+    'spread_shift': 'is_learned * greatest(coalesce(spread_shift_usual, 0e0), 3e0 * spread_error)'
+} %}
 {% set dated = "is_date = 1 and metric in ('" ~ shapes ~ "', 'unseen_share')" %}
 metric_rows as (
 
@@ -20,17 +31,17 @@ metric_rows as (
         tested.*,
         metric,
         case metric
-            {%- for name in scorehouse._drift_metrics() %}
+            {%- for name in names %}
             when '{{ name }}' then {{ name }}
             {%- endfor %}
         end as value,
         case metric
-            {%- for name in scorehouse._drift_metrics() %}
+            {%- for name in names %}
             when '{{ name }}' then {{ scorehouse._threshold_case(limits, name) }}
             {%- endfor %}
         end as own_limit,
         case metric
-            {%- for name in scorehouse._drift_metrics() %}
+            {%- for name in names %}
             when '{{ name }}' then {{ scorehouse._threshold_case(effects, name) }}
             {%- endfor %}
         end as least_effect,
@@ -41,11 +52,23 @@ metric_rows as (
             else 0e0
         end as expected_value,
         case metric
-            {%- for name in scorehouse._learned_metrics() %}
-            when '{{ name }}' then coalesce({{ name }}_usual, 0e0)
+            {%- for name in scorehouse._metrics().drift.learned %}
+            when '{{ name }}' then {{ usual[name] or 'coalesce(' ~ name ~ '_usual, 0e0)' }}
             {%- endfor %}
             else 0e0
         end as usual_value,
+        case metric
+            {%- for name in scorehouse._metrics().drift.moved %}
+            when '{{ name }}' then {{ name }}_beyond
+            {%- endfor %}
+        end as beyond_value,
+        case
+            when metric in ('{{ shapes }}') then is_psi_blind
+            {%- for name in ['mean_shift', 'spread_shift'] %}
+            when metric = '{{ name }}' then is_{{ name }}_blind
+            {%- endfor %}
+            else 0
+        end as is_blind,
         case metric
             {%- for name, column in p_values.items() %}
             when '{{ name }}' then {{ column }}
@@ -53,10 +76,10 @@ metric_rows as (
             else psi_p
         end as raw_p,
         case when metric = 'psi' then psi_floor * psi_effect end as floor_value,
-        case when metric = 'mean_shift' then shift_error * sqrt(mean_shift_effect) end as standard_error
+        case when metric = 'mean_shift' then mean_error end as standard_error
     from tested
     cross join (
-        {{ scorehouse._given_names('metric', scorehouse._drift_metrics()) }}
+        {{ scorehouse._given_names('metric', names) }}
     ) as metric_names
 
 ),
@@ -67,7 +90,8 @@ limited as (
         *,
         least(1e0, raw_p) as p_value,
         {#- Never below what windows of training reach; NULL stays NULL. #}
-        own_limit + expected_value + greatest(0e0, usual_value - own_limit - expected_value) as threshold,
+        own_limit + expected_value + greatest(0e0, case when beyond_value < usual_value then beyond_value
+            else usual_value end - own_limit - expected_value) as threshold,
         least_effect + expected_value + greatest(0e0, usual_value - least_effect - expected_value) as least_value,
         case when own_limit is not null and value is not null and not ({{ dated }}) then 1 else 0 end as is_judged
     from metric_rows
@@ -77,30 +101,42 @@ limited as (
 
 {{ scorehouse._false_discovery('limited', 'adjusted', 'window_id, ml_model, version') }},
 
-judged as (
+decided as (
 
     select
         *,
         case
             when threshold is null then 'info'
             when {{ dated }} then 'not_compared'
+            {%- if against == 'reference' %}
+            when rows_reference = 0e0 and segment = 'all' then 'no_reference'
+            {%- endif %}
             when value is null then 'too_small'
             when metric = 'repeated_share' and threshold > 1e0 then 'too_small'
             {#- In a small batch, chance alone causes a distance: it counts as drift only if it exceeds that
                 as well, and if Pearson's statistic, which empty bins do not inflate, agrees. #}
-            when metric in ('{{ shapes }}') and chance_floor > 0.05e0 then
-                case when value >= threshold + chance_floor and p_value < 1e-6 and chi2_p < 1e-6 then 'drift'
-                    else 'too_small' end
+            when metric in ('{{ shapes }}') and psi_floor > 0.05e0 then
+                case when value >= threshold + chance_floor and {{ strong }} then 'drift' else 'too_small' end
             when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'too_small'
-            when value >= threshold and q_value < {{ alpha }} then 'drift'
-            {#- A shift of the size of the threshold would not be seen. #}
-            when metric in ('mean_shift', 'spread_shift') and 3e0 * shift_error * sqrt(mean_shift_effect) > threshold
-                then 'too_small'
-            when value >= least_value + coalesce(floor_value, 0e0) and q_value < {{ alpha }} then 'small_drift'
+            when value >= threshold and q_value < {{ alpha }} and (not ({{ dependent }}) or {{ strong }}) then 'drift'
+            {#- A shift of the size of the limit would not be seen in so few rows. #}
+            when metric in ('mean_shift', 'spread_shift') and 3e0 * shift_error > own_limit then 'too_small'
+            when value >= threshold and value >= beyond_value then 'drift'
+            when is_blind = 1 or value >= threshold then 'not_judged'
+            when value >= least_value + coalesce(floor_value, 0e0) and q_value < {{ alpha }} and not ({{ dependent }})
+                then 'small_drift'
             else 'ok'
-        end as status,
-        {{ scorehouse._drift_reason(dated) }} as reason
+        end as status
     from adjusted
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ scorehouse._drift_reason(dated, window) }} as reason
+    from decided
 
 ),
 

@@ -1,10 +1,7 @@
 {#- The CTE `windows`: window_id, run_id, window_start, window_end, and previous_id if windows are compared
     with the previous one. -#}
-{% macro _drift_windows(profiles, against, window) %}
+{% macro _drift_windows(against, window) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
-{#- Profiles that an earlier release built do not have it. -#}
-{% set has_zone = 'time_zone' in scorehouse._existing_columns(profiles) | map('lower') %}
-{% set zone = 'max(time_zone)' if has_zone else 'cast(null as ' ~ text ~ ')' %}
 {%- if window in ['day', 'week', 'month', 'quarter', 'year'] %}
     {%- set start = 'cast(' ~ dbt.date_trunc(window, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
     {%- set unit, count = ('month', 3) if window == 'quarter' else (window, 1) %}
@@ -38,7 +35,7 @@ window_bounds as (
         {{ start }} as window_start,
         {{ finish }} as window_end,
         {%- endif %}
-        {{ zone }} as time_zone
+        max(time_zone) as time_zone
     from profiles
     where kind = 'all'
         and segment = 'all'

@@ -1,3 +1,4 @@
+{#- Refuses a task whose performance cannot be estimated. -#}
 {% macro _check_estimated_task(call, task) %}
     {% if task not in ['classification', 'regression'] %}
         {% do scorehouse._argument_error(

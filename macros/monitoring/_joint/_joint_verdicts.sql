@@ -5,7 +5,6 @@
 {% set limit = scorehouse._double_literal(spec.limits.joint_shift) %}
 {% set least = scorehouse._double_literal(spec.min_effect) %}
 {% set alpha = scorehouse._double_literal(spec.limits.p_value) %}
-{% set unit = 'month' if spec.period in ['quarter', 'year'] else spec.period %}
 {% set finish = 'cast(' ~ dbt.dateadd('month', 3, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')'
     if spec.period == 'quarter'
     else 'cast(' ~ dbt.dateadd(spec.period, 1, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
@@ -18,7 +17,7 @@ known as (
 
 ),
 
-unit_effects as (
+pair_units as (
 
     select
         version,
@@ -33,19 +32,44 @@ unit_effects as (
 
 ),
 
-{#- The largest effect of the units, if training was too short for this one. -#}
+{{ scorehouse._training_units('pair_units', ['version', 'name', 'other']) }},
+
+windows as (
+
+    select distinct
+        window_start as window_id,
+        window_start,
+        {{ finish }} as window_end
+    from sums
+
+),
+
+scored_days as (
+
+    select
+        min({{ spec.day }}) as window_start,
+        {{ dbt.dateadd('day', 1, 'max(' ~ spec.day ~ ')') }} as window_end
+    from predictions
+
+),
+
+spans as (
+
+    {{ scorehouse._window_spans('windows', 'scored_days', spec.period) }}
+
+),
+
 effects as (
 
     select
         sums.ml_model, sums.version, sums.window_start, sums.name, sums.other,
-        max(case when unit = 'cluster' then effect else 1e0 + (effect - 1e0) * n / window_rows end) as any_effect,
-        max(case when unit in ('{{ unit }}', 'cluster') then
-            case when unit = 'cluster' then effect else 1e0 + (effect - 1e0) * n / window_rows end
-        end) as own_effect
+        {{ scorehouse._unit_effect('n') }} as effect
     from sums
-    inner join unit_effects
-        on {{ scorehouse._same('sums', 'unit_effects', ['version', 'name', 'other']) }}
-    group by sums.ml_model, sums.version, sums.window_start, sums.name, sums.other
+    inner join spans
+        on sums.window_start = spans.window_id
+    inner join training_units
+        on {{ scorehouse._same('sums', 'training_units', ['version', 'name', 'other']) }}
+        and {{ scorehouse._is_fitting_unit() }}
 
 ),
 
@@ -56,7 +80,7 @@ correlated as (
         known.reference_correlation,
         known.factor,
         known.n_reference,
-        greatest(1e0, coalesce(own_effect, any_effect, 1e0)) as effect,
+        greatest(1e0, coalesce(effects.effect, 1e0)) as effect,
         case when n * aa > a * a and n * bb > b * b then
             (n * ab - a * b) / (sqrt(n * aa - a * a) * sqrt(n * bb - b * b))
         end as correlation
@@ -83,7 +107,7 @@ compared as (
 measured as (
 
     select
-        ml_model, version, window_start, n, n_reference, correlation, reference_correlation, value,
+        ml_model, version, window_start, n, n_reference, effect, correlation, reference_correlation, value,
         {{ finish }} as window_end,
         'feature' as part,
         name || ' and ' || other as feature,
@@ -118,7 +142,8 @@ judged as (
         case
             when value is null or n < 50e0 then 'too_small'
             when value >= threshold and q_value < {{ alpha }} then 'drift'
-            when 3e0 * standard_error > threshold then 'too_small'
+            when 3e0 * standard_error > threshold * sqrt(effect) then 'too_small'
+            when 3e0 * standard_error > threshold or value >= threshold then 'not_judged'
             when value >= {{ least }} and q_value < {{ alpha }} then 'small_drift'
             else 'ok'
         end as status

@@ -26,17 +26,3 @@
     {% endfor %}
     {{ return(columns) }}
 {% endmacro %}
-
-
-{#- The names for versions whose registry does not have them; the same rule as `first_columns` in Python. -#}
-{% macro _first_class_columns(labels) %}
-    {% set names, columns = [], [] %}
-    {% for label in labels %}
-        {% set text = modules.re.sub('[^0-9a-z]+', '_', label | string | lower).strip('_') %}
-        {% do names.append('score_' ~ (text or 'empty')) %}
-    {% endfor %}
-    {% for name in names %}
-        {% do columns.append(name if names.count(name) == 1 else name ~ '_' ~ loop.index0) %}
-    {% endfor %}
-    {{ return(columns) }}
-{% endmacro %}

@@ -1,9 +1,6 @@
-{#- CTEs that end in `metric_rows`: the metrics of two classes. -#}
+{#- CTEs with a column for each metric of two classes. -#}
 {% macro _classification_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
-{% set precision = scorehouse._quote('precision') %}
-{% set log_of_label = 'case when y = 1e0 then ln(greatest(score, 2.220446049250313e-16))'
-    ~ ' else ln(greatest(1e0 - score, 2.220446049250313e-16)) end' %}
 {#- `avg` of whole numbers is exact in any order. -#}
 {% set positive_rate = scorehouse._weighted_mean('y', spec) if spec.weight else 'avg(y)' %}
 by_score as (
@@ -40,10 +37,10 @@ points as (
         {{ g }},
         {{ scorehouse._row_weights(spec) }} as n,
         {{ 'max(weight_scale)' if spec.weight else '1e0' }} as weight_scale,
-        -{{ scorehouse._weighted_mean(log_of_label, spec) }} as log_loss,
-        {{ scorehouse._weighted_deviation(log_of_label, spec) }} as log_loss_deviation,
-        {{ scorehouse._weighted_mean('(score - y) * (score - y)', spec) }} as brier,
-        {{ scorehouse._weighted_deviation('(score - y) * (score - y)', spec) }} as brier_deviation,
+        {%- for name in ['log_loss', 'brier'] %}
+        {{ scorehouse._weighted_mean(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }},
+        {{ scorehouse._weighted_deviation(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }}_deviation,
+        {%- endfor %}
         sum({{ scorehouse._weighted('yhat * y', spec) }}) as tp,
         sum({{ scorehouse._weighted('yhat * (1e0 - y)', spec) }}) as fp,
         sum({{ scorehouse._weighted('(1e0 - yhat) * y', spec) }}) as fn,
@@ -63,7 +60,7 @@ at_threshold as (
         *,
         (tp + fp) / n as selection_rate,
         fp / nullif(fp + tn, 0e0) as false_positive_rate,
-        case when tp + fp > 0e0 then tp / (tp + fp) else 0e0 end as {{ precision }},
+        case when tp + fp > 0e0 then tp / (tp + fp) else 0e0 end as precision_value,
         case when tp + fn > 0e0 then tp / (tp + fn) else 0e0 end as recall,
         case when 2e0 * tp + fp + fn > 0e0 then 2e0 * tp / (2e0 * tp + fp + fn) else 0e0 end as f1,
         (tp + tn) / (tp + fp + fn + tn) as accuracy,
@@ -129,34 +126,10 @@ lifts as (
 
     select
         {{ g }},
-        'lift_decile_' || cast(decile as {{ dbt.type_string() }}) as metric,
-        case when max(all_pos) > 0e0 then 10e0 * {{ scorehouse._total('pos_in_decile') }} / max(all_pos) end as value
+        cast(decile as {{ dbt.type_string() }}) as decile_text,
+        case when max(all_pos) > 0e0 then 10e0 * {{ scorehouse._total('pos_in_decile') }} / max(all_pos) end as lift
     from decile_parts
     group by {{ g }}, decile
-
-),
-
-{{ scorehouse._set_metrics(spec) }}
-
-metric_intervals as (
-
-    {{ scorehouse._unpivot_intervals('ranks', {'roc_auc': [
-        'greatest(0e0, roc_auc - 1.959963984540054e0 * roc_auc_error)',
-        'least(1e0, roc_auc + 1.959963984540054e0 * roc_auc_error)'
-    ]}) }}
-    union all
-    {%- set ends = scorehouse._share_ends(
-        {precision: '(tp + fp)', 'recall': '(tp + fn)', 'accuracy': 'n', 'positive_rate': 'n',
-            'selection_rate': 'n', 'false_positive_rate': '(fp + tn)'}
-    ) %}
-    {%- do ends.update(scorehouse._mean_ends(['log_loss', 'brier', 'bias'], 'n')) %}
-    {{ scorehouse._unpivot_intervals('at_threshold', ends)
-        | replace("'" ~ precision ~ "'", "'precision'") }}
-    union all
-    {{ scorehouse._unpivot_intervals('calibration', {'ece': [
-        scorehouse._ece_limit(-1), scorehouse._ece_limit(1)
-    ]}) }}
-    {{- scorehouse._set_metric_ends(spec) }}
 
 ),
 
@@ -169,24 +142,6 @@ counts as (
         {%- endfor %}
     from points
 
-),
-
-metric_rows as (
-
-    {{ scorehouse._unpivot_metrics('ranks', ['roc_auc', 'average_precision', 'score_ks']) }}
-    union all
-    {{ scorehouse._unpivot_metrics('at_threshold', [
-        'log_loss', 'brier', precision, 'recall', 'f1', 'accuracy', 'mcc', 'mean_score', 'positive_rate',
-         'selection_rate', 'false_positive_rate', 'bias'
-    ]) | replace("'" ~ precision ~ "'", "'precision'") }}
-    union all
-    {{ scorehouse._unpivot_metrics('counts', ['tp', 'fp', 'fn', 'tn']) }}
-    union all
-    {{ scorehouse._unpivot_metrics('calibration', ['ece', 'mce']) }}
-    union all
-    select {{ g }}, metric, value from lifts
-    {{- scorehouse._set_metric_rows(spec) }}
-
 )
 {%- endmacro %}
 
@@ -195,11 +150,4 @@ metric_rows as (
 {% macro _tenth(score) -%}
     1{% for edge in ['0.1e0', '0.2e0', '3 * 0.1e0', '0.4e0', '0.5e0', '6 * 0.1e0', '7 * 0.1e0', '0.8e0', '0.9e0'] %}
         + case when {{ score }} > {{ edge }} then 1 else 0 end{% endfor %}
-{%- endmacro %}
-
-
-{#- One end of the 95 % interval of ECE, with what chance adds to it taken away. -#}
-{% macro _ece_limit(side) -%}
-    {%- set end = 'greatest(0e0, ece ' ~ ('-' if side < 0 else '+') ~ ' 1.959963984540054e0 * ece_error)' -%}
-    sqrt(greatest(0e0, {{ end }} * {{ end }} - ece_by_chance * ece_by_chance))
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {#- The CTEs `cohorts`, which says whether labels have arrived, and `usable`, the rows of `labelled` that count. -#}
-{% macro _cohorts(labels, spec) %}
+{% macro _cohorts(labels, spec, knows_training) %}
 {% set stamp, double = dbt.type_timestamp(), scorehouse._type_double() %}
 {%- set cohort = 'partition by labelled.ml_model, labelled.version, labelled.segment, labelled.window_start' %}
 {%- set length = ('month', 3) if spec.period == 'quarter' else (spec.period, 1) %}
@@ -9,7 +9,8 @@ cohort_counts as (
     select
         ml_model, version, segment, window_start,
         {{ finish }} as window_end,
-        count(*) as n_rows,
+        sum(1 - is_training) as n_rows,
+        {{ 'sum(is_training)' if knows_training else 'cast(null as ' ~ dbt.type_bigint() ~ ')' }} as n_training,
         sum(is_scored) as n_scored,
         sum(is_labelled) as n_labelled,
         {%- if scorehouse._is_bounded(spec) %}

@@ -1,31 +1,28 @@
 {#- SQL that is true if one value is worse than another, depending on the column `metric`. -#}
 {% macro _is_worse(value, other) -%}
-    (case when metric in ('{{ scorehouse._lower_is_better() | join("', '") }}')
-        then {{ value }} > {{ other }} else {{ value }} < {{ other }} end)
+    (case when {{ scorehouse._lower_is_better() }} then {{ value }} > {{ other }} else {{ value }} < {{ other }} end)
 {%- endmacro %}
 
 
-{#- Metrics where lower is better; for all others, higher is better. -#}
-{% macro _lower_is_better() %}
-    {{ return([
-        'log_loss', 'brier', 'ece', 'mce', 'mae', 'rmse', 'mse', 'wape', 'mape', 'median_absolute_error', 'max_error',
-        'mean_distance', 'interval_width', 'set_size', 'empty_share', 'rejected_share', 'false_positive_rate'
-    ]) }}
-{% endmacro %}
+{#- SQL that is true if lower values of the column `metric` are better; of all other metrics, higher ones are. -#}
+{% macro _lower_is_better() -%}
+    {%- set names = scorehouse._metrics().lower_is_better -%}
+    (metric in ('{{ names | join("', '") }}')
+    {%- for name in names if name.endswith('_') %} or metric like '{{ name }}%'{% endfor %})
+{%- endmacro %}
 
 
 {#- The end of the interval at which the metric is best; the value itself where there is no interval. -#}
 {% macro _best_end(has_interval=true) -%}
     {%- if has_interval -%}
-    (case when metric in ('{{ scorehouse._lower_is_better() | join("', '") }}')
-        then coalesce(value_low, value) else coalesce(value_high, value) end)
+    (case when {{ scorehouse._lower_is_better() }} then coalesce(value_low, value) else coalesce(value_high, value) end)
     {%- else -%}
     value
     {%- endif -%}
 {%- endmacro %}
 
 
-{#- Whether a performance table has intervals: one that an earlier release built does not. -#}
+{#- Whether a performance table has intervals: one that `performance` did not make need not have any. -#}
 {% macro _has_intervals(table) %}
     {% if not execute %}
         {{ return(true) }}

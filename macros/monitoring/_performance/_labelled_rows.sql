@@ -2,7 +2,9 @@
     `cohorts`. -#}
 {% macro _labelled_rows(predictions, labels, spec) %}
 {% do scorehouse._check_window_columns(predictions, spec) %}
+{% do spec.update({'known': scorehouse._known_classes(predictions, labels, spec)}) %}
 {% set stamp, text = dbt.type_timestamp(), dbt.type_string() %}
+{%- set is_training = scorehouse._is_training_row(predictions, spec) if labels is not none %}
 {%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
 {{ scorehouse._live_rows(predictions, labels, spec) }},
 
@@ -24,7 +26,7 @@ prepared as (
         {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }} || {{ names | join(" || '+' || ") -}}
         {{ ' as s' ~ loop.index0 }},
         {%- endfor %}
-        1 as one
+        {{ 'case when ' ~ is_training ~ ' then 1 else 0 end' if is_training else '0' }} as is_training
     from live
     where live.{{ spec.day }} is not null
 
@@ -53,15 +55,17 @@ segment_names as (
 
 ),
 
-{#- NULL, NaN and infinite scores count as scored rows, but enter no metric. -#}
+{#- NULL, NaN and infinite scores count as scored rows, but enter no metric. Rows of the training period count only as
+    `n_training`: a version knows their labels. -#}
 labelled as (
 
     select
         segmented.*,
         segment_names.segment,
-        case when row_status = 'scored' then 1 else 0 end as is_scored,
-        case when row_status = 'scored' and y is not null then 1 else 0 end as is_labelled,
-        case when row_status = 'scored' and {{ 'y is not null and ' if labels is not none }}score is not null
+        case when row_status = 'scored' and is_training = 0 then 1 else 0 end as is_scored,
+        case when row_status = 'scored' and is_training = 0 and y is not null then 1 else 0 end as is_labelled,
+        case when row_status = 'scored' and is_training = 0
+            and {{ 'y is not null and ' if labels is not none }}score is not null
             and {{ scorehouse._is_finite('score') }}{{ ' and raw_weight > 0e0' if spec.weight }}
             then 1 else 0 end as is_usable
     from segmented
@@ -72,5 +76,5 @@ labelled as (
 
 ),
 
-{{ scorehouse._cohorts(labels, spec) }}
+{{ scorehouse._cohorts(labels, spec, is_training is not none) }}
 {%- endmacro %}

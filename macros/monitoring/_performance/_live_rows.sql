@@ -25,6 +25,9 @@ versions_of_row as (
     select
         predictions.*,
         labels.{{ spec.label }} as scorehouse_label,
+        {%- if spec.label_time %}
+        labels.{{ spec.label_time }} as scorehouse_label_time,
+        {%- endif %}
         row_number() over (
             partition by {% for name in spec.key %}predictions.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
             order by predictions.scored_at desc
@@ -49,11 +52,14 @@ live as (
 
 )
 {%- else -%}
+{%- set is_flag, is_text = spec.positive is boolean, spec.positive is string -%}
+{#- in the type of the class that it is compared with -#}
+{%- set kind = dbt.type_boolean() if is_flag else dbt.type_string() if is_text else scorehouse._type_double() -%}
 live as (
 
     select
         *,
-        cast(null as {{ scorehouse._type_double() }}) as scorehouse_label
+        cast(null as {{ kind }}) as scorehouse_label
     from predictions
 
 )

@@ -1,9 +1,9 @@
-{#- CTEs that end in `metric_rows`: the multiclass metrics, as scikit-learn defines them. Averages of
+{#- CTEs with a column for each multiclass metric, as scikit-learn defines them. Averages of
     precision, recall and F1 are over the classes that occur as a label or a prediction. ROC AUC is averaged
     one-vs-rest; it is undefined if a class has no labels, or if only one class has labels. -#}
 {% macro _multiclass_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
-{% set double, by_class = scorehouse._type_double(), 'ml_model, version, segment, window_start, class_label' %}
+{% set by_class = g ~ ', class_label' %}
 {% set log_of_label = 'ln(greatest(case y ' ~ scorehouse._class_cases(spec)
     ~ ' else 0e0 end, 2.220446049250313e-16))' %}
 {% set one = 'w' if spec.weight else '1e0' %}
@@ -95,7 +95,8 @@ class_metrics as (
         *,
         case when n_predicted > 0e0 then n_hit / n_predicted else 0e0 end as class_precision,
         case when n_true > 0e0 then n_hit / n_true else 0e0 end as class_recall,
-        2e0 * n_hit / (n_true + n_predicted) as class_f1
+        2e0 * n_hit / (n_true + n_predicted) as class_f1,
+        n_true / weight_scale as n_labels
     from class_counts
 
 ),
@@ -112,6 +113,8 @@ averages as (
         sum(class_f1 * n_true) / sum(n_true) as weighted_f1
     from class_metrics
     group by {{ g }}
+    {#- Without a single label that the version knows, nothing is judged. #}
+    having sum(case when class_label in ({{ scorehouse._class_literals(spec) }}) then n_true else 0e0 end) > 0e0
 
 ),
 
@@ -125,57 +128,20 @@ losses as (
         {{ scorehouse._row_weights(spec) }} as n
     from usable
     group by {{ g }}
-
-),
-
-{{ scorehouse._set_metrics(spec) }}
-
-metric_intervals as (
-
-    {{ scorehouse._unpivot_intervals('averages', scorehouse._share_ends({'accuracy': 'n'})) }}
-    union all
-    {{ scorehouse._unpivot_intervals('losses', scorehouse._mean_ends(['log_loss'], 'n')) }}
-    {%- for name, n in [('precision', 'n_predicted'), ('recall', 'n_true')] %}
-    union all
-    select
-        {{ g }}, '{{ name }}_of_' || class_label,
-        {{ scorehouse._wilson('class_' ~ name, n, -1) }},
-        {{ scorehouse._wilson('class_' ~ name, n, 1) }}
-    from class_metrics
-    {%- endfor %}
-    union all
-    select
-        {{ g }}, 'roc_auc_of_' || class_label,
-        greatest(0e0, roc_auc - 1.959963984540054e0 * roc_auc_error),
-        least(1e0, roc_auc + 1.959963984540054e0 * roc_auc_error)
-    from areas
-    {{- scorehouse._set_metric_ends(spec) }}
-
-),
-
-metric_rows as (
-
-    {{ scorehouse._unpivot_metrics('mean_areas', ['roc_auc_ovr', 'roc_auc_ovr_weighted']) }}
-    union all
-    {{ scorehouse._unpivot_metrics('averages', [
-        'accuracy', 'macro_precision', 'macro_recall', 'macro_f1', 'weighted_f1'
-    ]) }}
-    union all
-    {{ scorehouse._unpivot_metrics('losses', ['log_loss']) }}
-    union all
-    select {{ g }}, 'precision_of_' || class_label, cast(class_precision as {{ double }}) from class_metrics
-    union all
-    select {{ g }}, 'recall_of_' || class_label, cast(class_recall as {{ double }}) from class_metrics
-    union all
-    select {{ g }}, 'f1_of_' || class_label, cast(class_f1 as {{ double }}) from class_metrics
-    union all
-    select {{ g }}, 'labels_of_' || class_label, cast(n_true / weight_scale as {{ double }}) from class_metrics
-    union all
-    select {{ g }}, 'roc_auc_of_' || class_label, roc_auc from areas
-    {{- scorehouse._set_metric_rows(spec) }}
+    having sum(case when y in ({{ scorehouse._class_literals(spec) }}) then 1 else 0 end) > 0
 
 )
 {%- endmacro %}
+
+
+{#- The classes as they are written in `y`, separated by commas. -#}
+{% macro _class_literals(spec) %}
+    {% set found = [] %}
+    {% for label in spec.classes %}
+        {% do found.append(scorehouse._text_literal(scorehouse._class_text(label))) %}
+    {% endfor %}
+    {{ return(found | join(', ')) }}
+{% endmacro %}
 
 
 {#- The score of the label's own class, as branches of a `case`. -#}

@@ -1,14 +1,21 @@
 {#- The rows of all metrics for every cohort; an immature cohort has the same rows, without values. -#}
 {% macro _performance_rows(predictions, spec) %}
 {% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
+{%- set kinds, names, bounded = scorehouse._performance_kinds(spec), [], [] %}
+{%- for kind in kinds %}
+    {%- for columns in scorehouse._metrics()['columns'][kind].values() %}
+        {%- for name in columns if not name.endswith('_') %}
+            {%- do names.append(name) %}
+            {%- do bounded.append(name) if kind in ['sets', 'intervals'] %}
+        {%- endfor %}
+    {%- endfor %}
+{%- endfor %}
 metric_list as (
 
     select distinct metric
     from (
         select metric from metric_rows
-        union all {{ scorehouse._given_names(
-            'metric', scorehouse._headline_metrics('classes' if spec.classes else spec.task)
-        ) }}
+        union all {{ scorehouse._given_names('metric', names) }}
     ) as named
 
 ),
@@ -19,8 +26,8 @@ judged as (
         cohorts.*,
         metric_list.metric,
         metric_rows.value,
-        metric_intervals.value_low,
-        metric_intervals.value_high,
+        metric_rows.value_low,
+        metric_rows.value_high,
         cast(
             {%- if spec.thresholds %}
             case metric_list.metric
@@ -35,22 +42,19 @@ judged as (
     left join metric_rows
         on {{ scorehouse._same_cohort('cohorts', 'metric_rows') }}
         and metric_list.metric = metric_rows.metric
-    left join metric_intervals
-        on {{ scorehouse._same_cohort('cohorts', 'metric_intervals') }}
-        and metric_list.metric = metric_intervals.metric
     union all
     select
         cohorts.*,
         arrival.metric,
         case arrival.metric
             when 'labels_arrived' then labels_arrived
-            when 'rejected_share' then (n_rows - n_scored) * 1e0 / n_rows
+            when 'rejected_share' then (n_rows - n_scored) * 1e0 / nullif(n_rows, 0)
         end,
         {%- for side in [-1, 1] %}
         case arrival.metric
             when 'labels_arrived' then {{ scorehouse._wilson('labels_arrived', '(n_scored * 1e0)', side) }}
             when 'rejected_share' then {{ scorehouse._wilson(
-                '((n_rows - n_scored) * 1e0 / n_rows)', '(n_rows * 1e0)', side
+                '((n_rows - n_scored) * 1e0 / nullif(n_rows, 0))', '(n_rows * 1e0)', side
             ) }}
         end,
         {%- endfor %}
@@ -74,6 +78,7 @@ final as (
         value,
         threshold,
         case
+            when n_rows = 0 then 'not_judged'
             when metric in ('labels_arrived', 'rejected_share') then 'info'
             when is_shown = 0 then 'immature'
             when n_usable < {{ spec.min_rows }} or n_usable = 0 then 'too_small'
@@ -85,33 +90,20 @@ final as (
             else 'ok'
         end as status,
         cast(n_scored as {{ bigint }}) as n_reference,
-        {%- if scorehouse._is_bounded(spec) %}
+        {%- if bounded %}
         {#- Coverage is computed from the rows that have a set or an interval. #}
-        cast(case
-            when metric in ('coverage', 'interval_width', 'set_size', 'single_share', 'empty_share') then n_bounded
-            else n_usable
-        end as {{ bigint }}) as n_current,
+        cast(
+            case when metric in ('{{ bounded | join("', '") }}') then n_bounded else n_usable end as {{ bigint }}
+        ) as n_current,
         {%- else %}
         cast(n_usable as {{ bigint }}) as n_current,
         {%- endif %}
         labels_arrived,
         value_low,
         value_high,
-        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone,
+        cast(n_training as {{ bigint }}) as n_training
     from judged
 
 )
 {%- endmacro %}
-
-
-{% macro _headline_metrics(task) %}
-    {{ return({
-        'classification': [
-            'roc_auc', 'average_precision', 'log_loss', 'brier', 'ece', 'precision', 'recall', 'f1', 'mcc'
-        ],
-        'classes': ['macro_f1', 'weighted_f1', 'log_loss', 'accuracy', 'roc_auc_ovr'],
-        'regression': ['mae', 'rmse', 'r2', 'wape', 'bias'],
-        'ranking': ['ndcg', 'mrr', 'map', 'hit_rate'],
-        'clustering': ['n_clusters', 'mean_distance'],
-    }[task]) }}
-{% endmacro %}

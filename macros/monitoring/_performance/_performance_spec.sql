@@ -1,11 +1,13 @@
 {#- The arguments of a performance macro, checked, as one dict. -#}
 {% macro _performance_spec(
-    call, key, label, task, day, period, segments, maturity, options, has_labels, predictions=none
+    call, task, key=none, label=none, day=none, period='month', segments=[], maturity={}, options={},
+    has_labels=true, predictions=none
 ) %}
     {% set known_options = {
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'classes': [], 'lower': none, 'upper': none,
         'set': none, 'query': none, 'weight': none,
-        'k': 10, 'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {}
+        'k': 10, 'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {},
+        'include_training': false
     } %}
     {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}
     {% do scorehouse._check_keys(call, 'options', options, known_options) %}
@@ -48,6 +50,7 @@
             'leave `set` out, or name the ends of intervals as `lower` and `upper`'
         ) %}
     {% endif %}
+    {% do scorehouse._check_bool(call, 'options', spec.include_training) %}
     {% if spec.weight %}
         {% do scorehouse._check_weight(call, task, predictions, spec) %}
     {% endif %}
@@ -67,6 +70,7 @@
         'key': scorehouse._column_list(call, 'key', key, 'customer_id') if has_labels else [],
         'label': scorehouse._column_list(call, 'label', label, 'churned')[0] if has_labels else none,
         'day': day or 'scored_at',
+        'has_day': day is not none,
         'period': period,
         'segmentations': scorehouse._segmentations(call, segments),
     }) %}

@@ -1,4 +1,4 @@
-{#- CTEs that end in `metric_rows`: the metrics of a ranking, over the first k positions. Items with the same score
+{#- CTEs with a column for each metric of a ranking, over the first k positions. Items with the same score
     may stand in any order: each metric is its mean over all these orders. -#}
 {% macro _ranking_metrics(spec) %}
 {% set g, k = 'ml_model, version, segment, window_start', spec.k | int %}
@@ -154,28 +154,13 @@ means as (
         avg(hits / {{ k }}e0) as precision_at_k,
         stddev_samp(hits / {{ k }}e0) as precision_at_k_deviation,
         avg(case when all_hits > 0e0 then hits / all_hits end) as recall_at_k,
+        count(*) as n,
         count(*) as n_queries
     from queries
     inner join gains
         on {{ scorehouse._same_cohort('queries', 'gains') }}
         and queries.query = gains.query
     group by {{ 'queries.' ~ (g | replace(', ', ', queries.')) }}
-
-),
-
-metric_intervals as (
-    {%- set ends = scorehouse._mean_ends(['ndcg', 'mrr', 'precision_at_k'], 'n_queries') %}
-    {%- do ends.update(scorehouse._share_ends({'hit_rate': 'n_queries'})) %}
-
-    {{ scorehouse._unpivot_intervals('means', ends) }}
-
-),
-
-metric_rows as (
-
-    {{ scorehouse._unpivot_metrics('means', [
-        'ndcg', 'ndcg_with_hits', 'mrr', 'map', 'hit_rate', 'precision_at_k', 'recall_at_k', 'n_queries'
-    ]) }}
 
 )
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- CTEs that end in `metric_rows`: the metrics of a regression. -#}
+{#- CTEs with a column for each metric of a regression. -#}
 {% macro _regression_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 means as (
@@ -36,17 +36,17 @@ points as (
         {{ 'usable.' ~ (g | replace(', ', ', usable.')) }},
         count(*) as n_rows,
         {{ scorehouse._row_weights(spec) }} as n,
-        {{ scorehouse._weighted_mean('abs(y - score)', spec) }} as mae,
-        {{ scorehouse._weighted_deviation('abs(y - score)', spec) }} as mae_deviation,
-        {{ scorehouse._weighted_deviation('(y - score) * (y - score)', spec) }} as mse_deviation,
-        {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
-        sqrt({{ scorehouse._weighted_mean('(y - score) * (y - score)', spec) }}) as rmse,
-        {{ scorehouse._weighted_mean('(y - score) * (y - score)', spec) }} as mse,
-        {{ scorehouse._total(scorehouse._weighted('(y - score) * (y - score)', spec)) }} as sse,
+        {%- for name in ['mae', 'mse'] %}
+        {{ scorehouse._weighted_mean(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }},
+        {{ scorehouse._weighted_deviation(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }}_deviation,
+        {%- endfor %}
+        sqrt({{ scorehouse._weighted_mean(scorehouse._row_loss('mse', 'score', 'y'), spec) }}) as rmse,
+        {{ scorehouse._total(scorehouse._weighted(scorehouse._row_loss('mse', 'score', 'y'), spec)) }} as sse,
         {{ scorehouse._total(scorehouse._weighted('(y - mean_y) * (y - mean_y)', spec)) }} as sst,
         {{ scorehouse._total(scorehouse._weighted('abs(y - score)', spec)) }}
         / nullif({{ scorehouse._total(scorehouse._weighted('abs(y)', spec)) }}, 0e0) as wape,
         {{ scorehouse._weighted_mean('score - y', spec) }} as bias,
+        {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
         {{ scorehouse._weighted_mean('case when y <> 0e0 then abs(y - score) / abs(y) end', spec) }} as mape,
         {{ scorehouse._weighted_mean('case when y = 0e0 then 1e0 else 0e0 end', spec) }} as zero_share,
         {%- if spec.weight %}
@@ -87,28 +87,6 @@ explained as (
             else 0e0
         end as r2
     from points
-
-),
-
-metric_intervals as (
-    {%- set ends = scorehouse._mean_ends(['mae', 'mse', 'bias'], 'n') %}
-    {%- set low, high = scorehouse._mean_limit('mse', 'mse_deviation', 'n', -1), scorehouse._mean_limit(
-        'mse', 'mse_deviation', 'n', 1
-    ) %}
-    {%- do ends.update({'rmse': ['sqrt(greatest(0e0, ' ~ low ~ '))', 'sqrt(' ~ high ~ ')']}) %}
-    {%- if spec.lower and spec.upper %}
-        {%- do ends.update(scorehouse._share_ends({'coverage': 'n_bounded'})) %}
-    {%- endif %}
-
-    {{ scorehouse._unpivot_intervals('explained', ends) }}
-
-),
-
-metric_rows as (
-
-    {{ scorehouse._unpivot_metrics('explained', [
-        'mae', 'rmse', 'mse', 'r2', 'wape', 'bias', 'mape', 'zero_share', 'median_absolute_error', 'max_error'
-    ] + (['coverage', 'interval_width'] if spec.lower and spec.upper else [])) }}
 
 )
 {%- endmacro %}

@@ -1,7 +1,6 @@
-{#- The CTE `set_points`, followed by a comma, if there are sets of classes: how many labels they hold, how many classes
-    they have, and how often it is one. A row without a set counts in none of them. -#}
+{#- The CTE `set_points`: how many labels the sets of classes hold, how many classes they have, and how often it is
+    one. A row without a set counts in none of them. -#}
 {% macro _set_metrics(spec) %}
-{%- if spec['set'] -%}
 {% set size = '(' ~ scorehouse._set_size('label_set') ~ ')' -%}
 set_points as (
 
@@ -23,24 +22,5 @@ set_points as (
     from usable
     group by ml_model, version, segment, window_start
 
-),
-{%- endif %}
-{%- endmacro %}
-
-
-{% macro _set_metric_rows(spec) %}
-    {%- if spec['set'] %}
-    union all
-    {{ scorehouse._unpivot_metrics('set_points', ['coverage', 'set_size', 'single_share', 'empty_share']) }}
-    {%- endif %}
-{%- endmacro %}
-
-
-{% macro _set_metric_ends(spec) %}
-    {%- if spec['set'] %}
-    {%- set ends = scorehouse._share_ends({'coverage': 'n', 'single_share': 'n', 'empty_share': 'n'}) %}
-    {%- do ends.update(scorehouse._mean_ends(['set_size'], 'n')) %}
-    union all
-    {{ scorehouse._unpivot_intervals('set_points', ends) }}
-    {%- endif %}
+)
 {%- endmacro %}

@@ -16,8 +16,8 @@
         {%- endif %}
         {%- if spec.classes %}
         {%- set scores = scorehouse._class_score_sources(predictions, spec.classes) %}
-        cast(live.scorehouse_label as {{ text }}) as y,
-        cast(live.{{ spec.prediction }} as {{ text }}) as yhat,
+        {{ scorehouse._label_text('live.scorehouse_label', spec.classes) }} as y,
+        {{ scorehouse._label_text('live.' ~ spec.prediction, spec.classes) }} as yhat,
         {%- for score in scores %}
         cast({{ score }} as {{ double }}) as score_{{ loop.index0 }},
         {%- endfor %}
@@ -27,10 +27,8 @@
         case when live.scorehouse_label is not null then 1e0 end as y,
         cast(live.{{ spec.score }} as {{ double }}) as score,
         {%- elif spec.task == 'classification' %}
-        case when live.scorehouse_label is not null then
-            case when live.scorehouse_label = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end
-        end as y,
-        case when live.{{ spec.prediction }} = {{ scorehouse._literal(spec.positive) }} then 1e0 else 0e0 end as yhat,
+        {{ scorehouse._is_positive('live.scorehouse_label', spec.positive, spec.known) }} as y,
+        coalesce({{ scorehouse._is_positive('live.' ~ spec.prediction, spec.positive) }}, 0e0) as yhat,
         cast(live.{{ spec.score }} as {{ double }}) as score,
         {%- elif spec.task == 'regression' %}
         cast(live.scorehouse_label as {{ double }}) as y,

@@ -1,5 +1,5 @@
 {#- CTEs that end in `final`: one row per bin, and one row per column with its counts and moments. -#}
-{% macro _profile_rows(columns, cell, has_features) %}
+{% macro _profile_rows(columns, cell, has_features, reference) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 facts as (
     {%- for column in columns %}
@@ -101,7 +101,8 @@ final as (
         deviation,
         minimum,
         maximum,
-        windows.time_zone
+        windows.time_zone,
+        cast({{ scorehouse._reference_size(reference, 'long_rows.version') }} as {{ bigint }}) as reference_size
     from long_rows
     inner join windows
         on {{ scorehouse._same('long_rows', 'windows', cell.split(', ')) }}

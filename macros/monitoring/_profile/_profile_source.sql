@@ -1,6 +1,6 @@
 {#- CTEs up to `scored`: the rows to profile, each with its features, outputs and segments. The time of a row is
     `day`, or else when it was scored. -#}
-{% macro _profile_source(predictions, features, key, day, segmentations, columns) -%}
+{% macro _profile_source(predictions, features, key, day, segmentations, columns, reference) -%}
 {% set text, double = dbt.type_string(), scorehouse._type_double() -%}
 {% set time = 'predictions.scored_at' if day is none else scorehouse._profile_column(day, features, predictions) -%}
 {% set time_type = scorehouse._type_of_column(day or 'scored_at', [features, predictions]) -%}
@@ -8,7 +8,14 @@ predictions as (
 
     select * from {{ predictions }}
     {%- if day is none and scorehouse._is_incremental_run() %}
-    where cast(scoring_run_id as {{ text }}) not in (select run_id from {{ this }} where run_id is not null)
+    where cast(scoring_run_id as {{ text }}) not in (
+        select run_id from {{ this }}
+        where run_id is not null
+        {%- if config.get('unique_key') %}
+            {#- A run that was counted in the bins of another reference is counted again, and replaced. #}
+            and reference_size = {{ scorehouse._reference_size(reference, 'version') }}
+        {%- endif %}
+    )
     {%- endif %}
 
 ),

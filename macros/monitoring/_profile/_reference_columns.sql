@@ -42,6 +42,7 @@
 {% endmacro %}
 
 
+{#- The training ranges, from the signature. -#}
 {% macro _add_ranges(columns, signature) %}
     {% set ranges = scorehouse._rows_of(
         'select version, feature, minimum, maximum from ' ~ signature ~ ' where minimum is not null'
@@ -55,6 +56,7 @@
 {% endmacro %}
 
 
+{#- Adds the training range of one version to a column. -#}
 {% macro _add_range(column, version, minimum, maximum) %}
     {% do column.minimums.update({version: scorehouse._double_literal(minimum | float)}) %}
     {% do column.maximums.update({version: scorehouse._double_literal(maximum | float)}) %}

@@ -1,3 +1,4 @@
+{#- SQL of a segment's name. -#}
 {% macro _segment_expression(segmentation, features, predictions) %}
     {% set parts = [] %}
     {% for name in segmentation %}

@@ -29,13 +29,14 @@
             "write `options: {'day': 'order_date', 'compare_from': '2026-01-01'}`"
         ) %}
     {% endif %}
-    {% set is_labelled = measure in scorehouse._labelled_measures() %}
+    {% set traits = scorehouse._metrics().slices[measure] %}
     {% set spec = scorehouse._performance_spec(
-        call, key, label, 'regression' if measure in ['mae', 'mse'] else 'classification', given.day, 'month', [],
-        {'label_time': given.label_time},
-        {'score': given.score, 'prediction': given.prediction, 'positive': given.positive}, is_labelled
+        call=call, key=key, label=label, task='regression' if 'regression' in traits else 'classification',
+        day=given.day, maturity={'label_time': given.label_time},
+        options={'score': given.score, 'prediction': given.prediction, 'positive': given.positive},
+        has_labels='labels' in traits
     ) %}
-    {% do spec.update({'measure': measure, 'depth': depth, 'is_labelled': is_labelled}) %}
+    {% do spec.update({'measure': measure, 'depth': depth, 'is_labelled': 'labels' in traits}) %}
     {% if features is not none %}
         {% do spec.update({
             'key': scorehouse._identifiers(scorehouse._column_list(call, 'key', key, 'customer_id'))
@@ -46,21 +47,4 @@
         {% do spec.update({name: given[name]}) %}
     {% endfor %}
     {{ return(spec) }}
-{% endmacro %}
-
-
-{#- Measures by which rows are compared. Of those but the last, higher is worse. -#}
-{% macro _slice_measures() %}
-    {{ return(scorehouse._labelled_measures() + ['rejected_share', 'score_shift']) }}
-{% endmacro %}
-
-
-{% macro _labelled_measures() %}
-    {{ return(['log_loss', 'brier', 'error_rate', 'mae', 'mse']) }}
-{% endmacro %}
-
-
-{#- Measures that are shares of rows: their p-values are limits that hold for any number of rows. -#}
-{% macro _share_measures() %}
-    {{ return(['error_rate', 'rejected_share']) }}
 {% endmacro %}

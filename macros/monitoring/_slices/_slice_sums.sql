@@ -89,6 +89,7 @@ compared as (
 {% endmacro %}
 
 
+{#- The name of a slice, such as `country=France and orders <= 3`. -#}
 {% macro _slice_name(spec) -%}
     case when {% for i in range((spec.names + spec.numbers) | length) -%}
         grouping(d{{ i }}) = 1{{ ' and ' if not loop.last }}

@@ -2,6 +2,10 @@
     and so on. Numbers are cut into parts of equally many rows. -#}
 {% macro _slice_values(predictions, labels, features, spec) %}
 {% set double, text, stamp = scorehouse._type_double(), dbt.type_string(), dbt.type_timestamp() %}
+{% do scorehouse._known_classes(predictions, labels if spec.is_labelled else none, spec) %}
+{% do spec.update({
+    'known': scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) or [spec.positive]
+}) %}
 {{ scorehouse._live_rows(predictions, labels if spec.is_labelled else none, spec) }},
 
 {% if features is not none -%}
@@ -101,26 +105,22 @@ measured as (
 {% macro _slice_value(spec) -%}
     {%- set double = scorehouse._type_double() %}
     {%- set score = 'cast(predictions.' ~ spec.score ~ ' as ' ~ double ~ ')' %}
-    {%- set y = 'cast(predictions.scorehouse_label as ' ~ double ~ ')' %}
-    {%- set error = '(cast(predictions.' ~ spec.prediction ~ ' as ' ~ double ~ ') - ' ~ y ~ ')' %}
-    {%- set is_positive = 'predictions.scorehouse_label = ' ~ scorehouse._literal(spec.positive) %}
     {%- if spec.measure == 'rejected_share' -%}
         case when predictions.row_status = 'rejected' then 1e0 else 0e0 end
     {%- else -%}
         case when predictions.row_status = 'scored'
             {{- ' and predictions.scorehouse_label is not null' if spec.is_labelled }} then
         {%- if spec.measure == 'score_shift' %} {{ score }}
-        {%- elif spec.measure == 'mae' %} abs{{ error }}
-        {%- elif spec.measure == 'mse' %} {{ error }} * {{ error }}
         {%- elif spec.measure == 'error_rate' %}
-            case when predictions.{{ spec.prediction }} = predictions.scorehouse_label then 0e0 else 1e0 end
-        {%- elif spec.measure == 'brier' %}
-            case when {{ is_positive }} then (1e0 - {{ score }}) * (1e0 - {{ score }})
-                else {{ score }} * {{ score }} end
-        {%- else %}
-            -ln(greatest(
-                2.220446049250313e-16, case when {{ is_positive }} then {{ score }} else 1e0 - {{ score }} end
-            ))
+            case when {{ scorehouse._label_text('predictions.' ~ spec.prediction, spec.known) }}
+                = {{ scorehouse._label_text('predictions.scorehouse_label', spec.known) }} then 0e0 else 1e0 end
+        {%- elif spec.task == 'regression' %} {{ scorehouse._row_loss(
+            spec.measure, 'cast(predictions.' ~ spec.prediction ~ ' as ' ~ double ~ ')',
+            'cast(predictions.scorehouse_label as ' ~ double ~ ')'
+        ) }}
+        {%- else %} {{ scorehouse._row_loss(
+            spec.measure, score, scorehouse._is_positive('predictions.scorehouse_label', spec.positive)
+        ) }}
         {%- endif %} end
     {%- endif %}
 {%- endmacro %}

@@ -2,7 +2,7 @@
     place. A slice within another is listed only if it is certainly worse than the other, and the other only if it is
     worse without the slice. -#}
 {% macro _slice_verdicts(spec) %}
-{% set is_share, is_shift = spec.measure in scorehouse._share_measures(), spec.measure == 'score_shift' %}
+{% set is_share, is_shift = 'share' in scorehouse._metrics().slices[spec.measure], spec.measure == 'score_shift' %}
 {% set z = '1.959963984540054e0' %}
 {% set count = (spec.names + spec.numbers) | length %}
 differing as (
@@ -92,18 +92,18 @@ remaining as (
     from listed
     where not exists (
         select 1
-        from listed as within
+        from listed as inside
         where listed.status = 'worse'
-            and within.status = 'worse'
-            and listed.ml_model = within.ml_model
-            and listed.version = within.version
-            and within.depth > listed.depth
+            and inside.status = 'worse'
+            and listed.ml_model = inside.ml_model
+            and listed.version = inside.version
+            and inside.depth > listed.depth
             {%- for i in range(count) %}
-            and (listed.d{{ i }} is null or listed.d{{ i }} = within.d{{ i }})
+            and (listed.d{{ i }} is null or listed.d{{ i }} = inside.d{{ i }})
             {%- endfor %}
-            and case when listed.n - within.n < {{ spec.min_rows }} then true else
-                (listed.sum_now - within.sum_now) / (listed.n - within.n)
-                - {{ z }} * sqrt(listed.variance / (listed.n - within.n)) <= listed.rest_value end
+            and case when listed.n - inside.n < {{ spec.min_rows }} then true else
+                (listed.sum_now - inside.sum_now) / (listed.n - inside.n)
+                - {{ z }} * sqrt(listed.variance / (listed.n - inside.n)) <= listed.rest_value end
     )
 
 ),

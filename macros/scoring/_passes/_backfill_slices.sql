@@ -38,6 +38,7 @@
 {% endmacro %}
 
 
+{#- A string as a date, if it is one. -#}
 {% macro _date_or_none(text) %}
     {% if modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', text) %}
         {{ return(modules.datetime.datetime.strptime(text, '%Y-%m-%d').date()) }}

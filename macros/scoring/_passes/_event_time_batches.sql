@@ -48,6 +48,7 @@
 {% endmacro %}
 
 
+{#- The start of the batch that contains a time. -#}
 {% macro _batch_begin(time, size) %}
     {% set time = time.replace(minute=0, second=0, microsecond=0) %}
     {% set time = time.replace(hour=0) if size != 'hour' else time %}
@@ -56,6 +57,7 @@
 {% endmacro %}
 
 
+{#- The start of the next batch. -#}
 {% macro _batch_after(begin, size) %}
     {% set days = {'day': 1, 'month': 32, 'year': 367}.get(size, 0) %}
     {% set step = modules.datetime.timedelta(days=days, hours=1 if size == 'hour' else 0) %}
@@ -63,6 +65,7 @@
 {% endmacro %}
 
 
+{#- Refuses microbatch settings that cannot be used. -#}
 {% macro _check_microbatch(size, lookback) %}
     {% set missing = [] %}
     {% for name in ['event_time', 'begin'] if not config.get(name) %}

@@ -1,3 +1,4 @@
+{#- Refuses a SQL model without `scored`. -#}
 {% macro _not_scored() %}
     {% do scorehouse._fail(
         "materialized='predictions' on the SQL model " ~ model['name'],

@@ -16,7 +16,8 @@
                 'relation': (relation.render() if relation.render is defined else relation) | string,
                 'package': '' if node['package_name'] == project_name else node['package_name'],
                 'path': node['original_file_path'] if node['resource_type'] == 'seed' else '',
-                'root': node.get('root_path') or ''
+                'root': node.get('root_path') or '',
+                'not_loaded': scorehouse._seeds_not_loaded(node['name'][3:])
             }) %}
         {% endif %}
     {% endfor %}

@@ -1,3 +1,4 @@
+{#- Replaces and adds rows by key. -#}
 {% macro _merge_predictions(staging, target_relation, run, slice) %}
     {% set new = adapter.get_columns_in_relation(staging) %}
     {% set there = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list %}
@@ -28,6 +29,7 @@
 {% endmacro %}
 
 
+{#- Flags or deletes predictions whose feature row vanished. -#}
 {% macro _treat_vanished(vanished, target_relation, run) %}
     {% if run['vanished'] == 'keep' %}
         {{ return('') }}

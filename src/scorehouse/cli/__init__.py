@@ -44,7 +44,7 @@ MAIN = {
     ),
     "init": (
         "init:init_command",
-        "Prepare a dbt project for the ML model NAME: package, folders, variables, training script.",
+        "Prepare a dbt project for the ML model NAME: package, profile, folders, variables, training script.",
     ),
     "list": ("list:list_command", "List all registered versions."),
     "mcp": (
@@ -113,6 +113,10 @@ SCAFFOLD = {
     "predictions": (
         "scaffold:predictions_command",
         "Write the prediction table of NAME: the dbt model, and YAML with its columns and tests.",
+    ),
+    "retraining": (
+        "scaffold_retraining:retraining_command",
+        "Write what retraining NAME needs: training function, training set, shadow, gate and variable.",
     ),
     "tests": (
         "scaffold_tests:scaffold_tests_command",

@@ -88,7 +88,7 @@ def _width(cell: str) -> int:
 STATES = {
     **dict.fromkeys(("ok", "success", "scored"), "green"),
     **dict.fromkeys(("warning", "rejected", "started", "not finished"), "yellow"),
-    **dict.fromkeys(("FAULT", "error", "failed"), "red"),
+    **dict.fromkeys(("FAULT", "error", "failed", "skipped"), "red"),
 }
 
 
@@ -118,7 +118,7 @@ def read_frame(file: Path, option: str = "--features") -> Any:
     """The training features in a .parquet or .csv file, which `option` names."""
     import pandas as pd
 
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
     if file.suffix not in readers or not file.exists():
         raise ConfigurationError(
             f"{option} {file}",

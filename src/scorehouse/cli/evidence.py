@@ -20,9 +20,10 @@ from scorehouse.cli.target import connect, dbt_results, place_of, results_option
 from scorehouse.cli.waiting import waiting
 from scorehouse.errors import ScorehouseError
 from scorehouse.evidence import collect
+from scorehouse.evidence.canonical import to_lines
 from scorehouse.evidence.manifest import require_new, write_pack
 from scorehouse.evidence.pack import Material, contents, facts
-from scorehouse.evidence.seal import Line, read_seal, text_of
+from scorehouse.evidence.seal import Line, read_seal
 from scorehouse.project.folder import find_project
 from scorehouse.project.place import Place
 from scorehouse.registration.signing import sign_version
@@ -175,7 +176,7 @@ def _sealed(file: Path, rows: list[Row]) -> tuple[list[Line], list[str]]:
     if found:
         return before, [f"{each.kind}: {each.text}" for each in found]
     if lines != before:
-        replace_file(file, text_of(lines).encode())
+        replace_file(file, to_lines(lines))
     return lines, []
 
 

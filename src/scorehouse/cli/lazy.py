@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from scorehouse.garbage import collector_paused
+from scorehouse.load_lock import loading
 
 CLAUSE_ENDS = re.compile(r"[:;] "), re.compile(r", ")
 
@@ -30,7 +30,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         if name not in self._loaded:
             module, _, attribute = self._places[name].partition(":")
-            with collector_paused():
+            with loading():
                 self._loaded[name] = getattr(import_module(f"{__package__}.{module}".rstrip(".")), attribute)
         return self._loaded[name]
 

@@ -177,7 +177,10 @@ def _runs(named: Named, asked: Runs) -> dict[str, Any]:
 def _verdicts(named: Named, asked: OneOrAll) -> dict[str, Any]:
     results = dbt_results(named.place(), named.dbt_target, named.project_dir)
     with named.monitoring() as warehouse:
-        chapters = [chapter_of(warehouse, data, results) for data in gather(warehouse, asked.name)]
+        chapters = [
+            chapter_of(warehouse, data, results)
+            for data in gather(warehouse, asked.name, nodes=results.nodes if results else None)
+        ]
     return {"ml_models": [overview(chapter) for chapter in chapters]}
 
 

@@ -22,6 +22,7 @@ from scorehouse.cli.common import (
 )
 from scorehouse.cli.names import complete_name, complete_reference
 from scorehouse.cli.show import facts
+from scorehouse.registry.seeds import build_command
 from scorehouse.registry.version import TASKS
 
 
@@ -117,7 +118,7 @@ def sync_command(
     if plan.files and not dry_run and (yes or click.confirm(f"write {len(plan.files)} files?", default=True)):
         plan.write()
         if not as_json:
-            echo(f"next: dbt build --select ml_{name}+")
+            echo(f"next: {build_command(name)}")
     if exit_code and dry_run and plan.files:
         ctx.exit(EXIT_DIFFERENT)
 

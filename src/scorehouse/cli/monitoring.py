@@ -134,7 +134,7 @@ def found_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | N
     """The alerts of one ML model, or of all, with its name and live version."""
     return [
         (data.name, data.live.version, alert)
-        for data in gather(warehouse, name)
+        for data in gather(warehouse, name, nodes=results.nodes if results else None)
         for alert in alerts_of(warehouse, data, results)
     ]
 

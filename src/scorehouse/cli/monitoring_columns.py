@@ -31,6 +31,7 @@ PROFILES = {
     "minimum": "Smallest finite value.",
     "maximum": "Largest finite value.",
     **ZONE,
+    "reference_size": "What the rows of the version's reference count together; another one has other bins.",
 }
 DRIFT = {
     "run_id": "Scoring run of the window; NULL if there are several.",
@@ -46,7 +47,9 @@ DRIFT = {
     "threshold": "Value from which the metric counts as drift; NULL: not judged.",
     "status": (
         "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; "
-        "`not_compared` (a date without a time to tell its age); or `info` if there is no threshold."
+        "`not_judged` (windows of training differ as much as a change would, or the value is beyond the "
+        "threshold but not for certain); `no_reference` of the version; `not_compared` (a date without a "
+        "time to tell its age); or `info` if there is no threshold."
     ),
     "n_reference": "Rows of the reference that were compared.",
     "n_current": "Rows of the window that were compared.",
@@ -75,7 +78,8 @@ PERFORMANCE = {
         "`ok`; `below` (worse than the threshold); `uncertain` (worse, but the interval of the value reaches "
         "the threshold); `info` (no threshold); `immature` (labels are still "
         "to arrive); `complete` (all labels have arrived before the cohort has ended; not judged yet); "
-        "`too_small`; `undefined`, such as the ROC AUC of one class; or `estimate` (no labels were used)."
+        "`too_small`; `undefined`, such as the ROC AUC of one class; `not_judged` (the version was trained "
+        "on all of these days); or `estimate` (no labels were used)."
     ),
     "n_reference": "Scored predictions of the cohort.",
     "n_current": "Predictions with a label and a finite score, from which the value is computed.",
@@ -83,13 +87,21 @@ PERFORMANCE = {
     "value_low": "Lower end of the 95 % interval of `value`; NULL if the metric has none.",
     "value_high": "Upper end of the 95 % interval of `value`; NULL if the metric has none.",
     **ZONE,
+    "n_training": (
+        "Predictions of days that the version was trained on, which are left out; NULL if that is not known."
+    ),
 }
 RETRAINING = {
     "ml_model": "Name of the ML model.",
     "version": "Version that has the alias.",
-    "retrain": "Whether there is a reason to retrain.",
+    "retrain": "Whether there is a reason to retrain, and no data fault; NULL if that cannot be judged.",
     "reasons": "The reasons, separated by semicolons; NULL for none.",
-    "n_drifted": "Features with drift in the newest window.",
+    "reason_codes": "The same as codes: drift, output_drift, decay, age.",
+    "data_faults": "What is wrong with the data: while it is not NULL, `retrain` is false.",
+    "n_drifted": (
+        "Features with drift in the newest window, apart from those with a data fault; NULL if it judges "
+        "none of this version."
+    ),
     "drifted_features": "Their names.",
     "metric": "Metric whose decay is judged.",
     "reference_value": "Its value at registration.",
@@ -97,6 +109,8 @@ RETRAINING = {
     "decay": "How much worse the metric has become.",
     "age_days": "Days since the end of the training data, or since registration.",
     "rejected_share": "Share of rejected rows.",
+    "status": "`retrain`, `data_fault`, `not_needed`, or `not_judged`.",
+    "not_judged": "What says nothing about this version yet, separated by semicolons; NULL: all is judged.",
 }
 RETRAINING_OUTPUTS = {
     "n_drifted_outputs": "Outputs with drift in the newest window.",
@@ -119,7 +133,7 @@ CALIBRATION = {
     "squared_error_deviation": "Standard deviation of the squared errors.",
     "n_labelled": "Predictions with a label.",
 }
-ESTIMATES = {name: text for name, text in PERFORMANCE.items() if name != "labels_arrived"}
+ESTIMATES = {name: text for name, text in PERFORMANCE.items() if name not in ("labels_arrived", "n_training")}
 MARGINS = {
     "ml_model": "Name of the ML model.",
     "version": "Version that scored.",
@@ -144,7 +158,10 @@ JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason")
     "segment": "`all`.",
     "metric": "`joint_shift`: the change of the correlation.",
     "value": "Change of the correlation.",
-    "status": "`ok`; `drift`; `small_drift` (certain, but below the threshold); or `too_small` to judge.",
+    "status": (
+        "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; or "
+        "`not_judged` (correlations differ too much between windows of training)."
+    ),
     "floor_value": "NULL.",
     "importance": "NULL.",
     "place": "Place by the change, from 1.",

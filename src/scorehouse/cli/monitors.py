@@ -20,19 +20,21 @@ from scorehouse.cli.monitoring_columns import (
 )
 from scorehouse.cli.monitors_asked import Asked, options_of
 from scorehouse.cli.scaffold import key_of
+from scorehouse.metrics import LOWER, METRICS, of_drift
 from scorehouse.project.dbt_names import jinja
 
-# metric of a performance table, and how much worse than at registration it may become
-TOLERANCES = {"roc_auc": 0.05, "mae": None, "rmse": None}
-RELATIVE_TOLERANCE = 0.2  # for an error, in its own unit
+JUDGED = ("roc_auc", "mae", "rmse")  # what decay is judged by: the first that was measured at registration
+# How much worse than at registration a metric may become; for an error, in its own unit.
+TOLERANCE, RELATIVE_TOLERANCE = 0.05, 0.2
 LEVEL = 0.9  # of the intervals of a regression
 # The defaults of the macro `drift`, written out since they are the numbers that a user changes first.
-MIN_EFFECT = {"psi": 0.02, "mean_shift": 0.1, "spread_shift": 0.1}
+MIN_EFFECT = {name: one.min_effect for name in of_drift("moved") if (one := METRICS[name].drift)}
 DEPENDENT = "-- Chance is what training shows: how much its {units} differ was learned at registration."
 INDEPENDENT = (
     "-- Rows are judged as independent. If those of a day or a week are alike, register again with --time."
 )
-PER_DAY = ", incremental_strategy='delete+insert', unique_key='window_start'"
+PER_DAY = ", **scorehouse.replace_windows()"
+PER_RUN = ", **scorehouse.replace_windows('run_id')"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def monitors(asked: Asked) -> list[Monitor]:
     found = [_profiles(asked)]
     if asked.training:
         found.append(_training_profiles(asked, asked.training))
-    found.append(_drift(asked))
+    found += [_drift(asked), *([_daily_drift(asked)] if asked.day else [])]
     for one in asked.judged if asked.labels else []:
         found.append(_performance(one))
         if one.is_estimated:
@@ -71,7 +73,7 @@ def monitors(asked: Asked) -> list[Monitor]:
 
 def _profiles(asked: Asked) -> Monitor:
     name = asked.version.name
-    config = f"{{{{ config(materialized='incremental'{PER_DAY if asked.day else ''}) }}}}\n\n"
+    config = f"{{{{ config(materialized='incremental'{PER_DAY if asked.day else PER_RUN}) }}}}\n\n"
     return Monitor(
         f"{name}_profiles",
         f"Counts of every feature and output of `{name}` in its training bins.",
@@ -102,7 +104,16 @@ def _profiled(asked: Asked, table: str) -> dict[str, str]:
 
 
 def _drift(asked: Asked) -> Monitor:
-    name, window = asked.version.name, "month" if asked.day else "run"
+    return _drift_in(asked, "drift", "month" if asked.day else "run")
+
+
+def _daily_drift(asked: Asked) -> Monitor:
+    """A month shows a change late in it only in the next month; a day shows it at once."""
+    return _drift_in(asked, "daily_drift", "day")
+
+
+def _drift_in(asked: Asked, ending: str, window: str) -> Monitor:
+    name = asked.version.name
     relations = {
         "profiles": f"ref('{name}_profiles')",
         "reference": f"ref('ml_{name}__reference')",
@@ -113,8 +124,8 @@ def _drift(asked: Asked) -> Monitor:
     units = " and ".join(f"{unit}s" for unit in asked.units)
     chance = DEPENDENT.format(units=units) if units else INDEPENDENT
     return Monitor(
-        f"{name}_drift",
-        f"Drift of `{name}` against training, by feature and {'month' if asked.day else 'scoring run'}.",
+        f"{name}_{ending}",
+        f"Drift of `{name}` against training, by feature and {'scoring run' if window == 'run' else window}.",
         f"{chance}\n" + call_of("drift", relations, {"window": window, "min_effect": MIN_EFFECT}),
         DRIFT,
         ["scorehouse.no_drift", "scorehouse.no_score_drift"],
@@ -204,6 +215,8 @@ def _coverage(asked: Asked) -> Monitor:
 def _retraining(asked: Asked) -> Monitor:
     name = asked.version.name
     relations = {"registry": f"ref('ml_{name}')", "drift": f"ref('{name}_drift')", "predictions": asked.table}
+    if asked.day:
+        relations["recent_drift"] = f"ref('{name}_daily_drift')"
     judged, columns = asked.judged if asked.labels else [], RETRAINING
     if len(judged) > 1:
         tables = ", ".join(f"{jinja(each.ending)}: ref('{each.stem}_performance')" for each in judged)
@@ -224,8 +237,13 @@ def _retraining(asked: Asked) -> Monitor:
 
 def _metric(asked: Asked) -> str:
     """The metric to judge decay by: preferably one with a value at registration."""
-    known = [name for name in TOLERANCES if asked.registered(name) is not None]
+    known = [name for name in JUDGED if asked.registered(name) is not None]
     return known[0] if known else "roc_auc" if asked.task == "classification" else "mae"
+
+
+def tolerance_of(metric: str, registered: float) -> float:
+    """How much worse than its value at registration a metric may become."""
+    return round(RELATIVE_TOLERANCE * registered, 6) if METRICS[metric].better == LOWER else TOLERANCE
 
 
 def _performance_tests(asked: Asked) -> list[Any]:
@@ -237,7 +255,7 @@ def _performance_tests(asked: Asked) -> list[Any]:
     metric = _metric(asked)
     registered = asked.registered(metric)
     if registered is not None:
-        tolerance = TOLERANCES[metric] or round(RELATIVE_TOLERANCE * registered, 6)
+        tolerance = tolerance_of(metric, registered)
         arguments = {"registry": f"ref('ml_{asked.version.name}')", "metrics": {metric: tolerance}}
         tests.append({"scorehouse.performance_not_below_reference": {"arguments": arguments | asked.named}})
     if asked.version.score_method == "predict_proba":

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from scorehouse.cli.monitoring_columns import ANYTIME, JOINT, SLICES
-from scorehouse.cli.monitors import LEVEL, Monitor, call_of
+from scorehouse.cli.monitors import LEVEL, Monitor, call_of, tolerance_of
 from scorehouse.cli.monitors_asked import Asked, options_of
 from scorehouse.cli.scaffold import key_of
+from scorehouse.metrics import LOWER, Use, used
 
 MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which slices are looked for, the most important ones
 CATEGORIES = 50  # a column with more values makes slices that are too small
 REJECTED = 0.05  # by how much more rows of a slice may be rejected
 ABOVE = 0.5  # by how much an error may be larger in a slice, as a share of that at registration
-# metric of a performance table that can be watched for life -> its limit, from the value at registration
-WATCHED: dict[str, Callable[[float], float]] = {
-    "accuracy": lambda value: value - 0.05,
-    "brier": lambda value: value * 1.2,
-}
 NAMED = ("log_loss", "mae")  # measures of a positive class or of an output, which the options name
 ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
 
@@ -108,10 +103,13 @@ def _watch(asked: Asked) -> list[Monitor]:
     if asked.task == "regression":
         source, limits = f"{asked.stem}_coverage", {"coverage": round(LEVEL - 0.05, 6)}
     else:
-        for metric, limit in WATCHED.items():
-            known = asked.registered(metric)
-            if known is not None and 0 < (value := limit(known)) < 1:
-                limits[metric] = round(value, 6)
+        for name, metric in used(Use.WATCHED).items():
+            known = asked.registered(name) if metric.columns and metric.better else None
+            if known is None:
+                continue
+            worse = tolerance_of(name, known) * (1 if metric.better == LOWER else -1)
+            if 0 < known + worse < 1:
+                limits[name] = round(known + worse, 6)
     if not limits or not asked.labels:
         return []
     said = f"The evidence so far, over all windows, that {asked.subject} is worse than it may be."

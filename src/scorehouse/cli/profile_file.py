@@ -21,12 +21,22 @@ def this_call() -> str:
 
 def default_target(project: Path) -> Mapping[str, Any]:
     """The settings of the profile's default target, for hints alone; empty if they are not found."""
+    return _default_target(project)[1]
+
+
+def default_target_name(project: Path) -> str:
+    """The name of the profile's default target, for hints alone; empty if it is not found."""
+    return _default_target(project)[0]
+
+
+def _default_target(project: Path) -> tuple[str, Mapping[str, Any]]:
     try:
         profile = profile_of(project)
         document = yaml.safe_load(profiles_file(None, project).read_text(encoding="utf-8"))
-        return document[profile]["outputs"][document[profile].get("target") or "default"] or {}
+        name = document[profile].get("target") or "default"
+        return name, document[profile]["outputs"][name] or {}
     except (ConfigurationError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return {}
+        return "", {}
 
 
 def profiles_file(folder: Path | None, project: Path) -> Path:

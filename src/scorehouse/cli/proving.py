@@ -13,7 +13,8 @@ import pyarrow as pa
 from scorehouse.cli.common import read_frame
 from scorehouse.cli.target import connect
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.forms.reasons.background import Background, background_facts, background_in
+from scorehouse.forms.reasons.background import Background, background_facts
+from scorehouse.forms.reasons.read import read_background
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
@@ -25,7 +26,8 @@ from scorehouse.registration.proven_forms import Forms, find_forms
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seeds import REFERENCE_COLUMNS, ModelSeeds, read_rows
+from scorehouse.registry.seed_rows import read_rows
+from scorehouse.registry.seeds import REFERENCE_COLUMNS, ModelSeeds
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, resolve
 from scorehouse.scoring.request import load_policy
@@ -106,7 +108,7 @@ def _background(project: Path, version: Version, policy: LoadPolicy, call: str) 
     known = background_facts(version)
     if not known:
         return None
-    rows = background_in(artifact.read_form(project, version, "reasons", policy, call))
+    rows = read_background(project, version, policy, call)
     return None if rows is None else Background(rows, bool(known["drawn"]))
 
 

@@ -41,8 +41,8 @@ def reference_command(
 ) -> None:
     """Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.
 
-    Registration does the same; use this for a version that was registered without --time, or by an earlier
-    release. Nothing else of the version changes.
+    Registration does the same; use this for a version that was registered without --time. Nothing else of the
+    version changes.
 
     \b
     Example:

@@ -98,11 +98,12 @@ def register_command(
       scorehouse register churn model.joblib --features train.parquet \\
           --task classification --metric roc_auc=0.81 --alias champion
     """
+    from scorehouse.registration.groups import grouped
     from scorehouse.registration.proven_form import form_lines
     from scorehouse.registration.register import register
 
     facts |= {"metrics": _metrics(metrics), "outputs": outputs or None, "background": _background(background)}
-    version = register(estimator, name, read_frame(features), **facts)
+    version = register(estimator, name, read_frame(features), **grouped(facts))
     if as_json:
         print_json(as_document(version))
         return

@@ -70,7 +70,10 @@ def report_command(
     results = dbt_results(named, dbt_target, place["project_dir"])
     with waiting("reading the warehouse"), connect(named) as connection:
         warehouse = Warehouse(connection, named, schema, CALL)
-        chapters = [chapter_of(warehouse, data, results) for data in gather(warehouse, name)]
+        chapters = [
+            chapter_of(warehouse, data, results)
+            for data in gather(warehouse, name, nodes=results.nodes if results else None)
+        ]
         known = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
     given = _given(cards, place["project_dir"], known)
     heading = title or (f"{name}: monitoring" if name else "Monitoring of the ML models")

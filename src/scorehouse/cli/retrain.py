@@ -14,7 +14,7 @@ from scorehouse.cli.diff import lines as diff_lines
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.target import connect, place_of, this_call
 from scorehouse.project.folder import find_project
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, build_command
 
 if TYPE_CHECKING:
     from scorehouse.retraining.prepared import House
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXIT_CODES = {
     "promoted": 0,
     "not_asked": 10,
+    "not_judged": 11,
     "waits_for_a_person": 20,
     "waits_for_a_signature": 20,  # a person signs, too
     "gate_refused": 30,
@@ -74,7 +75,8 @@ def retrain_command(
     with --key; without it the run ends there, and `--version` goes on once the version is signed.
 
     Exit codes: 0 promoted, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no signal asks for it,
-    20 trained and waits for a person (who signs or promotes), 30 the gate refused it.
+    11 the signals cannot judge this version, 20 trained and waits for a person (who signs or promotes),
+    30 the gate refused it.
 
     \b
     Examples:
@@ -143,6 +145,8 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
     """How it ended, for a person: what changes, and the command that promotes."""
     if outcome.outcome == "not_asked":
         return ["nothing to do; --force trains all the same"]
+    if outcome.outcome == "not_judged":
+        return [f"not judged; next: {build_command(house.seeds.name)}, or --force to train without signals"]
     seeds = house.seeds
     versions = {version.version: version for version in seeds.versions()}
     assert outcome.version is not None

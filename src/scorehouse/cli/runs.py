@@ -10,6 +10,7 @@ from scorehouse.cli.common import echo, json_option, print_json, state, table
 from scorehouse.cli.run_log import find_log
 from scorehouse.cli.target import connect, place_of, target_options
 from scorehouse.errors import did_you_mean
+from scorehouse.project.run_log_place import runs_of_log
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,8 +73,8 @@ def read_runs(
 ) -> list[dict[str, Any]]:
     """Rows of the run log, newest first."""
     rows = connection.execute(
-        f"select * from {log} where ($1 is null or model_name = $1) and (not $2 or status <> 'success') "
-        "order by started_at desc limit $3",
+        f"select * from {runs_of_log(log)} where ($1 is null or model_name = $1) "
+        "and (not $2 or status <> 'success') order by started_at desc limit $3",
         [ml_model, failed, limit],
     )
     names = [column[0] for column in rows.description or ()]

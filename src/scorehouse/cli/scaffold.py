@@ -22,7 +22,7 @@ from scorehouse.project.dbt_text import code, dump_yaml, prose
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.class_columns import score_of
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.version import MULTILABEL, Version
 
 SQL_MODEL = """\
@@ -103,7 +103,7 @@ def predictions_command(
     version = find_version(ModelSeeds(project, name), None, call)
     changes = pending(project, planned(project, version, **answers))
     if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
-        echo(f"next: dbt build --select +{name}_predictions")
+        echo(f"next: {build_command(name, f'+{name}_predictions')}")
 
 
 def planned(
@@ -173,6 +173,7 @@ def _properties(
     tests: list[Any] = [
         _test("one_prediction_per_row", features=f"ref('{features}')", key=list(keys)),
         _test("rejected_share_below", max_share=share),
+        "scorehouse.predictions_up_to_date",
         _test("predictions_registered", **registry),
         _test("predictions_by_alias", **registry, model_alias=alias),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from scorehouse.cli.common import echo, find_version, json_option, project_optio
 from scorehouse.cli.descriptions import column_descriptions
 from scorehouse.cli.names import complete_name
 from scorehouse.cli.scaffold import NOTHING, describe_output, output_names
+from scorehouse.dialect import double
 from scorehouse.project.dbt_names import identifier, with_columns
 from scorehouse.project.dbt_text import dump_yaml, prose
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.version import Version
 
 MART = """\
@@ -41,8 +43,8 @@ select * from final
 BAND = """\
 case
             when row_status = 'rejected' then 'not scored'
-            when score >= {high!r}e0 then 'high'
-            when score >= {low!r}e0 then 'medium'
+            when score >= {high} then 'high'
+            when score >= {low} then 'medium'
             else 'low'
         end as score_band"""
 BANDS = ("high", "medium", "low", "not scored")
@@ -80,7 +82,7 @@ def mart_command(
     version = find_version(ModelSeeds(project, name), None, call)
     changes = pending(project, planned_mart(project, version, **answers))
     if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
-        echo(f"next: dbt build --select +{name}_mart")
+        echo(f"next: {build_command(name, f'+{name}_mart')}")
 
 
 def planned_mart(
@@ -95,9 +97,9 @@ def planned_mart(
 ) -> list[Change]:
     """The files that do not exist yet."""
     low, high = bands
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         raise click.UsageError(
-            f"--bands {low} {high}: `high` must begin above `medium`, the first of the two"
+            f"--bands {low} {high}: `high` must begin above `medium`, the first of two finite numbers"
         )
     table = table or f"{version.name}_predictions"
     outputs = output_names(version)
@@ -107,7 +109,7 @@ def planned_mart(
     described |= {name: {"description": describe_output(name, version)} for name in outputs}
     columns = [identifier(name) for name in described]
     if version.score_method == "predict_proba" and "score" in outputs:
-        columns.append(BAND.format(low=low, high=high))
+        columns.append(BAND.format(low=double(low), high=double(high)))
         described["score_band"] = {
             "description": f"high from {high:g}, medium from {low:g}, low below; or not scored.",
             "data_tests": [{"accepted_values": {"arguments": {"values": list(BANDS)}}}],

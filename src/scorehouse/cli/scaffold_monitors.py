@@ -18,7 +18,7 @@ from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.class_columns import PREFIX, column_of
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.version import SEVERAL, Version
 
 TASKS = ("classification", "regression", *SEVERAL)
@@ -71,7 +71,7 @@ def monitors_command(
     if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
         ends = [f"+{name}_retraining"]
         ends += [Path(one.path).stem for one in planned if Path(one.path).stem in _ends(version)]
-        echo(f"next: dbt build --select {' '.join(ends)}")
+        echo(f"next: {build_command(name, *ends)}")
 
 
 def _ends(version: Version) -> list[str]:

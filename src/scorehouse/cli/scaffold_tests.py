@@ -45,6 +45,14 @@ from scorehouse.registry.version import resolve
     show_default=True,
     help="Severity of tests for values outside the range of training.",
 )
+@click.option("--day", help="Column with the date of a row: also tests that new rows come, and how many.")
+@click.option(
+    "--max-age-days",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="How many days old the newest day may be when the tests run (--day).",
+)
 @click.option("--output", default="-", show_default=True, help="File to write; - prints.")
 @json_option
 @project_option
@@ -62,6 +70,7 @@ def scaffold_tests_command(
     \b
     Example:
       scorehouse scaffold tests churn --table churn_features --output models/churn/_features.yml
+      scorehouse scaffold tests churn --table churn_features --day signed_up_on
     """
     from scorehouse.registry import artifact
     from scorehouse.scoring.request import load_policy

@@ -11,6 +11,7 @@ import click
 from scorehouse.cli.common import EXIT_DIFFERENT, count, echo, json_option, print_json
 from scorehouse.cli.evidence_rows import Row, read_log
 from scorehouse.cli.target import target_options, this_call
+from scorehouse.evidence.canonical import to_lines
 from scorehouse.evidence.seal import (
     RUN,
     Finding,
@@ -20,7 +21,6 @@ from scorehouse.evidence.seal import (
     head_finding,
     read_seal,
     sealed,
-    text_of,
 )
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
@@ -92,7 +92,7 @@ def seal_command(
     if check:
         lines = before
     elif not found and lines != before:
-        replace_file(file, text_of(lines).encode())
+        replace_file(file, to_lines(lines))
     _tell(file, before, lines, found, as_json, check)
     if found:
         ctx.exit(EXIT_DIFFERENT)

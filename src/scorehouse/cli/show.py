@@ -21,7 +21,7 @@ from scorehouse.cli.names import complete_reference
 from scorehouse.project.folder import find_project
 from scorehouse.registry import segment_facts
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import Version, parse_reference
+from scorehouse.registry.version import NO_FORMS, Version, parse_reference
 
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
 
@@ -121,7 +121,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
-        "forms": ", ".join(sorted(set(version.forms) - {"refused"})) or "-",
+        "forms": ", ".join(sorted(set(version.forms) - {*NO_FORMS})) or "-",
         **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
         **({"intervals": _calibrated(version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),

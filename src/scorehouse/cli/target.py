@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from scorehouse.report.dbt_results import DbtResults
 
-MEMORY = ":memory:"
+MEMORY, LAKE = ":memory:", "ducklake:"
 
 
 def target_options(function: Function) -> Function:
@@ -116,26 +116,22 @@ def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
     schema = rendered(str(settings.get("schema") or "main"))
     log = run_log_place(_variables(project), settings.get("database"), schema)
     files = _attached(project, settings)
-    alias = str(settings.get("database") or "")
-    origin = "the project's folder"
-    if alias not in files:
-        return Place(
-            _existing(_path_in(project, settings["path"]), origin),
-            None,
-            schema,
-            log.database,
-            log.schema,
-            files,
-        )
-    attached = files.pop(alias)
-    if settings["path"] != MEMORY:
-        main = _path_in(project, settings["path"])
-        files[main.stem] = main
-    return Place(_existing(attached, origin), alias, schema, log.database, log.schema, files)
+    alias: str | None = str(settings.get("database") or "")
+    if alias in files:
+        file = files.pop(alias)
+        if settings["path"] != MEMORY:
+            main = _path_in(project, settings["path"])
+            files[main.stem] = main
+    else:
+        file, alias = _path_in(project, settings["path"]), None
+    options = settings.get("config_options") or {}
+    return Place(
+        _existing(file, "the project's folder"), alias, schema, log.database, log.schema, files, options
+    )
 
 
 def _attached(project: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
-    """The DuckDB files that a target attaches, by alias; attachments of other kinds are left to dbt."""
+    """The DuckDB files, and lakes, that a target attaches, by alias; other attachments are left to dbt."""
     files = {}
     for each in settings.get("attach") or []:
         if each.get("path") and each.get("type", "duckdb") == "duckdb":
@@ -155,7 +151,14 @@ def _known_targets(profile: str | None, profiles_dir: Path | None, project_dir: 
 
 
 def _path_in(project: Path, path: object) -> Path:
-    return project / Path(rendered(str(path))).expanduser()
+    """The path of a file, or of a lake with its catalog in a file: then it begins with `ducklake:`."""
+    text = rendered(str(path))
+    file = project / Path(text.removeprefix(LAKE)).expanduser()
+    return Path(LAKE + str(file.absolute())) if text.startswith(LAKE) else file
+
+
+def _is_there(path: Path) -> bool:
+    return Path(str(path).removeprefix(LAKE)).is_file()
 
 
 def _variables(project: Path) -> Callable[[str], Any]:
@@ -176,7 +179,7 @@ def _project(project_dir: Path | None, profile: str | None) -> Path:
 
 
 def _existing(file: Path, origin: str) -> Path:
-    if not file.is_file():
+    if not _is_there(file):
         raise ConfigurationError(
             this_call(),
             f"there is no DuckDB file {str(file)!r}",
@@ -190,13 +193,14 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
     """Open the file and its attached files for reading; the file's database is the current one."""
     import duckdb
 
-    files = {alias: file for alias, file in place.attached.items() if file.is_file()}
+    files = {alias: file for alias, file in place.attached.items() if _is_there(file)}
     opened = place.file
+    options = dict(place.options)
     try:
         if place.alias is None:
-            connection = duckdb.connect(str(place.file), read_only=True)
+            connection = duckdb.connect(str(place.file), read_only=True, config=options)
         else:
-            connection = duckdb.connect(MEMORY)
+            connection = duckdb.connect(MEMORY, config=options)
             files = {place.alias: place.file, **files}
         connection.execute("set enable_progress_bar = false")  # it would be printed among the output
         for alias, opened in files.items():

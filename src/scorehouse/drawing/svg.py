@@ -42,6 +42,11 @@ def text(x: float, y: float, content: str, style: Style = PLAIN, *, anchor: str 
     return element("text", escape(content), x=float(x), y=float(y), text_anchor=anchor, **style)
 
 
+def shortened(name: str, most: int) -> str:
+    """A name in at most so many characters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def line(
     x1: float, y1: float, x2: float, y2: float, stroke: str, tooltip: str = "", style: Style = PLAIN
 ) -> str:

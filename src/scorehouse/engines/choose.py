@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from scorehouse.engines.base import Engine
+from scorehouse.load_lock import loading
 from scorehouse.scoring.request import Request
 
 # the module with the class `ENGINE`, by the package of the session's class
@@ -19,6 +20,7 @@ ENGINES = {
 def engine_of(session: Any, request: Request, call: str) -> Engine[Any]:
     """The engine of one run; dbt-duckdb sometimes wraps its sessions in classes of its own."""
     package = type(session).__module__.partition(".")[0]
-    module = import_module(ENGINES.get(package, ENGINES["duckdb"]))
+    with loading():
+        module = import_module(ENGINES.get(package, ENGINES["duckdb"]))
     engine: Engine[Any] = module.ENGINE(session, request, call)
     return engine

@@ -20,13 +20,22 @@ def wide_suffixes(options: ScoreOptions, records: Sequence[RunRecord]) -> list[s
     return [record.part.suffix for record in records if record.part] if options.is_wide else []
 
 
+def absent_suffixes(options: ScoreOptions, records: Sequence[RunRecord]) -> list[str]:
+    """The suffixes of columns that stay NULL in a wide table: those of aliases that no version has.
+
+    The first challenger then fills columns that are there, and the table need not be rebuilt.
+    """
+    scoring = {record.part.alias for record in records if record.part}
+    return [f"__{alias}" for alias in options.alias if options.is_wide and alias not in scoring]
+
+
 def added_columns(options: ScoreOptions, outputs: Sequence[str], records: Sequence[RunRecord]) -> list[str]:
     """Columns of the prediction table that options add to the ones that every table has."""
     names = ["model_alias", "is_live"] if options.in_parts else []
     names += ["rank"] if _ranks(records) else []
     if options.decision:
         names += ["decision", "band", "decision_policy"]
-    for suffix in wide_suffixes(options, records)[1:]:
+    for suffix in wide_suffixes(options, records)[1:] + absent_suffixes(options, records):
         names += [name + suffix for name in (*outputs, MODEL_VERSION)]
     return names + (["is_vanished"] if options.rescore.vanished == "flag" else [])
 
@@ -148,6 +157,10 @@ class Output:
                 names = [name + suffix for name in (*self.scored, REJECT_REASON)]
                 values |= {name: self.spelling.quote(name) for name in names}
                 values[MODEL_VERSION + suffix] = cast(str(record.part.version.version), "integer")
+        for suffix in absent_suffixes(self.options, self.records):
+            for name in (*self.scored, REJECT_REASON):
+                values[name + suffix] = f"case when false then {self.spelling.quote(name)} end"
+            values[MODEL_VERSION + suffix] = "cast(null as integer)"
         return values
 
     @property

@@ -16,6 +16,7 @@ from scorehouse.forms.reasons.asked import Asked, asked_outputs, score_columns
 from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
+from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part, scoring_bases
@@ -77,6 +78,7 @@ def kernel_of(
             warn(f"{call}: {warning}")
         return estimator
 
+    check_label_rule(version, call)
     signature = artifact.read_signature(files.root, version, files.policy, call)
     return Kernel(Unopened(opened), version, signature, strict=strict, call=call)
 

@@ -66,6 +66,8 @@ def _settle(
     engine.refuse(options)
     record.write_mode = write_mode(request, options, call, exists=engine.table_exists())
     parts = resolve_parts(engine.versions(model), options, call)
+    for asked in parts:
+        request.check_loaded(asked.version, call)
     records = records_of(record, parts, options)
     files = FormFiles(request.project_root, request.load_policy)
     kernels = with_reasons(load_kernels(parts, request, options, call), files, options)

@@ -56,12 +56,13 @@ def _model(version: Version, reference: str, features: Sequence[Mapping[str, Any
     owner = {"supplier": {"name": version.owner}} if version.owner else {}
     metrics = [{"type": name, "value": str(value)} for name, value in sorted(version.metrics.items())]
     window = f", from {version.trained_from} to {version.trained_to}" if version.trained_from else ""
+    outputs = list(version.outputs) or version.score_columns or ["prediction"]
     card = {
         "modelParameters": {
             "approach": {"type": APPROACHES.get(version.task, "supervised")},
             "task": version.task,
             "inputs": [{"format": f"{each['name']}: {each['type']}"} for each in features],
-            "outputs": [{"format": name} for name in _outputs(version)],
+            "outputs": [{"format": name} for name in outputs],
         },
         **({"quantitativeAnalysis": {"performanceMetrics": metrics}} if metrics else {}),
         "properties": [{"name": "training", "value": f"{version.training_rows} rows{window}"}],
@@ -76,10 +77,6 @@ def _model(version: Version, reference: str, features: Sequence[Mapping[str, Any
         "hashes": [{"alg": "SHA-256", "content": version.sha256}],
         "modelCard": card,
     }
-
-
-def _outputs(version: Version) -> list[str]:
-    return list(version.outputs) or list(version.score_columns) or ["prediction"]
 
 
 def _library(name: str, number: str) -> dict[str, Any]:

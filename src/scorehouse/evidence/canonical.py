@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -13,13 +13,31 @@ from uuid import UUID
 
 
 def canonical(document: Any) -> str:
-    """JSON with sorted names and without spaces."""
+    """JSON on one line, with sorted names and without spaces."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def in_bytes(text: str) -> bytes:
+    """JSON text in UTF-8; half of a character, which has no bytes there, becomes an escape of JSON."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def to_lines(documents: Iterable[Any]) -> bytes:
+    """A file with one document per line."""
+    return in_bytes("".join(canonical(document) + "\n" for document in documents))
+
+
+def from_lines(data: bytes) -> list[Any]:
+    """The documents that `to_lines` wrote; ValueError for a line that is no JSON.
+
+    A line ends with a line feed alone: JSON strings may contain the other line ends of Unicode as they are.
+    """
+    return [json.loads(line) for line in data.split(b"\n") if line.strip()]
 
 
 def digest(text: str | bytes) -> str:
     """Hexadecimal SHA-256."""
-    return sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+    return sha256(in_bytes(text) if isinstance(text, str) else text).hexdigest()
 
 
 def facts_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def card_of_version(
             warehouse.call,
             f"the seed ml_{version.name} in the warehouse has no version {version.version}",
             expected="the seed as it is in version control",
-            action=f"run `dbt seed --select ml_{version.name}`",
+            action=f"run `dbt seed --select tag:ml_{version.name}`",
         )
     chapter = chapter_of(warehouse, data, results)
     names = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from scorehouse.evidence import verify
 from scorehouse.evidence.bom import bill_of_materials
-from scorehouse.evidence.canonical import canonical, facts_of
+from scorehouse.evidence.canonical import facts_of, in_bytes, to_lines
 from scorehouse.evidence.seal import Line, head
 from scorehouse.registry.artifact import pinned_files
 from scorehouse.registry.version import Version
@@ -66,8 +66,8 @@ def contents(material: Material) -> dict[str, bytes]:
         verify.VERSION: _json({"registry": version.to_row(), "files": pinned}),
         verify.SIGNATURE: material.signature,
         "configuration.json": _json(material.configuration),
-        verify.RUNS: "".join(canonical(facts_of(row)) + "\n" for row in material.runs).encode(),
-        verify.SEAL: "".join(canonical(line) + "\n" for line in material.seal).encode(),
+        verify.RUNS: to_lines(map(facts_of, material.runs)),
+        verify.SEAL: to_lines(material.seal),
         "replay.json": _json(material.replay),
         "tests.json": _json(material.tests),
         CARD: material.card.encode(),
@@ -124,4 +124,4 @@ def _readme(material: Material, names: Sequence[str]) -> str:
 
 
 def _json(document: Any) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+    return in_bytes(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")

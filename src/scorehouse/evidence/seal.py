@@ -7,7 +7,6 @@ digest, the head, is in Git, in every evidence pack and wherever else it was kep
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.evidence.canonical import canonical, digest, row_digest
+from scorehouse.evidence.canonical import canonical, digest, from_lines, row_digest
 
 NOTHING = "0" * 64  # what the first line follows
 RUN, SEAL, PRUNED = "run", "seal", "pruned"
@@ -153,7 +152,7 @@ def read_seal(file: Path, call: str) -> list[Line]:
     if not file.is_file():
         return []
     try:
-        lines = [json.loads(text) for text in file.read_text(encoding="utf-8").splitlines()]
+        lines = from_lines(file.read_bytes())
         if not all(isinstance(line, dict) and NEEDED[line["kind"]] <= set(line) for line in lines):
             raise ValueError("a line lacks what its kind has")
     except (ValueError, KeyError, TypeError) as error:
@@ -164,11 +163,6 @@ def read_seal(file: Path, call: str) -> list[Line]:
             action="restore it from version control",
         ) from error
     return lines
-
-
-def text_of(lines: Iterable[Line]) -> str:
-    """The lines as they are in the file."""
-    return "".join(canonical(line) + "\n" for line in lines)
 
 
 def _finished(rows: Iterable[Row]) -> list[Row]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorehouse.evidence.canonical import canonical, digest
+from scorehouse.evidence.canonical import canonical, digest, from_lines
 from scorehouse.evidence.manifest import (
     ALTERED,
     Difference,
@@ -56,7 +56,7 @@ def _disagreements(folder: Path, manifest: dict[str, Any]) -> Iterator[Differenc
     component = json.loads((folder / BOM).read_text(encoding="utf-8"))["metadata"]["component"]
     if component["hashes"][0]["content"] != version["registry"]["sha256"]:
         yield _wrong(BOM, f"is about another artifact than {VERSION}")
-    lines = _lines(folder / SEAL)
+    lines = from_lines((folder / SEAL).read_bytes())
     for finding in chain_findings(lines):
         yield _wrong(SEAL, f"is no whole chain: {finding.text}")
     if head(lines) != manifest["run_log_head"]:
@@ -64,14 +64,10 @@ def _disagreements(folder: Path, manifest: dict[str, Any]) -> Iterator[Differenc
     if manifest["run_log_findings"]:  # the log was altered before the pack was made, which the pack says
         return
     sealed = {line["run_id"]: line["row"] for line in lines if line["kind"] == RUN}
-    for row in _lines(folder / RUNS):
+    for row in from_lines((folder / RUNS).read_bytes()):
         if row["status"] != "started" and sealed.get(row["run_id"]) != digest(canonical(row)):
             yield _wrong(RUNS, f"has the run {row['run_id']}, which is not the one that was sealed")
 
 
 def _wrong(file: str, problem: str) -> Difference:
     return Difference(ALTERED, file, f"{file} {problem}")
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

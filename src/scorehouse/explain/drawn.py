@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from scorehouse.drawing.plot import Plot, tick_texts, ticks
-from scorehouse.drawing.svg import Style, element, line, picture, text, title
+from scorehouse.drawing.svg import Style, element, line, picture, shortened, text, title
 from scorehouse.explain.story import Story
 from scorehouse.explain.told import others, said, shown
 
@@ -67,7 +67,7 @@ def waterfall(story: Story) -> str:
     for place, (name, contribution) in enumerate(parts, start=1):
         before, after = x(levels[place - 1]), x(levels[place])
         top, colour = plot.top + place * ROW + 4, MORE if contribution > 0 else LESS
-        drawn.append(text(LEFT - 8, top + 13, _cut(name), FONT, anchor="end"))
+        drawn.append(text(LEFT - 8, top + 13, shortened(name, 44), FONT, anchor="end"))
         size = {"x": min(before, after), "y": top, "width": max(1.0, abs(after - before)), "height": ROW - 8}
         drawn.append(element("rect", title(f"{name}: {contribution:+.6g}"), fill=colour, **size))
         drawn.append(text(max(before, after) + 6, top + 13, f"{contribution:+.3g}", FONT))
@@ -83,10 +83,6 @@ def _level(plot: Plot, place: int, name: str, x: float, value: float) -> list[st
         line(x, top + 2, x, top + ROW - 2, GREY, f"{name}: {value:.6g}", {"stroke_width": 3}),
         text(x + 6, top + 17, f"{value:.3g}", FONT),
     ]
-
-
-def _cut(name: str, most: int = 44) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _flips(story: Story) -> str:

@@ -9,11 +9,13 @@ from typing import TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
+from scorehouse.errors import ArtifactError, CompileError, ConfigurationError, ScorehouseError
+from scorehouse.forms.form_file import reading
 from scorehouse.forms.parity import TOLERANCE, TOLERANCE_NATIVE
 from scorehouse.forms.proof import differs_here, kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.load_lock import loading
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -156,7 +158,7 @@ def _sql(kernel: Kernel, asked: str, files: FormFiles, sql_rows: SqlRows) -> For
     from scorehouse.forms.sql.stored import from_bytes
 
     data = files.form(kernel, "sql")
-    compiled = _read(lambda: from_bytes(data, kernel.version, kernel.signature))
+    compiled = _read(kernel, "sql", lambda: from_bytes(data, kernel.version, kernel.signature))
     _check_here(kernel, "sql", files, lambda rows: sql_rows(compiled, rows), tolerance_of(compiled))
     return Form("sql", _why(fact, asked), kernel, compiled)
 
@@ -195,9 +197,10 @@ def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
     else:
         if rows < NATIVE_FROM_ROWS and asked == "auto":
             raise _NotServing(f"{rows:,} rows are too few to lay out the trees for")
-        from scorehouse.forms.native.make import compile_native  # imports scikit-learn
+        with loading():
+            from scorehouse.forms.native.make import compile_native  # imports scikit-learn
 
-        scoring = kernel.holding(compile_native(kernel.estimator, call=kernel.call))
+            scoring = kernel.holding(compile_native(kernel.estimator, call=kernel.call))
     own = scoring.without_strict()
     _check_here(kernel, "native", files, lambda rows: kernel_rows(own, rows), TOLERANCE_NATIVE)
     return Form("native", _why(fact, asked), scoring, data=data)
@@ -215,16 +218,16 @@ def _matrix(kernel: Kernel, asked: str, files: FormFiles) -> Form:
 def _holding_stored(kernel: Kernel, name: str, data: bytes) -> Kernel:
     from scorehouse.forms.stored_readers import READERS
 
-    return kernel.holding(_read(lambda: READERS[name](data, kernel.version)))
+    return kernel.holding(_read(kernel, name, lambda: READERS[name](data, kernel.version)))
 
 
-def _read(read: Callable[[], T]) -> T:
+def _read(kernel: Kernel, name: str, read: Callable[[], T]) -> T:
     try:
-        return read()
-    except KeyError as error:
-        raise _NotServing(f"its file cannot be read: it has no {error}") from error
-    except ValueError as error:
-        raise _NotServing(f"its file cannot be read: {error}") from error
+        with reading(name, kernel.version, kernel.call):
+            return read()
+    except ArtifactError as error:
+        logger.warning(f"{kernel.call}: {error.problem}")
+        raise _NotServing(error.problem) from error
 
 
 def _check_here(
@@ -232,7 +235,7 @@ def _check_here(
 ) -> None:
     """Score the proof rows; the estimator serves where the form differs from it on this machine."""
     try:
-        problem = differs_here(files.proof(kernel, name), kernel.signature, score, tolerance)
+        problem = differs_here(files.proof(kernel, name), kernel, score, tolerance)
     except ScorehouseError:
         raise
     except Exception as error:  # such as a function that this release of the database does not have

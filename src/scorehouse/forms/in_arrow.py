@@ -150,7 +150,7 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
         case Column():
             return known[expr.name]
         case Literal():
-            return _literal(expr)
+            return _constant(expr.type, expr.value, str(expr.value))
         case Arith():
             return ARITHMETIC[expr.op](value(expr.left), value(expr.right))
         case Sum():
@@ -187,10 +187,6 @@ def _feature(column: pa.Array, type: str) -> pa.Array:
     if type in TIMES:
         return in_unit(column, "us").cast(pa.int64())
     return column.cast(TYPES[type], safe=False)
-
-
-def _literal(expr: Literal) -> pa.Scalar:
-    return _constant(expr.type, expr.value, str(expr.value))
 
 
 # for a single row, to make constants would take half of the time

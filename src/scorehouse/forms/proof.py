@@ -16,7 +16,7 @@ from scorehouse.forms.hard_rows import HOLED, PLAIN, PROBED, Tried
 from scorehouse.forms.parity import compare
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registry.signature import Signature
+from scorehouse.kernel.tasks import Classification, with_labels
 
 MOST_ROWS = 2_048
 MOST_CELLS = 50_000
@@ -66,6 +66,8 @@ def proof_bytes(tried: Tried, kernel: Kernel) -> bytes:
     ]
     rows = pa.table(columns, schema=tried.rows.schema).combine_chunks()
     made = kernel_rows(kernel, rows)
+    if isinstance(kernel.outputs, Classification):
+        made = kernel.outputs.with_places(made)
     for name in made.column_names:
         rows = rows.append_column(EXPECTED + name, made.column(name))
     sink = pa.BufferOutputStream()
@@ -74,18 +76,25 @@ def proof_bytes(tried: Tried, kernel: Kernel) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def differs_here(
-    data: bytes, signature: Signature, score: Callable[[pa.Table], pa.Table], tolerance: float
-) -> str:
-    """How a form differs from the estimator on its proof rows, on this machine; empty where it does not.
-
-    `score` is the form: a table of features in, the kernel's columns out.
-    """
+def proof_rows(data: bytes) -> pa.Table:
+    """The rows in a file of proof; ValueError where Arrow would read beyond the end of a column."""
     with pa.ipc.open_file(pa.BufferReader(data)) as reader:
         rows = reader.read_all()
+    rows.validate(full=True)
+    return rows
+
+
+def differs_here(data: bytes, kernel: Kernel, score: Callable[[pa.Table], pa.Table], tolerance: float) -> str:
+    """How a form differs from the estimator on its proof rows, on this machine; empty where it does not.
+
+    `score` is the form: a table of features in, the columns of `kernel` out. The proof has scores, and places
+    of labels among the classes: both sides are compared with the labels that the registry decides now.
+    """
+    rows = proof_rows(data)
     names = [name for name in rows.column_names if name.startswith(EXPECTED)]
     expected = rows.select(names).rename_columns([name.removeprefix(EXPECTED) for name in names])
-    found = score(rows.select(signature.names))
+    expected = with_labels(expected, kernel.version)
+    found = score(rows.select(kernel.signature.names))
     parity = compare(expected, found, tolerance=tolerance)
     return f"it differs on its proof rows: {parity.problem}" if parity.problem else ""
 

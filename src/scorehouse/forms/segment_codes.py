@@ -43,8 +43,11 @@ class SegmentKeys:
         return {"position": self.position, "known": list(self.known), "has_fallback": self.has_fallback}
 
     @classmethod
-    def of_json(cls, document: Mapping[str, Any]) -> SegmentKeys:
-        return cls(document["position"], tuple(document["known"]), document["has_fallback"])
+    def of_json(cls, document: Mapping[str, Any], features: int) -> SegmentKeys:
+        """What `to_json` wrote; ValueError for a position that is none of so many features."""
+        if document["position"] not in range(features):
+            raise ValueError(f"its segments are of feature {document['position']!r}, and it has {features}")
+        return cls(document["position"], tuple(document["known"]), bool(document["has_fallback"]))
 
 
 def _places(column: pa.Array, known: Sequence[Any]) -> pa.Array:

@@ -39,6 +39,11 @@ class StoredForm(ABC):
             return partial(self._answer, links[name])
         raise AttributeError(f"the stored form has no {name!r}")
 
+    @property
+    def classes_(self) -> tuple[Any, ...]:
+        """What `predict` calls the classes: the registry when the form was read, which is kept in workers."""
+        return self.classes
+
     @abstractmethod
     def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
         """What every method of the form starts with, of shape (rows, outputs).
@@ -88,10 +93,17 @@ def common_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
     """The arguments that `head_of` wrote."""
     return {
         "columns": program_of_json(head["columns"]),
-        "singles": tuple(head["singles"]),
+        "singles": places(head["singles"], version.n_features, "a feature in float32"),
         "links": {
             method: Link(link["kind"], tuple(link["numbers"]), link["is_label"], link.get("each", 0))
             for method, link in head["links"].items()
         },
         "classes": version.classes,
     }
+
+
+def places(numbers: Sequence[Any], count: int, what: str) -> tuple[int, ...]:
+    """Positions among `count` things, from JSON; ValueError for any other number."""
+    if not all(type(number) is int and 0 <= number < count for number in numbers):
+        raise ValueError(f"{what} is none of {count}")
+    return tuple(numbers)

@@ -1,4 +1,4 @@
-"""Which function reads which stored form that stands in for its estimator: one explicit dict."""
+"""Which function reads which stored form: one explicit dict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 
 from scorehouse.forms.matrix.either import from_bytes as matrix_of
 from scorehouse.forms.native.either import from_bytes as trees_of
+from scorehouse.forms.reasons.stored import from_bytes as reasons_of
 from scorehouse.forms.stored_form import StoredForm
 from scorehouse.registry.version import Version
 
-READERS: Mapping[str, Callable[[bytes, Version], StoredForm]] = {"native": trees_of, "matrix": matrix_of}
+READERS: Mapping[str, Callable[[bytes, Version], StoredForm]] = {
+    "native": trees_of,
+    "matrix": matrix_of,
+    "reasons": reasons_of,
+}

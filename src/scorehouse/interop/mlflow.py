@@ -15,6 +15,7 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.project.folder import find_project
+from scorehouse.registration.groups import Card
 from scorehouse.registration.lock import writing
 from scorehouse.registration.register import register
 from scorehouse.registration.words import is_formula
@@ -99,9 +100,11 @@ def register_logged(
         frame,
         task=task or _task(logged, call),
         threshold=threshold,
-        description="" if is_formula(logged.description) else logged.description,
-        owner="" if is_formula(logged.owner) else logged.owner,
-        metrics=logged.metrics,
+        card=Card(
+            description="" if is_formula(logged.description) else logged.description,
+            owner="" if is_formula(logged.owner) else logged.owner,
+            metrics=logged.metrics,
+        ),
         alias=alias,
         project_dir=project,
     )

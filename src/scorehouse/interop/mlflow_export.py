@@ -14,7 +14,6 @@ from scorehouse.interop.mlflow import remember
 from scorehouse.interop.mlflow_store import Origin, Store
 from scorehouse.online.online_scorer import OnlineModel, load
 from scorehouse.project.folder import find_project
-from scorehouse.registry.signature import Feature
 from scorehouse.registry.version import MULTILABEL
 
 TYPES = {
@@ -122,7 +121,12 @@ def _signature(mlflow: Any, model: OnlineModel) -> Any:
         shape = (-1, len(model.signature.features))
         inputs = types.Schema([types.TensorSpec(_numpy(dtype), shape)])
     else:
-        inputs = types.Schema([_column(spec, feature) for feature in model.signature.features])
+        inputs = types.Schema(
+            [
+                spec(TYPES[feature.type], feature.name, required=not feature.accepts_null)
+                for feature in model.signature.features
+            ]
+        )
     if model.version.outputs:
         kind = "int64" if model.version.task == MULTILABEL else "float64"
         numbers = types.TensorSpec(_numpy(kind), (-1, len(model.version.outputs)))
@@ -136,7 +140,3 @@ def _numpy(dtype: str) -> Any:
     import numpy as np
 
     return np.dtype(dtype)
-
-
-def _column(spec: Any, feature: Feature) -> Any:
-    return spec(TYPES[feature.type], feature.name, required=not feature.accepts_null)

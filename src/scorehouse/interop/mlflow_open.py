@@ -26,7 +26,8 @@ def open_logged(place: Path, flavor: str, settings: Mapping[str, Any], policy: L
         policy.require_format(PICKLE, f"the MLflow model {str(place)!r} contains code, which counts", call)
     if name == "skops" and not policy.allows(PICKLE):
         # MLflow trusts the types that the file itself lists; we do not
-        return open_given(_file(place, settings), policy, call)
+        file = settings.get("pickled_model") or settings.get("data")
+        return open_given(place / str(file), policy, call)
     return importlib.import_module(f"mlflow.{flavor}").load_model(str(place))
 
 
@@ -44,7 +45,3 @@ def _brings_code(flavor: str, name: str, settings: Mapping[str, Any]) -> bool:
 
 def _class(flavor: str, settings: Mapping[str, Any]) -> str:
     return str(settings.get("model_class") or BOOSTERS[flavor])
-
-
-def _file(place: Path, settings: Mapping[str, Any]) -> Path:
-    return place / str(settings.get("pickled_model") or settings.get("data"))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from scorehouse.load_lock import loading
+
 
 def __getattr__(name: str) -> Any:
-    import pyarrow.compute
+    with loading():
+        import pyarrow.compute
 
     found = globals()[name] = getattr(pyarrow.compute, name)
     return found

@@ -103,7 +103,7 @@ def _nullable(column: pa.Array, feature: Feature) -> Any:
 
     An integer that does not fit a narrow training dtype is not changed.
     """
-    dtype = feature.dtype
+    dtype: Any = feature.dtype  # one of those with a mask, which pandas has overloads for
     if feature.type == "integer" and column.null_count < len(column):
         kind = np.iinfo(dtype.lower())
         found = pc.min_max(column).as_py()
@@ -111,7 +111,7 @@ def _nullable(column: pa.Array, feature: Feature) -> Any:
             dtype = "Int64"
     missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False))
     values = pc.fill_null(column, False if feature.type == "boolean" else 0).to_numpy(zero_copy_only=False)
-    array = pd.array(values, dtype=dtype)
+    array: Any = pd.array(values, dtype=dtype)
     array[missing] = pd.NA
     return array
 
@@ -123,7 +123,7 @@ def _timestamps(values: np.ndarray, dtype: str) -> Any:
     wanted = pd.api.types.pandas_dtype(dtype)
     if isinstance(wanted, pd.DatetimeTZDtype):
         return pd.DatetimeIndex(values).tz_localize("UTC").astype(wanted).array
-    return values.astype(wanted)
+    return values.astype(dtype)
 
 
 def _texts(column: pa.Array, feature: Feature) -> Any:

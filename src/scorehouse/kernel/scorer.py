@@ -19,6 +19,7 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import accepted_rows, check_batch, join_reasons, reason_where
 from scorehouse.kernel.tasks import outputs_of, require_method
+from scorehouse.load_lock import loading
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -42,6 +43,8 @@ class Kernel:
     `schema` is the schema of the output: the task's columns and `reject_reason`, which is NULL for a scored
     row. Every input row comes out once, in its place.
     """
+
+    _is_new = True  # the estimator was not called yet
 
     def __init__(
         self, estimator: Any, version: Version, signature: Signature, *, strict: frozenset[str], call: str
@@ -135,16 +138,25 @@ class Kernel:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with np.errstate(all="ignore"):
-                values = self.outputs.predict(self.estimator, self._input(columns))
+                values = self._raw_outputs(columns)
         return [value.slice(0, rows) for value in values]
 
-    def _input(self, columns: list[pa.Array]) -> Any:
+    def _raw_outputs(self, columns: list[pa.Array]) -> list[pa.Array]:
         read_columns = getattr(self.estimator, "read_columns", None)
         if read_columns is not None:
-            return read_columns(columns)
+            return self.outputs.predict(self.estimator, read_columns(columns))
+        if self._is_new:
+            with loading():  # libraries import parts of themselves when they are first called
+                first = self._of_estimator([column.slice(0, BLOCK_ROWS) for column in columns])
+                self._is_new = False
+            if len(columns[0]) <= BLOCK_ROWS:
+                return first
+        return self._of_estimator(columns)
+
+    def _of_estimator(self, columns: list[pa.Array]) -> list[pa.Array]:
         from scorehouse.kernel.frames import estimator_input  # pandas, which a stored form does without
 
-        return estimator_input(self.signature, columns)
+        return self.outputs.predict(self.estimator, estimator_input(self.signature, columns))
 
     def _predict_row_by_row(
         self, columns: list[pa.Array], rows: int, error: Exception

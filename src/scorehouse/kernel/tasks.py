@@ -14,10 +14,12 @@ import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.lines import first_largest, is_shared
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 SCORE_METHODS = ("predict_proba", "decision_function")
+PLACE = "place"  # of a label among the classes
 NEAR = 1e-9  # of the middle between two labels, where rounding decides and the estimator itself is asked
 
 
@@ -41,6 +43,20 @@ def require_method(estimator: Any, method: str, task: str, call: str) -> None:
             expected=f"an estimator with {method!r}, which the task {task!r} needs",
             action="register the estimator under the task that it was fitted for",
         )
+
+
+def _reached(scores: pa.ChunkedArray, threshold: float) -> list[int | None]:
+    """1 for each score that reaches the threshold, 0 for others, None for none."""
+    return [None if score is None else int(score >= threshold) for score in scores.to_pylist()]
+
+
+def _places(labels: pa.Array, classes: pa.Array) -> pa.Array:
+    """The place of each label among the classes; ValueError for a label that is none of them."""
+    places = pc.index_in(labels, value_set=classes.cast(labels.type))
+    if places.null_count > labels.null_count:
+        unknown = labels.filter(pc.is_null(places)).drop_null()[0].as_py()
+        raise ValueError(f"it gives the label {unknown!r}, which is none of {classes.to_pylist()}")
+    return places
 
 
 def _is_pipeline(estimator: Any) -> bool:
@@ -67,6 +83,8 @@ class Classification:
         scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
         lines = np.ascontiguousarray(scores.T) if scores.ndim == 2 else scores[None, :]
         columns = lines[-1:] if self.binary else lines
+        if len(columns) != len(self.fields) - 1 or len(lines) > len(self.labels):
+            raise ValueError(f"it gives {len(lines)} scores per row for the classes {self.version.classes}")
         labels = self._over_threshold(columns[0])
         if labels is None:
             labels = self._labels(estimator, features, lines)
@@ -92,8 +110,27 @@ class Classification:
         return self.labels.take(arrays.of_numpy(place))
 
     def _labels_of(self, estimator: Any, features: Any) -> pa.Array:
+        """The estimator's own labels, as the registry calls its classes."""
         found = np.asarray(estimator.predict(features)).reshape(-1)
-        return arrays.array(found.tolist(), self.labels.type)
+        own = getattr(estimator, "classes_", self.version.classes)
+        own = own.tolist() if isinstance(own, np.ndarray) else list(own)
+        if list(map(repr, own)) == list(map(repr, self.version.classes)):  # True equals 1
+            return arrays.array(found.tolist(), self.labels.type)
+        return self.labels.take(_places(arrays.array(found.tolist()), arrays.array(own)))
+
+    def with_places(self, rows: pa.Table) -> pa.Table:
+        """A few rows, with the place of each label among the classes, which no edit of these changes."""
+        place = {label: number for number, label in enumerate(self.version.classes)}
+        places = [place.get(label) for label in rows["prediction"].to_pylist()]
+        return rows.set_column(0, PLACE, arrays.array(places, pa.int64()))
+
+    def with_labels(self, rows: pa.Table) -> pa.Table:
+        """The reverse of `with_places`, with the labels that threshold and classes decide now."""
+        places = rows[PLACE].to_pylist()
+        if self.version.threshold is not None and self.binary:
+            places = _reached(rows["score"], self.version.threshold)
+        labels = [None if place is None else self.version.classes[place] for place in places]
+        return rows.set_column(0, "prediction", arrays.array(labels, self.labels.type))
 
 
 class Regression:
@@ -149,6 +186,15 @@ class MultilabelClassification:
         if self.version.label_method == "predict" or (np.abs(scores - middle) <= NEAR).any():
             return self._labels_of(estimator, features)
         return (scores > middle).astype(np.int64)
+
+    def with_labels(self, rows: pa.Table) -> pa.Table:
+        """The rows of a kernel of this version, with the labels that its threshold decides now."""
+        if self.version.threshold is None:
+            return rows
+        for column, score in zip(self.version.outputs, self.version.score_columns, strict=True):
+            labels = arrays.array(_reached(rows[score], self.version.threshold), pa.int64())
+            rows = rows.set_column(rows.column_names.index(column), column, labels)
+        return rows
 
     def _labels_of(self, estimator: Any, features: Any) -> np.ndarray:
         return self._checked(labels_given(estimator.predict(features)).astype(np.int64))
@@ -242,6 +288,14 @@ TASK_OUTPUTS: dict[str, type[TaskOutputs]] = {
     "ranking": Ranking,
     "anomaly": Anomaly,
 }
+
+
+def with_labels(rows: pa.Table, version: Version) -> pa.Table:
+    """Rows of a proof, with the labels that the registry's threshold and classes decide now."""
+    outputs = outputs_of(version)
+    if isinstance(outputs, Classification | MultilabelClassification):
+        return outputs.with_labels(rows)
+    return rows
 
 
 def outputs_of(version: Version) -> TaskOutputs:

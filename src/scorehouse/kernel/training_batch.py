@@ -21,11 +21,18 @@ def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = column.astype(column.cat.categories.dtype if not column.isna().any() else object)
         try:
-            array = pa.array(column, from_pandas=True)
+            array = _in_one_piece(pa.array(column, from_pandas=True))
         except (pa.ArrowException, TypeError) as error:
             raise type_error(str(name), f"mixed or unknown values ({error})", call) from error
         arrays.append(_usual(array))
     return pa.RecordBatch.from_arrays(arrays, names=list(frame.columns))
+
+
+def _in_one_piece(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Plain values of a column that `pd.concat` or a file with several row groups gave in chunks."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _usual(array: pa.Array) -> pa.Array:

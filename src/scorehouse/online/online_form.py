@@ -37,7 +37,7 @@ def _without_database(
         own = ArrowKernel(form.kernel, compiled)
         problem = differs_here(
             files.proof(kernel, "sql"),
-            kernel.signature,
+            kernel,
             lambda rows: kernel_rows(own, rows),
             tolerance_of_form("sql"),
         )

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.evidence.canonical import from_lines, in_bytes, to_lines
 from scorehouse.registry.seeds import replace_file
 
 AGAIN = (408, 425, 429)  # and 5xx: the same request may succeed later
@@ -67,7 +68,7 @@ class Post:
     def _try(self, payload: str, key: str) -> tuple[int | None, str, float]:
         """The status of the answer, what it says, and the seconds that the server asks to wait."""
         headers = {"Content-Type": "application/json", KEY_HEADER: key, "User-Agent": "scorehouse"}
-        request = urllib.request.Request(self.url, payload.encode(), headers, method="POST")
+        request = urllib.request.Request(self.url, in_bytes(payload), headers, method="POST")
         try:
             with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout) as answer:
                 return answer.status, "", 0.0
@@ -107,7 +108,7 @@ def read_dead_letters(file: Path, call: str) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
     try:
-        found = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        found = from_lines(file.read_bytes())
         _ = [(each["key"], each["payload"]) for each in found]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
@@ -145,8 +146,7 @@ def send(post: Post, payload: str | None, key: str, letters: Path, call: str) ->
 
 def _write(file: Path, letters: list[dict[str, Any]]) -> None:
     if letters:
-        text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in letters)
-        replace_file(file, text.encode())
+        replace_file(file, to_lines(letters))
     else:
         file.unlink(missing_ok=True)
 

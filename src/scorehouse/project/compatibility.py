@@ -5,19 +5,18 @@ from __future__ import annotations
 from scorehouse.errors import ConfigurationError
 
 
-def check_package_version(package: str | None, runtime: str, call: str) -> None:
+def check_package_version(package: str, runtime: str, call: str) -> None:
     """Refuse a dbt package whose major or minor version is not the runtime's.
 
-    `package` is the result of the macro `_package_version`, or None if the package is older than that macro.
-    A patch release does not change the contract between the two, so it may differ.
+    `package` is the result of the macro `_package_version`. A patch release does not change the contract
+    between the two, so it may differ.
     """
-    if package is not None and _contract(package) == _contract(runtime):
+    if _contract(package) == _contract(runtime):
         return
     major_minor = ".".join(_contract(runtime))
     raise ConfigurationError(
         call,
-        f"the dbt package scorehouse is {package or 'older than its runtime'}, "
-        f"and the Python runtime is {runtime}",
+        f"the dbt package scorehouse is {package}, and the Python runtime is {runtime}",
         expected=f"both of release {major_minor}",
         action=(
             f"install the runtime of the package's release with pip, or set the revision of release "

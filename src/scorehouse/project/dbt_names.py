@@ -35,7 +35,8 @@ def identifier(name: str) -> str:
     """The name in the SQL of a dbt model, on any database."""
     if not needs_quotes(name):
         return name
-    return f"{{{{ adapter.quote({jinja_literal(_doubled(name))}) }}}}"
+    doubled = name.replace('"', '""')
+    return f"{{{{ adapter.quote({jinja_literal(doubled)}) }}}}"
 
 
 def jinja(value: Any) -> str:
@@ -82,7 +83,3 @@ def _of_column(test: str | Mapping[str, Any], name: str) -> dict[str, Any]:
     ((kind, body),) = test.items()
     arguments = {"column_name": DUCKDB.quote(name), **body.get("arguments", {})}
     return {kind: {**body, "arguments": arguments}}
-
-
-def _doubled(name: str) -> str:
-    return name.replace('"', '""')

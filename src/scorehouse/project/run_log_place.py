@@ -38,6 +38,12 @@ def run_log_place(variable: Callable[[str], Any], database: str | None, schema: 
     return RunLogPlace(str(named[0]) if named[0] else database, str(named[1]) if named[1] else schema)
 
 
+def runs_of_log(log: str) -> str:
+    """A subquery with one row per run: a lake keeps the row `started` beside the one that closed it."""
+    closing = f"select 1 from {log} where parent_run_id = begun.parent_run_id and status <> 'started'"
+    return f"(select * from {log} as begun where status <> 'started' or not exists ({closing}))"
+
+
 def run_log_schemas(connection: duckdb.DuckDBPyConnection, database: str | None) -> list[str]:
     """The schemas of a database (None: the current one) that have a run log."""
     rows = connection.execute(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from scorehouse.project.dbt_text import Rendered, dump_yaml
 from scorehouse.registration.model_card import model_card
+from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import (
     CALIBRATION,
@@ -161,22 +163,28 @@ def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> 
 
 
 def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
-    """The YAML of the three seeds, and of that of calibrations if a version has one."""
+    """The YAML of the three seeds, and of that of calibrations if a version has one.
+
+    All have the tag `ml_<name>`, so that `dbt build --select tag:ml_<name>+` loads what a version needs.
+    """
     name = seeds.name
     documents = [
         _seed(
-            f"ml_{name}",
+            name,
+            "",
             model_card(seeds, versions),
             _registry_docs(versions),
-            {"versions": registered_facts(versions)},
+            {"versions": registered_facts(seeds, versions)},
         ),
         _seed(
-            f"ml_{name}__signature",
+            name,
+            "__signature",
             f"Features of the ML model `{name}`: one row per version and feature.",
             SIGNATURE_DOCS,
         ),
         _seed(
-            f"ml_{name}__reference",
+            name,
+            "__reference",
             f"Training distribution of the features and outputs of the ML model `{name}`, in bins.",
             REFERENCE_DOCS,
         ),
@@ -184,7 +192,7 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     if any(version.calibration for version in versions):
         title = f"Margins of the intervals or sets of the ML model `{name}`, by version and level."
         margins = {"margins": registered_margins(seeds, versions)}
-        documents.append(_seed(f"ml_{name}__calibration", title, CALIBRATION_DOCS, margins))
+        documents.append(_seed(name, "__calibration", title, CALIBRATION_DOCS, margins))
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 
@@ -196,24 +204,30 @@ def _registry_docs(versions: Iterable[Version]) -> dict[str, tuple[str, str]]:
     return {name: doc for name, doc in REGISTRY_DOCS.items() if name not in unused}
 
 
-def registered_facts(versions: Iterable[Version]) -> list[dict[str, Any]]:
-    """The facts of the registry that SQL-only warehouses need: Jinja can read this YAML but no CSV.
+def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dict[str, Any]]:
+    """The facts of the registry that macros need: Jinja can read this YAML but no CSV.
+
+    `loaded` has the size of the version in each of the other seeds (see `ModelSeeds.sizes`): a table without
+    it was not loaded. `trained_from` and `trained_to` are days, and missing if they are not known.
 
     `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if no SQL was
-    proven, and missing if an earlier release proved the SQL without a pin. `reasons` is the same for the SQL
-    of reasons, and missing if there is none. `class_columns` is JSON as in the seed, and missing if the
-    version has none.
+    proven. `reasons` is the same for the SQL of reasons, and missing if there is none. `class_columns` is
+    JSON as in the seed, and missing if the version has none. `classes` (JSON) and `threshold` decide labels;
+    `undecided` says why there are none.
     """
-    facts = []
+    facts, sizes = [], seeds.sizes()
     for version in versions:
-        proof = version.forms.get("sql", {"macro": {"md5": {}}})
-        pins = proof.get("macro", {})
-        pinned = {"sql": dict(pins["md5"])} if pins else {}
+        pins = version.forms["sql"]["macro"] if "sql" in version.forms else {"md5": {}}
+        pinned = {"sql": dict(sorted(pins["md5"].items()))}  # in the order of the seed's JSON
         if "reasons" in pins:
-            pinned["reasons"] = dict(pins["reasons"])
+            pinned["reasons"] = dict(sorted(pins["reasons"].items()))
         known = {"version": version.version, "aliases": list(version.aliases), "sha256": version.sha256}
-        columns = version.to_row()["class_columns"]
-        facts.append({**known, **({"class_columns": columns} if columns else {}), **pinned})
+        row, fault = version.to_row(), fault_of(version)
+        stated = ("classes", "class_columns", "threshold", "trained_from", "trained_to")
+        deciding = {name: row[name] for name in stated if row[name]}
+        undecided = {"undecided": asdict(fault)} if fault else {}
+        loaded = {"loaded": sizes.get(version.version, {})}
+        facts.append({**known, **deciding, **undecided, **loaded, **pinned})
     return facts
 
 
@@ -237,12 +251,17 @@ def registered_margins(seeds: ModelSeeds, versions: Iterable[Version]) -> list[d
 
 
 def _seed(
-    name: str, description: str, docs: dict[str, tuple[str, str]], meta: Mapping[str, Any] | None = None
+    name: str,
+    part: str,
+    description: str,
+    docs: dict[str, tuple[str, str]],
+    meta: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": f"ml_{name}{part}",
         "description": description,
         "config": {
+            "tags": [f"ml_{name}"],
             **({"meta": {"scorehouse": dict(meta)}} if meta else {}),
             "column_types": {column: _type_of(kind) for column, (kind, _) in docs.items()},
         },

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scorehouse.drawing.plot import Plot, tick_texts, ticks
-from scorehouse.drawing.svg import Style, bar, element, path, picture, text
+from scorehouse.drawing.svg import Style, bar, element, path, picture, shortened, text
 
 WIDTH = 640
 FONT: Style = {"font_family": "Helvetica, Arial, sans-serif", "font_size": 13, "fill": "#333333"}
@@ -39,7 +39,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
     room = WIDTH - LABELS - 70
     parts = [_heading(title)]
     for number, row in enumerate(rows):
-        names = _short(row.name), f"{row.share:.1%}"
+        names = shortened(row.name, 26), f"{row.share:.1%}"
         parts += bar(LABELS, 46 + number * ROW, room * row.share / longest, ROW - 8, names, BLUE, FONT)
     return picture(WIDTH, 44 + len(rows) * ROW + 12, title, parts)
 
@@ -74,7 +74,3 @@ def curve(title: str, points: Sequence[Point], x_label: str, y_label: str) -> st
 
 def _heading(title: str) -> str:
     return text(16, 24, title, {**FONT, "font_weight": "bold"})
-
-
-def _short(name: str, most: int = 26) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}\u2026"

@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from scorehouse.errors import ScorehouseError
+from scorehouse.forms.form_file import reading
+from scorehouse.forms.proof import proof_rows
+from scorehouse.forms.sql.stored import from_bytes as sql_of
+from scorehouse.forms.stored_readers import READERS
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
+from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seed_rows import read_rows
 from scorehouse.registry.seeds import (
     CALIBRATION_COLUMNS,
     REFERENCE_COLUMNS,
     SIGNATURE_COLUMNS,
     ModelSeeds,
     calibration_digest,
-    read_rows,
     registered_names,
 )
 from scorehouse.registry.signature import Signature
@@ -63,10 +68,8 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
     except ScorehouseError as error:
         yield Checked(name, None, faults=(_short(error),))
         return
-    faults, warnings = yaml_faults(seeds, versions)
-    faults = [*_registry_faults(name, versions), *faults]
-    if faults or warnings:
-        yield Checked(name, None, faults=tuple(faults), warnings=tuple(warnings))
+    if faults := [*_registry_faults(name, versions), *yaml_faults(seeds, versions)]:
+        yield Checked(name, None, faults=tuple(faults))
     for version in versions:
         number = str(version.version)
         own = [without_importance(row) for row in signatures if row["version"] == number]
@@ -118,12 +121,16 @@ def _check_version(
                 faults.append(fault)
         return None
 
+    tried(lambda: check_label_rule(version, call))
     tried(lambda: policy.check_format(version, call))
     warnings += tried(lambda: policy.check_libraries(version, call)) or []
-    for form, read in artifact.form_files(version):
-        tried(partial(read, project, version, form, policy, call))
-    data = tried(lambda: artifact.read_version(project, version, policy, call))
     signature = tried(lambda: artifact.read_signature(project, version, policy, call))
+    for form, read in artifact.form_files(version):
+        file = tried(partial(read, project, version, form, policy, call))
+        if file is not None and signature is not None:
+            is_proof = read is artifact.read_proof
+            tried(partial(_read_form, form, is_proof, file, version, signature, call))
+    data = tried(lambda: artifact.read_version(project, version, policy, call))
     if signature is not None and rows != signature_rows(version, signature):
         faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
     if not has_reference:
@@ -134,6 +141,19 @@ def _check_version(
     if load and data is not None and signature is not None and not faults:
         tried(lambda: _open(data, version, signature, policy, call))
     return Checked(version.name, version.version, version.aliases, tuple(faults), tuple(warnings))
+
+
+def _read_form(
+    form: str, is_proof: bool, data: bytes, version: Version, signature: Signature, call: str
+) -> None:
+    """Read a file of a form as a run does, which checks every index in it."""
+    with reading(form, version, call):
+        if is_proof:
+            proof_rows(data)
+        elif form == "sql":
+            sql_of(data, version, signature)
+        else:
+            READERS[form](data, version)
 
 
 def _open(data: bytes, version: Version, signature: Signature, policy: LoadPolicy, call: str) -> None:

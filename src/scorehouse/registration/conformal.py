@@ -106,11 +106,11 @@ def _method_of(version: Version, method: str | None, call: str) -> str:
         usable = [name for name, task in METHODS.items() if task == version.task]
         raise ConfigurationError(
             call,
-            f"intervals is {method!r}, and the task is {version.task!r}",
+            f"method is {method!r}, and the task is {version.task!r}",
             expected=f"one of {usable}"
             if usable
             else f"a task with intervals: {sorted(set(METHODS.values()))}",
-            action="correct intervals" if usable else "leave calibration and intervals out",
+            action="correct method" if usable else "leave calibration out",
         )
     if version.task == "classification" and version.score_method != "predict_proba":
         raise ConfigurationError(
@@ -118,7 +118,7 @@ def _method_of(version: Version, method: str | None, call: str) -> str:
             f"calibration is given, and the estimator has no probabilities (its score is "
             f"{version.score_method!r})",
             expected="a classifier with predict_proba, since sets are made from probabilities",
-            action="fit a CalibratedClassifierCV around it, or leave calibration and intervals out",
+            action="fit a CalibratedClassifierCV around it, or leave calibration out",
         )
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,18 +11,17 @@ import pyarrow as pa
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import check_batch
-from scorehouse.kernel.tasks import SCORE_METHODS
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.facts import find_facts
 from scorehouse.registration.infer import draft_signature, encoder_categories
 from scorehouse.registration.outputs import AskedOutputs
 from scorehouse.registration.training import Training
 from scorehouse.registry.class_columns import registered_columns
+from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 CHECK_ROWS = 50_000
-LABEL_TYPES = (str, bool, int, float)
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,9 @@ def examine(estimator: Any, draft: Version, training: Training, outputs: AskedOu
         class_columns={} if facts.outputs else registered_columns(facts.classes, facts.score_method),
         outputs=outputs.columns(facts.outputs, draft.task, call),
     )
-    _check_classes(version.classes, call)
-    _check_threshold(version, call)
+    if fault := fault_of(version):
+        action = "convert the labels, or leave the threshold out, and register again"
+        raise ConfigurationError(call, fault.problem, expected=fault.expected, action=action)
     columns = check_batch(signature, batch.slice(0, CHECK_ROWS), frozenset()).columns
     return Examined(version, signature, batch, estimator_input(signature, columns))
 
@@ -78,30 +77,3 @@ def examine(estimator: Any, draft: Version, training: Training, outputs: AskedOu
 def first_rows(given: Any, rows: int) -> Any:
     """The first rows of a frame, array or list."""
     return given.iloc[:rows] if hasattr(given, "iloc") else given[:rows]
-
-
-def _check_classes(classes: Sequence[Any], call: str) -> None:
-    """Check that all labels have one type, which both the registry and a column can hold."""
-    kinds = {type(label) for label in classes}
-    if all(issubclass(kind, LABEL_TYPES) for kind in kinds) and (len(kinds) < 2 or kinds <= {int, float}):
-        return
-    raise ConfigurationError(
-        call,
-        f"the class labels are of the types {sorted(kind.__name__ for kind in kinds)}, "
-        f"such as {classes[0]!r}",
-        expected="labels of one type: strings, whole numbers, numbers or booleans",
-        action="convert the labels, fit again, and register that estimator",
-    )
-
-
-def _check_threshold(version: Version, call: str) -> None:
-    """Refuse a threshold unless there are two classes: otherwise it would be silently ignored."""
-    if version.threshold is None or (len(version.classes) == 2 and version.score_method in SCORE_METHODS):
-        return
-    raise ConfigurationError(
-        call,
-        f"threshold is {version.threshold!r}, but a {version.task} with {len(version.classes)} classes "
-        f"and score_method {version.score_method!r} does not use one",
-        expected="a threshold only for a classifier of two classes that gives scores",
-        action="leave the threshold out",
-    )

@@ -28,9 +28,11 @@ from scorehouse.registry.version import Version
 
 JOB, ROWS, SCORED, ANSWER = "job.json", "rows.arrow", "scored.arrow", "answer.json"
 FORKS = sys.platform == "linux"
+Problem = tuple[str, str]  # in words, and the module that is missing; both may be empty
+NOTHING: Problem = ("", "")
 
 
-def work(folder: Path) -> str:
+def work(folder: Path) -> Problem:
     """Load under the policy, verify the digest, score the rows, and return the problem, if any."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     sys.path[:0] = job["module_paths"]
@@ -44,13 +46,15 @@ def work(folder: Path) -> str:
             with pa.ipc.open_stream(folder / ROWS) as rows:
                 scored = kernel(rows.read_next_batch())
     except BaseException as error:  # a module may even exit when it is imported
-        return getattr(error, "problem", f"{type(error).__name__}: {error}")
+        cause = error.__cause__ or error
+        module = cause.name if isinstance(cause, ModuleNotFoundError) and cause.name else ""
+        return getattr(error, "problem", f"{type(error).__name__}: {error}"), module
     with pa.ipc.new_stream(str(folder / SCORED), scored.schema) as stream:
         stream.write_batch(scored)
-    return ""
+    return NOTHING
 
 
-def answer(folder: Path, problem: str) -> None:
+def answer(folder: Path, problem: Problem) -> None:
     """Write the answer; it appears as a whole."""
     written = folder / f"{ANSWER}.new"
     written.write_text(json.dumps(problem), encoding="utf-8")
@@ -68,9 +72,8 @@ def forked(folder: Path) -> None:
     _, status = os.waitpid(child, 0)
     if status:  # a fork that is not killed ends with 0, after its answer
         with suppress(OSError):  # the asking process no longer waits
-            answer(
-                folder, f"the process ended with status {os.waitstatus_to_exitcode(status)} while it loaded"
-            )
+            code = os.waitstatus_to_exitcode(status)
+            answer(folder, (f"the process ended with status {code} while it loaded", ""))
 
 
 def serve() -> None:

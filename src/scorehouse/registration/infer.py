@@ -66,6 +66,8 @@ def _dtype_name(column: pd.Series) -> str:
             return "decimal"
         if held == {date}:
             return "date"
+    if str(column.dtype).startswith("dictionary<"):  # which pandas cannot make from its name
+        return "object"
     return str(column.dtype)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.project.folder import find_project
-from scorehouse.registration.card import write_card
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.recorded import has_dates
 from scorehouse.registration.training import training_frame
@@ -33,9 +32,9 @@ def learn_reference(
 ) -> Version:
     """Write the rows of a version in `ml_<name>__reference` again, from the training rows X.
 
-    Use it for a version that an earlier release registered, or one that was registered without `time` or
-    `cluster`, which are those of `register`. X needs the columns of the signature; it may have others.
-    Nothing else changes. Raises a ScorehouseError that says what to do; then nothing is written.
+    Use it for a version that was registered without `time` or `cluster`, which are those of `register`. X
+    needs the columns of the signature; it may have others. Nothing else changes. Raises a ScorehouseError
+    that says what to do; then nothing is written.
     """
     call = f"learn_reference({name!r})"
     project = find_project(project_dir)
@@ -49,5 +48,4 @@ def learn_reference(
     recorded = training_windows(X, len(frame), time, cluster, call, has_dates=has_dates(batch))
     kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
     renew_reference(seeds, chosen, kernel, batch, recorded)
-    write_card(seeds)  # the YAML of an earlier release describes fewer kinds of rows
     return chosen

@@ -55,6 +55,11 @@ def one_writer(function: Callable[P, T]) -> Callable[P, T]:
         except TypeError as error:
             unknown = [name for name in kwargs if name not in signature.parameters]
             near = did_you_mean(unknown[0], signature.parameters) if unknown else ""
+            if unknown and "card" in signature.parameters:
+                # not before: it imports NumPy, for which a shell's completion would wait
+                from scorehouse.registration.groups import place_of
+
+                near = place_of(unknown[0]) or near
             raise _wrong_call(function.__name__, signature, f"{error}{near}") from None
         call = f"{function.__name__}({given['name']!r})"
         check_name("name", given["name"], call)

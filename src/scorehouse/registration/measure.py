@@ -34,7 +34,7 @@ def measure_importance(
 ) -> Importance:
     """Measure importance on the rows X, with the labels y if there are any, and write the shares.
 
-    Use it for a version that was registered before importance was measured, or to measure on newer rows.
+    Use it for a version that was registered without labels, or to measure on newer rows.
     The artifact and the registry row are not changed. X needs the columns of the signature.
     Raises a ScorehouseError that says what to do; then nothing is written.
     """

@@ -11,7 +11,7 @@ from scorehouse.registration.proven_form import databases_of
 from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.segment_facts import in_words
-from scorehouse.registry.version import MULTILABEL, Version
+from scorehouse.registry.version import MULTILABEL, NO_FORMS, Version
 
 CHAMPION = "champion"
 MOST_NAMES = 4
@@ -75,6 +75,7 @@ def _form_lines(versions: Sequence[Version]) -> list[str]:
                 refused += [
                     f"- version {version.version}, {what}: {prose(why)}" for what, why in sorted(fact.items())
                 ]
+            if form in NO_FORMS:
                 continue
             where = databases_of(fact)
             proven.append(

@@ -89,7 +89,7 @@ def _columns_of(names: Sequence[str], call: str) -> dict[str, str]:
                 f"the output {name!r} would have the column {column!r}{other}",
                 expected="a name with a letter or digit for each output, which differ in more than case and "
                 f"punctuation; {', '.join(TAKEN)} belong to intervals and sets",
-                action="pass other names as outputs=[...]",
+                action="pass other names as card=scorehouse.Card(outputs=[...])",
             )
         columns[column] = name
     return columns

@@ -16,7 +16,8 @@ from scorehouse.registry.registry_file import shown
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 
-AGAIN = "run `scorehouse prove {name}`"
+WRITE_BOTH = "run `scorehouse promote` with the intended alias, which writes both"
+RESTORE = "restore the seeds beside it from version control, whose rows were lost or added"
 
 
 def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
@@ -24,40 +25,24 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
     text = version_text(project, version.name, version.version)
     where = macro_file(project, version.name).name
     proof = version.forms.get("sql")
-    pinned = (proof or {}).get("macro")
-    again = AGAIN.format(name=version.name)
     if text is None:
-        gone = f"{where} has no compiled SQL of it, so predict() cannot score it; {again}"
-        return [], [gone] if proof else []
-    if proof and not pinned:
-        return [], [f"its compiled SQL in {where} is not pinned, so predict() refuses it; {again}"]
+        gone = f"{where} has no compiled SQL of it, so predict() cannot score it"
+        return [], [f"{gone}; run `scorehouse prove {version.name}`"] if proof else []
     found = text_digest(text)
-    if not pinned or found != pinned["sha256"]:
-        proven = f"the sha256 {pinned['sha256']}" if pinned else "no SQL, since none was proven"
+    if not proof or found != proof["macro"]["sha256"]:
+        proven = f"the sha256 {proof['macro']['sha256']}" if proof else "no SQL, since none was proven"
         return [f"its compiled SQL in {where} has the sha256 {found} (expected: {proven})"], []
     return [], []
 
 
-def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> tuple[list[str], list[str]]:
-    """Faults and warnings about what the YAML of the seeds says of the versions and their calibrations."""
-    name, again = seeds.yaml_file.name, AGAIN.format(name=seeds.name)
-    unknown: list[str] = []
-    different: list[str] = []
+def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> list[str]:
+    """Faults in what the YAML of the seeds says of the versions and their calibrations."""
     found = _facts_in_yaml(seeds, f"ml_{seeds.name}", "versions")
-    if found is None:
-        unknown.append(f"{name} does not say which SQL is registered, so predict() refuses it; {again}")
-    else:
-        different += _differences(literal(registered_facts(versions)), found)
+    different = [*_differences(literal(registered_facts(seeds, versions)), found)]
     if margins := registered_margins(seeds, versions):
         found = _facts_in_yaml(seeds, f"ml_{seeds.name}__calibration", "margins")
-        if found is None:
-            unknown.append(
-                f"{name} does not say which margins are registered, so no other margins are refused; {again}"
-            )
-        else:
-            different += _differences(margins, found)
-    action = "run `scorehouse promote` with the intended alias, which writes both"
-    return [f"{name} does not agree with the seed: {what}; {action}" for what in different], unknown
+        different += _differences(margins, found)
+    return [f"{seeds.yaml_file.name} does not agree with the seed: {what}" for what in different]
 
 
 def _facts_in_yaml(seeds: ModelSeeds, seed: str, fact: str) -> Any:
@@ -72,12 +57,16 @@ def _facts_in_yaml(seeds: ModelSeeds, seed: str, fact: str) -> Any:
 
 
 def _differences(registered: list[dict[str, Any]], found: Any) -> Iterator[str]:
+    """What the YAML says otherwise than the seeds, and what to do."""
     if not isinstance(found, list) or [v.get("version") for v in found] != [v["version"] for v in registered]:
-        yield "which versions there are"
+        yield f"which versions there are; {WRITE_BOTH}"
         return
     for ours, theirs in zip(registered, found, strict=True):
         for fact in sorted({*ours, *theirs}):
             if ours.get(fact) != theirs.get(fact):
                 there, here = theirs.get(fact), ours.get(fact)
-                told = f"{shown(there, here)} (expected: {shown(here, there)})"
+                action = WRITE_BOTH
+                if fact == "loaded" and there:  # the YAML has the sizes at registration
+                    there, here, action = here, there, RESTORE
+                told = f"{shown(there, here)} (expected: {shown(here, there)}); {action}"
                 yield f"version {ours['version']}, {fact}: {told}"

@@ -18,6 +18,7 @@ from scorehouse.kernel.tasks import outputs_of
 from scorehouse.registration import serialize
 from scorehouse.registration.conformal import calibration_facts
 from scorehouse.registration.examine import Examined
+from scorehouse.registration.groups import Storage
 from scorehouse.registration.probe import Prober
 from scorehouse.registration.serialize import Stored, libraries_of
 from scorehouse.registration.steps import Progress
@@ -100,18 +101,16 @@ def prepare(
     policy: LoadPolicy,
     told: Progress,
     call: str,
-    *,
-    artifact: str | Path | None,
-    store: str,
-    parity_tolerance: float | None,
+    storage: Storage,
 ) -> Prepared:
     """Serialize, load back and probe the loaded estimator; nothing is written yet."""
     told.step("store")
-    stored = serialize.store(estimator, artifact, examined, policy, parity_tolerance, call)
+    artifact, tolerance = storage.artifact, storage.parity_tolerance
+    stored = serialize.store(estimator, artifact, examined, policy, tolerance, call)
     outputs = outputs_of(examined.version)
     prober = Prober(stored.estimator, outputs, examined.signature, examined.batch, told.count)
     signature = prober.signature_found()
-    version, files = _files(examined.version, stored, signature, store, policy, project, call)
+    version, files = _files(examined.version, stored, signature, storage.store, policy, project, call)
     kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
     return Prepared(version, signature, files, kernel)
 

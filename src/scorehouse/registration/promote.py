@@ -1,4 +1,7 @@
-"""Promotion: move an alias from one version to another, a change of one or two lines in one seed."""
+"""Promotion: move an alias from one version to another, and with it the threshold that decides labels.
+
+It changes one or two lines in one seed, and the YAML that is written from it.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,26 @@ from pathlib import Path
 
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name, one_writer
+from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, resolve
 
 
 @one_writer
 def promote(
-    name: str, version: int, *, alias: str = "champion", project_dir: str | Path | None = None
+    name: str,
+    version: int,
+    *,
+    alias: str = "champion",
+    threshold: float | None = None,
+    project_dir: str | Path | None = None,
 ) -> Version:
     """Move `alias` to `version` of the ML model `name`; the version that had it loses it.
 
-    Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, and
-    ArtifactError if the version's files are not the registered ones, since it could not score.
+    `threshold` is from now on the score from which its positive class is predicted; by default it stays.
+    Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, or a
+    threshold that it cannot have, and ArtifactError if the version's files are not the registered ones,
+    since it could not score.
     """
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
@@ -28,8 +39,16 @@ def promote(
     from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
     from scorehouse.scoring.request import load_policy
 
+    if threshold is not None:
+        chosen = Version.from_row({**chosen.to_row(), "threshold": repr(float(threshold))})
+    check_label_rule(chosen, call)
     artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
-    moved = [_with_alias(row, alias, holds=row.version == chosen.version) for row in versions]
+    moved = [
+        _with_alias(chosen, alias, holds=True)
+        if row.version == version
+        else _with_alias(row, alias, holds=False)
+        for row in versions
+    ]
     from scorehouse.registration.card import write_card  # imported late, since it loads the drawing code
 
     if moved != versions:

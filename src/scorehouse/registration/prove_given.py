@@ -43,10 +43,11 @@ def prove_as_given(
         return
     row = int(wrong[0])
     suspects = _suspects(kernel, training, batch, wrong[:ROWS_TRIED], expected, limit)
+    others = " and others" if len(wrong) > ROWS_NAMED else ""
     raise EstimatorError(
         kernel.call,
         f"{len(wrong):,} of {batch.num_rows:,} training rows would not be scored as the estimator scores "
-        f"them on the frame that was given: rows {wrong[:ROWS_NAMED].tolist()}{_more(wrong)}; row {row}: "
+        f"them on the frame that was given: rows {wrong[:ROWS_NAMED].tolist()}{others}; row {row}: "
         f"{_shown(kernel, scored, row)} instead of {_values(kernel, expected, row)}{suspects}",
         expected="equal labels, no rejected row that the estimator scores, and scores that differ by at most "
         f"{limit:g}",
@@ -151,10 +152,6 @@ def _alone(
     scored = pa.RecordBatch.from_arrays([*found, reasons], schema=kernel.schema)
     wanted = [one.take(pa.array(rows)) for one in expected]
     return bool(len(differing_rows(kernel.outputs.fields, wanted, scored, limit)))
-
-
-def _more(wrong: np.ndarray) -> str:
-    return "" if len(wrong) <= ROWS_NAMED else " and others"
 
 
 def _shown(kernel: Kernel, scored: pa.RecordBatch, row: int) -> str:

@@ -29,6 +29,7 @@ from scorehouse.registration.prepared import Prepared
 from scorehouse.registration.prove_given import TOLERANCE, differing_rows
 from scorehouse.registry.artifact import SIGNATURE_FILE
 from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.formats.base import folder_of
 from scorehouse.registry.policy import LoadPolicy
 
 ROWS = 64
@@ -80,13 +81,15 @@ class FreshLoad:
 
     def check(self) -> None:
         """Wait for the end. Raises EstimatorError if the load failed or rows are scored differently."""
-        if problem := self._problem():
+        problem, module = self._problem()
+        if problem:
+            folder = folder_of(module) if module else "their folder"
             raise EstimatorError(
                 self.prepared.kernel.call,
                 f"the estimator does not load in a fresh process, as dbt would load it: {problem}",
                 expected="functions and classes in modules that dbt can import, not in a script or notebook",
-                action="put them into an installed package, or into a folder that is named by PYTHONPATH, or "
-                "by module_paths in the profile of dbt-duckdb; import them from there, and fit again",
+                action="move what is in a script or notebook into a module, and fit again; name "
+                f"{folder} in module_paths in the profile of dbt-duckdb, or in PYTHONPATH",
             )
 
     def _write_job(self, project: Path, policy: LoadPolicy) -> None:
@@ -106,7 +109,7 @@ class FreshLoad:
         with pa.ipc.new_stream(str(self.folder / fresh.ROWS), self.rows.schema) as stream:
             stream.write_batch(self.rows)
 
-    def _problem(self) -> str:
+    def _problem(self) -> fresh.Problem:
         """What went wrong; empty if nothing did."""
         answer = self.folder / fresh.ANSWER
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -114,16 +117,16 @@ class FreshLoad:
             if time.monotonic() > deadline:
                 self.process.kill()
                 self.process.communicate()
-                return f"it has not loaded after {PATIENCE_SECONDS} seconds"
+                return f"it has not loaded after {PATIENCE_SECONDS} seconds", ""
             if self.process.poll() is not None and not answer.exists():
-                return f"the process ended with status {self.process.returncode} while it loaded"
+                return f"the process ended with status {self.process.returncode} while it loaded", ""
             time.sleep(PAUSE_SECONDS)
-        problem = json.loads(answer.read_text(encoding="utf-8"))
+        problem, module = json.loads(answer.read_text(encoding="utf-8"))
         if problem:
-            return str(problem)
+            return problem, module
         with pa.ipc.open_stream(self.folder / fresh.SCORED) as stream:
             scored = stream.read_next_batch()
-        return self._difference(scored)
+        return self._difference(scored), ""
 
     def _difference(self, scored: pa.RecordBatch) -> str:
         kernel = self.prepared.kernel

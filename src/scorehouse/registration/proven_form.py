@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scorehouse.errors import CompileError
 from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE
 from scorehouse.registry.storage import sha256
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import NO_FORMS, Version
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,23 @@ def with_files(fact: Mapping[str, Any], form: str, data: bytes | None, proof: by
     return ProvenForm({**fact, **digests}, files)
 
 
+def why_refused(error: Exception, what: str) -> str:
+    """Why a form cannot be made: the compiler refuses it, or `what` failed.
+
+    Anything may fail where another release of a library has moved attributes, or lacks a type.
+    """
+    if isinstance(error, CompileError):
+        return f"{error.problem}; expected: {error.expected}"
+    return f"{what} failed ({type(error).__name__}: {error})"
+
+
 def form_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
     """The results as lines of text: one line per form."""
     lines = []
     for form, fact in sorted(facts.items()):
         if form == "refused":
             lines += [f"{version.label}: no {what}: {why}" for what, why in sorted(fact.items())]
+        if form in NO_FORMS:
             continue
         where = f" for {databases_of(fact)}" if databases_of(fact) else against(fact)
         lines.append(

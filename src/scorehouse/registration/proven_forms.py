@@ -37,9 +37,10 @@ from scorehouse.registration.proven_reasons_sql import reasons_in_sql
 from scorehouse.registration.proven_segments import proven_segments
 from scorehouse.registration.proven_sql import begun, compiled_for, proof_facts
 from scorehouse.registry.artifact import FORM_FILES, beside
+from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PROVEN_FOR, Version
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -148,6 +149,8 @@ class FormSearch:
             else:
                 facts[form] = one.fact
                 files |= one.files
+        if facts:
+            facts[PROVEN_FOR] = proven_for(self.kernel.version)
         if refused:
             facts["refused"] = refused
         return Forms(facts, tuple(sql), files, macros)

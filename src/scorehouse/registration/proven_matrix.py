@@ -15,7 +15,7 @@ from scorehouse.forms.matrix.prove_matrix import prove
 from scorehouse.forms.proof import kernel_rows, proof_bytes
 from scorehouse.forms.segments_made import segment_column
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registration.proven_form import ProvenForm, with_files
+from scorehouse.registration.proven_form import ProvenForm, why_refused, with_files
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,9 @@ def proven_matrix(kernel: Kernel, compared: Callable[[], Compared], rows_of: str
             try:
                 return _proven(kernel, to_bytes(made), rows, rows_of)
             except CompileError as error:
-                why = why or _told(error)
-    except CompileError as error:
-        why = _told(error)
-    except Exception as error:  # such as attributes that another release of a library moved
-        why = f"matrix products failed ({type(error).__name__}: {error})"
+                why = why or why_refused(error, "matrix products")
+    except Exception as error:
+        why = why_refused(error, "matrix products")
     return ProvenProducts(kernel, why)
 
 
@@ -74,7 +72,3 @@ def _proven(kernel: Kernel, data: bytes, rows: Compared, rows_of: str) -> Proven
     parity = prove(form, kernel, rows.tried.rows, rows.expected)
     fact = {"rows": parity.rows, "rows_of": rows_of, "largest_difference": parity.max_difference}
     return ProvenProducts(kernel.holding(form), with_files(fact, "matrix", data, rows.proof), form, rows)
-
-
-def _told(error: CompileError) -> str:
-    return f"{error.problem}; expected: {error.expected}"

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import PLAIN, Tried
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.recipes import recipe_of
@@ -21,7 +20,7 @@ from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
 from scorehouse.kernel.rows import accepted_rows, check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.proven_form import ProvenForm, with_files
+from scorehouse.registration.proven_form import ProvenForm, why_refused, with_files
 from scorehouse.registration.proven_native import ProvenTrees
 
 
@@ -100,9 +99,7 @@ def _proven(
         worst = max(worst, compare(form))
         scored = tried.rows.filter(expected.column(REJECT_REASON).is_null())
         proof = proof_of(form, kernel, scored)
-    except CompileError as error:
-        return f"{error.problem}; expected: {error.expected}"
-    except Exception as error:  # such as attributes that another release of a library moved
-        return f"reasons failed ({type(error).__name__}: {error})"
+    except Exception as error:
+        return why_refused(error, "reasons")
     fact = {"rows": rows, "rows_of": rows_of, "largest_difference": worst, "unit": form.unit}
     return with_files(fact, "reasons", data, proof)

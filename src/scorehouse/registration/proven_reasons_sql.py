@@ -18,6 +18,7 @@ from scorehouse.forms.sql.macros import ReasonMacros
 from scorehouse.forms.sql.reasons import compile_reasons, prove_reasons_sql
 from scorehouse.forms.sql.sizes import check_size
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.proven_form import why_refused
 
 
 def reasons_in_sql(
@@ -43,10 +44,8 @@ def reasons_in_sql(
 
     try:
         prove_reasons_sql(compiled(gate), form, rows)
-    except CompileError as error:
-        return None, {"reasons in SQL": _told(error)}
     except Exception as error:  # such as one of the database
-        return None, {"reasons in SQL": f"they failed ({type(error).__name__}: {error})"}
+        return None, {"reasons in SQL": why_refused(error, "they")}
     for like in sql:
         try:
             if like.stages:
@@ -55,7 +54,7 @@ def reasons_in_sql(
             check_size(one, LIMITS[one.dialect.name], kernel.call)
             found.append(one)
         except CompileError as error:
-            refused[f"reasons in SQL for {like.dialect.name}"] = _told(error)
+            refused[f"reasons in SQL for {like.dialect.name}"] = why_refused(error, "they")
     return (ReasonMacros(tuple(found), reason_facts(kernel, form, gate.columns)) if found else None), refused
 
 
@@ -73,7 +72,7 @@ def reason_facts(kernel: Kernel, form: LinearReasons, columns: Sequence[str]) ->
             {"name": names[place][1], "column": names[place][0], "ending": ending, "score": score}
             for (place, ending), score in zip(outputs, scores, strict=True)
         ],
-        "classes": list(version.classes) if form.is_per_class and not outputs else [],
+        "per_class": form.is_per_class and not outputs,
     }
 
 
@@ -84,7 +83,3 @@ def _in_stages(like: CompiledSql) -> CompileError:
         expected="one statement",
         action="score it with reasons on an engine with Python",
     )
-
-
-def _told(error: CompileError) -> str:
-    return f"{error.problem}; expected: {error.expected}"

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, ScorehouseError
+from scorehouse.errors import ScorehouseError
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.proven_form import why_refused
 
 
 def compiled_for(
@@ -21,10 +22,8 @@ def compiled_for(
     asked = (kernel.estimator, kernel.version, kernel.signature, dialect)
     try:
         return compile_sql(*asked, alike=alike, statement_bytes=most)
-    except CompileError as error:
-        return f"{error.problem}; expected: {error.expected}"
-    except Exception as error:  # such as attributes that another release of a library moved
-        return f"the compiler failed ({type(error).__name__}: {error})"
+    except Exception as error:
+        return why_refused(error, "the compiler")
 
 
 def begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:

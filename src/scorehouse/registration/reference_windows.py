@@ -92,14 +92,15 @@ def _of_numbers(
         sums = np.bincount(codes, values - mean, windows.count)
         shifts = sums / n / deviation
         yield "mean_shift", shifts**2, np.abs(shifts)
-        squares = np.bincount(codes, (values - mean) ** 2, windows.count) / n - (sums / n) ** 2
-        ratios = np.sqrt(np.maximum(squares, 0)) / deviation
+        squares = np.bincount(codes, (values - mean - (sums / n)[codes]) ** 2, windows.count) / n
+        ratios = np.sqrt(squares) / deviation
         whole = counts.sum(axis=0) / counts.sum()
         score = (np.cumsum(whole) - whole / 2 - 0.5) ** 2  # Mood's
         variance = (whole * score**2).sum() - (whole * score).sum() ** 2
         if variance > 0:
             moved = counts @ score / n - (whole * score).sum()
-            reached = np.abs(np.log(np.where(ratios > 0, ratios, 1)))
+            varied = ratios > 1e-9  # a window of one value has no spread to compare
+            reached = np.abs(np.log(np.where(varied, ratios, 1)))
             yield "spread_shift", moved**2 / variance, reached
         yield from _outside(values, codes, sizes, windows)
 

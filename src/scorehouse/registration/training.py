@@ -13,6 +13,7 @@ import pyarrow as pa
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registry.version import MULTILABEL, SEVERAL
+from scorehouse.training import read_training
 
 NUMBERS_ASKED = ("regression", *SEVERAL, "ranking")
 
@@ -55,22 +56,10 @@ def judged_rows(
     return Judged(training_batch(frame, call), y)
 
 
-def calibration_of(training: Training, calibration: tuple[Any, Any] | None, task: str, call: str) -> Judged:
-    """The rows to calibrate intervals with, which the fit has not seen."""
-    if calibration is None:
-        raise ConfigurationError(
-            call,
-            "intervals is given, and calibration is not",
-            expected="calibration=(X, y): features and labels that the fit has not seen",
-            action="pass them, or leave intervals out and calibrate from labels in the warehouse",
-        )
-    return judged_rows(training, None, calibration, task, call)
-
-
 def training_of(X: Any, estimator: Any, feature_names: Sequence[str] | None, call: str) -> Training:
     """X in both shapes, for an estimator that was fitted on a frame, a bare array or one column.
 
-    X is a frame, a Series, an Arrow table, or an array or list together with `feature_names`.
+    X is as in `training_frame`.
     """
     fitted = getattr(estimator, "feature_names_in_", None)
     frame = training_frame(X, fitted, feature_names, call)
@@ -96,8 +85,8 @@ def training_frame(
 ) -> pd.DataFrame:
     """X as a frame; if the estimator knows the names of its columns, with these columns in its order.
 
-    X is a frame, a Series, an Arrow table, or an array or list together with `feature_names`; `argument` is
-    what the caller knows it as.
+    X is a frame, a Series, an Arrow table, a DuckDB relation, or an array or list together with
+    `feature_names`; `argument` is what the caller knows it as.
     """
     frame = _as_frame(X, feature_names, call, argument)
     if not len(frame):
@@ -122,10 +111,12 @@ def _as_frame(X: Any, feature_names: Sequence[str] | None, call: str, argument: 
         name = feature_names[0] if feature_names else X.name
         names = None if name is None else [name]
         return _named(X.to_numpy(), names, call, argument, dtype=X.dtype)
-    if isinstance(X, (pa.Table, pa.RecordBatch)) or hasattr(X, "to_pandas"):
-        X = X.to_pandas()
     if isinstance(X, pd.DataFrame):
         return X
+    if hasattr(X, "to_pandas"):  # an Arrow table, or a polars frame
+        return X.to_pandas()
+    if hasattr(X, "__arrow_c_stream__") or hasattr(X, "to_arrow_table"):
+        return read_training(X)
     if X is None or isinstance(X, (str, bytes, dict, set, int, float)):
         raise _no_features(X, call, argument)
     if hasattr(X, "toarray"):  # a sparse matrix
@@ -159,7 +150,7 @@ def _no_features(X: Any, call: str, argument: str) -> ConfigurationError:
     return ConfigurationError(
         call,
         f"{argument} is {X!r:.80}, a {type(X).__name__}",
-        expected="the training features: a frame, Series, Arrow table, array or list",
+        expected="the training features: a frame, Series, Arrow table, DuckDB relation, array or list",
         action="pass what was given to fit()",
     )
 

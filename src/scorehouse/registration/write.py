@@ -61,3 +61,4 @@ def renew_reference(
     bins = scored_reference(kernel, batch, kernel(batch), recorded)
     bins = with_pairs(bins, batch, known, recorded.windows)
     seeds.write_reference(version.version, [{**row, "version": str(version.version)} for row in bins])
+    write_card(seeds)  # it has the size of the reference

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ArtifactError, EstimatorError, LoadRefusedError
+from scorehouse.load_lock import loading
 from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.key_signature import KEY_SIGNATURE, check_covers, missing_signature, signed_files
 from scorehouse.registry.policy import LoadPolicy
@@ -172,7 +173,8 @@ def open_estimator(data: bytes, version: Version, policy: LoadPolicy, call: str)
     Raises LoadRefusedError, before anything is opened, if the policy does not allow the format.
     """
     policy.check_format(version, call)
-    return FORMATS[version.artifact_format].load(data, version, policy.trusted_types, call)
+    with loading():
+        return FORMATS[version.artifact_format].load(data, version, policy.trusted_types, call)
 
 
 def read_given(file: str | Path, call: str) -> bytes:

@@ -53,9 +53,3 @@ def column_of(prefix: str, label: Any) -> str:
     """The column of a class or output, in lower case, other characters as one underscore."""
     text = MINUS.sub("minus_", str(label).lower())
     return prefix + (OTHERS.sub("_", text).strip("_") or "empty")
-
-
-def first_columns(labels: Sequence[Any]) -> list[str]:
-    """The names for versions whose registry does not have them: only English letters, and no sign."""
-    names = ["score_" + (re.sub(r"[^0-9a-z]+", "_", str(x).lower()).strip("_") or "empty") for x in labels]
-    return [name if names.count(name) == 1 else f"{name}_{i}" for i, name in enumerate(names)]

@@ -7,15 +7,16 @@ the file and is never trusted, since whoever can write to the warehouse can chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scorehouse.errors import ConfigurationError, RegistryError
-from scorehouse.registry import seed_rows
-from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, Version
+from scorehouse.registry.seed_rows import read_rows
+from scorehouse.registry.seeds import build_command
+from scorehouse.registry.version import COLUMNS, Version, versions_of
 
 VARIABLE = "scorehouse_registry_files"
 PREFIX = "ml_"
@@ -48,17 +49,18 @@ class RegistryFile:
     """The registry of the ML model `name` among the parents of a dbt model.
 
     `relation` is its table as dbt writes it, or a bare name in any schema. `files` are the paths where its
-    CSV may be, in order; empty if dbt knows of no seed.
+    CSV may be, in order; empty if dbt knows of no seed. `not_loaded` maps the number of a version, as text,
+    to the seeds beside the registry that models read and whose tables lack it.
     """
 
     name: str
     relation: str
     files: tuple[Path, ...] = ()
+    not_loaded: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def versions(self, call: str) -> list[Version]:
         """The versions in the file."""
-        rows = seed_rows.read_rows(self._file(call), COLUMNS, ADDED_COLUMNS)
-        return [Version.from_row(row) for row in rows]
+        return versions_of(read_rows(self._file(call), COLUMNS))
 
     def compared(
         self, seeded: Iterable[Mapping[str, Any]], call: str, *, may_be_empty: bool = False
@@ -74,10 +76,21 @@ class RegistryFile:
                 call,
                 f"the table {self.relation} differs from the registry in version control: {difference}",
                 expected=f"a table that was loaded from {str(self._file(call))!r}",
-                action=f"run `dbt seed --select {PREFIX}{self.name}`, with --full-refresh if columns were "
-                "added; if the table is newer, update the working copy",
+                action=f"run `dbt seed --select tag:{PREFIX}{self.name}`, with --full-refresh if columns "
+                "were added; if the table is newer, update the working copy",
             )
         return versions
+
+    def check_loaded(self, version: Version, call: str) -> None:
+        """Refuse to score with a version that the monitors would not know."""
+        if missing := self.not_loaded.get(str(version.version)):
+            raise RegistryError(
+                call,
+                f"{version.label} scores, and it is not in the table of {', '.join(missing)} as in version "
+                "control, so nothing would monitor it",
+                expected="the seeds that models of this project read, with the version that scores",
+                action=f"run `{build_command(self.name)}`",
+            )
 
     def _file(self, call: str) -> Path:
         found = next((file for file in self.files if file.is_file()), None)
@@ -95,12 +108,13 @@ class RegistryFile:
 
 
 def listed(
-    entries: Iterable[Mapping[str, str]], named: Mapping[str, str] | None, root: Path
+    entries: Iterable[Mapping[str, Any]], named: Mapping[str, str] | None, root: Path
 ) -> tuple[RegistryFile, ...]:
     """The registries that the materialization found in dbt's graph.
 
     `root` is the project's folder. An entry has `name`, `relation`, `package` (empty: the project itself),
-    the `path` of the CSV below the package and the package's `root`. `named` is the value of the variable.
+    the `path` of the CSV below the package, the package's `root`, and `not_loaded`. `named` is the value of
+    the variable.
     """
     files = _named_files(named, root)
     found = []
@@ -113,7 +127,7 @@ def listed(
             places = (_packages(root) / entry["package"] / path, Path(entry["root"]) / path)
         elif path:
             places = (root / path,)
-        found.append(RegistryFile(name, entry["relation"], places))
+        found.append(RegistryFile(name, entry["relation"], places, entry.get("not_loaded") or {}))
     return tuple(found)
 
 

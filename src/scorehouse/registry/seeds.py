@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.registry import seed_rows
+from scorehouse.registry.seed_rows import read_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
-from scorehouse.registry.version import ADDED_COLUMNS, COLUMNS, OPTIONAL_COLUMNS, Version
+from scorehouse.registry.version import COLUMNS, OPTIONAL_COLUMNS, Version, versions_of
 
 SIGNATURE_COLUMNS = (
     "version",
@@ -49,7 +49,6 @@ CALIBRATION_COLUMNS = (
     "classes_without_label",
 )
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
-ADDED_IN_SEEDS = (*ADDED_COLUMNS, *IMPORTANCE_COLUMNS)  # an earlier release wrote seeds without them
 
 
 def registered_names(project: Path) -> list[str]:
@@ -95,7 +94,7 @@ class ModelSeeds:
 
     def versions(self) -> list[Version]:
         """All registered versions, oldest first; empty if there are none yet."""
-        return [Version.from_row(row) for row in read_rows(self.registry_file, COLUMNS)]
+        return versions_of(read_rows(self.registry_file, COLUMNS))
 
     def registered(self, call: str) -> list[Version]:
         """All registered versions; RegistryError, with a similar name, if there are none."""
@@ -131,6 +130,23 @@ class ModelSeeds:
         """Whether a version's reference has correlations of pairs of features."""
         rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
         return any(row["version"] == str(number) and row["kind"] == "pair" for row in rows)
+
+    def sizes(self) -> dict[int, dict[str, int]]:
+        """By version, its size in each seed beside the registry: rows, and of the reference what they count.
+
+        The sum of `row_count` also shows that a reference was learned again, from other rows.
+        """
+        parts = (
+            ("signature", read_rows(self.signature_file, SIGNATURE_COLUMNS)),
+            ("reference", read_rows(self.reference_file, REFERENCE_COLUMNS)),
+            ("calibration", read_rows(self.calibration_file, CALIBRATION_COLUMNS)),
+        )
+        found: dict[int, dict[str, int]] = {}
+        for part, rows in parts:
+            for row in rows:
+                size = found.setdefault(int(row["version"]), {})
+                size[part] = size.get(part, 0) + int(row.get("row_count") or 1)
+        return found
 
     def append_parts(
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
@@ -184,6 +200,14 @@ def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
     return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
+def build_command(name: str, *ends: str) -> str:
+    """The command that loads every seed of an ML model, and builds `ends`, or all that is downstream.
+
+    `ml_<name>+` would leave out the seeds beside the registry. No shell expands anything in it.
+    """
+    return f"dbt build --select {' '.join([f'tag:ml_{name}', *ends]) if ends else f'tag:ml_{name}+'}"
+
+
 def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
     """Add rows of a version; remove rows of this number that an interrupted registration left."""
     write_rows(file, columns, [*_without(file, columns, number), *rows])
@@ -205,11 +229,6 @@ def _value(column: str, text: str) -> Any:
     if not text:
         return None
     return text if column in TEXT_COLUMNS else json.loads(text)
-
-
-def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a seed; a file with an unknown header is refused, since appending to it would damage it."""
-    return seed_rows.read_rows(file, columns, ADDED_IN_SEEDS)
 
 
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

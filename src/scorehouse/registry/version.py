@@ -6,13 +6,15 @@ Pure functions over rows; reading and writing the CSV files is done by `registra
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
-from scorehouse.registry.class_columns import first_columns, score_of
+from scorehouse.registry.class_columns import score_of
 
 ALIAS_SEPARATOR = "|"
 REFERENCE = re.compile(r"(?P<name>\w+)(?:@(?P<alias>\w+)|/(?P<version>\d+))?")
@@ -20,6 +22,8 @@ PROVENANCE = "provenance"
 SEGMENTS = "segments"
 OUTPUTS = "outputs"
 CALIBRATION = "calibration"
+PROVEN_FOR = "proven_for"  # what the forms were compiled from (`label_rule.py`), among their facts
+NO_FORMS = ("refused", PROVEN_FOR)
 OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS, CALIBRATION)  # each is written only if a version needs it
 MULTIOUTPUT = "multioutput_regression"
 MULTILABEL = "multilabel_classification"
@@ -79,7 +83,7 @@ class Version:
         """The columns of the class scores, in the order of the classes; of several labels, one of each."""
         if self.task == MULTILABEL:
             return [score_of(column) for column in self.outputs]
-        return list(self.class_columns) or first_columns(self.classes)
+        return list(self.class_columns)
 
     @property
     def label(self) -> str:
@@ -132,7 +136,7 @@ class Version:
     def from_row(cls, row: Mapping[str, Any]) -> Version:
         """Read a row of the seed, from CSV (text) or from the warehouse (typed)."""
         try:
-            return cls(
+            found = cls(
                 name=_text(row["name"]),
                 version=int(row["version"]),
                 aliases=tuple(a for a in _text(row["aliases"]).split(ALIAS_SEPARATOR) if a),
@@ -157,9 +161,9 @@ class Version:
                 metrics=json.loads(_text(row["metrics"]) or "{}"),
                 owner=_text(row["owner"]),
                 description=_text(row["description"]),
-                parity=json.loads(_text(row.get("parity")) or "{}"),
-                forms=json.loads(_text(row.get("forms")) or "{}"),
-                class_columns=json.loads(_text(row.get("class_columns")) or "{}"),
+                parity=json.loads(_text(row["parity"]) or "{}"),
+                forms=json.loads(_text(row["forms"]) or "{}"),
+                class_columns=json.loads(_text(row["class_columns"]) or "{}"),
                 segments=json.loads(_text(row.get(SEGMENTS)) or "{}"),
                 provenance=json.loads(_text(row.get(PROVENANCE)) or "{}"),
                 outputs=json.loads(_text(row.get(OUTPUTS)) or "{}"),
@@ -172,17 +176,37 @@ class Version:
                 expected="the columns that `scorehouse register` writes into the seed ml_<name>",
                 action="restore the seed from version control, or pass the ref of ml_<name> as `model`",
             ) from error
+        if found.threshold is not None and not math.isfinite(found.threshold):
+            raise RegistryError(
+                "reading the registry",
+                f"the threshold of {found.label} is {found.threshold!r}",
+                expected="a finite number, or nothing where the estimator's own rule decides",
+                action=f"correct the row in ml_{found.name}.csv, or restore it from version control",
+            )
+        return found
 
 
 COLUMNS = tuple(
     Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
 )  # the order of the columns in the seed
-# not in seeds from an earlier release
-ADDED_COLUMNS = ("parity", "forms", "class_columns", *OPTIONAL_COLUMNS)
 
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def versions_of(rows: Iterable[Mapping[str, Any]]) -> list[Version]:
+    """The versions in rows of a registry; RegistryError if a version is there more than once."""
+    versions = [Version.from_row(row) for row in rows]
+    counts = Counter(version.label for version in versions)
+    if twice := next((label for label, count in counts.items() if count > 1), None):
+        raise RegistryError(
+            "reading the registry",
+            f"{twice} is there {counts[twice]} times, as after a merge of two branches that registered it",
+            expected="one row per version in the seed ml_<name>",
+            action="take the files of one branch for this ML model, and register the other version again",
+        )
+    return versions
 
 
 def resolve(versions: Iterable[Version], *, alias: str | None, version: int | None, call: str) -> Version:

@@ -56,10 +56,14 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
 
 
 def logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
-    """The version that a run logged; RegistryError if it is no longer registered with that digest."""
+    """The version that a run logged, with the threshold and the classes that decided its labels.
+
+    Raises RegistryError if it is no longer registered with that digest.
+    """
+    decided = json.loads(run["configuration"]).get("registry", {})
     for version in versions:
         if version.version == run["model_version"] and version.sha256 == run["model_digest"]:
-            return version
+            return Version.from_row({**version.to_row(), **decided})
     raise RegistryError(
         call,
         f"{run['model_name']} version {run['model_version']} with the digest {run['model_digest']} "
@@ -71,7 +75,7 @@ def logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -
 
 def logged_options(run: Mapping[str, Any], call: str) -> ScoreOptions:
     """The arguments of a run, without a rule that leaves rows out."""
-    logged = json.loads(run["configuration"])
+    logged = {name: value for name, value in json.loads(run["configuration"]).items() if name != "registry"}
     if decision := logged.get("decision"):  # the log sorts by name, and bands rise
         decision["bands"] = dict(sorted(decision["bands"].items(), key=lambda band: band[1]))
     return replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
@@ -93,7 +97,7 @@ def logged_features(
     With `as_of_run`, a table of a DuckLake is read as of the snapshot that the run read.
     """
     query = run["feature_query"]
-    if as_of_run and run.get("feature_snapshot") is not None:
+    if as_of_run and run["feature_snapshot"] is not None:
         query = _as_of(connection, query, run, call)
     source = DuckDBSource(connection, query, options, request, call)
     if sample is not None:
@@ -105,12 +109,7 @@ def logged_features(
 
 def _as_of(connection: duckdb.DuckDBPyConnection, query: str, run: Mapping[str, Any], call: str) -> str:
     """The select of a whole table of a DuckLake, as of a run's snapshot; as it is now if that is gone."""
-    written = run.get("feature_snapshot_at")  # which the log of an earlier release does not have
-    read = SnapshotRead(
-        int(run["feature_snapshot"]),
-        microseconds(written) if written else None,
-        microseconds(run["finished_at"]),
-    )
+    read = SnapshotRead(int(run["feature_snapshot"]), microseconds(run["feature_snapshot_at"]))
     lake = LakeTable.found(connection, f"({query}\n)")
     why = lake.has_not(connection, read) if lake else "they are not a table of a DuckLake any more"
     if lake is None or why:

@@ -114,15 +114,17 @@ def _signatures_of_all(
     """The signatures of the versions that scored in one scan, in order."""
     parent = literal(str(run["parent_run_id"]))
     rows = connection.execute(
-        "select model_name, model_version, model_digest, alias_asked "
+        "select model_name, model_version, model_digest, configuration, alias_asked "
         f"from {request.run_log} where parent_run_id = {parent} and status = 'success'"
     ).fetchall()
     asked = json.loads(run["configuration"])
     place = asked["alias"].index if asked["alias"] else asked["version"].index
     found = {}
-    for name, number, digest, alias in rows:
-        logged = {"model_name": name, "model_version": number, "model_digest": digest}
-        version = logged_version(logged, versions, call)
+    for *facts, alias in rows:
+        logged = dict(
+            zip(("model_name", "model_version", "model_digest", "configuration"), facts, strict=True)
+        )
+        version, number = logged_version(logged, versions, call), logged["model_version"]
         signature = artifact.read_signature(request.project_root, version, request.load_policy, call)
         found[place(alias if asked["alias"] else number)] = signature
     return [found[number] for number in sorted(found)]

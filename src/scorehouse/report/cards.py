@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.metrics import METRICS
 from scorehouse.registry.version import MULTILABEL, Version
-from scorehouse.report import limits
 from scorehouse.report.sections import Chapter
 from scorehouse.report.words import metric_name, metric_value, number, percent, rows, size
 
@@ -32,8 +32,6 @@ KEYS = {
     "next_review": "Next review",
 }
 MOST_FEATURES = 12
-# What guessing reaches in these does not depend on how frequent a class is; of accuracy or precision it does.
-CHANCE = frozenset({"roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "mcc", "score_ks", "r2"})
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def _results(chapter: Chapter) -> list[tuple[str, str, str, str]]:
             metric_name(name),
             metric_value(name, chapter.live.metrics.get(name)),
             metric_value(name, newest.get(name)),
-            number(limits.SCORES[name] if name in CHANCE else None),
+            number(METRICS[name].guess if name in METRICS else None),
         )
         for name in dict.fromkeys(names)
     ]

@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from scorehouse.report.alerts import Alert, facts_of
+from scorehouse.report.alert import ORDER, Alert, Subject
+from scorehouse.report.alerts import facts_of
 from scorehouse.report.attribution import shift_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
+from scorehouse.report.nights import run_facts
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.watched import watched_facts
-from scorehouse.report.words import percent
 
-TOPICS = (
-    "runs",
-    "performance",
-    "anytime",
-    "slices",
-    "tests",
-    "sources",
-    "scores",
-    "drift",
-    "quality",
-    "retraining",
-)
 MINOR = 0.02  # the share of the importance below which a feature is not an alert of its own
 SEVERAL = 3  # as many such features, and they are one alert
-LITTLE = "features of little importance"
 TOGETHER = 0.6  # the correlation in training from which features that change are one alert
-# What a reason of `retraining_signals` begins with, and the topics that say the same.
-REASONS = {
-    "drift of output ": ("scores",),
-    "drift of ": ("drift", "quality"),
-    "share of rejected rows": ("runs",),
-}
+LITTLE = Subject("features of little importance")
+# The codes of reasons to retrain, and the topics that say the same.
+REASONS = {"output_drift": ("scores",), "drift": ("drift", "quality")}
+FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody should retrain
 
 
 def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> list[Alert]:
     """One alert per cause, the worst first, then by importance. What repeats other facts is among them."""
-    facts = facts_of(warehouse, data)
-    facts += watched_facts(warehouse, data, {fact.cause for fact in facts})
+    facts = facts_of(warehouse, data) + run_facts(warehouse, data)
+    facts += watched_facts(warehouse, data, {fact.subject for fact in facts})
     if results is not None:
         facts += results.alerts_of(data.name, {fact.topic for fact in facts})
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
-    together = _together({fact.cause for fact in facts}, data.reference, weights)
-    causes = [_cause(cause, group) for cause, group in _groups(facts, weights, together).items()]
+    together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights)
+    causes = [_cause(subject, group) for subject, group in _groups(facts, weights, together).items()]
     causes = [_with_drivers(alert, data) for alert in causes]
     causes.sort(key=lambda alert: _rank(alert, weights))
-    return _folded(causes)
+    return _folded(causes, data)
 
 
-def _together(causes: set[str], reference: Sequence[Row], weights: dict[str, float]) -> dict[str, str]:
-    """Causes of features that go together in training, each with that of the most important one of them."""
-    names = sorted(cause for cause in causes if cause.startswith("feature "))
-    names.sort(key=lambda cause: -weights.get(cause.removeprefix("feature "), 0.0))
+def _together(features: set[str], reference: Sequence[Row], weights: Mapping[str, float]) -> dict[str, str]:
+    """Features that go together in training, each with the most important one of them."""
+    names = sorted(sorted(features), key=lambda name: -weights.get(name, 0.0))
     heads = {name: name for name in names}
     for row in reference:
-        a, b = f"feature {row['name']}", f"feature {row['category']}"
+        a, b = row["name"], row["category"]
         if row["kind"] == "pair" and abs(row["lower"]) >= TOGETHER and a in heads and b in heads:
             first, second = sorted((heads[a], heads[b]), key=names.index)
             heads = {name: first if head == second else head for name, head in heads.items()}
@@ -65,73 +50,66 @@ def _together(causes: set[str], reference: Sequence[Row], weights: dict[str, flo
 
 
 def _groups(
-    facts: Sequence[Alert], weights: dict[str, float], together: dict[str, str]
-) -> dict[str, list[Alert]]:
+    facts: Sequence[Alert], weights: Mapping[str, float], together: Mapping[str, str]
+) -> dict[Subject, list[Alert]]:
     """Facts by cause. Rejected rows have no score: missing scores belong to the run that rejected them."""
-    rejected = next((fact.cause for fact in facts if fact.topic == "runs" and fact.value is not None), None)
+    rejected = next((fact.subject for fact in facts if fact.code == "rows_rejected"), None)
     minor = {
-        fact.cause
+        fact.feature
         for fact in facts
-        if fact.cause.startswith("feature ") and max(weights.values()) > 0
-        and weights.get(fact.cause.removeprefix("feature "), 0.0) < MINOR
-    }  # fmt: skip
-    grouped: dict[str, list[Alert]] = {}
+        if fact.feature and max(weights.values()) > 0 and weights.get(fact.feature, 0.0) < MINOR
+    }
+    grouped: dict[Subject, list[Alert]] = {}
     for fact in facts:
-        cause = fact.cause
-        if cause == "scores" and fact.row and fact.row["metric"] == "missing_share" and rejected:
-            cause = rejected
-        if cause in minor and len(minor) >= SEVERAL:
-            cause = LITTLE
-        cause = together.get(cause, cause)
-        grouped.setdefault(cause, []).append(fact)
+        subject = fact.subject
+        if fact.code == "scores_missing" and rejected:
+            subject = rejected
+        elif fact.feature in minor and len(minor) >= SEVERAL:
+            subject = LITTLE
+        elif fact.feature:
+            subject = Subject("feature", together[fact.feature])
+        grouped.setdefault(subject, []).append(fact)
     return grouped
 
 
-def _cause(cause: str, group: Sequence[Alert]) -> Alert:
+def _cause(subject: Subject, group: Sequence[Alert]) -> Alert:
     """The first fact of the worst level, with the others behind it."""
-    own = [fact for fact in group if fact.cause == cause] or group
+    own = [fact for fact in group if fact.subject == subject] or group
     first = next((fact for fact in own if fact.level == "bad"), own[0])
-    names = {fact.cause for fact in group}
+    if subject == LITTLE:
+        numbers = {"n_features": len({fact.subject for fact in group}), "limit": MINOR}
+        return Alert("features_of_little_importance", first.level, subject, "", numbers, also=tuple(group))
+    others = sorted({fact.feature for fact in group if fact.feature} - {subject.name})
     also = tuple(fact for fact in group if fact is not first)
-    if cause.startswith("feature ") and len(names) > 1:
-        others = sorted(name.removeprefix("feature ") for name in names - {cause})
-        goes = "which goes" if len(others) == 1 else "which go"
-        title = f"{first.title}, with {' and '.join(others)}, {goes} together with it"
-        return replace(first, title=title, also=also)
-    if cause == LITTLE:
-        title = f"{len(names)} features of little importance have changed"
-        text = f"each has less than {percent(MINOR)} of the importance"
-        return Alert(first.topic, first.level, title, text, "", cause="feature", also=tuple(group))
-    return replace(first, also=also)
+    return replace(first, also=also, together=tuple(others) if subject.kind == "feature" else ())
 
 
 def _with_drivers(alert: Alert, data: ModelData) -> Alert:
     """An alert on scores says which features moved them, where reasons are stored."""
-    said = shift_of(data.attribution[0], "reference") if alert.cause == "scores" and data.attribution else ""
-    return replace(alert, text=f"{alert.text}. {said}") if said else alert
+    if alert.subject.kind != "scores" or not data.attribution:
+        return alert
+    return replace(alert, numbers={**alert.numbers, "moved_by": shift_of(data.attribution[0], "reference")})
 
 
-def _rank(alert: Alert, weights: dict[str, float]) -> tuple[bool, int, float]:
-    feature = alert.row.get("feature") if alert.row and alert.cause.startswith("feature ") else None
-    topic = "drift" if feature else alert.topic  # missing values of an important feature go before drift
-    if alert.cause == "feature":
-        return alert.level != "bad", TOPICS.index("quality"), 0.0
-    return alert.level != "bad", TOPICS.index(topic), -weights.get(str(feature), 0.0)
+def _rank(alert: Alert, weights: Mapping[str, float]) -> tuple[bool, int, float]:
+    # missing values of an important feature go before drift
+    topic = "drift" if alert.feature else "quality" if alert.subject == LITTLE else alert.topic
+    return alert.level != "bad", ORDER.index(topic), -weights.get(alert.feature or "", 0.0)
 
 
-def _folded(causes: list[Alert]) -> list[Alert]:
+def _folded(causes: list[Alert], data: ModelData) -> list[Alert]:
     """Put the advice to retrain behind the first of its causes, if these are alerts already."""
     advice = next((alert for alert in causes if alert.topic == "retraining"), None)
-    others = [alert for alert in causes if alert is not advice]
     if advice is None:
         return causes
-    wanted: list[str] = []
-    for reason in advice.text.split(", and "):
-        topics = next((topics for start, topics in REASONS.items() if reason.startswith(start)), None)
-        if topics is None:
+    topics: tuple[str, ...] = FAULTY
+    if not any(row.get("data_faults") for row in data.retraining):
+        codes = {code for row in data.retraining for code in (row.get("reason_codes") or "").split("; ")}
+        if not codes <= set(REASONS):
             return causes
-        wanted += topics
-    behind = next((place for place, alert in enumerate(others) if alert.topic in wanted), None)
+        topics = tuple(topic for code in codes for topic in REASONS[code])
+    others = [alert for alert in causes if alert is not advice]
+    behind = next((place for place, alert in enumerate(others) if alert.topic in topics), None)
     if behind is None:
         return causes
     others[behind] = replace(others[behind], also=(*others[behind].also, advice))

@@ -7,15 +7,17 @@ https://docs.getdbt.com/reference/artifacts/run-results-json
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scorehouse.report.alerts import Alert
+from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.words import stamp
 
+NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
 LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
 # Tests that repeat what the monitoring tables say, and the topics of these alerts.
 REPEATS = {
@@ -23,15 +25,20 @@ REPEATS = {
     "no_score_drift": {"scores"},
     "performance_not_below_reference": {"performance"},
     "rejected_share_below": {"runs"},
+    "predictions_up_to_date": {"runs"},
     "no_worse_slices": {"slices"},
     "no_attribution_drift": {"scores"},
     "no_anytime_alarm": {"anytime"},
 }
+AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One result of dbt. `level` is `ok`, `warn` or `bad`; `kind` is `test`, `source`, `model` and so on."""
+    """One result of dbt. `kind` is `test`, `source`, `model` and so on.
+
+    `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
+    """
 
     kind: str
     name: str
@@ -43,9 +50,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DbtResults:
-    """What dbt found when; `by_model` has the outcomes of the nodes that depend on each registry."""
+    """What dbt found when; `by_model` has the outcomes of the nodes that belong to each registry.
+
+    These are what depends on it, and what its prediction tables are made from, with the tests of both.
+    `nodes` are the models of the project, each with the age in hours that a test allows its predictions.
+    """
 
     by_model: dict[str, list[Outcome]]
+    nodes: dict[str, float | None]
     tested_at: str = ""
     checked_at: str = ""
 
@@ -59,16 +71,15 @@ class DbtResults:
     def alerts_of(self, ml_model: str, topics: set[str]) -> list[Alert]:
         """Failed tests and stale sources, except tests that repeat an alert of these topics."""
         found = []
-        for freshness, topic, when in ((False, "tests", self.tested_at), (True, "sources", self.checked_at)):
+        for freshness, when in ((False, self.tested_at), (True, self.checked_at)):
             for one in self.of(ml_model, freshness=freshness):
-                if one.level == "ok" or REPEATS.get(one.macro, set()) & topics:
+                if one.level in ("ok", "none") or REPEATS.get(one.macro, set()) & topics:
                     continue
-                said = {"test": "The dbt test", "source": "The source"}.get(one.kind, f"The dbt {one.kind}")
-                ended = {"test": "failed" if one.level == "bad" else "warns", "source": "is stale"}
-                title = f"{said} {one.name} {ended.get(one.kind, 'failed')}"
-                text = f"{one.text}; checked {when}"
+                code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
+                numbers = {"kind": one.kind, "name": one.name, "level": one.level}
+                numbers |= {"message": one.text, "checked_at": when}
                 anchor = f"{ml_model}-alerts"
-                found.append(Alert(topic, one.level, title, text, one.sql, cause=topic, anchor=anchor))
+                found.append(Alert(code, one.level, Subject(subject), one.sql, numbers, anchor=anchor))
         return found
 
 
@@ -85,14 +96,13 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     if not registries:
         return None
     by_model: dict[str, list[Outcome]] = {name: [] for name in registries.values()}
-    parents = {key: set(node.get("depends_on", {}).get("nodes", [])) for key, node in nodes.items()}
-    lines = _lines(registries, parents)
+    lines = _lines(registries, nodes)
     for result in [*(run or {}).get("results", []), *(sources or {}).get("results", [])]:
         key = result["unique_id"]
         for name, line in lines.items():
             if key in line and (outcome := _outcome(result, nodes.get(key, {}))):
                 by_model[name].append(outcome)
-    return DbtResults(by_model, _time(run), _time(sources))
+    return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources))
 
 
 def _registry(node: dict[str, Any], database: str) -> bool:
@@ -102,8 +112,9 @@ def _registry(node: dict[str, Any], database: str) -> bool:
     return seed and str(node.get("database")).lower() == database.lower()
 
 
-def _lines(registries: dict[str, str], parents: dict[str, set[str]]) -> dict[str, set[str]]:
-    """By ML model: the nodes that depend on its registry, and the sources that these are made from."""
+def _lines(registries: dict[str, str], nodes: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
+    """By ML model: what depends on its registry, and what its predictions are made from, with its tests."""
+    parents = {key: set(node.get("depends_on", {}).get("nodes", [])) for key, node in nodes.items()}
     children: dict[str, set[str]] = {}
     for key, above in parents.items():
         for parent in above:
@@ -111,9 +122,29 @@ def _lines(registries: dict[str, str], parents: dict[str, set[str]]) -> dict[str
     lines = {}
     for key, name in registries.items():
         below = _reached([key], children)
-        above = _reached(below, parents)
-        lines[name] = below | {node for node in above if node.startswith("source.")}
+        direct = {node for node in children.get(key, ()) if node.startswith("model.")}
+        above = _reached({node for node in direct if _scores(nodes[node])} or direct, parents)
+        tests = {test for test in nodes if test.startswith("test.") and parents[test] <= above | below}
+        sources = {node for node in _reached(below, parents) if node.startswith("source.")}
+        lines[name] = below | above | tests | sources
     return lines
+
+
+def _scores(node: dict[str, Any]) -> bool:
+    """Whether a model is a prediction table, by its materialization or by the call of `scored`."""
+    config = node.get("config") or {}
+    return config.get("materialized") == "predictions" or "scorehouse" in (config.get("meta") or {})
+
+
+def _max_ages(nodes: dict[str, dict[str, Any]]) -> dict[str, float | None]:
+    """Each model, with the smallest `max_age_hours` of its tests."""
+    found: dict[str, float | None] = {key: None for key in nodes if key.startswith("model.")}
+    for node in nodes.values():
+        test = node.get("test_metadata") or {}
+        hours, tested = (test.get("kwargs") or {}).get("max_age_hours"), node.get("attached_node")
+        if test.get("name") in AGES and tested in found and isinstance(hours, int | float):
+            found[tested] = min(hours, found[tested] or hours)
+    return found
 
 
 def _reached(start: Iterable[str], edges: dict[str, set[str]]) -> set[str]:
@@ -142,6 +173,8 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome | None:
     message = str(result.get("message") or status).splitlines()[0]
     macro = str((node.get("test_metadata") or {}).get("name") or "")
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
+    if level == "warn" and (lacking := NOT_JUDGED.search(code)):
+        return Outcome(kind, name, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
     return Outcome(kind, name, macro, level, message, code)
 
 

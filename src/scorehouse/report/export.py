@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.report.alerts import Alert
+from scorehouse.report.alert import Alert
 from scorehouse.report.warehouse import Table, Warehouse
 
 # The columns that monitoring tables have in common, with their types in the file.
@@ -130,12 +130,14 @@ PAYLOADS = {"webhook": webhook, "slack": slack}
 
 
 def payload_text(alerts: Sequence[Named], form: str, made_at: datetime) -> str:
-    return json.dumps(PAYLOADS[form](alerts, made_at), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(PAYLOADS[form](alerts, made_at), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def _fact(alert: Alert) -> dict[str, Any]:
     """Another fact of the same cause."""
     return {
+        "code": alert.code,
+        "subject": {"kind": alert.subject.kind, "name": alert.subject.name},
         "topic": alert.topic,
         "level": alert.level,
         "title": alert.title,
@@ -143,7 +145,9 @@ def _fact(alert: Alert) -> dict[str, Any]:
         "value": alert.value,
         "state": alert.state,
         "since": alert.since,
+        "action": alert.action,
         **_facts(alert),
+        "numbers": dict(alert.numbers),
         "sql": alert.sql,
         "rows_sql": alert.rows_sql,
     }

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
+from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
-RUNS = 60
 COSTS = 12  # periods and tables
-DAYS = 11  # the newest days with a successful run, which show how often an ML model is scored
 CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
 # Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn.
 WINDOWS = 60
@@ -122,16 +121,9 @@ class ModelData:
     contests: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
     run_log: Table | None = None
-    last_scored: datetime | None = None
-    days_scored: list[date] = field(default_factory=list)
+    rhythms: list[Rhythm] = field(default_factory=list)
+    nodes: Mapping[str, float | None] | None = None
     read_at: datetime = field(default_factory=_utc_now)
-
-    @property
-    def age_days(self) -> float | None:
-        """Days since the newest successful run in any prediction table; None where there is none."""
-        if self.last_scored is None:
-            return None
-        return max((self.read_at - self.last_scored).total_seconds(), 0.0) / 86400
 
     @property
     def ages(self) -> dict[str, Row]:
@@ -139,11 +131,17 @@ class ModelData:
         dates = {row["name"] for row in self.reference if row["kind"] == "age"}
         return {row["name"]: row for row in self.reference if row["kind"] == "range" and row["name"] in dates}
 
+    def has_node(self, node: str) -> bool:
+        """Whether the project has a dbt model (or is not known): what it has no more is not late."""
+        return self.nodes is None or node in self.nodes
+
     def newest_runs(self) -> list[Row]:
         """The newest run of the live version in each prediction table, the largest table first."""
         newest: dict[str, Row] = {}
         sizes: Counter[str] = Counter()
         for run in self.runs:  # one that was killed, or failed early, has no version and no rows
+            if not self.has_node(str(run.get("node"))):
+                continue
             if run["model_version"] in (self.live.version, None) and run.get("is_live") is not False:
                 table = str(run.get("prediction_table") or run.get("node"))
                 newest.setdefault(table, run)
@@ -178,10 +176,16 @@ def table_name(run: Row) -> str:
     return str(run.get("prediction_table") or run.get("node") or "").rpartition(".")[2].strip('"`')
 
 
-def gather(warehouse: Warehouse, name: str | None, number: int | None = None) -> list[ModelData]:
+def gather(
+    warehouse: Warehouse,
+    name: str | None,
+    number: int | None = None,
+    nodes: Mapping[str, float | None] | None = None,
+) -> list[ModelData]:
     """Everything about one ML model, or about all of them in the order of their names.
 
-    `number` chooses the version to tell about; by default it is the champion, or else the newest.
+    `number` chooses the version to tell about; by default it is the champion, or else the newest. `nodes` are
+    the models of the project, if it is known, with the age in hours that a test allows their predictions.
     """
     registries = {table.name.removeprefix("ml_"): table for table in warehouse.of_kind("registry")}
     if name is not None and name not in registries:
@@ -192,10 +196,16 @@ def gather(warehouse: Warehouse, name: str | None, number: int | None = None) ->
             action="correct the name, or load its seeds with `dbt seed`",
         )
     chosen = [name] if name is not None else sorted(registries)
-    return [_of_model(warehouse, one, registries[one], number) for one in chosen]
+    return [_of_model(warehouse, one, registries[one], number, nodes) for one in chosen]
 
 
-def _of_model(warehouse: Warehouse, name: str, registry: Table, number: int | None) -> ModelData:
+def _of_model(
+    warehouse: Warehouse,
+    name: str,
+    registry: Table,
+    number: int | None,
+    nodes: Mapping[str, float | None] | None,
+) -> ModelData:
     rows = warehouse.rows(f"select * from {registry.quoted} order by version")
     versions = [Version.from_row(row) for row in rows]
     if not versions:
@@ -207,7 +217,7 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table, number: int | No
         )
     live = next((version for version in versions if CHAMPION in version.aliases), versions[-1])
     live = next((version for version in versions if version.version == number), live)
-    data = ModelData(name, registry, versions, live)
+    data = ModelData(name, registry, versions, live, nodes=nodes)
     data.signature_table = warehouse.beside(registry, "__signature")
     data.reference_table = warehouse.beside(registry, "__reference")
     data.signature = _of_version(warehouse, data.signature_table, live, "position")
@@ -225,7 +235,8 @@ def _of_model(warehouse: Warehouse, name: str, registry: Table, number: int | No
         row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
     ]
     for table in warehouse.of_kind("retraining"):
-        if found := _live_rows(warehouse.rows_of(table, name, "version"), data):
+        rows = warehouse.rows_of(table, name, "version")
+        if found := [row for row in rows if row["version"] == data.live.version]:
             data.retraining, data.retraining_table = found, table
     data.comparisons = _first(warehouse, "comparison", data, "model_alias, segment, segment_value")
     data.contests = sorted(_first(warehouse, "contest", data, "model_alias"), key=place_of)
@@ -250,14 +261,20 @@ def _knows(warehouse: Warehouse, table: Table, data: ModelData) -> bool:
 
 
 def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
-    """The tables of a kind that have rows for the live version, the one with the newest window first."""
+    """The tables of a kind that have rows for the live version, the one that goes farthest first."""
     found = []
     sql = NEWEST.get(kind) or ROWS.replace("{past}", PAST[kind])
     for table in warehouse.of_kind(kind):
         rows = warehouse.rows(sql.format(table=table.quoted), [data.name, data.live.version])
         if rows:
             found.append(Long(table, rows))
-    return sorted(found, key=lambda long: long.windows[-1], reverse=True)
+    return sorted(found, key=_reach, reverse=True)
+
+
+def _reach(long: Long) -> tuple[datetime, timedelta]:
+    """How far the newest window goes, and its length: of a month and its days, the month comes first."""
+    start, end = long.windows[-1]
+    return end, end - start
 
 
 def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list[Row]:
@@ -269,22 +286,11 @@ def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list
     return []
 
 
-def _live_rows(rows: Iterable[Row], data: ModelData) -> list[Row]:
-    return [row for row in rows if row["version"] == data.live.version]
-
-
 def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
     log = data.run_log = warehouse.run_log
     if log is None:
         return
-    data.runs = warehouse.rows(
-        f"select * from {log.quoted} where model_name = ? order by started_at desc limit {RUNS}", [data.name]
-    )
-    live = " and is_live is not false" if "is_live" in log.columns else ""
-    days = warehouse.rows(
-        f"select cast(started_at as date) as day, max(started_at) as last from {log.quoted} "
-        f"where model_name = ? and status = 'success'{live} group by all order by day desc limit {DAYS}",
-        [data.name],
-    )
-    data.days_scored = [row["day"] for row in days]
-    data.last_scored = days[0]["last"] if days else None
+    now = data.read_at + timedelta(minutes=5)  # two machines may differ by as much
+    data.runs = runs_of(warehouse, log, data.name, now)
+    data.rhythms = rhythms_of(warehouse, log, data.name, data.nodes or {}, now)
+    data.rhythms = [one for one in data.rhythms if data.has_node(one.node)]

@@ -8,7 +8,7 @@ from scorehouse.report.warehouse import Row
 from scorehouse.report.words import metric_name, window_text
 
 SAME = ("part", "feature", "metric", "segment")
-UNJUDGED = ("immature", "complete", "too_small", "not_compared")
+UNJUDGED = ("immature", "complete", "too_small", "not_judged", "no_reference", "not_compared")
 
 
 def before(long: Long, row: Row) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
+from scorehouse.metrics import LOWER, METRICS, Use
 from scorehouse.registry.version import Version
 from scorehouse.report.outputs import at_registration
 from scorehouse.report.warehouse import Row
@@ -14,10 +15,11 @@ from scorehouse.report.warehouse import Row
 # Shares of rejected rows. The first is also the default in `retraining_signals`.
 REJECTED_WARN, REJECTED_BAD = 0.05, 0.20
 
-# Multiples of the usual gap between scoring days.
-LATE_WARN, LATE_BAD = 2, 3
+# Scores are late when they are older than the usual gap between scoring days by a quarter, or by half a day.
+LATE, LATE_DAYS = 0.25, 0.5
+LATE_ASSUMED = 3  # months
 MONTH = 31
-GAPS = 3
+GAPS, DAYS = 3, 11  # gaps that show what is usual, and the newest days that they are taken from
 
 # How many times larger the error, or smaller the lead over guessing, is than at registration.
 FAR_WARN, FAR_BAD = 1.5, 2.0
@@ -25,26 +27,18 @@ MINIMUM_LABELS = 200
 # A distance from 1 below this says nothing about a score that was (nearly) perfect at registration.
 SMALL_ERROR = 0.05
 SLICE_SHARE = 0.01  # of all rows: a smaller slice is shown, but turns no light
-ERRORS = frozenset(
-    {"log_loss", "brier", "mae", "rmse", "wape", "mape", "median_absolute_error", "mean_distance"}
-)
-# Scores whose best value is 1, and the value that guessing reaches.
-SCORES = {
-    "roc_auc": 0.5,
-    "roc_auc_ovr": 0.5,
-    "roc_auc_ovr_weighted": 0.5,
-    **dict.fromkeys(("average_precision", "precision", "recall", "f1", "macro_f1", "weighted_f1"), 0.0),
-    **dict.fromkeys(("accuracy", "mcc", "score_ks", "r2"), 0.0),
-    **dict.fromkeys(("ndcg", "ndcg_with_hits", "mrr", "map", "hit_rate"), 0.0),
-}
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Days between one scoring day and the next: `known` from the run log, else assumed to be a month."""
+    """Days between one scoring day and the next: `known` from the run log, else assumed to be a month.
 
-    days: int
+    `is_limit` says that it is not what is usual, but the age that a test of the project allows.
+    """
+
+    days: float
     known: bool
+    is_limit: bool = False
 
 
 def usual_gap(days: Sequence[date]) -> Gap:
@@ -53,15 +47,16 @@ def usual_gap(days: Sequence[date]) -> Gap:
     The longest gap is left out, since it may be an outage. The second longest still covers the weekends of an
     ML model that scores on working days. Fewer than `GAPS` gaps are too few to know what is usual.
     """
-    gaps = sorted((later - earlier).days for later, earlier in pairwise(days))
+    gaps = sorted((later - earlier).days for later, earlier in pairwise(days[:DAYS]))
     if len(gaps) < GAPS:
         return Gap(MONTH, known=False)
     return Gap(gaps[-2], known=True)
 
 
 def lateness(age: float, gap: Gap) -> str:
-    """`ok`, `warn` or `bad` for the age of the newest scores in days."""
-    return "bad" if age > LATE_BAD * gap.days else "warn" if age > LATE_WARN * gap.days else "ok"
+    """`ok` or `bad` for the age of the newest scores in days; `warn` at first where the gap is assumed."""
+    allowed = gap.days if gap.is_limit else gap.days + max(LATE * gap.days, LATE_DAYS)
+    return "ok" if age <= allowed else "bad" if gap.known or age > LATE_ASSUMED * gap.days else "warn"
 
 
 def rejection(share: float) -> str:
@@ -75,7 +70,7 @@ def rejected_share(run: Row) -> float | None:
 
 
 def run_state(run: Row) -> str:
-    """`ok`, `warn` or `bad` for how a run ended; `none` when it had no rows.
+    """`ok`, `warn` or `bad` for how a run ended; `none` for a slice of a backfill that had no rows.
 
     A run that has started and not ended is still running, or was killed.
     """
@@ -84,7 +79,9 @@ def run_state(run: Row) -> str:
     if found_nothing(run):
         return "ok"
     share = rejected_share(run)
-    return "none" if share is None else rejection(share)
+    if share is None:
+        return "none" if run.get("slice_from") or run.get("rows_left") else "bad"
+    return rejection(share)
 
 
 def found_nothing(run: Row) -> bool:
@@ -100,9 +97,10 @@ def comparable(live: Version, row: Row) -> bool:
         return False
     if row["segment"] != "all" or (row["n_current"] or 0) < MINIMUM_LABELS:
         return False
-    if metric in ERRORS:
-        return registered > 0
-    return metric in SCORES and SCORES[metric] < registered <= 1
+    known = METRICS.get(metric)
+    if known is None or Use.COMPARED not in known.use:
+        return False
+    return registered > 0 if known.better == LOWER else (known.guess or 0.0) < registered <= 1
 
 
 def far_limit(metric: str, registered: float, factor: float) -> float:
@@ -111,9 +109,9 @@ def far_limit(metric: str, registered: float, factor: float) -> float:
     For an error: `factor` times the registered value. For a score: the point where its distance from 1 is
     `factor` times as large or its lead over guessing `factor` times smaller, whichever is reached first.
     """
-    if metric in ERRORS:
+    if METRICS[metric].better == LOWER:
         return registered * factor
-    guess = SCORES[metric]
+    guess = METRICS[metric].guess or 0.0
     lacking = 1 - factor * max(1 - registered, SMALL_ERROR)
     return max(lacking, guess + (registered - guess) / factor)
 
@@ -126,7 +124,7 @@ def far_from(live: Version, row: Row) -> str:
     metric, value = row["metric"], row["value"]
     for state, factor in (("bad", FAR_BAD), ("warn", FAR_WARN)):
         limit = far_limit(metric, registered, factor)
-        if value > limit if metric in ERRORS else value < limit:
+        if value > limit if METRICS[metric].better == LOWER else value < limit:
             return state
     return "ok"
 

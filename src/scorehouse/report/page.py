@@ -12,14 +12,14 @@ from typing import Any
 
 import jinja2
 
+from scorehouse.metrics import of_drift
 from scorehouse.report import contests, words
+from scorehouse.report.alert_words import series_name
 from scorehouse.report.cards import Given, card_of
 from scorehouse.report.gather import run_status, table_name
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import headline
-from scorehouse.report.watched import series_name
 
-DISTANCES = ("psi", "js", "tvd", "l_inf", "hellinger", "chi2")
 GENERATOR = "scorehouse report"  # marks a page as ours, so that no page of somebody else is replaced
 INDEX = "index.html"
 ORDER = ("bad", "warn", "none", "ok")
@@ -45,7 +45,7 @@ class Report:
             "release": version("scorehouse"),
             "generator": GENERATOR,
             "chapters": chapters,
-            "distances": DISTANCES,
+            "distances": of_drift("shape"),
             "css": _stylesheet(),
         }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT
+from scorehouse.metrics import shown
 from scorehouse.report import charts
 from scorehouse.report.gather import Long, ModelData, Window
 from scorehouse.report.limits import far_from
@@ -23,25 +23,6 @@ from scorehouse.report.words import (
     zoned,
 )
 
-SHOWN = {
-    "classification": (
-        "roc_auc",
-        "macro_f1",
-        "log_loss",
-        "f1",
-        "precision",
-        "recall",
-        "ece",
-        "accuracy",
-        "coverage",
-    ),
-    MULTILABEL: ("roc_auc", "log_loss", "f1", "precision", "recall", "ece", "accuracy"),
-    "regression": ("mae", "rmse", "wape", "r2", "bias", "coverage"),
-    MULTIOUTPUT: ("mae", "rmse", "wape", "r2", "bias", "coverage"),
-    "ranking": ("ndcg", "ndcg_with_hits", "hit_rate", "mrr", "map"),
-    "clustering": ("mean_distance", "n_clusters", "largest_share", "entropy"),
-    "anomaly": (),
-}
 DRAWN = 6
 DECILES = [f"lift_decile_{place}" for place in range(1, 11)]
 ESTIMATED = "estimated_"
@@ -79,7 +60,7 @@ def performance_of(data: ModelData) -> Performance | None:
         return None
     tables = _by_output(data, data.performance)
     long, estimates = tables[0], next(iter(_by_output(data, data.estimates)), None)
-    metrics = [name for name in SHOWN[data.live.task] if any(row["metric"] == name for row in long.rows)]
+    metrics = [name for name in shown(data.live.task) if any(row["metric"] == name for row in long.rows)]
     found = Performance(long.table.name, has_estimates=estimates is not None)
     newest = long.claimed() or long.claimed(("complete",))  # all labels are there before it has ended
     names = _names(long, estimates)

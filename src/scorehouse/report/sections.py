@@ -9,7 +9,7 @@ from typing import Any
 
 from scorehouse.registry.version import Version
 from scorehouse.report import charts
-from scorehouse.report.alerts import Alert
+from scorehouse.report.alert import Alert
 from scorehouse.report.attribution import Attribution, attribution_of
 from scorehouse.report.causes import alerts_of, segment_drift
 from scorehouse.report.dbt_results import DbtResults

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorehouse.report.alerts import Alert
+from scorehouse.report.alert import Alert
 from scorehouse.report.sections import Chapter
 
 SAID = 3  # causes that the sentence names
@@ -38,7 +38,8 @@ def headline(chapter: Chapter) -> Headline:
         return Headline("warn", WATCH, _causes(chapter.alerts))
     judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
-    missing = "; ".join(f"{one.name.lower()}: {_need(one.text)}" for one in open_lights)
+    needs = [(one.name.lower(), one.missing or one.text) for one in open_lights]
+    missing = "; ".join(f"{name}: {NEEDS.get(need, need)}" for name, need in needs)
     if judged:
         rest = f" Not judged: {missing}." if missing else ""
         return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
@@ -66,12 +67,6 @@ def _causes(alerts: Sequence[Alert]) -> str:
     named = [alert.title for alert in alerts[:SAID]]
     more = len(alerts) - len(named)
     return "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
-
-
-def _need(text: str) -> str:
-    """What keeps a light grey; a value before it is left out."""
-    why = text.rpartition(", ")[2]
-    return NEEDS.get(why, why)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scorehouse.report import limits
-from scorehouse.report.alerts import Alert
+from scorehouse.report.alert import Alert
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.performance import Performance
@@ -14,18 +14,22 @@ from scorehouse.report.warehouse import Row
 from scorehouse.report.watched import alarms, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
 
-JUDGED = ("ok", "drift", "small_drift")
+JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
 
 
 @dataclass
 class Verdict:
-    """One light. `state` is `ok`, `warn`, `bad`, or `none` when nothing was judged; `rule` explains it."""
+    """One light. `state` is `ok`, `warn`, `bad`, or `none` when nothing was judged; `rule` explains it.
+
+    `missing` is what keeps it grey, where `text` says more.
+    """
 
     name: str
     state: str
     text: str
     anchor: str
     rule: str
+    missing: str = ""
 
 
 def verdicts_of(
@@ -66,7 +70,8 @@ def _runs(data: ModelData) -> Verdict:
         said = _run_text(run if state == "ok" else data.judged(run))
         text = said if run is runs[0] else f"{said} in {table_name(run)}"
     rule = (
-        f"Red when the newest run failed or rejected more than {percent(limits.REJECTED_BAD)} of its rows; "
+        "Red when the newest run failed, was skipped, found no rows, or rejected more than "
+        f"{percent(limits.REJECTED_BAD)} of its rows; "
         f"amber above {percent(limits.REJECTED_WARN)}. A run that found nothing to score is judged by the "
         "last run before it that scored rows. With several prediction tables, the worst one counts."
     )
@@ -85,21 +90,23 @@ def _run_text(run: Row) -> str:
 
 
 def _age(data: ModelData) -> Verdict:
-    gap = limits.usual_gap(data.days_scored)
-    days = f"{gap.days} day" if gap.days == 1 else f"{gap.days} days"
-    habit = (
-        f"It usually scores every {days} (the second-longest of its recent gaps between scoring days)"
-        if gap.known
-        else f"The run log is too short to show how often it scores, so {days} are assumed"
-    )
+    """The worst of the prediction tables: the age of its scores, or of the rows that they are made from."""
     rule = (
-        f"{habit}. Amber when the newest successful run is older than {limits.LATE_WARN} times that, "
-        f"red when it is older than {limits.LATE_BAD} times that."
+        "Red when a prediction table is older than its rhythm by more than a quarter or half a day, or older "
+        "than `max_age_hours` of its test. Its rhythm is the second-longest of its recent gaps between days; "
+        "where the run log is too short to show one, a month is assumed, and late is amber. Red, too, "
+        "when what it is scored from has not changed for longer than is usual."
     )
-    age = data.age_days
-    if age is None:
-        return Verdict("Last scored", "none", "never", f"{data.name}-runs", rule)
-    return Verdict("Last scored", limits.lateness(age, gap), ago(age), f"{data.name}-runs", rule)
+    place = f"{data.name}-runs"
+    if not data.rhythms:
+        return Verdict("Last scored", "none", "never", place, rule)
+    states = {one: one.state(data.read_at) for one in data.rhythms}
+    state = _worst(states.values())
+    first = min(data.rhythms, key=lambda one: (states[one] != state, one.is_input, -one.newest.timestamp()))
+    text = ago(first.age(data.read_at))
+    if first.is_input:
+        text = f"no new features, {text}"
+    return Verdict("Last scored", state, text, place, f"{first.usual[:1].upper()}{first.usual[1:]}. {rule}")
 
 
 def _newest_rows(tables: Iterable[Long], part: str, *, moved: bool) -> list[Row]:
@@ -141,26 +148,43 @@ def _by_status(data: ModelData, topic: str, title: str, rows: Sequence[Row], rul
     if not judged:
         return Verdict(title, "none", _unjudged(rows), place, rule)
     count = sum(row["status"] == "drift" for row in judged)
-    if not count:
-        return Verdict(title, "ok", "as in training", place, rule)
-    return Verdict(title, "warn", f"{count} to look at", place, rule)
+    said = f"{count} to look at" if count else "as in training"
+    if silent := len({row["feature"] for row in rows if row["status"] == NOT_JUDGED}):
+        said += f", {silent} not judged"
+    return Verdict(title, "warn" if count else "ok", said, place, rule)
 
 
 def _unjudged(rows: Sequence[Row]) -> str:
-    return "too few rows" if any(row["status"] == "too_small" for row in rows) else "no threshold set"
+    found = {row["status"] for row in rows}
+    known = {
+        "no_reference": "no reference of this version",
+        NOT_JUDGED: "training differs as much",
+        "too_small": "too few rows",
+    }
+    return next((words for status, words in known.items() if status in found), "no threshold set")
+
+
+def _judged_features(rows: Sequence[Row]) -> set[str]:
+    """Features whose light a change would turn; none that is beyond a limit, but not for certain."""
+    shown = {row["feature"] for row in rows if row["status"] in JUDGED and row["metric"] != "spread_shift"}
+    unsure = {
+        row["feature"] for row in rows if row["status"] == NOT_JUDGED and row["value"] >= row["threshold"]
+    }
+    return (shown - unsure) | {row["feature"] for row in rows if row["status"] == "drift"}
 
 
 def _drift(data: ModelData) -> Verdict:
-    """The newest window of the drift table, feature by feature."""
+    """The newest window of each drift table, feature by feature."""
     place = f"{data.name}-drift"
     rule = (
         "Amber when the PSI, the mean or the spread of a feature reaches its threshold and chance does not "
         "explain it. "
-        "Features with too few rows, or without a threshold, are not judged. "
+        "Features with too few rows, without a threshold, or of which windows of training differ as much as "
+        "a change would, are not judged. "
         "Amber, too, when the correlation of a pair of features reaches its threshold (`joint_drift`)."
     )
-    rows = _newest_rows(data.drift[:1], "feature", moved=True)
-    judged = {row["feature"] for row in rows if row["status"] in JUDGED}
+    rows = _newest_rows(data.drift, "feature", moved=True)
+    judged = _judged_features(rows)
     pairs = [row for row in pairs_of(data) if row["status"] in JUDGED]
     broken = sum(row["status"] == "drift" for row in pairs)
     if not rows and not pairs:
@@ -234,7 +258,8 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
         state = _worst(_held(data))
     if state == "none":
         few = (found.headline["n_current"] or 0) < limits.MINIMUM_LABELS
-        text += ", too few labels" if few else ", no threshold set"
+        missing = "too few labels" if few else "no threshold set"
+        return Verdict("Performance", state, f"{text}, {missing}", place, rule, missing)
     return Verdict("Performance", state, text, place, rule)
 
 
@@ -248,14 +273,19 @@ def _held(data: ModelData) -> Iterable[str]:
 
 def _retraining(data: ModelData) -> Verdict:
     place = f"{data.name}-alerts"
-    rule = "Amber when the table of retraining signals gives a reason: drift, decay, age or rejected rows."
+    rule = (
+        "Amber when the table of retraining signals gives a reason: drift, decay or age; or when it finds "
+        "the data at fault, which training would not mend."
+    )
     if not data.retraining:
         return Verdict("Retraining", "none", "not monitored", place, rule)
     if any(row["retrain"] for row in data.retraining):
         return Verdict("Retraining", "warn", "recommended", place, rule)
-    facts = ("n_drifted", "decay", "rejected_share")
-    if all(row.get(name) is None for row in data.retraining for name in facts):
-        return Verdict("Retraining", "none", "nothing measured", place, rule)
+    if any(row.get("data_faults") for row in data.retraining):
+        return Verdict("Retraining", "warn", "look at the data first", place, rule)
+    unjudged = [row for row in data.retraining if row["retrain"] is None]
+    if unjudged:
+        return Verdict("Retraining", "none", f"not judged: {unjudged[0].get('not_judged')}", place, rule)
     return Verdict("Retraining", "ok", "not needed", place, rule)
 
 
@@ -273,8 +303,11 @@ def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Ver
         return Verdict(title, "none", "not checked", f"{data.name}-{place}", rule)
     when = results.checked_at if freshness else results.tested_at
     state = _worst(one.level for one in found)
-    wrong = sum(one.level != "ok" for one in found)
+    wrong = sum(one.level in ("warn", "bad") for one in found)
+    lacking = [f"{one.name} {one.text}" for one in found if one.level == "none"]
     said = "stale" if freshness else "failed" if state == "bad" else "warn"
     fine = "fresh" if freshness else "passed"
-    text = f"{wrong} of {len(found)} {said}" if wrong else f"{len(found)} {fine}"
+    text = f"{wrong} of {len(found)} {said}" if wrong else f"{len(found) - len(lacking)} {fine}"
+    text += f", {len(lacking)} not judged" if lacking else ""
+    rule += "".join(f" {each}." for each in lacking)
     return Verdict(title, state, text, f"{data.name}-{place}", f"{rule} Checked {when}.")

@@ -11,107 +11,15 @@ from typing import Any
 
 from jinja2.filters import do_mark_safe
 
+from scorehouse.metrics import METRICS, Use, of_drift
+
 DASH, MINUS = "\u2013", "\u2212"
-METRICS = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "ece": "Calibration error (ECE)",
-    "mce": "Largest calibration error",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "macro_f1": "Macro F1",
-    "weighted_f1": "Weighted F1",
-    "roc_auc_ovr": "ROC AUC, one-vs-rest",
-    "mcc": "Matthews correlation",
-    "accuracy": "Accuracy",
-    "score_ks": "Score separation (KS)",
-    "mae": "Mean absolute error",
-    "rmse": "RMSE",
-    "mse": "Mean squared error",
-    "r2": "R²",
-    "wape": "WAPE",
-    "bias": "Bias",
-    "median_absolute_error": "Median absolute error",
-    "ndcg": "NDCG",
-    "ndcg_with_hits": "NDCG where something is relevant",
-    "mrr": "Mean reciprocal rank (MRR)",
-    "map": "Mean average precision (MAP)",
-    "hit_rate": "Hit rate",
-    "mean_distance": "Mean distance to the centroid",
-    "n_clusters": "Clusters",
-    "largest_share": "Largest cluster",
-    "smallest_share": "Smallest cluster",
-    "entropy": "Cluster entropy",
-    "labels_arrived": "Labels arrived",
-    "rejected_share": "Rejected rows",
-    "positive_rate": "Positive rate",
-    "selection_rate": "Predicted positive",
-    "false_positive_rate": "False positive rate",
-    "mean_score": "Mean score",
-    "psi": "PSI",
-    "js": "Jensen-Shannon distance",
-    "tvd": "Total variation",
-    "l_inf": "Largest change in a share",
-    "hellinger": "Hellinger distance",
-    "chi2": "Chi-square",
-    "missing_share": "Missing values",
-    "unseen_share": "Unseen values",
-    "out_of_range_share": "Outside the training range",
-    "mean_shift": "Shift of the mean, in standard deviations",
-    "spread_shift": "Change of the spread (log ratio)",
-    "filled_share": "Filled, though always empty in training",
-    "extreme_value": "Farthest value, in distances of the training data's",
-    "constant_value": "One value only",
-    "repeated_share": "Rows with the features of another row",
-    "rank_agreement": "Agreement of the order of features",
-    "joint_shift": "Change of the correlation",
-    "error_rate": "Error rate",
-    "score_shift": "Mean score",
-    "coverage": "Labels within intervals or sets",
-    "interval_width": "Width of intervals",
-    "set_size": "Classes per set",
-    "single_share": "Sets of one class",
-    "empty_share": "Empty sets",
-}
 # The metrics that say that a distribution has moved; the others say what is wrong with its values.
-MOVED = ("psi", "mean_shift", "spread_shift")
-# For places where only a word or two fits.
-SHORT = {
-    "ece": "ECE",
-    "entropy": "Entropy",
-    "mae": "MAE",
-    "average_precision": "AP",
-    "mean_distance": "Distance",
-    "mrr": "MRR",
-    "ndcg_with_hits": "NDCG with hits",
-    "map": "MAP",
-    "roc_auc_ovr": "ROC AUC",
-}
-SHARES = frozenset(
-    {
-        "missing_share",
-        "unseen_share",
-        "out_of_range_share",
-        "filled_share",
-        "repeated_share",
-        "labels_arrived",
-        "rejected_share",
-        "largest_share",
-        "smallest_share",
-        "positive_rate",
-        "error_rate",
-        "coverage",
-        "single_share",
-        "empty_share",
-    }
-)
+MOVED = of_drift("moved")
 
 
 def metric_name(metric: str) -> str:
-    return METRICS.get(metric, metric.replace("_", " "))
+    return METRICS[metric].label if metric in METRICS else metric.replace("_", " ")
 
 
 def lower_first(text: str) -> str:
@@ -120,16 +28,20 @@ def lower_first(text: str) -> str:
 
 
 def short_name(metric: str) -> str:
-    return SHORT.get(metric, metric_name(metric))
+    return (METRICS[metric].short if metric in METRICS else "") or metric_name(metric)
 
 
 def metric_value(metric: str, value: Any) -> str:
     """The value of a metric: shares as percentages, everything else with four significant digits."""
-    return percent(value) if metric in SHARES else number(value)
+    return percent(value) if _is_share(metric) else number(value)
 
 
 def metric_limit(metric: str, value: Any) -> str:
-    return percent(value) if metric in SHARES else limit(value)
+    return percent(value) if _is_share(metric) else limit(value)
+
+
+def _is_share(metric: str) -> bool:
+    return metric in METRICS and Use.SHARE in METRICS[metric].use
 
 
 def number(value: Any, digits: int = 4) -> str:

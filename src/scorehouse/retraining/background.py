@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scorehouse.forms.reasons.background import background_facts, background_in
-from scorehouse.registry.artifact import read_form
+from scorehouse.forms.reasons.background import background_facts
+from scorehouse.forms.reasons.read import read_background
 from scorehouse.registry.version import Version
 from scorehouse.retraining.job import Job
 from scorehouse.scoring.request import load_policy
@@ -24,5 +24,5 @@ def background_of_parent(job: Job, training_rows: int) -> Any:
     if known["drawn"]:
         return min(int(known["rows"]), training_rows)
     root = Path(job.project)
-    rows = background_in(read_form(root, parent, "reasons", load_policy(root), job.call))
+    rows = read_background(root, parent, load_policy(root), job.call)
     return None if rows is None else rows.to_pandas()

@@ -84,7 +84,8 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
     house.dbt.run("build", "--select", settings.training)
     node = house.dbt.node(settings.training)
     house.dbt.check_shadow(settings.shadow)
-    features = settings.features or _features(house.seeds, parent)
+    known = house.seeds.features(parent.version)  # in their order
+    features = settings.features or tuple(str(row["feature"]) for row in known)
     commit, dirty = commit_of(house.project)
     with TemporaryDirectory(prefix="scorehouse_") as folder, TrainingProcess() as process:
         job = first_job(house, parent, features, labels, Path(folder) / "rows.parquet")
@@ -161,8 +162,3 @@ def first_job(
         facts=facts,
         parent=parent.to_row(),
     )
-
-
-def _features(seeds: ModelSeeds, parent: Version) -> tuple[str, ...]:
-    """The features of the parent, in its order."""
-    return tuple(str(row["feature"]) for row in seeds.features(parent.version))

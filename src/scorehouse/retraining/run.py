@@ -19,6 +19,7 @@ from scorehouse.retraining.signals import Asked, asked
 from scorehouse.retraining.signed import check_signable, signed
 
 NOT_ASKED, WAITS, PROMOTED, REFUSED = "not_asked", "waits_for_a_person", "promoted", "gate_refused"
+NOT_JUDGED = "not_judged"
 UNSIGNED = "waits_for_a_signature"
 
 
@@ -53,7 +54,8 @@ def retrain(house: House, warehouse_of: Any, *, force: bool = False) -> Outcome:
     verdict = _asked(house, warehouse_of, parent, force=force)
     house.told(f"signals: {verdict.why}")
     if not verdict.retrain:
-        return Outcome(NOT_ASKED, verdict.why, parent.version)
+        outcome = NOT_JUDGED if verdict.retrain is None else NOT_ASKED
+        return Outcome(outcome, verdict.why, parent.version)
     check_signable(house, parent)
     with ready(house, parent) as prepared:
         version, found = _version(house, prepared)

@@ -59,7 +59,7 @@ def settings_of(project: Path, name: str, call: str) -> Settings:
             f"the variable {VARIABLE} in dbt_project.yml has no settings for {name!r}"
             + did_you_mean(name, known),
             expected=f"vars: {VARIABLE}: {name}: {{{EXAMPLE}}}",
-            action="write how it is trained; the guide on retraining has an example",
+            action=f"write it by `scorehouse scaffold retraining {name}`",
         )
     return _checked({str(key): value for key, value in given.items()}, name, call)
 

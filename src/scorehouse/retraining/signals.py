@@ -9,14 +9,12 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Row, Table, Warehouse
 
-MEASURED = ("n_drifted", "decay", "rejected_share")
-
 
 @dataclass(frozen=True)
 class Asked:
-    """Whether training is asked for, and why, as a sentence without a full stop."""
+    """Whether training is asked for (None: not judged), and why, as a sentence without a full stop."""
 
-    retrain: bool
+    retrain: bool | None
     why: str
 
 
@@ -40,8 +38,13 @@ def asked(warehouse: Warehouse, champion: Version, call: str, *, force: bool) ->
 def _verdict(table: Table, row: Row, champion: Version) -> Asked:
     if row["retrain"]:
         return Asked(True, f"{table.name} asks to train {champion.label} again: {row['reasons']}")
-    if all(row.get(name) is None for name in MEASURED):
-        return Asked(False, f"{table.name} has measured nothing of {champion.label} yet")
+    if row.get("data_faults"):
+        why = f"; then think of training again: {row['reasons']}" if row["reasons"] else ""
+        return Asked(
+            False, f"{table.name} finds the data at fault, look at them first: {row['data_faults']}{why}"
+        )
+    if row["retrain"] is None:
+        return Asked(None, f"{table.name} cannot judge {champion.label}: {row.get('not_judged')}")
     return Asked(False, f"{table.name} has no reason to train {champion.label} again")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.kernel.tasks import outputs_of
+from scorehouse.registration.groups import grouped
 from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
 from scorehouse.registry.class_columns import PREFIX
@@ -49,7 +50,8 @@ def stored(estimator: Any, frames: Frames, job: Job) -> Trained:
         record = {**job.provenance, "calibrate": method}
         if quality.unscored:
             record["unscored"] = quality.unscored
-        version = register(estimator, job.name, X, **facts, provenance=record, project_dir=job.project)
+        facts = grouped({**facts, "provenance": record})
+        version = register(estimator, job.name, X, **facts, project_dir=job.project)
         number = version.version
     else:
         version, number = _tried(estimator, X, facts, job), None
@@ -70,7 +72,7 @@ def _tried(estimator: Any, X: pd.DataFrame, facts: dict[str, Any], job: Job) -> 
             if (Path(job.project) / name).is_file():
                 shutil.copy(Path(job.project) / name, folder)
         elsewhere = {**facts, "store": "artifacts", "alias": None, "forms": False, "background": None}
-        return register(estimator, job.name, X, **elsewhere, project_dir=folder)
+        return register(estimator, job.name, X, **grouped(elsewhere), project_dir=folder)
 
 
 def _predictions(estimator: Any, version: Version, frames: Frames, job: Job) -> str:

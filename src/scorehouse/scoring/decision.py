@@ -72,6 +72,12 @@ class DecisionPolicy:
             raise _bad(
                 call, "decision has per without top_n", "top_n together with per, which names its groups"
             )
+        if self.abstain is not None and self.threshold is None and self.top_n is None:
+            raise _bad(
+                call,
+                "decision has abstain without a yes or no to abstain from",
+                "abstain together with threshold or top_n; or the scores in doubt as a band of their own",
+            )
         if not self.bands and self.threshold is None and self.top_n is None:
             raise _bad(call, "decision decides nothing", "threshold, top_n or bands")
 

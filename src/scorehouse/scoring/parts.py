@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.project.log import logger
 from scorehouse.registry.version import Version, resolve
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
@@ -70,9 +70,20 @@ def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str)
     """The parts of a scan.
 
     A version that is requested by two aliases scores once, under the first. In a wide table it fills the
-    columns of both, so that a promotion does not change the table's columns.
+    columns of both, so that a promotion does not change the table's columns. An alias behind the first that
+    no version has is left out: there is not always a challenger.
     """
-    asked: list[tuple[str | None, int | None]] = [(alias, None) for alias in options.alias]
+    known = sorted({alias for version in versions for alias in version.aliases})
+    asked: list[tuple[str | None, int | None]] = [(alias, None) for alias in options.alias[:1]]
+    for further in options.alias[1:]:
+        if further in known or not known:
+            asked.append((further, None))
+            continue
+        near = did_you_mean(further, known) or "."
+        logger.warning(
+            f"{call}: no version of {versions[0].name} has the alias {further!r}{near} "
+            f"It is left out; the other aliases score: {', '.join(a for a in options.alias if a in known)}"
+        )
     asked += [(None, number) for number in options.version]
     parts: list[Part] = []
     for alias, number in asked:

@@ -15,6 +15,7 @@ from scorehouse.project.variables import project_variable
 from scorehouse.registry import registry_file
 from scorehouse.registry.policy import VARIABLE, LoadPolicy
 from scorehouse.registry.registry_file import RegistryFile
+from scorehouse.registry.version import Version
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,18 @@ class Request:
     dbt_threads: int = 1
     registries: tuple[RegistryFile, ...] = ()
 
+    def check_loaded(self, version: Version, call: str) -> None:
+        """Refuse a version that is missing in a seed beside its registry, since nothing would monitor it."""
+        for registry in self.registries:
+            if registry.name == version.name:
+                registry.check_loaded(version, call)
+
     @classmethod
     def from_json(cls, text: str) -> Request:
         """Read the request that the materialization `predictions` wrote into the compiled code."""
         values = json.loads(text)
         call = f"a scoring run of {values['node']}"
-        check_package_version(values.pop("package_version", None), version("scorehouse"), call)
+        check_package_version(values.pop("package_version"), version("scorehouse"), call)
         values["project_root"] = Path(values["project_root"] or ".").resolve()  # empty: dbt runs in it
         values["load_policy"] = LoadPolicy.from_variable(values["load_policy"])
         named = values.pop("registry_files")

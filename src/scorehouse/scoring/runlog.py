@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from scorehouse.registry.label_rule import LABEL_COLUMNS
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
 from scorehouse.scoring.request import Request
@@ -18,8 +19,8 @@ from scorehouse.scoring.request import Request
 LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib", "pyspark")
 
 
-# the status of a run in its row: started and not closed, succeeded, or failed
-STARTED, SUCCESS, FAILED = "started", "success", "failed"
+# the status of a run in its row: started and not closed, succeeded, failed, or skipped by dbt before it began
+STARTED, SUCCESS, FAILED, SKIPPED = "started", "success", "failed", "skipped"
 NOT_FINISHED = "not finished"  # how readers are told about a run that is still running or was killed
 # the states of rows of the feature table or the prediction table
 STATES = ("new", "changed", "stale", "unchanged", "vanished")
@@ -131,7 +132,7 @@ class RunRecord:
             "is_live": part.is_live if part else None,
             "model_digest": part.version.sha256 if part else None,
             "key_columns": json.dumps(options.table_key) if options else None,
-            "configuration": options.to_json() if options else None,
+            "configuration": self._configuration(),
             "rows_in": self.rows_in,
             "rows_scored": self.rows_scored,
             "rows_rejected": self.rows_rejected,
@@ -150,6 +151,16 @@ class RunRecord:
             "error": str(error) if error else None,
             **self._rescored(),
         }
+
+    def _configuration(self) -> str | None:
+        """The arguments, and under `registry` what decided the labels, so that a replay knows it."""
+        if self.options is None:
+            return None
+        if self.part is None:
+            return self.options.to_json()
+        row = self.part.version.to_row()
+        decided = {name: row[name] for name in LABEL_COLUMNS}
+        return json.dumps({**json.loads(self.options.to_json()), "registry": decided}, sort_keys=True)
 
     def _aliases(self) -> str | None:
         return ", ".join(self.options.alias) or None if self.options else None

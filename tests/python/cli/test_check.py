@@ -13,21 +13,22 @@ import pytest
 from click.testing import CliRunner, Result
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse import register
+from scorehouse import Card, register
 from scorehouse.cli.main import main
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.storage import sha256
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with two versions of one ML model, and one of another."""
+    """A project with two versions of one ML model, and one of another, which only its estimator scores."""
     folder = tmp_path_factory.mktemp("sound")
     (folder / "dbt_project.yml").write_text("name: house\n")
     X = np.random.default_rng(0).normal(size=(60, 2))
     for name, C, alias in (("churn", 1.0, "champion"), ("churn", 2.0, "challenger"), ("fraud", 1.0, None)):
         estimator = LogisticRegression(C=C).fit(X, X[:, 0] > 0)
         facts: dict[str, Any] = {"task": "classification", "feature_names": ["a", "b"], "alias": alias}
-        register(estimator, name, X, project_dir=folder, **facts)
+        register(estimator, name, X, project_dir=folder, **grouped({"forms": name != "fraud", **facts}))
     return folder
 
 
@@ -120,7 +121,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str, bool]] = {
         "the alias 'champion' is on 2 versions",
         True,
     ),
-    "version twice": (doubled_version, "version 2 is in 2 rows", True),
+    "version twice": (doubled_version, "churn version 2 is there 2 times", True),
     "another ML model": (
         replace_in("seeds/ml/churn/ml_churn.csv", "churn,2", "other,2"),
         "rows of another ML model, 'other'",
@@ -141,8 +142,13 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str, bool]] = {
         "which the load policy does not allow",
         True,
     ),
-    "other library": (
+    "other method": (
         replace_in("seeds/ml/churn/ml_churn.csv", "predict_proba,argmax", "transform,argmax"),
+        "score_method is 'transform', and its forms were proven with 'predict_proba'",
+        True,
+    ),
+    "other library": (
+        replace_in("seeds/ml/fraud/ml_fraud.csv", "predict_proba,argmax", "transform,argmax"),
         "has no method 'transform'",
         False,
     ),
@@ -184,6 +190,8 @@ def test_labels_that_dbt_would_render_are_no_fault(project: Path) -> None:
     """The YAML of the seed writes braces so that dbt gives them back; the seed has them as they are."""
     X = np.random.default_rng(0).normal(size=(60, 2))
     estimator = LogisticRegression().fit(X, np.array(["a", "b", "{{ c }}"] * 20))
-    register(estimator, "odd", X, task="classification", feature_names=["a", "b"], project_dir=project)
+    register(
+        estimator, "odd", X, task="classification", card=Card(feature_names=["a", "b"]), project_dir=project
+    )
     ended = check(project)
     assert ended.exit_code == 0, ended.output

@@ -17,6 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from scorehouse import register
 from scorehouse.cli.main import main
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.seeds import ModelSeeds
 
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
@@ -28,7 +29,7 @@ def classifier(strength: float = 1.0) -> LogisticRegression:
 
 
 def churn(strength: float = 1.0, **facts: Any) -> Any:
-    return register(classifier(strength), "churn", X, Y, task="classification", **facts)
+    return register(classifier(strength), "churn", X, Y, task="classification", **grouped(facts))
 
 
 def command(*arguments: str) -> Result:
@@ -136,7 +137,7 @@ def test_command_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_register_and_promote_print_json(training_files: tuple[str, str], empty_project: Path) -> None:
     file, features = training_files
     told = ("register", "churn", file, "--features", features, "--task", "classification")
-    registered = json.loads(command(*told, "--metric", "roc_auc=0.5", "--json").output)
+    registered = json.loads(command(*told, "--metric", "roc_auc=0.5", "--json").stdout)
     assert (registered["name"], registered["version"], registered["aliases"]) == ("churn", 1, [])
     assert registered["metrics"] == {"roc_auc": 0.5}
     promoted = json.loads(command("promote", "churn", "1", "--json").output)

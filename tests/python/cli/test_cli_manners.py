@@ -109,7 +109,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "create table scorehouse_run_log as select 'success' as status, 'model.shop.p' as node, "
             "'churn' as model_name, 1 as model_version, 1 as rows_in, 1 as rows_scored, 0 as rows_rejected, "
             "1.0e0 as seconds, 'replace' as write_mode, now()::timestamp as started_at, null as error, "
-            "uuid() as run_id"
+            "uuid() as run_id, uuid() as parent_run_id"
         )
     return folder
 

@@ -27,6 +27,7 @@ FEATURES = ("--features", "basket", "--key", "id")
 MODEL = ("artifacts/churn/1/model.joblib", "--features", "features.parquet")
 CLASSES = ("--task", "classification")
 LABELLED = ("churn", "--features", "training.parquet", "--label", "label")
+RETRAINED = (*FEATURES, "--labels", "churn_labels", "--label", "churned", "--time", "day")
 READ = ("--table", "churn_predictions", "--owner", "CRM")
 NEAR = "did you mean 'churn'?"
 TARGET = ("--target", "dev")
@@ -117,6 +118,13 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         ("churn", *FEATURES, "--folder", "new", "--dry-run"),
         "scored(",
         ("chrn", *FEATURES),
+        1,
+        NEAR,
+    ),
+    "scaffold retraining": (
+        ("churn", *RETRAINED, "--dry-run"),
+        "compare_metric",
+        ("chrn", *RETRAINED),
         1,
         NEAR,
     ),

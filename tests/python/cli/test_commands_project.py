@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -16,6 +17,7 @@ from click.testing import CliRunner, Result
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import load, register
+from scorehouse.cli import project_files
 from scorehouse.cli.main import main
 from scorehouse.registry.seeds import ModelSeeds
 
@@ -44,7 +46,6 @@ def content(project: Path) -> dict[str, str]:
 def test_init_shows_a_diff_and_writes_it(project: Path) -> None:
     said = run(*INIT, "--package", "../scorehouse", answer="y\n").output
     assert "+++ b/packages.yml" in said and "+  - local: ../scorehouse" in said
-    assert "profile 'shop_profile'" in said.replace("target of", "profile") or "shop_profile" in said
     assert yaml.safe_load((project / "packages.yml").read_text()) == {
         "packages": [{"local": "../scorehouse"}]
     }
@@ -83,6 +84,7 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     (project / "dbt_project.yml").write_text(settings)
     (project / "packages.yml").write_text("packages:\n- package: dbt-labs/dbt_utils\n  version: 1.3.0\n")
     (project / ".gitattributes").write_text("*.csv text")
+    (project / ".gitignore").write_text("/target\nsecret\n")
     (project / "ml").mkdir()
     (project / "ml/train_churn.py").write_text("# mine\n")
     run(*INIT, "--package", "https://example.com/scorehouse.git", "--revision", "v0.1.0", "--yes")
@@ -95,6 +97,7 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     assert {"git": "https://example.com/scorehouse.git", "revision": "v0.1.0"} in packages
     assert len(packages) == 2
     assert (project / ".gitattributes").read_text().startswith("*.csv text\n")
+    assert (project / ".gitignore").read_text().startswith("/target\nsecret\ndbt_packages/\n")
     assert (project / "ml/train_churn.py").read_text() == "# mine\n"
 
 
@@ -119,8 +122,9 @@ def test_init_reads_schema_and_file_of_the_default_target(project: Path) -> None
     settings = "{type: duckdb, path: shop.duckdb, schema: analytics, settings: {memory_limit: 1GB}}"
     (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{dev: {settings}}}}}\n")
     said = run(*INIT, "--yes").output
-    assert "python ml/train_churn.py shop.duckdb" in said and "memory_limit" not in said
-    assert '"from analytics.customers where ' in (project / "ml/train_churn.py").read_text()
+    assert "python ml/train_churn.py\n" in said and "has no memory limit" not in said
+    script = (project / "ml/train_churn.py").read_text()
+    assert '"from analytics.customers where ' in script and 'PROJECT / "shop.duckdb"' in script
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_init_reads_schema_and_file_of_the_default_target(project: Path) -> None
         ("{type: postgres, schema: main}", "needs `type: duckdb`; with `settings:"),
         (
             "{type: duckdb, path: \"{{ env_var('FILE') }}\"}",
-            "<the DuckDB file of your target>",
+            "python ml/train_churn.py <the DuckDB file of your target>",
         ),
     ],
 )
@@ -138,6 +142,10 @@ def test_init_says_what_the_profile_lacks(project: Path, settings: str, said: st
     (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{dev: {settings}}}}}\n")
     assert said in run(*INIT, "--yes").output
     assert '"from customers where ' in (project / "ml/train_churn.py").read_text()
+    compiled = yaml.safe_load((project / "dbt_project.yml").read_text())["vars"].get(
+        "scorehouse_compiled_sql"
+    )
+    assert compiled == ({"dialects": ["postgres"]} if "postgres" in settings else None)
 
 
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
@@ -146,16 +154,54 @@ def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
     assert "'vars' in dbt_project.yml is not written as a block" in said
 
 
-def test_init_outside_a_project_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert "no dbt_project.yml" in run(*INIT, "--yes", code=1).output
+def test_init_in_an_empty_folder_makes_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "2nd Shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    said = run(*INIT, "--labels", "churn_labels", "--package", "../my scorehouse", "--yes").output
+    assert "write the models or load the seeds customers, churn_labels, one row per key; then" in said
+    assert "dbt build --select +customers +churn_labels\n  python ml/train_churn.py\n" in said
+    settings = yaml.safe_load((folder / "dbt_project.yml").read_text())
+    assert (settings["name"], settings["profile"]) == ("project_2nd_shop", "project_2nd_shop")
+    outputs = yaml.safe_load((folder / "profiles.yml").read_text())["project_2nd_shop"]["outputs"]
+    assert outputs["dev"]["path"] == "project_2nd_shop.duckdb"
+    assert outputs["dev"]["settings"] == {"memory_limit": "1GB"} and "needs `type" not in said
+    ignored = (folder / ".gitignore").read_text().split()
+    assert {"target/", "dbt_packages/", "logs/", "*.duckdb"} <= {*ignored}
+    assert yaml.safe_load((folder / "packages.yml").read_text())["packages"] == [
+        {"local": "../my scorehouse"}
+    ]
+    assert "nothing to do" in run(*INIT, "--package", "../my scorehouse", "--yes").output
+
+
+def test_a_profile_that_dbt_finds_elsewhere_is_not_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / "profiles.yml").write_text("shop_profile: {target: dev, outputs: {dev: {type: postgres}}}\n")
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(home))
+    assert "needs `type: duckdb`" in run(*INIT, "--yes").output
+    assert not (project / "profiles.yml").exists()
+
+
+def test_a_runtime_from_an_index_asks_for_the_package(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_an_index = SimpleNamespace(read_text=lambda file: None, version="0.1.0")
+    monkeypatch.setattr(project_files.metadata, "distribution", lambda name: of_an_index)
+    said = run(*INIT, "--yes", code=1).output
+    assert "installed from a package index" in said and "add --package" in said
+    assert not (project / "packages.yml").exists()
+    (project / "packages.yml").write_text("packages: [{local: ../scorehouse}]\n")
+    run(*INIT, "--yes")
 
 
 def test_json_does_not_ask(project: Path) -> None:
     assert "add --yes or --dry-run" in run(*INIT, "--json", code=2).output
     changes = json.loads(run(*INIT, "--json", "--dry-run").output)
     assert {change["path"]: change["change"] for change in changes} == {
+        "packages.yml": "create",
         "dbt_project.yml": "edit",
+        "profiles.yml": "create",
+        ".gitignore": "create",
         ".gitattributes": "create",
         "ml/train_churn.py": "create",
     }
@@ -181,8 +227,12 @@ def test_scaffold_writes_model_columns_and_tests(project: Path) -> None:
     (entry,) = yaml.safe_load((project / "models/ml/_churn_predictions.yml").read_text())["models"]
     names = [column["name"] for column in entry["columns"]]
     assert names[:3] == ["customer_id", "prediction", "score"] and "row_status" in names
+    assert "scorehouse.predictions_up_to_date" in entry["data_tests"]  # it judges by the table's rhythm
     tests = {
-        name.removeprefix("scorehouse."): test for item in entry["data_tests"] for name, test in item.items()
+        name.removeprefix("scorehouse."): test
+        for item in entry["data_tests"]
+        if isinstance(item, dict)
+        for name, test in item.items()
     }
     assert tests["one_prediction_per_row"]["arguments"]["key"] == ["customer_id"]
     assert tests["score_in_range"]["arguments"]["columns"] == ["score"]
@@ -219,17 +269,24 @@ def test_scaffold_of_an_unregistered_model_says_what_to_do(project: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "metric"), [("classification", "roc_auc"), ("regression", "mae")])
 def test_the_training_script_takes_the_features_of_a_warehouse(project: Path, task: str, metric: str) -> None:
-    """Texts, missing integers, missing texts and booleans, as they come; labels that are not known yet."""
-    label = "(i % 50 > 20)::integer" if task == "classification" else "i % 50"
-    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+    """Texts, missing integers, missing texts and booleans, as they come; labels that are not known yet.
+
+    Labels of the classification are strings in a table of their own.
+    """
+    label = "case when i % 50 > 20 then 'yes' else 'no' end" if task == "classification" else "i % 50"
+    apart = ["--labels", "churn_labels"] if task == "classification" else []
+    with duckdb.connect(str(project / "shop_profile.duckdb")) as connection:
         connection.execute(
             "create table customers as select i as customer_id, case when i % 7 > 0 then i % 50 end as age, "
             "case i % 4 when 0 then 'north' when 1 then 'south' when 2 then 'city' end as club, "
             "i % 3 = 0 as trained, i * 0.5e0 as spend, "
             f"case when i < 900 then {label} end as churned from range(1000) as t (i)"
         )
-    run(*INIT, "--task", task, "--yes")
-    script = [sys.executable, "ml/train_churn.py", "shop.duckdb"]
+        if apart:
+            connection.execute("create table churn_labels as select customer_id, churned from customers")
+            connection.execute("alter table customers drop churned")
+    run(*INIT, *apart, "--task", task, "--yes")
+    script = [sys.executable, "ml/train_churn.py"]
     ended = subprocess.run(script, cwd=project, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     (version,) = ModelSeeds(project, "churn").versions()

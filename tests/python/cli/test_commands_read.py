@@ -14,8 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from scorehouse import register
+from scorehouse import Card, register
 from scorehouse.cli.main import main
+from scorehouse.registration.groups import grouped
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             frame[columns],
             label,
             task="classification",
-            metrics={"roc_auc": roc_auc},
-            owner="crm",
+            card=Card(metrics={"roc_auc": roc_auc}, owner="crm"),
             alias=alias,
             project_dir=folder,
         )
@@ -94,7 +94,7 @@ def test_diff_shows_whatever_differs(tmp_path: Path) -> None:
         model = make_pipeline(OneHotEncoder(), LogisticRegression())
         label = np.arange(60) > 30
         facts = {"description": text + month, "metrics": {"roc_auc": roc_auc}, "project_dir": tmp_path}
-        register(model.fit(frame, label), "churn", frame, label, task="classification", **facts)
+        register(model.fit(frame, label), "churn", frame, label, task="classification", **grouped(facts))
     said = run("diff", "churn", "1", "2", "--project-dir", tmp_path)
     assert text + "May" in said and text + "June" in said
     assert "0.8123411" in said and "0.8123412" in said
@@ -116,7 +116,7 @@ def database(tmp_path: Path) -> Path:
     with duckdb.connect(str(file)) as connection:
         connection.execute("""
             create table scorehouse_run_log as
-            select * from (values
+            select *, run_id as parent_run_id from (values
                 ('0af1c2d3-0000-4000-8000-000000000001'::uuid, 'success', 'model.shop.churn_predictions',
                  'churn', 1, 100, 98, 2, 1.5e0, 'replace', timestamp '2026-01-01 06:00:00', null),
                 ('90af1c2d-0000-4000-8000-000000000002', 'failed', 'model.shop.churn_predictions',

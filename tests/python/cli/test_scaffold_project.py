@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,19 +17,24 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from project import DbtProject
+from retrained import retrain, scorehouse
 from scorehouse.cli.main import main
+from scorehouse.cli.scaffold_retraining import with_settings
+from scorehouse.errors import ConfigurationError
 
 pytestmark = pytest.mark.slow
 
 ROWS = 4000
 FEATURES = (
-    "select i as customer_id, ((i * 7919) % 1000 + {shift}) / 100.0e0 as spend, (i * 31) % 40 as visits, "
+    "select i as customer_id, ((i * 7919) % 1000 * {scale} + {shift}) / 100.0e0 as spend, "
+    "(i * 31) % 40 as visits, "
     f"case when i % 2 = 0 then 'north' else 'south' end as region, "
     f"date '2025-{{month:02d}}-01' + (i % 28)::integer as seen_on from range({ROWS}) as t (i)"
 )
 LABELS = (
     "select customer_id, (hash(customer_id) % 1000 / 100.0e0 + spend > 10)::integer as churned, "
-    "3 * spend + 0.5e0 * visits + hash(customer_id) % 100 / 10.0e0 as amount from {{ ref('customers') }}"
+    "3 * spend + 0.5e0 * visits + hash(customer_id) % 100 / 10.0e0 as amount, seen_on + 1 as known_on "
+    "from {{ ref('customers') }}"
 )
 OF_CUSTOMERS = ("--features", "customers", "--key", "customer_id")
 COMMANDS = (
@@ -51,6 +58,14 @@ COMMANDS = (
         *("--day", "seen_on", "--segment", "region", "--training", "sales_predictions"),
         *("--calibrate-to", "2025-01-15"),
     ),
+    (
+        *("retraining", "churn", *OF_CUSTOMERS, "--labels", "labels", "--label", "churned"),
+        *("--time", "seen_on"),
+    ),
+    (
+        *("retraining", "sales", *OF_CUSTOMERS, "--labels", "labels", "--label", "amount"),
+        *("--time", "known_on", "--event-time", "seen_on"),
+    ),
 )
 
 
@@ -65,7 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """Trained on the rows that are scored, scaffolded, and built."""
     project = DbtProject(tmp_path_factory.mktemp("scaffolded") / "house")
     project.writes_files = True
-    project.features(FEATURES.format(shift=0, month=1), "customers")
+    project.features(FEATURES.format(scale=1, shift=0, month=1), "customers")
     project.features(LABELS, "labels")
     project.build().check()
     names = ["customer_id", "spend", "visits", "churned", "amount", "seen_on"]
@@ -81,7 +96,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.register(line, "sales", X, frame["amount"], task="regression", time=frame["seen_on"])
     for command in COMMANDS:
         run("scaffold", *command, "--yes", "--project-dir", str(project.folder))
-    project.build().check()
+    build = project.build().check()
+    gates = {name: status for name, status in build.statuses.items() if name.endswith("_not_worse")}
+    assert gates == {"churn_challenger_not_worse": "warn", "sales_challenger_not_worse": "warn"}
     return project
 
 
@@ -95,14 +112,16 @@ def test_every_column_is_described_and_every_description_has_its_column(built: D
     found = properties(built)
     assert set(found) == {
         *("churn_predictions", "churn_mart", "churn_profiles", "churn_drift", "churn_performance"),
-        *("churn_calibration", "churn_estimates", "churn_retraining"),
+        *("churn_calibration", "churn_estimates", "churn_retraining", "churn_daily_drift"),
         *("sales_predictions", "sales_profiles", "sales_training_profiles", "sales_drift"),
         *("sales_performance", "sales_calibration", "sales_estimates", "sales_margins", "sales_intervals"),
         *("sales_coverage", "sales_retraining", "sales_joint_drift", "sales_slices", "sales_rejections"),
-        *("sales_watch", "churn_slices", "churn_rejections"),
+        *("sales_watch", "churn_slices", "churn_rejections", "sales_daily_drift"),
+        *(f"{name}_{end}" for name in ("churn", "sales") for end in ("training_set", "shadow", "contest")),
     }
-    own = found.pop("sales_intervals")["columns"]  # besides those of the predictions
-    assert {column["name"] for column in own} < set(built.columns("sales_intervals"))
+    for name in ("sales_intervals", "sales_training_set"):  # besides those of the predictions, and the labels
+        assert {column["name"] for column in found[name]["columns"]} < set(built.columns(name))
+        del found[name]
     for name, entry in found.items():
         described = [column["name"] for column in entry["columns"]]
         assert set(described) == set(built.columns(name)), name
@@ -125,11 +144,11 @@ def test_the_mart_bands_the_scores(built: DbtProject) -> None:
 def test_the_exposure_ends_the_lineage(built: DbtProject) -> None:
     manifest = json.loads((built.folder / "target/manifest.json").read_text())
     (exposure,) = manifest["exposures"].values()
-    assert exposure["depends_on"]["nodes"] == ["model.scorehouse.churn_mart"]
+    assert exposure["depends_on"]["nodes"] == ["model.house.churn_mart"]
     assert exposure["owner"]["email"] == "crm@example.com"
     parents = manifest["parent_map"]
-    assert "seed.scorehouse.ml_churn" in parents["model.scorehouse.churn_predictions"]
-    assert "model.scorehouse.churn_predictions" in parents["model.scorehouse.churn_mart"]
+    assert "seed.house.ml_churn" in parents["model.house.churn_predictions"]
+    assert "model.house.churn_predictions" in parents["model.house.churn_mart"]
 
 
 @pytest.mark.slow
@@ -144,7 +163,7 @@ def test_what_registration_learned_is_in_the_monitors(built: DbtProject) -> None
     reasons = dict(
         built.query("select segment, any_value(reason) from sales_drift where metric = 'psi' group by 1")
     )
-    assert reasons["all"] == "compared with how much windows of training differ"
+    assert reasons["all"] == "compared with how much days of training differ, scaled to a month"
     assert reasons["region=north"].startswith("compared with")
     (estimated,) = built.query(
         "select value_low, value, value_high from sales_estimates "
@@ -163,6 +182,9 @@ def test_the_report_judges_what_was_scaffolded(built: DbtProject, tmp_path: Path
     said = page.read_text()
     assert "<b>Anytime alarm</b>1 limit held" in said and "<b>Slices</b>none much worse" in said
     assert "spend and visits" in said and "certainly worse than all others" in said
+    assert re.search(r"<b>dbt tests</b>[^<]* 1 not judged", said)
+    assert "not_worse not judged: no version of sales has the alias challenger yet." in said
+    assert "The dbt test sales_challenger_not_worse" not in said  # which would be an alert
 
 
 @pytest.mark.slow
@@ -170,7 +192,8 @@ def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> No
     assert built.query("select retrain, reasons from churn_retraining") == [(False, None)]
     (auc,) = built.query("select value from churn_performance where metric = 'roc_auc' and segment = 'all'")
     assert 0.8 < auc[0] < 1
-    built.features(FEATURES.format(shift=400, month=2), "customers")
+    # within the range of training, beyond which another unit would be suspected and nobody asked to retrain
+    built.features(FEATURES.format(scale=0.6, shift=380, month=2), "customers")
     ended = built.build()
     names = ("no_drift_churn_drift", "no_drift_sales_drift")
     drift = {name: status for name, status in ended.statuses.items() if any(one in name for one in names)}
@@ -179,6 +202,49 @@ def test_the_monitors_are_quiet_until_the_features_move(built: DbtProject) -> No
     assert retrain and "drift of spend" in reasons
     months = built.query("select distinct month(window_start) from churn_profiles order by 1")
     assert months == [(1,), (2,)], "the profiles of a month that is scored no more are kept"
+
+
+@pytest.mark.parametrize("name", ["churn", "sales"])
+def test_what_was_scaffolded_retrains(name: str, built: DbtProject, tmp_path: Path) -> None:
+    """The command that the scaffold prints trains a challenger, and the one that this prints promotes it."""
+    project = built.copy(tmp_path / "house")
+    file = project.folder / f"models/ml/retraining/_{name}_retraining.yml"
+    file.write_text(re.sub(r"margin: 0\.0\d", "margin: 5", file.read_text()))
+    ended = retrain(project, "--force", name=name)
+    assert ended.returncode == 20, ended.stdout + ended.stderr
+    assert f"gate: {name}_challenger_not_worse passed" in ended.stdout
+    ((rows, newest),) = project.query(f"select n_rows, challenger_version from {name}_contest")
+    assert 100 < rows < ROWS / 3 and newest == 2  # those that were held out, and none that it was trained on
+    command = ended.stdout.strip().rpartition("promotes it by: scorehouse ")[2].split()
+    assert scorehouse(project, *command, "--require", f"{name}_challenger_not_worse").returncode == 0
+    project.dbt("seed", "--select", f"ml_{name}").check()
+    project.dbt("run", "--select", f"{name}_shadow").check()
+    gate = f"{name}_challenger_not_worse"
+    assert project.dbt("test", "--select", gate).statuses[gate] == "warn"
+
+
+def test_settings_of_a_retraining_join_those_that_are_there() -> None:
+    """Lines are only added; an ML model that has settings keeps them."""
+    entry = {"training": "t", "label": {"a b": "x"}}
+    texts = [
+        "name: shop\n",
+        "name: shop\nvars: {}\n",
+        "vars:\n  other: 1\n",
+        "vars:\n    scorehouse_retrain: {}\n",
+    ]
+    texts += [
+        "vars:\n  scorehouse_retrain:\n    old: {training: s}  # mine\n",
+        "vars:\n  scorehouse:\n    scorehouse_retrain:\n      old: {}\n",
+    ]
+    for text in texts:
+        changed = with_settings(text, "churn", entry, "call")
+        before, after = (yaml.safe_load(each).get("vars") or {} for each in (text, changed))
+        scoped = after.get("scorehouse", after)["scorehouse_retrain"]
+        assert scoped.pop("churn") == entry
+        assert scoped == before.get("scorehouse", before).get("scorehouse_retrain", {})
+        assert all(line in changed for line in text.splitlines() if "{}" not in line)
+    with pytest.raises(ConfigurationError, match="not written as a block"):
+        with_settings("vars: {other: 1}\n", "churn", entry, "call")
 
 
 def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: DbtProject) -> None:
@@ -196,6 +262,7 @@ def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: Dbt
     ("arguments", "said"),
     [
         (("mart", "churn", "--key", "id", "--bands", "0.7", "0.4"), "`high` must begin above `medium`"),
+        (("mart", "churn", "--key", "id", "--bands", "0.7", "inf"), "the first of two finite numbers"),
         (("monitors", "churn", "--features", "f", "--key", "id", "--labels", "l"), "go together"),
         (
             ("monitors", "churn", "--features", "f", "--key", "id", "--training", "t"),
@@ -207,6 +274,22 @@ def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: Dbt
 def test_wrong_usage_says_what_was_expected(built: DbtProject, arguments: tuple[str, ...], said: str) -> None:
     told = run("scaffold", *arguments, "--yes", "--project-dir", str(built.folder), code=2)
     assert said in " ".join(told.split())
+
+
+@pytest.mark.slow
+def test_a_build_of_a_part_says_which_table_a_test_lacks(built: DbtProject, tmp_path: Path) -> None:
+    part = built.copy(tmp_path / "part")
+    with duckdb.connect(str(part.database)) as connection:
+        (kind,) = connection.execute(
+            "select table_type from information_schema.tables where table_name = 'churn_mart'"
+        ).fetchall()[0]
+        connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} churn_mart")
+    said = part.dbt("build", "--select", "churn_predictions").messages
+    told = [text for text in said.values() if "this test is about several tables" in text]
+    assert told and all("churn_mart is not built yet" in text for text in told)
+    assert "`dbt build --select +churn_mart`" in told[0] and "--indirect-selection buildable" in told[0]
+    part.dbt("build", "--select", "churn_predictions", "--indirect-selection", "buildable").check()
+    part.dbt("build", "--select", "churn_mart").check()
 
 
 def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path) -> None:

@@ -37,7 +37,8 @@ def test_the_page_prints_what_it_says(tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     variables = {"DBT_PROFILES_DIR": str(house), "PATH": path}
     kept = {name: value for name, value in os.environ.items() if name != "SCOREHOUSE_DATABASE"}
-    build = ["dbt", "--quiet", "build", "--select", "+churn_predictions", "--indirect-selection", "cautious"]
+    selected = ("--select", "+churn_predictions", "tag:ml_churn", "--indirect-selection", "cautious")
+    build = ["dbt", "--quiet", "build", *selected]
     subprocess.run(build, cwd=house, env={**kept, **variables}, check=True)
     make_key(house)
     followed = follow(PAGE, house, {PLACE: str(house), **LEFT_OUT}, **variables)

@@ -72,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, record_testsuite_property:
     name = "{% macro generate_database_name(name=none, node=none) %}{{ return('house') }}{% endmacro %}"
     project.write("macros/generate_database_name.sql", name)
     outputs = {kind: {"type": kind, "path": "house.duckdb"} for kind in ("duckdb", "clickhouse")}
-    project.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "duckdb", "outputs": outputs}}))
+    project.write("profiles.yml", yaml.safe_dump({"house": {"target": "duckdb", "outputs": outputs}}))
     project.build("--select", "ml_leaving", "features", "predicted", "explained").check()
     return project
 

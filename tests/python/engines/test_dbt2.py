@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import yaml
 import forests
 from churn import FEATURES, OF_THE_RUN, ROWS
 from dbt2 import PROGRAM, Dbt2Project, made_project, warnings
+from edited_registry import check_edit, problem_of
 from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
@@ -135,6 +137,16 @@ def test_rules_of_rescoring(rule: str, rows: int, project: Dbt2Project) -> None:
     assert project.query(f"select count(*) from {rule}") == [(ROWS,)]
 
 
+def test_an_edit_of_the_registry_decides_or_is_refused(project: Dbt2Project) -> None:
+    project.scored("edited", f"{KEY}, rescore='changed'")
+    project.dbt("build", "--select", "customers", "edited")
+    labels = "select prediction, score from edited where row_status = 'scored'"
+    seed = partial(project.dbt, "seed", "--select", "ml_leaving")
+    build = problem_of(partial(project.dbt, "run", "--select", "edited"))
+    check_edit(project.folder, "leaving", seed, build, lambda: project.query(labels))
+    assert project.runs("edited")[-1] == ("success", "merge", ROWS, "changed")
+
+
 @pytest.mark.parametrize("rule", ["all", "given"])
 def test_a_run_that_fails_last_changes_nothing(rule: str, project: Dbt2Project) -> None:
     """A post-hook fails after everything else: table, run log and what the first hook did are as they were.
@@ -160,6 +172,11 @@ def test_a_run_that_fails_last_changes_nothing(rule: str, project: Dbt2Project) 
     assert [row[0] for row in project.runs(table)] == ["success", "failed", "success"]
     left = "select table_name from duckdb_tables() where table_name like '%\\_\\_scorehouse\\_%' escape '\\'"
     assert project.query(left) == []
+    project.features("select error('no rows came') as id")  # what it needs fails: the night scores nothing
+    project.dbt("build", "--select", "customers", table, code=1)
+    said = f"select status, error, prediction_table from scorehouse_run_log where node like '%.{table}'"
+    ((*_, one), *_, (status, error, other)) = project.query(f"{said} order by started_at")
+    assert (status, other) == ("skipped", one) and error.startswith("model customers: ")
 
 
 @pytest.mark.parametrize(

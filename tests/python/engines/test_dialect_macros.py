@@ -59,6 +59,9 @@ MODELS = {
         options={'weight': 'score'}) }}""",
     "aged": """select {{ scorehouse._age_in_days({'name': 'as_of', 'type': 'date'}, 'as_of', 'scored_at',
         'timestamp') }} as age from {{ ref('dated') }}""",
+    "by_day": """{{ config(materialized='incremental', **scorehouse.replace_windows()) }}
+        {{ scorehouse.profile(ref('wide_predictions'), ref('ml_wide__reference'), ref('features'), key='id',
+        day='scored_at') }}""",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
 }
 LIVE = {
@@ -81,7 +84,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
         "predictions_fresh": {"max_age_hours": 24},
         "predictions_registered": {"registry": "ref('ml_wide')"},
         "predictions_by_alias": {"registry": "ref('ml_wide')"},
-        "predictions_up_to_date": {"max_age_hours": 24},
+        "predictions_up_to_date": {"max_rows_left": 5},  # by its rhythm
     },
     "dated": {
         "no_leak_from_future": {
@@ -99,7 +102,15 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "watched": {"no_anytime_alarm": {"metrics": ["accuracy"]}},
     "moved": {"no_attribution_drift": {}},
     "slices": {"no_worse_slices": {"limits": {"brier": 0.1}}},
-    "wide_profiles": {"volume_in_range": {"min_rows": 1, "max_change": 0.5}},
+    "wide_profiles": {
+        "volume_in_range": {
+            "min_rows": 1,
+            "max_change": 0.5,
+            "day": "window_start",
+            "max_age_days": 1,
+            "latest": True,
+        }
+    },
     "wide_performance": {
         "performance_at_least": {"metrics": {"roc_auc": 0.5}},
         "coverage_at_least": {"level": 0.9},
@@ -109,7 +120,8 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
         "calibrated": {},
     },
 }
-OF_COLUMNS = {"feature_in_range": {"min_value": 0}, "feature_has_type": {"type": "double"}}
+BEYOND = {"min_value": 0, "max_share": 0.01, "training_rows": 4000}
+OF_COLUMNS = {"feature_in_range": BEYOND, "feature_has_type": {"type": "double"}}
 
 
 def write_tests(project: DbtProject) -> None:
@@ -141,7 +153,7 @@ def project(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFact
     outputs = {
         kind: {"type": kind, "path": str(project.database), "threads": 2} for kind in ("duckdb", *DIALECTS)
     }
-    project.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "duckdb", "outputs": outputs}}))
+    project.write("profiles.yml", yaml.safe_dump({"house": {"target": "duckdb", "outputs": outputs}}))
     project.dbt("run", "--select", *LIVE).check()
     return ProjectOfDialects(folder)
 

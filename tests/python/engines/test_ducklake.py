@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from churn import FEATURES, ROWS
 from lake import LakeProject, needs_lake
+from monitored import run as command
 from project import DbtProject
 
 pytestmark = needs_lake
@@ -76,6 +79,25 @@ def test_a_failing_hook_leaves_the_lake_as_it_was(rule: str, lake: LakeProject) 
     assert not lake.build("--select", "scored").success
     assert lake.content("scored") == before
     assert [row[0] for row in lake.logged()] == ["success", "failed"]
+
+
+@pytest.mark.parametrize("catalog", ["ducklake:{}/lake.ducklake", "ducklake:lake.ducklake"])
+def test_commands_read_a_lake(catalog: str, lake: LakeProject) -> None:
+    """One row per run; its replay gives the same values; a relative path is one from the project."""
+    lake.sql_model("scored", "churn", **KEY)
+    lake.build().check()
+    profile = (lake.folder / "profiles.yml").read_text()
+    before = f"ducklake:{lake.folder}/lake.ducklake"
+    assert before in profile
+    lake.write("profiles.yml", profile.replace(before, catalog.format(lake.folder)))
+    place = ("--target", "dev", "--project-dir", lake.folder)
+    (run,) = json.loads(command("runs", *place, "--json").output)
+    assert (run["rows_in"], run["status"]) == (ROWS, "success")
+    ended = command("replay", run["run_id"], *place)
+    assert ended.exit_code == 0, ended.output
+    os.remove(lake.folder / "lake.ducklake")
+    ended = command("runs", *place)
+    assert "there is no DuckDB file" in ended.output
 
 
 def test_features_are_read_from_a_lake_beside(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from edited_registry import CLASSES, EDIT, THRESHOLD, decided, edit
 from every_engine import Engine, values
+from project import NAME
 from scorehouse import promote
 from scorehouse.cli.evidence_rows import read_log
 from scorehouse.evidence.canonical import row_digest
@@ -71,6 +73,9 @@ TABLES: dict[str, dict[str, Any]] = {
 # tables of an ML model with two outputs, by the form that is asked for
 SEVERAL = {"several": "auto", "several_opened": "estimator"}
 
+# tables of an ML model of two classes, by the form that is asked for
+LABELLED = {"labelled": "auto", "labelled_by_products": "matrix", "labelled_opened": "estimator"}
+
 
 @dataclass
 class Story:
@@ -82,7 +87,7 @@ class Story:
 
     def step(self, step: str, *built: str) -> None:
         self.refused[step] = self.engine.build(*built)
-        scored = [name for name in built if name not in ("ml_toy", "ml_pair", "features")]
+        scored = [name for name in built if name not in ("ml_toy", "ml_pair", "ml_leaver", "features")]
         self.tables[step] = {name: self.engine.table(name) for name in scored}
 
     def held(self, step: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
@@ -140,12 +145,11 @@ def test_the_run_log_is_sealed_by_what_dbt_reads_of_it(story: Story) -> None:
     """Outside of DuckDB, the command reads it by `dbt show`; both ways give the same digests."""
     project = story.engine.project
     profiles = yaml.safe_load((project.folder / "profiles.yml").read_text())
-    ((profile, outputs),) = ((name, each["outputs"]) for name, each in profiles.items() if "outputs" in each)
     place = {
         "database": None,
-        "profile": profile,
+        "profile": NAME,
         "profiles_dir": project.folder,
-        "target": next(iter(outputs)),
+        "target": next(iter(profiles[NAME]["outputs"])),
     }
     rows = read_log(None, project.folder, **place)
     lines = sealed([], rows, datetime(2100, 1, 1, tzinfo=UTC))
@@ -340,6 +344,32 @@ def test_a_promotion_makes_rows_stale_and_leaves_a_history(story: Story) -> None
     assert story.run("flagged", 2, "rows_in", *COUNTS) == (9, 0, 0, 9, 0, 1)
     assert story.is_as_before("history", "second", "promoted")
     assert story.run("history", 2, "rows_in", "rows_stale") == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def edited_story(story: Story) -> Story:
+    """The story goes on: tables of two classes, before and after an edit of their registry."""
+    engine = story.engine
+    engine.register_leaver()
+    for name, asked in LABELLED.items():
+        engine.python_model(name, model="leaver", engine=asked, rescore="changed")
+    story.step("labelled", "ml_leaver", *LABELLED)
+    edit(engine.project.folder, "leaver", **EDIT)
+    story.step("edited", "ml_leaver", *LABELLED)
+    story.__dict__.pop("log", None)  # is read again
+    return story
+
+
+@pytest.mark.capability("scored")
+@pytest.mark.parametrize("name", LABELLED)
+def test_an_edit_of_the_registry_decides_labels(name: str, edited_story: Story) -> None:
+    """Unchanged rows are scored again under `changed`; scores stay, and labels are those of the row."""
+    story = edited_story
+    steps = [story.held(step, name, "id", "prediction", "score") for step in ("labelled", "edited")]
+    first, edited = ([row[1:] for row in rows if row[2] is not None] for rows in steps)
+    assert [score for _, score in first] == [score for _, score in edited]
+    assert decided(first, (0, 1), 0.5) and decided(edited, CLASSES, THRESHOLD)
+    assert story.run(name, 1, "rows_stale") == (len(steps[0]),)
 
 
 @pytest.mark.capability("reasons")

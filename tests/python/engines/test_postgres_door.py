@@ -44,11 +44,22 @@ def test_a_first_build(project: OneTableProject) -> None:
     assert project.runs() == [("replace", ROWS, "all")]
 
 
+# per rule, how many rows are scored, and new, changed, stale, unchanged and vanished
+RULES = {
+    "given": (ROWS, (None,) * 5),
+    "new": (20, (20, 0, 0, ROWS - 20, 20)),
+    "changed": (20 + 96, (20, 96, 0, ROWS - 20 - 96, 20)),
+}
+STATES = "rows_new, rows_changed, rows_stale, rows_unchanged, rows_vanished"
+
+
 @pytest.mark.parametrize(
-    ("rule", "rows"), [("given", ROWS), ("new", 20), ("changed", 20 + 96)], ids=["given", "new", "changed"]
+    ("rule", "rows", "states"), [(rule, *each) for rule, each in RULES.items()], ids=list(RULES)
 )
-def test_rules_of_rescoring(rule: str, rows: int, project: OneTableProject) -> None:
-    """20 new customers; every fifth of the old ones, but for those that are new, spends more."""
+def test_rules_of_rescoring(
+    rule: str, rows: int, states: tuple[int | None, ...], project: OneTableProject
+) -> None:
+    """20 new customers, and 20 who left; every fifth of the others spends more."""
     project.scored(f"{KEY}, rescore='{rule}'")
     assert project.build(*ONE) == ""
     project.features(
@@ -62,6 +73,8 @@ def test_rules_of_rescoring(rule: str, rows: int, project: OneTableProject) -> N
     (mode, rows_in, logged) = project.runs()[-1]
     assert (mode, logged) == ("merge", rule)
     assert rows_in == rows
+    (counted,) = project.query(f"select {STATES} from scorehouse_run_log where write_mode = 'merge'")
+    assert counted == states
     assert project.build("--full-refresh", *ONE) == ""
     assert project.query("select count(*) from scored") == [(ROWS,)]
 
@@ -226,6 +239,15 @@ def test_a_changed_list_of_columns(project: OneTableProject) -> None:
                        "and table_name = 'scored' and column_name = 'shop'") == [(0,)]  # fmt: skip
     project.features(FEATURES.replace("i % 9 as visits", "(i % 9)::numeric as visits"))
     assert "these have another type: ['visits']" in project.build(*ONE)
+    project.features("select 1 / 0 as id")  # what it needs fails: the night scores nothing
+    assert "division by zero" in project.build(*ONE)
+    ((*_, one), *_, (status, error, other)) = project.query(
+        "select status, error, prediction_table from scorehouse_run_log order by started_at"
+    )
+    assert (status, other) == ("skipped", one) and error.startswith("model features: ")
+    tests = ["scorehouse.predictions_up_to_date"]
+    project.write("models/_scored.yml", yaml.safe_dump({"models": [{"name": "scored", "data_tests": tests}]}))
+    assert "Got 1 result" in project.build("--select", "test_name:predictions_up_to_date")
 
 
 def test_old_runs_are_pruned_but_those_that_rows_name(project: OneTableProject) -> None:

@@ -11,6 +11,7 @@ from linear_reasons import FEATURES, ROWS, columns_of, explained_rows, frame, ki
 from postgres.one_table import OneTableProject, built_project
 from postgres.server import Server
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres, pytest.mark.capability("reasons")]
@@ -29,7 +30,7 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTabl
     for name, kind in KINDS.items():
         name = f"{name}_2" if name == "churn" else name  # the project has one of that name
         facts: dict[str, Any] = {"task": kind.task, "alias": "champion", "project_dir": project.folder}
-        register(kind.estimator, name, X[kind.features], kind.y, **facts)
+        register(kind.estimator, name, X[kind.features], kind.y, **grouped(facts))
         project.write(f"models/{name}_scored.sql", SCORED.format(name=name, more="reasons=3"))
     numbers = f"generate_series(0, {ROWS - 1}) as numbers (i)"
     rows = FEATURES.format(double="double precision", numbers=numbers)

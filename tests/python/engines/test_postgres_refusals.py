@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edited_registry import check_edit
 from postgres.one_table import FEATURES, KEY, ONE, OneTableProject, built_project
 from postgres.server import Server
 
@@ -67,6 +68,13 @@ def test_refuses_and_leaves_the_table(arguments: str, message: str, built: OneTa
     assert status == "failed" and message in error
 
 
+def test_a_column_that_is_missing_is_said_of_the_model(project: OneTableProject) -> None:
+    project.features(f"select id, amount, plan, shop from ({FEATURES}) as complete")
+    said = project.build(*ONE)
+    assert "scorehouse.scored('churn') in scored: the select lacks visits" in said
+    assert "add or rename these columns in the feature model" in said and "scorehouse.predict(" not in said
+
+
 NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres does not have"
 
 
@@ -105,8 +113,8 @@ def test_sql_or_a_registry_that_was_changed_is_refused(project: OneTableProject)
     """The macro's text is pinned, and the table of the seed is compared, before anything is scored."""
     macros = project.folder / "macros/ml/churn.sql"
     sound = macros.read_text()
-    place = sound.index("0.5", sound.index('"postgres"'))
-    macros.write_text(sound[:place] + "0.1" + sound[place + 3 :])
+    place = sound.index("1.0", sound.index('"postgres"'))
+    macros.write_text(sound[:place] + "1.5" + sound[place + 3 :])
     try:
         said = project.build(*ONE)
     finally:
@@ -123,3 +131,49 @@ def test_sql_or_a_registry_that_was_changed_is_refused(project: OneTableProject)
     assert project.query("select status, count(*) from scorehouse_run_log group by 1") == [("failed", 3)]
     project.scored()
     assert project.build(*ONE) == ""
+
+
+def test_an_edit_of_the_registry_decides_or_is_refused(project: OneTableProject) -> None:
+    project.scored(f"{KEY}, rescore='changed'")
+    assert project.build(*ONE) == ""
+    check_edit(
+        project.folder,
+        "churn",
+        lambda: project.build("--select", "ml_churn"),
+        lambda *more: project.build(*ONE, *more),
+        lambda: project.query("select prediction, score from scored where row_status = 'scored'"),
+    )
+    assert project.runs()[-1] == ("merge", 500, "changed")
+
+
+MONITORS = {
+    "profiles": "{{ config(materialized='incremental', unique_key='run_id') }} "
+    "{{ scorehouse.profile(ref('scored'), ref('ml_churn__reference'), ref('features'), key='id') }}",
+    "drift": "{{ scorehouse.drift(ref('profiles'), ref('ml_churn__reference')) }}",
+    "signals": "{{ scorehouse.retraining_signals(ref('ml_churn'), ref('drift'), none, ref('scored')) }}",
+    "labels": "select id, date '2020-01-01' + id as day, id % 2 = 1 as churned from {{ ref('features') }}",
+    "performance": "{{ scorehouse.performance(ref('scored'), ref('labels'), key='id', label='churned', "
+    "options={'positive': true}, maturity={'label_time': 'day', 'as_of': '2030-01-01'}) }}",
+}
+
+
+def test_a_version_that_monitors_do_not_know_is_refused(project: OneTableProject) -> None:
+    for name, sql in MONITORS.items():
+        project.write(f"models/{name}.sql", sql)
+    try:
+        assert project.build("--select", "tag:ml_churn+", "features", "labels") == ""
+        verdicts = project.query("select retrain is null, status, n_drifted is null from signals")
+        assert verdicts == [(False, "retrain", False)]  # the features are not those of training
+        project.query("update ml_churn__reference set row_count = row_count + 1")
+        asks = "run `dbt build --select tag:ml_churn+`"
+        refused = project.build("--select", "ml_churn+")
+        assert "scored: " in refused and "in the table of ml_churn__reference as in version" in refused
+        assert asks in refused and asks in project.build("--select", "profiles")
+        assert project.build("--select", "drift", "signals") == ""
+        verdicts = project.query("select retrain, status, not_judged from signals")
+        assert verdicts == [(None, "not_judged", "drift: no window judges this version")]
+        assert project.build("--select", "tag:ml_churn+") == ""
+        assert project.query("select status from signals") == [("retrain",)]
+    finally:
+        for name in MONITORS:
+            (project.folder / f"models/{name}.sql").unlink()

@@ -11,6 +11,7 @@ from forests import FEATURES, OUTPUTS, assert_scored_by, forest
 from postgres.one_table import KEY, ONE, ROWS, OneTableProject, built_project
 from postgres.server import Server
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.seeds import ModelSeeds
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
@@ -31,7 +32,7 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTabl
     project = built_project(server, folder, "stages", statement_bytes=10_000)
     estimator, X = forest(12, 30)
     facts: dict[str, Any] = {"task": "classification", "alias": "challenger", "project_dir": folder}
-    version = register(estimator, "churn", X, **facts)
+    version = register(estimator, "churn", X, **grouped(facts))
     assert version.forms["sql"]["stages"]["postgres"] >= 4
     project.scored(f"{KEY}, alias='challenger', rescore='given'")
     assert project.build() == ""

@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from scorehouse import load, register
+from scorehouse.registration.groups import grouped
 from spark.cluster import environment
 from spark.project import SparkProject, quick, stop_session
 
@@ -29,7 +30,7 @@ def test_reasons_against_a_background(tmp_path: Path) -> None:
     y = X.a * X.b + X.c
     fitted = HistGradientBoostingRegressor(max_iter=12).fit(X, y)
     facts = {"task": "regression", "project_dir": project.folder, "alias": "champion"}
-    register(fitted, "trees", X, y, background=X.head(30), **facts)
+    register(fitted, "trees", X, y, **grouped({"background": X.head(30), **facts}))
     X.assign(id=range(400)).to_parquet(tmp_path / "rows.parquet")
     project.features(f"select * from parquet.`{tmp_path / 'rows.parquet'}`")
     project.python_model("scored_rows", "trees", "reasons=2")

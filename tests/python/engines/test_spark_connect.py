@@ -13,6 +13,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 from scorehouse import register
 from scorehouse.engines.spark.scan import CLOSURE_BYTES
+from scorehouse.registration.groups import grouped
 from spark.cluster import Cluster, environment
 from spark.project import Reference, SparkProject, differences, settings
 
@@ -35,7 +36,7 @@ def forest(project: SparkProject) -> None:
     X = pd.DataFrame({"a": range(4000)}).astype(float)
     estimator = RandomForestRegressor(random_state=0).fit(X, X["a"])
     facts = {"task": "regression", "project_dir": project.folder, "alias": "champion"}
-    assert register(estimator, "forest", X, X["a"], **facts).size_bytes > CLOSURE_BYTES
+    assert register(estimator, "forest", X, X["a"], **grouped(facts)).size_bytes > CLOSURE_BYTES
     project.features("select id, cast(id as double) as a from range(0, 2000, 1, 4)")
     project.python_model("by_file", "forest")
 

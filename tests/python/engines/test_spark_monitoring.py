@@ -151,9 +151,7 @@ def test_generic_tests_find_the_same_rows(project: SparkProject, tmp_path: Path)
         path = folder / "models" / f"{name}.sql"
         text = path.read_text().replace("as uuid)", "as string)")
         path.write_text(text.replace("to_minutes(minutes)", "make_interval(0, 0, 0, 0, 0, minutes)"))
-    output = yaml.safe_load((project.folder / "profiles.yml").read_text())["scorehouse_examples"]["outputs"][
-        "spark"
-    ]
+    output = yaml.safe_load((project.folder / "profiles.yml").read_text())["house"]["outputs"]["spark"]
     profile = {"house_with_tests": {"target": "spark", "outputs": {"spark": {**output, "schema": "generic"}}}}
     (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
     assert dbt(folder, "build", "--exclude-resource-type", "test").success

@@ -118,6 +118,6 @@ def test_the_registry_in_version_control_scores(pair: Pair) -> None:
     for status, message in (refused[name] for name in doors):
         assert status == "error"
         assert "has aliases ('champion',) in the table and ('champion', 'challenger') in the file" in message
-        assert "dbt seed --select ml_toy" in message
+        assert "dbt seed --select tag:ml_toy" in message
     found = spark.build("--select", "ml_toy", *doors, "--exclude", "resource_type:test")
     assert {found[name][0] for name in doors} == {"success"}

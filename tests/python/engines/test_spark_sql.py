@@ -29,6 +29,7 @@ from scorehouse.forms.parity import difference
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.prove_sql import duckdb_rows
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.registration.groups import grouped
 from spark.cluster import environment
 from spark.project import SparkProject, features, quick, session_of, stop_session
 
@@ -102,6 +103,20 @@ def test_executors_need_no_python(tmp_path: Path) -> None:
     (run,) = project.runs("by_sql")
     assert (run["form"], run["rows_in"], run["rows_scored"]) == ("sql", 4000, 4000)
     assert run["form_reason"].startswith("fastest form, proven on ")
+    assert not [name for name in project.tables() if "__scorehouse" in name]  # of the run that failed
+
+
+def test_a_local_session_starts_workers_with_the_python_of_dbt(tmp_path: Path) -> None:
+    """Without an environment that is active, the first python3 of the path is another one."""
+    project = SparkProject(tmp_path / "house", quick(tmp_path / "house"))
+    registered(project, LinearRegression())
+    features(project, 100)
+    project.python_model("by_worker", "toy", "engine='estimator'")
+    (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "python3").chmod(0o755)
+    variables = {**environment(), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    found = project.build_apart({k: v for k, v in variables.items() if not k.startswith("PYSPARK_")})
+    assert found["by_worker"][0] == "success", found
 
 
 def test_one_that_needs_workers_takes_the_others_along(project: SparkProject) -> None:
@@ -131,7 +146,7 @@ def registered(project: SparkProject, estimator: Any, alias: str = "champion") -
     """A version of `toy`, which predicts its feature `a`."""
     X = pd.DataFrame({"a": range(1000), "b": [0.5] * 1000}).astype(float)
     facts = {"task": "regression", "project_dir": project.folder, "alias": alias}
-    register(estimator.fit(X, X["a"]), "toy", X, X["a"], **facts)
+    register(estimator.fit(X, X["a"]), "toy", X, X["a"], **grouped(facts))
 
 
 def test_an_estimator_per_segment_scores_in_the_workers(project: SparkProject) -> None:
@@ -139,7 +154,7 @@ def test_an_estimator_per_segment_scores_in_the_workers(project: SparkProject) -
     y = X["a"] * (X["part"] + 1)
     estimator = SegmentedRegressor(LinearRegression(), "part", fallback="reject").fit(X, y)
     facts: dict[str, Any] = {"task": "regression", "alias": "champion"}
-    register(estimator, "per_part", X, y, project_dir=project.folder, **facts)
+    register(estimator, "per_part", X, y, project_dir=project.folder, **grouped(facts))
     features(project, 300)
     project.python_model("by_part", "per_part")
     results = project.build("--select", "+by_part")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from churn import ROWS
+from edited_registry import check_edit, problem_of
 from emulated import CUSTOMERS, KIND, EmulatedProject, emulator, later, made_project
 from emulated_models import (
     FINDING,
@@ -205,6 +207,17 @@ def test_nothing_changed(project: EmulatedProject) -> None:
     project.dbt("build", "--select", "customers", "still")
     project.dbt("run", "--select", "still")
     assert [row[1:3] for row in project.runs("still")] == [("replace", ROWS), ("merge", 0)]
+
+
+@pytest.mark.capability("changed")
+def test_an_edit_of_the_registry_decides_or_is_refused(project: EmulatedProject) -> None:
+    project.scored("edited", f"{KEY}, rescore='changed'")
+    project.dbt("build", "--select", "customers", "edited")
+    labels = "select prediction, score from marts.edited where row_status = 'scored'"
+    seed = partial(project.dbt, "seed", "--select", "ml_leaving")
+    build = problem_of(partial(project.dbt, "run", "--select", "edited"))
+    check_edit(project.folder, "leaving", seed, build, lambda: project.query(labels))
+    assert project.runs("edited")[-1] == ("success", "merge", ROWS, "changed")
 
 
 @pytest.mark.capability("on_schema_change")

@@ -22,7 +22,7 @@ from scorehouse.evidence.bom import bill_of_materials
 from scorehouse.evidence.lineage import Flow, Relation, event_of
 from scorehouse.evidence.manifest import MANIFEST, write_pack
 from scorehouse.evidence.pack import PARTS, Material, contents, facts
-from scorehouse.evidence.seal import sealed
+from scorehouse.evidence.seal import findings, read_seal, sealed
 from scorehouse.evidence.verify import verify
 from scorehouse.registry.version import Version
 
@@ -111,6 +111,15 @@ def one_byte(folder: Path, name: str) -> None:
     data = bytearray((folder / name).read_bytes())
     data[random.Random(name).randrange(len(data))] ^= 1
     (folder / name).write_bytes(bytes(data))
+
+
+def test_every_line_end_of_unicode_and_half_a_character_is_a_part_of_its_line(tmp_path: Path) -> None:
+    odd = {**RUN, "error": "a\u2028b\u2029c\u0085d\x0be\x1cf\r\ng\ud800h"}
+    pack = packed(tmp_path / "pack", run=odd, runs=[odd], seal=sealed([], [odd], NOW))
+    ended = run("verify", pack)
+    assert ended.exit_code == 0, ended.output
+    lines = read_seal(pack / "seal.jsonl", "x")
+    assert lines == sealed([], [odd], NOW) and not findings(lines, [odd])
 
 
 def test_a_pack_is_verified_and_each_file_counts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.evidence.canonical import canonical, row_digest
+from scorehouse.evidence.canonical import canonical, row_digest, to_lines
 from scorehouse.evidence.seal import (
     NOTHING,
     PRUNED,
@@ -25,7 +25,6 @@ from scorehouse.evidence.seal import (
     link,
     read_seal,
     sealed,
-    text_of,
 )
 
 Row = dict[str, Any]
@@ -228,7 +227,7 @@ def test_drivers_that_spell_values_otherwise_give_one_digest() -> None:
 def test_a_file_that_is_no_seal_is_refused(tmp_path: Any, history: tuple[list[Line], list[Row]]) -> None:
     file = tmp_path / "run_log.dev.jsonl"
     assert read_seal(file, "x") == []
-    file.write_text(text_of(history[0]))
+    file.write_bytes(to_lines(history[0]))
     assert read_seal(file, "x") == history[0]
     for text in ('{"kind": "other"}', '{"kind": "run"}', "[]", "{"):
         file.write_text(text + "\n")

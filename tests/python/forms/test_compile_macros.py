@@ -120,7 +120,7 @@ REFUSED = [
     ("scorehouse.predict('churn', relation=none)", "(relation=null)", "ref('customer_features')"),
     ("scorehouse.predict('', relation=ref('features'))", "(name='')", "the name of a registered"),
     ("scorehouse.predict('churn', relation=ref('features'), version='1')", "(version='1')", "the number"),
-    ("scorehouse.predict('churn', relation=ref('by_python'))", "it lacks visits", "add or rename"),
+    ("scorehouse.predict('churn', relation=ref('by_python'))", "lacks visits", "add or rename"),
     ("scorehouse.predict('churn', relation=ref('odd'))", "(keep='score')", "not used for the outputs"),
 ]
 

@@ -96,7 +96,7 @@ def _with_file(folder: Path, kernel: Kernel, data: bytes) -> Kernel:
 @pytest.mark.parametrize(
     ("layout", "told"),
     [
-        (2, "it has no 'segments'"),  # that of an estimator per segment
+        (2, "it has no 'parameters'"),  # that of an estimator per segment
         (3, "its layout is 3, and this release reads layout 1"),
     ],
 )

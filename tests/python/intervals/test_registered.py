@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from project import DbtProject
-from scorehouse import register
+from scorehouse import Calibration, register
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.check_project import check_project
 from scorehouse.registry.seeds import ModelSeeds
@@ -66,8 +66,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     ):
         estimator = LinearRegression() if task == "regression" else LogisticRegression()
         fitted = estimator.fit(X.head(500), FRAME[label].head(500))
-        facts: dict[str, Any] = {"calibration": held_out(label), "intervals": method, "levels": LEVELS}
-        project.register(fitted, name, X.head(500), task=task, **facts)
+        calibration = Calibration(*held_out(label), method=method, levels=LEVELS)
+        project.register(fitted, name, X.head(500), task=task, calibration=calibration)
         project.sql_model(table, name, key="id")
     with duckdb.connect(project.database) as connection:
         connection.register("frame", HELD_OUT)
@@ -120,7 +120,9 @@ def test_the_registry_pins_the_calibration(project: DbtProject) -> None:
         faults = [fault for found in check_project(project.folder) for fault in found.faults]
         assert faults == ["the rows of ml_grade__calibration are not those that were registered"]
         seeds.calibration_file.unlink()
-        assert [f for found in check_project(project.folder) for f in found.faults] == faults
+        lost, *others = [fault for found in check_project(project.folder) for fault in found.faults]
+        assert "version 1, loaded: {} (expected: {'calibration': 2}); restore the seeds" in lost
+        assert others == faults
     finally:
         seeds.calibration_file.write_text(text)
 
@@ -154,22 +156,22 @@ def test_other_margins_in_the_table_are_refused(project: DbtProject, tmp_path: P
         assert not ended.success and ended.statuses["intervals"] == "error"
         found = ended.messages["intervals"]
         assert re.search(rf"prediction_intervals: .*ml_price__calibration.* differs .*{said}", found), found
-        assert "run `dbt seed --select ml_price__calibration`" in found
+        assert "run `dbt build --select tag:ml_price+`" in found
         assert house.content("intervals") == before
         house.dbt("seed", "--select", "ml_price__calibration").check()
     house.dbt(*asked).check()
     house.query("update ml_grade__calibration set method = 'lac'")
     assert "(lac) in the table and" in house.dbt(*asked).messages["sets"]
 
-    # as an earlier release wrote it
+    # without what the YAML pins
     seeds = ModelSeeds(house.folder, "grade")
     text = seeds.yaml_file.read_text()
     document = yaml.safe_load(text)
     document["seeds"][-1]["config"].pop("meta")
     seeds.yaml_file.write_text(yaml.safe_dump(document))
-    house.dbt(*asked).check()
-    found = next(each for each in check_project(house.folder) if each.warnings)
-    assert "does not say which margins are registered" in found.warnings[0] and not found.faults
+    assert "margins and version control has 0" in house.dbt(*asked).messages["sets"]
+    faults = [fault for found in check_project(house.folder) for fault in found.faults]
+    assert len(faults) == 1 and "does not agree with the seed: which versions there are" in faults[0]
     seeds.yaml_file.write_text(text.replace("method: aps", "method: lac"))
     faults = [fault for found in check_project(house.folder) for fault in found.faults]
     assert len(faults) == 1 and "version 1, method: 'lac' (expected: 'aps')" in faults[0]
@@ -179,10 +181,13 @@ def test_other_margins_in_the_table_are_refused(project: DbtProject, tmp_path: P
 def test_another_calibration_is_another_version(project: DbtProject) -> None:
     twin = DbtProject(project.folder.parent / "twin")
     fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))
-    given = {"task": "classification", "levels": [0.9]}
     numbers = [
         twin.register(
-            fitted, "grade", X.head(500), calibration=held_out("grade"), intervals=method, **given
+            fitted,
+            "grade",
+            X.head(500),
+            task="classification",
+            calibration=Calibration(*held_out("grade"), method=method, levels=[0.9]),
         ).version
         for method in ("lac", "lac", "aps")
     ]
@@ -200,24 +205,24 @@ def test_another_calibration_is_another_version(project: DbtProject) -> None:
 
 
 Y = HELD_OUT.grade
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+REFUSED: dict[str, tuple[Any, str]] = {
     "too few": (
-        {"calibration": (HELD_OUT.head(20), Y.head(20)), "levels": [0.9, 0.96]},
+        Calibration(HELD_OUT.head(20), Y.head(20), levels=[0.9, 0.96]),
         "20 rows with a label and a prediction, and the level 0.96 takes 24",
     ),
-    "three rows": ({"calibration": (HELD_OUT.head(3), Y.head(3))}, "3 rows .* the level 0.8 takes 4"),
-    "no label is known": ({"calibration": (HELD_OUT, [None] * 400)}, "calibration has 0 rows"),
-    "another label": ({"calibration": (HELD_OUT, ["stolen"] * 400)}, "no class of the ML model: 'stolen'"),
+    "three rows": (Calibration(HELD_OUT.head(3), Y.head(3)), "3 rows .* the level 0.8 takes 4"),
+    "no label is known": (Calibration(HELD_OUT, [None] * 400), "calibration has 0 rows"),
+    "another label": (Calibration(HELD_OUT, ["stolen"] * 400), "no class of the ML model: 'stolen'"),
     "a method of a regression": (
-        {"calibration": (HELD_OUT, Y), "intervals": "split"},
-        r"intervals is 'split', and the task is 'classification'.*\n.*one of \['lac', 'aps'\]",
+        Calibration(HELD_OUT, Y, method="split"),
+        r"method is 'split', and the task is 'classification'.*\n.*one of \['lac', 'aps'\]",
     ),
-    "no method": ({"calibration": (HELD_OUT, Y), "intervals": "raps"}, r"one of \['split', 'lac', 'aps'\]"),
-    "no rows": ({"intervals": "lac"}, "intervals is given, and calibration is not"),
-    "no labels": ({"calibration": (HELD_OUT, None)}, r"a pair \(X, y\)"),
-    "no level": ({"calibration": (HELD_OUT, Y), "levels": [90]}, "shares between 0 and 1"),
-    "a level twice": ({"calibration": (HELD_OUT, Y), "levels": [0.9, 0.8, 0.9]}, "0 and 1, each once"),
-    "fewer labels": ({"calibration": (HELD_OUT, Y.head(10))}, "10 labels for 400 rows"),
+    "no method": (Calibration(HELD_OUT, Y, method="raps"), r"one of \['split', 'lac', 'aps'\]"),
+    "no group": ((HELD_OUT, Y), r"scorehouse\.Calibration\(X, y, method, levels\)"),
+    "no labels": (Calibration(HELD_OUT, None), "y is None.*\n.*labels that the fit has not seen"),
+    "no level": (Calibration(HELD_OUT, Y, levels=[90]), "shares between 0 and 1"),
+    "a level twice": (Calibration(HELD_OUT, Y, levels=[0.9, 0.8, 0.9]), "0 and 1, each once"),
+    "fewer labels": (Calibration(HELD_OUT, Y.head(10)), "10 labels for 400 rows"),
 }
 
 
@@ -226,7 +231,14 @@ def test_a_calibration_is_refused_in_words(case: str, project: DbtProject) -> No
     given, said = REFUSED[case]
     fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))
     with pytest.raises(ConfigurationError, match=said):
-        register(fitted, "refused", X.head(500), task="classification", project_dir=project.folder, **given)
+        register(
+            fitted,
+            "refused",
+            X.head(500),
+            task="classification",
+            calibration=given,
+            project_dir=project.folder,
+        )
     assert not ModelSeeds(project.folder, "refused").registry_file.exists()
 
 
@@ -237,7 +249,7 @@ def test_a_calibration_is_refused_in_words(case: str, project: DbtProject) -> No
 )
 def test_sets_need_probabilities(estimator: Any, method: str, project: DbtProject) -> None:
     fitted = estimator.fit(X.head(500), FRAME.flag.head(500))
-    given = {"task": "classification", "calibration": held_out("flag"), "project_dir": project.folder}
+    given = {"task": "classification", "project_dir": project.folder}
     with pytest.raises(ConfigurationError, match=f"its score is '{method}'.*\n.*with predict_proba"):
-        register(fitted, "refused", X.head(500), **given)
+        register(fitted, "refused", X.head(500), calibration=Calibration(*held_out("flag")), **given)
     assert not ModelSeeds(project.folder, "refused").registry_file.exists()

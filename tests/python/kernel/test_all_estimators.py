@@ -20,6 +20,7 @@ from scorehouse import register
 from scorehouse.errors import ScorehouseError
 from scorehouse.kernel.scorer import BLOCK_ROWS, REJECT_REASON, Kernel
 from scorehouse.kernel.tasks import scores_of_labels
+from scorehouse.registration.groups import grouped
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
@@ -129,7 +130,7 @@ def stored(
     folder: Path, estimator: Any, frame: pd.DataFrame, task: str, **facts: Any
 ) -> tuple[Kernel, Version]:
     (folder / "dbt_project.yml").touch()
-    version = register(estimator, "tried", frame, task=task, project_dir=folder, **facts)
+    version = register(estimator, "tried", frame, task=task, project_dir=folder, **grouped(facts))
     loaded, signature, _ = artifact.load(folder, version, LoadPolicy(), "test")
     return Kernel(loaded, version, signature, strict=frozenset(), call="test"), version
 

@@ -9,9 +9,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
@@ -95,3 +97,72 @@ def test_a_difference_is_refused_with_rows_and_columns(empty_project: Path) -> N
     assert "rows [91, 92, 93, 94, 95] and others; row 91: prediction False instead of prediction True" in text
     assert "reach the estimator in another form: 'small' (int8 became int64)" in text
     assert not (empty_project / "seeds").exists() and not (empty_project / "artifacts").exists()
+
+
+CITIES = [("Ulm", "Bonn", "Kiel")[row % 3] for row in range(ROWS)]
+TABLE = pa.table({"city": CITIES, "spend": [row * 7 % 50 / 2 for row in range(ROWS)]})
+LABELS = pd.Series(["yes" if row % 3 == 0 or row * 7 % 50 > 30 else "no" for row in range(ROWS)])
+
+
+class Stream:
+    """What any library with Arrow data offers, such as a polars frame that has no `to_pandas`."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return TABLE.__arrow_c_stream__(requested_schema)
+
+
+def in_chunks(rows: Any) -> Any:
+    return pd.concat([rows[:150], rows[150:]])
+
+
+def of_row_groups(folder: Path, **options: Any) -> pd.DataFrame:
+    """As `pd.read_parquet` gives a file with several row groups."""
+    coded = TABLE.append_column("code", TABLE.column("city").dictionary_encode())
+    pq.write_table(coded, folder / "train.parquet", row_group_size=150)
+    return pd.read_parquet(folder / "train.parquet", **options)
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["concat", "row groups", "pyarrow", "numpy_nullable", "object", "ordered", "table", "stream", "duckdb"],
+)
+def test_ordinary_training_data_is_registered(way: str, make_kernel: MakeKernel, tmp_path: Path) -> None:
+    """Frames in chunks, in each backend of pandas, and tables of other libraries, with strings as labels."""
+    frame, labels = TABLE.to_pandas(), LABELS
+    X: Any = frame
+    if way == "concat":
+        X, labels = in_chunks(frame.astype({"city": "string[pyarrow]"})), in_chunks(LABELS)
+    elif way == "row groups":
+        X, labels = of_row_groups(tmp_path), LABELS.astype("string[pyarrow]")
+    elif way in ("pyarrow", "numpy_nullable"):
+        X, labels = of_row_groups(tmp_path, dtype_backend=way), LABELS.tolist()
+    elif way == "object":
+        X, labels = frame.astype({"city": object}), LABELS.to_numpy()
+    elif way == "ordered":
+        known = pd.CategoricalDtype(["Kiel", "Ulm", "Bonn", "unused"], ordered=True)
+        X, labels = frame.astype({"city": known}), LABELS.astype(pd.CategoricalDtype(["yes", "no", "unused"]))
+    elif way == "table":
+        X, labels = pa.concat_tables([TABLE[:150], TABLE[150:]]), pa.chunked_array([CITIES[:9], CITIES[9:]])
+    else:
+        X = Stream() if way == "stream" else duckdb.from_arrow(TABLE)
+    fitted_on = X if isinstance(X, pd.DataFrame) else frame
+    coded = ["city", *(name for name in ("code",) if name in fitted_on)]
+    estimator = make_pipeline(
+        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), coded), remainder="passthrough"),
+        LogisticRegression(max_iter=1000),
+    ).fit(fitted_on, labels)
+    kernel = make_kernel(estimator, X, labels, task="classification", forms=False)
+    assert kernel.version.training_rows == ROWS
+    assert set(kernel.version.classes) == set(labels if way != "table" else CITIES)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "int64[pyarrow]", "double[pyarrow]"])
+def test_nullable_numbers_in_chunks_are_registered(dtype: str, make_kernel: MakeKernel) -> None:
+    values = [None if row % 9 == 0 else row % 2 for row in range(ROWS)]
+    X = in_chunks(pd.DataFrame({"amount": pd.array(values, dtype=dtype)}))
+    X["spend"] = np.arange(ROWS) % 50 / 2
+    estimator = HistGradientBoostingClassifier(max_iter=3).fit(X, LABELS)
+    assert make_kernel(estimator, X, LABELS, task="classification", forms=False).version.classes == (
+        "no",
+        "yes",
+    )

@@ -60,8 +60,10 @@ def profiles() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     made = MonitoredWarehouse(tmp_path_factory.mktemp("anytime") / "house")
-    made.table("performance", "select * replace (feature::varchar as feature) from frame", frame=FRAME)
-    made.table("profiles", "select * from frame", frame=profiles())
+    zone = "null::varchar as time_zone"
+    typed = f"select * replace (feature::varchar as feature), {zone} from frame"
+    made.table("performance", typed, frame=FRAME)
+    made.table("profiles", f"select *, {zone} from frame", frame=profiles())
     made.table(
         "runs",
         "select 'm' as model_name, 1 as model_version, 'p' as prediction_table, 'success' as status, "

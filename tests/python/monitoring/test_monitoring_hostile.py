@@ -72,7 +72,10 @@ def test_a_unit_that_training_does_not_know(window: str, warehouse: MonitoredWar
                            "where kind = 'window'") == [("day",)]  # fmt: skip
     rows = warehouse.query(f"select status, reason from same_{window} where feature = 'amount'")
     assert {status for status, _ in rows} <= {"ok", "info"}
-    assert "compared with how much windows of training differ" in {reason for _, reason in rows}
+    unit = "window" if window == "all" else window
+    assert f"compared with how much days of training differ, scaled to a {unit}" in {
+        reason for _, reason in rows
+    }
 
 
 def test_a_window_of_one_cluster(warehouse: MonitoredWarehouse) -> None:

@@ -69,8 +69,8 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
     arguments = "source('raw', 'registry'), performance=ref('rated'), as_of='2020-01-02'"
     for name, limits in {"signals": {"decay": 0.04}, "few": {"decay": 0.0, "min_labels": 201}}.items():
         warehouse.model(name, f"{{{{ scorehouse.retraining_signals({arguments}, limits={limits}) }}}}")
-    old = "select * exclude (value_low, value_high) from {{ ref('rated') }}"
-    warehouse.model("rated_before", old)
+    bare = "select * exclude (value_low, value_high) from {{ ref('rated') }}"
+    warehouse.model("rated_without_intervals", bare)
 
     def tests(suffix: str) -> list[dict[str, Any]]:
         below = {"registry": "source('raw', 'registry')", "metrics": {"roc_auc": 0.01}}
@@ -87,7 +87,7 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
 
     models = [
         {"name": "rated", "data_tests": tests("")},
-        {"name": "rated_before", "data_tests": tests("_old")},
+        {"name": "rated_without_intervals", "data_tests": tests("_bare")},
     ]
     warehouse.tests({"version": 2, "models": models})
     warehouse.build().check()
@@ -155,13 +155,13 @@ def test_calibration_is_judged_without_what_chance_adds(
         assert low == pytest.approx(expected, rel=1e-9, abs=1e-12)
     failed = "select month(window_start), year(window_start) from main_dbt_test__audit.calibrated"
     assert warehouse.query(failed) == [(OFF + 1, 2020)]
-    ((before,),) = warehouse.query("select count(*) from main_dbt_test__audit.calibrated_old")
-    assert before > COHORTS / 2  # a table of an earlier release has no interval
+    ((before,),) = warehouse.query("select count(*) from main_dbt_test__audit.calibrated_bare")
+    assert before > COHORTS / 2  # without an interval, chance is not known
 
 
 def test_an_area_is_below_registration_only_if_its_interval_is(warehouse: MonitoredWarehouse) -> None:
     ((certain,),) = warehouse.query("select count(*) from main_dbt_test__audit.below")
-    ((lower,),) = warehouse.query("select count(*) from main_dbt_test__audit.below_old")
+    ((lower,),) = warehouse.query("select count(*) from main_dbt_test__audit.below_bare")
     assert certain <= 2 < lower
     statuses = {
         (value < 0.8, high < 0.8): status for value, _, high, status in rows(warehouse, "rated", "roc_auc")
@@ -171,4 +171,4 @@ def test_an_area_is_below_registration_only_if_its_interval_is(warehouse: Monito
 
 def test_decay_has_to_be_certain_and_of_enough_labels(warehouse: MonitoredWarehouse) -> None:
     assert warehouse.query("select retrain from signals") == [(False,)]
-    assert warehouse.query("select retrain, current_value from few") == [(False, None)]
+    assert warehouse.query("select retrain, current_value from few") == [(None, None)]  # not judged

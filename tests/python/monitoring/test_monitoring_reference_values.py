@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
+from scorehouse.metrics import of_drift
 
 pytestmark = pytest.mark.slow
 # scipy 1.17.1, numpy and nannyml 0.13.1 on flights January to June against July to December, and on Online
@@ -224,6 +225,11 @@ def test_in_the_bins_of_evidently(column: str, warehouse: MonitoredWarehouse) ->
         """
     )
     assert evidently_psi(*zip(*counts, strict=True)) == pytest.approx(psi, rel=0, abs=1e-9)
+
+
+def test_every_metric_of_raw_values_that_is_declared_is_measured(warehouse: MonitoredWarehouse) -> None:
+    found = warehouse.query("select distinct metric from flights_exact where value is not null")
+    assert sorted(found) == sorted((name,) for name in of_drift("exact"))
 
 
 # What the expansion of Pelz and Good leaves, by the effective number of rows.

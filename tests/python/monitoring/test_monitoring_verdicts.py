@@ -87,7 +87,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
     training = drawn(TRAINING, 0)
     warehouse.table("training", "from frame", frame=training)
     warehouse.reference("ml_m__reference", {(1, "feature"): "from raw.training"})
-    warehouse.table("ml_old__reference", OLD)
     warehouse.table(
         "ranges",
         "select 1 as version, 'x' as feature, min(x) as minimum, max(x) as maximum from raw.training "
@@ -104,13 +103,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
     warehouse.model(
         "strict", drift.format("profiles", "m", ", min_effect={'mean_shift': none, 'x': {'psi': 0}}")
     )
-    warehouse.model("old_profiles", PROFILE.format("scored", "old"))
-    warehouse.model("old_drift", drift.format("old_profiles", "old", ""))
     warehouse.build().check()
     yield warehouse
-
-
-OLD = "from raw.ml_m__reference where kind in ('missing', 'numeric', 'category', 'other')"
 
 
 @pytest.mark.parametrize("run", FOUND)
@@ -238,16 +232,3 @@ def test_q_is_that_of_benjamini_and_hochberg(warehouse: MonitoredWarehouse) -> N
 def test_the_least_effect_is_the_users(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query("select metric, status from strict where run_id = 'higher' and feature = 'x'")
     assert dict(rows)["mean_shift"] == "ok" and dict(rows)["psi"] == "small_drift"
-
-
-def test_an_earlier_reference_says_what_it_lacks(warehouse: MonitoredWarehouse) -> None:
-    found = warehouse.query(
-        "select distinct metric, reason from old_drift where feature = 'x' and metric in "
-        "('psi', 'mean_shift', 'extreme_value')"
-    )
-    assert [metric for metric, _ in found] == ["psi"]
-    assert "no mean in the reference" in found[0][1]
-    assert warehouse.query(
-        "select a.value, b.value from drift as a inner join old_drift as b using (run_id, feature, metric) "
-        "where a.value <> b.value"
-    ) == []  # fmt: skip

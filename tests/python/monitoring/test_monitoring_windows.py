@@ -80,7 +80,7 @@ def test_weekly_prices_alarm_only_if_rows_are_taken_as_independent(
     assert warehouse.query(f"select {ALARMED} from same_{kind}") == [(alarms,)]
     ((reasons,),) = warehouse.query(
         f"select list(distinct reason order by reason) from same_{kind} "
-        "where segment = 'all' and feature = 'price' and metric = 'psi'"
+        "where segment = 'all' and feature = 'traffic' and metric = 'psi'"
     )
     assert reasons == [
         "rows judged as independent" if alarms else "compared with how much windows of training differ"
@@ -217,7 +217,9 @@ def test_register_learns_from_a_column(tmp_path: Path) -> None:
     assert ended.exit_code == 0 and "visits version 1 (windows: day, week" in ended.output, ended.output
     assert written() == before
     differing = {name for name, data in without.items() if data != before[name]}
-    assert differing == {"ml_visits__reference.csv"}
+    assert differing == {"ml_visits__reference.csv", "_ml_visits.yml"}
+    said = set(without["_ml_visits.yml"].splitlines()) ^ set(before["_ml_visits.yml"].splitlines())
+    assert len(said) == 2 and all(b" reference: " in line for line in said)  # how many rows its bins count
 
 
 def test_segments_are_compared_with_themselves(warehouse: MonitoredWarehouse) -> None:

@@ -50,13 +50,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
                 sql = sql.replace("'day'", "'run'")
             hook = {"pre_hook": f"set TimeZone = '{ZONE}'"}
             warehouse.model(f"{name}_{kind}", f"{{{{ {sql} }}}}", **hook)
-    # a table of an earlier release
-    warehouse.model("old_profiles", "select * exclude (time_zone) from {{ ref('at_profiles') }}")
-    warehouse.model("old_drift", f"{{{{ {MODELS['drift'].format('old')} }}}}")
-    warehouse.model("old_performance", "select * exclude (time_zone) from {{ ref('at_performance') }}")
-    warehouse.model("old_watch", f"{{{{ {MODELS['watch'].format('old')} }}}}")
-    old = ("old_profiles", "old_performance")
-    warehouse.build("--select", *(f"+{name}" for name in old), *(f"{name}+" for name in old)).check()
     warehouse.build().check()
     yield warehouse
 
@@ -78,8 +71,3 @@ def test_slices_name_the_zone_of_their_days(warehouse: MonitoredWarehouse) -> No
         name: warehouse.query(f"select distinct time_zone from {name}_slices") for name in ("at", "plain")
     }
     assert found == {"at": [(ZONE,)], "plain": [(None,)]}
-
-
-def test_profiles_of_an_earlier_release_have_no_zone(warehouse: MonitoredWarehouse) -> None:
-    for table in ("old_drift", "old_watch"):
-        assert warehouse.query(f"select distinct time_zone from {table}") == [(None,)]

@@ -56,7 +56,7 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         "f02: missing values",
         "The distribution of score has changed",
         "ROC AUC is worse than allowed",
-        "Version 1 should be retrained",
+        "Retraining look at the data first",
         "Drift 1 of 40 features",
         "in March 2025, the newest window with labels",
         "1 window is waiting for labels",
@@ -185,7 +185,7 @@ def test_a_run_that_was_killed_is_not_called_a_success(monitored_project: DbtPro
     with duckdb.connect(str(database)) as connection:
         connection.sql(
             "insert into scorehouse_run_log by name select uuid() as run_id, uuid() as parent_run_id, "
-            "'started' as status, node, prediction_table, model_name, started_at + interval 1 day as "
+            "'started' as status, node, prediction_table, model_name, started_at + interval 1 second as "
             "started_at from scorehouse_run_log where model_name = 'wide' order by started_at desc limit 1"
         )
     payload = json.loads(run("export", "alerts", "wide", "--database", database).output)

@@ -175,7 +175,8 @@ def results(folder: Path, database: str, status: str = "fail") -> Path:
         stage: {"resource_type": "model", "name": "features", "depends_on": {"nodes": [source]}},
         table: {"resource_type": "model", "name": "wide_predictions", "depends_on": {"nodes": [seed, stage]}},
         test: {"resource_type": "test", "name": "unique_key", "depends_on": {"nodes": [table]}},
-        "test.p.other": {"resource_type": "test", "name": "other", "depends_on": {"nodes": [stage]}},
+        "test.p.stage": {"resource_type": "test", "name": "stage", "depends_on": {"nodes": [stage]}},
+        "test.p.other": {"resource_type": "test", "name": "other", "depends_on": {"nodes": ["model.p.b"]}},
     }
     sources = {
         source: {
@@ -193,6 +194,7 @@ def results(folder: Path, database: str, status: str = "fail") -> Path:
                     "message": "Got 3 results",
                     "compiled_code": "select 1",
                 },
+                {"unique_id": "test.p.stage", "status": "fail", "message": "about what it is made from"},
                 {"unique_id": "test.p.other", "status": "fail", "message": "not about this ML model"},
                 {"unique_id": table, "status": "success"},
             ],
@@ -215,11 +217,13 @@ def test_dbt_tests_and_freshness_are_lights_and_alerts(database: Path, tmp_path:
     assert (failed["level"], failed["sql"]) == ("bad", "select 1")
     assert failed["text"] == "Got 3 results; checked 01 Mar 2026, 08:00 UTC"
     assert found["The source crm.customers is stale"]["level"] == "warn" and len(found) == 6
+    (stage,) = failed["also"]  # the features
+    assert (stage["title"], stage["level"]) == ("The dbt test stage failed", "bad")
     page = page_of(database, *told)
-    assert "<b>dbt tests</b>1 of 1 failed" in page and "<b>Sources</b>1 of 1 stale" in page
+    assert "<b>dbt tests</b>2 of 2 failed" in page and "<b>Sources</b>1 of 1 stale" in page
 
 
-@pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 passed")])
+@pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
 def test_results_of_another_database_are_left_out(
     database: Path, tmp_path: Path, name: str, text: str
 ) -> None:
@@ -238,27 +242,37 @@ def test_features_that_go_together_are_one_cause() -> None:
     pairs = [("a", "b", 0.9), ("b", "c", -0.7), ("c", "d", 0.3), ("a", "unchanged", 0.95)]
     rows = [{"kind": "pair", "name": a, "category": b, "lower": r} for a, b, r in pairs]
     rows.append({"kind": "numeric", "name": "a", "category": None, "lower": None})
-    causes = {f"feature {name}" for name in "abcd"} | {"performance"}
-    found = _together(causes, rows, {"a": 0.1, "b": 0.2, "c": 0.5, "d": 0.2})
-    assert {name.removeprefix("feature "): head.removeprefix("feature ") for name, head in found.items()} == {
-        **dict.fromkeys("abc", "c"),
-        "d": "d",
-    }
+    heads = _together(set("abcd"), rows, {"a": 0.1, "b": 0.2, "c": 0.5, "d": 0.2})
+    assert heads == {**dict.fromkeys("abc", "c"), "d": "d"}
 
 
 @pytest.mark.parametrize(
-    ("reason", "part", "about"),
-    [("drift of output score", "output", "distribution of score"), ("drift of f01", "feature", "f01")],
+    ("code", "part", "about"),
+    [("output_drift", "output", "distribution of score"), ("drift", "feature", "f01")],
 )
-def test_advice_to_retrain_stands_behind_its_cause(
-    database: Path, reason: str, part: str, about: str
-) -> None:
+def test_advice_to_retrain_stands_behind_its_cause(database: Path, code: str, part: str, about: str) -> None:
+    """By the code of the reason: its words may hold any separator, as names of features do."""
     with duckdb.connect(str(database)) as connection:
         connection.sql(
             "update wide_drift set status = case when metric = 'psi' and segment = 'all' and "
             f"feature in ('score', 'f01') and part = '{part}' then 'drift' else 'ok' end"
         )
-        connection.sql(f"update wide_retraining set retrain = true, reasons = '{reason}'")
+        connection.sql(
+            f"update wide_retraining set retrain = true, reason_codes = '{code}', status = 'retrain', "
+            "reasons = 'drift of price, and size; f01', data_faults = null"
+        )
     (found,) = [alert for alert in alerts_of(database) if about in alert["title"].lower()]
-    assert "Version 1 should be retrained" in [fact["title"] for fact in found["also"]]
+    (advice,) = [fact for fact in found["also"] if fact["title"] == "Version 1 should be retrained"]
+    assert (advice["code"], advice["action"]) == ("retrain", "scorehouse retrain wide")
+    assert advice["numbers"]["reasons"] in advice["text"]
     assert "Version 1 should be retrained</" in page_of(database)
+
+
+def test_advice_to_look_at_the_data_stands_behind_the_fault(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("update wide_retraining set reasons = 'drift of output score'")
+    (found,) = [alert for alert in alerts_of(database) if alert["title"] == "f01 has drifted"]
+    (advice,) = [fact for fact in found["also"] if fact["topic"] == "retraining"]
+    assert advice["title"] == "Do not retrain version 1 yet: look at the data first"
+    assert (found["code"], found["subject"]) == ("feature_drift", {"kind": "feature", "name": "f01"})
+    assert "out_of_range_share of f01" in advice["text"]

@@ -73,7 +73,7 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     drifted = next(alert for alert in plain["alerts"] if alert["title"] == "f01 has drifted")
     assert drifted["metric"] == "psi" and drifted["value"] > drifted["threshold"] == 0.1
     assert drifted["window_start"] == "2025-04-01T00:00:00" and drifted["ml_model"] == "wide"
-    assert drifted["state"] == "new" and drifted["also"][-1]["title"] == "Version 1 should be retrained"
+    assert drifted["state"] == "new" and drifted["also"][-1]["title"] == "f01: outside the training range"
     assert run(*told, "--format", "slack").exit_code == 0
     message = json.loads(file.read_text())
     assert message["text"] == "Monitoring: 4 alerts"

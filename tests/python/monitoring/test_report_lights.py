@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from project import DbtProject
 from scorehouse.report import limits
 from scorehouse.report.contests import winner
+from scorehouse.report.verdicts import _judged_features
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +137,21 @@ def test_what_nobody_judged_is_grey(lights: dict[tuple[str, str], Light]) -> Non
     assert told["Last run"] == ("ok", "100 % scored") and told["Last scored"] == ("ok", "within the hour")
 
 
+def test_a_feature_that_no_change_would_turn_is_not_judged() -> None:
+    """Its spread does not make up for it, and what is beyond its limit without certainty is not steady."""
+
+    def row(feature: str, metric: str, status: str, value: float = 0.1) -> dict[str, object]:
+        return {"feature": feature, "metric": metric, "status": status, "value": value, "threshold": 0.3}
+
+    rows = [
+        row("steady", "psi", "not_judged"), row("steady", "mean_shift", "ok"),
+        row("blind", "psi", "not_judged"), row("blind", "spread_shift", "ok"),
+        row("unsure", "psi", "ok"), row("unsure", "mean_shift", "not_judged", 0.5),
+        row("drifted", "psi", "drift", 0.5), row("drifted", "mean_shift", "not_judged", 0.5),
+    ]  # fmt: skip
+    assert _judged_features(rows) == {"steady", "drifted"}
+
+
 def test_a_run_that_found_nothing_changed_is_judged_by_the_one_before_it(tmp_path: Path) -> None:
     """`sound` rejects no row, `poor` half of them; a second build finds nothing to score in either."""
     project = DbtProject(tmp_path / "house")
@@ -176,9 +192,9 @@ def test_scores_are_late_by_the_habit_of_the_run_log(project: DbtProject, tmp_pa
     found = lights_of(database, tmp_path / "report.html")
     price, quiet = found["price", "Last scored"], found["quiet", "Last scored"]
     assert (price.state, price.text) == ("bad", "11 months ago")
-    assert "too short to show how often it scores, so 31 days are assumed" in price.rule
-    assert (quiet.state, quiet.text) == ("warn", "15 days ago")
-    assert "usually scores every 7 days" in quiet.rule
+    assert "Too few runs to know how often it is scored" in price.rule and "a month is assumed" in price.rule
+    assert (quiet.state, quiet.text) == ("bad", "15 days ago")
+    assert quiet.rule.startswith("Usually every 7 days. Red when a prediction table is older than its rhythm")
     told = [str(SCOREHOUSE), "report", "--database", str(database), "--output", str(tmp_path / "pages")]
     assert subprocess.run(told, capture_output=True).returncode == 0
     index = (tmp_path / "pages" / "index.html").read_text()
@@ -197,9 +213,22 @@ def test_scores_are_late_by_the_habit_of_the_run_log(project: DbtProject, tmp_pa
     assert any(text.endswith("7,760 of 8,000 rows, 7,760 for null:size") for text in texts)
 
 
-@pytest.mark.parametrize(("days", "state"), [(13.0, "ok"), (15.0, "warn"), (22.0, "bad")])
-def test_scores_are_late_by_times_of_the_gap(days: float, state: str) -> None:
-    assert limits.lateness(days, limits.Gap(7, known=True)) == state
+@pytest.mark.parametrize(
+    ("days", "gap", "state"),
+    [
+        (8.7, limits.Gap(7, known=True), "ok"),
+        (8.8, limits.Gap(7, known=True), "bad"),
+        (1.4, limits.Gap(1, known=True), "ok"),
+        (1.6, limits.Gap(1, known=True), "bad"),
+        (1.1, limits.Gap(1, known=True, is_limit=True), "bad"),
+        (40.0, limits.Gap(31, known=False), "warn"),
+        (94.0, limits.Gap(31, known=False), "bad"),
+    ],
+)
+def test_scores_are_late_once_they_are_older_than_their_rhythm(
+    days: float, gap: limits.Gap, state: str
+) -> None:
+    assert limits.lateness(days, gap) == state
 
 
 def test_an_outage_is_no_habit_and_a_weekend_no_delay() -> None:

@@ -102,16 +102,17 @@ def test_what_was_not_delivered_is_kept_and_sent_first(
 ) -> None:
     letters = tmp_path / "letters.jsonl"
     receiver.answers[:] = [500] * 3
-    done, left = send(post(receiver, waits, 2), '{"n": 1}', "one", letters, "x")
+    odd = json.dumps({"n": "a\u2028b\u0085c"}, ensure_ascii=False)
+    done, left = send(post(receiver, waits, 2), odd, "one", letters, "x")
     assert (done[0].tries, left) == (3, 1)
     (kept,) = read_dead_letters(letters, "x")
-    assert (kept["key"], kept["payload"], kept["tries"]) == ("one", '{"n": 1}', 3)
+    assert (kept["key"], kept["payload"], kept["tries"]) == ("one", odd, 3)
     assert "127.0.0.1" not in letters.read_text()  # the address may be a secret
     receiver.answers[:] = [500] * 3
     assert send(post(receiver, waits, 2), '{"n": 2}', "two", letters, "x")[1] == 2
     receiver.got.clear()
     assert send(post(receiver, waits), '{"n": 2}', "two", letters, "x")[1] == 0  # which is there once
-    assert receiver.got == [("one", {"n": 1}), ("two", {"n": 2})] and not letters.exists()
+    assert receiver.got == [("one", json.loads(odd)), ("two", {"n": 2})] and not letters.exists()
 
 
 def test_a_payload_that_is_refused_does_not_hold_up_the_others(

@@ -16,12 +16,12 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from installed import copy_package
 from project import REPOSITORY
 from virtual_environments import Environment, build_wheel, make_environment
 
 # of every library, not only of dbt
 LOCKS = {"newest": "requirements.lock", "oldest": "requirements-oldest.lock"}
-PACKAGE = ("dbt_project.yml", "macros", "models", "python_models", "seeds", "tests")
 PROJECTS = REPOSITORY / "integration_tests"
 
 
@@ -60,11 +60,7 @@ def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 def install(name: str, environment: Environment, folder: Path) -> Installed:
     """Copy the project and the package, then do what the project's README says."""
-    package = folder / "package"
-    package.mkdir()
-    for part in PACKAGE:
-        source = REPOSITORY / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, package / part)
+    package = copy_package(folder / "package")
     ignored = shutil.ignore_patterns("target", "logs", "dbt_packages", "artifacts", "*.duckdb")
     shutil.copytree(PROJECTS / name, folder / name, ignore=ignored)
     project = Installed(folder / name, environment, package)

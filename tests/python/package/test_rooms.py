@@ -11,7 +11,19 @@ from project import REPOSITORY
 SOURCE = REPOSITORY / "src" / "scorehouse"
 # from the bottom layer up, as in CONTRIBUTING
 ROOMS = (
-    *("errors", "dialect", "garbage", "drawing", "project", "registry", "kernel", "training", "segmented"),
+    *(
+        "errors",
+        "dialect",
+        "garbage",
+        "load_lock",
+        "metrics",
+        "drawing",
+        "project",
+        "registry",
+        "kernel",
+        "training",
+        "segmented",
+    ),
     *("quantiles", "dates"),
     *("forms", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
     *("evidence", "outbox", "interop", "api", "cli"),

@@ -23,7 +23,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
-from scorehouse import register
+from scorehouse import Card, register
 from scorehouse.errors import ArtifactError, LoadRefusedError
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -69,7 +69,12 @@ def planted(tmp_path: Path) -> tuple[Path, Version, Path]:
     X = np.random.default_rng(0).normal(size=(60, 2))
     estimator = LogisticRegression().fit(X, X[:, 0] > 0)
     version = register(
-        estimator, "planted", X, task="classification", feature_names=["a", "b"], project_dir=tmp_path
+        estimator,
+        "planted",
+        X,
+        task="classification",
+        card=Card(feature_names=["a", "b"]),
+        project_dir=tmp_path,
     )
     mark = tmp_path / "mark"
     stream = io.BytesIO()

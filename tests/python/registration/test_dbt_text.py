@@ -134,14 +134,14 @@ def test_the_manifest_shows_what_was_written(project: DbtProject) -> None:
     manifest = json.loads(text)
     assert SECRET not in text and "<img" not in text.replace(json.dumps(HOSTILE[-1])[1:-1], "")
     for place, written in enumerate(HOSTILE):
-        card = manifest["nodes"][f"seed.scorehouse.ml_m{place}"]["description"]
+        card = manifest["nodes"][f"seed.house.ml_m{place}"]["description"]
         assert f"\n{prose(written)}\n" in card and f"Owner: {prose(written)}\n" in card
-    card = manifest["nodes"]["seed.scorehouse.ml_m0"]["description"]
+    card = manifest["nodes"]["seed.house.ml_m0"]["description"]
     assert all(f"| {code(feature)} | double |" in card for feature in HOSTILE)
     classes = next(line for line in card.splitlines() if line.startswith("Classes: "))
     assert all(f"`{label}`" in classes for label in HOSTILE[:3])
     for model in ("m0_predictions", "m0_mart"):
-        assert prose(HOSTILE[0]) in manifest["nodes"][f"model.scorehouse.{model}"]["description"]
-    assert set(HOSTILE) <= set(manifest["nodes"]["model.scorehouse.features"]["columns"])
-    exposure = manifest["exposures"]["exposure.scorehouse.calls"]
+        assert prose(HOSTILE[0]) in manifest["nodes"][f"model.house.{model}"]["description"]
+    assert set(HOSTILE) <= set(manifest["nodes"]["model.house.features"]["columns"])
+    exposure = manifest["exposures"]["exposure.house.calls"]
     assert exposure["owner"]["name"] == HOSTILE[1] and exposure["description"] == HOSTILE[1]

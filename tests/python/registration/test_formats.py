@@ -23,9 +23,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from project import batch_of
-from scorehouse import register
+from scorehouse import Storage, register
 from scorehouse.errors import ArtifactError, ConfigurationError, EstimatorError, LoadRefusedError
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.groups import grouped
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
@@ -45,6 +46,11 @@ X = pd.DataFrame(
 N = X[["amount", "visits"]]
 LABEL = np.where(X["amount"] + random.normal(0, 20, ROWS) > 50, "yes", "no")
 CLASS = pd.cut(X["amount"], 3, labels=False).to_numpy()
+
+
+def added(estimator: Any, name: str, X: Any, **facts: Any) -> Version:
+    """Register with arguments by their own names."""
+    return register(estimator, name, X, **grouped(facts))
 
 
 def prepared(final: Any) -> Any:
@@ -94,7 +100,7 @@ def test_scores_like_joblib(case: str, form: str, project: Path) -> None:
     estimator, frame, y, task = CASES[case]
     estimator = estimator.fit(frame) if y is None else estimator.fit(frame, y)
     policy = LoadPolicy(trusted_types=TRUSTED)
-    add = partial(register, estimator, X=frame, task=task, project_dir=project)
+    add = partial(added, estimator, X=frame, task=task, project_dir=project)
     plain, other = add(name="plain"), add(name="other", format=form)
     assert (other.artifact_format, plain.parity) == (form, {})
     assert other.parity["rows"] == ROWS and other.parity["label_flips"] == 0
@@ -126,7 +132,7 @@ def test_the_same_estimator_has_the_same_skops_bytes() -> None:
 @pytest.mark.heavy
 def test_onnx_that_differs_is_not_registered(project: Path) -> None:
     estimator = prepared(Ridge()).fit(X, X["amount"] * 1e4)
-    add = partial(register, estimator, "demand", X, task="regression", format="onnx", project_dir=project)
+    add = partial(added, estimator, "demand", X, task="regression", format="onnx", project_dir=project)
     with pytest.raises(EstimatorError, match="onnx form of Pipeline differs from it on training rows"):
         add()
     assert not (project / "seeds").exists() and not (project / "artifacts").exists()
@@ -139,10 +145,12 @@ def test_given_onnx_file_is_measured_against_the_estimator(project: Path, tmp_pa
 
     frame = N.fillna(0.0)
     one, other = (LogisticRegression(C=c).fit(frame, LABEL) for c in (1.0, 1e-6))
-    version = register(one, "source", frame, task="classification", format="onnx", project_dir=project)
+    version = register(
+        one, "source", frame, task="classification", storage=Storage(format="onnx"), project_dir=project
+    )
     file = tmp_path / "given.onnx"
     file.write_bytes((project / version.artifact).read_bytes())
-    add = partial(register, X=frame, task="classification", format="onnx", artifact=file, project_dir=project)
+    add = partial(added, X=frame, task="classification", format="onnx", artifact=file, project_dir=project)
     assert add(one, "given").sha256 == version.sha256
     with pytest.raises(EstimatorError, match="differs from it on training rows"):
         add(other, "given")
@@ -157,10 +165,14 @@ def test_skops_types_are_trusted_by_the_project_only(tmp_path: Path) -> None:
     estimator = make_pipeline(SimpleImputer(), RandomForestClassifier(5)).fit(N, CLASS)
     bare = project_with(tmp_path / "bare")
     with pytest.raises(LoadRefusedError, match=r"sklearn\.tree\._tree\.Tree") as caught:
-        register(estimator, "churn", N, task="classification", format="skops", project_dir=bare)
+        register(
+            estimator, "churn", N, task="classification", storage=Storage(format="skops"), project_dir=bare
+        )
     assert "trusted_types in the variable scorehouse_load_policy" in str(caught.value)
     trusting = project_with(tmp_path / "trusting", trusted_types=list(TRUSTED))
-    version = register(estimator, "churn", N, task="classification", format="skops", project_dir=trusting)
+    version = register(
+        estimator, "churn", N, task="classification", storage=Storage(format="skops"), project_dir=trusting
+    )
     artifact.load(trusting, version, LoadPolicy(trusted_types=TRUSTED), "test")
     with pytest.raises(LoadRefusedError):
         artifact.load(trusting, version, LoadPolicy(trusted_types=("numpy.dtype",)), "test")
@@ -168,7 +180,7 @@ def test_skops_types_are_trusted_by_the_project_only(tmp_path: Path) -> None:
 
 def test_native_needs_an_estimator_of_a_booster_library(project: Path) -> None:
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
-    add = partial(register, estimator, "churn", N.fillna(0), task="classification", project_dir=project)
+    add = partial(added, estimator, "churn", N.fillna(0), task="classification", project_dir=project)
     with pytest.raises(ConfigurationError, match=r"only estimators of \['lightgbm', 'xgboost', 'catboost'\]"):
         add(format="native")
     with pytest.raises(ConfigurationError, match=r"format is 'pickle'[\s\S]*'skops', 'onnx', 'native'"):
@@ -268,7 +280,7 @@ def test_registered_outside_the_project(kind: str, tmp_path: Path) -> None:
     }[kind]
     project = project_with(tmp_path / "house", roots=[store])
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
-    add = partial(register, estimator, "churn", N.fillna(0), task="classification", store=store)
+    add = partial(added, estimator, "churn", N.fillna(0), task="classification", store=store)
     version = add(project_dir=project)
     assert version.artifact == f"{store}/churn/1/model.joblib" and not (project / "artifacts").exists()
     artifact.load(project, version, LoadPolicy(roots=(store,)), "test")

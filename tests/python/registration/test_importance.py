@@ -16,11 +16,13 @@ from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
-from scorehouse import ScorehouseError, register
+from scorehouse import Reference, ScorehouseError, register
 from scorehouse.cli.main import main
 from scorehouse.registration import importance
+from scorehouse.registration.groups import grouped
 from scorehouse.registration.measure import measure_importance
-from scorehouse.registry.seeds import SIGNATURE_COLUMNS, read_rows, write_rows
+from scorehouse.registry.seed_rows import read_rows
+from scorehouse.registry.seeds import SIGNATURE_COLUMNS, write_rows
 
 RNG = np.random.default_rng(3)
 ROWS = 1500
@@ -36,7 +38,7 @@ SEED_FILE = Path("seeds/ml/model/ml_model__signature.csv")
 
 def registered(estimator: Any, y: Any, **facts: Any) -> list[dict[str, str]]:
     """Rows of the signature seed after registration."""
-    register(estimator, "model", X, y, **facts)
+    register(estimator, "model", X, y, **grouped(facts))
     with SEED_FILE.open(newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -111,12 +113,20 @@ def test_the_same_rows_give_the_same_shares(empty_project: Path) -> None:
 def test_validation_rows_are_preferred(empty_project: Path) -> None:
     overfitted = RandomForestClassifier(20, random_state=0).fit(X[:300], Y[:300])
     given = (X[300:], Y[300:])
-    register(overfitted, "model", X[:300], Y[:300], task="classification", validation=given)
+    register(
+        overfitted, "model", X[:300], Y[:300], task="classification", reference=Reference(validation=given)
+    )
     on_validation = measure_importance("model", *given, version=1).shares
     assert shares(read_rows(SEED_FILE, SIGNATURE_COLUMNS)) == on_validation
     assert measure_importance("model", X[:300], Y[:300], version=1).shares != on_validation
     with pytest.raises(ScorehouseError, match="y has 3 labels for 1200 rows"):
-        register(overfitted, "other", X[:300], task="classification", validation=(X[300:], Y[:3]))
+        register(
+            overfitted,
+            "other",
+            X[:300],
+            task="classification",
+            reference=Reference(validation=(X[300:], Y[:3])),
+        )
 
 
 def test_the_cost_has_a_limit(empty_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +153,12 @@ def test_labels_that_are_missing_are_left_out(empty_project: Path) -> None:
     assert shares(rows)["strong"] > 0.5
 
 
-def test_a_seed_of_an_earlier_release_is_read_and_filled(empty_project: Path) -> None:
+def test_a_seed_without_importance_is_filled(empty_project: Path) -> None:
     estimator = LogisticRegression().fit(X, Y)
     complete = registered(estimator, Y, task="classification")
     old = SIGNATURE_COLUMNS[:-2]
-    write_rows(SEED_FILE, old, [{name: row[name] for name in old} for row in complete])
+    empty = [{name: row[name] for name in old} for row in complete]
+    write_rows(SEED_FILE, SIGNATURE_COLUMNS, empty)
     checked = CliRunner().invoke(main, ["check"])
     assert checked.exit_code == 0, checked.output
     X.assign(left=Y).to_parquet("labelled.parquet")
@@ -158,16 +169,6 @@ def test_a_seed_of_an_earlier_release_is_read_and_filled(empty_project: Path) ->
     assert read_rows(SEED_FILE, SIGNATURE_COLUMNS) == complete
     wrong = CliRunner().invoke(main, [*told, "--label", "gone"])
     assert wrong.exit_code == 1 and "has no column 'gone'" in wrong.output
-
-
-def test_a_second_version_joins_a_seed_without_the_columns(empty_project: Path) -> None:
-    complete = registered(LogisticRegression().fit(X, Y), Y, task="classification")
-    old = SIGNATURE_COLUMNS[:-2]
-    write_rows(SEED_FILE, old, [{name: row[name] for name in old} for row in complete])
-    rows = registered(LogisticRegression(C=0.01).fit(X, Y), Y, task="classification")
-    assert [(row["version"], row["importance"] != "") for row in rows] == [("1", False)] * 3 + [
-        ("2", True)
-    ] * 3
 
 
 def test_a_loss_that_is_infinite_is_no_share_that_is_no_number(empty_project: Path) -> None:

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 import scorehouse
-from scorehouse import register
+from scorehouse import Storage, register
 from scorehouse.cli.main import main
 from scorehouse.errors import LoadRefusedError
 from scorehouse.registry.seeds import ModelSeeds
@@ -33,6 +33,7 @@ STRICT = "name: house\nvars:\n  scorehouse_load_policy: {formats: [skops], pickl
 OPEN = "name: house\n"
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 TRAINING = ("--features", "{project}/train.csv")
+LABELS = ("--labels", "l", "--label", "y", "--time", "day")
 STORE = ("--tracking-uri", "sqlite:///{project}/mlflow.db")
 
 
@@ -77,7 +78,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> CanaryProject:
     estimator = LogisticRegression().fit(X, np.arange(40) > 20)
     X.to_csv(tmp_path / "train.csv", index=False)
     version = register(
-        estimator, "churn", X, task="classification", alias="champion", forms=False, project_dir=tmp_path
+        estimator,
+        "churn",
+        X,
+        task="classification",
+        alias="champion",
+        storage=Storage(forms=False),
+        project_dir=tmp_path,
     )
     joblib.dump(Canary(made.sign), tmp_path / "given.joblib")
     data = (tmp_path / "given.joblib").read_bytes()
@@ -102,6 +109,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("scaffold", "tests"): (False, ("churn", "--table", "f")),
     ("scaffold", "mart"): (False, ("churn", "--key", "id", "--yes")),
     ("scaffold", "monitors"): (False, ("churn", "--features", "f", "--key", "id", "--yes")),
+    ("scaffold", "retraining"): (False, ("churn", "--features", "f", "--key", "id", *LABELS, "--yes")),
     ("scaffold", "exposure"): (
         False,
         ("churn", "--table", "churn_predictions", "--owner", "x", "--email", "x@x.x", "--yes"),

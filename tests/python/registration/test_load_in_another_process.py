@@ -15,8 +15,8 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse import register
-from scorehouse.errors import EstimatorError
+from scorehouse import load, register
+from scorehouse.errors import ArtifactError, EstimatorError
 from scorehouse.registration import prove_loaded
 from virtual_environments import kept_variables
 
@@ -53,7 +53,9 @@ def train(project: Path, script: str, **variables: str) -> subprocess.CompletedP
 
 
 @pytest.mark.slow
-def test_functions_of_scripts_are_refused_and_those_of_modules_serve(tmp_path: Path) -> None:
+def test_functions_of_scripts_are_refused_and_those_of_modules_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "ml").mkdir()
     (tmp_path / "dbt_project.yml").write_text("name: house\nprofile: house\n")
     in_script = train(tmp_path, SCRIPT.format(module=FUNCTION))
@@ -64,10 +66,16 @@ def test_functions_of_scripts_are_refused_and_those_of_modules_serve(tmp_path: P
         assert all(word in ended.stderr for word in WORDS)
         assert not (tmp_path / "seeds").exists() and not (tmp_path / "artifacts").exists()
     assert "doubled" in in_script.stderr and "No module named 'steps'" in beside_script.stderr
+    assert f"name {str(tmp_path / 'ml')!r} in module_paths" in beside_script.stderr
     by_path = train(
         tmp_path, SCRIPT.format(module="from steps import doubled"), PYTHONPATH=str(tmp_path / "ml")
     )
     assert by_path.returncode == 0, by_path.stderr
+    monkeypatch.chdir(tmp_path)  # as dbt does
+    with pytest.raises(ArtifactError) as refused:
+        load("churn", tmp_path, engine="estimator")
+    assert "joblib" not in refused.value.action and str(tmp_path / "ml") in refused.value.action
+    assert "module_paths" in refused.value.action and "PYTHONPATH" in refused.value.action
     (tmp_path / "seeds/ml/churn/ml_churn.csv").unlink()
     outputs = {
         "dev": {"type": "duckdb", "path": "x.duckdb", "module_paths": ["{{ env_var('STEPS', 'ml') }}"]}

@@ -14,6 +14,7 @@ from mlflow_stores import assert_same_scores, both_stores, classifier, log, make
 from scorehouse import promote
 from scorehouse.errors import RegistryError
 from scorehouse.interop.mlflow_sync import plan_sync
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.seeds import ModelSeeds
 
 pytestmark = pytest.mark.foreign
@@ -106,7 +107,7 @@ def test_an_exported_version_is_known_when_it_comes_back(mlflow_store: str, proj
 
     frame, label = training()
     facts: dict[str, Any] = {"task": "classification", "metrics": {"auc": 0.9}, "project_dir": project}
-    register(classifier(), "churn", frame, label, alias="champion", **facts)
+    register(classifier(), "churn", frame, label, alias="champion", **grouped(facts))
     place = ("--tracking-uri", mlflow_store, "--project-dir", project)
     said = run("export", "mlflow", "churn@champion", "--register-as", "churn", *place)
     assert "exported churn@champion to models:/churn/1" in said

@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from scorehouse import promote, register
 from scorehouse.registration.charts import Bar, Point, bars, curve
+from scorehouse.registration.groups import grouped
 
 PROJECT = "name: shop\nasset-paths: [pictures]\n"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,7 +39,7 @@ def training(rows: int = 600) -> tuple[pd.DataFrame, np.ndarray]:
 def registered(strength: float = 1.0, **facts: Any) -> LogisticRegression:
     X, y = training()
     estimator = LogisticRegression(C=strength).fit(X, y)
-    register(estimator, "churn", X, y, task="classification", **facts)
+    register(estimator, "churn", X, y, task="classification", **grouped(facts))
     return estimator
 
 

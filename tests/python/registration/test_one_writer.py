@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from scorehouse import promote, register
 from scorehouse.cli import prove, proving
 from scorehouse.registration.check_project import check_project
+from scorehouse.registration.groups import grouped
 from scorehouse.registration.lock import writing
 from scorehouse.registration.prove_loaded import ONE_THREAD
 from scorehouse.registry.seeds import ModelSeeds
@@ -34,7 +35,7 @@ def classifier(strength: float) -> LogisticRegression:
 
 def churn(project: Path, strength: float, **facts: Any) -> Any:
     settings = {"task": "classification", "forms": False, "project_dir": project, **facts}
-    return register(classifier(strength), "churn", X, **settings)
+    return register(classifier(strength), "churn", X, **grouped(settings))
 
 
 def assert_sound(project: Path, count: int) -> None:

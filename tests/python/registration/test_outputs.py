@@ -30,6 +30,7 @@ from scorehouse.forms.reasons.kernel import ReasonedKernel
 from scorehouse.forms.reasons.read import read_reasons
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.seeds import ModelSeeds
@@ -51,7 +52,7 @@ TREES = HistGradientBoostingRegressor(max_iter=5)
 
 def asked(folder: Path, estimator: Any, y: Any = Y, **facts: Any) -> Version:
     (folder / "dbt_project.yml").touch()
-    return register(estimator, "demand", X, y, **{"task": TASK, "project_dir": folder, **facts})
+    return register(estimator, "demand", X, y, **grouped({"task": TASK, "project_dir": folder, **facts}))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse import register
+from scorehouse import Card, register
 from scorehouse.errors import ConfigurationError, LoadRefusedError
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -30,7 +30,7 @@ def registered(tmp_path: Path) -> tuple[Path, Version]:
     X = np.random.default_rng(0).normal(size=(60, 2))
     estimator = LogisticRegression().fit(X, X[:, 0] > 0)
     version = register(
-        estimator, "churn", X, task="classification", feature_names=["a", "b"], project_dir=project
+        estimator, "churn", X, task="classification", card=Card(feature_names=["a", "b"]), project_dir=project
     )
     return project, version
 

@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from scorehouse import promote, register
+from scorehouse import Card, Storage, promote, register
 from scorehouse.registration.reference import BIN_KINDS
 from scorehouse.registry.seeds import ModelSeeds
 from small_churn import X, Y, churn, classifier
@@ -199,7 +199,14 @@ def test_many_long_categories_are_read_back(empty_project: Path) -> None:
         frame = pd.DataFrame({"text": [f"{place} {'x' * 400}" for place in range(500)]})
         model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame, range(500))
         for _ in range(2):
-            register(model, "long", frame, task="regression", forms=False, project_dir=empty_project)
+            register(
+                model,
+                "long",
+                frame,
+                task="regression",
+                storage=Storage(forms=False),
+                project_dir=empty_project,
+            )
     finally:
         csv.field_size_limit(kept)
     (row,) = ModelSeeds(empty_project, "long").features(1)
@@ -233,7 +240,9 @@ def test_a_joblib_path(empty_project: Path) -> None:
 
 def test_an_array_with_names(empty_project: Path) -> None:
     fitted = LinearRegression().fit(X.to_numpy(), Y)
-    version = register(fitted, "plain", X.to_numpy(), task="regression", feature_names=["age", "visits"])
+    version = register(
+        fitted, "plain", X.to_numpy(), task="regression", card=Card(feature_names=["age", "visits"])
+    )
     assert version.n_features == 2
     signature = json.loads((empty_project / version.artifact).with_name("signature.json").read_text())
     assert [feature["name"] for feature in signature["features"]] == ["age", "visits"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -19,7 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from scorehouse import register
+from project import EVERY_DATABASE
+from scorehouse import Storage, register
 from scorehouse.forms import hard_rows
 from scorehouse.forms.sql import compile as compiled
 from scorehouse.forms.sql import prove_sql, sizes
@@ -27,7 +30,7 @@ from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
 from scorehouse.forms.sql.printer import Printer
 from scorehouse.forms.trees import of_sklearn
-from scorehouse.registration import proven_native
+from scorehouse.registration import proven_native, steps
 from scorehouse.registration.steps import Progress
 
 REGISTER: Any = import_module("scorehouse.registration.register")  # whose name is that of its function too
@@ -48,7 +51,7 @@ def test_columns_are_probed_together(empty_project: Path, monkeypatch: pytest.Mo
         return own(self, rows)
 
     monkeypatch.setattr(HistGradientBoostingClassifier, "predict_proba", counted)
-    register(estimator, "wide", X, y, task="classification", forms=False)
+    register(estimator, "wide", X, y, task="classification", storage=Storage(forms=False))
     assert len(calls) <= CALLS
 
 
@@ -67,7 +70,7 @@ def test_first_steps_of_a_pipeline_are_probed_together(
         return own(self, rows)
 
     monkeypatch.setattr(StandardScaler, "transform", counted)
-    register(estimator, "scaled", X, task="classification", forms=False)
+    register(estimator, "scaled", X, task="classification", storage=Storage(forms=False))
     assert sum(asked) <= 2
     with (empty_project / "seeds/ml/scaled/ml_scaled__signature.csv").open(newline="") as stream:
         assert {row["accepts_null"] for row in csv.DictReader(stream)} == {"false"}
@@ -90,7 +93,7 @@ def test_each_column_of_a_group_has_its_own_answer(empty_project: Path) -> None:
         ),
         LogisticRegression(),
     ).fit(X, X.f0 > 0)
-    register(estimator, "mixed", X, task="classification", forms=False)
+    register(estimator, "mixed", X, task="classification", storage=Storage(forms=False))
     with (empty_project / "seeds/ml/mixed/ml_mixed__signature.csv").open(newline="") as stream:
         rows = {row["feature"]: row for row in csv.DictReader(stream)}
     assert [name for name in rows if rows[name]["accepts_null"] == "true"] == [*filled, "plan"]
@@ -105,7 +108,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_for_terminals() -> None:
+def test_a_terminal_shows_each_step_and_a_script_the_slow_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "PATIENCE_SECONDS", 0.2)
     terminal, pipe = Terminal(), io.StringIO()
     for stream in (terminal, pipe):
         with Progress("register('churn')", stream) as told:
@@ -113,7 +117,8 @@ def test_progress_is_for_terminals() -> None:
             told.count("probe missing values", 1, 2)
             told.count("probe missing values", 2, 2)
             told.step("write")
-    assert pipe.getvalue() == ""
+            time.sleep(0.5)
+    assert pipe.getvalue() == "register('churn'): write\n"
     lines = terminal.getvalue().split("\n")
     assert [line.split("\r")[-1].rstrip() for line in lines] == [
         "register('churn'): examine",
@@ -129,6 +134,7 @@ def test_dialects_that_compute_alike_are_compiled_once(
     calls = []
     own = compiled.outputs_of
     monkeypatch.setattr(compiled, "outputs_of", lambda *given: calls.append(given) or own(*given))
+    (empty_project / "dbt_project.yml").write_text(yaml.safe_dump({"name": "house", "vars": EVERY_DATABASE}))
     X = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
     version = register(LogisticRegression().fit(X, X.a > 9), "line", X, task="classification")
     assert len(version.forms["sql"]["dialects"]) == 6
@@ -247,7 +253,7 @@ def test_importance_is_measured_with_the_native_form_once_that_is_proven(
     estimator, X = forest()
     y = X.a + X.b * X.c > 0
     assert "native" in register(estimator, "forest", X, y, task="classification").forms
-    register(estimator, "plain", X, y, task="classification", forms=False)
+    register(estimator, "plain", X, y, task="classification", storage=Storage(forms=False))
     monkeypatch.setattr(proven_native, "compile_native", lambda *given, **_: 1 / 0)
     refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
     assert "ZeroDivisionError" in refused

@@ -17,7 +17,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from project import MakeKernel, batch_of
-from scorehouse import ScorehouseError, register
+from scorehouse import Card, ScorehouseError, register
+from scorehouse.registration.groups import grouped
 
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 Y = np.arange(40) > 20
@@ -43,7 +44,7 @@ def test_any_value_of_an_argument(empty_project: Path, argument: str) -> None:
     usual = {"estimator": CLASSIFIER, "name": "churn", "X": X, "task": "classification", "forms": False}
     for value in VALUES:
         try:
-            register(**{**usual, argument: value})  # type: ignore[arg-type]
+            register(**grouped({**usual, argument: value}))  # type: ignore[arg-type]
         except ScorehouseError as error:
             assert error.problem and error.expected and error.action
             assert "Expected: " in str(error) and "What to do: " in str(error)
@@ -73,7 +74,7 @@ def test_lambdas_and_dates_are_refused_in_words(empty_project: Path) -> None:
     with pytest.raises(ScorehouseError, match=r"class labels are of the types \['date'\]"):
         register(dated, "churn", X, task="classification")
     with pytest.raises(ScorehouseError, match=r"metrics is \{'auc': 'hi'\}"):
-        register(CLASSIFIER, "churn", X, task="classification", metrics={"auc": "hi"})  # type: ignore[dict-item]
+        register(CLASSIFIER, "churn", X, task="classification", card=Card(metrics={"auc": "hi"}))  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("given", ["series", "list", "array", "frame"])

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import ScorehouseError, promote, register
+from scorehouse.registration.groups import grouped
 from small_churn import X, Y, churn, classifier
 
 
@@ -25,7 +26,7 @@ def message(error: pytest.ExceptionInfo[ScorehouseError]) -> str:
 
 def refused(match: str, estimator: Any, name: str = "churn", frame: Any = X, **facts: Any) -> None:
     with pytest.raises(ScorehouseError) as error:
-        register(estimator, name, frame, **{"task": "classification", **facts})
+        register(estimator, name, frame, **grouped({"task": "classification", **facts}))
     assert match in message(error)
     assert f"register({name!r})" in message(error)
     assert not (Path.cwd() / "seeds").exists() and not (Path.cwd() / "artifacts").exists()
@@ -98,6 +99,7 @@ def test_names_that_no_table_can_have(names: list[Any], empty_project: Path) -> 
             {"task": "regression", "alais": 1},
             "argument 'alais'; did you mean 'alias'",
         ),
+        ({"task": "regression", "owner": "crm"}, r"belongs to card=scorehouse\.Card\(owner=\.\.\.\)"),
         ({"task": "regression", "X": X}, "multiple values"),
     ],
 )

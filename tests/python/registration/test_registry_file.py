@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
@@ -14,11 +15,15 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
 from churn import FEATURES, classifier, training
+from edited_registry import decided, edit
 from project import REPOSITORY, DbtProject
-from scorehouse import register
+from scorehouse import load, register
+from scorehouse.cli.main import main
+from scorehouse.registration.groups import grouped
 from scorehouse.registration.promote import promote
 from scorehouse.registry.storage import sha256
 
@@ -39,6 +44,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.sql_model("by_sql", "churn", key="id")
     project.python_model("by_python", "churn", key="id")
     project.python_model("by_table", "churn", key="id", config="materialized='table'")
+    project.python_model("by_estimator", "churn", key="id", engine="estimator")
+    project.python_model("by_matrix", "churn", key="id", engine="matrix")
+    project.sql_model("by_change", "churn", key="id", rescore="changed")
+    project.write("models/by_macro.sql", "select * from {{ scorehouse.predict('churn', ref('features')) }}")
     project.build().check()
     shutil.copy(project.database, project.folder / "sound.duckdb")
     shutil.copytree(project.folder / "seeds", project.folder / "sound_seeds")
@@ -49,7 +58,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 def project(built: DbtProject) -> Iterator[DbtProject]:
     yield built
     shutil.copy(built.folder / "sound.duckdb", built.database)
-    shutil.copytree(built.folder / "sound_seeds", built.folder / "seeds", dirs_exist_ok=True)
+    # with times of now, as git restores files: dbt reads a file again whose time has changed
+    restored = {"dirs_exist_ok": True, "copy_function": shutil.copy}
+    shutil.copytree(built.folder / "sound_seeds", built.folder / "seeds", **restored)
 
 
 def refused(project: DbtProject, *words: str) -> None:
@@ -58,7 +69,7 @@ def refused(project: DbtProject, *words: str) -> None:
     ended = project.dbt("run", "--select", *DOORS)
     for name in DOORS:
         assert ended.statuses[name] == "error"
-        for word in (*words, "dbt seed --select ml_churn"):
+        for word in (*words, "dbt seed --select tag:ml_churn"):
             assert word in ended.messages[name], ended.messages[name]
         assert project.content(name) == before[name]
         last = project.runs(name)[-1]
@@ -134,6 +145,76 @@ def test_a_version_that_the_file_has_not(project: DbtProject) -> None:
     refused(project, "the table has the versions [1, 2, 3] and the file has [1, 2]")
 
 
+def command(project: DbtProject, *words: str) -> str:
+    """What a command of scorehouse prints, after it succeeded."""
+    ended = CliRunner().invoke(main, [*words, "--project-dir", str(project.folder)])
+    assert ended.exit_code == 0, ended.output
+    return ended.output
+
+
+EDITS = {
+    "threshold": ({"threshold": "0.05"}, 0.05, (False, True)),
+    "classes": ({"classes": "[7,9]", "class_columns": '{"score": 9}'}, 0.5, (7, 9)),
+    "both": (
+        {"threshold": "0.95", "classes": '["stays", "goes"]', "class_columns": '{"score":"goes"}'},
+        0.95,
+        ("stays", "goes"),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDITS)
+def test_a_reviewed_edit_decides_at_every_door(project: DbtProject, name: str) -> None:
+    """Labels are those of the row in version control; a run before it is replayed by the row of then."""
+    values, threshold, classes = EDITS[name]
+    before = str(project.runs("by_sql")[-1]["run_id"])
+    doors = (*DOORS, "by_estimator", "by_matrix", "by_macro", "by_change")
+    edit(project.folder, "churn", **values)
+    project.dbt("seed", "--select", "ml_churn").check()
+    ended = project.dbt("run", "--select", "by_macro")
+    for word in ("version 1 has ", "scorehouse promote churn 1 --alias champion"):
+        assert word in ended.messages["by_macro"], ended.messages
+    command(project, "promote", "churn", "1", "--alias", "champion")
+    command(project, "check")
+    full = ["--full-refresh"] if "classes" in values else []
+    project.dbt("run", "--select", *doors, *full).check()
+    for door in doors:
+        rows = project.query(f"select prediction, score from {door} where row_status = 'scored'")
+        assert {label for label, _ in rows} == set(classes)
+        assert decided(rows, classes, threshold), door
+    features = project.query("select id, amount, visits, plan from features where id < 40 order by id")
+    given = [dict(zip(("amount", "visits", "plan"), row[1:], strict=True)) for row in features]
+    for engine in ("auto", "sql", "matrix", "estimator"):
+        found = load("churn", project.folder, engine=engine).predict(given)
+        assert all(
+            row["prediction"] == (None if row["score"] is None else classes[row["score"] >= threshold])
+            for row in found
+        )
+    place = ("--database", str(project.database))
+    shown = json.loads(command(project, "score", "churn", *place, "--json"))["rows"]
+    assert all(row["prediction"] == classes[row["score"] >= threshold] for row in shown if row["score"])
+    shutil.copy(project.folder / "sound.duckdb", project.database)
+    again = json.loads(command(project, "replay", before, *place, "--json"))
+    assert (again["rows_different"], again["rows_compared"]) == (0, 500)
+
+
+@pytest.mark.slow
+def test_an_edit_that_needs_a_new_proof_names_it(project: DbtProject) -> None:
+    edit(project.folder, "churn", threshold="")
+    project.dbt("seed", "--select", "ml_churn").check()
+    ended = project.dbt("run", "--select", *DOORS, "by_estimator", "by_matrix")
+    for name in (*DOORS, "by_estimator", "by_matrix"):
+        for word in ("threshold is empty", "run `scorehouse prove churn --version 1`"):
+            assert word in ended.messages[name], ended.messages[name]
+    for said in ("threshold is empty", "version 1, undecided"):
+        assert said in CliRunner().invoke(main, ["check", "--project-dir", str(project.folder)]).output
+    command(project, "prove", "churn", "--version", "1")
+    command(project, "check")
+    project.dbt("seed", "--select", "ml_churn").check()
+    project.dbt("run", "--select", *DOORS, "by_macro").check()
+
+
 SEED_PATH = "{{ 'seeds' if target.type == 'duckdb' else 'no_seeds' }}"
 
 
@@ -203,8 +284,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> DistantProject:
     X = training()[["amount"]].rename(columns={"amount": "price"})
     estimator = LogisticRegression().fit(X, X.price > 50)
     facts: dict[str, Any] = {"task": "classification", "alias": "champion", "forms": False}
-    register(estimator, "leads", X, project_dir=shop.folder, **facts)
-    register(estimator, "offers", X, project_dir=shop.platform, **facts)
+    register(estimator, "leads", X, project_dir=shop.folder, **grouped(facts))
+    register(estimator, "offers", X, project_dir=shop.platform, **grouped(facts))
     shutil.copytree(shop.platform / "artifacts", shop.folder / "artifacts", dirs_exist_ok=True)
     sources = {
         "version": 2,
@@ -254,3 +335,16 @@ def test_a_registry_that_another_project_loads(shop: DistantProject) -> None:
     shop.variables({"scorehouse_registry_files": {"offers": "../platform/seeds/ml/offers/ml_offers.csv"}})
     shop.dbt("run", "--select", "of_source", "of_source_table")
     shop.variables({})
+
+
+def test_a_version_that_is_there_twice_is_refused(project: DbtProject) -> None:
+    """As a merge of two branches leaves it where both sides of a conflict are kept."""
+    file = project.folder / "seeds/ml/churn/ml_churn.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[-1]]) + "\n")
+    said = "churn version 2 is there 2 times"
+    ended = project.dbt("run", "--select", "by_sql", "by_python")
+    for name in ("by_sql", "by_python"):
+        assert ended.statuses[name] == "error" and said in ended.messages[name], ended.messages[name]
+    checked = CliRunner().invoke(main, ["check", "--project-dir", str(project.folder)])
+    assert checked.exit_code == 1 and said in checked.output

@@ -20,6 +20,7 @@ from project import DbtProject
 from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
+from scorehouse.registration.groups import grouped
 
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 X = pd.DataFrame({"a": np.arange(60.0), "b": np.arange(60.0) % 7})
@@ -72,7 +73,7 @@ def test_the_process_that_opens_a_native_file_imports_nothing_from_the_working_f
 def test_words_that_begin_like_a_formula_are_refused(empty_project: Path, fact: str, words: str) -> None:
     facts: dict[str, Any] = {"task": "classification", "forms": False, fact: words}
     with pytest.raises(ConfigurationError, match=f"{fact} begins with"):
-        register(LogisticRegression().fit(X, Y), "churn", X, **facts)
+        register(LogisticRegression().fit(X, Y), "churn", X, **grouped(facts))
     assert not Path("seeds").exists()
 
 

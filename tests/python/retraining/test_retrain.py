@@ -64,10 +64,10 @@ def test_the_loop_from_no_reason_to_a_promotion(own_shop: DbtProject) -> None:
     assert aliases(own_shop) == [("champion",), ("challenger",)]
     record = versions(own_shop)[1].provenance
     assert (record["parent"], record["seed"], record["commit"]) == (1, 7, None)
-    assert record["training"] == "model.scorehouse.loyal_training_set"
+    assert record["training"] == "model.house.loyal_training_set"
     assert versions(own_shop)[1].metrics["roc_auc"] > 0.85
-    counts = "select model_version, count(*) from loyal_scores group by all order by all"
-    assert own_shop.query(counts) == [(1, 1200), (2, 1200)]
+    counts = "select model_version, model_version__challenger, count(*) from loyal_scores group by all"
+    assert own_shop.query(counts) == [(1, 2, 1200)]
 
     configure(own_shop, promote="when_gate_passes")
     second = retrain(own_shop, "--json")

@@ -151,8 +151,8 @@ def test_signals_ask_or_do_not() -> None:
     quiet = "1 as version, false as retrain, null as reasons, 0 as n_drifted"
     assert verdict(quiet) == Asked(False, "loyal_retraining has no reason to train loyal version 1 again")
     assert verdict(quiet, force=True).retrain
-    nothing = "1 as version, false as retrain, null as reasons"
-    assert verdict(nothing) == Asked(False, "loyal_retraining has measured nothing of loyal version 1 yet")
+    nothing = "1 as version, null as retrain, null as reasons, 'drift: no window' as not_judged"
+    assert verdict(nothing) == Asked(None, "loyal_retraining cannot judge loyal version 1: drift: no window")
     assert verdict(None, force=True).retrain
 
 

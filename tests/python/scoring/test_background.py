@@ -33,10 +33,11 @@ from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError
 from scorehouse.forms.choose import FormFiles
 from scorehouse.forms.reasons.asked import Asked
 from scorehouse.forms.reasons.background import (
+    ARRAY,
     background_facts,
-    background_in,
     canonical_columns,
     canonical_rows,
+    of_array,
 )
 from scorehouse.forms.reasons.kernel import ReasonedKernel
 from scorehouse.forms.reasons.read import read_reasons
@@ -106,8 +107,8 @@ def opened(project: DbtProject, name: str, top: int = 4) -> tuple[Kernel, Reason
 
 def background_rows(project: DbtProject, name: str) -> pd.DataFrame:
     """The rows as registration stored them."""
-    rows = background_in((project.folder / f"artifacts/{name}/1/reasons.npz").read_bytes())
-    assert rows is not None
+    with np.load(project.folder / f"artifacts/{name}/1/reasons.npz", allow_pickle=False) as file:
+        rows = of_array(file[ARRAY])
     return rows.to_pandas()
 
 

@@ -93,6 +93,10 @@ CASES: dict[str, Case] = {
         told=("['age'] are UHUGEINT", "cast these columns"),
         features=FEATURES.replace("(i % 50)::double", "(i % 50)::uhugeint"),
     ),
+    "union_kept": Case(
+        told=("['id'] are UNION, of which Arrow selects no rows", "cast these columns"),
+        features=FEATURES.replace("i as id", "union_value(n := i)::union(n bigint, s varchar) as id"),
+    ),
     "type_differs": Case(
         (
             "'age' is string where double was trained",
@@ -136,14 +140,13 @@ CASES: dict[str, Case] = {
     ),
     "method_missing": Case(
         (
-            "RandomForestClassifier has no method 'decision_function'",
-            "an estimator with 'decision_function', which the task 'classification' needs",
-            "register the estimator under the task that it was fitted for",
+            "score_method is 'decision_function', and its forms were proven with 'predict_proba'",
+            "run `scorehouse prove method_missing --version 1`",
         ),
         spoil=edit_registry(",predict_proba,", ",decision_function,"),
     ),
     "estimator_fails": Case(
-        ("fails on too many rows", "read the estimator's message"),
+        ("score_method is 'score', and its forms were proven", "run `scorehouse prove estimator_fails"),
         spoil=edit_registry(",predict_proba,", ",score,"),
     ),
     "alias_held_twice": Case(

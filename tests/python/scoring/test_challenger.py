@@ -207,7 +207,8 @@ def with_labels(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 def declare(project: DbtProject, **arguments: Any) -> None:
     values = {"labels": "ref('labels')", "key": "id", "label": "happened", **arguments}
-    test = {"challenger_not_worse": {"name": "gate", "arguments": values, "config": {"store_failures": True}}}
+    gate = {"name": "gate", "arguments": values, "config": {"store_failures": True}}
+    test = {"scorehouse.challenger_not_worse": gate}
     models = [{"name": "scores", "data_tests": [test]}]
     project.write("models/_models.yml", yaml.safe_dump({"version": 2, "models": models}))
 
@@ -220,17 +221,72 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     for arguments, problem in [
         ({"margin": 0, "metric": "brier"}, "worse"),
         ({"min_rows": 5000, "margin": 1}, "too_few_rows"),
-        ({"challenger": "nobody", "margin": 1}, "not_compared"),
     ]:
         declare(project, **arguments)
         assert project.dbt("test", "--select", "scores").statuses["gate"] == "fail"
         rows = project.query("select problem, n_rows, difference, margin from main_dbt_test__audit.gate")
         assert [row[0] for row in rows] == [problem]
-        assert problem == "not_compared" or rows[0][2] is not None
-    declare(project, metric="accuracy")
+        assert rows[0][2] is not None
+    declare(project, challenger="nobody", margin=1)
+    assert project.dbt("test", "--select", "scores").statuses["gate"] == "warn"
+    assert not_judged(project) == "no version of toy has the alias nobody yet"
+    declare(project, metric="gini")
     assert "one of roc_auc, log_loss" in str(project.dbt("test", "--select", "scores"))
     declare(project, settings={"replicate": 5})
     assert "only the keys score, positive" in str(project.dbt("test", "--select", "scores"))
+
+
+def not_judged(project: DbtProject) -> str:
+    """What the gate says that it lacks."""
+    ((problem, said),) = project.query("select problem, not_judged from main_dbt_test__audit.gate")
+    assert problem == "not_judged"
+    return str(said)
+
+
+@pytest.mark.parametrize("layout", ["long", "wide"])
+def test_a_build_before_the_first_challenger(layout: str, tmp_path: Path) -> None:
+    """The champion scores alone and nothing is judged; then the challenger comes, and no table is rebuilt."""
+    project = DbtProject(tmp_path / "p")
+    frame, numbers = training(0)
+    labels = pd.Series(np.where(numbers > 0, " >50K", " <=50K"))
+    model = LogisticRegression().fit(frame, labels)
+    project.register(model, "toy", frame, labels, task="classification", alias="champion")
+    project.features("select * from raw_rows")
+    asked = {"key": "id", "alias": BOTH, "layout": layout, "rescore": "changed"}
+    project.sql_model("scores", "toy", **asked)
+    execute(
+        project,
+        "create table raw_rows as select i as id, random() * 10 as a, random() * 10 as b "
+        "from range(400) as t(i)",
+        "create table raw_labels as select id, if(a + sin(id * 7) * 2 > 5, '>50K', '<=50K') as happened "
+        "from raw_rows",
+    )
+    project.write("models/labels.sql", "select * from raw_labels")
+    relations = "ref('scores'), ref('labels'), key='id', label='happened'"
+    project.write("models/contest.sql", f"{{{{ scorehouse.compare_metric({relations}) }}}}")
+    project.write("models/shifts.sql", "{{ scorehouse.compare_versions(ref('scores'), key='id') }}")
+    declare(project, margin=0.5, registry="ref('ml_toy')")
+    assert project.build().statuses["gate"] == "warn"
+    assert not_judged(project) == "no version of toy has the alias challenger yet"
+    assert project.query("select count(*), count(score) from scores") == [(400, 400)]
+    assert project.query("select count(*) from contest union all select count(*) from shifts") == [(0,), (0,)]
+    columns = project.columns("scores")
+
+    other = LogisticRegression(C=1e-3).fit(frame, labels)
+    project.register(other, "toy", frame, labels, task="classification", alias="challenger")
+    assert project.build().check().statuses["gate"] == "pass"
+    assert project.columns("scores") == columns
+    (row,) = project.query("select n_rows, live_value, challenger_value from contest")
+    rows = project.query("select a, b, happened from raw_rows join raw_labels using (id) order by id")
+    X = pd.DataFrame(rows, columns=["a", "b", "happened"])
+    truth = X.pop("happened") == ">50K"
+    expected = [roc_auc_score(truth, each.predict_proba(X)[:, 1]) for each in (model, other)]
+    assert row == (400, *map(pytest.approx, expected))
+
+    promote("toy", 2, project_dir=project.folder)
+    assert project.build().check().statuses["gate"] == "warn"
+    assert not_judged(project) == "version 2 of toy has the alias challenger, and is the live version itself"
+    assert project.query("select count(*) from contest union all select count(*) from shifts") == [(0,), (0,)]
 
 
 def test_the_gate_rests_while_the_challenger_is_the_live_version(tmp_path: Path) -> None:
@@ -240,13 +296,13 @@ def test_the_gate_rests_while_the_challenger_is_the_live_version(tmp_path: Path)
     promote("toy", 2, project_dir=project.folder)
     project.build("--exclude", "resource_type:test").check()
     assert project.query("select distinct model_version, model_alias from scores") == [(2, "champion")]
-    for arguments, status in [
-        ({}, "fail"),
-        ({"registry": "ref('ml_toy')"}, "pass"),
-        ({"registry": "ref('ml_toy')", "challenger": "nobody"}, "fail"),
+    for arguments, said in [
+        ({}, "version 2 of toy has the alias challenger, and is the live version itself"),
+        ({"registry": "ref('ml_toy')", "challenger": "nobody"}, "no version of toy has the alias nobody yet"),
     ]:
         declare(project, **arguments)
-        assert project.dbt("test", "--select", "gate").statuses["gate"] == status, arguments
+        assert project.dbt("test", "--select", "gate").statuses["gate"] == "warn", arguments
+        assert not_judged(project) == said
     # the next challenger is judged again
     register_version(project, 1, alias="challenger")
     project.build("--exclude", "resource_type:test").check()

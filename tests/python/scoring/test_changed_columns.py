@@ -181,7 +181,7 @@ def test_any_name_is_a_name(tmp_path: Path) -> None:
 
 def profile(project: DbtProject, **output: Any) -> None:
     outputs = {"dev": {"type": "duckdb", "threads": 2, **output}}
-    project.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
+    project.write("profiles.yml", yaml.safe_dump({"house": {"target": "dev", "outputs": outputs}}))
 
 
 def dbt(project: DbtProject, *arguments: str) -> str:

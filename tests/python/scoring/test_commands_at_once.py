@@ -13,7 +13,7 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from project import REPOSITORY, SUPPORT, DbtProject
+from project import SUPPORT, DbtProject
 from spark.estimators import Slow
 
 pytestmark = pytest.mark.slow
@@ -101,18 +101,13 @@ def test_retry_scores_what_failed_and_what_waited_for_it(tmp_path: Path) -> None
 
 
 def beside_another_package(project: DbtProject, name: str, hook: str) -> None:
-    """Make this a project of another name, which has scorehouse and one more package installed."""
-    packages = project.folder / "dbt_packages"
-    (packages / name).mkdir(parents=True, exist_ok=True)
-    if not (packages / "scorehouse").exists():
-        (packages / "scorehouse").symlink_to(REPOSITORY)
-    package = {"name": name, "version": "1.0.0", "config-version": 2, "on-run-end": hook}
-    (packages / name / "dbt_project.yml").write_text(yaml.safe_dump(package))
+    """Install one more package, which ends runs with this hook."""
+    package = project.folder / "dbt_packages" / name
+    package.mkdir(exist_ok=True)
+    document = {"name": name, "version": "1.0.0", "config-version": 2, "on-run-end": hook}
+    (package / "dbt_project.yml").write_text(yaml.safe_dump(document))
     listed = [{"local": f"dbt_packages/{each}"} for each in ("scorehouse", name)]
     project.write("packages.yml", yaml.safe_dump({"packages": listed}))
-    own = {"name": "shop", "version": "1.0.0", "config-version": 2, "profile": "scorehouse"}
-    paths = {"model-paths": ["models", "python_models"], "macro-paths": ["macros"]}
-    project.write("dbt_project.yml", yaml.safe_dump({**own, **paths}))
 
 
 def with_a_refused_table(folder: Path) -> DbtProject:

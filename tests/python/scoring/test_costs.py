@@ -33,7 +33,7 @@ def costly(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     for rows in (100, 120):
         project.features(FEATURES.format(rows=rows))
         project.build().check()
-    project.python_model("both", "toy", key="id", alias=["champion", "nobody"])
+    project.python_model("both", "toy", key="id", alias=["nobody", "challenger"])
     project.dbt("run", "--select", "both")
     # an older month of the same table
     execute(

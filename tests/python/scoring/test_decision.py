@@ -92,6 +92,7 @@ def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
     "decision",
     [
         {}, {"thresholds": 0.5}, {"threshold": "high"}, {"threshold": True}, {"threshold": float("nan")},
+        {"bands": {"low": 0.0, "high": 0.5}, "abstain": [0.4, 0.6]},
         {"top_n": 0}, {"top_n": 1.5}, {"per": "part", "threshold": 0.5}, {"abstain": [0.6, 0.4], "top_n": 1},
         {"abstain": 0.5, "top_n": 1}, {"bands": {"high": 0.7, "low": 0.1}}, {"bands": [0.1, 0.2]},
         {"labels": ["yes"], "top_n": 1}, "threshold",

@@ -108,7 +108,7 @@ def test_a_version_without_reasons_still_has_a_story(tmp_path: Path) -> None:
     page = tmp_path / "why.html"
     ended = explain(project, "churn", "--key", "30", "--html", str(page))
     assert ended.exit_code == 0, ended.output
-    assert "what each feature contributed is not known: it was registered without reasons" in ended.output
+    assert "what each feature contributed is not known: it was registered with forms=False" in ended.output
     assert "the decision would be another one" in ended.output and "rejected row" not in ended.output
     assert "is not known: it was registered" in page.read_text() and "<svg" not in page.read_text()
     told = story(project, "churn", "--key", "30")

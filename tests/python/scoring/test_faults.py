@@ -19,7 +19,7 @@ from promoted import ROWS, features_sql, make_project
 from scorehouse.engines.duckdb.run_rows import hold_room
 
 KILLS = [3, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
-NODE = "model.scorehouse.scores"
+NODE = "model.house.scores"
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def change_profile(project: DbtProject, **settings: object) -> None:
     """Change settings of the DuckDB target."""
     file = project.folder / "profiles.yml"
     profile = yaml.safe_load(file.read_text())
-    profile["scorehouse"]["outputs"]["dev"].update(settings)
+    profile["house"]["outputs"]["dev"].update(settings)
     file.write_text(yaml.safe_dump(profile))
 
 

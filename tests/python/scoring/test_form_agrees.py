@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -26,6 +27,7 @@ from scorehouse.forms.proof import EXPECTED, kernel_rows
 from scorehouse.forms.sql import stored as stored_sql
 from scorehouse.forms.sql.prove_sql import duckdb_rows
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.tasks import PLACE
 from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, sha256
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature
@@ -229,6 +231,11 @@ def repin(project: DbtProject, name: str, make: Wrong) -> None:
         rows = reader.read_all()
     features = rows.select(signature.names)
     made = score(features)
+    if EXPECTED + PLACE in rows.column_names:  # a proof has the places of labels, which no edit changes
+        places = pc.index_in(
+            made["prediction"], value_set=pa.array(version.classes).cast(made["prediction"].type)
+        )
+        made = made.append_column(PLACE, places)
     for column in [each.removeprefix(EXPECTED) for each in rows.column_names if each.startswith(EXPECTED)]:
         field = rows.schema.field(EXPECTED + column)
         features = features.append_column(field, made.column(column).cast(field.type))

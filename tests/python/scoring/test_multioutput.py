@@ -203,7 +203,7 @@ def test_only_changed_rows_are_scored_again(built: DbtProject, tmp_path: Path) -
     np.testing.assert_allclose(frame[list(COLUMNS)], Ridge().fit(X, Y).predict(frame[["price", "stock"]]))
     # the same estimator with other names of its outputs is another version, with other columns
     project.register(Ridge().fit(X, Y), "demand", X, Y, task=TASK, outputs=["soon", "later"])
-    changed = project.build("--select", "ml_demand", "fresh")
+    changed = project.build("--select", "tag:ml_demand", "fresh")
     assert not changed.success
     assert "prediction_soon" in changed.messages["fresh"]
     both = project.build("--select", "contestants")

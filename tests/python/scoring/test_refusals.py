@@ -39,7 +39,7 @@ SELECTS: dict[str, tuple[str, str, str]] = {  # the type of the error, what is s
         "select * replace (('x' || id)::int as visits) from features",
     ),
     "failing_row": ("SignatureError", "boom", "select * from features where id < 150 or error('boom')"),
-    "unseeded": ("RegistryError", "run `dbt seed --select ml_unseeded`", "select * from features"),
+    "unseeded": ("RegistryError", "run `dbt seed --select tag:ml_unseeded`", "select * from features"),
 }
 
 

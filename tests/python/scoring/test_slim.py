@@ -73,7 +73,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 def declare(project: DbtProject, **arguments: Any) -> None:
     values = {"labels": "ref('labels')", "key": "id", "label": "happened", **arguments}
-    gate = {"challenger_not_worse": {"name": "gate", "arguments": values}}
+    gate = {"scorehouse.challenger_not_worse": {"name": "gate", "arguments": values}}
     far = {"unique": {"name": "elsewhere", "arguments": {"column_name": "id"}}}
     models = [{"name": "scores", "data_tests": [gate]}, {"name": "labels", "data_tests": [far]}]
     project.write("models/_models.yml", yaml.safe_dump({"version": 2, "models": models}))
@@ -117,10 +117,20 @@ def test_tests_know_what_a_budget_left(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rescore={"rule": "changed", "max_rows": 40})
     registry = {"registry": "ref('ml_toy')"}
     tests = [
-        {"predictions_by_alias": {"name": "strict", "arguments": registry}},
-        {"predictions_by_alias": {"name": "patient", "arguments": {**registry, "allow_rows_left": True}}},
-        {"predictions_up_to_date": {"name": "paid", "arguments": {"max_age_hours": 1}}},
-        {"predictions_up_to_date": {"name": "owing", "arguments": {"max_age_hours": 1, "max_rows_left": 60}}},
+        {"scorehouse.predictions_by_alias": {"name": "strict", "arguments": registry}},
+        {
+            "scorehouse.predictions_by_alias": {
+                "name": "patient",
+                "arguments": {**registry, "allow_rows_left": True},
+            }
+        },
+        {"scorehouse.predictions_up_to_date": {"name": "paid", "arguments": {"max_age_hours": 1}}},
+        {
+            "scorehouse.predictions_up_to_date": {
+                "name": "owing",
+                "arguments": {"max_age_hours": 1, "max_rows_left": 60},
+            }
+        },
     ]
     models = [{"name": "scores", "data_tests": tests}]
     project.write("models/_models.yml", yaml.safe_dump({"version": 2, "models": models}))

@@ -183,7 +183,7 @@ def test_empty_scores_nothing_with_a_registry_that_empty_emptied(project: DbtPro
     assert [project.query(f"select count(*) from {name}") for name in DOORS] == [[(0,)]] * 4
     ended = project.build("--select", *DOORS)
     assert {ended.statuses[name] for name in DOORS} == {"error"}
-    assert all("run `dbt seed --select ml_" in ended.messages[name] for name in DOORS), ended.messages
+    assert all("run `dbt seed --select tag:ml_" in ended.messages[name] for name in DOORS), ended.messages
 
 
 RESCORE = {"rule": "changed", "vanished": "delete"}

@@ -55,7 +55,7 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as dbt:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not sign.exists():
             if dbt.poll() is not None or time.monotonic() > deadline:
                 dbt.kill()
@@ -69,7 +69,7 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
         except subprocess.TimeoutExpired:
             dbt.kill()
             raise
-        assert time.monotonic() - asked < 20, output
+        assert time.monotonic() - asked < 20, output  # 8 of patience, and what a busy machine takes
     return subprocess.CompletedProcess(command, dbt.returncode, output, "")
 
 
@@ -100,3 +100,16 @@ def test_a_run_that_was_killed_is_called_not_finished(slow_project: DbtProject) 
         [SCOREHOUSE, "runs", "--database", slow_project.database], capture_output=True, text=True, check=True
     )
     assert "not finished" in listed.stdout.splitlines()[1]
+
+
+@pytest.mark.slow
+def test_a_batch_that_takes_minutes_does_not_hold_up_the_end(slow_project: DbtProject) -> None:
+    frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
+    endless = Slow(str(slow_project.folder / "begun"), until=str(slow_project.folder / "never"))
+    slow_project.register(endless.fit(frame), "sums", frame, task="regression")
+    slow_project.dbt("seed").check()
+    before = slow_project.content("whole")
+    ended = stopped(slow_project, signal.SIGTERM)
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stdout
+    assert "stopped by SIGTERM, and ended after 8 s although a model still ran" in ended.stdout
+    assert slow_project.content("whole") == before and last(slow_project, "whole")["status"] == "started"

@@ -27,7 +27,7 @@ import numpy as np, pandas as pd
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from scorehouse import SegmentedClassifier, SegmentedRegressor, register
+from scorehouse import SegmentedClassifier, SegmentedRegressor, Storage, register
 
 draw = np.random.default_rng(0)
 codes = draw.integers(0, 3, 600)
@@ -42,7 +42,7 @@ inner = make_pipeline(StandardScaler(), Ridge())
 demand = SegmentedRegressor(inner, by="shop", min_rows=20).fit(named, y)
 register(demand, "demand", named, y, task="regression", alias="champion")
 strict = SegmentedRegressor(inner, by="shop", fallback="reject", min_rows=20).fit(named, y)
-register(strict, "strict_demand", named, y, task="regression", alias="champion", format="skops")
+register(strict, "strict_demand", named, y, task="regression", alias="champion", storage=Storage("skops"))
 
 numbered = X[["Größe", "price", "branch"]]
 late = np.where(X.price > X["Größe"] - 5, "late", "in time")

@@ -15,6 +15,7 @@ import yaml
 from churn import classifier, training
 from project import REPOSITORY, Row
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 PROGRAM = "SCOREHOUSE_DBT2"  # the program, which `./run test dbt2` installs
 DATABASE = "shop.duckdb"
@@ -74,7 +75,7 @@ def made_project(folder: Path, features: str) -> Dbt2Project:
     profile = {"corner_shop": {"target": "dev", "outputs": {"dev": output}}}
     project.write("profiles.yml", yaml.safe_dump(profile))
     facts: dict[str, Any] = {"task": "classification", "alias": "champion", "project_dir": folder}
-    register(classifier(), "leaving", training(), **facts)
+    register(classifier(), "leaving", training(), **grouped(facts))
     project.features(features)
     project.dbt("deps")
     return project

@@ -58,7 +58,7 @@ def register(project, seed):
     from rescoring import training
     X, y = training(seed)
     model = LogisticRegression().fit(X, y)
-    facts = {"task": "classification", "description": f"seed {seed}", "project_dir": project}
+    facts = {"task": "classification", "card": scorehouse.Card(f"seed {seed}"), "project_dir": project}
     scorehouse.register(model, "toy", X, y, **facts)
     return True
 
@@ -191,7 +191,7 @@ def kill_runs(project: DbtProject, table: str, count: int, seed: int) -> list[Ou
 
     The project stands at the old state, and a run brings it to the new one.
     """
-    node = f"model.scorehouse.{table}"
+    node = f"model.house.{table}"
     saved = project.folder / "saved.duckdb"
     arguments = ["--quiet", "run", "--select", table, "--project-dir", str(project.folder)]
     arguments += ["--profiles-dir", str(project.folder)]

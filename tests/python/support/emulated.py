@@ -21,6 +21,7 @@ from churn import ROWS, classifier, training
 from ports import LOOPBACK, free_port
 from project import REPOSITORY, Row
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 KIND = "SCOREHOUSE_EMULATED"  # the warehouse, as `./run test NAME` says it
 RAW = "customer_no,amount,visits,plan,shop\n" + "".join(
@@ -271,7 +272,7 @@ def made_project(folder: Path, warehouse: Warehouse) -> EmulatedProject:
     project.write("profiles.yml", yaml.safe_dump(profile))
     project.write("seeds/crm_export.csv", RAW)
     facts: dict[str, Any] = {"task": "classification", "alias": "champion", "project_dir": folder}
-    register(classifier(), "leaving", training(), **facts)
+    register(classifier(), "leaving", training(), **grouped(facts))
     project.features()
     project.dbt("deps")
     return project

@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject, Row
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 from spark.project import SparkProject, quick, stop_session
 
 COLUMNS = pa.schema(
@@ -38,12 +39,12 @@ COLUMNS = pa.schema(
 )
 
 
-def _encoded() -> tuple[pd.DataFrame, Any]:
+def _encoded(model: Any = None) -> tuple[pd.DataFrame, Any]:
     """Training features, and a linear model that is not fitted."""
     rows = product(range(11), range(11), ["free", "paid"])
     X = pd.DataFrame(rows, columns=["a", "b", "plan"]).astype({"a": float, "b": float})
     encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
-    return X, make_pipeline(encoded, LinearRegression())
+    return X, make_pipeline(encoded, model or LinearRegression())
 
 
 def _amounts(X: pd.DataFrame, slope: float) -> pd.Series:
@@ -71,7 +72,13 @@ class Engine(ABC):
         X, estimator = _encoded()
         y = _amounts(X, slope)
         register(
-            estimator.fit(X, y), "toy", X, y, task="regression", project_dir=self.project.folder, **facts
+            estimator.fit(X, y),
+            "toy",
+            X,
+            y,
+            task="regression",
+            project_dir=self.project.folder,
+            **grouped(facts),
         )
 
     def register_pair(self) -> None:
@@ -79,7 +86,14 @@ class Engine(ABC):
         X, estimator = _encoded()
         Y = pd.DataFrame({f"by_{slope}": _amounts(X, slope) for slope in (10, 100)})
         facts = {"task": "multioutput_regression", "project_dir": self.project.folder}
-        register(estimator.fit(X, Y), "pair", X, Y, alias="champion", **facts)
+        register(estimator.fit(X, Y), "pair", X, Y, alias="champion", **grouped(facts))
+
+    def register_leaver(self) -> None:
+        """The ML model `leaver`: 1 where `toy` predicts more than 60 with the slope 10, else 0."""
+        X, estimator = _encoded(LogisticRegression(max_iter=2000))
+        y = (_amounts(X, 10) > 60).astype(int)
+        facts = {"task": "classification", "project_dir": self.project.folder}
+        register(estimator.fit(X, y), "leaver", X, y, alias="champion", threshold=0.5, **grouped(facts))
 
     def python_model(self, name: str, config: str = "", model: str = "toy", **arguments: Any) -> None:
         """A prediction table through `score()`, with these arguments and the key `id`."""

@@ -33,7 +33,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from scorehouse import register
+from scorehouse import Card, register
 
 random = np.random.default_rng(0)
 X = pd.DataFrame({"amount": random.uniform(0, 100, 200), "visits": random.integers(0, 9, 200)})
@@ -42,7 +42,7 @@ X.assign(label=X.amount > 50).to_parquet("training.parquet")
 champion = {"X": X, "alias": "champion"}
 leaves = LogisticRegression(max_iter=1000).fit(X, X.amount + 5 * X.visits > 70)
 y = X.amount + 5 * X.visits > 70
-register(leaves, "churn", y=y, task="classification", metrics={"auc": 0.9}, **champion)
+register(leaves, "churn", y=y, task="classification", card=Card(metrics={"auc": 0.9}), **champion)
 register(leaves, "flight_delay", task="classification", **champion)
 register(leaves, "next_product", task="ranking", **champion)
 register(LinearRegression().fit(X, X.amount), "demand", task="regression", **champion)
@@ -89,11 +89,11 @@ class ForeignProject:
         return self.folder / "warehouse.duckdb"
 
     def run(
-        self, program: str, *arguments: str | Path, code: int = 0, **variables: str
+        self, program: str | Path, *arguments: str | Path, code: int = 0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run an installed program as a user's shell would; fails unless it exits with `code`."""
         ended = subprocess.run(
-            [Path(sys.executable).with_name(program), *map(str, arguments)],
+            [Path(sys.executable).parent / program, *map(str, arguments)],
             cwd=self.folder,
             env={**kept_variables(), "HOME": str(self.home), "NO_COLOR": "1", **variables},
             stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from churn import FEATURES, classifier, training
+from foreign import ForeignProject
 from project import DbtProject, Row
 
 EXTENSION = importlib.util.find_spec("duckdb_extension_ducklake")
@@ -45,16 +46,14 @@ class LakeProject(DbtProject):
         return self.query(select.format("scorehouse_runs"))
 
 
-def attach(project: DbtProject, *, beside: bool) -> dict[str, str]:
+def attach(project: DbtProject | ForeignProject, *, beside: bool) -> dict[str, str]:
     """Attach the lake `lake` in the project's profile; returns the settings of DuckDB that it needs."""
     settings = {"extension_directory": str(installed(project.folder))}
     lake = {"path": f"ducklake:{project.folder}/lake.ducklake", "alias": "lake"}
     output = {"type": "duckdb", "path": project.database.name if beside else ":memory:", "threads": 2}
     output |= {"attach": [lake], "config_options": settings}
     output |= {} if beside else {"database": "lake"}
-    project.write(
-        "profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": {"dev": output}}})
-    )
+    project.write("profiles.yml", yaml.safe_dump({"house": {"target": "dev", "outputs": {"dev": output}}}))
     return settings
 
 

@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from project import DbtProject
+from project import EVERY_DATABASE, DbtProject
 from scorehouse.cli.main import main
 
 FEATURES = [f"f{number:02d}" for number in range(40)]
@@ -46,7 +46,7 @@ LABEL = "case when 2e0 * f00 + f01 - f03 + (hash(id * 47) % 1009) / 500e0 > 3.1e
 
 def monitored(folder: Path) -> DbtProject:
     """Register, write the models, and build."""
-    project = DbtProject(folder)
+    project = DbtProject(folder, variables=EVERY_DATABASE)
     with duckdb.connect() as connection:
         training = connection.sql(features_sql("4000", 10**6, changed=False)).df()
         labels = connection.sql(f"select {LABEL} as y from training order by id").df()["y"]

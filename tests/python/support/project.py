@@ -22,14 +22,18 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from many_commands import close_database
 from scorehouse import register
+from scorehouse.forms.sql.dialects import DIALECTS
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registration.groups import grouped
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 REPOSITORY = Path(__file__).parents[3]
 SUPPORT = Path(__file__).parent  # on PYTHONPATH where another process imports what stands here
-# each by itself, since dbt does not follow links inside a macro path; without the examples' own
-PACKAGE_MACROS = [f"package_{p.name}" for p in sorted((REPOSITORY / "macros").iterdir()) if p.name != "ml"]
+NAME = "house"  # of a test's project, and of its profile
+EVERY_DATABASE = {
+    "scorehouse_compiled_sql": {"dialects": [name for name in DIALECTS if name != "clickhouse"]}
+}
 PARSE_CACHE = "partial_parse.msgpack"
 Row = tuple[Any, ...]
 
@@ -49,24 +53,28 @@ class Build:
         return self
 
 
+def install_package(folder: Path) -> None:
+    """What `dbt deps` makes of a local package, and the entry in packages.yml that asks for it."""
+    (folder / "packages.yml").write_text(yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]}))
+    (folder / "dbt_packages").mkdir()
+    (folder / "dbt_packages" / "scorehouse").symlink_to(REPOSITORY)
+
+
 class DbtProject:
-    """A dbt project named scorehouse on a DuckDB file, with the macros and the run log of this one."""
+    """A dbt project on a DuckDB file that has this package installed."""
 
     writes_files = False  # dbt's manifest, results and log, which take a third of a small run
 
     def __init__(self, folder: Path, *, variables: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.database = folder / "house.duckdb"
-        for name in ("models", "python_models", "seeds", "tests"):
+        for name in ("models", "python_models", "seeds", "tests", "macros"):
             (folder / name).mkdir(parents=True)
-        (folder / "macros").mkdir()  # where registration writes
-        for path in PACKAGE_MACROS:
-            (folder / path).symlink_to(REPOSITORY / "macros" / path.removeprefix("package_"))
-        (folder / "run_log").symlink_to(REPOSITORY / "models/installed/run_log")
+        install_package(folder)
         self.settings(variables or {})
         # relative, so that a parse cache serves other projects too: dbt runs in the project's folder
         outputs = {"dev": {"type": "duckdb", "path": self.database.name, "threads": 2}}
-        self.write("profiles.yml", yaml.safe_dump({"scorehouse": {"target": "dev", "outputs": outputs}}))
+        self.write("profiles.yml", yaml.safe_dump({NAME: {"target": "dev", "outputs": outputs}}))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,15 +92,12 @@ class DbtProject:
     def settings(self, variables: dict[str, Any]) -> None:
         """Write dbt_project.yml, with these variables."""
         document = {
-            "name": "scorehouse",
-            "version": "0.1.0",
+            "name": NAME,
+            "version": "1.0.0",
             "config-version": 2,
-            "profile": "scorehouse",
-            "model-paths": ["models", "python_models", "run_log"],
-            "macro-paths": ["macros", *PACKAGE_MACROS],
+            "profile": NAME,
+            "model-paths": ["models", "python_models"],
             "flags": {"send_anonymous_usage_stats": False},
-            "on-run-start": "{{ scorehouse.ensure_run_log() }}",
-            "on-run-end": "{{ scorehouse.close_runs(results) }}",
             "vars": variables,
         }
         self.write("dbt_project.yml", yaml.safe_dump(document))
@@ -133,7 +138,8 @@ class DbtProject:
         self.write(f"models/{name}.sql", f"{head}{call}\nselect * from {{{{ ref({features!r}) }}}}\n")
 
     def register(self, estimator: Any, name: str, X: Any, y: Any = None, **facts: Any) -> Version:
-        return register(estimator, name, X, y, project_dir=self.folder, **{"alias": "champion", **facts})
+        arguments = grouped({"alias": "champion", **facts})
+        return register(estimator, name, X, y, project_dir=self.folder, **grouped(arguments))
 
     def dbt(self, *arguments: str) -> Build:
         """Run dbt in this process, on top of what it has parsed before."""
@@ -217,7 +223,7 @@ def registered_kernel(
 ) -> Kernel:
     """Register, then load what was written: the kernel as a scoring run has it."""
     (folder / "dbt_project.yml").touch()
-    version = register(estimator, "tried", X, y, project_dir=folder, **facts)
+    version = register(estimator, "tried", X, y, project_dir=folder, **grouped(facts))
     artifact = folder / version.artifact
     signature = Signature.from_json(artifact.with_name("signature.json").read_bytes())
     return Kernel(joblib.load(artifact), version, signature, strict=frozenset(strict), call="test")

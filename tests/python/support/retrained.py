@@ -99,7 +99,12 @@ def make_shop(folder: Path) -> DbtProject:
     facts = {"task": "classification", "owner": "the shop", "threshold": 0.5, "forms": False}
     project.register(champion, "loyal", early[FEATURES], early.came_back, alias="champion", **facts)
     project.python_model(
-        "loyal_scores", "loyal", features="visitors", key="id", alias=["champion", "challenger"]
+        "loyal_scores",
+        "loyal",
+        features="visitors",
+        key="id",
+        alias=["champion", "challenger"],
+        layout="wide",
     )
     configure(project)
     # the target is named as the command names it, so that dbt need not parse again

@@ -60,14 +60,15 @@ def train(frame, seed, label):
 REGISTER = """
 import duckdb
 from learning.churn import train
-from scorehouse import register
+from scorehouse import Card, register
 
 rows = duckdb.connect("shop.duckdb").sql("from customers order by customer_id").df()
 for count, alias in ((300, "champion"), (1000, "challenger")):
     known = rows[:count].fillna({"orders": 0})
     pipeline = train(known, 0, "churned")
     X, y = known[["amount", "orders"]], known["churned"]
-    facts = {"task": "classification", "metrics": {"roc_auc": 0.9}, "owner": "the shop", "threshold": 0.5}
+    card = Card(owner="the shop", metrics={"roc_auc": 0.9})
+    facts = {"task": "classification", "card": card, "threshold": 0.5}
     register(pipeline, "churn", X, y, alias=alias, **facts)
 """
 TARGET = ("--target", "dev")  # as the skills name it, so that dbt need not parse again

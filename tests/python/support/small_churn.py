@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 
@@ -21,4 +22,4 @@ def classifier(strength: float = 1.0) -> LogisticRegression:
 
 
 def churn(strength: float = 1.0, **facts: Any) -> Any:
-    return register(classifier(strength), "churn", X, Y, **{"task": "classification", **facts})
+    return register(classifier(strength), "churn", X, Y, **grouped({"task": "classification", **facts}))

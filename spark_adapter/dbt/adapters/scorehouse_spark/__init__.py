@@ -7,6 +7,8 @@ the dbt process with the same session, classic or Spark Connect.
 from __future__ import annotations
 
 import linecache
+import os
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,9 @@ class ScorehouseSparkCredentials(SparkCredentials):  # type: ignore[misc]
         super().__post_init__()  # turns ANSI mode off, whatever the user set
         if ansi is not None:
             self.server_side_parameters[ANSI] = str(ansi).lower()
+        # Spark would start workers with the first python3 of the path. Elsewhere, only the user knows theirs.
+        if str(self.server_side_parameters.get("spark.master")).startswith("local"):
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
     @property
     def type(self) -> str:

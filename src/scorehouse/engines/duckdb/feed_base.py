@@ -39,8 +39,8 @@ def base_of(
     must still have the snapshots that they read.
     """
     logged = cursor.execute(
-        f"select {', '.join(COLUMNS)}, epoch_us(feature_snapshot_at) as written_us, "
-        f"epoch_us(finished_at) as ended_us from {source.request.run_log} "
+        f"select {', '.join(COLUMNS)}, epoch_us(feature_snapshot_at) as written_us "
+        f"from {source.request.run_log} "
         "where prediction_table = ? and status = ? order by started_at desc, parent_run_id",
         [source.request.relation, SUCCESS],
     )
@@ -52,7 +52,7 @@ def base_of(
         if why := _differs(versions, source, records):
             return why
         row = versions[0]
-        reads.append(SnapshotRead(row["feature_snapshot"], row["written_us"], row["ended_us"]))
+        reads.append(SnapshotRead(row["feature_snapshot"], row["written_us"]))
         if not any(row["rows_left"] for row in versions):
             return reads
     return "no run has scored every row yet"

@@ -18,7 +18,6 @@ from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.staging import names_of
 
 RESERVED = ("snapshot_id", "rowid", "filename", "file_row_number")  # columns that a lake adds to each table
-CLOCK_SKEW_US = 5 * 60 * 1_000_000  # between the machine that wrote a snapshot and the machine of a run
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,22 +25,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class SnapshotRead:
-    """A snapshot that a run read: when it was written and the run ended, in microseconds since 1970, UTC.
+    """A snapshot that a run read, and when it was written, in microseconds since 1970, UTC.
 
     A lake that was restored counts on from an older snapshot, so ids repeat. The time at which a snapshot was
-    written does not; None if the run log does not say it, as that of an earlier release.
+    written does not.
     """
 
     snapshot: int
-    written_us: int | None
-    ended_us: int
+    written_us: int
 
     def replaced(self, written_us: int) -> str:
         """Why the snapshot that has this id now, and that time, is another one; empty if it is not."""
-        if self.written_us is None:
-            if written_us <= self.ended_us + CLOCK_SKEW_US:
-                return ""
-            return f"snapshot {self.snapshot} was written after the run that read it: the lake was replaced"
         if written_us == self.written_us:
             return ""
         return (

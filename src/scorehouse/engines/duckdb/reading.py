@@ -32,7 +32,7 @@ def seed_table(
         names = [
             PREFIX + each.name for each in request.registries if each.relation.lower() == relation.lower()
         ]
-        seed = f"`dbt seed --select {names[0]}`" if names else "`dbt seed`"
+        seed = f"`dbt seed --select tag:{names[0]}`" if names else "`dbt seed`"
         raise RegistryError(
             call,
             f"the registry's table {relation} does not exist",

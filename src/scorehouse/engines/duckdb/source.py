@@ -70,6 +70,12 @@ def _tables(session: duckdb.DuckDBPyConnection, query: str, *, qualified: bool) 
         return set()
 
 
+LOST_IN_ARROW = (  # what the name of a type contains, and what happens to its values
+    ("UHUGEINT", "which DuckDB exports with the wrong sign", "HUGEINT, DOUBLE or a smaller number"),
+    ("UNION(", "of which Arrow selects no rows", "one type, such as union_extract(column, 'member') has"),
+)
+
+
 @dataclass(frozen=True)
 class ChosenRows:
     """Rows that a rule chose, in the temporary table TODO of the source's cursor.
@@ -147,7 +153,7 @@ class DuckDBSource(Source):
         self.schema = self._schema(self.select())
         # DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own
         self.types = {name: self.table_types[column] for name, column in self.columns.kept.items()}
-        self._refuse_unsigned_huge()
+        self._refuse_types()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
         return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, keys)
@@ -183,17 +189,19 @@ class DuckDBSource(Source):
                         action="score them into separate tables, or register one of them again",
                     )
 
-    def _refuse_unsigned_huge(self) -> None:
-        """Refuse UHUGEINT: DuckDB passes it to Arrow as a signed number, so its upper half turns negative."""
-        used = self.columns.used
-        huge = [column for column, kind in self.table_types.items() if kind == "UHUGEINT" and column in used]
-        if huge:
-            raise SignatureError(
-                self.call,
-                f"the feature columns {huge} are UHUGEINT, which DuckDB exports with the wrong sign",
-                expected="HUGEINT, DOUBLE or a smaller number",
-                action="cast these columns in the feature model",
-            )
+    def _refuse_types(self) -> None:
+        """Refuse the types of features and kept columns that do not survive the way through Arrow."""
+        kept = {*self.columns.key.values(), *self.columns.kept.values()}  # which leave as DuckDB has them
+        for told, why, expected in LOST_IN_ARROW:
+            read = {*self.columns.used, *(kept if told == "UNION(" else ())}
+            types = {name: kind for name, kind in self.table_types.items() if name in read}
+            if found := [name for name, kind in types.items() if told in kind]:
+                raise SignatureError(
+                    self.call,
+                    f"the feature columns {found} are {told.rstrip('(')}, {why}",
+                    expected=expected,
+                    action="cast these columns in the feature model",
+                )
 
     def hash_function(self) -> str:
         """DuckDB's own hash, which may change between releases: the hash of a fixed row identifies it."""

@@ -23,7 +23,8 @@ from scorehouse.engines.spark.plan import SparkPlanner
 from scorehouse.engines.spark.run_rows import insert_runs, read_statistics
 from scorehouse.engines.spark.scan import SparkScan
 from scorehouse.engines.spark.source import SparkSource, registry_versions
-from scorehouse.engines.spark.tables import SparkTables, Storage
+from scorehouse.engines.spark.storage import Storage
+from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel

@@ -29,10 +29,10 @@ class SparkPlanner(Planner[SparkSource]):
         self.tables = tables
 
     def find(self) -> None:
-        self._write(self.states.found(), self.tables.todo)
+        self.tables.write(self.states.found(), self.tables.todo)
         if self.states.group and self.may_rescore:
             todo = self.session.table(self.tables.todo)
-            self._write(self.states.rest_of_groups(todo), self.tables.todo)
+            self.tables.write(self.states.rest_of_groups(todo), self.tables.todo)
         self._count()
         self._choose()
 
@@ -71,9 +71,6 @@ class SparkPlanner(Planner[SparkSource]):
     def _keys(self) -> list[tuple[str, str]]:
         return list(zip(self.states.keys, self.source.columns.key, strict=True))
 
-    def _write(self, rows: Any, table: str) -> None:
-        rows.write.format("parquet").mode("append").saveAsTable(table)
-
     def _count(self) -> None:
         counted = self.session.table(self.tables.todo).groupBy("part", "state").count().collect()
         counts = {(row["part"], row["state"]): int(row["count"]) for row in counted}
@@ -90,7 +87,7 @@ class SparkPlanner(Planner[SparkSource]):
         """Apply the budget, and set what the source reads."""
         todo = self.session.table(self.tables.todo).where(SCORES)
         if self.rescore.max_rows is not None:
-            self._write(self._within(todo, max(1, int(self.rescore.max_rows))), self.tables.chosen)
+            self.tables.write(self._within(todo, max(1, int(self.rescore.max_rows))), self.tables.chosen)
             todo = self.session.table(self.tables.chosen)
             counted = {row["part"]: int(row["count"]) for row in todo.groupBy("part").count().collect()}
         for part, record in zip(self.parts, self.records, strict=True):

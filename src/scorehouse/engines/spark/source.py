@@ -29,6 +29,18 @@ def names(columns: Sequence[str]) -> str:
     return ", ".join(quote(column) for column in columns)
 
 
+def type_text(kind: Any) -> str:
+    """A type as SQL writes it; Spark's own text does not quote the names in a struct."""
+    match kind.typeName():
+        case "array":
+            return f"array<{type_text(kind.elementType)}>"
+        case "map":
+            return f"map<{type_text(kind.keyType)}, {type_text(kind.valueType)}>"
+        case "struct":
+            return f"struct<{', '.join(f'{quote(f.name)}: {type_text(f.dataType)}' for f in kind)}>"
+    return str(kind.simpleString())
+
+
 def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequence[str] = ()) -> Any:
     """Rows of `left` with (`left_semi`) or without (`left_anti`) a row of `right`; NULL matches NULL.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.engines.column_change import APPEND, SYNC, ColumnChange
 from scorehouse.engines.shared_setting import spark_setting
-from scorehouse.engines.spark.source import literal, matching, names, quote
+from scorehouse.engines.spark.source import literal, matching, names, quote, type_text
+from scorehouse.engines.spark.storage import Storage
 from scorehouse.errors import ConfigurationError, ConservationError
 
 STAGING = "__scorehouse_new_"
@@ -22,39 +23,6 @@ ASIDE = "__scorehouse_old"
 GONE = "scorehouse_gone"
 ATOMIC_FORMATS = ("delta", "iceberg")
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
-
-
-@dataclass(frozen=True)
-class Storage:
-    """How the prediction table is stored, from the model's config.
-
-    `strategy` is how rows are merged into it: `rewrite` the table, or `insert_overwrite` the partitions
-    that change; formats that support MERGE use it.
-    """
-
-    file_format: str = "parquet"
-    partition_by: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
-    strategy: str = "rewrite"
-
-    @classmethod
-    def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
-        """Read the settings from the materialization; refuse what cannot be done."""
-        given = {name: value for name, value in values.items() if value is not None}
-        if given.pop("location_root", None):
-            raise _bad(call, "location_root is set", "a managed table, which can be swapped whole")
-        columns = given.get("partition_by", ())
-        given["partition_by"] = (columns,) if isinstance(columns, str) else tuple(columns)
-        storage = cls(**given)
-        if storage.strategy not in ("rewrite", "insert_overwrite"):
-            raise _bad(call, f"incremental_strategy is {storage.strategy!r}", "rewrite or insert_overwrite")
-        if storage.strategy == "insert_overwrite" and not storage.partition_by:
-            raise _bad(call, "incremental_strategy is insert_overwrite without partition_by", "partition_by")
-        return storage
-
-
-def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
-    return ConfigurationError(call, problem, expected=expected, action="correct the config of the model")
 
 
 @dataclass(frozen=True)
@@ -138,12 +106,23 @@ class SparkTables:
             return False
         return str(self.session.catalog.getTable(self.relation).tableType).upper() != "VIEW"
 
-    def write(self, frame: Any, table: str) -> None:
-        """Write a DataFrame as a new table in the requested storage."""
-        writer = frame.write.format(self.storage.file_format).options(**self.storage.options)
-        if self.storage.partition_by:
-            writer = writer.partitionBy(*self.storage.partition_by)
-        writer.saveAsTable(table)
+    def write(self, frame: Any, table: str, storage: Storage | None = None) -> None:
+        """Append a DataFrame to a table in this storage, by default the requested one.
+
+        The table is made first: if Spark made it after a job that fails, the job's folder would belong to no
+        table, and nothing would ever drop it.
+        """
+        storage = storage or self.storage
+        columns = ", ".join(f"{quote(field.name)} {type_text(field.dataType)}" for field in frame.schema)
+        options = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in storage.options.items())
+        parts = storage.partition_by
+        self.session.sql(
+            f"create table if not exists {table} ({columns}) using {storage.file_format}"
+            + (f" options ({options})" if options else "")
+            + (f" partitioned by ({names(parts)})" if parts else "")
+        )
+        writer = frame.write.format(storage.file_format).options(**storage.options).mode("append")
+        (writer.partitionBy(*parts) if parts else writer).saveAsTable(table)
 
     def replace(self) -> None:
         """The staging table becomes the prediction table."""
@@ -208,7 +187,7 @@ class SparkTables:
 
     def _merge_into(self, change: Change) -> None:
         """Merge in one statement, so that readers see the whole change or nothing of it."""
-        change.source().write.format("parquet").mode("overwrite").saveAsTable(self.merged)
+        self.write(change.source(), self.merged, Storage())
         same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in change.keys)
         values = ", ".join(f"new_rows.{quote(name)}" for name in change.old.columns)
         pairs = ", ".join(f"{quote(name)} = new_rows.{quote(name)}" for name in change.old.columns)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from scorehouse.engines.columns import wanted_rows
 from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
+from scorehouse.forms.form_file import reading
 from scorehouse.forms.reasons.asked import Asked
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
@@ -132,7 +133,8 @@ def _reasoned(kernel: Kernel, data: bytes, asked: Asked) -> Kernel:
     key = (str(kernel.version.forms["reasons"]["file_sha256"]), "reasons")
     if key not in _reasons:
         _reasons.clear()
-        _reasons[key] = from_bytes(data, kernel.version)
+        with reading("reasons", kernel.version, kernel.call):
+            _reasons[key] = from_bytes(data, kernel.version)
     return ReasonedKernel(kernel, _reasons[key], asked)
 
 
@@ -151,7 +153,8 @@ def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> tuple[Any,
     if version.is_stored:
         from scorehouse.forms.stored_readers import READERS
 
-        stored = READERS[version.form](data, version.version)
+        with reading(version.form, version.version, task.call):
+            stored = READERS[version.form](data, version.version)
         return stored, stored
     estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
     return estimator, _native(estimator, task) if version.form == "native" else estimator

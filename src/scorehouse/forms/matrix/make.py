@@ -9,7 +9,7 @@ import numpy as np
 
 from scorehouse.errors import CompileError
 from scorehouse.forms.matrix.layers import Layer
-from scorehouse.forms.matrix.models import MODELS, PROJECTIONS, Refuse
+from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.preprocessing import begun, ended, in_singles
 from scorehouse.forms.sql.builder import Builder, Value, name_of
@@ -46,7 +46,8 @@ def compile_matrix(
     columns = ended(b, values, lambda problem: _refused(call, problem), refuses_missing=True)
     width = len(values)
     for step in steps:
-        made = _scaled(b, step, width) if name_of(step) not in PROJECTIONS else _projected(step, refuse)
+        project = PROJECTIONS.get(name_of(step))
+        made = [FINITE, *project(step, refuse)] if project else _scaled(b, step, width)
         layers += made
         width = len(made[-1].arrays[0]) if made else width
     if width != last.n_features_in_:
@@ -73,10 +74,6 @@ def _steps_of(estimator: Any) -> Iterator[Any]:
             yield from _steps_of(step)
     elif estimator is not None and not (isinstance(estimator, str) and estimator == "passthrough"):
         yield estimator
-
-
-def _projected(step: Any, refuse: Refuse) -> list[Layer]:
-    return [FINITE, *PROJECTIONS[name_of(step)](step, refuse)]
 
 
 def _scaled(b: Builder, step: Any, width: int) -> list[Layer]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorehouse.forms.arrays_file import read_arrays, write_arrays
-from scorehouse.forms.matrix.layers import Layer
+from scorehouse.forms.arrays_file import Expected, read_arrays, write_arrays
+from scorehouse.forms.matrix.layers import Layer, expected_of, in_file, layers_of
 from scorehouse.forms.matrix.segment_layers import lines_of, run
 from scorehouse.forms.segment_codes import SegmentKeys
 from scorehouse.forms.segmented_form import SegmentedForm, check_segments
@@ -15,6 +15,7 @@ from scorehouse.forms.stored_form import common_of, head_of
 from scorehouse.registry.version import Version
 
 LAYOUT = 2  # of the file; 1 is that of a single estimator
+PARAMETERS: Expected = {"parameters": (np.float64, (None, None))}
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,9 @@ class SegmentedMatrix(SegmentedForm):
 
 def to_bytes(form: SegmentedMatrix) -> bytes:
     """The file of a form."""
-    kinds = [(layer.kind, len(layer.arrays)) for layer in form.layers]
-    held = {
-        f"layer_{i}_{j}": array for i, layer in enumerate(form.layers) for j, array in enumerate(layer.arrays)
-    }
+    kinds, arrays = in_file(form.layers)
     head = {**head_of(form), "layers": kinds, "segments": form.keys.to_json()}
-    return write_arrays(LAYOUT, head, {"parameters": form.parameters, **held})
+    return write_arrays(LAYOUT, head, {"parameters": form.parameters, **arrays})
 
 
 def from_bytes(data: bytes, version: Version) -> SegmentedMatrix:
@@ -42,12 +40,9 @@ def from_bytes(data: bytes, version: Version) -> SegmentedMatrix:
 
     Raises ValueError for a file of another release, and for layers that do not fit together.
     """
-    head, held = read_arrays(LAYOUT, data)
-    layers = tuple(
-        Layer(kind, tuple(held[f"layer_{i}_{j}"] for j in range(count)))
-        for i, (kind, count) in enumerate(head["layers"])
-    )
-    keys = SegmentKeys.of_json(head["segments"])
+    head, held = read_arrays(LAYOUT, data, lambda head: {**PARAMETERS, **expected_of(head["layers"])})
+    layers = layers_of(head["layers"], held)
+    keys = SegmentKeys.of_json(head["segments"], version.n_features)
     form = SegmentedMatrix(
         **common_of(head, version), keys=keys, parameters=held["parameters"], layers=layers
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.forms.arrays_file import read_arrays, write_arrays
-from scorehouse.forms.matrix.layers import Layer, lines_of, run
+from scorehouse.forms.matrix.layers import Layer, expected_of, in_file, layers_of, lines_of, run
 from scorehouse.forms.stored_form import StoredForm, common_of, head_of
 from scorehouse.registry.version import Version
 
@@ -28,10 +28,7 @@ class StoredMatrix(StoredForm):
 
 def to_bytes(form: StoredMatrix) -> bytes:
     """The file of a form."""
-    kinds = [(layer.kind, len(layer.arrays)) for layer in form.layers]
-    arrays = {
-        f"layer_{i}_{j}": array for i, layer in enumerate(form.layers) for j, array in enumerate(layer.arrays)
-    }
+    kinds, arrays = in_file(form.layers)
     return write_arrays(LAYOUT, {**head_of(form), "layers": kinds}, arrays)
 
 
@@ -41,11 +38,8 @@ def from_bytes(data: bytes, version: Version) -> StoredMatrix:
     Raises ValueError for a file of another release, whose layout this one does not know, and for layers that
     do not fit together.
     """
-    head, arrays = read_arrays(LAYOUT, data)
-    layers = tuple(
-        Layer(kind, tuple(arrays[f"layer_{i}_{j}"] for j in range(count)))
-        for i, (kind, count) in enumerate(head["layers"])
-    )
+    head, arrays = read_arrays(LAYOUT, data, lambda head: expected_of(head["layers"]))
+    layers = layers_of(head["layers"], arrays)
     form = StoredMatrix(**common_of(head, version), layers=layers)
     lines_of(layers, len(form.columns.outputs))
     return form

@@ -23,7 +23,7 @@ HIGHEST = 2**31 - 1
 ALL = 0xFFFFFFFF
 ADDED, REFUSED, NO_MEMORY = range(3)
 FOLDER = Path(__file__).parent
-ARRAYS = {
+ARRAYS: dict[str, type[np.generic]] = {
     "columns": np.int64,
     "edges": np.float64,
     "trees": np.int64,

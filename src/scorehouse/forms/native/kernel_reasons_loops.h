@@ -68,6 +68,7 @@ static void LEVEL(fill)(const Reasons *given, const Plan *plan, const Group *gro
 /* The tables of one tree. */
 static void LEVEL(fill_tree)(const Reasons *given, const Plan *plan, int64_t tree, LEVEL(Leaf) * leaf,
                              double *tables) {
+    if (!plan->sizes.at[tree]) return; /* there is no table, and perhaps no memory for any */
     memset(tables, 0, (size_t)plan->sizes.at[tree] * sizeof *tables);
     for (int64_t g = plan->trees.at[tree]; g < plan->trees.at[tree + 1]; g++) {
         const Group *group = &plan->groups.at[g];

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.forms.arrays_file import read_arrays, write_arrays
-from scorehouse.forms.native.kernel import ARRAYS, RANK, Tables
+from scorehouse.forms.arrays_file import Expected, read_arrays, write_arrays
+from scorehouse.forms.native.checked import EXPECTED, FLAGS, checked_layout, require
+from scorehouse.forms.native.kernel import ARRAYS, RANK
 from scorehouse.forms.native.layout import Layout
 from scorehouse.forms.native.run import sums_of
-from scorehouse.forms.native.stored import FLAGS
 from scorehouse.forms.segment_codes import SegmentKeys
 from scorehouse.forms.segmented_form import SegmentedForm, check_segments
 from scorehouse.forms.sql.expression import Feature
@@ -21,6 +21,14 @@ from scorehouse.forms.stored_form import common_of, head_of
 from scorehouse.registry.version import Version
 
 LAYOUT = 2  # of the file; 1 is that of a single estimator
+SWITCHES = ("takes_missing", "takes_infinite", "single")
+PER_SEGMENT = ("base", *(f"lengths of {name}" for name in ARRAYS), *FLAGS, "divisor")
+OF_LAYOUT: Expected = {
+    **{name: (np.int64, (None,)) for name in PER_SEGMENT},
+    "base": (np.float64, (None, None)),
+    "parameters": (np.float64, (None, None)),
+    **EXPECTED,
+}
 MOST_EDGES = 2_000  # that are tried; of more, as many spread evenly
 
 
@@ -69,27 +77,30 @@ def from_bytes(data: bytes, version: Version) -> SegmentedTrees:
 
     Raises ValueError for a file of another release, and for arrays that do not fit together.
     """
-    head, held = read_arrays(LAYOUT, data)
-    keys = SegmentKeys.of_json(head["segments"])
-    layouts = tuple(_layouts(held, head["rounds_inputs"]))
-    form = SegmentedTrees(
-        **common_of(head, version), keys=keys, parameters=held["parameters"], layouts=layouts
+    head, held = read_arrays(LAYOUT, data, lambda _: OF_LAYOUT)
+    keys = SegmentKeys.of_json(head["segments"], version.n_features)
+    common = common_of(head, version)
+    require(
+        len({len(held[name]) for name in PER_SEGMENT}) == 1, "its arrays are of several numbers of segments"
     )
+    layouts = tuple(_layouts(held, head["rounds_inputs"], len(common["columns"].outputs)))
+    form = SegmentedTrees(**common, keys=keys, parameters=held["parameters"], layouts=layouts)
     check_segments(form, {len(layouts)})
     return form
 
 
-def _layouts(held: Mapping[str, np.ndarray], rounds_inputs: bool) -> Iterator[Layout]:
-    ends = {name: np.cumsum(held[f"lengths of {name}"]).tolist() for name in ARRAYS}
-    starts = {name: [0, *places[:-1]] for name, places in ends.items()}
+def _layouts(held: Mapping[str, np.ndarray], rounds_inputs: bool, columns: int) -> Iterator[Layout]:
+    ends: dict[str, list[int]] = {}
+    for name in ARRAYS:
+        lengths = held[f"lengths of {name}"]
+        require((lengths >= 0).all() and lengths.sum() == len(held[name]), f"{name} has other lengths")
+        ends[name] = [0, *np.cumsum(lengths).tolist()]
     for number, base in enumerate(held["base"]):
-        parts: dict[str, Any] = {
-            name: held[name][starts[name][number] : ends[name][number]] for name in ARRAYS
+        arrays = {name: held[name][slice(*ends[name][number : number + 2])] for name in ARRAYS}
+        flags: dict[str, Any] = {
+            name: (bool if name in SWITCHES else int)(held[name][number]) for name in (*FLAGS, "divisor")
         }
-        for name in FLAGS:
-            kind = int if name in ("slots", "block") else bool
-            parts[name] = kind(held[name][number])
-        yield Layout(Tables(**parts), base, int(held["divisor"][number]), rounds_inputs)
+        yield checked_layout(arrays, flags | {"rounds_inputs": rounds_inputs}, base, columns)
 
 
 def edges_of(form: SegmentedTrees, features: int) -> dict[int, list[float]]:

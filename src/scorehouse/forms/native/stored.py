@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.arrays_file import read_arrays, write_arrays
-from scorehouse.forms.native.kernel import ARRAYS, Tables
+from scorehouse.forms.arrays_file import Expected, read_arrays, write_arrays
+from scorehouse.forms.native.checked import EXPECTED, FLAGS, checked_layout
+from scorehouse.forms.native.kernel import ARRAYS
 from scorehouse.forms.native.layout import Layout
 from scorehouse.forms.native.run import sums_of
 from scorehouse.forms.stored_form import StoredForm, common_of, head_of
 from scorehouse.registry.version import Version
 
 LAYOUT = 1  # of the file
-FLAGS = ("slots", "block", "takes_missing", "takes_infinite", "single")
+OF_LAYOUT: Expected = {"base": (np.float64, (None,)), **EXPECTED}
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ def to_bytes(form: StoredTrees) -> bytes:
 def from_bytes(data: bytes, version: Version) -> StoredTrees:
     """The form in a file whose digest was verified.
 
-    Raises ValueError for a file of another release, whose layout this one does not know.
+    Raises ValueError for a file of another release, whose layout this one does not know, and for arrays whose
+    indices lead out of others.
     """
-    head, arrays = read_arrays(LAYOUT, data)
-    parts: dict[str, Any] = {name: arrays[name] for name in ARRAYS} | {name: head[name] for name in FLAGS}
-    layout = Layout(Tables(**parts), arrays["base"], head["divisor"], head["rounds_inputs"])
-    return StoredTrees(**common_of(head, version), layout=layout)
+    head, arrays = read_arrays(LAYOUT, data, lambda _: OF_LAYOUT)
+    common = common_of(head, version)
+    layout = checked_layout(arrays, head, arrays["base"], len(common["columns"].outputs))
+    return StoredTrees(**common, layout=layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.proof import EXPECTED
+from scorehouse.forms.proof import EXPECTED, proof_rows
 from scorehouse.forms.reasons.law import TOLERANCE
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
@@ -51,8 +51,7 @@ def proof_of(form: StoredReasons, kernel: Kernel, tried: pa.Table) -> bytes:
 
 def differs_here(data: bytes, form: StoredReasons, signature: Signature) -> str:
     """How contributions on this machine differ from those of registration; empty where they do not."""
-    with pa.ipc.open_file(pa.BufferReader(data)) as reader:
-        rows = reader.read_all()
+    rows = proof_rows(data)
     found = explained(form, signature, rows.select(signature.names))
     wanted = arrays.to_numpy(rows.column(PARTS).combine_chunks().flatten()).reshape(found.parts.shape)
     off = np.abs(found.parts - wanted) / np.maximum(1.0, np.abs(wanted))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pyarrow as pa
+
 from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
 from scorehouse.forms.choose import FormFiles
+from scorehouse.forms.form_file import reading
 from scorehouse.forms.native.kernel import require_library
 from scorehouse.forms.reasons.proof_rows import differs_here
 from scorehouse.forms.reasons.stored import from_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.artifact import read_form
+from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 
 
@@ -26,16 +33,24 @@ def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes
         raise _none(kernel, error.problem, error.action) from error
     data, proof = files.form(kernel, "reasons"), files.proof(kernel, "reasons")
     prove = f"run `scorehouse prove {version.name}`"
-    try:
+    with reading("reasons", version, kernel.call):
         form = from_bytes(data, version)
+    try:
         problem = differs_here(proof, form, kernel.signature)
     except ScorehouseError:
         raise
-    except Exception as error:  # such as a file of another release
-        raise _none(kernel, f"its file cannot be used ({type(error).__name__}: {error})", prove) from error
+    except Exception as error:  # such as a function that this release of a library does not have
+        raise _none(kernel, f"it cannot be run here ({type(error).__name__}: {error})", prove) from error
     if problem:
         raise _none(kernel, problem, f"{prove}, or score on another machine")
     return form, data
+
+
+def read_background(root: Path, version: Version, policy: LoadPolicy, call: str) -> pa.RecordBatch | None:
+    """The rows that the reasons of a version compare with, from their file; None if it has none."""
+    data = read_form(root, version, "reasons", policy, call)
+    with reading("reasons", version, call):
+        return from_bytes(data, version).background
 
 
 def why_none(version: Version) -> str:
@@ -45,7 +60,7 @@ def why_none(version: Version) -> str:
         return str(refused)
     if version.forms and not _may_have(version):
         return "only trees and linear models have exact reasons"
-    return "it was registered without reasons, by an earlier release or with forms=False"
+    return "it was registered with forms=False"
 
 
 def _may_have(version: Version) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.stored_form import StoredForm, common_of, head_of
+from scorehouse.forms.stored_form import StoredForm, common_of, head_of, places
 from scorehouse.registry.version import Version
 
+MOST_OUTPUTS = 1 << 16
 SINGLE = "scores_in_single"  # not `single`, which is a flag of the tables of trees
 
 
@@ -106,11 +107,14 @@ def reasons_head(form: StoredReasons) -> dict[str, Any]:
 
 def reasons_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
     """The arguments that `reasons_head` wrote."""
+    features, explained = version.n_features, head["explained"]
+    if head["features"] != features or not explained or len(set(explained)) < len(explained):
+        raise ValueError(f"it explains the outputs {explained} by {head['features']} features of {features}")
     return {
         **common_of(head, version),
-        "owners": tuple(head["owners"]),
-        "explained": tuple(head["explained"]),
-        "features": int(head["features"]),
+        "owners": places(head["owners"], features, "the feature of a column"),
+        "explained": places(explained, MOST_OUTPUTS, "an output that is explained"),
+        "features": features,
         "unit": str(head["unit"]),
-        "single": bool(head.get(SINGLE, head.get("single", False))),
+        "single": bool(head[SINGLE]),
     }

@@ -156,7 +156,7 @@ class Builder:
         return CompileError(
             self.call,
             f"{where}: {problem}",
-            expected="steps that have an exact form in SQL (docs/reference/compiled_sql.md lists them)",
+            expected="steps that have an exact form in SQL (docs/reference/stored_forms.md lists them)",
             action="score this version through a Python or SQL model with the predictions materialization, "
             "or replace the step and register again",
         )

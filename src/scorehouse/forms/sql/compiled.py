@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from scorehouse.forms.sql.builder import Program
+from scorehouse.forms.sql.decision import decided
 from scorehouse.forms.sql.expression import Arith, Call, Compare, Sum, walk
 from scorehouse.forms.sql.printer import Dialect, Printer
 from scorehouse.registry.signature import Signature
@@ -24,7 +25,8 @@ class CompiledSql:
     `columns` are the columns that it adds to the kept ones, in order; `features` are the features that it
     reads; `nodes` counts the nodes of all trees; `single`: the estimator itself computes in float32; `probes`
     holds, by feature, the values of splits and edges; `stages` are the same program as several statements, if
-    one would be larger than the database accepts (`forms/sql/stages.py`).
+    one would be larger than the database accepts (`forms/sql/stages.py`). Threshold and classes are
+    parameters of `program` and of the last stage; `decided` has those of `version`.
     """
 
     version: Version
@@ -40,6 +42,11 @@ class CompiledSql:
     @property
     def features(self) -> list[str]:
         return self.signature.names
+
+    @cached_property
+    def decided(self) -> Program:
+        """The program with the threshold and the classes of the version."""
+        return decided(self.program, self.version)
 
     @cached_property
     def text(self) -> str:
@@ -72,16 +79,17 @@ class CompiledSql:
         """
         held = columns or {}
         quoted = tuple(self.dialect.quote(held.get(name, name)) for name in self.features)
-        return self.printer(quoted).program(self.program, relation, self._kept(keep))
+        return self.printer(quoted).program(self.decided, relation, self._kept(keep))
 
     def statements(self, relations: Sequence[str], keep: Sequence[str] = ()) -> list[str]:
         """The selects of the stages over the relation of each: the first has the features."""
         quoted = tuple(self.dialect.quote(name) for name in self.features)
         printer, kept = self.printer(quoted, in_stages=True), self._kept(keep)
-        return [printer.program(*pair, kept) for pair in zip(self.stages, relations, strict=True)]
+        stages = [decided(stage, self.version) for stage in self.stages]
+        return [printer.program(*pair, kept) for pair in zip(stages, relations, strict=True)]
 
     def macro_body(self) -> str:
-        """The select as Jinja: dbt fills in `relation`, `keep` and `columns`. NEXT separates stages."""
+        """The select as Jinja: dbt fills in relation, keep, columns and decision. NEXT separates stages."""
         quoted = tuple(f"{{{{ columns[{i}] }}}}" for i in range(len(self.features)))
         printer = self.printer(quoted, jinja=True, in_stages=bool(self.stages))
         programs = self.stages or (self.program,)

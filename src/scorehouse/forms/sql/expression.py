@@ -41,6 +41,13 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A constant that the version's row in the registry gives, such as `threshold` (`decision.py`)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arith:
     """`left op right` on doubles; `op` is -, * or /."""
 
@@ -125,7 +132,20 @@ class Cast:
 
 
 Expr: TypeAlias = (
-    Feature | Column | Literal | Arith | Sum | Call | Compare | Logic | IsNull | In | Case | Lookup | Cast
+    Feature
+    | Column
+    | Literal
+    | Parameter
+    | Arith
+    | Sum
+    | Call
+    | Compare
+    | Logic
+    | IsNull
+    | In
+    | Case
+    | Lookup
+    | Cast
 )
 
 
@@ -144,6 +164,7 @@ _CHILDREN: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
     Feature: lambda expr: (),
     Column: lambda expr: (),
     Literal: lambda expr: (),
+    Parameter: lambda expr: (),
     Arith: lambda expr: (expr.left, expr.right),
     Sum: lambda expr: expr.terms,
     Call: lambda expr: expr.args,

@@ -33,7 +33,7 @@ class ArrowKernel(FormKernel):
 
     def __init__(self, kernel: Kernel, compiled: CompiledSql) -> None:
         super().__init__(kernel)
-        self.task = TaskProgram.of(compiled.program, kernel)
+        self.task = TaskProgram.of(compiled.decided, kernel)
 
     def _run(self, columns: list[pa.Array]) -> list[pa.Array]:
         fields = self.outputs.fields

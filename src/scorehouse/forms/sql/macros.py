@@ -26,8 +26,8 @@ class ReasonMacros:
     """The contributions of a version in each dialect, and the facts by which they become reasons.
 
     `facts` are JSON: `columns` of the version's select, `unit`, by default the `score` that is compared, and
-    of each explained output its `name`, `column`, and the `ending` of its reasons' columns. Of several
-    classes, `classes` has the label of each explained output.
+    of each explained output its `name`, `column`, and the `ending` of its reasons' columns. With
+    `per_class`, a row is explained for its predicted class.
     """
 
     compiled: tuple[CompiledSql, ...]
@@ -115,7 +115,7 @@ def _select(call: str, name: str, compiled: Sequence[CompiledSql]) -> str:
         word = "if" if position == 0 else "elif"
         branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
     return (
-        f"{{% macro {call}(relation, keep, columns) %}}\n"
+        f"{{% macro {call}(relation, keep, columns, decision) %}}\n"
         + "".join(branches)
         + "{%- else %}\n"
         + f"{{{{ scorehouse._not_compiled('{name}', {number}, {json.dumps(dialects)}) }}}}\n"

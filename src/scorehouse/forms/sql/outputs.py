@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from scorehouse.forms.parity import ROW_STATUS
 from scorehouse.forms.sql.builder import Builder, Scores, Value
+from scorehouse.forms.sql.decision import class_parameters, of_two
 from scorehouse.forms.sql.expression import (
     Call,
     Case,
@@ -16,7 +17,6 @@ from scorehouse.forms.sql.expression import (
     Literal,
     any_of,
     no,
-    number,
     text,
 )
 from scorehouse.forms.sql.inputs import finite
@@ -34,7 +34,8 @@ def outputs_of(
 ) -> tuple[Outputs, Scores]:
     """The columns of the task, then `row_status` and `reject_reason`; NULL values where rejected."""
     made, scores = _TASKS[version.task](b, estimator, version, values)
-    made = [(name, b.bind(expr, name)) for name, expr in made]
+    labels = _labels_of(version)  # stay in the last select, so that what decides them is there alone
+    made = [(name, expr if name in labels else b.bind(expr, name)) for name, expr in made]
     rejected = b.bind(_reason(b, version, made, scores, reason), REJECT_REASON, gated=False)
     accepted = IsNull(rejected)
     outputs = [(name, Case(((accepted, expr),))) for name, expr in made]
@@ -49,8 +50,7 @@ def _reason(b: Builder, version: Version, made: Outputs, scores: Scores, reason:
         column = b.bind(reason, "reason", gated=False)
         whens.append((IsNull(column, negated=True), column))
     whens += [(condition, text(error)) for condition, error in b.failures]
-    labels = version.outputs if version.task == MULTILABEL else ("prediction",)
-    numbers = [item for item in made if item[0] not in labels or version.task == "regression"]
+    numbers = [item for item in made if item[0] not in (_labels_of(version) or _segment_of(version))]
     failed = {name: _unusable(expr, scores.bounded) for name, expr in numbers or made}
     reasons = [Case(((bad, text(f"not_finite:{name}")),)) for name, bad in failed.items()]
     whens.append((any_of(failed.values()), Call("join", tuple(reasons))))
@@ -61,12 +61,15 @@ def _unusable(expr: Expr, bounded: bool) -> Expr:
     return IsNull(expr) if bounded else any_of([IsNull(expr), no(finite(expr))])
 
 
-def _label(value: Any) -> Literal:
-    if isinstance(value, bool):
-        return Literal(value, "boolean")
-    if isinstance(value, int):
-        return Literal(value, "integer")
-    return number(value) if isinstance(value, float) else text(str(value))
+def _labels_of(version: Version) -> Collection[str]:
+    """The columns of labels that the decision layer decides."""
+    if version.task == MULTILABEL:
+        return version.outputs
+    return ("prediction",) if version.task == "classification" else ()
+
+
+def _segment_of(version: Version) -> Collection[str]:
+    return ("prediction",) if version.task == "clustering" else ()
 
 
 def _classification(
@@ -75,16 +78,16 @@ def _classification(
     if version.score_method == "none":
         raise b.refuse(estimator, NO_SCORES)
     scores = b.predict(estimator, values, version.score_method)
-    labels = [_label(label) for label in version.classes]
+    labels = class_parameters(version)
     binary = len(labels) == 2
     names = ["score"] if binary else version.score_columns
     columns = [b.bind(expr, name) for expr, name in zip(scores.values, names, strict=True)]
     if version.threshold is not None and binary:
-        label: Expr = _choice(Compare(">=", columns[0], number(version.threshold)), labels)
+        label = of_two(columns[0], None, labels)
     elif version.label_method == "predict" and not scores.decisions:
         raise b.refuse(estimator, NO_LABELS)
     elif binary:
-        label = _choice(second_wins(b, scores, columns[0], version.score_method), labels)
+        label = of_two(columns[0], second_wins(b, scores, columns[0], version.score_method), labels)
     else:
         label = _first_best(
             b, [b.bind(d, "decision") for d in scores.decisions] or columns, labels, "greatest"
@@ -92,11 +95,7 @@ def _classification(
     return [("prediction", label), *zip(names, columns, strict=True)], scores
 
 
-def _choice(second: Expr, labels: list[Literal]) -> Expr:
-    return Case(((second, labels[1]),), labels[0])
-
-
-def _first_best(b: Builder, columns: list[Expr], labels: list[Literal], best: str) -> Expr:
+def _first_best(b: Builder, columns: list[Expr], labels: Sequence[Expr], best: str) -> Expr:
     """The label of the largest (or smallest) column; in a tie, the first."""
     found = b.bind(Call(best, tuple(columns)), best)
     whens = tuple((Compare("=", column, found), label) for column, label in zip(columns, labels, strict=True))
@@ -122,15 +121,15 @@ def _multilabel(b: Builder, estimator: Any, version: Version, values: list[Value
         raise b.refuse(estimator, NO_SCORES)
     scores = b.predict(estimator, values, version.score_method)
     outputs: Outputs = []
-    for column, name, own in zip(version.outputs, version.score_columns, scores.labels, strict=True):
-        score = b.bind(own.values[0], name)
+    for column, name, label in zip(version.outputs, version.score_columns, scores.labels, strict=True):
+        score = b.bind(label.values[0], name)
         if version.threshold is not None:
-            second: Expr = Compare(">=", score, number(version.threshold))
-        elif version.label_method == "predict" and not own.decisions:
+            own = None
+        elif version.label_method == "predict" and not label.decisions:
             raise b.refuse(estimator, NO_LABELS)
         else:
-            second = second_wins(b, own, score, version.score_method)
-        outputs += [(column, _choice(second, [_label(label) for label in version.classes])), (name, score)]
+            own = second_wins(b, label, score, version.score_method)
+        outputs += [(column, of_two(score, own, class_parameters(version))), (name, score)]
     return outputs, scores
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2.sandbox import SandboxedEnvironment
 
 from scorehouse.forms.sql.compiled import MARK, CompiledSql
+from scorehouse.forms.sql.decision import parameters_of
 from scorehouse.forms.sql.macros import ReasonMacros, macro_name, macro_text, targets_of
 
 
@@ -24,7 +25,7 @@ def pins_of(
     `reasons` has, by type of target, the MD5 of the facts and the SQL of reasons, where there are any.
     """
     text, features = macro_text(name, compiled, reasons), compiled[0].features
-    module = _Macros(text, macro_name(name, compiled[0].version.version), len(features))
+    module = _Macros(text, compiled[0])
     pins = {"sha256": text_digest(text), "md5": module.pins(compiled, "", features)}
     if reasons is not None:
         pins["reasons"] = module.pins(reasons.compiled, "__reasons", [reasons.text, *features])
@@ -34,17 +35,18 @@ def pins_of(
 class _Macros:
     """A version's section of the file, rendered with marks in place of the arguments."""
 
-    def __init__(self, text: str, call: str, features: int) -> None:
+    def __init__(self, text: str, compiled: CompiledSql) -> None:
         self.template = SandboxedEnvironment().from_string(text)
-        self.call = call
-        self.columns = [f"{MARK}{i}{MARK}" for i in range(features)]
+        self.call = macro_name(compiled.version.name, compiled.version.version)
+        self.columns = [f"{MARK}{i}{MARK}" for i in range(len(compiled.features))]
+        self.decision = {one.name: f"{MARK}{one.name}{MARK}" for one in parameters_of(compiled.version)}
 
     def pins(self, compiled: Sequence[CompiledSql], ending: str, before: Sequence[str]) -> dict[str, str]:
         """For each type of target, an MD5 of the texts in `before` and of what a macro gives there."""
         found = {}
         for target in [target for item in compiled for target in targets_of(item)]:
             macro = getattr(self.template.make_module({"target": {"type": target}}), self.call + ending)
-            select = str(macro(f"{MARK}relation{MARK}", f"{MARK}keep{MARK}", self.columns))
+            select = str(macro(f"{MARK}relation{MARK}", f"{MARK}keep{MARK}", self.columns, self.decision))
             pinned = MARK.join([*before, select]).encode()
             found[target] = md5(pinned, usedforsecurity=False).hexdigest()
         return found

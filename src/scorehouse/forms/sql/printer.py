@@ -27,6 +27,7 @@ from scorehouse.forms.sql.expression import (
     Literal,
     Logic,
     Lookup,
+    Parameter,
     Sum,
 )
 from scorehouse.project.dbt_text import no_jinja
@@ -277,6 +278,7 @@ _PRINTERS: dict[type, Callable[..., str]] = {
     Feature: Printer._feature,
     Column: lambda _, expr: expr.name,
     Literal: Printer.literal,
+    Parameter: lambda _, expr: f"{{{{ decision[{expr.name!r}] }}}}",
     Arith: Printer._arith,
     Sum: Printer._sum,
     Call: Printer._call,

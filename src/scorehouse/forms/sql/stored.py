@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import zlib
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -17,13 +20,14 @@ from scorehouse.forms.sql.dialects import DIALECTS
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-LAYOUT = 1  # of the file
+LAYOUT = 2  # of the file
 NODES: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         expression.Feature,
         expression.Column,
         expression.Literal,
+        expression.Parameter,
         expression.Arith,
         expression.Sum,
         expression.Call,
@@ -36,6 +40,18 @@ NODES: dict[str, Any] = {
         expression.Cast,
     )
 }
+FUNCTIONS = frozenset(("abs", "coalesce", "concat", "exp", "exp_down", "floor", "greatest", "is_nan"))
+FUNCTIONS |= {"join", "least", "ln", "mod", "not", "sigmoid", "sqrt"}
+FIRST: dict[str, Callable[[Any], Any]] = {  # what the first field of a node may be, where SQL is made of it
+    "Feature": lambda position: type(position) is int and position >= 0,
+    "Column": re.compile(r"sh_[0-9a-z_]*").fullmatch,
+    "Arith": frozenset("-*/").__contains__,
+    "Compare": frozenset(("=", "<>", "<", "<=", ">", ">=")).__contains__,
+    "Logic": frozenset(("and", "or")).__contains__,
+    "Call": FUNCTIONS.__contains__,
+}
+QUOTED = re.compile(r'"([^"]|"")*"|`[^`\\]*`|[^"`].*', re.DOTALL)
+MOST_BYTES = 1 << 29  # of the JSON; the largest forest that a database accepts takes a tenth of it
 
 
 def to_bytes(compiled: CompiledSql) -> bytes:
@@ -57,7 +73,11 @@ def from_bytes(data: bytes, version: Version, signature: Signature) -> CompiledS
 
     Raises ValueError for a file of another release, whose layout this one does not know.
     """
-    document = json.loads(gzip.decompress(data))
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)  # of gzip
+    text = inflate.decompress(data, MOST_BYTES)
+    if not inflate.eof:
+        raise ValueError(f"its text is cut off, or longer than {MOST_BYTES:,} bytes")
+    document = json.loads(text)
     if document.get("layout") != LAYOUT:
         raise ValueError(f"its layout is {document.get('layout')}, and this release reads layout {LAYOUT}")
     return CompiledSql(
@@ -80,9 +100,16 @@ def program_to_json(program: Program) -> dict[str, Any]:
 
 
 def program_of_json(document: dict[str, Any]) -> Program:
-    """The program that `program_to_json` wrote."""
+    """The program that `program_to_json` wrote.
+
+    Raises ValueError for names and operators that the compiler never writes: SQL is made of them as they are.
+    """
     steps = tuple(Step(_unpacked(made), tuple(carried)) for made, carried in document["steps"])
-    return Program(steps, _unpacked(document["outputs"]))
+    program = Program(steps, _unpacked(document["outputs"]))
+    names = {name for step in steps for name in (*step.carried, *(name for name, _ in step.made))}
+    if not all(map(FIRST["Column"], names)) or not all(QUOTED.fullmatch(name) for name, _ in program.outputs):
+        raise ValueError("a column of its program has a name that is no name of a column")
+    return program
 
 
 def _packed(part: Any) -> Any:
@@ -99,5 +126,7 @@ def _unpacked(part: Any) -> Any:
         return tuple(_unpacked(item) for item in part)
     if isinstance(part, dict):
         ((name, values),) = part.items()
+        if name in FIRST and not FIRST[name](values[0]):
+            raise ValueError(f"{name} of {values[0]!r} is nothing that the compiler writes")
         return NODES[name](*(_unpacked(value) for value in values))
     return part

@@ -49,7 +49,7 @@ def together(compiled: Sequence[CompiledSql]) -> Together:
     for number, one in enumerate(compiled):
         positions = [features.setdefault(name, len(features)) for name in one.features]
         names: dict[str, str] = {}
-        for level, step in enumerate(one.program.steps):
+        for level, step in enumerate(one.decided.steps):
             if level == len(levels):
                 levels.append({})
             for name, expr in step.made:
@@ -60,7 +60,7 @@ def together(compiled: Sequence[CompiledSql]) -> Together:
                 names[name] = known[level, moved]
         quoted = one.dialect.quote
         outputs += [
-            (quoted(f"{name}:{number}"), _moved(e, names, positions)) for name, e in one.program.outputs
+            (quoted(f"{name}:{number}"), _moved(e, names, positions)) for name, e in one.decided.outputs
         ]
     return Together(compiled, program_of(levels, outputs), tuple(features))
 

@@ -21,7 +21,7 @@ CHOICES = ("joblib", "skops", "onnx", "native")
 
 
 def chosen_format(choice: str, estimator: Any, call: str) -> Format:
-    """The format for `register(format=...)`; `native` is the file format of the estimator's own library."""
+    """The format for `Storage(format=...)`; `native` is the file format of the estimator's own library."""
     if choice == "native":
         library = type(estimator).__module__.partition(".")[0]
         if library not in NATIVE:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ArtifactError, ConfigurationError
@@ -48,12 +50,38 @@ def import_extra(module: str, extra: str, call: str) -> Any:
 
 def does_not_load(version: Version, error: Exception, expected: str, call: str) -> ArtifactError:
     """The error for verified bytes that cannot be made into an estimator."""
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name not in version.libraries:
+        return ArtifactError(
+            call,
+            f"the artifact of {version.label} does not load ({type(error).__name__}: {error})",
+            expected="on Python's path, each module that the estimator has a class or function of",
+            action=f"if {error.name!r} is a library, install it; if it is a module of yours, name "
+            f"{folder_of(error.name)} in module_paths in the profile of dbt-duckdb, or in PYTHONPATH",
+        )
     return ArtifactError(
         call,
         f"the artifact of {version.label} does not load ({type(error).__name__}: {error})",
         expected=expected,
         action=f"install the libraries that it was saved with: {dict(version.libraries)}",
     )
+
+
+def folder_of(module: str) -> str:
+    """The folder of a module that Python does not find, as an error names it.
+
+    A process that imported it knows its folder; otherwise it is looked for below the working folder, which is
+    the project's where dbt runs.
+    """
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file is not None:
+        home = Path(file).parent
+        return repr(str(home.parent if Path(file).name == "__init__.py" else home))
+    for depth in ("", "*/", "*/*/"):
+        for place in (*Path().glob(f"{depth}{top}.py"), *Path().glob(f"{depth}{top}/__init__.py")):
+            if not place.parts[0].startswith((".", "target", "dbt_packages")):
+                return repr(str(place.absolute().parents[place.name == "__init__.py"]))
+    return "the folder in which it was when the version was registered"
 
 
 def cannot_store(estimator: Any, name: str, reason: str, call: str) -> ConfigurationError:

@@ -53,7 +53,12 @@ class OnnxEstimator:
     def predict(self, X: Any) -> np.ndarray:
         """Labels or numbers, one per row; of several outputs, of shape (rows, outputs)."""
         found = np.asarray(self._run(self.labels, X))
-        return found if self.several else found.reshape(-1)
+        if self.several:
+            return found
+        classes = getattr(self, "classes_", None)  # as the registry has them; the graph has its own
+        if classes is not None and not np.isin(found, classes).all():
+            raise ValueError(f"it gives labels that are none of the classes {classes.tolist()}")
+        return found.reshape(-1)
 
     def _score(self, X: Any) -> np.ndarray:
         """Scores, of shape (rows,) if a row has one score, else (rows, classes)."""

@@ -34,6 +34,17 @@ OUTPUT_DRIFT = f"""
     ) as names (column_name, counted, part_of)
     where scores.feature = 'score'
 """
+FAULTY_DRIFT = f"""
+    select * from ({DRIFT})
+    union all
+    select odd.* replace (counted as metric, shown as value, said as status)
+    from ({DRIFT}) as odd, (values
+        ('a', 'missing_share', 0.3e0, 'drift'), ('a', 'mean_shift', 2.4e0, 'drift'),
+        ('b', 'out_of_range_share', 0.2e0, 'drift'), ('b', 'tvd', 0.4e0, 'info'),
+        ('c', 'out_of_range_share', 0.02e0, 'ok'), ('c', 'tvd', 0.4e0, 'info')
+    ) as faults (of_feature, counted, shown, said)
+    where odd.feature = of_feature and odd.segment = 'all' and odd.metric = 'psi' and odd.run_id = 'r2'
+"""
 PERFORMANCE = """
     select 'm' as ml_model, 1 as version, 'all' as segment, * exclude (month),
         make_timestamp(2026, month, 1, 0, 0, 0) as window_start,
@@ -230,6 +241,7 @@ WARNING = ("no_drift", "no_score_drift")
 TABLES = {
     "weekly_drift": DRIFT,
     "output_drift": OUTPUT_DRIFT,
+    "faulty_drift": FAULTY_DRIFT,
     "performance": PERFORMANCE,
     "runs": RUNS,
     "no_drift_rows": f"select * from ({DRIFT}) where false",
@@ -243,6 +255,10 @@ SIGNALS = {
     "limits={'age_days': 30}, as_of='2026-03-01') }}",
     "no_signals": f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), {OF_M}, "
     "limits={'drifted_features': 2, 'decay': 0.1, 'rejected_share': 0.1}) }}",
+    # values of a are missing, and those of b beyond the range of training are half of what has moved
+    "at_fault": "{{ scorehouse.retraining_signals(source('raw', 'registry'), source('raw', 'faulty_drift'), "
+    "predictions=source('raw', 'runs'), recent_drift=source('raw', 'weekly_drift'), "
+    "as_of='2026-04-09') }}",
     "age_only": "{{ scorehouse.retraining_signals(source('raw', 'registry'), limits={'age_days': 30}, "
     "as_of='2026-02-01') }}",
     # the third output has no value at registration, so it gives no reason
@@ -262,16 +278,27 @@ for _name, _table, _limits in (
         f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), source('raw', '{_table}'), "
         f"limits={_limits}) }}}}"
     )
-SIGNAL_COLUMNS = "retrain, reasons, n_drifted, drifted_features, decay, age_days, rejected_share"
+SIGNAL_COLUMNS = "retrain, reasons, n_drifted, drifted_features, decay, age_days, rejected_share, data_faults"
 EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
-    "signals": (
-        True,
-        "drift of a; roc_auc worse by 0.0900; days since training: 60; share of rejected rows: 0.1000",
+    "signals": (  # rejected rows are a data fault: they come first
+        False,
+        "drift of a; roc_auc worse by 0.0900; days since training: 60",
         1,
         "a",
         0.09,
         60,
         0.1,
+        "share of rejected rows: 0.1000",
+    ),
+    "at_fault": (
+        False,
+        None,
+        0,
+        None,
+        None,
+        99,
+        0.1,
+        "missing_share of a, out_of_range_share of b; share of rejected rows: 0.1000",
     ),
     "no_signals": (False, None),
     "age_only": (True, "days since training: 32"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from churn import classifier, training
 from postgres.server import Server
-from project import REPOSITORY, Row
+from project import NAME, Row, install_package
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 ROWS = 500
 FEATURES = """
@@ -91,25 +91,21 @@ def built_project(server: Server, folder: Path, schema: str, **compiled_sql: Any
     `compiled_sql` are more settings of compiled SQL.
     """
     (folder / "models").mkdir(parents=True)
-    shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
-    shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
+    install_package(folder)
     output = {"type": "postgres", "host": "127.0.0.1", "port": server.port, "user": "postgres", "pass": "x"}
     output |= {"dbname": "postgres", "schema": schema, "threads": 2}
     document = {
-        "name": "scorehouse",
-        "version": "0.1.0",
+        "name": NAME,
         "config-version": 2,
-        "profile": "one_table",
+        "profile": NAME,
         "flags": {"send_anonymous_usage_stats": False},
-        "on-run-start": "{{ scorehouse.ensure_run_log() }}",
-        "on-run-end": "{{ scorehouse.close_runs(results) }}",
         "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "postgres"], **compiled_sql}},
     }
     project = OneTableProject(folder, server, schema)
     project.write("dbt_project.yml", yaml.safe_dump(document))
-    project.write("profiles.yml", yaml.safe_dump({"one_table": {"target": "p", "outputs": {"p": output}}}))
+    project.write("profiles.yml", yaml.safe_dump({NAME: {"target": "p", "outputs": {"p": output}}}))
     facts: dict[str, Any] = {"task": "classification", "alias": "champion", "project_dir": folder}
-    register(classifier(), "churn", training(), **facts)
+    register(classifier(), "churn", training(), **grouped(facts))
     project.features()
     project.scored()
     assert project.build() == ""

@@ -12,7 +12,7 @@ import yaml
 from dbt.cli.main import dbtRunner
 
 from postgres.server import Server
-from project import REPOSITORY
+from project import NAME, REPOSITORY, install_package
 
 SCHEMA = "examples"  # where the repository is built
 RESULTS = ("success", "pass", "warn", "no-op")  # an exposure is a no-op
@@ -45,9 +45,9 @@ MODELS = {
 
 
 def dbt(folder: Path, server: Server, *arguments: str, schema: str = "public") -> Any:
-    """A dbt command on the target `postgres` of this repository's profile."""
+    """A dbt command on the target `postgres` of the project in `folder`, which may be this repository."""
     here = Path.cwd()
-    places = ["--project-dir", str(folder), "--profiles-dir", str(REPOSITORY), "--target", "postgres"]
+    places = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--target", "postgres"]
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SCOREHOUSE_POSTGRES_PORT", str(server.port))
@@ -67,24 +67,23 @@ def build(folder: Path, server: Server, *arguments: str, schema: str = "public")
 
 
 def write_project(folder: Path) -> None:
-    """A project of the profile of this repository, whose target `postgres` is the one tried."""
-    shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
-    shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
+    """A project with this package, two of its ML models, and the target `postgres` of its profile."""
+    (folder / "models").mkdir(parents=True)
+    install_package(folder)
     for name in ("flight_delay", "churn"):
         shutil.copytree(REPOSITORY / "seeds" / "ml" / name, folder / "seeds" / "ml" / name)
-        (folder / "macros" / "ml").mkdir(exist_ok=True)
+        (folder / "macros" / "ml").mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / "example_macros" / "ml" / f"{name}.sql", folder / "macros" / "ml")
     document = {
-        "name": "scorehouse",
-        "version": "0.1.0",
+        "name": NAME,
         "config-version": 2,
-        "profile": "scorehouse_examples",
+        "profile": NAME,
         "flags": {"send_anonymous_usage_stats": False},
-        "on-run-start": "{{ scorehouse.ensure_run_log() }}",
-        "on-run-end": "{{ scorehouse.close_runs(results) }}",
-        "models": {"+materialized": "table"},
+        "models": {NAME: {"+materialized": "table"}},
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(document))
+    profile = yaml.safe_load((REPOSITORY / "profiles.yml").read_text())["scorehouse_examples"]
+    (folder / "profiles.yml").write_text(yaml.safe_dump({NAME: profile}))
 
 
 def relation(table: str) -> str:

@@ -15,8 +15,9 @@ import pandas as pd
 import yaml
 from dbt.cli.main import dbtRunner
 
-from project import REPOSITORY
+from project import NAME, REPOSITORY, install_package
 from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 SCHEMA = "house"
 SHORT_LIVED = "-XX:TieredStopAtLevel=1"  # a JVM of minutes does not earn back what optimising its code costs
@@ -59,7 +60,7 @@ def session_of(project: SparkProject) -> Any:
     from dbt.adapters.scorehouse_spark import session
 
     profile = yaml.safe_load((project.folder / "profiles.yml").read_text())
-    return session(profile["scorehouse_examples"]["outputs"]["spark"]["server_side_parameters"])
+    return session(profile[NAME]["outputs"]["spark"]["server_side_parameters"])
 
 
 def stop_session() -> None:
@@ -72,25 +73,22 @@ def stop_session() -> None:
 
 
 class SparkProject:
-    """A project named scorehouse with the macros and the run log of this one."""
+    """A project on Spark that has this package installed."""
 
     def __init__(self, folder: Path, server_side_parameters: dict[str, str]) -> None:
         self.folder = folder
         for name in ("models", "python_models", "seeds"):
             (folder / name).mkdir(parents=True)
-        shutil.copytree(REPOSITORY / "macros", folder / "macros", ignore=shutil.ignore_patterns("ml"))
-        shutil.copytree(REPOSITORY / "models/installed/run_log", folder / "models" / "run_log")
+        install_package(folder)
         project = {
-            "name": "scorehouse",
-            "version": "0.1.0",
+            "name": NAME,
             "config-version": 2,
-            "profile": "scorehouse_examples",
+            "profile": NAME,
             "model-paths": ["models", "python_models"],
             "flags": {"send_anonymous_usage_stats": False},
-            "on-run-start": "{{ scorehouse.ensure_run_log() }}",
-            "on-run-end": "{{ scorehouse.close_runs(results) }}",
             "models": {"+file_format": "parquet"},
             "seeds": {"+file_format": "parquet"},
+            "vars": {"scorehouse_compiled_sql": {"dialects": ["duckdb", "databricks"]}},
         }
         output = {
             "type": "scorehouse_spark",
@@ -99,8 +97,9 @@ class SparkProject:
             "server_side_parameters": server_side_parameters,
         }
         self.write("dbt_project.yml", yaml.safe_dump(project))
-        profile = {"scorehouse_examples": {"target": "spark", "outputs": {"spark": output}}}
-        self.write("profiles.yml", yaml.safe_dump(profile))
+        profile = {"target": "spark", "outputs": {"spark": output}}
+        # with the second, this repository is built in the same schema
+        self.write("profiles.yml", yaml.safe_dump({NAME: profile, "scorehouse_examples": profile}))
 
     def write(self, path: str, text: str) -> None:
         (self.folder / path).write_text(text)
@@ -189,7 +188,7 @@ def ml_model(project: SparkProject, name: str, estimator: Any, rows: int = 50) -
     """An ML model of two columns, fitted and registered in the project."""
     X = pd.DataFrame({"a": range(rows), "b": [0.5] * rows}).astype(float)
     facts = {"task": "regression", "project_dir": project.folder, "alias": "champion"}
-    register(estimator.fit(X, X["a"]), name, X, X["a"], **facts)
+    register(estimator.fit(X, X["a"]), name, X, X["a"], **grouped(facts))
 
 
 def features(project: SparkProject, rows: int, more: str = "") -> None:

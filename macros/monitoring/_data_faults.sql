@@ -1,0 +1,67 @@
+{#- CTEs that end in `data_faults`: the features of the newest window of each drift table whose values are wrong rather
+    than changed, as a load that failed leaves them; training on them would not help. Such are values that are missing,
+    unseen, constant, repeated or far away, values beyond the range of training where these are more than a quarter of
+    what has moved (another unit), and a mean or spread that no world reaches from one window to the next. -#}
+{% macro _data_faults(tables) -%}
+{%- for table in tables %}
+windows_{{ loop.index }} {{ scorehouse._as_computed_once() }} (
+
+    select * from {{ table }}
+
+),
+
+newest_window_{{ loop.index }} {{ scorehouse._as_computed_once() }} (
+
+    {{ scorehouse._latest_rows('windows_' ~ loop.index, true) }}
+
+),
+
+{% endfor -%}
+fault_rows as (
+
+    {%- for table in tables %}
+    select
+        ml_model,
+        version,
+        feature,
+        metric,
+        status,
+        value,
+        max(case when metric = 'tvd' then value end) over (partition by ml_model, version, feature) as moved_share
+    from newest_window_{{ loop.index }}
+    where segment = 'all'
+        and part = 'feature'
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+faults as (
+
+    select distinct
+        ml_model,
+        version,
+        feature,
+        metric || ' of ' || feature as fault
+    from fault_rows
+    where status = 'drift'
+        and (
+            metric in ('{{ scorehouse._metrics().drift.fault | join("', '") }}')
+            or (metric = 'out_of_range_share' and value > 0.25e0 * coalesce(moved_share, value))
+            or (metric = 'mean_shift' and value >= 2.5e0)
+            or (metric = 'spread_shift' and value >= 0.7e0)
+        )
+
+),
+
+data_faults as (
+
+    select
+        ml_model,
+        version,
+        {{ scorehouse._listed('fault') }} as faults
+    from faults
+    group by ml_model, version
+
+),
+{%- endmacro %}

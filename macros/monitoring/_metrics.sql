@@ -1,0 +1,127 @@
+{#- What SQL needs to know of metrics; docs/generate_reference.py writes it from src/scorehouse/metrics.py.
+
+    `columns`: by kind of performance table and by CTE, metrics and their columns. `lower_is_better`: a name
+    that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
+    `anytime_monitor` alarms. `slices` and `contests`: what `worst_slices` and `compare_metric` can measure.
+    `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
+{% macro _metrics() %}
+    {{ return({
+        'columns': {
+            'classification': {
+                'ranks': {'roc_auc': {'interval': 'delong'}, 'average_precision': {}, 'score_ks': {}},
+                'at_threshold': {
+                    'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'}, 'f1': {},
+                    'precision': {'interval': 'wilson', 'n': '(tp + fp)', 'column': 'precision_value'},
+                    'recall': {'interval': 'wilson', 'n': '(tp + fn)'}, 'accuracy': {'interval': 'wilson'},
+                    'mcc': {}, 'mean_score': {}, 'positive_rate': {'interval': 'wilson'},
+                    'selection_rate': {'interval': 'wilson'},
+                    'false_positive_rate': {'interval': 'wilson', 'n': '(fp + tn)'}, 'bias': {'interval': 'mean'}
+                },
+                'calibration': {'ece': {'interval': 'ece'}, 'mce': {}},
+                'counts': {'tp': {}, 'fp': {}, 'fn': {}, 'tn': {}},
+                'lifts': {'lift_decile_': {'column': 'lift', 'by': 'decile_text'}}
+            },
+            'classes': {
+                'mean_areas': {'roc_auc_ovr': {}, 'roc_auc_ovr_weighted': {}},
+                'averages': {
+                    'macro_f1': {}, 'weighted_f1': {}, 'macro_precision': {}, 'macro_recall': {},
+                    'accuracy': {'interval': 'wilson'}
+                },
+                'losses': {'log_loss': {'interval': 'mean'}},
+                'class_metrics': {
+                    'precision_of_': {
+                        'interval': 'wilson', 'n': 'n_predicted', 'column': 'class_precision', 'by': 'class_label'
+                    },
+                    'recall_of_': {
+                        'interval': 'wilson', 'n': 'n_true', 'column': 'class_recall', 'by': 'class_label'
+                    },
+                    'f1_of_': {'column': 'class_f1', 'by': 'class_label'},
+                    'labels_of_': {'column': 'n_labels', 'by': 'class_label'}
+                },
+                'areas': {'roc_auc_of_': {'interval': 'delong', 'column': 'roc_auc', 'by': 'class_label'}}
+            },
+            'sets': {
+                'set_points': {
+                    'coverage': {'interval': 'wilson'}, 'set_size': {'interval': 'mean'},
+                    'single_share': {'interval': 'wilson'}, 'empty_share': {'interval': 'wilson'}
+                }
+            },
+            'regression': {
+                'explained': {
+                    'mae': {'interval': 'mean'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'mean'},
+                    'wape': {}, 'r2': {}, 'bias': {'interval': 'mean'}, 'mape': {}, 'zero_share': {},
+                    'median_absolute_error': {}, 'max_error': {}
+                }
+            },
+            'intervals': {
+                'explained': {'coverage': {'interval': 'wilson', 'n': 'n_bounded'}, 'interval_width': {}}
+            },
+            'ranking': {
+                'means': {
+                    'ndcg': {'interval': 'mean'}, 'ndcg_with_hits': {}, 'hit_rate': {'interval': 'wilson'},
+                    'mrr': {'interval': 'mean'}, 'map': {}, 'precision_at_k': {'interval': 'mean'},
+                    'recall_at_k': {}, 'n_queries': {}
+                }
+            },
+            'clustering': {
+                'points': {
+                    'mean_distance': {}, 'n_clusters': {}, 'largest_share': {}, 'smallest_share': {}, 'entropy': {}
+                },
+                'sized': {
+                    'share_of_': {'column': 'share', 'by': 'cluster_label'},
+                    'mean_distance_of_': {'column': 'mean_score', 'by': 'cluster_label'}
+                }
+            }
+        },
+        'lower_is_better': [
+            'log_loss', 'brier', 'ece', 'mce', 'false_positive_rate', 'mae', 'rmse', 'mse', 'wape', 'mape',
+            'median_absolute_error', 'max_error', 'interval_width', 'set_size', 'empty_share', 'mean_distance',
+            'mean_distance_of_', 'rejected_share', 'estimated_mae', 'estimated_rmse', 'estimated_mse'
+        ],
+        'watched': {
+            'performance': {
+                'brier': 'above', 'accuracy': 'below', 'mean_score': 'above', 'positive_rate': 'above',
+                'selection_rate': 'above', 'coverage': 'below'
+            },
+            'drift': {
+                'missing_share': 'above', 'unseen_share': 'above', 'out_of_range_share': 'above',
+                'filled_share': 'above'
+            },
+            'profiles': {}, 'runs': {'rejected_share': 'above'}
+        },
+        'slices': {
+            'log_loss': ['labels'], 'brier': ['labels'], 'error_rate': ['labels', 'share'],
+            'mae': ['labels', 'regression'], 'mse': ['labels', 'regression'], 'rejected_share': ['share'],
+            'score_shift': []
+        },
+        'contests': {
+            'roc_auc': ['higher'], 'log_loss': ['lower'], 'brier': ['lower'], 'accuracy': ['higher'],
+            'mae': ['lower', 'regression'], 'rmse': ['lower', 'regression']
+        },
+        'drift': {
+            'thresholds': {
+                'psi': 0.1, 'js': none, 'tvd': none, 'l_inf': none, 'hellinger': none, 'chi2': none,
+                'mean_shift': 0.3, 'spread_shift': 0.3, 'missing_share': 0.05, 'unseen_share': 0.01,
+                'out_of_range_share': 0.01, 'filled_share': 0.01, 'extreme_value': 3, 'constant_value': 1,
+                'repeated_share': 0.05, 'p_value': 0.01
+            },
+            'min_effects': {
+                'psi': 0.02, 'js': none, 'tvd': none, 'l_inf': none, 'hellinger': none, 'chi2': none,
+                'mean_shift': 0.1, 'spread_shift': 0.1, 'missing_share': 0.005, 'unseen_share': 0.002,
+                'out_of_range_share': 0.002, 'filled_share': 0, 'extreme_value': none, 'constant_value': none,
+                'repeated_share': 0.005
+            },
+            'shape': ['psi', 'js', 'tvd', 'l_inf', 'hellinger', 'chi2'],
+            'moved': ['psi', 'mean_shift', 'spread_shift'],
+            'learned': [
+                'psi', 'mean_shift', 'spread_shift', 'missing_share', 'unseen_share', 'out_of_range_share',
+                'repeated_share'
+            ],
+            'fault': [
+                'missing_share', 'unseen_share', 'filled_share', 'extreme_value', 'constant_value',
+                'repeated_share'
+            ]
+        },
+        'exact': {'ks': 0.1, 'ks_p': none, 'wasserstein': none, 'wasserstein_normed': 0.1, 'p_value': 0.01}
+    }) }}
+{% endmacro %}

@@ -1,0 +1,64 @@
+{#- The CTE `metric_rows`: each metric of a performance table with its interval, from the column that has it. -#}
+{% macro _metric_rows(spec) %}
+{%- set selects = [] %}
+{%- for kind in scorehouse._performance_kinds(spec) %}
+    {%- for cte, columns in scorehouse._metrics()['columns'][kind].items() %}
+        {%- do selects.append(scorehouse._unpivoted(cte, columns)) %}
+    {%- endfor %}
+{%- endfor %}
+metric_rows as (
+
+    {{ selects | join('\n    union all\n    ') }}
+
+)
+{%- endmacro %}
+
+
+{#- The kinds of metrics that a performance table has. -#}
+{% macro _performance_kinds(spec) %}
+    {% set bounded = ('sets' if spec['set'] else 'intervals') if scorehouse._is_bounded(spec) else none %}
+    {{ return(['classes' if spec.classes else spec.task, bounded] | reject('none') | list) }}
+{% endmacro %}
+
+
+{#- From one row per cohort with one column per metric to one row per metric. -#}
+{% macro _unpivoted(cte, columns) -%}
+    {%- set by = (columns.values() | first).get('by') -%}
+    select
+        ml_model, version, segment, window_start,
+        metric_name{{ ' || ' ~ by if by }} as metric
+        {%- for name, side in [('value', 0), ('value_low', -1), ('value_high', 1)] %},
+        cast(case metric_name
+            {%- for metric, one in columns.items() if side == 0 or one.get('interval') %}
+            {%- set column = one.get('column', metric) %}
+            when '{{ metric }}' then {{ scorehouse._interval_end(column, one, side) if side else column }}
+            {%- else %}
+            when '' then null
+            {%- endfor %}
+        end as {{ scorehouse._type_double() }}) as {{ name }}
+        {%- endfor %}
+    from {{ cte }}
+    cross join ({{ scorehouse._given_names('metric_name', columns.keys() | list) }}) as metric_names
+{%- endmacro %}
+
+
+{#- One end of the 95 % interval of a metric: `side` is -1 or 1. -#}
+{% macro _interval_end(column, one, side) -%}
+    {%- set sign = '-' if side < 0 else '+' -%}
+    {%- set n = one.get('n', 'n') -%}
+    {%- set z = ' ' ~ sign ~ ' 1.959963984540054e0 * ' -%}
+    {%- if one.interval == 'wilson' -%}
+    {{ scorehouse._wilson(column, n, side) }}
+    {%- elif one.interval == 'mean' -%}
+    {{ column ~ z ~ column }}_deviation / sqrt(nullif({{ n }}, 0e0))
+    {%- elif one.interval == 'root' -%}
+        {%- set end = 'mse' ~ z ~ 'mse_deviation / sqrt(nullif(' ~ n ~ ', 0e0))' -%}
+    sqrt({{ 'greatest(0e0, ' ~ end ~ ')' if side < 0 else end }})
+    {%- elif one.interval == 'delong' -%}
+    {{ 'greatest(0e0, ' if side < 0 else 'least(1e0, ' }}{{ column ~ z ~ column }}_error)
+    {%- else -%}
+        {#- Of ECE, with what chance adds to it taken away. -#}
+        {%- set end = 'greatest(0e0, ece' ~ z ~ 'ece_error)' -%}
+    sqrt(greatest(0e0, {{ end }} * {{ end }} - ece_by_chance * ece_by_chance))
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,178 @@
+"""The files of a dbt project, with what scorehouse needs: lines are added, and none is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+from scorehouse.cli.profile_file import profiles_file
+from scorehouse.errors import ConfigurationError
+from scorehouse.forms.sql.dialects import ALIASES, BY_DEFAULT, DIALECTS
+from scorehouse.forms.sql.settings import VARIABLE as COMPILED
+from scorehouse.registry.policy import VARIABLE
+
+VARIABLES = f"""\
+{VARIABLE}:
+  formats: [joblib]           # what may be loaded
+  library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
+"""
+ATTRIBUTES = "# hashed byte for byte: git must not touch a line end\nartifacts/** -text\n"
+ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
+IGNORED = ("target/", "dbt_packages/", "logs/", "*.duckdb", "*.duckdb.wal", ".user.yml", ".ml_*.lock")
+PROJECT = "name: {name}\nversion: 1.0.0\nprofile: {name}\n"
+RESERVED = ("scorehouse", "dbt", "dbt_duckdb")  # names of packages that the project installs
+TARGET = {"type": "duckdb", "threads": 4, "settings": {"memory_limit": "1GB"}}
+
+
+def new_project(folder: Path) -> str:
+    """dbt_project.yml of an empty folder, named after it."""
+    name = re.sub(r"\W+", "_", folder.name.lower(), flags=re.ASCII).strip("_")
+    if not name[:1].isalpha() or name in RESERVED:
+        name = f"project_{name}".rstrip("_")
+    return PROJECT.format(name=name)
+
+
+def new_profile(project: Path, settings: str) -> dict[str, Any]:
+    """profiles.yml with a DuckDB target, for the profile that dbt_project.yml names and dbt does not find.
+
+    Empty if there is nothing to write: dbt finds the profile, or would not read it in the project's folder.
+    """
+    profile = str((yaml.safe_load(settings) or {}).get("profile") or "")
+    elsewhere = os.environ.get("DBT_PROFILES_DIR")
+    if not profile or (project / "profiles.yml").exists():
+        return {}
+    if elsewhere and Path(elsewhere).resolve() != project.resolve():
+        return {}
+    try:
+        if profile in (yaml.safe_load(profiles_file(None, project).read_text(encoding="utf-8")) or {}):
+            return {}
+    except ConfigurationError:
+        pass  # there is no file at all
+    except yaml.YAMLError:  # which dbt reports
+        return {}
+    return {profile: {"target": "dev", "outputs": {"dev": {**TARGET, "path": f"{profile}.duckdb"}}}}
+
+
+def package_of_runtime() -> tuple[str, str | None]:
+    """The folder or git URL from which this runtime was installed, and the revision of the URL.
+
+    pip records where a distribution comes from (PEP 610), unless that is an index.
+    """
+    installed = metadata.distribution("scorehouse")
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    url = str(origin.get("url") or "")
+    folder = Path(unquote(urlsplit(url).path))
+    if "dir_info" in origin and (folder / "dbt_project.yml").is_file():
+        return str(folder), None
+    if "vcs_info" in origin:
+        return url, origin["vcs_info"].get("requested_revision") or origin["vcs_info"]["commit_id"]
+    raise ConfigurationError(
+        "scorehouse init",
+        "packages.yml does not name the dbt package of scorehouse, and this runtime was installed from "
+        f"{url or 'a package index'}, which does not have it",
+        expected="--package with the folder or git URL of scorehouse",
+        action=f"add --package, with a git URL also --revision v{installed.version}",
+    )
+
+
+def has_package(text: str) -> bool:
+    """Whether packages.yml names our package already."""
+    return bool(re.search(r"(local|git|tarball|package):.*scorehouse", text))
+
+
+def with_package(text: str, package: str, revision: str | None) -> str:
+    """packages.yml with our package."""
+    entry = yaml.safe_dump(
+        [{"git": package, "revision": revision or "main"} if _is_git(package) else {"local": package}],
+        sort_keys=False,
+        width=1000,
+    )
+    document = yaml.safe_load(text) if "{" not in text else {"packages": [None]}
+    if package in text or has_package(text):
+        return text
+    if "packages" not in (document or {}):
+        return f"{_ended(text)}packages:\n{_indented(entry, '  ')}"
+    return _inserted(text, entry, "packages", "packages.yml")
+
+
+def _is_git(package: str) -> bool:
+    return package.endswith(".git") or "://" in package or package.startswith("git@")
+
+
+def with_attributes(text: str) -> str:
+    """.gitattributes with the rule for artifacts; git takes a comment only on a line of its own."""
+    pattern = ATTRIBUTES.splitlines()[1].split()[0]
+    if any(line.split()[:1] == [pattern] for line in text.splitlines()):
+        return text
+    return _ended(text) + ATTRIBUTES
+
+
+def with_ignored(text: str) -> str:
+    """.gitignore with what dbt and DuckDB write and nobody reviews."""
+    known = {line.strip().strip("/") for line in text.splitlines()}
+    return _ended(text) + "".join(f"{line}\n" for line in IGNORED if line.strip("/") not in known)
+
+
+def with_assets(text: str) -> str:
+    """dbt_project.yml with a folder for the pictures of the model cards, unless it has asset paths."""
+    document = yaml.safe_load(text) or {}
+    if document.get("asset-paths"):
+        return text
+    if "asset-paths" not in document:
+        return _ended(text) + ASSETS
+    return _inserted(text, "- assets\n", "asset-paths", "dbt_project.yml")
+
+
+def with_variables(text: str, database: str) -> str:
+    """dbt_project.yml with our variables; comments and order are kept, since only lines are added.
+
+    `database` is the type of the target, for which SQL is compiled.
+    """
+    document = yaml.safe_load(text) or {}
+    variables: Mapping[str, Any] = document.get("vars") or {}
+    if VARIABLE in variables or VARIABLE in (variables.get("scorehouse") or {}):
+        return text
+    dialect = ALIASES.get(database, database)
+    lines = VARIABLES
+    if dialect in DIALECTS and dialect not in BY_DEFAULT and COMPILED not in variables:
+        lines += f"{COMPILED}:\n  dialects: [{dialect}]   # the databases that SQL is compiled for\n"
+    if "vars" not in document:
+        return f"{_ended(text)}\nvars:\n{_indented(lines, '  ')}"
+    return _inserted(text, lines, "vars", "dbt_project.yml")
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _indented(text: str, indent: str) -> str:
+    return "".join(f"{indent}{line}\n" for line in text.splitlines())
+
+
+def _inserted(text: str, block: str, section: str, file: str) -> str:
+    """The text with a block as the first entry of a section, indented like its neighbours."""
+    # an empty section may be written `vars: {}`
+    text = re.sub(rf"^({section}:)[ \t]*(\{{[ \t]*\}}|\[[ \t]*\])", r"\1", text, flags=re.MULTILINE)
+    lines = _ended(text).splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if re.match(rf"{section}:[ \t]*(#.*)?$", line.rstrip("\n")):
+            following = (x for x in lines[number + 1 :] if x.strip() and not x.lstrip().startswith("#"))
+            neighbour = next(following, "  ")
+            indent = neighbour[: len(neighbour) - len(neighbour.lstrip())]
+            if not indent and not neighbour.startswith("-"):
+                indent = "  "
+            return "".join([*lines[: number + 1], _indented(block, indent), *lines[number + 1 :]])
+    raise ConfigurationError(
+        "scorehouse init",
+        f"{section!r} in {file} is not written as a block",
+        expected=f"a line `{section}:` of its own, with the entries below it",
+        action=f"write {section!r} as a block, then call init again",
+    )

@@ -1,0 +1,270 @@
+"""The metrics of monitoring: each is declared here, once, and computed by one macro.
+
+docs/generate_reference.py writes from here what the macros need to know (macros/monitoring/_metrics.sql) and
+the page docs/reference/metrics.md. The report, the model card and the written monitors read this module.
+CONTRIBUTING says how to add a metric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from functools import partial
+
+HIGHER, LOWER = "higher", "lower"
+# The kinds of performance tables, by task of the ML model. Sets and intervals come with options of the table.
+KINDS = {
+    "classification": ("classification", "classes", "sets"),
+    "regression": ("regression", "intervals"),
+    "ranking": ("ranking",),
+    "clustering": ("clustering",),
+}
+
+
+class Use(Flag):
+    """What takes a metric, besides the table that has it."""
+
+    NONE = 0
+    SHOWN = auto()  # the report's tiles and charts, in the order of the table below
+    COMPARED = auto()  # the report's lights: how far it is from its value at registration
+    ESTIMATED = auto()  # `estimated_performance`, as `estimated_<name>`
+    CONTEST = auto()  # `compare_metric`, and so the gate `challenger_not_worse`
+    WATCHED = auto()  # `anytime_monitor`: it is a mean of values from 0 to 1
+    SLICED = auto()  # `worst_slices`, of labelled rows
+    UNLABELLED = auto()  # `worst_slices`, of all rows
+    SHARE = auto()  # a share of rows, shown as a percentage
+
+
+@dataclass(frozen=True)
+class Column:
+    """The column of a CTE that has the metric, in the macro of a kind of performance table.
+
+    `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `mean` (of `n` rows,
+    from the column `<column>_deviation`), `root` (of the mean `mse`), `delong`, `ece`, or empty. With `by`,
+    there is one metric per value of this column, and its name ends in the value. A `minor` one is in the
+    table alone: neither shown nor estimated.
+    """
+
+    cte: str
+    interval: str = ""
+    n: str = "n"
+    column: str = ""
+    by: str = ""
+    minor: bool = False
+
+
+Columns = dict[str, Column]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """From which change on `drift` alarms, and the smallest that it reports; None: never.
+
+    `moved` says that a distribution has moved, `fault` that something is wrong with the values. Dates have no
+    `shape`. Of what is `learned`, registration knows how much windows of training differ. What is
+    `exact` is computed from raw values.
+    """
+
+    threshold: float | None = None
+    min_effect: float | None = None
+    shape: bool = False
+    moved: bool = False
+    learned: bool = False
+    fault: bool = False
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: its name in tables, and its label for readers, with a `short` one for narrow places.
+
+    `columns` has its column in each kind of performance table. `guess` is what guessing reaches, where this
+    does not depend on the data.
+    """
+
+    name: str
+    label: str
+    better: str = ""
+    use: Use = Use.NONE
+    columns: Columns = field(default_factory=dict)
+    guess: float | None = None
+    short: str = ""
+    drift: Drift | None = None
+    definition: str = ""
+
+
+SHOWN, COMPARED, ESTIMATED, CONTEST = Use.SHOWN, Use.COMPARED, Use.ESTIMATED, Use.CONTEST
+WATCHED, SLICED, UNLABELLED, SHARE = Use.WATCHED, Use.SLICED, Use.UNLABELLED, Use.SHARE
+MAIN = SHOWN | COMPARED
+LEARNED = "the threshold is added to the expected share"
+
+
+def _of(kind: str, cte: str, interval: str = "", n: str = "n", column: str = "", by: str = "") -> Columns:
+    return {kind: Column(cte, interval, n, column, by)}
+
+
+two, several, sets, errors, intervals, ranks, clusters = (
+    partial(_of, kind) for kinds in KINDS.values() for kind in kinds
+)
+# fmt: off
+TABLE = (
+    # classification, of two classes and of several
+    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "delong"), 0.5),
+    Metric("average_precision", "Average precision", HIGHER, COMPARED, two("ranks"), short="AP"),
+    Metric("score_ks", "Score separation (KS)", HIGHER, COMPARED, two("ranks"), 0.0),
+    Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED, several("mean_areas"), 0.5,
+           "ROC AUC"),
+    Metric("roc_auc_ovr_weighted", "ROC AUC, one-vs-rest, weighted", HIGHER, COMPARED, several("mean_areas"),
+           0.5),
+    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages")),
+    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages")),
+    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages")),
+    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages")),
+    Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SLICED,
+           two("at_threshold", "mean") | several("losses", "mean")),
+    Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SLICED, two("at_threshold", "mean")),
+    Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold")),
+    Metric("precision", "Precision", HIGHER, MAIN | ESTIMATED,
+           two("at_threshold", "wilson", "(tp + fp)", column="precision_value")),
+    Metric("recall", "Recall", HIGHER, MAIN | ESTIMATED, two("at_threshold", "wilson", "(tp + fn)")),
+    Metric("ece", "Calibration error (ECE)", LOWER, SHOWN, two("calibration", "ece"), short="ECE"),
+    Metric("mce", "Largest calibration error", LOWER, columns=two("calibration")),
+    Metric("accuracy", "Accuracy", HIGHER, MAIN | ESTIMATED | CONTEST | WATCHED,
+           two("at_threshold", "wilson") | several("averages", "wilson")),
+    Metric("mcc", "Matthews correlation", HIGHER, COMPARED, two("at_threshold"), 0.0),
+    Metric("tp", "True positives", columns=two("counts")),
+    Metric("fp", "False positives", columns=two("counts")),
+    Metric("fn", "False negatives", columns=two("counts")),
+    Metric("tn", "True negatives", columns=two("counts")),
+    Metric("mean_score", "Mean score", "", WATCHED, two("at_threshold")),
+    Metric("positive_rate", "Positive rate", "", ESTIMATED | WATCHED | SHARE, two("at_threshold", "wilson")),
+    Metric("selection_rate", "Predicted positive", "", WATCHED, two("at_threshold", "wilson")),
+    Metric("false_positive_rate", "False positive rate", LOWER,
+           columns=two("at_threshold", "wilson", "(fp + tn)")),
+    Metric("lift_decile_", "Lift of a decile, the highest scores first", HIGHER,
+           columns=two("lifts", column="lift", by="decile_text")),
+    Metric("precision_of_", "Precision of a class", HIGHER, ESTIMATED,
+           several("class_metrics", "wilson", "n_predicted", "class_precision", "class_label")),
+    Metric("recall_of_", "Recall of a class", HIGHER, ESTIMATED,
+           several("class_metrics", "wilson", "n_true", "class_recall", "class_label")),
+    Metric("f1_of_", "F1 of a class", HIGHER, ESTIMATED,
+           several("class_metrics", column="class_f1", by="class_label")),
+    Metric("labels_of_", "Labels of a class",
+           columns=several("class_metrics", column="n_labels", by="class_label")),
+    Metric("roc_auc_of_", "ROC AUC of a class and the rest", HIGHER, ESTIMATED,
+           several("areas", "delong", column="roc_auc", by="class_label"), 0.5),
+    Metric("error_rate", "Error rate", LOWER, SLICED | SHARE, definition="of predicted labels"),
+    # regression
+    Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SLICED,
+           errors("explained", "mean"), short="MAE"),
+    Metric("rmse", "RMSE", LOWER, MAIN | ESTIMATED | CONTEST, errors("explained", "root")),
+    Metric("mse", "Mean squared error", LOWER, ESTIMATED | SLICED, errors("explained", "mean")),
+    Metric("wape", "WAPE", LOWER, MAIN, errors("explained")),
+    Metric("r2", "R²", HIGHER, MAIN, errors("explained"), 0.0),
+    Metric("bias", "Bias", "", SHOWN | ESTIMATED,
+           errors("explained", "mean") | {"classification": Column("at_threshold", "mean", minor=True)},
+           definition="prediction, or score, minus label"),
+    Metric("mape", "MAPE", LOWER, COMPARED, errors("explained"),
+           definition="labels of 0 left out, see `zero_share`"),
+    Metric("zero_share", "Labels of 0", columns=errors("explained")),
+    Metric("median_absolute_error", "Median absolute error", LOWER, COMPARED, errors("explained")),
+    Metric("max_error", "Largest error", LOWER, columns=errors("explained")),
+    # sets and intervals
+    Metric("coverage", "Labels within intervals or sets", HIGHER, SHOWN | WATCHED | SHARE,
+           sets("set_points", "wilson") | intervals("explained", "wilson", "n_bounded")),
+    Metric("interval_width", "Width of intervals", LOWER, columns=intervals("explained")),
+    Metric("set_size", "Classes per set", LOWER, columns=sets("set_points", "mean")),
+    Metric("single_share", "Sets of one class", HIGHER, SHARE, sets("set_points", "wilson")),
+    Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson")),
+    # ranking: means over all orders of items with the same score
+    Metric("ndcg", "NDCG", HIGHER, MAIN, ranks("means", "mean")),
+    Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN, ranks("means"),
+           short="NDCG with hits"),
+    Metric("hit_rate", "Hit rate", HIGHER, MAIN, ranks("means", "wilson")),
+    Metric("mrr", "Mean reciprocal rank (MRR)", HIGHER, MAIN, ranks("means", "mean"), short="MRR"),
+    Metric("map", "Mean average precision (MAP)", HIGHER, MAIN, ranks("means"), short="MAP"),
+    Metric("precision_at_k", "Precision at k", HIGHER, columns=ranks("means", "mean")),
+    Metric("recall_at_k", "Recall at k", HIGHER, columns=ranks("means")),
+    Metric("n_queries", "Queries", columns=ranks("means")),
+    # clustering
+    Metric("mean_distance", "Mean distance to the centroid", LOWER, MAIN, clusters("points"),
+           short="Distance"),
+    Metric("n_clusters", "Clusters", "", SHOWN, clusters("points")),
+    Metric("largest_share", "Largest cluster", "", SHOWN | SHARE, clusters("points")),
+    Metric("smallest_share", "Smallest cluster", "", SHARE, clusters("points")),
+    Metric("entropy", "Cluster entropy", "", SHOWN, clusters("points"), short="Entropy"),
+    Metric("share_of_", "Share of a cluster", columns=clusters("sized", column="share", by="cluster_label")),
+    Metric("mean_distance_of_", "Mean distance in a cluster", LOWER,
+           columns=clusters("sized", column="mean_score", by="cluster_label")),
+    # any task
+    Metric("labels_arrived", "Labels arrived", HIGHER, SHARE),
+    Metric("rejected_share", "Rejected rows", LOWER, WATCHED | UNLABELLED | SHARE),
+    Metric("score_shift", "Mean score", "", UNLABELLED),
+    # drift
+    Metric("psi", "PSI", drift=Drift(0.1, 0.02, shape=True, moved=True, learned=True),
+           definition="sum of (q - p) ln(q / p) over the bins; an empty bin counts as a share of 1e-4"),
+    Metric("js", "Jensen-Shannon distance", drift=Drift(shape=True), definition="base 2: 0 to 1"),
+    Metric("tvd", "Total variation", drift=Drift(shape=True),
+           definition="half the sum of the absolute differences of shares"),
+    Metric("l_inf", "Largest change in a share", drift=Drift(shape=True)),
+    Metric("hellinger", "Hellinger distance", drift=Drift(shape=True)),
+    Metric("chi2", "Chi-square", drift=Drift(shape=True),
+           definition="of the contingency table; its p-value is in `p_value`"),
+    Metric("mean_shift", "Shift of the mean, in standard deviations",
+           drift=Drift(0.3, 0.1, moved=True, learned=True),
+           definition="difference of the means, in standard deviations of training"),
+    Metric("spread_shift", "Change of the spread (log ratio)",
+           drift=Drift(0.3, 0.1, moved=True, learned=True),
+           definition="logarithm of the ratio of the standard deviations, without its sign"),
+    Metric("missing_share", "Missing values", "", WATCHED | SHARE,
+           drift=Drift(0.05, 0.005, learned=True, fault=True),
+           definition=f"NULL, NaN and infinities; {LEARNED}"),
+    Metric("unseen_share", "Unseen values", "", WATCHED | SHARE,
+           drift=Drift(0.01, 0.002, learned=True, fault=True),
+           definition=f"values that the reference does not have, of all that are not missing; {LEARNED}"),
+    Metric("out_of_range_share", "Outside the training range", "", WATCHED | SHARE,
+           drift=Drift(0.01, 0.002, learned=True), definition=f"of finite values; {LEARNED}"),
+    Metric("filled_share", "Filled, though always empty in training", "", WATCHED | SHARE,
+           drift=Drift(0.01, 0, fault=True),
+           definition="rows with a value in a column that was empty in training"),
+    Metric("extreme_value", "Farthest value, in distances of the training data's", drift=Drift(3, fault=True),
+           definition="distance from the training mean, divided by that of the farthest training value"),
+    Metric("constant_value", "One value only", drift=Drift(1, fault=True),
+           definition="1 if the window has one value only, and training had several"),
+    Metric("repeated_share", "Rows with the features of another row", "", SHARE,
+           drift=Drift(0.05, 0.005, learned=True, fault=True),
+           definition=f"of the same run or day, under the name `(all features)`; {LEARNED}"),
+    Metric("ks", "Kolmogorov-Smirnov distance", drift=Drift(0.1, exact=True)),
+    Metric("ks_p", "p-value of the Kolmogorov-Smirnov distance", drift=Drift(exact=True)),
+    Metric("wasserstein", "Wasserstein distance", drift=Drift(exact=True),
+           definition="in units of the column"),
+    Metric("wasserstein_normed", "Wasserstein distance, normed", drift=Drift(0.1, exact=True),
+           definition="divided by the standard deviation of the reference"),
+    Metric("joint_shift", "Change of the correlation"),
+    Metric("rank_agreement", "Agreement of the order of features"),
+)
+# fmt: on
+METRICS = {metric.name: metric for metric in TABLE}
+
+
+def used(use: Use, kind: str = "") -> dict[str, Metric]:
+    """The metrics that something takes; only those of a kind of performance table, if one is named."""
+    return {name: one for name, one in METRICS.items() if use in one.use and (not kind or _has(one, kind))}
+
+
+def _has(metric: Metric, kind: str) -> bool:
+    return kind in metric.columns and not metric.columns[kind].minor
+
+
+def of_drift(trait: str) -> list[str]:
+    """The metrics of the macro `drift` that have a trait, such as `moved`."""
+    return [name for name, metric in METRICS.items() if metric.drift and getattr(metric.drift, trait)]
+
+
+def shown(task: str) -> list[str]:
+    """The metrics that the report shows of an ML model of this task, the main one first.
+
+    Of several outputs, each has the metrics of one: `multioutput_regression` those of a regression.
+    """
+    names = [used(Use.SHOWN, kind) for kind in KINDS.get(task.rpartition("_")[2], ())]
+    return [name for name in METRICS if any(name in of_kind for of_kind in names)]

@@ -1,0 +1,114 @@
+"""What of a version's row decides its labels: which edits of it apply at once, and which need a new proof.
+
+Threshold and classes apply to every form, which gives scores. What a form was compiled from is part of its
+proof: if the row says something else, no form may serve, nor the estimator, whose labels would differ from
+theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from scorehouse.errors import RegistryError
+from scorehouse.registry.version import MULTILABEL, PROVEN_FOR, Version
+
+# the columns that decide labels alone: an edit of them needs no new proof
+LABEL_COLUMNS = ("classes", "class_columns", "threshold")
+SCORES = ("predict_proba", "decision_function")  # methods whose score a threshold may divide
+LABEL_TYPES = (str, bool, int, float)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why the labels of a version are not known, as an error says it."""
+
+    problem: str
+    expected: str
+    action: str
+
+    @property
+    def advice(self) -> dict[str, str]:
+        return {"expected": self.expected, "action": self.action}
+
+
+def proven_for(version: Version) -> dict[str, Any]:
+    """What the forms of a version are compiled from, besides its artifact and signature."""
+    many = len(version.classes) not in (0, 2)
+    return {
+        "task": version.task,
+        "score_method": version.score_method,
+        "label_method": version.label_method,
+        "classes": len(version.classes),
+        "columns": list(version.outputs) or (version.score_columns if many else []),
+        "threshold": version.threshold is not None,
+    }
+
+
+def check_label_rule(version: Version, call: str) -> None:
+    """Raise RegistryError where the row of a version contradicts itself, or the proof of its forms."""
+    if fault := fault_of(version):
+        raise RegistryError(call, f"{version.label}: {fault.problem}", **fault.advice)
+
+
+def fault_of(version: Version) -> Fault | None:
+    """The first fault of the row of a version; None if its labels are known."""
+    correct = f"correct the row in ml_{version.name}.csv, or restore it from version control"
+    for problem, expected in _contradictions(version):
+        return Fault(problem, expected, correct)
+    for problem, expected in _unproven(version):
+        again = (
+            f"run `scorehouse prove {version.name} --version {version.version}`, which proves them anew, or "
+        )
+        return Fault(problem, expected, f"{again}restore the row from version control")
+    return None
+
+
+def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
+    """What is wrong with threshold and classes, and what was expected."""
+    classes, threshold = version.classes, version.threshold
+    kinds = {type(label) for label in classes}
+    if not all(issubclass(kind, LABEL_TYPES) for kind in kinds) or not (
+        len(kinds) < 2 or kinds <= {int, float}
+    ):
+        found = sorted(kind.__name__ for kind in kinds)
+        yield (
+            f"the class labels are of the types {found}, such as {classes[0]!r}",
+            "labels of one type: strings, whole numbers, numbers or booleans",
+        )
+    if len(set(classes)) < len(classes):
+        yield f"classes is {list(classes)}", "a label of its own for each class"
+    if version.task == MULTILABEL and list(classes) != [0, 1]:
+        yield f"classes is {list(classes)}, and the task is {MULTILABEL!r}", "the classes [0, 1]"
+    if threshold is not None and not _divides(version):
+        yield (
+            f"threshold is {threshold!r}, but a {version.task} with {len(classes)} classes and score_method "
+            f"{version.score_method!r} does not use one",
+            "a threshold only for a classifier of two classes that gives scores",
+        )
+    named = list(version.class_columns.values())
+    scored = list(classes[1:] if len(classes) == 2 else classes)
+    if named and named != scored:
+        yield (
+            f"class_columns names the classes {named}, and classes is {list(classes)}",
+            f"the classes {scored}",
+        )
+
+
+def _divides(version: Version) -> bool:
+    """Whether a threshold divides the scores of a version into two labels."""
+    is_binary = len(version.classes) == 2 and version.task in ("classification", MULTILABEL)
+    return is_binary and version.score_method in SCORES
+
+
+def _unproven(version: Version) -> Iterator[tuple[str, str]]:
+    """What the forms were not proven for, and what they were proven for."""
+    now = proven_for(version)
+    for name, then in (version.forms.get(PROVEN_FOR) or {}).items():
+        if name == "threshold":
+            if then and not now[name]:
+                yield "threshold is empty, and its forms were proven with one", "a threshold"
+        elif now.get(name) != then:
+            held = f"{now.get(name)} classes" if name == "classes" else f"{name} is {now.get(name)!r}"
+            yield f"{held}, and its forms were proven with {then!r}", f"{then!r}"

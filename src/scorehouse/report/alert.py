@@ -1,0 +1,103 @@
+"""An alert as data: a code, what it is about, and its numbers. `alert_words.py` renders it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorehouse.report.alert_words import TEXTS, TITLES
+from scorehouse.report.warehouse import Row
+
+# Each code, and the section of the report that it belongs to. The first sections are the first to act on.
+TOPICS = {
+    "run_unfinished": "runs",
+    "run_skipped": "runs",
+    "run_failed": "runs",
+    "run_without_rows": "runs",
+    "rows_rejected": "runs",
+    "scores_old": "runs",
+    "features_old": "runs",
+    "metric_below_limit": "performance",
+    "metric_far_from_registration": "performance",
+    "anytime_alarm": "anytime",
+    "slice_worse": "slices",
+    "dbt_failed": "tests",
+    "source_stale": "sources",
+    "output_drift": "scores",
+    "scores_missing": "scores",
+    "attribution_drift": "scores",
+    "feature_drift": "drift",
+    "feature_shift": "drift",
+    "pair_drift": "drift",
+    "features_of_little_importance": "drift",
+    "feature_quality": "quality",
+    "rows_repeated": "quality",
+    "retrain": "retraining",
+    "data_fault": "retraining",
+    "not_monitored": "retraining",
+}
+ORDER = tuple(dict.fromkeys(TOPICS.values()))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an alert is about; alerts about one subject are one cause.
+
+    `kind` is `feature`, `pair`, `rows`, `scores`, `performance`, `slices` (with the metric as `name`), `run`,
+    `table` or `input` (with the prediction table), `retraining`, `version`, `dbt` or `source`.
+    """
+
+    kind: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What is wrong. `level` is `bad` or `warn`; `numbers` is what its words say beside `row`.
+
+    `row` is the row of a monitoring table. `also` are the other alerts of the cause, set when alerts are
+    grouped, and `together` the features that change with this one. `rows_sql` selects the rows behind the
+    number; empty if they are not known. `state` is `new`, `continuing` or empty (nothing to compare with),
+    and `since` names the window in which it began. `action` is a command that mends it, if there is one.
+    """
+
+    code: str
+    level: str
+    subject: Subject
+    sql: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    value: float | None = None
+    row: Row | None = None
+    rows_sql: str = ""
+    state: str = ""
+    since: str = ""
+    anchor: str = ""
+    action: str = ""
+    also: tuple[Alert, ...] = ()
+    together: tuple[str, ...] = ()
+
+    @property
+    def topic(self) -> str:
+        """The section of the report that it belongs to."""
+        return TOPICS[self.code]
+
+    @property
+    def title(self) -> str:
+        """One sentence without a full stop."""
+        said = TITLES[self.code](self.row or {}, self.numbers)
+        if not self.together:
+            return said
+        goes = "which goes" if len(self.together) == 1 else "which go"
+        return f"{said}, with {' and '.join(self.together)}, {goes} together with it"
+
+    @property
+    def text(self) -> str:
+        """The numbers behind the title."""
+        said = TEXTS[self.code](self.row or {}, self.numbers)
+        return f"{said}. {self.numbers['moved_by']}" if self.numbers.get("moved_by") else said
+
+    @property
+    def feature(self) -> str | None:
+        """The feature that it is about, if it is about one."""
+        return self.subject.name if self.subject.kind == "feature" else None

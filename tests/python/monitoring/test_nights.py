@@ -1,0 +1,215 @@
+"""A night that scored nothing, late data and a loader's faults, in a project that the scaffolds wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from monitored import run
+from project import Build, DbtProject
+
+pytestmark = pytest.mark.slow
+
+PER_DAY, DAYS, TRAINED = 120, 40, 70
+UP_TO_DATE = "test_name:predictions_up_to_date"
+OF_ORDERS = ("--features", "orders", "--key", "order_id")
+
+
+def rows(first: int, days: int) -> pd.DataFrame:
+    """Rows of this many days, up to yesterday; `first` is the first key."""
+    random = np.random.default_rng(first)
+    count = days * PER_DAY
+    day = np.datetime64("today") - days + np.arange(count) // PER_DAY
+    return pd.DataFrame(
+        {
+            "order_id": np.arange(first, first + count),
+            "weight": random.normal(50, 10, count),
+            "items": random.integers(1, 9, count),
+            "region": random.choice(["north", "south", "west"], count),
+            "ordered_on": pd.to_datetime(day),
+        }
+    )
+
+
+def made(folder: Path) -> DbtProject:
+    """Registered, scaffolded, and built for the first time."""
+    project = DbtProject(folder)
+    project.writes_files = True
+    trained = rows(1_000_000, TRAINED)
+    X, noise = trained[["weight", "items", "region"]], np.random.default_rng(0).normal(0, 10, len(trained))
+    y = (X["weight"] + 4 * X["items"] + noise > 68).astype(int)
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="error"), ["region"]), remainder="passthrough"
+    )
+    estimator = make_pipeline(columns, LogisticRegression(max_iter=500)).fit(X, y)
+    project.register(estimator, "late", X, y, task="classification", time=trained["ordered_on"])
+    load(project, rows(0, DAYS))
+    project.features("select * from main.loaded", "orders")
+    place = ("--yes", "--project-dir", project.folder)
+    run("scaffold", "predictions", "late", *OF_ORDERS, "--keep", "ordered_on", *place)
+    file = project.folder / "models/_orders.yml"
+    said = run(
+        "scaffold", "tests", "late", "--table", "orders", "--day", "ordered_on", *place[1:], "--output", file
+    )
+    assert said.exit_code == 0, said.output
+    run("scaffold", "monitors", "late", *OF_ORDERS, "--day", "ordered_on", *place)
+    project.build().check()
+    return project
+
+
+def load(project: DbtProject, frame: pd.DataFrame) -> None:
+    """What a loader does: the rows replace those of the source."""
+    file = project.folder / "loaded.parquet"
+    frame.to_parquet(file)
+    project.query(f"create or replace table loaded as from '{file}'")
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    return made(tmp_path_factory.mktemp("nights") / "house")
+
+
+@pytest.fixture
+def house(first_night: DbtProject, tmp_path: Path) -> Iterator[DbtProject]:
+    yield first_night.copy(tmp_path / "house")
+
+
+def alerts(house: DbtProject, *more: object, code: int = 3) -> list[dict[str, Any]]:
+    """The payload of `export alerts`, from the database alone if `more` says so."""
+    ended = run("export", "alerts", "--database", house.database, "--exit-code", *more)
+    assert ended.exit_code == code, ended.output
+    payload = json.loads(ended.output)
+    assert payload["status"] == ("ok" if code == 0 else payload["status"])
+    found: list[dict[str, Any]] = payload["alerts"]
+    return found
+
+
+def overview(house: DbtProject) -> dict[str, Any]:
+    """The sentence and the lights of the report."""
+    told = ("--project-dir", house.folder, "--output", house.folder / "pages", "--json")
+    ended = run("report", "late", "--database", house.database, *told)
+    assert ended.exit_code == 0, ended.output
+    (found,) = json.loads(ended.output)["ml_models"]
+    found["lights"] = {light["name"]: light for light in found["lights"]}
+    return dict(found)
+
+
+def warned(build: Build) -> list[str]:
+    return sorted(name for name, status in build.statuses.items() if status in ("warn", "fail", "error"))
+
+
+def scored_again(house: DbtProject, frame: pd.DataFrame) -> Build:
+    """A night: what the loader wrote, and a build of all that scoring needs, with its tests."""
+    load(house, frame)
+    return house.build("--select", "+late_predictions")
+
+
+def test_a_clean_night_is_green_everywhere(first_night: DbtProject) -> None:
+    results = json.loads((first_night.folder / "target/run_results.json").read_text())["results"]
+    assert {result["status"] for result in results} == {"success", "pass"}
+    assert alerts(first_night, "--project-dir", first_night.folder, code=0) == []
+    said = overview(first_night)
+    assert said["state"] == "ok" and said["lights"]["Last scored"]["state"] == "ok"
+
+
+def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtProject) -> None:
+    good = rows(0, DAYS)
+    tonight = good["ordered_on"] == good["ordered_on"].max()
+    null, renamed = good.copy(), good.copy()
+    null.loc[tonight & (null["order_id"] % 3 == 0), "weight"] = np.nan
+    renamed.loc[tonight & (renamed["region"] == "north"), "region"] = "NORTH"
+    nights = {
+        "not_null_orders_weight": null,
+        "accepted_values_orders_region": renamed,
+        "scorehouse_volume_in_range_orders_ordered_on": good[~tonight],  # a day without upstream data
+    }
+    for test, frame in nights.items():
+        build = scored_again(house, frame)
+        assert not build.success and build.statuses["late_predictions"] == "skipped"
+        newest = house.runs("late_predictions")[-1]
+        assert newest["status"] == "skipped" and newest["model_name"] == "late" and test in newest["error"]
+        (alert, *_) = alerts(house)  # by the database alone
+        assert alert["level"] == "bad" and alert["title"].startswith(f"Nothing was scored: test {test}")
+    said = overview(house)  # with dbt's results
+    assert said["state"] == "bad" and said["sentence"].startswith(f"Act: Nothing was scored: test {test}")
+    assert said["lights"]["Last run"]["state"] == "bad" and said["lights"]["Last run"]["text"] == "skipped"
+    assert warned(house.dbt("test", "--select", UP_TO_DATE)) == [
+        "scorehouse_predictions_up_to_date_late_predictions_"
+    ]
+    assert "skipped" in run("runs", "--database", house.database, "--failed").output
+    scored_again(house, good).check()
+    assert alerts(house, "--project-dir", house.folder, code=0) == []
+
+
+def test_a_month_hides_what_its_last_days_show(house: DbtProject) -> None:
+    """+2 sd on the last day is named by the window of that day, and asks nobody to retrain yet."""
+    frame = rows(0, DAYS)
+    frame.loc[frame["ordered_on"] == frame["ordered_on"].max(), "weight"] += 20
+    load(house, frame)
+    assert any("daily_drift" in name for name in warned(house.build().check()))
+    found = alerts(house, "--project-dir", house.folder)
+    assert "weight" in {alert["feature"] for alert in found}, found
+    assert house.query("select retrain, data_faults from late_retraining") == [(False, None)]
+
+
+def test_a_fault_of_the_loader_is_no_reason_to_retrain(house: DbtProject) -> None:
+    """Pounds became kilograms, a feature is NULL, and rows are loaded twice, under other keys."""
+    frame = rows(0, DAYS)
+    late = frame["ordered_on"] > frame["ordered_on"].max() - pd.Timedelta(days=25)
+    frame.loc[late, "weight"] *= 0.4536
+    frame["items"] = frame["items"].where(~late | (frame["order_id"] % 3 != 0))
+    frame = pd.concat([frame, frame[late].assign(order_id=frame["order_id"] + 10**6)], ignore_index=True)
+    load(house, frame)
+    tests = house.folder / "models/_orders.yml"
+    tests.write_text(tests.read_text().replace("error", "warn"))
+    house.build("--exclude", "test_name:rejected_share_below").check()
+    ((retrain, faults),) = house.query("select retrain, data_faults from late_retraining")
+    for fault in ("mean_shift of weight", "missing_share of items", "repeated_share of", "rejected rows"):
+        assert fault in faults
+    assert retrain is False and overview(house)["lights"]["Retraining"]["text"] == "look at the data first"
+    titles = [fact["title"] for alert in alerts(house) for fact in (alert, *alert["also"])]
+    assert not any("should be retrained" in title for title in titles), titles
+
+
+def aged(house: DbtProject, nights: list[tuple[float, str]]) -> None:
+    """Put the runs of earlier nights into the run log: how many days ago, and their fingerprint."""
+    values = ", ".join(f"({days}, '{print_}')" for days, print_ in nights)
+    house.query(
+        "create or replace temp table one as from scorehouse_run_log order by started_at desc limit 1; "
+        "delete from scorehouse_run_log; insert into scorehouse_run_log by name select one.* replace ("
+        "uuid() as run_id, started_at - to_seconds(86400 * days) as started_at, "
+        "finished_at - to_seconds(86400 * days) as finished_at, fingerprint as input_fingerprint) "
+        f"from one, (values {values}) as nights(days, fingerprint)"
+    )
+
+
+def test_a_table_that_is_older_than_its_rhythm_is_red(house: DbtProject) -> None:
+    aged(house, [(days + 2, f"{days}") for days in range(8)])
+    (alert,) = alerts(house)
+    assert (alert["title"], alert["level"]) == ("Last scored 2 days ago", "bad")
+    assert "late_predictions" in alert["text"] and "usually every day" in alert["text"]
+    assert warned(house.dbt("test", "--select", "late_predictions"))[-1].startswith(
+        "scorehouse_predictions_up"
+    )
+    aged(house, [(days + 2, f"{days}") for days in range(0, 30, 7)])  # once per week: not late yet
+    assert alerts(house, code=0) == []
+
+
+def test_input_that_stands_still_is_red_while_runs_go_on(house: DbtProject) -> None:
+    aged(house, [(days, "same" if days < 3 else f"{days}") for days in range(10)])
+    (alert,) = alerts(house)
+    assert alert["title"].startswith("No new features since ") and alert["level"] == "bad"
+    assert overview(house)["lights"]["Last scored"]["text"] == "no new features, 2 days ago"
+    assert len(warned(house.dbt("test", "--select", UP_TO_DATE))) == 1
+    aged(house, [(days, "same") for days in range(10)])  # an example never changes: no rhythm to judge by
+    assert alerts(house, code=0) == []

@@ -1,0 +1,156 @@
+"""Files of forms with one number changed, read and run as a scoring run does: a program that may crash.
+
+    python altered_forms.py PROJECT NAME FORM SEED COUNT [FOLDER OF ANOTHER KERNEL]
+
+Prints how many alterations of version 1 were refused when the file was read, and how many made equal, other
+or no numbers of its proof rows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.forms.native import kernel as native
+from scorehouse.forms.proof import proof_rows
+from scorehouse.forms.stored_readers import READERS
+from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature import Signature
+
+Arrays = dict[str, np.ndarray]
+WRONG = (-1, -(2**40), 2**40, 2**62, -(2**62), 7)
+
+
+def unpacked(data: bytes) -> Arrays:
+    """The arrays of a file, its JSON among them."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def packed(arrays: Arrays) -> bytes:
+    """The file of these arrays."""
+    sink = io.BytesIO()
+    np.savez_compressed(sink, **arrays)  # type: ignore[arg-type]
+    return sink.getvalue()
+
+
+def with_head(arrays: Arrays, changed: dict[str, Any]) -> Arrays:
+    """The same arrays with other entries in their JSON."""
+    head = {**json.loads(arrays["head"].tobytes()), **changed}
+    return {**arrays, "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)}
+
+
+def with_entry(arrays: Arrays, name: str, place: Any, value: Any) -> Arrays:
+    """The same arrays with one other number; one that does not fit wraps around."""
+    made = arrays[name].copy()
+    made[place] = np.array(value).astype(made.dtype)
+    return {**arrays, name: made}
+
+
+def every_index(arrays: Arrays) -> Iterator[tuple[str, Arrays]]:
+    """Every index of trees, column by column, led out of its array to either side; all have to be refused."""
+    for name in ("columns", "trees", "splits", "top"):
+        for row in {0, len(arrays[name]) - 1} if len(arrays[name]) else ():
+            for column in range(arrays[name].shape[1]):
+                for value in (-(2**40), 2**40):
+                    yield f"{name}[{row}, {column}] = {value}", with_entry(arrays, name, (row, column), value)
+    inner = np.flatnonzero(arrays["node_left"] != np.arange(len(arrays["node_left"])))
+    for name, places, values in (
+        ("exits", (0, 1, -1), (2**31, 3)),
+        ("node_left", (0, *inner[-1:], -1), (2**32 - 1, 1)),
+        ("node_place", inner[-1:], (2**32 - 1, 1)),
+        ("columns_of_nodes", (0, -1), (2**32 - 1, 10**6)),
+    ):
+        for place, value in product(places if name in arrays else (), values):
+            if arrays[name][place] == value:
+                continue
+            yield f"{name}[{place}] = {value}", with_entry(arrays, name, place, value)
+    if len(arrays["masks"]):
+        yield "a mask that strikes out all exits", with_entry(arrays, "masks", 0, 0)
+    for name in ("slots", "block", "divisor"):
+        for value in (-1, 0, 2**40, 1.5, "1", True):
+            if (name, value) != ("slots", 0):
+                yield f"{name} = {value!r}", with_head(arrays, {name: value})
+    for name in arrays.keys() - {"head", "background"}:
+        if len(arrays[name]):
+            yield f"{name} cut off", {**arrays, name: arrays[name][:-1]}
+            yield f"{name} as text", {**arrays, name: arrays[name].astype("S8")}
+    yield "an array that nobody reads", {**arrays, "extra": np.zeros(1 << 20)}
+    yield "words of 256 MB", {**arrays, "words": np.zeros(1 << 26, dtype=np.uint32)}
+
+
+def at_random(arrays: Arrays, draw: random.Random) -> Arrays:
+    """One to three entries of any array replaced, by a wrong number or that of another place."""
+    for _ in range(draw.randint(1, 3)):
+        name = draw.choice([name for name in arrays if name != "head" and arrays[name].size])
+        flat = arrays[name].reshape(-1)
+        value = draw.choice([*WRONG, flat[draw.randrange(flat.size)]])
+        place = np.unravel_index(draw.randrange(flat.size), arrays[name].shape)
+        arrays = with_entry(arrays, name, place, value)
+    return arrays
+
+
+class Served:
+    """One of the forms of a registered version, and rows to run it on."""
+
+    def __init__(self, project: Path, name: str, form: str) -> None:
+        self.form = form
+        self.version = ModelSeeds(project, name).versions()[0]
+        folder = (project / self.version.artifact).parent
+        self.data = (folder / FORM_FILES[form]).read_bytes()
+        signature = Signature.from_json((folder / "signature.json").read_bytes())
+        rows = proof_rows((folder / PROOF_FILE.format(form=form)).read_bytes()).select(signature.names)
+        batch = rows.combine_chunks().to_batches()[0]
+        checked = check_batch(signature, batch, frozenset())
+        keep = accepted_rows(checked.reasons, batch.num_rows)
+        self.columns = [c if keep is None else c.take(pa.array(keep)) for c in checked.columns]
+        self.expected = self._made(self.data)
+
+    def outcome(self, data: bytes) -> str:
+        """What becomes of other bytes in the place of the file: the refusal, or what the form does."""
+        try:
+            READERS[self.form](data, self.version)
+        except Exception as error:
+            return f"refused: {error}"
+        try:
+            return "equal" if np.array_equal(self._made(data), self.expected, equal_nan=True) else "differs"
+        except Exception:
+            return "fails"
+
+    def _made(self, data: bytes) -> np.ndarray:
+        stored: Any = READERS[self.form](data, self.version)
+        with np.errstate(all="ignore"):
+            made = stored.read_columns(self.columns)
+            return made if self.form != "reasons" else stored.contributions(self.columns).parts
+
+
+def main(project: str, name: str, form: str, seed: str, count: str, other_kernel: str = "") -> None:
+    """Print the outcomes, of every index and at random; raise where a wrong index is not refused."""
+    if other_kernel:
+        native.FOLDER = Path(other_kernel)
+    served = Served(Path(project), name, form)
+    assert np.isfinite(served.expected).all()
+    whole, draw, outcomes = unpacked(served.data), random.Random(int(seed)), Counter[str]()
+    for what, arrays in every_index(whole) if "exits" in whole and "block" not in whole else ():
+        found = served.outcome(packed(arrays))
+        assert found.startswith("refused: "), f"{what}: {found}"
+        outcomes["refused"] += 1
+    for _ in range(int(count)):
+        outcomes[served.outcome(packed(at_random(whole, draw))).partition(":")[0]] += 1
+    print(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
