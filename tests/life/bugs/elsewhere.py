@@ -1,0 +1,73 @@
+"""Faults that lives on engines other than a DuckDB file have found, and that only lives there meet."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+BUGS = (
+    Bug(
+        "commands look for a lake as a file",
+        review="(ducklake)",
+        engine="ducklake",
+        edits=(
+            (
+                "src/scorehouse/cli/target.py",
+                "text.startswith(LAKE) else file",
+                'text == "" else project / text',
+            ),
+        ),
+        events=("clean night",),
+    ),
+    Bug(
+        "the run log's view has a comment, which a DuckLake loses when it tries a commit again",
+        review="(ducklake)",
+        engine="ducklake",
+        edits=(
+            (
+                "models/installed/run_log/_scorehouse_runs.yml",
+                "relation: \"{{ target.type != 'duckdb' }}\"",
+                "relation: true",
+            ),
+        ),
+    ),
+    Bug(
+        "the row that a run began with is a run of its own on a lake",
+        review="(ducklake)",
+        engine="ducklake",
+        edits=(
+            (
+                "src/scorehouse/project/run_log_place.py",
+                "where status <> 'started' or not exists ({closing}))",
+                "where true or not exists ({closing}))",
+            ),
+        ),
+        events=("looked up",),
+    ),
+    Bug(
+        "compiled SQL does not count which rows are new, changed or unchanged",
+        review="10d",
+        engine="postgres",
+        edits=(
+            (
+                "macros/warehouse/_warehouse_log_values.sql",
+                "scored.get('states', {}).items()",
+                "{}.items()",
+            ),
+        ),
+        events=("clean night",),
+    ),
+    Bug(
+        "the newest window is looked for once per row, for which PostgreSQL takes minutes",
+        review="(postgres)",
+        engine="postgres",
+        edits=(
+            (
+                "macros/monitoring_tests/_latest_rows.sql",
+                "        or window_start = newest_start\n",
+                "        or window_start = (\n            select max(newest.window_start) from "
+                "{{ scorehouse._named(model, 'newest') }} where newest.ml_model = placed.ml_model)\n",
+            ),
+        ),
+        events=("clean night",),
+    ),
+)

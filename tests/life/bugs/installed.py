@@ -1,0 +1,63 @@
+"""Faults of an installed package, and of what is written for engines other than DuckDB."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+BUGS = (
+    Bug(
+        "columns of the run log's view have comments, which a DuckLake refuses",
+        review="8",
+        edits=(
+            (
+                "models/installed/run_log/_scorehouse_runs.yml",
+                "columns: \"{{ target.type != 'duckdb' }}\"",
+                "columns: true",
+            ),
+        ),
+    ),
+    Bug(
+        "monitors are scaffolded with a strategy that Spark and BigQuery do not have",
+        review="10b",
+        edits=(
+            (
+                "src/scorehouse/cli/monitors.py",
+                'PER_DAY = ", **scorehouse.replace_windows()"',
+                "PER_DAY = \", incremental_strategy='delete+insert', unique_key='window_start'\"",
+            ),
+        ),
+    ),
+    Bug(
+        "a local Spark starts workers with the first python3 of the path",
+        review="10c",
+        edits=(
+            (
+                "spark_adapter/dbt/adapters/scorehouse_spark/__init__.py",
+                '.startswith("local")',
+                '.startswith("nowhere")',
+            ),
+        ),
+    ),
+    Bug(
+        "on Spark, a run that fails leaves a folder that belongs to no table",
+        review="10c",
+        edits=(
+            (
+                "src/scorehouse/engines/spark/tables.py",
+                'self.session.sql(\n            f"create table if not exists',
+                'str(\n            f"create table if not exists',
+            ),
+        ),
+    ),
+    Bug(
+        "a column that the select of scored() lacks is reported as an argument of predict()",
+        review="10e",
+        edits=(
+            (
+                "macros/predict/_feature_columns.sql",
+                "call, place ~ ' lacks '",
+                "'scorehouse.predict(relation)', place ~ ' lacks '",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,38 @@
+"""Lights of drift that cannot turn red."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+LEARNED = "macros/monitoring/_drift/_drift_learned.sql"
+VERDICTS = "macros/monitoring/_drift/_drift_verdicts.sql"
+
+BUGS = (
+    Bug(
+        "a unit that training is too short for takes the largest limit",
+        review="3",
+        edits=(
+            (LEARNED, "and {{ scorehouse._is_fitting_unit() }}", "and 1 = 1"),
+            (LEARNED, "{{ scorehouse._calm() }} as calm", "1e0 as calm"),
+            (
+                LEARNED,
+                "{{ scorehouse._unit_effect('rows_current') }} as effect",
+                "case when training_units.unit = 'cluster' then effect "
+                "else 1e0 + (effect - 1e0) * rows_current / window_rows end as effect",
+            ),
+            (
+                LEARNED,
+                "spans.days >= 4e0 * unit_days then usual end as beyond",
+                "1 = 0 then usual end as beyond",
+            ),
+            (VERDICTS, "when is_blind = 1 or value >= threshold then 'not_judged'", ""),
+        ),
+        events=("fault: shifted by 2 sd of 'distance'",),
+    ),
+    Bug(
+        "a value beyond its limit is fine where chance cannot be excluded",
+        review="3",
+        edits=((VERDICTS, "when is_blind = 1 or value >= threshold then", "when is_blind = 1 then"),),
+        events=("fault: shifted by 2 sd of 'distance'",),
+    ),
+)

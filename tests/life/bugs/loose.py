@@ -1,0 +1,71 @@
+"""Bugs about files of forms, lines of JSON, stopping, and builds of a part of the graph."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+BUGS = (
+    Bug(
+        "no index of a form's file is checked",
+        review="12",
+        edits=(
+            (
+                "src/scorehouse/forms/native/checked.py",
+                "    if not is_so:\n        raise ValueError(problem)",
+                "    return",
+            ),
+        ),
+        events=("wrong file",),
+    ),
+    Bug(
+        "JSON lines end at every line end of Unicode",
+        review="13",
+        edits=(
+            (
+                "src/scorehouse/evidence/canonical.py",
+                'for line in data.split(b"\\n") if line.strip()]',
+                "for line in data.decode().splitlines()]",
+            ),
+        ),
+    ),
+    Bug(
+        "abstain beside bands alone is ignored",
+        review="17",
+        edits=(
+            (
+                "src/scorehouse/scoring/decision.py",
+                "if self.abstain is not None and self.threshold is None and self.top_n is None:",
+                "if False:",
+            ),
+        ),
+    ),
+    Bug(
+        "a small band of the mart is no number",
+        review="17",
+        edits=(
+            (
+                "src/scorehouse/cli/scaffold_mart.py",
+                "BAND.format(low=double(low), high=double(high))",
+                'BAND.format(low=f"{low!r}e0", high=f"{high!r}e0")',
+            ),
+        ),
+    ),
+    Bug(
+        "a command that is stopped waits for every batch",
+        review="17",
+        edits=(("src/dbt_scorehouse/__init__.py", "    os._exit(128 + number)", "    return"),),
+        events=("terminated",),
+    ),
+    Bug(
+        "a test of a table that is not built fails in the words of the database",
+        review="B9",
+        edits=(
+            (
+                "macros/_checks/_check_relation.sql",
+                "    {% do scorehouse._check_built(call) %}\n",
+                "",
+            ),
+        ),
+        events=("build in parts",),
+    ),
+)

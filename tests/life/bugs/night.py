@@ -1,0 +1,86 @@
+"""Nights that score nothing, late data and a loader's faults (REVIEW 0)."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+BUGS = (
+    Bug(
+        "a prediction table that dbt skipped leaves no row in the run log",
+        review="0",
+        edits=(
+            (
+                "macros/run_log/close_runs.sql",
+                "{% if result.status in ['error', 'skipped'] %}",
+                "{% if result.status in ['error'] %}",
+            ),
+        ),
+        events=("broken upstream",),
+    ),
+    Bug(
+        "a run without rows is grey, and input that stands still is not looked at",
+        review="0",
+        edits=(
+            (
+                "src/scorehouse/report/limits.py",
+                'return "none" if run.get("slice_from") or run.get("rows_left") else "bad"',
+                'return "none"',
+            ),
+            (
+                "src/scorehouse/report/rhythm.py",
+                'if new and new[0]["new_at"] < rows[0]["scored_at"]:',
+                "if not rows:",
+            ),
+        ),
+        events=("upstream without data",),
+    ),
+    Bug(
+        "scores are late after three gaps only",
+        review="0",
+        edits=(
+            (
+                "src/scorehouse/report/limits.py",
+                "gap.days if gap.is_limit else gap.days + max(LATE * gap.days, LATE_DAYS)",
+                "3 * gap.days",
+            ),
+        ),
+        events=("upstream without data",),
+    ),
+    Bug(
+        "monitors have windows of a month only",
+        review="0",
+        edits=(
+            ("src/scorehouse/cli/monitors.py", "*([_daily_drift(asked)] if asked.day else [])", ""),
+            (
+                "src/scorehouse/cli/monitors.py",
+                '    if asked.day:\n        relations["recent_drift"]',
+                '    if False:\n        relations["recent_drift"]',
+            ),
+        ),
+        events=("fault: shifted by 2 sd of 'distance'",),
+    ),
+    Bug(
+        "single rows beyond the range of training are a warning",
+        review="0",
+        edits=(
+            (
+                "src/scorehouse/cli/scaffold_parts.py",
+                '    limits |= {"max_share": OUTSIDE} | ({"training_rows": rows} if rows else {})\n',
+                "",
+            ),
+        ),
+        events=("clean night", "clean night"),
+    ),
+    Bug(
+        "a fault of the loader is a reason to retrain",
+        review="0",
+        edits=(
+            (
+                "macros/monitoring/retraining_signals.sql",
+                "when all_faults <> '' then false",
+                "when all_faults <> '' then true",
+            ),
+        ),
+        events=("second week: watch it", "second week: every night", "second week: the first alarm"),
+    ),
+)

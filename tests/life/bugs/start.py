@@ -1,0 +1,74 @@
+"""What a newcomer's first day met."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+BUGS = (
+    Bug(
+        "estimators are loaded by several threads at once",
+        review="6",
+        edits=(
+            (
+                "src/scorehouse/load_lock.py",
+                "_lock.acquire(timeout=PATIENCE_IN_AN_IMPORT if _is_importing() else PATIENCE_SECONDS)",
+                "False and _is_importing()",
+            ),
+        ),
+    ),
+    Bug(
+        "register dies on text in chunks",
+        review="9",
+        edits=(
+            (
+                "src/scorehouse/kernel/training_batch.py",
+                "        array = array.combine_chunks()\n",
+                "        pass\n",
+            ),
+        ),
+    ),
+    Bug(
+        "a missing module of the user's is answered with libraries",
+        review="10",
+        edits=(
+            (
+                "src/scorehouse/registry/formats/base.py",
+                "error.name not in version.libraries:",
+                "error.name in version.libraries:",
+            ),
+        ),
+    ),
+    Bug(
+        "the training script needs an argument",
+        review="10",
+        edits=(
+            (
+                "src/scorehouse/cli/training_script.py",
+                "database = sys.argv[1] if sys.argv[1:] else PROJECT / {path}",
+                "database = sys.argv[1]",
+            ),
+        ),
+    ),
+    Bug(
+        "init writes no package entry",
+        review="10",
+        edits=(
+            (
+                "src/scorehouse/cli/init.py",
+                "        package, revision = package_of_runtime()\n",
+                "        pass\n",
+            ),
+        ),
+    ),
+    Bug(
+        "init writes no .gitignore",
+        review="10",
+        edits=(
+            (
+                "src/scorehouse/cli/init.py",
+                'with_ignored(_text(project / ".gitignore"))',
+                '_text(project / ".gitignore")',
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,102 @@
+"""Faults between a promotion and the monitors: seeds not loaded, and rows of training as performance."""
+
+from __future__ import annotations
+
+from life_bugs import Bug
+
+BUGS = (
+    Bug(
+        "a promotion scores with a version whose reference is not loaded, and prints the command for it",
+        review="1",
+        edits=(
+            (
+                "macros/scoring/_request/_registries.sql",
+                "scorehouse._seeds_not_loaded(node['name'][3:])",
+                "{}",
+            ),
+            (
+                "macros/monitoring/_is_loaded.sql",
+                "if row[0] in missing %}",
+                "if row[0] in [] %}",
+            ),
+            (
+                "src/scorehouse/registry/seeds.py",
+                "f'tag:ml_{name}+'}\"",
+                "f'ml_{name}+'}\"",
+            ),
+        ),
+        events=("retrained and promoted",),
+    ),
+    Bug(
+        "no drift row of the version counts as no drift",
+        review="1",
+        edits=(
+            (
+                "macros/monitoring/retraining_signals.sql",
+                "{{ 'drifted.n_drifted' if drift is not none",
+                "{{ 'coalesce(drifted.n_drifted, 0)' if drift is not none",
+            ),
+        ),
+        events=("retrained and promoted",),
+    ),
+    Bug(
+        "a monitor without its seed is a placeholder",
+        review="2",
+        edits=(
+            (
+                "macros/monitoring/_is_loaded.sql",
+                "{% elif flags.WHICH in ['compile', 'generate', 'list', 'parse'] %}",
+                "{% elif true %}",
+            ),
+        ),
+        events=("another schema",),
+    ),
+    Bug(
+        "a profile keeps the bins of an earlier reference",
+        review="2",
+        edits=(
+            (
+                "macros/monitoring/_profile/_profile_source.sql",
+                "{%- if config.get('unique_key') %}",
+                "{%- if false %}",
+            ),
+        ),
+        events=("retrained and promoted",),
+    ),
+    Bug(
+        "performance counts training rows as if they were new",
+        review="7",
+        edits=(
+            (
+                "macros/monitoring/_performance/_labelled_rows.sql",
+                "scorehouse._is_training_row(predictions, spec) if labels is not none",
+                "none",
+            ),
+        ),
+        events=("clean night",),
+    ),
+    Bug(
+        "a version that is registered twice scores as either",
+        review="",
+        edits=(
+            (
+                "src/scorehouse/registry/version.py",
+                "if twice := next((label for label, count in counts.items() if count > 1), None):",
+                "if twice := None:",
+            ),
+        ),
+        events=("same version on two branches",),
+    ),
+    Bug(
+        "intervals are calibrated with training rows",
+        review="7",
+        edits=(
+            (
+                "macros/intervals/_calibration_rows.sql",
+                "{%- set is_training = scorehouse._is_training_row(predictions, spec) %}",
+                "{%- set is_training = none %}",
+            ),
+        ),
+        events=("clean night", "clean night"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What happens in a life: each event runs commands, and looks at what they leave."""

@@ -1,0 +1,103 @@
+"""The first week, in this order in every life: install, register, scaffold, build."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import house as commands
+from expected import registry
+from invariants import only_what_was_told
+from shop import CHURN, LEARNING, ML_MODELS, ORDER, SOURCES, MlModel, models, monitor_options, train_script
+from training_rows import write_training_rows
+from world import LABEL_DAYS, START, SUBJECTS, TRAINING_DAYS
+
+if TYPE_CHECKING:
+    from life import Life
+
+STORED = "models:\n  +file_format: parquet\nseeds:\n  +file_format: parquet\n"
+REVIEW_BYTES = 50_000
+REVIEWED = (".csv", ".yml", ".sql", ".json", ".md")
+
+
+def install_project(life: Life) -> None:
+    """An empty folder becomes a dbt project with the package, and a loader has written a quarter year."""
+    house = life.house
+    commands.begin(house)
+    for model in ML_MODELS:
+        words = ("--features", model.feature_table, "--labels", model.label_table)
+        words += ("--key", model.subject.key, "--label", model.subject.label, "--task", model.task)
+        package = ("--package", str(life.installation.package))
+        house.run("scorehouse", "init", model.name, *words, *package, "--yes")
+        house.write(f"ml/train_{model.name}.py", train_script(model))
+    files = {
+        **{f"models/{name}.sql": text for name, text in models(life.warehouse.quote).items()},
+        "ml/learning.py": LEARNING,
+    }
+    for path, text in files.items():
+        house.write(path, text)
+    house.write("models/sources.yml", SOURCES)
+    house.write(".gitignore", house.read(".gitignore") + "ml/*.parquet\n")
+    commands.write_profile(house, life.warehouse)
+    if life.engine.name == "spark":  # as its page says
+        house.write("dbt_project.yml", house.read("dbt_project.yml") + STORED)
+    for subject in SUBJECTS:
+        life.loader.create(subject)
+    life.pass_days(TRAINING_DAYS)
+    house.run("dbt", "deps")
+    life.build()
+    house.commit("Begin")
+
+
+def register_models(life: Life) -> None:
+    """Train and register the first version of each ML model."""
+    for model in ML_MODELS:
+        register(life, model, START, life.world.today - dt.timedelta(days=LABEL_DAYS), "champion")
+    life.house.commit("Register the first versions")
+
+
+def first_tables(life: Life) -> None:
+    """A prediction table of each ML model, and monitors of the second; the page brings those of the first."""
+    house, scaffolded = life.house, ("scorehouse", "scaffold")
+    for model in ML_MODELS:
+        key = ("--key", model.subject.key)
+        house.run(*scaffolded, "predictions", model.name, "--features", model.feature_table, *key, "--yes")
+        rescore = f"rescore={rescore_rule(life)}, " if model is CHURN else ""
+        file = f"models/ml/{model.predictions}.sql"
+        arguments = f"key='{model.subject.key}', {rescore}passthrough=['day', '{model.segment}']"
+        house.write(file, house.read(file).replace(f"key='{model.subject.key}'", arguments, 1))
+    tests = ("--table", ORDER.feature_table, "--day", "day", "--output", f"models/_{ORDER.feature_table}.yml")
+    house.run(*scaffolded, "tests", ORDER.name, *tests)
+    if not life.engine.is_short:
+        house.run(*scaffolded, "monitors", ORDER.name, *monitor_options(ORDER), "--yes")
+    life.build()
+    life.check()
+    life.remember()
+    house.commit("Score")
+
+
+def rescore_rule(life: Life) -> dict[str, str]:
+    """What churn is scored again by; where an engine cannot delete rows from its table, none leave."""
+    deletes = {} if "vanished" in life.engine.refuses else {"vanished": "delete"}
+    return {"rule": "changed", **deletes}
+
+
+def register(life: Life, model: MlModel, first: dt.date, last: dt.date, alias: str | None) -> int:
+    """Train on these days and register; what is to be reviewed of it is measured. Returns the version."""
+    life.house.commit("Before a training")
+    write_training_rows(life, model)
+    words = [str(day) for day in (first, last)] + ([alias] if alias else [])
+    life.house.run("python", f"ml/train_{model.name}.py", *words)
+    expected = (
+        f"seeds/ml/{model.name}/",
+        f"artifacts/{model.name}/",
+        f"assets/ml/{model.name}/",
+        f"macros/ml/{model.name}",
+    )
+    for invariant, text in only_what_was_told(life, (*expected, "ml/", ".gitattributes")):
+        life.violate(invariant, text)
+    texts = [life.house.folder / path for path in life.house.changed_files()]
+    size = sum(file.stat().st_size for file in texts if file.suffix in REVIEWED)
+    if size > REVIEW_BYTES:
+        life.violate("review", f"registering {model.name} gives {size / 1000:.0f} kB of text to review")
+    return max(registry(life.house.folder, model.name))

@@ -1,0 +1,152 @@
+"""Versions come and go: thresholds, promotions, roll-backs, altered files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+
+from expected import champion, registry
+from invariants import only_what_was_told
+from shop import CHURN, ML_MODELS
+from world import LABEL_DAYS, TRAINING_DAYS
+
+from events.first_week import register
+
+if TYPE_CHECKING:
+    from life import Life
+
+
+def threshold_changed(life: Life) -> None:
+    """A reviewed diff moves the threshold: labels follow, or the run is refused with what to do."""
+    change_columns(life, threshold=str(round(float(life.random.uniform(0.1, 0.9)), 3)))
+
+
+def classes_renamed(life: Life) -> None:
+    """A reviewed diff turns the names of the classes, and turns them back."""
+    path = f"seeds/ml/{CHURN.name}/ml_{CHURN.name}.csv"
+    before = life.house.read(path)
+    change_columns(life, classes='"[""stays"", ""leaves""]"', class_columns='"{""score"": ""leaves""}"')
+    life.house.write(path, before)
+    life.house.commit("Name the classes as before")
+    follow_edit(life, "classes")
+
+
+def change_columns(life: Life, **values: str) -> None:
+    """Change columns of the champion's row in the CSV, as an editor does, and build."""
+    path = f"seeds/ml/{CHURN.name}/ml_{CHURN.name}.csv"
+    lines = life.house.read(path).splitlines()
+    names = lines[0].split(",")
+    version = champion(life.house.folder, CHURN.name).version
+    for number, line in enumerate(lines[1:], 1):
+        cells = re.findall(r'(?:^|,)((?:"(?:[^"]|"")*")|[^,]*)', line)
+        if cells[1] == str(version):
+            cells = [values.get(name, cell) for name, cell in zip(names, cells, strict=True)]
+            lines[number] = ",".join(cells)
+    life.house.write(path, "\n".join(lines) + "\n")
+    first = next(iter(values))
+    life.house.commit(f"Change {first} of {CHURN.name}")
+    life.pass_days()
+    follow_edit(life, first)
+
+
+def follow_edit(life: Life, column: str) -> None:
+    """An edit is obeyed, or refused by its name; what a refusal prints has it obeyed, or says why not."""
+    ended = life.build(codes=(0, 1))
+    if ended.code and column not in ended.output:
+        life.violate("next step", f"a changed {column} stops the build, which does not name it")
+    if ended.code:
+        advice = re.findall(r"`(scorehouse promote [^`<]+)`", ended.output)
+        if not advice or life.house.paste(advice[0], codes=(0, 1)).code:
+            return
+        life.house.commit("Write what belongs to the edit")
+        life.build()
+    life.check()
+    life.remember()
+
+
+def retrained_and_promoted(life: Life) -> None:
+    """A challenger on newer rows, promoted by the printed command, monitored from the first night."""
+    model = life.pick(ML_MODELS)
+    last = life.world.today - dt.timedelta(days=LABEL_DAYS)
+    version = register(life, model, last - dt.timedelta(days=TRAINING_DAYS), last, "challenger")
+    life.house.commit("Register a challenger")
+    life.house.run("scorehouse", "diff", model.name, "champion", str(version))
+    promoted = life.house.run("scorehouse", "promote", model.name, str(version))
+    for invariant, text in only_what_was_told(life, (f"seeds/ml/{model.name}/", "target/", "ml/")):
+        life.violate(invariant, text)
+    life.house.commit("Promote")
+    pasted = printed_commands(promoted.output)
+    if not any(line.startswith("dbt build") for line in pasted):
+        life.violate("next step", "promote prints no dbt command")
+    for line in pasted:
+        life.house.paste(line)
+    life.check((model,))
+    life.remember((model,))
+    life.night()
+
+
+def rolled_back(life: Life) -> None:
+    """The version before becomes the champion again."""
+    model = life.pick(ML_MODELS)
+    versions = sorted(registry(life.house.folder, model.name))
+    now = champion(life.house.folder, model.name).version
+    others = [version for version in versions if version != now]
+    if not others:
+        life.night()
+        return
+    life.house.run("scorehouse", "promote", model.name, str(others[-1]))
+    life.house.commit("Roll back")
+    life.night()
+
+
+def unseeded(life: Life) -> None:
+    """A pull request is merged, somebody runs models without seeds: refused, and mended as it says."""
+    model = life.pick(ML_MODELS)
+    versions = registry(life.house.folder, model.name)
+    now = champion(life.house.folder, model.name).version
+    others = [version for version in versions if version != now]
+    if not others:
+        life.night()
+        return
+    life.house.run("scorehouse", "promote", model.name, str(others[0]))
+    life.house.commit("Promote")
+    life.pass_days()
+    ended = life.house.run("dbt", "run", "--select", model.feature_table, model.predictions, codes=(1,))
+    (advice, *_) = re.findall(r"dbt seed --select [^\n`'\"]+", ended.output) or [""]
+    if not advice:
+        life.violate("next step", "a run with an old registry is refused without the command that mends it")
+    else:
+        life.house.paste(advice.strip().rstrip("."))
+    life.build()
+    life.check()
+    life.remember()
+
+
+def wrong_file(life: Life) -> None:
+    """A byte of a stored file changes: the run is refused, and nothing changes."""
+    model = life.pick(ML_MODELS)
+    version = champion(life.house.folder, model.name)
+    folder = (life.house.folder / version.artifact).parent
+    file = life.pick(sorted(folder.glob("form_*")))
+    content = file.read_bytes()
+    file.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
+    life.pass_days()
+    ended = life.build(codes=(0, 1))
+    if ended.code == 0:
+        life.check((model,))  # another form may serve, if its scores are the same
+        life.remember()
+    elif "sha256" not in ended.output.lower() and "digest" not in ended.output.lower():
+        life.violate("next step", f"an altered {file.name} stops the build in other words")
+    life.remember_what_ended()
+    life.house.run("scorehouse", "check", codes=(1,))
+    file.write_bytes(content)
+    life.build()
+    life.check()
+    life.remember()
+
+
+def printed_commands(output: str) -> list[str]:
+    """The commands that a command has printed for its user to paste."""
+    lines = (line.strip().removeprefix("next: ") for line in output.splitlines())
+    return [line for line in lines if re.match(r"(dbt|scorehouse) [a-z]", line)]

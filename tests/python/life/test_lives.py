@@ -1,0 +1,101 @@
+"""Lives of an installed project, and the bugs that can be put back into it: see tests/life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clock import NEEDED, available
+from engines import ENGINES, Engine
+from events.second_week import SECOND_WEEK
+from history import FIRST, Event, drawn, named_events
+from installation import REPOSITORY, Installation, install
+from ledger import mended
+from life import Life
+from life_bugs import Bug, all_bugs
+
+needs_clock = pytest.mark.skipif(not available(), reason=NEEDED)
+SHORT = (*FIRST, *SECOND_WEEK, *named_events(("corrections", "threshold changed")))
+SOAK_SEEDS, SOAK_EVENTS = range(100), 8
+ELSEWHERE = [engine for name, engine in ENGINES.items() if name != "duckdb"]
+SEEDS_ELSEWHERE, EVENTS_ELSEWHERE = range(20), 4
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return install(tmp_path_factory.mktemp("installation"))
+
+
+@pytest.mark.parametrize("bug", all_bugs().values(), ids=lambda bug: bug.name)
+def test_a_bug_can_be_put_back(bug: Bug) -> None:
+    assert all(text != (REPOSITORY / file).read_text() for file, text in bug.texts(REPOSITORY).items())
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory, installation: Installation) -> Life:
+    """A life of the events below, which none but these tests goes on with."""
+    return Life(1, tmp_path_factory.mktemp("life"), installation)
+
+
+@needs_clock
+@pytest.mark.foreign
+@pytest.mark.parametrize(("name", "event"), SHORT, ids=[name for name, _ in SHORT])
+def test_a_short_life(name: str, event: Event, short: Life) -> None:
+    """The first week, the page of the second, and events that do not depend on chance."""
+    before = len(short.unknown)
+    short.live([(name, event)])
+    assert short.unknown[before:] == [], "\n".join(map(str, short.unknown[before:]))
+
+
+@needs_clock
+@pytest.mark.foreign
+def test_what_the_short_life_did_not_meet_has_left_the_ledger(short: Life) -> None:
+    assert short.step == len(SHORT), "the events above come first"
+    assert not mended(short.violations), "these lines of tests/life/ledger.py are mended: take them out"
+
+
+@needs_clock
+@pytest.mark.foreign
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SOAK_SEEDS)
+def test_a_life(seed: int, tmp_path: Path, installation: Installation) -> None:
+    life = Life(seed, tmp_path, installation)
+    life.live(drawn(life, SOAK_EVENTS))
+    print(life.summary())
+    assert not life.unknown, "\n".join(map(str, life.unknown))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """What a user of the engine installs."""
+    engine: Engine = request.param
+    if reason := engine.missing():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp(engine.name)
+    return install(folder, lock=engine.lock, on_top=engine.on_top, extras=engine.extras)
+
+
+@needs_clock
+@pytest.mark.foreign
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("engine", "elsewhere"),
+    [(e, e) for e in ELSEWHERE],
+    indirect=["elsewhere"],
+    ids=[e.name for e in ELSEWHERE],
+)
+@pytest.mark.parametrize("seed", SEEDS_ELSEWHERE)
+def test_a_life_elsewhere(seed: int, engine: Engine, elsewhere: Installation, tmp_path: Path) -> None:
+    life = Life(seed, tmp_path, elsewhere, engine)
+    try:
+        life.live(drawn(life, EVENTS_ELSEWHERE))
+    finally:
+        life.warehouse.close()
+    print(life.summary())
+    assert not life.unknown, "\n".join(map(str, life.unknown))
+
+
+@pytest.mark.parametrize("engine", ELSEWHERE, ids=lambda engine: engine.name)
+def test_a_page_says_what_an_engine_refuses(engine: Engine) -> None:
+    for page, words in engine.refuses.values():
+        assert words in " ".join((REPOSITORY / "docs" / "how-to" / page).read_text().split())
