@@ -1,4 +1,4 @@
-"""Write docs/reference from the code (macros, tests, variables, commands, columns) and the list of decisions.
+"""Write docs/reference from the code (macros, tests, commands, columns, ...), and what else is made from it.
 
 python docs/generate_reference.py            writes the pages
 python docs/generate_reference.py --check    exits with 1 and names the pages that are out of date
@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import form_pages
+import metric_pages
 import yaml
+from tables import table
 
 from scorehouse.cli.main import main as cli
 from scorehouse.cli.scaffold import AUDIT, OUTPUTS
-from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
-from scorehouse.forms.native.recipes import readers
 from scorehouse.forms.reasons.columns import DOCS
-from scorehouse.forms.several import FOR_EACH
-from scorehouse.forms.sql import calibrate
-from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.registration import card
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,8 +31,8 @@ COMMENT = re.compile(r"{#-?\s*(.*?)\s*-?#}", re.S)
 VARIABLE = re.compile(r"\bvar\(\s*['\"](scorehouse_\w+)['\"](?:\s*,\s*([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 MEANINGS = {
     "scorehouse_backfill": "First and last as-of date of a backfill, given with `--vars` for one run.",
-    "scorehouse_compiled_sql": "`dialects`: databases that SQL is compiled for (default: all but "
-    "clickhouse); `macro_path`: macro path below which `ml/<name>.sql` is written (default: the project's "
+    "scorehouse_compiled_sql": "`dialects`: databases that SQL is compiled for (default: duckdb); "
+    "`macro_path`: macro path below which `ml/<name>.sql` is written (default: the project's "
     "first); `statement_bytes`: the length beyond which a version is compiled into several statements "
     "(default: the limit of the database).",
     "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
@@ -76,15 +74,6 @@ def definitions(kind: str) -> Iterator[tuple[str, str, str, Path]]:
                 comment = COMMENT.match(text)
                 signature = " ".join(arguments.split())
                 yield name, signature, " ".join(comment[1].split()) if comment else "", file
-
-
-def cell(text: Any) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def table(columns: list[str], rows: list[list[Any]]) -> list[str]:
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return [*lines, *(f"| {' | '.join(cell(value) for value in row)} |" for row in rows), ""]
 
 
 def macro_page(kind: str, title: str, opening: str) -> str:
@@ -131,7 +120,7 @@ def command_page() -> str:
     lines += [
         "| 2 | wrong usage |",
         "| 3 | something differs: only `replay`, `retrain --prove`, and commands with `--exit-code` |",
-        "| 10, 20, 30 | only `retrain`: not asked for; waits for a person; refused by the gate |",
+        "| 10, 11, 20, 30 | only `retrain`: not asked for; not judged; waits for a person; gate refused |",
         "",
     ]
     lines += [
@@ -187,74 +176,11 @@ def column_page() -> str:
         rows = [[f"`{name}`", kind, text] for name, (kind, text) in columns.items()]
         lines += [f"## Seed `{seed}`", "", *table(["column", "type", ""], rows)]
     names = re.findall(r"\['(\w+)',", (ROOT / "macros/run_log/_run_log_columns.sql").read_text())
-    lines += ["## Table `scorehouse_run_log`", "", ", ".join(f"`{name}`" for name in names) + ".", ""]
+    runs = yaml.safe_load((ROOT / "models/installed/run_log/_scorehouse_runs.yml").read_text())
+    described = {one["name"]: one["description"] for one in runs["models"][0]["columns"]}
+    rows = [[f"`{name}`", described[{"run_id": "scoring_run_id"}.get(name, name)]] for name in names]
+    lines += ["## Table `scorehouse_run_log`", "", *table(["column", ""], rows)]
     return "\n".join(lines)
-
-
-def form_page() -> str:
-    """Which estimators have which stored forms, from the registers of the forms."""
-    wraps = {name for name, function in PREDICTORS.items() if function.__module__ == calibrate.__name__}
-    forms = {"sql": PREDICTORS.keys() - wraps, "native": readers().keys(), "matrix": MODELS.keys()}
-    lines = [
-        "# Stored forms",
-        "",
-        "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
-        "[stored form](../decisions/stored-forms.md), and neither a run nor a service opens the estimator.",
-        "Whether a version has a form is decided by its proof; `scorehouse show` says so, and why a form was",
-        "refused. A subclass is not treated like its parent. `auto` is what `engine='auto'` takes. An",
-        "[estimator per segment](../how-to/segments.md) has the form of its clones, except SQL.",
-        "",
-    ]
-    rows = [
-        [
-            f"`{name.partition('.')[2]}`",
-            _library(name),
-            *(_mark(name in of) for of in forms.values()),
-            _auto(name, forms),
-        ]
-        for name in sorted(set().union(*forms.values()), key=lambda name: name.lower().split("."))
-    ]
-    lines += table(["estimator", "library", "SQL", "native code", "matrix products", "`auto`"], rows)
-    steps = {**dict.fromkeys(TRANSFORMERS, "any form"), **dict.fromkeys(PROJECTIONS, "matrix products")}
-    lines += ["## Steps before them", ""]
-    lines += table(
-        ["step", "before"], [[f"`{name.partition('.')[2]}`", of] for name, of in sorted(steps.items())]
-    )
-    lines += ["## Around them", ""]
-    around = [f"`{name.partition('.')[2]}`" for name in sorted(wraps)]
-    lines += [
-        f"SQL: {', '.join(around)}.",
-        "Native code and matrix products: `Pipeline`, `GridSearchCV`, `RandomizedSearchCV`.",
-        "",
-        "## Several outputs per row",
-        "",
-        "scikit-learn's linear models, networks, trees and forests have the same forms with several outputs",
-        "or labels. `MultiOutputRegressor`, `MultiQuantileRegressor` and `MultiOutputClassifier` have those",
-        "that all of their estimators have: native code if they are trees, matrix products if they are",
-        "linear, and SQL. `RegressorChain`, `ClassifierChain` and `OneVsRestClassifier` have SQL. XGBoost's",
-        "own training on several targets and `TransformedTargetRegressor` have none: the estimator scores.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _library(name: str) -> str:
-    library = name.partition(".")[0]
-    return {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}.get(library, library)
-
-
-def _mark(has: bool) -> str:
-    return "yes" if has else ""
-
-
-def _auto(name: str, forms: dict[str, Any]) -> str:
-    if name in FOR_EACH:
-        return "as its estimators"
-    if name in forms["native"]:
-        return "native code"
-    if name in forms["sql"] and name in forms["matrix"]:
-        return "SQL where it is fast, else matrix products"
-    return "SQL where it is fast, else the estimator" if name in forms["sql"] else "matrix products"
 
 
 def decision_page() -> str:
@@ -267,19 +193,25 @@ def decision_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Every page and the text that it should have."""
-    macros = "Put the package's name in front of a macro: `scorehouse.scored(...)`."
+    named = "Put the package's name in front of a macro: `scorehouse.scored(...)`."
     tests = "Generic tests of prediction tables; write `scorehouse.<test>`. They return the failing rows."
     texts = {
-        "macros.md": macro_page("macro", "Macros", macros),
+        "macros.md": macro_page("macro", "Macros", named),
         "tests.md": macro_page("test", "Tests", tests),
         "variables.md": variable_page(),
         "commands.md": command_page(),
         "columns.md": column_page(),
-        "stored_forms.md": form_page(),
+        "stored_forms.md": form_pages.page(),
+        "metrics.md": metric_pages.page(),
     }
     files = {REFERENCE / name: text for name, text in texts.items()}
     files[ROOT / "docs" / "explanation" / "decisions.md"] = decision_page()
-    return {file: NOTE + "\n" + text.rstrip() + "\n" for file, text in files.items()}
+    written = {file: NOTE + "\n" + text.rstrip() + "\n" for file, text in files.items()}
+    macros = {
+        "monitoring/_metrics.sql": metric_pages.macro(),
+        "predict/_largest_statement.sql": form_pages.macro(),
+    }
+    return written | {ROOT / "macros" / name: text for name, text in macros.items()}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,190 @@
+"""What docs/generate_reference.py makes of the table of metrics: a macro, and a page of the reference."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any
+
+from tables import table
+
+from scorehouse.metrics import HIGHER, KINDS, METRICS, Column, Metric, Use, of_drift, used
+
+WIDTH = 116
+MACRO = """\
+{#- What SQL needs to know of metrics; docs/generate_reference.py writes it from src/scorehouse/metrics.py.
+
+    `columns`: by kind of performance table and by CTE, metrics and their columns. `lower_is_better`: a name
+    that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
+    `anytime_monitor` alarms. `slices` and `contests`: what `worst_slices` and `compare_metric` can measure.
+    `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
+"""
+P_VALUE = 0.01  # the false discovery rate of a window's verdicts
+TITLES = {
+    "classification": "Two classes",
+    "classes": "Several classes, with the option `classes`",
+    "sets": "Sets of classes, with the option `set`",
+    "regression": "Regression",
+    "intervals": "Intervals, with the options `lower` and `upper`",
+    "ranking": "Ranking: means over all orders of items with the same score",
+    "clustering": "Clustering",
+}
+ELSEWHERE = {
+    Use.ESTIMATED: "estimated",
+    Use.CONTEST: "contests",
+    Use.WATCHED: "watched",
+    Use.SLICED: "slices",
+    Use.UNLABELLED: "slices",
+}
+
+
+def macro() -> str:
+    """The macro that returns what SQL needs to know of the metrics.
+
+    A package cannot read a file from Jinja, so it is written down as a literal.
+    """
+    value = {
+        "columns": columns(),
+        "lower_is_better": lower_is_better(),
+        "watched": watched(),
+        "slices": slices(),
+        "contests": contests(),
+        "drift": drift(),
+        "exact": thresholds("exact"),
+    }
+    return f"{MACRO}{{% macro _metrics() %}}\n    {{{{ return({_literal(value, 4)}) }}}}\n{{% endmacro %}}\n"
+
+
+def _literal(value: Any, indent: int, before: int = 0) -> str:
+    """A value as Jinja writes it: in one line where it fits, else as many items per line as fit."""
+    text = re.sub(r"\b(None|True|False)\b", lambda found: found[0].lower(), repr(value))
+    if indent + before + len(text) < WIDTH or not isinstance(value, dict | list):
+        return text
+    lines = [""]
+    for item in value:
+        key = f"{item!r}: " if isinstance(value, dict) else ""
+        one = key + (_literal(value[item], indent + 4, len(key)) if key else repr(item))
+        if not lines[-1] or "\n" in lines[-1] + one or indent + len(lines[-1] + one) > WIDTH - 6:
+            lines.append(one + ",")
+        else:
+            lines[-1] += f" {one},"
+    inside = "".join("\n" + " " * (indent + 4) + line for line in lines if line)
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}{inside.removesuffix(',')}\n{' ' * indent}{closing}"
+
+
+def columns() -> dict[str, Any]:
+    found: dict[str, Any] = {kind: {} for kinds in KINDS.values() for kind in kinds}
+    for name, metric in METRICS.items():
+        for kind, column in metric.columns.items():
+            found[kind].setdefault(column.cte, {})[name] = _column(column)
+    return found
+
+
+def _column(column: Column) -> dict[str, str]:
+    """What differs from a column that has the metric's own name, and no interval."""
+    defaults = {field.name: field.default for field in fields(column)}
+    own = {name: getattr(column, name) for name in ("interval", "n", "column", "by")}
+    return {name: value for name, value in own.items() if value != defaults[name]}
+
+
+def lower_is_better() -> list[str]:
+    lower = [m for m in METRICS.values() if m.better == "lower" and (m.columns or m.name == "rejected_share")]
+    return [m.name for m in lower] + [f"estimated_{m.name}" for m in lower if Use.ESTIMATED in m.use]
+
+
+def watched() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {"performance": {}, "drift": {}, "profiles": {}, "runs": {}}
+    for name, metric in used(Use.WATCHED).items():
+        kind = "performance" if metric.columns else "drift" if metric.drift else "runs"
+        found[kind][name] = "below" if metric.better == HIGHER else "above"
+    return found
+
+
+def slices() -> dict[str, list[str]]:
+    traits = {Use.SLICED: "labels", Use.SHARE: "share"}
+    return {
+        name: [trait for use, trait in traits.items() if use in metric.use] + _task(metric)
+        for name, metric in (used(Use.SLICED) | used(Use.UNLABELLED)).items()
+    }
+
+
+def contests() -> dict[str, list[str]]:
+    return {name: [metric.better, *_task(metric)] for name, metric in used(Use.CONTEST).items()}
+
+
+def _task(metric: Metric) -> list[str]:
+    return ["regression"] if "regression" in metric.columns else []
+
+
+def drift() -> dict[str, Any]:
+    judged = {name: m.drift for name, m in METRICS.items() if m.drift and not m.drift.exact}
+    return {
+        "thresholds": {name: one.threshold for name, one in judged.items()} | {"p_value": P_VALUE},
+        "min_effects": {name: one.min_effect for name, one in judged.items()},
+        **{trait: of_drift(trait) for trait in ("shape", "moved", "learned", "fault")},
+    }
+
+
+def thresholds(trait: str) -> dict[str, float | None]:
+    found = {name: METRICS[name].drift for name in of_drift(trait)}
+    return {name: one.threshold if one else None for name, one in found.items()} | {"p_value": P_VALUE}
+
+
+def page() -> str:
+    """The page of the reference: the metrics of each kind of performance table, then those of drift."""
+    lines = [
+        "# Metrics",
+        "",
+        "The metrics of the tables of monitoring, as the column `metric` names them. If a metric is *better*",
+        "when it is lower, a threshold is the highest value allowed, else the lowest. *Guessing* is what a",
+        "guess reaches, whatever the data. The 95 % interval is in `value_low` and `value_high`. *Also in*:",
+        "`estimated_performance` (as `estimated_<metric>`), contests (`compare_metric` and its gate), slices",
+        "(`worst_slices`), and *watched* by `anytime_monitor`, which needs means of values from 0 to 1.",
+        "",
+        "## Performance",
+        "",
+    ]
+    for kinds in KINDS.values():
+        for kind in kinds:
+            rows = [_row(m, m.columns[kind]) for m in METRICS.values() if kind in m.columns]
+            lines += [f"### {TITLES[kind]}", "", *table(["metric", "", "better", "guessing", *LAST], rows)]
+    rest = [m for m in METRICS.values() if not m.columns and not m.drift]
+    lines += ["### Any task", "", *table(["metric", "", "better", "guessing", *LAST], map(_row, rest))]
+    lines += [
+        "## Drift",
+        "",
+        "The smallest effect is where a certain change is reported as `small_drift`.",
+        "",
+    ]
+    judged = [(m, m.drift) for m in METRICS.values() if m.drift]
+    rows = [[f"`{m.name}`", _meaning(m), _number(d.threshold), _number(d.min_effect)] for m, d in judged]
+    return "\n".join(lines + table(["metric", "", "threshold", "smallest effect"], rows))
+
+
+LAST = ("95 % interval", "also in")
+INTERVALS = {
+    "wilson": "Wilson",
+    "mean": "of a mean",
+    "root": "of a mean",
+    "delong": "DeLong",
+    "ece": "without what chance adds",
+}
+
+
+def _row(metric: Metric, column: Column | None = None) -> list[str]:
+    name = metric.name + (f"<{column.by.partition('_')[0]}>" if column and column.by else "")
+    interval = INTERVALS.get(column.interval, "") if column else ""
+    if metric.name in ("labels_arrived", "rejected_share"):
+        interval = "Wilson"
+    is_minor = column is not None and column.minor
+    also = [] if is_minor else dict.fromkeys(word for use, word in ELSEWHERE.items() if use in metric.use)
+    return [f"`{name}`", _meaning(metric), metric.better, _number(metric.guess), interval, ", ".join(also)]
+
+
+def _meaning(metric: Metric) -> str:
+    return metric.label + (f": {metric.definition}" if metric.definition else "")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
