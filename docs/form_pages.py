@@ -43,7 +43,7 @@ def page() -> str:
         "# Stored forms",
         "",
         "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
-        "[stored form](../decisions/stored-forms.md), and neither a run nor a service opens the estimator.",
+        "[stored form](../explanation/stored_forms.md), and neither a run nor a service opens the estimator.",
         "Whether a version has a form is decided by its proof; `scorehouse show` says so, and why a form was",
         "refused. A subclass is not treated like its parent. `auto` is what `engine='auto'` takes. An",
         "[estimator per segment](../how-to/segments.md) has the form of its clones, except SQL.",

@@ -13,11 +13,11 @@ HEAD = """# Do converters give the estimator's results?
 
 {sentence}
 
-Made on {date} by `python benchmarks/equality` with {versions}.
+Made on {date} by `python benchmarks/equality` with {versions}. Versions of the converters: {converters}.
 
-A converter turns a fitted estimator into something else that scores: SQL, a graph, C. This page compares
-the results with those of the estimator's own `predict` and `predict_proba`, on the rows where conversions
-go wrong. The features are doubles that float32 cannot hold: flights in metric units.
+Converters turn a fitted estimator into something else that scores: SQL, a graph, C. Here, their results are
+compared with the estimator's own `predict` and `predict_proba` on rows where conversions go wrong. The features
+are doubles that float32 cannot hold: flights in metric units.
 
 | rows | what they are |
 | --- | --- |
@@ -28,28 +28,24 @@ go wrong. The features are doubles that float32 cannot hold: flights in metric u
 | boundary | pairs of rows with different labels, so close that no double lies between |
 
 A score is the probability of the second class; for k-means, only labels are compared. *Scores that differ*
-counts every row whose score is not the same double, even by the last bit. A converter that gives only
-probabilities gets the label of a probability above one half. On boundary rows, one bit of a score decides
-the label, so differences there say nothing about ordinary rows; on training rows they do.
-
-Every estimator gets the rows as doubles. A converter that reads float32 gets them rounded, as its users would
-round them. Nothing is timed here; [the benchmark](benchmarks.md) does that.
+counts every row whose score is not the same double. A converter that gives only probabilities gets the label
+of a probability above one half. On boundary rows, one bit of a score decides the label, so differences there
+say nothing about ordinary rows; on training rows they do. Converters that read float32 get the doubles rounded,
+as users would round them. Nothing is timed here; [the benchmark](benchmarks.md) does that.
 """
 CHOICES = """
 ## Where differences come from
 
-- **float32.** A double at a split, or next to it, moves to the other side when it is rounded. Forests and
-  gradient boosting of scikit-learn round their input themselves: there, a converter that does not round
-  differs.
+- **float32.** A double at a split, or next to it, moves to the other side when it is rounded. scikit-learn's
+  forests and gradient boosting round their input themselves: there, a converter that does not round differs.
 - **Large values.** Their products leave the range of float32, and the result is NaN.
 - **The order of a sum.** Doubles that are added in another order differ in the last bit.
 - **Zero in LightGBM.** It reads values up to 1.0000000180025095e-35 as zero; some converted splits do not.
 - **Missing values in ONNX.** The forest differs by more than rounding only on rows with a missing value.
-- **Missing values in TL2cgen.** Its C code marks a missing value by an integer that shares its bytes with
-  the number. A double whose lower 32 bits are all ones looks missing to it.
+- **Missing values in TL2cgen.** Its C code marks a missing value by an integer that shares its bytes with the
+  number. A double whose lower 32 bits are all ones looks missing to it.
 
-scorehouse serves a form only if it was proven at registration; the rows of the proof are not those of this
-page. What a form gave here is what a run would write.
+scorehouse serves a form only if it was proven at registration, on other rows than those of this page.
 """
 
 
@@ -66,8 +62,16 @@ class Result:
 
 def page(results: Sequence[Result], date: str, versions: str, training: int) -> str:
     """The whole page."""
-    head = HEAD.format(sentence=sentence(results), date=date, versions=versions, training=training)
-    parts = [head, *(_section(results, name) for name in ESTIMATORS), CHOICES.strip() + "\n"]
+    converters = dict.fromkeys(of for one in results if (of := _parts(one.converter)[1]))
+    head = HEAD.format(
+        sentence=sentence(results),
+        date=date,
+        versions=versions,
+        converters="; ".join(converters) or "none",
+        training=training,
+    )
+    sections = (_section(results, name) for name in ESTIMATORS)
+    parts = [head, *sections, _without_result(results), CHOICES.strip() + "\n"]
     return "\n".join(part for part in parts if part)
 
 
@@ -101,10 +105,27 @@ def _section(results: Sequence[Result], estimator: str) -> str:
         *rows,
         "",
     ]
-    refused = [f"- {one.converter}: {_plain(one.refused)}" for one in mine if not one.total]
-    if refused:
-        table += ["No result:", "", *refused, ""]
     return "\n".join(table)
+
+
+def _without_result(results: Sequence[Result]) -> str:
+    """Which converters gave nothing: each reason once, with the converters and estimators it is about."""
+    estimators: dict[tuple[str, str], list[str]] = {}
+    for one in results:
+        if not one.total:
+            title = ESTIMATORS[one.estimator].title.partition(",")[0]
+            estimators.setdefault((one.refused, _parts(one.converter)[0]), []).append(title)
+    converters: dict[tuple[str, str], list[str]] = {}
+    for (why, name), titles in estimators.items():
+        converters.setdefault((why, "; ".join(titles)), []).append(name)
+    lines = [f"- {'; '.join(names)}: {_plain(why)} ({of})" for (why, of), names in converters.items()]
+    return "\n".join(["## No result", "", *lines, ""]) if lines else ""
+
+
+def _parts(converter: str) -> tuple[str, str]:
+    """The name of a converter, and the versions that its title ends with."""
+    name, _, versions = converter.removesuffix(")").rpartition(" (")
+    return (name, versions) if name and converter.endswith(")") else (converter, "")
 
 
 def _row(one: Result, kinds: Sequence[str]) -> str:
@@ -115,7 +136,7 @@ def _row(one: Result, kinds: Sequence[str]) -> str:
     largest = "" if total.largest is None else _size(total.largest)
     if total.unscored:
         largest += f", {total.unscored:,} rows without a result"
-    cells = [one.converter, f"{total.rows:,}", f"{total.labels:,}", *by_kind, scores, largest]
+    cells = [_parts(one.converter)[0], f"{total.rows:,}", f"{total.labels:,}", *by_kind, scores, largest]
     return "| " + " | ".join(cells) + " |"
 
 
