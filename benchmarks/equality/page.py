@@ -16,8 +16,8 @@ HEAD = """# Do converters give the estimator's results?
 Made on {date} by `python benchmarks/equality` with {versions}. Versions of the converters: {converters}.
 
 Converters turn a fitted estimator into something else that scores: SQL, a graph, C. Here, their results are
-compared with the estimator's own `predict` and `predict_proba` on rows where conversions go wrong. The features
-are doubles that float32 cannot hold: flights in metric units.
+compared with the estimator's own `predict` and `predict_proba` on rows where conversions go wrong. The
+features are doubles that float32 cannot hold: flights in metric units.
 
 | rows | what they are |
 | --- | --- |
@@ -30,8 +30,8 @@ are doubles that float32 cannot hold: flights in metric units.
 A score is the probability of the second class; for k-means, only labels are compared. *Scores that differ*
 counts every row whose score is not the same double. A converter that gives only probabilities gets the label
 of a probability above one half. On boundary rows, one bit of a score decides the label, so differences there
-say nothing about ordinary rows; on training rows they do. Converters that read float32 get the doubles rounded,
-as users would round them. Nothing is timed here; [the benchmark](benchmarks.md) does that.
+say nothing about ordinary rows; on training rows they do. Converters that read float32 get the doubles
+rounded, as users would round them. Nothing is timed here; [the benchmark](benchmarks.md) does that.
 """
 CHOICES = """
 ## Where differences come from
