@@ -44,6 +44,7 @@ WORDS = {
     "equality.md": ("onnx",),
     "explanation/guarantees.md": ("guarantees", "security"),
     "explanation/not-covered.md": ("limits", "limitations"),
+    "reference/runs.md": ("started", "interrupted", "killed"),
     "reference/variables.md": ("variables", "vars"),
     "reference/commands.md": ("command line", "cli"),
 }
