@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 from tables import table
 
@@ -38,36 +38,39 @@ def macro() -> str:
 def page() -> str:
     """Which estimators have which stored forms, from the registers of the forms."""
     wraps = {name for name, function in PREDICTORS.items() if function.__module__ == calibrate.__name__}
-    forms = {"sql": PREDICTORS.keys() - wraps, "native": readers().keys(), "matrix": MODELS.keys()}
+    forms = {
+        "SQL": PREDICTORS.keys() - wraps,
+        "native code": readers().keys(),
+        "matrix products": MODELS.keys(),
+    }
     lines = [
         "# Stored forms",
         "",
         "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
         "[stored form](../explanation/stored_forms.md), and neither a run nor a service opens the estimator.",
-        "Whether a version has a form is decided by its proof; `scorehouse show` says so, and why a form was",
-        "refused. A subclass is not treated like its parent. `auto` is what `engine='auto'` takes. An",
+        "The proof decides whether a version has a form; `scorehouse show` says so, and why a form was",
+        "refused. A subclass is not treated like its parent. An",
         "[estimator per segment](../how-to/segments.md) has the form of its clones, except SQL.",
         "",
     ]
     rows = [
-        [
-            f"`{name.partition('.')[2]}`",
-            _library(name),
-            *(_mark(name in of) for of in forms.values()),
-            _auto(name, forms),
-        ]
-        for name in sorted(set().union(*forms.values()), key=lambda name: name.lower().split("."))
+        [*kind, ", ".join(map(_named, names))]
+        for kind, names in _alike(sorted(set().union(*forms.values()), key=_key), forms).items()
     ]
-    lines += table(["estimator", "library", "SQL", "native code", "matrix products", "`auto`"], rows)
+    lines += table(["forms", "`engine='auto'` takes", "estimators"], rows)
     steps = {**dict.fromkeys(TRANSFORMERS, "any form"), **dict.fromkeys(PROJECTIONS, "matrix products")}
     lines += ["## Steps before them", ""]
-    rows = [[f"`{name.partition('.')[2]}`", of, WITH.get(name, "")] for name, of in sorted(steps.items())]
-    lines += table(["step", "before", "with"], rows)
-    lines += ["## Around them", ""]
-    around = [f"`{name.partition('.')[2]}`" for name in sorted(wraps)]
+    for form in dict.fromkeys(steps.values()):
+        names = [
+            _named(name) + (f" ({WITH[name]})" if name in WITH else "")
+            for name in sorted(steps, key=_key)
+            if steps[name] == form
+        ]
+        lines += [f"Before {form}: {', '.join(names)}.", ""]
     lines += [
-        f"SQL: {', '.join(around)}.",
-        "`CalibratedClassifierCV` may be sigmoid or isotonic.",
+        "## Around them",
+        "",
+        f"SQL: {', '.join(map(_named, sorted(wraps)))}; `CalibratedClassifierCV` may be sigmoid or isotonic.",
         "Native code and matrix products: `Pipeline`, `GridSearchCV`, `RandomizedSearchCV`.",
         "",
         "## Several outputs per row",
@@ -78,13 +81,12 @@ def page() -> str:
         "linear, and SQL. `RegressorChain`, `ClassifierChain` and `OneVsRestClassifier` have SQL. XGBoost's",
         "own training on several targets and `TransformedTargetRegressor` have none: the estimator scores.",
         "",
-    ]
-    lines += [
         "## Limits of one statement",
         "",
         "What is beyond them is [cut into stages](compiled_sql.md#stages).",
+        "`predict()` and `scored()` also refuse a statement that the database would not accept.",
+        "",
     ]
-    lines += ["`predict()` and `scored()` also refuse a statement that the database would not accept.", ""]
     rows = [
         [name, *(f"{n:,}" if n else "" for n in (one.sql_bytes, one.nodes, one.columns, one.statement))]
         for name, one in LIMITS.items()
@@ -95,20 +97,29 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def _library(name: str) -> str:
-    library = name.partition(".")[0]
-    return {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}.get(library, library)
+def _alike(names: Iterable[str], forms: Mapping[str, Collection[str]]) -> dict[tuple[str, str], list[str]]:
+    """The names that have the same forms, of which `auto` takes the same one."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        kind = ", ".join(form for form, of in forms.items() if name in of), _auto(name, forms)
+        found.setdefault(kind, []).append(name)
+    return found
 
 
-def _mark(has: bool) -> str:
-    return "yes" if has else ""
+def _key(name: str) -> str:
+    return name.partition(".")[2].lower()
 
 
-def _auto(name: str, forms: dict[str, Any]) -> str:
+def _named(name: str) -> str:
+    """The class, of scorehouse's own with the library: those of other libraries are told by their names."""
+    return f"`{name}`" if name.startswith("scorehouse.") else f"`{name.partition('.')[2]}`"
+
+
+def _auto(name: str, forms: Mapping[str, Collection[str]]) -> str:
     if name in FOR_EACH:
         return "as its estimators"
-    if name in forms["native"]:
+    if name in forms["native code"]:
         return "native code"
-    if name in forms["sql"] and name in forms["matrix"]:
+    if name in forms["SQL"] and name in forms["matrix products"]:
         return "SQL where it is fast, else matrix products"
-    return "SQL where it is fast, else the estimator" if name in forms["sql"] else "matrix products"
+    return "SQL where it is fast, else the estimator" if name in forms["SQL"] else "matrix products"

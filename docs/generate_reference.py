@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import click
+import command_pages
 import form_pages
+import macro_pages
 import metric_pages
 import yaml
 from tables import table
 
-from scorehouse.cli.main import main as cli
 from scorehouse.cli.scaffold import AUDIT, OUTPUTS
 from scorehouse.forms.reasons.columns import DOCS
 from scorehouse.registration import card
@@ -26,8 +24,6 @@ from scorehouse.registration import card
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by docs/generate_reference.py: change the code, then run it. -->\n"
-DEFINITION = re.compile(r"{%-?\s*(macro|test)\s+(\w+)\s*\((.*?)\)\s*-?%}", re.S)
-COMMENT = re.compile(r"{#-?\s*(.*?)\s*-?#}", re.S)
 VARIABLE = re.compile(r"\bvar\(\s*['\"](scorehouse_\w+)['\"](?:\s*,\s*([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 MEANINGS = {
     "scorehouse_backfill": "First and last as-of date of a backfill, given with `--vars` for one run.",
@@ -56,40 +52,6 @@ MEANINGS = {
 }
 
 
-def documented() -> dict[str, dict[str, Any]]:
-    """The YAML entries of macros, by name."""
-    found = {}
-    for file in sorted(ROOT.glob("macros/**/*.yml")):
-        for entry in (yaml.safe_load(file.read_text()) or {}).get("macros") or []:
-            found[entry["name"]] = entry
-    return found
-
-
-def definitions(kind: str) -> Iterator[tuple[str, str, str, Path]]:
-    """Public macros or tests: name, signature, opening comment, file. Each has a file with its name."""
-    for file in sorted(ROOT.glob("macros/**/*.sql")):
-        text = file.read_text()
-        for found, name, arguments in DEFINITION.findall(text):
-            if found == kind and name == file.stem and not name.startswith("_"):
-                comment = COMMENT.match(text)
-                signature = " ".join(arguments.split())
-                yield name, signature, " ".join(comment[1].split()) if comment else "", file
-
-
-def macro_page(kind: str, title: str, opening: str) -> str:
-    entries, lines = documented(), [f"# {title}", "", opening, ""]
-    for name, signature, comment, file in definitions(kind):
-        entry = entries.get(name) or entries.get(f"test_{name}") or {}
-        lines += [f"## {name}", "", "```jinja", f"{name}({signature})", "```", ""]
-        lines += [" ".join(str(entry.get("description") or comment or "").split()), ""]
-        arguments = entry.get("arguments") or []
-        if arguments:
-            rows = [[f"`{a['name']}`", a.get("type", ""), a.get("description", "")] for a in arguments]
-            lines += table(["argument", "type", ""], rows)
-        lines += [f"Defined in `{file.relative_to(ROOT).as_posix()}`.", ""]
-    return "\n".join(lines)
-
-
 def variable_page() -> str:
     found: dict[str, list[tuple[str, str]]] = {}
     for file in sorted(
@@ -112,48 +74,6 @@ def variable_page() -> str:
     ]
     opening = "Variables under `vars:` in `dbt_project.yml`, with their defaults."
     return "\n".join(["# Variables", "", opening, "", *table(["variable", "default", "", "read in"], rows)])
-
-
-def command_page() -> str:
-    lines = ["# Commands", "", "Colours appear only on a terminal, and only if `NO_COLOR` is not set.", ""]
-    lines += ["| exit code | |", "|---|---|", "| 0 | done |", "| 1 | an error, which the message explains |"]
-    lines += [
-        "| 2 | wrong usage |",
-        "| 3 | something differs: only `replay`, `retrain --prove`, and commands with `--exit-code` |",
-        "| 10, 11, 20, 30 | only `retrain`: not asked for; not judged; waits for a person; gate refused |",
-        "",
-    ]
-    lines += [
-        "## Shell completion",
-        "",
-        "Completes commands, options, and the registered names, aliases and versions:",
-        "",
-        "```console",
-        "$ scorehouse completion bash > ~/.local/share/bash-completion/completions/scorehouse",
-        '$ scorehouse completion zsh > "${fpath[1]}/_scorehouse"',
-        "$ scorehouse completion fish > ~/.config/fish/completions/scorehouse.fish",
-        "```",
-        "",
-        "## Output and targets",
-        "",
-        "With `--json`, a command prints one JSON document on standard output and asks no questions; error",
-        "messages go to standard error. Commands work from any folder of the project. Commands that read",
-        "the warehouse need `--database` or `--target`. The profile is the one in `dbt_project.yml` unless",
-        "`--profile` names another; `profiles.yml` is found where dbt finds it. The default target of the",
-        "profile is never used.",
-        "",
-    ]
-    for path, command in commands(cli, "scorehouse"):
-        context = click.Context(command, info_name=path, terminal_width=80, max_content_width=80)
-        lines += [f"## {path}", "", "```text", click.unstyle(command.get_help(context)), "```", ""]
-    return "\n".join(lines)
-
-
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from commands(command.commands[name], f"{path} {name}")
 
 
 def column_page() -> str:
@@ -193,13 +113,11 @@ def decision_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Every page and the text that it should have."""
-    named = "Put the package's name in front of a macro: `scorehouse.scored(...)`."
-    tests = "Generic tests of prediction tables; write `scorehouse.<test>`. They return the failing rows."
     texts = {
-        "macros.md": macro_page("macro", "Macros", named),
-        "tests.md": macro_page("test", "Tests", tests),
+        "macros.md": macro_pages.macros(),
+        "tests.md": macro_pages.tests(),
         "variables.md": variable_page(),
-        "commands.md": command_page(),
+        "commands.md": command_pages.page(),
         "columns.md": column_page(),
         "stored_forms.md": form_pages.page(),
         "metrics.md": metric_pages.page(),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from tables import table
 
-from scorehouse.metrics import HIGHER, KINDS, METRICS, Column, Metric, Use, of_drift, used
+from scorehouse.metrics import HIGHER, KINDS, LEARNED, METRICS, Column, Drift, Metric, Use, of_drift, used
 
 WIDTH = 116
 MACRO = """\
@@ -137,7 +138,7 @@ def page() -> str:
         "# Metrics",
         "",
         "The metrics of the tables of monitoring, as the column `metric` names them. If a metric is *better*",
-        "when it is lower, a threshold is the highest value allowed, else the lowest. *Guessing* is what a",
+        "when it is lower, a threshold is the highest value allowed, else the lowest; in parentheses, what a",
         "guess reaches, whatever the data. The 95 % interval is in `value_low` and `value_high`. *Also in*:",
         "`estimated_performance` (as `estimated_<metric>`), contests (`compare_metric` and its gate), slices",
         "(`worst_slices`), and *watched* by `anytime_monitor`, which needs means of values from 0 to 1.",
@@ -148,21 +149,22 @@ def page() -> str:
     for kinds in KINDS.values():
         for kind in kinds:
             rows = [_row(m, m.columns[kind]) for m in METRICS.values() if kind in m.columns]
-            lines += [f"### {TITLES[kind]}", "", *table(["metric", "", "better", "guessing", *LAST], rows)]
+            lines += [f"### {TITLES[kind]}", "", *_without_empty(rows)]
     rest = [m for m in METRICS.values() if not m.columns and not m.drift]
-    lines += ["### Any task", "", *table(["metric", "", "better", "guessing", *LAST], map(_row, rest))]
+    lines += ["### Any task", "", *_without_empty([_row(m) for m in rest])]
     lines += [
         "## Drift",
         "",
-        "The smallest effect is where a certain change is reported as `small_drift`.",
+        "The smallest effect is where a certain change is reported as `small_drift`. *More* is more than the",
+        "expected share.",
         "",
     ]
     judged = [(m, m.drift) for m in METRICS.values() if m.drift]
-    rows = [[f"`{m.name}`", _meaning(m), _number(d.threshold), _number(d.min_effect)] for m, d in judged]
+    rows = [[f"`{m.name}`", _meaning(m), _threshold(m, d), _number(d.min_effect)] for m, d in judged]
     return "\n".join(lines + table(["metric", "", "threshold", "smallest effect"], rows))
 
 
-LAST = ("95 % interval", "also in")
+COLUMNS = ("metric", "", "better", "95 % interval", "also in")
 INTERVALS = {
     "wilson": "Wilson",
     "mean": "of a mean",
@@ -172,6 +174,12 @@ INTERVALS = {
 }
 
 
+def _without_empty(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table without the columns that no row fills."""
+    filled = [number for number, column in enumerate(zip(*rows, strict=True)) if any(column)]
+    return table([COLUMNS[n] for n in filled], [[row[n] for n in filled] for row in rows])
+
+
 def _row(metric: Metric, column: Column | None = None) -> list[str]:
     name = metric.name + (f"<{column.by.partition('_')[0]}>" if column and column.by else "")
     interval = INTERVALS.get(column.interval, "") if column else ""
@@ -179,11 +187,19 @@ def _row(metric: Metric, column: Column | None = None) -> list[str]:
         interval = "Wilson"
     is_minor = column is not None and column.minor
     also = [] if is_minor else dict.fromkeys(word for use, word in ELSEWHERE.items() if use in metric.use)
-    return [f"`{name}`", _meaning(metric), metric.better, _number(metric.guess), interval, ", ".join(also)]
+    better = metric.better + (f" ({metric.guess:g})" if metric.guess is not None else "")
+    return [f"`{name}`", _meaning(metric), better, interval, ", ".join(also)]
 
 
 def _meaning(metric: Metric) -> str:
-    return metric.label + (f": {metric.definition}" if metric.definition else "")
+    """What the name of the metric does not say by itself."""
+    is_name = re.sub(r"\W", "_", metric.label.lower()) == metric.name
+    definition = metric.definition.removesuffix(f"; {LEARNED}")
+    return ": ".join(part for part in ("" if is_name else metric.label, definition) if part)
+
+
+def _threshold(metric: Metric, drift: Drift) -> str:
+    return _number(drift.threshold) + (" more" if metric.definition.endswith(LEARNED) else "")
 
 
 def _number(value: float | None) -> str:
