@@ -48,7 +48,7 @@ def page() -> str:
         "",
         "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
         "[stored form](../explanation/stored_forms.md), and neither a run nor a service opens the estimator.",
-        "The proof decides whether a version has a form; `scorehouse show` says so, and why a form was",
+        "Whether a version has a form is decided by its proof; `scorehouse show` says so, and why a form was",
         "refused. A subclass is not treated like its parent. An",
         "[estimator per segment](../how-to/segments.md) has the form of its clones, except SQL.",
         "",

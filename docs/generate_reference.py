@@ -77,15 +77,25 @@ def variable_page() -> str:
 
 
 def column_page() -> str:
-    lines = ["# Columns", "", "## Prediction tables", ""]
+    lines = [
+        "# Columns",
+        "",
+        "A column of a seed is varchar where no type is given.",
+        "",
+        "## Prediction tables",
+        "",
+    ]
     lines += [
         "A prediction table has the key, the passed-through columns, the columns of the task, and the audit",
         "columns, which say where a row came from.",
         "",
+        *(f"- `{name}`: {text}" for name, text in {**OUTPUTS, **AUDIT}.items()),
+        "",
+        "With `reasons`, it also has these; they are null in rows that were not asked for.",
+        "",
+        *(f"- `{name}`: {text}" for name, text in DOCS.items()),
+        "",
     ]
-    lines += table(["column", ""], [[f"`{name}`", text] for name, text in {**OUTPUTS, **AUDIT}.items()])
-    lines += ["With `reasons`, it also has these; they are null in rows that were not asked for.", ""]
-    lines += table(["column", ""], [[f"`{name}`", text] for name, text in DOCS.items()])
     seeds = {
         "ml_<name>": card.REGISTRY_DOCS,
         "ml_<name>__signature": card.SIGNATURE_DOCS,
@@ -93,14 +103,19 @@ def column_page() -> str:
         "ml_<name>__calibration": card.CALIBRATION_DOCS,
     }
     for seed, columns in seeds.items():
-        rows = [[f"`{name}`", kind, text] for name, (kind, text) in columns.items()]
-        lines += [f"## Seed `{seed}`", "", *table(["column", "type", ""], rows)]
+        lines += [f"## Seed `{seed}`", ""]
+        lines += [f"- `{name}`{_type(kind)}: {text}" for name, (kind, text) in columns.items()]
+        lines.append("")
     names = re.findall(r"\['(\w+)',", (ROOT / "macros/run_log/_run_log_columns.sql").read_text())
     runs = yaml.safe_load((ROOT / "models/installed/run_log/_scorehouse_runs.yml").read_text())
     described = {one["name"]: one["description"] for one in runs["models"][0]["columns"]}
-    rows = [[f"`{name}`", described[{"run_id": "scoring_run_id"}.get(name, name)]] for name in names]
-    lines += ["## Table `scorehouse_run_log`", "", *table(["column", ""], rows)]
+    lines += ["## Table `scorehouse_run_log`", ""]
+    lines += [f"- `{name}`: {described[{'run_id': 'scoring_run_id'}.get(name, name)]}" for name in names]
     return "\n".join(lines)
+
+
+def _type(kind: str) -> str:
+    return "" if kind == "varchar" else f" ({kind})"
 
 
 def decision_page() -> str:

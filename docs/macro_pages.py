@@ -63,7 +63,7 @@ TESTS = {
         "volume_in_range",
         "challenger_not_worse",
     ),
-    "Tables made with `performance`": (
+    "Performance tables": (
         "performance_at_least",
         "performance_not_below_reference",
         "calibrated",
@@ -117,7 +117,7 @@ def _page(kind: str, title: str, opening: str, sections: Mapping[str, Sequence[s
         lines += [f"## {section}", ""]
         for name in names:
             lines += [f"### {name}", "", "```jinja", f"{name}({signatures[name]})", "```", ""]
-            lines += [_meaning(name, described[name]), ""]
+            lines += [_meaning(name, described[name], section), ""]
             own = {one: text for one, text in arguments[name].items() if shared.get(one) != text}
             lines += [*map(_line, _together(own)), *([""] if own else [])]
     return "\n".join(lines)
@@ -127,10 +127,11 @@ def _links(names: Iterable[str]) -> str:
     return ", ".join(f"[`{name}`](#{name})" for name in names)
 
 
-def _meaning(name: str, entry: Mapping[str, Any]) -> str:
-    """The description, after what a test is put on, which its argument `model` says."""
+def _meaning(name: str, entry: Mapping[str, Any], section: str) -> str:
+    """The description; of a test after what it is put on, if the section does not say it."""
     models = [_joined(one["description"]) for one in _described(entry) if one["name"] == "model"]
     places = [f"On {text[:1].lower()}{text[1:].removesuffix(f'; {FILLED_IN}')}." for text in models]
+    places = [place for place in places if place != f"On a {section.lower().removesuffix('s')}."]
     return " ".join([*places, _joined(entry["description"]), *ELSEWHERE.get(name, [])])
 
 
@@ -191,7 +192,7 @@ def _together(arguments: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, t
 
 def _line(argument: tuple[str, tuple[str, str]]) -> str:
     name, (kind, text) = argument
-    return f"- `{name}`{'' if kind == 'any' else f' ({kind})'}: {text[:1].lower()}{text[1:]}"
+    return f"- `{name}`{' (relation)' if kind == 'relation' else ''}: {text[:1].lower()}{text[1:]}"
 
 
 def _joined(text: str) -> str:

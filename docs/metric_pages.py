@@ -160,11 +160,11 @@ def page() -> str:
         "",
     ]
     judged = [(m, m.drift) for m in METRICS.values() if m.drift]
-    rows = [[f"`{m.name}`", _meaning(m), _threshold(m, d), _number(d.min_effect)] for m, d in judged]
-    return "\n".join(lines + table(["metric", "", "threshold", "smallest effect"], rows))
+    rows = [[_meaning(m.name, m), _threshold(m, d), _number(d.min_effect)] for m, d in judged]
+    return "\n".join(lines + table(["metric", "threshold", "smallest effect"], rows))
 
 
-COLUMNS = ("metric", "", "better", "95 % interval", "also in")
+COLUMNS = ("metric", "better", "95 % interval", "also in")
 INTERVALS = {
     "wilson": "Wilson",
     "mean": "of a mean",
@@ -188,14 +188,14 @@ def _row(metric: Metric, column: Column | None = None) -> list[str]:
     is_minor = column is not None and column.minor
     also = [] if is_minor else dict.fromkeys(word for use, word in ELSEWHERE.items() if use in metric.use)
     better = metric.better + (f" ({metric.guess:g})" if metric.guess is not None else "")
-    return [f"`{name}`", _meaning(metric), better, interval, ", ".join(also)]
+    return [_meaning(name, metric), better, interval, ", ".join(also)]
 
 
-def _meaning(metric: Metric) -> str:
-    """What the name of the metric does not say by itself."""
+def _meaning(name: str, metric: Metric) -> str:
+    """The name, and what it does not say by itself."""
     is_name = re.sub(r"\W", "_", metric.label.lower()) == metric.name
-    definition = metric.definition.removesuffix(f"; {LEARNED}")
-    return ": ".join(part for part in ("" if is_name else metric.label, definition) if part)
+    parts = (f"`{name}`", "" if is_name else metric.label, metric.definition.removesuffix(f"; {LEARNED}"))
+    return ": ".join(part for part in parts if part)
 
 
 def _threshold(metric: Metric, drift: Drift) -> str:

@@ -1,7 +1,8 @@
 """Commands of the command line, one module per command; a module is imported when its command is called.
 
 Exit codes, the same for all: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something
-differs (only `replay`, `retrain --prove`, and commands with --exit-code). `retrain` has more, from 10 on.
+differs (only `replay`, `evidence`, `retrain --prove`, and commands with --exit-code). `retrain` has more,
+from 10 on.
 """
 
 from __future__ import annotations

@@ -19,13 +19,13 @@ from scorehouse.errors import ConfigurationError
     "--features",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Rows to measure on: a .parquet or .csv file with the columns of the signature.",
+    help="Rows to measure on, .parquet or .csv, with the columns of the signature.",
 )
 @click.option(
     "--label",
     "labelled",
     multiple=True,
-    help="Column of that file with the labels, one for each of several outputs; without it, the change of "
+    help="Column of that file with the labels, one for each of several outputs; default: the change of "
     "the outputs is measured.",
 )
 @click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")

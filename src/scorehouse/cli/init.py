@@ -32,10 +32,10 @@ from scorehouse.registration.lock import check_name
 
 @click.command("init")
 @click.argument("name")
-@click.option("--features", required=True, help="Model of your project with the features, one row per key.")
+@click.option("--features", required=True, help="dbt model with the features, one row per key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--label", required=True, help="Column to predict; NULL where it is not known yet.")
-@click.option("--labels", help="Table with the key and the label, if the feature table does not have it.")
+@click.option("--labels", help="Table with key and label, if the feature table does not have it.")
 @click.option(
     "--task",
     type=click.Choice(("classification", "regression")),
@@ -45,7 +45,7 @@ from scorehouse.registration.lock import check_name
 )
 @click.option(
     "--package",
-    help="Folder or git URL of the dbt package, for packages.yml; default: where scorehouse came from.",
+    help="Folder or git URL of the dbt package; default: where scorehouse came from.",
 )
 @click.option("--revision", help="Tag or commit of the git URL.")
 @write_options

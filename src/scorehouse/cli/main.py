@@ -35,8 +35,8 @@ def main() -> None:
 
     Works from any folder of the project. Every command prints JSON with --json; a target is never guessed.
 
-    Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something differs (replay, and
-    commands with --exit-code); retrain has more.
+    Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something differs (replay,
+    evidence, and commands with --exit-code); retrain has more.
 
     \b
     Examples:

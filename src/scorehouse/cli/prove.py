@@ -23,11 +23,9 @@ ROWS = 50_000
 @click.option(
     "--features",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Rows to prove on: a .parquet or .csv file of features.",
+    help="Rows to prove on, .parquet or .csv.",
 )
-@click.option(
-    "--table", help="Rows to prove on: a feature table in the DuckDB file of --database or --target."
-)
+@click.option("--table", help="Rows to prove on: a feature table of --database or --target.")
 @click.option("--rows", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many rows.")
 @json_option
 @file_options

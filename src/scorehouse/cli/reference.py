@@ -19,7 +19,7 @@ from scorehouse.project.folder import find_project
     "--features",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Training rows: a .parquet or .csv file with the columns of the signature.",
+    help="Training rows, .parquet or .csv, with the columns of the signature.",
 )
 @click.option("--time", metavar="COLUMN", help="Column of that file with the time of each row.")
 @click.option(

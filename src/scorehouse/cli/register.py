@@ -21,7 +21,7 @@ from scorehouse.registry.version import TASKS
     "--features",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Training features: a .parquet or .csv file with the columns of the fit.",
+    help="Training features, .parquet or .csv, with the columns of the fit.",
 )
 @click.option("--task", required=True, type=click.Choice(TASKS), help="What the estimator does.")
 @click.option(
@@ -33,7 +33,7 @@ from scorehouse.registry.version import TASKS
     "in the estimator's order; repeat for each.",
 )
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
-@click.option("--description", default="", help="Purpose of the ML model; the first words of the model card.")
+@click.option("--description", default="", help="Purpose of the ML model, for the model card.")
 @click.option("--owner", default="", help="Who is responsible for it.")
 @click.option("--trained-from", default="", help="Start of the training window.")
 @click.option("--trained-to", default="", help="End of the training window.")
@@ -51,13 +51,13 @@ from scorehouse.registry.version import TASKS
 @click.option(
     "--artifact",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Existing file of the estimator in this format; default: it is written from ESTIMATOR.",
+    help="Existing file of the estimator in this format; default: written from ESTIMATOR.",
 )
 @click.option("--store", default="artifacts", show_default=True, help="Folder or URL under which to write.")
 @click.option(
     "--parity-tolerance",
     type=float,
-    help="Largest allowed difference between scores of the stored form and of the estimator.",
+    help="Largest difference allowed between scores of stored form and estimator.",
 )
 @click.option(
     "--time",
@@ -75,7 +75,7 @@ from scorehouse.registry.version import TASKS
 @click.option(
     "--forms/--no-forms",
     default=True,
-    help="Whether to prove and store other forms of the estimator; default: yes.",
+    help="Whether to prove and store other forms; default: yes.",
 )
 @json_option
 @project_option

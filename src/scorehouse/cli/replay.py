@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "estimator"]),
     default="table",
     show_default=True,
-    help="Compare with the prediction table; or compare the run's stored form with the estimator, on the "
-    "rows that are in the feature table now.",
+    help="Compare with the prediction table; or the run's stored form with the estimator, on the rows that "
+    "are in the feature table now.",
 )
 @json_option
 @click.pass_context

@@ -40,7 +40,7 @@ CALL = "scorehouse report"
 @click.option(
     "--cards",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help=f"What people know about the ML models, for their cards; default: the project's {FILE}, if any.",
+    help=f"What people know, for the model cards; default: the project's {FILE}, if any.",
 )
 @results_option
 @target_options
@@ -57,9 +57,9 @@ def report_command(
 ) -> None:
     """Write an HTML report on the ML model NAME, or on all of them, from the target that you name.
 
-    The command reads the tables that the monitoring macros made (it finds them by their columns, not by
-    their names). index.html says in one sentence per ML model what to do; each has a page and a model card.
-    The report opens without a network, and shows the SQL behind each alert.
+    Reads the tables of monitoring, which it finds by their columns. index.html says in one sentence per ML
+    model what to do; each has a page and a model card. The report opens without a network, and shows the SQL
+    behind each alert.
 
     \b
     Examples:

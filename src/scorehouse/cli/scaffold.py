@@ -65,9 +65,9 @@ OUTPUTS = {
 
 @click.command("predictions")
 @click.argument("name", shell_complete=complete_name)
-@click.option("--features", required=True, help="Model of your project with the features, one row per key.")
+@click.option("--features", required=True, help="dbt model with the features, one row per key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
-@click.option("--keep", "kept", multiple=True, help="Feature table column to pass through; may be repeated.")
+@click.option("--keep", "kept", multiple=True, help="Feature column to keep; may be repeated.")
 @click.option("--group", help="Column within which a ranking ranks.")
 @click.option(
     "--door",

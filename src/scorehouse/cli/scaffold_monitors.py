@@ -26,17 +26,15 @@ TASKS = ("classification", "regression", *SEVERAL)
 
 @click.command("monitors")
 @click.argument("name", shell_complete=complete_name)
-@click.option("--features", required=True, help="Model of your project with the features, one row per key.")
+@click.option("--features", required=True, help="dbt model with the features, one row per key.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
 @click.option(
-    "--day", help="Date column of the prediction table, for windows by month; default: one per scoring run."
+    "--day", help="Date column of the predictions, for windows by month; default: one per scoring run."
 )
-@click.option("--segment", "segments", multiple=True, help="Column of the prediction table to segment by.")
-@click.option(
-    "--training", help="Prediction table of the training rows: what segments are compared with (--segment)."
-)
-@click.option("--labels", help="Model of your project with the labels that arrive later.")
+@click.option("--segment", "segments", multiple=True, help="Column of the predictions to segment by.")
+@click.option("--training", help="Prediction table of the training rows, to compare segments with.")
+@click.option("--labels", help="dbt model with the labels that arrive later.")
 @click.option(
     "--label",
     "label_columns",
@@ -46,7 +44,7 @@ TASKS = ("classification", "regression", *SEVERAL)
 @click.option("--label-days", type=click.IntRange(0), default=0, help="Days until labels are complete.")
 @click.option(
     "--calibrate-to",
-    help="First day after the predictions whose labels calibrate estimates and intervals; default: all.",
+    help="Day after the predictions that calibrate estimates and intervals; default: all.",
 )
 @click.option("--folder", default="models/ml/monitoring", show_default=True, help="Folder for the files.")
 @write_options

@@ -109,9 +109,9 @@ where not exists (
 
 @click.command("retraining")
 @click.argument("name", shell_complete=complete_name)
-@click.option("--features", required=True, help="Model of your project with the features.")
+@click.option("--features", required=True, help="dbt model with the features.")
 @click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
-@click.option("--labels", required=True, help="Model of your project with the labels.")
+@click.option("--labels", required=True, help="dbt model with the labels.")
 @click.option(
     "--label",
     "label_columns",
