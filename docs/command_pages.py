@@ -26,8 +26,6 @@ SHARED = (
     "--dry-run",
 )
 OPENING = """\
-# Commands
-
 With `--json`, a command prints one JSON document on standard output and asks no questions; error messages go
 to standard error. Commands work from any folder of the project. Colours appear only on a terminal, and only
 if `NO_COLOR` is not set.
@@ -61,8 +59,8 @@ Records = Mapping[str, tuple[str, str]]
 def page() -> str:
     leaves = dict(_leaves(cli, ""))
     shared = _shared(leaves)
-    lines = [*OPENING.splitlines(), ""]
-    lines += table(["for", "commands"], ([title, _links(names, leaves)] for title, names in GROUPS.items()))
+    rows = [[title, _links(names, leaves)] for title, names in GROUPS.items()]
+    lines = ["# Commands", "", *table(["for", "commands"], rows), *OPENING.splitlines(), ""]
     lines += [*OPTIONS.splitlines(), ""]
     for name, (written, text) in shared.items():
         lines.append(f"- `{written}`: {text}{_takers(name, shared, leaves)}")

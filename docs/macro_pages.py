@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -88,7 +89,12 @@ TESTS_OPENING = """\
 Generic tests; write `scorehouse.<test>`. A test returns the failing rows. dbt fills in `model` and
 `column_name`. Each is defined in the file of its name under `macros/`. An argument without a default is
 required."""
-ELSEWHERE = {"scored": ["[Its arguments](score.md) are those of `score`."]}
+ELSEWHERE = {
+    "scored": [
+        "[Its arguments](score.md) are those of `score`; `engine` is `auto`, `estimator`, "
+        "`matrix`, `native` or `sql`."
+    ]
+}
 
 
 def macros() -> str:
@@ -116,11 +122,15 @@ def _page(kind: str, title: str, opening: str, sections: Mapping[str, Sequence[s
     for section, names in sections.items():
         lines += [f"## {section}", ""]
         for name in names:
-            lines += [f"### {name}", "", "```jinja", f"{name}({signatures[name]})", "```", ""]
+            lines += [f"### {name}", "", "```jinja", *_wrapped(f"{name}({signatures[name]})"), "```", ""]
             lines += [_meaning(name, described[name], section), ""]
             own = {one: text for one, text in arguments[name].items() if shared.get(one) != text}
             lines += [*map(_line, _together(own)), *([""] if own else [])]
     return "\n".join(lines)
+
+
+def _wrapped(signature: str) -> list[str]:
+    return textwrap.wrap(signature, 80, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _links(names: Iterable[str]) -> str:
