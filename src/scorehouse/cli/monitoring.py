@@ -131,12 +131,13 @@ def export_alerts_command(
 
 
 def found_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Named]:
-    """The alerts of one ML model, or of all, with its name and live version."""
-    return [
+    """The alerts of one ML model, or of all, the worst first, with its name and live version."""
+    found = [
         (data.name, data.live.version, alert)
         for data in gather(warehouse, name, nodes=results.nodes if results else None)
         for alert in alerts_of(warehouse, data, results)
     ]
+    return sorted(found, key=lambda named: named[2].level != "bad")
 
 
 def _send(post: Post, text: str | None, key: str, letters: Path, as_json: bool) -> None:

@@ -30,7 +30,7 @@ def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_line_per_example_instead_of_the_log_of_dbt(tmp_path: Path) -> None:
-    ended = demo(tmp_path, "--select", "+segment_predictions")
+    ended = demo(tmp_path, "--select", "+segment_predictions", "tag:ml_segments")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     said = ended.stdout.splitlines()
     assert len(said) < 40 and "0 s  dbt reads the project" in said[0]
