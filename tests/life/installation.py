@@ -54,7 +54,14 @@ class Installation:
 
     def put_back(self, bug: Bug) -> None:
         """Put a bug back into what is installed."""
-        for file, text in bug.texts(self.package).items():
+        self._write(bug.texts(self.package))
+
+    def take_out(self, bug: Bug) -> None:
+        """Mend a bug that was put back, in what was installed from this tree."""
+        self._write({file: (REPOSITORY / file).read_text() for file, _, _ in bug.edits})
+
+    def _write(self, texts: dict[str, str]) -> None:
+        for file, text in texts.items():
             replace(self.package / file, text)
             if file.startswith("src/"):
                 replace(self._site_packages() / file.removeprefix("src/"), text)
@@ -68,20 +75,15 @@ def install(
     folder: Path,
     *,
     tree: Path = REPOSITORY,
-    bugs: Iterable[Bug] = (),
-    wheel: Path | None = None,
     lock: str = "requirements.lock",
     on_top: str | None = None,
     extras: Iterable[str] = (),
 ) -> Installation:
-    """Archive the tree, build its wheel, and install both in `folder`, in the releases of the lock files.
-
-    `wheel` is one that was built of the same tree before.
-    """
+    """Archive the tree, build its wheel, and install both in `folder`, in the releases of the lock files."""
     installed = Installation(folder)
     folder.mkdir(parents=True, exist_ok=True)
     archive(tree, installed.package)
-    wheel = wheel or built_wheel(installed.package, folder / "wheel")
+    wheel = built_wheel(installed.package, folder / "wheel")
     uv = [str(Path(sys.executable).with_name("uv"))]
     _check(*uv, "venv", "--quiet", "--python", sys.executable, str(installed.environment))
     into = ["--python", str(installed.python), "--quiet"]
@@ -98,8 +100,6 @@ def install(
             "--requirement",
             str(_pins(tree / on_top, folder / "top.txt")),
         )
-    for bug in bugs:
-        installed.put_back(bug)
     return installed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from life import Life
 
 EXAMPLES = 3  # differing rows that a violation shows
+REPORT = "scorehouse_report"
+UNREACHED = 2  # a PSI that hardly any change of these features reaches
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,10 @@ def _wrong(row: dict[str, Any], wanted: Expected | None, version: Registered) ->
 
 def run_log_accounts(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
     """2: the newest run of a prediction table accounts for every row of its features."""
-    runs = life.warehouse.rows(
-        "select rows_in, rows_scored, rows_rejected, rows_new, rows_changed, rows_unchanged, rows_vanished, "
-        f"rows_left, rescore_rule, model_version from {life.table('scorehouse_runs')} "
-        f"where status = 'success' and prediction_table like '%{life.schema()}%{model.predictions}%' "
-        "order by started_at desc limit 1"
-    )
-    if not runs:
+    run = life.newest_run(model)
+    if run is None:
         yield "run log", f"{model.predictions} has no successful run"
         return
-    run = runs[0]
     version = champion(life.house.folder, model.name)
     wanted = life.oracle.expected(model, life.world.rows[model.subject.table], version)
     counts: dict[str, int] = {"model_version": version.version}
@@ -113,7 +110,9 @@ def lights_have_judges(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
         f"select count(*) filter (where status = 'ok') as green, "
         f"count(*) filter (where status in ('ok', 'warn', 'error')) as judged, "
         f"count(*) filter (where status = 'ok' and coalesce(n_reference, 0) = 0) as unreferenced, "
-        f"count(*) filter (where status = 'ok' and threshold is null) as unlimited "
+        f"count(*) filter (where status = 'ok' and threshold is null) as unlimited, "
+        f"count(*) filter (where status = 'ok' and value >= threshold) as beyond, "
+        f"count(*) filter (where status = 'ok' and metric = 'psi' and threshold > {UNREACHED}) as too_far "
         f"from {life.table(table)} where version = {version} and part = 'feature' and segment = 'all' "
     )
     if not row["judged"]:
@@ -122,6 +121,10 @@ def lights_have_judges(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
         yield "judge", f"{row['unreferenced']} green lights of {table} have no reference"
     if row["unlimited"]:
         yield "judge", f"{row['unlimited']} green lights of {table} have no limit"
+    if row["beyond"]:
+        yield "judge", f"{row['beyond']} green lights of {table} are beyond their limit"
+    if row["too_far"]:
+        yield "judge", f"{row['too_far']} green lights of {table} have a limit that nothing reaches"
     signals = life.warehouse.rows(f"select * from {life.table(f'{model.name}_retraining')}")
     if version not in {signal["version"] for signal in signals}:
         yield "judge", f"{model.name}_retraining has no row of version {version}, which scores"
@@ -147,6 +150,26 @@ def alerts(life: Life) -> dict[str, Any]:
     start = ended.output.index("{")
     payload: dict[str, Any] = json.JSONDecoder().raw_decode(ended.output[start:])[0]
     return {**payload, "code": ended.code}
+
+
+def same_words(life: Life, payload: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """4: the message for Slack and the report say what the payload says, the worst first."""
+    levels = [alert["level"] for alert in payload["alerts"]]
+    if levels != sorted(levels, key=("bad", "warn").index):
+        yield "same words", f"alerts are not the worst first: {levels}"
+    words = ("scorehouse", "export", "alerts", "--target", life.target, "--format", "slack")
+    ended = life.house.run(*words)
+    message = json.JSONDecoder().raw_decode(ended.output[ended.output.index("{") :])[0]
+    said = [block["text"]["text"] for block in message["blocks"] if block["type"] == "section"]
+    life.house.run("scorehouse", "report", "--target", life.target)
+    page = html.unescape("".join(path.read_text() for path in life.house.folder.glob(f"{REPORT}/*.html")))
+    for number, alert in enumerate(payload["alerts"]):
+        title = alert["title"]
+        if number >= len(said) or title not in html.unescape(said[number]):
+            yield "same words", f"Slack does not say {title!r} as alert {number + 1}"
+        if f"<b>{title}</b>" not in page:
+            yield "same words", f"the report does not say {title!r}"
+    life.house.run("git", "clean", "-fdq", REPORT)
 
 
 def findings(life: Life) -> Iterator[dict[str, Any]]:

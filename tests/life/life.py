@@ -1,18 +1,13 @@
 """A year in the life of an installed project: a seeded history of events, and what must be true after each.
 
-    python tests/life/life.py --seed 3 --events 60
-
 A life installs scorehouse as a user does, and lives with it by commands alone. `events/` has what can happen,
 `invariants.py` what must be true, `expected.py` computes it, and `ledger.py` has what is known to be broken.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,24 +17,23 @@ from typing import Any
 import numpy as np
 from clock import Clock
 from engines import ENGINES, Engine
-from events.environments import upgraded_to
-from events.nights import clean_night
 from expected import Oracle, Registered, champion
-from history import FIRST, drawn, named_events, possible
+from history import FIRST
 from house import SCHEMAS, CommandFailed, Ended, House
-from installation import Installation, install, tree_of
+from installation import Installation
 from invariants import (
     Violation,
     alerts,
     check_tables,
     findings,
     flat,
+    lights_have_judges,
     nothing_raw,
     predictions_are_those_of_git,
     run_log_accounts,
+    same_words,
 )
 from ledger import known
-from life_bugs import all_bugs
 from shop import ML_MODELS, MlModel
 from warehouse import Loader, Warehouse
 from world import START, SUBJECTS, TRAINING_DAYS, Row, World
@@ -90,6 +84,7 @@ class Life:
     false_alarms: list[str] = field(default_factory=list)
     faults_planted: int = 0
     days_until_named: list[int] = field(default_factory=list)
+    compared: set[str] = field(default_factory=set)  # events whose alerts were compared in all places
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng([self.seed, 1])
@@ -140,6 +135,11 @@ class Life:
             ):
                 self.violate(invariant, text)
 
+    def check_lights(self, model: MlModel) -> None:
+        """What has to be true of lights whatever they say."""
+        for invariant, text in lights_have_judges(self, model):
+            self.violate(invariant, text)
+
     def remember(self, models: tuple[MlModel, ...] = ML_MODELS) -> None:
         """Keep what a successful run has scored, which the next one compares with."""
         for model in models:
@@ -157,9 +157,21 @@ class Life:
     def successful_runs(self, model: MlModel) -> int:
         (row,) = self.warehouse.rows(
             f"select count(*) as n from {self.table('scorehouse_runs')} where status = 'success' "
-            f"and prediction_table like '%{self.schema()}%{model.predictions}%'"
+            f"and {self.is_of(model)}"
         )
         return int(row["n"])
+
+    def newest_run(self, model: MlModel, condition: str = "status = 'success'") -> dict[str, Any] | None:
+        """The newest run of a prediction table, in the schema of today."""
+        runs = self.warehouse.rows(
+            f"select * from {self.table('scorehouse_runs')} where {self.is_of(model)} and {condition} "
+            "order by started_at desc limit 1"
+        )
+        return runs[0] if runs else None
+
+    def is_of(self, model: MlModel) -> str:
+        """The condition that a run is of this prediction table, in the schema of today."""
+        return f"prediction_table like '%{self.schema()}%{model.predictions}%'"
 
     def alerts(self) -> list[dict[str, Any]]:
         if "commands" in self.engine.refuses:
@@ -171,6 +183,10 @@ class Life:
             self.violate(
                 "same words", f"status {payload['status']}, exit code {payload['code']}, {len(found)} alerts"
             )
+        if payload["alerts"] and self.event not in self.compared:
+            self.compared.add(self.event)
+            for invariant, text in same_words(self, payload):
+                self.violate(invariant, text)
         return found
 
     def results(self) -> dict[str, str]:
@@ -256,67 +272,3 @@ class Life:
     def forgive_raw_errors(self) -> None:
         """What was printed until now is a database's own words about a fault that is not ours."""
         self._commands_before = len(self.house.transcript)
-
-
-def main(words: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument(
-        "--seed", type=int, default=1, help="which history; the same seed lives the same life"
-    )
-    parser.add_argument("--events", type=int, default=20, help="how many events follow the first week")
-    parser.add_argument("--engine", choices=sorted(ENGINES), default="duckdb", help="where its tables are")
-    parser.add_argument("--bug", action="append", default=[], help="a bug to put back, by its name in bugs/")
-    parser.add_argument(
-        "--installation", type=Path, help="a folder with an installation, made where there is none"
-    )
-    parser.add_argument("--commands", action="store_true", help="show each command and what it takes")
-    parser.add_argument(
-        "--only", action="append", help="an event instead of a random history; may be repeated"
-    )
-    parser.add_argument("--folder", type=Path, help="where to live; default: a temporary folder")
-    parser.add_argument(
-        "--before", help="a commit whose tree the project begins with, upgraded in its first days"
-    )
-    options = parser.parse_args(words)
-    with tempfile.TemporaryDirectory(prefix="life-") as temporary:
-        folder = options.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        engine = ENGINES[options.engine]
-        place = options.installation or folder / "installation"
-        installation = Installation(place)
-        if not installation.python.exists():
-            print("installing a wheel and an archive of this tree ...", flush=True)
-            installation = install(place, lock=engine.lock, on_top=engine.on_top, extras=engine.extras)
-        bugs = all_bugs()
-        for name in options.bug:
-            installation.put_back(bugs[name])
-        life = Life(
-            options.seed,
-            folder,
-            installation,
-            engine,
-            watch=lambda line: print(line, flush=True),
-            show_commands=options.commands,
-        )
-        only = [*FIRST, *possible(life, named_events(options.only or []))]
-        events = only if options.only else drawn(life, options.events)
-        if options.before:
-            tree = tree_of(options.before, folder / "tree-before")
-            before = install(folder / "before", tree=tree, on_top=engine.on_top, extras=engine.extras)
-            life.house.installation = life.installation = before
-            events[len(FIRST) : len(FIRST)] = [
-                ("clean night", clean_night),
-                ("upgraded", upgraded_to(installation)),
-            ]
-        try:
-            life.live(events)
-        finally:
-            life.warehouse.close()
-        print(life.summary())
-        for alarm in life.false_alarms:
-            print(f"  false alarm: {alarm}")
-        return 1 if life.unknown else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

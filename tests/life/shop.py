@@ -125,7 +125,7 @@ version = scorehouse.register(
     rows[:cut][{label!r}],
     task="{task}",
     {threshold}card=scorehouse.Card(
-        description="Tried in a life",
+        description="Tried in a life,\u2028on two lines",
         owner="retention@example.com",
         trained_from=first,
         trained_to=last,

@@ -42,6 +42,8 @@ BUGS = (
     Bug(
         "databases without Python decide by the middle, whatever threshold the registry has",
         review="11",
+        engine="postgres",
+        events=("threshold changed",),
         edits=(
             (
                 "macros/predict/_decision.sql",
@@ -53,6 +55,8 @@ BUGS = (
     Bug(
         "an edit of the CSV that its YAML has not is not seen by databases without Python",
         review="11",
+        engine="postgres",
+        events=("threshold changed",),
         edits=(
             (
                 "macros/predict/_check_registry_table.sql",
@@ -64,6 +68,8 @@ BUGS = (
     Bug(
         "on databases without Python, rows keep their labels after the threshold was changed",
         review="11",
+        engine="postgres",
+        events=("threshold changed",),
         edits=(
             (
                 "macros/warehouse/_warehouse_snapshot.sql",
@@ -82,7 +88,7 @@ BUGS = (
                 "            if False:\n",
             ),
         ),
-        events=("threshold changed",),
+        events=("threshold left out",),
     ),
     Bug(
         "an old run is replayed with the threshold of today",
@@ -94,6 +100,6 @@ BUGS = (
                 "    decided: dict[str, str] = {}\n",
             ),
         ),
-        events=("threshold changed", "replayed"),
+        events=("replayed after an edit",),
     ),
 )

@@ -15,6 +15,8 @@ BUGS = (
                 "columns: true",
             ),
         ),
+        engine="ducklake",
+        events=("clean night",),
     ),
     Bug(
         "monitors are scaffolded with a strategy that Spark and BigQuery do not have",

@@ -27,7 +27,7 @@ BUGS = (
             ),
             (VERDICTS, "when is_blind = 1 or value >= threshold then 'not_judged'", ""),
         ),
-        events=("fault: shifted by 2 sd of 'distance'",),
+        events=("clean night", "until the 24th"),
     ),
     Bug(
         "a value beyond its limit is fine where chance cannot be excluded",

@@ -15,7 +15,7 @@ BUGS = (
                 "    return",
             ),
         ),
-        events=("wrong file",),
+        events=("altered form",),
     ),
     Bug(
         "JSON lines end at every line end of Unicode",
@@ -27,6 +27,7 @@ BUGS = (
                 "for line in data.decode().splitlines()]",
             ),
         ),
+        events=("sealed",),
     ),
     Bug(
         "abstain beside bands alone is ignored",
@@ -38,6 +39,7 @@ BUGS = (
                 "if False:",
             ),
         ),
+        events=("bands of a mart",),
     ),
     Bug(
         "a small band of the mart is no number",
@@ -49,12 +51,13 @@ BUGS = (
                 'BAND.format(low=f"{low!r}e0", high=f"{high!r}e0")',
             ),
         ),
+        events=("bands of a mart",),
     ),
     Bug(
         "a command that is stopped waits for every batch",
         review="17",
         edits=(("src/dbt_scorehouse/__init__.py", "    os._exit(128 + number)", "    return"),),
-        events=("terminated",),
+        events=("stopped backfill",),
     ),
     Bug(
         "a test of a table that is not built fails in the words of the database",
@@ -66,6 +69,6 @@ BUGS = (
                 "",
             ),
         ),
-        events=("build in parts",),
+        events=("another schema",),
     ),
 )

@@ -44,7 +44,7 @@ BUGS = (
                 "3 * gap.days",
             ),
         ),
-        events=("upstream without data",),
+        events=("nobody builds",),
     ),
     Bug(
         "monitors have windows of a month only",
@@ -57,7 +57,7 @@ BUGS = (
                 '    if False:\n        relations["recent_drift"]',
             ),
         ),
-        events=("fault: shifted by 2 sd of 'distance'",),
+        events=("until the 24th", "fault: cut off at its mean of 'distance'"),
     ),
     Bug(
         "single rows beyond the range of training are a warning",

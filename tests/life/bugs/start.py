@@ -26,6 +26,7 @@ BUGS = (
                 "        pass\n",
             ),
         ),
+        events=("clean night",),
     ),
     Bug(
         "a missing module of the user's is answered with libraries",
@@ -37,6 +38,7 @@ BUGS = (
                 "error.name in version.libraries:",
             ),
         ),
+        events=("own module",),
     ),
     Bug(
         "the training script needs an argument",
@@ -48,6 +50,7 @@ BUGS = (
                 "database = sys.argv[1]",
             ),
         ),
+        events=("script as written",),
     ),
     Bug(
         "init writes no package entry",
@@ -59,6 +62,7 @@ BUGS = (
                 "        pass\n",
             ),
         ),
+        events=("clean night",),
     ),
     Bug(
         "init writes no .gitignore",
@@ -70,5 +74,6 @@ BUGS = (
                 '_text(project / ".gitignore")',
             ),
         ),
+        events=("clean night",),
     ),
 )

@@ -14,10 +14,7 @@ def replayed(life: Life) -> None:
     """The newest run of a prediction table is scored again, to the same values."""
     life.night()
     model = life.pick(ML_MODELS)
-    (run,) = life.warehouse.rows(
-        f"select scoring_run_id from {life.table('scorehouse_runs')} where status = 'success' "
-        f"and prediction_table like '%{life.schema()}%{model.predictions}%' order by started_at desc limit 1"
-    )
+    run = life.newest_run(model) or {}
     life.house.run("scorehouse", "replay", str(run["scoring_run_id"]), "--target", "dev")
 
 

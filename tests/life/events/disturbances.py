@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import signal
 import time
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from shop import CHURN, ORDER
+from shop import CHURN, ML_MODELS, ORDER, MlModel
 from warehouse import RAW
 
 if TYPE_CHECKING:
     from life import Life
 
 STOP_SECONDS = 10  # from SIGTERM to the end
+KNOWN_DAYS, NEWEST_DAYS = 4, 11  # days with scores that show a rhythm, and how many of the newest do
 LOCKED = "Could not set lock on file"
 
 
@@ -76,6 +79,9 @@ def broken_upstream(life: Life) -> None:
         life.violate(
             "no fault unseen", f"{CHURN.predictions} was not scored for a night, and no alert says so"
         )
+    night = life.newest_run(CHURN, "true") or {"status": "nothing", "error": ""}
+    if night["status"] not in ("skipped", "failed") or not night["error"]:
+        life.violate("run log", f"a night that scored nothing ends as {night['status']}: {night['error']}")
     life.warehouse.execute(f"alter table {RAW}.{subject.table}_moved rename to {subject.table}")
     life.build()
     life.check()
@@ -83,14 +89,53 @@ def broken_upstream(life: Life) -> None:
 
 
 def upstream_without_data(life: Life) -> None:
-    """Three days without new rows, while the build runs each night."""
-    for _ in range(3):
+    """Days without new rows, while the build runs each night: what the scores are made from is old."""
+    for _ in range(max(days_until_late(life, model) for model in ML_MODELS)):
         life.pass_days(load=False)
         life.build(codes=(0, 1))
-    if not life.alerts():
-        life.violate("no fault unseen", "three days brought no row, and no alert says so")
+    alerts = life.alerts()
+    if "commands" in life.engine.refuses:
+        if not alerts:
+            life.violate("no fault unseen", "days brought no row, and no test says so")
+    else:
+        # a test of the features may stop the table first
+        check_named(life, alerts, ("features_old", "run_skipped"), "had no new rows for days")
     life.remember()
     life.night()
+
+
+def nobody_builds(life: Life) -> None:
+    """For some days nobody builds: the scores are old, and alerts say so."""
+    for _ in range(max(days_until_late(life, model) for model in ML_MODELS)):
+        life.pass_days()
+    check_named(life, life.alerts(), ("scores_old",), "was not built for days")
+    life.night()
+
+
+def check_named(life: Life, alerts: list[dict[str, Any]], codes: tuple[str, ...], what: str) -> None:
+    """Each prediction table has an alert of one of these codes."""
+    for model in ML_MODELS:
+        if not any(alert["ml_model"] == model.name and alert["code"] in codes for alert in alerts):
+            life.violate(
+                "no fault unseen", f"{model.predictions} {what}, and no alert {'/'.join(codes)} says so"
+            )
+
+
+def days_until_late(life: Life, model: MlModel) -> int:
+    """Whole days after which a table is later than usual; lives the nights that it takes to know."""
+    while len(days := scored_days(life, model)) < KNOWN_DAYS:
+        life.night()
+    gaps = sorted((later - earlier).days for later, earlier in pairwise(days[:NEWEST_DAYS]))
+    return math.floor(gaps[-2] + max(gaps[-2] / 4, 0.5)) + 1
+
+
+def scored_days(life: Life, model: MlModel) -> list[dt.date]:
+    """The days with a successful run of a table, newest first."""
+    rows = life.warehouse.rows(
+        f"select distinct cast(started_at as date) as day from {life.table('scorehouse_runs')} "
+        f"where status = 'success' and slice_from is null and {life.is_of(model)}"
+    )
+    return sorted((row["day"] for row in rows), reverse=True)
 
 
 def clock_set_back(life: Life) -> None:

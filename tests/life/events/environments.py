@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def another_schema(life: Life) -> None:
     """The project moves to another schema, where nothing is yet: all is built and scored there."""
     with in_target(life, "prod"):
+        # a part alone takes tests along whose tables are not there yet: they fail in words of ours
+        life.build("--select", f"+{CHURN.predictions}", codes=(0, 1))
         life.night()
         life.house.run("scorehouse", "runs", "--target", "prod")
     life.night()

@@ -25,10 +25,7 @@ def install_project(life: Life) -> None:
     house = life.house
     commands.begin(house)
     for model in ML_MODELS:
-        words = ("--features", model.feature_table, "--labels", model.label_table)
-        words += ("--key", model.subject.key, "--label", model.subject.label, "--task", model.task)
-        package = ("--package", str(life.installation.package))
-        house.run("scorehouse", "init", model.name, *words, *package, "--yes")
+        house.run(*init_words(life, model))
         house.write(f"ml/train_{model.name}.py", train_script(model))
     files = {
         **{f"models/{name}.sql": text for name, text in models(life.warehouse.quote).items()},
@@ -47,6 +44,13 @@ def install_project(life: Life) -> None:
     house.run("dbt", "deps")
     life.build()
     house.commit("Begin")
+
+
+def init_words(life: Life, model: MlModel) -> tuple[str, ...]:
+    """The command that begins with an ML model."""
+    words = ("--features", model.feature_table, "--labels", model.label_table)
+    words += ("--key", model.subject.key, "--label", model.subject.label, "--task", model.task)
+    return "scorehouse", "init", model.name, *words, "--package", str(life.installation.package), "--yes"
 
 
 def register_models(life: Life) -> None:

@@ -13,11 +13,16 @@ from events.disturbances import at_once
 if TYPE_CHECKING:
     from life import Life
 
+NOT_JUDGED = "challenger_not_worse"  # warns while there is no challenger
+
 
 def clean_night(life: Life) -> None:
     """A night without a fault: an alarm in it is a false one."""
     life.night()
     life.clean_nights += 1
+    for name, status in life.results().items():
+        if status in ("warn", "fail") and NOT_JUDGED not in name:
+            life.false_alarms.append(f"{name}: {status}")
     for alert in life.alerts():
         life.false_alarms.append(f"{alert['ml_model']}: {alert['title']}")
 

@@ -40,6 +40,9 @@ def watched(life: Life) -> None:
 def prepared(life: Life) -> None:
     """The retraining is there before it is needed. Its author trains as before, so the function is edited."""
     paste(life, "Prepare the retraining before you need it")
+    gates = {status for name, status in life.results().items() if "challenger_not_worse" in name}
+    if gates != {"warn"}:
+        life.violate("judge", f"without a challenger, the gate ends with {gates or 'no test'}, not a warning")
     life.house.write(f"ml/retrain_{CHURN.name}.py", FUNCTION)
     life.check()
     life.remember()

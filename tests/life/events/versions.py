@@ -33,9 +33,16 @@ def classes_renamed(life: Life) -> None:
 
 
 def change_columns(life: Life, **values: str) -> None:
-    """Change columns of the champion's row in the CSV, as an editor does, and build."""
+    """Change columns of the champion's row, and build the night after."""
+    edit_columns(life, **values)
+    life.pass_days()
+    follow_edit(life, next(iter(values)))
+
+
+def edit_columns(life: Life, **values: str) -> None:
+    """Change columns of the champion's row in the CSV, as an editor does."""
     path = f"seeds/ml/{CHURN.name}/ml_{CHURN.name}.csv"
-    lines = life.house.read(path).splitlines()
+    lines = life.house.read(path).rstrip("\n").split("\n")  # a text may have other line ends
     names = lines[0].split(",")
     version = champion(life.house.folder, CHURN.name).version
     for number, line in enumerate(lines[1:], 1):
@@ -44,10 +51,7 @@ def change_columns(life: Life, **values: str) -> None:
             cells = [values.get(name, cell) for name, cell in zip(names, cells, strict=True)]
             lines[number] = ",".join(cells)
     life.house.write(path, "\n".join(lines) + "\n")
-    first = next(iter(values))
-    life.house.commit(f"Change {first} of {CHURN.name}")
-    life.pass_days()
-    follow_edit(life, first)
+    life.house.commit(f"Change {next(iter(values))} of {CHURN.name}")
 
 
 def follow_edit(life: Life, column: str) -> None:

@@ -1,0 +1,218 @@
+"""The edges of promises: files and facts that do not fit, options at their limits, late months."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import signal
+import sys
+import time
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+from expected import champion
+from shop import CHURN, ORDER
+from training_rows import write_training_rows
+from world import LABEL_DAYS, TRAINING_DAYS
+
+from events.disturbances import STOP_SECONDS
+from events.first_week import init_words, register
+from events.versions import change_columns, edit_columns, follow_edit
+
+if TYPE_CHECKING:
+    from life import Life
+
+HISTORY_DAYS, HISTORY_ROWS = 120, 3000  # of a backfill that is stopped
+MANY_ROWS = """\
+{{{{ config(materialized='table') }}}}
+select
+    first.*,
+    numbers.number,
+    cast(date '{until}' - cast(days.back as integer) as date) as day
+from (select shop, weight, items, distance from {{{{ ref('{features}') }}}} limit 1) as first
+cross join (select unnest(range({rows})) as number) as numbers
+cross join (select unnest(range({days})) as back) as days
+"""
+
+
+def until_the_24th(life: Life) -> None:
+    """A night late in the month, when a few days no longer move what the whole month says."""
+    today = life.world.today
+    life.night(days=(24 - today.day) % 30 or 1)
+
+
+def replayed_after_an_edit(life: Life) -> None:
+    """A run is replayed with the threshold that it had, whatever stands in git today."""
+    life.night()
+    run = life.newest_run(CHURN) or {}
+    path = f"seeds/ml/{CHURN.name}/ml_{CHURN.name}.csv"
+    before = life.house.read(path)
+    threshold = champion(life.house.folder, CHURN.name).threshold or 0.5
+    edit_columns(life, threshold="0.7" if threshold < 0.5 else "0.2")
+    life.house.run("scorehouse", "replay", str(run["scoring_run_id"]), "--target", "dev")
+    life.house.write(path, before)
+    life.house.commit("Decide as before")
+    life.build()
+    life.check()
+    life.remember()
+
+
+def threshold_left_out(life: Life) -> None:
+    """Somebody empties the threshold: the run is refused by its name, or obeys."""
+    path = f"seeds/ml/{CHURN.name}/ml_{CHURN.name}.csv"
+    before = life.house.read(path)
+    change_columns(life, threshold="")
+    life.house.write(path, before)
+    life.house.commit("Decide as before")
+    follow_edit(life, "threshold")
+
+
+def altered_form(life: Life) -> None:
+    """Somebody who may write to git points a tree outside of its arrays, digest and all: refused in words."""
+    version = champion(life.house.folder, ORDER.name)
+    file = (life.house.folder / version.artifact).parent / "form_native.npz"
+    path = f"seeds/ml/{ORDER.name}/ml_{ORDER.name}.csv"
+    content, row = file.read_bytes(), life.house.read(path)
+    altered = _with_far_index(content)
+    file.write_bytes(altered)
+    digests = [hashlib.sha256(each).hexdigest() for each in (content, altered)]
+    if digests[0] not in row:
+        life.violate("git", f"the digest of {file.name} is not in the registry")
+    life.house.write(path, row.replace(*digests))
+    life.pass_days()
+    life.build("--select", f"+{ORDER.predictions}", f"ml_{ORDER.name}", codes=(0, 1))
+    checked = life.house.run("scorehouse", "check", codes=(0, 1))
+    if checked.code == 0:
+        life.violate(
+            "no fault unseen", f"{file.name} points outside of its arrays, and `check` finds nothing"
+        )
+    life.remember_what_ended()
+    file.write_bytes(content)
+    life.house.write(path, row)
+    life.build()
+    life.check()
+    life.remember()
+
+
+def _with_far_index(content: bytes) -> bytes:
+    """The file of a form whose first split asks for a place far outside of the rows."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays = dict(stored)
+    arrays["top"] = arrays["top"].copy()
+    arrays["top"][0, 0] = 2_000_000
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for each, array in arrays.items():
+            with archive.open(f"{each}.npy", "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def own_module(life: Life) -> None:
+    """An estimator has a step of its author's: without `module_paths`, it is refused."""
+    house = life.house
+    before = {path: house.read(path) for path in ("ml/learning.py", "profiles.yml")}
+    version = champion(house.folder, ORDER.name).version
+    house.write("ml/steps.py", "def as_it_is(frame):\n    return frame\n")
+    steps = "import steps\nfrom sklearn.preprocessing import FunctionTransformer"
+    learning = before["ml/learning.py"].replace('"""\n', f'"""\n\n{steps}', 1)
+    own = "make_pipeline(FunctionTransformer(steps.as_it_is), columns, trees)"
+    house.write("ml/learning.py", learning.replace("make_pipeline(columns, trees)", own))
+    last = life.world.today - dt.timedelta(days=LABEL_DAYS)
+    days = last - dt.timedelta(days=TRAINING_DAYS), last
+    write_training_rows(life, ORDER)
+    refused = house.run("python", f"ml/train_{ORDER.name}.py", *map(str, days), codes=(1,))
+    if "module_paths" not in refused.output or str(house.folder / "ml") not in refused.output:
+        life.violate("next step", "a missing module is not answered with module_paths and the folder")
+    life.forgive_raw_errors()  # of the author's own script
+    profiles = yaml.safe_load(before["profiles.yml"])
+    for profile in profiles.values():
+        for target in profile["outputs"].values():
+            target["module_paths"] = ["ml"]
+    house.write("profiles.yml", profiles)
+    number = register(life, ORDER, *days, None)
+    house.run("scorehouse", "promote", ORDER.name, str(number))
+    house.commit("Register a version with a step of our own")
+    sys.path.insert(0, str(house.folder / "ml"))  # for the oracle
+    life.night()
+    house.run("scorehouse", "promote", ORDER.name, str(version))
+    for path, text in before.items():
+        house.write(path, text)
+    house.commit("Roll back")
+    life.night()
+    sys.path.remove(str(house.folder / "ml"))
+
+
+def script_as_written(life: Life) -> None:
+    """The training script that `init` writes, run as it prints it; what it registers is dropped again."""
+    house, file = life.house, f"ml/train_{ORDER.name}.py"
+    (house.folder / file).unlink()
+    words = init_words(life, ORDER)
+    ended = house.run(*words)
+    lines = [line.strip() for line in ended.output.splitlines() if file in line and "python" in line]
+    house.paste(lines[-1].removeprefix("next: ") if lines else f"python {file}")
+    life.build("--select", f"tag:ml_{ORDER.name}+")
+    house.run("git", "checkout", "--quiet", "--", ".")
+    house.run("git", "clean", "-fdq")
+    life.scored_before.pop(ORDER.name, None)
+    life.night()
+
+
+def bands_of_a_mart(life: Life) -> None:
+    """A mart with a band of very small scores; a policy that could not be obeyed is refused by its name."""
+    house, folder = life.house, life.house.folder / "models"
+    for file in folder.rglob(f"*{CHURN.name}_mart*"):
+        file.unlink()
+    key = ("--key", CHURN.subject.key)
+    house.run("scorehouse", "scaffold", "mart", CHURN.name, *key, "--bands", "0.00001", "0.5", "--yes")
+    life.night()
+    file = f"models/ml/{CHURN.predictions}.sql"
+    before = house.read(file)
+    doubt = "decision={'bands': {'low': 0, 'high': 0.5}, 'abstain': [0.4, 0.6]}, "
+    house.write(file, before.replace("key=", f"{doubt}key=", 1))
+    ended = life.build("--select", CHURN.predictions, codes=(0, 1, 2))
+    if not ended.code or "abstain" not in ended.output:
+        life.violate("next step", "abstain beside bands alone is not refused by its name")
+    house.write(file, before)
+    house.run("git", "clean", "-fdq", "models")
+    house.run("git", "checkout", "--quiet", "--", "models")
+    life.build()
+    life.check()
+    life.remember()
+
+
+def stopped_backfill(life: Life) -> None:
+    """A long backfill is asked to end, and does so within ten seconds; the days that it has are whole."""
+    house, name = life.house, f"{ORDER.name}_history"
+    features = f"{name}_features"
+    until = life.world.today
+    since = until - dt.timedelta(days=HISTORY_DAYS - 1)
+    size = {"rows": HISTORY_ROWS, "days": HISTORY_DAYS}
+    many = MANY_ROWS.format(features=ORDER.feature_table, until=until, **size)
+    house.write(f"models/{features}.sql", many)
+    scored = f"{{{{ scorehouse.scored('{ORDER.name}', key='number', as_of='day') }}}}\n"
+    house.write(f"models/{name}.sql", f"{scored}select * from {{{{ ref('{features}') }}}}\n")
+    slices = f"{{scorehouse_backfill: {{from: {since}, to: {until}, slice_days: 1}}}}"
+    life.build("--select", features)
+    words = ("dbt", "run", "--select", name, "--vars", slices)
+    began = time.monotonic()
+    process = house.start(*words)
+    time.sleep(float(life.random.uniform(8.0, 12.0)))
+    process.send_signal(signal.SIGTERM)
+    sent = time.monotonic()
+    ended = house.finished(words, process, began)
+    if (seconds := time.monotonic() - sent) > STOP_SECONDS:
+        life.violate("stop", f"a backfill took {seconds:.0f} s to end")
+    if not ended.code:
+        life.violate("life", "the backfill was over before it was stopped: it has too few rows")
+    if life.has_table(name):
+        days = life.warehouse.rows(f"select day, count(*) as n from {life.table(name)} group by day")
+        if torn := [row for row in days if row["n"] != HISTORY_ROWS]:
+            life.violate("rows", f"a stopped backfill left {len(torn)} days in part, such as {torn[0]}")
+    house.run("git", "clean", "-fdq", "models")
+    for each in (name, features):
+        life.warehouse.execute(f"drop table if exists {life.table(each)}")
+    life.night()
