@@ -22,6 +22,7 @@ from installation import Installation, install
 from life import Life
 from life_bugs import Bug, all_bugs
 
+WITHOUT_A_BUG = ("clean night", "clean night", "until the 24th")
 LONGEST = 140  # characters of what catches a bug
 
 
@@ -36,7 +37,7 @@ def caught(
         installation.put_back(bug)
     try:
         life = Life(seed, folder, installation, engine, watch=lambda line: None, stop_at_first=True)
-        named = bug.events if bug else ()
+        named = bug.events if bug else WITHOUT_A_BUG
         life.live(possible(life, [*FIRST, *named_events(named)]) if named else drawn(life, events))
         life.warehouse.close()
     finally:
@@ -58,11 +59,15 @@ def main() -> int:
     parser.add_argument(
         "--share", default="1/1", help="which part of them, such as 1/2 in one of two processes"
     )
+    parser.add_argument("--after", default="", help="part of the name of the last bug to leave out")
     options = parser.parse_args()
     bugs: list[Bug | None] = [None] if not options.only else []
     bugs += [bug for bug in all_bugs().values() if options.only in bug.name and bug.engine == options.engine]
     part, parts = map(int, options.share.split("/"))
     bugs = bugs[part - 1 :: parts]
+    if options.after:
+        (place,) = [i for i, bug in enumerate(bugs) if bug and options.after in bug.name]
+        bugs = bugs[place + 1 :]
     missed = 0
     print("| finding | bug | caught by | step |\n|---|---|---|--:|", flush=True)
     with tempfile.TemporaryDirectory(prefix="catch-") as temporary:
@@ -70,6 +75,9 @@ def main() -> int:
         place = Path(temporary) / "installation"
         installation = install(place, lock=engine.lock, on_top=engine.on_top, extras=engine.extras)
         for bug in bugs:
+            if bug and bug.test:
+                print(f"| {bug.review} | {bug.name} | no life; {bug.test} | |", flush=True)
+                continue
             folder = Path(temporary) / "life"
             by, steps = caught(bug, options.seed, options.events, folder, installation, engine)
             shutil.rmtree(folder)

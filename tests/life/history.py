@@ -53,6 +53,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("rolled back", versions.rolled_back, 1),
     ("threshold left out", edges.threshold_left_out, 1),
     ("replayed after an edit", edges.replayed_after_an_edit, 1),
+    ("column left out", edges.column_left_out, 1),
     ("altered form", edges.altered_form, 1),
     ("script as written", edges.script_as_written, 1),
     ("own module", edges.own_module, 1),

@@ -19,6 +19,7 @@ class Bug:
     """One bug: what goes wrong, the finding that it was, and its edits (file, text that stands once, bug).
 
     `events` are those of a life that meets it soon; without them, a random life has to. `engine` is where.
+    `test` names the test that catches what a life meets by chance alone, or not on these engines.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Bug:
     edits: tuple[tuple[str, str, str], ...]
     events: tuple[str, ...] = ()
     engine: str = "duckdb"
+    test: str = ""
 
     def texts(self, tree: Path) -> dict[str, str]:
         """The files with the bug in them, by path relative to the tree.

@@ -21,6 +21,8 @@ BUGS = (
     Bug(
         "monitors are scaffolded with a strategy that Spark and BigQuery do not have",
         review="10b",
+        engine="spark",
+        test="tests/python/cli/test_scaffold_project.py",
         edits=(
             (
                 "src/scorehouse/cli/monitors.py",
@@ -32,6 +34,7 @@ BUGS = (
     Bug(
         "a local Spark starts workers with the first python3 of the path",
         review="10c",
+        engine="spark",
         edits=(
             (
                 "spark_adapter/dbt/adapters/scorehouse_spark/__init__.py",
@@ -43,6 +46,7 @@ BUGS = (
     Bug(
         "on Spark, a run that fails leaves a folder that belongs to no table",
         review="10c",
+        engine="spark",
         edits=(
             (
                 "src/scorehouse/engines/spark/tables.py",
@@ -54,6 +58,7 @@ BUGS = (
     Bug(
         "a column that the select of scored() lacks is reported as an argument of predict()",
         review="10e",
+        engine="postgres",
         edits=(
             (
                 "macros/predict/_feature_columns.sql",
@@ -61,5 +66,6 @@ BUGS = (
                 "'scorehouse.predict(relation)', place ~ ' lacks '",
             ),
         ),
+        events=("column left out",),
     ),
 )

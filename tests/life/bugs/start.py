@@ -8,6 +8,7 @@ BUGS = (
     Bug(
         "estimators are loaded by several threads at once",
         review="6",
+        test="tests/python/registration/test_cold_starts.py",
         edits=(
             (
                 "src/scorehouse/load_lock.py",

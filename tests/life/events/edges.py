@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
+import re
 import signal
 import sys
 import time
@@ -68,6 +69,23 @@ def threshold_left_out(life: Life) -> None:
     life.house.write(path, before)
     life.house.commit("Decide as before")
     follow_edit(life, "threshold")
+
+
+def column_left_out(life: Life) -> None:
+    """A select leaves out a feature: the build names the model, the call and the column."""
+    house, file = life.house, f"models/ml/{ORDER.predictions}.sql"
+    before = house.read(file)
+    quote = life.warehouse.quote
+    kept = ", ".join(f"{quote}{name}{quote}" for name in ORDER.subject.columns if name != "weight")
+    house.write(file, re.sub(r"select\s+\*", f"select {kept}", before))
+    ended = life.build("--select", ORDER.predictions, codes=(1, 2))
+    said = " ".join(ended.output.split())
+    if any(word not in said for word in ("scored(", ORDER.predictions, "weight")) or "predict(" in said:
+        life.violate("next step", "a feature that a select leaves out is not named with its call and model")
+    house.write(file, before)
+    life.build()
+    life.check()
+    life.remember()
 
 
 def altered_form(life: Life) -> None:

@@ -175,6 +175,14 @@ def test_what_registration_learned_is_in_the_monitors(built: DbtProject) -> None
     assert 0.85 < low <= high <= 1
 
 
+def test_monitors_leave_the_strategy_to_the_database(built: DbtProject) -> None:
+    """delete+insert, which DuckDB has, is unknown to Spark and BigQuery."""
+    texts = [file.read_text() for file in (built.folder / "models").rglob("*.sql")]
+    incremental = [text for text in texts if "materialized='incremental'" in text]
+    assert incremental and all("scorehouse.replace_windows()" in text for text in incremental)
+    assert not any("incremental_strategy" in text for text in texts)
+
+
 def test_the_report_judges_what_was_scaffolded(built: DbtProject, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     told = ("--database", str(built.database), "--project-dir", str(built.folder), "--output", str(page))
