@@ -35,8 +35,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from proved import sql_parity
 from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.prove_sql import prove
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
 from compile_cases import CASES
@@ -148,7 +148,7 @@ def parity(server: Any) -> None:
             make_kernel = functools.partial(registered_kernel, Path(folder), forms=False)
             frame, kernel = kernel_of(name, make_kernel)
         form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-        found = [prove(form, kernel.estimator, kernel, frame)]
+        found = [sql_parity(form, kernel, frame)]
         if server is not None:
             from postgres.parity import postgres_parity
 

@@ -15,7 +15,7 @@ from differences import Outcome
 from scorehouse.errors import ScorehouseError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 

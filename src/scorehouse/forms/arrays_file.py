@@ -30,12 +30,6 @@ def write_arrays(layout: int, head: Mapping[str, Any], arrays: Mapping[str, np.n
     return sink.getvalue()
 
 
-def layout_of(data: bytes) -> Any:
-    """The number of the layout of a file; None if it names none."""
-    with zipfile.ZipFile(io.BytesIO(data)) as file:
-        return _head(file, _sizes_checked(file, len(data))).get("layout")
-
-
 def read_arrays(
     layout: int,
     data: bytes,

@@ -19,6 +19,7 @@ from scorehouse.load_lock import loading
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.version import PROOF_SHA256
 
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
 # the estimator, whose matrix product does all of them at once.
@@ -62,9 +63,9 @@ class FormFiles:
         """The verified bytes of a form."""
         return artifact.read_form(self.root, kernel.version, name, self.policy, kernel.call)
 
-    def proof(self, kernel: Kernel, name: str) -> bytes:
-        """The verified bytes of the rows that prove it."""
-        return artifact.read_proof(self.root, kernel.version, name, self.policy, kernel.call)
+    def proof(self, kernel: Kernel, file: str = artifact.PROOF_FILE) -> bytes:
+        """The verified bytes of the rows that prove all forms, or of another file of such rows."""
+        return artifact.read_proof(self.root, kernel.version, file, self.policy, kernel.call)
 
 
 def choose_form(
@@ -139,9 +140,9 @@ def _fact(kernel: Kernel, name: str) -> dict[str, object]:
     fact = forms.get(name)
     if not fact:
         raise _NotServing(str(forms.get("refused", {}).get(name) or "not proven at registration"))
-    if "proof_sha256" not in fact:
+    if PROOF_SHA256 not in forms:
         raise _NotServing(
-            f"it was proven by a release that stored no forms; run `scorehouse prove {kernel.version.name}`"
+            f"the registry names no rows that prove it; run `scorehouse prove {kernel.version.name}`"
         )
     return dict(fact)
 
@@ -154,7 +155,7 @@ def _sql(kernel: Kernel, asked: str, files: FormFiles, sql_rows: SqlRows) -> For
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
     if asked == "auto" and (slow := slow_in_sql(fact, kernel)):
         raise _NotServing(slow)
-    from scorehouse.forms.sql.prove_sql import tolerance_of
+    from scorehouse.forms.sql.in_duckdb import tolerance_of
     from scorehouse.forms.sql.stored import from_bytes
 
     data = files.form(kernel, "sql")
@@ -164,7 +165,7 @@ def _sql(kernel: Kernel, asked: str, files: FormFiles, sql_rows: SqlRows) -> For
 
 
 def _duckdb_rows(compiled: CompiledSql, rows: pa.Table) -> pa.Table:
-    from scorehouse.forms.sql.prove_sql import duckdb_rows
+    from scorehouse.forms.sql.in_duckdb import duckdb_rows
 
     return duckdb_rows(compiled, rows)
 
@@ -235,7 +236,7 @@ def _check_here(
 ) -> None:
     """Score the proof rows; the estimator serves where the form differs from it on this machine."""
     try:
-        problem = differs_here(files.proof(kernel, name), kernel, score, tolerance)
+        problem = differs_here(files.proof(kernel), kernel, score, tolerance)
     except ScorehouseError:
         raise
     except Exception as error:  # such as a function that this release of the database does not have

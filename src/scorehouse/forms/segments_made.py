@@ -34,7 +34,7 @@ def segment_column(estimator: Any, signature: Signature) -> str | None:
 class Stacked(Generic[F]):
     """The forms of all segments, that of the fallback last; `names` are those that a refusal names.
 
-    `common` holds the arguments of a SegmentedForm.
+    `common` holds the arguments of a ScoringForm.
     """
 
     forms: Sequence[F]

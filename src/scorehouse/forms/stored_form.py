@@ -1,23 +1,30 @@
-"""What stored forms made of arrays have in common: the columns that they read, and the methods they have."""
+"""What stored forms made of arrays have in common: the columns that they read, and the methods they have.
+
+Those of scores hold one estimator, or one per segment.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.forms.arrays_file import Expected
 from scorehouse.forms.in_arrow import computed, without_nan
 from scorehouse.forms.links import Link
+from scorehouse.forms.segment_codes import SegmentKeys
 from scorehouse.forms.sql.builder import Program
 from scorehouse.forms.sql.expression import Feature, walk
 from scorehouse.forms.sql.stored import program_of_json, program_to_json
 from scorehouse.kernel import arrays
 from scorehouse.registry.version import Version
+
+PARAMETERS: Expected = {"parameters": (np.float64, (None, None))}
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,53 @@ class StoredForm(ABC):
         return frozenset(part.position for expr in exprs for part in walk(expr) if isinstance(part, Feature))
 
 
+@dataclass(frozen=True)
+class ScoringForm(StoredForm):
+    """The form of one estimator, or of one per segment, of which `keys` says whose a row is.
+
+    `parameters`, of shape (numbers, segments), are what the program in `columns` reads behind the features.
+    """
+
+    keys: SegmentKeys | None = field(default=None, kw_only=True)
+    parameters: np.ndarray = field(default_factory=lambda: np.empty((0, 1)), kw_only=True)
+
+    @abstractmethod
+    def sums(self, numbers: list[np.ndarray], rows: int, codes: np.ndarray | None) -> np.ndarray:
+        """What every method starts with, of shape (rows, outputs).
+
+        `codes` has the segment of each row; None for one estimator. Raises ValueError where the estimator
+        would refuse a value.
+        """
+
+    @cached_property
+    def segments(self) -> int:
+        """How many estimators there are, the fallback among them."""
+        return len(self.keys.known) + self.keys.has_fallback if self.keys else 1
+
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        rows = len(columns[0]) if columns else 0
+        if self.keys is None:
+            return self.sums(self.numbers(columns), rows, None)
+        codes = self.keys.codes(columns)
+        without = codes >= self.segments
+        if not without.any():
+            return self.sums(self._numbers(columns, codes), rows, codes)
+        codes[without] = 0  # any segment; the row has no score
+        made = self.sums(self._numbers(columns, codes), rows, codes)
+        made[without] = np.nan
+        return made
+
+    def numbers(self, columns: Sequence[pa.Array]) -> list[np.ndarray]:
+        if self.keys is None:
+            return super().numbers(columns)
+        return self._numbers(columns, np.minimum(self.keys.codes(columns), self.segments - 1))
+
+    def _numbers(self, columns: Sequence[pa.Array], codes: np.ndarray) -> list[np.ndarray]:
+        features = [self._read(i, column) for i, column in enumerate(columns)]
+        own = [arrays.of_numpy(numbers.take(codes)) for numbers in self.parameters]
+        return [arrays.to_numpy(column) for column in computed(self.columns, [*features, *own])]
+
+
 def head_of(form: StoredForm) -> dict[str, Any]:
     """What is common, as JSON can hold it."""
     return {
@@ -100,6 +154,27 @@ def common_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
         },
         "classes": version.classes,
     }
+
+
+def scoring_head(form: ScoringForm) -> dict[str, Any]:
+    """What is common to forms of scores, as JSON can hold it."""
+    return {**head_of(form), "segments": form.keys and form.keys.to_json()}
+
+
+def scoring_of(
+    head: Mapping[str, Any], held: Mapping[str, np.ndarray], version: Version, sizes: set[int]
+) -> dict[str, Any]:
+    """The arguments that `scoring_head` wrote, and the parameters in the arrays of the file.
+
+    Raises ValueError unless `sizes`, the numbers of segments that its arrays are of, are those of its keys.
+    """
+    given, parameters = head["segments"], held["parameters"]
+    keys = SegmentKeys.of_json(given, version.n_features) if given else None
+    known = len(keys.known) + keys.has_fallback if keys else 1
+    if sizes != {known} or parameters.shape[1] != known:
+        found = f"its arrays are of {sorted(sizes)} segments, its parameters of {parameters.shape[1]}"
+        raise ValueError(f"{found}, and it knows {known}")
+    return {**common_of(head, version), "keys": keys, "parameters": parameters}
 
 
 def places(numbers: Sequence[Any], count: int, what: str) -> tuple[int, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scorehouse.forms.matrix.either import from_bytes as matrix_of
-from scorehouse.forms.native.either import from_bytes as trees_of
+from scorehouse.forms.matrix.stored import from_bytes as matrix_of
+from scorehouse.forms.native.stored import from_bytes as trees_of
 from scorehouse.forms.reasons.stored import from_bytes as reasons_of
 from scorehouse.forms.stored_form import StoredForm
 from scorehouse.registry.version import Version

@@ -36,7 +36,7 @@ def _without_database(
     try:
         own = ArrowKernel(form.kernel, compiled)
         problem = differs_here(
-            files.proof(kernel, "sql"),
+            files.proof(kernel),
             kernel,
             lambda rows: kernel_rows(own, rows),
             tolerance_of_form("sql"),

@@ -128,8 +128,7 @@ def _check_version(
     for form, read in artifact.form_files(version):
         file = tried(partial(read, project, version, form, policy, call))
         if file is not None and signature is not None:
-            is_proof = read is artifact.read_proof
-            tried(partial(_read_form, form, is_proof, file, version, signature, call))
+            tried(partial(_read_form, form, file, version, signature, call))
     data = tried(lambda: artifact.read_version(project, version, policy, call))
     if signature is not None and rows != signature_rows(version, signature):
         faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
@@ -143,12 +142,10 @@ def _check_version(
     return Checked(version.name, version.version, version.aliases, tuple(faults), tuple(warnings))
 
 
-def _read_form(
-    form: str, is_proof: bool, data: bytes, version: Version, signature: Signature, call: str
-) -> None:
+def _read_form(form: str, data: bytes, version: Version, signature: Signature, call: str) -> None:
     """Read a file of a form as a run does, which checks every index in it."""
     with reading(form, version, call):
-        if is_proof:
+        if form not in artifact.FORM_FILES:
             proof_rows(data)
         elif form == "sql":
             sql_of(data, version, signature)

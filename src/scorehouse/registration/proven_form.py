@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE
+from scorehouse.registry.artifact import FORM_FILES
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import NO_FORMS, Version
 
@@ -20,14 +20,9 @@ class ProvenForm:
     files: Mapping[str, bytes]
 
 
-def with_files(fact: Mapping[str, Any], form: str, data: bytes | None, proof: bytes) -> ProvenForm:
-    """A form with its file, if it has one, and that of the rows that prove it; digests join the facts."""
-    files = {PROOF_FILE.format(form=form): proof}
-    digests = {"proof_sha256": sha256(proof)}
-    if data is not None:
-        files[FORM_FILES[form]] = data
-        digests["file_sha256"] = sha256(data)
-    return ProvenForm({**fact, **digests}, files)
+def with_file(fact: Mapping[str, Any], form: str, data: bytes) -> ProvenForm:
+    """A form with its file, whose digest joins the facts."""
+    return ProvenForm({**fact, "file_sha256": sha256(data)}, {FORM_FILES[form]: data})
 
 
 def why_refused(error: Exception, what: str) -> str:

@@ -17,30 +17,28 @@ import pyarrow as pa
 from scorehouse.forms.choose import slow_in_sql
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.make import made_of_trees, reads_predictions
-from scorehouse.forms.proof import proof_bytes
+from scorehouse.forms.prove import Edges, Trial, trial_of
 from scorehouse.forms.reasons.background import Background
 from scorehouse.forms.reasons.linear import LinearReasons
 from scorehouse.forms.reasons.stored import from_bytes as reasons_of_bytes
 from scorehouse.forms.segments_made import is_segmented
 from scorehouse.forms.sql.compiled import CompiledSql
+from scorehouse.forms.sql.in_duckdb import fault_of_stages
 from scorehouse.forms.sql.macros import ReasonMacros, drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
-from scorehouse.forms.sql.prove_sql import Comparison, fault_of_stages
 from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.proven_form import ProvenForm, with_files
-from scorehouse.registration.proven_matrix import Compared, ProvenProducts, compared_on, proven_matrix
-from scorehouse.registration.proven_native import ProvenTrees, proven_native
+from scorehouse.registration.proven_arrays import Candidate, Served, candidate, proven
+from scorehouse.registration.proven_form import ProvenForm, with_file
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
 from scorehouse.registration.proven_reasons_sql import reasons_in_sql
-from scorehouse.registration.proven_segments import proven_segments
-from scorehouse.registration.proven_sql import begun, compiled_for, proof_facts
-from scorehouse.registry.artifact import FORM_FILES, beside
+from scorehouse.registration.proven_sql import RunningSql, begun, compiled_for, proof_facts
+from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, REASONS, beside
 from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.storage import locate, write
-from scorehouse.registry.version import PROVEN_FOR, Version
+from scorehouse.registry.storage import locate, sha256, write
+from scorehouse.registry.version import PROOF_SHA256, PROVEN_FOR, Version
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -97,20 +95,20 @@ class FormSearch:
         self.background = background
         self.made: dict[tuple[str, int | None], CompiledSql | str] = {}
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
-        self.running: Comparison | str | None = None
+        self.running: RunningSql | str | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if isinstance(self.running, Comparison):
+        if isinstance(self.running, RunningSql):
             self.running.end()
 
     def begin(self) -> None:
         """Compile the SQL that proves all dialects, and let the database run it."""
         self.told("compile to SQL")
         gate = self._made(GATE, None)  # which may be longer than the statements that a project wants
-        self.running = gate if isinstance(gate, str) else begun(gate, self.kernel, self.rows)
+        self.running = gate if isinstance(gate, str) else begun(gate, lambda: self.trial)
 
     def fastest(self) -> Kernel:
         """The kernel with native code or matrix products if these are proven equal, else the estimator's."""
@@ -151,6 +149,8 @@ class FormSearch:
                 files |= one.files
         if facts:
             facts[PROVEN_FOR] = proven_for(self.kernel.version)
+            files[PROOF_FILE] = self.trial.proof
+            facts[PROOF_SHA256] = sha256(self.trial.proof)
         if refused:
             facts["refused"] = refused
         return Forms(facts, tuple(sql), files, macros)
@@ -160,7 +160,7 @@ class FormSearch:
         fact = proof_facts(self.running, self.rows_of)
         if isinstance(fact, str):
             return fact
-        assert isinstance(self.running, Comparison)
+        assert isinstance(self.running, RunningSql)
         gate = self.running.compiled
         fact |= {
             "nodes": gate.nodes,
@@ -170,7 +170,7 @@ class FormSearch:
         }
         if stages := {form.dialect.name: len(form.stages) for form in sql if form.stages}:
             fact["stages"] = stages
-        return with_files(fact, "sql", to_bytes(gate), self._proof_rows)
+        return with_file(fact, "sql", to_bytes(gate))
 
     def _matrix(self, sql: ProvenForm | str | None) -> dict[str, ProvenForm | str]:
         """The matrix form: for engines and checks that have no SQL, and where SQL is slower.
@@ -189,43 +189,53 @@ class FormSearch:
         if is_segmented(self.kernel.estimator):
             return "it has an estimator for each segment, and reasons are known for one estimator only"
         if self._native:
-            return reasons_of_trees(self.kernel, self._native, self.rows_of, self.background)
-        form, rows = self._products.form, self._products.rows
-        if not isinstance(form, StoredMatrix) or rows is None:
+            return reasons_of_trees(self._native, lambda: self.trial, self.rows_of, self.background)
+        form = self._products.stored
+        if not isinstance(form, StoredMatrix):
             return None
-        proved = (rows.tried, rows.expected, self.rows_of)
-        return linear_proven(self.kernel, form, *proved, self.background)
+        return linear_proven(self.trial, form, self.rows_of, self.background)
 
     def _reasons_in_sql(
         self, reasons: ProvenForm | str | None, sql: list[CompiledSql]
     ) -> tuple[ReasonMacros | None, dict[str, str]]:
         """The SQL of reasons for databases without Python, and why some have none; of linear models only."""
-        rows, running = self._products.rows if not self._native else None, self.running
-        if not sql or rows is None or not isinstance(reasons, ProvenForm) or isinstance(running, str | None):
+        running = self.running
+        if self._native or not sql or not isinstance(reasons, ProvenForm) or isinstance(running, str | None):
             return None, {}
-        form = reasons_of_bytes(reasons.files[FORM_FILES["reasons"]], self.kernel.version)
+        form = reasons_of_bytes(reasons.files[FORM_FILES[REASONS]], self.kernel.version)
         assert isinstance(form, LinearReasons)
-        scored = rows.tried.rows.filter(rows.expected.column(REJECT_REASON).is_null())
+        scored = self.trial.tried.rows.filter(self.trial.expected.column(REJECT_REASON).is_null())
         self.told("prove reasons in SQL")
         return reasons_in_sql(self.kernel, form, running.compiled, sql, scored)
 
     @cached_property
-    def _products(self) -> ProvenProducts:
-        """Matrix products, and what was proven of them."""
-        self.told("prove matrix products")
-        return proven_matrix(self.kernel, self._compared, self.rows_of)
-
-    def _compared(self) -> Compared:
-        """The rows that SQL was compared on, where there is some: the estimator is asked for no row twice."""
-        if isinstance(self.running, Comparison):
-            return Compared(self.running.tried, self.running.expected, self._proof_rows)
-        return compared_on(self.kernel, self.rows, {})
+    def trial(self) -> Trial:
+        """The rows that all forms are tried on."""
+        gate = self._made(GATE, None)
+        edges: list[Edges] = [] if isinstance(gate, str) else [gate.probes]
+        if isinstance(self._trees, Candidate):
+            edges.append(self._trees.edges)
+        return trial_of(self.kernel, self.rows, *edges)
 
     @cached_property
-    def _proof_rows(self) -> bytes:
-        """The rows that prove SQL and matrix products alike."""
-        assert isinstance(self.running, Comparison)
-        return proof_bytes(self.running.tried, self.kernel)
+    def _trees(self) -> Candidate | str | None:
+        """Native code before its proof, or why there is none; None if there are no trees."""
+        return candidate("native", self.kernel) if made_of_trees(self.kernel.estimator) else None
+
+    @cached_property
+    def _native(self) -> Served | None:
+        """Native code, and what was proven of it; None if there are no trees."""
+        if self._trees is None:
+            return None
+        self.told("prove native code")
+        return proven("native", self._trees, self.kernel, lambda: self.trial, self.rows_of)
+
+    @cached_property
+    def _products(self) -> Served:
+        """Matrix products, and what was proven of them."""
+        self.told("prove matrix products")
+        made = candidate("matrix", self.kernel)
+        return proven("matrix", made, self.kernel, lambda: self.trial, self.rows_of)
 
     def _made(self, dialect: str, statement_bytes: int | None) -> CompiledSql | str:
         """The SQL in one dialect, or the reason why there is none."""
@@ -250,20 +260,10 @@ class FormSearch:
 
     def _in_stages(self, made: CompiledSql | str) -> CompiledSql | str:
         """The same, once its stages equal one statement on some of the rows that prove that statement."""
-        if isinstance(made, str) or not made.stages or not isinstance(self.running, Comparison):
+        if isinstance(made, str) or not made.stages or not isinstance(self.running, RunningSql):
             return made
         self.told(f"prove stages for {made.dialect.name}")
-        return fault_of_stages(made, self.running.tried.rows) or made
-
-    @cached_property
-    def _native(self) -> ProvenTrees | None:
-        """Native code, and what was proven of it; None if there are no trees."""
-        if not made_of_trees(self.kernel.estimator):
-            return None
-        self.told("prove native code")
-        if is_segmented(self.kernel.estimator):
-            return proven_segments(self.kernel, self.rows, self.rows_of)
-        return proven_native(self.kernel, self.rows, self.rows_of)
+        return fault_of_stages(made, self.trial.tried.rows) or made
 
 
 def find_forms(

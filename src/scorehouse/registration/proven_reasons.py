@@ -8,34 +8,37 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.hard_rows import PLAIN, Tried
+from scorehouse.forms.hard_rows import PLAIN
 from scorehouse.forms.matrix.stored import StoredMatrix
-from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.native.stored import StoredTrees
+from scorehouse.forms.prove import Trial
 from scorehouse.forms.reasons.background import FACT, Background, canonical_columns
-from scorehouse.forms.reasons.make import linear_reasons, refusal, tree_reasons
+from scorehouse.forms.reasons.make import linear_reasons, tree_reasons
 from scorehouse.forms.reasons.proof_rows import proof_of
 from scorehouse.forms.reasons.prove_reasons import prove, prove_trees
 from scorehouse.forms.reasons.stored import from_bytes, to_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
 from scorehouse.kernel.rows import accepted_rows, check_batch
-from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.proven_form import ProvenForm, why_refused, with_files
-from scorehouse.registration.proven_native import ProvenTrees
+from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.registration.proven_arrays import Served
+from scorehouse.registration.proven_form import ProvenForm, why_refused, with_file
+from scorehouse.registry.artifact import REASONS, REASONS_PROOF_FILE
+from scorehouse.registry.storage import sha256
+from scorehouse.registry.version import PROOF_SHA256
 
 
 def reasons_of_trees(
-    kernel: Kernel, trees: ProvenTrees, rows_of: str, background: Background | None = None
+    trees: Served, trial: Callable[[], Trial], rows_of: str, background: Background | None = None
 ) -> ProvenForm | str:
     """The reasons of trees that were proven as native code; or why there are none."""
-    if trees.proof is None or trees.form is None:
+    if isinstance(trees.found, str) or trees.trees is None:
         return "its trees have no native form"
-    if trees.stored is None:
-        known = trees.found.fact if isinstance(trees.found, ProvenForm) else {}
-        why = known.get("opens_estimator", "")
+    if not isinstance(trees.stored, StoredTrees):
+        why = trees.found.fact.get("opens_estimator", "")
         return "the steps before its trees are not stored as data" + (f": {why}" if why else "")
-    form, stored, proof = trees.form, trees.stored, trees.proof
-    ensemble, _ = recipe_of(form.last, lambda _, problem: refusal(kernel.call)(problem))
+    compared, stored = trial(), trees.stored
+    kernel, (form, ensemble) = compared.kernel, trees.trees
 
     def make() -> StoredReasons:
         rows = background.rows if background else None
@@ -43,21 +46,16 @@ def reasons_of_trees(
 
     def compare(made: StoredReasons) -> float:
         assert isinstance(made, TreeReasons)
-        return prove_trees(made, ensemble, kernel, proof.tried, proof.expected)
+        return prove_trees(made, ensemble, kernel, compared.tried, compared.expected)
 
-    found = _proven(kernel, make, compare, proof.tried, proof.expected, rows_of)
-    return with_background(found, background)
+    return with_background(_proven(compared, make, compare, rows_of), background)
 
 
 def linear_proven(
-    kernel: Kernel,
-    form: StoredMatrix,
-    tried: Tried,
-    expected: pa.Table,
-    rows_of: str,
-    background: Background | None = None,
+    trial: Trial, form: StoredMatrix, rows_of: str, background: Background | None = None
 ) -> ProvenForm | str:
     """The reasons of a linear model that was proven as matrix products; or why there are none."""
+    kernel, tried = trial.kernel, trial.tried
 
     def make() -> StoredReasons:
         if background is not None:
@@ -72,8 +70,7 @@ def linear_proven(
         training = [np.asarray(column) for column in form.numbers(columns)]
         return linear_reasons(form, training, kernel.version, kernel.signature, kernel.call)
 
-    found = _proven(kernel, make, lambda _: 0.0, tried, expected, rows_of)
-    return with_background(found, background)
+    return with_background(_proven(trial, make, lambda _: 0.0, rows_of), background)
 
 
 def with_background(found: ProvenForm | str, background: Background | None) -> ProvenForm | str:
@@ -84,14 +81,10 @@ def with_background(found: ProvenForm | str, background: Background | None) -> P
 
 
 def _proven(
-    kernel: Kernel,
-    make: Callable[[], StoredReasons],
-    compare: Callable[[StoredReasons], float],
-    tried: Tried,
-    expected: pa.Table,
-    rows_of: str,
+    trial: Trial, make: Callable[[], StoredReasons], compare: Callable[[StoredReasons], float], rows_of: str
 ) -> ProvenForm | str:
     """Make, read back what is stored, and prove that."""
+    kernel, tried, expected = trial.kernel, trial.tried, trial.expected
     try:
         data = to_bytes(make())
         form = from_bytes(data, kernel.version)
@@ -102,4 +95,6 @@ def _proven(
     except Exception as error:
         return why_refused(error, "reasons")
     fact = {"rows": rows, "rows_of": rows_of, "largest_difference": worst, "unit": form.unit}
-    return with_files(fact, "reasons", data, proof)
+    fact[PROOF_SHA256] = sha256(proof)
+    found = with_file(fact, REASONS, data)
+    return replace(found, files={**found.files, REASONS_PROOF_FILE: proof})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-
 from scorehouse.errors import ScorehouseError
+from scorehouse.forms.parity import Parity, compare
+from scorehouse.forms.prove import Trial
+from scorehouse.forms.sql import in_duckdb
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.prove_sql import Comparison
+from scorehouse.forms.sql.scratch import scratch
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_form import why_refused
 
@@ -26,26 +28,48 @@ def compiled_for(
         return why_refused(error, "the compiler")
 
 
-def begun(gate: CompiledSql, kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch) -> Comparison | str:
+class RunningSql:
+    """SQL that a database computes for the rows of a trial, in parallel with the caller.
+
+    SQL for another database than DuckDB is proven by its DuckDB form, which is printed from the same tree.
+    """
+
+    def __init__(self, compiled: CompiledSql, trial: Trial) -> None:
+        self.compiled = compiled
+        self.trial = trial
+        self.connection = scratch()
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
+        self.found = self.pool.submit(in_duckdb.duckdb_rows, compiled, trial.tried.rows, self.connection)
+
+    def end(self) -> None:
+        """Stop the database, whether it is running or not."""
+        if not self.found.done():
+            self.connection.interrupt()
+        self.pool.shutdown()
+        self.connection.close()
+
+    def parity(self) -> Parity:
+        """Score the rows with the estimator, wait for the database, and compare."""
+        tolerance = in_duckdb.tolerance_of(self.compiled)
+        return compare(self.trial.expected, self.found.result(), tolerance=tolerance)
+
+
+def begun(gate: CompiledSql, trial: Callable[[], Trial]) -> RunningSql | str:
     """The running comparison, or the reason why there is none."""
     try:
-        return Comparison(gate, kernel, rows)
-    except ScorehouseError as error:
-        return f"it could not be compared with the estimator: {error.problem}"
+        return RunningSql(gate, trial())
     except Exception as error:
-        return f"the SQL failed ({type(error).__name__}: {error})"
+        return _why(error)
 
 
-def proof_facts(running: Comparison | str | None, rows_of: str) -> dict[str, Any] | str:
+def proof_facts(running: RunningSql | str | None, rows_of: str) -> dict[str, Any] | str:
     """The proof of the SQL that was run, or the reason why it may not serve."""
-    if not isinstance(running, Comparison):
+    if not isinstance(running, RunningSql):
         return running or "it was not compared with the estimator"
     try:
         parity = running.parity()
-    except ScorehouseError as error:
-        return f"it could not be compared with the estimator: {error.problem}"
     except Exception as error:  # the database has errors of its own
-        return f"the SQL failed ({type(error).__name__}: {error})"
+        return _why(error)
     if not parity.proven:
         return (
             f"it is not equal to the estimator on {parity.rows:,} rows: {parity.label_flips:,} other labels, "
@@ -57,3 +81,9 @@ def proof_facts(running: Comparison | str | None, rows_of: str) -> dict[str, Any
         "rows_of": rows_of,
         "largest_difference": parity.max_difference,
     }
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ScorehouseError):
+        return f"it could not be compared with the estimator: {error.problem}"
+    return f"the SQL failed ({type(error).__name__}: {error})"

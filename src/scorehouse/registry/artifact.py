@@ -17,16 +17,17 @@ from scorehouse.registry.key_signature import KEY_SIGNATURE, check_covers, missi
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.storage import locate, read_unpinned, read_verified, sha256
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PROOF_SHA256, Version
 
 SIGNATURE_FILE = "signature.json"
+REASONS = "reasons"
 FORM_FILES = {
     "sql": "form_sql.json.gz",
     "native": "form_native.npz",
     "matrix": "form_matrix.npz",
-    "reasons": "reasons.npz",  # no form of the score, but stored, pinned and proven like one
+    REASONS: "reasons.npz",  # no form of the score, but stored, pinned and proven like one
 }
-PROOF_FILE = "proof_{form}.arrow"
+PROOF_FILE, REASONS_PROOF_FILE = "proof.arrow", "proof_reasons.arrow"
 
 __all__ = [
     "SIGNATURE_FILE",
@@ -74,9 +75,13 @@ def pinned_files(version: Version) -> dict[str, str]:
         fact = version.forms.get(form) or {}
         if "file_sha256" in fact:
             found[file] = str(fact["file_sha256"])
-        if "proof_sha256" in fact:
-            found[PROOF_FILE.format(form=form)] = str(fact["proof_sha256"])
-    return found
+    return found | proof_digests(version)
+
+
+def proof_digests(version: Version) -> dict[str, str]:
+    """The SHA-256 of the proof rows of all forms, and of those of reasons, by the names of their files."""
+    places = {PROOF_FILE: version.forms, REASONS_PROOF_FILE: version.forms.get(REASONS) or {}}
+    return {file: str(fact[PROOF_SHA256]) for file, fact in places.items() if PROOF_SHA256 in fact}
 
 
 def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) -> None:
@@ -140,23 +145,21 @@ def read_form(root: Path, version: Version, form: str, policy: LoadPolicy, call:
     return read_verified(root, location, digest, f"the form {form!r} of {version.label}", policy, call)
 
 
-def read_proof(root: Path, version: Version, form: str, policy: LoadPolicy, call: str) -> bytes:
-    """The verified bytes of the rows that prove a form."""
+def read_proof(root: Path, version: Version, file: str, policy: LoadPolicy, call: str) -> bytes:
+    """The verified bytes of a file of proof rows, PROOF_FILE or REASONS_PROOF_FILE."""
     require_signed(root, version, policy, call)
-    digest = str(version.forms[form]["proof_sha256"])
-    location = locate(root, beside(version, PROOF_FILE.format(form=form)), policy, call)
-    label = f"the proof of the form {form!r} of {version.label}"
-    return read_verified(root, location, digest, label, policy, call)
+    location = locate(root, beside(version, file), policy, call)
+    label = f"the proof of the {'reasons' if file == REASONS_PROOF_FILE else 'forms'} of {version.label}"
+    return read_verified(root, location, proof_digests(version)[file], label, policy, call)
 
 
 def form_files(version: Version) -> Iterator[tuple[str, Callable[..., bytes]]]:
-    """The form, and `read_form` or `read_proof`, for each file of a version's stored forms."""
+    """The form and `read_form`, or the file and `read_proof`, for each file of a version's stored forms."""
     for form in FORM_FILES:
-        fact = version.forms.get(form) or {}
-        if "file_sha256" in fact:
+        if "file_sha256" in (version.forms.get(form) or {}):
             yield form, read_form
-        if "proof_sha256" in fact:
-            yield form, read_proof
+    for file in proof_digests(version):
+        yield file, read_proof
 
 
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:

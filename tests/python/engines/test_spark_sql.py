@@ -27,7 +27,7 @@ from scorehouse.engines.spark.in_sql import session_rows
 from scorehouse.forms.hard_rows import hard_rows
 from scorehouse.forms.parity import difference
 from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.groups import grouped
 from spark.cluster import environment

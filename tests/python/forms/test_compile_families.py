@@ -17,13 +17,13 @@ from compile_cases import CASES
 from compile_kernel import kernel_of
 from compile_kinds import LINEAR_KINDS, TREE_KINDS, rest_marked
 from project import MakeKernel
+from proved import compared
 from scorehouse.errors import CompileError
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.in_process import ArrowKernel
-from scorehouse.forms.sql.prove_sql import Comparison
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.kernel.scorer import Kernel
 
@@ -34,14 +34,13 @@ NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.slow)
 def test_equals_the_kernel(name: str, make_kernel: MakeKernel) -> None:
     frame, kernel = kernel_of(name, make_kernel)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-    with Comparison(compiled, kernel, frame) as comparison:
-        parity, by_database = comparison.parity(), comparison.found.result()
+    parity, trial, by_database = compared(compiled, kernel, frame)
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity
     assert parity.rows > ROWS
     # the registry's digest was taken before the estimator was saved and loaded
     assert kernel.version.forms["sql"]["sha256"] == compiled.sha256
-    assert_same_on_arrow(kernel, compiled, comparison.tried.rows, by_database)
+    assert_same_on_arrow(kernel, compiled, trial.tried.rows, by_database)
 
 
 def assert_same_on_arrow(

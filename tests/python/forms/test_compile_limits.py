@@ -30,7 +30,7 @@ from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import LIMITS
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.scorer import Kernel
 
 pytestmark = pytest.mark.slow

@@ -24,13 +24,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from project import MakeKernel
+from proved import sql_parity
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.forms.sql.builder import Builder, Step
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.dialects import BIGQUERY, DIALECTS, DUCKDB, LIMITS, POSTGRES
 from scorehouse.forms.sql.expression import Case, Column, Compare, Literal, Sum, number
 from scorehouse.forms.sql.printer import Printer
-from scorehouse.forms.sql.prove_sql import prove
 from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.forms.trees import float32_edge
 from scorehouse.kernel.scorer import Kernel
@@ -130,10 +130,10 @@ def test_sqlglot_reads_every_dialect(dialect: str, model: str, make_kernel: Make
 def test_the_gate_finds_another_estimator(make_kernel: MakeKernel) -> None:
     frame, kernel = fitted(make_kernel, GradientBoostingClassifier(n_estimators=5))
     good = compiled(kernel)
-    assert prove(good, kernel.estimator, kernel, frame).proven
+    assert sql_parity(good, kernel, frame).proven
     other = GradientBoostingClassifier(n_estimators=5, max_depth=1).fit(frame, frame["a"] > 0)
     bad = compile_sql(other, kernel.version, kernel.signature, "duckdb")
-    parity = prove(bad, other, kernel, frame)
+    parity = sql_parity(bad, kernel, frame)
     assert not parity.proven
     assert parity.label_flips > 0
     assert parity.max_difference > 0.01
@@ -144,7 +144,7 @@ def test_the_gate_finds_one_ulp(make_kernel: MakeKernel) -> None:
     frame, kernel = fitted(make_kernel, GradientBoostingClassifier(n_estimators=3))
     good = compiled(kernel)
     moved = replace(good, program=_moved(good.program))
-    parity = prove(moved, kernel.estimator, kernel, frame)
+    parity = sql_parity(moved, kernel, frame)
     assert parity.max_difference > 1e-3
     assert not parity.proven
 
@@ -173,9 +173,7 @@ def test_the_gate_finds_another_status(make_kernel: MakeKernel) -> None:
     frame, kernel = fitted(make_kernel, LogisticRegression())
     features = tuple(replace(f, accepts_null=True) for f in kernel.signature.features)
     wrong = replace(kernel.signature, features=features)
-    parity = prove(
-        compile_sql(kernel.estimator, kernel.version, wrong, "duckdb"), kernel.estimator, kernel, frame
-    )
+    parity = sql_parity(compile_sql(kernel.estimator, kernel.version, wrong, "duckdb"), kernel, frame)
     assert parity.reason_differences > 0 or parity.status_flips > 0
 
 
@@ -193,14 +191,8 @@ def test_numbers_without_a_logarithm_have_the_estimators_reason(
         with np.errstate(all="ignore"):
             kernel = make_kernel(estimator.fit(frame, y), frame, y, task=task, forms=False)
             compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-            parity = prove(compiled, kernel.estimator, kernel, frame)
+            parity = sql_parity(compiled, kernel, frame)
         assert parity.problem == "", last
-
-
-def test_the_gate_is_for_duckdb(make_kernel: MakeKernel) -> None:
-    frame, kernel = fitted(make_kernel, LogisticRegression())
-    with pytest.raises(ValueError, match="this SQL is for postgres"):
-        prove(compiled(kernel, "postgres"), kernel.estimator, kernel, frame)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +272,7 @@ def test_other_column_names(make_kernel: MakeKernel) -> None:
     y = frame.sum(axis=1)
     kernel = make_kernel(Ridge().fit(frame, y), frame, y, task="regression")
     form = compiled(kernel)
-    assert prove(form, kernel.estimator, kernel, frame).proven
+    assert sql_parity(form, kernel, frame).proven
     sql = form.render(
         "(select 1e0 as x, 2e0 as y, 3e0 as z)", columns=dict(zip(frame.columns, "xyz", strict=True))
     )
@@ -296,7 +288,7 @@ def test_small_integers_are_proven_within_their_range(kind: str, make_kernel: Ma
     X = pd.DataFrame({"a": np.arange(100).astype(kind), "b": np.sin(np.arange(100))})
     kernel = make_kernel(Ridge().fit(X, X.b * 2 + X.a), X, task="regression")
     form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-    parity = prove(form, kernel.estimator, kernel, X)
+    parity = sql_parity(form, kernel, X)
     assert parity.proven and parity.rows > 4_000
 
 
@@ -317,6 +309,6 @@ def test_encoded_texts_become_one_lookup(make_kernel: MakeKernel) -> None:
         )
         form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
         assert form.text.count("map_extract_value") == (1 if classes == 2 else 3)
-        assert prove(form, kernel.estimator, kernel, frame).proven
+        assert sql_parity(form, kernel, frame).proven
         postgres = compile_sql(kernel.estimator, kernel.version, kernel.signature, "postgres").text
         assert "map_extract" not in postgres and "when 'it''s' then" in postgres

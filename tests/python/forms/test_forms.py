@@ -38,7 +38,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.proven_reasons_sql import reasons_in_sql
 from scorehouse.registration.reference_sample import sample_reference
-from scorehouse.registry.artifact import load, read_form, read_proof
+from scorehouse.registry.artifact import REASONS_PROOF_FILE, load, read_form, read_proof
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seed_rows import read_rows
 from scorehouse.registry.seeds import REFERENCE_COLUMNS as BINS
@@ -297,9 +297,8 @@ def reasons_of(version: Version, kernel: Kernel, made: list[CompiledSql]) -> Rea
     """The SQL of the version's reasons; None where none is registered."""
     if "reasons" not in version.forms["sql"]["macro"]:
         return None
-    file, proof = (
-        read(REPOSITORY, version, "reasons", LoadPolicy(), "test") for read in (read_form, read_proof)
-    )
+    file = read_form(REPOSITORY, version, "reasons", LoadPolicy(), "test")
+    proof = read_proof(REPOSITORY, version, REASONS_PROOF_FILE, LoadPolicy(), "test")
     form, rows = reasons_of_bytes(file, version), proof_rows(proof).select(kernel.signature.names)
     assert isinstance(form, LinearReasons)
     reasons, refused = reasons_in_sql(kernel, form, made[0], made, rows)

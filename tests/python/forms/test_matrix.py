@@ -42,13 +42,13 @@ from sklearn.svm import LinearSVC
 
 from project import registered_kernel
 from scorehouse.errors import CompileError
+from scorehouse.forms import prove
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.matrix.make import compile_matrix
 from scorehouse.forms.parity import compare
 from scorehouse.forms.proof import kernel_rows, proof_bytes
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.registration import proven_forms, proven_matrix
 from scorehouse.registry.policy import LoadPolicy
 from visits_frame import FRAME, LABEL, ROWS
 
@@ -255,14 +255,15 @@ def test_what_is_no_product_is_refused_in_words(case: str, tmp_path: Path) -> No
 def test_the_estimator_is_not_asked_again_where_sql_was_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows that prove SQL prove the matrix form, and both have the same proof rows."""
-    monkeypatch.setattr(proven_matrix, "kernel_rows", None)
-    made = []
-    monkeypatch.setattr(proven_forms, "proof_bytes", lambda *given: made.append(given) or proof_bytes(*given))
+    """The rows that prove SQL prove the matrix form, and both have one file of proof rows."""
+    asked, made = [], []
+    monkeypatch.setattr(prove, "kernel_rows", lambda one, rows: asked.append(one) or kernel_rows(one, rows))
+    monkeypatch.setattr(prove, "proof_bytes", lambda *given: made.append(given) or proof_bytes(*given))
     kernel = _kernel(tmp_path, "k-means")
-    assert len(made) == 1
+    held = [type(one.estimator).__name__ for one in asked]
+    assert len(made) == 1 and sorted(held) == ["Pipeline", "StoredMatrix"]
     fact, sql = (kernel.version.forms[form] for form in ("matrix", "sql"))
-    same = ("rows", "rows_of", "proof_sha256")
+    same = ("rows", "rows_of")
     assert [fact[name] for name in same] == [sql[name] for name in same]
 
 

@@ -12,9 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
+from proved import native_proof
 from scorehouse.errors import CompileError
 from scorehouse.forms.native.make import compile_native
-from scorehouse.forms.native.prove_native import prove
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
@@ -132,8 +132,8 @@ def test_the_gate(library: str, make_kernel: MakeKernel) -> None:
     booster = lgb.LGBMClassifier(**LIGHT) if library == "lightgbm" else xgb.XGBClassifier(n_estimators=20)
     estimator = make_pipeline(StandardScaler(), booster).fit(frame, y)
     kernel = make_kernel(estimator, frame, y, task="classification")
-    proof = prove(compile_native(estimator), estimator, kernel.version, kernel.signature, frame)
-    assert proof.largest_difference == 0.0 and proof.rows > 20_000
+    rows, worst, _ = native_proof(compile_native(estimator), kernel, frame)
+    assert worst == 0.0 and rows > 20_000
 
 
 def test_refusals() -> None:

@@ -35,8 +35,8 @@ from sklearn.tree import (
 
 from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
+from proved import native_proof
 from scorehouse.forms.native.make import compile_native
-from scorehouse.forms.native.prove_native import prove
 
 GATED = (
     "stump",
@@ -128,9 +128,9 @@ def check(
             return
         labels = None if task == "anomaly" else y(target(frame, rng))
         kernel = make_kernel(estimator, frame, labels, task=task)
-    proof = prove(form, estimator, kernel.version, kernel.signature, frame)
-    assert proof.largest_difference == 0.0
-    assert proof.rows > 20_000  # training, probes, and mixed rows
+    rows, worst, _ = native_proof(form, kernel, frame)
+    assert worst == 0.0
+    assert rows > 20_000  # training, probes, and mixed rows
 
 
 @pytest.mark.parametrize("classes", [2, pytest.param(4, marks=pytest.mark.slow)])
@@ -207,7 +207,7 @@ def test_categories(make_kernel: MakeKernel) -> None:
     assert form.layout.tables.splits.shape[0] > 10
     assert_equal(form, estimator, frame)
     kernel = make_kernel(estimator, frame, y, task="classification")
-    assert prove(form, estimator, kernel.version, kernel.signature, frame).largest_difference == 0.0
+    assert native_proof(form, kernel, frame)[1] == 0.0
 
 
 @pytest.mark.slow
@@ -233,7 +233,7 @@ def test_pipelines(final: str, make_kernel: MakeKernel) -> None:
     form = compile_native(search)
     assert_equal(form, search, frame)
     kernel = make_kernel(search, frame, y, task="classification")
-    assert prove(form, search, kernel.version, kernel.signature, frame).largest_difference == 0.0
+    assert native_proof(form, kernel, frame)[1] == 0.0
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -27,10 +27,11 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from native_rows import assert_equal, features, target
 from project import MakeKernel
+from proved import native_proof
 from scorehouse.errors import CompileError
 from scorehouse.forms.native import kernel
 from scorehouse.forms.native.make import compile_native
-from scorehouse.forms.native.prove_native import prove
+from scorehouse.forms.prove import trial_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_forms import find_forms
 from scorehouse.training import days_since_epoch
@@ -202,11 +203,21 @@ def test_timestamps_are_proven_behind_steps_that_read_them(unit: str, make_kerne
     estimator = make_pipeline(steps, HistGradientBoostingClassifier(max_iter=5))
     estimator.fit(frame, frame.since > pd.Timestamp("2023-01-01"))
     kernel = make_kernel(estimator, frame, frame.since > pd.Timestamp("2023-01-01"), task="classification")
-    proof = prove(compile_native(estimator), estimator, kernel.version, kernel.signature, frame)
-    times = proof.tried.rows.column("since").cast(pa.timestamp("s"), safe=False).to_pylist()
+    _, worst, trial = native_proof(compile_native(estimator), kernel, frame)
+    times = trial.tried.rows.column("since").cast(pa.timestamp("s"), safe=False).to_pylist()
     years = {time.year for time in times if time is not None}
-    assert proof.largest_difference == 0.0
+    assert worst == 0.0
     assert {1700, 1970, 2261} <= years and (9999 in years) == (unit != "ns")
+
+
+def test_rows_around_the_edges_of_each_form_are_tried(make_kernel: MakeKernel) -> None:
+    estimator, frame, y = fitted(DecisionTreeClassifier(max_depth=2))
+    kernel = make_kernel(estimator, frame, y, task="classification", forms=False)
+    first, second, other = 1.2345, 2.3456, 3.4567
+    trial = trial_of(kernel, frame, {0: [first]}, {0: [second], 1: [other]})
+    tried = [trial.tried.rows.column(place).to_numpy().tolist() for place in (0, 1)]
+    for edge, values in ((first, tried[0]), (second, tried[0]), (other, tried[1])):
+        assert {edge, np.nextafter(edge, np.inf), np.nextafter(edge, -np.inf)} <= set(values)
 
 
 def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
@@ -224,8 +235,8 @@ def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
     later[0, 1] += 1
     for wrong in (tampered(node_value=value), tampered(top=later)):
         with pytest.raises(CompileError, match="does not equal the estimator"):
-            prove(wrong, estimator, kernel.version, kernel.signature, frame)
-    assert prove(form, estimator, kernel.version, kernel.signature, frame).largest_difference == 0.0
+            native_proof(wrong, kernel, frame)
+    assert native_proof(form, kernel, frame)[1] == 0.0
 
 
 def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:

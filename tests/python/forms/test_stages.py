@@ -17,11 +17,11 @@ from project import MakeKernel
 from scorehouse import register
 from scorehouse.errors import CompileError, ConfigurationError
 from scorehouse.forms.hard_rows import hard_rows
-from scorehouse.forms.sql import prove_sql
+from scorehouse.forms.sql import in_duckdb
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import NEXT
 from scorehouse.forms.sql.dialects import LIMITS
-from scorehouse.forms.sql.prove_sql import differ_in_stages
+from scorehouse.forms.sql.in_duckdb import differ_in_stages
 from scorehouse.kernel.training_batch import training_batch
 
 MOST = 10_000
@@ -82,7 +82,7 @@ def test_a_forest_beyond_the_limits_is_registered_in_stages(
     assert macro.count(NEXT) == 1
 
     monkeypatch.setattr(
-        prove_sql, "duckdb_rows_in_stages", lambda compiled, rows, connection: rows.slice(0, 1)
+        in_duckdb, "duckdb_rows_in_stages", lambda compiled, rows, connection: rows.slice(0, 1)
     )
     version = register(estimator, "unequal", X, task="classification")
     assert version.forms["sql"]["dialects"] == ["duckdb", "snowflake", "redshift"]

@@ -181,7 +181,7 @@ def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject
     root = tmp_path / "altered"
     shutil.copytree(folder, root / "artifacts" / name / "1")
     draw = random.Random(name)
-    files = (artifact.FORM_FILES[form], artifact.PROOF_FILE.format(form=form))
+    files = (artifact.FORM_FILES[form], artifact.PROOF_FILE)
     for file in files:
         path = root / "artifacts" / name / "1" / file
         whole = path.read_bytes()
@@ -200,7 +200,7 @@ def test_a_form_that_differs_on_this_machine_does_not_serve(
     """As on another processor or release of a library: the proof expects other scores."""
     kernel, root = kernel_of(forms_project, "trees"), tmp_path / "moved"
     shutil.copytree(forms_project.folder / "artifacts", root / "artifacts")
-    proof = root / "artifacts/trees/1" / artifact.PROOF_FILE.format(form="native")
+    proof = root / "artifacts/trees/1" / artifact.PROOF_FILE
     with pa.ipc.open_file(proof) as reader:
         rows = reader.read_all()
     place = rows.column_names.index(EXPECTED + "score")
@@ -208,8 +208,7 @@ def test_a_form_that_differs_on_this_machine_does_not_serve(
     rows = rows.set_column(place, EXPECTED + "score", _with_nulls(moved, rows.column(place)))
     with pa.ipc.new_file(proof, rows.schema) as writer:
         writer.write_table(rows)
-    forms = dict(kernel.version.forms)
-    forms["native"] = {**forms["native"], "proof_sha256": sha256(proof.read_bytes())}
+    forms = {**kernel.version.forms, "proof_sha256": sha256(proof.read_bytes())}
     version = replace(kernel.version, forms=forms)
     moved_kernel = Kernel(kernel.estimator, version, kernel.signature, strict=frozenset(), call="test")
     form = choose_form(moved_kernel, "auto", ROWS, FormFiles(root, LoadPolicy()))
@@ -227,7 +226,7 @@ def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path:
     project = forms_project.copy(tmp_path / "house")
     folder = project.folder / "artifacts/trees/1"
     (folder / artifact.FORM_FILES["native"]).write_bytes(b"other")
-    (folder / artifact.PROOF_FILE.format(form="sql")).unlink()
+    (folder / artifact.PROOF_FILE).unlink()
     (folder.parents[1] / "products/1" / artifact.FORM_FILES["matrix"]).write_bytes(b"other")
     ended = subprocess.run(
         [str(Path(sys.executable).with_name("scorehouse")), "check"],
@@ -239,16 +238,12 @@ def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path:
     faults = [line.strip() for line in ended.stdout.splitlines() if line.startswith("    ")]
     assert sum("form_native.npz" in fault and "has the sha256" in fault for fault in faults) == 1
     assert sum("form_matrix.npz" in fault and "has the sha256" in fault for fault in faults) == 1
-    assert sum("proof_sql.arrow" in fault and "cannot be read" in fault for fault in faults) == 1
+    assert sum("proof.arrow" in fault and "cannot be read" in fault for fault in faults) == 1
 
 
-def test_a_version_registered_before_forms_were_stored_says_what_to_do(forms_project: DbtProject) -> None:
+def test_a_version_whose_registry_names_no_proof_says_what_to_do(forms_project: DbtProject) -> None:
     kernel = kernel_of(forms_project, "trees")
-    before = {
-        name: {k: v for k, v in fact.items() if not k.endswith("_sha256")}
-        for name, fact in kernel.version.forms.items()
-        if name != "refused"
-    }
+    before = {name: fact for name, fact in kernel.version.forms.items() if name != "proof_sha256"}
     old = Kernel(
         kernel.estimator,
         replace(kernel.version, forms=before),

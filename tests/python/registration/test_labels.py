@@ -31,7 +31,7 @@ from scorehouse.cli.main import main
 from scorehouse.errors import ScorehouseError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.tasks import scores_of_labels
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.metrics import shown

@@ -143,7 +143,7 @@ def test_each_form_equals_the_estimator_in_each_output(
 def scored(kernel: Kernel, compiled: Any, rows: pa.Table) -> pa.Table:
     if compiled is None:
         return kernel_rows(kernel, rows)
-    from scorehouse.forms.sql.prove_sql import duckdb_rows
+    from scorehouse.forms.sql.in_duckdb import duckdb_rows
 
     return duckdb_rows(compiled, rows)
 

@@ -18,7 +18,7 @@ from scorehouse import MultiQuantileRegressor
 from scorehouse.errors import ConfigurationError
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.check_project import check_project
 from scorehouse.registry.policy import LoadPolicy

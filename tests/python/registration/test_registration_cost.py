@@ -25,12 +25,12 @@ from project import EVERY_DATABASE
 from scorehouse import Storage, register
 from scorehouse.forms import hard_rows
 from scorehouse.forms.sql import compile as compiled
-from scorehouse.forms.sql import prove_sql, sizes
+from scorehouse.forms.sql import in_duckdb, sizes
 from scorehouse.forms.sql.builder import Builder
 from scorehouse.forms.sql.dialects import LIMITS, Limits
 from scorehouse.forms.sql.printer import Printer
 from scorehouse.forms.trees import of_sklearn
-from scorehouse.registration import proven_native, steps
+from scorehouse.registration import proven_arrays, steps
 from scorehouse.registration.steps import Progress
 
 REGISTER: Any = import_module("scorehouse.registration.register")  # whose name is that of its function too
@@ -190,7 +190,7 @@ def test_trees_are_printed_once_for_each_spelling(
 def test_the_database_is_at_work_while_importance_is_measured(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, own, measure = threading.Event(), prove_sql.duckdb_rows, REGISTER.importance_of
+    begun, own, measure = threading.Event(), in_duckdb.duckdb_rows, REGISTER.importance_of
 
     def noted(*given: object) -> object:
         begun.set()
@@ -200,7 +200,7 @@ def test_the_database_is_at_work_while_importance_is_measured(
         assert begun.wait(20)
         return measure(*given)
 
-    monkeypatch.setattr(prove_sql, "duckdb_rows", noted)
+    monkeypatch.setattr(in_duckdb, "duckdb_rows", noted)
     monkeypatch.setattr(REGISTER, "importance_of", measured)
     estimator, X = forest()
     assert "sql" in register(estimator, "forest", X, task="classification").forms
@@ -224,9 +224,9 @@ def test_rows_are_tried_beside_those_that_take_the_same_branches(
 ) -> None:
     """All rows of training and all that were made, so ordered that a stretch lies in few branches."""
     tried, made = [], []
-    own, own_hard = prove_sql.duckdb_rows, hard_rows.hard_rows
+    own, own_hard = in_duckdb.duckdb_rows, hard_rows.hard_rows
     monkeypatch.setattr(
-        prove_sql, "duckdb_rows", lambda form, rows, *on: tried.append(rows) or own(form, rows, *on)
+        in_duckdb, "duckdb_rows", lambda form, rows, *on: tried.append(rows) or own(form, rows, *on)
     )
     monkeypatch.setattr(hard_rows, "hard_rows", lambda *given: made.append(own_hard(*given)) or made[-1])
     estimator, X = forest()
@@ -254,7 +254,7 @@ def test_importance_is_measured_with_the_native_form_once_that_is_proven(
     y = X.a + X.b * X.c > 0
     assert "native" in register(estimator, "forest", X, y, task="classification").forms
     register(estimator, "plain", X, y, task="classification", storage=Storage(forms=False))
-    monkeypatch.setattr(proven_native, "compile_native", lambda *given, **_: 1 / 0)
+    monkeypatch.setattr(proven_arrays, "compile_native", lambda *given, **_: 1 / 0)
     refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
     assert "ZeroDivisionError" in refused
     held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]

@@ -25,7 +25,7 @@ from scorehouse.cli.main import main
 from scorehouse.forms.native import stored as stored_native
 from scorehouse.forms.proof import EXPECTED, kernel_rows
 from scorehouse.forms.sql import stored as stored_sql
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.tasks import PLACE
 from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, sha256
@@ -195,7 +195,8 @@ def wrong_native(
 ) -> tuple[bytes, Callable[[pa.Table], pa.Table]]:
     """Native code that begins its sums a little off."""
     form = stored_native.from_bytes(data, version)
-    wrong = replace(form, layout=replace(form.layout, base=form.layout.base + 1e-6))
+    (layout,) = form.layouts
+    wrong = replace(form, layouts=(replace(layout, base=layout.base + 1e-6),))
     kernel = Kernel(wrong, version, signature, strict=frozenset(), call="test")
     return stored_native.to_bytes(wrong), lambda rows: kernel_rows(kernel, rows)
 
@@ -224,7 +225,7 @@ def repin(project: DbtProject, name: str, make: Wrong) -> None:
     form, folder = FORMS[name], project.folder / "artifacts" / name / "1"
     (version,) = ModelSeeds(project.folder, name).versions()
     signature = Signature.from_json((folder / "signature.json").read_bytes())
-    file, proof = folder / FORM_FILES[form], folder / PROOF_FILE.format(form=form)
+    file, proof = folder / FORM_FILES[form], folder / PROOF_FILE
     data, score = make(file.read_bytes(), version, signature)
     file.write_bytes(data)
     with pa.ipc.open_file(proof.read_bytes()) as reader:
@@ -245,7 +246,8 @@ def repin(project: DbtProject, name: str, make: Wrong) -> None:
     with registry.open(newline="") as lines:
         (row,) = csv.DictReader(lines)
     forms = json.loads(row["forms"])
-    forms[form] |= {"file_sha256": sha256(data), "proof_sha256": sha256(proof.read_bytes())}
+    forms[form]["file_sha256"] = sha256(data)
+    forms["proof_sha256"] = sha256(proof.read_bytes())
     row["forms"] = json.dumps(forms, sort_keys=True, ensure_ascii=False)
     with registry.open("w", newline="") as lines:
         writer = csv.DictWriter(lines, list(row))

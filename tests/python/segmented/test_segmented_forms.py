@@ -29,16 +29,15 @@ from scorehouse import SegmentedClassifier, SegmentedRegressor
 from scorehouse.errors import CompileError
 from scorehouse.forms import hard_rows
 from scorehouse.forms.choose import Form, FormFiles, choose_form
-from scorehouse.forms.matrix.either import compiled
 from scorehouse.forms.matrix.layers import Layer
-from scorehouse.forms.matrix.prove_matrix import prove
+from scorehouse.forms.matrix.make import compiled
 from scorehouse.forms.matrix.segment_layers import folded, run
-from scorehouse.forms.matrix.segments import SegmentedMatrix, from_bytes, to_bytes
-from scorehouse.forms.native.make_segments import compile_segments as compile_trees
-from scorehouse.forms.native.segments import SegmentedTrees, edges_of
-from scorehouse.forms.proof import kernel_rows
+from scorehouse.forms.matrix.stored import StoredMatrix, from_bytes, to_bytes
+from scorehouse.forms.native.edge_rows import edges_of_segments
+from scorehouse.forms.native.store import stored_segments
+from scorehouse.forms.native.stored import StoredTrees
+from scorehouse.forms.prove import prove, trial_of
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registration.proven_matrix import compared_on
 from scorehouse.registry.policy import LoadPolicy
 
 SEGMENTS = ['a"b', "Привет", "", "few", "flat", "{{ x }}"]
@@ -92,7 +91,7 @@ def test_a_form_serves_that_equals_the_estimator_on_every_segment(
     estimator = SegmentedRegressor(LINEAR[inner], "shop", min_rows=10).fit(X, y)
     kernel = registered_kernel(tmp_path, estimator, X, y, task="regression")
     form = chosen(kernel, tmp_path)
-    assert form.name == "matrix" and isinstance(form.kernel.estimator, SegmentedMatrix)
+    assert form.name == "matrix" and isinstance(form.kernel.estimator, StoredMatrix)
     later = pd.concat(
         [X, X.head(40).assign(shop=None), X.head(40).assign(shop="?" if kind == "text" else 99)]
     )
@@ -176,9 +175,9 @@ def test_each_segment_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(hard_rows, "TRAINING_LIMIT", 100)
     tried = pa.Table.from_batches([hard_rows.training_rows(batch_of(X), "shop")])
     assert set(tried.column("shop").to_pylist()) == set(SEGMENTS) and 50 < tried.num_rows <= 100
-    expected = kernel_rows(kernel, tried)
+    trial = trial_of(kernel, batch_of(X))
     form, plain = compiled(estimator, kernel.version, kernel.signature, "test")
-    assert isinstance(form, SegmentedMatrix) and prove(plain, kernel, tried, expected).proven
+    assert isinstance(form, StoredMatrix) and prove(plain, trial).proven
     assert form.segments == len(SEGMENTS) + 1
     for segment in range(len(SEGMENTS)):
         kind = next(i for i, layer in enumerate(form.layers) if layer.kind == "product")
@@ -187,9 +186,9 @@ def test_each_segment_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         weights[..., segment] += 1e-6
         layers[kind] = replace(layers[kind], arrays=(weights,))
         with pytest.raises(CompileError, match="does not equal the estimator"):
-            prove(replace(form, layers=tuple(layers)), kernel, tried, expected)
+            prove(replace(form, layers=tuple(layers)), trial)
     again = from_bytes(to_bytes(form), kernel.version)
-    assert prove(again, kernel, tried, expected).proven
+    assert prove(again, trial).proven
 
 
 def test_shifts_and_scales_fold_into_the_product_behind_them() -> None:
@@ -226,7 +225,7 @@ def test_trees_of_each_segment_score_as_native_code(inner: Any, tmp_path: Path) 
     task = "classification" if is_classifier else "regression"
     kernel = registered_kernel(tmp_path, estimator, X, y, task=task)
     form = chosen(kernel, tmp_path)
-    assert form.name == "native" and isinstance(form.kernel.estimator, SegmentedTrees)
+    assert form.name == "native" and isinstance(form.kernel.estimator, StoredTrees)
     later = pd.concat([X, X.head(40).assign(shop=None), X.head(40).assign(shop="?")])
     made = form.kernel(batch_of(later))
     assert made.column("prediction").to_pylist() == estimator.predict(later).tolist()
@@ -239,16 +238,16 @@ def test_a_wrong_tree_of_any_segment_is_found(tmp_path: Path) -> None:
     X = rows()
     estimator = SegmentedRegressor(HistGradientBoostingRegressor(max_iter=2), "shop").fit(X, target(X))
     kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression", forms=False)
-    form = compile_trees(estimator, kernel.version, kernel.signature, "test")
-    edges = edges_of(form, 4)
+    form = stored_segments(estimator, kernel.version, kernel.signature, "test")
+    edges = edges_of_segments(form, 4)
     assert set(edges) == {0, 1, 3}
-    tried = compared_on(kernel, batch_of(X), edges)
-    assert prove(form, kernel, tried.tried.rows, tried.expected).max_difference == 0
+    trial = trial_of(kernel, batch_of(X), edges)
+    assert prove(form, trial).max_difference == 0
     for number, layout in enumerate(form.layouts[:-1]):
         shifted = replace(layout, base=layout.base + 1e-6)
         layouts = (*form.layouts[:number], shifted, *form.layouts[number + 1 :])
         with pytest.raises(CompileError, match="does not equal the estimator"):
-            prove(replace(form, layouts=layouts), kernel, tried.tried.rows, tried.expected)
+            prove(replace(form, layouts=layouts), trial)
 
 
 def test_labels_come_from_predict_where_a_clone_has_a_rule_of_its_own(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from scorehouse.forms.native import kernel as native
 from scorehouse.forms.proof import proof_rows
 from scorehouse.forms.stored_readers import READERS
 from scorehouse.kernel.rows import accepted_rows, check_batch
-from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE
+from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, REASONS_PROOF_FILE
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature
 
@@ -50,6 +50,12 @@ def with_head(arrays: Arrays, changed: dict[str, Any]) -> Arrays:
     """The same arrays with other entries in their JSON."""
     head = {**json.loads(arrays["head"].tobytes()), **changed}
     return {**arrays, "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)}
+
+
+def with_flag(arrays: Arrays, name: str, value: Any) -> Arrays:
+    """The same arrays with another flag of the trees of one estimator in their JSON."""
+    (flags,) = json.loads(arrays["head"].tobytes())["trees"]
+    return with_head(arrays, {"trees": [{**flags, name: value}]})
 
 
 def with_entry(arrays: Arrays, name: str, place: Any, value: Any) -> Arrays:
@@ -82,7 +88,7 @@ def every_index(arrays: Arrays) -> Iterator[tuple[str, Arrays]]:
     for name in ("slots", "block", "divisor"):
         for value in (-1, 0, 2**40, 1.5, "1", True):
             if (name, value) != ("slots", 0):
-                yield f"{name} = {value!r}", with_head(arrays, {name: value})
+                yield f"{name} = {value!r}", with_flag(arrays, name, value)
     for name in arrays.keys() - {"head", "background"}:
         if len(arrays[name]):
             yield f"{name} cut off", {**arrays, name: arrays[name][:-1]}
@@ -111,7 +117,8 @@ class Served:
         folder = (project / self.version.artifact).parent
         self.data = (folder / FORM_FILES[form]).read_bytes()
         signature = Signature.from_json((folder / "signature.json").read_bytes())
-        rows = proof_rows((folder / PROOF_FILE.format(form=form)).read_bytes()).select(signature.names)
+        proof = REASONS_PROOF_FILE if form == "reasons" else PROOF_FILE
+        rows = proof_rows((folder / proof).read_bytes()).select(signature.names)
         batch = rows.combine_chunks().to_batches()[0]
         checked = check_batch(signature, batch, frozenset())
         keep = accepted_rows(checked.reasons, batch.num_rows)
@@ -143,7 +150,7 @@ def main(project: str, name: str, form: str, seed: str, count: str, other_kernel
     served = Served(Path(project), name, form)
     assert np.isfinite(served.expected).all()
     whole, draw, outcomes = unpacked(served.data), random.Random(int(seed)), Counter[str]()
-    for what, arrays in every_index(whole) if "exits" in whole and "block" not in whole else ():
+    for what, arrays in every_index(whole) if "exits" in whole and len(whole["base"]) == 1 else ():
         found = served.outcome(packed(arrays))
         assert found.startswith("refused: "), f"{what}: {found}"
         outcomes["refused"] += 1

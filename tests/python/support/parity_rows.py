@@ -14,7 +14,7 @@ from scorehouse.forms.parity import Parity, compare
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.forms.sql.compile import LARGEST_WHERE_OVERFLOW_RAISES
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.prove_sql import tolerance_of
+from scorehouse.forms.sql.in_duckdb import tolerance_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 

@@ -80,7 +80,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         return KeyCheck.NO_NULL if joins_both_ways(source.options, record) else KeyCheck.UNIQUE
 
     def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
-        from scorehouse.forms.sql.prove_sql import duckdb_rows
+        from scorehouse.forms.sql.in_duckdb import duckdb_rows
 
         with self.session.cursor() as cursor:  # with the settings and macros that the run will meet
             return duckdb_rows(compiled, rows, cursor)

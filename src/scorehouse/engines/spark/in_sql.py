@@ -13,7 +13,7 @@ from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, of_part
 from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import LIMITS, SPARK
-from scorehouse.forms.sql.prove_sql import ROW
+from scorehouse.forms.sql.in_duckdb import ROW
 from scorehouse.forms.sql.sizes import check_size
 from scorehouse.forms.sql.together import together
 from scorehouse.kernel import arrays

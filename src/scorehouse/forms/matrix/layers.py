@@ -1,5 +1,7 @@
 """The chain of a matrix form: layers of arrays over blocks of rows that fit the cache of a processor.
 
+The last axis of every array is the segment; of one estimator there is one. segment_layers.py runs others.
+
 A block holds one row of the table per column, so every pass runs along memory. Its last line is all ones:
 a product with it adds the intercepts.
 """
@@ -14,6 +16,7 @@ import numpy as np
 from scorehouse.forms.arrays_file import Expected
 from scorehouse.kernel.lines import first_smallest
 
+NEUTRAL = {"normalise": (0.0, 1.0), "rescale": (1.0, 0.0)}  # layers of two arrays; these change nothing
 BLOCK = 4_096  # rows; blocks of 1,024 to 8,192 rows take about the same time
 
 
@@ -21,9 +24,10 @@ BLOCK = 4_096  # rows; blocks of 1,024 to 8,192 rows take about the same time
 class Layer:
     """A kind of MAKERS or CHANGERS, with its arrays of doubles.
 
-    `product`: weights and intercepts, of shape (lines made, lines read + 1). `nearest`: -2 c and |c|^2 of
-    each centre c, of shape (centres, lines read + 1); it makes two lines, the position of the nearest centre
-    and the squared distance from it. `normalise` (shifts, scales, of shape (lines, 1)): (x - shift) / scale.
+    `product`: weights and intercepts, of shape (lines made, lines read + 1, segments). `nearest`: -2 c and
+    |c|^2 of each centre c, of shape (centres, lines read + 1, 1); it makes two lines, the position of the
+    nearest centre and the squared distance from it. `normalise` (shifts, scales, of shape (lines, segments)):
+    (x - shift) / scale.
     `rescale` (factors, offsets): x * factor + offset. `finite` refuses what is not finite, as an estimator
     does that checks its input. `relu`, `tanh`, `logistic`: of each value.
     """
@@ -34,7 +38,8 @@ class Layer:
 
 def product(weights: np.ndarray, intercepts: np.ndarray, kind: str = "product") -> Layer:
     """The layer of weights, of shape (lines made, lines read), and an intercept for each line made."""
-    return Layer(kind, (np.ascontiguousarray(np.column_stack([weights, intercepts]), dtype=np.float64),))
+    joined = np.ascontiguousarray(np.column_stack([weights, intercepts]), dtype=np.float64)
+    return Layer(kind, (joined[:, :, None],))
 
 
 def in_file(layers: Sequence[Layer]) -> tuple[list[tuple[str, int]], dict[str, np.ndarray]]:
@@ -49,7 +54,11 @@ def expected_of(kinds: Sequence[tuple[str, int]]) -> Expected:
     """What a file with layers of these kinds holds; `lines_of` checks that the shapes fit together."""
     if not all(count in (0, 1, 2) for _, count in kinds):
         raise ValueError("a layer has more than two arrays")
-    return {f"layer_{i}_{j}": (np.float64, None) for i, (_, count) in enumerate(kinds) for j in range(count)}
+    return {
+        f"layer_{i}_{j}": (np.float64, (None, None, None) if kind in MAKERS else (None, None))
+        for i, (kind, count) in enumerate(kinds)
+        for j in range(count)
+    }
 
 
 def layers_of(kinds: Sequence[tuple[str, int]], arrays: Mapping[str, np.ndarray]) -> tuple[Layer, ...]:
@@ -61,7 +70,7 @@ def layers_of(kinds: Sequence[tuple[str, int]], arrays: Mapping[str, np.ndarray]
 
 
 def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
-    """The lines that the last layer makes, of shape (lines, rows).
+    """The lines that the last layer of a chain of one segment makes, of shape (lines, rows).
 
     Raises ValueError where a layer refuses a value.
     """
@@ -78,7 +87,7 @@ def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], rows: int) -> np
         for layer in layers:
             if layer.kind in MAKERS:
                 read, block = block, next(waiting)
-                MAKERS[layer.kind](read, block[:-1], *layer.arrays)
+                MAKERS[layer.kind](read, block[:-1], layer.arrays[0][:, :, 0])
             else:
                 CHANGERS[layer.kind](block[:-1], *layer.arrays)
         made[:, start:stop] = block[:-1]
@@ -90,18 +99,20 @@ def lines_of(layers: Sequence[Layer], read: int) -> int:
 
     Raises ValueError for a chain that does not fit together.
     """
-    lines = read
+    lines, segments = read, segments_of(layers)
     for layer in layers:
-        shapes = {array.shape for array in layer.arrays}
-        if layer.kind in MAKERS and len(layer.arrays) == 1 and layer.arrays[0].shape[1:] == (lines + 1,):
-            lines = 2 if layer.kind == "nearest" else len(layer.arrays[0])
-        elif layer.kind in CHANGERS and shapes <= {(lines, 1)} and len(layer.arrays) in (0, 2):
-            continue
-        else:
-            raise ValueError(
-                f"its layer {layer.kind!r} with arrays {sorted(shapes)} does not read {lines} lines"
-            )
+        shapes = [array.shape[:-1] for array in layer.arrays]
+        is_maker = layer.kind in MAKERS and (layer.kind == "product" or segments == {1})
+        if is_maker and [shape[1:] for shape in shapes] == [(lines + 1,)]:
+            lines = 2 if layer.kind == "nearest" else shapes[0][0]
+        elif layer.kind not in CHANGERS or shapes != [(lines,)] * (2 if layer.kind in NEUTRAL else 0):
+            raise ValueError(f"its layer {layer.kind!r} with arrays {shapes} does not read {lines} lines")
     return lines
+
+
+def segments_of(layers: Sequence[Layer]) -> set[int]:
+    """The numbers of segments that the arrays of layers are of: one number, unless a file is wrong."""
+    return {array.shape[-1] for layer in layers for array in layer.arrays}
 
 
 def _blocks(layers: Sequence[Layer], read: int, rows: int) -> list[np.ndarray]:

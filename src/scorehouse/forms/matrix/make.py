@@ -1,17 +1,20 @@
-"""Make the matrix form of a fitted estimator."""
+"""Make the matrix form of a fitted estimator, or of one per segment: their chains, as one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.matrix.layers import Layer
+from scorehouse.forms.matrix.layers import NEUTRAL, Layer, lines_of
 from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
+from scorehouse.forms.matrix.segment_layers import folded
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.preprocessing import begun, ended, in_singles
+from scorehouse.forms.segments_made import is_segmented, refused, stacked
 from scorehouse.forms.sql.builder import Builder, Value, name_of
 from scorehouse.forms.sql.expression import Arith, Expr, Feature, Literal, Sum
 from scorehouse.registry.signature import Signature
@@ -20,6 +23,19 @@ from scorehouse.registry.version import Version
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 FINITE = Layer("finite")
 Peeled = tuple[Expr, float, float]
+
+
+def compiled(estimator: Any, version: Version, signature: Signature, call: str) -> Iterator[StoredMatrix]:
+    """The forms of a fitted estimator as they can be stored, the fastest first; none is proven yet.
+
+    Raises CompileError that says what is in the way.
+    """
+    if not is_segmented(estimator):
+        yield compile_matrix(estimator, version, signature, call)
+        return
+    form = _of_segments(estimator, version, signature, call)
+    yield replace(form, layers=folded(form.layers))
+    yield form
 
 
 def compile_matrix(
@@ -122,6 +138,51 @@ def _with_literal(expr: Expr, op: str) -> tuple[Expr, float] | None:
     if isinstance(expr, Arith) and expr.op == op and isinstance(expr.right, Literal):
         return expr.left, float(expr.right.value)
     return None
+
+
+def _of_segments(estimator: Any, version: Version, signature: Signature, call: str) -> StoredMatrix:
+    """The chains of a segmented estimator, which may differ in numbers alone."""
+
+    def compile_one(one: Any) -> StoredMatrix:
+        return compile_matrix(one, version, signature, call, without=estimator.position_)
+
+    made = stacked(estimator, version, signature, call, compile_one)
+    wanted = max((form.layers for form in made.forms), key=len)
+    chains: list[list[Layer]] = []
+    for form, name in zip(made.forms, made.names, strict=True):
+        aligned = _aligned(form.layers, wanted)
+        if aligned is None:
+            raise refused(name, "its layers differ from the others in more than numbers", call)
+        chains.append(aligned)
+    layers = tuple(
+        Layer(layer.kind, tuple(np.concatenate(parts, axis=-1) for parts in zip(*arrays, strict=True)))
+        for layer, arrays in ((each[0], [one.arrays for one in each]) for each in zip(*chains, strict=True))
+    )
+    try:
+        lines_of(layers, len(made.common["columns"].outputs))
+    except ValueError as error:
+        raise refused("of every segment", str(error), call) from error
+    return StoredMatrix(**made.common, layers=layers)
+
+
+def _aligned(layers: Sequence[Layer], wanted: Sequence[Layer]) -> list[Layer] | None:
+    """The layers in the order of `wanted`; a shift or scale that is not needed here changes nothing.
+
+    None if they do not fit.
+    """
+    rest, made = list(layers), []
+    for layer in wanted:
+        if rest and rest[0].kind == layer.kind:
+            own = rest.pop(0)
+            if [array.shape for array in own.arrays] != [array.shape for array in layer.arrays]:
+                return None
+            made.append(own)
+        elif layer.kind in NEUTRAL:
+            pairs = zip(layer.arrays, NEUTRAL[layer.kind], strict=True)
+            made.append(Layer(layer.kind, tuple(np.full(array.shape, number) for array, number in pairs)))
+        else:
+            return None
+    return None if rest else made
 
 
 def _refused(call: str, problem: str) -> CompileError:

@@ -92,7 +92,7 @@ def _labels_of_each(
         parts.append(_linear(one, name_of(one), methods, refuse))
         if parts[-1][1] != parts[0][1]:
             raise refuse(one, "the labels read their sums in different ways")
-    weights = np.concatenate([layers[0].arrays[0] for layers, _ in parts])
+    weights = np.concatenate([layers[0].arrays[0][:, :, 0] for layers, _ in parts])
     links = {method: link.of_each() for method, link in parts[0][1].items()}
     return [product(weights[:, :-1], weights[:, -1])], links
 

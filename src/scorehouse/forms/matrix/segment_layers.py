@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from scorehouse.forms.matrix.layers import CHANGERS, Layer
-
-BLOCK = 4_096  # rows
+from scorehouse.forms.matrix.layers import BLOCK, CHANGERS, Layer, lines_of
 
 
 def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
@@ -35,25 +33,6 @@ def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], codes: np.ndarra
                 CHANGERS[layer.kind](block)
         made[:, start : start + len(part)] = block
     return made
-
-
-def lines_of(layers: Sequence[Layer], read: int) -> int:
-    """How many lines the chain makes of `read` columns.
-
-    Raises ValueError for a chain that does not fit together.
-    """
-    lines, segments = read, {array.shape[-1] for layer in layers for array in layer.arrays}
-    for layer in layers:
-        shapes = [array.shape[:-1] for array in layer.arrays]
-        if layer.kind == "product" and [shape[1:] for shape in shapes] == [(lines + 1,)]:
-            lines = shapes[0][0]
-        elif not (layer.kind in _OF_SEGMENTS and shapes == [(lines,)] * 2) and not (
-            layer.kind in CHANGERS and layer.kind not in _OF_SEGMENTS and not shapes
-        ):
-            raise ValueError(f"its layer {layer.kind!r} with arrays {shapes} does not read {lines} lines")
-    if len(segments) != 1:
-        raise ValueError(f"its layers have numbers of {sorted(segments)} segments")
-    return lines
 
 
 def folded(layers: Sequence[Layer]) -> tuple[Layer, ...]:

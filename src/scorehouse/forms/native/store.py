@@ -1,11 +1,15 @@
-"""From a native form, which holds its estimator, to one that does without it."""
+"""From native forms, which hold their estimators, to one that does without: of one, or of one per segment."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from scorehouse.errors import CompileError
+from scorehouse.forms.native.make import compile_native
 from scorehouse.forms.native.native_form import NativeForm
 from scorehouse.forms.native.stored import StoredTrees
 from scorehouse.forms.preprocessing import begun, ended, in_singles
+from scorehouse.forms.segments_made import stacked
 from scorehouse.forms.sql.hist_sql import preprocessed
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -42,5 +46,19 @@ def stored_trees(
         singles=in_singles(signature),
         links=form.recipe.outputs,
         classes=version.classes,
-        layout=form.layout,
+        layouts=(form.layout,),
     )
+
+
+def stored_segments(estimator: Any, version: Version, signature: Signature, call: str) -> StoredTrees:
+    """The form of a fitted segmented estimator; it is not proven yet.
+
+    Raises CompileError naming the segment whose estimator has no native form that can be stored.
+    """
+
+    def compile_one(one: Any) -> StoredTrees:
+        form = compile_native(one, call=call)
+        return stored_trees(form, version, signature, call, without=estimator.position_)
+
+    made = stacked(estimator, version, signature, call, compile_one)
+    return StoredTrees(**made.common, layouts=tuple(form.layouts[0] for form in made.forms))

@@ -161,7 +161,7 @@ def _one_product(form: StoredMatrix, refused: Refused) -> tuple[np.ndarray, np.n
     weights, intercepts = np.eye(count), np.zeros(count)
     for layer in form.layers:
         if layer.kind == "product":
-            own = layer.arrays[0]
+            own = layer.arrays[0][:, :, 0]
             weights, intercepts = own[:, :-1] @ weights, own[:, :-1] @ intercepts + own[:, -1]
         elif layer.kind == "normalise":
             shifts, scales = layer.arrays

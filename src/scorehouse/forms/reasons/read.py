@@ -14,7 +14,7 @@ from scorehouse.forms.reasons.proof_rows import differs_here
 from scorehouse.forms.reasons.stored import from_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registry.artifact import read_form
+from scorehouse.registry.artifact import REASONS, REASONS_PROOF_FILE, read_form
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 
@@ -31,7 +31,7 @@ def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes
         require_library(kernel.call)
     except CompileError as error:
         raise _none(kernel, error.problem, error.action) from error
-    data, proof = files.form(kernel, "reasons"), files.proof(kernel, "reasons")
+    data, proof = files.form(kernel, REASONS), files.proof(kernel, REASONS_PROOF_FILE)
     prove = f"run `scorehouse prove {version.name}`"
     with reading("reasons", version, kernel.call):
         form = from_bytes(data, version)

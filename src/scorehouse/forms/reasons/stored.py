@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from scorehouse.forms.arrays_file import Expected, read_arrays, write_arrays
-from scorehouse.forms.native.checked import FLAGS, checked_layout, require
-from scorehouse.forms.native.kernel import ARRAYS
-from scorehouse.forms.native.stored import OF_LAYOUT
+from scorehouse.forms.native.checked import require
+from scorehouse.forms.native.stored import OF_LAYOUTS, in_file, layouts_of
 from scorehouse.forms.reasons import background
 from scorehouse.forms.reasons.linear import LinearReasons
 from scorehouse.forms.reasons.stored_reasons import StoredReasons, reasons_head, reasons_of
@@ -26,7 +25,7 @@ LINEAR: Expected = {
 }
 NODES: Expected = {"columns_of_nodes": (np.uint32, (None,)), "covers": (np.float64, (None,))}
 BACKGROUND: Expected = {background.ARRAY: (np.uint8, (None,))}
-OF_KIND = {"linear": {**LINEAR, **BACKGROUND}, "trees": {**OF_LAYOUT, **NODES, **BACKGROUND}}
+OF_KIND = {"linear": {**LINEAR, **BACKGROUND}, "trees": {**OF_LAYOUTS, **NODES, **BACKGROUND}}
 
 
 def to_bytes(form: StoredReasons) -> bytes:
@@ -36,16 +35,9 @@ def to_bytes(form: StoredReasons) -> bytes:
         head = {**reasons_head(form), "kind": "linear"}
         return write_arrays(LAYOUT, head, given | {name: getattr(form, name) for name in LINEAR})
     assert isinstance(form, TreeReasons)
-    tables = form.layout.tables
-    head = {
-        **reasons_head(form),
-        "kind": "trees",
-        "divisor": form.layout.divisor,
-        "rounds_inputs": form.layout.rounds_inputs,
-        **{name: getattr(tables, name) for name in FLAGS},
-    }
-    arrays = {name: getattr(tables, name) for name in ARRAYS} | {name: getattr(form, name) for name in NODES}
-    return write_arrays(LAYOUT, head, {"base": form.layout.base, **given, **arrays})
+    flags, arrays = in_file([form.layout])
+    head = {**reasons_head(form), "kind": "trees", "trees": flags}
+    return write_arrays(LAYOUT, head, {**given, **arrays, **{name: getattr(form, name) for name in NODES}})
 
 
 def from_bytes(data: bytes, version: Version) -> StoredReasons:
@@ -66,7 +58,8 @@ def from_bytes(data: bytes, version: Version) -> StoredReasons:
         shapes = [(outputs, columns), (outputs,), (columns,)]
         require([array.shape for array in own.values()] == shapes, f"its arrays are not of shapes {shapes}")
         return LinearReasons(**common, **own)
-    layout = checked_layout(arrays, head, arrays["base"], columns)
+    require(len(head["trees"]) == 1, f"it has the trees of {len(head['trees'])} segments")
+    (layout,) = layouts_of(head["trees"], arrays, columns)
     places(common["explained"], len(layout.base), "an output that is explained")
     nodes: dict[str, Any] = {name: arrays[name] for name in NODES}
     form = TreeReasons(**common, layout=layout, **nodes)

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.prove_sql import duckdb_rows
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.scorer import Kernel
 
 

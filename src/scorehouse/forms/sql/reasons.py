@@ -25,9 +25,9 @@ from scorehouse.forms.sql.expression import (
     number,
     rewritten,
 )
+from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.forms.sql.inputs import inputs_of
 from scorehouse.forms.sql.lookups import is_coded, with_lookups
-from scorehouse.forms.sql.prove_sql import duckdb_rows
 from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.forms.sql.scores import linear
 from scorehouse.forms.sql.sizes import check_size

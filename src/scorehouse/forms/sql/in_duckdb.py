@@ -1,86 +1,22 @@
-"""The proof of compiled SQL: it serves only after it equalled the kernel, row by row.
-
-It is tried on the training frame and on rows made to break it: values at and one step around every split,
-missing values, NaN, infinities, extremes, and unseen categories.
-"""
+"""Compiled SQL run by a DuckDB of this process: in one statement, or in stages that must equal it."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.hard_rows import training_rows, tried_rows
-from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE, Parity, compare
-from scorehouse.forms.proof import kernel_rows
+from scorehouse.forms.parity import TOLERANCE, TOLERANCE_SINGLE
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import DUCKDB
 from scorehouse.forms.sql.scratch import scratch
 from scorehouse.kernel import arrays
-from scorehouse.kernel.scorer import Kernel
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ROW = "scorehouse_row"
 PART_ROWS = 8_192
 ROWS_OF_STAGES = 1_000
-
-
-class Comparison:
-    """A proof whose SQL the database starts to run immediately, in parallel with the caller.
-
-    The rows are the training frame and the probes. SQL for another database than DuckDB is proven by its
-    DuckDB form, which is printed from the same tree. Raises ValueError for another dialect.
-    """
-
-    def __init__(self, compiled: CompiledSql, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch) -> None:
-        if compiled.dialect.name != "duckdb":
-            raise ValueError(f"prove() runs on DuckDB, but this SQL is for {compiled.dialect.name}")
-        self.compiled = compiled
-        self.kernel = kernel
-        self.tried = tried_rows(compiled.signature, compiled.probes, training_rows(frame))
-        self.connection = scratch()
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
-        self.found = self.pool.submit(duckdb_rows, compiled, self.tried.rows, self.connection)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Stop the database, whether it is running or not."""
-        if not self.found.done():
-            self.connection.interrupt()
-        self.pool.shutdown()
-        self.connection.close()
-
-    @cached_property
-    def expected(self) -> pa.Table:
-        """What the kernel makes of the rows."""
-        return kernel_rows(self.kernel, self.tried.rows)
-
-    def parity(self) -> Parity:
-        """Score the rows with the kernel, wait for the database, and compare."""
-        return compare(self.expected, self.found.result(), tolerance=tolerance_of(self.compiled))
-
-
-def prove(
-    compiled: CompiledSql, estimator: Any, kernel: Kernel, frame: pd.DataFrame | pa.RecordBatch
-) -> Parity:
-    """Score the training frame and the probes with the kernel and with the SQL, and compare.
-
-    `estimator` is the one in `kernel`.
-    """
-    with Comparison(compiled, kernel, frame) as comparison:
-        return comparison.parity()
 
 
 def duckdb_rows(

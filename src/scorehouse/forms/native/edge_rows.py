@@ -1,0 +1,160 @@
+"""What native code is tried on besides the rows of all forms: the numbers that its trees read.
+
+They are what the steps before the trees make of training rows, with values at and one step around edges.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.errors import CompileError
+from scorehouse.forms.hard_rows import EXTREMES, around
+from scorehouse.forms.native.kernel import RANK
+from scorehouse.forms.native.native_form import NativeForm
+from scorehouse.forms.native.stored import StoredTrees
+from scorehouse.forms.parity import TOLERANCE_NATIVE as TOLERANCE
+from scorehouse.forms.parity import difference
+from scorehouse.forms.prove import Trial, unequal
+from scorehouse.forms.sql.builder import Builder, Value
+from scorehouse.forms.sql.expression import Feature
+from scorehouse.forms.sql.hist_sql import preprocessed
+from scorehouse.forms.sql.inputs import LARGEST, inputs_of
+from scorehouse.forms.sql.registers import CONVERTERS
+from scorehouse.forms.trees import Ensemble
+from scorehouse.kernel.frames import estimator_input
+from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.tasks import scores_of_labels
+from scorehouse.registry.signature import Signature
+
+EDGES_LIMIT = 20_000  # that are tried one by one; of more, as many spread evenly
+MOST_EDGES = 2_000  # of all segments
+MIXED_ROWS = 20_000
+MIXED_SHARE = 0.5
+
+
+def edges_of_features(form: NativeForm, ensemble: Ensemble, signature: Signature) -> dict[int, list[float]]:
+    """Edges by feature of the table, if the steps before the trees only shift and scale it."""
+    found: dict[int, list[float]] = defaultdict(list)
+    edges = _edges(ensemble)
+    for column, value in enumerate(_values(form, signature)):
+        origin = value.origin
+        if column in edges and origin is not None and origin.scale != 0.0:
+            found[origin.position] += ((edges[column] - origin.offset) / origin.scale).tolist()
+    return found
+
+
+def edges_of_segments(form: StoredTrees, features: int) -> dict[int, list[float]]:
+    """At most MOST_EDGES values at which trees split, by the position of a feature that they read as it is.
+
+    `features` is the number of features, behind which the program reads numbers of segments.
+    """
+    read = {
+        i: expr.position
+        for i, (_, expr) in enumerate(form.columns.outputs)
+        if isinstance(expr, Feature) and expr.position < features
+    }
+    found: dict[int, list[np.ndarray]] = defaultdict(list)
+    for layout in form.layouts:
+        for column, kind, *_, first, size in layout.tables.columns.tolist():
+            if kind == RANK and column in read:
+                found[read[column]].append(layout.tables.edges[first : first + (1 << size) - 1])
+    edges = {position: np.unique(np.concatenate(parts)) for position, parts in found.items()}
+    edges = {position: some[np.isfinite(some)] for position, some in edges.items()}
+    step = max(1, -(-sum(map(len, edges.values())) // MOST_EDGES))
+    return {position: some[::step].tolist() for position, some in edges.items()}
+
+
+def prove_numbers(form: NativeForm, ensemble: Ensemble, trial: Trial) -> tuple[int, float]:
+    """The number of rows of numbers on which the trees equal the estimator, and the largest difference.
+
+    `ensemble` are those of `form`. Raises CompileError where a method differs, or the trees cannot be run on
+    what the steps give.
+    """
+    mixed = _mixed_rows(form, ensemble, _numbers(form, trial))
+    if not len(mixed):
+        return 0, 0.0
+    call = trial.kernel.call
+    return len(mixed), max(_compare_method(form, name, mixed, call) for name in form.recipe.outputs)
+
+
+def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: str) -> float:
+    """The largest difference of a method of the last step."""
+    last = replace(form, estimator=form.last, before=())
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # such as the warning that numbers have no feature names
+        a, b = (np.asarray(getattr(one, method)(numbers)) for one in (form.last, last))
+    if a.ndim == 3:  # for each label the scores of both classes
+        a = scores_of_labels(a).T
+    if a.dtype.kind == "f":
+        worst = difference(method, pa.array(a.ravel()), pa.array(b.ravel()))
+        if worst > TOLERANCE:
+            raise unequal(call, f"{method} is off by up to {worst:.3g}", TOLERANCE)
+        return worst
+    if not np.array_equal(a, b):
+        different = f"{int((a != b).sum()):,} of {len(a):,} rows have a different {method}"
+        raise unequal(call, different, TOLERANCE)
+    return 0.0
+
+
+def _numbers(form: NativeForm, trial: Trial) -> np.ndarray:
+    """The numbers that the trees read for training rows."""
+    signature, training = trial.kernel.signature, trial.training
+    checked = check_batch(signature, training, frozenset())
+    keep = accepted_rows(checked.reasons, training.num_rows)
+    columns = checked.columns
+    if keep is not None:
+        columns = [column.take(pa.array(keep)) for column in columns]
+    numbers = form.numbers(estimator_input(signature, columns))
+    if numbers is None:
+        problem = "its steps do not give plain numbers, on which the trees can be run"
+        raise unequal(trial.kernel.call, problem, TOLERANCE)
+    return numbers
+
+
+def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
+    """Edges and category codes by column of the trees, at most EDGES_LIMIT."""
+    found: dict[int, list[np.ndarray]] = defaultdict(list)
+    for tree in ensemble.trees:
+        nodes = tree.numeric_nodes
+        for feature in np.unique(tree.feature[nodes]).tolist():
+            found[feature].append(tree.edge[nodes[tree.feature[nodes] == feature]])
+        for i, split in tree.categories.items():
+            found[int(tree.feature[i])].append(np.array([-1.0, *split.codes], dtype=np.float64))
+    edges = {feature: np.unique(np.concatenate(parts)) for feature, parts in found.items()}
+    step = -(-sum(len(some) for some in edges.values()) // EDGES_LIMIT)
+    return {feature: some[::step] for feature, some in edges.items()} if step > 1 else edges
+
+
+def _values(form: NativeForm, signature: Signature) -> list[Value]:
+    """The columns of the trees, from the SQL compiler; empty if it does not know a step."""
+    builder = Builder(signature, "prove()", CONVERTERS, has_real=True, largest=LARGEST)
+    try:
+        values, _ = inputs_of(builder)
+        for step in form.before:
+            values = builder.transform(step, values)
+        return preprocessed(builder, form.last, values)
+    except CompileError:
+        return []
+
+
+def _mixed_rows(form: NativeForm, ensemble: Ensemble, numbers: np.ndarray) -> np.ndarray:
+    """Rows of numbers in which half of the values are at an edge, next to it, missing or extreme."""
+    if not form.recipe.asks_numbers or not len(numbers):
+        return numbers[:0]
+    rng = np.random.default_rng(0)
+    rows = np.array(numbers[rng.integers(0, len(numbers), MIXED_ROWS)])
+    edges = _edges(ensemble)
+    for column in range(rows.shape[1]):
+        probes = np.array([*EXTREMES, *around(edges.get(column, ())), np.nan, np.inf, -np.inf])
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(probes.astype(np.float32) if ensemble.rounds_inputs else probes)
+        refused = np.isnan(probes) & (not form.recipe.takes_missing)
+        refused |= infinite & (not form.recipe.takes_infinite)
+        chosen = rng.random(MIXED_ROWS) < MIXED_SHARE
+        rows[chosen, column] = rng.choice(probes[~refused], int(chosen.sum()))
+    return rows
