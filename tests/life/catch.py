@@ -33,16 +33,14 @@ def caught(
 
     An alarm on a clean night counts: a life without a bug has none.
     """
-    if bug:
-        installation.put_back(bug)
+    before = installation.put_back(bug) if bug else {}
     try:
         life = Life(seed, folder, installation, engine, watch=lambda line: None, stop_at_first=True)
         named = bug.events if bug else WITHOUT_A_BUG
         life.live(possible(life, [*FIRST, *named_events(named)]) if named else drawn(life, events))
         life.warehouse.close()
     finally:
-        if bug:
-            installation.take_out(bug)
+        installation.write(before)
     if life.unknown:
         return f"{life.unknown[0].invariant}: {life.unknown[0].text}", life.step
     return (f"false alarm: {life.false_alarms[0]}" if life.false_alarms else ""), life.step

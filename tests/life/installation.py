@@ -52,15 +52,14 @@ class Installation:
             "OMP_NUM_THREADS": "1",  # scikit-learn's threads spin where others want the core
         }
 
-    def put_back(self, bug: Bug) -> None:
-        """Put a bug back into what is installed."""
-        self._write(bug.texts(self.package))
+    def put_back(self, bug: Bug) -> dict[str, str]:
+        """Put a bug back into what is installed. Returns the texts of before, for `write`."""
+        before = {file: (self.package / file).read_text() for file, _, _ in bug.edits}
+        self.write(bug.texts(self.package))
+        return before
 
-    def take_out(self, bug: Bug) -> None:
-        """Mend a bug that was put back, in what was installed from this tree."""
-        self._write({file: (REPOSITORY / file).read_text() for file, _, _ in bug.edits})
-
-    def _write(self, texts: dict[str, str]) -> None:
+    def write(self, texts: dict[str, str]) -> None:
+        """Write files of the package anew, by their paths in it, into both places."""
         for file, text in texts.items():
             replace(self.package / file, text)
             if file.startswith("src/"):
