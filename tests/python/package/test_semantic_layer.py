@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from followed_page import blocks, follow
+from followed_page import follow
 from foreign import ForeignProject
 from project import REPOSITORY
 
@@ -62,12 +62,12 @@ def tramway(tmp_path_factory: pytest.TempPathFactory) -> Tramway:
     return project
 
 
-def test_the_page_shows_the_files_of_the_project() -> None:
-    shown = {block.file: block.text for block in blocks(PAGE) if block.file}
-    assert set(shown) == {"models/days.sql", "models/_days.yml", "models/_ml_metrics.yml"}
-    for file, text in shown.items():
-        whole = (PROJECT / file).read_text()
-        assert text == whole, file
+def test_the_page_names_the_files_and_the_metrics_of_the_project() -> None:
+    page = PAGE.read_text()
+    (copied,) = re.findall(r"^cp dbt_packages/scorehouse/(\S+) models/$", page, re.M)
+    assert (REPOSITORY / copied).is_file() and (REPOSITORY / copied).parent == PROJECT / "models"
+    assert {"days.sql", "_days.yml"} <= {file.name for file in (PROJECT / "models").iterdir()}
+    assert set(re.findall(r"`(ml_\w+)`", page)) == METRICS - {"ml_auc_rows", "ml_auc_weighted"}
 
 
 def test_the_package_itself_has_no_semantic_model_and_no_time_spine() -> None:
@@ -129,6 +129,6 @@ def test_auc_by_segment_is_that_of_the_performance_table(tramway: Tramway) -> No
 @metricflow
 def test_the_page_prints_what_it_says(tramway: Tramway, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(re.sub(r"^```(sql|yaml) title=.*?^```$", "", PAGE.read_text(), flags=re.M | re.S))
+    page.write_text(re.sub(r"^```sh$.*?^```$", "", PAGE.read_text(), flags=re.M | re.S))
     followed = follow(page, tramway.folder, {}, **environment(tramway.folder))
     assert len(followed.said) == 1 and followed.differences() == ""
