@@ -147,16 +147,13 @@ def dbt2_program() -> dict[str, str]:
     return {"SCOREHOUSE_LIFE_DBT": str(program.parent), "LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"]}
 
 
-def _in_sql_alone(page: str) -> dict[str, tuple[str, str]]:
-    """What compiled SQL cannot do, wherever it scores without Python."""
-    backfills = (page, "microbatches and backfills")
-    return {
-        "backfills": backfills,
-        "several": (page, "several versions in one scan"),
-        "vanished": (page, "budgets, `vanished`"),
-    }
-
-
+WITHOUT_PYTHON = "without_python.md"
+# what compiled SQL cannot do, wherever it scores without Python
+IN_SQL_ALONE = {
+    "backfills": (WITHOUT_PYTHON, "microbatches and backfills"),
+    "several": (WITHOUT_PYTHON, "several versions in one scan"),
+    "vanished": (WITHOUT_PYTHON, "budgets, `vanished`"),
+}
 ENGINES = {
     engine.name: engine
     for engine in (
@@ -172,14 +169,14 @@ ENGINES = {
             "postgres",
             Postgres,
             extras=("postgres",),
-            refuses={**_in_sql_alone("postgres.md"), "commands": ("postgres.md", "read DuckDB files only")},
+            refuses={**IN_SQL_ALONE, "commands": (WITHOUT_PYTHON, "read DuckDB files only")},
             needs="psycopg2",
             run="./run test soak -k postgres",
         ),
         Engine(
             "dbt2",
             OlderDuckDb,
-            refuses={**_in_sql_alone("dbt2.md"), "clone": ("dbt2.md", "`dbt clone`")},
+            refuses={**IN_SQL_ALONE, "clone": (WITHOUT_PYTHON, "`dbt clone`")},
             variables=dbt2_program,
             needs="SCOREHOUSE_DBT2",
             run="./run test dbt2 tests/python/life -m soak -k dbt2",

@@ -14,7 +14,7 @@ from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.kernel.scorer import Kernel
 
 chdb = pytest.importorskip("chdb", reason="run `./run test clickhouse`")
-# As docs/how-to/warehouses.md says: without it, three isotonic calibrations need over 20 GB.
+# As docs/how-to/without_python.md says: without it, three isotonic calibrations need over 20 GB.
 SETTING = "settings short_circuit_function_evaluation = 'disable'"
 
 
