@@ -1,6 +1,6 @@
 """What a prediction table must hold, in plain Python: the rules of rescoring, without the package's SQL.
 
-It follows the user's guide (docs/how-to/rescore.md, history.md, decide.md) row by row, over dictionaries.
+It follows the user's guide (docs/how-to/rescore.md, backfill.md, decide.md) row by row, over dictionaries.
 """
 
 from __future__ import annotations
