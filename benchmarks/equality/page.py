@@ -28,10 +28,10 @@ features are doubles that float32 cannot hold: flights in metric units.
 | boundary | pairs of rows with different labels, so close that no double lies between |
 
 A score is the probability of the second class; for k-means, only labels are compared. *Scores that differ*
-counts every row whose score is not the same double. A converter that gives only probabilities gets the label
-of a probability above one half. On boundary rows, one bit of a score decides the label, so differences there
-say nothing about ordinary rows; on training rows they do. Converters that read float32 get the doubles
-rounded, as users would round them. Nothing is timed here; [the benchmark](benchmarks.md) does that.
+are not the same double. On boundary rows, one bit of a score decides the label, so differences there say
+nothing about ordinary rows. A converter that gives only probabilities gets the label of a probability above
+one half. Converters that read float32 get the doubles rounded. Nothing is timed here; [the
+benchmark](benchmarks.md) does that.
 """
 CHOICES = """
 ## Where differences come from
@@ -41,9 +41,8 @@ CHOICES = """
 - **Large values.** Their products leave the range of float32, and the result is NaN.
 - **The order of a sum.** Doubles that are added in another order differ in the last bit.
 - **Zero in LightGBM.** It reads values up to 1.0000000180025095e-35 as zero; some converted splits do not.
-- **Missing values in ONNX.** The forest differs by more than rounding only on rows with a missing value.
-- **Missing values in TL2cgen.** Its C code marks a missing value by an integer that shares its bytes with the
-  number. A double whose lower 32 bits are all ones looks missing to it.
+- **Missing values.** ONNX's forest differs by more than rounding only on rows that have one. TL2cgen's C code
+  takes a double whose lower 32 bits are all ones for one.
 
 scorehouse serves a form only if it was proven at registration, on other rows than those of this page.
 """

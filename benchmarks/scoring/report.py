@@ -49,18 +49,14 @@ HEAD = """# Benchmark of batch scoring
 
 Made by `python benchmarks/scoring` (see `--help`) on
 {machine}.
-Peers ran one after another, each in a process of its own. Seconds are dbt's time for the node. For the raw
-call, they are the time of the call alone, on a frame that is already in memory; for Spark, the time of the
-job in a running session. Memory is the peak of the largest process of the run; for Spark, of the JVM. All
-values are medians of *n* runs. The load of the machine before the runs, including the load of earlier runs,
-had a median of {load:.1f} and a maximum of {worst:.1f}. If it is well above the number of cores, ratios say
-more than seconds.
+Peers ran one after another, each in a process of its own. Seconds are dbt's time for the node; for the raw
+call, of the call alone, on a frame in memory; for Spark, of the job in a running session. Memory is the peak
+of the largest process; for Spark, of the JVM. All values are medians of *n* runs. The load of the machine
+before the runs had a median of {load:.1f} and a maximum of {worst:.1f}.
 
-scorehouse reads, checks, scores, hashes the features, writes audit columns and logs the run; its peers
-write the key and one value. It scores by stored forms, so it does not open the artifact. *Loading the
-artifact* is the time of a dbt Python model that does nothing else: importing scikit-learn, once per dbt run,
-takes most of it. The raw call's seconds do not include it. The project set the targets for itself, on two
-cores.
+scorehouse reads, checks, scores by stored forms, hashes the features, writes audit columns and logs the run;
+its peers write the key and one value. *Loading the artifact* is the time of a dbt Python model that does
+nothing else, most of it to import scikit-learn. The project set the targets for itself, on two cores.
 
 How far the results of converters are from the estimator's own is [a page of its own](equality.md).
 """
