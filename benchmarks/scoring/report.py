@@ -217,9 +217,10 @@ def _plain(text: str) -> str:
 def _parity(parity: dict[str, float] | None) -> str:
     if parity is None:
         return ""
-    told = f"{parity['other_labels']:.2%} different labels" if parity["other_labels"] else "same labels"
-    told += f", off by at most {parity['largest']:.1g}" if parity["largest"] else ", equal"
-    return told + (f", {parity['missing']:,} rows missing" if parity["missing"] else "")
+    told = f"{parity['other_labels']:.2%} different labels" if parity["other_labels"] else ""
+    if parity["largest"]:
+        told = f"{told or 'same labels'}, off by at most {parity['largest']:.1g}"
+    return (told or "equal") + (f", {parity['missing']:,} rows missing" if parity["missing"] else "")
 
 
 def _growth(found: list[Result]) -> str:
