@@ -5,9 +5,16 @@
         "scorehouse.predict('" ~ name ~ "')",
         'version ' ~ version ~ ' has no compiled form for ' ~ target.type,
         'one of ' ~ dialects | join(', '),
-        (why or 'add ' ~ target.type ~ ' to `dialects` of the variable scorehouse_compiled_sql and run `scorehouse '
-            ~ 'prove ' ~ name ~ '`, or ') ~ 'score it with scorehouse.scored() on an engine with Python'
+        (why or scorehouse._print_sql(name) ~ ', or ') ~ 'score it with scorehouse.scored() on an engine with Python'
     ) %}
+{% endmacro %}
+
+
+{#- How SQL for this target comes into the project: none is printed that the project does not ask for. -#}
+{% macro _print_sql(name) %}
+    {{ return('see that `dialects` of the variable scorehouse_compiled_sql in dbt_project.yml lists ' ~ target.type
+        ~ ', run `scorehouse prove ' ~ name ~ '` where Python is installed, commit its files and run `dbt seed --select '
+        ~ 'tag:ml_' ~ name ~ '`') }}
 {% endmacro %}
 
 

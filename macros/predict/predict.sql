@@ -24,8 +24,8 @@
         {% do scorehouse._argument_error(
             'predict', 'name', name,
             'an ML model with a compiled form of version ' ~ number,
-            scorehouse._why_not_compiled(registry, number) ~ 'run `scorehouse prove ' ~ name
-                ~ '` to compile it again, or score it with scorehouse.scored()'
+            scorehouse._why_not_compiled(registry, number) ~ scorehouse._print_sql(name)
+                ~ ', or score it with scorehouse.scored()'
         ) %}
     {% endif %}
 

@@ -70,7 +70,7 @@
             'version ' ~ number ~ ' has no compiled SQL that was proven for ' ~ target.type
                 ~ (' (' ~ forms['refused'] ~ ')' if forms.get('refused') else ''),
             'a version whose column forms in ml_' ~ name ~ ' names this database, and its macro',
-            'run `scorehouse prove ' ~ name ~ '` where Python is installed, commit its files, run `dbt seed`'
+            scorehouse._print_sql(name)
         ) %}
     {% endif %}
     {{ return(row) }}

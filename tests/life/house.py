@@ -162,6 +162,6 @@ def write_profile(house: House, warehouse: Warehouse) -> None:
     settings = yaml.safe_load(house.read("dbt_project.yml"))
     targets = {target: {**warehouse.profile, "schema": schema} for target, schema in SCHEMAS.items()}
     house.write("profiles.yml", {settings["profile"]: {"target": "dev", "outputs": targets}})
-    if warehouse.profile["type"] == "postgres":
-        settings["vars"]["scorehouse_compiled_sql"] = {"dialects": ["postgres"]}
+    if dialect := {"postgres": "postgres", "dbt2": "duckdb"}.get(warehouse.name):  # they score in SQL alone
+        settings["vars"]["scorehouse_compiled_sql"] = {"dialects": [dialect]}
         house.write("dbt_project.yml", settings)

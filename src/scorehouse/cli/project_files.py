@@ -15,7 +15,7 @@ import yaml
 
 from scorehouse.cli.profile_file import profiles_file
 from scorehouse.errors import ConfigurationError
-from scorehouse.forms.sql.dialects import ALIASES, BY_DEFAULT, DIALECTS
+from scorehouse.forms.sql.dialects import ALIASES, DIALECTS
 from scorehouse.forms.sql.settings import VARIABLE as COMPILED
 from scorehouse.registry.policy import VARIABLE
 
@@ -28,6 +28,7 @@ ATTRIBUTES = "# hashed byte for byte: git must not touch a line end\nartifacts/*
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
 IGNORED = ("target/", "dbt_packages/", "logs/", "*.duckdb", "*.duckdb.wal", ".user.yml", ".ml_*.lock")
 PROJECT = "name: {name}\nversion: 1.0.0\nprofile: {name}\n"
+WITH_PYTHON = "duckdb"  # the type of target where Python scores: nothing there needs printed SQL
 RESERVED = ("scorehouse", "dbt", "dbt_duckdb")  # names of packages that the project installs
 TARGET = {"type": "duckdb", "threads": 4, "settings": {"memory_limit": "1GB"}}
 
@@ -134,7 +135,7 @@ def with_assets(text: str) -> str:
 def with_variables(text: str, database: str) -> str:
     """dbt_project.yml with our variables; comments and order are kept, since only lines are added.
 
-    `database` is the type of the target, for which SQL is compiled.
+    `database` is the type of the target. SQL is printed for it if it scores in SQL alone.
     """
     document = yaml.safe_load(text) or {}
     variables: Mapping[str, Any] = document.get("vars") or {}
@@ -142,8 +143,11 @@ def with_variables(text: str, database: str) -> str:
         return text
     dialect = ALIASES.get(database, database)
     lines = VARIABLES
-    if dialect in DIALECTS and dialect not in BY_DEFAULT and COMPILED not in variables:
-        lines += f"{COMPILED}:\n  dialects: [{dialect}]   # the databases that SQL is compiled for\n"
+    if dialect in DIALECTS and COMPILED not in variables:
+        listed = (
+            "[]   # Python scores; list duckdb for predict()" if dialect == WITH_PYTHON else f"[{dialect}]"
+        )
+        lines += f"{COMPILED}:   # databases that SQL is printed for\n  dialects: {listed}\n"
     if "vars" not in document:
         return f"{_ended(text)}\nvars:\n{_indented(lines, '  ')}"
     return _inserted(text, lines, "vars", "dbt_project.yml")

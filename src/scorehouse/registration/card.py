@@ -210,15 +210,15 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
     `loaded` has the size of the version in each of the other seeds (see `ModelSeeds.sizes`): a table without
     it was not loaded. `trained_from` and `trained_to` are days, and missing if they are not known.
 
-    `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if no SQL was
-    proven. `reasons` is the same for the SQL of reasons, and missing if there is none. `class_columns` is
+    `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if none was
+    printed. `reasons` is the same for the SQL of reasons, and missing if there is none. `class_columns` is
     JSON as in the seed, and missing if the version has none. `classes` (JSON) and `threshold` decide labels;
     `undecided` says why there are none.
     """
     facts, sizes = [], seeds.sizes()
     for version in versions:
-        pins = version.forms["sql"]["macro"] if "sql" in version.forms else {"md5": {}}
-        pinned = {"sql": dict(sorted(pins["md5"].items()))}  # in the order of the seed's JSON
+        pins = version.forms.get("sql", {}).get("macro", {})
+        pinned = {"sql": dict(sorted(pins.get("md5", {}).items()))}  # in the order of the seed's JSON
         if "reasons" in pins:
             pinned["reasons"] = dict(sorted(pins["reasons"].items()))
         known = {"version": version.version, "aliases": list(version.aliases), "sha256": version.sha256}

@@ -24,13 +24,13 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
     """Faults and warnings about a version's compiled SQL; one file has all dialects."""
     text = version_text(project, version.name, version.version)
     where = macro_file(project, version.name).name
-    proof = version.forms.get("sql")
+    proof = version.forms.get("sql", {}).get("macro")
     if text is None:
         gone = f"{where} has no compiled SQL of it, so predict() cannot score it"
         return [], [f"{gone}; run `scorehouse prove {version.name}`"] if proof else []
     found = text_digest(text)
-    if not proof or found != proof["macro"]["sha256"]:
-        proven = f"the sha256 {proof['macro']['sha256']}" if proof else "no SQL, since none was proven"
+    if not proof or found != proof["sha256"]:
+        proven = f"the sha256 {proof['sha256']}" if proof else "no SQL, since none was printed"
         return [f"its compiled SQL in {where} has the sha256 {found} (expected: {proven})"], []
     return [], []
 

@@ -120,14 +120,15 @@ class FormSearch:
         """All forms, each with its proof."""
         if self.running is None:
             self.begin()
-        sql, refused = self._compiled()
+        gate = self._made(GATE, None)
+        sql, refused = self._compiled() if isinstance(gate, CompiledSql) else ([], {"sql": gate})
         reasons = self._reasons()  # while the database is at work, as the pins
         macros, without = self._reasons_in_sql(reasons, sql)
         pins = pins_of(self.kernel.version.name, sql, macros) if sql else {}
         found: dict[str, ProvenForm | str] = {}
         if self._native:
             found["native"] = self._native.found
-        if sql:
+        if isinstance(gate, CompiledSql):
             self.told("prove SQL")
             made = self._sql(sql, pins)
             if isinstance(made, str):
@@ -245,7 +246,7 @@ class FormSearch:
         return self.made[key]
 
     def _compiled(self) -> tuple[list[CompiledSql], dict[str, str]]:
-        """The SQL of each dialect, and why others have none; under `sql` if no dialect has any."""
+        """The SQL of each dialect that the project wants printed, and why others have none."""
         found: list[CompiledSql] = []
         reasons: dict[str, str] = {}
         for dialect in self.settings.dialects:
@@ -254,8 +255,6 @@ class FormSearch:
                 reasons[f"sql for {dialect}"] = made
             else:
                 found.append(made)
-        if not found and reasons:
-            return [], {"sql": next(iter(reasons.values()))}
         return found, reasons
 
     def _in_stages(self, made: CompiledSql | str) -> CompiledSql | str:

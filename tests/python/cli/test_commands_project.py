@@ -145,7 +145,7 @@ def test_init_says_what_the_profile_lacks(project: Path, settings: str, said: st
     compiled = yaml.safe_load((project / "dbt_project.yml").read_text())["vars"].get(
         "scorehouse_compiled_sql"
     )
-    assert compiled == ({"dialects": ["postgres"]} if "postgres" in settings else None)
+    assert compiled == {"dialects": ["postgres"] if "postgres" in settings else []}
 
 
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:

@@ -32,7 +32,6 @@ from scorehouse.forms.reasons.linear import LinearReasons
 from scorehouse.forms.reasons.stored import from_bytes as reasons_of_bytes
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.dialects import BY_DEFAULT
 from scorehouse.forms.sql.macros import ReasonMacros, macro_file, macro_text, write_macros
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.groups import grouped
@@ -84,9 +83,10 @@ def command(*arguments: str) -> str:
 
 
 def test_a_proven_form_stands_in_the_registry(empty_project: Path) -> None:
+    settings(empty_project, {"dialects": ["duckdb"]})
     version = churn()
     fact = version.forms["sql"]
-    assert fact["dialects"] == list(BY_DEFAULT)
+    assert fact["dialects"] == ["duckdb"]
     assert fact["rows"] > ROWS and fact["rows_of"] == "training"
     assert fact["largest_difference"] <= 1e-12
     assert "sql" not in version.forms.get("refused", {})
@@ -96,7 +96,16 @@ def test_a_proven_form_stands_in_the_registry(empty_project: Path) -> None:
     macros = (empty_project / "macros/ml/churn.sql").read_text()
     assert "{% macro scorehouse_predict__churn__v1(" in macros
     card = (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()
-    assert f"| 1 | sql ({', '.join(BY_DEFAULT)}) | {fact['rows']:,} |" in " ".join(card.split())
+    assert f"| 1 | sql (duckdb) | {fact['rows']:,} |" in " ".join(card.split())
+
+
+def test_no_sql_is_printed_that_no_database_of_the_project_needs(empty_project: Path) -> None:
+    settings(empty_project, {"dialects": []})
+    version = churn()
+    assert version.forms["sql"]["dialects"] == [] and version.forms["sql"]["macro"] == {}
+    assert version.forms["sql"]["largest_difference"] <= 1e-12
+    assert not (empty_project / "macros").exists()
+    assert "no fault" in command("check")
 
 
 @pytest.mark.slow
@@ -178,7 +187,6 @@ def test_a_database_other_than_the_gate_alone(empty_project: Path) -> None:
         ({"dialect": ["duckdb"]}, "it is {'dialect': ['duckdb']}"),
         ({"dialects": "duckdb"}, "dialects is 'duckdb'"),
         ({"dialects": ["oracle"]}, "dialects is ['oracle']"),
-        ({"dialects": []}, "dialects is []"),
     ],
 )
 def test_settings_that_cannot_be_used(value: Any, found: str, empty_project: Path) -> None:
@@ -202,6 +210,7 @@ def without_forms(project: Path, *columns: str) -> None:
 
 @pytest.mark.slow
 def test_prove_on_the_reference(empty_project: Path) -> None:
+    settings(empty_project, {"dialects": ["duckdb"]})
     first = churn(alias="champion")
     without_forms(empty_project, "forms")
     macros = empty_project / "macros/ml/churn.sql"
@@ -237,6 +246,7 @@ def test_prove_on_a_table_and_on_a_file(empty_project: Path) -> None:
 @pytest.mark.slow
 def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
     """The macro of a version that the SQL does not equal goes, and with the last one the file."""
+    settings(empty_project, {"dialects": ["duckdb"]})
     numbers = FRAME[["spend", "visits"]]
     estimator = LogisticRegression().fit(numbers, LABEL)
     estimator.predict_proba = upside_down

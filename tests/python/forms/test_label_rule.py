@@ -29,7 +29,7 @@ from scorehouse.registration.card import registered_facts
 from scorehouse.registry.label_rule import check_label_rule, fault_of
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import PROVEN_FOR, Version
+from scorehouse.registry.version import NO_FORMS, Version
 from visits_frame import FRAME
 
 X = FRAME[["amount", "visits"]]
@@ -76,7 +76,7 @@ def case(
     folder = tmp_path_factory.mktemp("labels")
     estimator = made.estimator.fit(X, made.y)
     kernel = registered_kernel(folder, estimator, X, made.y, task=made.task, threshold=made.threshold)
-    assert set(kernel.version.forms) - {"refused", "reasons", PROVEN_FOR} == made.forms
+    assert set(kernel.version.forms) - {*NO_FORMS, "reasons"} == made.forms
     return made, folder, kernel
 
 

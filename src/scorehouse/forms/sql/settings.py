@@ -20,7 +20,7 @@ SMALLEST = 10_000  # shorter statements would be as many as a forest has trees
 
 @dataclass(frozen=True)
 class SqlSettings:
-    """`dialects`: databases that SQL is compiled for; `macro_path`: macro path of `ml/<name>.sql`.
+    """`dialects`: databases that SQL is printed for; `macro_path`: macro path of `ml/<name>.sql`.
 
     `statement_bytes`: the length beyond which there are several statements; None: the limit of the database.
     """
@@ -47,7 +47,7 @@ class SqlSettings:
 def _dialects(wanted: Any) -> tuple[str, ...]:
     if wanted is None:
         return BY_DEFAULT
-    if not isinstance(wanted, list) or not wanted or set(wanted) - set(DIALECTS):
+    if not isinstance(wanted, list) or set(wanted) - set(DIALECTS):
         raise _unusable(f"dialects is {wanted!r}", f"a list among {list(DIALECTS)}")
     return tuple(name for name in DIALECTS if name in wanted)
 
