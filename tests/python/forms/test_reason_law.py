@@ -19,6 +19,7 @@ from scorehouse.forms.reasons.law import law_broken, score_error
 from scorehouse.forms.reasons.linear import LinearReasons
 from scorehouse.forms.reasons.proof_rows import differs_here
 from scorehouse.forms.reasons.read import read_reasons
+from scorehouse.registry.artifact import REASONS_PROOF_FILE
 from scorehouse.scoring.request import load_policy
 
 X = pd.DataFrame({"age": np.arange(60.0), "visits": np.arange(60.0) % 7})
@@ -31,7 +32,7 @@ def explained(make_kernel: MakeKernel, tmp_path: Path) -> tuple[ReasonedKernel, 
     kernel = make_kernel(LogisticRegression().fit(X, y), X, y, task="classification")
     files = FormFiles(tmp_path, load_policy(tmp_path))
     form, _ = read_reasons(kernel, files)
-    return ReasonedKernel(kernel, form, Asked(2)), files.proof(kernel, "reasons")
+    return ReasonedKernel(kernel, form, Asked(2)), files.proof(kernel, REASONS_PROOF_FILE)
 
 
 @pytest.mark.parametrize("part", ["base", "parts", "totals"])
