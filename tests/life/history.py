@@ -10,6 +10,7 @@ import numpy as np
 from events import (
     audits,
     branches,
+    contests,
     disturbances,
     edges,
     environments,
@@ -50,6 +51,8 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("threshold changed", versions.threshold_changed, 2),
     ("classes renamed", versions.classes_renamed, 1),
     ("retrained and promoted", versions.retrained_and_promoted, 3),
+    ("wide contest", contests.wide_contest, 1),
+    ("labels renamed", contests.labels_renamed, 1),
     ("rolled back", versions.rolled_back, 1),
     ("threshold left out", edges.threshold_left_out, 1),
     ("replayed after an edit", edges.replayed_after_an_edit, 1),
@@ -74,6 +77,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
 # What an event needs of an engine, by the words of `Engine.refuses`.
 NEEDS = {
     "backfilled": "backfills",
+    "wide contest": "several",
     "stopped backfill": "backfills",
     "nobody builds": "commands",
     "altered form": "commands",

@@ -15,32 +15,19 @@ BUGS = (
                 "        {%- if false %}\n",
             ),
         ),
-        events=(
-            "second week: watch it",
-            "second week: prepare the retraining",
-            "second week: every night",
-            "second week: the first alarm",
-            "second week: retrain",
-        ),
+        events=("wide contest",),
     ),
     Bug(
-        "a label is compared with the positive class as it is, whatever its type",
+        "a label is compared with 1, whatever the positive class is",
         review="4",
         edits=(
             (
                 "macros/labels/_is_positive.sql",
                 "    {% if whens %}\n",
-                "    {{ return('case when ' ~ label ~ ' = ' ~ scorehouse._literal(positive)"
-                " ~ ' then 1e0 else 0e0 end') }}\n    {% if whens %}\n",
+                "    {{ return('case when ' ~ label ~ ' = 1 then 1e0 else 0e0 end') }}\n    {% if whens %}\n",
             ),
         ),
-        events=(
-            "second week: watch it",
-            "second week: prepare the retraining",
-            "second week: every night",
-            "second week: the first alarm",
-            "second week: retrain",
-        ),
+        events=("second week: watch it", "labels renamed"),
     ),
     Bug(
         "a label of several classes is cast to plain text",
@@ -52,13 +39,7 @@ BUGS = (
                 "cast(live.scorehouse_label as {{ text }}) as y,",
             ),
         ),
-        events=(
-            "second week: watch it",
-            "second week: prepare the retraining",
-            "second week: every night",
-            "second week: the first alarm",
-            "second week: retrain",
-        ),
+        test="tests/python/scoring/test_label_types.py",
     ),
     Bug(
         "labels of which none is a class are judged",
@@ -70,13 +51,7 @@ BUGS = (
                 "    {% if false %}\n",
             ),
         ),
-        events=(
-            "second week: watch it",
-            "second week: prepare the retraining",
-            "second week: every night",
-            "second week: the first alarm",
-            "second week: retrain",
-        ),
+        events=("second week: watch it", "labels renamed"),
     ),
     Bug(
         "a scan fails until a challenger exists",

@@ -1,0 +1,77 @@
+"""Labels in the words of another system, and contests in the other layout."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from shop import CHURN
+from warehouse import RAW, quoted
+from world import LABEL_DAYS, TRAINING_DAYS
+
+from events.first_week import register
+
+if TYPE_CHECKING:
+    from life import Life
+
+WIDE = f"""\
+{{{{ scorehouse.scored(
+    '{CHURN.name}', key='{CHURN.subject.key}', alias=['champion', 'challenger'], layout='wide'
+) }}}}
+select * from {{{{ ref('{CHURN.feature_table}') }}}}
+"""
+GATE = {
+    "models": [
+        {
+            "name": f"{CHURN.name}_wide",
+            "data_tests": [
+                {
+                    "scorehouse.challenger_not_worse": {
+                        "arguments": {
+                            "labels": f"ref('{CHURN.label_table}')",
+                            "key": CHURN.subject.key,
+                            "label": CHURN.subject.label,
+                            "registry": f"ref('ml_{CHURN.name}')",
+                        }
+                    }
+                }
+            ],
+        }
+    ]
+}
+
+
+def wide_contest(life: Life) -> None:
+    """Champion and challenger side by side in a row, with a gate on top: it decides, and never errs."""
+    house, name = life.house, f"{CHURN.name}_wide"
+    last = life.world.today - dt.timedelta(days=LABEL_DAYS)
+    register(life, CHURN, last - dt.timedelta(days=TRAINING_DAYS // 2), last, "challenger")
+    house.commit("Register a challenger")
+    house.write(f"models/{name}.sql", WIDE)
+    house.write(f"models/_{name}.yml", GATE)
+    life.pass_days()
+    life.build("--select", f"tag:ml_{CHURN.name}", f"+{name}", codes=(0, 1))
+    ends = {status for node, status in life.results().items() if "challenger_not_worse" in node}
+    if not ends or not ends <= {"pass", "warn", "fail"}:
+        life.violate("judge", f"a gate on the wide layout ends with {ends or 'no test'}")
+    house.run("git", "clean", "-fdq", "models")
+    life.warehouse.execute(f"drop table if exists {life.table(name)}")
+    life.build()
+    life.check()
+    life.remember()
+
+
+def labels_renamed(life: Life) -> None:
+    """The system that labels come from says ja and nein: nothing is judged by them in silence."""
+    life.night(days=LABEL_DAYS + 2)
+    table, label = f"{RAW}.{CHURN.subject.labels}", quoted(CHURN.subject.label)
+    life.warehouse.execute(f"update {table} set {label} = case {label} when 'yes' then 'ja' else 'nein' end")
+    ended = life.build(codes=(0, 1))
+    said = " ".join(ended.output.split())
+    if life.has_table(f"{CHURN.name}_performance") and ("ja" not in said or not ended.code):
+        life.violate("no fault unseen", "labels are no class of the ML model, and the build does not say so")
+    life.warehouse.execute(f"update {table} set {label} = case {label} when 'ja' then 'yes' else 'no' end")
+    life.remember_what_ended()
+    life.build()
+    life.check()
+    life.remember()
