@@ -37,14 +37,6 @@ if `NO_COLOR` is not set.
 | 2 | wrong usage |
 | 3 | something differs: only `replay`, `evidence`, `retrain --prove`, and commands with `--exit-code` |
 | 10, 11, 20, 30 | only [`retrain`](#scorehouse-retrain), which explains them |
-
-Completion in the shell covers commands, options, and the registered names, aliases and versions:
-
-```console
-$ scorehouse completion bash > ~/.local/share/bash-completion/completions/scorehouse
-$ scorehouse completion zsh > "${fpath[1]}/_scorehouse"
-$ scorehouse completion fish > ~/.config/fish/completions/scorehouse.fish
-```
 """
 OPTIONS = """\
 ## Options that several share
@@ -52,6 +44,7 @@ OPTIONS = """\
 Commands that read the warehouse need `--database` or `--target`; the default target of the profile is never
 used. `--help` prints a command with all of its options and more examples.
 """
+USAGE = re.compile(r"^Usage: (.*?) \[OPTIONS\]")
 FIRST_LINE = re.compile(r"(?<!\\)\n")  # a backslash continues a line
 Records = Mapping[str, tuple[str, str]]
 
@@ -121,4 +114,5 @@ def _help(name: str, command: click.Command, shared: Records) -> str:
     before, examples, rest = (command.help or "").partition("Examples:\n")
     own.help = f"{before}Example:\n{FIRST_LINE.split(rest)[0]}" if examples else command.help
     context = click.Context(own, info_name=f"scorehouse {name}", terminal_width=80, max_content_width=80)
-    return click.unstyle(own.get_help(context)).rstrip()
+    written = USAGE.sub(r"\1", click.unstyle(own.get_help(context)).rstrip())
+    return written.removeprefix(f"scorehouse {name}\n\n")  # the heading says it

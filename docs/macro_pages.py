@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEFINITION = re.compile(r"{%-?\s*(macro|test)\s+(\w+)\s*\((.*?)\)\s*-?%}", re.S)
 DEFAULT = re.compile(r"(?:^| )Default:? `?([^`]+?)`?\.$")
 NO_VALUE = re.compile(r"Default (?:null|none): ")
-PAGE = re.compile(r"docs/reference/(\w+)\.md")
+PAGE = re.compile(r"docs/(?:reference|(how-to))/(\w+)\.md")
 FILLED_IN = "dbt fills it in."
 SHARED = 2  # an argument that so many describe in the same words is described once
 MACROS = {
@@ -83,12 +83,11 @@ TESTS = {
 }
 MACROS_OPENING = """\
 Put the package's name in front of a macro: `scorehouse.scored(...)`. Most macros are the select of a model,
-which consists of a call to it. Each is defined in the file of its name under `macros/`. An argument without
-a default is required."""
+which consists of a call to it. An argument without a default is required."""
 TESTS_OPENING = """\
-Generic tests; write `scorehouse.<test>`. A test returns the failing rows. dbt fills in `model` and
-`column_name`. Each is defined in the file of its name under `macros/`. An argument without a default is
-required."""
+Generic tests; write `scorehouse.<test>`. A test returns the failing rows; `problem` says what is wrong with
+each. Tests of drift, attribution and slices warn unless `severity` says otherwise. dbt fills in `model` and
+`column_name`. An argument without a default is required."""
 ELSEWHERE = {
     "scored": [
         "[Its arguments](score.md) are those of `score`; `engine` is `auto`, `estimator`, "
@@ -206,5 +205,9 @@ def _line(argument: tuple[str, tuple[str, str]]) -> str:
 
 
 def _joined(text: str) -> str:
-    """In one line, with links to other pages of the reference."""
-    return PAGE.sub(r"[\1](\1.md)", " ".join(text.split()))
+    """In one line, with links to other pages."""
+    return PAGE.sub(lambda found: _link(*found.groups()), " ".join(text.split()))
+
+
+def _link(folder: str | None, page: str) -> str:
+    return f"[{page}]({'../how-to/' if folder else ''}{page}.md)"
