@@ -86,7 +86,7 @@ INTRODUCTION = """# Conformance
 What was tested on each engine, and how it went: the number of tests that passed, and in words what did not.
 *Refused* says that the engine cannot do it and stops with an error in words. *Stages* are the statements into
 which a version is cut if its SQL is too long for one. `python docs/conformance.py` writes this page from the
-results of the test runs below, and keeps them, so that one engine can be run again by itself.
+results of test runs, and with `--commands` prints the commands that make them.
 
 *Emulated* says that a program plays the warehouse and computes with DuckDB: the cell proves syntax, types,
 names and plumbing, by dbt's own adapter. It proves nothing about how the warehouse rounds, plans or locks.
@@ -199,7 +199,7 @@ def outcome(case: ElementTree.Element) -> tuple[str, str]:
 
 
 def page(runs: Mapping[str, Run]) -> str:
-    """The card: a table of engines and capabilities, the reasons, and the commands."""
+    """The card: a table of engines and capabilities, and the reasons."""
     names = list(ENGINES)
     lines = [INTRODUCTION, "| | " + " | ".join(ENGINES[name].title for name in names) + " |"]
     lines += ["|---" * (len(names) + 1) + "|", "| run | " + " | ".join(how(n, runs) for n in names) + " |"]
@@ -209,14 +209,12 @@ def page(runs: Mapping[str, Run]) -> str:
         cells = (in_words(name, capability, runs) for name in names)
         lines.append(f"| {capability} | " + " | ".join(cells) + " |")
     lines += ["", "## What did not pass", "", *(list(reasons(runs)) or ["Nothing."])]
-    lines += ["", "## The runs", ""]
-    lines += [f"- {ENGINES[name].title}: `{one}`" for name in names for one in ENGINES[name].commands]
     return "\n".join(lines) + "\n"
 
 
 def how(name: str, runs: Mapping[str, Run]) -> str:
     """How an engine was run."""
-    return ENGINES[name].how if name in runs else "no results for this page yet; the command is below"
+    return ENGINES[name].how if name in runs else "no results for this page yet"
 
 
 def versions(name: str, runs: Mapping[str, Run]) -> str:

@@ -210,4 +210,4 @@ def _joined(text: str) -> str:
 
 
 def _link(folder: str | None, page: str) -> str:
-    return f"[{page}]({'../how-to/' if folder else ''}{page}.md)"
+    return f"[{page.replace('_', ' ')}]({'../how-to/' if folder else ''}{page}.md)"
