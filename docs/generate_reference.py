@@ -32,17 +32,16 @@ MEANINGS = {
     "`macro_path`: macro path below which `ml/<name>.sql` is written (default: the project's "
     "first); `statement_bytes`: the length beyond which a version is compiled into several statements "
     "(default: the limit of the database).",
-    "scorehouse_load_policy": "What may be loaded, and how strictly; see the guide on registering.",
+    "scorehouse_load_policy": "[What may be loaded](load_policy.md), and how strictly.",
     "scorehouse_memory_limit": "How much memory DuckDB may use while it streams a stored feature table, "
-    "such as `1GB`. `auto`: for each of DuckDB's threads 128 MB plus 4 MB per column of the prediction "
-    "table, and 1 GB for each further model that dbt builds at the same time. `null`: DuckDB's own "
+    "such as `1GB`. `auto`: per thread of DuckDB 128 MB plus 4 MB per column of the prediction table, and "
+    "1 GB per further model that dbt builds at the same time. `null`: DuckDB's own "
     "`memory_limit` is not changed.",
     "scorehouse_registry_files": "Paths of registries, by ML model, relative to the project's folder: "
     "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. Needed for a registry that another project loads "
     "and that is read through a source; the CSV of a seed in this project or its packages is found "
     "without it.",
-    "scorehouse_retrain": "How `scorehouse retrain` trains each ML model: training query, function, label, "
-    "time, holdout, gate and policy; see the guide on retraining.",
+    "scorehouse_retrain": "[How `scorehouse retrain` trains](../how-to/retrain.md) each ML model.",
     "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
     "scorehouse_history_retention_days": "Age in days from which `prune_history` may delete as-of dates, "
     "if it is called without `older_than_days`. Nothing is ever deleted automatically.",
@@ -54,27 +53,18 @@ MEANINGS = {
 
 
 def variable_page() -> str:
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, str] = {}
     for file in sorted(
         [*ROOT.glob("macros/**/*.sql"), *ROOT.glob("models/**/*.sql"), *ROOT.glob("models/**/*.yml")]
     ):
         for name, default in VARIABLE.findall(file.read_text()):
-            place = file.relative_to(ROOT).as_posix()
-            found.setdefault(name, []).append((" ".join(default.split()) or "none", place))
+            found.setdefault(name, " ".join(default.split()) or "none")
     for file in sorted(ROOT.glob("src/**/*.py")):
         for name in re.findall(r'^VARIABLE = "(scorehouse_\w+)"', file.read_text(), re.M):
-            found.setdefault(name, []).append(("none", file.relative_to(ROOT).as_posix()))
-    rows = [
-        [
-            f"`{name}`",
-            f"`{uses[0][0]}`",
-            MEANINGS.get(name, ""),
-            ", ".join(f"`{p}`" for p in sorted({p for _, p in uses})),
-        ]
-        for name, uses in sorted(found.items())
-    ]
+            found.setdefault(name, "none")
+    rows = [[f"`{name}`", f"`{default}`", MEANINGS.get(name, "")] for name, default in sorted(found.items())]
     opening = "Variables under `vars:` in `dbt_project.yml`, with their defaults."
-    return "\n".join(["# Variables", "", opening, "", *table(["variable", "default", "", "read in"], rows)])
+    return "\n".join(["# Variables", "", opening, "", *table(["variable", "default", ""], rows)])
 
 
 def column_page() -> str:
