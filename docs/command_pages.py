@@ -38,11 +38,14 @@ if `NO_COLOR` is not set.
 | 3 | something differs: only `replay`, `evidence`, `retrain --prove`, and commands with `--exit-code` |
 | 10, 11, 20, 30 | only [`retrain`](#scorehouse-retrain), which explains them |
 """
-OPTIONS = """\
+WAREHOUSE = ("--database", "--target", "--profile", "--profiles-dir", "--schema")
+READS = "Reads [the warehouse](#options-that-several-share)"
+OPTIONS = f"""\
 ## Options that several share
 
-Commands that read the warehouse need `--database` or `--target`; the default target of the profile is never
-used. `--help` prints a command with all of its options and more examples.
+Commands that read the warehouse take {", ".join(f"`{one}`" for one in WAREHOUSE)}, and need
+one of the first two; the default target of the profile is never used. `--help` prints a command with all of
+its options and more examples.
 """
 USAGE = re.compile(r"^Usage: (.*?) \[OPTIONS\]")
 FIRST_LINE = re.compile(r"(?<!\\)\n")  # a backslash continues a line
@@ -59,8 +62,7 @@ def page() -> str:
         lines.append(f"- `{written}`: {text}{_takers(name, shared, leaves)}")
     for name, command in leaves.items():
         lines += ["", f"## scorehouse {name}", "", "```text", _help(name, command, shared), "```"]
-        others = [one for one in _taken(command, shared) if one not in ("--json", "--project-dir")]
-        lines += ["", f"Also takes {', '.join(f'`{one}`' for one in others)}."] if others else []
+        lines += _also(_taken(command, shared))
     return "\n".join(lines)
 
 
@@ -96,6 +98,16 @@ def _shared(leaves: Mapping[str, click.Command]) -> Records:
 def _taken(command: click.Command, shared: Records) -> list[str]:
     records = dict(_records(command))
     return [name for name in shared if records.get(name) == shared[name]]
+
+
+def _also(taken: list[str]) -> list[str]:
+    """Which of the shared options a command takes, but for those of nearly all commands."""
+    reads = set(WAREHOUSE) <= set(taken)
+    left = {"--json", "--project-dir", *(WAREHOUSE if reads else ())}
+    others = ", ".join(f"`{one}`" for one in taken if one not in left)
+    said = [READS] if reads else []
+    said += [f"{'also' if reads else 'Also'} takes {others}"] if others else []
+    return ["", f"{'; '.join(said)}."] if said else []
 
 
 def _takers(name: str, shared: Records, leaves: Mapping[str, click.Command]) -> str:

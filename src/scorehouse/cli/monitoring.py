@@ -37,8 +37,8 @@ def export_monitoring_command(
 ) -> None:
     """Write what monitoring found about NAME, or about all ML models, as one long table.
 
-    It has the rows of every table of drift (of features, and of pairs of them), performance, estimates, worst
-    slices, limits that hold for life, and attributions.
+    It has the rows of every table of drift, performance, estimates, slices, anytime monitors and
+    attributions.
 
     \b
     Example:
