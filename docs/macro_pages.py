@@ -85,9 +85,9 @@ MACROS_OPENING = """\
 Put the package's name in front of a macro: `scorehouse.scored(...)`. Most macros are the select of a model,
 which consists of a call to it. An argument without a default is required."""
 TESTS_OPENING = """\
-Generic tests; write `scorehouse.<test>`. A test returns the failing rows, most with a column `problem`
-that says what is wrong. Tests of drift, attribution and slices warn unless `severity` says otherwise. dbt fills in `model` and
-`column_name`. An argument without a default is required."""
+Generic tests; write `scorehouse.<test>`. A test returns the failing rows, most with a column `problem` that
+says what is wrong. Tests of drift, attribution and slices warn unless `severity` says otherwise. dbt fills in
+`model` and `column_name`. An argument without a default is required."""
 ELSEWHERE = {
     "scored": [
         "[Its arguments](score.md) are those of `score`; `engine` is `auto`, `estimator`, "
