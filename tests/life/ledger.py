@@ -24,7 +24,8 @@ class Known:
     always: bool = False  # whether every life meets it
 
 
-LEDGER: tuple[Known, ...] = ()
+# where SQL is printed, for databases that score without Python
+LEDGER = (Known("review", r"kB of text to review", issue=37),)
 
 
 def known(violation: Violation) -> int | None:
