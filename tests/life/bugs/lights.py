@@ -27,7 +27,8 @@ BUGS = (
             ),
             (VERDICTS, "when is_blind = 1 or value >= threshold then 'not_judged'", ""),
         ),
-        events=("clean night", "until the 24th"),
+        # the world of a life has no feature of the calendar
+        test="tests/python/monitoring/test_monitoring_lights.py",
     ),
     Bug(
         "a value beyond its limit is fine where chance cannot be excluded",
