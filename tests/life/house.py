@@ -78,16 +78,7 @@ class House:
         """
         started, used = time.monotonic(), _processor()
         try:
-            ended = subprocess.run(
-                words,
-                cwd=self.folder,
-                env=self.variables(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=LONGEST,
-            )
+            ended = subprocess.run(words, **self._as_a_shell(), timeout=LONGEST)
         except subprocess.TimeoutExpired as late:
             raise CommandFailed(
                 f"$ {' '.join(words)}\ndid not end within {LONGEST / 60:.0f} minutes"
@@ -101,15 +92,12 @@ class House:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command that is disturbed later, or that runs beside another."""
-        return subprocess.Popen(
-            words,
-            cwd=self.folder,
-            env=self.variables(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return subprocess.Popen(words, **self._as_a_shell())
+
+    def _as_a_shell(self) -> dict[str, Any]:
+        """How a command is run: in the project's folder, without input, all that it prints in one text."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return {"cwd": self.folder, "env": self.variables(), "text": True, **streams}
 
     def finished(self, words: Sequence[str], process: subprocess.Popen[str], since: float) -> Ended:
         """What a started command printed, once it has ended."""
