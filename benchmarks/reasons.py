@@ -28,9 +28,9 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from scorehouse.forms.native.layout import TreeModel
 from scorehouse.forms.native.reasons import MANY_ROWS, Attribution
 from scorehouse.forms.native.recipes import recipe_of
-from scorehouse.forms.reasons.make import nodes_alone, nodes_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
 from processor import of_run
@@ -93,10 +93,8 @@ def fitted() -> tuple[Any, pd.DataFrame]:
 def attribution(model: Any, background: np.ndarray | None = None) -> Attribution:
     """The loops over the trees of a model, each column a feature."""
     ensemble, recipe = recipe_of(model, lambda _, problem: ValueError(problem))
-    layout = nodes_alone(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
-    columns, covers = nodes_of(ensemble)
-    owners = np.arange(COLUMNS)
-    return Attribution(layout.tables, columns, covers, owners, np.arange(1), COLUMNS, background)
+    model = TreeModel(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
+    return Attribution(model, np.arange(COLUMNS), np.arange(1), COLUMNS, background)
 
 
 def loops(woodelf: str | None) -> dict[str, float]:

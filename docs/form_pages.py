@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from tables import table
 
 from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
-from scorehouse.forms.native.recipes import readers
+from scorehouse.forms.native.recipes import READERS
 from scorehouse.forms.several import FOR_EACH
 from scorehouse.forms.sql import calibrate
 from scorehouse.forms.sql.dialects import LIMITS
@@ -40,7 +40,7 @@ def page() -> str:
     wraps = {name for name, function in PREDICTORS.items() if function.__module__ == calibrate.__name__}
     forms = {
         "SQL": PREDICTORS.keys() - wraps,
-        "native code": readers().keys(),
+        "native code": READERS.keys(),
         "matrix products": MODELS.keys(),
     }
     lines = [

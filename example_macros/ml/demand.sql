@@ -209,8 +209,8 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_raw,
-        case when sh_reason is not null then sh_reason when (sh_raw is null or not(abs(sh_raw) <= 1.7976931348623157e+308)) then concat_ws(';',
-            case when (sh_raw is null or not(abs(sh_raw) <= 1.7976931348623157e+308)) then 'not_finite:prediction' end
+        case when sh_reason is not null then sh_reason when sh_raw is null then concat_ws(';',
+            case when sh_raw is null then 'not_finite:prediction' end
         ) end as sh_reject_reason
     from sh_step_3
 )
@@ -451,8 +451,8 @@ with sh_step_1 as (
     select
         {{ keep }}
         sh_raw,
-        case when sh_reason is not null then sh_reason when (sh_raw is null or not(abs(sh_raw) <= '1.7976931348623157e+308'::float8)) then concat_ws(';',
-            case when (sh_raw is null or not(abs(sh_raw) <= '1.7976931348623157e+308'::float8)) then 'not_finite:prediction' end
+        case when sh_reason is not null then sh_reason when sh_raw is null then concat_ws(';',
+            case when sh_raw is null then 'not_finite:prediction' end
         ) end as sh_reject_reason
     from sh_step_3
     offset 0

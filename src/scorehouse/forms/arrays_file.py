@@ -1,4 +1,4 @@
-"""Arrays of numbers and one text of JSON in one file, the shape of forms that hold arrays.
+"""Arrays of numbers and one text of JSON in one file, the shape of the program of a version.
 
 No code is in it and none is run to read it; the registry pins its digest. A reader names the arrays that it
 expects. Sizes are checked before any memory is taken for them.
@@ -34,23 +34,27 @@ def read_arrays(
     layout: int,
     data: bytes,
     expected: Callable[[dict[str, Any]], Expected],
-    optional: str | None = None,
+    wanted: Callable[[dict[str, Any]], Expected],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The JSON, and the arrays that `expected` wants of a file with this JSON; it may lack `optional`.
+    """The JSON, and those arrays of a file with this JSON that are `wanted` among all that are `expected`.
 
-    Raises ValueError for a file of another release, whose layout this one does not know, and for arrays other
-    than these.
+    Raises ValueError for a file of another release, whose layout this one does not know, and for arrays that
+    are not expected.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         members = _sizes_checked(file, len(data))
         head = _head(file, members)
         if head.get("layout") != layout:
             raise ValueError(f"its layout is {head.get('layout')}, and this release reads layout {layout}")
-        wanted = expected(head)
-        if unknown := sorted(members.keys() - wanted.keys() - {HEAD}):
+        if unknown := sorted(members.keys() - expected(head).keys() - {HEAD}):
             raise ValueError(f"it has arrays that its layout does not know, such as {unknown[0]!r}")
-        present = {name: kind for name, kind in wanted.items() if name in members or name != optional}
-        return head, {name: _array(file, members, name, *kind) for name, kind in present.items()}
+        return head, {name: _array(file, members, name, *kind) for name, kind in wanted(head).items()}
+
+
+def require(is_so: Any, problem: str) -> None:
+    """Raise ValueError unless a condition holds."""
+    if not is_so:
+        raise ValueError(problem)
 
 
 def _sizes_checked(file: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:

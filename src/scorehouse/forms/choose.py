@@ -15,7 +15,6 @@ from scorehouse.forms.parity import TOLERANCE, TOLERANCE_NATIVE
 from scorehouse.forms.proof import differs_here, kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.load_lock import loading
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -28,9 +27,6 @@ OPERATIONS_A_FEATURE = 24
 # take longer per row. Below about 400,000 rows they are faster (benchmarks/linear_forms.py).
 WIDE_OPERATIONS = 500
 MATRIX_BELOW_ROWS = 400_000
-# Below, to open the estimator and lay out its trees takes longer than it saves
-# (benchmarks/native_crossover.py).
-NATIVE_FROM_ROWS = 10_000
 T = TypeVar("T")
 SqlRows: TypeAlias = Callable[[CompiledSql, pa.Table], pa.Table]
 TREES = "a database computes trees more slowly than native code"
@@ -41,8 +37,8 @@ class Form:
     """What scores, and why.
 
     `kernel` scores batches: it holds the estimator, or its native or matrix form. With `compiled` the
-    database scores by itself, and the kernel is the estimator's. `data` are the bytes of the stored form
-    that the kernel holds.
+    database scores by itself, and the kernel is the estimator's. `data` are the bytes of the program whose
+    form the kernel holds.
     """
 
     name: str
@@ -59,13 +55,9 @@ class FormFiles:
     root: Path
     policy: LoadPolicy
 
-    def form(self, kernel: Kernel, name: str) -> bytes:
-        """The verified bytes of a form."""
-        return artifact.read_form(self.root, kernel.version, name, self.policy, kernel.call)
-
-    def proof(self, kernel: Kernel, file: str = artifact.PROOF_FILE) -> bytes:
-        """The verified bytes of the rows that prove all forms, or of another file of such rows."""
-        return artifact.read_proof(self.root, kernel.version, file, self.policy, kernel.call)
+    def read(self, kernel: Kernel, file: str = artifact.PROGRAM_FILE) -> bytes:
+        """The verified bytes of the program of a version, or of rows that prove it."""
+        return artifact.read_program(self.root, kernel.version, file, self.policy, kernel.call)
 
 
 def choose_form(
@@ -92,7 +84,7 @@ def choose_form(
         return Form("estimator", "asked for", kernel)
     finders: dict[str, Callable[[], Form]] = {
         "sql": lambda: _sql(kernel, asked, files, sql_rows or _duckdb_rows),
-        "native": lambda: _native(kernel, asked, rows, files),
+        "native": lambda: _native(kernel, asked, files),
         "matrix": lambda: _matrix(kernel, asked, files),
     }
     if asked == "auto" and plans_long and _plans_too_long(kernel, rows):
@@ -155,11 +147,11 @@ def _sql(kernel: Kernel, asked: str, files: FormFiles, sql_rows: SqlRows) -> For
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
     if asked == "auto" and (slow := slow_in_sql(fact, kernel)):
         raise _NotServing(slow)
+    from scorehouse.forms.program import sql_in
     from scorehouse.forms.sql.in_duckdb import tolerance_of
-    from scorehouse.forms.sql.stored import from_bytes
 
-    data = files.form(kernel, "sql")
-    compiled = _read(kernel, "sql", lambda: from_bytes(data, kernel.version, kernel.signature))
+    data = files.read(kernel)
+    compiled = _read(kernel, "sql", lambda: sql_in(data, kernel.version, kernel.signature))
     _check_here(kernel, "sql", files, lambda rows: sql_rows(compiled, rows), tolerance_of(compiled))
     return Form("sql", _why(fact, asked), kernel, compiled)
 
@@ -186,40 +178,28 @@ def _plans_too_long(kernel: Kernel, rows: int) -> bool:
     return int(str(sql.get("operations", 0))) >= WIDE_OPERATIONS and rows < MATRIX_BELOW_ROWS
 
 
-def _native(kernel: Kernel, asked: str, rows: int, files: FormFiles) -> Form:
+def _native(kernel: Kernel, asked: str, files: FormFiles) -> Form:
     fact = _fact(kernel, "native")
     from scorehouse.forms.native.kernel import require_library
 
     require_library(kernel.call)
-    data = None
-    if "file_sha256" in fact:
-        data = files.form(kernel, "native")
-        scoring = _holding_stored(kernel, "native", data)
-    else:
-        if rows < NATIVE_FROM_ROWS and asked == "auto":
-            raise _NotServing(f"{rows:,} rows are too few to lay out the trees for")
-        with loading():
-            from scorehouse.forms.native.make import compile_native  # imports scikit-learn
-
-            scoring = kernel.holding(compile_native(kernel.estimator, call=kernel.call))
-    own = scoring.without_strict()
-    _check_here(kernel, "native", files, lambda rows: kernel_rows(own, rows), TOLERANCE_NATIVE)
-    return Form("native", _why(fact, asked), scoring, data=data)
+    return _stored(kernel, "native", fact, asked, files, TOLERANCE_NATIVE)
 
 
 def _matrix(kernel: Kernel, asked: str, files: FormFiles) -> Form:
-    fact = _fact(kernel, "matrix")
-    data = files.form(kernel, "matrix")
-    scoring = _holding_stored(kernel, "matrix", data)
+    return _stored(kernel, "matrix", _fact(kernel, "matrix"), asked, files, TOLERANCE)
+
+
+def _stored(
+    kernel: Kernel, name: str, fact: Mapping[str, object], asked: str, files: FormFiles, tolerance: float
+) -> Form:
+    from scorehouse.forms.program import scores_of
+
+    data = files.read(kernel)
+    scoring = kernel.holding(_read(kernel, name, lambda: scores_of(data, kernel.version)))
     own = scoring.without_strict()
-    _check_here(kernel, "matrix", files, lambda rows: kernel_rows(own, rows), TOLERANCE)
-    return Form("matrix", _why(fact, asked), scoring, data=data)
-
-
-def _holding_stored(kernel: Kernel, name: str, data: bytes) -> Kernel:
-    from scorehouse.forms.stored_readers import READERS
-
-    return kernel.holding(_read(kernel, name, lambda: READERS[name](data, kernel.version)))
+    _check_here(kernel, name, files, lambda rows: kernel_rows(own, rows), tolerance)
+    return Form(name, _why(fact, asked), scoring, data=data)
 
 
 def _read(kernel: Kernel, name: str, read: Callable[[], T]) -> T:
@@ -236,7 +216,7 @@ def _check_here(
 ) -> None:
     """Score the proof rows; the estimator serves where the form differs from it on this machine."""
     try:
-        problem = differs_here(files.proof(kernel), kernel, score, tolerance)
+        problem = differs_here(files.read(kernel, artifact.PROOF_FILE), kernel, score, tolerance)
     except ScorehouseError:
         raise
     except Exception as error:  # such as a function that this release of the database does not have
@@ -247,6 +227,6 @@ def _check_here(
         raise _NotServing(problem)
 
 
-def _why(fact: dict[str, object], asked: str) -> str:
+def _why(fact: Mapping[str, object], asked: str) -> str:
     found = f"proven on {fact['rows']} rows, largest difference {fact['largest_difference']}"
     return f"{'fastest form, ' if asked == 'auto' else 'asked for, '}{found}"

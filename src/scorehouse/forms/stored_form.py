@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.arrays_file import Expected
 from scorehouse.forms.in_arrow import computed, without_nan
 from scorehouse.forms.links import Link
 from scorehouse.forms.segment_codes import SegmentKeys
@@ -23,8 +22,6 @@ from scorehouse.forms.sql.expression import Feature, walk
 from scorehouse.forms.sql.stored import program_of_json, program_to_json
 from scorehouse.kernel import arrays
 from scorehouse.registry.version import Version
-
-PARAMETERS: Expected = {"parameters": (np.float64, (None, None))}
 
 
 @dataclass(frozen=True)
@@ -134,31 +131,14 @@ class ScoringForm(StoredForm):
         return [arrays.to_numpy(column) for column in computed(self.columns, [*features, *own])]
 
 
-def head_of(form: StoredForm) -> dict[str, Any]:
-    """What is common, as JSON can hold it."""
+def scoring_head(form: ScoringForm) -> dict[str, Any]:
+    """What forms of scores have in common, as JSON can hold it."""
     return {
         "columns": program_to_json(form.columns),
         "singles": form.singles,
         "links": {method: link.facts() for method, link in form.links.items()},
+        "segments": form.keys and form.keys.to_json(),
     }
-
-
-def common_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
-    """The arguments that `head_of` wrote."""
-    return {
-        "columns": program_of_json(head["columns"]),
-        "singles": places(head["singles"], version.n_features, "a feature in float32"),
-        "links": {
-            method: Link(link["kind"], tuple(link["numbers"]), link["is_label"], link.get("each", 0))
-            for method, link in head["links"].items()
-        },
-        "classes": version.classes,
-    }
-
-
-def scoring_head(form: ScoringForm) -> dict[str, Any]:
-    """What is common to forms of scores, as JSON can hold it."""
-    return {**head_of(form), "segments": form.keys and form.keys.to_json()}
 
 
 def scoring_of(
@@ -174,7 +154,17 @@ def scoring_of(
     if sizes != {known} or parameters.shape[1] != known:
         found = f"its arrays are of {sorted(sizes)} segments, its parameters of {parameters.shape[1]}"
         raise ValueError(f"{found}, and it knows {known}")
-    return {**common_of(head, version), "keys": keys, "parameters": parameters}
+    return {
+        "columns": program_of_json(head["columns"]),
+        "singles": places(head["singles"], version.n_features, "a feature in float32"),
+        "links": {
+            method: Link(link["kind"], tuple(link["numbers"]), link["is_label"], link.get("each", 0))
+            for method, link in head["links"].items()
+        },
+        "classes": version.classes,
+        "keys": keys,
+        "parameters": parameters,
+    }
 
 
 def places(numbers: Sequence[Any], count: int, what: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from scorehouse.forms.parity import tolerance_of_form
 from scorehouse.forms.proof import differs_here, kernel_rows
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.artifact import PROOF_FILE
 
 
 def online_form(kernel: Kernel, engine: str, files: FormFiles) -> Form:
@@ -36,7 +37,7 @@ def _without_database(
     try:
         own = ArrowKernel(form.kernel, compiled)
         problem = differs_here(
-            files.proof(kernel),
+            files.read(kernel, PROOF_FILE),
             kernel,
             lambda rows: kernel_rows(own, rows),
             tolerance_of_form("sql"),

@@ -11,9 +11,8 @@ from typing import TypeVar
 
 from scorehouse.errors import ScorehouseError
 from scorehouse.forms.form_file import reading
+from scorehouse.forms.program import READERS, sql_in
 from scorehouse.forms.proof import proof_rows
-from scorehouse.forms.sql.stored import from_bytes as sql_of
-from scorehouse.forms.stored_readers import READERS
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
@@ -125,10 +124,10 @@ def _check_version(
     tried(lambda: policy.check_format(version, call))
     warnings += tried(lambda: policy.check_libraries(version, call)) or []
     signature = tried(lambda: artifact.read_signature(project, version, policy, call))
-    for form, read in artifact.form_files(version):
-        file = tried(partial(read, project, version, form, policy, call))
-        if file is not None and signature is not None:
-            tried(partial(_read_form, form, file, version, signature, call))
+    for file in artifact.program_digests(version):
+        program = tried(partial(artifact.read_program, project, version, file, policy, call))
+        if program is not None and signature is not None:
+            tried(partial(_read_program, file, program, version, signature, call))
     data = tried(lambda: artifact.read_version(project, version, policy, call))
     if signature is not None and rows != signature_rows(version, signature):
         faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
@@ -142,15 +141,18 @@ def _check_version(
     return Checked(version.name, version.version, version.aliases, tuple(faults), tuple(warnings))
 
 
-def _read_form(form: str, data: bytes, version: Version, signature: Signature, call: str) -> None:
-    """Read a file of a form as a run does, which checks every index in it."""
-    with reading(form, version, call):
-        if form not in artifact.FORM_FILES:
+def _read_program(file: str, data: bytes, version: Version, signature: Signature, call: str) -> None:
+    """Read a program, or its proof, as a run does, which checks every index in it."""
+    if file != artifact.PROGRAM_FILE:
+        with reading(file, version, call):
             proof_rows(data)
-        elif form == "sql":
-            sql_of(data, version, signature)
-        else:
-            READERS[form](data, version)
+        return
+    for form in sorted({"sql", *READERS} & set(version.forms)):
+        with reading(form, version, call):
+            if form == "sql":
+                sql_in(data, version, signature)
+            else:
+                READERS[form](data, version)
 
 
 def _open(data: bytes, version: Version, signature: Signature, policy: LoadPolicy, call: str) -> None:

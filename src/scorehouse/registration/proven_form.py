@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.registry.artifact import FORM_FILES
-from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import NO_FORMS, Version
 
 
 @dataclass(frozen=True)
 class ProvenForm:
-    """The facts of a form, and its files by their names."""
+    """The facts of a form, and what of it the program of the version holds; None: it opens the estimator.
+
+    `proof` are rows of its own that prove it.
+    """
 
     fact: Mapping[str, Any]
-    files: Mapping[str, bytes]
-
-
-def with_file(fact: Mapping[str, Any], form: str, data: bytes) -> ProvenForm:
-    """A form with its file, whose digest joins the facts."""
-    return ProvenForm({**fact, "file_sha256": sha256(data)}, {FORM_FILES[form]: data})
+    part: Any = None
+    proof: bytes = b""
 
 
 def why_refused(error: Exception, what: str) -> str:

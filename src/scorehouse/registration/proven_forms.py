@@ -15,30 +15,28 @@ import pandas as pd
 import pyarrow as pa
 
 from scorehouse.forms.choose import slow_in_sql
-from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.make import made_of_trees, reads_predictions
+from scorehouse.forms.program import to_bytes
 from scorehouse.forms.prove import Edges, Trial, trial_of
 from scorehouse.forms.reasons.background import Background
 from scorehouse.forms.reasons.linear import LinearReasons
-from scorehouse.forms.reasons.stored import from_bytes as reasons_of_bytes
 from scorehouse.forms.segments_made import is_segmented
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.in_duckdb import fault_of_stages
 from scorehouse.forms.sql.macros import ReasonMacros, drop_macros, write_macros
 from scorehouse.forms.sql.pins import pins_of
 from scorehouse.forms.sql.settings import SqlSettings
-from scorehouse.forms.sql.stored import to_bytes
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.proven_arrays import Candidate, Served, candidate, proven
-from scorehouse.registration.proven_form import ProvenForm, with_file
+from scorehouse.registration.proven_form import ProvenForm
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
 from scorehouse.registration.proven_reasons_sql import reasons_in_sql
 from scorehouse.registration.proven_sql import RunningSql, begun, compiled_for, proof_facts
-from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, REASONS, beside
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE, beside
 from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, sha256, write
-from scorehouse.registry.version import PROOF_SHA256, PROVEN_FOR, Version
+from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR, Version
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -140,18 +138,20 @@ class FormSearch:
         if reasons:
             found["reasons"] = reasons
         refused |= without
-        facts: dict[str, Any] = {}
+        refused |= {form: one for form, one in found.items() if isinstance(one, str)}
+        proven = {form: one for form, one in found.items() if isinstance(one, ProvenForm)}
+        facts: dict[str, Any] = {form: one.fact for form, one in proven.items()}
         files: dict[str, bytes] = {}
-        for form, one in found.items():
-            if isinstance(one, str):
-                refused[form] = one
-            else:
-                facts[form] = one.fact
-                files |= one.files
-        if facts:
-            facts[PROVEN_FOR] = proven_for(self.kernel.version)
+        if proven:
+            parts = {form: one.part for form, one in proven.items()}
+            scores = parts.get("native", parts.get("matrix"))
             files[PROOF_FILE] = self.trial.proof
-            facts[PROOF_SHA256] = sha256(self.trial.proof)
+            files[PROGRAM_FILE] = to_bytes(scores, parts.get("sql"), parts.get("reasons"))
+            if "reasons" in proven:
+                files[REASONS_PROOF_FILE] = proven["reasons"].proof
+            facts[PROVEN_FOR] = proven_for(self.kernel.version)
+            facts[PROOF_SHA256] = sha256(files[PROOF_FILE])
+            facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
         if refused:
             facts["refused"] = refused
         return Forms(facts, tuple(sql), files, macros)
@@ -171,7 +171,7 @@ class FormSearch:
         }
         if stages := {form.dialect.name: len(form.stages) for form in sql if form.stages}:
             fact["stages"] = stages
-        return with_file(fact, "sql", to_bytes(gate))
+        return ProvenForm(fact, gate)
 
     def _matrix(self, sql: ProvenForm | str | None) -> dict[str, ProvenForm | str]:
         """The matrix form: for engines and checks that have no SQL, and where SQL is slower.
@@ -191,10 +191,10 @@ class FormSearch:
             return "it has an estimator for each segment, and reasons are known for one estimator only"
         if self._native:
             return reasons_of_trees(self._native, lambda: self.trial, self.rows_of, self.background)
-        form = self._products.stored
-        if not isinstance(form, StoredMatrix):
+        products = self._products.found
+        if isinstance(products, str):
             return None
-        return linear_proven(self.trial, form, self.rows_of, self.background)
+        return linear_proven(self.trial, products.part, self.rows_of, self.background)
 
     def _reasons_in_sql(
         self, reasons: ProvenForm | str | None, sql: list[CompiledSql]
@@ -203,7 +203,7 @@ class FormSearch:
         running = self.running
         if self._native or not sql or not isinstance(reasons, ProvenForm) or isinstance(running, str | None):
             return None, {}
-        form = reasons_of_bytes(reasons.files[FORM_FILES[REASONS]], self.kernel.version)
+        form = reasons.part
         assert isinstance(form, LinearReasons)
         scored = self.trial.tried.rows.filter(self.trial.expected.column(REJECT_REASON).is_null())
         self.told("prove reasons in SQL")

@@ -10,20 +10,19 @@ import pyarrow as pa
 
 from scorehouse.forms.hard_rows import PLAIN
 from scorehouse.forms.matrix.stored import StoredMatrix
-from scorehouse.forms.native.stored import StoredTrees
+from scorehouse.forms.program import reasons_in, to_bytes
 from scorehouse.forms.prove import Trial
 from scorehouse.forms.reasons.background import FACT, Background, canonical_columns
 from scorehouse.forms.reasons.make import linear_reasons, tree_reasons
 from scorehouse.forms.reasons.proof_rows import proof_of
 from scorehouse.forms.reasons.prove_reasons import prove, prove_trees
-from scorehouse.forms.reasons.stored import from_bytes, to_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.forms.reasons.trees import TreeReasons
+from scorehouse.forms.stored_form import ScoringForm
 from scorehouse.kernel.rows import accepted_rows, check_batch
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.registration.proven_arrays import Served
-from scorehouse.registration.proven_form import ProvenForm, why_refused, with_file
-from scorehouse.registry.artifact import REASONS, REASONS_PROOF_FILE
+from scorehouse.registration.proven_form import ProvenForm, why_refused
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import PROOF_SHA256
 
@@ -32,23 +31,20 @@ def reasons_of_trees(
     trees: Served, trial: Callable[[], Trial], rows_of: str, background: Background | None = None
 ) -> ProvenForm | str:
     """The reasons of trees that were proven as native code; or why there are none."""
-    if isinstance(trees.found, str) or trees.trees is None:
-        return "its trees have no native form"
-    if not isinstance(trees.stored, StoredTrees):
-        why = trees.found.fact.get("opens_estimator", "")
-        return "the steps before its trees are not stored as data" + (f": {why}" if why else "")
-    compared, stored = trial(), trees.stored
-    kernel, (form, ensemble) = compared.kernel, trees.trees
+    if isinstance(trees.found, str):
+        return f"its trees have no native form: {trees.found}"
+    compared, stored = trial(), trees.found.part
+    kernel = compared.kernel
 
     def make() -> StoredReasons:
         rows = background.rows if background else None
-        return tree_reasons(form, ensemble, stored, kernel.version, kernel.signature, kernel.call, rows)
+        return tree_reasons(stored, kernel.version, kernel.signature, kernel.call, rows)
 
     def compare(made: StoredReasons) -> float:
         assert isinstance(made, TreeReasons)
-        return prove_trees(made, ensemble, kernel, compared.tried, compared.expected)
+        return prove_trees(made, kernel, compared.tried, compared.expected)
 
-    return with_background(_proven(compared, make, compare, rows_of), background)
+    return with_background(_proven(compared, stored, make, compare, rows_of), background)
 
 
 def linear_proven(
@@ -70,7 +66,7 @@ def linear_proven(
         training = [np.asarray(column) for column in form.numbers(columns)]
         return linear_reasons(form, training, kernel.version, kernel.signature, kernel.call)
 
-    return with_background(_proven(trial, make, lambda _: 0.0, rows_of), background)
+    return with_background(_proven(trial, form, make, lambda _: 0.0, rows_of), background)
 
 
 def with_background(found: ProvenForm | str, background: Background | None) -> ProvenForm | str:
@@ -81,13 +77,16 @@ def with_background(found: ProvenForm | str, background: Background | None) -> P
 
 
 def _proven(
-    trial: Trial, make: Callable[[], StoredReasons], compare: Callable[[StoredReasons], float], rows_of: str
+    trial: Trial,
+    scores: ScoringForm,
+    make: Callable[[], StoredReasons],
+    compare: Callable[[StoredReasons], float],
+    rows_of: str,
 ) -> ProvenForm | str:
     """Make, read back what is stored, and prove that."""
     kernel, tried, expected = trial.kernel, trial.tried, trial.expected
     try:
-        data = to_bytes(make())
-        form = from_bytes(data, kernel.version)
+        form = reasons_in(to_bytes(scores, reasons=make()), kernel.version)
         rows, worst = prove(form, kernel, tried, expected)
         worst = max(worst, compare(form))
         scored = tried.rows.filter(expected.column(REJECT_REASON).is_null())
@@ -96,5 +95,4 @@ def _proven(
         return why_refused(error, "reasons")
     fact = {"rows": rows, "rows_of": rows_of, "largest_difference": worst, "unit": form.unit}
     fact[PROOF_SHA256] = sha256(proof)
-    found = with_file(fact, REASONS, data)
-    return replace(found, files={**found.files, REASONS_PROOF_FILE: proof})
+    return ProvenForm(fact, form, proof)

@@ -5,7 +5,6 @@ Every file with an estimator is opened here and nowhere else, after the load pol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,17 @@ from scorehouse.registry.key_signature import KEY_SIGNATURE, check_covers, missi
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.storage import locate, read_unpinned, read_verified, sha256
-from scorehouse.registry.version import PROOF_SHA256, Version
+from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, Version
 
 SIGNATURE_FILE = "signature.json"
 REASONS = "reasons"
-FORM_FILES = {
-    "sql": "form_sql.json.gz",
-    "native": "form_native.npz",
-    "matrix": "form_matrix.npz",
-    REASONS: "reasons.npz",  # no form of the score, but stored, pinned and proven like one
+PROGRAM_FILE = "program.npz"  # what scores and explains without the artifact, as data
+PROOF_FILE, REASONS_PROOF_FILE = "proof.arrow", "proof_reasons.arrow"  # rows that prove it
+OF_PROGRAM = {
+    PROGRAM_FILE: "the program",
+    PROOF_FILE: "the proof of the program",
+    REASONS_PROOF_FILE: "the proof of the reasons",
 }
-PROOF_FILE, REASONS_PROOF_FILE = "proof.arrow", "proof_reasons.arrow"
 
 __all__ = [
     "SIGNATURE_FILE",
@@ -71,17 +70,18 @@ def pinned_files(version: Version) -> dict[str, str]:
     """The SHA-256 of every file of a version that can affect a score, by its name beside the artifact."""
     found = {version.artifact.replace("\\", "/").rpartition("/")[2]: version.sha256}
     found[SIGNATURE_FILE] = version.signature_sha256
-    for form, file in FORM_FILES.items():
-        fact = version.forms.get(form) or {}
-        if "file_sha256" in fact:
-            found[file] = str(fact["file_sha256"])
-    return found | proof_digests(version)
+    return found | program_digests(version)
 
 
-def proof_digests(version: Version) -> dict[str, str]:
-    """The SHA-256 of the proof rows of all forms, and of those of reasons, by the names of their files."""
-    places = {PROOF_FILE: version.forms, REASONS_PROOF_FILE: version.forms.get(REASONS) or {}}
-    return {file: str(fact[PROOF_SHA256]) for file, fact in places.items() if PROOF_SHA256 in fact}
+def program_digests(version: Version) -> dict[str, str]:
+    """The SHA-256 of the program, of its proof rows, and of those of reasons, by the names of their files."""
+    forms, reasons = version.forms, version.forms.get(REASONS) or {}
+    places = {
+        PROGRAM_FILE: forms.get(PROGRAM_SHA256),
+        PROOF_FILE: forms.get(PROOF_SHA256),
+        REASONS_PROOF_FILE: reasons.get(PROOF_SHA256),
+    }
+    return {file: str(digest) for file, digest in places.items() if digest}
 
 
 def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) -> None:
@@ -120,8 +120,8 @@ def check_files(root: Path, version: Version, policy: LoadPolicy, call: str, *, 
         policy = replace(policy, require_signed_by=())
     read_version(root, version, policy, call)
     read_signature(root, version, policy, call)
-    for form, read in form_files(version):
-        read(root, version, form, policy, call)
+    for file in program_digests(version):
+        read_program(root, version, file, policy, call)
 
 
 def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:
@@ -137,29 +137,12 @@ def beside(version: Version, file: str) -> str:
     return f"{folder}/{file}" if folder else file
 
 
-def read_form(root: Path, version: Version, form: str, policy: LoadPolicy, call: str) -> bytes:
-    """The verified bytes of a stored form."""
-    require_signed(root, version, policy, call)
-    digest = str(version.forms[form]["file_sha256"])
-    location = locate(root, beside(version, FORM_FILES[form]), policy, call)
-    return read_verified(root, location, digest, f"the form {form!r} of {version.label}", policy, call)
-
-
-def read_proof(root: Path, version: Version, file: str, policy: LoadPolicy, call: str) -> bytes:
-    """The verified bytes of a file of proof rows, PROOF_FILE or REASONS_PROOF_FILE."""
+def read_program(root: Path, version: Version, file: str, policy: LoadPolicy, call: str) -> bytes:
+    """The verified bytes of a file of `program_digests`: the program, or rows that prove it."""
     require_signed(root, version, policy, call)
     location = locate(root, beside(version, file), policy, call)
-    label = f"the proof of the {'reasons' if file == REASONS_PROOF_FILE else 'forms'} of {version.label}"
-    return read_verified(root, location, proof_digests(version)[file], label, policy, call)
-
-
-def form_files(version: Version) -> Iterator[tuple[str, Callable[..., bytes]]]:
-    """The form and `read_form`, or the file and `read_proof`, for each file of a version's stored forms."""
-    for form in FORM_FILES:
-        if "file_sha256" in (version.forms.get(form) or {}):
-            yield form, read_form
-    for file in proof_digests(version):
-        yield file, read_proof
+    label = f"{OF_PROGRAM[file]} of {version.label}"
+    return read_verified(root, location, program_digests(version)[file], label, policy, call)
 
 
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:

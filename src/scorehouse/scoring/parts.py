@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.project.log import logger
-from scorehouse.registry.version import Version, resolve
+from scorehouse.registry.version import PROOF_SHA256, Version, resolve
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
 
 
@@ -54,7 +54,7 @@ class Part:
 
 def _reasons_of(version: Version) -> str | None:
     """The digest of what a version's reasons are computed from: proven again, they may have another base."""
-    digest = version.forms.get("reasons", {}).get("file_sha256")
+    digest = version.forms.get("reasons", {}).get(PROOF_SHA256)
     return None if digest is None else str(digest)
 
 

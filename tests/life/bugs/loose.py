@@ -10,7 +10,7 @@ BUGS = (
         review="12",
         edits=(
             (
-                "src/scorehouse/forms/native/checked.py",
+                "src/scorehouse/forms/arrays_file.py",
                 "    if not is_so:\n        raise ValueError(problem)",
                 "    return",
             ),

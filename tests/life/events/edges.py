@@ -119,7 +119,7 @@ def column_left_out(life: Life) -> None:
 def altered_form(life: Life) -> None:
     """Somebody who may write to git points a tree outside of its arrays, digest and all: refused in words."""
     version = champion(life.house.folder, ORDER.name)
-    file = (life.house.folder / version.artifact).parent / "form_native.npz"
+    file = (life.house.folder / version.artifact).parent / "program.npz"
     path = f"seeds/ml/{ORDER.name}/ml_{ORDER.name}.csv"
     content, row = file.read_bytes(), life.house.read(path)
     altered = _with_far_index(content)
@@ -143,11 +143,11 @@ def altered_form(life: Life) -> None:
 
 
 def _with_far_index(content: bytes) -> bytes:
-    """The file of a form whose first split asks for a place far outside of the rows."""
+    """The program whose first split reads a column far outside of the rows."""
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         arrays = dict(stored)
-    arrays["top"] = arrays["top"].copy()
-    arrays["top"][0, 0] = 2_000_000
+    arrays["feature"] = arrays["feature"].copy()
+    arrays["feature"][0] = 2_000_000
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for each, array in arrays.items():

@@ -90,7 +90,7 @@ def test_command_promote(empty_project: Path) -> None:
     assert command("promote", "churn", "one").exit_code == 2
 
 
-@pytest.mark.parametrize("file", ["model.joblib", "signature.json", "form_sql.json.gz", "proof.arrow"])
+@pytest.mark.parametrize("file", ["model.joblib", "signature.json", "program.npz", "proof.arrow"])
 @pytest.mark.parametrize(
     ("change", "told"),
     [

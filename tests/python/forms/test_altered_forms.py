@@ -21,7 +21,7 @@ from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.forms.native.build import FLAGS, FOLDER
 from scorehouse.registration.groups import grouped
-from scorehouse.registry.artifact import FORM_FILES
+from scorehouse.registry.artifact import PROGRAM_FILE
 from scorehouse.registry.storage import sha256
 from scorehouse.segmented import SegmentedClassifier
 from visits_frame import FRAME, LABEL
@@ -96,10 +96,10 @@ def test_no_accepted_index_leads_out_of_an_array(name: str, form: str, house: Pa
     tried(house, name, form, str(20 * ALTERATIONS), str(tmp_path), **quiet)
 
 
-def replaced(house: Path, name: str, form: str, arrays: Arrays, to: Path) -> Path:
+def replaced(house: Path, name: str, arrays: Arrays, to: Path) -> Path:
     """A copy of the project in which these arrays are the registered ones."""
     shutil.copytree(house, to)
-    file = to / "artifacts" / name / "1" / FORM_FILES[form]
+    file = to / "artifacts" / name / "1" / PROGRAM_FILE
     seed = to / "seeds/ml" / name / f"ml_{name}.csv"
     before = sha256(file.read_bytes())
     file.write_bytes(packed(arrays))
@@ -108,15 +108,16 @@ def replaced(house: Path, name: str, form: str, arrays: Arrays, to: Path) -> Pat
 
 
 def test_check_names_the_index(house: Path, tmp_path: Path) -> None:
-    whole = unpacked((house / "artifacts/forest/1" / FORM_FILES["native"]).read_bytes())
+    whole = unpacked((house / "artifacts/forest/1" / PROGRAM_FILE).read_bytes())
     cases = {
-        "a column is none of the 2 that it reads": with_entry(whole, "columns", (0, 0), -1),
-        "a tree adds to none of": with_entry(whole, "trees", (0, 5), -1),
+        "a split reads none of 2 columns": with_entry(whole, "feature", 0, 2),
+        "a child is no later node of its tree": with_entry(whole, "left", 0, 0),
+        "a tree adds to none of": with_entry(whole, "group", 0, -1),
         "it has arrays that its layout does not know, such as 'extra'": whole | {"extra": np.zeros(1 << 16)},
-        "too many for a file of": whole | {"words": np.zeros(1 << 26, dtype=np.uint32)},
+        "too many for a file of": whole | {"category_codes": np.zeros(1 << 26, dtype=np.int32)},
     }
     for number, (problem, arrays) in enumerate(cases.items()):
-        project = replaced(house, "forest", "native", arrays, tmp_path / str(number))
+        project = replaced(house, "forest", arrays, tmp_path / str(number))
         ended = CliRunner().invoke(main, ["check", "--project-dir", str(project)])
         assert ended.exit_code == 1
         assert "the form 'native' of forest version 1 does not serve: its file cannot be read" in ended.output

@@ -27,9 +27,9 @@ from project import REPOSITORY
 from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
+from scorehouse.forms.program import reasons_in
 from scorehouse.forms.proof import proof_rows
 from scorehouse.forms.reasons.linear import LinearReasons
-from scorehouse.forms.reasons.stored import from_bytes as reasons_of_bytes
 from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.macros import ReasonMacros, macro_file, macro_text, write_macros
@@ -37,7 +37,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.proven_reasons_sql import reasons_in_sql
 from scorehouse.registration.reference_sample import sample_reference
-from scorehouse.registry.artifact import REASONS_PROOF_FILE, load, read_form, read_proof
+from scorehouse.registry.artifact import PROGRAM_FILE, REASONS_PROOF_FILE, load, read_program
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seed_rows import read_rows
 from scorehouse.registry.seeds import REFERENCE_COLUMNS as BINS
@@ -307,9 +307,9 @@ def reasons_of(version: Version, kernel: Kernel, made: list[CompiledSql]) -> Rea
     """The SQL of the version's reasons; None where none is registered."""
     if "reasons" not in version.forms["sql"]["macro"]:
         return None
-    file = read_form(REPOSITORY, version, "reasons", LoadPolicy(), "test")
-    proof = read_proof(REPOSITORY, version, REASONS_PROOF_FILE, LoadPolicy(), "test")
-    form, rows = reasons_of_bytes(file, version), proof_rows(proof).select(kernel.signature.names)
+    file = read_program(REPOSITORY, version, PROGRAM_FILE, LoadPolicy(), "test")
+    proof = read_program(REPOSITORY, version, REASONS_PROOF_FILE, LoadPolicy(), "test")
+    form, rows = reasons_in(file, version), proof_rows(proof).select(kernel.signature.names)
     assert isinstance(form, LinearReasons)
     reasons, refused = reasons_in_sql(kernel, form, made[0], made, rows)
     assert reasons is not None and not refused

@@ -13,7 +13,6 @@ from explained_trees import (
     SMALL,
     attribution,
     lightgbm_classifier,
-    numbers_of,
     shapley_values,
     small_fit,
     value_of,
@@ -39,8 +38,8 @@ def by_definition(tree: Tree, row: np.ndarray, background: np.ndarray) -> np.nda
 def test_values_are_those_of_the_definition(name: str) -> None:
     rng = np.random.default_rng(4)
     estimator, frame = small_fit(name, rng)
-    loops, ensemble, recipe = attribution(estimator)
-    numbers = numbers_of(recipe, frame)
+    loops, ensemble, form = attribution(estimator)
+    numbers = form.numbers(frame)
     chosen, background = numbers[rng.integers(0, len(frame), 3)], numbers[rng.integers(0, len(frame), 7)]
     expected = np.zeros((len(chosen), loops.outputs, numbers.shape[1]))
     for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from project import registered_kernel
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.version import NO_FORMS
 from visits_frame import FRAME, LABEL, ROWS
 
 X, NEVER = FRAME[["amount", "visits"]], LoadPolicy(estimator="never")
@@ -30,7 +31,7 @@ def test_the_registry_says_why_there_is_no_matrix_form(tmp_path: Path) -> None:
 def test_fast_sql_has_it_beside_for_engines_and_checks_without_sql(tmp_path: Path) -> None:
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, LABEL)
     kernel = registered_kernel(tmp_path, linear, X, LABEL, task="classification")
-    assert set(kernel.version.forms) - {"proven_for", "proof_sha256"} == {"sql", "matrix", "reasons"}
+    assert set(kernel.version.forms) - {*NO_FORMS} == {"sql", "matrix", "reasons"}
     files = FormFiles(tmp_path, NEVER)
     assert choose_form(kernel, "auto", ROWS, files).name == "sql"
     assert choose_form(kernel, "auto", ROWS, files, served=("native", "matrix")).name == "matrix"
@@ -41,4 +42,4 @@ def test_fast_sql_has_it_beside_for_engines_and_checks_without_sql(tmp_path: Pat
 def test_fast_sql_without_a_matrix_form_is_no_news(tmp_path: Path) -> None:
     each = OneVsRestClassifier(LogisticRegression())  # which is no product
     kernel = registered_kernel(tmp_path, each.fit(X, LABEL), X, LABEL, task="classification")
-    assert set(kernel.version.forms) - {"proven_for", "proof_sha256"} == {"sql"}
+    assert set(kernel.version.forms) - {*NO_FORMS} == {"sql"}

@@ -11,12 +11,12 @@ import pytest
 from sklearn.cluster import KMeans
 
 from project import registered_kernel
+from scorehouse.forms import program
 from scorehouse.forms.choose import FormFiles, choose_form
-from scorehouse.forms.matrix import stored
 from scorehouse.forms.matrix.layers import BLOCK, Layer, product, run
 from scorehouse.forms.matrix.make import compile_matrix
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registry.artifact import FORM_FILES
+from scorehouse.registry.artifact import PROGRAM_FILE
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import sha256
 
@@ -85,10 +85,9 @@ def test_layers_that_do_not_fit_together_are_refused_in_words() -> None:
 
 
 def _with_file(folder: Path, kernel: Kernel, data: bytes) -> Kernel:
-    """The kernel of a registry that pins this file of the matrix form."""
-    (folder / kernel.version.artifact).with_name(FORM_FILES["matrix"]).write_bytes(data)
-    forms = dict(kernel.version.forms)
-    forms["matrix"] = {**forms["matrix"], "file_sha256": sha256(data)}
+    """The kernel of a registry that pins this file."""
+    (folder / kernel.version.artifact).with_name(PROGRAM_FILE).write_bytes(data)
+    forms = {**kernel.version.forms, "program_sha256": sha256(data)}
     version = replace(kernel.version, forms=forms)
     return Kernel(kernel.estimator, version, kernel.signature, strict=frozenset(), call="test")
 
@@ -97,11 +96,12 @@ def test_a_file_of_another_layout_is_refused_in_words(
     clusters: tuple[Path, Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, kernel = clusters
-    whole = (folder / kernel.version.artifact).with_name(FORM_FILES["matrix"]).read_bytes()
+    whole = (folder / kernel.version.artifact).with_name(PROGRAM_FILE).read_bytes()
     form = compile_matrix(kernel.estimator, kernel.version, kernel.signature, "test")
-    assert stored.to_bytes(form) == whole  # the same bytes at any time
-    monkeypatch.setattr(stored, "LAYOUT", 3)
-    later = stored.to_bytes(form)
+    stored = program.to_bytes(form)
+    assert program.to_bytes(program.scores_of(stored, kernel.version)) == stored  # the same bytes at any time
+    monkeypatch.setattr(program, "LAYOUT", 3)
+    later = program.to_bytes(form)
     monkeypatch.undo()
     refused = choose_form(_with_file(folder, kernel, later), "auto", 400, FormFiles(folder, LoadPolicy()))
     assert refused.name == "estimator"

@@ -10,11 +10,11 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from native_form import NativeForm
 from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
-from proved import native_proof
+from proved import native_proof, trees_of
 from scorehouse.errors import CompileError
-from scorehouse.forms.native.make import compile_native
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
@@ -58,14 +58,14 @@ def test_lightgbm_classifiers(options: dict[str, Any], classes: int) -> None:
     estimator = lgb.LGBMClassifier(**LIGHT, **options).fit(frame, y)
     without = "decision_function" if options.get("boosting_type") == "rf" else ""  # it gives sums, not means
     tried = hard(frame, np.random.default_rng(1))
-    assert_equal(compile_native(estimator), estimator, tried, without=without)
+    assert_equal(NativeForm(estimator), estimator, tried, without=without)
 
 
 @pytest.mark.parametrize("objective", ["regression", "huber", "poisson", "gamma", "tweedie", "quantile"])
 def test_lightgbm_regressors(objective: str) -> None:
     frame, z = data()
     estimator = lgb.LGBMRegressor(objective=objective, **LIGHT).fit(frame, np.exp(z / 4))
-    assert_equal(compile_native(estimator), estimator, hard(frame, np.random.default_rng(1)))
+    assert_equal(NativeForm(estimator), estimator, hard(frame, np.random.default_rng(1)))
 
 
 def test_lightgbm_categories() -> None:
@@ -73,14 +73,14 @@ def test_lightgbm_categories() -> None:
     rng = np.random.default_rng(1)
     estimator = lgb.LGBMRegressor(min_child_samples=2, max_cat_to_onehot=1, **LIGHT)
     estimator.fit(frame, z + frame["visits"].to_numpy() % 3, categorical_feature=["visits"])
-    form = compile_native(estimator)
-    assert len(form.layout.tables.splits)
+    form = NativeForm(estimator)
+    assert len(form.model.packed.arrays["splits"])
     assert_equal(form, estimator, hard(frame, rng))
     frame["plan"] = pd.Categorical(rng.choice(["pro", "basic", "it's", "old"], ROWS))
     estimator = lgb.LGBMClassifier(min_child_samples=2, max_cat_to_onehot=1, **LIGHT)
     estimator.fit(frame, (z + frame["plan"].cat.codes * 2 % 3 > 4).astype(int))
-    form = compile_native(estimator)
-    assert len(form.layout.tables.splits)
+    form = NativeForm(estimator)
+    assert len(form.model.packed.arrays["splits"])
     assert_equal(form, estimator, frame)
     unseen = frame.assign(plan=pd.Categorical(np.where(frame["plan"] == "pro", "new", frame["plan"])))
     assert_equal(form, estimator, unseen)
@@ -92,7 +92,7 @@ def test_xgboost_classifiers(options: dict[str, Any], classes: int) -> None:
     frame, z = data()
     y = pd.qcut(z, classes, labels=False)
     estimator = xgb.XGBClassifier(n_estimators=25, **options).fit(frame, y)
-    assert_equal(compile_native(estimator), estimator, hard(frame, np.random.default_rng(1)))
+    assert_equal(NativeForm(estimator), estimator, hard(frame, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("objective", ["reg:squarederror", "reg:absoluteerror", "count:poisson", "reg:gamma"])
@@ -100,7 +100,7 @@ def test_xgboost_regressors(objective: str) -> None:
     frame, z = data()
     estimator = xgb.XGBRegressor(objective=objective, n_estimators=25, learning_rate=0.1)
     estimator.fit(frame, np.exp(z / 4))
-    assert_equal(compile_native(estimator), estimator, hard(frame, np.random.default_rng(1)))
+    assert_equal(NativeForm(estimator), estimator, hard(frame, np.random.default_rng(1)))
 
 
 def test_early_stopping_and_forests() -> None:
@@ -112,8 +112,8 @@ def test_early_stopping_and_forests() -> None:
     boosted.fit(frame, y, eval_set=[(frame[:200], y[:200][::-1])], verbose=False)
     forest = xgb.XGBRFClassifier(n_estimators=20).fit(frame, y)
     for estimator in (light, boosted, forest):
-        assert_equal(compile_native(estimator), estimator, hard(frame, np.random.default_rng(1)))
-    assert len(compile_native(boosted).layout.tables.trees) < 300
+        assert_equal(NativeForm(estimator), estimator, hard(frame, np.random.default_rng(1)))
+    assert len(NativeForm(boosted).model.ensemble.trees) < 300
 
 
 def test_ranking() -> None:
@@ -122,7 +122,7 @@ def test_ranking() -> None:
     light = lgb.LGBMRanker(**LIGHT).fit(frame, y, group=group)
     boosted = xgb.XGBRanker(n_estimators=10).fit(frame, y, qid=np.repeat(np.arange(ROWS // 20), 20))
     for estimator in (light, boosted):
-        assert_equal(compile_native(estimator), estimator, hard(frame, np.random.default_rng(1)))
+        assert_equal(NativeForm(estimator), estimator, hard(frame, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
@@ -132,7 +132,7 @@ def test_the_gate(library: str, make_kernel: MakeKernel) -> None:
     booster = lgb.LGBMClassifier(**LIGHT) if library == "lightgbm" else xgb.XGBClassifier(n_estimators=20)
     estimator = make_pipeline(StandardScaler(), booster).fit(frame, y)
     kernel = make_kernel(estimator, frame, y, task="classification")
-    rows, worst, _ = native_proof(compile_native(estimator), kernel, frame)
+    rows, worst, _ = native_proof(trees_of(kernel), kernel, frame)
     assert worst == 0.0 and rows > 20_000
 
 
@@ -151,4 +151,4 @@ def test_refusals() -> None:
     }
     for reason, estimator in cases.items():
         with pytest.raises(CompileError, match=reason):
-            compile_native(estimator, call="test")
+            NativeForm(estimator)

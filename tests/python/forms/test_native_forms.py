@@ -22,7 +22,6 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
@@ -33,16 +32,15 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
+from native_form import NativeForm
 from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
-from proved import native_proof
-from scorehouse.forms.native.make import compile_native
+from proved import native_proof, trees_of
 
 GATED = (
     "stump",
     "one tree",
     "boosting",
-    "boosting from a model",
     "hist",
     "hist poisson",
 )  # the gate takes time
@@ -90,9 +88,6 @@ def _complete() -> dict[str, Callable[[], Any]]:
     return {
         "boosting": lambda: GradientBoostingClassifier(**small),
         "boosting from zero": lambda: GradientBoostingClassifier(init="zero", **small),
-        "boosting from a model": lambda: GradientBoostingClassifier(
-            init=make_pipeline(MinMaxScaler(), LogisticRegression()), **small
-        ),
         "deep boosting": lambda: GradientBoostingClassifier(max_depth=8, **small),
     }
 
@@ -120,15 +115,14 @@ def check(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(frame, y(target(frame, rng)))
-        form = compile_native(estimator)
+        form = NativeForm(estimator)
         tried = hard(frame, estimator, rng, missing=missing)
         assert_equal(form, estimator, tried)
-        assert_equal(form.with_threads(2), estimator, pd.concat([tried] * 2))
         if not gate:
             return
         labels = None if task == "anomaly" else y(target(frame, rng))
         kernel = make_kernel(estimator, frame, labels, task=task)
-    rows, worst, _ = native_proof(form, kernel, frame)
+    rows, worst, _ = native_proof(trees_of(kernel), kernel, frame)
     assert worst == 0.0
     assert rows > 20_000  # training, probes, and mixed rows
 
@@ -189,7 +183,7 @@ def test_exponential_loss_of_boosting() -> None:
     frame = features(rng, missing=False)
     y = (target(frame, rng) > 4).astype(int)
     estimator = GradientBoostingClassifier(loss="exponential", n_estimators=10).fit(frame, y)
-    assert_equal(compile_native(estimator), estimator, frame)
+    assert_equal(NativeForm(estimator), estimator, frame)
 
 
 @pytest.mark.slow
@@ -203,17 +197,17 @@ def test_categories(make_kernel: MakeKernel) -> None:
     frame.loc[rng.random(ROWS) < 0.1, "plan"] = None
     y = LABELS[pd.qcut(z + frame["plan"].cat.codes % 5, 3, labels=False)]
     estimator = HistGradientBoostingClassifier(max_iter=15, random_state=0).fit(frame, y)
-    form = compile_native(estimator)
-    assert form.layout.tables.splits.shape[0] > 10
+    form = NativeForm(estimator)
+    assert len(form.model.packed.arrays["splits"]) > 10
     assert_equal(form, estimator, frame)
     kernel = make_kernel(estimator, frame, y, task="classification")
-    assert native_proof(form, kernel, frame)[1] == 0.0
+    assert native_proof(trees_of(kernel), kernel, frame)[1] == 0.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("final", ["hist", "forest", "sparse forest"])
 def test_pipelines(final: str, make_kernel: MakeKernel) -> None:
-    """Steps before the trees are scikit-learn's own, a sparse matrix among what they may give."""
+    """Steps before the trees, a sparse matrix among what scikit-learn's own may give."""
     rng = np.random.default_rng(0)
     frame = features(rng, missing=True)
     y = (target(frame, rng) > 4).astype(int)
@@ -230,10 +224,10 @@ def test_pipelines(final: str, make_kernel: MakeKernel) -> None:
     if final == "forest":
         steps.set_params(sparse_threshold=0)
     search = GridSearchCV(make_pipeline(steps, last), {}, cv=2).fit(frame, y)
-    form = compile_native(search)
+    form = NativeForm(search)
     assert_equal(form, search, frame)
     kernel = make_kernel(search, frame, y, task="classification")
-    assert native_proof(form, kernel, frame)[1] == 0.0
+    assert native_proof(trees_of(kernel), kernel, frame)[1] == 0.0
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -253,7 +247,7 @@ def test_random_models(seed: int) -> None:
         lambda: GradientBoostingClassifier(n_estimators=int(rng.integers(1, 8)), **options),
     ][seed % 4]()
     estimator.fit(X, y)
-    form = compile_native(estimator)
+    form = NativeForm(estimator)
     tried = np.where(rng.random(X.shape) < 0.3, np.nextafter(X, np.inf), X)
     tried = np.where(rng.random(X.shape) < 0.1, np.nextafter(X, -np.inf), tried)
     with np.errstate(over="ignore"):

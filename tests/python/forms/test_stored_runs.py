@@ -181,7 +181,7 @@ def test_altered_files_of_forms_are_refused(name: str, forms_project: DbtProject
     root = tmp_path / "altered"
     shutil.copytree(folder, root / "artifacts" / name / "1")
     draw = random.Random(name)
-    files = (artifact.FORM_FILES[form], artifact.PROOF_FILE)
+    files = (artifact.PROGRAM_FILE, artifact.PROOF_FILE)
     for file in files:
         path = root / "artifacts" / name / "1" / file
         whole = path.read_bytes()
@@ -225,9 +225,9 @@ def _with_nulls(values: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.Array:
 def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path: Path) -> None:
     project = forms_project.copy(tmp_path / "house")
     folder = project.folder / "artifacts/trees/1"
-    (folder / artifact.FORM_FILES["native"]).write_bytes(b"other")
+    (folder / artifact.PROGRAM_FILE).write_bytes(b"other")
     (folder / artifact.PROOF_FILE).unlink()
-    (folder.parents[1] / "products/1" / artifact.FORM_FILES["matrix"]).write_bytes(b"other")
+    (folder.parents[1] / "products/1" / artifact.PROGRAM_FILE).write_bytes(b"other")
     ended = subprocess.run(
         [str(Path(sys.executable).with_name("scorehouse")), "check"],
         cwd=project.folder,
@@ -236,8 +236,7 @@ def test_check_finds_altered_files_of_forms(forms_project: DbtProject, tmp_path:
     )
     assert ended.returncode == 1
     faults = [line.strip() for line in ended.stdout.splitlines() if line.startswith("    ")]
-    assert sum("form_native.npz" in fault and "has the sha256" in fault for fault in faults) == 1
-    assert sum("form_matrix.npz" in fault and "has the sha256" in fault for fault in faults) == 1
+    assert sum("program.npz" in fault and "has the sha256" in fault for fault in faults) == 2
     assert sum("proof.arrow" in fault and "cannot be read" in fault for fault in faults) == 1
 
 

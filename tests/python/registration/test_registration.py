@@ -39,12 +39,10 @@ def test_files_written(empty_project: Path) -> None:
     assert version.version == 1 and version.aliases == ()
     assert set(files(empty_project)) == {
         "dbt_project.yml",
-        "artifacts/churn/1/form_matrix.npz",
-        "artifacts/churn/1/form_sql.json.gz",
         "artifacts/churn/1/model.joblib",
+        "artifacts/churn/1/program.npz",
         "artifacts/churn/1/proof.arrow",
         "artifacts/churn/1/proof_reasons.arrow",
-        "artifacts/churn/1/reasons.npz",
         "artifacts/churn/1/signature.json",
         "macros/ml/churn.sql",
         "seeds/ml/churn/ml_churn.csv",

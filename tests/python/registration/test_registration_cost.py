@@ -254,7 +254,7 @@ def test_importance_is_measured_with_the_native_form_once_that_is_proven(
     y = X.a + X.b * X.c > 0
     assert "native" in register(estimator, "forest", X, y, task="classification").forms
     register(estimator, "plain", X, y, task="classification", storage=Storage(forms=False))
-    monkeypatch.setattr(proven_arrays, "compile_native", lambda *given, **_: 1 / 0)
+    monkeypatch.setattr(proven_arrays, "compile_trees", lambda *given, **_: 1 / 0)
     refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
     assert "ZeroDivisionError" in refused
     held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]

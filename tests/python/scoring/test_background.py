@@ -107,7 +107,7 @@ def opened(project: DbtProject, name: str, top: int = 4) -> tuple[Kernel, Reason
 
 def background_rows(project: DbtProject, name: str) -> pd.DataFrame:
     """The rows as registration stored them."""
-    with np.load(project.folder / f"artifacts/{name}/1/reasons.npz", allow_pickle=False) as file:
+    with np.load(project.folder / f"artifacts/{name}/1/program.npz", allow_pickle=False) as file:
         rows = of_array(file[ARRAY])
     return rows.to_pandas()
 
@@ -215,7 +215,7 @@ def test_prove_keeps_the_background(project: DbtProject, tmp_path: Path) -> None
 
 def test_an_altered_background_is_refused(project: DbtProject, tmp_path: Path) -> None:
     twin = project.copy(tmp_path / "twin")
-    file = twin.folder / "artifacts/plain/1/reasons.npz"
+    file = twin.folder / "artifacts/plain/1/program.npz"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     version = ModelSeeds(twin.folder, "plain").versions()[0]
     with pytest.raises(ArtifactError, match="sha256"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,13 +21,14 @@ from sklearn.preprocessing import StandardScaler
 
 from project import DbtProject
 from scorehouse.cli.main import main
-from scorehouse.forms.native import stored as stored_native
+from scorehouse.forms import program
+from scorehouse.forms.native.stored import StoredTrees
 from scorehouse.forms.proof import EXPECTED, kernel_rows
-from scorehouse.forms.sql import stored as stored_sql
 from scorehouse.forms.sql.in_duckdb import duckdb_rows
+from scorehouse.forms.sql.stored import sql_head, sql_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.tasks import PLACE
-from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, sha256
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, sha256
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -194,24 +194,25 @@ def wrong_native(
     data: bytes, version: Version, signature: Signature
 ) -> tuple[bytes, Callable[[pa.Table], pa.Table]]:
     """Native code that begins its sums a little off."""
-    form = stored_native.from_bytes(data, version)
-    (layout,) = form.layouts
-    wrong = replace(form, layouts=(replace(layout, base=layout.base + 1e-6),))
+    form = program.scores_of(data, version)
+    assert isinstance(form, StoredTrees)
+    (model,) = form.models
+    base = tuple(start + 1e-6 for start in model.ensemble.base)
+    wrong = replace(form, models=(replace(model, ensemble=replace(model.ensemble, base=base)),))
     kernel = Kernel(wrong, version, signature, strict=frozenset(), call="test")
-    return stored_native.to_bytes(wrong), lambda rows: kernel_rows(kernel, rows)
+    return program.to_bytes(wrong), lambda rows: kernel_rows(kernel, rows)
 
 
 def wrong_sql(
     data: bytes, version: Version, signature: Signature
 ) -> tuple[bytes, Callable[[pa.Table], pa.Table]]:
     """SQL with numbers that are a little off."""
-    document = json.loads(gzip.decompress(data))
+    document = json.loads(json.dumps(sql_head(program.sql_in(data, version, signature))))
     for literal in _literals(document["program"]):
         if isinstance(literal[0], float):
             literal[0] *= 1 + 1e-6
-    wrong = gzip.compress(json.dumps(document).encode(), mtime=0)
-    compiled = stored_sql.from_bytes(wrong, version, signature)
-    return wrong, lambda rows: duckdb_rows(compiled, rows)
+    compiled = sql_of(document, version, signature)
+    return program.to_bytes(sql=compiled), lambda rows: duckdb_rows(compiled, rows)
 
 
 def _literals(part: Any) -> list[list[Any]]:
@@ -222,10 +223,10 @@ def _literals(part: Any) -> list[list[Any]]:
 
 def repin(project: DbtProject, name: str, make: Wrong) -> None:
     """Replace a form and the results in its proof, and pin both in the registry."""
-    form, folder = FORMS[name], project.folder / "artifacts" / name / "1"
+    folder = project.folder / "artifacts" / name / "1"
     (version,) = ModelSeeds(project.folder, name).versions()
     signature = Signature.from_json((folder / "signature.json").read_bytes())
-    file, proof = folder / FORM_FILES[form], folder / PROOF_FILE
+    file, proof = folder / PROGRAM_FILE, folder / PROOF_FILE
     data, score = make(file.read_bytes(), version, signature)
     file.write_bytes(data)
     with pa.ipc.open_file(proof.read_bytes()) as reader:
@@ -246,7 +247,7 @@ def repin(project: DbtProject, name: str, make: Wrong) -> None:
     with registry.open(newline="") as lines:
         (row,) = csv.DictReader(lines)
     forms = json.loads(row["forms"])
-    forms[form]["file_sha256"] = sha256(data)
+    forms["program_sha256"] = sha256(data)
     forms["proof_sha256"] = sha256(proof.read_bytes())
     row["forms"] = json.dumps(forms, sort_keys=True, ensure_ascii=False)
     with registry.open("w", newline="") as lines:

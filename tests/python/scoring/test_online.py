@@ -227,8 +227,8 @@ def test_changed_bytes_are_not_loaded(project: Path) -> None:
     (project / "artifacts/buyer/2/model.joblib").write_bytes(b"other")
     with pytest.raises(ArtifactError, match="buyer version 2 has the sha256"):
         load("buyer", project, engine="estimator")
-    (project / "artifacts/buyer/2/form_sql.json.gz").write_bytes(b"other")
-    with pytest.raises(ArtifactError, match="the form 'sql' of buyer version 2 has the sha256"):
+    (project / "artifacts/buyer/2/program.npz").write_bytes(b"other")
+    with pytest.raises(ArtifactError, match="the program of buyer version 2 has the sha256"):
         load("buyer", project)
 
 

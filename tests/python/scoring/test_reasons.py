@@ -213,12 +213,12 @@ def test_a_version_without_reasons_is_refused_by_name(project: DbtProject, tmp_p
     assert "leave `reasons` out" in problem
 
 
-def test_an_altered_file_of_reasons_is_refused(project: DbtProject, tmp_path: Path) -> None:
+def test_an_altered_program_is_refused(project: DbtProject, tmp_path: Path) -> None:
     twin = project.copy(tmp_path / "twin")
-    file = twin.folder / "artifacts/trees/1/reasons.npz"
+    file = twin.folder / "artifacts/trees/1/program.npz"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     problem = twin.build("--select", "trees_scored").messages["trees_scored"]
-    assert "sha256" in problem and "reasons.npz" in problem
+    assert "sha256" in problem and "program.npz" in problem
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,11 @@ from scorehouse.forms.choose import Form, FormFiles, choose_form
 from scorehouse.forms.matrix.layers import Layer
 from scorehouse.forms.matrix.make import compiled
 from scorehouse.forms.matrix.segment_layers import folded, run
-from scorehouse.forms.matrix.stored import StoredMatrix, from_bytes, to_bytes
+from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.edge_rows import edges_of_segments
 from scorehouse.forms.native.store import stored_segments
 from scorehouse.forms.native.stored import StoredTrees
+from scorehouse.forms.program import scores_of, to_bytes
 from scorehouse.forms.prove import prove, trial_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.policy import LoadPolicy
@@ -187,7 +188,7 @@ def test_each_segment_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         layers[kind] = replace(layers[kind], arrays=(weights,))
         with pytest.raises(CompileError, match="does not equal the estimator"):
             prove(replace(form, layers=tuple(layers)), trial)
-    again = from_bytes(to_bytes(form), kernel.version)
+    again = scores_of(to_bytes(form), kernel.version)
     assert prove(again, trial).proven
 
 
@@ -243,11 +244,12 @@ def test_a_wrong_tree_of_any_segment_is_found(tmp_path: Path) -> None:
     assert set(edges) == {0, 1, 3}
     trial = trial_of(kernel, batch_of(X), edges)
     assert prove(form, trial).max_difference == 0
-    for number, layout in enumerate(form.layouts[:-1]):
-        shifted = replace(layout, base=layout.base + 1e-6)
-        layouts = (*form.layouts[:number], shifted, *form.layouts[number + 1 :])
+    for number, model in enumerate(form.models[:-1]):
+        base = tuple(start + 1e-6 for start in model.ensemble.base)
+        shifted = replace(model, ensemble=replace(model.ensemble, base=base))
+        models = (*form.models[:number], shifted, *form.models[number + 1 :])
         with pytest.raises(CompileError, match="does not equal the estimator"):
-            prove(replace(form, layouts=layouts), trial)
+            prove(replace(form, models=models), trial)
 
 
 def test_labels_come_from_predict_where_a_clone_has_a_rule_of_its_own(tmp_path: Path) -> None:
@@ -262,12 +264,12 @@ def test_a_file_whose_arrays_do_not_fit_is_not_read(tmp_path: Path) -> None:
     X = rows()
     estimator = SegmentedRegressor(Ridge(), "shop").fit(X, target(X))
     kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression")
-    data = (tmp_path / kernel.version.artifact).with_name("form_matrix.npz").read_bytes()
-    form = from_bytes(data, kernel.version)
+    data = (tmp_path / kernel.version.artifact).with_name("program.npz").read_bytes()
+    form = scores_of(data, kernel.version)
     for wrong in (
         replace(form, keys=replace(form.keys, known=form.keys.known[:-1])),
         replace(form, layers=form.layers[:-1] * 2),
         replace(form, parameters=form.parameters[:, :-1]),
     ):
         with pytest.raises(ValueError, match=r"segments|does not read"):
-            from_bytes(to_bytes(wrong), kernel.version)
+            scores_of(to_bytes(wrong), kernel.version)

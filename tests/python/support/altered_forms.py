@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.forms.native import kernel as native
+from scorehouse.forms.program import READERS
 from scorehouse.forms.proof import proof_rows
-from scorehouse.forms.stored_readers import READERS
 from scorehouse.kernel.rows import accepted_rows, check_batch
-from scorehouse.registry.artifact import FORM_FILES, PROOF_FILE, REASONS_PROOF_FILE
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature
 
@@ -54,8 +54,9 @@ def with_head(arrays: Arrays, changed: dict[str, Any]) -> Arrays:
 
 def with_flag(arrays: Arrays, name: str, value: Any) -> Arrays:
     """The same arrays with another flag of the trees of one estimator in their JSON."""
-    (flags,) = json.loads(arrays["head"].tobytes())["trees"]
-    return with_head(arrays, {"trees": [{**flags, name: value}]})
+    scores = json.loads(arrays["head"].tobytes())["scores"]
+    (flags,) = scores["trees"]
+    return with_head(arrays, {"scores": {**scores, "trees": [{**flags, name: value}]}})
 
 
 def with_entry(arrays: Arrays, name: str, place: Any, value: Any) -> Arrays:
@@ -66,41 +67,39 @@ def with_entry(arrays: Arrays, name: str, place: Any, value: Any) -> Arrays:
 
 
 def every_index(arrays: Arrays) -> Iterator[tuple[str, Arrays]]:
-    """Every index of trees, column by column, led out of its array to either side; all have to be refused."""
-    for name in ("columns", "trees", "splits", "top"):
-        for row in {0, len(arrays[name]) - 1} if len(arrays[name]) else ():
-            for column in range(arrays[name].shape[1]):
-                for value in (-(2**40), 2**40):
-                    yield f"{name}[{row}, {column}] = {value}", with_entry(arrays, name, (row, column), value)
-    inner = np.flatnonzero(arrays["node_left"] != np.arange(len(arrays["node_left"])))
+    """Every index of trees led out of its array, to either side or in a circle; all have to be refused."""
+    inner = np.flatnonzero(arrays["left"] >= 0)
+    everywhere = (0, -1)
     for name, places, values in (
-        ("exits", (0, 1, -1), (2**31, 3)),
-        ("node_left", (0, *inner[-1:], -1), (2**32 - 1, 1)),
-        ("node_place", inner[-1:], (2**32 - 1, 1)),
-        ("columns_of_nodes", (0, -1), (2**32 - 1, 10**6)),
+        ("feature", (*inner[:1], *inner[-1:]), (-1, -(2**31), 2**31 - 1)),
+        ("left", (*inner[:1], *inner[-1:]), (0, -1, -2, 1_000_000_000, 2**31 - 1)),
+        ("right", (*inner[:1], *inner[-1:]), (0, -1, -2, 1_000_000_000, 2**31 - 1)),
+        ("group", everywhere, (-1, -(2**40), 2**40)),
+        ("trees", everywhere, (0, -1, 2**40, -(2**62))),
+        ("nodes", everywhere, (0, -1, 2**40, -(2**62))),
+        ("category_node", everywhere, (-1, 2**40, *np.flatnonzero(arrays["left"] < 0)[:1])),
+        ("category_count", everywhere, (-1, 2**40, -(2**62))),
+        ("category_codes", everywhere, (-1, -(2**31))),
+        ("edge", inner[:1], (np.nan,)),
     ):
-        for place, value in product(places if name in arrays else (), values):
-            if arrays[name][place] == value:
-                continue
-            yield f"{name}[{place}] = {value}", with_entry(arrays, name, place, value)
-    if len(arrays["masks"]):
-        yield "a mask that strikes out all exits", with_entry(arrays, "masks", 0, 0)
-    for name in ("slots", "block", "divisor"):
-        for value in (-1, 0, 2**40, 1.5, "1", True):
-            if (name, value) != ("slots", 0):
-                yield f"{name} = {value!r}", with_flag(arrays, name, value)
-    for name in arrays.keys() - {"head", "background"}:
+        for place, value in product(places if len(arrays[name]) else (), values):
+            if arrays[name][place] != value:
+                yield f"{name}[{place}] = {value}", with_entry(arrays, name, place, value)
+    for name in ("takes_missing", "takes_infinite", "average", "rounds_inputs", "single"):
+        for value in (-1, 0, 1.5, "1", None):
+            yield f"{name} = {value!r}", with_flag(arrays, name, value)
+    for name in arrays.keys() - {"head", "background", "sql", "means"}:
         if len(arrays[name]):
             yield f"{name} cut off", {**arrays, name: arrays[name][:-1]}
             yield f"{name} as text", {**arrays, name: arrays[name].astype("S8")}
     yield "an array that nobody reads", {**arrays, "extra": np.zeros(1 << 20)}
-    yield "words of 256 MB", {**arrays, "words": np.zeros(1 << 26, dtype=np.uint32)}
+    yield "codes of 256 MB", {**arrays, "category_codes": np.zeros(1 << 26, dtype=np.int32)}
 
 
 def at_random(arrays: Arrays, draw: random.Random) -> Arrays:
     """One to three entries of any array replaced, by a wrong number or that of another place."""
     for _ in range(draw.randint(1, 3)):
-        name = draw.choice([name for name in arrays if name != "head" and arrays[name].size])
+        name = draw.choice([name for name in arrays if name not in ("head", "sql") and arrays[name].size])
         flat = arrays[name].reshape(-1)
         value = draw.choice([*WRONG, flat[draw.randrange(flat.size)]])
         place = np.unravel_index(draw.randrange(flat.size), arrays[name].shape)
@@ -115,7 +114,7 @@ class Served:
         self.form = form
         self.version = ModelSeeds(project, name).versions()[0]
         folder = (project / self.version.artifact).parent
-        self.data = (folder / FORM_FILES[form]).read_bytes()
+        self.data = (folder / PROGRAM_FILE).read_bytes()
         signature = Signature.from_json((folder / "signature.json").read_bytes())
         proof = REASONS_PROOF_FILE if form == "reasons" else PROOF_FILE
         rows = proof_rows((folder / proof).read_bytes()).select(signature.names)
@@ -150,7 +149,7 @@ def main(project: str, name: str, form: str, seed: str, count: str, other_kernel
     served = Served(Path(project), name, form)
     assert np.isfinite(served.expected).all()
     whole, draw, outcomes = unpacked(served.data), random.Random(int(seed)), Counter[str]()
-    for what, arrays in every_index(whole) if "exits" in whole and len(whole["base"]) == 1 else ():
+    for what, arrays in every_index(whole) if "left" in whole and len(whole["base"]) == 1 else ():
         found = served.outcome(packed(arrays))
         assert found.startswith("refused: "), f"{what}: {found}"
         outcomes["refused"] += 1

@@ -242,6 +242,12 @@ def _libraries() -> None:
         lambda: lgb.LGBMRegressor(objective="poisson", **light), "regression", -1, texts=False
     )
     CASES["XGBoost number"] = Case(lambda: xgb.XGBRegressor(n_estimators=10), "regression", 0, texts=False)
+    for one in (xgb.XGBRFClassifier, xgb.XGBRFRegressor):
+        kind = {"task": "regression", "classes": 0} if one is xgb.XGBRFRegressor else {}
+        CASES[one.__name__] = Case(lambda one=one: one(n_estimators=10, max_depth=4), texts=False, **kind)
+    for one in (lgb.LGBMRanker, xgb.XGBRanker):
+        few = {"n_estimators": 10, **({"verbose": -1} if one is lgb.LGBMRanker else {})}
+        CASES[one.__name__] = Case(lambda one=one, few=few: one(**few), "ranking", 3, texts=False)
     CASES["XGBoost Poisson"] = Case(
         lambda: xgb.XGBRegressor(n_estimators=10, objective="count:poisson"), "regression", -1, texts=False
     )

@@ -27,7 +27,8 @@ def kernel_of(name: str, make_kernel: MakeKernel, **facts: Any) -> tuple[pd.Data
         frame["visits"] = ("v" + frame["visits"].astype(str)).astype("category")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        estimator = case.make().fit(frame, y)
+        groups = {"group": [len(frame)]} if name.endswith("Ranker") else {}
+        estimator = case.make().fit(frame, y, **groups)
         labels = None if case.is_shared else y
         kernel = make_kernel(estimator, frame, labels, task=case.task, threshold=case.threshold, **facts)
     return frame, kernel

@@ -19,22 +19,19 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
+from native_form import NativeForm
 from native_rows import features, target
-from scorehouse.forms.native.native_form import Recipe
 from scorehouse.forms.native.reasons import Attribution
-from scorehouse.forms.native.recipes import recipe_of
-from scorehouse.forms.reasons.make import nodes_alone, nodes_of
+from scorehouse.forms.reasons.trees import over_all_outputs
 from scorehouse.forms.trees.tree import LEAF, ZERO, Ensemble, Tree
 
 
-def attribution(estimator: Any) -> tuple[Attribution, Ensemble, Recipe]:
+def attribution(estimator: Any) -> tuple[Attribution, Ensemble, NativeForm]:
     """The loops over the trees of an estimator: each column is a feature, and all outputs are explained."""
-    ensemble, recipe = recipe_of(estimator, lambda _, problem: ValueError(problem))
-    layout = nodes_alone(ensemble, recipe.n_features, recipe.takes_missing, recipe.takes_infinite)
-    columns, covers = nodes_of(ensemble)
-    outputs = np.arange(len(layout.base))
-    owners = np.arange(recipe.n_features)
-    return Attribution(layout.tables, columns, covers, owners, outputs, len(owners)), ensemble, recipe
+    form = NativeForm(estimator)
+    outputs, owners = np.arange(len(form.model.base)), np.arange(form.model.n_features)
+    loops = Attribution(over_all_outputs(form.model), owners, outputs, len(owners))
+    return loops, form.model.ensemble, form
 
 
 def shapley_values(worth: Callable[[frozenset[int]], np.ndarray], columns: int) -> np.ndarray:
@@ -47,11 +44,6 @@ def shapley_values(worth: Callable[[frozenset[int]], np.ndarray], columns: int) 
             orders = math.factorial(len(known)) * math.factorial(columns - 1 - len(known))
             made[:, column] += orders / math.factorial(columns) * (of[known | {column}] - value)
     return made
-
-
-def numbers_of(recipe: Recipe, frame: pd.DataFrame) -> np.ndarray:
-    prepared = frame if recipe.prepare is None else recipe.prepare(frame)
-    return np.asarray(prepared, dtype=np.float64)
 
 
 def goes_left(tree: Tree, node: int, row: np.ndarray) -> bool:

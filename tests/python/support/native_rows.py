@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scorehouse.forms.native.native_form import METHODS
+from native_form import METHODS
 
 ROWS = 600
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.forms.native.edge_rows import edges_of_features, prove_numbers
-from scorehouse.forms.native.native_form import NativeForm
-from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.native.edge_rows import prove_numbers
+from scorehouse.forms.native.make import CompiledTrees, compile_trees
 from scorehouse.forms.parity import TOLERANCE_NATIVE, Parity, compare
 from scorehouse.forms.prove import Trial, prove, trial_of
 from scorehouse.forms.sql.compiled import CompiledSql
@@ -28,10 +27,14 @@ def sql_parity(compiled: CompiledSql, kernel: Kernel, frame: Any) -> Parity:
     return compared(compiled, kernel, frame)[0]
 
 
-def native_proof(form: NativeForm, kernel: Kernel, frame: Any) -> tuple[int, float, Trial]:
+def trees_of(kernel: Kernel) -> CompiledTrees:
+    """The native code of the estimator in a kernel, not proven yet."""
+    return compile_trees(kernel.estimator, kernel.version, kernel.signature, kernel.call)
+
+
+def native_proof(made: CompiledTrees, kernel: Kernel, frame: Any) -> tuple[int, float, Trial]:
     """Native code with its estimator: how many rows are equal, the largest difference, and the rows."""
-    ensemble, _ = recipe_of(form.last, lambda _, problem: ValueError(problem))
-    trial = trial_of(kernel, frame, edges_of_features(form, ensemble, kernel.signature))
-    parity = prove(form, trial, TOLERANCE_NATIVE)
-    more, worst = prove_numbers(form, ensemble, trial)
+    trial = trial_of(kernel, frame, made.edges)
+    parity = prove(made.form, trial, TOLERANCE_NATIVE)
+    more, worst = prove_numbers(made.form, made.last, trial) if made.last is not None else (0, 0.0)
     return parity.rows + more, max(parity.max_difference, worst), trial

@@ -17,7 +17,7 @@ from scorehouse.engines.spark.in_sql import SqlScan
 from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function
 from scorehouse.registry import artifact
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PROGRAM_SHA256, Version
 
 # A closure is sent with every task; from this size on, the artifact is sent as a file, once per executor.
 CLOSURE_BYTES = 1 << 20
@@ -82,7 +82,7 @@ class SparkScan:
     def _sent(self, number: int) -> dict[str, Any]:
         """What scores, a stored form or the artifact: bytes for the closure, or as a file. Once a digest."""
         form, version = self.forms[number], self.kernels[number].version
-        digest = str(version.forms[form.name]["file_sha256"]) if form.data else version.sha256
+        digest = str(version.forms[PROGRAM_SHA256]) if form.data else version.sha256
         if digest not in self.sent:
             data = form.data or self._artifact(version)
             name = f"scorehouse-{digest}"

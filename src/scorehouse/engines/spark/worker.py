@@ -22,7 +22,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PROGRAM_SHA256, Version
 
 ESTIMATORS_KEPT = 2
 
@@ -127,14 +127,14 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
 
 def _reasoned(kernel: Kernel, data: bytes, asked: Asked) -> Kernel:
     """The kernel that says why, too."""
+    from scorehouse.forms.program import reasons_in
     from scorehouse.forms.reasons.kernel import ReasonedKernel
-    from scorehouse.forms.reasons.stored import from_bytes
 
-    key = (str(kernel.version.forms["reasons"]["file_sha256"]), "reasons")
+    key = (str(kernel.version.forms[PROGRAM_SHA256]), "reasons")
     if key not in _reasons:
         _reasons.clear()
         with reading("reasons", kernel.version, kernel.call):
-            _reasons[key] = from_bytes(data, kernel.version)
+            _reasons[key] = reasons_in(data, kernel.version)
     return ReasonedKernel(kernel, _reasons[key], asked)
 
 
@@ -151,19 +151,13 @@ def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
 
 def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> tuple[Any, Any]:
     if version.is_stored:
-        from scorehouse.forms.stored_readers import READERS
+        from scorehouse.forms.program import scores_of
 
         with reading(version.form, version.version, task.call):
-            stored = READERS[version.form](data, version.version)
+            stored = scores_of(data, version.version)
         return stored, stored
     estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
-    return estimator, _native(estimator, task) if version.form == "native" else estimator
-
-
-def _native(estimator: Any, task: WorkerTask) -> Any:
-    from scorehouse.forms.native.make import compile_native  # its compiler is slow to import
-
-    return compile_native(estimator, call=task.call)
+    return estimator, estimator
 
 
 def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:

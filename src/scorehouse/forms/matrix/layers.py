@@ -115,6 +115,24 @@ def segments_of(layers: Sequence[Layer]) -> set[int]:
     return {array.shape[-1] for layer in layers for array in layer.arrays}
 
 
+def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Weights and intercepts of a chain of one segment that reads `read` columns; None if a layer bends."""
+    weights, intercepts = np.eye(read), np.zeros(read)
+    for layer in layers:
+        if layer.kind == "product":
+            own = layer.arrays[0][:, :, 0]
+            weights, intercepts = own[:, :-1] @ weights, own[:, :-1] @ intercepts + own[:, -1]
+        elif layer.kind == "normalise":
+            shifts, scales = layer.arrays
+            weights, intercepts = weights / scales, (intercepts - shifts[:, 0]) / scales[:, 0]
+        elif layer.kind == "rescale":
+            factors, offsets = layer.arrays
+            weights, intercepts = weights * factors, intercepts * factors[:, 0] + offsets[:, 0]
+        elif layer.kind != "finite":
+            return None
+    return weights, intercepts
+
+
 def _blocks(layers: Sequence[Layer], read: int, rows: int) -> list[np.ndarray]:
     """Room for the columns, and for what each product makes; the last line of each is ones."""
     lines = [read]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scorehouse.forms.links import Link
-from scorehouse.forms.native.native_form import Recipe
-from scorehouse.forms.trees import Ensemble
+from scorehouse.forms.native.recipe import Read, Recipe, Refuse
 from scorehouse.forms.trees import of_lightgbm as lightgbm
 from scorehouse.forms.trees import of_xgboost as xgboost
-from scorehouse.forms.trees.of_xgboost import IDENTITY, LOG_LINK
+from scorehouse.forms.trees.of_xgboost import LOG_LINK
 
-Refuse = Callable[[Any, str], Exception]
-Read = tuple[Ensemble, Recipe]
 LIGHTGBM_LOG_LINK = ("poisson", "gamma", "tweedie")
 # objectives whose scores are returned unchanged
 LIGHTGBM_IDENTITY = (
@@ -30,7 +24,15 @@ LIGHTGBM_IDENTITY = (
     "lambdarank",
     "rank_xendcg",
 )
-XGBOOST_IDENTITY = (*IDENTITY, "rank:pairwise", "rank:ndcg", "rank:map")
+XGBOOST_IDENTITY = (
+    "reg:squarederror",
+    "reg:absoluteerror",
+    "reg:pseudohubererror",
+    "reg:quantileerror",
+    "rank:pairwise",
+    "rank:ndcg",
+    "rank:map",
+)
 
 
 def lightgbm_classifier(estimator: Any, refuse: Refuse) -> Read:
@@ -51,9 +53,7 @@ def lightgbm_classifier(estimator: Any, refuse: Refuse) -> Read:
     }
     if hasattr(estimator, "decision_function") and not booster.ensemble.average:  # since 4.7, never averaged
         outputs["decision_function"] = Link("decisions")
-    return booster.ensemble, Recipe(
-        estimator.n_features_in_, outputs, prepare=_LightgbmNumbers(booster.frame_categories)
-    )
+    return booster.ensemble, Recipe(outputs, categories=booster.frame_categories)
 
 
 def lightgbm_regressor(estimator: Any, refuse: Refuse) -> Read:
@@ -68,30 +68,7 @@ def lightgbm_regressor(estimator: Any, refuse: Refuse) -> Read:
         outputs = {"predict": Link("first")}
     else:
         raise refuse(estimator, f"with objective {objective!r} it has no native form")
-    return booster.ensemble, Recipe(
-        estimator.n_features_in_, outputs, prepare=_LightgbmNumbers(booster.frame_categories)
-    )
-
-
-@dataclass(frozen=True)
-class _LightgbmNumbers:
-    """Columns of dtype category as codes in the training order; NaN for unknown categories."""
-
-    categories: list[list[Any]]
-
-    def __call__(self, X: Any) -> Any:
-        if isinstance(X, np.ndarray):  # LightGBM turns bare integers into float32
-            return X if X.dtype in (np.float32, np.float64) else X.astype(np.float32)
-        if not isinstance(X, pd.DataFrame) or not self.categories:
-            return X
-        chosen = [name for name in X.columns if isinstance(X[name].dtype, pd.CategoricalDtype)]
-        if len(chosen) != len(self.categories):
-            return X
-        codes = {}
-        for name, known in zip(chosen, self.categories, strict=True):
-            found = X[name].cat.set_categories(known).cat.codes.to_numpy()
-            codes[name] = np.where(found < 0, np.nan, found)
-        return X.assign(**codes)
+    return booster.ensemble, Recipe(outputs, categories=booster.frame_categories)
 
 
 def xgboost_classifier(estimator: Any, refuse: Refuse) -> Read:
@@ -102,7 +79,7 @@ def xgboost_classifier(estimator: Any, refuse: Refuse) -> Read:
         raise refuse(estimator, f"with objective {booster.objective!r} it has no native form")
     kind = links[booster.objective]
     outputs = {"predict_proba": Link(kind), "predict": Link(f"{kind}_labels", is_label=True)}
-    return booster.ensemble, Recipe(estimator.n_features_in_, outputs)
+    return booster.ensemble, Recipe(outputs)
 
 
 def xgboost_regressor(estimator: Any, refuse: Refuse) -> Read:
@@ -114,7 +91,7 @@ def xgboost_regressor(estimator: Any, refuse: Refuse) -> Read:
         outputs = {"predict": Link("single")}
     else:
         raise refuse(estimator, f"with objective {booster.objective!r} it has no native form")
-    return booster.ensemble, Recipe(estimator.n_features_in_, outputs)
+    return booster.ensemble, Recipe(outputs)
 
 
 def _xgboost(estimator: Any, refuse: Refuse) -> xgboost.Boosted:

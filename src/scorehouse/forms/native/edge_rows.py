@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import EXTREMES, around
-from scorehouse.forms.native.kernel import RANK
-from scorehouse.forms.native.native_form import NativeForm
+from scorehouse.forms.links import Link
+from scorehouse.forms.native.layout import TreeModel
+from scorehouse.forms.native.run import sums_of
 from scorehouse.forms.native.stored import StoredTrees
 from scorehouse.forms.parity import TOLERANCE_NATIVE as TOLERANCE
 from scorehouse.forms.parity import difference
 from scorehouse.forms.prove import Trial, unequal
-from scorehouse.forms.sql.builder import Builder, Value
+from scorehouse.forms.sql.builder import Value
 from scorehouse.forms.sql.expression import Feature
-from scorehouse.forms.sql.hist_sql import preprocessed
-from scorehouse.forms.sql.inputs import LARGEST, inputs_of
-from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.forms.trees import Ensemble
-from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import accepted_rows, check_batch
 from scorehouse.kernel.tasks import scores_of_labels
-from scorehouse.registry.signature import Signature
 
 EDGES_LIMIT = 20_000  # that are tried one by one; of more, as many spread evenly
 MOST_EDGES = 2_000  # of all segments
@@ -37,11 +33,11 @@ MIXED_ROWS = 20_000
 MIXED_SHARE = 0.5
 
 
-def edges_of_features(form: NativeForm, ensemble: Ensemble, signature: Signature) -> dict[int, list[float]]:
-    """Edges by feature of the table, if the steps before the trees only shift and scale it."""
+def edges_of_values(values: Sequence[Value], ensemble: Ensemble) -> dict[int, list[float]]:
+    """Edges by feature of the table, where the steps before the trees only shift and scale it."""
     found: dict[int, list[float]] = defaultdict(list)
     edges = _edges(ensemble)
-    for column, value in enumerate(_values(form, signature)):
+    for column, value in enumerate(values):
         origin = value.origin
         if column in edges and origin is not None and origin.scale != 0.0:
             found[origin.position] += ((edges[column] - origin.offset) / origin.scale).tolist()
@@ -59,35 +55,39 @@ def edges_of_segments(form: StoredTrees, features: int) -> dict[int, list[float]
         if isinstance(expr, Feature) and expr.position < features
     }
     found: dict[int, list[np.ndarray]] = defaultdict(list)
-    for layout in form.layouts:
-        for column, kind, *_, first, size in layout.tables.columns.tolist():
-            if kind == RANK and column in read:
-                found[read[column]].append(layout.tables.edges[first : first + (1 << size) - 1])
+    for model in form.models:
+        for column, own in _edges(model.ensemble).items():
+            if column in read:
+                found[read[column]].append(own)
     edges = {position: np.unique(np.concatenate(parts)) for position, parts in found.items()}
     edges = {position: some[np.isfinite(some)] for position, some in edges.items()}
     step = max(1, -(-sum(map(len, edges.values())) // MOST_EDGES))
     return {position: some[::step].tolist() for position, some in edges.items()}
 
 
-def prove_numbers(form: NativeForm, ensemble: Ensemble, trial: Trial) -> tuple[int, float]:
-    """The number of rows of numbers on which the trees equal the estimator, and the largest difference.
+def prove_numbers(form: StoredTrees, last: Any, trial: Trial) -> tuple[int, float]:
+    """The number of rows of numbers on which the trees equal `last`, and the largest difference.
 
-    `ensemble` are those of `form`. Raises CompileError where a method differs, or the trees cannot be run on
-    what the steps give.
+    `last` is the estimator whose trees they are. Raises CompileError where a method differs.
     """
-    mixed = _mixed_rows(form, ensemble, _numbers(form, trial))
-    if not len(mixed):
-        return 0, 0.0
+    (model,) = form.models
+    mixed = _mixed_rows(model, _numbers(form, trial))
     call = trial.kernel.call
-    return len(mixed), max(_compare_method(form, name, mixed, call) for name in form.recipe.outputs)
+    worst = [_compare_method(model, name, link, last, mixed, call) for name, link in form.links.items()]
+    return len(mixed), max(worst) if len(mixed) else 0.0
 
 
-def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: str) -> float:
+def _compare_method(
+    model: TreeModel, method: str, link: Link, last: Any, numbers: np.ndarray, call: str
+) -> float:
     """The largest difference of a method of the last step."""
-    last = replace(form, estimator=form.last, before=())
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # such as the warning that numbers have no feature names
-        a, b = (np.asarray(getattr(one, method)(numbers)) for one in (form.last, last))
+        a = np.asarray(getattr(last, method)(numbers))
+        sums = sums_of(model, numbers)
+        if sums is None:
+            raise unequal(call, "it refuses numbers that the estimator takes", TOLERANCE)
+        b = np.asarray(last.classes_).take(link(sums)) if link.is_label else link(sums)
     if a.ndim == 3:  # for each label the scores of both classes
         a = scores_of_labels(a).T
     if a.dtype.kind == "f":
@@ -101,7 +101,7 @@ def _compare_method(form: NativeForm, method: str, numbers: np.ndarray, call: st
     return 0.0
 
 
-def _numbers(form: NativeForm, trial: Trial) -> np.ndarray:
+def _numbers(form: StoredTrees, trial: Trial) -> np.ndarray:
     """The numbers that the trees read for training rows."""
     signature, training = trial.kernel.signature, trial.training
     checked = check_batch(signature, training, frozenset())
@@ -109,11 +109,7 @@ def _numbers(form: NativeForm, trial: Trial) -> np.ndarray:
     columns = checked.columns
     if keep is not None:
         columns = [column.take(pa.array(keep)) for column in columns]
-    numbers = form.numbers(estimator_input(signature, columns))
-    if numbers is None:
-        problem = "its steps do not give plain numbers, on which the trees can be run"
-        raise unequal(trial.kernel.call, problem, TOLERANCE)
-    return numbers
+    return np.column_stack(form.numbers(columns))
 
 
 def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
@@ -130,31 +126,19 @@ def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
     return {feature: some[::step] for feature, some in edges.items()} if step > 1 else edges
 
 
-def _values(form: NativeForm, signature: Signature) -> list[Value]:
-    """The columns of the trees, from the SQL compiler; empty if it does not know a step."""
-    builder = Builder(signature, "prove()", CONVERTERS, has_real=True, largest=LARGEST)
-    try:
-        values, _ = inputs_of(builder)
-        for step in form.before:
-            values = builder.transform(step, values)
-        return preprocessed(builder, form.last, values)
-    except CompileError:
-        return []
-
-
-def _mixed_rows(form: NativeForm, ensemble: Ensemble, numbers: np.ndarray) -> np.ndarray:
+def _mixed_rows(model: TreeModel, numbers: np.ndarray) -> np.ndarray:
     """Rows of numbers in which half of the values are at an edge, next to it, missing or extreme."""
-    if not form.recipe.asks_numbers or not len(numbers):
-        return numbers[:0]
+    if not len(numbers):
+        return numbers
     rng = np.random.default_rng(0)
     rows = np.array(numbers[rng.integers(0, len(numbers), MIXED_ROWS)])
-    edges = _edges(ensemble)
+    edges = _edges(model.ensemble)
     for column in range(rows.shape[1]):
         probes = np.array([*EXTREMES, *around(edges.get(column, ())), np.nan, np.inf, -np.inf])
         with np.errstate(over="ignore"):
-            infinite = np.isinf(probes.astype(np.float32) if ensemble.rounds_inputs else probes)
-        refused = np.isnan(probes) & (not form.recipe.takes_missing)
-        refused |= infinite & (not form.recipe.takes_infinite)
+            infinite = np.isinf(probes.astype(np.float32) if model.ensemble.rounds_inputs else probes)
+        refused = np.isnan(probes) & (not model.takes_missing)
+        refused |= infinite & (not model.takes_infinite)
         chosen = rng.random(MIXED_ROWS) < MIXED_SHARE
         rows[chosen, column] = rng.choice(probes[~refused], int(chosen.sum()))
     return rows

@@ -7,7 +7,7 @@
    left, and the first exit that is left over is the row's own. What lies below the exits is walked, several
    rows at a time.
 
-   kernel.py and packing.py mirror the structures below, field by field; VERSION changes with any of them. */
+   kernel.py and layout.py mirror the structures below, field by field; VERSION changes with any of them. */
 
 #include <math.h>
 #include <stdint.h>

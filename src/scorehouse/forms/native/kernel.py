@@ -7,6 +7,7 @@ lock. kernel.c describes the loops.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,25 +20,10 @@ from scorehouse.errors import CompileError
 VERSION = 4  # of the structures, as in kernel.c
 EXITS = 32
 RANK, SINGLE, CATEGORY, CHECKED, ORDER = range(5)  # how a column becomes codes
-HIGHEST = 2**31 - 1
 ALL = 0xFFFFFFFF
 ADDED, REFUSED, NO_MEMORY = range(3)
 FOLDER = Path(__file__).parent
 ARRAYS: dict[str, type[np.generic]] = {
-    "columns": np.int64,
-    "edges": np.float64,
-    "trees": np.int64,
-    "splits": np.int64,
-    "words": np.uint32,
-    "top": np.int64,
-    "masks": np.uint32,
-    "exits": np.uint32,
-    "node_place": np.uint32,
-    "node_edge": np.int32,
-    "node_left": np.uint32,
-    "node_value": np.float64,
-}
-PACKED = {  # the arrays that packing.py makes of these
     "columns": np.int64,
     "edges": np.float64,
     "spans": np.float64,
@@ -56,7 +42,7 @@ FLAGS = ("takes_missing", "takes_infinite", "single", "narrow")
 
 class _Tables(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_void_p) for name in PACKED),
+        *((name, ctypes.c_void_p) for name in ARRAYS),
         *((name, ctypes.c_int64) for name in (*NUMBERS, *FLAGS)),
     ]
 
@@ -87,83 +73,37 @@ CALLS: dict[str, tuple[Any, list[Any]]] = {  # result and arguments
 
 
 @dataclass(frozen=True)
-class Tables:
-    """An ensemble as it is stored; layout.py makes it, and packing.py reads it.
-
-    `columns` has for each column of X its position, its kind, whether 0 is missing, its slots with missing
-    values lowest and highest, its first edge and the halvings of its edges; `trees` the ranges of each tree
-    in `splits` and `top`, its depth below the exits and its output; `splits` the slots of codes and answers
-    and the first word of bits; `top` the slot and edge of each split, `masks` the exits that a row may take
-    right of it; `exits` 32 nodes per tree. `slots` is the number of codes per row; each is multiplied by
-    `block`. Values that `takes_missing` and `takes_infinite` rule out end the run. `single`: sums are rounded
-    to float32.
-    """
-
-    columns: np.ndarray
-    edges: np.ndarray
-    trees: np.ndarray
-    splits: np.ndarray
-    words: np.ndarray
-    top: np.ndarray
-    masks: np.ndarray
-    exits: np.ndarray
-    node_place: np.ndarray
-    node_edge: np.ndarray
-    node_left: np.ndarray
-    node_value: np.ndarray
-    slots: int
-    block: int
-    takes_missing: bool
-    takes_infinite: bool
-    single: bool
-
-    @property
-    def n_columns(self) -> int:
-        return len(self.columns)
-
-    @property
-    def n_trees(self) -> int:
-        return len(self.trees)
-
-    @property
-    def outputs(self) -> int:
-        return int(self.node_value.shape[1])
-
-    @cached_property
-    def reaches(self) -> tuple[int, int]:
-        """The number of columns of X that the loops read, and of rows of the sums that they write."""
-        return int(self.columns[:, 0].max(initial=-1)) + 1, int(
-            self.trees[:, 5].max(initial=0)
-        ) + self.outputs
-
-    @cached_property
-    def packed(self) -> Packed:
-        """What the loops read, made from these arrays once."""
-        return Packed(self)
-
-
 class Packed:
-    """What the loops read of an ensemble, with `block` rows per block (None: as many as fit the cache).
+    """What the loops read of an ensemble, as layout.py makes it.
 
-    `in_c` is the structure that is passed to them; it points into `arrays`.
+    `order` has for each node its place among those of the ensemble, tree after tree.
     """
 
-    def __init__(self, tables: Tables, block: int | None = None) -> None:
-        from scorehouse.forms.native.packing import packed
+    arrays: Mapping[str, np.ndarray]
+    numbers: Mapping[str, int]
+    order: np.ndarray
 
-        for name, dtype in ARRAYS.items():
-            if (found := getattr(tables, name).dtype) != dtype:
-                raise TypeError(f"Tables: {name} is {found}, expected {np.dtype(dtype)}")
-        made = packed(tables, block)
-        self.arrays = {name: np.ascontiguousarray(made[name], dtype) for name, dtype in PACKED.items()}
-        self.numbers = {name: int(made[name]) for name in (*NUMBERS, *FLAGS)}
-        self.in_c = self.of_trees(0, len(self.arrays["trees"]))
+    def __post_init__(self) -> None:
+        made = {name: np.ascontiguousarray(self.arrays[name], dtype) for name, dtype in ARRAYS.items()}
+        object.__setattr__(self, "arrays", made)
+        object.__setattr__(self, "numbers", {name: int(self.numbers[name]) for name in (*NUMBERS, *FLAGS)})
+
+    @cached_property
+    def in_c(self) -> _Tables:
+        """The structure that is passed to the loops; it points into `arrays`."""
+        return self.of_trees(0, len(self.arrays["trees"]))
 
     def of_trees(self, first: int, last: int) -> _Tables:
         """The structure for the trees from `first` to `last` alone."""
         pointers = {name: array.ctypes.data for name, array in self.arrays.items()}
         pointers["trees"] = self.arrays["trees"][first:].ctypes.data
         return _Tables(**pointers, **{**self.numbers, "n_trees": last - first})
+
+    @cached_property
+    def reaches(self) -> tuple[int, int]:
+        """The number of columns of X that the loops read, and of rows of the sums that they write."""
+        columns, outputs = self.arrays["columns"][:, 0], self.arrays["trees"][:, 3]
+        return int(columns.max(initial=-1)) + 1, int(outputs.max(initial=0)) + self.numbers["outputs"]
 
 
 @lru_cache(maxsize=1)
@@ -203,7 +143,7 @@ def loaded() -> ctypes.CDLL:
     return found
 
 
-def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: bool = False) -> bool:
+def add_trees(numbers: np.ndarray, packed: Packed, sums: np.ndarray, *, plain: bool = False) -> bool:
     """Add the trees to `sums`, of shape (outputs, rows); False if the estimator refuses a value.
 
     `numbers` holds doubles of shape (rows, columns), in any memory order. `plain` runs the loops that every
@@ -212,13 +152,13 @@ def add_trees(numbers: np.ndarray, tables: Tables, sums: np.ndarray, *, plain: b
     rows, _starts = rows_of(numbers)
     if sums.dtype != np.float64 or not sums.flags.c_contiguous or sums.shape[1:] != numbers.shape[:1]:
         raise TypeError(f"add_trees: sums are {sums.dtype} of shape {sums.shape}, expected (outputs, rows)")
-    columns, outputs = tables.reaches
+    columns, outputs = packed.reaches
     if numbers.shape[1] < columns or len(sums) < outputs:  # the loops themselves check no bounds
         raise TypeError(
             f"add_trees: numbers of shape {numbers.shape} and sums of shape {sums.shape}, "
             f"expected at least {columns} columns and {outputs} outputs"
         )
-    result = loaded().scorehouse_add_trees(rows, tables.packed.in_c, sums.ctypes.data, plain)
+    result = loaded().scorehouse_add_trees(rows, packed.in_c, sums.ctypes.data, plain)
     if result == NO_MEMORY:
         raise MemoryError("add_trees: no memory for the codes of a block")
     return bool(result == ADDED)

@@ -1,29 +1,64 @@
-"""Compile a fitted estimator into its native form."""
+"""Compile a fitted estimator of trees, or one per segment, into what a version's program holds of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
 from scorehouse.errors import CompileError
+from scorehouse.forms.native.edge_rows import edges_of_segments, edges_of_values
 from scorehouse.forms.native.kernel import require_library
-from scorehouse.forms.native.native_form import NativeForm
-from scorehouse.forms.native.recipes import readers, recipe_of
-from scorehouse.forms.segments_made import is_segmented
+from scorehouse.forms.native.layout import TreeModel
+from scorehouse.forms.native.recipes import READERS, recipe_of
+from scorehouse.forms.native.stored import StoredTrees
+from scorehouse.forms.preprocessing import begun, ended, in_singles
+from scorehouse.forms.segments_made import is_segmented, stacked
 from scorehouse.forms.several import CHAINS, FOR_EACH
 from scorehouse.forms.sql.builder import name_of
+from scorehouse.forms.sql.ensembles import as_numbers
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 
 
-def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeForm:
-    """The native form of a fitted tree, forest, boosted ensemble, or pipeline that ends in one.
+@dataclass(frozen=True)
+class CompiledTrees:
+    """The form, which is not proven yet, and what it has to be tried on.
 
-    scikit-learn itself runs the steps before the last. The form is not proven yet: `prove` does that. Raises
-    CompileError, which names the step without a native form or says that there is no kernel here.
+    `edges` are values of features at which trees split. `last` is the estimator whose trees they are, where
+    it takes the numbers that these read; None also for one estimator per segment.
+    """
+
+    form: StoredTrees
+    edges: Mapping[int, list[float]]
+    last: Any = None
+
+
+def compile_trees(estimator: Any, version: Version, signature: Signature, call: str) -> CompiledTrees:
+    """The form of a fitted tree, forest or boosted ensemble, of a pipeline that ends in one, or of segments.
+
+    Raises CompileError, which names the step or segment that is no data, or says that no kernel is here.
     """
     require_library(call)
+    if not is_segmented(estimator):
+        return _of_one(estimator, version, signature, call)
+
+    def compile_one(one: Any) -> StoredTrees:
+        return _of_one(one, version, signature, call, without=estimator.position_).form
+
+    made = stacked(estimator, version, signature, call, compile_one)
+    form = StoredTrees(**made.common, models=tuple(one.models[0] for one in made.forms))
+    return CompiledTrees(form, edges_of_segments(form, len(signature.features)))
+
+
+def _of_one(
+    estimator: Any, version: Version, signature: Signature, call: str, *, without: int | None = None
+) -> CompiledTrees:
+    """`without` is the position of a feature that the estimator does not get."""
     before, last, path = _taken_apart(estimator)
 
     def refuse(part: Any, problem: str) -> CompileError:
@@ -35,16 +70,29 @@ def compile_native(estimator: Any, *, call: str = "compile_native()") -> NativeF
             action="score this version with the estimator itself, or by its SQL form",
         )
 
-    ensemble, recipe = recipe_of(last, refuse)
-    from scorehouse.forms.native.layout import lay_out
+    def refused(problem: str) -> CompileError:
+        return CompileError(
+            call,
+            problem,
+            expected="trees behind steps that are known as SQL too",
+            action="score this version as it is; it opens its estimator",
+        )
 
-    layout = lay_out(
-        ensemble,
-        recipe.n_features,
-        takes_missing=recipe.takes_missing,
-        takes_infinite=recipe.takes_infinite,
+    ensemble, recipe = recipe_of(last, refuse)
+    b, values = begun(signature, call)
+    values = [value for position, value in enumerate(values) if position != without]
+    for step in before:
+        values = b.transform(step, values)
+    values = as_numbers(b, last, recipe, values)
+    model = TreeModel(ensemble, len(values), recipe.takes_missing, recipe.takes_infinite)
+    form = StoredTrees(
+        columns=ended(b, values, refused),
+        singles=in_singles(signature),
+        links=recipe.outputs,
+        classes=version.classes,
+        models=(model,),
     )
-    return NativeForm(estimator, tuple(before), last, recipe, layout)
+    return CompiledTrees(form, edges_of_values(values, ensemble), last if recipe.takes_numbers else None)
 
 
 def made_of_trees(estimator: Any) -> bool:
@@ -53,7 +101,7 @@ def made_of_trees(estimator: Any) -> bool:
         estimator = next(iter(estimator.estimators_), estimator.fallback_)
     last = _taken_apart(estimator)[1]
     parts = last.estimators_ if name_of(last) in FOR_EACH else [last]
-    return all(name_of(part) in readers() for part in parts)
+    return all(name_of(part) in READERS for part in parts)
 
 
 def reads_predictions(estimator: Any) -> bool:

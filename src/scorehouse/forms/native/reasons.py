@@ -11,7 +11,8 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from scorehouse.forms.native.kernel import NO_MEMORY, REFUSED, Packed, Tables, loaded, rows_of
+from scorehouse.forms.native.kernel import NO_MEMORY, REFUSED, Packed, loaded, rows_of
+from scorehouse.forms.native.layout import TreeModel, pack
 
 BLOCK = 4_096  # rows that pass one tree after the other
 BITS, LEAF_BITS = 9, 12  # of a table: larger ones are looked up less often, and leave the cache
@@ -33,17 +34,14 @@ class _Reasons(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Attribution:
-    """What an ensemble, laid out without tops, needs besides its tables.
+    """The trees of `model`, and what they explain.
 
-    `columns` and `covers` have one entry per node: the column that it compares, and the weight of the
-    training rows that reached it. `owners` has the feature of each column; `explained` has for each output
-    its place among those that are explained, or -1. With `background`, doubles of shape (background rows,
-    columns), values are interventional: their mean over these rows. Without it, they are path-dependent.
+    `owners` has the feature of each column; `explained` has for each output its place among those that are
+    explained, or -1. With `background`, doubles of shape (background rows, columns), values are
+    interventional: their mean over these rows. Without it, they are path-dependent.
     """
 
-    tables: Tables
-    columns: np.ndarray
-    covers: np.ndarray
+    model: TreeModel
     owners: np.ndarray
     explained: np.ndarray
     features: int
@@ -52,8 +50,25 @@ class Attribution:
 
     @cached_property
     def packed(self) -> Packed:
-        """The tables as the loops read them."""
-        return Packed(self.tables, BLOCK)
+        """The trees as the loops read them: without tops, and their sums as doubles."""
+        return pack(self.model, tops=False, block=BLOCK, single=False)
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """The column that each node compares."""
+        trees = self.model.ensemble.trees
+        return np.concatenate([np.where(t.is_leaf, 0, t.feature) for t in trees])[self.packed.order]
+
+    @cached_property
+    def covers(self) -> np.ndarray:
+        """The weight of the training rows that reached each node."""
+        return np.concatenate([tree.cover for tree in self.model.ensemble.trees])[self.packed.order]
+
+    @cached_property
+    def leaves_before(self) -> np.ndarray:
+        """The number of leaves of all trees before each tree, and of all."""
+        counts = [int(tree.is_leaf.sum()) for tree in self.model.ensemble.trees]
+        return np.cumsum([0, *counts])
 
     @property
     def outputs(self) -> int:
@@ -79,12 +94,9 @@ class Attribution:
 
     def _check(self, numbers: np.ndarray) -> None:
         """The loops themselves check no bounds."""
-        columns = self.tables.reaches[0]
+        columns = self.packed.reaches[0]
         if numbers.shape[1] < max(columns, len(self.owners)):
             raise TypeError(f"contributions: numbers of shape {numbers.shape}, expected {columns} columns")
-        nodes = len(self.tables.node_left)
-        if len(self.columns) != nodes or len(self.covers) != nodes:
-            raise TypeError(f"contributions: {len(self.columns)} columns of {nodes} nodes")
         if self.columns.max(initial=0) >= len(self.owners) or self.owners.max(initial=0) >= self.features:
             raise TypeError("contributions: a node compares a column that no feature owns")
 
@@ -126,10 +138,8 @@ class Attribution:
     @cached_property
     def _bits(self) -> tuple[int, int]:
         """The bits of tables; with much background, large ones of single leaves take too long to make."""
-        lefts = self.tables.node_left
-        leaves = int((lefts == np.arange(len(lefts))).sum())
         rows = 0 if self.background is None else len(self.background)
-        return BITS, LEAF_BITS if leaves * rows <= LARGE_TABLES else BITS
+        return BITS, LEAF_BITS if self.leaves_before[-1] * rows <= LARGE_TABLES else BITS
 
     @cached_property
     def _with_tables(self) -> _Plan:
@@ -142,12 +152,9 @@ class Attribution:
     @cached_property
     def _ranges(self) -> list[tuple[int, int]]:
         """Consecutive trees of at most LEAVES_AT_ONCE leaves together, at least one tree."""
-        lefts = self.tables.node_left
-        before = np.concatenate([[0], np.cumsum(lefts == np.arange(len(lefts)))])
-        roots = self.tables.exits.reshape(len(self.tables.trees), -1)[:, 0]
-        before = before[np.append(roots, len(lefts)).astype(np.int64)]
+        before = self.leaves_before
         ranges, first = [], 0
-        while first < len(roots):
+        while first < len(before) - 1:
             last = int(np.searchsorted(before, before[first] + LEAVES_AT_ONCE, side="right")) - 1
             ranges.append((first, max(first + 1, last)))
             first = ranges[-1][1]
@@ -160,7 +167,7 @@ class _Plan:
     def __init__(self, of: Attribution, bits: int, leaf_bits: int, first: int, last: int) -> None:
         self.packed = of.packed
         self.tables = self.packed.of_trees(first, last)
-        depth = int(of.tables.trees[:, 4].max(initial=0))
+        depth = int(self.packed.arrays["trees"][:, 2].max(initial=0))
         background = 0 if of.background is None else len(of.background)
         most = min(depth, len(of.owners))  # columns of a path
         points, weights = rules((depth + 1) // 2 or 1) if not background else (np.zeros(1), orders(most))

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from scorehouse.forms.links import Link
-from scorehouse.forms.native.native_form import Recipe
+from scorehouse.forms.native import boosters
+from scorehouse.forms.native.recipe import Read, Recipe, Refuse
 from scorehouse.forms.several import FOR_EACH, MULTI_LABEL, OTHER_CLASSES, QUANTILES, has_two_classes
 from scorehouse.forms.sql.builder import name_of
 from scorehouse.forms.trees import Ensemble
 from scorehouse.forms.trees import of_hist as hist
 from scorehouse.forms.trees import of_sklearn as sklearn
 
-Refuse = Callable[[Any, str], Exception]
-Read = tuple[Ensemble, Recipe]
 Outputs = Mapping[str, Link]
 FIRST = Link("first")
 # the link of one output, of several, and of several that are sorted
@@ -29,43 +28,13 @@ def recipe_of(estimator: Any, refuse: Refuse) -> Read:
 
     Raises the error from `refuse(estimator, problem)` if there is no exact native form.
     """
-    reader = readers().get(name_of(estimator))
+    reader = READERS.get(name_of(estimator))
     if reader is None:
         raise refuse(estimator, "this estimator has no native form")
     ensemble, recipe = reader(estimator, refuse)
     if not ensemble.trees:
         raise refuse(estimator, "it has no trees")
     return ensemble, recipe
-
-
-def readers() -> dict[str, Callable[[Any, Refuse], Read]]:
-    """Functions `(estimator, refuse) -> trees, recipe`."""
-    from scorehouse.forms.native import boosters
-
-    return {
-        "sklearn.DecisionTreeClassifier": _forest_classifier,
-        "sklearn.ExtraTreeClassifier": _forest_classifier,
-        "sklearn.RandomForestClassifier": _forest_classifier,
-        "sklearn.ExtraTreesClassifier": _forest_classifier,
-        "sklearn.DecisionTreeRegressor": _forest_regressor,
-        "sklearn.ExtraTreeRegressor": _forest_regressor,
-        "sklearn.RandomForestRegressor": _forest_regressor,
-        "sklearn.ExtraTreesRegressor": _forest_regressor,
-        **dict.fromkeys(FOR_EACH, _for_each),
-        "sklearn.IsolationForest": _isolation_forest,
-        "sklearn.GradientBoostingClassifier": _boosting_classifier,
-        "sklearn.GradientBoostingRegressor": _boosting_regressor,
-        "sklearn.HistGradientBoostingClassifier": _hist_classifier,
-        "sklearn.HistGradientBoostingRegressor": _hist_regressor,
-        "lightgbm.LGBMClassifier": boosters.lightgbm_classifier,
-        "lightgbm.LGBMRegressor": boosters.lightgbm_regressor,
-        "lightgbm.LGBMRanker": boosters.lightgbm_regressor,
-        "xgboost.XGBClassifier": boosters.xgboost_classifier,
-        "xgboost.XGBRFClassifier": boosters.xgboost_classifier,
-        "xgboost.XGBRegressor": boosters.xgboost_regressor,
-        "xgboost.XGBRFRegressor": boosters.xgboost_regressor,
-        "xgboost.XGBRanker": boosters.xgboost_regressor,
-    }
 
 
 def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
@@ -75,9 +44,9 @@ def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
     return sklearn.forest(trees), bool(takes_missing)
 
 
-def _strict(estimator: Any, outputs: Outputs, *, takes_missing: bool = False) -> Recipe:
+def _strict(outputs: Outputs, *, takes_missing: bool = False) -> Recipe:
     """The recipe of an estimator that refuses values that are infinite in float32."""
-    return Recipe(estimator.n_features_in_, outputs, takes_missing, takes_infinite=False, takes_sparse=True)
+    return Recipe(outputs, takes_missing, takes_infinite=False)
 
 
 def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
@@ -87,13 +56,13 @@ def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
         if not has_two_classes(estimator):
             raise refuse(estimator, OTHER_CLASSES)
         outputs = {method: link.of_each(2) for method, link in outputs.items()}
-    return ensemble, _strict(estimator, outputs, takes_missing=takes_missing)
+    return ensemble, _strict(outputs, takes_missing=takes_missing)
 
 
 def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
     ensemble, takes_missing = _forest(estimator, refuse)
     link = FIRST if estimator.n_outputs_ == 1 else Link("sums")
-    return ensemble, _strict(estimator, {"predict": link}, takes_missing=takes_missing)
+    return ensemble, _strict({"predict": link}, takes_missing=takes_missing)
 
 
 def _for_each(estimator: Any, refuse: Refuse) -> Read:
@@ -102,7 +71,7 @@ def _for_each(estimator: Any, refuse: Refuse) -> Read:
     first, recipe = parts[0]
     width = len(first.base)
     for one, (ensemble, own) in zip(estimator.estimators_, parts, strict=True):
-        if own != recipe or own.start:
+        if own != recipe:
             raise refuse(one, "the outputs read their numbers in different ways")
         if _kind(ensemble) != _kind(first):
             raise refuse(one, "the trees of its outputs are not of one kind")
@@ -147,44 +116,35 @@ def _isolation_forest(estimator: Any, refuse: Refuse) -> Read:
         "decision_function": Link("isolation_decisions", numbers),
         "predict": Link("isolation_labels", numbers),
     }
-    return sklearn.isolation(estimator), Recipe(estimator.n_features_in_, outputs, takes_sparse=True)
+    return sklearn.isolation(estimator), Recipe(outputs)
 
 
-def _boosting(estimator: Any) -> tuple[Ensemble, Callable[[np.ndarray], np.ndarray] | None]:
-    """The trees, and the start of the sums if it is not the same for all rows."""
-
-    def start(numbers: np.ndarray) -> np.ndarray:
-        return estimator._raw_predict_init(np.ascontiguousarray(numbers, dtype=np.float32))
-
+def _boosting(estimator: Any, refuse: Refuse) -> Ensemble:
+    """The trees on top of a start that is the same for all rows."""
     init = estimator.init_
-    if (isinstance(init, str) and init == "zero") or name_of(init).startswith("sklearn.Dummy"):
-        same = start(np.zeros((1, estimator.n_features_in_)))[0]
-        return sklearn.boosting(estimator, same), None
-    return sklearn.boosting(estimator, [0.0] * estimator.estimators_.shape[1]), start
+    if not (isinstance(init, str) and init == "zero") and not name_of(init).startswith("sklearn.Dummy"):
+        raise refuse(estimator, f"its init is a {type(init).__name__}")
+    start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
+    return sklearn.boosting(estimator, start)
 
 
 def _boosting_classifier(estimator: Any, refuse: Refuse) -> Read:
-    ensemble, start = _boosting(estimator)
-
     slope = 2.0 if type(estimator._loss).__name__ == "ExponentialLoss" else 1.0
     outputs = {
         "predict_proba": Link("shares", (slope,)),
         "decision_function": Link("decisions"),
         "predict": Link("from_zero", is_label=True),
     }
-    return ensemble, replace(_strict(estimator, outputs), start=start)
+    return _boosting(estimator, refuse), _strict(outputs)
 
 
 def _boosting_regressor(estimator: Any, refuse: Refuse) -> Read:
-    ensemble, start = _boosting(estimator)
-    return ensemble, replace(_strict(estimator, {"predict": FIRST}), start=start)
+    return _boosting(estimator, refuse), _strict({"predict": FIRST})
 
 
 def _hist(estimator: Any, outputs: Outputs) -> Read:
-    recipe = Recipe(estimator.n_features_in_, outputs)
-    if estimator._preprocessor is not None:  # the estimator itself turns categories into codes
-        recipe = replace(recipe, prepare=estimator._preprocessor.transform, asks_numbers=False)
-    return hist.boosting(estimator), recipe
+    # with categories, the estimator itself turns them into the codes that its trees read
+    return hist.boosting(estimator), Recipe(outputs, takes_numbers=estimator._preprocessor is None)
 
 
 def _hist_classifier(estimator: Any, refuse: Refuse) -> Read:
@@ -201,3 +161,31 @@ def _hist_classifier(estimator: Any, refuse: Refuse) -> Read:
 def _hist_regressor(estimator: Any, refuse: Refuse) -> Read:
     log = type(estimator._loss.link).__name__ == "LogLink"
     return _hist(estimator, {"predict": Link("power") if log else FIRST})
+
+
+READERS: Mapping[str, Callable[[Any, Refuse], Read]] = {
+    "sklearn.DecisionTreeClassifier": _forest_classifier,
+    "sklearn.ExtraTreeClassifier": _forest_classifier,
+    "sklearn.RandomForestClassifier": _forest_classifier,
+    "sklearn.ExtraTreesClassifier": _forest_classifier,
+    "sklearn.DecisionTreeRegressor": _forest_regressor,
+    "sklearn.ExtraTreeRegressor": _forest_regressor,
+    "sklearn.RandomForestRegressor": _forest_regressor,
+    "sklearn.ExtraTreesRegressor": _forest_regressor,
+    **dict.fromkeys(FOR_EACH, _for_each),
+    "sklearn.IsolationForest": _isolation_forest,
+    "sklearn.GradientBoostingClassifier": _boosting_classifier,
+    "sklearn.GradientBoostingRegressor": _boosting_regressor,
+    "sklearn.HistGradientBoostingClassifier": _hist_classifier,
+    "sklearn.HistGradientBoostingRegressor": _hist_regressor,
+    "lightgbm.LGBMClassifier": boosters.lightgbm_classifier,
+    "lightgbm.LGBMRegressor": boosters.lightgbm_regressor,
+    "lightgbm.LGBMRanker": boosters.lightgbm_regressor,
+    "xgboost.XGBClassifier": boosters.xgboost_classifier,
+    "xgboost.XGBRFClassifier": boosters.xgboost_classifier,
+    "xgboost.XGBRegressor": boosters.xgboost_regressor,
+    "xgboost.XGBRFRegressor": boosters.xgboost_regressor,
+    "xgboost.XGBRanker": boosters.xgboost_regressor,
+}
+# Those of one estimator that scores; SQL takes the others apart by itself.
+TREES = tuple(name for name in READERS if name not in (*FOR_EACH, "sklearn.IsolationForest"))

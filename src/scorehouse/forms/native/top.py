@@ -1,49 +1,83 @@
-"""The top of a tree, which is evaluated without branches: its splits, their masks, and the exits."""
+"""The tops of trees, which are evaluated without branches: their splits, their masks, and the exits."""
 
 from __future__ import annotations
 
-import heapq
+from dataclasses import dataclass
 
 import numpy as np
 
-from scorehouse.forms.native.kernel import ALL, EXITS
-from scorehouse.forms.trees.tree import LEAF, Tree
+from scorehouse.forms.native.kernel import ALL
+from scorehouse.forms.trees.tree import LEAF
 
 
-def top_of(tree: Tree) -> tuple[list[tuple[int, int]], np.ndarray]:
-    """The splits of the top with their masks, and the nodes where it ends (exits), from left to right.
+@dataclass(frozen=True)
+class Top:
+    """The splits of all tops, tree after tree and from left to right, with their `masks`; and the `exits`.
 
-    The exit with the most levels below it is opened first, which leaves the fewest levels to walk. A mask
-    keeps the exits that a row may still take after it went right at the split.
+    The exits are the nodes where a top ends, of shape (trees, most exits), from left to right; LEAF fills
+    them up. A mask keeps the exits that a row may still take after it went right at the split.
     """
-    height = np.zeros(len(tree.left), dtype=np.int64)
-    for level in reversed(tree.levels()):
-        inner = level[tree.left[level] != LEAF]
-        height[inner] = 1 + np.maximum(height[tree.left[inner]], height[tree.right[inner]])
-    opened: set[int] = set()
-    waiting = [(-int(height[0]), 0)]
-    while len(waiting) < EXITS and waiting[0][0] < 0:
-        _, node = heapq.heappop(waiting)
-        opened.add(node)
-        for child in (int(tree.left[node]), int(tree.right[node])):
-            heapq.heappush(waiting, (-int(height[child]), child))
-    return _masked(tree, opened)
+
+    splits: np.ndarray
+    masks: np.ndarray
+    exits: np.ndarray
 
 
-def _masked(tree: Tree, opened: set[int]) -> tuple[list[tuple[int, int]], np.ndarray]:
-    exits: list[int] = []
-    spans: dict[int, int] = {}  # the first exit below a node that was opened
-    masks: list[tuple[int, int]] = []
-    waiting = [(0, False)]
-    while waiting:
-        node, left_is_done = waiting.pop()
-        if node not in opened:
-            exits.append(node)
-        elif left_is_done:
-            struck = ((1 << len(exits)) - 1) ^ ((1 << spans[node]) - 1)
-            masks.append((node, int(ALL) ^ struck))
-            waiting.append((int(tree.right[node]), False))
-        else:
-            spans[node] = len(exits)
-            waiting += [(node, True), (int(tree.left[node]), False)]
-    return masks, np.array(exits, dtype=np.int64)
+def levels_of(left: np.ndarray, right: np.ndarray, roots: np.ndarray) -> list[np.ndarray]:
+    """The nodes below `roots`, by their distance from these, children side by side."""
+    found = [roots]
+    while True:
+        inner = found[-1][left[found[-1]] != LEAF]
+        if not len(inner):
+            return found
+        found.append(np.column_stack([left[inner], right[inner]]).ravel())
+
+
+def top_of(left: np.ndarray, right: np.ndarray, roots: np.ndarray, most: int) -> Top:
+    """The tops of trees with at most `most` exits each.
+
+    The exit with the most levels below it is opened first, which leaves the fewest levels to walk; of
+    several, the first node.
+    """
+    height = _heights(left, right, roots)
+    trees = np.arange(len(roots))
+    exits = np.full((len(roots), most), LEAF, dtype=np.int64)
+    exits[:, 0] = roots
+    opened: list[np.ndarray] = []  # one node of each tree that is not open as far as it can be
+    for count in range(1, most):
+        own = exits[trees, :count]
+        chosen = np.argmax(height[own] * len(left) - own, axis=1)
+        can_open = height[own[np.arange(len(trees)), chosen]] > 0
+        trees, chosen = trees[can_open], chosen[can_open]
+        if not len(trees):
+            break
+        opened.append(exits[trees, chosen])
+        exits[trees, chosen] = left[opened[-1]]
+        exits[trees, count] = right[opened[-1]]
+    below = np.ones(len(left), dtype=np.int64)  # how many exits a node has below it
+    for nodes in reversed(opened):
+        below[nodes] = below[left[nodes]] + below[right[nodes]]
+    first = np.zeros(len(left), dtype=np.int64)  # the exits to the left of a node
+    for nodes in opened:
+        first[left[nodes]] = first[nodes]
+        first[right[nodes]] = first[nodes] + below[left[nodes]]
+    splits = np.concatenate([roots[:0], *opened])
+    ends = first[right[splits]]
+    order = np.lexsort([ends, np.searchsorted(roots, splits, side="right")])
+    splits, ends = splits[order], ends[order]
+    struck = (np.uint64(1) << ends.astype(np.uint64)) - (np.uint64(1) << first[splits].astype(np.uint64))
+    places = np.where(exits == LEAF, most, first[exits])
+    return Top(
+        splits,
+        ALL ^ struck.astype(np.uint32),
+        np.take_along_axis(exits, np.argsort(places, axis=1, kind="stable"), axis=1),
+    )
+
+
+def _heights(left: np.ndarray, right: np.ndarray, roots: np.ndarray) -> np.ndarray:
+    """The largest number of splits between each node and a leaf."""
+    height = np.zeros(len(left), dtype=np.int64)
+    for level in reversed(levels_of(left, right, roots)):
+        inner = level[left[level] != LEAF]
+        height[inner] = 1 + np.maximum(height[left[inner]], height[right[inner]])
+    return height

@@ -63,6 +63,5 @@ def affordable_rows(form: StoredReasons, most: int) -> int:
     """So many rows that large forests do not take minutes."""
     leaves = 1
     if isinstance(form, TreeReasons):
-        nodes = form.layout.tables.node_left
-        leaves = max(1, int((nodes == np.arange(len(nodes))).sum()))
+        leaves = int(form.attribution.leaves_before[-1])
     return max(2, min(most, MOST_LEAVES // leaves))

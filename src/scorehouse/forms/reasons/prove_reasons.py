@@ -11,7 +11,6 @@ from scorehouse.errors import CompileError
 from scorehouse.forms.hard_rows import Tried
 from scorehouse.forms.native.reasons import Attribution
 from scorehouse.forms.reasons.law import TOLERANCE, law_broken
-from scorehouse.forms.reasons.make import nodes_alone, nodes_of
 from scorehouse.forms.reasons.proof_rows import affordable_rows, explained
 from scorehouse.forms.reasons.reference import reference
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
@@ -51,10 +50,8 @@ def _scored(expected: pa.Table) -> np.ndarray:
     return np.flatnonzero(is_scored.to_numpy(zero_copy_only=False))
 
 
-def prove_trees(
-    form: TreeReasons, ensemble: Ensemble, kernel: Kernel, tried: Tried, expected: pa.Table
-) -> float:
-    """The largest difference from `reference`, on a few rows, trees of `ensemble` and background rows.
+def prove_trees(form: TreeReasons, kernel: Kernel, tried: Tried, expected: pa.Table) -> float:
+    """The largest difference from `reference`, on a few rows, trees and background rows.
 
     Raises CompileError where it is more than TOLERANCE.
     """
@@ -62,11 +59,9 @@ def prove_trees(
     chosen = scored[:: max(1, len(scored) // REFERENCE_ROWS)][:REFERENCE_ROWS]
     batch = tried.rows.take(pa.array(chosen)).combine_chunks().to_batches()[0]
     numbers = np.column_stack(form.numbers(check_batch(kernel.signature, batch, frozenset()).columns))
-    few = _few_trees(ensemble)
-    tables = form.layout.tables
-    layout = nodes_alone(few, numbers.shape[1], tables.takes_missing, tables.takes_infinite)
-    outputs = len(layout.base)
-    columns, covers = nodes_of(few)
+    few = _few_trees(form.model.ensemble)
+    model = replace(form.model, ensemble=few)
+    outputs = len(few.base)
     owners = np.arange(numbers.shape[1])
     worst = 0.0
     background = form.background_block
@@ -74,9 +69,7 @@ def prove_trees(
         background = background[:: -(-len(background) // REFERENCE_BACKGROUND)]
     slow = reference(few, numbers, outputs, background)
     for repeats in (1, 64):  # without tables, and with them
-        loops = Attribution(
-            layout.tables, columns, covers, owners, np.arange(outputs), len(owners), background
-        )
+        loops = Attribution(model, owners, np.arange(outputs), len(owners), background)
         found = loops.contributions(np.tile(numbers, (repeats, 1)))
         if found is None:
             raise _unequal(kernel.call, "the estimator refuses a row that it scores")

@@ -10,11 +10,11 @@ from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
 from scorehouse.forms.choose import FormFiles
 from scorehouse.forms.form_file import reading
 from scorehouse.forms.native.kernel import require_library
+from scorehouse.forms.program import reasons_in
 from scorehouse.forms.reasons.proof_rows import differs_here
-from scorehouse.forms.reasons.stored import from_bytes
 from scorehouse.forms.reasons.stored_reasons import StoredReasons
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registry.artifact import REASONS, REASONS_PROOF_FILE, read_form
+from scorehouse.registry.artifact import PROGRAM_FILE, REASONS_PROOF_FILE, read_program
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 
@@ -31,10 +31,10 @@ def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes
         require_library(kernel.call)
     except CompileError as error:
         raise _none(kernel, error.problem, error.action) from error
-    data, proof = files.form(kernel, REASONS), files.proof(kernel, REASONS_PROOF_FILE)
+    data, proof = files.read(kernel), files.read(kernel, REASONS_PROOF_FILE)
     prove = f"run `scorehouse prove {version.name}`"
     with reading("reasons", version, kernel.call):
-        form = from_bytes(data, version)
+        form = reasons_in(data, version)
     try:
         problem = differs_here(proof, form, kernel.signature)
     except ScorehouseError:
@@ -47,10 +47,10 @@ def read_reasons(kernel: Kernel, files: FormFiles) -> tuple[StoredReasons, bytes
 
 
 def read_background(root: Path, version: Version, policy: LoadPolicy, call: str) -> pa.RecordBatch | None:
-    """The rows that the reasons of a version compare with, from their file; None if it has none."""
-    data = read_form(root, version, "reasons", policy, call)
+    """The rows that the reasons of a version compare with, from its program; None if it has none."""
+    data = read_program(root, version, PROGRAM_FILE, policy, call)
     with reading("reasons", version, call):
-        return from_bytes(data, version).background
+        return reasons_in(data, version).background
 
 
 def why_none(version: Version) -> str:

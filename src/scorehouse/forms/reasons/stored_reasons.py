@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.forms.stored_form import StoredForm, common_of, head_of, places
+from scorehouse.forms.stored_form import StoredForm, places
 from scorehouse.registry.version import Version
 
 MOST_OUTPUTS = 1 << 16
-SINGLE = "scores_in_single"  # not `single`, which is a flag of the tables of trees
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,15 @@ class StoredReasons(StoredForm):
 
     `owners` has the feature that each column of the program is computed from, `explained` the outputs that
     are explained (the positive class, or every class or output of several), and `unit` what contributions are
-    measured in. `single`: the library computes its scores in float32. The methods in `links` compute from
-    totals what the estimator's methods give. `background` has the rows that a row is compared with, in
-    canonical columns; None: with the training rows, as far as the estimator or registration counted them.
+    measured in. The methods in `links` compute from totals what the estimator's methods give. `background`
+    has the rows that a row is compared with, in canonical columns; None: with the training rows, as far as
+    the estimator or registration counted them.
     """
 
     owners: tuple[int, ...]
     explained: tuple[int, ...]
     features: int
     unit: str
-    single: bool
     background: pa.RecordBatch | None = field(default=None, kw_only=True)
 
     @abstractmethod
@@ -84,6 +82,11 @@ class StoredReasons(StoredForm):
         return self.contributions(columns).totals
 
     @property
+    def single(self) -> bool:
+        """Whether the library computes its scores in float32."""
+        return False
+
+    @property
     def is_per_class(self) -> bool:
         """Whether each class has a total of its own; a row is then explained for its predicted class."""
         return len(self.explained) > 1
@@ -94,27 +97,19 @@ class StoredReasons(StoredForm):
 
 
 def reasons_head(form: StoredReasons) -> dict[str, Any]:
-    """What is common, as JSON can hold it."""
-    return {
-        **head_of(form),
-        "owners": form.owners,
-        "explained": form.explained,
-        "features": form.features,
-        "unit": form.unit,
-        SINGLE: form.single,
-    }
+    """What reasons need besides the scores, as JSON can hold it."""
+    return {"owners": form.owners, "explained": form.explained, "unit": form.unit}
 
 
-def reasons_of(head: Mapping[str, Any], version: Version) -> dict[str, Any]:
-    """The arguments that `reasons_head` wrote."""
-    features, explained = version.n_features, head["explained"]
-    if head["features"] != features or not explained or len(set(explained)) < len(explained):
-        raise ValueError(f"it explains the outputs {explained} by {head['features']} features of {features}")
+def reasons_of(head: Mapping[str, Any], scores: StoredForm, version: Version) -> dict[str, Any]:
+    """The arguments that `reasons_head` wrote, and those that reasons share with `scores`."""
+    explained = head["explained"]
+    if not explained or len(set(explained)) < len(explained):
+        raise ValueError(f"it explains the outputs {explained}")
     return {
-        **common_of(head, version),
-        "owners": places(head["owners"], features, "the feature of a column"),
+        **{name: getattr(scores, name) for name in ("columns", "singles", "links", "classes")},
+        "owners": places(head["owners"], version.n_features, "the feature of a column"),
         "explained": places(explained, MOST_OUTPUTS, "an output that is explained"),
-        "features": features,
+        "features": version.n_features,
         "unit": str(head["unit"]),
-        "single": bool(head[SINGLE]),
     }

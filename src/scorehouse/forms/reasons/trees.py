@@ -6,42 +6,48 @@ It is interventional against a background, and path-dependent without one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from scorehouse.forms.native.kernel import add_trees
-from scorehouse.forms.native.layout import Layout
+from scorehouse.forms.native.kernel import Packed, add_trees
+from scorehouse.forms.native.layout import TreeModel, pack
 from scorehouse.forms.native.reasons import Attribution
 from scorehouse.forms.reasons.background import canonical_columns
 from scorehouse.forms.reasons.stored_reasons import Contributions, StoredReasons
-
-BLOCK = 16_384  # rows, so that the contributions of several classes do not fill the memory
+from scorehouse.forms.trees.tree import LEAF, Tree
 
 
 @dataclass(frozen=True)
 class TreeReasons(StoredReasons):
-    """The trees, laid out without tops, in doubles; `columns_of_nodes` and `covers` have one per node."""
+    """The trees of one estimator, each of one output or of all (`over_all_outputs`)."""
 
-    layout: Layout
-    columns_of_nodes: np.ndarray
-    covers: np.ndarray
+    model: TreeModel
+
+    @property
+    def single(self) -> bool:
+        return self.model.ensemble.single
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The trees without tops; their sums are doubles, even where the library rounds them to float32."""
+        return pack(self.model, tops=False, single=False)
 
     def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
         block = in_block(numbers, rows)
         parts = self.attribution.contributions(block)
         if parts is None:
             raise ValueError("the estimator takes no such value")
-        parts /= self.layout.divisor
+        parts /= self.model.divisor
         return Contributions(self.base, parts, self._totals(block))
 
     def _totals(self, block: np.ndarray) -> np.ndarray:
         """The explained sums of a block of numbers, of shape (rows, outputs)."""
-        sums = np.repeat(self.layout.base[:, None], len(block), axis=1)
-        if not add_trees(block, self.layout.tables, sums):
+        sums = np.repeat(self.model.base[:, None], len(block), axis=1)
+        if not add_trees(block, self.packed, sums):
             raise ValueError("the estimator takes no such value")
-        return np.asarray(sums[list(self.explained)].T / self.layout.divisor)
+        return np.asarray(sums[list(self.explained)].T / self.model.divisor)
 
     @cached_property
     def background_block(self) -> np.ndarray | None:
@@ -53,32 +59,37 @@ class TreeReasons(StoredReasons):
     @cached_property
     def attribution(self) -> Attribution:
         """The trees as the loops explain them."""
-        places = np.full(len(self.layout.base), -1, dtype=np.int64)
+        places = np.full(len(self.model.base), -1, dtype=np.int64)
         places[list(self.explained)] = np.arange(len(self.explained))
         owners = np.array(self.owners, dtype=np.int64)
-        nodes = (self.columns_of_nodes, self.covers)
-        background = self.background_block
-        return Attribution(self.layout.tables, *nodes, owners, places, self.features, background)
+        return Attribution(self.model, owners, places, self.features, self.background_block)
 
     @cached_property
     def base(self) -> np.ndarray:
         """The mean of the explained outputs over the background, or over the rows that the nodes counted."""
         if self.background_block is not None:
             return np.asarray(self._totals(self.background_block).mean(axis=0))
-        tables = self.layout.tables
-        made = self.layout.base.copy()
-        nodes = tables.exits.reshape(len(tables.trees), -1)[:, 0].astype(np.int64)
-        groups, shares = tables.trees[:, 5], np.ones(len(nodes))
-        while len(nodes):
-            lefts = tables.node_left[nodes].astype(np.int64)
-            leaf = lefts == nodes
-            for k in range(tables.outputs):
-                np.add.at(made, groups[leaf] + k, shares[leaf] * tables.node_value[nodes[leaf], k])
-            inner = ~leaf
-            nodes, groups, shares = _children(
-                nodes[inner], lefts[inner], groups[inner], shares[inner], self.covers
-            )
-        return np.asarray(made[list(self.explained)] / self.layout.divisor)
+        made = self.model.base
+        for tree, group in zip(self.model.ensemble.trees, self.model.ensemble.groups, strict=True):
+            leaf, width = tree.is_leaf, tree.value.shape[1]
+            made[group : group + width] += _shares(tree)[leaf] @ tree.value[leaf]
+        return np.asarray(made[list(self.explained)] / self.model.divisor)
+
+
+def over_all_outputs(model: TreeModel) -> TreeModel:
+    """The same, with trees of some classes of many, as forests of several labels have, over all outputs.
+
+    The loops for reasons take trees of one output, or of all.
+    """
+    ensemble = model.ensemble
+    width, outputs = ensemble.trees[0].value.shape[1], len(ensemble.base)
+    if width == 1 or not any(ensemble.groups):
+        return model
+    trees = tuple(
+        replace(tree, value=np.pad(tree.value, ((0, 0), (group, outputs - group - width))))
+        for tree, group in zip(ensemble.trees, ensemble.groups, strict=True)
+    )
+    return replace(model, ensemble=replace(ensemble, trees=trees, groups=(0,) * len(trees)))
 
 
 def in_block(numbers: Sequence[np.ndarray], rows: int) -> np.ndarray:
@@ -89,14 +100,14 @@ def in_block(numbers: Sequence[np.ndarray], rows: int) -> np.ndarray:
     return block
 
 
-def _children(
-    nodes: np.ndarray, lefts: np.ndarray, groups: np.ndarray, shares: np.ndarray, covers: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both children of each node, their outputs, and the share of the training rows that reached them."""
-    known = covers[nodes] > 0.0
-    to_left, to_right = (
-        np.divide(covers[child], covers[nodes], out=np.full(len(nodes), 0.5), where=known)
-        for child in (lefts, lefts + 1)
-    )
-    children = np.concatenate([lefts, lefts + 1])
-    return children, np.tile(groups, 2), np.concatenate([shares * to_left, shares * to_right])
+def _shares(tree: Tree) -> np.ndarray:
+    """The share of the training rows that reached each node."""
+    shares = np.ones(len(tree.left))
+    for level in tree.levels():
+        inner = level[tree.left[level] != LEAF]
+        known = tree.cover[inner] > 0.0
+        for side in (tree.left, tree.right):
+            child = side[inner]
+            part = np.divide(tree.cover[child], tree.cover[inner], out=np.full(len(inner), 0.5), where=known)
+            shares[child] = shares[inner] * part
+    return shares

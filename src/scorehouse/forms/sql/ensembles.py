@@ -1,14 +1,16 @@
-"""Decision trees as nested cases, and scikit-learn's forests and boosted ensembles made of them."""
+"""Decision trees as nested cases, and what every library makes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from scorehouse.forms.several import OTHER_CLASSES, has_two_classes
-from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
+from scorehouse.forms.native.recipe import Recipe
+from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.forms.sql.builder import Builder, Scores, Value
 from scorehouse.forms.sql.expression import (
     Call,
     Case,
@@ -18,14 +20,14 @@ from scorehouse.forms.sql.expression import (
     IsNull,
     all_of,
     any_of,
-    multiply,
     number,
+    text,
 )
+from scorehouse.forms.sql.links import KINDS, real
 from scorehouse.forms.sql.scale import numbers_only
-from scorehouse.forms.sql.scores import mean, sigmoid, softmax
+from scorehouse.forms.sql.scores import mean
 from scorehouse.forms.sql.several import of_labels
 from scorehouse.forms.trees import CategorySplit, Ensemble, Tree
-from scorehouse.forms.trees import of_sklearn as sklearn
 from scorehouse.forms.trees.tree import LEAF, ZERO
 
 
@@ -86,66 +88,69 @@ def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) ->
     return Case(((In(column, codes), named),), other)
 
 
-def grouped(
-    b: Builder, ensemble: Ensemble, values: Sequence[Value], leaf: Callable[[float], Expr] = number
-) -> list[list[Expr]]:
-    """The trees that add to each output, in their order."""
-    terms: list[list[Expr]] = [[] for _ in ensemble.base]
-    for tree, group in zip(ensemble.trees, ensemble.groups, strict=True):
-        terms[group].append(tree_of(b, tree, values, leaf))
-    return terms
-
-
-def boosted(b: Builder, ensemble: Ensemble, values: Sequence[Value]) -> list[Expr]:
-    """The start of each output plus its trees, added in order, as a column."""
-    return [
-        b.bind(b.sum([number(start), *terms], "boosted"), "raw")
-        for start, terms in zip(ensemble.base, grouped(b, ensemble, values), strict=True)
-    ]
-
-
-def decision_tree(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """One tree."""
-    return _forest(b, estimator, [estimator], values)
-
-
-def forest(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """The mean of the trees, summed in their order."""
-    return _forest(b, estimator, estimator.estimators_, values)
-
-
-def _forest(b: Builder, estimator: Any, trees: Sequence[Any], values: list[Value]) -> Scores:
-    """The share of each class, with two classes only the second's; or each output of a regression.
-
-    Of several labels, the share of the second class of each.
-    """
-    numbers_only(b, estimator, values)
-    has_classes = hasattr(estimator, "classes_")
-    several_labels = has_classes and estimator.n_outputs_ != 1
-    if several_labels and not has_two_classes(estimator):
-        raise b.refuse(estimator, OTHER_CLASSES)
-    ensemble = sklearn.forest(trees)
+def trees(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """Trees, forests and boosted trees of every library: their sums, through the link of the method."""
+    ensemble, recipe = recipe_of(estimator, b.refuse)
+    values = as_numbers(b, estimator, recipe, values)
+    if ensemble.single and not b.has_real:
+        raise b.refuse(estimator, "it adds in float32, a type that this database does not have")
+    link = recipe.outputs.get(method)
+    if link is None or link.kind not in KINDS:
+        raise b.refuse(estimator, f"it has no form of {method}")
     outputs = len(ensemble.base)
-    wanted = range(1, outputs, 2) if several_labels or (has_classes and outputs == 2) else range(outputs)
-    made = tuple(
-        mean(b, [tree_of(b, tree, values, output=k) for tree in ensemble.trees], "forest") for k in wanted
-    )
-    if several_labels:
-        return of_labels([Scores((share,), bounded=True) for share in made])
-    return Scores(made, bounded=True)
+    has_shares = link.kind == "sums" and hasattr(estimator, "classes_")
+    of_two = has_shares and 2 in (link.each, outputs)  # the second class says all
+    raw = [_sum_of(b, ensemble, values, k) for k in (range(1, outputs, 2) if of_two else range(outputs))]
+    if link.each:
+        return of_labels([Scores((share,), bounded=True) for share in raw])
+    scores = KINDS[link.kind](b, raw, *link.numbers)
+    is_sum = KINDS[link.kind] in (KINDS["sums"], KINDS["single"])
+    zero_is_second = recipe.outputs["predict"].kind == "from_zero"
+    return replace(scores, bounded=scores.bounded or is_sum, zero_is_second=zero_is_second)
 
 
-def boosting(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """The initial score and the trees on top of it, through the inverse of the loss's link."""
+def _sum_of(b: Builder, ensemble: Ensemble, values: Sequence[Value], output: int) -> Expr:
+    """One output of an ensemble: the trees added to its start in their order, or their mean."""
+    leaf, width = real if ensemble.single else number, ensemble.trees[0].value.shape[1]
+    terms = [
+        tree_of(b, tree, values, leaf, output - group)
+        for tree, group in zip(ensemble.trees, ensemble.groups, strict=True)
+        if group <= output < group + width
+    ]
+    if ensemble.base[output] or ensemble.single:
+        terms = [leaf(ensemble.base[output]), *terms]
+    if ensemble.average:
+        return mean(b, terms, "forest")
+    return b.bind(b.sum(terms, "boosted"), "raw") if len(terms) > 1 else terms[0]
+
+
+def as_numbers(b: Builder, estimator: Any, recipe: Recipe, values: list[Value]) -> list[Value]:
+    """The columns that trees read: categories as codes, and first for histogram boosting."""
+    if getattr(estimator, "_preprocessor", None) is not None:
+        is_categorical = np.asarray(estimator.is_categorical_, dtype=bool)
+        encoder = estimator._preprocessor.named_transformers_["encoder"]
+        chosen = [value for value, flag in zip(values, is_categorical, strict=True) if flag]
+        numbers = [value for value, flag in zip(values, is_categorical, strict=True) if not flag]
+        with b.inside("categorical_features"):
+            values = [*b.transform(encoder, chosen), *numbers]
+    elif recipe.categories:
+        values = _coded(b, estimator, recipe.categories, values)
     numbers_only(b, estimator, values)
-    init = estimator.init_
-    if not (isinstance(init, str) and init == "zero") and not name_of(init).startswith("sklearn.Dummy"):
-        raise b.refuse(estimator, f"its init is a {type(init).__name__}")
-    start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
-    raw = boosted(b, sklearn.boosting(estimator, start), values)
-    if method in ("decision_function", "predict"):
-        return Scores(tuple(raw), zero_is_second=True, bounded=True)
-    if len(raw) > 1:
-        return Scores(softmax(b, raw), tuple(raw), bounded=True)
-    link = multiply(raw[0], 2.0) if estimator.loss == "exponential" else raw[0]
-    return Scores((sigmoid(b, link),), tuple(raw), zero_is_second=True, bounded=True)
+    return values
+
+
+def _coded(
+    b: Builder, estimator: Any, categories: Sequence[Sequence[Any]], values: Sequence[Value]
+) -> list[Value]:
+    """The columns of a frame, those of dtype category as their codes in training; others have no code."""
+    features = b.signature.features
+    chosen = [place for place, feature in enumerate(features) if feature.dtype == "category"]
+    if len(chosen) != len(categories) or len(features) != len(values):
+        raise b.refuse(estimator, "it reads columns of dtype category that other steps made")
+    made = list(values)
+    for place, known in zip(chosen, categories, strict=True):
+        x = b.bound(values[place])
+        literals = [text(one) if isinstance(one, str) else number(float(one)) for one in known]
+        codes = [(Compare("=", x.expr, one), number(float(code))) for code, one in enumerate(literals)]
+        made[place] = x.made(Case(tuple(codes)))
+    return made

@@ -9,40 +9,36 @@ import numpy as np
 from scorehouse.forms.linear_models import LinearModel, linear_model
 from scorehouse.forms.several import gives_labels
 from scorehouse.forms.sql.builder import Builder, Scores, Value, name_of
-from scorehouse.forms.sql.expression import Arith, Case, Compare, Expr, number
+from scorehouse.forms.sql.expression import Expr
+from scorehouse.forms.sql.links import KINDS
 from scorehouse.forms.sql.lookups import is_coded
 from scorehouse.forms.sql.scale import no_gaps, numbers_only
-from scorehouse.forms.sql.scores import exponential, shares, sigmoid, softmax
 from scorehouse.forms.sql.scores import linear as weighted
 from scorehouse.forms.sql.several import of_labels
 
 
 def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """The weighted sum, through the inverse of the link; or one sum for each output."""
-    numbers_only(b, estimator, values)
-    no_gaps(b, values)
-    model = linear_model(estimator, name_of(estimator), method, b.refuse)
+    model = _model(b, estimator, values, method)
     if len(model.weights) > 1:
-        return Scores(tuple(_sums(b, model, values)))
+        return KINDS[model.after](b, _sums(b, model, values))
     weights = np.asarray(model.weights, dtype=np.float64)
-    raw = weighted(b, values, weights, float(model.intercepts[0]))
-    return Scores((exponential(b, raw) if model.after == "power" else raw,))
+    return KINDS[model.after](b, [weighted(b, values, weights, float(model.intercepts[0]))])
 
 
 def classification(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """Sums as they are; sigmoids or clipped sums, and their shares for more than two classes; or softmax."""
-    numbers_only(b, estimator, values)
-    no_gaps(b, values)
-    model = linear_model(estimator, name_of(estimator), method, b.refuse)
+    model = _model(b, estimator, values, method)
     raw = _sums(b, model, values)
     if gives_labels(estimator):
         return of_labels([Scores((one,)) for one in raw])
-    if model.after == "sums":
-        return Scores(tuple(raw))
-    if model.after == "softmax":
-        return Scores(softmax(b, raw), tuple(raw), bounded=True)
-    parts = [_clipped(one) if model.after == "clipped" else sigmoid(b, one) for one in raw]
-    return Scores((parts[0],) if len(parts) == 1 else shares(b, parts), tuple(raw), bounded=True)
+    return KINDS[model.after](b, raw)
+
+
+def _model(b: Builder, estimator: Any, values: list[Value], method: str) -> LinearModel:
+    numbers_only(b, estimator, values)
+    no_gaps(b, values)
+    return linear_model(estimator, name_of(estimator), method, b.refuse)
 
 
 def _sums(b: Builder, model: LinearModel, values: list[Value]) -> list[Expr]:
@@ -55,12 +51,3 @@ def _sums(b: Builder, model: LinearModel, values: list[Value]) -> list[Expr]:
         b.bind(weighted(b, values, row, float(intercept)), f"raw {k}" if several else "raw")
         for k, (row, intercept) in enumerate(zip(weights, model.intercepts, strict=True))
     ]
-
-
-def _clipped(raw: Expr) -> Expr:
-    """(raw + 1) / 2, between 0 and 1."""
-    whens = (
-        (Compare("<", raw, number(-1.0)), number(0.0)),
-        (Compare(">", raw, number(1.0)), number(1.0)),
-    )
-    return Case(whens, Arith("/", Arith("-", raw, number(-1.0)), number(2.0)))

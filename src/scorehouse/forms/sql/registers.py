@@ -10,20 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scorehouse.forms.linear_models import CLASSIFIERS, REGRESSORS
+from scorehouse.forms.native.recipes import TREES
 from scorehouse.forms.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES
 from scorehouse.forms.sql import (
     calibrate,
     compose,
     encode,
     ensembles,
-    hist_sql,
-    lightgbm_sql,
     linear,
     nearest,
     scale,
     several,
     times,
-    xgboost_sql,
 )
 from scorehouse.forms.sql.builder import Converters
 
@@ -64,22 +62,7 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
     "sklearn.KMeans": nearest.k_means,
     "sklearn.MiniBatchKMeans": nearest.k_means,
-    "sklearn.DecisionTreeClassifier": ensembles.decision_tree,
-    "sklearn.DecisionTreeRegressor": ensembles.decision_tree,
-    "sklearn.ExtraTreeClassifier": ensembles.decision_tree,
-    "sklearn.ExtraTreeRegressor": ensembles.decision_tree,
-    "sklearn.RandomForestClassifier": ensembles.forest,
-    "sklearn.RandomForestRegressor": ensembles.forest,
-    "sklearn.ExtraTreesClassifier": ensembles.forest,
-    "sklearn.ExtraTreesRegressor": ensembles.forest,
-    "sklearn.GradientBoostingClassifier": ensembles.boosting,
-    "sklearn.GradientBoostingRegressor": ensembles.boosting,
-    "sklearn.HistGradientBoostingClassifier": hist_sql.boosting,
-    "sklearn.HistGradientBoostingRegressor": hist_sql.boosting,
-    "lightgbm.LGBMClassifier": lightgbm_sql.boosting,
-    "lightgbm.LGBMRegressor": lightgbm_sql.boosting,
-    "xgboost.XGBClassifier": xgboost_sql.boosting,
-    "xgboost.XGBRegressor": xgboost_sql.boosting,
+    **dict.fromkeys(TREES, ensembles.trees),
 }
 
 CONVERTERS = Converters(TRANSFORMERS, PREDICTORS)

@@ -1,14 +1,8 @@
-"""The SQL form as a file beside the artifact: a tree of expressions in JSON, of which a run writes its SQL.
-
-No code is in it and none is run to read it; the registry pins its digest.
-"""
+"""Programs of expressions, and the SQL that a run writes of one, as JSON in the file of a version."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -20,7 +14,6 @@ from scorehouse.forms.sql.dialects import DIALECTS
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-LAYOUT = 2  # of the file
 NODES: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
@@ -51,35 +44,21 @@ FIRST: dict[str, Callable[[Any], Any]] = {  # what the first field of a node may
     "Call": FUNCTIONS.__contains__,
 }
 QUOTED = re.compile(r'"([^"]|"")*"|`[^`\\]*`|[^"`].*', re.DOTALL)
-MOST_BYTES = 1 << 29  # of the JSON; the largest forest that a database accepts takes a tenth of it
 
 
-def to_bytes(compiled: CompiledSql) -> bytes:
-    """The file of a form."""
-    document = {
-        "layout": LAYOUT,
+def sql_head(compiled: CompiledSql) -> dict[str, Any]:
+    """The SQL of a version as JSON can hold it."""
+    return {
         "dialect": compiled.dialect.name,
         "columns": compiled.columns,
         "nodes": compiled.nodes,
         "single": compiled.single,
         "program": program_to_json(compiled.program),
     }
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode(), mtime=0)  # the same bytes at any time
 
 
-def from_bytes(data: bytes, version: Version, signature: Signature) -> CompiledSql:
-    """The form in a file whose digest was verified.
-
-    Raises ValueError for a file of another release, whose layout this one does not know.
-    """
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)  # of gzip
-    text = inflate.decompress(data, MOST_BYTES)
-    if not inflate.eof:
-        raise ValueError(f"its text is cut off, or longer than {MOST_BYTES:,} bytes")
-    document = json.loads(text)
-    if document.get("layout") != LAYOUT:
-        raise ValueError(f"its layout is {document.get('layout')}, and this release reads layout {LAYOUT}")
+def sql_of(document: dict[str, Any], version: Version, signature: Signature) -> CompiledSql:
+    """The SQL that `sql_head` wrote; ValueError as in `program_of_json`."""
     return CompiledSql(
         version=version,
         dialect=DIALECTS[document["dialect"]],

@@ -20,7 +20,7 @@ class Boosted:
     ensemble: Ensemble
     objective: str
     settings: tuple[str, ...]
-    frame_categories: list[list[Any]]
+    frame_categories: tuple[tuple[Any, ...], ...]
 
 
 def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted:
@@ -42,7 +42,8 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
         base=(0.0,) * per_stage,
         average=bool(dump.get("average_output")),
     )
-    return Boosted(ensemble, objective, tuple(settings), dump.get("pandas_categorical") or [])
+    categories = tuple(map(tuple, dump.get("pandas_categorical") or ()))
+    return Boosted(ensemble, objective, tuple(settings), categories)
 
 
 def _tree(root: dict[str, Any]) -> Tree:

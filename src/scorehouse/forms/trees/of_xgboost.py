@@ -13,7 +13,6 @@ import numpy as np
 from scorehouse.forms.trees.tree import Ensemble, Tree, float32_edges
 
 LOG_LINK = ("count:poisson", "reg:gamma", "reg:tweedie")
-IDENTITY = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,181 @@
+"""The program of a version: all that scores and explains without its estimator, as one file of data.
+
+It holds what the registry proved of these: trees or matrix products (the scores of native code or of NumPy),
+SQL as a tree of expressions, and what reasons need besides. No code is in it and none is run to read it; the
+registry pins its digest. What a run does not read, it does not import.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scorehouse.forms.arrays_file import Expected, read_arrays, require, write_arrays
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+if TYPE_CHECKING:
+    from scorehouse.forms.reasons.stored_reasons import StoredReasons
+    from scorehouse.forms.sql.compiled import CompiledSql
+    from scorehouse.forms.stored_form import ScoringForm, StoredForm
+
+LAYOUT = 1  # of the file
+SQL: Expected = {"sql": (np.uint8, (None,))}
+PARAMETERS: Expected = {"parameters": (np.float64, (None, None))}
+MEANS: Expected = {"means": (np.float64, (None,))}
+BACKGROUND: Expected = {"background": (np.uint8, (None,))}
+
+
+def to_bytes(
+    form: ScoringForm | None = None, sql: CompiledSql | None = None, reasons: StoredReasons | None = None
+) -> bytes:
+    """The file of a program. `reasons` are those of `form`."""
+    head: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    if form is not None:
+        head["scores"], own = _scores_in_file(form)
+        arrays |= own
+    if sql is not None:
+        from scorehouse.forms.sql.stored import sql_head
+
+        text = json.dumps(sql_head(sql), ensure_ascii=False, separators=(",", ":"))
+        head["sql"] = True
+        arrays["sql"] = np.frombuffer(text.encode(), dtype=np.uint8)
+    if reasons is not None:
+        head["reasons"], own = _reasons_in_file(reasons)
+        arrays |= own
+    return write_arrays(LAYOUT, head, arrays)
+
+
+def _scores_in_file(form: ScoringForm) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    from scorehouse.forms.matrix import layers
+    from scorehouse.forms.matrix.stored import StoredMatrix
+    from scorehouse.forms.native import in_file
+    from scorehouse.forms.native.stored import StoredTrees
+    from scorehouse.forms.stored_form import scoring_head
+
+    head = scoring_head(form)
+    if isinstance(form, StoredTrees):
+        head["trees"], arrays = in_file.to_arrays(form.models)
+    else:
+        assert isinstance(form, StoredMatrix)
+        head["layers"], arrays = layers.in_file(form.layers)
+    return head, {"parameters": form.parameters, **arrays}
+
+
+def _reasons_in_file(reasons: StoredReasons) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    from scorehouse.forms.reasons.background import to_array
+    from scorehouse.forms.reasons.linear import LinearReasons
+    from scorehouse.forms.reasons.stored_reasons import reasons_head
+
+    rows = reasons.background
+    arrays = {} if rows is None else {"background": to_array(rows)}
+    if isinstance(reasons, LinearReasons):
+        arrays["means"] = reasons.means
+    return {**reasons_head(reasons), "against": rows is not None}, arrays
+
+
+def scores_of(data: bytes, version: Version) -> ScoringForm:
+    """What scores by trees or matrix products, from a file whose digest was verified.
+
+    Raises ValueError for a file of another release, whose layout this one does not know, for one without such
+    scores, and for arrays that do not fit together.
+    """
+    head, held = read_arrays(LAYOUT, data, _expected, _of_scores)
+    return _scores(head, held, version)
+
+
+def sql_in(data: bytes, version: Version, signature: Signature) -> CompiledSql:
+    """The SQL of a version, from a file whose digest was verified; ValueError as in `scores_of`."""
+    from scorehouse.forms.sql.stored import sql_of
+
+    _, held = read_arrays(LAYOUT, data, _expected, lambda head: SQL)
+    return sql_of(json.loads(held["sql"].tobytes()), version, signature)
+
+
+def reasons_in(data: bytes, version: Version) -> StoredReasons:
+    """The reasons of a version, from a file whose digest was verified; ValueError as in `scores_of`."""
+    from scorehouse.forms.matrix.layers import one_product
+    from scorehouse.forms.matrix.stored import StoredMatrix
+    from scorehouse.forms.native.stored import StoredTrees
+    from scorehouse.forms.reasons.background import of_array
+    from scorehouse.forms.reasons.linear import LinearReasons
+    from scorehouse.forms.reasons.stored_reasons import reasons_of
+    from scorehouse.forms.reasons.trees import TreeReasons, over_all_outputs
+    from scorehouse.forms.stored_form import places
+
+    head, held = read_arrays(LAYOUT, data, _expected, lambda head: _of_scores(head) | _of_reasons(head))
+    form, own = _scores(head, held, version), head["reasons"]
+    common = reasons_of(own, form, version)
+    if own["against"]:
+        common["background"] = of_array(held["background"])
+    columns, owners = len(form.columns.outputs), len(common["owners"])
+    require(columns == owners, f"it has owners of {owners} columns, and its program computes {columns}")
+    require(form.segments == 1, f"it has scores of {form.segments} segments")
+    if isinstance(form, StoredTrees):
+        (model,) = form.models
+        places(common["explained"], len(model.base), "an output that is explained")
+        return TreeReasons(**common, model=over_all_outputs(model))
+    assert isinstance(form, StoredMatrix)
+    product = one_product(form.layers, columns)
+    if product is None:
+        raise ValueError("it has contributions, and its layers are no weighted sum")
+    chosen = list(places(common["explained"], len(product[0]), "an output that is explained"))
+    require(held["means"].shape == (columns,), f"its means are not of {columns} columns")
+    weights, intercepts = (np.ascontiguousarray(part[chosen]) for part in product)
+    return LinearReasons(**common, weights=weights, intercepts=intercepts, means=held["means"])
+
+
+# What reads a form that scores or explains columns of features.
+READERS: Mapping[str, Callable[[bytes, Version], StoredForm]] = {
+    "native": scores_of,
+    "matrix": scores_of,
+    "reasons": reasons_in,
+}
+
+
+def _scores(head: Mapping[str, Any], held: Mapping[str, np.ndarray], version: Version) -> ScoringForm:
+    from scorehouse.forms.stored_form import scoring_of
+
+    own = head["scores"]
+    if "trees" in own:
+        from scorehouse.forms.native import in_file
+        from scorehouse.forms.native.stored import StoredTrees
+
+        common = scoring_of(own, held, version, {len(held["base"])})
+        models = tuple(in_file.of_arrays(own["trees"], held, len(common["columns"].outputs)))
+        return StoredTrees(**common, models=models)
+    from scorehouse.forms.matrix import layers
+    from scorehouse.forms.matrix.stored import StoredMatrix
+
+    chain = layers.layers_of(own["layers"], held)
+    form = StoredMatrix(**scoring_of(own, held, version, layers.segments_of(chain)), layers=chain)
+    layers.lines_of(chain, len(form.columns.outputs))
+    return form
+
+
+def _expected(head: Mapping[str, Any]) -> Expected:
+    """All arrays of a file."""
+    scores = _of_scores(head) if "scores" in head else {}
+    return {**scores, **_of_reasons(head), **(SQL if "sql" in head else {})}
+
+
+def _of_scores(head: Mapping[str, Any]) -> dict[str, Any]:
+    own = head["scores"]
+    if "trees" in own:
+        from scorehouse.forms.native.in_file import EXPECTED
+
+        return {**PARAMETERS, **EXPECTED}
+    from scorehouse.forms.matrix.layers import expected_of
+
+    return {**PARAMETERS, **expected_of(own["layers"])}
+
+
+def _of_reasons(head: Mapping[str, Any]) -> dict[str, Any]:
+    if "reasons" not in head:
+        return {}
+    means = MEANS if "layers" in head["scores"] else {}
+    return {**means, **(BACKGROUND if head["reasons"]["against"] else {})}
