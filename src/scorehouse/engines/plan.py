@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -130,4 +129,4 @@ class Planner(ABC, Generic[S]):
                 expected="a column of timestamps or dates",
                 action="cast it in the feature model, or use the rule 'changed'",
             )
-        return replace(rescore, updated_at=column)
+        return rescore.model_copy(update={"updated_at": column})

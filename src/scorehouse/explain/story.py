@@ -142,7 +142,7 @@ def row_policy(options: ScoreOptions) -> dict[str, Any] | None:
     policy = options.decision
     if policy is None or policy.top_n is not None:
         return None
-    return {name: value for name, value in policy.settings().items() if value not in (None, (), {})}
+    return {name: value for name, value in policy.model_dump().items() if value not in (None, (), {})}
 
 
 def _decided(scored: pa.RecordBatch, options: ScoreOptions, call: str) -> dict[str, Any]:

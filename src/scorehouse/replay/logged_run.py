@@ -10,7 +10,6 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -78,7 +77,7 @@ def logged_options(run: Mapping[str, Any], call: str) -> ScoreOptions:
     logged = {name: value for name, value in json.loads(run["configuration"]).items() if name != "registry"}
     if decision := logged.get("decision"):  # the log sorts by name, and bands rise
         decision["bands"] = dict(sorted(decision["bands"].items(), key=lambda band: band[1]))
-    return replace(ScoreOptions.checked(call, **logged), rescore=Rescore())
+    return ScoreOptions.checked(call, **logged).model_copy(update={"rescore": Rescore()})
 
 
 def logged_features(

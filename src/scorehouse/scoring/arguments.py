@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -37,87 +37,30 @@ def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _with_abstention(labels: Any) -> Any:
+    """The labels for no and yes, with one for an abstention."""
+    return (*labels, "abstain") if isinstance(labels, tuple) and len(labels) == 2 else labels
+
+
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], AfterValidator(_once)]
+Numbers = Annotated[tuple[Annotated[int, Field(ge=1, le=2**31 - 1)], ...], AfterValidator(_once)]
 Count = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Number = Annotated[float, BeforeValidator(_exact)]
+Date = Annotated[Name, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
+Labels = Annotated[tuple[str, str, str], BeforeValidator(_with_abstention)]
 
 
-def _argument(expected: str, default: Any = None) -> Any:
+def argument(default: Any, expected: str) -> Any:
     return Field(default, description=expected)
 
 
-class Shape(BaseModel):
-    """Arguments by name; missing arguments are None."""
+class Arguments(BaseModel):
+    """Arguments by name, checked and not converted. One value of those in `LISTS` stands for a list of it."""
 
-    # the check of a shape is built when something is first checked: most runs need one of them
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-
-class ScoreShape(Shape):
-    """The arguments of `score()`; single names and versions have been turned into tuples."""
-
-    key: Names | None = _argument(
-        "the name of the column that identifies a row, or a list of names, each once"
-    )
-    alias: Names | None = _argument("an alias, or a list of aliases, each once")
-    version: (
-        Annotated[tuple[Annotated[int, Field(ge=1, le=2**31 - 1)], ...], AfterValidator(_once)] | None
-    ) = _argument("the number of a version, or a list of numbers, each once")
-    passthrough: Names | None = _argument("the name of a column to keep, or a list of names, each once")
-    group: Name | None = _argument("the name of the column within which to rank")
-    rescore: Any = None  # a rule, or settings of the shape RescoreShape
-    strict: tuple[Name, ...] | None = _argument("the name of a check, or a list of names")
-    max_rejected_share: Annotated[Number, Field(ge=0, le=1)] | None = _argument("a share between 0 and 1")
-    batch_rows: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = _argument("a positive number of rows")
-    as_of: Name | datetime | date | None = _argument("the name of a column, or a date such as '2024-01-31'")
-    decision: Any = None  # settings of the shape DecisionShape
-    engine: Name | None = _argument("the name of a form, such as 'auto'")
-    layout: Name | None = _argument("'long' or 'wide'")
-    reasons: Any = None  # a number, or settings of the shape ReasonsShape
-
-
-class RescoreShape(Shape):
-    """The settings of the argument `rescore`."""
-
-    rule: Name | None = _argument("the name of a rule")
-    updated_at: Name | None = _argument("the name of a column of timestamps")
-    lookback: Name | Annotated[Number, Field(ge=0, le=1e10)] | None = _argument(
-        "seconds from 0, or an interval such as '2 days'"
-    )
-    vanished: Name | None = _argument("'keep', 'flag' or 'delete'")
-    max_rows: Count | None = _argument("a whole number above 0")
-    max_seconds: Annotated[Number, Field(gt=0)] | None = _argument("a number above 0")
-
-
-class DecisionShape(Shape):
-    """The settings of the argument `decision`."""
-
-    score: Name | None = _argument("the name of the column that decides")
-    threshold: Number | None = _argument("a finite number")
-    top_n: Count | None = _argument("a whole number of rows from 1")
-    per: Names | None = _argument("the name of a column, or a list of names, each once, together with top_n")
-    abstain: tuple[Number, Number] | None = _argument("a lower and a higher score")
-    labels: tuple[str, str] | tuple[str, str, str] | None = _argument("two or three strings")
-    bands: dict[Name, Number] | None = _argument("a mapping of each band to its lowest score")
-
-
-class ReasonsShape(Shape):
-    """The settings of the argument `reasons`."""
-
-    top: Annotated[int, Field(ge=1, le=50)] | None = _argument("a number of reasons from 1 to 50")
-    where: Any = None  # settings of the shape WhereShape
-    output: Name | Names | None = _argument("the name of an output, or a list of names, each once")
-
-
-class WhereShape(Shape):
-    """The settings of `where` in the argument `reasons`."""
-
-    score: Name | None = _argument("the name of a column of scores")
-    at_least: Number | None = _argument("a finite number")
-    below: Number | None = _argument("a finite number")
-    band: Names | None = _argument("the name of a band, or a list of names, each once")
-    decision: Names | None = _argument("a decision, or a list of decisions, each once")
+    # the check is built when something is first checked: most runs need one of them
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True, frozen=True)
+    LISTS: ClassVar[tuple[str, ...]] = ()
 
 
 def shown(value: Any) -> str:
@@ -135,27 +78,36 @@ def several(value: Any) -> Any:
     return tuple(value)
 
 
-def check_shape(shape: type[Shape], values: Mapping[Any, Any], call: str, argument: str = "") -> None:
-    """Raise ConfigurationError for the first value that does not fit the shape, or is unknown to it.
+A = TypeVar("A", bound=Arguments)
 
-    `argument` is the argument whose settings are checked.
+
+def check_arguments(kind: type[A], given: Mapping[Any, Any], call: str, inside: str = "") -> A:
+    """The arguments; ConfigurationError for the first that does not fit, or is unknown.
+
+    None stands for an argument that is not given. `inside` is the argument whose settings are checked.
     """
-    of = f"{argument} has " if argument else ""
-    if unknown := [name for name in values if name not in shape.model_fields]:
-        near = difflib.get_close_matches(str(unknown[0]), shape.model_fields, n=1)
+    of = f"{inside} has " if inside else ""
+    known = kind.model_fields
+    if unknown := [name for name in given if name not in known]:
+        near = difflib.get_close_matches(str(unknown[0]), known, n=1)
         raise ConfigurationError(
             call,
             f"{of or 'the call has '}{shown(unknown)}" + (f" (near: {near[0]!r})" if near else ""),
-            expected=f"{'settings' if argument else 'arguments'} among {list(shape.model_fields)}",
+            expected=f"{'settings' if inside else 'arguments'} among {list(known)}",
             action=f"write {near[0]!r}" if near else "leave it out",
         )
+    values = {
+        name: several(value) if name in kind.LISTS else value
+        for name, value in given.items()
+        if value is not None
+    }
     try:
-        shape.model_validate(dict(values))
+        return kind(**values)
     except ValidationError as error:
         name = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
         raise ConfigurationError(
             call,
-            f"{of}{name} {shown(values[name])}" if argument else f"{name} is {shown(values[name])}",
-            expected=shape.model_fields[name].description or "",
-            action=f"correct the argument {argument or name}",
+            f"{of}{name} {shown(values[name])}" if inside else f"{name} is {shown(values[name])}",
+            expected=known[name].description or "",
+            action=f"correct the argument {inside or name}",
         ) from error

@@ -9,18 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from scorehouse.dialect import DUCKDB, Spelling, double
 from scorehouse.errors import ConfigurationError
-from scorehouse.scoring.arguments import DecisionShape, check_shape, several, shown
+from scorehouse.scoring.arguments import (
+    Arguments,
+    Count,
+    Labels,
+    Name,
+    Names,
+    Number,
+    argument,
+    check_arguments,
+    shown,
+)
 
 COLUMNS = ("decision", "band", "decision_policy")
 
 
-@dataclass(frozen=True)
-class DecisionPolicy:
+class DecisionPolicy(Arguments):
     """How to decide from a score.
 
     `score`: the column to decide from. `threshold`: the lowest score for a yes. `top_n`: the highest number
@@ -29,43 +37,30 @@ class DecisionPolicy:
     abstention. `bands`: the lowest score of each band, ascending; scores below the first band belong to it.
     """
 
-    score: str = "score"
-    threshold: float | None = None
-    top_n: int | None = None
-    per: tuple[str, ...] = ()
-    abstain: tuple[float, float] | None = None
-    labels: tuple[str, str, str] = ("no", "yes", "abstain")
-    bands: tuple[tuple[str, float], ...] = ()
+    LISTS = ("per", "abstain", "labels")
+
+    score: Name = argument("score", "the name of the column that decides")
+    threshold: Number | None = argument(None, "a finite number")
+    top_n: Count | None = argument(None, "a whole number of rows from 1")
+    per: Names = argument((), "the name of a column, or a list of names, each once, together with top_n")
+    abstain: tuple[Number, Number] | None = argument(None, "a lower and a higher score")
+    labels: Labels = argument(("no", "yes", "abstain"), "two or three strings")
+    bands: dict[Name, Number] = argument({}, "a mapping of each band to its lowest score")
 
     @classmethod
     def checked(cls, call: str, value: Any) -> DecisionPolicy:
         """Read the argument `decision`; what cannot be used is refused."""
         if not isinstance(value, Mapping):
-            known = [field.name for field in fields(cls)]
+            known = list(cls.model_fields)
             raise _bad(call, f"decision is {shown(value)}", f"a mapping with settings among {known}")
-        settings = {name: item for name, item in value.items() if item is not None}
-        for name in ("per", "abstain", "labels"):
-            if name in settings:
-                settings[name] = several(settings[name])
-        check_shape(DecisionShape, settings, call, "decision")
-        if "threshold" in settings:
-            settings["threshold"] = float(settings["threshold"])
-        if "abstain" in settings:
-            settings["abstain"] = tuple(float(bound) for bound in settings["abstain"])
-        if "labels" in settings:
-            settings["labels"] = (*settings["labels"], "abstain")[:3]
-        if "bands" in settings:
-            settings["bands"] = tuple((name, float(low)) for name, low in settings["bands"].items())
-        policy = cls(**settings)
+        policy = check_arguments(cls, value, call, "decision")
         policy._check(call)
         return policy
 
     def _check(self, call: str) -> None:
-        bounds = [low for _, low in self.bands]
+        bounds = list(self.bands.values())
         if bounds != sorted(set(bounds)):
-            raise _bad(
-                call, f"decision has the bands {dict(self.bands)}", "bounds that increase from band to band"
-            )
+            raise _bad(call, f"decision has the bands {self.bands}", "bounds that increase from band to band")
         if self.abstain is not None and not self.abstain[0] < self.abstain[1]:
             raise _bad(call, f"decision has abstain {list(self.abstain)}", "a lower and a higher score")
         if self.per and self.top_n is None:
@@ -81,15 +76,10 @@ class DecisionPolicy:
         if not self.bands and self.threshold is None and self.top_n is None:
             raise _bad(call, "decision decides nothing", "threshold, top_n or bands")
 
-    def settings(self) -> dict[str, Any]:
-        """The settings as they are in the run log."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "bands": dict(self.bands)}
-
     @property
     def digest(self) -> str:
         """Identifies the policy in the prediction table and in the run log."""
-        text = json.dumps(self.settings(), sort_keys=True)
+        text = json.dumps(self.model_dump(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def expressions(
@@ -130,7 +120,7 @@ class DecisionPolicy:
         if not self.bands:
             return f"cast(null as {spelling.text})"
         score = spelling.quote(self.score)
-        first, *others = ((spelling.literal(name), low) for name, low in self.bands)
+        first, *others = ((spelling.literal(name), low) for name, low in self.bands.items())
         whens = [f"when not ({scored}) then null"]
         whens += [f"when {score} >= {double(low)} then {name}" for name, low in others[::-1]]
         return f"case {' '.join(whens)} else {first[0]} end"

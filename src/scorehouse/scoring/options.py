@@ -5,13 +5,25 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.rows import STRICT_CHOICES
-from scorehouse.scoring.arguments import RescoreShape, ScoreShape, check_shape, several, shown
+from scorehouse.scoring.arguments import (
+    Arguments,
+    Count,
+    Date,
+    Name,
+    Names,
+    Number,
+    Numbers,
+    argument,
+    check_arguments,
+    shown,
+)
 from scorehouse.scoring.decision import DecisionPolicy
 from scorehouse.scoring.reasons import ReasonOptions
 
@@ -24,8 +36,7 @@ READ_ROWS = 32_768  # rows that are read at a time; several batches are in memor
 AS_OF = "as_of"  # name of the column for an as-of date that is given as a value
 
 
-@dataclass(frozen=True)
-class Rescore:
+class Rescore(Arguments):
     """Which rows a run scores.
 
     `rule`: `all` rebuilds the table; `given` scores the given rows and merges them by key; `new` scores keys
@@ -38,12 +49,14 @@ class Rescore:
     the next run scores the rest.
     """
 
-    rule: str = "all"
-    updated_at: str | None = None
-    lookback: str | float = 0
-    vanished: str = "keep"
-    max_rows: int | None = None
-    max_seconds: float | None = None
+    rule: Name = argument("all", "the name of a rule")
+    updated_at: Name | None = argument(None, "the name of a column of timestamps")
+    lookback: Name | Annotated[Number, Field(ge=0, le=1e10)] = argument(
+        0.0, "seconds from 0, or an interval such as '2 days'"
+    )
+    vanished: Name = argument("keep", "'keep', 'flag' or 'delete'")
+    max_rows: Count | None = argument(None, "a whole number above 0")
+    max_seconds: Annotated[Number, Field(gt=0)] | None = argument(None, "a number above 0")
 
     @property
     def has_budget(self) -> bool:
@@ -59,12 +72,18 @@ class Rescore:
                 f"one of the rules {list(RULES)}, or a mapping of settings",
             )
         settings: dict[str, Any] = {"rule": value} if isinstance(value, str) else dict(value)
-        check_shape(RescoreShape, settings, call, "rescore")
-        settings = {name: item for name, item in settings.items() if item is not None}
-        settings.setdefault("rule", "updated_at" if "updated_at" in settings else "changed")
-        if history:
-            settings["rule"] = _history_rule(call, value, settings["rule"])
-        rescore = cls(**settings)
+        is_given = settings.get("rule") is not None
+        if not is_given:
+            settings["rule"] = "changed" if settings.get("updated_at") is None else "updated_at"
+        rescore = check_arguments(cls, settings, call, "rescore")
+        if history:  # it only grows
+            if (is_given and rescore.rule not in ("all", "new")) or rescore.vanished != "keep":
+                raise _bad(
+                    call,
+                    f"rescore is {value!r} for a prediction history (as_of was given)",
+                    "no rescore, or only its budget: a history is appended to and never rescored",
+                )
+            rescore = rescore.model_copy(update={"rule": "new"})
         rescore._check(call)
         return rescore
 
@@ -85,21 +104,7 @@ class Rescore:
             )
 
 
-def _history_rule(call: str, value: str | Mapping[str, Any], rule: str) -> str:
-    """A history only grows: its only rule is `new`, and nothing vanishes from it."""
-    given = isinstance(value, str) or "rule" in value
-    vanished = "keep" if isinstance(value, str) else value.get("vanished") or "keep"
-    if (given and rule not in ("all", "new")) or vanished != "keep":
-        raise _bad(
-            call,
-            f"rescore is {value!r} for a prediction history (as_of was given)",
-            "no rescore, or only its budget: a history is appended to and never rescored",
-        )
-    return "new"
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
+class ScoreOptions(Arguments):
     """The arguments, checked.
 
     `key`: columns that identify a row; `alias`, `version`: which versions score, the first one is live;
@@ -110,19 +115,25 @@ class ScoreOptions:
     several versions as one row each, or as columns of one row; `reasons`: why a row has its score.
     """
 
-    key: tuple[str, ...]
-    alias: tuple[str, ...] = ("champion",)
-    version: tuple[int, ...] = ()
-    passthrough: tuple[str, ...] = ()
-    group: str | None = None
-    rescore: Rescore = Rescore()
-    strict: frozenset[str] = frozenset()
-    max_rejected_share: float | None = None
-    batch_rows: int | None = None
-    as_of: str | None = None
+    LISTS = ("key", "alias", "version", "passthrough", "strict")
+
+    key: Names = argument((), "the name of the column that identifies a row, or a list of names, each once")
+    alias: Names = argument(("champion",), "an alias, or a list of aliases, each once")
+    version: Numbers = argument((), "the number of a version, or a list of numbers, each once")
+    passthrough: Names = argument((), "the name of a column to keep, or a list of names, each once")
+    group: Name | None = argument(None, "the name of the column within which to rank")
+    rescore: Rescore = Field(default_factory=Rescore)
+    strict: Annotated[frozenset[Name], Field(strict=False)] = argument(
+        frozenset(), "the name of a check, or a list of names"
+    )
+    max_rejected_share: Annotated[Number, Field(ge=0, le=1)] | None = argument(
+        None, "a share between 0 and 1"
+    )
+    batch_rows: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = argument(None, "a positive number of rows")
+    as_of: Date | None = argument(None, "the name of a column, or a date such as '2024-01-31'")
     decision: DecisionPolicy | None = None
-    engine: str = "auto"
-    layout: str = "long"
+    engine: Name = argument("auto", "the name of a form, such as 'auto'")
+    layout: Name = argument("long", "'long' or 'wide'")
     reasons: ReasonOptions | None = None
 
     @property
@@ -170,24 +181,16 @@ class ScoreOptions:
     def checked(cls, call: str, **values: Any) -> ScoreOptions:
         """Build from loose arguments; raises ConfigurationError for any that cannot be used."""
         given = {name: value for name, value in values.items() if value is not None}
-        for name in ("key", "passthrough", "alias", "version"):
-            if name in given:
-                given[name] = several(given[name])
-        given["strict"] = several(given.get("strict", ()))
-        check_shape(ScoreShape, given, call)
-        given["strict"] = frozenset(given["strict"])
-        if given.get("version"):
-            given["alias"] = ()
-        history = given.get("as_of") is not None
-        if history:
-            given["as_of"] = str(given["as_of"])
+        history = "as_of" in given
         if "rescore" in given or history:
             given["rescore"] = Rescore.checked(call, given.get("rescore", "all"), history=history)
         if "decision" in given:
             given["decision"] = DecisionPolicy.checked(call, given["decision"])
         if "reasons" in given:
             given["reasons"] = ReasonOptions.checked(call, given["reasons"], given.get("decision"))
-        options = cls(**{"key": (), **given})
+        options = check_arguments(cls, given, call)
+        if options.version:
+            options = options.model_copy(update={"alias": ()})
         options._check(call)
         return options
 
@@ -195,7 +198,7 @@ class ScoreOptions:
         """The options of a run; if dbt limited the features, missing rows have not vanished."""
         if not partial or self.rescore.vanished == "keep":
             return self
-        return replace(self, rescore=replace(self.rescore, vanished="keep"))
+        return self.model_copy(update={"rescore": self.rescore.model_copy(update={"vanished": "keep"})})
 
     def _check(self, call: str) -> None:
         if not self.key:
@@ -208,8 +211,7 @@ class ScoreOptions:
 
     def to_json(self) -> str:
         """Canonical JSON for the run log."""
-        values = {**asdict(self), "strict": sorted(self.strict)}
-        values["decision"] = self.decision and self.decision.settings()
+        values = {**self.model_dump(), "strict": sorted(self.strict)}
         values["reasons"] = self.reasons and self.reasons.settings()
         return json.dumps(values, sort_keys=True)
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.scoring.arguments import ReasonsShape, WhereShape, check_shape, several, shown
+from scorehouse.scoring.arguments import (
+    Arguments,
+    Name,
+    Names,
+    Number,
+    argument,
+    check_arguments,
+    several,
+    shown,
+)
 from scorehouse.scoring.decision import DecisionPolicy
 
 Range = tuple[float, float]
@@ -16,31 +27,40 @@ ALL: tuple[Range, ...] = ((-math.inf, math.inf),)
 SCORES = ("score", "distance", "prediction")
 
 
-@dataclass(frozen=True)
-class Where:
+class Where(Arguments):
     """Which scored rows are explained: those that meet every condition that is given.
 
     `score`: the column that is compared (default: the one that decides). `at_least`, `below`: bounds of it.
     `band`, `decision`: names of bands and decisions of the policy.
     """
 
-    score: str | None = None
-    at_least: float | None = None
-    below: float | None = None
-    band: tuple[str, ...] = ()
-    decision: tuple[str, ...] = ()
+    LISTS = ("band", "decision")
+
+    score: Name | None = argument(None, "the name of a column of scores")
+    at_least: Number | None = argument(None, "a finite number")
+    below: Number | None = argument(None, "a finite number")
+    band: Names = argument((), "the name of a band, or a list of names, each once")
+    decision: Names = argument((), "a decision, or a list of decisions, each once")
+
+    @classmethod
+    def checked(cls, call: str, value: Any) -> Where:
+        if not isinstance(value, Mapping):
+            raise _bad(call, f"reasons has where {shown(value)}", f"a mapping with {list(cls.model_fields)}")
+        where = check_arguments(cls, value, call, "where of reasons")
+        if where in (cls(), cls(score=where.score)):
+            raise _bad(call, "where of reasons has no condition", "at_least, below, band or decision")
+        return where
 
 
-@dataclass(frozen=True)
-class ReasonOptions:
+class ReasonOptions(Arguments):
     """`top` reasons for the rows `where`; without `where`, for every scored row.
 
     `output`: of several outputs, the one to explain, or a list of them; default: all.
     """
 
-    top: int
+    top: Annotated[int, Field(ge=1, le=50)] = argument(0, "a number of reasons from 1 to 50")
     where: Where | None = None
-    output: str | tuple[str, ...] | None = None
+    output: Name | Names | None = argument(None, "the name of an output, or a list of names, each once")
 
     @classmethod
     def checked(cls, call: str, value: Any, policy: DecisionPolicy | None) -> ReasonOptions:
@@ -52,23 +72,20 @@ class ReasonOptions:
                 "a number of reasons, or a mapping of top, where and output",
             )
         settings: dict[str, Any] = {"top": value} if isinstance(value, int) else dict(value)
-        settings = {name: item for name, item in settings.items() if item is not None}
-        if "output" in settings and not isinstance(settings["output"], str):
-            settings["output"] = several(settings["output"])
-        check_shape(ReasonsShape, settings, call, "reasons")
-        if "top" not in settings:
+        if settings.get("where") is not None:
+            settings["where"] = Where.checked(call, settings["where"])
+        if not isinstance(settings.get("output"), str):
+            settings["output"] = several(settings.get("output"))
+        options = check_arguments(cls, settings, call, "reasons")
+        if not options.top:
             raise _bad(call, "reasons does not say how many", "top, the number of reasons of a row")
-        if "where" in settings:
-            settings["where"] = _where(call, settings["where"])
-        options = cls(**settings)
         if options.where is not None:
             options.ranges(call, policy)
         return options
 
     def settings(self) -> dict[str, Any]:
         """The settings as they are in the run log."""
-        settings = asdict(self)
-        return settings if self.output is not None else {k: v for k, v in settings.items() if k != "output"}
+        return self.model_dump(exclude={"output"} if self.output is None else None)
 
     def column(self, policy: DecisionPolicy | None, names: Collection[str]) -> str:
         """The column that `where` compares, among the `names` of the columns of scores."""
@@ -95,29 +112,11 @@ class ReasonOptions:
         return found
 
 
-def _where(call: str, value: Any) -> Where:
-    if not isinstance(value, Mapping):
-        raise _bad(
-            call, f"reasons has where {shown(value)}", f"a mapping with {list(WhereShape.model_fields)}"
-        )
-    settings = {name: item for name, item in value.items() if item is not None and item != ()}
-    for name in ("band", "decision"):
-        if name in settings:
-            settings[name] = several(settings[name])
-    check_shape(WhereShape, settings, call, "where of reasons")
-    if not settings or set(settings) == {"score"}:
-        raise _bad(call, "where of reasons has no condition", "at_least, below, band or decision")
-    for name in ("at_least", "below"):
-        if name in settings:
-            settings[name] = float(settings[name])
-    return Where(**settings)
-
-
 def _bands(policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
     """The scores of each band; scores below the first band belong to it."""
-    bands = [] if policy is None else list(policy.bands)
-    lows = [-math.inf, *(low for _, low in bands[1:]), math.inf]
-    return {name: ((lows[i], lows[i + 1]),) for i, (name, _) in enumerate(bands)}
+    bands = {} if policy is None else policy.bands
+    lows = [-math.inf, *list(bands.values())[1:], math.inf]
+    return {name: ((low, high),) for name, (low, high) in zip(bands, pairwise(lows), strict=False)}
 
 
 def _decisions(call: str, policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:

@@ -177,7 +177,7 @@ class RunRecord:
             "slice_from": self.request.slice_from or None,
             "slice_to": self.request.slice_to or None,
             "decision_policy": policy.digest if policy else None,
-            "decision_settings": json.dumps(policy.settings(), sort_keys=True) if policy else None,
+            "decision_settings": json.dumps(policy.model_dump(), sort_keys=True) if policy else None,
             "form": self.form or None,
             "form_reason": self.form_reason or None,
             "feature_snapshot": self.feature_snapshot,

@@ -70,7 +70,8 @@ class Feed:
         near = self.lake.stretch(self.source.cursor, self.rows, SAMPLE_ROWS, self.records[0].row_run_id)
         read = self._draw(near) or self._draw("true")
         self._run(self._look_up(plan))
-        few = replace(plan, old=KNOWN, rescore=replace(plan.rescore, rule="changed"), both_ways=False)
+        changed = plan.rescore.model_copy(update={"rule": "changed"})
+        few = replace(plan, old=KNOWN, rescore=changed, both_ways=False)
         if why := self._contradiction(replace(few, features=SAMPLE), read):
             return why
         self._check_keys(plan)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -42,7 +41,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
 
     def find(self) -> None:
         if is_feed := self.rescore.rule == "feed":  # what the feed cannot tell, the rule `changed` finds out
-            self.rescore = replace(self.rescore, rule="changed")
+            self.rescore = self.rescore.model_copy(update={"rule": "changed"})
         plan = self._plan()
         within = self._find_in_feed(plan) if is_feed and self.merging else ""
         if not (within or (within := self._find_few(plan))):
