@@ -16,7 +16,6 @@ from scorehouse.forms.hard_rows import HOLED, PLAIN, PROBED, Tried
 from scorehouse.forms.parity import compare
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.kernel.tasks import Classification, with_labels
 
 MOST_ROWS = 2_048
 MOST_CELLS = 50_000
@@ -65,9 +64,7 @@ def proof_bytes(tried: Tried, kernel: Kernel) -> bytes:
         for column in tried.rows.columns
     ]
     rows = pa.table(columns, schema=tried.rows.schema).combine_chunks()
-    made = kernel_rows(kernel, rows)
-    if isinstance(kernel.outputs, Classification):
-        made = kernel.outputs.with_places(made)
+    made = kernel.outputs.with_places(kernel_rows(kernel, rows))
     for name in made.column_names:
         rows = rows.append_column(EXPECTED + name, made.column(name))
     sink = pa.BufferOutputStream()
@@ -93,7 +90,7 @@ def differs_here(data: bytes, kernel: Kernel, score: Callable[[pa.Table], pa.Tab
     rows = proof_rows(data)
     names = [name for name in rows.column_names if name.startswith(EXPECTED)]
     expected = rows.select(names).rename_columns([name.removeprefix(EXPECTED) for name in names])
-    expected = with_labels(expected, kernel.version)
+    expected = kernel.outputs.with_labels(expected)
     found = score(rows.select(kernel.signature.names))
     parity = compare(expected, found, tolerance=tolerance)
     return f"it differs on its proof rows: {parity.problem}" if parity.problem else ""

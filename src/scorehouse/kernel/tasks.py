@@ -7,7 +7,9 @@ into Arrow arrays with the names of the prediction table's columns.
 from __future__ import annotations
 
 import sys
-from typing import Any, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,15 +25,25 @@ PLACE = "place"  # of a label among the classes
 NEAR = 1e-9  # of the middle between two labels, where rounding decides and the estimator itself is asked
 
 
-class TaskOutputs(Protocol):
+class TaskOutputs(ABC):
     """The outputs of a version: their Arrow fields, and the function that computes them."""
 
-    def __init__(self, version: Version) -> None: ...
+    fields: Sequence[pa.Field]
 
-    @property
-    def fields(self) -> list[pa.Field]: ...
+    def __init__(self, version: Version) -> None:
+        self.version = version
 
-    def predict(self, estimator: Any, features: Any) -> list[pa.Array]: ...
+    @abstractmethod
+    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
+        """An array for each of the fields."""
+
+    def with_places(self, rows: pa.Table) -> pa.Table:
+        """A few rows, with the place of each label among the classes, which no edit of these changes."""
+        return rows
+
+    def with_labels(self, rows: pa.Table) -> pa.Table:
+        """Rows of `with_places`, with the labels that the registry's threshold and classes decide now."""
+        return rows
 
 
 def require_method(estimator: Any, method: str, task: str, call: str) -> None:
@@ -65,17 +77,16 @@ def _is_pipeline(estimator: Any) -> bool:
     return pipeline is not None and isinstance(estimator, pipeline)
 
 
-class Classification:
+class Classification(TaskOutputs):
     """Label and score: for two classes the score of the positive (second) one, for more one per class."""
 
     def __init__(self, version: Version) -> None:
-        self.version = version
+        super().__init__(version)
         self.labels = arrays.array(version.classes)
         self.binary = len(version.classes) == 2
-        scores = ["score"] if self.binary else version.score_columns
-        self.fields = [pa.field("prediction", self.labels.type)]
-        if version.score_method != "none":
-            self.fields += [pa.field(name, pa.float64()) for name in scores]
+        names = ["score"] if self.binary else version.score_columns
+        scores = [] if version.score_method == "none" else [pa.field(name, pa.float64()) for name in names]
+        self.fields = [pa.field("prediction", self.labels.type), *scores]
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         if self.version.score_method == "none":
@@ -85,15 +96,12 @@ class Classification:
         columns = lines[-1:] if self.binary else lines
         if len(columns) != len(self.fields) - 1 or len(lines) > len(self.labels):
             raise ValueError(f"it gives {len(lines)} scores per row for the classes {self.version.classes}")
-        labels = self._over_threshold(columns[0])
-        if labels is None:
+        if self.version.threshold is not None and self.binary:
+            positive = columns[0]
+            labels = self.labels.take(arrays.of_numpy((positive >= self.version.threshold).astype(np.int64)))
+        else:
             labels = self._labels(estimator, features, lines)
         return [labels, *(arrays.of_numpy(column) for column in columns)]
-
-    def _over_threshold(self, positive: np.ndarray) -> pa.Array | None:
-        if self.version.threshold is None or not self.binary:
-            return None
-        return self.labels.take(arrays.of_numpy((positive >= self.version.threshold).astype(np.int64)))
 
     def _labels(self, estimator: Any, features: Any, lines: np.ndarray) -> pa.Array:
         """Labels of the best score if that was proven equal to `predict`, else from `predict`.
@@ -119,13 +127,11 @@ class Classification:
         return self.labels.take(_places(arrays.array(found.tolist()), arrays.array(own)))
 
     def with_places(self, rows: pa.Table) -> pa.Table:
-        """A few rows, with the place of each label among the classes, which no edit of these changes."""
         place = {label: number for number, label in enumerate(self.version.classes)}
         places = [place.get(label) for label in rows["prediction"].to_pylist()]
         return rows.set_column(0, PLACE, arrays.array(places, pa.int64()))
 
     def with_labels(self, rows: pa.Table) -> pa.Table:
-        """The reverse of `with_places`, with the labels that threshold and classes decide now."""
         places = rows[PLACE].to_pylist()
         if self.version.threshold is not None and self.binary:
             places = _reached(rows["score"], self.version.threshold)
@@ -133,43 +139,33 @@ class Classification:
         return rows.set_column(0, "prediction", arrays.array(labels, self.labels.type))
 
 
-class Regression:
-    """A number."""
-
-    fields: ClassVar[list[pa.Field]] = [pa.field("prediction", pa.float64())]
+class Regression(TaskOutputs):
+    """A number, or a number for each output."""
 
     def __init__(self, version: Version) -> None:
-        self.version = version
-
-    def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
-        return [arrays.of_numpy(np.asarray(estimator.predict(features), dtype=np.float64).reshape(-1))]
-
-
-class MultioutputRegression:
-    """A number for each output."""
-
-    def __init__(self, version: Version) -> None:
-        self.version = version
-        self.fields = [pa.field(name, pa.float64()) for name in version.outputs]
+        super().__init__(version)
+        self.fields = [pa.field(name, pa.float64()) for name in version.outputs or ["prediction"]]
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         numbers = np.asarray(estimator.predict(features), dtype=np.float64)
-        if numbers.ndim != 2 or numbers.shape[1] != len(self.fields):
+        lines = np.ascontiguousarray(numbers.T) if self.version.outputs else numbers.reshape(1, -1)
+        if lines.ndim != 2 or len(lines) != len(self.fields):
             raise ValueError(f"it gives the shape {numbers.shape} for {len(self.fields)} outputs")
-        return [arrays.of_numpy(line) for line in np.ascontiguousarray(numbers.T)]
+        return [arrays.of_numpy(line) for line in lines]
 
 
-class MultilabelClassification:
+class MultilabelClassification(TaskOutputs):
     """For each label 1 or 0, and the score of 1."""
 
     def __init__(self, version: Version) -> None:
-        self.version = version
+        super().__init__(version)
         self.has_scores = version.score_method != "none"
-        self.fields = []
+        fields = []
         for column, score in zip(version.outputs, version.score_columns, strict=True):
-            self.fields.append(pa.field(column, pa.int64()))
+            fields.append(pa.field(column, pa.int64()))
             if self.has_scores:
-                self.fields.append(pa.field(score, pa.float64()))
+                fields.append(pa.field(score, pa.float64()))
+        self.fields = fields
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         if not self.has_scores:
@@ -188,7 +184,6 @@ class MultilabelClassification:
         return (scores > middle).astype(np.int64)
 
     def with_labels(self, rows: pa.Table) -> pa.Table:
-        """The rows of a kernel of this version, with the labels that its threshold decides now."""
         if self.version.threshold is None:
             return rows
         for column, score in zip(self.version.outputs, self.version.score_columns, strict=True):
@@ -224,14 +219,13 @@ def labels_given(found: Any) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(found.toarray() if hasattr(found, "toarray") else found).T)
 
 
-class Clustering:
+class Clustering(TaskOutputs):
     """The segment, and the distance to its centre if the estimator has centres."""
 
     def __init__(self, version: Version) -> None:
-        self.version = version
-        self.fields = [pa.field("prediction", pa.int64())]
-        if version.score_method == "transform":
-            self.fields.append(pa.field("distance", pa.float64()))
+        super().__init__(version)
+        distance = [pa.field("distance", pa.float64())] if version.score_method == "transform" else []
+        self.fields = [pa.field("prediction", pa.int64()), *distance]
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         if _is_pipeline(estimator) and len(estimator) > 1:  # prepared once for both answers
@@ -246,29 +240,20 @@ class Clustering:
         return [arrays.of_numpy(segments), arrays.of_numpy(distances)]
 
 
-class Ranking:
+class Ranking(TaskOutputs):
     """The relevance score; the rank within a group is added later, where whole groups are available."""
 
-    fields: ClassVar[list[pa.Field]] = [pa.field("score", pa.float64())]
-
-    def __init__(self, version: Version) -> None:
-        self.version = version
+    fields = (pa.field("score", pa.float64()),)
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         scores = np.asarray(getattr(estimator, self.version.score_method)(features), dtype=np.float64)
         return [arrays.of_numpy(scores[:, 1] if scores.ndim == 2 else scores)]
 
 
-class Anomaly:
+class Anomaly(TaskOutputs):
     """1 for an inlier and -1 for an outlier, and the decision function (negative: outlier)."""
 
-    fields: ClassVar[list[pa.Field]] = [
-        pa.field("prediction", pa.int64()),
-        pa.field("score", pa.float64()),
-    ]
-
-    def __init__(self, version: Version) -> None:
-        self.version = version
+    fields = (pa.field("prediction", pa.int64()), pa.field("score", pa.float64()))
 
     def predict(self, estimator: Any, features: Any) -> list[pa.Array]:
         scores = np.asarray(estimator.decision_function(features), dtype=np.float64).reshape(-1)
@@ -283,19 +268,11 @@ TASK_OUTPUTS: dict[str, type[TaskOutputs]] = {
     "classification": Classification,
     MULTILABEL: MultilabelClassification,
     "regression": Regression,
-    MULTIOUTPUT: MultioutputRegression,
+    MULTIOUTPUT: Regression,
     "clustering": Clustering,
     "ranking": Ranking,
     "anomaly": Anomaly,
 }
-
-
-def with_labels(rows: pa.Table, version: Version) -> pa.Table:
-    """Rows of a proof, with the labels that the registry's threshold and classes decide now."""
-    outputs = outputs_of(version)
-    if isinstance(outputs, Classification | MultilabelClassification):
-        return outputs.with_labels(rows)
-    return rows
 
 
 def outputs_of(version: Version) -> TaskOutputs:

@@ -84,7 +84,7 @@ def replay(
     # by the form that scored, since another may round the last digits differently
     form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"], files)
     fingerprint = Fingerprint(source.input_types(0))
-    schema, hash_kind = output_schema(source, kernel.schema), source.hash_kind(0)
+    schema = output_schema(source, kernel.schema)
 
     def again() -> Iterator[pa.RecordBatch]:
         for scored in scored_batches(source, [form], schema):
@@ -97,11 +97,19 @@ def replay(
         f"create or replace temp table {AGAIN} as select * from scorehouse_replay_batches"
     ).fetchall()
     connection.unregister("scorehouse_replay_batches")
+    same_hash = source.hash_kind(0) == run["feature_hash_kind"]
     source.close()
-    part = Part(version, run["alias_asked"], bool(run["is_live"]))
-    suffix = part.suffix if options.is_wide else ""
-    found = Fingerprints(fingerprint.text(), hash_kind)
-    return _compare(connection, run, options, kernel.schema.names, suffix, found, sample)
+    suffix = Part(version, run["alias_asked"], bool(run["is_live"])).suffix if options.is_wide else ""
+    counts, examples = _compared(
+        connection, run, options, kernel.schema.names, suffix, same_hash=same_hash, sampled=sample is not None
+    )
+    return Replayed(
+        str(run["run_id"]),
+        *counts,
+        same_input=sample is None and fingerprint.text() == run["input_fingerprint"],
+        same_libraries=same_libraries(run),
+        examples=examples,
+    )
 
 
 def _signatures_of_all(
@@ -113,63 +121,49 @@ def _signatures_of_all(
 ) -> list[Signature]:
     """The signatures of the versions that scored in one scan, in order."""
     parent = literal(str(run["parent_run_id"]))
-    rows = connection.execute(
+    rows = connection.sql(
         "select model_name, model_version, model_digest, configuration, alias_asked "
         f"from {request.run_log} where parent_run_id = {parent} and status = 'success'"
-    ).fetchall()
+    )
     asked = json.loads(run["configuration"])
-    place = asked["alias"].index if asked["alias"] else asked["version"].index
-    found = {}
-    for *facts, alias in rows:
-        logged = dict(
-            zip(("model_name", "model_version", "model_digest", "configuration"), facts, strict=True)
+
+    def place(row: Mapping[str, Any]) -> int:
+        if asked["alias"]:
+            return int(asked["alias"].index(row["alias_asked"]))
+        return int(asked["version"].index(row["model_version"]))
+
+    return [
+        artifact.read_signature(
+            request.project_root, logged_version(row, versions, call), request.load_policy, call
         )
-        version, number = logged_version(logged, versions, call), logged["model_version"]
-        signature = artifact.read_signature(request.project_root, version, request.load_policy, call)
-        found[place(alias if asked["alias"] else number)] = signature
-    return [found[number] for number in sorted(found)]
+        for row in sorted(rows.to_arrow_table().to_pylist(), key=place)
+    ]
 
 
-@dataclass(frozen=True)
-class Fingerprints:
-    """The input as a replay reads it: the fingerprint of all rows, and the kind of the row hashes."""
-
-    input: str
-    hash_kind: str
-
-    def same_input(self, run: Mapping[str, Any]) -> bool:
-        """Whether the run read the same input."""
-        return _is_same(self.input, run["input_fingerprint"])
-
-    def same_kind(self, run: Mapping[str, Any]) -> bool:
-        """Whether hashes of the run can be compared: one function, and the same types."""
-        return _is_same(self.hash_kind, run["feature_hash_kind"])
-
-
-def _is_same(now: str, logged: str | None) -> bool:
-    """Whether two are equal, except for the types at the end, which an earlier build did not log."""
-    return logged is not None and (now == logged or now.rpartition(":")[0] == logged)
-
-
-def _compare(
+def _compared(
     connection: duckdb.DuckDBPyConnection,
     run: Mapping[str, Any],
     options: ScoreOptions,
     outputs: list[str],
     suffix: str,
-    now: Fingerprints,
-    sample: int | None,
-) -> Replayed:
+    *,
+    same_hash: bool,
+    sampled: bool,
+) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+    """The numbers of rows in the table, compared and different; and the keys of a few that differ.
+
+    Without `same_hash`, hashes of the run are of another function or of other types, and show nothing.
+    """
     keys = [quote(name) for name in options.row_key]
     same_row = " and ".join(f"was.{key} = now.{key}" for key in keys)
     # a row that versions share refers to the run of the live version
     row_run_id = run["parent_run_id" if options.is_wide else "run_id"]
     differs = " or ".join(f"was.{quote(n + suffix)} is distinct from now.{quote(n)}" for n in outputs)
     was = f"(select * from {run['prediction_table']} where scoring_run_id = {literal(str(row_run_id))})"
-    same_features = "was.feature_hash = now.feature_hash" if now.same_kind(run) else "false"
+    same_features = "was.feature_hash = now.feature_hash" if same_hash else "false"
     joined = f"from {was} as was join {AGAIN} as now on {same_row} and {same_features}"
     in_table = connection.execute(
-        f"select count(*) from {was} as was" + (f" semi join {AGAIN} as now on {same_row}" if sample else "")
+        f"select count(*) from {was} as was" + (f" semi join {AGAIN} as now on {same_row}" if sampled else "")
     ).fetchall()[0][0]
     compared, different = connection.execute(
         f"select count(*), count(*) filter ({differs}) {joined}"
@@ -177,12 +171,4 @@ def _compare(
     examples = connection.execute(
         f"select {', '.join(f'was.{key}' for key in keys)} {joined} and ({differs}) order by all limit 3"
     ).fetchall()
-    return Replayed(
-        run_id=str(run["run_id"]),
-        rows_in_table=in_table,
-        rows_compared=compared,
-        rows_different=different,
-        same_input=sample is None and now.same_input(run),
-        same_libraries=same_libraries(run),
-        examples=tuple(str(row) for row in examples),
-    )
+    return (in_table, compared, different), tuple(str(row) for row in examples)
