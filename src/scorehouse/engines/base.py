@@ -15,11 +15,10 @@ import pyarrow as pa
 
 from scorehouse.dialect import Spelling
 from scorehouse.engines.column_change import ColumnChange
-from scorehouse.engines.conservation import check_conserved
-from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
-from scorehouse.engines.source import Source
+from scorehouse.engines.source import KeyCheck, Source
+from scorehouse.errors import ConservationError
 from scorehouse.forms.choose import Form
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
@@ -59,8 +58,25 @@ class Scan(Generic[S]):
 
     def check_conserved(self) -> None:
         """Raise ConservationError if a row was lost or too many were rejected."""
+        call, limit = self.source.call, self.options.max_rejected_share
         for record in self.records:
-            check_conserved(record, self.options.max_rejected_share, self.source.call)
+            if record.rows_scored + record.rows_rejected != record.rows_in:
+                raise ConservationError(
+                    call,
+                    f"{record.rows_in} rows went in, {record.rows_scored} scored and "
+                    f"{record.rows_rejected} rejected rows came out",
+                    expected="every row exactly once",
+                    action="report this as a bug in scorehouse; the previous table is unchanged",
+                )
+            share = record.rows_rejected / record.rows_in if record.rows_in else 0.0
+            if limit is not None and share > limit:
+                raise ConservationError(
+                    call,
+                    f"{record.rows_rejected} of {record.rows_in} rows were rejected ({share:.4f}), "
+                    f"mostly for {record.reject_reasons.most_common(3)}",
+                    expected=f"a share of at most {limit}",
+                    action="fix the feature table, or raise max_rejected_share",
+                )
 
 
 class Engine(ABC, Generic[S]):

@@ -9,18 +9,16 @@ from scorehouse.engines.base import Engine
 from scorehouse.load_lock import loading
 from scorehouse.scoring.request import Request
 
-# the module with the class `ENGINE`, by the package of the session's class
-ENGINES = {
-    "pyspark": "scorehouse.engines.spark.engine",
-    "duckdb": "scorehouse.engines.duckdb.engine",
-    "_duckdb": "scorehouse.engines.duckdb.engine",
-}
+# the module with the class `ENGINE`, by the package of the session's class; any other session is DuckDB's,
+# which dbt-duckdb sometimes wraps in classes of its own
+ENGINES = {"pyspark": "scorehouse.engines.spark.engine"}
+DEFAULT = "scorehouse.engines.duckdb.engine"
 
 
 def engine_of(session: Any, request: Request, call: str) -> Engine[Any]:
-    """The engine of one run; dbt-duckdb sometimes wraps its sessions in classes of its own."""
+    """The engine of one run."""
     package = type(session).__module__.partition(".")[0]
     with loading():
-        module = import_module(ENGINES.get(package, ENGINES["duckdb"]))
+        module = import_module(ENGINES.get(package, DEFAULT))
     engine: Engine[Any] = module.ENGINE(session, request, call)
     return engine

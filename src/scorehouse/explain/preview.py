@@ -13,8 +13,8 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import FEATURE_HASH, PART, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
-from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.found_row import newest_run
 from scorehouse.explain.story import row_policy

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.engines.columns import KEPT
-from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import LoadRefusedError
 from scorehouse.forms.choose import FormFiles, choose_form, in_batches
 from scorehouse.forms.parity import different_rows, tolerance_of_form

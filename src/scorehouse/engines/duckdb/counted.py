@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
 
 from scorehouse.engines.base import Scan
-from scorehouse.engines.duckdb.interrupt import check_interrupted
+from scorehouse.engines.duckdb.errors import check_interrupted
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.statistics import BatchStatistics
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
-from scorehouse.engines.progress import Progress
+from scorehouse.project.log import logger
+
+INTERVAL_SECONDS = 5.0  # between two lines about the progress of a run
 
 
 class CountedBatches:
@@ -65,3 +68,26 @@ class CountedBatches:
         for record, expected, count in zip(self.scan.records, planned, read, strict=True):
             record.rows_left += expected - count
             record.rows_in = count
+
+
+class Progress:
+    """Logs rows done, rows per second and the time left, every few seconds."""
+
+    def __init__(self, node: str, rows: int) -> None:
+        self.node = node
+        self.rows = rows
+        self.done = 0
+        self.started = self.reported = time.monotonic()
+
+    def advance(self, rows: int) -> None:
+        """Count `rows` more."""
+        self.done += rows
+        now = time.monotonic()
+        if now - self.reported < INTERVAL_SECONDS:
+            return
+        self.reported = now
+        rate = self.done / (now - self.started)
+        left = (self.rows - self.done) / rate
+        logger.info(
+            f"{self.node}: {self.done:,} of {self.rows:,} rows scored, {rate:,.0f} rows/s, {left:.0f} s left"
+        )

@@ -21,7 +21,7 @@ from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.duckdb.counted import CountedBatches
 from scorehouse.engines.duckdb.decision import decide_again
-from scorehouse.engines.duckdb.interrupt import check_interrupted, named
+from scorehouse.engines.duckdb.errors import check_interrupted, named
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.duckdb.plan import DuckDBPlanner, counts_only, joins_both_ways
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
@@ -33,8 +33,8 @@ from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, write
 from scorehouse.engines.duckdb.statistics import count_table
 from scorehouse.engines.duckdb.stream import output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
-from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
+from scorehouse.engines.source import KeyCheck
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry.version import Version

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.duckdb.sql import quote
-from scorehouse.engines.keys import KeyCheck, check_counts
+from scorehouse.engines.source import KeyCheck, check_counts
 
 # For integers that lie close together, a bit set proves uniqueness at a tenth of the cost of hashing.
 BITS_PER_ROW = 64

@@ -15,8 +15,8 @@ from scorehouse.engines.duckdb.keys import check_keys
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.engines.keys import KeyCheck
 from scorehouse.engines.plan import Planner
+from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import RowKeyError
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
 from scorehouse.scoring.runlog import RunRecord

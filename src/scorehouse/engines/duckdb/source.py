@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +12,13 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
+from scorehouse.engines.duckdb.errors import seed_table, unreadable
 from scorehouse.engines.duckdb.keys import check_keys, is_stored
 from scorehouse.engines.duckdb.lake import LakeTable
-from scorehouse.engines.duckdb.reading import seed_table, unreadable
 from scorehouse.engines.duckdb.rescore_sql import TODO
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.windows import as_of_table
-from scorehouse.engines.keys import KeyCheck
-from scorehouse.engines.progress import Deadline
-from scorehouse.engines.source import Source
+from scorehouse.engines.source import KeyCheck, Source
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry import registry_file
 from scorehouse.registry.registry_file import RegistryFile
@@ -252,16 +252,17 @@ class DuckDBSource(Source):
 
         `wrap` turns that statement into the one that is run.
         """
-        deadline = Deadline(self.options.rescore.max_seconds)
+        seconds = self.options.rescore.max_seconds
+        end = math.inf if seconds is None else time.monotonic() + seconds
         stops = [""]
         if self.chosen is not None and self.chosen.slices is not None:
             stops = [f" where slice = {number}" for number in range(self.chosen.slices)]
         for where in stops:
-            if deadline.passed():
+            if time.monotonic() >= end:
                 return
             for batch in self.cursor.sql(wrap(self.select(where))).to_arrow_reader(self.options.read_rows):
                 yield batch
-                if deadline.passed() and not self.columns.group:
+                if time.monotonic() >= end and not self.columns.group:
                     return  # a group is scored as a whole, so that its ranks are right
 
     def close(self) -> None:

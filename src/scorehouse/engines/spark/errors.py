@@ -11,8 +11,18 @@ import json
 from scorehouse.errors import FIELDS, EngineError, ScorehouseError, rebuilt
 
 MARK = "scorehouse error: "
-_DIED = ("Python worker exited unexpectedly", "MemoryError", "Python worker failed to connect back")
-_LOST = ("ExecutorLostFailure", "executor lost", "Remote RPC client disassociated")
+SIGNS = {  # a problem, and what Spark's text about it contains
+    "a Python worker died while it scored, most often because it ran out of memory": (
+        "Python worker exited unexpectedly",
+        "MemoryError",
+        "Python worker failed to connect back",
+    ),
+    "executors were lost while they scored, most often because they ran out of memory": (
+        "ExecutorLostFailure",
+        "executor lost",
+        "Remote RPC client disassociated",
+    ),
+}
 
 
 class WorkerError(Exception):
@@ -30,17 +40,17 @@ def translated(error: Exception, call: str) -> Exception:
     raised = _raised(text)
     if raised and "MemoryError" not in raised.problem:
         return raised
-    if raised:
-        return _out_of_room(call, raised.problem)
-    if any(sign in text for sign in _DIED):
-        return _out_of_room(
-            call, "a Python worker died while it scored, most often because it ran out of memory"
-        )
-    if any(sign in text for sign in _LOST):
-        return _out_of_room(
-            call, "executors were lost while they scored, most often because they ran out of memory"
-        )
-    return error
+    problems = [raised.problem] if raised else []
+    problems += [problem for problem, signs in SIGNS.items() if any(sign in text for sign in signs)]
+    if not problems:
+        return error
+    return EngineError(
+        call,
+        problems[0],
+        expected="workers with enough memory for the estimator and one record batch each",
+        action="raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or "
+        "run fewer tasks per executor (spark.executor.cores); see the executor's log for details",
+    )
 
 
 def _raised(text: str) -> ScorehouseError | None:
@@ -53,13 +63,3 @@ def _raised(text: str) -> ScorehouseError | None:
     if not isinstance(fields, dict) or not {"type", *FIELDS} <= fields.keys():
         return None
     return rebuilt(fields)
-
-
-def _out_of_room(call: str, problem: str) -> EngineError:
-    return EngineError(
-        call,
-        problem,
-        expected="workers with enough memory for the estimator and one record batch each",
-        action="raise spark.executor.pyspark.memory or spark.executor.memoryOverhead, lower batch_rows, or "
-        "run fewer tasks per executor (spark.executor.cores); see the executor's log for details",
-    )

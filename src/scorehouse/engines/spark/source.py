@@ -10,8 +10,7 @@ import pyarrow as pa
 from scorehouse.dialect import SPARK
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, Columns
 from scorehouse.engines.history import as_of_sql
-from scorehouse.engines.keys import KeyCheck, check_counts
-from scorehouse.engines.source import Source
+from scorehouse.engines.source import KeyCheck, Source, check_counts
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry import registry_file
 from scorehouse.registry.signature import Signature, check_types

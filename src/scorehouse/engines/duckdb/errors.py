@@ -1,12 +1,13 @@
-"""Translate DuckDB's errors about features or a registry into terms of the dbt project."""
+"""Errors of DuckDB in terms of the dbt project, and runs that Ctrl-C or a scheduler's SIGTERM stops."""
 
 from __future__ import annotations
 
 import re
+import sys
 
 import duckdb
 
-from scorehouse.errors import ConfigurationError, RegistryError, ScorehouseError, SignatureError
+from scorehouse.errors import ConfigurationError, EngineError, RegistryError, ScorehouseError, SignatureError
 from scorehouse.registry.registry_file import PREFIX
 from scorehouse.scoring.request import Request
 
@@ -87,3 +88,32 @@ def one_line(error: Exception) -> str:
     """DuckDB's message as part of a sentence: without the line that points at a column."""
     lines = (line.strip() for line in str(error).splitlines() if not CARET.match(line))
     return WHERE.sub(r" (\1)", " ".join(line for line in lines if line)).rstrip(".")
+
+
+def check_interrupted(call: str) -> None:
+    """Stop if the process was asked to stop; the scoring threads get no signal themselves."""
+    if _is_asked():
+        raise _interrupted(call)
+
+
+def named(error: Exception, call: str) -> Exception:
+    """The error to report: DuckDB's message about a stopped query says nothing about the run."""
+    if isinstance(error, ScorehouseError):
+        return error
+    if isinstance(error, duckdb.InterruptException) or _is_asked():
+        return _interrupted(call)
+    return unreadable_value(error, call) or error
+
+
+def _is_asked() -> bool:
+    plugin = sys.modules.get("dbt_scorehouse")  # dbt loads this module; nobody stops a run outside of dbt
+    return plugin is not None and plugin.stopping.is_set()
+
+
+def _interrupted(call: str) -> EngineError:
+    return EngineError(
+        call,
+        "the run was interrupted by Ctrl-C or a termination signal",
+        expected="a run that finishes on its own",
+        action="run the model again; the previous table is unchanged",
+    )
