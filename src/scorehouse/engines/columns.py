@@ -10,6 +10,7 @@ from hashlib import sha256
 
 import pyarrow as pa
 
+from scorehouse.dialect import Spelling
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
@@ -22,6 +23,7 @@ ROW_HASH = "scorehouse_row_hash"
 NEED = "scorehouse_need"  # a bit for each version that scores the row
 PART = "scorehouse_part"  # the number of the version that scored the row
 KEPT = "kept:"  # prefix of columns that bypass the kernel, so that a key may also be a feature
+SQL_TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double"}
 AUDIT_COLUMNS = (
     "row_status",
     "model_name",
@@ -147,6 +149,39 @@ def of_part(values: Sequence[str], part: str = PART) -> str:
         return values[0]
     whens = " ".join(f"when {number} then {value}" for number, value in enumerate(values))
     return f"case {part} {whens} end"
+
+
+def scored_columns(
+    columns: Columns,
+    schema: pa.Schema,
+    suffixes: Sequence[str],
+    part: str,
+    spelling: Spelling,
+    hashes: Sequence[str] = (FEATURE_HASH,),
+) -> list[str]:
+    """SQL of the columns of rows that compiled SQL has scored, for every version in columns of its own.
+
+    They are the kept columns, the outputs of the versions with the types of `schema`, hashes, and the number
+    of the version. If versions share a row, there are outputs with each of the `suffixes`; else those of the
+    version `part`, which is SQL too.
+    """
+    quote, types = spelling.quote, {**SQL_TYPES, pa.string(): spelling.text}
+    numbers = range(1 if suffixes else len(columns.features))
+
+    def output(field: pa.Field, number: int) -> str:
+        """In the kernel's type: an integer in the SQL may have a smaller one."""
+        return f"cast({quote(f'{field.name}:{number}')} as {types[field.type]})"
+
+    parts = [f"{quote(KEPT + name)} as {quote(name)}" for name in columns.kept]
+    for number, suffix in enumerate(suffixes):
+        parts += [f"{output(field, number)} as {quote(field.name + suffix)}" for field in schema]
+    if not suffixes:
+        for field in schema:
+            parts.append(f"{of_part([output(field, n) for n in numbers], part)} as {quote(field.name)}")
+    for name in hashes:
+        own = [quote(f"{name}:{columns.hash_part(number)}") for number in numbers]
+        parts.append(f"{of_part(own, part)} as {quote(name)}")
+    return [*parts, f"{'0' if suffixes else part} as {PART}"]
 
 
 def wanted_rows(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,7 +191,7 @@ class Kernel:
 
 
 def _without_non_finite(
-    values: list[pa.Array], fields: list[pa.Field], reasons: list[pa.Array]
+    values: list[pa.Array], fields: Sequence[pa.Field], reasons: list[pa.Array]
 ) -> tuple[list[pa.Array], list[pa.Array]]:
     """Reject rows whose result is not a finite number; none of their values is returned."""
     bad = None

@@ -92,7 +92,11 @@ class Feed:
         if why := self._contradiction(replace(few, features=SAMPLE), read):
             return why
         self._check_keys(plan)
-        self._run(replace(few, features=ROWS).todo(), self._vanished(plan))
+        self._run(
+            replace(few, features=ROWS).todo(),
+            f"create or replace temp table {VANISHED} as select {plan.vanished_columns()} "
+            f"from {KNOWN} as old semi join {GONE} as gone on {same('old', 'gone', plan.key)}",
+        )
         return self._miscount(plan)
 
     def _run(self, *statements: str) -> None:
@@ -190,15 +194,6 @@ class Feed:
             met = f"semi join ({more}) as more on {plan.is_key('features', 'more')}"
             again = f"(select * from {source.table} as features {met})"
             check_keys(source.cursor, again, self.keys, source.call)
-
-    def _vanished(self, plan: RescorePlan) -> str:
-        columns = [f"old.{quote(name)}" for name in plan.key]
-        columns += ["old.model_alias"] if plan.parts[0].alias is not None else []
-        columns.append(f"{'coalesce(old.is_vanished, false)' if plan.flags else 'false'} as was_flagged")
-        return (
-            f"create or replace temp table {VANISHED} as select {', '.join(columns)} from {KNOWN} as old "
-            f"semi join {GONE} as gone on {same('old', 'gone', plan.key)}"
-        )
 
     def _miscount(self, plan: RescorePlan) -> str:
         """Whether predictions, new rows and vanished rows do not add up to the rows of the table.

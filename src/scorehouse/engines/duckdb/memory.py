@@ -49,8 +49,7 @@ def limited_memory(session: duckdb.DuckDBPyConnection, limit: str | None) -> Ite
     memory is already in use, the limit is not changed. The limit applies to the whole database, so models
     that dbt builds at the same time share it.
     """
-    cursor = session.cursor()  # a failed run's transaction accepts no more statements
-    try:
+    with session.cursor() as cursor:  # a failed run's transaction accepts no more statements
         if limit is None or not (file := _file_of(cursor)):
             yield
             return
@@ -60,8 +59,6 @@ def limited_memory(session: duckdb.DuckDBPyConnection, limit: str | None) -> Ite
             lambda value: _set(cursor, value),
         ):
             yield
-    finally:
-        cursor.close()
 
 
 def _shared(file: str) -> SharedSetting[Limit]:

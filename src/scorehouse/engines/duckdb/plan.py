@@ -106,7 +106,10 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             )
             for number, record in enumerate(self.records[:1] if self.source.options.is_wide else self.records)
         ]
-        old, names = (self._old(), self._old_columns()) if self.merging else (self._nothing(), [])
+        old, names = self._nothing(), list[str]()
+        if self.merging:
+            old, names = self._old(), self.cursor.sql(f"select * from {request.relation}").columns
+            self.check_predictions(names)
         return RescorePlan(
             features=source.table,
             old=old,
@@ -145,13 +148,6 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         if low is None:
             return f"(select * from {relation} limit 0)"
         return f"(select * from {relation} where {quote(name)} between {literal(low)} and {literal(high)})"
-
-    def _old_columns(self) -> list[str]:
-        """Columns of the prediction table; refused if columns that a plan reads are missing."""
-        reader = self.cursor.sql(f"select * from {self.source.request.relation} limit 0").to_arrow_reader(1)
-        reader.read_all()
-        self.check_predictions(reader.schema.names)
-        return list(reader.schema.names)
 
     def _nothing(self) -> str:
         """An empty prediction table, for the first run with a budget."""

@@ -69,14 +69,11 @@ class RescorePlan:
         states = [f"{self._state(number)} as state_{number}" for number in numbers]
         ages = [f"old_{number}.scored_at" for number in numbers]
         never = " or ".join(f"{age} is null" for age in ages)
-        keys = [self._key_of_either(name) for name in self.key]
+        key = "coalesce(features.{0}, old_0.{0}) as {0}" if self.both_ways else "features.{0}"
+        keys = [key.format(quote(name)) for name in self.key]
         groups = [f"features.{quote('group:' + name)}" for name in self.group]
         age = f"case when {never} then null else least({', '.join(ages)}) end as last_scored"
-        parts = [*keys, *groups, *states, age]
-        if self.both_ways:
-            parts.append(
-                "coalesce(old_0.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
-            )
+        parts = [*keys, *groups, *states, age, *([self._was_flagged("old_0")] if self.both_ways else [])]
         kind = "full" if self.both_ways else "left"
         joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
         wanted = " or ".join(self._wanted(number) for number in numbers)
@@ -86,17 +83,11 @@ class RescorePlan:
             f"(select {', '.join(parts)} from features {' '.join(joins)}) where {wanted}"
         )
 
-    def _key_of_either(self, name: str) -> str:
-        if self.both_ways:
-            return f"coalesce(features.{quote(name)}, old_0.{quote(name)}) as {quote(name)}"
-        return f"features.{quote(name)}"
-
     def _wanted(self, number: int) -> str:
         return f"state_{number} <> 'unchanged'"
 
     def _inputs(self) -> list[str]:
-        columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
-        columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
+        columns = self._keys_and_groups()
         if self.rescore.rule == "changed":
             columns += [f"{part.feature_hash} as hash_{n}" for n, part in enumerate(self.parts)]
         if self.rescore.updated_at:
@@ -170,21 +161,24 @@ class RescorePlan:
         ]
 
     def vanished_by_join(self) -> str:
-        columns = [f"old.{quote(name)}" for name in self.key]
         gone = f"features.{quote(next(iter(self.key)))} is null"
         if self.parts[0].alias is not None:
-            columns.append("old.model_alias")
             aliases = ", ".join(literal(part.alias or "") for part in self.parts)
             gone += f" or old.model_alias not in ({aliases})"
-        columns.append(
-            "coalesce(old.is_vanished, false) as was_flagged" if self.flags else "false as was_flagged"
-        )
-        features = ", ".join(f"{quote(column)} as {quote(name)}" for name, column in self.key.items())
         return (
-            f"create or replace temp table {VANISHED} as select {', '.join(columns)} from {self.old} as old "
-            f"left join (select {features} from {self.features}) as features "
+            f"create or replace temp table {VANISHED} as select {self.vanished_columns()} "
+            f"from {self.old} as old left join (select {self.named()} from {self.features} as features) as features "
             f"on {same('old', 'features', self.key)} where {gone}"
         )
+
+    def vanished_columns(self) -> str:
+        """The columns of the table of vanished keys, from predictions named `old`."""
+        columns = [f"old.{quote(name)}" for name in self.key]
+        columns += ["old.model_alias"] if self.parts[0].alias is not None else []
+        return ", ".join([*columns, self._was_flagged("old")])
+
+    def _was_flagged(self, old: str) -> str:
+        return f"{f'coalesce({old}.is_vanished, false)' if self.flags else 'false'} as was_flagged"
 
     def matches(self) -> str:
         """Counts predictions, new keys, and different new keys."""
@@ -230,9 +224,11 @@ class RescorePlan:
 
     def _grouped(self) -> str:
         """The keys and groups in the feature table."""
-        columns = [f"{quote(column)} as {quote(name)}" for name, column in self.key.items()]
-        columns += [f"{quote(column)} as {quote('group:' + name)}" for name, column in self.group.items()]
-        return f"(select {', '.join(columns)} from {self.features}) as features"
+        return f"(select {', '.join(self._keys_and_groups())} from {self.features}) as features"
+
+    def _keys_and_groups(self) -> list[str]:
+        named = {**self.key, **{f"group:{name}": column for name, column in self.group.items()}}
+        return [f"{quote(column)} as {quote(name)}" for name, column in named.items()]
 
     def _gaps(self, part: PlanPart) -> str:
         """Groups of one version in which the ranks of the remaining rows have a gap."""

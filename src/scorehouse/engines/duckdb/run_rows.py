@@ -65,18 +65,16 @@ def log_end(
 
 def log_failure(session: duckdb.DuckDBPyConnection, record: RunRecord, error: Exception) -> None:
     """Write the row of a failed run on a connection of its own, since the run's transaction rolls back."""
-    cursor = session.cursor()
-    try:
-        cursor.begin()
-        if is_duckdb(cursor, record.request.run_log):
-            _delete_started(cursor, record)
-        _insert(cursor, record.request.run_log, record.to_row(FAILED, error=error))
-        cursor.commit()
-    except duckdb.Error as second:  # the row `started` stays, and the `on-run-end` hook tries again
-        if isinstance(error, ScorehouseError):
-            error.add_note(f"(the run log could not be written either: {second})")
-    finally:
-        cursor.close()
+    with session.cursor() as cursor:
+        try:
+            cursor.begin()
+            if is_duckdb(cursor, record.request.run_log):
+                _delete_started(cursor, record)
+            _insert(cursor, record.request.run_log, record.to_row(FAILED, error=error))
+            cursor.commit()
+        except duckdb.Error as second:  # the row `started` stays, and the `on-run-end` hook tries again
+            if isinstance(error, ScorehouseError):
+                error.add_note(f"(the run log could not be written either: {second})")
 
 
 def _delete_started(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> None:

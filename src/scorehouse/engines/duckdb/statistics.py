@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.engines.statistics import MASK, Fingerprint, score_column
+from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON
@@ -74,17 +74,13 @@ def count_table(
         rows = f"from {staging} where scoring_run_id = {run_id}"
         score = quote(name + suffix) if name else "null::double"
         reason = quote(REJECT_REASON + suffix)
-        count, record.rows_rejected, record.score_min, record.score_max, record.score_mean, *hashes = (
-            connection.execute(
-                f"select count(*), count({reason}), min({score}), max({score}), favg({score}), "
-                f"sum({row_hash}::hugeint), bit_xor({row_hash}) {rows}"
-            ).fetchall()[0]
-        )
+        count, record.rows_rejected, *of_score, hash_sum, hash_xor = connection.execute(
+            f"select count(*), count({reason}), min({score}), max({score}), favg({score}), "
+            f"sum({row_hash}::hugeint), bit_xor({row_hash}) {rows}"
+        ).fetchall()[0]
+        record.score_min, record.score_max, record.score_mean = of_score
         record.rows_scored = count - record.rows_rejected
-        fingerprint = Fingerprint(record.input_types)
-        if count:
-            fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = count, hashes[0] & MASK, hashes[1]
-        record.fingerprint = fingerprint.text()
+        record.fingerprint = Fingerprint(record.input_types, count, hash_sum or 0, hash_xor or 0).text()
         if record.rows_rejected:
             counted = connection.execute(
                 f"select split_part({reason}, '=', 1), count(*) {rows} and {reason} is not null group by all"

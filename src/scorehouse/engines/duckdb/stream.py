@@ -49,7 +49,7 @@ def _sql_batches(source: DuckDBSource, select: ScoredSelect, schema: pa.Schema) 
         columns = [batch.column(field.name).cast(field.type) for field in schema]
         written = pa.RecordBatch.from_arrays(columns, schema=schema)
         if select.suffixes:
-            yield Scored(written, _of_each(written, select.outputs, select.suffixes, hashes))
+            yield Scored(written, _of_each(written, select.schema.names, select.suffixes, hashes))
             continue
         parts = [
             pc.equal(batch.column(PART), arrays.scalar(n, pa.int32())) for n in range(len(select.compiled))

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, of_part
-from scorehouse.engines.spark.source import SparkSource, quote
+from scorehouse.dialect import SPARK as SPELLING
+from scorehouse.engines.columns import KEPT, NEED, PART, scored_columns
+from scorehouse.engines.spark.source import SparkSource
 from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.forms.sql.dialects import LIMITS, SPARK
 from scorehouse.forms.sql.in_duckdb import ROW
@@ -19,70 +20,27 @@ from scorehouse.forms.sql.together import together
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import in_unit
 
-TYPES = {pa.bool_(): "boolean", pa.int64(): "bigint", pa.float64(): "double", pa.string(): "string"}
 
-
-class SqlScan:
+def scored_rows(
+    source: SparkSource, compiled: Sequence[CompiledSql], schema: pa.Schema, suffixes: Sequence[str]
+) -> Any:
     """The scored rows of one run, with the columns that a run by Python workers has too.
 
     `schema` is the schema of the kernels, the same for all versions. `suffixes` are those of the versions'
     columns if they share a row; without them, each version has a row of its own.
     """
-
-    def __init__(
-        self,
-        source: SparkSource,
-        compiled: Sequence[CompiledSql],
-        schema: pa.Schema,
-        suffixes: Sequence[str] = (),
-    ) -> None:
-        self.source = source
-        self.compiled = compiled
-        self.suffixes = suffixes
-        self.schema = schema
-
-    def rows(self) -> Any:
-        """Kept columns, the versions' columns, the hash of the features, and the version's number."""
-        selected, columns = self.source.select(), self.source.columns
-        hashes = [self.source.hash_name(part) for part in columns.hash_parts]
-        need = [NEED] if NEED in selected.columns else []
-        held = {name: column for found in columns.features for name, column in found.items()}
-        carried = [*(KEPT + name for name in columns.kept), *hashes, *need]
-        scored = chained(selected, self.compiled, carried, held)
-        if self.suffixes:
-            return scored.selectExpr(*self._kept(), *self._side_by_side())
-        if len(self.compiled) == 1:
-            return scored.selectExpr(*self._kept(), *self._one_a_row("0"))
-        return self._exploded(scored, bool(need)).selectExpr(*self._kept(), *self._one_a_row(PART))
-
-    def _kept(self) -> list[str]:
-        return [f"{quote(KEPT + name)} as {quote(name)}" for name in self.source.columns.kept]
-
-    def _exploded(self, scored: Any, has_need: bool) -> Any:
-        """One row per version that scores the row: features are read and scored once."""
-        numbers = ", ".join(map(str, range(len(self.compiled))))
-        rows = scored.selectExpr("*", f"explode(array({numbers})) as {PART}")
-        return rows.where(f"shiftright({NEED}, {PART}) & 1 = 1") if has_need else rows
-
-    def _typed(self, field: pa.Field, part: int) -> str:
-        return f"cast({quote(f'{field.name}:{part}')} as {TYPES[field.type]})"
-
-    def _one_a_row(self, part: str) -> list[str]:
-        numbers = range(len(self.compiled))
-        outputs = [
-            f"{of_part([self._typed(field, n) for n in numbers], part)} as {quote(field.name)}"
-            for field in self.schema
-        ]
-        held = of_part([quote(self.source.hash_name(n)) for n in numbers], part)
-        return [*outputs, f"{held} as {FEATURE_HASH}", f"{part} as {PART}"]
-
-    def _side_by_side(self) -> list[str]:
-        outputs = [
-            f"{self._typed(field, part)} as {quote(field.name + suffix)}"
-            for part, suffix in enumerate(self.suffixes)
-            for field in self.schema
-        ]
-        return [*outputs, f"{quote(self.source.hash_name(0))} as {FEATURE_HASH}", f"0 as {PART}"]
+    selected, columns = source.select(), source.columns
+    need = [NEED] if NEED in selected.columns else []
+    carried = [*(KEPT + name for name in columns.kept), *map(source.hash_name, columns.hash_parts), *need]
+    features = {name: column for read in columns.features for name, column in read.items()}
+    scored, part = chained(selected, compiled, carried, features), "0"
+    if len(compiled) > 1 and not suffixes:  # one row per version: features are read and scored once
+        part = PART
+        numbers = ", ".join(map(str, range(len(compiled))))
+        scored = scored.selectExpr("*", f"explode(array({numbers})) as {PART}")
+        if need:
+            scored = scored.where(f"shiftright({NEED}, {PART}) & 1 = 1")
+    return scored.selectExpr(*scored_columns(columns, schema, suffixes, part, SPELLING))
 
 
 def chained(frame: Any, compiled: Sequence[CompiledSql], keep: Sequence[str], held: Mapping[str, str]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from scorehouse.engines.base import Scan
 from scorehouse.engines.spark.source import SparkSource, literal, names, quote
-from scorehouse.engines.statistics import MASK, Fingerprint, score_column
+from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.runlog import RunRecord
@@ -23,7 +22,10 @@ def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> N
     A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
     leaves it out once the run has another row.
     """
-    texts = {name: arrays.array([_text(row[name]) for row in rows], pa.string()) for name in rows[0]}
+    texts = {
+        name: arrays.array([None if row[name] is None else str(row[name]) for row in rows], pa.string())
+        for name in rows[0]
+    }
     values = (
         f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
         f"as {quote(field.name)}"
@@ -31,10 +33,6 @@ def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> N
     )
     frame = session.createDataFrame(pa.table(texts)).selectExpr(*values)
     frame.write.insertInto(run_log)
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
 
 
 def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:
@@ -52,6 +50,8 @@ def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:
 
 
 def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
+    from pyspark.sql.functions import expr
+
     row_hash = f"xxhash64({names([*key, 'feature_hash'])})"
     doubles = {field.name for field in frame.schema if field.dataType.simpleString() == "double"}
     name = score_column(doubles)
@@ -67,13 +67,9 @@ def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
         f"avg({score})",
     ).collect()[0]
     record.rows_scored, record.rows_rejected = int(scored), int(rows - scored)
-    fingerprint = Fingerprint(record.input_types)
-    fingerprint.rows, fingerprint.hash_sum, fingerprint.hash_xor = rows, int(total) & MASK, int(xor) & MASK
-    record.fingerprint = fingerprint.text()
+    record.fingerprint = Fingerprint(record.input_types, rows, int(total), int(xor)).text()
     record.score_min, record.score_max, record.score_mean = low, high, mean
-    record.reject_reasons = Counter(dict(_reasons(frame, reason))) if record.rows_rejected else Counter()
-
-
-def _reasons(frame: Any, reason: str) -> list[tuple[str, int]]:
-    rejected = frame.where(f"{reason} is not null").selectExpr(f"substring_index({reason}, '=', 1) as reason")
-    return [(row["reason"], int(row["count"])) for row in rejected.groupBy("reason").count().collect()]
+    if record.rows_rejected:
+        rejected = frame.where(f"{reason} is not null")
+        by_reason = rejected.groupBy(expr(f"substring_index({reason}, '=', 1)").alias("reason")).count()
+        record.reject_reasons.update({row["reason"]: int(row["count"]) for row in by_reason.collect()})

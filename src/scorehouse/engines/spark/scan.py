@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scorehouse.engines.base import Scan
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART
-from scorehouse.engines.spark.in_sql import SqlScan
+from scorehouse.engines.spark.in_sql import scored_rows
 from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function
 from scorehouse.registry import artifact
@@ -46,7 +46,7 @@ class SparkScan:
         """Kept columns, the versions' columns, the feature hash, and the version's number."""
         compiled = [form.compiled for form in self.forms if form.compiled]
         if len(compiled) == len(self.forms):
-            return SqlScan(self.source, compiled, self.kernels[0].schema, self.suffixes).rows()
+            return scored_rows(self.source, compiled, self.kernels[0].schema, self.suffixes)
         return self._by_workers()
 
     def _by_workers(self) -> Any:

@@ -7,7 +7,6 @@ of the version), `state`, `last_scored` (the time of the key's oldest prediction
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from scorehouse.engines.columns import of_part
@@ -77,7 +76,7 @@ class SparkStates:
         rows = self.source.table.selectExpr(*columns, f"{self._numbers()} as part")
         if not hashes:
             return rows
-        return rows.selectExpr("*", f"{_of_part([f'hash_{number}' for number in hashes])} as hash")
+        return rows.selectExpr("*", f"{of_part([f'hash_{number}' for number in hashes], 'part')} as hash")
 
     def _numbers(self) -> str:
         """SQL of one row per version."""
@@ -121,34 +120,31 @@ class SparkStates:
             return table
         column = self.source.columns.key[name]
         kind = self.source.table.schema[column].dataType.simpleString()
-        # a time as a number, since its text is ambiguous in the night when clocks go back
-        read = "unix_micros({})" if kind == "timestamp" else "cast({} as string)"
+        read, write = "cast({} as string)", f"cast({{}} as {kind})"
+        if kind == "timestamp":  # as a number, since its text is ambiguous in the night when clocks go back
+            read, write = "unix_micros({})", "timestamp_micros({})"
         low, high = self.source.table.selectExpr(
             *(read.format(f"{which}({quote(column)})") for which in ("min", "max"))
         ).collect()[0]
         if low is None:
             return table.limit(0)
-        write: Callable[[Any], str] = (
-            (lambda value: f"timestamp_micros({value})")
-            if kind == "timestamp"
-            else (lambda value: f"cast({literal(value)} as {kind})")
-        )
-        return table.where(f"{quote(name)} between {write(low)} and {write(high)}")
+        first, last = (write.format(each if kind == "timestamp" else literal(each)) for each in (low, high))
+        return table.where(f"{quote(name)} between {first} and {last}")
 
     def _state(self) -> str:
         """`new`, `stale`, `changed`, `unchanged` or `vanished`."""
         whens = ["when key_0 is null then 'vanished'"]
         whens.append("when scoring_run_id is null or was_flagged then 'new'")
         if self.rescore.rule != "new":
-            basis = _of_part([literal(record.scoring_basis) for record in self.records])
+            basis = of_part([literal(record.scoring_basis) for record in self.records], "part")
             whens.append(f"when not scoring_basis <=> {basis} then 'stale'")
         if self.rescore.rule == "changed":
-            kind = _of_part([literal(record.feature_hash_kind) for record in self.records])
+            kind = of_part([literal(record.feature_hash_kind) for record in self.records], "part")
             whens.append(f"when not feature_hash_kind <=> {kind} or not old_hash <=> hash then 'changed'")
         if self.rescore.rule == "updated_at":
             late = f"updated_us > seen_us - {self.plan.lookback_us()}"
-            types = _of_part(
-                [literal(record.feature_hash_kind.rpartition(":")[2]) for record in self.records]
+            types = of_part(
+                [literal(record.feature_hash_kind.rpartition(":")[2]) for record in self.records], "part"
             )
             whens.append(f"when not split_part(feature_hash_kind, ':', -1) <=> {types} then 'changed'")
             whens.append(f"when seen_us is null or updated_us is null or {late} then 'changed'")
@@ -188,7 +184,3 @@ class SparkStates:
             *(["'' as model_alias"] if self.options.in_parts else []),
         )
         return rest
-
-
-def _of_part(values: Sequence[str]) -> str:
-    return of_part(values, "part")
