@@ -129,10 +129,6 @@ def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
     return usable.cast(pa.int64()), reason_where(bad, f"out_of_type:{feature.name}=", doubles)
 
 
-def _to_boolean(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    return column, []
-
-
 def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
     # dictionary form: one Python object per distinct string, not per row
     if pa.types.is_dictionary(column.type):
@@ -177,7 +173,7 @@ def timestamp_unit(dtype: str) -> str:
 _CONVERTERS: dict[str, Callable[[pa.Array, Feature], tuple[pa.Array, list[pa.Array]]]] = {
     "double": _to_double,
     "integer": _to_integer,
-    "boolean": _to_boolean,
+    "boolean": lambda column, _: (column, []),
     "string": _to_string,
     "timestamp": _to_timestamp,
 }

@@ -186,16 +186,16 @@ class OnlineModel:
     def _finished(self, scored: pa.Table) -> pa.Table:
         """Each row with its status and origin, with the names of the prediction table's columns."""
         reason = scored.column(REJECT_REASON)
-        status = pc.if_else(pc.is_null(reason), arrays.scalar("scored"), arrays.scalar("rejected"))
-        origin: dict[str, Any] = {
-            "model_name": arrays.scalar(self.version.name),
-            "model_version": arrays.scalar(self.version.version, pa.int32()),
-            "model_digest": arrays.scalar(self.version.sha256),
+        added: dict[str, Any] = {
+            "row_status": pc.if_else(pc.is_null(reason), arrays.scalar("scored"), arrays.scalar("rejected")),
+            REJECT_REASON: reason,
+            "model_name": pa.repeat(arrays.scalar(self.version.name), len(scored)),
+            "model_version": pa.repeat(arrays.scalar(self.version.version, pa.int32()), len(scored)),
+            "model_digest": pa.repeat(arrays.scalar(self.version.sha256), len(scored)),
         }
-        finished = scored.drop_columns([REJECT_REASON]).append_column("row_status", status)
-        finished = finished.append_column(REJECT_REASON, reason)
-        for name, value in origin.items():
-            finished = finished.append_column(name, pa.repeat(value, len(scored)))
+        finished = scored.drop_columns([REJECT_REASON])
+        for name, values in added.items():
+            finished = finished.append_column(name, values)
         return finished
 
 

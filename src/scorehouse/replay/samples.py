@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from scorehouse.engines.duckdb.source import registry_of
-from scorehouse.engines.duckdb.sql import literal
 from scorehouse.errors import ConfigurationError
 from scorehouse.replay.form_check import check_form
 from scorehouse.replay.logged_run import run_row
@@ -81,19 +81,9 @@ def _last_run(
 
 
 def _relation(session: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> Any:
-    """A relation of these rows, which have the same names."""
-    selects = [
-        "select " + ", ".join(f"{_literal(value)} as {name}" for name, value in row.items()) for row in rows
-    ]
-    return session.sql(" union all ".join(selects))
-
-
-def _literal(value: Any) -> str:
-    """SQL of a value; only a number can be missing."""
-    if value is None:
-        return "null::double"
-    if isinstance(value, tuple):
-        return literal(", ".join(value))
-    if isinstance(value, float):
-        return f"{literal(repr(value))}::double"
-    return literal(value) if isinstance(value, str) else str(value).lower()
+    """A relation of these rows, which have the same names; only a number can be missing in all of them."""
+    table = pa.Table.from_pylist([{**row, "examples": ", ".join(row["examples"])} for row in rows])
+    fields = (
+        field.with_type(pa.float64()) if pa.types.is_null(field.type) else field for field in table.schema
+    )
+    return session.from_arrow(table.cast(pa.schema(fields)))

@@ -39,15 +39,12 @@ def library_versions() -> dict[str, str]:
 
 def resident_memory() -> float:
     """Current memory of this process, in MiB (the peak so far if the system offers only that)."""
+    import resource
+
     try:
         with open("/proc/self/statm") as file:
-            pages = int(file.read().split()[1])
-        import resource
-
-        return pages * resource.getpagesize() / 2**20
+            return int(file.read().split()[1]) * resource.getpagesize() / 2**20
     except OSError:
-        import resource
-
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
@@ -128,7 +125,7 @@ class RunRecord:
             "engine": self.engine,
             "model_name": part.version.name if part else None,
             "model_version": part.version.version if part else None,
-            "alias_asked": part.alias if part else self._aliases(),
+            "alias_asked": part.alias if part else ", ".join(options.alias) or None if options else None,
             "is_live": part.is_live if part else None,
             "model_digest": part.version.sha256 if part else None,
             "key_columns": json.dumps(options.table_key) if options else None,
@@ -161,9 +158,6 @@ class RunRecord:
         row = self.part.version.to_row()
         decided = {name: row[name] for name in LABEL_COLUMNS}
         return json.dumps({**json.loads(self.options.to_json()), "registry": decided}, sort_keys=True)
-
-    def _aliases(self) -> str | None:
-        return ", ".join(self.options.alias) or None if self.options else None
 
     def _rescored(self) -> dict[str, Any]:
         """The columns with the rule that chose the rows, the decisions from their scores, and the form."""

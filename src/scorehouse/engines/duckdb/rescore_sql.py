@@ -167,7 +167,8 @@ class RescorePlan:
             gone += f" or old.model_alias not in ({aliases})"
         return (
             f"create or replace temp table {VANISHED} as select {self.vanished_columns()} "
-            f"from {self.old} as old left join (select {self.named()} from {self.features} as features) as features "
+            f"from {self.old} as old "
+            f"left join (select {self.named()} from {self.features} as features) as features "
             f"on {same('old', 'features', self.key)} where {gone}"
         )
 

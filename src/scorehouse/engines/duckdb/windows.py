@@ -32,26 +32,11 @@ def event_time_table(
 
     Raises ConfigurationError for options that make no sense batch by batch.
     """
-    column = find_columns("event_time", [request.event_time], names, call)[request.event_time]
-    for is_wrong, problem, expected in _rules(options, request.event_time):
-        if is_wrong:
-            raise ConfigurationError(
-                call,
-                f"incremental_strategy='microbatch' {problem}",
-                expected=expected,
-                action="correct the call, or leave incremental_strategy out",
-            )
-    window = (
-        f"{quote(column)} >= {literal(request.slice_from)} and {quote(column)} < {literal(request.slice_to)}"
-    )
-    return f"(select * from {table} where {window})"
-
-
-def _rules(options: ScoreOptions, event_time: str) -> list[tuple[bool, str, str]]:
-    """The options that a batch cannot be scored with, their names in messages, and what is expected."""
+    event_time = request.event_time
+    column = find_columns("event_time", [event_time], names, call)[event_time]
     rescore = options.rescore
     whole = options.decision is not None and options.decision.top_n is not None
-    return [
+    rules = [
         (
             options.as_of is not None,
             f"cannot be combined with as_of={options.as_of!r}",
@@ -84,3 +69,15 @@ def _rules(options: ScoreOptions, event_time: str) -> list[tuple[bool, str, str]
             f"passthrough={event_time!r}, so that a batch can replace its window",
         ),
     ]
+    for is_wrong, problem, expected in rules:
+        if is_wrong:
+            raise ConfigurationError(
+                call,
+                f"incremental_strategy='microbatch' {problem}",
+                expected=expected,
+                action="correct the call, or leave incremental_strategy out",
+            )
+    window = (
+        f"{quote(column)} >= {literal(request.slice_from)} and {quote(column)} < {literal(request.slice_to)}"
+    )
+    return f"(select * from {table} where {window})"

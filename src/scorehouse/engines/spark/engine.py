@@ -80,7 +80,7 @@ class SparkEngine(Engine[SparkSource]):
                 )
 
     def table_exists(self) -> bool:
-        tables = self._tables(Storage(), [self.request.run_id])
+        tables = self._tables()
         tables.recover()
         return tables.exists()
 
@@ -94,11 +94,13 @@ class SparkEngine(Engine[SparkSource]):
         return session_rows(self.session, compiled, rows)
 
     def check_table(self, source: SparkSource, output: Output, kernels: Sequence[Kernel]) -> ColumnChange:
-        tables = self._tables(Storage(), [self.request.run_id])
-        return tables.check_columns(list(output.values()), source.kept_types, self.request.on_schema_change)
+        kept = {**source.columns.key, **source.columns.passthrough}
+        types = {name: source.table_types[column] for name, column in kept.items()}
+        setting = self.request.on_schema_change
+        return self._tables().check_columns(list(output.values()), types, setting)
 
     def planner(self, source: SparkSource, records: list[RunRecord], rows: int) -> SparkPlanner:
-        return SparkPlanner(source, records, rows, self._tables(Storage(), [self.request.run_id]))
+        return SparkPlanner(source, records, rows, self._tables())
 
     def write(self, scan: Scan[SparkSource], storage: Mapping[str, Any]) -> None:
         """Score into the staging table, check it, put it in place, and then log the run."""
@@ -125,8 +127,9 @@ class SparkEngine(Engine[SparkSource]):
             told.add_note(f"(the run log could not be written either: {second})")
         return told
 
-    def _tables(self, storage: Storage, run_ids: Sequence[str]) -> SparkTables:
-        return SparkTables(self.session, self.request.relation, run_ids, storage, self.call)
+    def _tables(self, storage: Storage | None = None, run_ids: Sequence[str] = ()) -> SparkTables:
+        run_ids = run_ids or [self.request.run_id]
+        return SparkTables(self.session, self.request.relation, run_ids, storage or Storage(), self.call)
 
     def _check_staging(self, scan: Scan[SparkSource], staging: str) -> None:
         scan.record.note_memory()

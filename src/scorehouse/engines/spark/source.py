@@ -116,12 +116,6 @@ class SparkSource(Source):
         features = (f"{quote(column)} as {quote(name)}" for name, column in columns.items())
         return self.table.selectExpr(*features).limit(0).toArrow().schema
 
-    @property
-    def kept_types(self) -> dict[str, str]:
-        """The types of the columns that bypass the kernel, by their names in the prediction table."""
-        kept = {**self.columns.key, **self.columns.passthrough}
-        return {name: self.table_types[column] for name, column in kept.items()}
-
     def hash_function(self) -> str:
         """Identifies the hash function of the features."""
         return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"

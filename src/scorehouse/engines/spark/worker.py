@@ -27,8 +27,8 @@ from scorehouse.registry.version import PROGRAM_SHA256, Version
 ESTIMATORS_KEPT = 2
 
 # by digest and form; a worker process runs one task after another
-_estimators: dict[tuple[str, str], tuple[Any, Any]] = {}
-_reasons: dict[tuple[str, str], Any] = {}
+_scoring: dict[tuple[str, str], Any] = {}
+_reasons: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -117,47 +117,36 @@ def _finished(
 
 
 def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
-    estimator, scoring = _estimator(task, version)
-    kernel = Kernel(estimator, version.version, version.signature, strict=task.strict, call=task.call)
-    scoring_kernel = kernel.holding(scoring)
+    """The kernel of a version; what scores is loaded once per worker, from bytes that it checked."""
+    known = (version.digest, version.form)
+    if known not in _scoring:
+        data = _verified(task, version)
+        while len(_scoring) >= max(ESTIMATORS_KEPT, len(task.versions)):
+            _scoring.pop(next(iter(_scoring)))
+        _scoring[known] = _opened(task, version, data)
+    kernel = Kernel(_scoring[known], version.version, version.signature, strict=task.strict, call=task.call)
     if version.reasons is None or task.asked is None:
-        return scoring_kernel
-    return _reasoned(scoring_kernel, version.reasons, task.asked)
-
-
-def _reasoned(kernel: Kernel, data: bytes, asked: Asked) -> Kernel:
-    """The kernel that says why, too."""
-    from scorehouse.forms.program import reasons_in
+        return kernel
     from scorehouse.forms.reasons.kernel import ReasonedKernel
 
-    key = (str(kernel.version.forms[PROGRAM_SHA256]), "reasons")
-    if key not in _reasons:
+    digest = str(version.version.forms[PROGRAM_SHA256])
+    if digest not in _reasons:
         _reasons.clear()
-        with reading("reasons", kernel.version, kernel.call):
-            _reasons[key] = reasons_in(data, kernel.version)
-    return ReasonedKernel(kernel, _reasons[key], asked)
+        _reasons[digest] = _read("reasons", version.reasons, version.version, task.call)
+    return ReasonedKernel(kernel, _reasons[digest], task.asked)
 
 
-def _estimator(task: WorkerTask, version: WorkerVersion) -> tuple[Any, Any]:
-    """The estimator, and what scores in its place, loaded once a worker from bytes that it checked."""
-    known = (version.digest, version.form)
-    if known not in _estimators:
-        data = _verified(task, version)
-        while len(_estimators) >= max(ESTIMATORS_KEPT, len(task.versions)):
-            _estimators.pop(next(iter(_estimators)))
-        _estimators[known] = _opened(task, version, data)
-    return _estimators[known]
-
-
-def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> tuple[Any, Any]:
+def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> Any:
     if version.is_stored:
-        from scorehouse.forms.program import scores_of
+        return _read(version.form, data, version.version, task.call)
+    return artifact.open_estimator(data, version.version, task.policy, task.call)
 
-        with reading(version.form, version.version, task.call):
-            stored = scores_of(data, version.version)
-        return stored, stored
-    estimator = artifact.open_estimator(data, version.version, task.policy, task.call)
-    return estimator, estimator
+
+def _read(form: str, data: bytes, version: Version, call: str) -> Any:
+    from scorehouse.forms.program import READERS
+
+    with reading(form, version, call):
+        return READERS[form](data, version)
 
 
 def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
