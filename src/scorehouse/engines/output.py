@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from scorehouse.dialect import DUCKDB, Spelling
 from scorehouse.engines.columns import FEATURE_HASH, PART, Columns, of_part
@@ -73,17 +73,10 @@ class Output:
         policy = self.options.decision
         return bool(self.columns.group) or (policy is not None and policy.top_n is not None)
 
-    def select(self, rows: str = BATCHES) -> str:
+    def select(self, rows: str = BATCHES, *, without: Collection[str] = ()) -> str:
         """The finished rows of `rows`, with the columns of the prediction table in order."""
-        return self._select(self.values(), rows)
-
-    def stored(self, rows: str = BATCHES) -> str:
-        """Like `select`, without the columns in `derived`."""
-        derived = self.derived()
-        return self._select({name: sql for name, sql in self.values().items() if name not in derived}, rows)
-
-    def _select(self, values: Mapping[str, str], rows: str) -> str:
-        columns = (f"{sql} as {self.spelling.quote(name)}" for name, sql in values.items())
+        quote = self.spelling.quote
+        columns = (f"{sql} as {quote(name)}" for name, sql in self.values().items() if name not in without)
         return f"select {', '.join(columns)} from {rows}"
 
     def derived(self) -> list[str]:

@@ -57,12 +57,6 @@ def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) 
     return records
 
 
-def load_kernels(parts: Sequence[Part], request: Request, options: ScoreOptions, call: str) -> list[Kernel]:
-    """The kernel of each version, with the verified signature and an estimator that is not opened yet."""
-    files = FormFiles(request.project_root, request.load_policy)
-    return [kernel_of(part.version, files, options.strict, call) for part in parts]
-
-
 def kernel_of(
     version: Version,
     files: FormFiles,

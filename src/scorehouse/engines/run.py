@@ -10,7 +10,7 @@ from typing import Any
 from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
-from scorehouse.engines.prepare import load_kernels, output_names, records_of, with_reasons, write_mode
+from scorehouse.engines.prepare import kernel_of, output_names, records_of, with_reasons, write_mode
 from scorehouse.forms.choose import Form, FormFiles, choose_form, in_batches
 from scorehouse.garbage import collector_paused
 from scorehouse.kernel.scorer import Kernel
@@ -70,7 +70,8 @@ def _settle(
         request.check_loaded(asked.version, call)
     records = records_of(record, parts, options)
     files = FormFiles(request.project_root, request.load_policy)
-    kernels = with_reasons(load_kernels(parts, request, options, call), files, options)
+    plain = [kernel_of(part.version, files, options.strict, call) for part in parts]
+    kernels = with_reasons(plain, files, options)
     source = engine.open(features, options)
     outputs = output_names(kernels, options, call)
     rows = source.check(
@@ -88,14 +89,15 @@ def _settle(
         change = engine.check_table(source, output, kernels)
     plan = engine.planner(source, records, rows)
     plan.run()
-    forms = _forms(engine, source, kernels, records)
+    forms = _forms(engine, source, kernels, records, files)
     suffixes = wide_suffixes(options, records)
     return Scan(source, output, plan, kernels, forms, change, records, suffixes)
 
 
-def _forms(engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord]) -> list[Form]:
+def _forms(
+    engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord], files: FormFiles
+) -> list[Form]:
     """The form of each version: for the rows of this run, and proven on this machine."""
-    files = FormFiles(engine.request.project_root, engine.request.load_policy)
     asked = source.options.engine
 
     def chosen(served: tuple[str, ...]) -> list[Form]:

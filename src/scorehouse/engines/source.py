@@ -32,15 +32,17 @@ class Source(ABC):
     bypass the kernel. All but `query` are set once `check` has run.
     """
 
-    options: ScoreOptions
-    request: Request
-    call: str
     query: str
     snapshot: int | None = None
     snapshot_at: datetime | None = None
     columns: Columns
     table_types: Mapping[str, str]
     types: Mapping[str, str]
+
+    def __init__(self, options: ScoreOptions, request: Request, call: str) -> None:
+        self.options = options
+        self.request = request
+        self.call = call
 
     @abstractmethod
     def check(

@@ -69,18 +69,16 @@ class Feed:
             logger.info(f"{self.source.call}: the whole feature table is compared: {reads}")
             return reads
         snapshot = reads[-1].snapshot
-        why = self._reserved() or self.lake.unusable_since(self.source.cursor, reads)
-        why = why or self._find_after(snapshot, plan)
+        if names := [name for name in self.source.table_types if name.lower() in RESERVED]:
+            why = f"the feature table has columns that a lake uses itself: {names}"
+        else:
+            why = self.lake.unusable_since(self.source.cursor, reads) or self._find_after(snapshot, plan)
         if why:
             logger.warning(f"{self.source.call}: the whole feature table is compared: {why}")
             return why
         for record in self.records:
             record.feed_from = snapshot
         return ""
-
-    def _reserved(self) -> str:
-        names = [name for name in self.source.table_types if name.lower() in RESERVED]
-        return f"the feature table has columns that a lake uses itself: {names}" if names else ""
 
     def _find_after(self, snapshot: int, plan: RescorePlan) -> str:
         self._run(*self._read(snapshot, plan))
@@ -111,7 +109,7 @@ class Feed:
         The tables have only the keys: to read the rows again takes less time than to hold a copy.
         """
         keys = ", ".join(quote(name) for name in self.keys)
-        inserted, deleted = self.lake.inserted(after), self.lake.deleted(after)
+        inserted, deleted = (self.lake.feed(what, after) for what in ("insertions", "deletions"))
         if after == self.lake.snapshot:  # the functions of the feed know no empty range
             inserted = deleted = f"(select *, 0 as snapshot_id, 0 as rowid from {self.source.table} limit 0)"
         ids = f"snapshot_id as {SNAPSHOT}, rowid as {ROW}"

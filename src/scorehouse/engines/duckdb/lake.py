@@ -140,17 +140,13 @@ class LakeTable:
     def _snapshots(self) -> str:
         return f"ducklake_snapshots({literal(self.database)})"
 
-    def inserted(self, after: int) -> str:
-        """SQL of the rows that were inserted after a snapshot, by an update too, and `snapshot_id`."""
-        return f"ducklake_table_insertions({self._range(after)})"
+    def feed(self, what: str, after: int) -> str:
+        """SQL of the rows of `insertions` or `deletions` after a snapshot, and `snapshot_id`.
 
-    def deleted(self, after: int) -> str:
-        """SQL of the rows that were deleted after a snapshot, by an update too, and `snapshot_id`."""
-        return f"ducklake_table_deletions({self._range(after)})"
-
-    def _range(self, after: int) -> str:
+        An update is both.
+        """
         names = ", ".join(literal(name) for name in (self.database, self.schema, self.name))
-        return f"{names}, {after + 1}, {self.snapshot}"
+        return f"ducklake_table_{what}({names}, {after + 1}, {self.snapshot})"
 
     def stretch(self, cursor: duckdb.DuckDBPyConnection, rows: int, count: int, seed: str) -> str:
         """SQL of a condition that holds for about `count` neighbouring rows, of a table of `rows` rows.

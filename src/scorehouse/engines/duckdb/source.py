@@ -101,9 +101,7 @@ class DuckDBSource(Source):
         request: Request,
         call: str,
     ) -> None:
-        self.options = options
-        self.request = request
-        self.call = call
+        super().__init__(options, request, call)
         self.cursor = session.cursor()
         self.is_select = isinstance(features, str)
         self.table = self._table(features)

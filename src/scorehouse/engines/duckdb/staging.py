@@ -36,8 +36,9 @@ def write_staging(
     if _is_rebuilt(output.records, options) and is_duckdb(session, staging):
         types = described(session, output.select(alike or rows))
         session.execute(f"create or replace table {staging} ({_columns(output, types)})").fetchall()
-        names = ", ".join(quote(name) for name in types if name not in output.derived())
-        session.execute(f"insert into {staging} ({names}) {output.stored(rows)}").fetchall()
+        derived = output.derived()
+        names = ", ".join(quote(name) for name in types if name not in derived)
+        session.execute(f"insert into {staging} ({names}) {output.select(rows, without=derived)}").fetchall()
     else:
         session.execute(f"create or replace table {staging} as {output.select(rows)}").fetchall()
 

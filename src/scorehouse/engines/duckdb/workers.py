@@ -139,7 +139,7 @@ class BatchSize:
         done = []
         start = 0
         while start < batch.num_rows:
-            size = self._next()
+            size = self.best or (self.trials.pop(0) if self.trials else CANDIDATES[1])
             piece = batch.slice(start, size)
             began = time.thread_time()
             done.append(call(piece))
@@ -148,11 +148,6 @@ class BatchSize:
         if len(done) == 1:
             return done[0]
         return pa.Table.from_batches(done).combine_chunks().to_batches()[0]
-
-    def _next(self) -> int:
-        if self.best is None and self.trials:
-            return self.trials.pop(0)
-        return self.best or CANDIDATES[1]
 
     def _note(self, size: int, rows: int, seconds: float) -> None:
         if self.best is not None or rows < size:  # a piece that was cut short says nothing about its size

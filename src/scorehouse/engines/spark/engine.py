@@ -148,7 +148,7 @@ class SparkEngine(Engine[SparkSource]):
 
     def _put_in_place(self, scan: Scan[SparkSource], tables: SparkTables) -> None:
         if scan.record.write_mode != "merge":
-            tables.replace()
+            tables.replace(tables.staging)
             return
         tables.add_columns(self.request.on_schema_change)
         options, gone, rows = scan.options, scan.plan.vanished(), tables.staging

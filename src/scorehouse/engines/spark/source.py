@@ -85,9 +85,7 @@ class SparkSource(Source):
         self, session: Any, features: Any, options: ScoreOptions, request: Request, call: str
     ) -> None:
         self.session = session
-        self.options = options
-        self.request = request
-        self.call = call
+        super().__init__(options, request, call)
         if isinstance(features, str):
             features = session.sql(features)
         elif not hasattr(features, "mapInArrow"):

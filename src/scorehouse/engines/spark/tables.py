@@ -124,10 +124,6 @@ class SparkTables:
         writer = frame.write.format(storage.file_format).options(**storage.options).mode("append")
         (writer.partitionBy(*parts) if parts else writer).saveAsTable(table)
 
-    def replace(self) -> None:
-        """The staging table becomes the prediction table."""
-        self._swap(self.staging)
-
     def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> ColumnChange:
         """Refuse a table whose columns are not the ones `made`, unless on_schema_change allows it.
 
@@ -203,7 +199,7 @@ class SparkTables:
     def _rewrite(self, change: Change) -> None:
         self.write(change.kept(change.old).unionByName(change.new), self.merged)
         self._check_written(self.merged)
-        self._swap(self.merged)
+        self.replace(self.merged)
 
     def _check_written(self, table: str) -> None:
         """Check that every row of this run is in `table` once."""
@@ -211,12 +207,12 @@ class SparkTables:
         written = self.session.table(self.staging).count()
         found = self.session.table(table).where(f"scoring_run_id in ({runs})").count()
         if found != written:
-            raise ConservationError(
-                self.call,
-                f"{written} rows were scored, and {found} of them are in {table}",
-                expected="every row exactly once",
-                action="rebuild the table with --full-refresh, and report this as a bug in scorehouse",
-            )
+            problem = f"{written} rows were scored, and {found} of them are in {table}"
+            raise self._lost(problem, "every row exactly once")
+
+    def _lost(self, problem: str, expected: str) -> ConservationError:
+        action = "rebuild the table with --full-refresh, and report this as a bug in scorehouse"
+        return ConservationError(self.call, problem, expected=expected, action=action)
 
     def _overwrite_partitions(self, change: Change) -> None:
         """Rewrite the partitions with new rows, with older rows of their keys, or with rows that are gone."""
@@ -237,16 +233,18 @@ class SparkTables:
             done.select(*old.columns).write.mode("overwrite").insertInto(self.relation)
         found = self.session.table(self.relation).count()
         if found != expected:
-            raise ConservationError(
-                self.call,
-                f"{found} rows are in {self.relation} after its partitions were overwritten",
-                expected=f"{expected} rows",
-                action="rebuild the table with --full-refresh, and report this as a bug in scorehouse",
-            )
+            problem = f"{found} rows are in {self.relation} after its partitions were overwritten"
+            raise self._lost(problem, f"{expected} rows")
 
-    def _swap(self, table: str) -> None:
-        if self.storage.file_format in ATOMIC_FORMATS:
-            self._replace_in_one_step(table)
+    def replace(self, table: str) -> None:
+        """A table of the run becomes the prediction table."""
+        file_format, parts = self.storage.file_format, self.storage.partition_by
+        if file_format in ATOMIC_FORMATS:
+            partitioned = f" partitioned by ({names(parts)})" if parts else ""
+            self.session.sql(
+                f"create or replace table {self.relation} using {file_format}{partitioned} "
+                f"as select * from {table}"
+            )
             return
         is_table = self.exists()
         if is_table:
@@ -260,14 +258,6 @@ class SparkTables:
                 self.session.sql(f"alter table {self.aside} rename to {self.relation}")
             raise
         self._drop(self.aside)
-
-    def _replace_in_one_step(self, table: str) -> None:
-        parts = self.storage.partition_by
-        partitioned = f" partitioned by ({names(parts)})" if parts else ""
-        self.session.sql(
-            f"create or replace table {self.relation} using {self.storage.file_format}{partitioned} "
-            f"as select * from {table}"
-        )
 
     def clean(self) -> None:
         """Drop the run's own staging tables."""
