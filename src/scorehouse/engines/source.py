@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from scorehouse.engines.columns import Columns, types_digest
-from scorehouse.errors import RowKeyError
+from scorehouse.errors import ConfigurationError, RowKeyError
 from scorehouse.registry.signature import Signature
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
@@ -93,3 +93,12 @@ def check_counts(
             action="deduplicate in the feature model, or name the columns that make a row unique",
         )
     return int(rows)
+
+
+def not_a_registry(model: Any, call: str) -> ConfigurationError:
+    return ConfigurationError(
+        call,
+        f"model is a {type(model).__name__}",
+        expected="the ref of a registry seed",
+        action='pass model=dbt.ref("ml_<name>")',
+    )

@@ -6,7 +6,7 @@ A description says what is expected of an argument; the error quotes it if somet
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -78,6 +78,19 @@ def several(value: Any) -> Any:
     return tuple(value)
 
 
+def unknown_words(
+    call: str, where: str, unknown: Sequence[Any], known: Iterable[str], expected: str, otherwise: str
+) -> ConfigurationError:
+    """The error for words that are not among the known ones: `otherwise` is what to do if none is near."""
+    near = difflib.get_close_matches(str(unknown[0]), list(known), n=1)
+    return ConfigurationError(
+        call,
+        f"{where} has {shown(unknown)}" + (f" (near: {near[0]!r})" if near else ""),
+        expected=expected,
+        action=f"write {near[0]!r}" if near else otherwise,
+    )
+
+
 A = TypeVar("A", bound=Arguments)
 
 
@@ -86,16 +99,10 @@ def check_arguments(kind: type[A], given: Mapping[Any, Any], call: str, inside: 
 
     None stands for an argument that is not given. `inside` is the argument whose settings are checked.
     """
-    of = f"{inside} has " if inside else ""
     known = kind.model_fields
     if unknown := [name for name in given if name not in known]:
-        near = difflib.get_close_matches(str(unknown[0]), known, n=1)
-        raise ConfigurationError(
-            call,
-            f"{of or 'the call has '}{shown(unknown)}" + (f" (near: {near[0]!r})" if near else ""),
-            expected=f"{'settings' if inside else 'arguments'} among {list(known)}",
-            action=f"write {near[0]!r}" if near else "leave it out",
-        )
+        expected = f"{'settings' if inside else 'arguments'} among {list(known)}"
+        raise unknown_words(call, inside or "the call", unknown, known, expected, "leave it out")
     values = {
         name: several(value) if name in kind.LISTS else value
         for name, value in given.items()
@@ -107,7 +114,7 @@ def check_arguments(kind: type[A], given: Mapping[Any, Any], call: str, inside: 
         name = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
         raise ConfigurationError(
             call,
-            f"{of}{name} {shown(values[name])}" if inside else f"{name} is {shown(values[name])}",
+            f"{inside} has {name} {shown(values[name])}" if inside else f"{name} is {shown(values[name])}",
             expected=known[name].description or "",
             action=f"correct the argument {inside or name}",
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +22,7 @@ from scorehouse.scoring.arguments import (
     argument,
     check_arguments,
     shown,
+    unknown_words,
 )
 from scorehouse.scoring.decision import DecisionPolicy
 from scorehouse.scoring.reasons import ReasonOptions
@@ -224,16 +224,9 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _one_of(call: str, name: str, found: Collection[str], allowed: Sequence[str]) -> None:
-    wrong = sorted(set(found) - set(allowed), key=str)
-    if wrong:
-        near = difflib.get_close_matches(wrong[0], allowed, n=1)
-        raise ConfigurationError(
-            call,
-            f"{name} has {wrong}" + (f" (near: {near[0]!r})" if near else ""),
-            expected=f"{name} among {list(allowed)}",
-            action=f"write {near[0]!r}" if near else "correct the call",
-        )
+def _one_of(call: str, name: str, given: Collection[str], allowed: Sequence[str]) -> None:
+    if wrong := sorted(set(given) - set(allowed)):
+        raise unknown_words(call, name, wrong, allowed, f"{name} among {list(allowed)}", "correct the call")
 
 
 def _bad(call: str, problem: str, expected: str) -> ConfigurationError:

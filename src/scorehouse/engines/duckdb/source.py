@@ -18,7 +18,7 @@ from scorehouse.engines.duckdb.lake import LakeTable
 from scorehouse.engines.duckdb.rescore_sql import TODO
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.windows import as_of_table
-from scorehouse.engines.source import KeyCheck, Source
+from scorehouse.engines.source import KeyCheck, Source, not_a_registry
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry import registry_file
 from scorehouse.registry.registry_file import RegistryFile
@@ -45,12 +45,7 @@ def registry_versions(
 def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str) -> RegistryFile:
     """The registry `model`: the relation of a seed `ml_<name>`."""
     if not isinstance(model, duckdb.DuckDBPyRelation):
-        raise ConfigurationError(
-            call,
-            f"model is a {type(model).__name__}",
-            expected="the ref of a registry seed",
-            action='pass model=dbt.ref("ml_<name>")',
-        )
+        raise not_a_registry(model, call)
     query = model.sql_query()
     read, bare = _tables(session, query, qualified=True), _tables(session, query, qualified=False)
     found = [

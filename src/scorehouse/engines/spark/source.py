@@ -10,8 +10,7 @@ import pyarrow as pa
 from scorehouse.dialect import SPARK
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, Columns
 from scorehouse.engines.history import as_of_sql
-from scorehouse.engines.source import KeyCheck, Source, check_counts
-from scorehouse.errors import ConfigurationError
+from scorehouse.engines.source import KeyCheck, Source, check_counts, not_a_registry
 from scorehouse.registry import registry_file
 from scorehouse.registry.signature import Signature, check_types
 from scorehouse.registry.version import Version
@@ -57,12 +56,7 @@ def registry_versions(session: Any, model: Any, request: Request, call: str) -> 
     """The versions of the registry `model`, a seed's DataFrame or table name; it must equal its CSV."""
     frame = session.table(model) if isinstance(model, str) else model
     if not hasattr(frame, "mapInArrow"):
-        raise ConfigurationError(
-            call,
-            f"model is a {type(model).__name__}",
-            expected="the ref of a registry seed",
-            action='pass model=dbt.ref("ml_<name>")',
-        )
+        raise not_a_registry(model, call)
     found = list(request.registries)
     if len(found) > 1:
         found = [each for each in found if frame.sameSemantics(session.table(each.relation))]
