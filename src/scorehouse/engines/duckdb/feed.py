@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scorehouse.engines.duckdb.keys import check_keys
 from scorehouse.engines.duckdb.lake import RESERVED, LakeTable, SnapshotRead
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
 from scorehouse.engines.duckdb.source import DuckDBSource
@@ -81,25 +80,21 @@ class Feed:
         return ""
 
     def _find_after(self, snapshot: int, plan: RescorePlan) -> str:
-        self._run(*self._read(snapshot, plan))
+        self.source.run(*self._read(snapshot, plan))
         near = self.lake.stretch(self.source.cursor, self.rows, SAMPLE_ROWS, self.records[0].row_run_id)
         read = self._draw(near) or self._draw("true")
-        self._run(self._look_up(plan))
+        self.source.run(self._look_up(plan))
         changed = plan.rescore.model_copy(update={"rule": "changed"})
         few = replace(plan, old=KNOWN, rescore=changed, both_ways=False)
         if why := self._contradiction(replace(few, features=SAMPLE), read):
             return why
         self._check_keys(plan)
-        self._run(
+        self.source.run(
             replace(few, features=ROWS).todo(),
             f"create or replace temp table {VANISHED} as select {plan.vanished_columns()} "
             f"from {KNOWN} as old semi join {GONE} as gone on {same('old', 'gone', plan.key)}",
         )
         return self._miscount(plan)
-
-    def _run(self, *statements: str) -> None:
-        for statement in statements:
-            self.source.cursor.execute(statement).fetchall()
 
     def _read(self, after: int, plan: RescorePlan) -> list[str]:
         """Creates the tables of what the feed shows, and a view of the rows that are there now.
@@ -138,11 +133,11 @@ class Feed:
         """
         read = self.source.read_columns()
         rows = f"(select {read} from {self.lake.relation} where {near} limit {SAMPLE_ROWS})"
-        self._run(
+        self.source.run(
             f"create or replace temp table {SAMPLE} as select near.* from {rows} as near "
             f"anti join {MOVED} as moved on {self._is_key('near', 'moved')}"
         )
-        return int(self.source.cursor.execute(f"select count(*) from {SAMPLE}").fetchall()[0][0])
+        return int(self.source.row(f"select count(*) from {SAMPLE}")[0])
 
     def _is_key(self, left: str, right: str) -> str:
         """SQL that is true for the same key in two relations with the columns of the feature table."""
@@ -165,12 +160,12 @@ class Feed:
 
     def _contradiction(self, plan: RescorePlan, read: int) -> str:
         """How `read` rows that the feed does not show differ from their predictions; empty if they do not."""
-        self._run(plan.todo())
+        self.source.run(plan.todo())
         keys = ", ".join(quote(name) for name in plan.key)
-        found = self.source.cursor.execute(f"select {keys} from {TODO} order by all limit 3").fetchall()
+        found = self.source.rows(f"select {keys} from {TODO} order by all limit 3")
         if not found:
             return ""
-        (wrong,) = self.source.cursor.execute(f"select count(*) from {TODO}").fetchall()[0]
+        (wrong,) = self.source.row(f"select count(*) from {TODO}")
         named = ", ".join(repr(row if len(row) > 1 else row[0]) for row in found)
         return (
             f"the change feed of the lake is contradicted: of {read} rows that it does not show, {wrong} "
@@ -180,7 +175,7 @@ class Feed:
     def _check_keys(self, plan: RescorePlan) -> None:
         """Refuse keys that are NULL or not unique, among the rows of the feed and with rows that stayed."""
         source = self.source
-        check_keys(source.cursor, f"(select * from {LIVE})", self.keys, source.call)
+        source.check_keys(table=f"(select * from {LIVE})")
         known = replace(plan, old=KNOWN).live
         # more of them came than went, though there is a prediction: of a row that is still there, or of a key
         # that vanished and came back
@@ -188,26 +183,20 @@ class Feed:
             f"select {plan.named()} from {LIVE} as features where {NET} > 1 or ({NET} = 1 and exists "
             f"(select 1 from {known} as old where {plan.is_key('features', 'old')}))"
         )
-        if source.cursor.execute(f"{more} limit 1").fetchall():
+        if source.rows(f"{more} limit 1"):
             met = f"semi join ({more}) as more on {plan.is_key('features', 'more')}"
-            again = f"(select * from {source.table} as features {met})"
-            check_keys(source.cursor, again, self.keys, source.call)
+            source.check_keys(table=f"(select * from {source.table} as features {met})")
 
     def _miscount(self, plan: RescorePlan) -> str:
         """Whether predictions, new rows and vanished rows do not add up to the rows of the table.
 
         Predictions whose row had left before may be kept, so that there may be more of them.
         """
-        by_alias = "model_alias" if plan.parts[0].alias is not None else "null"
-        query = self.source.cursor.execute
-        old = dict(query(f"select {by_alias}, count(*) from {plan.live} group by all").fetchall())
-        gone = dict(
-            query(
-                f"select {by_alias}, count(*) from {VANISHED} where not was_flagged group by all"
-            ).fetchall()
-        )
+        counted = f"select {'null' if plan.parts[0].alias is None else 'model_alias'}, count(*) from"
+        old = dict(self.source.rows(f"{counted} {plan.live} group by all"))
+        gone = dict(self.source.rows(f"{counted} {VANISHED} where not was_flagged group by all"))
         for number, part in enumerate(plan.parts):
-            new = query(f"select count(*) from {TODO} where state_{number} = 'new'").fetchall()[0][0]
+            (new,) = self.source.row(f"select count(*) from {TODO} where state_{number} = 'new'")
             there = old.get(part.alias, 0) + new - gone.get(part.alias, 0)
             if there < self.rows or (plan.rescore.vanished != "keep" and there > self.rows):
                 return (

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from scorehouse.engines.duckdb.keys import check_keys
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote, same
@@ -45,34 +44,26 @@ class Few:
         """
         if not self._may_apply():
             return ""
-        ((outdated, live, first_us),) = self._fetched(self._outdated())
+        outdated, live, first_us = self.source.row(self._outdated())
         if outdated or abs(self.rows - live) > FEW * self.rows:
             return ""
         after = self._after(first_us - self.plan.lookback_us) if self.by_time and live else ""
         if self.by_time and not after:
             return ""
-        keys = list(self.source.columns.key.values())
         nulls, untimed, *there = self._features()
         if nulls:
-            check_keys(self.source.cursor, self.source.table, keys, self.source.call)
+            self.source.check_keys()
         if untimed:
             return ""
         within = self._updated(after) if self.by_time else self._differing()
         if self._adds_up(there):
-            self._run(self._flagged())
+            self.source.run(self._flagged())
             return within
         if self.by_time:
             return ""
-        check_keys(self.source.cursor, self.source.table, keys, self.source.call)
-        self._run(self.plan.vanished_by_join())
+        self.source.check_keys()
+        self.source.run(self.plan.vanished_by_join())
         return within
-
-    def _run(self, *statements: str) -> None:
-        for statement in statements:
-            self.source.cursor.execute(statement).fetchall()
-
-    def _fetched(self, query: str) -> list[tuple[int, ...]]:
-        return self.source.cursor.execute(query).fetchall()
 
     def _may_apply(self) -> bool:
         """Whether the rule and the key allow it, and rows need not be computed for each of its statements.
@@ -123,14 +114,14 @@ class Few:
         missing = " or ".join(f"{column} is null" for column in key)
         time = f"{quote(str(self.plan.rescore.updated_at))} is null" if self.by_time else "false"
         counts = f"count(*) filter ({missing}), count(*) filter ({time})"
-        return self._fetched(f"select {counts}, {_sums(key)} from {self.source.table}")[0]
+        return self.source.row(f"select {counts}, {_sums(key)} from {self.source.table}")
 
     def _adds_up(self, there: Sequence[int]) -> bool:
         """Whether live predictions and new rows have the keys of the features, whose sums are `there`."""
         key = [quote(name) for name in self.plan.key]
-        (old,) = self._fetched(f"select {_sums(key)} from {self.plan.live}")
+        old = self.source.row(f"select {_sums(key)} from {self.plan.live}")
         distinct = f"(select {', '.join(key)} from {TODO} where state_0 = 'new' group by all)"
-        (new,) = self._fetched(f"select {_sums(key)} from {distinct}")
+        new = self.source.row(f"select {_sums(key)} from {distinct}")
         return tuple(there) == (old[0] + new[0], old[1] ^ new[1], old[2] ^ new[2])
 
     def _differing(self) -> str:
@@ -140,7 +131,7 @@ class Few:
         """
         plan = self.plan
         keys = ", ".join(quote(name) for name in plan.key)
-        self._run(
+        self.source.run(
             f"create or replace temp table {DIFFERING} as select now.* exclude ({NEW_HASH}) from "
             f"(select {self.source.read_columns()}, {plan.parts[0].feature_hash} as {NEW_HASH} "
             f"from {plan.features} as features) as now anti join (select {keys}, feature_hash from "
@@ -157,13 +148,13 @@ class Few:
         """
         plan = self.plan
         time = f"epoch_us({quote(str(plan.rescore.updated_at))}) as updated_us"
-        self._run(
+        self.source.run(
             self._looked_up(
                 f"select {plan.named()}, {time} from {after} as features",
                 f"now.updated_us > epoch_us(runs.watermark) - {plan.lookback_us}",
             )
         )
-        ((first,),) = self._fetched(f"select min(updated_us) from {TODO}")
+        (first,) = self.source.row(f"select min(updated_us) from {TODO}")
         return after if first is None else self._after(first - 1)
 
     def _looked_up(self, rows: str, changed: str = "true") -> str:

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from scorehouse.engines.duckdb.feed import ROWS, Feed
 from scorehouse.engines.duckdb.few import Few
-from scorehouse.engines.duckdb.keys import check_keys
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
@@ -47,14 +46,12 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         if not (within or (within := self._find_few(plan))):
             if counts_only(self.source, self.records[0]):
                 check = KeyCheck.NO_NULL if plan.both_ways else KeyCheck.UNIQUE
-                keys = list(self.source.columns.key.values())
-                check_keys(self.cursor, self.source.table, keys, self.source.call, check)
-            self.cursor.execute(plan.todo())
+                self.source.check_keys(check)
+            self.source.run(plan.todo())
             self._find_vanished(plan)
         if plan.group and self.may_rescore:
             within = ""  # the other rows of a group are somewhere else
-            for statement in plan.whole_groups():
-                self.cursor.execute(statement)
+            self.source.run(*plan.whole_groups())
         self._count()
         self._limit(plan, within)
 
@@ -71,28 +68,22 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             record.feed_reason = why
         return ""
 
-    @property
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        return self.source.cursor
-
     def type_of(self, column: str) -> tuple[str, bool]:
         kind = self.source.table_schema.field(column).type
         return str(kind), bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
     def newest(self, column: str) -> datetime | None:
-        found = self.cursor.execute(
-            f"select max(epoch_us({quote(column)})) from {self.source.table}"
-        ).fetchall()[0][0]
+        (found,) = self.source.row(f"select max(epoch_us({quote(column)})) from {self.source.table}")
         if found is None:
             return None
         return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=found)).replace(tzinfo=None)
 
     def interval_us(self, text: str) -> int | None:
         try:
-            row = self.cursor.execute(f"select epoch(cast({literal(text)} as interval))").fetchall()[0]
+            (seconds,) = self.source.row(f"select epoch(cast({literal(text)} as interval))")
         except duckdb.ConversionException:
             return None
-        return round(row[0] * 1_000_000)
+        return round(seconds * 1_000_000)
 
     def _plan(self) -> RescorePlan:
         source, request = self.source, self.source.request
@@ -108,7 +99,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         ]
         old, names = self._nothing(), list[str]()
         if self.merging:
-            old, names = self._old(), self.cursor.sql(f"select * from {request.relation}").columns
+            old, names = self._old(), self.source.cursor.sql(f"select * from {request.relation}").columns
             self.check_predictions(names)
         return RescorePlan(
             features=source.table,
@@ -127,9 +118,9 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         """A relation with the rows to score, if they seem to be few; empty if all have to be compared."""
         if within := Few(self.source, plan, self.rows).find():
             self._count_vanished()
-            old, chosen, known = self.cursor.execute(
+            old, chosen, known = self.source.row(
                 f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
-            ).fetchall()[0]
+            )
             met = self.rows - chosen + known  # predictions whose row still exists
             if met + self.records[0].found["vanished"] != old:
                 self._refuse_predictions(plan)
@@ -142,9 +133,9 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         if name is None:
             return relation
         column = quote(self.source.columns.key[name])
-        low, high = self.cursor.execute(
+        low, high = self.source.row(
             f"select min({column})::varchar, max({column})::varchar from {self.source.table}"
-        ).fetchall()[0]
+        )
         if low is None:
             return f"(select * from {relation} limit 0)"
         return f"(select * from {relation} where {quote(name)} between {literal(low)} and {literal(high)})"
@@ -162,17 +153,15 @@ class DuckDBPlanner(Planner[DuckDBSource]):
     def _find_vanished(self, plan: RescorePlan) -> None:
         if not self.may_rescore:
             return
-        for statement in plan.vanished():
-            self.cursor.execute(statement)
+        self.source.run(*plan.vanished())
         self._count_vanished()
         if plan.both_ways:
             self._check_unique(plan)
 
     def _count_vanished(self) -> None:
         alias = "model_alias" if self.source.options.in_parts else "null"
-        counts = Counter(
-            dict(self.cursor.execute(f"select {alias}, count(*) from {VANISHED} group by all").fetchall())
-        )
+        vanished = self.source.rows(f"select {alias}, count(*) from {VANISHED} group by all")
+        counts = Counter(dict(vanished))
         for record in self.records[1:]:
             label = record.part.label if record.part else None
             record.found["vanished"] = counts[None] if self.source.options.is_wide else counts.pop(label, 0)
@@ -180,11 +169,10 @@ class DuckDBPlanner(Planner[DuckDBSource]):
 
     def _check_unique(self, plan: RescorePlan) -> None:
         """Keys are unique if every prediction that did not vanish met one row, and new keys differ."""
-        old, new, distinct = self.cursor.execute(plan.matches()).fetchall()[0]
+        old, new, distinct = self.source.row(plan.matches())
         if new == distinct and self.rows - new == old - self.records[0].found["vanished"]:
             return
-        keys = list(self.source.columns.key.values())
-        check_keys(self.cursor, self.source.table, keys, self.source.call)  # names the duplicate keys
+        self.source.check_keys()  # names the duplicate keys
         self._refuse_predictions(plan)
 
     def _refuse_predictions(self, plan: RescorePlan) -> NoReturn:
@@ -197,24 +185,23 @@ class DuckDBPlanner(Planner[DuckDBSource]):
 
     def _count(self) -> None:
         for number, record in zip(self.parts, self.records, strict=True):
-            states = f"select state_{number}, count(*) from {TODO} group by all"
-            counts = dict(self.cursor.execute(states).fetchall())
-            self.note_found(record, counts, record.found.get("vanished", 0))
+            states = self.source.rows(f"select state_{number}, count(*) from {TODO} group by all")
+            self.note_found(record, dict(states), record.found.get("vanished", 0))
 
     def _limit(self, plan: RescorePlan, within: str) -> None:
         """Apply the budget, and set what the source reads."""
         slices = None
         if self.rescore.has_budget:
-            self.cursor.execute(plan.order(SLICE_BATCHES * self.source.options.read_rows))
+            self.source.run(plan.order(SLICE_BATCHES * self.source.options.read_rows))
         if self.rescore.max_rows is not None:
-            self.cursor.execute(plan.cut(self.rescore.max_rows))
+            self.source.run(plan.cut(self.rescore.max_rows))
         if self.rescore.max_seconds is not None:
-            slices = self.cursor.execute(f"select coalesce(max(slice), -1) + 1 from {TODO}").fetchall()[0][0]
+            (slices,) = self.source.row(f"select coalesce(max(slice), -1) + 1 from {TODO}")
         bits = [f"case when state_{n} <> 'unchanged' then {1 << n} else 0 end" for n in set(self.parts)]
         need = f"({' + '.join(bits)})::bigint"
         self.source.chosen = ChosenRows(need, slices, within)
         wanted = ", ".join(f"count(*) filter (state_{n} <> 'unchanged')" for n in self.parts)
-        rows, *counts = self.cursor.execute(f"select count(*), {wanted} from {TODO}").fetchall()[0]
+        rows, *counts = self.source.row(f"select count(*), {wanted} from {TODO}")
         for record, count in zip(self.records, counts, strict=True):
             self.note_chosen(record, count)
         if slices is None and all(count == self.rows for count in counts) and rows == self.rows:

@@ -149,7 +149,25 @@ class DuckDBSource(Source):
         self._refuse_types()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
-        return check_keys(self.cursor, self.table, list(self.columns.key.values()), self.call, keys)
+        return self.check_keys(keys)
+
+    def check_keys(self, check: KeyCheck = KeyCheck.UNIQUE, table: str = "") -> int:
+        """Count rows and refuse bad keys, as `check` says: in the feature table, or in some of its rows."""
+        keys = list(self.columns.key.values())
+        return check_keys(self.cursor, table or self.table, keys, self.call, check)
+
+    def run(self, *statements: str) -> None:
+        """Run statements in the snapshot."""
+        for statement in statements:
+            self.cursor.execute(statement).fetchall()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query in the snapshot."""
+        return self.cursor.execute(query).fetchall()
+
+    def row(self, query: str) -> tuple[Any, ...]:
+        """The only row of a query in the snapshot."""
+        return self.rows(query)[0]
 
     def _schema(self, sql: str) -> pa.Schema:
         reader = self.cursor.sql(f"select * from ({sql}) limit 0").to_arrow_reader(1)
