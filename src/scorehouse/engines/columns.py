@@ -128,8 +128,7 @@ class Columns:
 
     def hashed(self, part: int) -> list[str]:
         """Columns in the feature hash of one version: everything that goes into a row except its key."""
-        features = self.features if self.share_hash else [self.features[part]]
-        names = dict.fromkeys(column for found in features for column in found.values())
+        names = self.used if self.share_hash else self.features[part].values()
         return [*names, *self.passthrough.values(), *self.group.values()]
 
     def hash_part(self, part: int) -> int:

@@ -210,10 +210,9 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Batches of at most BATCH_ROWS rows, one array a column."""
+    """Batches of at most BATCH_ROWS rows."""
     for start in range(0, len(table), BATCH_ROWS):
-        part = table.slice(start, BATCH_ROWS).combine_chunks()
-        yield pa.RecordBatch.from_arrays([_one_chunk(c) for c in part.columns], schema=part.schema)
+        yield from table.slice(start, BATCH_ROWS).combine_chunks().to_batches()
 
 
 def _features(table: pa.Table, signature: Signature, call: str) -> pa.Table:

@@ -76,15 +76,12 @@ class RescorePlan:
         parts = [*keys, *groups, *states, age, *([self._was_flagged("old_0")] if self.both_ways else [])]
         kind = "full" if self.both_ways else "left"
         joins = [f"{kind} join old_{n} on {same('features', f'old_{n}', self.key)}" for n in numbers]
-        wanted = " or ".join(self._wanted(number) for number in numbers)
+        wanted = " or ".join(f"state_{number} <> 'unchanged'" for number in numbers)
         inputs = ", ".join(self._inputs())
         return (
             f"create or replace temp table {TODO} as with {inputs} select * from "
             f"(select {', '.join(parts)} from features {' '.join(joins)}) where {wanted}"
         )
-
-    def _wanted(self, number: int) -> str:
-        return f"state_{number} <> 'unchanged'"
 
     def _inputs(self) -> list[str]:
         columns = self._keys_and_groups()
@@ -199,8 +196,9 @@ class RescorePlan:
         """
         after = [quote("group:" + name) for name in self.group]
         now = [f"{column} as {quote(name)}" for column, name in zip(after, self.group, strict=True)]
+        scored = f"select {', '.join(now)} from {TODO}"
         touched = [
-            f"(select {', '.join(now)} from {TODO} where {self._wanted(number)} union {self._gaps(part)})"
+            f"({scored} where state_{number} <> 'unchanged' union {self._gaps(part)})"
             for number, part in enumerate(self.parts)
         ]
         states = [f"'unchanged' as state_{number}" for number in range(len(self.parts))]

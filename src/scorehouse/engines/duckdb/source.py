@@ -243,10 +243,9 @@ class DuckDBSource(Source):
         for features in columns.features:
             found |= features
         parts = [f"features.{quote(column)} as {quote(name)}" for name, column in found.items()]
-        for name in self.hash_columns:
-            kind, _, part = name.rpartition(":")
-            made = self.feature_hash if kind == FEATURE_HASH else self.row_hash
-            parts.append(f"{made(int(part))} as {quote(name)}")
+        for part in columns.hash_parts:
+            parts.append(f"{self.feature_hash(part)} as {quote(f'{FEATURE_HASH}:{part}')}")
+            parts.append(f"{self.row_hash(part)} as {quote(f'{ROW_HASH}:{part}')}")
         if self.chosen is None:
             return f"select {', '.join(parts)} from {self.table} as features"
         on = " and ".join(
