@@ -25,7 +25,7 @@ def to_double(column: pa.Array) -> pa.Array:
     unscaled, small = _unscaled(column)
     exact = small & (np.abs(unscaled) <= EXACT_INTEGER) & (0 <= scale <= EXACT_POWER)
     if exact.all():  # both numbers are exact, so their quotient is rounded once
-        return arrays.of_numpy(unscaled / 10.0**scale, _missing(column))
+        return arrays.of_numpy(unscaled / 10.0**scale, arrays.missing(column))
     return column.cast(pa.string()).cast(pa.float64())
 
 
@@ -38,7 +38,7 @@ def to_integer(column: pa.Array) -> tuple[pa.Array, pa.Array]:
         integers = arrays.array(values, pa.int64())
     else:
         quotient, remainder = np.divmod(unscaled, 10**scale)
-        integers = arrays.of_numpy(quotient, _missing(column) | (remainder != 0))
+        integers = arrays.of_numpy(quotient, arrays.missing(column) | (remainder != 0))
     return integers, pc.and_(integers.is_null(), column.is_valid())
 
 
@@ -48,15 +48,11 @@ def _whole(value: Decimal | None) -> int | None:
     return int(value)
 
 
-def _missing(column: pa.Array) -> np.ndarray:
-    return arrays.to_numpy(column.is_null())
-
-
 def _unscaled(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """The unscaled integers of the decimals as int64 (0 for NULL), and where int64 can hold them."""
     if column.type.bit_width != 128:
         return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
     words = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset :][: 2 * len(column)]
     low, high = words[::2], words[1::2]
-    missing = _missing(column)
+    missing = arrays.missing(column)
     return np.where(missing, 0, low), missing | (high == low >> 63)

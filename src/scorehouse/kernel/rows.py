@@ -213,4 +213,4 @@ def accepted_rows(reasons: pa.Array | None, rows: int) -> np.ndarray | None:
     """Indices of the rows without a reason, or None if no row has one."""
     if reasons is None:
         return None
-    return np.flatnonzero(arrays.to_numpy(reasons.is_null())) if rows else None
+    return np.flatnonzero(arrays.missing(reasons)) if rows else None
