@@ -9,95 +9,110 @@ from __future__ import annotations
 
 from scorehouse.cli.lazy import LazyGroup
 
-# How the help groups the commands, in the order of the work.
+# Commands by name, in the groups and the order of the help, which is that of the work: where each is, and the
+# first sentence of its help.
 GROUPS = {
-    "Start": ("init", "scaffold", "completion"),
-    "Register": ("register", "import", "sync", "prove", "importance", "reference"),
-    "Look up": ("list", "show", "diff"),
-    "Promote and retrain": ("promote", "retrain"),
-    "Score": ("score", "runs"),
-    "Explain": ("explain",),
-    "Monitor": ("report", "export"),
-    "Audit": ("check", "replay", "evidence"),
-    "Integrate": ("mcp",),
+    "Start": {
+        "init": (
+            "init:init_command",
+            "Prepare a dbt project for the ML model NAME: package, profile, folders, variables, "
+            "training script.",
+        ),
+        "scaffold": (
+            ":scaffold_group",
+            "Write dbt files for a registered ML model: prediction table, tests, mart, monitors, exposure.",
+        ),
+        "completion": (
+            "completion:completion_command",
+            "Print the completion script of SHELL: commands, options and registered names.",
+        ),
+    },
+    "Register": {
+        "register": (
+            "register:register_command",
+            "Register the fitted estimator in ESTIMATOR, a joblib or skops file, as the next "
+            "version of NAME.",
+        ),
+        "import": (":import_group", "Register ML models from another registry."),
+        "sync": (
+            ":sync_group",
+            "Follow another registry: import the versions that its aliases name, and move the aliases here.",
+        ),
+        "prove": (
+            "prove:prove_command",
+            "Find and prove the forms of the versions of NAME, by default of all ML models.",
+        ),
+        "importance": (
+            "importance:importance_command",
+            "Measure the importance of the features of NAME, and write it into ml_NAME__signature.",
+        ),
+        "reference": (
+            "reference:reference_command",
+            "Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.",
+        ),
+    },
+    "Look up": {
+        "list": ("list:list_command", "List all registered versions."),
+        "show": (
+            "show:show_command",
+            "Show a registered version: REFERENCE is churn, churn@challenger or churn/2.",
+        ),
+        "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
+    },
+    "Promote and retrain": {
+        "promote": ("promote:promote_command", "Move an alias to VERSION of the ML model NAME."),
+        "retrain": (
+            "retrain:retrain_command",
+            "Train NAME again if its signals ask for it, register a challenger, and judge it by the gate.",
+        ),
+    },
+    "Score": {
+        "score": (
+            "score:score_command",
+            "Score the first rows of a feature table and print them; nothing is written.",
+        ),
+        "runs": (
+            "runs:runs_command",
+            "List scoring runs, newest first, from the run log of the target that you name.",
+        ),
+    },
+    "Explain": {
+        "explain": (
+            "explain:explain_command",
+            "Explain one prediction of the ML model NAME: run, features, contributions, and what "
+            "would flip it.",
+        ),
+    },
+    "Monitor": {
+        "report": (
+            "report:report_command",
+            "Write an HTML report on the ML model NAME, or on all of them, from the target that you name.",
+        ),
+        "export": (
+            ":export_group",
+            "Export predictions, ML models or what monitoring found.",
+        ),
+    },
+    "Audit": {
+        "check": (
+            "check:check_command",
+            "Verify every registered version; exits with 1 if one cannot score.",
+        ),
+        "replay": (
+            "replay:replay_command",
+            "Score the input of a run again, and compare the result with the prediction table.",
+        ),
+        "evidence": (":evidence_group", "Seal the run log, sign versions, pack evidence for an audit."),
+    },
+    "Integrate": {
+        "mcp": (
+            "mcp:mcp_command",
+            "Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on "
+            "standard input.",
+        ),
+    },
 }
-# Commands by name: where each is, and the first sentence of its help.
-MAIN = {
-    "check": ("check:check_command", "Verify every registered version; exits with 1 if one cannot score."),
-    "completion": (
-        "completion:completion_command",
-        "Print the completion script of SHELL: commands, options and registered names.",
-    ),
-    "diff": ("diff:diff_command", "Compare two versions of NAME: facts, quality and features."),
-    "evidence": (":evidence_group", "Seal the run log, sign versions, pack evidence for an audit."),
-    "explain": (
-        "explain:explain_command",
-        "Explain one prediction of the ML model NAME: run, features, contributions, and what would flip it.",
-    ),
-    "export": (
-        ":export_group",
-        "Export predictions, ML models or what monitoring found.",
-    ),
-    "import": (":import_group", "Register ML models from another registry."),
-    "importance": (
-        "importance:importance_command",
-        "Measure the importance of the features of NAME, and write it into ml_NAME__signature.",
-    ),
-    "init": (
-        "init:init_command",
-        "Prepare a dbt project for the ML model NAME: package, profile, folders, variables, training script.",
-    ),
-    "list": ("list:list_command", "List all registered versions."),
-    "mcp": (
-        "mcp:mcp_command",
-        "Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on standard input.",
-    ),
-    "promote": ("promote:promote_command", "Move an alias to VERSION of the ML model NAME."),
-    "prove": (
-        "prove:prove_command",
-        "Find and prove the forms of the versions of NAME, by default of all ML models.",
-    ),
-    "reference": (
-        "reference:reference_command",
-        "Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.",
-    ),
-    "register": (
-        "register:register_command",
-        "Register the fitted estimator in ESTIMATOR, a joblib or skops file, as the next version of NAME.",
-    ),
-    "replay": (
-        "replay:replay_command",
-        "Score the input of a run again, and compare the result with the prediction table.",
-    ),
-    "report": (
-        "report:report_command",
-        "Write an HTML report on the ML model NAME, or on all of them, from the target that you name.",
-    ),
-    "retrain": (
-        "retrain:retrain_command",
-        "Train NAME again if its signals ask for it, register a challenger, and judge it by the gate.",
-    ),
-    "runs": (
-        "runs:runs_command",
-        "List scoring runs, newest first, from the run log of the target that you name.",
-    ),
-    "scaffold": (
-        ":scaffold_group",
-        "Write dbt files for a registered ML model: prediction table, tests, mart, monitors, exposure.",
-    ),
-    "score": (
-        "score:score_command",
-        "Score the first rows of a feature table and print them; nothing is written.",
-    ),
-    "show": (
-        "show:show_command",
-        "Show a registered version: REFERENCE is churn, churn@challenger or churn/2.",
-    ),
-    "sync": (
-        ":sync_group",
-        "Follow another registry: import the versions that its aliases name, and move the aliases here.",
-    ),
-}
+MAIN = {name: place for places in GROUPS.values() for name, place in places.items()}
 SCAFFOLD = {
     "exposure": (
         "scaffold_mart:exposure_command",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from importlib import import_module
 from typing import Any
 
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         self,
         *args: Any,
         places: dict[str, tuple[str, str]],
-        groups: Mapping[str, Sequence[str]] | None = None,
+        groups: Mapping[str, Collection[str]] | None = None,
         **settings: Any,
     ) -> None:
         self.lazy = LazyCommands(places)
