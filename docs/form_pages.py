@@ -1,4 +1,4 @@
-"""What docs/generate_reference.py makes of the registers of the forms: a page, and a macro with limits."""
+"""What docs/generate_reference.py makes of the registers of forms and databases: a page, and a macro."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scorehouse.forms.matrix.models import MODELS, PROJECTIONS
 from scorehouse.forms.native.recipes import READERS
 from scorehouse.forms.several import FOR_EACH
 from scorehouse.forms.sql import calibrate
-from scorehouse.forms.sql.dialects import LIMITS
+from scorehouse.forms.sql.dialects import ALIASES, DIALECTS, LIMITS
 from scorehouse.forms.sql.registers import PREDICTORS, TRANSFORMERS
 
 WITH = {
@@ -20,19 +20,26 @@ WITH = {
     "sklearn.SimpleImputer": "with and without indicator",
 }
 MACRO = """\
-{#- The characters of a statement that each database accepts; none: no limit that compiled SQL reaches.
+{#- What macros need to know of the target's SQL. `backslash`: it is an escape in strings. `statement`: the
+    characters that a statement may have; none: no limit that compiled SQL reaches.
     docs/generate_reference.py writes it from src/scorehouse/forms/sql/dialects.py, which has the sources. -#}
-{% macro _largest_statement() %}
-    {% set characters = LIMITS %}
-    {{ return(characters.get(target.type)) }}
+{% macro _dialect() %}
+    {% set dialects = {
+FACTS
+    } %}
+    {{ return(dialects.get(target.type, {})) }}
 {% endmacro %}
 """
 
 
 def macro() -> str:
-    """The macro that knows what a database accepts in one statement."""
-    accepted = {name: one.statement for name, one in LIMITS.items() if one.statement}
-    return MACRO.replace("LIMITS", repr(accepted))
+    """The macro that knows what databases accept, by type of the target."""
+    lines = []
+    for target, name in {**{name: name for name in DIALECTS}, **ALIASES}.items():
+        facts = {"backslash": DIALECTS[name].backslash, "statement": LIMITS[name].statement}
+        known = ", ".join(f"'{fact}': {str(value).lower()}" for fact, value in facts.items() if value)
+        lines += [f"        '{target}': {{{known}}}"] if known else []
+    return MACRO.replace("FACTS", ",\n".join(lines))
 
 
 def page() -> str:

@@ -133,7 +133,7 @@ def pages() -> dict[Path, str]:
     written = {file: NOTE + "\n" + text.rstrip() + "\n" for file, text in files.items()}
     macros = {
         "monitoring/_metrics.sql": metric_pages.macro(),
-        "predict/_largest_statement.sql": form_pages.macro(),
+        "predict/_dialect.sql": form_pages.macro(),
     }
     return written | {ROOT / "macros" / name: text for name, text in macros.items()}
 

@@ -1,6 +1,6 @@
 {#- Refuses a statement that is longer than the database accepts, before it is sent. -#}
 {% macro _check_size(call, sql, with_reasons=false) %}
-    {% set limit = scorehouse._largest_statement() %}
+    {% set limit = scorehouse._dialect().get('statement') %}
     {% if limit and sql | length > limit %}
         {% do scorehouse._fail(
             call,

@@ -25,7 +25,7 @@
         {{ return(scorehouse._exact_double(label | string)) }}
     {% endif %}
     {#- where a backslash is an escape in a string -#}
-    {% if target.type in ['bigquery', 'clickhouse', 'databricks', 'redshift', 'snowflake', 'spark'] %}
+    {% if scorehouse._dialect().get('backslash') %}
         {% set label = label | replace('\\', '\\\\') | replace('\n', '\\n') | replace('\r', '\\r') %}
     {% endif %}
     {{ return(scorehouse._text_literal(label)) }}

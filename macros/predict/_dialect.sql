@@ -1,6 +1,14 @@
-{#- The characters of a statement that each database accepts; none: no limit that compiled SQL reaches.
+{#- What macros need to know of the target's SQL. `backslash`: it is an escape in strings. `statement`: the
+    characters that a statement may have; none: no limit that compiled SQL reaches.
     docs/generate_reference.py writes it from src/scorehouse/forms/sql/dialects.py, which has the sources. -#}
-{% macro _largest_statement() %}
-    {% set characters = {'snowflake': 1000000, 'bigquery': 1048576, 'redshift': 16777216, 'clickhouse': 262144} %}
-    {{ return(characters.get(target.type)) }}
+{% macro _dialect() %}
+    {% set dialects = {
+        'snowflake': {'backslash': true, 'statement': 1000000},
+        'bigquery': {'backslash': true, 'statement': 1048576},
+        'redshift': {'backslash': true, 'statement': 16777216},
+        'databricks': {'backslash': true},
+        'clickhouse': {'backslash': true, 'statement': 262144},
+        'spark': {'backslash': true}
+    } %}
+    {{ return(dialects.get(target.type, {})) }}
 {% endmacro %}
