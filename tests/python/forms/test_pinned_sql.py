@@ -91,7 +91,7 @@ def test_sql_that_was_changed_does_not_score(project: DbtProject) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["postgres", "snowflake", "bigquery", "redshift", "databricks"])
+@pytest.mark.parametrize("target", EVERY_DATABASE["scorehouse_compiled_sql"]["dialects"][1:])  # not DuckDB
 def test_check_looks_at_every_dialect(project: DbtProject, target: str) -> None:
     change_a_number(project, target)
     faults = {

@@ -137,7 +137,8 @@ def test_dialects_that_compute_alike_are_compiled_once(
     (empty_project / "dbt_project.yml").write_text(yaml.safe_dump({"name": "house", "vars": EVERY_DATABASE}))
     X = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
     version = register(LogisticRegression().fit(X, X.a > 9), "line", X, task="classification")
-    assert len(version.forms["sql"]["dialects"]) == 6
+    expected = EVERY_DATABASE["scorehouse_compiled_sql"]["dialects"]
+    assert set(version.forms["sql"]["dialects"]) == set(expected)
     assert len(calls) == 3  # with float32 and infinity, with float32 alone, and with neither
 
 
