@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import TICKS, timestamp_unit
 from scorehouse.registry.signature import Feature, Signature
@@ -86,7 +87,7 @@ def tried_rows(signature: Signature, edges: Mapping[int, Iterable[float]], train
             known = values[np.isfinite(values)]
             place = 2 * place + (values > (np.median(known) if len(known) else 0.0))
     order = np.argsort(place, kind="stable")
-    return Tried(rows.take(pa.array(order)).combine_chunks(), kinds[order])
+    return Tried(rows.take(arrays.of_numpy(order)).combine_chunks(), kinds[order])
 
 
 def hard_rows(
@@ -103,7 +104,7 @@ def hard_rows(
     }
     replaced = sum(len(values) for values in probes.values())
     total = replaced + 2 * HOLES
-    rows = training.take(pa.array(rng.integers(0, training.num_rows, total)))
+    rows = training.take(arrays.of_numpy(rng.integers(0, training.num_rows, total)))
     columns = []
     start = 0
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
@@ -132,7 +133,8 @@ def _fitting(values: list[Any], kind: pa.DataType) -> list[Any]:
         return [value for value in values if value is None or value.year in NANOSECOND_YEARS]
     if not pa.types.is_integer(kind):
         return values
-    limits = np.iinfo(kind.to_pandas_dtype())
+    kinds: Any = kind.to_pandas_dtype()
+    limits = np.iinfo(kinds)
     return [value for value in values if value is None or limits.min <= value <= limits.max]
 
 

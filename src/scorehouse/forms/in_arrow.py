@@ -35,7 +35,12 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import in_unit
 
-TYPES = {"double": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": pa.string()}
+TYPES: Mapping[str, pa.DataType] = {
+    "double": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "text": pa.string(),
+}
 COMPARISONS: Mapping[str, Callable[..., Any]] = {
     "=": pc.equal,
     "<>": pc.not_equal,
@@ -110,15 +115,15 @@ def without_nan(column: pa.Array) -> pa.Array:
 
 def _column(value: Any, rows: int) -> pa.Array:
     """A whole column."""
-    return pa.repeat(value, rows) if isinstance(value, pa.Scalar) else value
+    return arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value
 
 
 def _value(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]) -> Any:
     """The value of an expression, a column or a scalar."""
     position = _text_of(expr)
-    if position is None or not pa.types.is_dictionary(features[position].type):
+    texts = None if position is None else features[position]
+    if position is None or not isinstance(texts, pa.DictionaryArray):
         return _computed(expr, features, known)
-    texts = features[position]
     choices = pa.concat_arrays([texts.dictionary, pa.nulls(1, texts.dictionary.type)])
     of_each = list(features)
     of_each[position] = choices

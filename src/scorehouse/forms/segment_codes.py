@@ -31,7 +31,7 @@ class SegmentKeys:
         `columns` are features in the kernel's canonical types.
         """
         column = columns[self.position]
-        if pa.types.is_dictionary(column.type):
+        if isinstance(column, pa.DictionaryArray):
             found = _places(column.dictionary, self.known).take(column.indices)
         else:
             found = _places(column, self.known)

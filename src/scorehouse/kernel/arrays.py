@@ -26,10 +26,10 @@ def array(values: Sequence[Any] | np.ndarray, type: pa.DataType | None = None) -
     held = INFERRED.get(next(iter(kinds))) if type is None and len(kinds) == 1 else type
     if held is not None and pa.types.is_string(held) and kinds <= {str}:
         return _texts(values)
-    if held not in NUMBERS or not kinds <= NUMBERS[held][1]:
+    if held is None or held not in NUMBERS or not kinds <= NUMBERS[held][1]:
         return pa.array(values, type)
     missing = np.array([value is None for value in values], dtype=np.bool_)
-    given = [0 if value is None else value for value in values]
+    given: list[Any] = [0 if value is None else value for value in values]
     try:
         return of_numpy(np.array(given, dtype=NUMBERS[held][0]), missing)
     except OverflowError:  # pyarrow has a larger type, or an error of its own
@@ -41,7 +41,7 @@ def of_numpy(values: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
     held = None if missing is None or not missing.any() else pa.py_buffer(_bits(~missing))
     if values.dtype.kind == "b":
         return pa.Array.from_buffers(pa.bool_(), len(values), [held, pa.py_buffer(_bits(values))])
-    numbers = pa.py_buffer(np.ascontiguousarray(values))
+    numbers = pa.py_buffer(np.ascontiguousarray(values).data)
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [held, numbers])
 
 
@@ -52,7 +52,18 @@ def scalar(value: Any, type: pa.DataType | None = None) -> pa.Scalar:
 
 def null(type: pa.DataType) -> pa.Scalar:
     """`pa.scalar(None, type)`."""
-    return pa.nulls(1, type)[0]
+    return nulls(1, type)[0]
+
+
+def nulls(rows: int, type: Any) -> pa.Array:
+    """`pa.nulls(rows, type)`; its stubs take no type that is known only when it runs."""
+    return pa.nulls(rows, type)
+
+
+def repeat(value: Any, rows: int, type: pa.DataType | None = None) -> pa.Array:
+    """`pa.repeat(value, rows)` of a scalar, or of what `scalar` makes one of."""
+    one: Any = value if isinstance(value, pa.Scalar) else scalar(value, type)
+    return pa.repeat(one, rows)
 
 
 def to_numpy(column: pa.Array) -> np.ndarray:
@@ -67,9 +78,9 @@ def to_numpy(column: pa.Array) -> np.ndarray:
 def held(column: pa.Array) -> np.ndarray:
     """The numbers or booleans in the memory of a column; in place of a NULL, any value."""
     if pa.types.is_boolean(column.type):
-        bits = np.frombuffer(column.buffers()[1] or b"", np.uint8)
+        bits = np.frombuffer(memory(column.buffers()[1]), np.uint8)
         return np.unpackbits(bits, bitorder="little")[column.offset :][: len(column)].astype(np.bool_)
-    values = np.frombuffer(column.buffers()[1] or b"", column.type.to_pandas_dtype())
+    values = np.frombuffer(memory(column.buffers()[1]), column.type.to_pandas_dtype())
     return values[column.offset :][: len(column)]
 
 
@@ -78,7 +89,7 @@ def missing(column: pa.Array) -> np.ndarray:
     valid = column.buffers()[0] if column.null_count else None
     if valid is None:
         return np.full(len(column), column.null_count > 0)
-    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+    bits = np.unpackbits(np.frombuffer(memory(valid), np.uint8), bitorder="little")
     return bits[column.offset :][: len(column)] == 0
 
 
@@ -89,8 +100,13 @@ def _texts(values: Sequence[str | None]) -> pa.Array:
         return pa.array(values, pa.string())
     missing = np.array([value is None for value in values], dtype=np.bool_)
     held = pa.py_buffer(_bits(~missing)) if missing.any() else None
-    places = pa.py_buffer(ends.astype(np.int32))
+    places = pa.py_buffer(ends.astype(np.int32).data)
     return pa.Array.from_buffers(pa.string(), len(values), [held, places, pa.py_buffer(b"".join(encoded))])
+
+
+def memory(buffer: pa.Buffer | None) -> memoryview:
+    """What NumPy reads of a buffer; of none, no bytes."""
+    return memoryview(buffer or b"")
 
 
 def _bits(flags: np.ndarray) -> bytes:
@@ -106,4 +122,9 @@ NUMBERS: Mapping[pa.DataType, tuple[Any, set[type]]] = {
     pa.float32(): (np.float32, {float}),
     pa.float64(): (np.float64, {float}),
 }
-INFERRED = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+INFERRED: Mapping[type, pa.DataType] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}

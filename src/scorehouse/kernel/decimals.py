@@ -52,7 +52,9 @@ def _unscaled(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """The unscaled integers of the decimals as int64 (0 for NULL), and where int64 can hold them."""
     if column.type.bit_width != 128:
         return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
-    words = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset :][: 2 * len(column)]
+    words = np.frombuffer(arrays.memory(column.buffers()[1]), np.int64)[2 * column.offset :][
+        : 2 * len(column)
+    ]
     low, high = words[::2], words[1::2]
     missing = arrays.missing(column)
     return np.where(missing, 0, low), missing | (high == low >> 63)

@@ -126,7 +126,8 @@ def _timestamps(values: np.ndarray, dtype: str) -> Any:
     return values.astype(dtype)
 
 
-def _texts(column: pa.Array, feature: Feature) -> Any:
+def _texts(column: Any, feature: Feature) -> Any:
+    """Of a column with a dictionary."""
     missing = None if feature.null_as == "none" else np.nan
     choices = np.empty(len(column.dictionary) + 1, dtype=object)
     choices[:-1] = column.dictionary.to_pylist()

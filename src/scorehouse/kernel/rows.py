@@ -138,20 +138,22 @@ def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Ar
 
 def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
     """In the training unit; values that it cannot hold, and DuckDB's infinity, are out of type."""
-    wanted = pa.timestamp(timestamp_unit(feature.dtype))
+    unit: Any = timestamp_unit(feature.dtype)
+    wanted = pa.timestamp(unit)
     if not pa.types.is_date32(column.type) and not pa.types.is_timestamp(column.type):
         return column.cast(wanted), []
-    days = pa.types.is_date32(column.type)
+    own: Any = column.type
+    days = pa.types.is_date32(own)
     largest = 2**31 - 1 if days else LARGEST_INTEGER
-    rate = TICKS[wanted.unit] * 86_400 if days else max(1, TICKS[wanted.unit] // TICKS[column.type.unit])
+    rate = TICKS[unit] * 86_400 if days else max(1, TICKS[unit] // TICKS[own.unit])
     numbers = column.view(pa.int32() if days else pa.int64()).cast(pa.int64())
     limit = min(largest - 1, LARGEST_INTEGER // rate)
     bad = pc.or_(pc.greater(numbers, arrays.scalar(limit)), pc.less(numbers, arrays.scalar(-limit)))
     usable = pc.if_else(bad, arrays.null(column.type), column)
-    return in_unit(usable, wanted.unit), reason_where(bad, f"out_of_type:{feature.name}")
+    return in_unit(usable, unit), reason_where(bad, f"out_of_type:{feature.name}")
 
 
-def in_unit(column: pa.Array, unit: str) -> pa.Array:
+def in_unit(column: pa.Array, unit: Any) -> pa.Array:
     """Dates or timestamps, without their zone, in a unit; what is finer is cut off towards the past."""
     wanted = pa.timestamp(unit)
     coarser = pa.types.is_timestamp(column.type) and TICKS[unit] < TICKS[column.type.unit]
@@ -196,7 +198,7 @@ def _missing(given: pa.Array, feature: Feature, strict: frozenset[str]) -> list[
 def _known(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[pa.Array]:
     found = []
     if feature.categories is not None and (not feature.accepts_unseen or "unseen_category" in strict):
-        values = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        values = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
         known = arrays.array(feature.categories, values.type)
         unseen = pc.and_(pc.invert(pc.is_in(values, value_set=known)), pc.is_valid(values))
         if feature.type == "double":

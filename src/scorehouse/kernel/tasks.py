@@ -160,7 +160,7 @@ class MultilabelClassification(TaskOutputs):
     def __init__(self, version: Version) -> None:
         super().__init__(version)
         self.has_scores = version.score_method != "none"
-        fields = []
+        fields: list[pa.Field] = []
         for column, score in zip(version.outputs, version.score_columns, strict=True):
             fields.append(pa.field(column, pa.int64()))
             if self.has_scores:

@@ -32,7 +32,7 @@ def _in_one_piece(array: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Plain values of a column that `pd.concat` or a file with several row groups gave in chunks."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    return array.dictionary_decode() if isinstance(array, pa.DictionaryArray) else array
 
 
 def _usual(array: pa.Array) -> pa.Array:

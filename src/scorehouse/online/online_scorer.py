@@ -189,9 +189,9 @@ class OnlineModel:
         added: dict[str, Any] = {
             "row_status": pc.if_else(pc.is_null(reason), arrays.scalar("scored"), arrays.scalar("rejected")),
             REJECT_REASON: reason,
-            "model_name": pa.repeat(arrays.scalar(self.version.name), len(scored)),
-            "model_version": pa.repeat(arrays.scalar(self.version.version, pa.int32()), len(scored)),
-            "model_digest": pa.repeat(arrays.scalar(self.version.sha256), len(scored)),
+            "model_name": arrays.repeat(self.version.name, len(scored)),
+            "model_version": arrays.repeat(self.version.version, len(scored), pa.int32()),
+            "model_digest": arrays.repeat(self.version.sha256, len(scored)),
         }
         finished = scored.drop_columns([REJECT_REASON])
         for name, values in added.items():
@@ -205,8 +205,8 @@ def _is_pandas(rows: Any) -> bool:
     return pandas is not None and isinstance(rows, pandas.DataFrame)
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks else pa.nulls(0, column.type)
+def _one_chunk(column: pa.ChunkedArray) -> Any:
+    return column.chunk(0) if column.num_chunks else arrays.nulls(0, column.type)
 
 
 def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -221,7 +221,7 @@ def _features(table: pa.Table, signature: Signature, call: str) -> pa.Table:
     chosen = table.select(list(found.values())).rename_columns(list(found))
     for position, feature in enumerate(signature.features):
         if pa.types.is_null(chosen.schema.field(feature.name).type):
-            nulls = pa.nulls(len(chosen), NULL_TYPES[feature.type])
+            nulls = arrays.nulls(len(chosen), NULL_TYPES[feature.type])
             chosen = chosen.set_column(position, feature.name, nulls)
     check_types(signature, chosen.schema, call)
     return chosen

@@ -11,6 +11,7 @@ import pyarrow as pa
 from scorehouse.errors import ConfigurationError, SignatureError, did_you_mean
 from scorehouse.forms.reasons.background import FACT, MOST_ROWS, Background, canonical_rows
 from scorehouse.forms.reasons.read import why_none
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.training import training_frame
@@ -53,20 +54,20 @@ def _drawn(count: int, kernel: Kernel, training: pa.RecordBatch) -> pa.RecordBat
     order = np.random.default_rng(SEED).permutation(training.num_rows)
     found: list[pa.RecordBatch] = []
     for start in range(0, len(order), 2 * count):
-        rows = training.take(pa.array(order[start : start + 2 * count]))
+        rows = training.take(arrays.of_numpy(order[start : start + 2 * count]))
         found.append(rows.filter(kernel(rows).column(REJECT_REASON).is_null()))
         if sum(each.num_rows for each in found) >= count:
             break
-    rows = pa.Table.from_batches(found).slice(0, count).combine_chunks()
-    if rows.num_rows < count:
+    drawn = pa.Table.from_batches(found).slice(0, count).combine_chunks()
+    if drawn.num_rows < count:
         raise _refused(
             kernel,
-            f"background is {count:,} rows, and {rows.num_rows:,} of the training rows are scored",
-            f"draw at most {rows.num_rows:,}, or pass rows"
-            if rows.num_rows >= FEWEST_DRAWN
+            f"background is {count:,} rows, and {drawn.num_rows:,} of the training rows are scored",
+            f"draw at most {drawn.num_rows:,}, or pass rows"
+            if drawn.num_rows >= FEWEST_DRAWN
             else "pass rows of features, or leave background out",
         )
-    return canonical_rows(kernel.signature, rows.to_batches()[0])
+    return canonical_rows(kernel.signature, drawn.to_batches()[0])
 
 
 def _given(given: Any, kernel: Kernel) -> pa.RecordBatch:

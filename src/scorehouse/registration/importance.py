@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.metrics import roc_auc_score
 
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.signature_rows import Importance
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT
@@ -80,7 +81,7 @@ def _losses(after: pa.RecordBatch, rows: int, loss: Loss) -> list[float]:
     """The loss of each shuffle, over the rows that were scored."""
     kept = np.flatnonzero(pc.is_null(after.column(REJECT_REASON)).to_numpy(False))
     parts = [kept[(kept >= i * rows) & (kept < (i + 1) * rows)] for i in range(REPEATS)]
-    return [loss(after.take(pa.array(part)), part % rows) for part in parts if len(part)]
+    return [loss(after.take(arrays.of_numpy(part)), part % rows) for part in parts if len(part)]
 
 
 def _sample(
@@ -114,12 +115,12 @@ def _shuffled(batch: pa.RecordBatch, positions: range, shuffles: list[np.ndarray
     plain = pa.array(rows)
     columns = []
     for number, column in enumerate(batch.columns):
-        indices = plain
+        indices: pa.Array = plain
         if number in positions:
             mine = rows.copy()
             place = positions.index(number)
             mine[place * stretch : (place + 1) * stretch] = order
-            indices = pa.array(mine)
+            indices = arrays.of_numpy(mine)
         columns.append(column.take(indices))
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
@@ -286,7 +287,7 @@ def _column(batch: pa.RecordBatch, name: str) -> np.ndarray:
 
 
 def _unequal(found: pa.Array, expected: pa.Array) -> float:
-    return 1.0 - float(pc.mean(pc.equal(found, expected.cast(found.type))).as_py())
+    return 1.0 - float(arrays.to_numpy(pc.equal(found, expected.cast(found.type))).mean())
 
 
 def _correlation(left: np.ndarray, right: np.ndarray) -> float:

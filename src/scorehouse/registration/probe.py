@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sklearn.pipeline import Pipeline
 
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.frames import assembled, to_numpy
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.tasks import TaskOutputs

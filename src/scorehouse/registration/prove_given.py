@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel

@@ -124,7 +124,7 @@ class FreshLoad:
         problem, module = json.loads(answer.read_text(encoding="utf-8"))
         if problem:
             return problem, module
-        with pa.ipc.open_stream(self.folder / fresh.SCORED) as stream:
+        with pa.ipc.open_stream((self.folder / fresh.SCORED).read_bytes()) as stream:
             scored = stream.read_next_batch()
         return self._difference(scored), ""
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scorehouse.errors import EstimatorError
+from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.recorded import Recorded
 from scorehouse.registration.reference_repeats import repeat_rows

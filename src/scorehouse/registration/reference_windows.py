@@ -63,14 +63,14 @@ def learned(column: pa.Array, numbers: Floats | None, edges: Floats, windows: Wi
     if usable.sum() < 2:
         return
     typical = round(float((rows**2).sum() / rows.sum()))
-    found = _of_numbers if numbers is not None else _of_categories
-    values = numbers if numbers is not None else column
     share = 1 - sizes.sum() / rows.sum()
     if 0 < share < 1:
         shares = 1 - sizes / np.maximum(rows, 1)
         squares = (shares - share) ** 2 / (share * (1 - share))
         yield _learned(windows, "missing_share", squares, shares, rows, typical)
-    for metric, squares, reached in found(values, present, edges, sizes, windows):
+    rest = (present, edges, sizes, windows)
+    found = _of_numbers(numbers, *rest) if numbers is not None else _of_categories(column, *rest)
+    for metric, squares, reached in found:
         yield _learned(windows, metric, squares, reached, sizes, typical)
 
 

@@ -79,7 +79,7 @@ def _predictions(estimator: Any, version: Version, frames: Frames, job: Job) -> 
     """SHA-256 of the outputs for all rows, those to train on first."""
     digest = hashlib.sha256()
     for frame in (frames.training, frames.holdout):
-        columns = outputs_of(version).predict(estimator, frame[list(job.features)])
+        columns: list[Any] = outputs_of(version).predict(estimator, frame[list(job.features)])
         for column in columns:
             array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
             digest.update(repr(array.type).encode())

@@ -82,7 +82,7 @@ def _kernel_batches(
     def finished(batch: pa.RecordBatch, number: int, columns: list[pa.Array]) -> pa.RecordBatch:
         kept = [batch.column(KEPT + name) for name in source.columns.kept]
         feature_hash = batch.column(f"{FEATURE_HASH}:{source.columns.hash_part(number)}")
-        part = pa.repeat(arrays.scalar(number, pa.int32()), batch.num_rows)
+        part = arrays.repeat(number, batch.num_rows, pa.int32())
         return pa.RecordBatch.from_arrays([*kept, *columns, feature_hash, part], schema=schema)
 
     def score(batch: pa.RecordBatch) -> list[Scored]:

@@ -112,7 +112,7 @@ def _finished(
 ) -> pa.RecordBatch:
     kept = [batch.column(name) for name in task.kept]
     hashes = batch.column(task.versions[number].hashes)
-    part = pa.repeat(arrays.scalar(number, pa.int32()), batch.num_rows)
+    part = arrays.repeat(number, batch.num_rows, pa.int32())
     return pa.RecordBatch.from_arrays([*kept, *scored, hashes, part], schema=task.schema)
 
 

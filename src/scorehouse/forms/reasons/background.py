@@ -42,7 +42,7 @@ def background_facts(version: Version) -> Mapping[str, Any]:
 def canonical_rows(signature: Signature, batch: pa.RecordBatch) -> pa.RecordBatch:
     """The features of rows that the estimator scores, in canonical types; strings without a dictionary."""
     columns = check_batch(signature, batch, frozenset()).columns
-    plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in columns]
+    plain = [c.dictionary_decode() if isinstance(c, pa.DictionaryArray) else c for c in columns]
     return pa.RecordBatch.from_arrays(plain, names=signature.names)
 
 
@@ -56,7 +56,7 @@ def to_array(rows: pa.RecordBatch) -> np.ndarray:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_batch(rows)
-    return np.frombuffer(sink.getvalue(), dtype=np.uint8)
+    return np.frombuffer(memoryview(sink.getvalue()), dtype=np.uint8)
 
 
 def of_array(array: np.ndarray) -> pa.RecordBatch:

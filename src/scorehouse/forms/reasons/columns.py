@@ -27,7 +27,7 @@ def reason_fields(top: int, ending: str = "") -> list[pa.Field]:
 
     All names have this `ending`.
     """
-    fields = []
+    fields: list[pa.Field] = []
     for place in range(1, top + 1):
         fields.append(pa.field(f"reason_{place}", pa.string()))
         fields.append(pa.field(f"reason_{place}_contribution", pa.float64()))
@@ -60,7 +60,7 @@ def reason_columns(
         columns.append(arrays.of_numpy(value, none))
         columns.append(values.texts(place))
     columns += [arrays.of_numpy(np.ascontiguousarray(each)) for each in (rest, base, totals)]
-    return [*columns, pa.repeat(arrays.scalar(unit), len(parts))]
+    return [*columns, arrays.repeat(unit, len(parts))]
 
 
 class Values:
@@ -96,6 +96,6 @@ def _is_plain(column: pa.Array) -> bool:
 
 
 def _text(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
+    if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     return column.cast(pa.string())

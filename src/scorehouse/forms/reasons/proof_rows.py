@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -53,7 +55,8 @@ def differs_here(data: bytes, form: StoredReasons, signature: Signature) -> str:
     """How contributions on this machine differ from those of registration; empty where they do not."""
     rows = proof_rows(data)
     found = explained(form, signature, rows.select(signature.names))
-    wanted = arrays.to_numpy(rows.column(PARTS).combine_chunks().flatten()).reshape(found.parts.shape)
+    flat: Any = rows.column(PARTS).combine_chunks()
+    wanted = arrays.to_numpy(flat.flatten()).reshape(found.parts.shape)
     off = np.abs(found.parts - wanted) / np.maximum(1.0, np.abs(wanted))
     worst = float(np.maximum(off.max(initial=0.0), found.errors().max(initial=0.0)))  # NaN stays NaN
     return "" if worst <= TOLERANCE else f"on its {rows.num_rows} proof rows it is off by up to {worst:.3g}"

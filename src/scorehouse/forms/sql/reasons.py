@@ -32,6 +32,7 @@ from scorehouse.forms.sql.registers import CONVERTERS
 from scorehouse.forms.sql.scores import linear
 from scorehouse.forms.sql.sizes import check_size
 from scorehouse.forms.sql.underflow import without_underflow
+from scorehouse.kernel import arrays
 
 PART, BASE, TOTAL = "sh_part_{output}_{feature}", "sh_base_{output}", "sh_total_{output}"
 MOST_ROWS = 4_096  # of a proof
@@ -115,7 +116,7 @@ def prove_reasons_sql(compiled: CompiledSql, form: LinearReasons, rows: pa.Table
     TOLERANCE.
     """
     places = np.unique(np.linspace(0, rows.num_rows - 1, min(rows.num_rows, MOST_ROWS), dtype=np.int64))
-    some = rows.take(pa.array(places))
+    some = rows.take(arrays.of_numpy(places))
     found = explained(form, compiled.signature, some)
     made = duckdb_rows(replace(compiled, dialect=DUCKDB), some)
     scale = found.scale()
