@@ -34,7 +34,7 @@ from scorehouse.forms.matrix.make import compiled
 from scorehouse.forms.matrix.segment_layers import folded, run
 from scorehouse.forms.matrix.stored import StoredMatrix
 from scorehouse.forms.native.edge_rows import edges_of_segments
-from scorehouse.forms.native.store import stored_segments
+from scorehouse.forms.native.make import compile_trees
 from scorehouse.forms.native.stored import StoredTrees
 from scorehouse.forms.program import scores_of, to_bytes
 from scorehouse.forms.prove import prove, trial_of
@@ -239,7 +239,7 @@ def test_a_wrong_tree_of_any_segment_is_found(tmp_path: Path) -> None:
     X = rows()
     estimator = SegmentedRegressor(HistGradientBoostingRegressor(max_iter=2), "shop").fit(X, target(X))
     kernel = registered_kernel(tmp_path, estimator, X, target(X), task="regression", forms=False)
-    form = stored_segments(estimator, kernel.version, kernel.signature, "test")
+    form = compile_trees(estimator, kernel.version, kernel.signature, "test").form
     edges = edges_of_segments(form, 4)
     assert set(edges) == {0, 1, 3}
     trial = trial_of(kernel, batch_of(X), edges)

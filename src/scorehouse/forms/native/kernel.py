@@ -139,7 +139,7 @@ def loaded() -> ctypes.CDLL:
     """The library, after `require_library` found it."""
     found = library()
     if found is None:
-        raise RuntimeError("the compiled kernel is not there; compile_native() looks for it first")
+        raise RuntimeError("the compiled kernel is not there; compile_trees() looks for it first")
     return found
 
 
