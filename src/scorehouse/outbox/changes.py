@@ -7,7 +7,7 @@ The columns that every run writes anew are not compared, so a rescored row with 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +66,6 @@ def find_table(connection: duckdb.DuckDBPyConnection, log: str, node: str, call:
             expected="the name of one table, as a scoring run logs it",
             action="find out what else writes to the run log; nothing from this row was executed",
         )
-    columns = _columns(connection, table, call)
-    return Exported(str(found), str(table), tuple(json.loads(key)), columns)
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, table: str, call: str) -> dict[str, str]:
     import duckdb
 
     try:
@@ -83,14 +78,19 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str, call: str) -> di
             action="build it again",
         ) from error
     # an enum has its own type in each table
-    return {str(row[0]): "VARCHAR" if str(row[1]).startswith("ENUM") else str(row[1]) for row in rows}
+    columns = {str(row[0]): "VARCHAR" if str(row[1]).startswith("ENUM") else str(row[1]) for row in rows}
+    return Exported(str(found), str(table), tuple(json.loads(key)), columns)
+
+
+def typed_columns(exported: Exported) -> str:
+    """The columns of a select, each in its type; an enum as text."""
+    q = DUCKDB.quote
+    return ", ".join(f"cast({q(name)} as {kind}) as {q(name)}" for name, kind in exported.columns.items())
 
 
 def typed_rows(exported: Exported) -> str:
-    """The select of the prediction table, with an enum as text."""
-    q = DUCKDB.quote
-    columns = (f"cast({q(name)} as {kind}) as {q(name)}" for name, kind in exported.columns.items())
-    return f"select {', '.join(columns)} from {exported.table}"
+    """The select of the prediction table."""
+    return f"select {typed_columns(exported)} from {exported.table}"
 
 
 def compare(
@@ -102,28 +102,27 @@ def compare(
     only its key is looked at, and every row that is there now counts as new or changed. A vanished row has
     its key alone. Returns the number of rows by change, and of those that are `unchanged`.
     """
-    q, key = DUCKDB.quote, list(exported.key)
-    names = ", ".join(map(q, exported.columns))
+    q, now = DUCKDB.quote, typed_rows(exported)
     if before is None:
-        query = f"select '{NEW}' as {CHANGE}, {names} from ({typed_rows(exported)})"
+        query = f"select '{NEW}' as {CHANGE}, * from ({now})"
     else:
-        same_key = " and ".join(f"was.{q(name)} = now.{q(name)}" for name in key)
         differs = [f"was.{q(name)} is distinct from now.{q(name)}" for name in exported.compared]
         differing = "true" if everything else " or ".join(differs) or "false"
-        keys = {name: f"coalesce(now.{q(name)}, was.{q(name)}) as {q(name)}" for name in key}
+        keys = {name: f"coalesce(now.{q(name)}, was.{q(name)}) as {q(name)}" for name in exported.key}
         values = ", ".join(keys.get(name, f"now.{q(name)}") for name in exported.columns)
-        first = q(key[0])
-        change = (
-            f"case when was.{first} is null then '{NEW}' when now.{first} is null then '{VANISHED}' "
-            f"else '{CHANGED}' end"
-        )
+        first = q(exported.key[0])
         query = (
-            f"select {change} as {CHANGE}, {values} from {before} as was "
-            f"full join ({typed_rows(exported)}) as now on {same_key} "
+            f"select case when was.{first} is null then '{NEW}' when now.{first} is null then '{VANISHED}' "
+            f"else '{CHANGED}' end as {CHANGE}, {values} from {before} as was "
+            f"full join ({now}) as now on {DUCKDB.same('was', 'now', exported.key)} "
             f"where was.{first} is null or now.{first} is null or {differing}"
         )
-    connection.execute(f"create or replace temp table {CHANGES} as {query} order by {columns_of(key)}")
-    return _counts(connection, exported)
+    key = columns_of(exported.key)
+    connection.execute(f"create or replace temp table {CHANGES} as {query} order by {key}")
+    found = dict(connection.execute(f"select {CHANGE}, count(*) from {CHANGES} group by 1").fetchall())
+    total = connection.execute(f"select count(*) from {exported.table}").fetchall()[0][0]
+    counts = {name: int(found.get(name, 0)) for name in (NEW, CHANGED, VANISHED)}
+    return {**counts, "unchanged": int(total) - counts[NEW] - counts[CHANGED]}
 
 
 def has_changes(counts: Mapping[str, int]) -> bool:
@@ -131,25 +130,7 @@ def has_changes(counts: Mapping[str, int]) -> bool:
     return any(counts[name] for name in (NEW, CHANGED, VANISHED))
 
 
-def _run_ids(connection: duckdb.DuckDBPyConnection, exported: Exported) -> list[str]:
-    """The runs that made the new and the changed rows."""
-    if "scoring_run_id" not in exported.columns:
-        return []
-    rows = connection.execute(
-        f"select distinct cast(scoring_run_id as varchar) from {CHANGES} "
-        f"where {CHANGE} <> '{VANISHED}' order by 1"
-    ).fetchall()
-    return [str(row[0]) for row in rows]
-
-
-def _counts(connection: duckdb.DuckDBPyConnection, exported: Exported) -> dict[str, int]:
-    found = dict(connection.execute(f"select {CHANGE}, count(*) from {CHANGES} group by 1").fetchall())
-    total = connection.execute(f"select count(*) from {exported.table}").fetchall()[0][0]
-    counts = {name: int(found.get(name, 0)) for name in (NEW, CHANGED, VANISHED)}
-    return {**counts, "unchanged": int(total) - counts[NEW] - counts[CHANGED]}
-
-
-def columns_of(names: Sequence[str]) -> str:
+def columns_of(names: Iterable[str]) -> str:
     """Columns as SQL."""
     return ", ".join(map(DUCKDB.quote, names))
 
@@ -157,12 +138,18 @@ def columns_of(names: Sequence[str]) -> str:
 def facts_of(
     connection: duckdb.DuckDBPyConnection, exported: Exported, counts: Mapping[str, int]
 ) -> dict[str, Any]:
-    """What a manifest says about an export."""
+    """What a manifest says about an export; `run_ids` are the runs that made the new and the changed rows."""
+    run_ids = []
+    if "scoring_run_id" in exported.columns:
+        run_ids = connection.execute(
+            f"select distinct cast(scoring_run_id as varchar) from {CHANGES} "
+            f"where {CHANGE} <> '{VANISHED}' order by 1"
+        ).fetchall()
     return {
         "node": exported.node,
         "prediction_table": exported.table,
         "key": list(exported.key),
         "columns": dict(exported.columns),
         "rows": dict(counts),
-        "run_ids": _run_ids(connection, exported),
+        "run_ids": [str(run_id) for (run_id,) in run_ids],
     }

@@ -6,12 +6,12 @@ batch, and the next call does its work again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 MANIFEST, STATE, FORMAT = "manifest.json", "state.parquet", 1
 FORMATS = {"parquet": "format parquet, compression zstd", "csv": "format csv, header true"}
 PREFIX, PARTIAL, LOCK = "batch-", ".partial-", ".lock"
-PIECE = 1 << 20
 
 
 def export_to_folder(
@@ -48,8 +47,13 @@ def export_to_folder(
     with holding(folder / LOCK, call):
         last = _last_batch(folder)
         known = read_batch(last, call) if last else {}
-        if known:
-            _check_same(exported, known, folder, call)
+        if known and (known["node"], known["key"]) != (exported.node, list(exported.key)):
+            raise ConfigurationError(
+                call,
+                f"{str(folder)!r} has exports of {known['node']} by the key {known['key']}",
+                expected=f"a folder for {exported.node} by the key {list(exported.key)}",
+                action="name another folder with --to",
+            )
         widened = bool(known) and known["columns"] != dict(exported.columns)
         before = f"read_parquet({DUCKDB.literal(str(last / STATE))})" if last else None
         counts = compare(connection, exported, before, everything=widened)
@@ -62,10 +66,8 @@ def export_to_folder(
 
 def _check_folder(folder: Path, call: str) -> None:
     """Refuse a file, and a folder that has something else than batches."""
-    strange = []
-    if folder.is_dir():
-        ours = (PREFIX, PARTIAL, LOCK)
-        strange = sorted(path.name for path in folder.iterdir() if not path.name.startswith(ours))
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    strange = [name for name in names if not name.startswith((PREFIX, PARTIAL, LOCK))]
     if strange or (folder.exists() and not folder.is_dir()):
         raise ConfigurationError(
             call,
@@ -104,16 +106,6 @@ def _altered(batch: Path, why: str, call: str) -> ConfigurationError:
         expected="the newest batch, with its manifest and its state, from which the next export is computed",
         action="restore it, or begin a new folder, whose first batch has all rows",
     )
-
-
-def _check_same(exported: Exported, known: Mapping[str, Any], folder: Path, call: str) -> None:
-    if (known["node"], known["key"]) != (exported.node, list(exported.key)):
-        raise ConfigurationError(
-            call,
-            f"{str(folder)!r} has exports of {known['node']} by the key {known['key']}",
-            expected=f"a folder for {exported.node} by the key {list(exported.key)}",
-            action="name another folder with --to",
-        )
 
 
 def _write(
@@ -165,8 +157,5 @@ def _on_disk(folder: Path) -> None:
 
 
 def _digest(file: Path) -> str:
-    found = sha256()
     with file.open("rb") as opened:
-        while piece := opened.read(PIECE):
-            found.update(piece)
-    return found.hexdigest()
+        return hashlib.file_digest(opened, "sha256").hexdigest()

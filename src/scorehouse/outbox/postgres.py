@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from scorehouse.outbox.changes import (
     compare,
     facts_of,
     has_changes,
+    typed_columns,
 )
 from scorehouse.registry.formats.base import import_extra
 
@@ -111,8 +112,8 @@ def _export(
         "set local extra_float_digits = 3; set local datestyle = 'ISO'; set local timezone = 'UTC'"
     )
     cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [table])
-    columns = ", ".join(f"{_quoted(name)} {kind}" for name, kind in types.items())
-    key = ", ".join(map(_quoted, exported.key))
+    columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
+    key = columns_of(exported.key)
     cursor.execute(f"create table if not exists {table} ({columns}, primary key ({key}))")
     _check_columns(cursor, table, types, call)
     with tempfile.TemporaryDirectory(prefix="scorehouse-export-") as folder:
@@ -150,17 +151,11 @@ def _read_back(
 ) -> None:
     """What the table has now, as a temporary table with the types of the predictions."""
     with file.open("w", encoding="utf-8", newline="") as opened:
-        names = ", ".join(map(_quoted, exported.columns))
-        cursor.copy_expert(
-            f"copy (select {names} from {table}) to stdout (format csv, force_quote *)", opened
-        )
+        rows = f"select {columns_of(exported.columns)} from {table}"
+        cursor.copy_expert(f"copy ({rows}) to stdout (format csv, force_quote *)", opened)
     texts = ", ".join(f"{DUCKDB.literal(name)}: 'VARCHAR'" for name in exported.columns)
-    typed = ", ".join(
-        f"cast({DUCKDB.quote(name)} as {kind}) as {DUCKDB.quote(name)}"
-        for name, kind in exported.columns.items()
-    )
     connection.execute(
-        f"create or replace temp table {BEFORE} as select {typed} from read_csv("
+        f"create or replace temp table {BEFORE} as select {typed_columns(exported)} from read_csv("
         f"{DUCKDB.literal(str(file))}, header = false, columns = {{{texts}}}, quote = '\"', escape = '\"', "
         "delim = ',', nullstr = '', allow_quoted_nulls = false, auto_detect = false)"
     )
@@ -170,16 +165,16 @@ def _apply(
     connection: duckdb.DuckDBPyConnection, cursor: Any, exported: Exported, table: str, file: Path
 ) -> None:
     """Delete the rows that changed or vanished, and write those that are new or changed."""
-    gone, there = "scorehouse_gone", [NEW, CHANGED]
-    key = ", ".join(map(_quoted, exported.key))
+    gone = "scorehouse_gone"
+    key = columns_of(exported.key)
     cursor.execute(f"create temp table {gone} on commit drop as select {key} from {table} limit 0")
     removed = f"select {columns_of(exported.key)} from {CHANGES} where {CHANGE} <> '{NEW}'"
     _copy(connection, cursor, removed, gone, exported.key, file)
-    same = " and ".join(f"{table}.{_quoted(name)} = {gone}.{_quoted(name)}" for name in exported.key)
+    same = DUCKDB.same(table, gone, exported.key)
     cursor.execute(f"delete from {table} using {gone} where {same}")
-    kinds = ", ".join(map(DUCKDB.literal, there))
-    written = f"select {columns_of(list(exported.columns))} from {CHANGES} where {CHANGE} in ({kinds})"
-    _copy(connection, cursor, written, table, tuple(exported.columns), file)
+    columns = columns_of(exported.columns)
+    written = f"select {columns} from {CHANGES} where {CHANGE} in ('{NEW}', '{CHANGED}')"
+    _copy(connection, cursor, written, table, exported.columns, file)
 
 
 def _copy(
@@ -187,14 +182,13 @@ def _copy(
     cursor: Any,
     query: str,
     table: str,
-    columns: tuple[str, ...],
+    columns: Iterable[str],
     file: Path,
 ) -> None:
     target = DUCKDB.literal(str(file))
     connection.execute(f"copy ({query}) to {target} (format csv, header false, nullstr '', quote '\"')")
-    names = ", ".join(map(_quoted, columns))
     with file.open(encoding="utf-8", newline="") as opened:
-        cursor.copy_expert(f"copy {table} ({names}) from stdin (format csv)", opened)
+        cursor.copy_expert(f"copy {table} ({columns_of(columns)}) from stdin (format csv)", opened)
 
 
 def _note(cursor: Any, exported: Exported, table: str, counts: Mapping[str, int], ids: list[str]) -> None:
@@ -211,7 +205,3 @@ def _note(cursor: Any, exported: Exported, table: str, counts: Mapping[str, int]
         "values (%s, %s, %s, %s, %s, %s)",
         [table, exported.node, *numbers, ids],
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
