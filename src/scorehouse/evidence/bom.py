@@ -27,8 +27,12 @@ def bill_of_materials(
     `files` are SHA-256 by name, `features` rows with `name` and `type`, `release` is scorehouse's version.
     """
     reference = f"scorehouse:{version.name}/{version.version}"
-    libraries = [_library(name, number) for name, number in sorted(_libraries(version).items())]
-    parts = [_file(name, sha256) for name, sha256 in sorted(files.items())]
+    known = {"python": version.python_version, "scikit-learn": version.sklearn_version, **version.libraries}
+    libraries = [_library(name, number) for name, number in sorted(known.items()) if number]
+    parts = [
+        {"type": "file", "bom-ref": f"file:{name}", "name": name, "hashes": _hashes(sha256)}
+        for name, sha256 in sorted(files.items())
+    ]
     tool = {"type": "application", "name": "scorehouse", "version": release}
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -44,11 +48,6 @@ def bill_of_materials(
         "components": [*libraries, *parts],
         "dependencies": [{"ref": reference, "dependsOn": [each["bom-ref"] for each in [*libraries, *parts]]}],
     }
-
-
-def _libraries(version: Version) -> dict[str, str]:
-    known = {"python": version.python_version, "scikit-learn": version.sklearn_version}
-    return {name: number for name, number in {**known, **version.libraries}.items() if number}
 
 
 def _model(version: Version, reference: str, features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _model(version: Version, reference: str, features: Sequence[Mapping[str, Any
         "version": str(version.version),
         **owner,
         **described,
-        "hashes": [{"alg": "SHA-256", "content": version.sha256}],
+        "hashes": _hashes(version.sha256),
         "modelCard": card,
     }
 
@@ -86,6 +85,5 @@ def _library(name: str, number: str) -> dict[str, Any]:
     return {"type": "library", "bom-ref": purl, "name": name, "version": number, "purl": purl}
 
 
-def _file(name: str, sha256: str) -> dict[str, Any]:
-    hashes = [{"alg": "SHA-256", "content": sha256}]
-    return {"type": "file", "bom-ref": f"file:{name}", "name": name, "hashes": hashes}
+def _hashes(sha256: str) -> list[dict[str, str]]:
+    return [{"alg": "SHA-256", "content": sha256}]

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.evidence.canonical import facts_of
+from scorehouse.evidence.canonical import digest, facts_of
 from scorehouse.evidence.lineage import Flow, Relation, event_of
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, read_verified
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import read_given
-from scorehouse.report.dbt_results import DbtResults
+from scorehouse.report.dbt_results import DbtResults, nodes_of, read_json
 from scorehouse.report.gather import gather
 from scorehouse.report.page import Report, card_path, folder
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Warehouse
+from scorehouse.retraining.provenance import commit_of
 from scorehouse.scoring.runlog import STARTED, SUCCESS
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ OURS = "scorehouse"
 
 def run_named(rows: Sequence[Row], run_id: str, call: str) -> Row:
     """The run with this id or start of an id; of two rows of a run, the one that closed it."""
-    found = {str(row["run_id"]): row for row in rows if str(row["run_id"]).startswith(run_id)}
-    ended = {
-        str(row["run_id"]): row for row in rows if str(row["run_id"]) in found and row["status"] != STARTED
-    }
-    found |= ended
+    same = [row for row in rows if str(row["run_id"]).startswith(run_id)]
+    same.sort(key=lambda row: row["status"] != STARTED)
+    found = {str(row["run_id"]): row for row in same}
     if len(found) != 1:
         begins = [str(row["run_id"])[: len(run_id)] for row in rows]
         many = f"{len(found)} run ids begin with it, such as {sorted(found)[:3]}"
@@ -64,9 +62,8 @@ def run_named(rows: Sequence[Row], run_id: str, call: str) -> Row:
 
 def runs_of(rows: Sequence[Row], version: Version) -> list[Row]:
     """The runs of a version, oldest first."""
-    own = (
-        row for row in rows if row["model_name"] == version.name and row["model_version"] == version.version
-    )
+    wanted = (version.name, version.version)
+    own = (row for row in rows if (row["model_name"], row["model_version"]) == wanted)
     return sorted(own, key=lambda row: (str(row["started_at"]), str(row["run_id"])))
 
 
@@ -104,29 +101,14 @@ def card_of_version(
 def tests_of(results: DbtResults | None, name: str, target: Path) -> dict[str, Any]:
     """The dbt tests of an ML model and their last results, with the digests of dbt's own files."""
     files = {
-        file: sha256((target / file).read_bytes()).hexdigest()
+        file: digest((target / file).read_bytes())
         for file in ("run_results.json", "manifest.json")
         if (target / file).is_file()
     }
     if results is None:
         return {"found": False, "why": "dbt's target folder has no results of this database", "files": files}
-    outcomes = results.of(name, freshness=False)
-    return {
-        "found": True,
-        "tested_at": results.tested_at,
-        "files": files,
-        "results": [
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "test": each.macro,
-                "level": each.level,
-                "text": each.text,
-                "sql": each.sql,
-            }
-            for each in outcomes
-        ],
-    }
+    outcomes = [asdict(each) for each in results.of(name, freshness=False)]
+    return {"found": True, "tested_at": results.tested_at, "files": files, "results": outcomes}
 
 
 def lineage_of(
@@ -140,28 +122,17 @@ def lineage_of(
     """The OpenLineage event of a run; the tables that its model refs come from dbt's manifest."""
     if run is None:
         return None
-    nodes = _nodes(target / "manifest.json")
+    nodes = nodes_of(read_json(target / "manifest.json"))
     parents = (nodes.get(str(run["node"]), {}).get("depends_on") or {}).get("nodes", [])
     names = [
         str(nodes[key]["relation_name"])
         for key in parents
-        if nodes.get(key, {}).get("relation_name") and not _is_registry(key)
+        if nodes.get(key, {}).get("relation_name")
+        and not (key.startswith("seed.") and key.rpartition(".")[2].startswith("ml_"))  # a registry
     ]
     inputs = [_relation(connection, name) for name in names]
     output = _relation(connection, str(run["prediction_table"]))
     return event_of(Flow(facts_of(run), version, features, inputs, output, namespace))
-
-
-def _nodes(manifest: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {**found.get("nodes", {}), **found.get("sources", {})}
-
-
-def _is_registry(key: str) -> bool:
-    return key.startswith("seed.") and key.rpartition(".")[2].startswith("ml_")
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str) -> Relation:
@@ -181,25 +152,14 @@ def configuration_of(project: Path, policy: LoadPolicy, run: Mapping[str, Any] |
     variables = document.get("vars") or {}
     scoped = variables.get(OURS) if isinstance(variables.get(OURS), dict) else {}
     ours = {name: value for name, value in {**variables, **(scoped or {})}.items() if name.startswith(OURS)}
-    commit = _git(project, "rev-parse", "HEAD")
-    changed = _git(project, "status", "--porcelain", "--", ".")
+    commit, changed = commit_of(project)
+    logged = run or {}
     return {
         "project": document.get("name"),
         "commit": commit,
-        "uncommitted_changes": None if commit is None else bool(changed),
+        "uncommitted_changes": None if commit is None else changed,
         "variables": {name: value for name, value in ours.items() if name != OURS},
         "load_policy": vars(policy),
-        "run": json.loads(run["configuration"]) if run and run.get("configuration") else None,
-        "library_versions": json.loads(run["library_versions"])
-        if run and run.get("library_versions")
-        else None,
+        "run": json.loads(logged.get("configuration") or "null"),
+        "library_versions": json.loads(logged.get("library_versions") or "null"),
     }
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    """What git says; None outside of a repository, or without git."""
-    try:
-        ended = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return ended.stdout.strip()

@@ -62,8 +62,8 @@ def sealed(
     fresh = [row for row in finished if str(row["run_id"]) not in known | wrong]
     added: list[Line] = []
     for row in sorted(fresh, key=lambda row: (str(row["started_at"]), str(row["run_id"]))):
-        facts = {"parent_run_id": str(row["parent_run_id"]), "started_at": str(row["started_at"])}
-        added.append({"kind": RUN, "run_id": str(row["run_id"]), **facts, "row": row_digest(row)})
+        facts = {name: str(row[name]) for name in ("run_id", "parent_run_id", "started_at")}
+        added.append({"kind": RUN, **facts, "row": row_digest(row)})
     gone = sorted(_alive(lines) - {str(row["run_id"]) for row in finished})
     if gone and pruned:
         added.append({"kind": PRUNED, "runs": gone, "reason": pruned})
@@ -84,17 +84,16 @@ def findings(lines: Sequence[Line], rows: Iterable[Row]) -> list[Finding]:
     digests: dict[str, set[str]] = {}
     for row in finished:
         digests.setdefault(str(row["run_id"]), set()).add(row_digest(row))
-    alive, pruned = _alive(lines), _pruned(lines)
+    alive = _alive(lines)
     for line in (line for line in lines if line["kind"] == RUN):
         run_id = str(line["run_id"])
         now = digests.get(run_id)
         if now is None and run_id in alive:
             found.append(Finding("dropped", run_id, f"the run {run_id} was sealed and is gone"))
         elif now is not None and now != {line["row"]}:
-            found.append(
-                Finding("changed", run_id, f"the row of the run {run_id} was changed after its seal")
-            )
-        elif now is not None and run_id in pruned:
+            text = f"the row of the run {run_id} was changed after its seal"
+            found.append(Finding("changed", run_id, text))
+        elif now is not None and run_id not in alive:
             found.append(Finding("inserted", run_id, f"the run {run_id} was pruned and is back"))
     twice = len(finished) - len(digests)
     if twice:
@@ -124,8 +123,7 @@ def head_finding(lines: Sequence[Line], known_head: str) -> list[Finding]:
     """Whether a head that was kept elsewhere is in the chain; if not, the file was cut or written anew."""
     if known_head == NOTHING or any(line.get("digest") == known_head for line in lines):
         return []
-    text = f"no line has the digest {known_head}: the file was cut, or written anew"
-    return [Finding("chain", "", text)]
+    return [Finding("chain", "", f"no line has the digest {known_head}: the file was cut, or written anew")]
 
 
 def inserted(lines: Sequence[Line], finished: Sequence[Row]) -> list[Finding]:
@@ -175,13 +173,10 @@ def _open(rows: Sequence[Row]) -> list[str]:
     return sorted({str(row["parent_run_id"]) for row in rows if row["status"] == STARTED} - ended)
 
 
-def _pruned(lines: Sequence[Line]) -> set[str]:
-    return {str(run) for line in lines if line["kind"] == PRUNED for run in line["runs"]}
-
-
 def _alive(lines: Sequence[Line]) -> set[str]:
     """Runs that are sealed, and not known to be pruned."""
-    return {str(line["run_id"]) for line in lines if line["kind"] == RUN} - _pruned(lines)
+    pruned = {str(run) for line in lines if line["kind"] == PRUNED for run in line["runs"]}
+    return {str(line["run_id"]) for line in lines if line["kind"] == RUN} - pruned
 
 
 def _moment(value: Any) -> datetime:

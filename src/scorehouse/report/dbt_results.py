@@ -35,14 +35,14 @@ AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old
 
 @dataclass(frozen=True)
 class Outcome:
-    """One result of dbt. `kind` is `test`, `source`, `model` and so on.
+    """One result of dbt. `kind` is `test`, `source`, `model` and so on; `test` is the macro of a test.
 
     `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
     """
 
-    kind: str
     name: str
-    macro: str
+    kind: str
+    test: str
     level: str
     text: str
     sql: str
@@ -73,10 +73,10 @@ class DbtResults:
         found = []
         for freshness, when in ((False, self.tested_at), (True, self.checked_at)):
             for one in self.of(ml_model, freshness=freshness):
-                if one.level in ("ok", "none") or REPEATS.get(one.macro, set()) & topics:
+                if one.level in ("ok", "none") or REPEATS.get(one.test, set()) & topics:
                     continue
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
-                numbers = {"kind": one.kind, "name": one.name, "level": one.level}
+                numbers = {name: getattr(one, name) for name in ("kind", "name", "level")}
                 numbers |= {"message": one.text, "checked_at": when}
                 anchor = f"{ml_model}-alerts"
                 found.append(Alert(code, one.level, Subject(subject), one.sql, numbers, anchor=anchor))
@@ -85,19 +85,22 @@ class DbtResults:
 
 def read_results(folder: Path, database: str) -> DbtResults | None:
     """The results in a target folder; None if there are none, or if they are of another database."""
-    manifest, run = _read(folder / "manifest.json"), _read(folder / "run_results.json")
-    sources = _read(folder / "sources.json")
+    manifest, run = read_json(folder / "manifest.json"), read_json(folder / "run_results.json")
+    sources = read_json(folder / "sources.json")
     if manifest is None or (run is None and sources is None):
         return None
-    nodes = {**manifest.get("nodes", {}), **manifest.get("sources", {})}
+    nodes = nodes_of(manifest)
     registries = {
-        key: str(node["name"]).removeprefix("ml_") for key, node in nodes.items() if _registry(node, database)
+        key: str(node["name"]).removeprefix("ml_")
+        for key, node in nodes.items()
+        if _is_registry(node, database)
     }
     if not registries:
         return None
     by_model: dict[str, list[Outcome]] = {name: [] for name in registries.values()}
     lines = _lines(registries, nodes)
-    for result in [*(run or {}).get("results", []), *(sources or {}).get("results", [])]:
+    results = [result for file in (run, sources) for result in (file or {}).get("results", [])]
+    for result in results:
         key = result["unique_id"]
         for name, line in lines.items():
             if key in line and (outcome := _outcome(result, nodes.get(key, {}))):
@@ -105,11 +108,16 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources))
 
 
-def _registry(node: dict[str, Any], database: str) -> bool:
+def _is_registry(node: dict[str, Any], database: str) -> bool:
     """Whether a node is the seed `ml_<name>` in this database."""
     name = str(node.get("name"))
     seed = node.get("resource_type") == "seed" and name.startswith("ml_") and "__" not in name
     return seed and str(node.get("database")).lower() == database.lower()
+
+
+def nodes_of(manifest: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Nodes and sources of a manifest, by their unique ids; empty without one."""
+    return {**(manifest or {}).get("nodes", {}), **(manifest or {}).get("sources", {})}
 
 
 def _lines(registries: dict[str, str], nodes: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
@@ -150,10 +158,9 @@ def _max_ages(nodes: dict[str, dict[str, Any]]) -> dict[str, float | None]:
 def _reached(start: Iterable[str], edges: dict[str, set[str]]) -> set[str]:
     found, waiting = set(start), list(start)
     while waiting:
-        for node in edges.get(waiting.pop(), ()):
-            if node not in found:
-                found.add(node)
-                waiting.append(node)
+        new = edges.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
     return found
 
 
@@ -169,16 +176,17 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome | None:
         text = f"newest row {newest}" if newest else str(result.get("error") or status)
         column, relation = node.get("loaded_at_field"), node.get("relation_name")
         sql = f"select max({column})\nfrom {relation}" if column and relation else ""
-        return Outcome(kind, name, "", level, text, sql)
+        return Outcome(name, kind, "", level, text, sql)
     message = str(result.get("message") or status).splitlines()[0]
     macro = str((node.get("test_metadata") or {}).get("name") or "")
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
     if level == "warn" and (lacking := NOT_JUDGED.search(code)):
-        return Outcome(kind, name, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
-    return Outcome(kind, name, macro, level, message, code)
+        return Outcome(name, kind, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
+    return Outcome(name, kind, macro, level, message, code)
 
 
-def _read(file: Path) -> dict[str, Any] | None:
+def read_json(file: Path) -> dict[str, Any] | None:
+    """A file that dbt has written; None if there is none."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
