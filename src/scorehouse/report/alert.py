@@ -1,4 +1,4 @@
-"""An alert as data: a code, what it is about, and its numbers. `alert_words.py` renders it."""
+"""An alert as data: a code, what it is about, and its numbers. `alert_words.py` says it in words."""
 
 from __future__ import annotations
 
@@ -6,38 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.report.alert_words import TEXTS, TITLES
+from scorehouse.report.alert_words import WORDS, phrase
 from scorehouse.report.warehouse import Row
-
-# Each code, and the section of the report that it belongs to. The first sections are the first to act on.
-TOPICS = {
-    "run_unfinished": "runs",
-    "run_skipped": "runs",
-    "run_failed": "runs",
-    "run_without_rows": "runs",
-    "rows_rejected": "runs",
-    "scores_old": "runs",
-    "features_old": "runs",
-    "metric_below_limit": "performance",
-    "metric_far_from_registration": "performance",
-    "anytime_alarm": "anytime",
-    "slice_worse": "slices",
-    "dbt_failed": "tests",
-    "source_stale": "sources",
-    "output_drift": "scores",
-    "scores_missing": "scores",
-    "attribution_drift": "scores",
-    "feature_drift": "drift",
-    "feature_shift": "drift",
-    "pair_drift": "drift",
-    "features_of_little_importance": "drift",
-    "feature_quality": "quality",
-    "rows_repeated": "quality",
-    "retrain": "retraining",
-    "data_fault": "retraining",
-    "not_monitored": "retraining",
-}
-ORDER = tuple(dict.fromkeys(TOPICS.values()))
 
 
 @dataclass(frozen=True)
@@ -80,12 +50,12 @@ class Alert:
     @property
     def topic(self) -> str:
         """The section of the report that it belongs to."""
-        return TOPICS[self.code]
+        return WORDS[self.code].topic
 
     @property
     def title(self) -> str:
         """One sentence without a full stop."""
-        said = TITLES[self.code](self.row or {}, self.numbers)
+        said = phrase(WORDS[self.code].title, self.row or {}, self.numbers)
         if not self.together:
             return said
         goes = "which goes" if len(self.together) == 1 else "which go"
@@ -94,7 +64,7 @@ class Alert:
     @property
     def text(self) -> str:
         """The numbers behind the title."""
-        said = TEXTS[self.code](self.row or {}, self.numbers)
+        said = phrase(WORDS[self.code].text, self.row or {}, self.numbers)
         return f"{said}. {self.numbers['moved_by']}" if self.numbers.get("moved_by") else said
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
@@ -16,13 +16,24 @@ from scorehouse.report.words import (
     number,
     p_value,
     percent,
-    stamp,
-    window_text,
+    row_window,
 )
 
 Numbers = Mapping[str, Any]
-Words = Callable[[Row, Numbers], str]
-KINDS = {"test": "The dbt test", "source": "The source"}
+Template = str | Callable[[Row, Numbers], str]  # a string is formatted with `row` and the numbers
+
+
+class Words(NamedTuple):
+    """The section of the report for a code, its title (a sentence without a full stop) and its text."""
+
+    topic: str
+    title: Template
+    text: Template
+
+
+def phrase(template: Template, row: Row, numbers: Numbers) -> str:
+    """What a template says of a row and numbers."""
+    return template.format(row=row, **numbers) if isinstance(template, str) else template(row, numbers)
 
 
 def series_name(row: Row) -> str:
@@ -35,10 +46,6 @@ def series_name(row: Row) -> str:
     else:
         name = metric
     return name if row["segment"] == "all" else f"{name} of {row['segment']}"
-
-
-def _window(row: Row) -> str:
-    return window_text(row["window_start"], row["window_end"])
 
 
 def _of_feature(row: Row, _: Numbers) -> str:
@@ -57,17 +64,14 @@ def _far(row: Row, numbers: Numbers) -> str:
 
 def _slice(row: Row, _: Numbers) -> str:
     metric, where = row["metric"], row["segment"]
-    said = {
-        "rejected_share": "More rows are rejected where",
-        "score_shift": "Scores have shifted where",
-    }
-    return f"{said.get(metric, f'{metric_name(metric)} is worse where')} {where}"
+    found = {"rejected_share": "More rows are rejected", "score_shift": "Scores have shifted"}
+    return f"{found.get(metric, f'{metric_name(metric)} is worse')} where {where}"
 
 
 def _dbt(_: Row, numbers: Numbers) -> str:
-    kind = numbers["kind"]
-    ended = "is stale" if kind == "source" else "warns" if numbers["level"] == "warn" else "failed"
-    return f"{KINDS.get(kind, f'The dbt {kind}')} {numbers['name']} {ended}"
+    return (
+        f"The dbt {numbers['kind']} {numbers['name']} {'warns' if numbers['level'] == 'warn' else 'failed'}"
+    )
 
 
 def _rejected(_: Row, numbers: Numbers) -> str:
@@ -76,74 +80,40 @@ def _rejected(_: Row, numbers: Numbers) -> str:
 
 
 def _anytime(row: Row, _: Numbers) -> str:
-    moved = "above" if row["side"] == "above" else "below"
-    return f"{series_name(row)} has gone {moved} {metric_limit(row['metric'], row['threshold'])} for certain"
+    return f"{series_name(row)} has gone {row['side']} {_threshold(row)} for certain"
 
 
-TITLES: dict[str, Words] = {
-    "run_unfinished": lambda row, numbers: "The last scoring run is not finished",
-    "run_skipped": lambda row, numbers: f"Nothing was scored: {numbers['error']}",
-    "run_failed": lambda row, numbers: f"The last scoring run {numbers['status']}",
-    "run_without_rows": lambda row, numbers: "The last scoring run found no rows",
-    "rows_rejected": _rejected,
-    "scores_old": lambda row, numbers: f"Last scored {ago(numbers['age_days'])}",
-    "features_old": lambda row, numbers: f"No new features since {stamp(numbers['newest'])}",
-    "metric_below_limit": _below,
-    "metric_far_from_registration": _far,
-    "anytime_alarm": _anytime,
-    "slice_worse": _slice,
-    "dbt_failed": _dbt,
-    "source_stale": _dbt,
-    "output_drift": lambda row, numbers: f"The distribution of {row['feature']} has changed",
-    "scores_missing": _of_feature,
-    "attribution_drift": lambda row, numbers: "Other features drive the scores than before",
-    "feature_drift": lambda row, numbers: f"{row['feature']} has drifted",
-    "feature_shift": _of_feature,
-    "pair_drift": lambda row, numbers: f"{row['feature']} go together in another way than in training",
-    "features_of_little_importance": (
-        lambda row, numbers: f"{numbers['n_features']} features of little importance have changed"
-    ),
-    "feature_quality": _of_feature,
-    "rows_repeated": lambda row, numbers: "Rows repeat the features of other rows, under other keys",
-    "retrain": lambda row, numbers: f"Version {numbers['version']} should be retrained",
-    "data_fault": (
-        lambda row, numbers: f"Do not retrain version {numbers['version']} yet: look at the data first"
-    ),
-    "not_monitored": lambda row, numbers: f"Version {numbers['version']} is not monitored",
-}
+def _threshold(row: Row) -> str:
+    return metric_limit(row["metric"], row["threshold"])
+
+
+def _value(row: Row) -> str:
+    """The value of a row, and its window."""
+    return f"{metric_value(row['metric'], row['value'])} in {row_window(row)}"
 
 
 def _drift_text(row: Row, _: Numbers) -> str:
-    value, allowed = metric_value(row["metric"], row["value"]), metric_limit(row["metric"], row["threshold"])
     floor = f"; {chance(row['floor_value'])} expected by chance" if row["floor_value"] else ""
     certain = f"; p {p_value(row['p_value'])}" if row["p_value"] is not None else ""
     return (
-        f"{metric_name(row['metric'])} {value} in {_window(row)}; limit {allowed}{floor}{certain}; "
+        f"{metric_name(row['metric'])} {_value(row)}; limit {_threshold(row)}{floor}{certain}; "
         f"{row['n_current'] or 0:,} rows"
     )
 
 
 def _below_text(row: Row, _: Numbers) -> str:
-    metric = row["metric"]
-    return (
-        f"{metric_value(metric, row['value'])} in {_window(row)}; limit "
-        f"{metric_value(metric, row['threshold'])}; {row['n_current']:,} labelled rows"
-    )
+    limit = metric_value(row["metric"], row["threshold"])
+    return f"{_value(row)}; limit {limit}; {row['n_current']:,} labelled rows"
 
 
 def _far_text(row: Row, numbers: Numbers) -> str:
-    metric = row["metric"]
-    return (
-        f"{metric_value(metric, row['value'])} in {_window(row)}, "
-        f"{metric_value(metric, numbers['registered'])} at registration; "
-        f"limit {metric_value(metric, numbers['limit'])}; {row['n_current']:,} labelled rows"
-    )
+    registered, limit = (metric_value(row["metric"], numbers[name]) for name in ("registered", "limit"))
+    return f"{_value(row)}, {registered} at registration; limit {limit}; {row['n_current']:,} labelled rows"
 
 
 def _anytime_text(row: Row, _: Numbers) -> str:
     return (
-        f"{metric_value(row['metric'], row['value'])} in {_window(row)}; "
-        f"certain since {row['alarm_since']:%d %b %Y}; "
+        f"{_value(row)}; certain since {row['alarm_since']:%d %b %Y}; "
         f"p {p_value(row['p_value'])} over all windows, however often one looks"
     )
 
@@ -162,63 +132,78 @@ def _slice_text(row: Row, numbers: Numbers) -> str:
 def _pair_text(row: Row, _: Numbers) -> str:
     return (
         f"Correlation {number(row['reference_correlation'], 2)} in training, "
-        f"{number(row['correlation'], 2)} in {_window(row)}; "
-        f"limit of the change {metric_limit(row['metric'], row['threshold'])}; "
-        f"p {p_value(row['p_value'])}; {row['n_current']:,} rows"
+        f"{number(row['correlation'], 2)} in {row_window(row)}; "
+        f"limit of the change {_threshold(row)}; p {p_value(row['p_value'])}; {row['n_current']:,} rows"
     )
 
 
 def _attribution_text(row: Row, _: Numbers) -> str:
     return (
-        f"Agreement of the order {number(row['value'], 2)} in {_window(row)}, "
+        f"Agreement of the order {number(row['value'], 2)} in {row_window(row)}, "
         f"compared with the window from {row['reference_start']:%d %b %Y} on; "
-        f"limit {metric_limit(row['metric'], row['threshold'])}; "
-        f"{row['n_current']:,} rows"
+        f"limit {_threshold(row)}; {row['n_current']:,} rows"
     )
 
 
-def _rejected_text(_: Row, numbers: Numbers) -> str:
-    reasons: Sequence[tuple[str, int]] = numbers["reject_reasons"]
-    most = "".join(f", {count:,} for {reason}" for reason, count in reasons)
-    return _run(numbers, f"{numbers['rows_rejected']:,} of {numbers['rows_in']:,} rows{most}")
+def _failed_text(row: Row, numbers: Numbers) -> str:
+    return phrase(RUN, row, numbers) + (numbers["error"] or "no error message was recorded")
 
 
-def _run(numbers: Numbers, said: str) -> str:
-    return f"{numbers['table']}, {stamp(numbers['started_at'])}: {said}"
+def _rejected_text(row: Row, numbers: Numbers) -> str:
+    most = "".join(f", {count:,} for {reason}" for reason, count in numbers["reject_reasons"])
+    return phrase(RUN + "{rows_rejected:,} of {rows_in:,} rows", row, numbers) + most
 
 
-TEXTS: dict[str, Words] = {
-    "run_unfinished": lambda row, numbers: _run(numbers, "it is still running, or its process was killed"),
-    "run_skipped": lambda row, numbers: _run(numbers, "dbt skipped it"),
-    "run_failed": lambda row, numbers: _run(numbers, numbers["error"] or "no error message was recorded"),
-    "run_without_rows": lambda row, numbers: _run(numbers, "it got no rows"),
-    "rows_rejected": _rejected_text,
-    "scores_old": (
-        lambda row, numbers: f"{numbers['table']}, {stamp(numbers['newest'])} UTC; {numbers['usual']}"
+RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
+DBT = "{message}; checked {checked_at}"
+# By code; the first sections are the first to act on.
+WORDS: dict[str, Words] = {
+    "run_unfinished": Words(
+        "runs",
+        "The last scoring run is not finished",
+        RUN + "it is still running, or its process was killed",
     ),
-    "features_old": (
-        lambda row, numbers: (
-            f"{numbers['table']}: later runs read the same rows and values; {numbers['usual']}"
-        )
+    "run_skipped": Words("runs", "Nothing was scored: {error}", RUN + "dbt skipped it"),
+    "run_failed": Words("runs", "The last scoring run {status}", _failed_text),
+    "run_without_rows": Words("runs", "The last scoring run found no rows", RUN + "it got no rows"),
+    "rows_rejected": Words("runs", _rejected, _rejected_text),
+    "scores_old": Words(
+        "runs",
+        lambda row, numbers: f"Last scored {ago(numbers['age_days'])}",
+        "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}",
     ),
-    "metric_below_limit": _below_text,
-    "metric_far_from_registration": _far_text,
-    "anytime_alarm": _anytime_text,
-    "slice_worse": _slice_text,
-    "dbt_failed": lambda row, numbers: f"{numbers['message']}; checked {numbers['checked_at']}",
-    "source_stale": lambda row, numbers: f"{numbers['message']}; checked {numbers['checked_at']}",
-    "output_drift": _drift_text,
-    "scores_missing": _drift_text,
-    "attribution_drift": _attribution_text,
-    "feature_drift": _drift_text,
-    "feature_shift": _drift_text,
-    "pair_drift": _pair_text,
-    "features_of_little_importance": (
-        lambda row, numbers: f"each has less than {percent(numbers['limit'])} of the importance"
+    "features_old": Words(
+        "runs",
+        "No new features since {newest:%d %b %Y, %H:%M}",
+        "{table}: later runs read the same rows and values; {usual}",
     ),
-    "feature_quality": _drift_text,
-    "rows_repeated": _drift_text,
-    "retrain": lambda row, numbers: str(numbers["reasons"]),
-    "data_fault": lambda row, numbers: f"{numbers['faults']}; reasons to retrain: {numbers['reasons']}",
-    "not_monitored": lambda row, numbers: f"{numbers['missing']}; next: {numbers['next']}",
+    "metric_below_limit": Words("performance", _below, _below_text),
+    "metric_far_from_registration": Words("performance", _far, _far_text),
+    "anytime_alarm": Words("anytime", _anytime, _anytime_text),
+    "slice_worse": Words("slices", _slice, _slice_text),
+    "dbt_failed": Words("tests", _dbt, DBT),
+    "source_stale": Words("sources", "The source {name} is stale", DBT),
+    "output_drift": Words("scores", "The distribution of {row[feature]} has changed", _drift_text),
+    "scores_missing": Words("scores", _of_feature, _drift_text),
+    "attribution_drift": Words("scores", "Other features drive the scores than before", _attribution_text),
+    "feature_drift": Words("drift", "{row[feature]} has drifted", _drift_text),
+    "feature_shift": Words("drift", _of_feature, _drift_text),
+    "pair_drift": Words("drift", "{row[feature]} go together in another way than in training", _pair_text),
+    "features_of_little_importance": Words(
+        "drift",
+        "{n_features} features of little importance have changed",
+        lambda row, numbers: f"each has less than {percent(numbers['limit'])} of the importance",
+    ),
+    "feature_quality": Words("quality", _of_feature, _drift_text),
+    "rows_repeated": Words(
+        "quality", "Rows repeat the features of other rows, under other keys", _drift_text
+    ),
+    "retrain": Words("retraining", "Version {version} should be retrained", "{reasons}"),
+    "data_fault": Words(
+        "retraining",
+        "Do not retrain version {version} yet: look at the data first",
+        "{faults}; reasons to retrain: {reasons}",
+    ),
+    "not_monitored": Words("retraining", "Version {version} is not monitored", "{missing}; next: {next}"),
 }
+TOPICS = tuple(dict.fromkeys(words.topic for words in WORDS.values()))

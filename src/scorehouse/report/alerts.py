@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.gather import Long, ModelData
 from scorehouse.report.history import before, since
-from scorehouse.report.outputs import at_registration, metric_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row, Table, Warehouse
@@ -25,46 +26,35 @@ def facts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
     found: list[Alert] = []
     behind = Rows(warehouse, data)
     for long in data.performance:
-        below = [row for row in _judged(long) if row["status"] == "below"]
-        found += [_performance_alert(data, long, row, behind) for row in below]
-        found += _registration_alerts(data, long, behind)
+        found += _performance_alerts(data, long, behind)
     seen = set()
     for long in data.drift:
-        rows = [row for row in long.at(long.newest()) if row["status"] == "drift" and row["segment"] == "all"]
+        rows = drifted(long)
         rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
         for row in rows:
             # PSI, mean and spread of one feature say one thing: the first of them is kept
             fact = (row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"])
             if fact not in seen:
-                found.append(_drift_alert(warehouse, data, long, row, behind))
+                sql = _proven(warehouse, drift_sql(data, row), row["value"])
+                anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
+                found.append(row_alert(*_drift_code(row), long, row, anchor, sql=sql, rows_sql=rows_sql))
             seen.add(fact)
     return found + _retraining_alerts(data)
 
 
-def _judged(long: Long) -> list[Row]:
-    """Rows of the newest window in which a metric was judged."""
-    for window in reversed(long.windows):
-        rows = [row for row in long.at(window) if row["status"] in ("ok", "uncertain", "below")]
-        if rows:
-            return rows
-    return []
+def drifted(long: Long) -> list[Row]:
+    """What has drifted in the newest window."""
+    return [row for row in long.newest if row["status"] == "drift"]
 
 
-def _drift_alert(warehouse: Warehouse, data: ModelData, long: Long, row: Row, behind: Rows) -> Alert:
-    state, began = since(long, row, "drift")
-    code, subject = _drift_code(row)
-    return Alert(
-        code,
-        "warn",
-        subject,
-        _proven(warehouse, drift_sql(data, row), row["value"]) or value_sql(long.table, row),
-        value=row["value"],
-        row=row,
-        rows_sql=behind.of_drift(row),
-        state=state,
-        since=began,
-        anchor=_anchor(data, row),
-    )
+def row_alert(
+    code: str, subject: Subject, long: Long, row: Row, anchor: str, *, sql: str | None = None, **more: Any
+) -> Alert:
+    """An alert about a row of a monitoring table, by default with the SQL of its number and its history."""
+    state, began = ("", "") if "state" in more else since(long, row)
+    facts: dict[str, Any] = {"level": "warn", "state": state, "since": began, **more}
+    sql = sql or value_sql(long.table, row)
+    return Alert(code, subject=subject, sql=sql, value=row["value"], row=row, anchor=anchor, **facts)
 
 
 def _drift_code(row: Row) -> tuple[str, Subject]:
@@ -83,96 +73,74 @@ def _anchor(data: ModelData, row: Row) -> str:
     """The line of the page that shows the feature; the section where it has no line."""
     if row["part"] == "output":
         return f"{data.name}-scores"
-    newest = data.drift[0].at(data.drift[0].newest())
-    same = (one for one in newest if one["part"] == "feature" and one["segment"] == "all")
-    if row["metric"] in MOVED and any(
-        one["feature"] == row["feature"] and one["metric"] == "psi" for one in same
-    ):
+    line = ("feature", row["feature"], "psi")
+    lines = [(one["part"], one["feature"], one["metric"]) for one in data.drift[0].newest]
+    if row["metric"] in MOVED and line in lines:
         return f"{data.name}-drift-{slug(row['feature'])}"
     if any(one["feature"] == row["feature"] for one in data.signature):
         return f"{data.name}-quality-{slug(row['feature'])}"
     return f"{data.name}-drift"
 
 
-def _performance_alert(data: ModelData, long: Long, row: Row, behind: Rows) -> Alert:
-    state, began = since(long, row, "below")
-    return Alert(
-        "metric_below_limit",
-        "bad",
-        Subject("performance"),
-        value_sql(long.table, row),
-        {"metric": metric_of(data.live, row)},
-        row["value"],
-        row,
-        rows_sql=behind.of_performance(row),
-        state=state,
-        since=began,
-        anchor=f"{data.name}-performance",
-    )
+def _performance_alerts(data: ModelData, long: Long, behind: Rows) -> list[Alert]:
+    """Metrics beyond their thresholds; and those without one that are far from registration."""
 
+    def alert(code: str, row: Row, numbers: Row, **more: Any) -> Alert:
+        numbers = {"metric": limits.metric_of(data.live, row), **numbers}
+        rows_sql, anchor = behind.of_performance(row), f"{data.name}-performance"
+        return row_alert(
+            code, Subject("performance"), long, row, anchor, rows_sql=rows_sql, numbers=numbers, **more
+        )
 
-def _registration_alerts(data: ModelData, long: Long, behind: Rows) -> list[Alert]:
-    """Alerts for metrics without a threshold that are far from their values at registration."""
-    alerts = []
+    windows = (long.at(window) for window in reversed(long.windows))
+    judged = (rows for rows in windows if any(row["status"] in ("ok", "uncertain", "below") for row in rows))
+    found = [
+        alert("metric_below_limit", row, {}, level="bad")
+        for row in next(judged, [])
+        if row["status"] == "below"
+    ]
     for row in long.claimed():
         level = limits.far_from(data.live, row)
-        if level not in ("bad", "warn"):
-            continue
-        registered = at_registration(data.live, row) or 0.0
-        factor = limits.FAR_BAD if level == "bad" else limits.FAR_WARN
-        numbers = {
-            "metric": metric_of(data.live, row),
-            "registered": registered,
-            "limit": limits.far_limit(row["metric"], registered, factor),
-        }
-        earlier = [limits.far_from(data.live, one) in ("bad", "warn") for one in before(long, row)]
-        alerts.append(
-            Alert(
-                "metric_far_from_registration",
-                level,
-                Subject("performance"),
-                value_sql(long.table, row),
-                numbers,
-                row["value"],
-                row,
-                rows_sql=behind.of_performance(row),
-                state=("continuing" if earlier[0] else "new") if earlier else "",
-                anchor=f"{data.name}-performance",
-            )
-        )
-    return alerts
+        if level in ("bad", "warn"):
+            registered = limits.at_registration(data.live, row) or 0.0
+            factor = limits.FAR_BAD if level == "bad" else limits.FAR_WARN
+            numbers = {
+                "registered": registered,
+                "limit": limits.far_limit(row["metric"], registered, factor),
+            }
+            earlier = [limits.far_from(data.live, one) in ("bad", "warn") for one in before(long, row)]
+            state = ("continuing" if earlier[0] else "new") if earlier else ""
+            found.append(alert("metric_far_from_registration", row, numbers, level=level, state=state))
+    return found
 
 
 def _retraining_alerts(data: ModelData) -> list[Alert]:
     """The advice to retrain; where the data are at fault, what to look at before; or that nothing judges."""
     if data.retraining_table is None:
         return []
+    name = DUCKDB.literal(data.name)
+    sql = f"select *\nfrom {data.retraining_table.quoted}\nwhere ml_model = {name}"
+
+    def advice(code: str, numbers: Row, *, kind: str = "retraining", action: str = "") -> Alert:
+        return Alert(code, "warn", Subject(kind), sql, numbers, anchor=f"{data.name}-drift", action=action)
+
     alerts = []
     for row in data.retraining:
         faults, numbers = row.get("data_faults"), {name: row[name] for name in ("version", "reasons")}
         if faults and row["reasons"]:
-            alerts.append(_advice(data, "data_fault", "retraining", {**numbers, "faults": faults}))
+            alerts.append(advice("data_fault", {**numbers, "faults": faults}))
         elif row["retrain"]:
-            alerts.append(_advice(data, "retrain", "retraining", numbers, f"scorehouse retrain {data.name}"))
+            alerts.append(advice("retrain", numbers, action=f"scorehouse retrain {data.name}"))
         elif row["retrain"] is None and row.get("not_judged") and not _is_monitored(data):
-            numbers = {
-                "version": row["version"],
-                "missing": row["not_judged"],
-                "next": build_command(data.name),
-            }
-            alerts.append(_advice(data, "not_monitored", "version", numbers, numbers["next"]))
+            command = build_command(data.name)
+            numbers = {"version": row["version"], "missing": row["not_judged"], "next": command}
+            alerts.append(advice("not_monitored", numbers, kind="version", action=command))
     return alerts
-
-
-def _advice(data: ModelData, code: str, kind: str, numbers: Row, action: str = "") -> Alert:
-    table = data.retraining_table
-    sql = f"select *\nfrom {table.quoted if table else ''}\nwhere ml_model = {text_literal(data.name)}"
-    return Alert(code, "warn", Subject(kind), sql, numbers, anchor=f"{data.name}-drift", action=action)
 
 
 def _is_monitored(data: ModelData) -> bool:
     """Whether drift has a row of the version that scores, with a reference of it."""
-    newest = [row for long in data.drift for row in long.at(long.newest())]
+    newest = [row for long in data.drift for row in long.at(long.windows[-1])]
     return bool({row["status"] for row in newest} - {"no_reference", "info"})
 
 
@@ -181,6 +149,12 @@ def value_sql(table: Table, row: Row) -> str:
     names = ["ml_model", "version", "feature", "segment", "metric", "window_start"]
     conditions = [f"{name} = {_literal(row[name])}" for name in names if row.get(name) is not None]
     return f"select value\nfrom {table.quoted}\nwhere " + "\n    and ".join(conditions)
+
+
+def _literal(value: int | str | datetime) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return DUCKDB.literal(value) if isinstance(value, str) else f"timestamp '{value}'"
 
 
 def _proven(warehouse: Warehouse, sql: str | None, value: Any) -> str | None:
@@ -192,13 +166,3 @@ def _proven(warehouse: Warehouse, sql: str | None, value: Any) -> str | None:
     except duckdb.Error:
         return None
     return sql if found is not None and abs(found - value) <= TOLERANCE else None
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return text_literal(str(value)) if isinstance(value, str) else f"timestamp {text_literal(str(value))}"
-
-
-def text_literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -70,9 +69,8 @@ def read_given(file: Path, names: Iterable[str], call: str) -> dict[str, Given]:
     for name, said in found.items():
         if str(name).partition("/")[0] not in known:
             hint = did_you_mean(str(name), known)
-            raise _refused(
-                call, f"{str(file)!r} has {name!r}{hint}", f"an ML model: {', '.join(sorted(known))}"
-            )
+            problem = f"{str(file)!r} has {name!r}{hint}"
+            raise _refused(call, problem, f"an ML model: {', '.join(sorted(known))}")
         for key in said if isinstance(said, dict) else {"": None}:
             if key not in KEYS:
                 problem = f"{str(file)!r} has {key!r} under {name!r}{did_you_mean(str(key), KEYS)}"
@@ -89,41 +87,37 @@ def card_of(chapter: Chapter, given: Mapping[str, Given], today: date) -> Card:
     """The card of the version that the chapter shows; what is said about the version goes before the name."""
     live = chapter.live
     said = {**given.get(live.name, {}), **given.get(f"{live.name}/{live.version}", {})}
-    written = {key: _written(key, said.get(key), live, today) for key in KEYS}
+    if _is_past(said.get("next_review", ""), today):
+        said["next_review"] += ", overdue"
+    written = {key: _line(title, said.get(key)) for key, title in KEYS.items()}
+    window = f"{live.trained_from} to {live.trained_to}" if live.trained_from else ""
     sections = [
-        ("Use", [_known("Purpose", live.description), written["intended_use"], written["out_of_scope"]]),
+        ("Use", [_line("Purpose", live.description), written["intended_use"], written["out_of_scope"]]),
         ("Decision", _decision(live, written["label"])),
-        ("Training", _training(live, written)),
-        ("Estimator and libraries", _libraries(live, written["estimator"])),
-        ("Responsibility", [_known("Owner", live.owner), written["next_review"]]),
+        (
+            "Training",
+            [
+                _line("Training window", window),
+                Line("Training rows", rows(live.training_rows)),
+                *(written[key] for key in ("training_query", "training_commit", "measured_on", "baseline")),
+            ],
+        ),
+        ("Estimator and libraries", [written["estimator"], *_libraries(live)]),
+        ("Responsibility", [_line("Owner", live.owner), written["next_review"]]),
     ]
-    lines = [line for _, found in sections for line in found]
-    return Card(
-        sections,
-        _results(chapter),
-        _groups(chapter),
-        _features(chapter),
-        [line.name.lower() for line in lines if not line.given],
-    )
+    missing = [line.name.lower() for _, lines in sections for line in lines if not line.given]
+    return Card(sections, _results(chapter), _groups(chapter), _features(chapter), missing)
 
 
-def _written(key: str, said: str | None, live: Version, today: date) -> Line:
-    if said is None:
-        return Line(KEYS[key], "not given", given=False)
-    if key == "next_review" and _past(said, today):
-        return Line(KEYS[key], f"{said}, overdue")
-    return Line(KEYS[key], said)
+def _line(name: str, text: str | None) -> Line:
+    return Line(name, text) if text else Line(name, "not given", given=False)
 
 
-def _past(said: str, today: date) -> bool:
+def _is_past(text: str, today: date) -> bool:
     try:
-        return date.fromisoformat(said) < today
+        return date.fromisoformat(text) < today
     except ValueError:
         return False
-
-
-def _known(name: str, said: str) -> Line:
-    return Line(name, said) if said else Line(name, "not given", given=False)
 
 
 def _decision(live: Version, label: Line) -> list[Line]:
@@ -139,26 +133,15 @@ def _decision(live: Version, label: Line) -> list[Line]:
     return lines
 
 
-def _training(live: Version, written: Mapping[str, Line]) -> list[Line]:
-    window = f"{live.trained_from} to {live.trained_to}" if live.trained_from else ""
+def _libraries(live: Version) -> list[Line]:
+    known = (
+        [f"Python {live.python_version}, scikit-learn {live.sklearn_version}"] if live.python_version else []
+    )
+    known += [f"{name} {release}" for name, release in sorted(live.libraries.items())]
     return [
-        _known("Training window", window),
-        Line("Training rows", rows(live.training_rows)),
-        written["training_query"],
-        written["training_commit"],
-        written["measured_on"],
-        written["baseline"],
-    ]
-
-
-def _libraries(live: Version, estimator: Line) -> list[Line]:
-    others = ", ".join(f"{name} {release}" for name, release in sorted(live.libraries.items()))
-    made = f"Python {live.python_version}, scikit-learn {live.sklearn_version}" if live.python_version else ""
-    return [
-        estimator,
         Line("Artifact", f"{live.artifact} ({live.artifact_format}, {size(live.size_bytes)})"),
         Line("SHA-256 of the artifact", live.sha256),
-        _known("Saved with", ", ".join(part for part in (made, others) if part)),
+        _line("Saved with", ", ".join(known)),
         Line("Registered", live.registered_at),
     ]
 
@@ -181,23 +164,19 @@ def _results(chapter: Chapter) -> list[tuple[str, str, str, str]]:
 
 def _groups(chapter: Chapter) -> list[tuple[str, str, list[str]]]:
     found = chapter.performance
-    if not found:
-        return []
+    names = found.segment_metrics if found else []
     return [
         (
             group["segment"],
             rows(group["rows"]),
-            [
-                metric_value(name, group["values"].get(name, {}).get("value"))
-                for name in found.segment_metrics
-            ],
+            [metric_value(name, group["values"].get(name, {}).get("value")) for name in names],
         )
-        for group in found.segments
+        for group in (found.segments if found else [])
     ]
 
 
 def _features(chapter: Chapter) -> list[tuple[str, str]]:
     """The most important features and their share of the importance; empty if it was not measured."""
-    measured: list[dict[str, Any]] = [row for row in chapter.data.signature if row.get("importance")]
+    measured = [row for row in chapter.data.signature if row.get("importance")]
     ranked = sorted(measured, key=lambda row: -row["importance"])
     return [(row["feature"], percent(row["importance"])) for row in ranked[:MOST_FEATURES]]

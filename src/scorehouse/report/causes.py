@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from scorehouse.report.alert import ORDER, Alert, Subject
+from scorehouse.report.alert import Alert, Subject
+from scorehouse.report.alert_words import TOPICS
 from scorehouse.report.alerts import facts_of
 from scorehouse.report.attribution import shift_of
 from scorehouse.report.dbt_results import DbtResults
@@ -94,7 +95,7 @@ def _with_drivers(alert: Alert, data: ModelData) -> Alert:
 def _rank(alert: Alert, weights: Mapping[str, float]) -> tuple[bool, int, float]:
     # missing values of an important feature go before drift
     topic = "drift" if alert.feature else "quality" if alert.subject == LITTLE else alert.topic
-    return alert.level != "bad", ORDER.index(topic), -weights.get(alert.feature or "", 0.0)
+    return alert.level != "bad", TOPICS.index(topic), -weights.get(alert.feature or "", 0.0)
 
 
 def _folded(causes: list[Alert], data: ModelData) -> list[Alert]:
@@ -114,25 +115,3 @@ def _folded(causes: list[Alert], data: ModelData) -> list[Alert]:
         return causes
     others[behind] = replace(others[behind], also=(*others[behind].also, advice))
     return others
-
-
-def segment_drift(data: ModelData) -> list[Row]:
-    """For each segment of the newest window, how many features have drifted, and the worst of them."""
-    counted: dict[str, Row] = {}
-    for long in data.drift:
-        for row in long.at(long.newest()):
-            if row["segment"] == "all" or row["metric"] != "psi" or row["part"] != "feature":
-                continue
-            if row["feature"] in row["segment"].partition("=")[0].split("+"):
-                continue  # the column that defines the segment cannot drift within it
-            held = counted.setdefault(
-                row["segment"], {"segment": row["segment"], "rows": 0, "drifted": 0, "small": 0, "worst": row}
-            )
-            held["rows"] = max(held["rows"], row["n_current"] or 0)
-            held["drifted"] += row["status"] == "drift"
-            held["small"] += row["status"] == "too_small"
-            if (row["value"] or 0) > (held["worst"]["value"] or 0):
-                held["worst"] = row
-    return sorted(
-        counted.values(), key=lambda one: (-one["drifted"], -(one["worst"]["value"] or 0), one["segment"])
-    )

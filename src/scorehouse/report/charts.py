@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorehouse.drawing.plot import Bands, Plot, Scale, tick_texts, ticks
+from scorehouse.drawing.plot import Bands, Plot, Scale, counted_back, fitting, tick_texts, ticks
 from scorehouse.drawing.svg import PLAIN, Style, element, path, text, title
-from scorehouse.report.labels import counted_back, fitting
 from scorehouse.report.words import number, percent
 
 INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--line)"
@@ -110,7 +109,12 @@ def _bar(
 
 
 def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> str:
-    """A line over the windows, with a large last point, a dashed threshold, and drift in amber."""
+    """A line over the windows, with a large last point, a dashed threshold, and drift in amber.
+
+    Empty for fewer than two windows.
+    """
+    if len(points) < 2:
+        return ""
     plot, marks = _mini(100 + 2 * MINI_MARGIN), _marks(points)
     highest = max([mark.value for mark in marks] + [1.15 * (threshold or 0.0), 1e-9])
     y = plot.y(0, highest)
@@ -137,7 +141,7 @@ def over_time(
     y, bands = plot.y(scale[0], scale[-1]), plot.bands(len(names))
     places = {name: bands.middle(place) for place, name in enumerate(names)}
     parts = [
-        *_grid(plot, y, scale, tick_texts(scale)),
+        *grid(plot, y, scale, tick_texts(scale)),
         *names_below(plot, names, counted_back(names, plot.width)),
     ]
     if registered is not None:
@@ -165,7 +169,7 @@ def bars(
     names, values = [mark.window for mark in marks], [mark.value for mark in marks]
     scale = QUARTERS if share else ticks(0, max([*values, level or 0.0]))
     y, bands = plot.y(0, scale[-1]), plot.bands(len(names))
-    parts = _shares(plot, y, scale) if share else _grid(plot, y, scale, tick_texts(scale))
+    parts = _shares(plot, y, scale) if share else grid(plot, y, scale, tick_texts(scale))
     for place, mark in enumerate(marks):
         parts.append(_bar(y, bands, place, mark.value, BY_KIND[mark.kind], 0.55, mark.tooltip))
     if level is not None:
@@ -224,13 +228,13 @@ def _level(plot: Plot, y: Scale, value: float, tooltip: str = "", colour: str = 
     return plot.across(y(value), colour, tooltip, LEVEL)
 
 
-def _grid(plot: Plot, y: Scale, marks: Sequence[float], texts: Sequence[str]) -> list[str]:
+def grid(plot: Plot, y: Scale, marks: Sequence[float], texts: Sequence[str]) -> list[str]:
     lines = [plot.across(y(mark), GRID) for mark in marks]
     return lines + [plot.beside(y(mark), said) for mark, said in zip(marks, texts, strict=True)]
 
 
 def _shares(plot: Plot, y: Scale, marks: Sequence[float]) -> list[str]:
-    return _grid(plot, y, marks, [f"{said}%" for said in tick_texts([100 * mark for mark in marks])])
+    return grid(plot, y, marks, [f"{said}%" for said in tick_texts([100 * mark for mark in marks])])
 
 
 def names_below(plot: Plot, names: Sequence[str], places: Sequence[int]) -> list[str]:

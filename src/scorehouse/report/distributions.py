@@ -28,7 +28,7 @@ class Distribution:
     def has_current(self) -> bool:
         return any(row["current"] for row in self.rows.values())
 
-    def bins(self, *, pooled: bool = True) -> list[Bin]:
+    def bins(self) -> list[Bin]:
         """Numeric bins in the order of their edges; or the most frequent categories, then the others."""
         values = [row for row in self.rows.values() if row["kind"] != "missing"]
         total = sum(row["reference"] for row in values) or 1
@@ -39,12 +39,11 @@ class Distribution:
         ]
         if values and all(row["kind"] == "numeric" for row in values):
             return shares
-        ordered = len(shares) <= SHOWN_NUMBERS and all(_is_number(item.name) for item in shares)
-        if ordered:
+        if len(shares) <= SHOWN_NUMBERS and all(_is_number(item.name) for item in shares):
             return sorted(shares, key=lambda item: float(item.name))
         shares.sort(key=lambda item: -max(item.reference, item.current or 0.0))
         kept, rest = shares[:SHOWN], shares[SHOWN:]
-        if rest and pooled:
+        if rest:
             current = sum(item.current or 0.0 for item in rest) if now else None
             kept.append(Bin(f"{len(rest)} others", sum(item.reference for item in rest), current))
         return kept
@@ -67,8 +66,8 @@ def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) 
             [data.name, data.live.version, window[0], window[1]],
         ):
             bins = counts[row["part"], row["feature"]]
-            held = bins.setdefault(_key(row), {**row, "reference": 0, "current": 0})
-            held["current"] += int(row["n"])
+            counted = bins.setdefault(_key(row), {**row, "reference": 0, "current": 0})
+            counted["current"] += int(row["n"])
     return {key: Distribution(rows) for key, rows in counts.items()}
 
 
@@ -87,18 +86,18 @@ from own order by window_start
 
 def facts_by_window(warehouse: Warehouse, data: ModelData, windows: Sequence[Window]) -> dict[Key, list[Row]]:
     """By part and name: the row count, NaN and infinities, range and mean of each window in `windows`."""
-    found: dict[Key, list[Row]] = defaultdict(list)
     if not data.profiles or not windows:
-        return found
+        return {}
     sql = FACTS.format(table=data.profiles[0].quoted)
     by_column: dict[Key, list[Row]] = defaultdict(list)
     for row in warehouse.rows(sql, [data.name, data.live.version, windows[0][0]]):
         by_column[row["part"], row["feature"]].append(row)
-    for key, rows in by_column.items():
-        for window in windows:
-            own = [row for row in rows if window[0] <= row["window_start"] and row["window_end"] <= window[1]]
-            found[key].append(_summed(own))
-    return found
+
+    def within(rows: list[Row], window: Window) -> list[Row]:
+        start, end = window
+        return [row for row in rows if start <= row["window_start"] and row["window_end"] <= end]
+
+    return {key: [_summed(within(rows, window)) for window in windows] for key, rows in by_column.items()}
 
 
 def no_facts() -> Row:
@@ -122,9 +121,7 @@ def _summed(rows: Sequence[Row]) -> Row:
 def _key(row: Row) -> str:
     if row["kind"] == "numeric":
         return f"bin {row['bin']}"
-    if row["kind"] in ("category", "unseen"):
-        return f"value {row['category']}"
-    return str(row["kind"])
+    return f"value {row['category']}" if row["kind"] in ("category", "unseen") else str(row["kind"])
 
 
 def _is_number(text: str) -> bool:
@@ -136,9 +133,9 @@ def _is_number(text: str) -> bool:
 
 def _name(row: Row, digits: int = 4) -> str:
     if row["kind"] == "numeric":
-        lower, upper = (number(row[side], digits) for side in ("lower", "upper"))
         if row["lower"] is None and row["upper"] is None:
             return "all values"
+        lower, upper = number(row["lower"], digits), number(row["upper"], digits)
         if row["lower"] is None:
             return f"≤ {upper}"
         return f"> {lower}" if row["upper"] is None else f"{lower} to {upper}"

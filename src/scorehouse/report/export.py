@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.report.alert import Alert
+from scorehouse.report.verdicts import worst
 from scorehouse.report.warehouse import Table, Warehouse
 
 # The columns that monitoring tables have in common, with their types in the file.
@@ -42,6 +45,8 @@ KINDS = {
 }
 FORMATS = {".parquet": "parquet", ".json": "json", ".jsonl": "json"}
 ICONS = {"bad": ":red_circle:", "warn": ":warning:"}
+# What every fact says, as its attributes.
+FACTS = ("topic", "level", "title", "text", "value", "state", "since", "action")
 SLACK_LIMIT = 45  # of the 50 blocks that Slack takes
 
 Named = tuple[str, int, Alert]
@@ -73,16 +78,18 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
     form = f"format {FORMATS[file.suffix]}" + (", array true" if file.suffix == ".json" else "")
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(file.name + ".partial")
-    copied = warehouse.connection.execute(f"copy ({ordered}) to {_text(str(temporary))} ({form})").fetchone()
+    copied = warehouse.connection.execute(
+        f"copy ({ordered}) to {DUCKDB.literal(str(temporary))} ({form})"
+    ).fetchone()
     temporary.replace(file)
     return int(copied[0]) if copied else 0
 
 
 def _select(table: Table, macro: str, ml_model: str | None) -> str:
     """The shared columns of a table. An output of the ML model counts as a feature here, as in the table."""
-    own = {name: name for name in LONG_COLUMNS if name in table.columns} | {"kind": _text(macro)}
+    own = {name: name for name in LONG_COLUMNS if name in table.columns} | {"kind": DUCKDB.literal(macro)}
     columns = [f"cast({own.get(name, 'null')} as {kind}) as {name}" for name, kind in LONG_COLUMNS.items()]
-    where = "" if ml_model is None else f" where ml_model = {_text(ml_model)}"
+    where = "" if ml_model is None else f" where ml_model = {DUCKDB.literal(ml_model)}"
     return f"select {', '.join(columns)} from {table.quoted}{where}"
 
 
@@ -91,14 +98,9 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
     return {
         "source": "scorehouse",
         "made_at": made_at.isoformat(timespec="seconds"),
-        "status": _status(alerts),
+        "status": worst(["ok", *(alert.level for _, _, alert in alerts)]),
         "alerts": [
-            {
-                "ml_model": name,
-                "version": version,
-                **_fact(alert),
-                "also": [_fact(one) for one in alert.also],
-            }
+            {"ml_model": name, "version": version, **_fact(alert), "also": list(map(_fact, alert.also))}
             for name, version, alert in alerts
         ],
     }
@@ -115,10 +117,10 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
         {"type": "header", "text": {"type": "plain_text", "text": summary, "emoji": True}}
     ]
     for name, version, alert in alerts[:SLACK_LIMIT]:
-        said = [alert.text, *(f"{one.title}: {one.text}" for one in alert.also)]
+        facts = [alert.text, *(f"{one.title}: {one.text}" for one in alert.also)]
+        title, *texts = (escape(text, quote=False) for text in (alert.title, *facts))
         state = f" ({alert.state})" if alert.state else ""
-        text = "\n".join(map(_escaped, said))
-        line = f"{ICONS[alert.level]} *{name} v{version}: {_escaped(alert.title)}*{state}\n{text}"
+        line = "\n".join([f"{ICONS[alert.level]} *{name} v{version}: {title}*{state}", *texts])
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": line[:3000]}})
     more = f", {count - SLACK_LIMIT} more in the report" if count > SLACK_LIMIT else ""
     context = f"scorehouse, {made_at:%Y-%m-%d %H:%M} UTC{more}"
@@ -134,48 +136,14 @@ def payload_text(alerts: Sequence[Named], form: str, made_at: datetime) -> str:
 
 
 def _fact(alert: Alert) -> dict[str, Any]:
-    """Another fact of the same cause."""
-    return {
-        "code": alert.code,
-        "subject": {"kind": alert.subject.kind, "name": alert.subject.name},
-        "topic": alert.topic,
-        "level": alert.level,
-        "title": alert.title,
-        "text": alert.text,
-        "value": alert.value,
-        "state": alert.state,
-        "since": alert.since,
-        "action": alert.action,
-        **_facts(alert),
-        "numbers": dict(alert.numbers),
-        "sql": alert.sql,
-        "rows_sql": alert.rows_sql,
-    }
-
-
-def _facts(alert: Alert) -> dict[str, Any]:
-    if alert.row is None:
-        return {}
+    """One fact; those of a monitoring table say which metric and window they are about."""
     row = alert.row
-    return {
-        "feature": row.get("feature"),
-        "segment": row["segment"],
-        "metric": row["metric"],
-        "threshold": row["threshold"],
-        "window_start": row["window_start"].isoformat(),
-        "window_end": row["window_end"].isoformat(),
+    facts: dict[str, Any] = {
+        "code": alert.code,
+        "subject": vars(alert.subject),
+        **{name: getattr(alert, name) for name in FACTS},
     }
-
-
-def _status(alerts: Sequence[Named]) -> str:
-    levels = {alert.level for _, _, alert in alerts}
-    return "bad" if "bad" in levels else "warn" if levels else "ok"
-
-
-def _escaped(text: str) -> str:
-    """Text with Slack's three control characters escaped."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    if row is not None:
+        facts |= {name: row.get(name) for name in ("feature", "segment", "metric", "threshold")}
+        facts |= {name: row[name].isoformat() for name in ("window_start", "window_end")}
+    return facts | {"numbers": dict(alert.numbers), "sql": alert.sql, "rows_sql": alert.rows_sql}

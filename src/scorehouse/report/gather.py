@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
 from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
+from scorehouse.report.words import window_names
 from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
 COSTS = 12  # periods and tables
 CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
-# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn.
+# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn:
+# of drift, PSI and what has drifted.
 WINDOWS = 60
 ROWS = f"""
 with own as (select * from {{table}} where ml_model = ? and version = ?),
@@ -34,16 +38,12 @@ newest as (
 )
 select own.* from own
 where window_start in (select window_start from kept)
-    and (window_start >= (select window_start from newest) or segment = 'all' and {{past}})
+    and (
+        window_start >= (select window_start from newest)
+        or segment = 'all' and ({{kind}} <> 'drift' or metric = 'psi' or status = 'drift')
+    )
 order by window_start, segment, metric
 """
-PAST = {
-    "drift": "(metric = 'psi' or status = 'drift')",
-    "performance": "true",
-    "estimates": "true",
-    "joint": "true",
-    "attribution": "true",
-}
 # Slices have no windows, and of each series of an anytime monitor the newest window holds all evidence.
 NEWEST = {
     "slices": "select * from {table} where ml_model = ? and version = ? order by metric, place",
@@ -59,6 +59,10 @@ order by status, metric, feature, segment, side
 Window = tuple[datetime, datetime]
 
 
+def window_of(row: Row) -> Window:
+    return row["window_start"], row["window_end"]
+
+
 @dataclass(frozen=True)
 class Long:
     """A table in long form, and its rows for the live version, oldest window first."""
@@ -68,13 +72,20 @@ class Long:
 
     @property
     def windows(self) -> list[Window]:
-        return sorted({(row["window_start"], row["window_end"]) for row in self.rows})
+        return sorted(set(map(window_of, self.rows)))
 
-    def at(self, window: Window | None) -> list[Row]:
-        return [row for row in self.rows if (row["window_start"], row["window_end"]) == window]
+    @property
+    def names(self) -> dict[Window, str]:
+        """A short name for each window."""
+        return dict(zip(self.windows, window_names(self.windows), strict=True))
 
-    def newest(self) -> Window | None:
-        return self.windows[-1] if self.rows else None
+    def at(self, window: Window) -> list[Row]:
+        return [row for row in self.rows if window_of(row) == window]
+
+    @property
+    def newest(self) -> list[Row]:
+        """Rows of the newest window, for all segments together."""
+        return [row for row in self.at(self.windows[-1]) if row["segment"] == "all"]
 
     def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
         """Rows of the newest window with a metric; shares of labels and of rejected rows do not count."""
@@ -88,21 +99,14 @@ class Long:
         return []
 
 
-def _utc_now() -> datetime:
-    """The time of the run log: UTC without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 @dataclass
 class ModelData:
     """The rows of all monitoring tables about one ML model; a list is empty when its table has none."""
 
     name: str
-    registry: Table
     versions: list[Version]
     live: Version
     signature: list[Row] = field(default_factory=list)
-    signature_table: Table | None = None
     reference: list[Row] = field(default_factory=list)
     reference_table: Table | None = None
     profiles: list[Table] = field(default_factory=list)
@@ -123,7 +127,8 @@ class ModelData:
     run_log: Table | None = None
     rhythms: list[Rhythm] = field(default_factory=list)
     nodes: Mapping[str, float | None] | None = None
-    read_at: datetime = field(default_factory=_utc_now)
+    # UTC without a zone, as in the run log
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
 
     @property
     def ages(self) -> dict[str, Row]:
@@ -169,6 +174,11 @@ class ModelData:
 def run_status(run: Row) -> str:
     """The status of a run as the page shows it."""
     return NOT_FINISHED if run["status"] == STARTED else str(run["status"])
+
+
+def reject_reasons(run: Row) -> Counter[str]:
+    """The rows that a run rejected, by reason."""
+    return Counter(json.loads(run.get("reject_reasons") or "{}"))
 
 
 def table_name(run: Row) -> str:
@@ -217,12 +227,16 @@ def _of_model(
         )
     live = next((version for version in versions if CHAMPION in version.aliases), versions[-1])
     live = next((version for version in versions if version.version == number), live)
-    data = ModelData(name, registry, versions, live, nodes=nodes)
-    data.signature_table = warehouse.beside(registry, "__signature")
+    data = ModelData(name, versions, live, nodes=nodes)
     data.reference_table = warehouse.beside(registry, "__reference")
-    data.signature = _of_version(warehouse, data.signature_table, live, "position")
+    data.signature = _of_version(warehouse, warehouse.beside(registry, "__signature"), live, "position")
     data.reference = _of_version(warehouse, data.reference_table, live, "part, name, bin")
-    data.profiles = [table for table in warehouse.of_kind("profiles") if _knows(warehouse, table, data)]
+    profiled = "select 1 from {table} where ml_model = ? and version = ? limit 1"
+    data.profiles = [
+        table
+        for table in warehouse.of_kind("profiles")
+        if warehouse.rows(profiled.format(table=table.quoted), [name, live.version])
+    ]
     data.drift = _long(warehouse, "drift", data)
     data.performance = _long(warehouse, "performance", data)
     data.estimates = _long(warehouse, "estimates", data)
@@ -235,17 +249,18 @@ def _of_model(
         row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
     ]
     for table in warehouse.of_kind("retraining"):
-        rows = warehouse.rows_of(table, name, "version")
-        if found := [row for row in rows if row["version"] == data.live.version]:
-            data.retraining, data.retraining_table = found, table
+        if rows := _of_live(warehouse, table, data, "version"):
+            data.retraining, data.retraining_table = rows, table
     data.comparisons = _first(warehouse, "comparison", data, "model_alias, segment, segment_value")
     data.contests = sorted(_first(warehouse, "contest", data, "model_alias"), key=place_of)
     for table in warehouse.of_kind("costs")[:1]:
-        sql = (
-            f"select * from {table.quoted} where model_name = ? order by period_start desc, prediction_table"
-        )
-        data.costs = warehouse.rows(f"{sql} limit {COSTS}", [name])
-    _add_runs(warehouse, data)
+        sql = f"select * from {table.quoted} where model_name = ? order by period_start desc"
+        data.costs = warehouse.rows(f"{sql}, prediction_table limit {COSTS}", [name])
+    if (log := warehouse.run_log) is not None:
+        now = data.read_at + timedelta(minutes=5)  # two machines may differ by as much
+        data.run_log, data.runs = log, runs_of(warehouse, log, name, now)
+        rhythms = rhythms_of(warehouse, log, name, nodes or {}, now)
+        data.rhythms = [one for one in rhythms if data.has_node(one.node)]
     return data
 
 
@@ -255,42 +270,28 @@ def _of_version(warehouse: Warehouse, table: Table | None, live: Version, order:
     return warehouse.rows(f"select * from {table.quoted} where version = ? order by {order}", [live.version])
 
 
-def _knows(warehouse: Warehouse, table: Table, data: ModelData) -> bool:
-    sql = f"select 1 from {table.quoted} where ml_model = ? and version = ? limit 1"
-    return bool(warehouse.rows(sql, [data.name, data.live.version]))
-
-
 def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
     """The tables of a kind that have rows for the live version, the one that goes farthest first."""
     found = []
-    sql = NEWEST.get(kind) or ROWS.replace("{past}", PAST[kind])
     for table in warehouse.of_kind(kind):
-        rows = warehouse.rows(sql.format(table=table.quoted), [data.name, data.live.version])
-        if rows:
+        sql = NEWEST.get(kind, ROWS).format(table=table.quoted, kind=DUCKDB.literal(kind))
+        if rows := warehouse.rows(sql, [data.name, data.live.version]):
             found.append(Long(table, rows))
-    return sorted(found, key=_reach, reverse=True)
 
+    def reach(long: Long) -> tuple[datetime, timedelta]:
+        """How far the newest window goes, and its length: of a month and its days, the month comes first."""
+        start, end = long.windows[-1]
+        return end, end - start
 
-def _reach(long: Long) -> tuple[datetime, timedelta]:
-    """How far the newest window goes, and its length: of a month and its days, the month comes first."""
-    start, end = long.windows[-1]
-    return end, end - start
+    return sorted(found, key=reach, reverse=True)
 
 
 def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list[Row]:
     """Rows for the live version, from the first table of a kind that has any."""
-    for table in warehouse.of_kind(kind):
-        rows = warehouse.rows_of(table, data.name, order)
-        if rows := [row for row in rows if row.get("version", row.get("live_version")) == data.live.version]:
-            return rows
-    return []
+    found = (_of_live(warehouse, table, data, order) for table in warehouse.of_kind(kind))
+    return next(filter(None, found), [])
 
 
-def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
-    log = data.run_log = warehouse.run_log
-    if log is None:
-        return
-    now = data.read_at + timedelta(minutes=5)  # two machines may differ by as much
-    data.runs = runs_of(warehouse, log, data.name, now)
-    data.rhythms = rhythms_of(warehouse, log, data.name, data.nodes or {}, now)
-    data.rhythms = [one for one in data.rhythms if data.has_node(one.node)]
+def _of_live(warehouse: Warehouse, table: Table, data: ModelData, order: str) -> list[Row]:
+    rows = warehouse.rows_of(table, data.name, order)
+    return [row for row in rows if row.get("version", row.get("live_version")) == data.live.version]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scorehouse.report import limits
 from scorehouse.report.gather import Long, ModelData
 from scorehouse.report.warehouse import Row
-from scorehouse.report.words import metric_name, window_text
+from scorehouse.report.words import metric_name, row_window
 
 SAME = ("part", "feature", "metric", "segment")
 UNJUDGED = ("immature", "complete", "too_small", "not_judged", "no_reference", "not_compared")
@@ -18,7 +18,7 @@ def before(long: Long, row: Row) -> list[Row]:
     return [one for one in reversed(earlier) if one["value"] is not None and one["status"] not in UNJUDGED]
 
 
-def since(long: Long, row: Row, status: str) -> tuple[str, str]:
+def since(long: Long, row: Row) -> tuple[str, str]:
     """`new` or `continuing`, and the window in which it began; empty if there is no earlier window.
 
     Of older windows, only PSI and what has drifted is read: a metric that has no row there had not drifted.
@@ -26,16 +26,16 @@ def since(long: Long, row: Row, status: str) -> tuple[str, str]:
     windows = [window for window in long.windows if window[0] < row["window_start"]]
     if not windows or row["segment"] != "all":  # of segments, only the newest window is read
         return "", ""
-    held = {one["window_start"]: one for one in before(long, row)}
+    earlier_rows = {one["window_start"]: one for one in before(long, row)}
     began = row
     for window in reversed(windows):
-        earlier = held.get(window[0])
-        if earlier is None or earlier["status"] != status:
+        earlier = earlier_rows.get(window[0])
+        if earlier is None or earlier["status"] != row["status"]:
             break
         began = earlier
     if began is row:
         return "new", ""
-    return "continuing", window_text(began["window_start"], began["window_end"])
+    return "continuing", row_window(began)
 
 
 def run_before(data: ModelData, run: Row) -> str:
@@ -58,9 +58,8 @@ def ended(data: ModelData) -> list[str]:
         for row in long.at(long.windows[-2]):
             wrong = row["status"] in ("drift", "below") and row["segment"] == "all"
             if wrong and newest.get(_fact(row)) in ("ok", "small_drift"):
-                where = window_text(row["window_start"], row["window_end"])
-                subject = f"{row['feature']}: {metric_name(row['metric'])}" if row.get("feature") else ""
-                found[f"{subject or metric_name(row['metric'])}, wrong in {where}"] = None
+                subject = f"{row['feature']}: " if row.get("feature") else ""
+                found[f"{subject}{metric_name(row['metric'])}, wrong in {row_window(row)}"] = None
     return list(found)
 
 

@@ -8,9 +8,10 @@ from datetime import date
 from itertools import pairwise
 
 from scorehouse.metrics import LOWER, METRICS, Use
+from scorehouse.registry.class_columns import PREFIX
 from scorehouse.registry.version import Version
-from scorehouse.report.outputs import at_registration
 from scorehouse.report.warehouse import Row
+from scorehouse.report.words import metric_name
 
 # Shares of rejected rows. The first is also the default in `retraining_signals`.
 REJECTED_WARN, REJECTED_BAD = 0.05, 0.20
@@ -88,6 +89,22 @@ def found_nothing(run: Row) -> bool:
     """Whether a run compared its rows with an existing table and found none to score."""
     scored = run["rows_in"] or run.get("rows_left")
     return run["status"] == "success" and not scored and bool(run.get("rows_unchanged"))
+
+
+def at_registration(live: Version, row: Row) -> float | None:
+    """The metric's value at registration.
+
+    Of several outputs, `feature` names the column: for `prediction_week_1`, it is that of `mae_week_1`.
+    """
+    output = row.get("feature") or ""
+    ending = f"_{output.removeprefix(PREFIX)}" if output in live.outputs else ""
+    return live.metrics.get(row["metric"] + ending)
+
+
+def metric_of(live: Version, row: Row) -> str:
+    """The metric in words, with its output."""
+    output = live.outputs.get(row.get("feature") or "")
+    return metric_name(row["metric"]) + (f" of {output}" if output else "")
 
 
 def comparable(live: Version, row: Row) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.project.run_log_place import TABLE
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.alerts import text_literal
-from scorehouse.report.gather import ModelData, table_name
+from scorehouse.report.gather import ModelData, reject_reasons, table_name
 from scorehouse.report.history import run_before
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.warehouse import Row, Warehouse
@@ -27,23 +27,22 @@ def run_facts(warehouse: Warehouse, data: ModelData) -> list[Alert]:
         code = _run_code(run, level, share)
         if code is None:
             continue
-        error = str(run.get("error") or "").splitlines()
-        numbers = {"table": table_name(run), "started_at": run["started_at"], "status": run["status"]}
-        numbers |= {"rows_in": run["rows_in"], "rows_rejected": run["rows_rejected"], "rejected_share": share}
-        alerts.append(
-            Alert(
-                code,
-                level,
-                Subject("run", table_name(run)),
-                "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
-                f"from {log}\nwhere run_id = {text_literal(str(run['run_id']))}",
-                {**numbers, "error": error[0] if error else "", "reject_reasons": _reject_reasons(run)},
-                share if code == "rows_rejected" else None,
-                rows_sql=behind.shown(rejected_rows(run)) if code == "rows_rejected" else "",
-                anchor=f"{data.name}-runs",
-                state=run_before(data, run),
-            )
+        table, error = table_name(run), str(run.get("error") or "").splitlines()
+        numbers = {
+            "table": table,
+            **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
+            "rejected_share": share,
+            "error": error[0] if error else "",
+            "reject_reasons": reject_reasons(run).most_common(REASONS),
+        }
+        sql = (
+            "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
+            f"from {log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
         )
+        alert = Alert(code, level, Subject("run", table), sql, numbers, anchor=f"{data.name}-runs")
+        rows_sql = behind.shown(rejected_rows(run)) if code == "rows_rejected" else ""
+        value = share if code == "rows_rejected" else None
+        alerts.append(replace(alert, value=value, rows_sql=rows_sql, state=run_before(data, run)))
     return alerts + _age_alerts(data, log)
 
 
@@ -54,12 +53,6 @@ def _run_code(run: Row, level: str, share: float | None) -> str | None:
     if share is None:
         return "run_without_rows" if level == "bad" else None
     return "rows_rejected" if share and level in ("bad", "warn") else None
-
-
-def _reject_reasons(run: Row) -> list[tuple[str, int]]:
-    """The most frequent reasons for which rows were rejected, each with its rows."""
-    counts = json.loads(run.get("reject_reasons") or "{}")
-    return sorted(counts.items(), key=lambda pair: -pair[1])[:REASONS]
 
 
 def _age_alerts(data: ModelData, log: str) -> list[Alert]:
@@ -73,7 +66,7 @@ def _age_alerts(data: ModelData, log: str) -> list[Alert]:
         column = "started_at, input_fingerprint" if one.is_input else "max(started_at) as last_scored"
         sql = (
             f"select {column}\nfrom {log}\n"
-            f"where prediction_table = {text_literal(one.table)}\n    and status = 'success'"
+            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'"
         )
         code, subject = "scores_old", Subject("table", table)
         if one.is_input:

@@ -23,6 +23,11 @@ from scorehouse.report.summary import headline
 GENERATOR = "scorehouse report"  # marks a page as ours, so that no page of somebody else is replaced
 INDEX = "index.html"
 ORDER = ("bad", "warn", "none", "ok")
+# The functions of `words` that templates use as filters.
+FORMATS = (
+    *("chance", "number", "p_value", "percent", "prose", "rows", "seconds", "size", "slug", "stamp"),
+    *("metric_limit", "metric_name", "metric_value"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,21 +94,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update({name: getattr(words, name) for name in FORMATS})
     environment.filters.update(
-        stamp=words.stamp,
-        rows=words.rows,
-        number=words.number,
-        percent=words.percent,
-        p_value=words.p_value,
-        chance=words.chance,
-        seconds=words.seconds,
-        prose=words.prose,
-        size=words.size,
-        metric_name=words.metric_name,
-        metric_value=words.metric_value,
-        metric_limit=words.metric_limit,
         series_name=series_name,
-        slug=words.slug,
         headline=headline,
         judged_lights=_judged_lights,
         model_path=model_path,

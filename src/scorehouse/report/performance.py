@@ -8,18 +8,17 @@ from typing import Any
 
 from scorehouse.metrics import shown
 from scorehouse.report import charts
-from scorehouse.report.gather import Long, ModelData, Window
-from scorehouse.report.limits import far_from
-from scorehouse.report.outputs import at_registration, metric_of
+from scorehouse.report.gather import Long, ModelData, Window, window_of
+from scorehouse.report.limits import at_registration, far_from, metric_of
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
     metric_name,
     metric_value,
     number,
     percent,
+    row_window,
     short_name,
     window_names,
-    window_text,
     zoned,
 )
 
@@ -60,10 +59,11 @@ def performance_of(data: ModelData) -> Performance | None:
         return None
     tables = _by_output(data, data.performance)
     long, estimates = tables[0], next(iter(_by_output(data, data.estimates)), None)
+    windows = sorted({*long.windows, *(estimates.windows if estimates else [])})
+    names = dict(zip(windows, window_names(windows), strict=True))
     metrics = [name for name in shown(data.live.task) if any(row["metric"] == name for row in long.rows)]
     found = Performance(long.table.name, has_estimates=estimates is not None)
     newest = long.claimed() or long.claimed(("complete",))  # all labels are there before it has ended
-    names = _names(long, estimates)
     _add_newest(found, data, newest, metrics)
     _add_outputs(found, data, tables)
     for metric in metrics[:DRAWN]:
@@ -74,15 +74,10 @@ def performance_of(data: ModelData) -> Performance | None:
         found.calibration = charts.calibration(data.calibration, "Share of positive labels by mean score")
     arrived = _by_window(long.rows, "labels_arrived")
     if any(row["value"] is not None for row in arrived.values()):
-        points = [
-            charts.Point(names[window], arrived[window]["value"])
-            for window in long.windows
-            if window in arrived
-        ]
+        points = [charts.Point(names[window], arrived[window]["value"]) for window in sorted(arrived)]
         label = "Share of predictions whose label has arrived, by window"
         found.maturity = charts.bars(points, label, wide=not found.has_details)
-    immature = {(r["window_start"], r["window_end"]) for r in long.rows if r["status"] == "immature"}
-    found.waiting = len(immature)
+    found.waiting = len({window_of(row) for row in long.rows if row["status"] == "immature"})
     return found
 
 
@@ -109,30 +104,19 @@ def _add_outputs(found: Performance, data: ModelData, tables: Sequence[Long]) ->
             found.segments.append({"segment": f"output {name}", "rows": count, "values": own})
 
 
-def _names(long: Long, estimates: Long | None) -> dict[Window, str]:
-    windows = sorted({*long.windows, *(estimates.windows if estimates else [])})
-    named = window_names([start for start, _ in windows], [end for _, end in windows])
-    return dict(zip(windows, named, strict=True))
-
-
-def _by_window(rows: Sequence[Row], metric: str, segment: str = "all") -> dict[Window, Row]:
-    return {
-        (row["window_start"], row["window_end"]): row
-        for row in rows
-        if row["metric"] == metric and row["segment"] == segment
-    }
+def _by_window(rows: Sequence[Row], metric: str) -> dict[Window, Row]:
+    """The rows of a metric, for all segments together."""
+    return {window_of(row): row for row in rows if row["metric"] == metric and row["segment"] == "all"}
 
 
 def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metrics: Sequence[str]) -> None:
     if not rows:
         return
-    found.window = zoned(window_text(rows[0]["window_start"], rows[0]["window_end"]), rows[0])
+    found.window = zoned(row_window(rows[0]), rows[0])
     whole = {row["metric"]: row for row in rows if row["segment"] == "all"}
     found.newest, found.metrics = list(whole.values()), list(metrics)
     found.headline = next((whole[name] for name in metrics if name in whole), None)
-    for name in metrics:
-        if name not in whole:
-            continue
+    for name in [name for name in metrics if name in whole]:
         registered = at_registration(data.live, whole[name])
         found.tiles.append(
             {
@@ -154,28 +138,23 @@ def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metric
         points = [
             charts.Point(str(i), whole[name]["value"]) for i, name in enumerate(DECILES, 1) if name in whole
         ]
-        found.lift = charts.bars(
-            points,
-            "Lift by decile of the score, from the highest",
-            level=1.0,
-            share=False,
-            axis="Decile, highest scores first",
-        )
+        label, axis = "Lift by decile of the score, from the highest", "Decile, highest scores first"
+        found.lift = charts.bars(points, label, level=1.0, share=False, axis=axis)
 
 
 def _confusion(values: dict[str, float | None]) -> dict[str, Any] | None:
-    counts = [values.get(name) for name in ("tp", "fp", "fn", "tn")]
-    if None in counts or not sum(count or 0 for count in counts):
+    names = ("tp", "fp", "fn", "tn")
+    counts = {name: count for name in names if (count := values.get(name)) is not None}
+    total = sum(counts.values())
+    if len(counts) < len(names) or not total:
         return None
-    tp, fp, fn, tn = (float(count or 0) for count in counts)
-    total = tp + fp + fn + tn
     return {
         name: {
             "count": f"{count:,.0f}",
             "share": percent(count / total),
             "weight": round(100 * count / total),
         }
-        for name, count in (("tp", tp), ("fp", fp), ("fn", fn), ("tn", tn))
+        for name, count in counts.items()
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row
 
@@ -13,8 +14,8 @@ COUNTS = """with reference as (
         row_count as n
     from {reference}
     where version = {version}
-        and part = '{part}'
-        and name = '{feature}'
+        and part = {part}
+        and name = {feature}
         and kind in ('numeric', 'category', 'other', 'missing')
 
 ),
@@ -27,11 +28,11 @@ current as (
         sum(row_count) as n,
         sum(n_below + n_above) as n_outside
     from {profiles}
-    where ml_model = '{model}'
+    where ml_model = {model}
         and version = {version}
-        and part = '{part}'
-        and feature = '{feature}'
-        and segment = '{segment}'
+        and part = {part}
+        and feature = {feature}
+        and segment = {segment}
         and window_start >= timestamp '{start}'
         and window_end <= timestamp '{end}'
     group by all
@@ -121,15 +122,9 @@ def drift_sql(data: ModelData, row: Row) -> str | None:
         reference=data.reference_table.quoted,
         profiles=data.profiles[0].quoted,
         version=row["version"],
-        model=_inner(data.name),
-        part=row["part"],
-        feature=_inner(row["feature"]),
-        segment=_inner(row["segment"]),
+        model=DUCKDB.literal(data.name),
         start=row["window_start"],
         end=row["window_end"],
+        **{name: DUCKDB.literal(row[name]) for name in ("part", "feature", "segment")},
     )
     return counts + VALUES[row["metric"]]
-
-
-def _inner(value: str) -> str:
-    return value.replace("'", "''")

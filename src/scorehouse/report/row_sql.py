@@ -16,7 +16,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.report.distributions import Distribution, Key, distributions
 from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.words import window_text
+from scorehouse.report.words import row_window
 
 # One condition of a slice, as `worst_slices` names it: `carrier=MQ`, `delay <= -2`, `delay from -2 to 9`.
 NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
@@ -37,7 +37,7 @@ class Rows:
 
     @cached_property
     def found(self) -> dict[Key, Distribution]:
-        window = self.data.drift[0].newest() if self.data.drift else None
+        window = self.data.drift[0].windows[-1] if self.data.drift else None
         return distributions(self.warehouse, self.data, window)
 
     @cached_property
@@ -181,7 +181,7 @@ def _growth(before: float, now: float) -> float:
 
 def _when(row: Row) -> str:
     """A comment: the report does not know by which column the window was cut."""
-    return f"-- of all days; the alert is about {window_text(row['window_start'], row['window_end'])}"
+    return f"-- of all days; the alert is about {row_window(row)}"
 
 
 def _without_note(sql: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,22 +12,21 @@ from scorehouse.registry.version import Version
 from scorehouse.report import charts
 from scorehouse.report.alert import Alert
 from scorehouse.report.attribution import Attribution, attribution_of
-from scorehouse.report.causes import alerts_of, segment_drift
+from scorehouse.report.causes import alerts_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts
-from scorehouse.report.gather import ModelData, Window
+from scorehouse.report.gather import Long, ModelData, reject_reasons, window_of
 from scorehouse.report.history import ended
 from scorehouse.report.limits import slice_state
 from scorehouse.report.performance import Performance, performance_of
 from scorehouse.report.timeline import Figure, timeline
-from scorehouse.report.verdicts import Verdict, verdicts_of
+from scorehouse.report.verdicts import Verdict, verdicts_of, worst
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.watched import pairs_of
-from scorehouse.report.words import DASH, limit, window_names, window_text, zoned
+from scorehouse.report.words import DASH, limit, window_text, zoned
 
 Cells = list[dict[str, Any]]
 SLICES = 8  # of each measure
-GAPS = ("missing_share", "unseen_share", "out_of_range_share")
 
 
 @dataclass
@@ -67,28 +67,28 @@ class Chapter:
 
     @property
     def state(self) -> str:
-        states = [verdict.state for verdict in self.verdicts]
-        return next((state for state in ("bad", "warn", "ok") if state in states), "none")
+        return worst(verdict.state for verdict in self.verdicts)
 
 
 def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> Chapter:
     """Read and draw everything about one ML model; `results` are those of dbt itself, if known."""
     chapter = Chapter(data, alerts_of(warehouse, data, results), resolved=ended(data))
     long = data.drift[0] if data.drift else None
-    window = long.newest() if long else None
-    found = distributions(warehouse, data, window)
-    if long and window:
-        chapter.window = zoned(window_text(*window), long.at(window)[0])
+    windows = long.windows if long else []
+    found = distributions(warehouse, data, windows[-1] if windows else None)
+    facts = facts_by_window(warehouse, data, windows)
+    if long:
+        chapter.window = zoned(window_text(*windows[-1]), long.at(windows[-1])[0])
         chapter.drift_table = long.table.name
-        chapter.window_rows = max(row["n_current"] or 0 for row in long.at(window) if row["segment"] == "all")
-    chapter.drift = drift_rows(data, found)
+        chapter.window_rows = max(row["n_current"] or 0 for row in long.newest)
+        chapter.drift = drift_rows(data, long, found)
     chapter.has_importance = any(row["importance"] is not None for row in chapter.drift)
     chapter.has_trend = any(row["trend"] for row in chapter.drift)
-    windows = long.windows if long else []
-    facts = facts_by_window(warehouse, data, windows)
     chapter.has_facts = bool(facts)
     chapter.quality = quality_rows(data, found, facts)
-    chapter.scores = score_rows(data, found) + score_means(facts, windows)
+    chapter.scores = score_rows(data, found)
+    if long:
+        chapter.scores += score_means(facts, list(long.names.values()))
     chapter.segments = segment_drift(data)
     chapter.pairs = pairs_of(data)
     chapter.slices = [row | {"state": slice_state(row)} for long in data.slices for row in long.rows[:SLICES]]
@@ -97,78 +97,87 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
     chapter.run = next(iter(data.newest_runs()), None)
-    chapter.timeline = timeline(data, chapter.run)
     if chapter.run:
-        reasons = json.loads(chapter.run.get("reject_reasons") or "{}")
-        chapter.reasons = sorted(reasons.items(), key=lambda pair: -pair[1])[:6]
+        chapter.timeline = timeline(data, chapter.run)
+        chapter.reasons = reject_reasons(chapter.run).most_common(6)
     chapter.verdicts = verdicts_of(data, chapter.alerts, chapter.performance, results)
     return chapter
 
 
-def drift_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
+def drift_rows(data: ModelData, long: Long, found: dict[Key, Distribution]) -> Cells:
     """One row per feature: its drift, its distribution, and its drift over time."""
-    if not data.drift:
-        return []
-    long = data.drift[0]
-    newest, windows = long.newest(), long.windows
-    names = window_names([start for start, _ in windows], [end for _, end in windows])
     importances = {row["feature"]: row.get("importance") for row in data.signature}
-    rows: dict[str, dict[str, Any]] = {}
-    for row in long.at(newest):
-        if row["segment"] == "all" and row["part"] == "feature":
-            rows.setdefault(row["feature"], {"metrics": {}})["metrics"][row["metric"]] = row
-    history: dict[str, dict[Any, Row]] = {}
-    for row in long.rows:
-        if row["segment"] == "all" and row["part"] == "feature" and row["metric"] == "psi":
-            history.setdefault(row["feature"], {})[row["window_start"], row["window_end"]] = row
     highest = max([value for value in importances.values() if value] or [1.0])
+    trends: dict[str, list[charts.Point]] = defaultdict(list)
+    names = long.names
+    for row in long.rows:
+        if (row["segment"], row["part"], row["metric"]) == ("all", "feature", "psi"):
+            kind = "drift" if row["status"] == "drift" else "measured"
+            trends[row["feature"]].append(charts.Point(names[window_of(row)], row["value"], kind))
     cells = []
-    for feature, row in rows.items():
-        psi = row["metrics"].get("psi")
-        if psi is None:
+    for feature, metrics in _by_feature(data, "feature").items():
+        if (psi := metrics.get("psi")) is None:
             continue
-        past = history.get(feature, {})
-        points = [
-            charts.Point(name, past[w]["value"], "drift" if past[w]["status"] == "drift" else "measured")
-            for name, w in zip(names, windows, strict=True)
-            if w in past
-        ]
         importance = importances.get(feature)
+        label = f"PSI of {feature} by window"
         cells.append(
             {
                 "feature": feature,
                 "psi": psi,
-                "metrics": row["metrics"],
+                "metrics": metrics,
                 "importance": importance,
                 "importance_width": 100 * importance / highest if importance else 0,
                 "unit": "age in days" if feature in data.ages else "",
-                "histogram": _drawn(found.get(("feature", feature)), feature),
-                "trend": charts.sparkline(points, psi["threshold"], f"PSI of {feature} by window")
-                if len(points) > 1
-                else "",
+                "histogram": _histogram(found.get(("feature", feature)), feature),
+                "trend": charts.sparkline(trends[feature], psi["threshold"], label),
             }
         )
     return sorted(cells, key=lambda cell: (cell["psi"]["place"] or 0, cell["feature"]))
 
 
-def _drawn(distribution: Distribution | None, name: str, *, small: bool = True) -> str:
+def _by_feature(data: ModelData, part: str) -> dict[str, dict[str, Row]]:
+    """The newest rows of the first table of drift, by feature (or output) and metric."""
+    rows: dict[str, dict[str, Row]] = defaultdict(dict)
+    for row in data.drift[0].newest if data.drift else []:
+        if row["part"] == part:
+            rows[row["feature"]][row["metric"]] = row
+    return rows
+
+
+def _histogram(distribution: Distribution | None, name: str, *, small: bool = True) -> str:
     if distribution is None or not distribution.rows:
         return ""
     return charts.histogram(distribution.bins(), f"Distribution of {name}, in training and now", small=small)
 
 
+def segment_drift(data: ModelData) -> Cells:
+    """For each segment of the newest window, how many features have drifted, and the worst of them."""
+    segments: dict[str, list[Row]] = defaultdict(list)
+    for long in data.drift:
+        for row in long.at(long.windows[-1]):
+            own = row["segment"].partition("=")[0].split("+")  # columns that define it cannot drift within
+            is_psi = (row["part"], row["metric"]) == ("feature", "psi")
+            if is_psi and row["segment"] != "all" and row["feature"] not in own:
+                segments[row["segment"]].append(row)
+    cells = [
+        {
+            "segment": segment,
+            "rows": max(row["n_current"] or 0 for row in rows),
+            "drifted": sum(row["status"] == "drift" for row in rows),
+            "small": sum(row["status"] == "too_small" for row in rows),
+            "worst": max(rows, key=lambda row: row["value"] or 0),
+        }
+        for segment, rows in segments.items()
+    ]
+    return sorted(cells, key=lambda cell: (-cell["drifted"], -(cell["worst"]["value"] or 0), cell["segment"]))
+
+
 def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Key, list[Row]]) -> Cells:
     """One row per feature: missing, unseen and out-of-range values, compared with training."""
-    metrics: dict[str, dict[str, Row]] = {}
-    if data.drift:
-        long = data.drift[0]
-        for row in long.at(long.newest()):
-            if row["segment"] == "all" and row["part"] == "feature" and row["metric"] in GAPS:
-                metrics.setdefault(row["feature"], {})[row["metric"]] = row
+    newest = _by_feature(data, "feature")
     cells = []
     for row in data.signature:
         distribution = found.get(("feature", row["feature"]))
-        values = metrics.get(row["feature"], {})
         now = facts.get(("feature", row["feature"]), [no_facts()])[-1]
         cells.append(
             {
@@ -176,22 +185,20 @@ def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Ke
                 "facts": now,
                 "seen_now": _range(now.get("minimum"), now.get("maximum")),
                 "odd_share": now["odd"] / now["rows"] if now.get("rows") else None,
-                "values": values,
-                "missing_in_training": _missing(distribution, "reference"),
+                "values": newest.get(row["feature"], {}),
+                "missing_in_training": _missing_in_training(distribution),
                 "seen": _seen(row, data.ages.get(row["feature"])),
                 "unit": ", age in days" if row["feature"] in data.ages else "",
-                "state": "warn" if any(value["status"] == "drift" for value in values.values()) else "ok",
             }
         )
     return cells
 
 
-def _missing(distribution: Distribution | None, column: str) -> float | None:
-    if distribution is None:
-        return None
-    total = sum(row[column] for row in distribution.rows.values())
-    missing = sum(row[column] for row in distribution.rows.values() if row["kind"] == "missing")
-    return missing / total if total else None
+def _missing_in_training(distribution: Distribution | None) -> float | None:
+    counts: Counter[str] = Counter()
+    for row in distribution.rows.values() if distribution else []:
+        counts[row["kind"]] += row["reference"]
+    return counts["missing"] / counts.total() if counts.total() else None
 
 
 def _seen(row: Row, age: Row | None) -> str:
@@ -208,33 +215,26 @@ def _range(lowest: float | None, highest: float | None) -> str:
 
 def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
     """One row per output of the ML model, with its drift and its distribution."""
-    psi: dict[str, Row] = {}
-    if data.drift:
-        long = data.drift[0]
-        for row in long.at(long.newest()):
-            if row["segment"] == "all" and row["part"] == "output" and row["metric"] == "psi":
-                psi[row["feature"]] = row
+    newest = _by_feature(data, "output")
     names = [name for part, name in found if part == "output"]
     return [
         {
             "name": name,
-            "psi": psi.get(name),
+            "psi": newest.get(name, {}).get("psi"),
             "has_current": found["output", name].has_current,
-            "histogram": _drawn(found["output", name], name, small=False),
+            "histogram": _histogram(found["output", name], name, small=False),
         }
         for name in sorted(names, key=lambda name: not name.startswith("score"))
     ]
 
 
-def score_means(facts: dict[Key, list[Row]], windows: Sequence[Window]) -> Cells:
-    """The mean of each numeric output in each window."""
-    names = window_names([start for start, _ in windows], [end for _, end in windows])
+def score_means(facts: dict[Key, list[Row]], windows: Sequence[str]) -> Cells:
+    """The mean of each numeric output in each window, by the names of the windows."""
     cells = []
     for part, name in sorted(facts):
         means = [row["mean"] for row in facts[part, name]]
-        if part != "output" or sum(mean is not None for mean in means) < 2:
-            continue
-        points = [charts.Point(window, mean) for window, mean in zip(names, means, strict=True)]
-        drawn = charts.over_time(points, f"Mean of {name} by window", windows=names)
-        cells.append({"name": f"Mean of {name}", "psi": None, "has_current": True, "histogram": drawn})
+        if part == "output" and sum(mean is not None for mean in means) > 1:
+            points = [charts.Point(window, mean) for window, mean in zip(windows, means, strict=True)]
+            drawn = charts.over_time(points, f"Mean of {name} by window", windows=windows)
+            cells.append({"name": f"Mean of {name}", "psi": None, "has_current": True, "histogram": drawn})
     return cells

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.alerts import value_sql
+from scorehouse.report.alerts import drifted, row_alert, value_sql
 from scorehouse.report.gather import Long, ModelData, table_name
-from scorehouse.report.history import since
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row, Warehouse
 
@@ -19,12 +17,27 @@ def watched_facts(warehouse: Warehouse, data: ModelData, subjects: set[Subject])
     behind = Rows(warehouse, data)
     facts = [_anytime_fact(data, long, row) for long in data.anytime for row in alarms(long)]
     facts += [
-        _slice_fact(data, long, row, behind)
+        row_alert(
+            "slice_worse",
+            Subject("slices", row["metric"]),
+            long,
+            row,
+            f"{data.name}-slices",
+            numbers={"limit": limits.slice_limit(row)},
+            rows_sql=behind.of_slice(row),
+            state="",  # slices have no windows
+        )
         for long in data.slices
         for row in long.rows
         if limits.slice_state(row) == "warn"
     ]
-    return facts + _pair_facts(data, behind, subjects) + _driver_facts(data)
+    facts += _pair_facts(data, behind, subjects)
+    # windows in which other features drive the scores than in the reference window
+    return facts + [
+        row_alert("attribution_drift", Subject("scores"), long, row, f"{data.name}-attribution")
+        for long in data.attribution
+        for row in drifted(long)
+    ]
 
 
 def alarms(long: Long) -> list[Row]:
@@ -34,23 +47,23 @@ def alarms(long: Long) -> list[Row]:
 
 def pairs_of(data: ModelData) -> list[Row]:
     """The pairs of the newest window of each table, the one that has changed most first."""
-    rows = [row for long in data.joint for row in long.at(long.newest()) if row["segment"] == "all"]
+    rows = [row for long in data.joint for row in long.newest]
     order = {"drift": 0, "not_judged": 2, "too_small": 2}
     return sorted(rows, key=lambda row: (order.get(row["status"], 1), -(row["value"] or 0), row["feature"]))
 
 
 def _anytime_fact(data: ModelData, long: Long, row: Row) -> Alert:
-    began = row["alarm_since"]
-    return Alert(
+    began, is_new = row["alarm_since"], row["alarm_since"] >= row["window_start"]
+    return row_alert(
         "anytime_alarm",
-        "bad",
         _anytime_subject(data, row),
-        value_sql(long.table, row) + f"\n    and side = '{row['side']}'",
-        value=row["value"],
-        row=row,
-        state="new" if began >= row["window_start"] else "continuing",
-        since="" if began >= row["window_start"] else f"{began:%d %b %Y}",
-        anchor=f"{data.name}-anytime",
+        long,
+        row,
+        f"{data.name}-anytime",
+        sql=value_sql(long.table, row) + f"\n    and side = '{row['side']}'",
+        level="bad",
+        state="new" if is_new else "continuing",
+        since="" if is_new else f"{began:%d %b %Y}",
     )
 
 
@@ -62,71 +75,19 @@ def _anytime_subject(data: ModelData, row: Row) -> Subject:
     return Subject("scores" if row["feature"] else "performance")
 
 
-def _slice_fact(data: ModelData, long: Long, row: Row, behind: Rows) -> Alert:
-    return Alert(
-        "slice_worse",
-        "warn",
-        Subject("slices", row["metric"]),
-        value_sql(long.table, row),
-        {"limit": limits.slice_limit(row)},
-        row["value"],
-        row,
-        rows_sql=behind.of_slice(row),
-        anchor=f"{data.name}-slices",
-    )
-
-
 def _pair_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list[Alert]:
     """Pairs that go together no more. Pairs of one feature have one cause; a feature that drifts is it."""
-    broken = [(long, row) for long in data.joint for row in _broken(long)]
+    broken = [(long, row) for long in data.joint for row in drifted(long)]
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     counts = Counter(name for _, row in broken for name in _names(data, row))
     alerts = []
     for long, row in broken:
         names = sorted(_names(data, row), key=lambda name: (-counts[name], -weights.get(name, 0.0), name))
         drifting = next((name for name in names if Subject("feature", name) in subjects), None)
-        state, began = since(long, row, "drift")
-        alerts.append(
-            Alert(
-                "pair_drift",
-                "warn",
-                Subject("feature", drifting) if drifting else Subject("pair", names[0] if names else ""),
-                value_sql(long.table, row),
-                value=row["value"],
-                row=row,
-                rows_sql=behind.of_pair(names),
-                state=state,
-                since=began,
-                anchor=f"{data.name}-drift",
-            )
-        )
+        subject = Subject("feature", drifting) if drifting else Subject("pair", names[0] if names else "")
+        rows_sql, anchor = behind.of_pair(names), f"{data.name}-drift"
+        alerts.append(row_alert("pair_drift", subject, long, row, anchor, rows_sql=rows_sql))
     return alerts
-
-
-def _driver_facts(data: ModelData) -> list[Alert]:
-    """Windows in which other features drive the scores than in the reference window."""
-    alerts = []
-    for long in data.attribution:
-        for row in _broken(long):
-            state, began = since(long, row, "drift")
-            alerts.append(
-                Alert(
-                    "attribution_drift",
-                    "warn",
-                    Subject("scores"),
-                    value_sql(long.table, row),
-                    value=row["value"],
-                    row=row,
-                    state=state,
-                    since=began,
-                    anchor=f"{data.name}-attribution",
-                )
-            )
-    return alerts
-
-
-def _broken(long: Long) -> Sequence[Row]:
-    return [row for row in long.at(long.newest()) if row["status"] == "drift" and row["segment"] == "all"]
 
 
 def _names(data: ModelData, row: Row) -> list[str]:

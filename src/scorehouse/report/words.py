@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from html import escape
 from typing import Any
 
@@ -16,6 +16,14 @@ from scorehouse.metrics import METRICS, Use, of_drift
 DASH, MINUS = "\u2013", "\u2212"
 # The metrics that say that a distribution has moved; the others say what is wrong with its values.
 MOVED = of_drift("moved")
+# How a window is called on an axis, by its length.
+WINDOW_NAMES = {
+    "year": "{0:%Y}",
+    "quarter": "Q{quarter} {0:%Y}",
+    "month": "{0:%b %Y}",
+    "days": "{0.day} {0:%b %Y}",
+    "run": "{0.day} {0:%b, %H:%M}",
+}
 
 
 def metric_name(metric: str) -> str:
@@ -129,34 +137,27 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def window_names(starts: Sequence[datetime], ends: Sequence[datetime]) -> list[str]:
+def window_names(windows: Sequence[tuple[datetime, datetime]]) -> list[str]:
     """Short names of windows, all in the same form: months, days, or times of runs."""
-    pairs = list(zip(starts, ends, strict=True))
-    if pairs and all(_is_year(start, end) for start, end in pairs):
-        return [f"{start:%Y}" for start in starts]
-    if pairs and all(_is_quarter(start, end) for start, end in pairs):
-        return [f"Q{(start.month + 2) // 3} {start:%Y}" for start in starts]
-    if pairs and all(_is_month(start, end) for start, end in pairs):
-        return [f"{start:%b %Y}" for start in starts]
-    if all(_is_midnight(start) and _is_midnight(end) for start, end in pairs):
-        return [f"{start.day} {start:%b %Y}" for start in starts]
-    return [f"{start.day} {start:%b, %H:%M}" for start in starts]
+    lengths = {_length(start, end) for start, end in windows}
+    form = lengths.pop() if len(lengths) == 1 else "run" if "run" in lengths else "days"
+    return [_window_name(form, start) for start, _ in windows]
 
 
 def window_text(start: datetime, end: datetime) -> str:
     """A window for use in a sentence: a year, quarter or month, or its first and last day (both included)."""
-    if not (_is_midnight(start) and _is_midnight(end)):
+    length, last = _length(start, end), end - timedelta(days=1)
+    if length == "run":
         return f"the run of {stamp(start)}"
-    if _is_year(start, end):
-        return f"{start:%Y}"
-    if _is_quarter(start, end):
-        return f"Q{(start.month + 2) // 3} {start:%Y}"
-    last = end - timedelta(days=1)
-    if start.day == 1 and (last.year, last.month, end.day) == (start.year, start.month, 1):
+    if length == "month":
         return f"{start:%B %Y}"
-    if last <= start:
-        return f"{start.day} {start:%b %Y}"
-    return f"{start.day} {start:%b %Y} to {last.day} {last:%b %Y}"
+    first = _window_name(length, start)
+    return first if length != "days" or last <= start else f"{first} to {last.day} {last:%b %Y}"
+
+
+def row_window(row: Mapping[str, Any]) -> str:
+    """The window of a row, for use in a sentence."""
+    return window_text(row["window_start"], row["window_end"])
 
 
 def zoned(text: str, row: Mapping[str, Any]) -> str:
@@ -164,23 +165,23 @@ def zoned(text: str, row: Mapping[str, Any]) -> str:
     return f"{text} ({zone})" if (zone := row.get("time_zone")) else text
 
 
-def _is_midnight(value: datetime) -> bool:
-    return (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+def _window_name(length: str, start: datetime) -> str:
+    return WINDOW_NAMES[length].format(start, quarter=(start.month + 2) // 3)
 
 
-def _is_year(start: datetime, end: datetime) -> bool:
-    return (
-        _is_midnight(start) and start.timetuple().tm_yday == 1 and end == start.replace(year=start.year + 1)
-    )
-
-
-def _is_quarter(start: datetime, end: datetime) -> bool:
-    whole = _is_midnight(start) and start.day == 1 and start.month % 3 == 1
-    return whole and end.day == 1 and 89 <= (end - start).days <= 92
-
-
-def _is_month(start: datetime, end: datetime) -> bool:
-    return start.day == 1 and _is_midnight(start) and 28 <= (end - start).days <= 31
+def _length(start: datetime, end: datetime) -> str:
+    """Whether a window is a `year`, a `quarter`, a `month`, some `days`, or the rows of a `run`."""
+    if start.time() != time() or end.time() != time():
+        return "run"
+    if start.day == end.day == 1:
+        months = 12 * (end.year - start.year) + end.month - start.month
+        if months == 12 and start.month == 1:
+            return "year"
+        if months == 3 and start.month % 3 == 1:
+            return "quarter"
+        if months == 1:
+            return "month"
+    return "days"
 
 
 def prose(text: str) -> str:

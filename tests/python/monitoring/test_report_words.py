@@ -6,8 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from scorehouse.report import alert_words, charts, words
-from scorehouse.report.alert import TOPICS
+from scorehouse.report import charts, words
 from scorehouse.report.distributions import Distribution
 
 
@@ -56,7 +55,3 @@ def test_the_newest_window_has_a_label(count: int) -> None:
 def test_names_in_a_description_are_code_and_its_html_is_text() -> None:
     assert words.prose("Predicts `late` <b>") == "Predicts <code>late</code> &lt;b&gt;"
     assert words.prose("`<i>`, and one ` alone") == "<code>&lt;i&gt;</code>, and one ` alone"
-
-
-def test_every_alert_has_words() -> None:
-    assert set(alert_words.TITLES) == set(alert_words.TEXTS) == set(TOPICS)
