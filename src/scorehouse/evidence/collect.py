@@ -21,7 +21,7 @@ from scorehouse.registry.version import Version
 from scorehouse.report.cards import read_given
 from scorehouse.report.dbt_results import DbtResults, nodes_of, read_json
 from scorehouse.report.gather import gather
-from scorehouse.report.page import Report, card_path, folder
+from scorehouse.report.page import Report, card_page
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.provenance import commit_of
@@ -95,7 +95,7 @@ def card_of_version(
     names = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
     given = read_given(cards, names, warehouse.call) if cards.is_file() else {}
     report = Report([chapter], f"Model card of {version.label}", warehouse.file.name, now, given)
-    return folder(report)[card_path(chapter)]
+    return card_page(report, chapter)
 
 
 def tests_of(results: DbtResults | None, name: str, target: Path) -> dict[str, Any]:

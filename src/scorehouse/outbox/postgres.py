@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMES = ("postgresql://", "postgres://")
-LOG = "scorehouse_exports"
+LOG, BEFORE = "scorehouse_exports", "scorehouse_exported"
 NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 NUMBER = re.compile(r"DECIMAL\(\d+,\d+\)")
 TYPES = {
@@ -78,7 +79,7 @@ def export_to_postgres(
     psycopg2 = import_extra("psycopg2", "postgres", call)
     try:
         with closing(psycopg2.connect(url)) as server, server, server.cursor() as cursor:  # the 2nd commits
-            return _export(connection, cursor, exported, table, types, call)
+            return _Target(connection, cursor, exported, table, call).export(types)
     except psycopg2.Error as error:
         raise ConfigurationError(
             call,
@@ -100,108 +101,95 @@ def _type(name: str, kind: str, call: str) -> str:
     return found
 
 
-def _export(
-    connection: duckdb.DuckDBPyConnection,
-    cursor: Any,
-    exported: Exported,
-    table: str,
-    types: Mapping[str, str],
-    call: str,
-) -> dict[str, Any]:
-    cursor.execute(
-        "set local extra_float_digits = 3; set local datestyle = 'ISO'; set local timezone = 'UTC'"
-    )
-    cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [table])
-    columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
-    key = columns_of(exported.key)
-    cursor.execute(f"create table if not exists {table} ({columns}, primary key ({key}))")
-    _check_columns(cursor, table, types, call)
-    with tempfile.TemporaryDirectory(prefix="scorehouse-export-") as folder:
-        _read_back(connection, cursor, exported, table, Path(folder) / "was.csv")
-        counts = compare(connection, exported, BEFORE)
-        facts = facts_of(connection, exported, counts)
-        if has_changes(counts):
-            _apply(connection, cursor, exported, table, Path(folder) / "changes.csv")
-            _note(cursor, exported, table, counts, facts["run_ids"])
-    return {**facts, "table": table}
+@dataclass(frozen=True)
+class _Target:
+    """The table that is brought in line with `exported`, in the open transaction of `cursor`."""
 
+    connection: duckdb.DuckDBPyConnection
+    cursor: Any
+    exported: Exported
+    table: str
+    call: str
 
-def _check_columns(cursor: Any, table: str, types: Mapping[str, str], call: str) -> None:
-    """Refuse a table whose columns are not those of the predictions."""
-    cursor.execute(f"select * from {table} limit 0")
-    found = [column.name for column in cursor.description]
-    if found != list(types):
-        missing = [name for name in types if name not in found]
-        more = [name for name in found if name not in types]
-        raise ConfigurationError(
-            call,
-            f"the table {table} lacks the columns {missing}, and has {more} besides"
-            if missing or more
-            else f"the table {table} has the columns in another order",
-            expected=f"the columns {list(types)}",
-            action="alter the table, or name a new one with --table",
+    def export(self, types: Mapping[str, str]) -> dict[str, Any]:
+        """Make the table if there is none, and write what differs."""
+        self.cursor.execute(
+            "set local extra_float_digits = 3; set local datestyle = 'ISO'; set local timezone = 'UTC'"
+        )
+        self.cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [self.table])
+        columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
+        key = columns_of(self.exported.key)
+        self.cursor.execute(f"create table if not exists {self.table} ({columns}, primary key ({key}))")
+        self._check_columns(list(types))
+        with tempfile.TemporaryDirectory(prefix="scorehouse-export-") as folder:
+            file = Path(folder) / "rows.csv"
+            self._read_back(file)
+            counts = compare(self.connection, self.exported, BEFORE)
+            facts = facts_of(self.connection, self.exported, counts)
+            if has_changes(counts):
+                self._apply(file)
+                self._note(counts, facts["run_ids"])
+        return {**facts, "table": self.table}
+
+    def _check_columns(self, wanted: list[str]) -> None:
+        """Refuse a table whose columns are not those of the predictions."""
+        self.cursor.execute(f"select * from {self.table} limit 0")
+        found = [column.name for column in self.cursor.description]
+        if found != wanted:
+            missing = [name for name in wanted if name not in found]
+            more = [name for name in found if name not in wanted]
+            raise ConfigurationError(
+                self.call,
+                f"the table {self.table} lacks the columns {missing}, and has {more} besides"
+                if missing or more
+                else f"the table {self.table} has the columns in another order",
+                expected=f"the columns {wanted}",
+                action="alter the table, or name a new one with --table",
+            )
+
+    def _read_back(self, file: Path) -> None:
+        """What the table has now, as a temporary table with the types of the predictions."""
+        rows = f"select {columns_of(self.exported.columns)} from {self.table}"
+        with file.open("w", encoding="utf-8", newline="") as opened:
+            self.cursor.copy_expert(f"copy ({rows}) to stdout (format csv, force_quote *)", opened)
+        texts = ", ".join(f"{DUCKDB.literal(name)}: 'VARCHAR'" for name in self.exported.columns)
+        self.connection.execute(
+            f"create or replace temp table {BEFORE} as select {typed_columns(self.exported)} from read_csv("
+            f"{DUCKDB.literal(str(file))}, header = false, columns = {{{texts}}}, quote = '\"', "
+            "escape = '\"', delim = ',', nullstr = '', allow_quoted_nulls = false, auto_detect = false)"
         )
 
+    def _apply(self, file: Path) -> None:
+        """Delete the rows that changed or vanished, and write those that are new or changed."""
+        key, gone = columns_of(self.exported.key), "scorehouse_gone"
+        self.cursor.execute(
+            f"create temp table {gone} on commit drop as select {key} from {self.table} limit 0"
+        )
+        self._copy(f"{CHANGE} <> '{NEW}'", gone, key, file)
+        same = DUCKDB.same(self.table, gone, self.exported.key)
+        self.cursor.execute(f"delete from {self.table} using {gone} where {same}")
+        self._copy(f"{CHANGE} in ('{NEW}', '{CHANGED}')", self.table, columns_of(self.exported.columns), file)
 
-BEFORE = "scorehouse_exported"
+    def _copy(self, condition: str, table: str, columns: str, file: Path) -> None:
+        """Copy columns of the changes that meet a condition into a table of the server."""
+        self.connection.execute(
+            f"copy (select {columns} from {CHANGES} where {condition}) to {DUCKDB.literal(str(file))} "
+            "(format csv, header false, nullstr '', quote '\"')"
+        )
+        with file.open(encoding="utf-8", newline="") as opened:
+            self.cursor.copy_expert(f"copy {table} ({columns}) from stdin (format csv)", opened)
 
-
-def _read_back(
-    connection: duckdb.DuckDBPyConnection, cursor: Any, exported: Exported, table: str, file: Path
-) -> None:
-    """What the table has now, as a temporary table with the types of the predictions."""
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        rows = f"select {columns_of(exported.columns)} from {table}"
-        cursor.copy_expert(f"copy ({rows}) to stdout (format csv, force_quote *)", opened)
-    texts = ", ".join(f"{DUCKDB.literal(name)}: 'VARCHAR'" for name in exported.columns)
-    connection.execute(
-        f"create or replace temp table {BEFORE} as select {typed_columns(exported)} from read_csv("
-        f"{DUCKDB.literal(str(file))}, header = false, columns = {{{texts}}}, quote = '\"', escape = '\"', "
-        "delim = ',', nullstr = '', allow_quoted_nulls = false, auto_detect = false)"
-    )
-
-
-def _apply(
-    connection: duckdb.DuckDBPyConnection, cursor: Any, exported: Exported, table: str, file: Path
-) -> None:
-    """Delete the rows that changed or vanished, and write those that are new or changed."""
-    gone = "scorehouse_gone"
-    key = columns_of(exported.key)
-    cursor.execute(f"create temp table {gone} on commit drop as select {key} from {table} limit 0")
-    removed = f"select {columns_of(exported.key)} from {CHANGES} where {CHANGE} <> '{NEW}'"
-    _copy(connection, cursor, removed, gone, exported.key, file)
-    same = DUCKDB.same(table, gone, exported.key)
-    cursor.execute(f"delete from {table} using {gone} where {same}")
-    columns = columns_of(exported.columns)
-    written = f"select {columns} from {CHANGES} where {CHANGE} in ('{NEW}', '{CHANGED}')"
-    _copy(connection, cursor, written, table, exported.columns, file)
-
-
-def _copy(
-    connection: duckdb.DuckDBPyConnection,
-    cursor: Any,
-    query: str,
-    table: str,
-    columns: Iterable[str],
-    file: Path,
-) -> None:
-    target = DUCKDB.literal(str(file))
-    connection.execute(f"copy ({query}) to {target} (format csv, header false, nullstr '', quote '\"')")
-    with file.open(encoding="utf-8", newline="") as opened:
-        cursor.copy_expert(f"copy {table} ({columns_of(columns)}) from stdin (format csv)", opened)
-
-
-def _note(cursor: Any, exported: Exported, table: str, counts: Mapping[str, int], ids: list[str]) -> None:
-    """A line about this export beside the table."""
-    schema = table.rpartition(".")[0]
-    log = f"{schema}.{LOG}" if schema else LOG
-    cursor.execute(
-        f"create table if not exists {log} (exported_at timestamptz default now(), target text, node text, "
-        "rows_new bigint, rows_changed bigint, rows_vanished bigint, run_ids text[])"
-    )
-    numbers = [counts[name] for name in (NEW, CHANGED, VANISHED)]
-    cursor.execute(
-        f"insert into {log} (target, node, rows_new, rows_changed, rows_vanished, run_ids) "
-        "values (%s, %s, %s, %s, %s, %s)",
-        [table, exported.node, *numbers, ids],
-    )
+    def _note(self, counts: Mapping[str, int], run_ids: list[str]) -> None:
+        """A line about this export beside the table."""
+        schema = self.table.rpartition(".")[0]
+        log = f"{schema}.{LOG}" if schema else LOG
+        self.cursor.execute(
+            f"create table if not exists {log} (exported_at timestamptz default now(), target text, "
+            "node text, rows_new bigint, rows_changed bigint, rows_vanished bigint, run_ids text[])"
+        )
+        numbers = [counts[name] for name in (NEW, CHANGED, VANISHED)]
+        self.cursor.execute(
+            f"insert into {log} (target, node, rows_new, rows_changed, rows_vanished, run_ids) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            [self.table, self.exported.node, *numbers, run_ids],
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scorehouse.report import charts
 from scorehouse.report.gather import Long, ModelData, window_of
@@ -14,26 +14,18 @@ SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Driver:
-    """One feature: its mean contributions now, how they changed, and its weight over time."""
-
-    feature: str
-    absolute: float
-    signed: float
-    change: float | None
-    trend: str
-
-
-@dataclass(frozen=True)
 class Attribution:
-    """What drives the scores of the newest window. `is_partial` if not all reasons of a row are stored."""
+    """What drives the scores of the newest window. `is_partial` if not all reasons of a row are stored.
+
+    Each of `drivers` has a feature's mean contributions now, how they changed, and its weight over time.
+    """
 
     window: str
     unit: str
     sentence: str
     explained: str
     is_partial: bool
-    drivers: list[Driver] = field(default_factory=list)
+    drivers: list[Row]
 
 
 def attribution_of(data: ModelData) -> Attribution | None:
@@ -45,13 +37,13 @@ def attribution_of(data: ModelData) -> Attribution | None:
     absolute = [row for row in newest if _is(row, "mean_absolute_contribution")]
     absolute.sort(key=lambda row: (-row["value"], row["feature"]))
     drivers = [
-        Driver(
-            row["feature"],
-            row["value"],
-            signed[row["feature"]]["value"],
-            signed[row["feature"]]["previous_shift"],
-            _trend(long, row["feature"]),
-        )
+        {
+            "feature": row["feature"],
+            "absolute": row["value"],
+            "signed": signed[row["feature"]]["value"],
+            "change": signed[row["feature"]]["previous_shift"],
+            "trend": _trend(long, row["feature"]),
+        }
         for row in absolute[:SHOWN]
     ]
     return Attribution(

@@ -33,7 +33,12 @@ def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None 
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights)
     causes = [_cause(subject, group) for subject, group in _groups(facts, weights, together).items()]
-    causes = [_with_drivers(alert, data) for alert in causes]
+    if data.attribution:  # where reasons are stored, an alert on scores says which features moved them
+        drivers = {"moved_by": shift_of(data.attribution[0], "reference")}
+        causes = [
+            replace(alert, numbers={**alert.numbers, **drivers}) if alert.subject.kind == "scores" else alert
+            for alert in causes
+        ]
     causes.sort(key=lambda alert: _rank(alert, weights))
     return _folded(causes, data)
 
@@ -83,13 +88,6 @@ def _cause(subject: Subject, group: Sequence[Alert]) -> Alert:
     others = sorted({fact.feature for fact in group if fact.feature} - {subject.name})
     also = tuple(fact for fact in group if fact is not first)
     return replace(first, also=also, together=tuple(others) if subject.kind == "feature" else ())
-
-
-def _with_drivers(alert: Alert, data: ModelData) -> Alert:
-    """An alert on scores says which features moved them, where reasons are stored."""
-    if alert.subject.kind != "scores" or not data.attribution:
-        return alert
-    return replace(alert, numbers={**alert.numbers, "moved_by": shift_of(data.attribution[0], "reference")})
 
 
 def _rank(alert: Alert, weights: Mapping[str, float]) -> tuple[bool, int, float]:

@@ -50,11 +50,12 @@ def winner(row: Mapping[str, Any]) -> str:
 
 def contest(row: Mapping[str, Any]) -> str:
     """Champion against challenger in one sentence."""
-    name, count = words.metric_name(row["metric"]), words.rows(row["n_rows"])
+    name = words.metric_name(row["metric"])
     who = f"The {row['model_alias']} (version {row['challenger_version']})"
     low, high, lead = row["difference_low"], row["difference_high"], row["difference"]
     if lead is None or low is None or high is None:
         return f"{who} cannot be compared by {name}: too few labels."
+    count = words.rows(row["n_rows"])
     between = f"interval of its lead {words.number(low)} to {words.number(high)}, {count} rows"
     if low <= 0 <= high:
         return f"{who} is neither clearly better nor worse by {name}; {between}."

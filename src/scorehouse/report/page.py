@@ -64,11 +64,15 @@ def folder(report: Report) -> dict[str, str]:
     """The HTML of each page by its path: the index, one page per ML model, one card per shown version."""
     pages = {INDEX: _render("index.html", report, single=False)}
     for chapter in report.chapters:
-        own = {"chapter": chapter, "single": False, "up": "../"}
-        card = card_of(chapter, report.given, report.made_at.date())
-        pages[model_path(chapter)] = _render("model.html", report, **own)
-        pages[card_path(chapter)] = _render("card.html", report, **own, card=card)
+        pages[model_path(chapter)] = _render("model.html", report, chapter=chapter, single=False)
+        pages[card_path(chapter)] = card_page(report, chapter)
     return pages
+
+
+def card_page(report: Report, chapter: Chapter) -> str:
+    """The model card of the version that is shown, for print."""
+    card = card_of(chapter, report.given, report.made_at.date())
+    return _render("card.html", report, chapter=chapter, card=card)
 
 
 def model_path(chapter: Chapter) -> str:
@@ -82,7 +86,7 @@ def card_path(chapter: Chapter) -> str:
 
 
 def _render(template: str, report: Report, **own: Any) -> str:
-    return _environment().get_template(template).render({"up": "", **report.facts, **own})
+    return _environment().get_template(template).render({**report.facts, **own})
 
 
 @cache

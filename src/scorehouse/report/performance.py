@@ -65,7 +65,10 @@ def performance_of(data: ModelData) -> Performance | None:
     found = Performance(long.table.name, has_estimates=estimates is not None)
     newest = long.claimed() or long.claimed(("complete",))  # all labels are there before it has ended
     _add_newest(found, data, newest, metrics)
-    _add_outputs(found, data, tables)
+    for table in tables if data.live.outputs else []:
+        if rows := [row for row in table.claimed() if row["segment"] == "all"]:
+            column = str(table.rows[0].get("feature"))
+            found.segments.append(_line(f"output {data.live.outputs.get(column, column)}", rows))
     for metric in metrics[:DRAWN]:
         if drawn := _over_time(data, long, estimates, metric, names):
             title = metric_of(data.live, {**long.rows[0], "metric": metric})
@@ -91,17 +94,9 @@ def _by_output(data: ModelData, tables: Sequence[Long]) -> list[Long]:
     return [newest[output] for output in data.live.outputs if output in newest] or list(tables)
 
 
-def _add_outputs(found: Performance, data: ModelData, tables: Sequence[Long]) -> None:
-    """A line for each of several outputs."""
-    if not data.live.outputs:
-        return
-    for long in tables:
-        own = {row["metric"]: row for row in long.claimed() if row["segment"] == "all"}
-        if own:
-            column = str(long.rows[0].get("feature"))
-            name = data.live.outputs.get(column, column)
-            count = next(iter(own.values()))["n_current"]
-            found.segments.append({"segment": f"output {name}", "rows": count, "values": own})
+def _line(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The line of a segment or of an output, with its metrics."""
+    return {"segment": name, "rows": rows[0]["n_current"], "values": {row["metric"]: row for row in rows}}
 
 
 def _by_window(rows: Sequence[Row], metric: str) -> dict[Window, Row]:
@@ -126,13 +121,12 @@ def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metric
                 "note": f"{metric_value(name, registered)} at registration" if registered is not None else "",
             }
         )
-    segments = sorted({row["segment"] for row in rows} - {"all"})
     found.segment_metrics = list(metrics[:5])
-    for segment in ["all", *segments] if segments else []:
-        own = {row["metric"]: row for row in rows if row["segment"] == segment}
-        found.segments.append(
-            {"segment": segment, "rows": next(iter(own.values()))["n_current"], "values": own}
-        )
+    if segments := sorted({row["segment"] for row in rows} - {"all"}):
+        found.segments = [
+            _line(segment, [row for row in rows if row["segment"] == segment])
+            for segment in ["all", *segments]
+        ]
     found.confusion = _confusion({name: row["value"] for name, row in whole.items()})
     if DECILES[0] in whole:
         points = [

@@ -50,11 +50,15 @@ class Rows:
 
     def of_drift(self, row: Row) -> str:
         """Rows that are missing, unseen or out of range, or those of the bin that moved most."""
-        condition = self._condition(row)
-        if self.run is None or not condition:
+        if row["metric"] == "repeated_share":
+            names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
+            last = f"qualify count(*) over (partition by {names}) > 1\norder by {names}" if names else ""
+        else:
+            last = f"where {where}" if (where := self._where(row)) else ""
+        if self.run is None or not last:
             return ""
         source = str(self.run["prediction_table"]) if row["part"] == "output" else self._features()
-        return self.shown(f"{_when(row)}\nselect *\nfrom {source}\n{condition}")
+        return self.shown(f"{_when(row)}\nselect *\nfrom {source}\n{last}")
 
     def _features(self) -> str:
         """The features that the newest run read, as a subquery."""
@@ -106,15 +110,8 @@ class Rows:
             return candidate
         return ""
 
-    def _condition(self, row: Row) -> str:
-        """The last clauses of the select of the rows; empty where they cannot be told."""
-        if row["metric"] == "repeated_share":
-            names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
-            return f"qualify count(*) over (partition by {names}) > 1\norder by {names}" if names else ""
-        where = self._where(row)
-        return f"where {where}" if where else ""
-
     def _where(self, row: Row) -> str:
+        """The condition of the rows behind a number of drift; empty if it is not known."""
         column = DUCKDB.quote(row["feature"])
         signature = next((one for one in self.data.signature if one["feature"] == row["feature"]), None)
         if row["metric"] in ("missing_share", "filled_share"):

@@ -62,10 +62,6 @@ class Chapter:
         return self.data.live
 
     @property
-    def alert_count(self) -> int:
-        return len(self.alerts)
-
-    @property
     def state(self) -> str:
         return worst(verdict.state for verdict in self.verdicts)
 

@@ -77,10 +77,8 @@ class Warehouse:
 
     def beside(self, registry: Table, suffix: str) -> Table | None:
         """The seed `ml_<name><suffix>` that was registered with a registry."""
-        for table in self.tables:
-            if table.schema == registry.schema and table.name == registry.name + suffix:
-                return table
-        return None
+        wanted = (registry.schema, registry.name + suffix)
+        return next((table for table in self.tables if (table.schema, table.name) == wanted), None)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         found = self.connection.execute(sql, list(parameters))
@@ -99,22 +97,23 @@ class Warehouse:
         logs = [table for table in known if (table.schema, table.name) == (chosen, TABLE)]
         return logs[-1] if logs else None
 
-    def _registered_twice(self) -> list[str]:
-        names = [table.name for table in self.of_kind("registry")]
-        return sorted({name for name in names if names.count(name) > 1})
+    def _registered_twice(self) -> list[Table]:
+        """Registries of one name in several schemas."""
+        registries = self.of_kind("registry")
+        names = [table.name for table in registries]
+        return [table for table in registries if names.count(table.name) > 1]
 
     def _check_registries(self, schema: str | None) -> None:
-        names = [table.name for table in self.of_kind("registry")]
-        twice = self._registered_twice()
-        if twice:
-            schemas = sorted({table.schema for table in self.of_kind("registry") if table.name in twice})
+        if twice := self._registered_twice():
+            names = ", ".join(sorted({table.name for table in twice}))
+            schemas = ", ".join(sorted({table.schema for table in twice}))
             raise ConfigurationError(
                 self.call,
-                f"{self.file.name!r} holds {', '.join(twice)} in several schemas: {', '.join(schemas)}",
+                f"{self.file.name!r} holds {names} in several schemas: {schemas}",
                 expected="the tables of one dbt target",
                 action="name its schema with --schema",
             )
-        if not names:
+        if not self.of_kind("registry"):
             where = f" in the schema {schema!r}" if schema else ""
             raise ConfigurationError(
                 self.call,
