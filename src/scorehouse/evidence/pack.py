@@ -62,27 +62,23 @@ def contents(material: Material) -> dict[str, bytes]:
     """The files of the pack, without its manifest."""
     version = material.version
     pinned = pinned_files(version)
+    bom = bill_of_materials(version, pinned, material.features, material.made_at, material.release)
     files = {
         verify.VERSION: _json({"registry": version.to_row(), "files": pinned}),
         verify.SIGNATURE: material.signature,
         "configuration.json": _json(material.configuration),
+        "run.json": None if material.run is None else _json(facts_of(material.run)),
         verify.RUNS: to_lines(map(facts_of, material.runs)),
         verify.SEAL: to_lines(material.seal),
         "replay.json": _json(material.replay),
+        "lineage.json": None if material.lineage is None else _json(material.lineage),
         "tests.json": _json(material.tests),
         CARD: material.card.encode(),
-        verify.BOM: _json(
-            bill_of_materials(version, pinned, material.features, material.made_at, material.release)
-        ),
+        verify.BOM: _json(bom),
+        "version.sig": material.version_signature,
     }
-    if material.run is not None:
-        files["run.json"] = _json(facts_of(material.run))
-    if material.lineage is not None:
-        files["lineage.json"] = _json(material.lineage)
-    if material.version_signature is not None:
-        files["version.sig"] = material.version_signature
-    files["README.md"] = _readme(material, sorted(files)).encode()
-    return files
+    found = {name: data for name, data in files.items() if data is not None}
+    return {**found, "README.md": _readme(material, sorted(found)).encode()}
 
 
 def facts(material: Material) -> dict[str, Any]:

@@ -79,9 +79,7 @@ def histogram(bins: Sequence[Bin], label: str, *, small: bool = False) -> str:
     if small:
         return framed(plot, label, drawn, mini=True)
     names = [item.short or item.name for item in bins]
-    return framed(
-        plot, label, [*_shares(plot, y, marks), *drawn, *names_below(plot, names, fitting(names, plot.width))]
-    )
+    return framed(plot, label, [*_shares(plot, y, marks), *drawn, *names_below(plot, names, fitting)])
 
 
 def _bin(plot: Plot, y: Scale, bands: Bands, place: int, item: Bin) -> str:
@@ -142,7 +140,7 @@ def over_time(
     places = {name: bands.middle(place) for place, name in enumerate(names)}
     parts = [
         *grid(plot, y, scale, tick_texts(scale)),
-        *names_below(plot, names, counted_back(names, plot.width)),
+        *names_below(plot, names),
     ]
     if registered is not None:
         parts.append(_level(plot, y, registered, f"{number(registered)} at registration", REFERENCE))
@@ -174,8 +172,7 @@ def bars(
         parts.append(_bar(y, bands, place, mark.value, BY_KIND[mark.kind], 0.55, mark.tooltip))
     if level is not None:
         parts.append(_level(plot, y, level))
-    below = names_below(plot, names, counted_back(names, plot.width))
-    return framed(plot, label, [*parts, *below], axis=axis)
+    return framed(plot, label, [*parts, *names_below(plot, names)], axis=axis)
 
 
 def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
@@ -237,10 +234,12 @@ def _shares(plot: Plot, y: Scale, marks: Sequence[float]) -> list[str]:
     return grid(plot, y, marks, [f"{said}%" for said in tick_texts([100 * mark for mark in marks])])
 
 
-def names_below(plot: Plot, names: Sequence[str], places: Sequence[int]) -> list[str]:
-    """The names below the bands at these positions, as far as they fit."""
+def names_below(
+    plot: Plot, names: Sequence[str], chosen: Callable[[Sequence[str], float], list[int]] = counted_back
+) -> list[str]:
+    """The names below the bands, as far as they fit."""
     bands = plot.bands(len(names))
-    return [plot.below(bands.middle(place), names[place]) for place in places]
+    return [plot.below(bands.middle(place), names[place]) for place in chosen(names, plot.width)]
 
 
 def _mini(width: float) -> Plot:

@@ -85,26 +85,22 @@ class DbtResults:
 
 def read_results(folder: Path, database: str) -> DbtResults | None:
     """The results in a target folder; None if there are none, or if they are of another database."""
-    manifest, run = read_json(folder / "manifest.json"), read_json(folder / "run_results.json")
-    sources = read_json(folder / "sources.json")
-    if manifest is None or (run is None and sources is None):
-        return None
+    manifest, run, sources = (
+        read_json(folder / file) for file in ("manifest.json", "run_results.json", "sources.json")
+    )
     nodes = nodes_of(manifest)
     registries = {
         key: str(node["name"]).removeprefix("ml_")
         for key, node in nodes.items()
         if _is_registry(node, database)
     }
-    if not registries:
+    if not registries or not (run or sources):
         return None
-    by_model: dict[str, list[Outcome]] = {name: [] for name in registries.values()}
-    lines = _lines(registries, nodes)
-    results = [result for file in (run, sources) for result in (file or {}).get("results", [])]
-    for result in results:
-        key = result["unique_id"]
-        for name, line in lines.items():
-            if key in line and (outcome := _outcome(result, nodes.get(key, {}))):
-                by_model[name].append(outcome)
+    results = [*run.get("results", []), *sources.get("results", [])]
+    by_model = {}
+    for name, line in _lines(registries, nodes).items():
+        own = (result for result in results if result["unique_id"] in line and result["status"] != "skipped")
+        by_model[name] = [_outcome(result, nodes.get(result["unique_id"], {})) for result in own]
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources))
 
 
@@ -115,9 +111,9 @@ def _is_registry(node: dict[str, Any], database: str) -> bool:
     return seed and str(node.get("database")).lower() == database.lower()
 
 
-def nodes_of(manifest: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Nodes and sources of a manifest, by their unique ids; empty without one."""
-    return {**(manifest or {}).get("nodes", {}), **(manifest or {}).get("sources", {})}
+def nodes_of(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Nodes and sources of a manifest, by their unique ids."""
+    return {**manifest.get("nodes", {}), **manifest.get("sources", {})}
 
 
 def _lines(registries: dict[str, str], nodes: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
@@ -164,10 +160,8 @@ def _reached(start: Iterable[str], edges: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome | None:
+def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     kind, status = result["unique_id"].partition(".")[0], str(result["status"])
-    if status == "skipped":
-        return None
     level = LEVELS.get(status, "ok")
     name = str(node.get("name") or result["unique_id"].rpartition(".")[2])
     if kind == "source":
@@ -185,18 +179,17 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome | None:
     return Outcome(name, kind, macro, level, message, code)
 
 
-def read_json(file: Path) -> dict[str, Any] | None:
-    """A file that dbt has written; None if there is none."""
+def read_json(file: Path) -> dict[str, Any]:
+    """A file that dbt has written; empty if there is none."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _time(artifact: dict[str, Any] | None) -> str:
-    said = str((artifact or {}).get("metadata", {}).get("generated_at") or "")
+def _time(artifact: dict[str, Any]) -> str:
     try:
-        return f"{stamp(datetime.fromisoformat(said.replace('Z', '+00:00')))} UTC"
-    except ValueError:
+        return f"{stamp(datetime.fromisoformat(artifact['metadata']['generated_at']))} UTC"
+    except (KeyError, TypeError, ValueError):
         return "at an unknown time"

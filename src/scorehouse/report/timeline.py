@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from scorehouse.drawing.plot import APART, counted_back, tick_texts, ticks, width_of
+from scorehouse.drawing.plot import APART, tick_texts, ticks, width_of
 from scorehouse.drawing.svg import element, text, title
 from scorehouse.report import charts
 from scorehouse.report.gather import ModelData, reject_reasons
@@ -77,7 +77,7 @@ def _stacked(
         if x >= written_to:  # names of versions that follow at once would overlap
             parts.append(text(x, plot.top - 2, version, anchor="middle"))
             written_to = x + width_of(version) + APART
-    parts += charts.names_below(plot, names, counted_back(names, plot.width))
+    parts += charts.names_below(plot, names)
     return charts.framed(plot, label, parts)
 
 
