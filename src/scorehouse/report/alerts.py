@@ -21,10 +21,9 @@ from scorehouse.report.words import MOVED, slug
 TOLERANCE = 1e-9
 
 
-def facts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
+def facts_of(data: ModelData, behind: Rows) -> list[Alert]:
     """The facts of the newest window of each table; a fact that two tables have is there once."""
     found: list[Alert] = []
-    behind = Rows(warehouse, data)
     for long in data.performance:
         found += _performance_alerts(data, long, behind)
     seen = set()
@@ -35,7 +34,7 @@ def facts_of(warehouse: Warehouse, data: ModelData) -> list[Alert]:
             # PSI, mean and spread of one feature say one thing: the first of them is kept
             fact = (row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"])
             if fact not in seen:
-                sql = _proven(warehouse, drift_sql(data, row), row["value"])
+                sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])
                 anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
                 found.append(row_alert(*_drift_code(row), long, row, anchor, sql=sql, rows_sql=rows_sql))
             seen.add(fact)

@@ -12,6 +12,7 @@ from scorehouse.report.attribution import shift_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
 from scorehouse.report.nights import run_facts
+from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.watched import watched_facts
 
@@ -26,8 +27,9 @@ FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody
 
 def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> list[Alert]:
     """One alert per cause, the worst first, then by importance. What repeats other facts is among them."""
-    facts = facts_of(warehouse, data) + run_facts(warehouse, data)
-    facts += watched_facts(warehouse, data, {fact.subject for fact in facts})
+    behind = Rows(warehouse, data)
+    facts = facts_of(data, behind) + run_facts(data, behind)
+    facts += watched_facts(data, behind, {fact.subject for fact in facts})
     if results is not None:
         facts += results.alerts_of(data.name, {fact.topic for fact in facts})
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}

@@ -116,7 +116,7 @@ def sparkline(points: Sequence[Point], threshold: float | None, label: str) -> s
     plot, marks = _mini(100 + 2 * MINI_MARGIN), _marks(points)
     highest = max([mark.value for mark in marks] + [1.15 * (threshold or 0.0), 1e-9])
     y = plot.y(0, highest)
-    x = Scale(0, max(len(points) - 1, 1), plot.left + 4, plot.right - 4)
+    x = Scale(0, len(points) - 1, plot.left + 4, plot.right - 4)
     parts = [] if threshold is None else [_level(plot, y, threshold)]
     parts.append(path(((x(mark.place), y(mark.value)) for mark in marks), CURRENT, 1.5))
     parts += _circles(marks, lambda mark: x(mark.place), y, small=1.3, large=3.6)

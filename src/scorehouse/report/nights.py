@@ -11,15 +11,14 @@ from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.gather import ModelData, reject_reasons, table_name
 from scorehouse.report.history import run_before
 from scorehouse.report.row_sql import Rows, rejected_rows
-from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.warehouse import Row
 from scorehouse.scoring.runlog import SKIPPED, STARTED, SUCCESS
 
 REASONS = 3  # for which a run rejected rows, in an alert
 
 
-def run_facts(warehouse: Warehouse, data: ModelData) -> list[Alert]:
+def run_facts(data: ModelData, behind: Rows) -> list[Alert]:
     """How the newest night of each prediction table ended, and how old its scores and its features are."""
-    behind = Rows(warehouse, data)
     log = data.run_log.quoted if data.run_log else TABLE
     alerts = []
     for run in map(data.judged, data.newest_runs()):

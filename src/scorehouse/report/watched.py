@@ -9,12 +9,11 @@ from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.alerts import drifted, row_alert, value_sql
 from scorehouse.report.gather import Long, ModelData, table_name
 from scorehouse.report.row_sql import Rows
-from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.warehouse import Row
 
 
-def watched_facts(warehouse: Warehouse, data: ModelData, subjects: set[Subject]) -> list[Alert]:
+def watched_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list[Alert]:
     """Facts that join the `subjects` that are known already, where they are about the same thing."""
-    behind = Rows(warehouse, data)
     facts = [_anytime_fact(data, long, row) for long in data.anytime for row in alarms(long)]
     facts += [
         row_alert(

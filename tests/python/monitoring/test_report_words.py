@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from scorehouse.report import charts, words
+from scorehouse.report import alert_words, charts, words
 from scorehouse.report.distributions import Distribution
 
 
@@ -55,3 +55,14 @@ def test_the_newest_window_has_a_label(count: int) -> None:
 def test_names_in_a_description_are_code_and_its_html_is_text() -> None:
     assert words.prose("Predicts `late` <b>") == "Predicts <code>late</code> &lt;b&gt;"
     assert words.prose("`<i>`, and one ` alone") == "<code>&lt;i&gt;</code>, and one ` alone"
+
+
+@pytest.mark.parametrize("code", alert_words.WORDS)
+def test_words_of_an_alert_that_need_no_function_name_its_numbers(code: str) -> None:
+    numbers = dict.fromkeys(("error", "status", "usual", "message", "checked_at", "name", "version"), "x")
+    numbers |= dict.fromkeys(("table", "reasons", "faults", "missing", "next", "n_features"), "x")
+    times = dict.fromkeys(("started_at", "newest"), datetime(2025, 4, 1, 6))
+    for template in alert_words.WORDS[code][1:]:
+        if isinstance(template, str):
+            said = alert_words.phrase(template, {"feature": "age"}, {**numbers, **times})
+            assert said and "{" not in said and not said.endswith(".")
