@@ -103,10 +103,8 @@ def _performance_alerts(data: ModelData, long: Long, behind: Rows) -> list[Alert
         if level in ("bad", "warn"):
             registered = limits.at_registration(data.live, row) or 0.0
             factor = limits.FAR_BAD if level == "bad" else limits.FAR_WARN
-            numbers = {
-                "registered": registered,
-                "limit": limits.far_limit(row["metric"], registered, factor),
-            }
+            limit = limits.far_limit(row["metric"], registered, factor)
+            numbers = {"registered": registered, "limit": limit}
             earlier = [limits.far_from(data.live, one) in ("bad", "warn") for one in before(long, row)]
             state = ("continuing" if earlier[0] else "new") if earlier else ""
             found.append(alert("metric_far_from_registration", row, numbers, level=level, state=state))

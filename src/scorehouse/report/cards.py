@@ -134,14 +134,14 @@ def _decision(live: Version, label: Line) -> list[Line]:
 
 
 def _libraries(live: Version) -> list[Line]:
-    known = (
-        [f"Python {live.python_version}, scikit-learn {live.sklearn_version}"] if live.python_version else []
-    )
-    known += [f"{name} {release}" for name, release in sorted(live.libraries.items())]
+    saved_with = dict(sorted(live.libraries.items()))
+    if live.python_version:
+        own = {"Python": live.python_version, "scikit-learn": live.sklearn_version}
+        saved_with = own | saved_with
     return [
         Line("Artifact", f"{live.artifact} ({live.artifact_format}, {size(live.size_bytes)})"),
         Line("SHA-256 of the artifact", live.sha256),
-        _line("Saved with", ", ".join(known)),
+        _line("Saved with", ", ".join(map(" ".join, saved_with.items()))),
         Line("Registered", live.registered_at),
     ]
 

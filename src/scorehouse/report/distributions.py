@@ -97,16 +97,14 @@ def facts_by_window(warehouse: Warehouse, data: ModelData, windows: Sequence[Win
         start, end = window
         return [row for row in rows if start <= row["window_start"] and row["window_end"] <= end]
 
-    return {key: [_summed(within(rows, window)) for window in windows] for key, rows in by_column.items()}
+    return {key: [summed(within(rows, window)) for window in windows] for key, rows in by_column.items()}
 
 
-def no_facts() -> Row:
-    """Facts of a feature without a profile, such as one that was all NULL in training."""
-    return _summed([])
+def summed(rows: Sequence[Row]) -> Row:
+    """The facts of several profiles combined; None where no value is finite.
 
-
-def _summed(rows: Sequence[Row]) -> Row:
-    """The facts of several profiles combined; None where no value is finite."""
+    A feature that was all NULL in training has no profile.
+    """
     finite = [row for row in rows if row["mean"] is not None]
     weight = sum(row["n_finite"] for row in finite)
     return {

@@ -14,7 +14,7 @@ from scorehouse.report.alert import Alert
 from scorehouse.report.attribution import Attribution, attribution_of
 from scorehouse.report.causes import alerts_of
 from scorehouse.report.dbt_results import DbtResults
-from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, no_facts
+from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, summed
 from scorehouse.report.gather import Long, ModelData, reject_reasons, window_of
 from scorehouse.report.history import ended
 from scorehouse.report.limits import slice_state
@@ -174,7 +174,7 @@ def quality_rows(data: ModelData, found: dict[Key, Distribution], facts: dict[Ke
     cells = []
     for row in data.signature:
         distribution = found.get(("feature", row["feature"]))
-        now = facts.get(("feature", row["feature"]), [no_facts()])[-1]
+        now = facts.get(("feature", row["feature"]), [summed([])])[-1]
         cells.append(
             {
                 **row,
