@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
 
 import jinja2
@@ -51,7 +50,6 @@ class Report:
             "generator": GENERATOR,
             "chapters": chapters,
             "distances": of_drift("shape"),
-            "css": _stylesheet(),
         }
 
 
@@ -121,8 +119,3 @@ def _judged_lights(chapters: Sequence[Chapter]) -> list[str]:
     """The names of the lights that are judged for at least one ML model, in their order."""
     judged = {one.name for chapter in chapters for one in chapter.verdicts if one.state != "none"}
     return [one.name for one in chapters[0].verdicts if one.name in judged]
-
-
-@cache
-def _stylesheet() -> str:
-    return files("scorehouse.report").joinpath("templates/report.css").read_text(encoding="utf-8")

@@ -104,7 +104,7 @@ class Rows:
         database = str(self.run["prediction_table"]).partition(".")[0] if self.run else ""
         for candidate in (sql, sql.replace(f"{database}.", "") if database else sql):
             try:
-                self.warehouse.connection.execute(f"explain {_without_note(candidate)}")
+                self.warehouse.connection.execute(f"explain {candidate}")
             except duckdb.Error:
                 continue
             return candidate
@@ -179,7 +179,3 @@ def _growth(before: float, now: float) -> float:
 def _when(row: Row) -> str:
     """A comment: the report does not know by which column the window was cut."""
     return f"-- of all days; the alert is about {row_window(row)}"
-
-
-def _without_note(sql: str) -> str:
-    return "\n".join(line for line in sql.splitlines() if not line.startswith("--"))
