@@ -206,7 +206,7 @@ def test_a_long_history_is_read_in_part(monitored_project: DbtProject, tmp_path:
         warehouse = Warehouse(connection, Place(database), None, "test")
         (data,) = gather(warehouse, "wide")
         assert len(data.drift[0].windows) == WINDOWS
-        newest = data.drift[0].newest()
+        newest = data.drift[0].windows[-1]
         assert (
             len(data.drift[0].at(newest))
             == connection.sql("select * from wide_drift where window_start = '2025-04-01'")
