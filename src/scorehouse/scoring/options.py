@@ -51,8 +51,8 @@ class Rescore(Arguments):
 
     rule: Name = argument("all", "the name of a rule")
     updated_at: Name | None = argument(None, "the name of a column of timestamps")
-    lookback: Name | Annotated[Number, Field(ge=0, le=1e10)] = argument(
-        0.0, "seconds from 0, or an interval such as '2 days'"
+    lookback: Name | Annotated[int | Number, Field(ge=0, le=1e10)] = argument(
+        0, "seconds from 0, or an interval such as '2 days'"
     )
     vanished: Name = argument("keep", "'keep', 'flag' or 'delete'")
     max_rows: Count | None = argument(None, "a whole number above 0")
