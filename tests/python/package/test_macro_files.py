@@ -1,4 +1,4 @@
-"""Where a macro stands: in a file of its own name, and a public one without others beside it."""
+"""Where a macro stands: in a file of its own name, and a public one without others beside it; and what says so."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from project import REPOSITORY
 
 FILES = sorted((REPOSITORY / "macros").rglob("*.sql"))
 DEFINED = re.compile(r"{%-?\s*(?:macro|test|materialization)\s+(\w+)")
+# with the end of a comment right before it, and without the bodies for single databases, which have `__`
+BEGUN = re.compile(r"(#}\s*)?{%-?\s*(macro|test)\s+(_?[a-z0-9]+(?:_[a-z0-9]+)*)\(")
 BODY = re.compile(r"[a-z]+__(?:test_)?(_?[a-z]\w*)")  # what `adapter.dispatch` finds: default__x
 
 
@@ -44,3 +47,17 @@ def test_no_two_macros_have_one_name() -> None:
 def test_macros_stop_with_the_four_part_error_alone() -> None:
     raising = [file.stem for file in FILES if "raise_compiler_error" in file.read_text(encoding="utf-8")]
     assert raising == ["_fail"]
+
+
+def test_every_macro_is_described() -> None:
+    """A public one in YAML, for dbt docs; a private one by a comment right before it, or in YAML."""
+    described = {
+        entry["name"]
+        for file in (REPOSITORY / "macros").rglob("*.yml")
+        for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["macros"]
+        if entry.get("description")
+    }
+    for file in FILES:
+        for comment, kind, name in BEGUN.findall(file.read_text(encoding="utf-8")):
+            is_private = name.startswith("_")
+            assert (comment and is_private) or ("test_" * (kind == "test") + name) in described, name
