@@ -44,8 +44,7 @@ by_output as (
         {{ scorehouse._worse_by('measured.best_value', reference, limits.metric) }} as certain_decay
     from live
     left join measured_{{ loop.index }} as measured
-        on live.ml_model = measured.ml_model
-        and live.version = measured.version
+        on {{ scorehouse._same('live', 'measured', ['ml_model', 'version']) }}
         and measured.place = 1
         {%- endif %}
     {{ 'union all' if not loop.last }}

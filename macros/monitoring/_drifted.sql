@@ -17,9 +17,7 @@ drifted_names as (
         and not exists (
             select 1
             from faults
-            where faults.ml_model = newest_window_1.ml_model
-                and faults.version = newest_window_1.version
-                and faults.feature = newest_window_1.feature
+            where {{ scorehouse._same('faults', 'newest_window_1', ['ml_model', 'version', 'feature']) }}
         )
     {%- if of_outputs %}
     union all
@@ -71,8 +69,7 @@ drifted as (
         {%- endif %}
     from judged_versions
     left join drifted_names
-        on judged_versions.ml_model = drifted_names.ml_model
-        and judged_versions.version = drifted_names.version
+        on {{ scorehouse._same('judged_versions', 'drifted_names', ['ml_model', 'version']) }}
     group by judged_versions.ml_model, judged_versions.version
 
 ),

@@ -1,9 +1,9 @@
-{#- The columns of the rows of `judged` that every table of findings begins with; windows are none of runs. -#}
-{% macro _shared_columns(n_reference, n_current) -%}
+{#- The columns that a table of findings begins with; windows are none of runs. -#}
+{% macro _shared_columns(n_reference, n_current, has_part=true) -%}
         cast(null as {{ dbt.type_string() }}) as run_id,
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
-        part,
+        {{ 'part,' if has_part }}
         feature,
         segment,
         metric,

@@ -5,11 +5,7 @@
 ) %}
     {% set call = 'attribution' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
-    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
-        {% do scorehouse._argument_error(
-            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_period(call, period) %}
     {% do scorehouse._check_keys(call, 'thresholds', thresholds, ['rank_agreement']) %}
     {% set limit = thresholds.get('rank_agreement') %}
     {% if limit is not none %}

@@ -8,9 +8,9 @@
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% do scorehouse._check_number(call, 'bins', bins, 'write a number of bins, such as 20', lowest=2, highest=1000) %}
     {% do scorehouse._check_estimated_task(call, task) %}
+    {% set rest = dict(options) %}
     {% set spec = scorehouse._performance_spec(
-        call=call, task=task, key=key, label=label, day=options.get('day'),
-        options=scorehouse._without(options, 'day')
+        call=call, task=task, key=key, label=label, day=rest.pop('day', none), options=rest
     ) %}
 
 {% set double, text = scorehouse._type_double(), dbt.type_string() %}
@@ -27,10 +27,7 @@ with live as (
         labels.{{ spec.label }} as scorehouse_label
     from {{ scorehouse._named(predictions, 'predictions') }}
     inner join {{ scorehouse._named(labels, 'labels') }}
-        on
-        {%- for name in spec.key %}
-            predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
+        on {{ scorehouse._same('predictions', 'labels', spec.key) }}
     where labels.{{ spec.label }} is not null
         {%- if date_from %}
         and predictions.{{ spec.day }} >= {{ scorehouse._moment(date_from) }}

@@ -6,24 +6,39 @@
 ) %}
     {% set call = 'drift' %}
     {% do scorehouse._check_relation(call, 'profiles', profiles, 'churn_profiles') %}
-    {% do scorehouse._check_against(call, against) %}
+    {% if against not in ['reference', 'previous'] and (
+        against is not mapping or not against.get('from') or not against.get('to')
+    ) %}
+        {% do scorehouse._argument_error(
+            call, 'against', against, "'reference', 'previous', or a range of days",
+            "write `against: reference`, or `against: {'from': '2026-01-01', 'to': '2026-02-01'}`, its end excluded"
+        ) %}
+    {% endif %}
     {% if against == 'reference' %}
         {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
         {% do scorehouse._is_loaded(call, 'reference', reference) %}
     {% endif %}
-    {% do scorehouse._check_window(call, window) %}
-    {% if segment_reference is not none %}
-        {% do scorehouse._check_relation(call, 'segment_reference', segment_reference, 'churn_training_profiles') %}
+    {% set is_days = window is number and window is not boolean and window >= 1 %}
+    {% set is_range = window is mapping and window.get('from') and window.get('to') %}
+    {% if not is_days and not is_range and window not in ['run', 'day', 'week', 'month', 'quarter', 'year', 'all'] %}
+        {% do scorehouse._argument_error(
+            call, 'window', window,
+            "'run', 'day', 'week', 'month', 'quarter', 'year', 'all', a number of days, or a range of days",
+            "write `window: week`, `window: 7` for rolling weeks, or "
+                ~ "`window: {'from': '2026-01-01', 'to': '2026-02-01'}`"
+        ) %}
     {% endif %}
+    {% for argument, value, example in [
+        ('segment_reference', segment_reference, 'churn_training_profiles'),
+        ('importance', importance, 'ml_churn__importance')
+    ] if value is not none %}
+        {% do scorehouse._check_relation(call, argument, value, example) %}
+    {% endfor %}
     {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._metrics().drift.thresholds) %}
     {% set effects = scorehouse._thresholds(call, min_effect, scorehouse._metrics().drift.min_effects, 'min_effect') %}
     {% do scorehouse._check_number(
         call, 'min_segment_rows', min_segment_rows, 'write a number of rows, such as 200', lowest=0
     ) %}
-    {% if importance is not none %}
-        {% do scorehouse._check_relation(call, 'importance', importance, 'ml_churn__importance') %}
-    {% endif %}
-    {% set limits = {'drift': limits, 'small_drift': effects} %}
 
 {% set bigint = dbt.type_bigint() %}
 {#- A window is identified by its start if profiles are per day, and by its run otherwise. -#}
@@ -62,7 +77,7 @@ both_rows as (
 
 {{ scorehouse._drift_tests(cut) }},
 
-{{ scorehouse._drift_verdicts(cut, limits['drift'], limits['small_drift'], window, importance, against) }},
+{{ scorehouse._drift_verdicts(cut, limits, effects, window, importance, against) }},
 
 final as (
 

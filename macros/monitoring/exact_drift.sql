@@ -119,11 +119,7 @@ metrics as (
             {#- The floor of 0.001 comes from Evidently; with it, a constant reference gives a number. #}
             when 'wasserstein_normed' then wasserstein / greatest(deviation_reference, 0.001e0)
         end as value,
-        case metric_names.metric
-            {%- for metric in metrics %}
-            when '{{ metric }}' then {{ scorehouse._threshold_case(limits, metric) }}
-            {%- endfor %}
-        end as threshold,
+        {{ scorehouse._case_of('metric_names.metric', scorehouse._threshold_cases(limits, metrics)) }} as threshold,
         ks_p as p_value,
         cast(n_reference as {{ dbt.type_bigint() }}) as n_reference,
         cast(n_current as {{ dbt.type_bigint() }}) as n_current

@@ -10,11 +10,7 @@
         {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
         {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% endif %}
-    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
-        {% do scorehouse._argument_error(
-            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_period(call, period) %}
     {% set limits = {'joint_shift': 0.2, 'p_value': 0.01} %}
     {% do scorehouse._check_keys(call, 'thresholds', thresholds, limits) %}
     {% do limits.update(thresholds) %}

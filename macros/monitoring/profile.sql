@@ -34,9 +34,10 @@
 {% set text = dbt.type_string() %}
 {% set cell = 'ml_model, version, ' ~ ('run_id' if day is none else 'day') %}
 {#- A column that is numeric in one version and a category in the other fills two slots. -#}
-{% set slots = [] %}
+{% set slots, slot_keys = [], [] %}
 {% for column in columns %}
     {% for kind in column.kinds.values() | unique | sort(reverse=true) %}
+        {% do slot_keys.append(cell ~ ', k' ~ slots | length) %}
         {% do slots.append({'name': 'k' ~ slots | length, 'column': column, 'kind': kind}) %}
     {% endfor %}
 {% endfor %}
@@ -86,15 +87,7 @@ counted as (
         ) as bin_value,
         count(*) as row_count
     from keyed
-    group by grouping sets (
-        {%- for slot in slots %}
-        ({{ cell }}, {{ slot.name }}){{ ',' if segmentations or not loop.last }}
-        {%- for segmentation in segmentations %}
-        {%- set is_last = loop.last %}
-        ({{ cell }}, s{{ loop.index0 }}, {{ slot.name }}){{ ',' if not (slot == slots | last and is_last) }}
-        {%- endfor %}
-        {%- endfor %}
-    )
+    {{ scorehouse._by_segment(slot_keys, segmentations) }}
 
 ),
 
@@ -135,12 +128,7 @@ described as (
         {%- endif %}
         {%- endfor %}
     from keyed
-    group by grouping sets (
-        ({{ cell }}){{ ',' if segmentations }}
-        {%- for segmentation in segmentations %}
-        ({{ cell }}, s{{ loop.index0 }}){{ ',' if not loop.last }}
-        {%- endfor %}
-    )
+    {{ scorehouse._by_segment([cell], segmentations) }}
 
 ),
 

@@ -97,24 +97,12 @@ facts as (
         {{ ' as rejected_share' }},
         {{ 'data_faults.faults' if watched else 'cast(null as ' ~ text ~ ')' }} as faults
     from live
-    {%- if watched %}
-    left join data_faults
-        on live.ml_model = data_faults.ml_model
-        and live.version = data_faults.version
-    {%- endif %}
-    {%- if drift is not none %}
-    left join drifted
-        on live.ml_model = drifted.ml_model
-        and live.version = drifted.version
-    {%- endif %}
-    left join decayed
-        on live.ml_model = decayed.ml_model
-        and live.version = decayed.version
-    {%- if predictions is not none %}
-    left join rejections
-        on live.ml_model = rejections.ml_model
-        and live.version = rejections.version
-    {%- endif %}
+    {%- for cte, is_there in [
+        ('data_faults', watched), ('drifted', drift), ('decayed', true), ('rejections', predictions)
+    ] if is_there %}
+    left join {{ cte }}
+        on {{ scorehouse._same('live', cte, ['ml_model', 'version']) }}
+    {%- endfor %}
 
 ),
 

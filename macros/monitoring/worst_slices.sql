@@ -34,7 +34,7 @@
     ) %}
     {% do spec.update({'names': names, 'numbers': cut}) %}
 
-{% set int, bigint, text = dbt.type_int(), dbt.type_bigint(), dbt.type_string() %}
+{% set int = dbt.type_int() %}
 with {{ scorehouse._slice_values(predictions, labels, features, spec) }},
 
 {{ scorehouse._slice_sums(spec) }},
@@ -44,19 +44,7 @@ with {{ scorehouse._slice_values(predictions, labels, features, spec) }},
 final as (
 
     select
-        cast(null as {{ text }}) as run_id,
-        ml_model,
-        cast(version as {{ int }}) as version,
-        cast(null as {{ text }}) as feature,
-        segment,
-        metric,
-        window_start,
-        window_end,
-        value,
-        {{ scorehouse._optional_double(spec.threshold) }} as threshold,
-        status,
-        cast(n_rest as {{ bigint }}) as n_reference,
-        cast(n as {{ bigint }}) as n_current,
+        {{ scorehouse._shared_columns('n_rest', 'n', has_part=false) }},
         cast(depth as {{ int }}) as depth,
         rest_value,
         difference,

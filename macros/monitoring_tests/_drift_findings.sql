@@ -4,17 +4,17 @@
 {% for argument, value in switches.items() %}
     {% do scorehouse._check_bool(call, argument, value) %}
 {% endfor %}
-{% set fails = (['too_small', 'not_judged'] if switches.too_small_fails else [])
+{% set fails = ['drift', 'no_reference'] + (['too_small', 'not_judged'] if switches.too_small_fails else [])
     + (['small_drift'] if switches.small_fails else []) %}
-{#- Only the metrics that the test names; the rest keeps the table's status. -#}
+{#- Only the metrics and features that the test names; the rest keeps the table's status. -#}
 {% set own = {} %}
 {% for name, value in thresholds.items() %}
-    {% for metric, limit in (value.items() if value is mapping else [(name, value)]) if metric != 'p_value' %}
-        {% do own.setdefault(metric, []).append([name if value is mapping else none, limit]) %}
+    {% for metric in (value if value is mapping else [name]) if metric != 'p_value' %}
+        {% set is_general = thresholds.get(metric, {}) is not mapping %}
+        {% do own.update({metric: scorehouse._threshold_case(limits, metric, none if is_general else 'threshold')}) %}
     {% endfor %}
 {% endfor %}
 {% set has_alpha = 'p_value' in thresholds %}
-{% set text, double = dbt.type_string(), scorehouse._type_double() %}
 {% set columns = [
     'ml_model', 'version', 'feature', 'segment', 'metric', 'value', 'threshold', 'floor_value', 'p_value', 'run_id',
     'window_start', 'window_end', 'n_reference', 'n_current', 'importance', 'place'
@@ -31,22 +31,7 @@ limited as (
 
     select
         *,
-        {%- if own %}
-        case
-            {%- for metric, chosen in own.items() %}
-            {%- for name, limit in chosen if name is not none %}
-            when metric = '{{ metric }}' and feature = {{ scorehouse._text_literal(name) }}
-                then {{ scorehouse._optional_double(limit) }}
-            {%- endfor %}
-            {%- for name, limit in chosen if name is none %}
-            when metric = '{{ metric }}' then {{ scorehouse._optional_double(limit) }}
-            {%- endfor %}
-            {%- endfor %}
-            else threshold
-        end as own_threshold
-        {%- else %}
-        threshold as own_threshold
-        {%- endif %}
+        {{ scorehouse._case_of('metric', own, 'threshold') if own else 'threshold' }} as own_threshold
     from measured
     where part = '{{ part }}'
         {%- if names %}
@@ -80,6 +65,7 @@ judged as (
         {%- for column in columns %}
         {{ 'own_threshold as threshold' if column == 'threshold' else column }},
         {%- endfor %}
+        {{ 'feature' if names else "'all'" }} as judged_name,
         {%- if own or has_alpha %}
         case
             when own_threshold is null then 'info'
@@ -104,46 +90,24 @@ judged as (
 ),
 
 {#- A table without rows, or without a feature that the test names, shows nothing: that is a finding too. -#}
-{%- set nulls = {'ml_model': text, 'version': dbt.type_int(), 'segment': text, 'metric': text, 'value': double,
-    'threshold': double, 'floor_value': double, 'p_value': double, 'run_id': text} %}
-{%- set no_rows = dict(nulls, n_reference=dbt.type_bigint(), n_current=dbt.type_bigint(), importance=double,
-    place=dbt.type_int(), window_start=dbt.type_timestamp(), window_end=dbt.type_timestamp()) %}
 asked as (
-    {%- for name in names or [none] %}
 
-    select {{ scorehouse._text_literal(name) if name is not none else 'cast(null as ' ~ text ~ ')' }} as feature
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-
-),
-
-not_measured as (
-
-    select
-        {%- for column in columns %}
-        {{ 'asked.feature' if column == 'feature' else 'cast(null as ' ~ no_rows[column] ~ ') as ' ~ column }},
-        {%- endfor %}
-        'no_rows' as problem
-    from asked
-    where not exists (
-        select 1
-        from judged
-        {%- if names %}
-        where judged.feature = asked.feature
-        {%- endif %}
-    )
+    {{ scorehouse._given_names('asked_name', names | unique | list or ['all']) }}
 
 ),
 
 validation_errors as (
 
-    select * from judged
-    where problem in ('drift', 'no_reference')
-        {%- for status in fails %}
-        or problem = '{{ status }}'
+    select
+        {%- for column in columns %}
+        {{ 'asked_name as feature' if column == 'feature' and names else 'judged.' ~ column }},
         {%- endfor %}
-    union all
-    select * from not_measured
+        coalesce(judged.problem, 'no_rows') as problem
+    from asked
+    left join judged
+        on asked.asked_name = judged.judged_name
+    where judged.problem is null
+        or judged.problem in ('{{ fails | join("', '") }}')
 
 )
 

@@ -1,6 +1,8 @@
 {#- The rows of a performance table with a judged value: mature cohorts, by metric. With `undefined`, also those that
     have labels and no value. -#}
-{% macro _mature_rows(model, metrics, segments, latest, min_labels, undefined=false) %}
+{% macro _mature_rows(call, model, metrics, segments, latest, min_labels, undefined=false) %}
+    {%- do scorehouse._check_bool(call, 'segments', segments) %}
+    {%- do scorehouse._check_bool(call, 'latest', latest) %}
     {%- set labelled = 'case when value is null then round(labels_arrived * n_reference) else n_current end' %}
     {%- set has_value = "(value is not null or status = 'undefined')" if undefined else 'value is not null' %}
     select *
@@ -23,4 +25,15 @@
         {%- if latest %}
         and window_start = newest_start
         {%- endif %}
+{% endmacro %}
+
+
+{#- Refuses what is not a number by metric. -#}
+{% macro _check_metrics(call, metrics, expected, example, lowest=-1e308) %}
+    {% if metrics is not mapping or not metrics %}
+        {% do scorehouse._argument_error(call, 'metrics', metrics, expected, 'write `metrics: ' ~ example ~ '`') %}
+    {% endif %}
+    {% for metric, limit in metrics.items() %}
+        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=lowest) %}
+    {% endfor %}
 {% endmacro %}

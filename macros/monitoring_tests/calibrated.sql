@@ -3,13 +3,11 @@
     {% do scorehouse._check_number(
         call, 'max_ece', max_ece, 'write a difference of probabilities, such as 0.05', lowest=0, highest=1
     ) %}
-    {% do scorehouse._check_bool(call, 'segments', segments) %}
-    {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
 
 with measured as (
 
-    {{ scorehouse._mature_rows(model, ['ece'], segments, latest, min_labels) }}
+    {{ scorehouse._mature_rows(call, model, ['ece'], segments, latest, min_labels) }}
 
 ),
 

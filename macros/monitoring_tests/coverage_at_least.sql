@@ -2,14 +2,12 @@
     {% set call = 'coverage_at_least' %}
     {% do scorehouse._check_level(call, 'level', level) %}
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=1) %}
-    {% do scorehouse._check_bool(call, 'segments', segments) %}
-    {% do scorehouse._check_bool(call, 'latest', latest) %}
 
 {#- The interval of 99 %: a cohort fails only if chance would hardly explain its coverage. A cohort that has labels, and
     no interval or set that could hold them, keeps no promise either. -#}
 with measured as (
 
-    {{ scorehouse._mature_rows(model, ['coverage'], segments, latest, min_labels, undefined=true) }}
+    {{ scorehouse._mature_rows(call, model, ['coverage'], segments, latest, min_labels, undefined=true) }}
 
 ),
 

@@ -1,15 +1,7 @@
 {% test gap_at_most(model, column, metrics, latest=true, min_rows=30) %}
     {% set call = 'gap_at_most' %}
     {% set column = scorehouse._column_list(call, 'column', column, 'region') | join('+') %}
-    {% if metrics is not mapping or not metrics %}
-        {% do scorehouse._argument_error(
-            call, 'metrics', metrics, 'limits of the gap by metric', 'write `metrics: {recall: 0.1}`'
-        ) %}
-    {% endif %}
-    {% for metric, limit in metrics.items() %}
-        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
-    {% endfor %}
-    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_metrics(call, metrics, 'limits of the gap by metric', '{recall: 0.1}', lowest=0) %}
     {% do scorehouse._check_number(call, 'min_rows', min_rows, 'write a number of rows', lowest=1) %}
 
 {#- The interval of a gap comes from those of both segments (Newcombe 1998, method 10; Zou and Donner 2008):
@@ -19,7 +11,7 @@
 
 with measured as (
 
-    {{ scorehouse._mature_rows(model, metrics, true, latest, 0) }}
+    {{ scorehouse._mature_rows(call, model, metrics, true, latest, 0) }}
 
 ),
 
@@ -27,11 +19,7 @@ segments as (
 
     select
         *,
-        case metric
-            {%- for metric, limit in metrics.items() %}
-            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
-            {%- endfor %}
-        end as largest_gap
+        {{ scorehouse._case_of('metric', metrics) }} as largest_gap
     from measured
     where substr(segment, 1, {{ prefix | length }}) = {{ scorehouse._text_literal(prefix) }}
         and segment <> {{ scorehouse._text_literal(prefix ~ '(small groups)') }}
@@ -61,10 +49,7 @@ gaps as (
         higher.largest_gap
     from segments as higher
     inner join segments as lower
-        on higher.ml_model = lower.ml_model
-        and higher.version = lower.version
-        and higher.metric = lower.metric
-        and higher.window_start = lower.window_start
+        on {{ scorehouse._same('higher', 'lower', ['ml_model', 'version', 'metric', 'window_start']) }}
         and higher.value > lower.value
 
 ),

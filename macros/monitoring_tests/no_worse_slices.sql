@@ -9,6 +9,7 @@
         call, 'min_share', min_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
     ) %}
 
+{% set usual = 'coalesce(threshold, 0e0)' %}
 with slices as (
 
     select * from {{ model }}
@@ -33,12 +34,7 @@ validation_errors as (
     from slices
     where status = 'worse'
         and share_of_rows >= {{ scorehouse._double_literal(min_share) }}
-        and difference_low > {% if limits %}case metric
-            {%- for metric, limit in limits.items() %}
-            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
-            {%- endfor %}
-            else coalesce(threshold, 0e0)
-        end{% else %}coalesce(threshold, 0e0){% endif %}
+        and difference_low > {{ scorehouse._case_of('metric', limits, usual) if limits else usual }}
 
 )
 

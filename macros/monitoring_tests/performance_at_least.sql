@@ -1,22 +1,13 @@
 {% test performance_at_least(model, metrics, segments=false, latest=false, min_labels=0, require_rows=false) %}
     {% set call = 'performance_at_least' %}
-    {% if metrics is not mapping or not metrics %}
-        {% do scorehouse._argument_error(
-            call, 'metrics', metrics, 'limits by metric', 'write `metrics: {roc_auc: 0.7, log_loss: 0.5}`'
-        ) %}
-    {% endif %}
-    {% for metric, limit in metrics.items() %}
-        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`') %}
-    {% endfor %}
-    {% do scorehouse._check_bool(call, 'segments', segments) %}
-    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_metrics(call, metrics, 'limits by metric', '{roc_auc: 0.7, log_loss: 0.5}') %}
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
 {#- For a metric where lower is better, such as log loss, the limit is the highest value allowed. -#}
 with measured as (
 
-    {{ scorehouse._mature_rows(model, metrics, segments, latest, min_labels) }}
+    {{ scorehouse._mature_rows(call, model, metrics, segments, latest, min_labels) }}
 
 ),
 
@@ -24,11 +15,7 @@ limited as (
 
     select
         *,
-        case metric
-            {%- for metric, limit in metrics.items() %}
-            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
-            {%- endfor %}
-        end as own_threshold
+        {{ scorehouse._case_of('metric', metrics) }} as own_threshold
     from measured
 
 ),

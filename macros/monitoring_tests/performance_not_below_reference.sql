@@ -3,24 +3,21 @@
 ) %}
     {% set call = 'performance_not_below_reference' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
-    {% if metrics is not mapping or not metrics %}
-        {% do scorehouse._argument_error(
-            call, 'metrics', metrics, 'for each metric, how much worse it may be than at registration',
-            'write `metrics: {roc_auc: 0.05, log_loss: 0.1}`'
-        ) %}
-    {% endif %}
-    {% for metric, limit in metrics.items() %}
-        {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
-    {% endfor %}
-    {% do scorehouse._check_bool(call, 'segments', segments) %}
-    {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% do scorehouse._check_metrics(
+        call, metrics, 'for each metric, how much worse it may be than at registration',
+        '{roc_auc: 0.05, log_loss: 0.1}', lowest=0
+    ) %}
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_output(call, 'output', output) %}
 
+{% set registered = {} %}
+{% for metric in metrics %}
+    {% do registered.update({metric: scorehouse._registered_metric('registry.metrics', metric, output)}) %}
+{% endfor %}
 {#- A metric without a value at registration fails too: nothing could be compared. -#}
 with measured as (
 
-    {{ scorehouse._mature_rows(model, metrics, segments, latest, min_labels) }}
+    {{ scorehouse._mature_rows(call, model, metrics, segments, latest, min_labels) }}
 
 ),
 
@@ -28,17 +25,8 @@ compared as (
 
     select
         measured.*,
-        case metric
-            {%- for metric in metrics %}
-            when {{ scorehouse._text_literal(metric) }}
-                then {{ scorehouse._registered_metric('registry.metrics', metric, output) }}
-            {%- endfor %}
-        end as reference_value,
-        case metric
-            {%- for metric, tolerance in metrics.items() %}
-            when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(tolerance) }}
-            {%- endfor %}
-        end as tolerance
+        {{ scorehouse._case_of('metric', registered) }} as reference_value,
+        {{ scorehouse._case_of('metric', metrics) }} as tolerance
     from measured
     left join {{ scorehouse._named(registry, 'registry') }}
         on measured.ml_model = registry.name

@@ -30,6 +30,13 @@
 {% set today = 'cast(' ~ dbt.date_trunc('day', scorehouse._utc_now()) ~ ' as ' ~ stamp ~ ')' %}
 {% set double = scorehouse._type_double() %}
 {% set day = scorehouse._identifier(day) if day is not none else none %}
+{% set most = max_change or 0 %}
+{% set problems = {
+    'too_few': ('<', 'null' if min_rows is none else min_rows),
+    'too_many': ('>', 'null' if max_rows is none else max_rows),
+    'fewer_than_usual': ('<', 'null' if max_change is none else 'usual_lowest'),
+    'more_than_usual': ('>', 'null' if max_change is none else 'usual_highest')
+} %}
 
 with windows as (
 
@@ -73,12 +80,8 @@ limited as (
 
     select
         *,
-        case when n_before >= 3 then
-            usual_rows * {{ scorehouse._double_literal(1 - max_change if max_change is not none else 0) }}
-        end as usual_lowest,
-        case when n_before >= 3 then
-            usual_rows * {{ scorehouse._double_literal(1 + max_change if max_change is not none else 0) }}
-        end as usual_highest
+        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 - most) }} end as usual_lowest,
+        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 + most) }} end as usual_highest
     from earlier
 
 ),
@@ -88,17 +91,9 @@ judged as (
     select
         *,
         case
-            when n_rows < 0 then 'too_few'
-            {%- if min_rows is not none %}
-            when n_rows < {{ min_rows }} then 'too_few'
-            {%- endif %}
-            {%- if max_rows is not none %}
-            when n_rows > {{ max_rows }} then 'too_many'
-            {%- endif %}
-            {%- if max_change is not none %}
-            when n_rows < usual_lowest then 'fewer_than_usual'
-            when n_rows > usual_highest then 'more_than_usual'
-            {%- endif %}
+            {%- for problem, (sign, limit) in problems.items() %}
+            when n_rows {{ sign }} {{ limit }} then '{{ problem }}'
+            {%- endfor %}
         end as problem
     from limited
     {%- if latest %}
@@ -147,10 +142,9 @@ validation_errors as (
         'volume' as metric,
         n_rows as value,
         cast(case problem
-            when 'too_few' then {{ min_rows if min_rows is not none else 'null' }}
-            when 'too_many' then {{ max_rows if max_rows is not none else 'null' }}
-            when 'fewer_than_usual' then usual_lowest
-            when 'more_than_usual' then usual_highest
+            {%- for problem, (_, limit) in problems.items() %}
+            when '{{ problem }}' then {{ limit }}
+            {%- endfor %}
         end as {{ double }}) as threshold,
         usual_rows,
         problem

@@ -1,7 +1,7 @@
 {#- CTEs that end in `batches`: per series and window, the number of rows, and the sum of their values, which are scaled
     to 0 to 1 and turned so that the ML model is in order if their mean is at most `null_mean`. -#}
 {% macro _anytime_batches(series, kind, segments, options, zone) %}
-{% set double, text = scorehouse._type_double(), dbt.type_string() %}
+{% set double = scorehouse._type_double() %}
 {% set rows = [] %}
 {% for one in series %}
     {% do rows.append([
@@ -10,6 +10,28 @@
         scorehouse._double_literal(one.highest)
     ]) %}
 {% endfor %}
+{#- What the columns of `observed` are read from, and from which rows, by kind of source. -#}
+{% set columns = {
+    'ml_model': 'ml_model', 'version': 'version', 'segment': 'segment', 'feature': "coalesce(feature, '')",
+    'metric': 'metric', 'watched_name': 'metric', 'window_start': 'window_start', 'window_end': 'window_end',
+    'value': 'value', 'n_rows': 'cast(n_current as ' ~ double ~ ')'
+} %}
+{% set usable = "value is not null and n_current > 0 and status not in ('immature', 'complete')" %}
+{% if kind == 'profiles' %}
+    {% do columns.update({
+        'feature': 'feature', 'metric': "'mean'", 'watched_name': 'feature', 'value': 'mean',
+        'n_rows': 'cast(row_count - n_null - n_nan - n_infinite as ' ~ double ~ ')'
+    }) %}
+    {% set usable = "kind = 'all' and mean is not null" %}
+{% elif kind == 'runs' %}
+    {% do columns.update({
+        'ml_model': 'model_name', 'version': 'model_version', 'segment': "'all'", 'feature': 'prediction_table',
+        'metric': "'rejected_share'", 'watched_name': "'rejected_share'", 'window_start': 'started_at',
+        'window_end': 'started_at', 'value': 'cast(rows_rejected as ' ~ double ~ ') / rows_in',
+        'n_rows': 'cast(rows_in as ' ~ double ~ ')'
+    }) %}
+    {% set usable = "status = 'success' and rows_in > 0" %}
+{% endif %}
 watched as (
 
     {{ scorehouse._given_rows(['watched_name', 'side', 'threshold', 'lowest', 'highest'], rows) }}
@@ -17,61 +39,15 @@ watched as (
 ),
 
 observed as (
-    {%- if kind == 'runs' %}
 
     select
-        model_name as ml_model,
-        model_version as version,
-        'all' as segment,
-        prediction_table as feature,
-        'rejected_share' as metric,
-        'rejected_share' as watched_name,
-        started_at as window_start,
-        started_at as window_end,
-        cast(rows_rejected as {{ double }}) / rows_in as value,
-        cast(rows_in as {{ double }}) as n_rows,
+        {%- for name, column in columns.items() %}
+        {{ column }} as {{ name }},
+        {%- endfor %}
         {{ zone }} as time_zone
     from source_rows
-    where status = 'success'
-        and rows_in > 0
-    {%- elif kind == 'profiles' %}
-
-    select
-        ml_model,
-        version,
-        segment,
-        feature,
-        'mean' as metric,
-        feature as watched_name,
-        window_start,
-        window_end,
-        mean as value,
-        cast(row_count - n_null - n_nan - n_infinite as {{ double }}) as n_rows,
-        {{ zone }} as time_zone
-    from source_rows
-    where kind = 'all'
-        and mean is not null
-        {{ "and segment = 'all'" if not segments }}
-    {%- else %}
-
-    select
-        ml_model,
-        version,
-        segment,
-        coalesce(feature, '') as feature,
-        metric,
-        metric as watched_name,
-        window_start,
-        window_end,
-        value,
-        cast(n_current as {{ double }}) as n_rows,
-        {{ zone }} as time_zone
-    from source_rows
-    where value is not null
-        and n_current > 0
-        and status not in ('immature', 'complete')
-        {{ "and segment = 'all'" if not segments }}
-    {%- endif %}
+    where {{ usable }}
+        {{ "and segment = 'all'" if kind != 'runs' and not segments }}
 
 ),
 

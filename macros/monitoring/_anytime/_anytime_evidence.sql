@@ -3,24 +3,17 @@
     `exp(S ln(q / p) + (n - S) ln((1 - q) / (1 - p)))`, S being the sum of n values. Its expectation is at most 1 if
     the mean is at most p, for values from 0 to 1 of any distribution, and so is that of their weighted mean. -#}
 {% macro _anytime_evidence(id, options) %}
-{% set joined = [] %}
-{% for name in id.split(', ') %}
-    {% do joined.append('so_far.' ~ name ~ ' = begun.' ~ name) %}
-{% endfor %}
+{% set names = id.split(', ') %}
+{% set until_then = 'over (partition by ' ~ id
+    ~ ' order by window_start, window_end rows between unbounded preceding and current row)' %}
 so_far as (
 
     select
         *,
         row_number() over (partition by {{ id }} order by window_start, window_end) as place,
-        sum(n) over (
-            partition by {{ id }} order by window_start, window_end rows between unbounded preceding and current row
-        ) as n_so_far,
-        sum(n_rows) over (
-            partition by {{ id }} order by window_start, window_end rows between unbounded preceding and current row
-        ) as rows_so_far,
-        sum(total) over (
-            partition by {{ id }} order by window_start, window_end rows between unbounded preceding and current row
-        ) as total_so_far
+        sum(n) {{ until_then }} as n_so_far,
+        sum(n_rows) {{ until_then }} as rows_so_far,
+        sum(total) {{ until_then }} as total_so_far
     from batches
 
 ),
@@ -52,7 +45,7 @@ spans as (
         so_far.total_so_far - begun.total_so_far + begun.total as total
     from so_far
     inner join so_far as begun
-        on {{ joined | join(' and ') }}
+        on {{ scorehouse._same('so_far', 'begun', names) }}
         and begun.place <= so_far.place
 
 ),
@@ -91,11 +84,9 @@ evidence as (
         series_counts.n_series
     from so_far
     inner join e_values
-        on {{ joined | join(' and ') | replace('begun.', 'e_values.') }}
-        and so_far.place = e_values.place
+        on {{ scorehouse._same('so_far', 'e_values', names + ['place']) }}
     inner join series_counts
-        on so_far.ml_model = series_counts.ml_model
-        and so_far.version = series_counts.version
+        on {{ scorehouse._same('so_far', 'series_counts', ['ml_model', 'version']) }}
 
 )
 {%- endmacro %}

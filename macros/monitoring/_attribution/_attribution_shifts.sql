@@ -3,9 +3,6 @@
 {% macro _attribution_shifts(spec) %}
 {% set double, text = scorehouse._type_double(), dbt.type_string() %}
 {% set series = 'ml_model, version, segment, part, feature, metric' %}
-{% set finish = 'cast(' ~ dbt.dateadd('month', 3, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')'
-    if spec.period == 'quarter'
-    else 'cast(' ~ dbt.dateadd(spec.period, 1, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
 reference_windows as (
 
     select ml_model, version, segment, min(window_start) as reference_start
@@ -94,7 +91,7 @@ judged as (
 
     select
         *,
-        {{ finish }} as window_end,
+        {{ scorehouse._period_end(spec.period) }} as window_end,
         case when metric = 'rank_agreement' then {{ scorehouse._optional_double(spec.limit) }} end as threshold,
         case
             when n_partial > 0 and part = 'feature' then 'partial'

@@ -11,7 +11,7 @@ explained as (
         model_version as version,
         cast({{ dbt.date_trunc(spec.period, spec.day) }} as {{ stamp }}) as window_start,
         {%- for segmentation in spec.segmentations %}
-        {{ scorehouse._segment_expression(segmentation, none, predictions) }} as s{{ loop.index0 }},
+        {{ scorehouse._segment_expression(segmentation, none) }} as s{{ loop.index0 }},
         {%- endfor %}
         reason_unit,
         cast(reason_base as {{ double }}) as base,
@@ -44,7 +44,7 @@ windows as (
         {{ scorehouse._mean('rest') }} as mean_rest,
         {{ scorehouse._mean('total') }} as mean_total
     from explained
-    {{ scorehouse._attribution_groups(g, '', spec) }}
+    {{ scorehouse._by_segment([g], spec.segmentations) }}
     having count(total) > 0
 
 ),
@@ -60,7 +60,7 @@ listed as (
         {{ scorehouse._total('abs(moved' ~ i ~ ')') }} as moved_absolutely
     from explained
     where name{{ i }} is not null
-    {{ scorehouse._attribution_groups(g, 'name' ~ i, spec) }}
+    {{ scorehouse._by_segment([g ~ ', name' ~ i], spec.segmentations) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 
@@ -118,17 +118,4 @@ measured as (
     {%- endfor %}
 
 )
-{%- endmacro %}
-
-
-{#- Grouping by window and perhaps by a name, for all rows and for each segmentation. -#}
-{% macro _attribution_groups(g, name, spec) -%}
-    {%- set keys = g ~ (', ' ~ name if name else '') %}
-    {%- if not spec.segmentations -%}
-    group by {{ keys }}
-    {%- else -%}
-    group by grouping sets (
-        ({{ keys }}){% for segmentation in spec.segmentations %}, ({{ keys }}, s{{ loop.index0 }}){% endfor %}
-    )
-    {%- endif %}
 {%- endmacro %}

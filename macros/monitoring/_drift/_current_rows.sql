@@ -37,18 +37,7 @@ segments as (
 current_rows as (
 
     select
-        windows.window_id,
-        segments.ml_model,
-        segments.version,
-        segments.judged_segment as segment,
-        profiles.part,
-        profiles.feature,
-        profiles.kind,
-        profiles.bin_key,
-        1 as is_current,
-        profiles.row_count as n_rows,
-        profiles.n_below + profiles.n_above as n_outside,
-        {{ scorehouse._moment_columns('profiles') }}
+        {{ scorehouse._rows_of_profiles(is_current=1) }}
     from profiles
     inner join windows
         on {{ scorehouse._in_window(window) }}
@@ -57,4 +46,28 @@ current_rows as (
         and {{ scorehouse._same('profiles', 'segments', ['ml_model', 'version', 'segment']) }}
 
 )
+{%- endmacro %}
+
+
+{#- Columns of a profile's rows in a row of `segments`. Moments, and the number of finite values, are those of rows of
+    kind `all`. -#}
+{% macro _rows_of_profiles(is_current, bin_key='profiles.bin_key') -%}
+        segments.window_id,
+        segments.ml_model,
+        segments.version,
+        segments.judged_segment as segment,
+        profiles.part,
+        profiles.feature,
+        profiles.kind,
+        {{ bin_key }} as bin_key,
+        {{ is_current }} as is_current,
+        profiles.row_count as n_rows,
+        profiles.n_below + profiles.n_above as n_outside,
+        case when profiles.kind = 'all' and profiles.mean is not null then
+            profiles.row_count - profiles.n_null - profiles.n_nan - profiles.n_infinite
+        end as n_finite,
+        profiles.mean,
+        profiles.deviation,
+        profiles.minimum,
+        profiles.maximum
 {%- endmacro %}

@@ -47,11 +47,7 @@ baseline_rows as (
         judged_features.part,
         judged_features.feature,
         reference_bins.kind,
-        case reference_bins.kind
-            when 'numeric' then cast(reference_bins.bin as {{ dbt.type_string() }})
-            when 'category' then 'c:' || reference_bins.category
-            else reference_bins.kind
-        end as bin_key,
+        {{ scorehouse._bin_key() }} as bin_key,
         0 as is_current,
         reference_bins.row_count as n_rows,
         cast(null as {{ dbt.type_bigint() }}) as n_outside,
@@ -101,18 +97,9 @@ baseline_rows as (
 {#- Profiles of the same segments, to which the caller adds which rows of them. -#}
 {% macro _profiled_baseline(source) -%}
     select
-        segments.window_id,
-        segments.ml_model,
-        segments.version,
-        segments.judged_segment as segment,
-        profiles.part,
-        profiles.feature,
-        profiles.kind,
-        {{ 'profiles.bin_key' if source == 'profiles' else scorehouse._bin_key() ~ ' as bin_key' }},
-        0 as is_current,
-        profiles.row_count as n_rows,
-        profiles.n_below + profiles.n_above as n_outside,
-        {{ scorehouse._moment_columns('profiles') }}
+        {{ scorehouse._rows_of_profiles(
+            is_current=0, bin_key='profiles.bin_key' if source == 'profiles' else scorehouse._bin_key()
+        ) }}
     from segments
     inner join {{ source }}{{ ' as profiles' if source != 'profiles' }}
         on {{ scorehouse._same('segments', 'profiles', ['ml_model', 'version', 'segment']) }}

@@ -58,7 +58,14 @@ filled as (
         (a + b) * n_reference / (n_reference + n_current) as expected_a,
         (a + b) * n_current / (n_reference + n_current) as expected_b,
         (a_so_far - a / 2e0) / n_reference - 0.5e0 as middle,
-        {{ scorehouse._pooled_key() }} as pooled_key
+        {#- The bin of PSI. Rare categories share one, with those that the reference does not have: at most as many bins
+            as keep the PSI expected by chance at 0.05, each with ten rows expected on both sides. #}
+        case
+            when is_category = 0 or place = 1 then bin_key
+            when place * (1e0 / n_reference + 1e0 / n_current) <= 0.05e0
+                and a >= 10e0 and a / n_reference * n_current >= 10e0 and bin_key <> 'other' then bin_key
+            else 'rare'
+        end as pooled_key
     from totals
     where n_reference > 0e0
         and n_current > 0e0
@@ -147,17 +154,4 @@ gaps as (
     group by {{ cut }}, part, feature
 
 )
-{%- endmacro %}
-
-
-{#- The bin of PSI. Rare categories share one, with those that the reference does not have: at most as many bins
-    as keep the PSI expected by chance at 0.05, each with ten rows expected on both sides. -#}
-{% macro _pooled_key() -%}
-    case
-            when is_category = 0 then bin_key
-            when place = 1 then bin_key
-            when place * (1e0 / n_reference + 1e0 / n_current) <= 0.05e0
-                and a >= 10e0 and a / n_reference * n_current >= 10e0 and bin_key <> 'other' then bin_key
-            else 'rare'
-        end
 {%- endmacro %}

@@ -1,6 +1,7 @@
 {#- The CTE `moments`: number, mean, standard deviation, minimum and maximum of the finite values, of the window
     (`_now`) and of what it is compared with (`_then`). -#}
 {% macro _drift_moments(cut, reference, against) %}
+{% set is_known = against == 'reference' %}
 {% set double, columns = scorehouse._type_double(), ['mean', 'deviation', 'minimum', 'maximum'] %}
 weighted as (
 
@@ -35,7 +36,7 @@ profiled_moments as (
 
 ),
 
-{%- if against == 'reference' %}
+{%- if is_known %}
 
 reference_moments as (
 
@@ -61,21 +62,14 @@ moments as (
         profiled.window_id, profiled.ml_model, profiled.version, profiled.segment, profiled.part, profiled.feature,
         {%- for name in ['n'] + columns %}
         profiled.{{ name }}_now,
-        {%- if against == 'reference' %}
-        coalesce(profiled.{{ name }}_then, known.{{ name }}) as {{ name }}_then,
-        {%- else %}
-        profiled.{{ name }}_then,
-        {%- endif %}
+        {{ 'coalesce(profiled.' ~ name ~ '_then, known.' ~ name ~ ')' if is_known else 'profiled.' ~ name ~ '_then' }}
+            as {{ name }}_then,
         {%- endfor %}
-        {%- if against == 'reference' %}
-        known.low_tail,
-        known.high_tail
-        {%- else %}
-        cast(null as {{ double }}) as low_tail,
-        cast(null as {{ double }}) as high_tail
-        {%- endif %}
+        {%- for side in ['low_tail', 'high_tail'] %}
+        {{ 'known.' ~ side if is_known else 'cast(null as ' ~ double ~ ')' }} as {{ side }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from profiled_moments as profiled
-    {%- if against == 'reference' %}
+    {%- if is_known %}
     left join reference_moments as known
         on profiled.version = known.version
         and profiled.part = known.part

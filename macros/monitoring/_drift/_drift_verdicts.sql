@@ -24,57 +24,30 @@
     'mean_shift': 'is_learned * greatest(coalesce(mean_shift_usual, 0e0), 3e0 * mean_error)',
     'spread_shift': 'is_learned * greatest(coalesce(spread_shift_usual, 0e0), 3e0 * spread_error)'
 } %}
+{% for name in scorehouse._metrics().drift.learned if name not in usual %}
+    {% do usual.update({name: 'coalesce(' ~ name ~ '_usual, 0e0)'}) %}
+{% endfor %}
+{% set beyond, blind = {}, {'mean_shift': 'is_mean_shift_blind', 'spread_shift': 'is_spread_shift_blind'} %}
+{% for name in scorehouse._metrics().drift.moved %}
+    {% do beyond.update({name: name ~ '_beyond'}) %}
+{% endfor %}
+{% for name in scorehouse._metrics().drift['shape'] %}
+    {% do blind.update({name: 'is_psi_blind'}) %}
+{% endfor %}
 {% set dated = "is_date = 1 and metric in ('" ~ shapes ~ "', 'unseen_share')" %}
 metric_rows as (
 
     select
         tested.*,
         metric,
-        case metric
-            {%- for name in names %}
-            when '{{ name }}' then {{ name }}
-            {%- endfor %}
-        end as value,
-        case metric
-            {%- for name in names %}
-            when '{{ name }}' then {{ scorehouse._threshold_case(limits, name) }}
-            {%- endfor %}
-        end as own_limit,
-        case metric
-            {%- for name in names %}
-            when '{{ name }}' then {{ scorehouse._threshold_case(effects, name) }}
-            {%- endfor %}
-        end as least_effect,
-        case metric
-            {%- for name, column in expected.items() %}
-            when '{{ name }}' then {{ column }}
-            {%- endfor %}
-            else 0e0
-        end as expected_value,
-        case metric
-            {%- for name in scorehouse._metrics().drift.learned %}
-            when '{{ name }}' then {{ usual[name] or 'coalesce(' ~ name ~ '_usual, 0e0)' }}
-            {%- endfor %}
-            else 0e0
-        end as usual_value,
-        case metric
-            {%- for name in scorehouse._metrics().drift.moved %}
-            when '{{ name }}' then {{ name }}_beyond
-            {%- endfor %}
-        end as beyond_value,
-        case
-            when metric in ('{{ shapes }}') then is_psi_blind
-            {%- for name in ['mean_shift', 'spread_shift'] %}
-            when metric = '{{ name }}' then is_{{ name }}_blind
-            {%- endfor %}
-            else 0
-        end as is_blind,
-        case metric
-            {%- for name, column in p_values.items() %}
-            when '{{ name }}' then {{ column }}
-            {%- endfor %}
-            else psi_p
-        end as raw_p,
+        {%- for column, values, otherwise in [
+            ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
+            ('least_effect', scorehouse._threshold_cases(effects, names), none), ('expected_value', expected, '0e0'),
+            ('usual_value', usual, '0e0'), ('beyond_value', beyond, none), ('is_blind', blind, '0'),
+            ('raw_p', p_values, 'psi_p')
+        ] %}
+        {{ scorehouse._case_of('metric', values, otherwise) }} as {{ column }},
+        {%- endfor %}
         case when metric = 'psi' then psi_floor * psi_effect end as floor_value,
         case when metric = 'mean_shift' then mean_error end as standard_error
     from tested

@@ -2,56 +2,43 @@
     with the previous one. -#}
 {% macro _drift_windows(against, window) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
-{%- if window in ['day', 'week', 'month', 'quarter', 'year'] %}
-    {%- set start = 'cast(' ~ dbt.date_trunc(window, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
-    {%- set unit, count = ('month', 3) if window == 'quarter' else (window, 1) %}
-    {%- set finish = 'cast(' ~ dbt.dateadd(unit, count, start) ~ ' as ' ~ stamp ~ ')' %}
+{% set id, run = none, 'cast(null as ' ~ text ~ ')' %}
+{%- if window == 'run' %}
+    {%- set id, run, start, finish = 'run_id', 'run_id', 'min(window_start)', 'max(window_end)' %}
+{%- elif window == 'all' %}
+    {%- set id, start, finish = "'all'", 'min(window_start)', 'max(window_end)' %}
+{%- elif window is mapping %}
+    {%- set start, finish = scorehouse._moment(window['from']), scorehouse._moment(window['to']) %}
 {%- elif window is number %}
     {%- set last_day = dbt.date_trunc('day', 'window_start') %}
     {%- set start = 'cast(' ~ dbt.dateadd('day', 1 - window, last_day) ~ ' as ' ~ stamp ~ ')' %}
     {%- set finish = 'cast(' ~ dbt.dateadd('day', 1, last_day) ~ ' as ' ~ stamp ~ ')' %}
-{%- elif window is mapping %}
-    {%- set start, finish = scorehouse._moment(window['from']), scorehouse._moment(window['to']) %}
 {%- else %}
-    {%- set start, finish = 'window_start', 'window_end' %}
+    {%- set start = 'cast(' ~ dbt.date_trunc(window, 'window_start') ~ ' as ' ~ stamp ~ ')' %}
+    {%- set finish = scorehouse._period_end(window, start) %}
+    {%- set run = 'case when min(run_id) = max(run_id) then min(run_id) end' if window == 'day' else run %}
 {%- endif %}
 window_bounds as (
 
     select
-        {%- if window == 'run' %}
-        run_id as window_id,
-        run_id,
-        min(window_start) as window_start,
-        max(window_end) as window_end,
-        {%- elif window == 'all' %}
-        'all' as window_id,
-        cast(null as {{ text }}) as run_id,
-        min(window_start) as window_start,
-        max(window_end) as window_end,
-        {%- else %}
-        cast({{ start }} as {{ text }}) as window_id,
-        {{ 'case when min(run_id) = max(run_id) then min(run_id) end' if window == 'day' else
-            'cast(null as ' ~ text ~ ')' }} as run_id,
+        {{ id or 'cast(' ~ start ~ ' as ' ~ text ~ ')' }} as window_id,
+        {{ run }} as run_id,
         {{ start }} as window_start,
         {{ finish }} as window_end,
-        {%- endif %}
         max(time_zone) as time_zone
     from profiles
     where kind = 'all'
         and segment = 'all'
-        {%- if window is mapping %}
+        {%- if window == 'run' %}
+        and run_id is not null
+        {%- elif window is mapping %}
         and window_start >= {{ start }}
         and window_start < {{ finish }}
         {%- endif %}
-    {%- if window == 'run' %}
-        and run_id is not null
-    group by run_id
-    {%- elif window == 'all' %}
-    having count(*) > 0
-    {%- elif window is mapping %}
+    {%- if window == 'all' or window is mapping %}
     having count(*) > 0
     {%- else %}
-    group by {{ start }}, {{ finish }}
+    group by {{ 'run_id' if window == 'run' else start ~ ', ' ~ finish }}
     {%- endif %}
 
 ),

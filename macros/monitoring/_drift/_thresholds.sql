@@ -7,43 +7,42 @@
     {% if given is not mapping %}
         {% do scorehouse._argument_error(call, argument, given, 'a mapping', action) %}
     {% endif %}
-    {% set limits, by_feature = dict(defaults), {} %}
+    {% set general, by_feature = {}, {} %}
     {% for name, value in given.items() %}
-        {% if value is mapping %}
-            {% do by_feature.update({name: value}) %}
-        {% elif name in defaults %}
-            {% do limits.update({name: value}) %}
-        {% else %}
-            {% do scorehouse._argument_error(
-                call, argument, name, 'one of the metrics ' ~ defaults | join(', '), action
-            ) %}
-        {% endif %}
+        {% do (by_feature if value is mapping else general).update({name: value}) %}
     {% endfor %}
-    {% for name, chosen in [('', limits)] + by_feature.items() | list %}
+    {% for name, chosen in [('', general)] + by_feature.items() | list %}
         {% for metric, value in chosen.items() %}
             {% if metric not in defaults or (name and metric == 'p_value') %}
                 {% do scorehouse._argument_error(
                     call, argument, metric, 'one of the metrics ' ~ defaults | join(', '), action
                 ) %}
-            {% endif %}
-            {% if value is not none %}
+            {% elif value is not none %}
                 {% do scorehouse._check_number(call, argument, value, action, lowest=0) %}
             {% endif %}
         {% endfor %}
     {% endfor %}
-    {% do limits.update({'features': by_feature}) %}
+    {% set limits = dict(defaults, features=by_feature) %}
+    {% do limits.update(general) %}
     {{ return(limits) }}
 {% endmacro %}
 
 
-{#- SQL for the threshold of a metric, depending on the column `feature`. -#}
-{% macro _threshold_case(limits, metric) %}
-    {% set double = scorehouse._type_double() %}
-    {% set whens = [] %}
+{#- SQL of the threshold of a metric, which may depend on the column `feature`; `general` is that of other features. -#}
+{% macro _threshold_case(limits, metric, general=none) %}
+    {% set general, by_feature = general or scorehouse._optional_double(limits[metric]), {} %}
     {% for name, chosen in limits['features'].items() if metric in chosen %}
-        {% do whens.append('when ' ~ scorehouse._text_literal(name) ~ ' then '
-            ~ scorehouse._optional_double(chosen[metric])) %}
+        {% do by_feature.update({name: chosen[metric]}) %}
     {% endfor %}
-    {% set general = scorehouse._optional_double(limits[metric]) %}
-    {{ return('case feature ' ~ whens | join(' ') ~ ' else ' ~ general ~ ' end' if whens else general) }}
+    {{ return(scorehouse._case_of('feature', by_feature, general) if by_feature else general) }}
+{% endmacro %}
+
+
+{#- The same of several metrics, by name. -#}
+{% macro _threshold_cases(limits, metrics) %}
+    {% set cases = {} %}
+    {% for metric in metrics %}
+        {% do cases.update({metric: scorehouse._threshold_case(limits, metric)}) %}
+    {% endfor %}
+    {{ return(cases) }}
 {% endmacro %}

@@ -3,7 +3,8 @@
 {% macro _estimated_classes(calibration, spec) %}
 {% set g, text = 'ml_model, version, segment, window_start', dbt.type_string() %}
 {% set c = g ~ ', class_label' %}
-{% set rates = ['precision', 'recall', 'f1', 'positive_rate', 'accuracy'] %}
+{% set keys = c.split(', ') %}
+{% set names = ['roc_auc', 'precision', 'recall', 'f1', 'positive_rate', 'accuracy'] %}
 class_rows as (
     {%- for label in spec.classes %}
     {%- set name = scorehouse._text_literal(scorehouse._class_text(label)) %}
@@ -80,8 +81,7 @@ points as (
         nullif(tp + fp + fn + tn, 0e0) as n_rows
     from sums
     inner join ranks
-        on {{ scorehouse._same_cohort('sums', 'ranks') }}
-        and sums.class_label = ranks.class_label
+        on {{ scorehouse._same('sums', 'ranks', keys) }}
 
 ),
 
@@ -94,9 +94,7 @@ surrounded as (
         cumulated.all_neg - cumulated.cum_neg + cumulated.neg / 2e0 as neg_below
     from calibrated
     inner join cumulated
-        on {{ scorehouse._same_cohort('calibrated', 'cumulated') }}
-        and calibrated.class_label = cumulated.class_label
-        and calibrated.score = cumulated.score
+        on {{ scorehouse._same('calibrated', 'cumulated', keys + ['score']) }}
 
 ),
 
@@ -115,8 +113,7 @@ slopes as (
         {{ 'yhat' if spec.classes else '(2e0 * yhat - 1e0)' }} / n_rows as accuracy_slope
     from surrounded
     inner join points
-        on {{ scorehouse._same_cohort('surrounded', 'points') }}
-        and surrounded.class_label = points.class_label
+        on {{ scorehouse._same('surrounded', 'points', keys) }}
 
 ),
 
@@ -124,7 +121,7 @@ lines_of_error as (
 
     select
         {{ c }}, line,
-        {%- for name in ['roc_auc'] + rates %}
+        {%- for name in names %}
         {{ scorehouse._total('n * ' ~ name ~ '_slope * ' ~ name ~ '_slope * probability * (1e0 - probability)') }}
             + max(line_variance) * {{ scorehouse._total('n * ' ~ name ~ '_slope') }}
             * {{ scorehouse._total('n * ' ~ name ~ '_slope') }} as {{ name }}{{ ',' if not loop.last }}
@@ -138,7 +135,7 @@ errors as (
 
     select
         {{ c }}
-        {%- for name in ['roc_auc'] + rates %},
+        {%- for name in names %},
         sqrt({{ scorehouse._total(name) }}) as {{ name }}_error
         {%- endfor %}
     from lines_of_error
@@ -151,21 +148,18 @@ estimated as (
     select
         {{ 'points.' ~ (c | replace(', ', ', points.')) }},
         points.roc_auc, points.class_precision, points.recall, points.f1, points.positive_rate, points.accuracy
-        {%- for name in ['roc_auc'] + rates %},
+        {%- for name in names %},
         errors.{{ name }}_error
         {%- endfor %}
     from points
     inner join errors
-        on {{ scorehouse._same_cohort('points', 'errors') }}
-        and points.class_label = errors.class_label
+        on {{ scorehouse._same('points', 'errors', keys) }}
 
 ),
 
 estimates as (
 
-    {{ scorehouse._estimated_averages(spec) if spec.classes else scorehouse._estimated_rows(
-        'estimated', '', ['roc_auc', 'precision', 'recall', 'f1', 'accuracy', 'positive_rate']
-    ) }}
+    {{ scorehouse._estimated_rows(names, spec.classes) }}
 
 )
 {%- endmacro %}
@@ -238,46 +232,33 @@ calibrated as (
 {%- endmacro %}
 
 
-{#- Selects of metrics with their intervals, which end at 0 and 1. -#}
-{% macro _estimated_rows(relation, suffix, names) %}
-    {%- for name in names %}
-    {%- set column = 'class_precision' if name == 'precision' else name %}
+{#- Selects of metrics with their intervals, which end at 0 and 1. Of several classes, each has its own, and the model
+    their means; the error of a mean is at most the mean of the errors. -#}
+{% macro _estimated_rows(names, classes) %}
+    {%- set rows, means = [], {'roc_auc': 'roc_auc_ovr'} %}
+    {%- for name in names if not classes or name not in ['accuracy', 'positive_rate'] %}
+        {%- set column, error = 'class_precision' if name == 'precision' else name, name ~ '_error' %}
+        {%- if not classes %}
+            {%- do rows.append(["'estimated_" ~ name ~ "'", column, error, false]) %}
+        {%- else %}
+            {%- do rows.append(["'estimated_" ~ name ~ "_of_' || class_label", column, error, false]) %}
+            {%- set mean = "'estimated_" ~ means.get(name, 'macro_' ~ name) ~ "'" %}
+            {%- do rows.append([mean, 'avg(' ~ column ~ ')', 'avg(' ~ error ~ ')', true]) %}
+        {%- endif %}
+    {%- endfor %}
+    {%- if classes %}
+        {%- set error = 'sqrt(sum(accuracy_error * accuracy_error))' %}
+        {%- do rows.append(["'estimated_accuracy'", 'sum(accuracy)', error, true]) %}
+    {%- endif %}
+    {%- for metric, value, error, is_mean in rows %}
     select
-        ml_model, version, segment, window_start, 'estimated_{{ name }}'{{ suffix }} as metric,
-        {{ column }} as value,
-        greatest(0e0, {{ column }} - 1.959963984540054e0 * {{ name }}_error) as value_low,
-        least(1e0, {{ column }} + 1.959963984540054e0 * {{ name }}_error) as value_high
-    from {{ relation }}
+        ml_model, version, segment, window_start,
+        {{ metric }} as metric,
+        {{ value }} as value,
+        greatest(0e0, {{ value }} - 1.959963984540054e0 * {{ error }}) as value_low,
+        least(1e0, {{ value }} + 1.959963984540054e0 * {{ error }}) as value_high
+    from estimated
+    {{ 'group by ml_model, version, segment, window_start' if is_mean }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
-{%- endmacro %}
-
-
-{#- The metrics of several classes. The error of a mean is at most the mean of the errors. -#}
-{% macro _estimated_averages(spec) %}
-    {%- set g = 'ml_model, version, segment, window_start' %}
-    {{ scorehouse._estimated_rows(
-        'estimated', " || '_of_' || class_label", ['roc_auc', 'precision', 'recall', 'f1']
-    ) }}
-    union all
-    {%- for metric, name in [
-        ('roc_auc_ovr', 'roc_auc'), ('macro_precision', 'precision'), ('macro_recall', 'recall'), ('macro_f1', 'f1')
-    ] %}
-    {%- set column = 'class_precision' if name == 'precision' else name %}
-    select
-        {{ g }}, 'estimated_{{ metric }}' as metric,
-        avg({{ column }}) as value,
-        greatest(0e0, avg({{ column }}) - 1.959963984540054e0 * avg({{ name }}_error)) as value_low,
-        least(1e0, avg({{ column }}) + 1.959963984540054e0 * avg({{ name }}_error)) as value_high
-    from estimated
-    group by {{ g }}
-    union all
-    {%- endfor %}
-    select
-        {{ g }}, 'estimated_accuracy' as metric,
-        sum(accuracy) as value,
-        greatest(0e0, sum(accuracy) - 1.959963984540054e0 * sqrt(sum(accuracy_error * accuracy_error))) as value_low,
-        least(1e0, sum(accuracy) + 1.959963984540054e0 * sqrt(sum(accuracy_error * accuracy_error))) as value_high
-    from estimated
-    group by {{ g }}
 {%- endmacro %}

@@ -34,10 +34,7 @@ numbered as (
     from predictions
     {%- if features is not none %}
     inner join features
-        on
-        {%- for name in scorehouse._identifiers(spec.key) %}
-            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
+        on {{ scorehouse._same('predictions', 'features', scorehouse._identifiers(spec.key)) }}
     {%- endif %}
     where predictions.{{ spec.day }} is not null
 

@@ -5,9 +5,6 @@
 {% set limit = scorehouse._double_literal(spec.limits.joint_shift) %}
 {% set least = scorehouse._double_literal(spec.min_effect) %}
 {% set alpha = scorehouse._double_literal(spec.limits.p_value) %}
-{% set finish = 'cast(' ~ dbt.dateadd('month', 3, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')'
-    if spec.period == 'quarter'
-    else 'cast(' ~ dbt.dateadd(spec.period, 1, 'window_start') ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
 known as (
 
     select version, name, category as other, lower as reference_correlation, upper as factor,
@@ -39,7 +36,7 @@ windows as (
     select distinct
         window_start as window_id,
         window_start,
-        {{ finish }} as window_end
+        {{ scorehouse._period_end(spec.period) }} as window_end
     from sums
 
 ),
@@ -108,7 +105,7 @@ measured as (
 
     select
         ml_model, version, window_start, n, n_reference, effect, correlation, reference_correlation, value,
-        {{ finish }} as window_end,
+        {{ scorehouse._period_end(spec.period) }} as window_end,
         'feature' as part,
         name || ' and ' || other as feature,
         'all' as segment,

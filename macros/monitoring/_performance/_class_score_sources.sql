@@ -13,18 +13,14 @@
     {% endif %}
     {% set named = scorehouse._registered_class_columns(predictions) if there else {} %}
     {% for label in labels %}
-        {% set whens, found = [], [] %}
-        {% for version, columns in named.items() %}
-            {% set column = columns.get(scorehouse._class_text(label)) %}
-            {% if column in there %}
-                {% do whens.append('when ' ~ version ~ ' then live.' ~ column) %}
-                {% do found.append(column) %}
-            {% endif %}
+        {% set by_version = {} %}
+        {% for version, columns in named.items() if columns.get(scorehouse._class_text(label)) in there %}
+            {% do by_version.update({version: 'live.' ~ columns[scorehouse._class_text(label)]}) %}
         {% endfor %}
-        {% if found | unique | list | length > 1 %}
-            {% do sources.append('case live.model_version ' ~ whens | join(' ') ~ ' end') %}
+        {% if by_version %}
+            {% do sources.append(scorehouse._by_version(by_version, 'live.model_version')) %}
         {% else %}
-            {% do sources.append('live.' ~ (found[0] if found else now[loop.index0])) %}
+            {% do sources.append('live.' ~ now[loop.index0]) %}
         {% endif %}
     {% endfor %}
     {{ return(sources) }}

@@ -1,14 +1,11 @@
 {#- The CTEs `cohorts`, which says whether labels have arrived, and `usable`, the rows of `labelled` that count. -#}
 {% macro _cohorts(labels, spec, knows_training) %}
-{% set stamp, double = dbt.type_timestamp(), scorehouse._type_double() %}
 {%- set cohort = 'partition by labelled.ml_model, labelled.version, labelled.segment, labelled.window_start' %}
-{%- set length = ('month', 3) if spec.period == 'quarter' else (spec.period, 1) %}
-{%- set finish = 'cast(' ~ dbt.dateadd(length[0], length[1], 'window_start') ~ ' as ' ~ stamp ~ ')' %}
 cohort_counts as (
 
     select
         ml_model, version, segment, window_start,
-        {{ finish }} as window_end,
+        {{ scorehouse._period_end(spec.period) }} as window_end,
         sum(1 - is_training) as n_rows,
         {{ 'sum(is_training)' if knows_training else 'cast(null as ' ~ dbt.type_bigint() ~ ')' }} as n_training,
         sum(is_scored) as n_scored,
@@ -27,7 +24,7 @@ cohorts as (
     select
         *,
         {%- if labels is none %}
-        cast(null as {{ double }}) as labels_arrived,
+        cast(null as {{ scorehouse._type_double() }}) as labels_arrived,
         1 as is_mature,
         1 as is_shown
         {%- else %}

@@ -3,9 +3,8 @@
 {% macro _labelled_rows(predictions, labels, spec) %}
 {% do scorehouse._check_window_columns(predictions, spec) %}
 {% do spec.update({'known': scorehouse._known_classes(predictions, labels, spec)}) %}
-{% set stamp, text = dbt.type_timestamp(), dbt.type_string() %}
 {%- set is_training = scorehouse._is_training_row(predictions, spec) if labels is not none %}
-{%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ stamp ~ ')' %}
+{%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
 {{ scorehouse._live_rows(predictions, labels, spec) }},
 
 prepared as (
@@ -17,14 +16,8 @@ prepared as (
         live.row_status,
         {{ scorehouse._task_columns(predictions, spec) }}
         {%- for segmentation in spec.segmentations %}
-        {%- set names = [] %}
-        {%- for name in segmentation %}
-            {%- do names.append(
-                "coalesce(cast(live." ~ scorehouse._identifier(name) ~ " as " ~ text ~ "), '(null)')"
-            ) %}
-        {%- endfor %}
-        {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }} || {{ names | join(" || '+' || ") -}}
-        {{ ' as s' ~ loop.index0 }},
+        {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }}
+            || {{ scorehouse._segment_expression(segmentation, none, 'live') }} as s{{ loop.index0 }},
         {%- endfor %}
         {{ 'case when ' ~ is_training ~ ' then 1 else 0 end' if is_training else '0' }} as is_training
     from live

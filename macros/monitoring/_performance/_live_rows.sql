@@ -34,10 +34,7 @@ versions_of_row as (
         ) as scorehouse_place
     from predictions
     left join labels
-        on
-        {%- for name in spec.key %}
-            predictions.{{ name }} = labels.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
+        on {{ scorehouse._same('predictions', 'labels', spec.key) }}
     {%- if spec.label_time %}
     where labels.{{ spec.label_time }} is null
         or predictions.scored_at <= labels.{{ spec.label_time }}

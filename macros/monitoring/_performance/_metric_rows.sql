@@ -1,6 +1,10 @@
 {#- The CTE `metric_rows`: each metric of a performance table with its interval, from the column that has it. -#}
 {% macro _metric_rows(spec) %}
-{%- set selects = [] %}
+{%- set rejected = '((n_rows - n_scored) * 1e0 / nullif(n_rows, 0))' %}
+{%- set selects = [scorehouse._unpivoted('cohorts', {
+    'labels_arrived': {'interval': 'wilson', 'n': '(n_scored * 1e0)'},
+    'rejected_share': {'interval': 'wilson', 'n': '(n_rows * 1e0)', 'column': rejected}
+})] %}
 {%- for kind in scorehouse._performance_kinds(spec) %}
     {%- for cte, columns in scorehouse._metrics()['columns'][kind].items() %}
         {%- do selects.append(scorehouse._unpivoted(cte, columns)) %}

@@ -4,8 +4,11 @@
 {% macro _multiclass_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 {% set by_class = g ~ ', class_label' %}
-{% set log_of_label = 'ln(greatest(case y ' ~ scorehouse._class_cases(spec)
-    ~ ' else 0e0 end, 2.220446049250313e-16))' %}
+{% set scores = {} %}
+{% for label in spec.classes %}
+    {% do scores.update({scorehouse._class_text(label): 'score_' ~ loop.index0}) %}
+{% endfor %}
+{% set log_of_label = 'ln(greatest(' ~ scorehouse._case_of('y', scores, '0e0') ~ ', 2.220446049250313e-16))' %}
 {% set one = 'w' if spec.weight else '1e0' %}
 class_scores as (
     {%- for label in spec.classes %}
@@ -141,16 +144,4 @@ losses as (
         {% do found.append(scorehouse._text_literal(scorehouse._class_text(label))) %}
     {% endfor %}
     {{ return(found | join(', ')) }}
-{% endmacro %}
-
-
-{#- The score of the label's own class, as branches of a `case`. -#}
-{% macro _class_cases(spec) %}
-    {% set whens = [] %}
-    {% for label in spec.classes %}
-        {% do whens.append(
-            'when ' ~ scorehouse._text_literal(scorehouse._class_text(label)) ~ ' then score_' ~ loop.index0
-        ) %}
-    {% endfor %}
-    {{ return(whens | join(' ')) }}
 {% endmacro %}

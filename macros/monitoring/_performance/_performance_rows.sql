@@ -10,6 +10,11 @@
         {%- endfor %}
     {%- endfor %}
 {%- endfor %}
+{#- What is said of a cohort before its labels are there has no threshold. -#}
+{%- set limits = dict(spec.thresholds) %}
+{%- for name in ['labels_arrived', 'rejected_share'] %}
+    {%- do limits.pop(name, none) %}
+{%- endfor %}
 metric_list as (
 
     select distinct metric
@@ -29,38 +34,14 @@ judged as (
         metric_rows.value_low,
         metric_rows.value_high,
         cast(
-            {%- if spec.thresholds %}
-            case metric_list.metric
-                {%- for metric, limit in spec.thresholds.items() %}
-                when {{ scorehouse._text_literal(metric) }} then {{ scorehouse._double_literal(limit) }}
-                {%- endfor %}
-            end
-            {%- else %} null {%- endif %} as {{ scorehouse._type_double() }}
+            {{ scorehouse._case_of('metric_list.metric', limits) if limits else 'null' }}
+            as {{ scorehouse._type_double() }}
         ) as threshold
     from cohorts
     cross join metric_list
     left join metric_rows
         on {{ scorehouse._same_cohort('cohorts', 'metric_rows') }}
         and metric_list.metric = metric_rows.metric
-    union all
-    select
-        cohorts.*,
-        arrival.metric,
-        case arrival.metric
-            when 'labels_arrived' then labels_arrived
-            when 'rejected_share' then (n_rows - n_scored) * 1e0 / nullif(n_rows, 0)
-        end,
-        {%- for side in [-1, 1] %}
-        case arrival.metric
-            when 'labels_arrived' then {{ scorehouse._wilson('labels_arrived', '(n_scored * 1e0)', side) }}
-            when 'rejected_share' then {{ scorehouse._wilson(
-                '((n_rows - n_scored) * 1e0 / nullif(n_rows, 0))', '(n_rows * 1e0)', side
-            ) }}
-        end,
-        {%- endfor %}
-        cast(null as {{ scorehouse._type_double() }})
-    from cohorts
-    cross join ({{ scorehouse._given_names('metric', ['labels_arrived', 'rejected_share']) }}) as arrival
 
 ),
 

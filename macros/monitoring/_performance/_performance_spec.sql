@@ -12,24 +12,17 @@
     {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}
     {% do scorehouse._check_keys(call, 'options', options, known_options) %}
     {% do scorehouse._check_keys(call, 'maturity', maturity, known_maturity) %}
-    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
-        {% do scorehouse._argument_error(
-            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_period(call, period) %}
     {% if day is not none and day is not string %}
         {% do scorehouse._argument_error(
             call, 'day', day, 'the name of a column of the predictions that holds a date or a timestamp',
             'write `day: order_date`, or leave it out for the time of scoring'
         ) %}
     {% endif %}
-    {% set spec = dict(known_options) %}
-    {% if task == 'clustering' %}
-        {% do spec.update({'score': 'distance'}) %}
-    {% endif %}
-    {% do spec.update(options) %}
-    {% do spec.update({'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none}) %}
-    {% do spec.update(maturity) %}
+    {% set spec = dict(known_options, score='distance' if task == 'clustering' else 'score') %}
+    {% for given in [options, known_maturity, maturity] %}
+        {% do spec.update(given) %}
+    {% endfor %}
     {% do scorehouse._check_number(call, 'maturity', spec.days, 'write `days: 90`', lowest=0) %}
     {% do scorehouse._check_number(call, 'maturity', spec.share, 'write `share: 0.9`', lowest=0, highest=1) %}
     {% for name in ['k', 'relevant_from', 'min_rows', 'min_segment_rows'] %}

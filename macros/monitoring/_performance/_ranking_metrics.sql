@@ -3,6 +3,9 @@
 {% macro _ranking_metrics(spec) %}
 {% set g, k = 'ml_model, version, segment, window_start', spec.k | int %}
 {% set hi, lo = 'least(last_place, ' ~ k ~ ')', 'least(last_place - n, ' ~ k ~ ')' %}
+{% set down_to_here = 'over (partition by ' ~ g
+    ~ ', query order by score desc rows between unbounded preceding and current row)' %}
+{% set first_hit = 'case when hits_before = 0e0 then none_before * n_hits / (n - slot + 1) else 0e0 end' %}
 {#- The cumulative discounts of the first k positions: cumulated(0) is 0. -#}
 places as (
 
@@ -33,12 +36,8 @@ tied_places as (
 
     select
         *,
-        sum(n) over (
-            partition by {{ g }}, query order by score desc rows between unbounded preceding and current row
-        ) as last_place,
-        sum(n_hits) over (
-            partition by {{ g }}, query order by score desc rows between unbounded preceding and current row
-        ) - n_hits as hits_before,
+        sum(n) {{ down_to_here }} as last_place,
+        sum(n_hits) {{ down_to_here }} - n_hits as hits_before,
         sum(n_hits) over (partition by {{ g }}, query) as all_hits
     from tied
 
@@ -117,25 +116,16 @@ chances as (
 
 ),
 
-firsts as (
-
-    select
-        *,
-        case when hits_before = 0e0 then none_before * n_hits / (n - slot + 1) else 0e0 end as first_hit
-    from chances
-
-),
-
 queries as (
 
     select
         {{ g }}, query,
         max(all_hits) as all_hits,
         sum(hit) as hits,
-        sum(first_hit) as any_hit,
-        sum(first_hit / place) as reciprocal_rank,
+        sum({{ first_hit }}) as any_hit,
+        sum({{ first_hit }} / place) as reciprocal_rank,
         sum(hit * (hits_before + 1e0 + other_hits) / place) as precision_sum
-    from firsts
+    from chances
     group by {{ g }}, query
 
 ),

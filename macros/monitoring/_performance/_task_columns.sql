@@ -12,7 +12,7 @@
         cast(live.{{ spec['set'] }} as {{ text }}) as label_set,
         {%- endif %}
         {%- if spec.group %}
-        coalesce(cast(live.{{ scorehouse._identifier(spec.group) }} as {{ text }}), '(null)') as interval_group,
+        {{ scorehouse._segment_expression([spec.group], none, 'live') }} as interval_group,
         {%- endif %}
         {%- if spec.classes %}
         {%- set scores = scorehouse._class_score_sources(predictions, spec.classes) %}

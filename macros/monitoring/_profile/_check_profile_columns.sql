@@ -1,33 +1,37 @@
-{#- Refuses a table that lacks a column of the reference; the database's own error would only give a
-    position in the SQL. Records which columns are floats: whole numbers in them are written as in the
+{#- Refuses a table that lacks a column of the reference, or whose values cannot be what the reference has: text in
+    place of numbers or dates, or one of these in place of the other. The database's own error would only give a
+    position in the SQL. Records types, and which columns are floats: whole numbers in them are written as in the
     reference. -#}
 {% macro _check_profile_columns(call, columns, relation, part) %}
+    {% set argument = 'predictions' if part != 'feature' else 'features' %}
+    {% set present = {} %}
     {% if load_relation(relation) is not none %}
-        {% set found = adapter.get_columns_in_relation(relation) %}
-        {% set present = found | map(attribute='name') | map('lower') | list %}
-        {% for one in found %}
-            {% for column in columns
-                if (part is none or column.part == part) and column.name | lower == one.name | lower %}
-                {% do column.update({'type': one.dtype | lower}) %}
-                {% do scorehouse._check_profile_type(
-                    call, 'predictions' if part != 'feature' else 'features', column, one, relation
-                ) %}
-            {% endfor %}
+        {% for one in adapter.get_columns_in_relation(relation) %}
+            {% do present.update({one.name | lower: one}) %}
         {% endfor %}
-        {% for one in found if one.is_float() or one.dtype | lower in ['double', 'float', 'real', 'double precision'] %}
-            {% for column in columns
-                if (part is none or column.part == part) and column.name | lower == one.name | lower %}
-                {% do column.update({'is_float': true}) %}
-            {% endfor %}
-        {% endfor %}
-        {% for column in columns if (part is none or column.part == part) and column.name | lower not in present %}
+    {% endif %}
+    {% for column in columns if present and (part is none or column.part == part) %}
+        {% set one = present.get(column.name | lower) %}
+        {% if one is none %}
             {% do scorehouse._argument_error(
-                call, 'predictions' if part != 'feature' else 'features', relation.identifier,
+                call, argument, relation.identifier,
                 'a table with the column `' ~ column.name ~ '` of the reference, and there are only '
                     ~ present | join(', '),
                 'name the table that was scored; if it does not have the features, add `features: ref(...)`'
                     ~ ' and `key: ...`'
             ) %}
-        {% endfor %}
-    {% endif %}
+        {% endif %}
+        {% set type = one.dtype | lower %}
+        {% set is_date = type.startswith('date') or type.startswith('timestamp') %}
+        {% if column.is_numeric and (one.is_string() or is_date != column.is_age) %}
+            {% do scorehouse._argument_error(
+                call, argument, relation.identifier,
+                'a table with the types of training, where `' ~ column.name ~ '` held '
+                    ~ ('dates' if column.is_age else 'numbers') ~ ', and here `' ~ column.name ~ '` is ' ~ one.dtype,
+                'cast the column in the model, as it was in training'
+            ) %}
+        {% endif %}
+        {% set is_float = one.is_float() or type in ['double', 'float', 'real', 'double precision'] %}
+        {% do column.update({'type': type, 'is_float': is_float}) %}
+    {% endfor %}
 {% endmacro %}

@@ -1,16 +1,14 @@
 {#- CTEs from `counted` to `bins` and `unseen`: the counts in the bins of the reference. -#}
 {% macro _profile_bins(reference, slots, cell) %}
 {% set text = dbt.type_string() %}
+{#- Unseen values beyond the hundred most frequent share one row, so that free text does not fill the table. -#}
+{% set category = "case when kind <> 'unseen' or place <= 100 then category end" %}
 slots as (
 
     {%- set rows = [] %}
     {%- for slot in slots %}
-        {%- do rows.append([
-            loop.index0,
-            scorehouse._text_literal(slot.column.part),
-            scorehouse._text_literal(slot.column.name),
-            1 if slot.kind == 'numeric' else 0
-        ]) %}
+        {%- set part, name = scorehouse._text_literal(slot.column.part), scorehouse._text_literal(slot.column.name) %}
+        {%- do rows.append([loop.index0, part, name, 1 if slot.kind == 'numeric' else 0]) %}
     {%- endfor %}
     {{ scorehouse._given_rows(['slot', 'part', 'feature', 'is_number'], rows) }}
 
@@ -18,10 +16,7 @@ slots as (
 
 reference_bins as (
 
-    select
-        *,
-        max(case when kind = 'other' then 1 else 0 end) over (partition by version, part, name) as has_other
-    from {{ reference }}
+    select * from {{ reference }}
 
 ),
 
@@ -90,22 +85,14 @@ matched as (
 
 ),
 
-{#- Unseen values beyond the hundred most frequent share one row, so that free text does not fill the table. -#}
 ranked as (
 
     select
         *,
-        row_number() over (partition by {{ cell }}, segment, part, feature order by row_count desc, bin_value) as place
+        row_number() over (
+            partition by {{ cell }}, segment, part, feature, kind order by row_count desc, bin_value
+        ) as place
     from matched
-    where kind = 'unseen'
-
-    union all
-
-    select
-        *,
-        cast(null as {{ dbt.type_bigint() }}) as place
-    from matched
-    where kind <> 'unseen'
 
 ),
 
@@ -120,12 +107,11 @@ bins as (
         bin,
         lower,
         upper,
-        case when kind <> 'unseen' or place <= 100 then category end as category,
+        {{ category }} as category,
         sum(row_count) as row_count
     from ranked
     group by
-        {{ cell }}, segment, part, feature, kind, bin, lower, upper,
-        case when kind <> 'unseen' or place <= 100 then category end
+        {{ cell }}, segment, part, feature, kind, bin, lower, upper, {{ category }}
 
 ),
 

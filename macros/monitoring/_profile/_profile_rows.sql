@@ -1,6 +1,9 @@
 {#- CTEs that end in `final`: one row per bin, and one row per column with its counts and moments. -#}
 {% macro _profile_rows(columns, cell, has_features, reference) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
+{% set no_count, no_number = 'cast(null as ' ~ bigint ~ ')', 'cast(null as ' ~ double ~ ')' %}
+{% set counts = ['n_null', 'n_nan', 'n_infinite', 'n_below', 'n_above', 'n_unseen'] %}
+{% set moments = ['mean', 'deviation', 'minimum', 'maximum'] %}
 facts as (
     {%- for column in columns %}
     {%- set i = column.index %}
@@ -12,25 +15,14 @@ facts as (
         {{ scorehouse._text_literal(column.name) }} as feature,
         n_rows,
         null{{ i }} as n_null,
-        {%- if column.is_numeric %}
-        nan{{ i }} as n_nan,
-        odd{{ i }} - nan{{ i }} as n_infinite,
-        {{ 'below' ~ i if column.minimums else 'cast(null as ' ~ bigint ~ ')' }} as n_below,
-        {{ 'above' ~ i if column.minimums else 'cast(null as ' ~ bigint ~ ')' }} as n_above,
-        mean{{ i }} as mean,
-        deviation{{ i }} as deviation,
-        minimum{{ i }} as minimum,
-        maximum{{ i }} as maximum
-        {%- else %}
-        cast(null as {{ bigint }}) as n_nan,
-        cast(null as {{ bigint }}) as n_infinite,
-        cast(null as {{ bigint }}) as n_below,
-        cast(null as {{ bigint }}) as n_above,
-        cast(null as {{ double }}) as mean,
-        cast(null as {{ double }}) as deviation,
-        cast(null as {{ double }}) as minimum,
-        cast(null as {{ double }}) as maximum
-        {%- endif %}
+        {{ 'nan' ~ i if column.is_numeric else no_count }} as n_nan,
+        {{ 'odd' ~ i ~ ' - nan' ~ i if column.is_numeric else no_count }} as n_infinite,
+        {%- for side in ['below', 'above'] %}
+        {{ side ~ i if column.is_numeric and column.minimums else no_count }} as n_{{ side }},
+        {%- endfor %}
+        {%- for name in moments %}
+        {{ name ~ i if column.is_numeric else no_number }} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from described
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -42,16 +34,12 @@ long_rows as (
     select
         {{ cell }},
         segment, part, feature, kind, bin, lower, upper, category, row_count,
-        cast(null as {{ bigint }}) as n_null,
-        cast(null as {{ bigint }}) as n_nan,
-        cast(null as {{ bigint }}) as n_infinite,
-        cast(null as {{ bigint }}) as n_below,
-        cast(null as {{ bigint }}) as n_above,
-        cast(null as {{ bigint }}) as n_unseen,
-        cast(null as {{ double }}) as mean,
-        cast(null as {{ double }}) as deviation,
-        cast(null as {{ double }}) as minimum,
-        cast(null as {{ double }}) as maximum
+        {%- for name in counts %}
+        {{ no_count }} as {{ name }},
+        {%- endfor %}
+        {%- for name in moments %}
+        {{ no_number }} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from bins
     union all
     select
@@ -94,7 +82,7 @@ final as (
         cast(upper as {{ double }}) as upper,
         category,
         cast(row_count as {{ bigint }}) as row_count,
-        {%- for name in ['n_null', 'n_nan', 'n_infinite', 'n_below', 'n_above', 'n_unseen'] %}
+        {%- for name in counts %}
         cast({{ name }} as {{ bigint }}) as {{ name }},
         {%- endfor %}
         mean,

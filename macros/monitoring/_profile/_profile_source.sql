@@ -2,12 +2,13 @@
     `day`, or else when it was scored. -#}
 {% macro _profile_source(predictions, features, key, day, segmentations, columns, reference) -%}
 {% set text, double = dbt.type_string(), scorehouse._type_double() -%}
-{% set time = 'predictions.scored_at' if day is none else scorehouse._profile_column(day, features, predictions) -%}
+{% set time = 'predictions.scored_at' if day is none else scorehouse._profile_column(day, features) -%}
 {% set time_type = scorehouse._type_of_column(day or 'scored_at', [features, predictions]) -%}
 predictions as (
 
     select * from {{ predictions }}
-    {%- if day is none and scorehouse._is_incremental_run() %}
+    {#- A macro can run outside of a model. #}
+    {%- if day is none and model is defined and model.resource_type == 'model' and is_incremental() %}
     where cast(scoring_run_id as {{ text }}) not in (
         select run_id from {{ this }}
         where run_id is not null
@@ -43,7 +44,7 @@ scored as (
         ) as day,
         {%- endif %}
         {%- for segmentation in segmentations %}
-        {{ scorehouse._segment_expression(segmentation, features, predictions) }} as s{{ loop.index0 }},
+        {{ scorehouse._segment_expression(segmentation, features) }} as s{{ loop.index0 }},
         {%- endfor %}
         {%- for column in columns %}
         {%- set source = 'features' if features is not none and column.part == 'feature' else 'predictions' %}
@@ -59,10 +60,7 @@ scored as (
     from predictions
     {%- if features is not none %}
     inner join features
-        on
-        {%- for name in scorehouse._identifiers(key) %}
-            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
+        on {{ scorehouse._same('predictions', 'features', scorehouse._identifiers(key)) }}
     {%- endif %}
 
 )

@@ -20,11 +20,9 @@
             {% do column.update({'is_age': true}) %}
             {% do scorehouse._add_range(column, version, column['range'][version]['lower'],
                 column['range'][version]['upper']) %}
-        {% elif row['kind'] == 'missing' %}
-            {#- A column with only missing values in training is a category without values. #}
-            {% do column.kinds.update({version: 'category'}) %}
         {% else %}
-            {% do column.kinds.update({version: row['kind']}) %}
+            {#- A column with only missing values in training is a category without values. #}
+            {% do column.kinds.update({version: 'category' if row['kind'] == 'missing' else row['kind']}) %}
         {% endif %}
         {% if row['kind'] == 'numeric' %}
             {% do column.update({'is_numeric': true}) %}
@@ -36,23 +34,16 @@
         {% endif %}
     {% endfor %}
     {% if signature is not none %}
-        {% do scorehouse._add_ranges(columns, signature) %}
+        {% set ranges = scorehouse._rows_of(
+            'select version, feature, minimum, maximum from ' ~ signature ~ ' where minimum is not null'
+        ) %}
+        {% for row in ranges if columns.get('feature|' ~ row['feature'], {}).is_numeric %}
+            {% do scorehouse._add_range(
+                columns['feature|' ~ row['feature']], row['version'] | int, row['minimum'], row['maximum']
+            ) %}
+        {% endfor %}
     {% endif %}
     {{ return(columns.values() | list) }}
-{% endmacro %}
-
-
-{#- The training ranges, from the signature. -#}
-{% macro _add_ranges(columns, signature) %}
-    {% set ranges = scorehouse._rows_of(
-        'select version, feature, minimum, maximum from ' ~ signature ~ ' where minimum is not null'
-    ) %}
-    {% for row in ranges %}
-        {% set column = columns.get('feature|' ~ row['feature'], {'is_numeric': false}) %}
-        {% if column.is_numeric %}
-            {% do scorehouse._add_range(column, row['version'] | int, row['minimum'], row['maximum']) %}
-        {% endif %}
-    {% endfor %}
 {% endmacro %}
 
 

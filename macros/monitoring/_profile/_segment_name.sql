@@ -10,3 +10,16 @@
     {% endfor %}
     {{ return('case ' ~ whens | join(' ') ~ " else 'all' end") }}
 {% endmacro %}
+
+
+{#- Groups by each of these lists of columns, for all rows and for each segmentation. -#}
+{% macro _by_segment(keys, segmentations) %}
+    {% set sets = [] %}
+    {% for columns in keys %}
+        {% do sets.append('(' ~ columns ~ ')') %}
+        {% for _ in segmentations %}
+            {% do sets.append('(' ~ columns ~ ', s' ~ loop.index0 ~ ')') %}
+        {% endfor %}
+    {% endfor %}
+    {{ return('group by grouping sets (' ~ sets | join(', ') ~ ')') }}
+{% endmacro %}

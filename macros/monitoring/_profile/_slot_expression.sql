@@ -10,11 +10,9 @@
                 'x' ~ i, slot.column.edges.get(version, []), slot.column.first_bins[version]
             )}) %}
         {% elif slot.column.is_float %}
-            {#- NaN and infinities count as missing; 5.0 is written as 5. #}
-            {% set v, text = 'v' ~ i, dbt.type_string() %}
-            {% do values.update({version: 'case when ' ~ scorehouse._is_finite(v) ~ ' then case when ' ~ v ~ ' = floor('
-                ~ v ~ ') and abs(' ~ v ~ ') < 1e15 then cast(cast(' ~ v ~ ' as ' ~ dbt.type_bigint() ~ ') as ' ~ text
-                ~ ') else cast(' ~ v ~ ' as ' ~ text ~ ') end end'}) %}
+            {#- NaN and infinities count as missing. #}
+            {% do values.update({version: 'case when ' ~ scorehouse._is_finite('v' ~ i) ~ ' then '
+                ~ scorehouse._number_text('v' ~ i) ~ ' end'}) %}
         {% else %}
             {% do values.update({version: 'cast(v' ~ i ~ ' as ' ~ dbt.type_string() ~ ')'}) %}
         {% endif %}

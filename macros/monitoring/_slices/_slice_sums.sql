@@ -3,7 +3,13 @@
 {% macro _slice_sums(spec) %}
 {% set count = (spec.names + spec.numbers) | length %}
 {% set g = 'ml_model, version' %}
-{% set sets = scorehouse._slice_sets(count, spec.depth) %}
+{#- Of no to `depth` columns; that of none is all rows. -#}
+{% set sets = [[]] %}
+{% for i in range(count) %}
+    {% for set in sets | list if set | length < spec.depth %}
+        {% do sets.append(set + [i]) %}
+    {% endfor %}
+{% endfor %}
 slices as (
 
     select
@@ -21,9 +27,8 @@ slices as (
         {%- endfor %}
     from measured
     group by grouping sets (
-        ({{ g }})
-        {%- for set in sets %},
-        ({{ g }}{% for i in set %}, d{{ i }}{% endfor %})
+        {%- for set in sets %}
+        ({{ g }}{% for i in set %}, d{{ i }}{% endfor %}){{ ',' if not loop.last }}
         {%- endfor %}
     )
 
@@ -71,38 +76,15 @@ compared as (
 {%- endmacro %}
 
 
-{#- Sets of one to `depth` of `count` columns, as lists of their numbers. -#}
-{% macro _slice_sets(count, depth) %}
-    {% set sets = [] %}
-    {% for i in range(count) %}
-        {% do sets.append([i]) %}
-    {% endfor %}
-    {% for i in range(count) if depth > 1 %}
-        {% for j in range(i + 1, count) %}
-            {% do sets.append([i, j]) %}
-            {% for k in range(j + 1, count) if depth > 2 %}
-                {% do sets.append([i, j, k]) %}
-            {% endfor %}
-        {% endfor %}
-    {% endfor %}
-    {{ return(sets) }}
-{% endmacro %}
-
-
 {#- The name of a slice, such as `country=France and orders <= 3`. -#}
 {% macro _slice_name(spec) -%}
-    case when {% for i in range((spec.names + spec.numbers) | length) -%}
-        grouping(d{{ i }}) = 1{{ ' and ' if not loop.last }}
+    case when {% for _ in spec.names + spec.numbers -%}
+        grouping(d{{ loop.index0 }}) = 1{{ ' and ' if not loop.last }}
     {%- endfor %} then 'all' else substring(
-            {%- for name in spec.names %}
+            {%- for name in spec.names + spec.numbers %}
+            {%- set sign = '=' if loop.index0 < spec.names | length else ' ' %}
             case when grouping(d{{ loop.index0 }}) = 0
-                then {{ scorehouse._text_literal(' and ' ~ name ~ '=') }} || d{{ loop.index0 }} else '' end
-            {{- ' ||' if not loop.last or spec.numbers }}
-            {%- endfor %}
-            {%- for name in spec.numbers %}
-            {%- set i = loop.index0 + spec.names | length %}
-            case when grouping(d{{ i }}) = 0
-                then {{ scorehouse._text_literal(' and ' ~ name ~ ' ') }} || d{{ i }} else '' end
+                then {{ scorehouse._text_literal(' and ' ~ name ~ sign) }} || d{{ loop.index0 }} else '' end
             {{- ' ||' if not loop.last }}
             {%- endfor %}, 6) end
 {%- endmacro %}

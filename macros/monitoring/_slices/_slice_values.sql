@@ -1,7 +1,7 @@
 {#- CTEs that end in `measured`: one row per prediction, with its value `v` and the text of each column, `d0`, `d1`
     and so on. Numbers are cut into parts of equally many rows. -#}
 {% macro _slice_values(predictions, labels, features, spec) %}
-{% set double, text, stamp = scorehouse._type_double(), dbt.type_string(), dbt.type_timestamp() %}
+{% set double, stamp = scorehouse._type_double(), dbt.type_timestamp() %}
 {% do scorehouse._known_classes(predictions, labels if spec.is_labelled else none, spec) %}
 {% do spec.update({
     'known': scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) or [spec.positive]
@@ -28,20 +28,16 @@ valued as (
         1
         {%- endif %} as is_current,
         {%- for name in spec.names %}
-        coalesce(cast({{ scorehouse._profile_column(name, features, predictions) }} as {{ text }}), '(null)')
-            as d{{ loop.index0 }},
+        {{ scorehouse._segment_expression([name], features) }} as d{{ loop.index0 }},
         {%- endfor %}
         {%- for name in spec.numbers %}
-        cast({{ scorehouse._profile_column(name, features, predictions) }} as {{ double }}) as x{{ loop.index0 }},
+        cast({{ scorehouse._profile_column(name, features) }} as {{ double }}) as x{{ loop.index0 }},
         {%- endfor %}
         {{ scorehouse._slice_value(spec) }} as v
     from live as predictions
     {%- if features is not none %}
     left join features
-        on
-        {%- for name in spec.key %}
-            predictions.{{ name }} = features.{{ name }}{{ ' and' if not loop.last }}
-        {%- endfor %}
+        on {{ scorehouse._same('predictions', 'features', spec.key) }}
     {%- endif %}
     where predictions.{{ spec.day }} is not null
         {%- if spec.date_from %}
@@ -140,13 +136,4 @@ measured as (
             {%- endfor %}
             else '> ' || {{ scorehouse._number_text(edge ~ '_' ~ (parts - 1)) }}
         end
-{%- endmacro %}
-
-
-{#- A double as text; whole numbers without a point, on every database. -#}
-{% macro _number_text(value) -%}
-    {%- set text = dbt.type_string() -%}
-    case when {{ value }} = floor({{ value }}) and abs({{ value }}) < 1e15
-                then cast(cast({{ value }} as {{ dbt.type_bigint() }}) as {{ text }})
-                else cast({{ value }} as {{ text }}) end
 {%- endmacro %}

@@ -11,6 +11,7 @@ differing as (
         *,
         '{{ spec.measure }}' as metric,
         cast(null as {{ dbt.type_string() }}) as feature,
+        {{ scorehouse._optional_double(spec.threshold) }} as threshold,
         'slice' as part,
         1 as is_judged,
         {{ 'abs(value - rest_value)' if is_shift else 'value - rest_value' }} as difference,
