@@ -4,15 +4,9 @@
     what has moved (another unit), and a mean or spread that no world reaches from one window to the next. -#}
 {% macro _data_faults(tables) -%}
 {%- for table in tables %}
-windows_{{ loop.index }} {{ scorehouse._as_computed_once() }} (
-
-    select * from {{ table }}
-
-),
-
 newest_window_{{ loop.index }} {{ scorehouse._as_computed_once() }} (
 
-    {{ scorehouse._latest_rows('windows_' ~ loop.index, true) }}
+    {{ scorehouse._latest_rows(table, true) }}
 
 ),
 

@@ -28,7 +28,7 @@ final as (
         cast(null as {{ dbt.type_string() }}) as run_id,
         cohorts.ml_model,
         cast(cohorts.version as {{ dbt.type_int() }}) as version,
-        {{ scorehouse._output_name(spec) }} as feature,
+        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ dbt.type_string() }}) as feature,
         cohorts.segment,
         estimates.metric,
         cohorts.window_start,

@@ -4,19 +4,11 @@
     {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
+{% set limit = scorehouse._case_of('metric', metrics) %}
 {#- For a metric where lower is better, such as log loss, the limit is the highest value allowed. -#}
 with measured as (
 
     {{ scorehouse._mature_rows(call, model, metrics, segments, latest, min_labels) }}
-
-),
-
-limited as (
-
-    select
-        *,
-        {{ scorehouse._case_of('metric', metrics) }} as own_threshold
-    from measured
 
 ),
 
@@ -28,19 +20,19 @@ validation_errors as (
         segment,
         metric,
         value,
-        own_threshold as threshold,
+        {{ limit }} as threshold,
         window_start,
         window_end,
         n_current,
         'below' as problem
-    from limited
-    where {{ scorehouse._is_worse('value', 'own_threshold') }}
+    from measured
+    where {{ scorehouse._is_worse('value', limit) }}
     {%- if require_rows %}
 
     union all
 
     select null, null, null, null, null, null, null, null, count(*), 'no_rows'
-    from limited
+    from measured
     having count(*) = 0
     {%- endif %}
 

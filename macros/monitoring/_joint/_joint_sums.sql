@@ -2,10 +2,7 @@
     of squares and of products. They are whole numbers, so correlations are exact. -#}
 {% macro _joint_sums(predictions, features, pairs, spec) %}
 {% set double, stamp = scorehouse._type_double(), dbt.type_timestamp() %}
-{% set g, places = 'ml_model, version, window_start', {} %}
-{%- for name in pairs.columns %}
-    {%- do places.update({name: loop.index0 | string}) %}
-{%- endfor %}
+{% set g = 'ml_model, version, window_start' %}
 predictions as (
 
     select * from {{ predictions }}
@@ -26,10 +23,10 @@ numbered as (
         predictions.model_name as ml_model,
         predictions.model_version as version,
         cast({{ dbt.date_trunc(spec.period, 'predictions.' ~ spec.day) }} as {{ stamp }}) as window_start
-        {%- for name in pairs.columns %},
+        {%- for name, column in pairs.columns.items() %},
         {%- set value = 'cast(' ~ ('features.' if features is not none else 'predictions.') ~ scorehouse._quote(name)
             ~ ' as ' ~ double ~ ')' %}
-        case when {{ scorehouse._is_finite(value) }} then {{ value }} end as x{{ places[name] }}
+        case when {{ scorehouse._is_finite(value) }} then {{ value }} end as x{{ column.index }}
         {%- endfor %}
     from predictions
     {%- if features is not none %}
@@ -44,12 +41,12 @@ coded as (
 
     select
         {{ g }}
-        {%- for name, column in pairs.columns.items() %}
+        {%- for column in pairs.columns.values() %}
         {%- set values = {} %}
         {%- for version, edges in column.edges.items() %}
-            {%- do values.update({version: scorehouse._bin_case('x' ~ places[name], edges, 0)}) %}
+            {%- do values.update({version: scorehouse._bin_case('x' ~ column.index, edges, 0)}) %}
         {%- endfor %},
-        {{ scorehouse._by_version(values) }} as c{{ places[name] }}
+        {{ scorehouse._by_version(values) }} as c{{ column.index }}
         {%- endfor %}
     from numbered
 
@@ -60,7 +57,7 @@ counted as (
     select
         {{ g }}
         {%- for a, b in pairs.pairs %}
-        {%- set x, y, i = 'c' ~ places[a], 'c' ~ places[b], loop.index0 %},
+        {%- set x, y, i = 'c' ~ pairs.columns[a].index, 'c' ~ pairs.columns[b].index, loop.index0 %},
         count({{ x }} + {{ y }}) as n{{ i }},
         sum(case when {{ y }} is not null then {{ x }} end) as a{{ i }},
         sum(case when {{ x }} is not null then {{ y }} end) as b{{ i }},

@@ -56,20 +56,6 @@ spans as (
 
 ),
 
-effects as (
-
-    select
-        sums.ml_model, sums.version, sums.window_start, sums.name, sums.other,
-        {{ scorehouse._unit_effect('n') }} as effect
-    from sums
-    inner join spans
-        on sums.window_start = spans.window_id
-    inner join training_units
-        on {{ scorehouse._same('sums', 'training_units', ['version', 'name', 'other']) }}
-        and {{ scorehouse._is_fitting_unit() }}
-
-),
-
 correlated as (
 
     select
@@ -77,15 +63,18 @@ correlated as (
         known.reference_correlation,
         known.factor,
         known.n_reference,
-        greatest(1e0, coalesce(effects.effect, 1e0)) as effect,
+        greatest(1e0, coalesce({{ scorehouse._unit_effect('n') }}, 1e0)) as effect,
         case when n * aa > a * a and n * bb > b * b then
             (n * ab - a * b) / (sqrt(n * aa - a * a) * sqrt(n * bb - b * b))
         end as correlation
     from sums
     inner join known
         on {{ scorehouse._same('sums', 'known', ['version', 'name', 'other']) }}
-    left join effects
-        on {{ scorehouse._same('sums', 'effects', ['ml_model', 'version', 'window_start', 'name', 'other']) }}
+    inner join spans
+        on sums.window_start = spans.window_id
+    left join training_units
+        on {{ scorehouse._same('sums', 'training_units', ['version', 'name', 'other']) }}
+        and {{ scorehouse._is_fitting_unit() }}
 
 ),
 

@@ -2,12 +2,6 @@
     only name a line of the compiled SQL. -#}
 {% macro _check_window_columns(predictions, spec) %}
     {% set present = scorehouse._existing_columns(predictions) | map('lower') | list %}
-    {% set wanted = [['day', spec.day | trim('"`')]] %}
-    {% for segmentation in spec.segmentations %}
-        {% for name in segmentation %}
-            {% do wanted.append(['segments', name]) %}
-        {% endfor %}
-    {% endfor %}
     {% set outputs = [] %}
     {% for name in present if name.startswith('prediction_') %}
         {% do outputs.append(name) %}
@@ -22,7 +16,10 @@
             "name the output to judge: `options: {prediction: " ~ named ~ score ~ '}`'
         ) %}
     {% endif %}
-    {% for pair in wanted %}
-        {% do scorehouse._check_passed_through(spec.call, pair[0], pair[1], predictions, present) %}
+    {% do scorehouse._check_passed_through(spec.call, 'day', spec.day | trim('"`'), predictions, present) %}
+    {% for segmentation in spec.segmentations %}
+        {% for name in segmentation %}
+            {% do scorehouse._check_passed_through(spec.call, 'segments', name, predictions, present) %}
+        {% endfor %}
     {% endfor %}
 {% endmacro %}
