@@ -1,4 +1,4 @@
-"""Where a macro stands: in a file of its own name, and a public one without others beside it; and what says so."""
+"""Where a macro stands, in a file of its own name, a public one alone in it; and where it is described."""
 
 from __future__ import annotations
 
