@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 USUAL = 0.99
-FLOOR, LEAST_EXPECTED = 0.05, 10  # as in the macro `_pooled_key`
+FLOOR, LEAST_EXPECTED = 0.05, 10  # as in `pooled_key` of the macro `_drift_distances`
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _psi(counts: Floats, sizes: Floats, pearson: bool, pool: bool = False) -> tu
 
 
 def _pooled(p: Floats, q: Floats, total: Floats, size: float) -> tuple[Floats, Floats]:
-    """The shares with rare categories in one bin, as the macro `_pooled_key` has them."""
+    """The shares with rare categories in one bin, as the macro `_drift_distances` does."""
     noise = 1 / total.sum() + 1 / size
     places = np.arange(1, len(total) + 1)
     kept = (places * noise <= FLOOR) & (total >= LEAST_EXPECTED) & (p * size >= LEAST_EXPECTED)
