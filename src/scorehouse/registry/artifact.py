@@ -15,7 +15,7 @@ from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.key_signature import KEY_SIGNATURE, check_covers, missing_signature, signed_files
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.storage import locate, read_unpinned, read_verified, sha256
+from scorehouse.registry.storage import locate, read_unpinned, read_verified
 from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, Version
 
 SIGNATURE_FILE = "signature.json"
@@ -28,49 +28,36 @@ OF_PROGRAM = {
     REASONS_PROOF_FILE: "the proof of the reasons",
 }
 
-__all__ = [
-    "SIGNATURE_FILE",
-    "load",
-    "open_estimator",
-    "open_given",
-    "read_given",
-    "read_signature",
-    "read_version",
-    "sha256",
-]
-
 
 def load(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[Any, Signature, list[str]]:
-    """Verify and load the estimator and signature of a version.
+    """Verify and load the estimator and signature of a version, with warnings to log.
 
-    Returns the estimator, its signature, and warnings to log. The estimator is loaded from exactly the bytes
-    that were hashed, so nothing can change between the check and the load.
+    The estimator is loaded from exactly the bytes that were hashed, so nothing can change between the check
+    and the load, and not before the signature was verified too.
     """
-    warnings = _allowed(version, policy, call)
-    data = read_version(root, version, policy, call)
+    data, warnings = _allowed_bytes(root, version, policy, call)
     signature = read_signature(root, version, policy, call)
     return open_estimator(data, version, policy, call), signature, warnings
 
 
 def load_estimator(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[Any, list[str]]:
-    """Verify and load the estimator of a version, and return it with warnings to log."""
-    warnings = _allowed(version, policy, call)
-    data = read_version(root, version, policy, call)
+    """Verify and load the estimator of a version alone, with warnings to log."""
+    data, warnings = _allowed_bytes(root, version, policy, call)
     return open_estimator(data, version, policy, call), warnings
 
 
-def _allowed(version: Version, policy: LoadPolicy, call: str) -> list[str]:
-    """Refuse an estimator that the policy does not allow to be opened; returns warnings to log."""
+def _allowed_bytes(root: Path, version: Version, policy: LoadPolicy, call: str) -> tuple[bytes, list[str]]:
+    """The verified bytes of an estimator that the policy allows to open, and warnings to log."""
     policy.check_opening(version, call)
     policy.check_format(version, call)
-    return policy.check_libraries(version, call)
+    warnings = policy.check_libraries(version, call)
+    return read_version(root, version, policy, call), warnings
 
 
 def pinned_files(version: Version) -> dict[str, str]:
     """The SHA-256 of every file of a version that can affect a score, by its name beside the artifact."""
-    found = {version.artifact.replace("\\", "/").rpartition("/")[2]: version.sha256}
-    found[SIGNATURE_FILE] = version.signature_sha256
-    return found | program_digests(version)
+    own = version.artifact.replace("\\", "/").rpartition("/")[2]
+    return {own: version.sha256, SIGNATURE_FILE: version.signature_sha256} | program_digests(version)
 
 
 def program_digests(version: Version) -> dict[str, str]:
@@ -124,11 +111,17 @@ def check_files(root: Path, version: Version, policy: LoadPolicy, call: str, *, 
         read_program(root, version, file, policy, call)
 
 
+def _read(
+    root: Path, version: Version, place: str, digest: str, label: str, policy: LoadPolicy, call: str
+) -> bytes:
+    """The verified bytes of a file of a version, which has the signature that the policy requires."""
+    require_signed(root, version, policy, call)
+    return read_verified(root, locate(root, place, policy, call), digest, label, policy, call)
+
+
 def read_version(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes:
     """The verified bytes of a version's artifact."""
-    require_signed(root, version, policy, call)
-    location = locate(root, version.artifact, policy, call)
-    return read_verified(root, location, version.sha256, version.label, policy, call)
+    return _read(root, version, version.artifact, version.sha256, version.label, policy, call)
 
 
 def beside(version: Version, file: str) -> str:
@@ -139,18 +132,15 @@ def beside(version: Version, file: str) -> str:
 
 def read_program(root: Path, version: Version, file: str, policy: LoadPolicy, call: str) -> bytes:
     """The verified bytes of a file of `program_digests`: the program, or rows that prove it."""
-    require_signed(root, version, policy, call)
-    location = locate(root, beside(version, file), policy, call)
-    label = f"{OF_PROGRAM[file]} of {version.label}"
-    return read_verified(root, location, program_digests(version)[file], label, policy, call)
+    label, digest = f"{OF_PROGRAM[file]} of {version.label}", program_digests(version)[file]
+    return _read(root, version, beside(version, file), digest, label, policy, call)
+
 
 
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:
     """The verified signature of a version."""
-    require_signed(root, version, policy, call)
-    location = locate(root, beside(version, SIGNATURE_FILE), policy, call)
-    label = f"the signature of {version.label}"
-    return Signature.from_json(read_verified(root, location, version.signature_sha256, label, policy, call))
+    place, label = beside(version, SIGNATURE_FILE), f"the signature of {version.label}"
+    return Signature.from_json(_read(root, version, place, version.signature_sha256, label, policy, call))
 
 
 def open_estimator(data: bytes, version: Version, policy: LoadPolicy, call: str) -> Any:
@@ -160,7 +150,7 @@ def open_estimator(data: bytes, version: Version, policy: LoadPolicy, call: str)
     """
     policy.check_format(version, call)
     with loading():
-        return FORMATS[version.artifact_format].load(data, version, policy.trusted_types, call)
+        return FORMATS[version.artifact_format].open(data, version, policy.trusted_types, call)
 
 
 def read_given(file: str | Path, call: str) -> bytes:
@@ -183,7 +173,7 @@ def open_given(file: str | Path, policy: LoadPolicy, call: str) -> Any:
     """
     name = "skops" if Path(file).suffix == ".skops" else "joblib"
     policy.require_format(name, f"the file {str(file)!r} is read", call)
-    unnamed = Version(str(file), 0, (), "", "", name, "", 0, "", "", "", "", 0, 0)
+    unnamed = Version(name=str(file), version=0, artifact_format=name)
     try:
         return open_estimator(read_given(file, call), unnamed, policy, call)
     except LoadRefusedError:

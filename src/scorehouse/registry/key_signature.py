@@ -93,32 +93,22 @@ def signed_files(data: bytes, public_key: Path, what: str, call: str) -> dict[st
 
 def read_public_key(file: Path, call: str) -> Any:
     """The elliptic-curve key in a PEM file."""
-    serialization = import_extra("cryptography.hazmat.primitives.serialization", EXTRA, call)
-    try:
-        key = serialization.load_pem_public_key(_read(file, "public", call))
-    except ValueError as error:
-        raise _unusable(file, "public", str(error), call) from error
-    return _checked(key, file, "public", call)
+    return _read_key(file, "public", call)
 
 
 def read_private_key(file: Path, call: str) -> Any:
     """The elliptic-curve key in a PEM file without a password."""
+    return _read_key(file, "private", call)
+
+
+def _read_key(file: Path, kind: str, call: str) -> Any:
     serialization = import_extra("cryptography.hazmat.primitives.serialization", EXTRA, call)
     try:
-        key = serialization.load_pem_private_key(_read(file, "private", call), password=None)
-    except (ValueError, TypeError) as error:  # TypeError: the key has a password
-        raise _unusable(file, "private", str(error), call) from error
-    return _checked(key, file, "private", call)
-
-
-def belong_together(private_key: Any, public_key: Path, call: str) -> bool:
-    """Whether a PEM file holds the public part of a private key."""
-    return _hint(private_key.public_key()) == _hint(read_public_key(public_key, call))
-
-
-def _read(file: Path, kind: str, call: str) -> bytes:
-    try:
-        return file.read_bytes()
+        data = file.read_bytes()
+        if kind == "private":
+            key = serialization.load_pem_private_key(data, password=None)
+        else:
+            key = serialization.load_pem_public_key(data)
     except OSError as error:
         raise ConfigurationError(
             call,
@@ -128,12 +118,16 @@ def _read(file: Path, kind: str, call: str) -> bytes:
             if kind == "private"
             else "correct the path; the public key belongs in version control",
         ) from error
-
-
-def _checked(key: Any, file: Path, kind: str, call: str) -> Any:
+    except (ValueError, TypeError) as error:  # TypeError: the key has a password
+        raise _unusable(file, kind, str(error), call) from error
     if getattr(getattr(key, "curve", None), "name", None) not in CURVES:
         raise _unusable(file, kind, f"it is a {type(key).__name__}", call)
     return key
+
+
+def belong_together(private_key: Any, public_key: Path, call: str) -> bool:
+    """Whether a PEM file holds the public part of a private key."""
+    return _hint(private_key.public_key()) == _hint(read_public_key(public_key, call))
 
 
 def _unusable(file: Path, kind: str, why: str, call: str) -> ConfigurationError:

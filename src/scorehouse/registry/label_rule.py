@@ -28,10 +28,6 @@ class Fault:
     expected: str
     action: str
 
-    @property
-    def advice(self) -> dict[str, str]:
-        return {"expected": self.expected, "action": self.action}
-
 
 def proven_for(version: Version) -> dict[str, Any]:
     """What the forms of a version are compiled from, besides its artifact and signature."""
@@ -49,19 +45,19 @@ def proven_for(version: Version) -> dict[str, Any]:
 def check_label_rule(version: Version, call: str) -> None:
     """Raise RegistryError where the row of a version contradicts itself, or the proof of its forms."""
     if fault := fault_of(version):
-        raise RegistryError(call, f"{version.label}: {fault.problem}", **fault.advice)
+        problem = f"{version.label}: {fault.problem}"
+        raise RegistryError(call, problem, expected=fault.expected, action=fault.action)
 
 
 def fault_of(version: Version) -> Fault | None:
     """The first fault of the row of a version; None if its labels are known."""
-    correct = f"correct the row in ml_{version.name}.csv, or restore it from version control"
     for problem, expected in _contradictions(version):
-        return Fault(problem, expected, correct)
+        action = f"correct the row in ml_{version.name}.csv, or restore it from version control"
+        return Fault(problem, expected, action)
     for problem, expected in _unproven(version):
-        again = (
-            f"run `scorehouse prove {version.name} --version {version.version}`, which proves them anew, or "
-        )
-        return Fault(problem, expected, f"{again}restore the row from version control")
+        prove = f"run `scorehouse prove {version.name} --version {version.version}`"
+        action = f"{prove}, which proves them anew, or restore the row from version control"
+        return Fault(problem, expected, action)
     return None
 
 
@@ -81,7 +77,8 @@ def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
         yield f"classes is {list(classes)}", "a label of its own for each class"
     if version.task == MULTILABEL and list(classes) != [0, 1]:
         yield f"classes is {list(classes)}, and the task is {MULTILABEL!r}", "the classes [0, 1]"
-    if threshold is not None and not _divides(version):
+    is_binary = len(classes) == 2 and version.task in ("classification", MULTILABEL)
+    if threshold is not None and not (is_binary and version.score_method in SCORES):
         yield (
             f"threshold is {threshold!r}, but a {version.task} with {len(classes)} classes and score_method "
             f"{version.score_method!r} does not use one",
@@ -94,12 +91,6 @@ def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
             f"class_columns names the classes {named}, and classes is {list(classes)}",
             f"the classes {scored}",
         )
-
-
-def _divides(version: Version) -> bool:
-    """Whether a threshold divides the scores of a version into two labels."""
-    is_binary = len(version.classes) == 2 and version.task in ("classification", MULTILABEL)
-    return is_binary and version.score_method in SCORES
 
 
 def _unproven(version: Version) -> Iterator[tuple[str, str]]:

@@ -17,8 +17,7 @@ from scorehouse.registry.version import Version
 
 VARIABLE = "scorehouse_load_policy"
 LIBRARY_CHOICES = ("refuse", "warn")
-PICKLE_CHOICES = ("pinned", "refuse")
-ESTIMATOR_CHOICES = ("allowed", "never")
+CHOICES = {"pickle": ("pinned", "refuse"), "estimator": ("allowed", "never")}
 SCIKIT_LEARN = "scikit-learn"
 INSIDE_A_PICKLE = ("lightgbm", "xgboost", "catboost")
 
@@ -54,8 +53,7 @@ class LoadPolicy:
             raise _bad_setting(f"it is {value!r}", "a mapping of settings")
         settings = dict(value or {})
         known = {f.name for f in fields(cls)}
-        unknown = sorted(str(name) for name in set(settings) - known)
-        if unknown:
+        if unknown := sorted(str(name) for name in set(settings) - known):
             raise _bad_setting(f"unknown settings {unknown}", f"settings among {sorted(known)}")
         for name in ("formats", "trusted_types", "roots", "require_signed_by"):
             if name in settings:
@@ -65,13 +63,11 @@ class LoadPolicy:
         return policy
 
     def _check(self) -> None:
-        odd = sorted(set(self.formats) - set(FORMATS))
-        if odd:
+        if odd := sorted(set(self.formats) - set(FORMATS)):
             raise _bad_setting(f"formats has {odd}", f"formats among {list(FORMATS)}")
-        if self.pickle not in PICKLE_CHOICES:
-            raise _bad_setting(f"pickle is {self.pickle!r}", f"one of {list(PICKLE_CHOICES)}")
-        if self.estimator not in ESTIMATOR_CHOICES:
-            raise _bad_setting(f"estimator is {self.estimator!r}", f"one of {list(ESTIMATOR_CHOICES)}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise _bad_setting(f"{name} is {getattr(self, name)!r}", f"one of {list(choices)}")
         if not isinstance(self.cache, str) or not self.cache:
             raise _bad_setting(f"cache is {self.cache!r}", "a folder in the project")
         if not all(self.require_signed_by):

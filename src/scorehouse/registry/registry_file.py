@@ -22,24 +22,9 @@ VARIABLE = "scorehouse_registry_files"
 PREFIX = "ml_"
 # the columns that affect a score, or whether there is one; the others only describe
 DECISIVE = (
-    "name",
-    "aliases",
-    "task",
-    "artifact",
-    "artifact_format",
-    "sha256",
-    "signature_sha256",
-    "classes",
-    "class_columns",
-    "outputs",
-    "score_method",
-    "label_method",
-    "threshold",
-    "n_features",
-    "sklearn_version",
-    "libraries",
-    "parity",
-    "forms",
+    *("name", "aliases", "task", "artifact", "artifact_format", "sha256", "signature_sha256", "n_features"),
+    *("classes", "class_columns", "outputs", "score_method", "label_method", "threshold"),
+    *("sklearn_version", "libraries", "parity", "forms"),
 )
 SHOWN = 60  # characters of a value in an error
 
@@ -140,13 +125,12 @@ def searched(dbt: Any, named: Mapping[str, str] | None, root: Path) -> tuple[Reg
     names = type(dbt)(str)  # resolves a ref to the name of the relation, without reading it
     files = _named_files(named, root)
     found: dict[str, RegistryFile] = {}
-    for project in _projects(root):
-        for file in _seed_files(project):
-            for reference in ((file.stem,), (project.name, file.stem)):
-                relation = _relation(names, reference)
-                if relation is not None and relation not in found:
-                    name = file.stem.removeprefix(PREFIX)
-                    found[relation] = RegistryFile(name, relation, (files.get(name, file),))
+    for project, file in _seed_files(root):
+        for reference in ((file.stem,), (project, file.stem)):
+            relation = _relation(names, reference)
+            if relation is not None and relation not in found:
+                name = file.stem.removeprefix(PREFIX)
+                found[relation] = RegistryFile(name, relation, (files.get(name, file),))
     known = {each.name for each in found.values()}
     elsewhere = (RegistryFile(n, PREFIX + n, (file,)) for n, file in files.items() if n not in known)
     return (*found.values(), *elsewhere)
@@ -182,39 +166,30 @@ def _packages(root: Path) -> Path:
     return root / str(_settings(root).get("packages-install-path", "dbt_packages"))
 
 
-@dataclass(frozen=True)
-class _Project:
-    """A dbt project or an installed package: its name, its folder, and the paths of its seeds."""
+def _seed_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """The seeds of registries in the project and its packages, each after the name of its package."""
+    for project, folder, paths in _projects(root):
+        for path in paths:
+            for file in sorted((folder / path).rglob(f"{PREFIX}*.csv")):
+                if "__" not in file.stem:  # the signature and the reference have seeds of their own
+                    yield project, file
 
-    name: str
-    folder: Path
-    seed_paths: Sequence[str]
 
+def _projects(root: Path) -> list[tuple[str, Path, Sequence[str]]]:
+    """Name, folder and seed paths of the project and its packages.
 
-def _projects(root: Path) -> list[_Project]:
-    """The project and its packages, as dbt has read them: paths in dbt_project.yml may contain Jinja."""
+    As dbt has read them, since paths in dbt_project.yml may contain Jinja; as written if no dbt is running.
+    """
     from dbt.adapters.factory import FACTORY
 
     for adapter in FACTORY.adapters.values():
         config = adapter.config
         if Path(getattr(config, "project_root", "")).resolve() == root:
             read = config.load_dependencies().values()
-            return [_Project(each.project_name, Path(each.project_root), each.seed_paths) for each in read]
-    return [
-        _as_written(folder) for folder in (root, *sorted(_packages(root).glob("*/")))
-    ]  # no dbt is running
-
-
-def _as_written(folder: Path) -> _Project:
-    settings = _settings(folder)
-    return _Project(str(settings.get("name")), folder, settings.get("seed-paths") or ["seeds"])
-
-
-def _seed_files(project: _Project) -> Iterator[Path]:
-    for path in project.seed_paths:
-        for file in sorted((project.folder / path).rglob(f"{PREFIX}*.csv")):
-            if "__" not in file.stem:  # the signature and the reference have seeds of their own
-                yield file
+            return [(each.project_name, Path(each.project_root), each.seed_paths) for each in read]
+    folders = (root, *sorted(_packages(root).glob("*/")))
+    written = [(folder, _settings(folder)) for folder in folders]
+    return [(str(each.get("name")), folder, each.get("seed-paths") or ["seeds"]) for folder, each in written]
 
 
 def only(found: Sequence[RegistryFile], what: str, call: str) -> RegistryFile:
@@ -232,18 +207,21 @@ def only(found: Sequence[RegistryFile], what: str, call: str) -> RegistryFile:
 
 def _differences(versions: list[Version], seeded: list[Mapping[str, Any]]) -> Iterator[str]:
     """How the table differs from the file, in words, in the columns that affect a score."""
-    table = [Version.from_row(row) for row in seeded]
-    numbers = sorted(row.version for row in table), sorted(row.version for row in versions)
+    table, file = (
+        sorted(rows, key=lambda row: row.version) for rows in (map(Version.from_row, seeded), versions)
+    )
+    numbers = [[row.version for row in rows] for rows in (table, file)]
     if numbers[0] != numbers[1]:
         yield f"the table has the versions {numbers[0]} and the file has {numbers[1]}"
         return
-    in_order = (sorted(rows, key=lambda row: row.version) for rows in (table, versions))
-    for theirs, ours in zip(*in_order, strict=True):
+    for theirs, ours in zip(table, file, strict=True):
         for column in DECISIVE:
             there, here = getattr(theirs, column), getattr(ours, column)
             if there != here:
-                told = shown(there, here), shown(here, there)
-                yield f"version {ours.version} has {column} {told[0]} in the table and {told[1]} in the file"
+                yield (
+                    f"version {ours.version} has {column} {shown(there, here)} in the table and "
+                    f"{shown(here, there)} in the file"
+                )
 
 
 def shown(value: Any, other: Any) -> str:

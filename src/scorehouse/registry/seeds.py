@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,42 +112,37 @@ class ModelSeeds:
 
     def features(self, number: int) -> list[dict[str, Any]]:
         """The rows of a version's signature, with values in their own types; empty values are None."""
-        rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
         return [
             {column: _value(column, row.get(column, "")) for column in SIGNATURE_COLUMNS[1:]}
-            for row in rows
-            if row["version"] == str(number)
+            for row in _rows_of(self.signature_file, SIGNATURE_COLUMNS, number)
         ]
 
     def window_units(self, number: int) -> list[str]:
         """The units of the windows that a version's reference has learned from, such as `day`."""
-        rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
-        own = (row for row in rows if row["version"] == str(number) and row["kind"] == "window")
-        units = dict.fromkeys(row["category"].split()[0] for row in own)
+        rows = _rows_of(self.reference_file, REFERENCE_COLUMNS, number)
+        units = dict.fromkeys(row["category"].split()[0] for row in rows if row["kind"] == "window")
         # how rows repeat each other is known without a time
         return [unit for unit in units if unit != "rows"]
 
     def has_pairs(self, number: int) -> bool:
         """Whether a version's reference has correlations of pairs of features."""
-        rows = read_rows(self.reference_file, REFERENCE_COLUMNS)
-        return any(row["version"] == str(number) and row["kind"] == "pair" for row in rows)
+        rows = _rows_of(self.reference_file, REFERENCE_COLUMNS, number)
+        return any(row["kind"] == "pair" for row in rows)
 
     def sizes(self) -> dict[int, dict[str, int]]:
         """By version, its size in each seed beside the registry: rows, and of the reference what they count.
 
         The sum of `row_count` also shows that a reference was learned again, from other rows.
         """
-        parts = (
-            ("signature", read_rows(self.signature_file, SIGNATURE_COLUMNS)),
-            ("reference", read_rows(self.reference_file, REFERENCE_COLUMNS)),
-            ("calibration", read_rows(self.calibration_file, CALIBRATION_COLUMNS)),
-        )
-        found: dict[int, dict[str, int]] = {}
-        for part, rows in parts:
-            for row in rows:
-                size = found.setdefault(int(row["version"]), {})
-                size[part] = size.get(part, 0) + int(row.get("row_count") or 1)
-        return found
+        sizes: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        for part, file, columns in (
+            ("signature", self.signature_file, SIGNATURE_COLUMNS),
+            ("reference", self.reference_file, REFERENCE_COLUMNS),
+            ("calibration", self.calibration_file, CALIBRATION_COLUMNS),
+        ):
+            for row in read_rows(file, columns):
+                sizes[int(row["version"])][part] += int(row.get("row_count") or 1)
+        return {number: dict(size) for number, size in sizes.items()}
 
     def append_parts(
         self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
@@ -157,8 +153,7 @@ class ModelSeeds:
 
     def calibration(self, number: int) -> list[dict[str, str]]:
         """The rows of a version's calibration; empty if it has none."""
-        rows = read_rows(self.calibration_file, CALIBRATION_COLUMNS)
-        return [row for row in rows if row["version"] == str(number)]
+        return _rows_of(self.calibration_file, CALIBRATION_COLUMNS, number)
 
     def append_calibration(self, number: int, rows: Iterable[Mapping[str, str]]) -> None:
         """Add the rows of a version's calibration; unused until its registry row exists."""
@@ -166,8 +161,7 @@ class ModelSeeds:
 
     def append_version(self, version: Version) -> None:
         """Add the row of a version to the registry, as the last step: a version exists once its row does."""
-        rows = [*_without(self.registry_file, COLUMNS, version.version), version.to_row()]
-        write_rows(self.registry_file, _columns_of(rows), rows)
+        self._write([*_without(self.registry_file, COLUMNS, version.version), version.to_row()])
 
     def write_importance(self, number: int, importance: Importance) -> bool:
         """Write the importance of a version's features; False if it has no rows."""
@@ -180,14 +174,18 @@ class ModelSeeds:
 
     def write_reference(self, number: int, bins: Iterable[Mapping[str, str]]) -> None:
         """Write the reference of a version again, in its place among the other versions."""
-        kept = [r for r in read_rows(self.reference_file, REFERENCE_COLUMNS) if r["version"] != str(number)]
+        kept = _without(self.reference_file, REFERENCE_COLUMNS, number)
         rows = sorted([*kept, *bins], key=lambda row: int(row["version"]))
         write_rows(self.reference_file, REFERENCE_COLUMNS, rows)
 
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
-        rows = [version.to_row() for version in versions]
-        write_rows(self.registry_file, _columns_of(rows), rows)
+        self._write([version.to_row() for version in versions])
+
+    def _write(self, rows: Sequence[Mapping[str, str]]) -> None:
+        # an optional column is left out until needed: a warehouse loads a new one by --full-refresh alone
+        unused = [column for column in OPTIONAL_COLUMNS if not any(row.get(column) for row in rows)]
+        write_rows(self.registry_file, [column for column in COLUMNS if column not in unused], rows)
 
 
 def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
@@ -213,16 +211,12 @@ def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapp
     write_rows(file, columns, [*_without(file, columns, number), *rows])
 
 
+def _rows_of(file: Path, columns: Sequence[str], number: int) -> list[dict[str, str]]:
+    return [row for row in read_rows(file, columns) if row["version"] == str(number)]
+
+
 def _without(file: Path, columns: Sequence[str], number: int) -> list[dict[str, str]]:
     return [row for row in read_rows(file, columns) if row["version"] != str(number)]
-
-
-def _columns_of(rows: Iterable[Mapping[str, str]]) -> list[str]:
-    """The columns of a registry. An optional one is left out until it is needed: a warehouse has to load a
-    seed with a new column by --full-refresh."""
-    known = list(rows)
-    unused = [column for column in OPTIONAL_COLUMNS if not any(row.get(column) for row in known)]
-    return [column for column in COLUMNS if column not in unused]
 
 
 def _value(column: str, text: str) -> Any:

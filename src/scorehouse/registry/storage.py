@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from scorehouse.errors import ArtifactError, LoadRefusedError
+from scorehouse.errors import ArtifactError, LoadRefusedError, ScorehouseError
 from scorehouse.registry.formats.base import import_extra
 from scorehouse.registry.policy import VARIABLE, LoadPolicy
+from scorehouse.registry.seeds import replace_file
 
 
 def sha256(data: bytes) -> str:
@@ -41,7 +42,7 @@ class Location:
 def locate(root: Path, text: str, policy: LoadPolicy, call: str) -> Location:
     """The location that `text` names; refused outside the project and the policy's roots."""
     if not _is_local(text):
-        if _plain_url(text) and any(_below_url(text, allowed) for allowed in policy.roots):
+        if _plain_url(text) and text.startswith(tuple(base.rstrip("/") + "/" for base in policy.roots)):
             return Location(None, text)
         raise _refused(text, "is not below any of the roots in the load policy", policy, call)
     home = root.resolve()
@@ -71,10 +72,6 @@ def _plain_url(url: str) -> bool:
     return plain and posixpath.normpath(parts.path or "/") == (parts.path or "/")
 
 
-def _below_url(url: str, root: str) -> bool:
-    return url.startswith(root.rstrip("/") + "/")
-
-
 def _refused(text: str, where: str, policy: LoadPolicy, call: str) -> LoadRefusedError:
     return LoadRefusedError(
         call,
@@ -94,9 +91,9 @@ def read_verified(
     if location.path is not None:
         data = _read_file(location.path, label, call)
     else:
-        kept = _kept(root, policy, digest)
-        if kept is not None:
-            return kept
+        cached = _cached(root, policy, digest)
+        if cached is not None:
+            return cached
         data = _fetch(location.url, label, call)
     found = sha256(data)
     if found != digest:
@@ -107,7 +104,7 @@ def read_verified(
             action="restore the registered file from version control; a new estimator is a new version",
         )
     if location.path is None:
-        _keep(root, policy, digest, data)
+        _cache(root, policy, digest, data)
     return data
 
 
@@ -135,11 +132,9 @@ def _fetch(url: str, label: str, call: str) -> bytes:
     try:
         filesystem, path = _filesystem(url, call)
         return bytes(filesystem.cat_file(path))
-    except (ArtifactError, LoadRefusedError):
+    except (ScorehouseError, ImportError):
         raise
     except Exception as error:  # each file system has its own errors
-        if isinstance(error, ImportError) or type(error).__module__.startswith("scorehouse."):
-            raise
         raise ArtifactError(
             call,
             f"{url!r} of {label} cannot be fetched ({type(error).__name__}: {error})",
@@ -161,24 +156,20 @@ def _filesystem(url: str, call: str) -> tuple[Any, str]:
         ) from error
 
 
-def _cache_folder(root: Path, policy: LoadPolicy) -> Path:
-    return root / policy.cache
-
-
-def _kept(root: Path, policy: LoadPolicy, digest: str) -> bytes | None:
+def _cached(root: Path, policy: LoadPolicy, digest: str) -> bytes | None:
     """The cached bytes of `digest`, if they exist and still have this digest."""
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         return None
     try:
-        data = (_cache_folder(root, policy) / digest).read_bytes()
+        data = (root / policy.cache / digest).read_bytes()
     except OSError:
         return None
     return data if sha256(data) == digest else None
 
 
-def _keep(root: Path, policy: LoadPolicy, digest: str, data: bytes) -> None:
+def _cache(root: Path, policy: LoadPolicy, digest: str, data: bytes) -> None:
     """Cache verified bytes; if the cache is not writable, that costs time but does not fail the run."""
-    folder = _cache_folder(root, policy)
+    folder = root / policy.cache
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
@@ -193,7 +184,4 @@ def write(location: Location, data: bytes, call: str) -> None:
         filesystem.makedirs(filesystem._parent(path), exist_ok=True)
         filesystem.pipe_file(path, data)
         return
-    location.path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = location.path.with_name(location.path.name + ".partial")
-    temporary.write_bytes(data)
-    os.replace(temporary, location.path)
+    replace_file(location.path, data)

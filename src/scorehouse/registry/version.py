@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
@@ -33,9 +33,9 @@ SEVERAL = (MULTIOUTPUT, MULTILABEL)  # tasks of estimators with several outputs 
 TASKS = ("classification", MULTILABEL, "regression", MULTIOUTPUT, "clustering", "ranking", "anomaly")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Version:
-    """One registered version: a row of `ml_<name>`.
+    """One registered version: a row of `ml_<name>`, whose columns are these fields, in this order.
 
     `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature file next to
     it. `classes` holds the class labels of a classifier, in the estimator's order, and `class_columns` the
@@ -50,22 +50,22 @@ class Version:
 
     name: str
     version: int
-    aliases: tuple[str, ...]
-    task: str
-    artifact: str
-    artifact_format: str
-    sha256: str
-    size_bytes: int
-    signature_sha256: str
-    score_method: str
-    label_method: str
-    registered_at: str
-    training_rows: int
-    n_features: int
+    aliases: tuple[str, ...] = ()
+    task: str = ""
+    artifact: str = ""
+    artifact_format: str = ""
+    sha256: str = ""
+    size_bytes: int = 0
+    signature_sha256: str = ""
     classes: tuple[Any, ...] = ()
+    score_method: str = ""
+    label_method: str = ""
     threshold: float | None = None
+    n_features: int = 0
+    training_rows: int = 0
     trained_from: str = ""
     trained_to: str = ""
+    registered_at: str = ""
     python_version: str = ""
     sklearn_version: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -94,83 +94,13 @@ class Version:
 
     def to_row(self) -> dict[str, str]:
         """The row of the seed: every value as text, NULL as the empty string."""
-        return {
-            "name": self.name,
-            "version": str(self.version),
-            "aliases": ALIAS_SEPARATOR.join(self.aliases),
-            "task": self.task,
-            "artifact": self.artifact,
-            "artifact_format": self.artifact_format,
-            "sha256": self.sha256,
-            "size_bytes": str(self.size_bytes),
-            "signature_sha256": self.signature_sha256,
-            "classes": json.dumps(list(self.classes), ensure_ascii=False) if self.classes else "",
-            "score_method": self.score_method,
-            "label_method": self.label_method,
-            "threshold": "" if self.threshold is None else repr(self.threshold),
-            "n_features": str(self.n_features),
-            "training_rows": str(self.training_rows),
-            "trained_from": self.trained_from,
-            "trained_to": self.trained_to,
-            "registered_at": self.registered_at,
-            "python_version": self.python_version,
-            "sklearn_version": self.sklearn_version,
-            "libraries": json.dumps(dict(self.libraries), sort_keys=True),
-            "metrics": json.dumps(dict(self.metrics), sort_keys=True) if self.metrics else "",
-            "owner": self.owner,
-            "description": self.description,
-            "parity": json.dumps(dict(self.parity), sort_keys=True) if self.parity else "",
-            "forms": json.dumps(dict(self.forms), sort_keys=True, ensure_ascii=False) if self.forms else "",
-            "class_columns": json.dumps(dict(self.class_columns), ensure_ascii=False)
-            if self.class_columns
-            else "",
-            SEGMENTS: json.dumps(dict(self.segments), sort_keys=True, ensure_ascii=False)
-            if self.segments
-            else "",
-            PROVENANCE: json.dumps(dict(self.provenance), sort_keys=True, ensure_ascii=False)
-            if self.provenance
-            else "",
-            OUTPUTS: json.dumps(dict(self.outputs), ensure_ascii=False) if self.outputs else "",
-            CALIBRATION: json.dumps(dict(self.calibration), sort_keys=True) if self.calibration else "",
-        }
+        return {column: _written(column, getattr(self, column)) for column in COLUMNS}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Version:
         """Read a row of the seed, from CSV (text) or from the warehouse (typed)."""
         try:
-            found = cls(
-                name=_text(row["name"]),
-                version=int(row["version"]),
-                aliases=tuple(a for a in _text(row["aliases"]).split(ALIAS_SEPARATOR) if a),
-                task=_text(row["task"]),
-                artifact=_text(row["artifact"]),
-                artifact_format=_text(row["artifact_format"]),
-                sha256=_text(row["sha256"]),
-                size_bytes=int(row["size_bytes"]),
-                signature_sha256=_text(row["signature_sha256"]),
-                classes=tuple(json.loads(_text(row["classes"]) or "[]")),
-                score_method=_text(row["score_method"]),
-                label_method=_text(row["label_method"]),
-                threshold=None if _text(row["threshold"]) == "" else float(row["threshold"]),
-                n_features=int(row["n_features"]),
-                training_rows=int(row["training_rows"]),
-                trained_from=_text(row["trained_from"]),
-                trained_to=_text(row["trained_to"]),
-                registered_at=_text(row["registered_at"]),
-                python_version=_text(row["python_version"]),
-                sklearn_version=_text(row["sklearn_version"]),
-                libraries=json.loads(_text(row["libraries"]) or "{}"),
-                metrics=json.loads(_text(row["metrics"]) or "{}"),
-                owner=_text(row["owner"]),
-                description=_text(row["description"]),
-                parity=json.loads(_text(row["parity"]) or "{}"),
-                forms=json.loads(_text(row["forms"]) or "{}"),
-                class_columns=json.loads(_text(row["class_columns"]) or "{}"),
-                segments=json.loads(_text(row.get(SEGMENTS)) or "{}"),
-                provenance=json.loads(_text(row.get(PROVENANCE)) or "{}"),
-                outputs=json.loads(_text(row.get(OUTPUTS)) or "{}"),
-                calibration=json.loads(_text(row.get(CALIBRATION)) or "{}"),
-            )
+            version = cls(**{column: _read(column, row) for column in COLUMNS})
         except (KeyError, TypeError, ValueError) as error:
             raise RegistryError(
                 "reading the registry",
@@ -178,23 +108,49 @@ class Version:
                 expected="the columns that `scorehouse register` writes into the seed ml_<name>",
                 action="restore the seed from version control, or pass the ref of ml_<name> as `model`",
             ) from error
-        if found.threshold is not None and not math.isfinite(found.threshold):
+        if version.threshold is not None and not math.isfinite(version.threshold):
             raise RegistryError(
                 "reading the registry",
-                f"the threshold of {found.label} is {found.threshold!r}",
+                f"the threshold of {version.label} is {version.threshold!r}",
                 expected="a finite number, or nothing where the estimator's own rule decides",
-                action=f"correct the row in ml_{found.name}.csv, or restore it from version control",
+                action=f"correct the row in ml_{version.name}.csv, or restore it from version control",
             )
-        return found
+        return version
 
 
-COLUMNS = tuple(
-    Version("", 1, (), "", "", "", "", 0, "", "", "", "", 0, 0).to_row()
-)  # the order of the columns in the seed
+COLUMNS = tuple(column.name for column in fields(Version))
+INTEGERS = ("version", "size_bytes", "n_features", "training_rows")
+# Columns of JSON, empty if there is nothing to say. The order of those in ORDERED_JSON has a meaning.
+SORTED_JSON = ("libraries", "metrics", "parity", "forms", SEGMENTS, PROVENANCE, CALIBRATION)
+ORDERED_JSON = ("classes", "class_columns", OUTPUTS)
+ASCII_JSON = ("libraries", "metrics", "parity", CALIBRATION)
 
 
-def _text(value: Any) -> str:
+def _written(column: str, value: Any) -> str:
+    if column in (*SORTED_JSON, *ORDERED_JSON):
+        if not value and column != "libraries":
+            return ""
+        document = list(value) if column == "classes" else dict(value)
+        return json.dumps(document, sort_keys=column in SORTED_JSON, ensure_ascii=column in ASCII_JSON)
+    if column == "aliases":
+        return ALIAS_SEPARATOR.join(value)
+    if column == "threshold":
+        return "" if value is None else repr(value)
     return "" if value is None else str(value)
+
+
+def _read(column: str, row: Mapping[str, Any]) -> Any:
+    value = row.get(column) if column in OPTIONAL_COLUMNS else row[column]
+    text = "" if value is None else str(value)
+    if column in INTEGERS:
+        return int(row[column])
+    if column == "threshold":
+        return float(row[column]) if text else None
+    if column == "aliases":
+        return tuple(alias for alias in text.split(ALIAS_SEPARATOR) if alias)
+    if column == "classes":
+        return tuple(json.loads(text or "[]"))
+    return json.loads(text or "{}") if column in (*SORTED_JSON, *ORDERED_JSON) else text
 
 
 def versions_of(rows: Iterable[Mapping[str, Any]]) -> list[Version]:

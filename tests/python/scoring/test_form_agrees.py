@@ -28,9 +28,10 @@ from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.forms.sql.stored import sql_head, sql_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.tasks import PLACE
-from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, sha256
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature
+from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import Version
 from visits_frame import FRAME, LABEL
 

@@ -13,7 +13,9 @@ from scorehouse.registry.version import Version
 from scorehouse.retraining.rows import Rows, TrainingTable
 from scorehouse.retraining.settings import Settings
 
-PARENT = Version("loyal", 1, ("champion",), "classification", "", "joblib", "", 0, "", "", "", "", 0, 2)
+PARENT = Version(
+    name="loyal", version=1, aliases=("champion",), task="classification", artifact_format="joblib"
+)
 CHOSEN = Settings(training="visits", function="own:train", label="y", time="day", min_rows=20)
 
 

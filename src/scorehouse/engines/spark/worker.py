@@ -22,6 +22,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
+from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import PROGRAM_SHA256, Version
 
 ESTIMATORS_KEPT = 2
@@ -154,7 +155,7 @@ def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
     if not scoring.is_stored:
         task.policy.check_libraries(version, task.call)  # an executor may have other libraries
     data = _bytes_of_file(task, scoring.file) if scoring.data is None else scoring.data
-    found = artifact.sha256(data)
+    found = sha256(data)
     if found != scoring.digest:
         raise ArtifactError(
             task.call,

@@ -1,22 +1,15 @@
-"""The formats of artifacts: one module per format; `FORMATS` lists them."""
+"""The formats of artifacts, as the registry names them: `FORMATS` lists them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.registry.formats import catboost, joblib, lightgbm, onnx, skops, xgboost
+from scorehouse.registry.formats import boosters, joblib, onnx, skops
 from scorehouse.registry.formats.base import Format, cannot_store
 
-FORMATS: dict[str, Format] = {
-    "joblib": joblib.FORMAT,
-    "skops": skops.FORMAT,
-    "onnx": onnx.FORMAT,
-    "lightgbm": lightgbm.FORMAT,
-    "xgboost": xgboost.FORMAT,
-    "catboost": catboost.FORMAT,
-}
-NATIVE = ("lightgbm", "xgboost", "catboost")
+FORMATS = {form.name: form for form in (joblib.FORMAT, skops.FORMAT, onnx.FORMAT, *boosters.FORMATS)}
+NATIVE = tuple(form.name for form in boosters.FORMATS)
 CHOICES = ("joblib", "skops", "onnx", "native")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import ArtifactError, ConfigurationError
+from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -20,9 +20,9 @@ class Format:
 
     `dump(estimator, signature, version, call)` returns bytes. `load(data, version, trusted, call)` returns
     the object that scores; its `data` was hashed before, `trusted` are the types that the load policy trusts.
-    `library` is the distribution whose version predictions depend on. `runs_code`: loading may run any code
-    (pickle). `exact`: the loaded object predicts bit for bit like the saved one. `extra` is the optional
-    extra of this package that the format needs.
+    `library` is the distribution whose version predictions depend on. `content` says what `data` has to be.
+    `runs_code`: loading may run any code (pickle). `exact`: the loaded object predicts bit for bit like the
+    saved one.
     """
 
     name: str
@@ -30,9 +30,18 @@ class Format:
     library: str
     dump: Callable[[Any, Signature, Version, str], bytes]
     load: Callable[[bytes, Version, tuple[str, ...], str], Any]
-    extra: str = ""
+    content: str
     runs_code: bool = False
     exact: bool = True
+
+    def open(self, data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
+        """The object that scores; ArtifactError if verified bytes cannot be made into it."""
+        try:
+            return self.load(data, version, trusted, call)
+        except ScorehouseError:
+            raise
+        except Exception as error:
+            raise _does_not_load(version, error, self.content, call) from error
 
 
 def import_extra(module: str, extra: str, call: str) -> Any:
@@ -48,22 +57,17 @@ def import_extra(module: str, extra: str, call: str) -> Any:
         ) from error
 
 
-def does_not_load(version: Version, error: Exception, expected: str, call: str) -> ArtifactError:
+def _does_not_load(version: Version, error: Exception, expected: str, call: str) -> ArtifactError:
     """The error for verified bytes that cannot be made into an estimator."""
+    action = f"install the libraries that it was saved with: {dict(version.libraries)}"
     if isinstance(error, ModuleNotFoundError) and error.name and error.name not in version.libraries:
-        return ArtifactError(
-            call,
-            f"the artifact of {version.label} does not load ({type(error).__name__}: {error})",
-            expected="on Python's path, each module that the estimator has a class or function of",
-            action=f"if {error.name!r} is a library, install it; if it is a module of yours, name "
-            f"{folder_of(error.name)} in module_paths in the profile of dbt-duckdb, or in PYTHONPATH",
+        expected = "on Python's path, each module that the estimator has a class or function of"
+        action = (
+            f"if {error.name!r} is a library, install it; if it is a module of yours, name "
+            f"{folder_of(error.name)} in module_paths in the profile of dbt-duckdb, or in PYTHONPATH"
         )
-    return ArtifactError(
-        call,
-        f"the artifact of {version.label} does not load ({type(error).__name__}: {error})",
-        expected=expected,
-        action=f"install the libraries that it was saved with: {dict(version.libraries)}",
-    )
+    problem = f"the artifact of {version.label} does not load ({type(error).__name__}: {error})"
+    return ArtifactError(call, problem, expected=expected, action=action)
 
 
 def folder_of(module: str) -> str:

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.registry.formats.base import Format, does_not_load
+from scorehouse.registry.formats.base import Format
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -34,12 +34,8 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=UserWarning)  # the policy has already checked the versions
-        try:
-            return joblib.load(io.BytesIO(data))
-        except Exception as error:
-            raise does_not_load(
-                version, error, "an estimator whose classes are installed here", call
-            ) from error
+        return joblib.load(io.BytesIO(data))
 
 
-FORMAT = Format(name="joblib", suffix=".joblib", library="scikit-learn", dump=dump, load=load, runs_code=True)
+CONTENT = "an estimator whose classes are installed here"
+FORMAT = Format("joblib", ".joblib", "scikit-learn", dump, load, CONTENT, runs_code=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.registry.formats.base import Format, cannot_store, does_not_load, import_extra
+from scorehouse.registry.formats.base import Format, cannot_store, import_extra
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -135,14 +135,8 @@ def _session(onnxruntime: Any, data: bytes) -> Any:
 
 def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
     onnxruntime = import_extra("onnxruntime", "onnx", call)
-    try:
-        return OnnxEstimator(_session(onnxruntime, data), version)
-    except Exception as error:
-        raise does_not_load(
-            version, error, "an ONNX file of a model with a label output first", call
-        ) from error
+    return OnnxEstimator(_session(onnxruntime, data), version)
 
 
-FORMAT = Format(
-    name="onnx", suffix=".onnx", library="onnxruntime", dump=dump, load=load, extra="onnx", exact=False
-)
+CONTENT = "an ONNX file of a model with a label output first"
+FORMAT = Format("onnx", ".onnx", "onnxruntime", dump, load, CONTENT, exact=False)

@@ -12,7 +12,7 @@ import zipfile
 from typing import Any
 
 from scorehouse.errors import LoadRefusedError
-from scorehouse.registry.formats.base import Format, cannot_store, does_not_load, import_extra
+from scorehouse.registry.formats.base import Format, cannot_store, import_extra
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -38,11 +38,7 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
 def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
     """Build the estimator if every type in the archive is trusted; nothing is built before that check."""
     skops = import_extra("skops.io", "skops", call)
-    expected = "an archive that this release of skops can read"
-    try:
-        unknown = sorted(set(skops.get_untrusted_types(data=data)) - {*trusted, *OWN_TYPES})
-    except Exception as error:
-        raise does_not_load(version, error, expected, call) from error
+    unknown = sorted(set(skops.get_untrusted_types(data=data)) - {*trusted, *OWN_TYPES})
     if unknown:
         raise LoadRefusedError(
             call,
@@ -53,12 +49,9 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
                 "variable scorehouse_load_policy"
             ),
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=UserWarning)
-            return skops.loads(data, trusted=[*trusted, *OWN_TYPES])
-    except Exception as error:
-        raise does_not_load(version, error, expected, call) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=UserWarning)
+        return skops.loads(data, trusted=[*trusted, *OWN_TYPES])
 
 
 def canonical(data: bytes) -> bytes:
@@ -92,4 +85,5 @@ def _renumber(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None
         _renumber(value, numbers, names)
 
 
-FORMAT = Format(name="skops", suffix=".skops", library="scikit-learn", dump=dump, load=load, extra="skops")
+CONTENT = "an archive that this release of skops can read"
+FORMAT = Format("skops", ".skops", "scikit-learn", dump, load, CONTENT)
