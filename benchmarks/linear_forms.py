@@ -10,9 +10,7 @@ Medians of the repeats, whose order alternates. They set `MATRIX_BELOW_ROWS` in 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,12 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from commands import DbtProject, node_seconds, run_models
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
-from project import DbtProject
 
 FORMS = ("sql", "matrix", "estimator", "auto")
 TRAINING_ROWS = 2_000
@@ -40,19 +36,6 @@ def add_width(project: DbtProject, width: int) -> None:
     project.register(linear.fit(X, y), f"wide_{width}", X, y, task="classification")
     for form in FORMS:
         project.python_model(f"{form}_{width}", f"wide_{width}", key="id", engine=form)
-
-
-def node_seconds(project: DbtProject, model: str) -> float:
-    """dbt's time for one scoring run, in a process of its own."""
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    subprocess.run(
-        [dbt, "--quiet", "run", "--select", model],
-        cwd=project.folder,
-        env=project.environment,
-        check=True,
-    )
-    results = json.loads((project.folder / "target" / "run_results.json").read_text())["results"]
-    return float(next(r["execution_time"] for r in results if r["unique_id"].endswith(f".{model}")))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found: dict[str, list[float]] = {form: [] for form in FORMS}
                 for number in range(asked.repeat):
                     for form in FORMS if number % 2 else reversed(FORMS):
+                        run_models(project, f"{form}_{width}")
                         found[form].append(node_seconds(project, f"{form}_{width}"))
                 medians = " ".join(f"{statistics.median(found[form]):9.2f}s" for form in FORMS)
                 took = project.runs(f"auto_{width}")[-1]["form"]

@@ -15,7 +15,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,17 +24,13 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pandas as pd
+from commands import DbtProject, run_models
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse.forms.native.layout import TreeModel
 from scorehouse.forms.native.reasons import MANY_ROWS, Attribution
 from scorehouse.forms.native.recipes import recipe_of
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
-from processor import of_run
-
-from project import DbtProject
 
 ROWS, COLUMNS, TREES, LEAVES = 100_000, 20, 100, 31
 SINGLE_ROWS = 200  # too few to make tables for
@@ -196,7 +191,7 @@ def runs(rows: int, repeats: int, chosen: list[str]) -> dict[str, float]:
         found: dict[str, list[float]] = {what: [] for what in tables}
         for _ in range(repeats):
             for number, what in enumerate(tables):
-                found[what].append(of_run(project, f"table_{number}"))
+                found[what].append(run_models(project, f"table_{number}")[0])
     return {what: round(statistics.median(taken), 2) for what, taken in found.items()}
 
 

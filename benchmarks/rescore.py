@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,13 +26,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+from commands import DbtProject
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
-from project import DbtProject
 
 FEATURES = [f"f{number}" for number in range(20)]
 ALIASES = ["champion", "second", "third"]

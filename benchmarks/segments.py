@@ -13,7 +13,6 @@ Registration is of the segments alone.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import sys
 import tempfile
@@ -24,16 +23,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from linear_forms import node_seconds
+from commands import DbtProject, node_seconds, run_models
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import SegmentedRegressor
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
-from project import DbtProject
 
 COLUMNS = [f"f{number}" for number in range(20)]
 ROWS_PER_SEGMENT = 40  # of training
@@ -91,11 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
         for number in range(asked.repeat):
             for name in models if number % 2 else reversed(models):
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                seconds = node_seconds(project, f"scored_{name}")
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-                found[name].append((seconds, spent))
+                spent, _ = run_models(project, f"scored_{name}")
+                found[name].append((node_seconds(project, f"scored_{name}"), spent))
         medians = {
             name: [statistics.median(column) for column in zip(*times, strict=True)]
             for name, times in found.items()

@@ -9,24 +9,19 @@ medians of the repeats, whose order alternates.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from commands import DbtProject, run_models
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
-from project import DbtProject
 
 COLUMNS = [f"f{number}" for number in range(20)]
 EMPTY = """
@@ -53,21 +48,6 @@ def project_of(folder: Path, rows: int) -> DbtProject:
     return project
 
 
-def measured(project: DbtProject, model: str) -> tuple[float, float]:
-    """Seconds of the processor and of the clock of `dbt run`."""
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(
-        [dbt, "--quiet", "run", "--select", model],
-        cwd=project.folder,
-        env=project.environment,
-        check=True,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return processor, time.perf_counter() - begun
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000)
@@ -79,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found: dict[str, list[tuple[float, float]]] = {model: [] for model in models}
         for number in range(asked.repeat):
             for model in models if number % 2 else reversed(models):
-                found[model].append(measured(project, model))
+                found[model].append(run_models(project, model))
         forms = {model: project.runs(model)[-1]["form"] for model in models[1:]}
     empty = [statistics.median(times) for times in zip(*found["empty"], strict=True)]
     print(f"{asked.rows:,} rows        processor     clock   above the empty model")
