@@ -65,15 +65,15 @@ def explain_command(
     with waiting("explaining the row"), connect(named) as connection:
         story = story_in(connection, named, project, name, keys, table, schema, output)
     if html is not None:
-        from scorehouse.explain.drawn import page
+        from scorehouse.explain.page import page
 
         replace_file(html, page(story).encode())
     if as_json:
         print_json(story.to_dict())
         return
-    from scorehouse.explain.told import told
+    from scorehouse.explain.text import lines
 
-    for line in told(story):
+    for line in lines(story):
         echo(line)
     if html is not None:
         echo(f"written: {html}")
@@ -90,12 +90,12 @@ def story_in(
     output: str | None = None,
 ) -> Story:
     """The story of the row with these values of the key."""
-    from scorehouse.explain.found_row import found_row
+    from scorehouse.explain.row import find_row
     from scorehouse.explain.story import story_of
     from scorehouse.forms.choose import FormFiles
     from scorehouse.scoring.request import load_policy
 
     call = f"{this_call()} {name}"
     versions = ModelSeeds(project, name).registered(call)
-    found = found_row(connection, find_log(connection, schema, place), name, table, keys, call)
+    found = find_row(connection, find_log(connection, schema, place), name, table, keys, call)
     return story_of(found, versions, FormFiles(project, load_policy(project)), call, output)

@@ -16,7 +16,7 @@ from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import ConfigurationError
-from scorehouse.explain.found_row import newest_run
+from scorehouse.explain.row import newest_run
 from scorehouse.explain.story import row_policy
 from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.kernel.scorer import REJECT_REASON

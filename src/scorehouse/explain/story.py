@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.explain.flips import Flip, flips_of
-from scorehouse.explain.found_row import FoundRow
+from scorehouse.explain.row import LoggedRow
 from scorehouse.forms.choose import FormFiles
 from scorehouse.forms.reasons.asked import Asked, asked_outputs
 from scorehouse.forms.reasons.background import background_facts
@@ -75,6 +75,11 @@ class Story:
     compared: int = 0
 
     @property
+    def heading(self) -> str:
+        """The prediction table, and the key of the row."""
+        return f"{self.node}: {', '.join(f'{name} {value}' for name, value in self.key.items())}"
+
+    @property
     def base_label(self) -> str:
         """What the base is, in words."""
         rows = f"{self.compared:,} background row{'s' if self.compared > 1 else ''}"
@@ -86,7 +91,7 @@ class Story:
 
 
 def story_of(
-    found: FoundRow, versions: list[Version], files: FormFiles, call: str, output: str | None = None
+    row: LoggedRow, versions: list[Version], files: FormFiles, call: str, output: str | None = None
 ) -> Story:
     """Explain a row with the version that scored it.
 
@@ -94,7 +99,7 @@ def story_of(
     features, and what would change the decision. Raises ConfigurationError if stored reasons cannot be used
     here, and for an output that the version does not have.
     """
-    run = found.run
+    run = row.run
     version = logged_version(run, versions, call)
     options = logged_options(run, call)
     plain = kernel_of(version, files, options.strict, call)
@@ -104,12 +109,16 @@ def story_of(
     if version.forms.get("reasons"):
         reasons, _ = read_reasons(plain, files)
         kernel, unit = ReasonedKernel(form.kernel, reasons, Asked(top=1, outputs=chosen)), reasons.unit
-    names = match_columns(kernel.signature, found.features.schema.names, call)
-    batch = found.features.select(list(names.values())).rename_columns(list(names))
+    names = match_columns(kernel.signature, row.features.schema.names, call)
+    batch = row.features.select(list(names.values())).rename_columns(list(names))
     scored = kernel(batch)
-    now = _decided(scored, options, call)
+    policy = row_policy(options)
+    decided = pa.Table.from_batches([scored])
+    if policy is not None:
+        decided = decider(policy, scored.schema.names, call)(decided)
+    now = {name: value for name, value in decided.to_pylist()[0].items() if not name.startswith("reason_")}
     parts, base, total = _parts(kernel, batch, scored)
-    rejected = _is_rejected(scored)
+    rejected = now[REJECT_REASON] is not None
     outputs = [field.name for field in kernel.outputs.fields]
     return Story(
         name=version.name,
@@ -119,22 +128,19 @@ def story_of(
         node=str(run["node"]).rpartition(".")[2],
         scored_at=str(run["started_at"]),
         form=form.name,
-        key={name: found.prediction.get(name) for name in options.row_key},
-        table={name: found.prediction.get(name) for name in (*outputs, *_DECIDED, *AUDIT)},
+        key={name: row.prediction.get(name) for name in options.row_key},
+        table={name: row.prediction.get(name) for name in (*outputs, "decision", "band", *AUDIT)},
         now=now,
-        has_changed=any(_differs(found.prediction.get(name), now.get(name)) for name in outputs),
+        has_changed=any(_differs(row.prediction.get(name), now.get(name)) for name in outputs),
         unit=unit,
         base=base,
         total=total,
         parts=parts,
-        flips=None if rejected else flips_of(kernel.alone, batch, row_policy(options), call),
+        flips=None if rejected else flips_of(kernel.alone, batch, policy, call),
         output=list(version.outputs.values())[chosen[0][0]] if chosen else "",
         compared=int(background_facts(version).get("rows", 0)),
         no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),
     )
-
-
-_DECIDED = ("decision", "band")
 
 
 def row_policy(options: ScoreOptions) -> dict[str, Any] | None:
@@ -145,25 +151,13 @@ def row_policy(options: ScoreOptions) -> dict[str, Any] | None:
     return {name: value for name, value in policy.model_dump().items() if value not in (None, (), {})}
 
 
-def _decided(scored: pa.RecordBatch, options: ScoreOptions, call: str) -> dict[str, Any]:
-    table = pa.Table.from_batches([scored])
-    policy = row_policy(options)
-    if policy is not None:
-        table = decider(policy, scored.schema.names, call)(table)
-    return {name: value for name, value in table.to_pylist()[0].items() if not name.startswith("reason_")}
-
-
-def _is_rejected(scored: pa.RecordBatch) -> bool:
-    return scored.column(REJECT_REASON)[0].as_py() is not None
-
-
 def _parts(
     kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch
 ) -> tuple[tuple[Part, ...], float | None, float | None]:
     """The features, the largest contribution first; base and total."""
     values = batch.to_pylist()[0]
     features = kernel.signature.features
-    if _is_rejected(scored) or not isinstance(kernel, ReasonedKernel):
+    if scored.column(REJECT_REASON)[0].is_valid or not isinstance(kernel, ReasonedKernel):
         return tuple(_part(feature, values[feature.name], None) for feature in features), None, None
     explained, base, total = kernel.explained_row(batch, scored)
     parts = [
@@ -176,17 +170,13 @@ def _parts(
 def _part(feature: Feature, value: Any, contribution: float | None) -> Part:
     trained, outside = "", False
     if feature.minimum is not None and feature.maximum is not None:
-        trained = f"{_short(feature.minimum)} to {_short(feature.maximum)}"
+        trained = f"{feature.minimum:.6g} to {feature.maximum:.6g}"
         number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
         outside = number is not None and not feature.minimum <= number <= feature.maximum
     elif feature.categories is not None:
         trained = f"{len(feature.categories)} categories"
         outside = value is not None and value not in feature.categories
     return Part(feature.name, value, trained, outside, contribution)
-
-
-def _short(value: float) -> str:
-    return f"{value:.6g}"
 
 
 def _differs(was: Any, now: Any) -> bool:

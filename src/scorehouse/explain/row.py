@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,13 @@ import pyarrow as pa
 from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import find_columns
 from scorehouse.errors import ConfigurationError
-from scorehouse.replay.logged_run import run_row
+from scorehouse.replay.logged_run import logged_options, run_row
 
 literal, quote = DUCKDB.literal, DUCKDB.quote
 
 
 @dataclass(frozen=True)
-class FoundRow:
+class LoggedRow:
     """A row of the prediction table, the row of the run log, and one row of the feature table."""
 
     run: Mapping[str, Any]
@@ -27,22 +26,21 @@ class FoundRow:
     features: pa.RecordBatch
 
 
-def found_row(
+def find_row(
     connection: duckdb.DuckDBPyConnection,
     run_log: str,
     name: str,
     table: str | None,
     keys: Sequence[str],
     call: str,
-) -> FoundRow:
+) -> LoggedRow:
     """The prediction of the ML model `name` with these values of its key.
 
     `table` is a prediction table; None: that of the newest run. Raises ConfigurationError where there is not
     exactly one such row.
     """
     newest = newest_run(connection, run_log, name, table, call)
-    columns = key_of(newest)
-    wanted = _wanted(keys, columns, call)
+    wanted = _wanted(keys, logged_options(newest, call).row_key, call)
     of = str(newest["prediction_table"])
     where = " and ".join(f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
     rows = _rows(connection, f"select * from {of} where {where}", call)
@@ -52,7 +50,7 @@ def found_row(
     run = run_row(connection, run_log, str(prediction["scoring_run_id"]))
     query = f"select * from ({run['feature_query']}) where {where}"
     found = _only(_rows(connection, query, call), "the feature table", where, call)
-    return FoundRow(run, prediction, found.combine_chunks().to_batches()[0])
+    return LoggedRow(run, prediction, found.combine_chunks().to_batches()[0])
 
 
 def newest_run(
@@ -73,12 +71,6 @@ def newest_run(
         expected=f"one of the prediction tables {sorted(known)}" if known else "an ML model that was scored",
         action="correct the name, or score it first; `scorehouse runs` lists all runs",
     )
-
-
-def key_of(run: Mapping[str, Any]) -> list[str]:
-    """The columns that identify a row of the feature table of a run."""
-    asked = json.loads(run["configuration"])
-    return [*asked["key"], *([asked["as_of"]] if asked.get("as_of") else [])]
 
 
 def _wanted(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:

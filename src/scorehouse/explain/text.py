@@ -11,10 +11,9 @@ BAR = 24  # characters of the longest bar
 SHOWN = 15  # features
 
 
-def told(story: Story) -> Iterator[str]:
+def lines(story: Story) -> Iterator[str]:
     """The prediction, its contributions as a waterfall, and what would flip the decision."""
-    key = ", ".join(f"{name} {value}" for name, value in story.key.items())
-    yield f"{story.node}: {key}"
+    yield story.heading
     yield f"  {said(story.table)}"
     if story.has_changed:
         yield f"  its features have changed since; today: {said(story.now)}"

@@ -7,7 +7,7 @@ from html import escape
 from scorehouse.drawing.plot import Plot, tick_texts, ticks
 from scorehouse.drawing.svg import Style, element, line, picture, shortened, text, title
 from scorehouse.explain.story import Story
-from scorehouse.explain.told import others, said, shown
+from scorehouse.explain.text import others, said, shown
 
 SHOWN = 15
 ROW, WIDTH, LEFT = 26, 860, 330
@@ -22,8 +22,7 @@ STYLE = (
 
 def page(story: Story) -> str:
     """The whole page."""
-    key = ", ".join(f"{name} {shown(value)}" for name, value in story.key.items())
-    heading = escape(f"{story.node}: {key}")
+    heading = escape(story.heading)
     facts = {
         "prediction": said(story.table),
         "ML model": f"{story.name} version {story.version}, {story.digest[:12]}, form {story.form}",
