@@ -48,27 +48,20 @@ __all__ = [
     "score",
     "score_query",
 ]
-_PLACES = {
-    "CalendarParts": "dates",
-    "Calibration": "registration.groups",
-    "Card": "registration.groups",
-    "Reference": "registration.groups",
-    "Storage": "registration.groups",
-    "MultiQuantileRegressor": "quantiles",
-    "DaysSinceEpoch": "dates",
-    "ScorehouseError": "errors",
-    "SegmentedClassifier": "segmented",
-    "SegmentedRegressor": "segmented",
-    "days_since_epoch": "training",
-    "form_sample": "replay.samples",
-    "load": "online.online_scorer",
-    "promote": "registration.promote",
-    "read_training": "training",
-    "register": "registration.register",
-    "replay_sample": "replay.samples",
-    "score": "api",
-    "score_query": "api",
+_MODULES = {
+    "api": ("score", "score_query"),
+    "dates": ("CalendarParts", "DaysSinceEpoch"),
+    "errors": ("ScorehouseError",),
+    "online.online_scorer": ("load",),
+    "quantiles": ("MultiQuantileRegressor",),
+    "registration.groups": ("Calibration", "Card", "Reference", "Storage"),
+    "registration.promote": ("promote",),
+    "registration.register": ("register",),
+    "replay.samples": ("form_sample", "replay_sample"),
+    "segmented": ("SegmentedClassifier", "SegmentedRegressor"),
+    "training": ("days_since_epoch", "read_training"),
 }
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 if not TYPE_CHECKING:  # else each misspelled name would have the type Any

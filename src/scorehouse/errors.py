@@ -51,7 +51,7 @@ class ScorehouseError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own passes `args`, which is the finished message, to __init__
-        return _made, (type(self), *(getattr(self, name) for name in FIELDS)), self.__dict__
+        return rebuilt, (self.fields(),), self.__dict__
 
 
 class ConfigurationError(ScorehouseError):
@@ -103,13 +103,7 @@ def rebuilt(fields: dict[str, str]) -> ScorehouseError:
     kind = globals().get(fields["type"])
     if not (isinstance(kind, type) and issubclass(kind, ScorehouseError)):
         kind = ScorehouseError
-    return _made(kind, *(fields[name] for name in FIELDS))
-
-
-def _made(
-    kind: type[ScorehouseError], call: str, problem: str, expected: str, action: str
-) -> ScorehouseError:
-    return kind(call, problem, expected=expected, action=action)
+    return kind(fields["call"], fields["problem"], expected=fields["expected"], action=fields["action"])
 
 
 def _ended(sentence: str) -> str:

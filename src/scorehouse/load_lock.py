@@ -7,12 +7,11 @@ the other one needs. Python then raises `_DeadlockError`, or passes on modules t
 
 from __future__ import annotations
 
+import gc
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from scorehouse.garbage import collector_paused
 
 PATIENCE_SECONDS = 900.0
 PATIENCE_IN_AN_IMPORT = 10.0
@@ -38,3 +37,18 @@ def loading() -> Iterator[None]:
 def _is_importing() -> bool:
     """Whether this thread is inside an import, and so holds the lock of a module."""
     return any(frame.f_code.co_name == "_find_and_load" for frame, _ in traceback.walk_stack(None))
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause garbage collection: imports and loading create many objects, and all of them stay.
+
+    Otherwise they trigger collections, and each one goes through all objects of dbt again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -249,11 +249,11 @@ METRICS = {metric.name: metric for metric in TABLE}
 
 def used(use: Use, kind: str = "") -> dict[str, Metric]:
     """The metrics that something takes; only those of a kind of performance table, if one is named."""
-    return {name: one for name, one in METRICS.items() if use in one.use and (not kind or _has(one, kind))}
-
-
-def _has(metric: Metric, kind: str) -> bool:
-    return kind in metric.columns and not metric.columns[kind].minor
+    return {
+        name: metric
+        for name, metric in METRICS.items()
+        if use in metric.use and (not kind or (kind in metric.columns and not metric.columns[kind].minor))
+    }
 
 
 def of_drift(trait: str) -> list[str]:

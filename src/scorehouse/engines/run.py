@@ -12,8 +12,8 @@ from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
 from scorehouse.engines.prepare import kernel_of, output_names, records_of, with_reasons, write_mode
 from scorehouse.forms.choose import Form, FormFiles, choose_form, in_batches
-from scorehouse.garbage import collector_paused
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.load_lock import collector_paused
 from scorehouse.project.log import logger
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import resolve_parts

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from scorehouse.garbage import collector_paused
+from scorehouse.load_lock import collector_paused
 
 
 def test_collections_are_put_off_and_come_back() -> None:

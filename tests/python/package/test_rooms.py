@@ -14,7 +14,6 @@ ROOMS = (
     *(
         "errors",
         "dialect",
-        "garbage",
         "load_lock",
         "metrics",
         "drawing",
