@@ -147,7 +147,7 @@ def _difference(named: Named, asked: TwoVersions) -> dict[str, Any]:
 
 
 def _promotion(named: Named, asked: Promotion) -> dict[str, Any]:
-    from scorehouse.retraining.judged import promotion_diff
+    from scorehouse.retraining.gate import promotion_diff
 
     versions = ModelSeeds(named.project, asked.name).registered(this_call())
     chosen = resolve(versions, alias=None, version=asked.version, call=this_call())

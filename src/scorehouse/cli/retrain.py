@@ -135,7 +135,7 @@ def _house(
         settings=settings_of(project, name, call),
         dbt=Dbt(project, dbt_options(target, profile, profiles_dir), call),
         connect=lambda: connect(place),
-        told=lambda text: echo(text, err=as_json),
+        report=lambda text: echo(text, err=as_json),
         call=call,
         key=key,
     )
@@ -177,7 +177,7 @@ def _proved(house: House, name: str, version: int | None, *, as_json: bool) -> i
 
     proof = prove_again(house) if version is None else prove_version(house, version)
     if as_json:
-        print_json({"name": name, **proof.to_dict()})
+        print_json({"name": name, **asdict(proof)})
     else:
         for line in _proof_lines(proof, name):
             echo(line)

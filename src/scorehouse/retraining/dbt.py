@@ -117,8 +117,7 @@ class Dbt:
 def dbt_options(target: str, profile: str | None, profiles_dir: Path | None) -> tuple[str, ...]:
     """The words that name the target of each command."""
     named = {"--target": target, "--profile": profile, "--profiles-dir": profiles_dir}
-    given: Iterable[tuple[str, Any]] = ((option, value) for option, value in named.items() if value)
-    return tuple(str(word) for pair in given for word in pair)
+    return tuple(str(word) for option, value in named.items() if value for word in (option, value))
 
 
 def _program(call: str) -> str:

@@ -51,25 +51,23 @@ def _check_features(estimator: Any, job: Job) -> None:
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         count = getattr(estimator, "n_features_in_", len(job.features))
-        found, wrong = f"{count} features", count != len(job.features)
-        known: list[str] = []
+        known, wrong = list[str](), "" if count == len(job.features) else f"{count} features"
     else:
         known = [str(name) for name in names]
         more = [name for name in known if name not in job.features]
         less = [name for name in job.features if name not in known]
-        found = "; ".join(
+        wrong = "; ".join(
             f"{what} {', '.join(map(repr, some[:SHOWN]))}{' and others' if len(some) > SHOWN else ''}"
             for what, some in (("with", more), ("without", less))
             if some
         )
-        wrong = bool(found)
     if not wrong:
         return
     others = (*job.labels, job.time)
     leak = next((name for name in others if name in known and name not in job.features), None)
     raise EstimatorError(
         job.call,
-        f"{job.function} fitted other features than it should: {found}",
+        f"{job.function} fitted other features than it should: {wrong}",
         expected=f"the {len(job.features)} features {', '.join(job.features)}",
         action=f"fit without the column {leak!r}, which is no feature"
         if leak
@@ -96,7 +94,10 @@ def _check_classes(estimator: Any, frames: Frames, job: Job) -> None:
 
 
 def _check_predicts(estimator: Any, frames: Frames, job: Job) -> None:
-    """It is measured on the rows held out, so it has to predict each of them, rows with gaps too."""
+    """It is measured on the rows held out, so it has to predict each of them, rows with gaps too.
+
+    Of several outputs there has to be one for each label.
+    """
     if not hasattr(estimator, "predict"):
         return
     held_out = frames.holdout[list(job.features)]
@@ -112,11 +113,6 @@ def _check_predicts(estimator: Any, frames: Frames, job: Job) -> None:
             expected="an estimator that predicts every row of the training query",
             action="let the pipeline handle such values, or leave these rows out of the training query",
         ) from error
-    _check_outputs(found, job)
-
-
-def _check_outputs(found: Any, job: Job) -> None:
-    """Of several outputs there has to be one for each label."""
     shape = np.shape(found)
     given = shape[1] if len(shape) == 2 else 1
     if job.parent["task"] in SEVERAL and given != len(job.labels):

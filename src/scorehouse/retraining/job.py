@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 
@@ -59,26 +57,11 @@ class Job:
 class Trained:
     """What a training gave: the version's number if it was registered, digests, and metrics of the holdout.
 
-    `unscored` counts rows held out that the estimator does not score, since it has no estimator of their
-    segment. `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared
-    version.
+    `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared version.
     """
 
     version: int | None
     artifact_sha256: str
-    signature_sha256: str
     predictions_sha256: str
     metrics: Mapping[str, float]
-    unscored: int = 0
-    calibrated: str | None = None
     compared_sha256: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def write_answer(job: Job, document: Mapping[str, Any]) -> None:
-    """Write the answer; it appears as a whole."""
-    written = Path(job.answer + ".new")
-    written.write_text(json.dumps(document), encoding="utf-8")
-    os.replace(written, job.answer)

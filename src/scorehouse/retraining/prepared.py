@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import duckdb
 
 Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
-Told = Callable[[str], None]
 CHAMPION = "champion"
 LEARNS = ("classification", "regression", "ranking", *SEVERAL)  # tasks with labels
 
@@ -43,7 +42,7 @@ class House:
     settings: Settings
     dbt: Dbt
     connect: Connect
-    told: Told
+    report: Callable[[str], object]
     call: str
     key: Path | None = None
 
@@ -92,7 +91,7 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
         with house.connect() as connection:
             table = TrainingTable(connection, node.relation, settings, labels, parent, house.call)
             rows = table.written(features, Path(job.rows))
-        house.told(
+        house.report(
             f"rows: {rows.training:,} to train on ({rows.first} to {rows.last}), {rows.holdout:,} held out "
             f"(from {rows.cut.removesuffix(' 00:00:00')}), {_left_out(rows, labels)}; "
             f"digest {rows.digest[:12]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.registry.version import resolve
@@ -43,18 +43,15 @@ class Proof:
     version: int | None = None
     differs: Mapping[str, tuple[Any, Any]] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def prove_again(house: House) -> Proof:
     """Train twice in fresh processes on the same stored rows, and compare; nothing is registered."""
     with ready(house, house.champion()) as prepared:
         first = prepared.process.step(prepared.job)
-        house.told(f"trained once: artifact {first['artifact_sha256'][:12]}")
+        house.report(f"trained once: artifact {first['artifact_sha256'][:12]}")
         with TrainingProcess() as fresh:
             second = fresh.step(prepared.job)
-        house.told(f"trained again: artifact {second['artifact_sha256'][:12]}")
+        house.report(f"trained again: artifact {second['artifact_sha256'][:12]}")
         rows = prepared.rows
     return _compared(
         (first["artifact_sha256"], second["artifact_sha256"]),
@@ -74,7 +71,7 @@ def prove_version(house: House, number: int) -> Proof:
         facts = {**prepared.job.facts, "threshold": version.threshold}
         job = replace(prepared.job, compared=version.to_row(), facts=facts)
         trained = prepared.process.step(job)
-        house.told(f"trained again: artifact {trained['artifact_sha256'][:12]}")
+        house.report(f"trained again: artifact {trained['artifact_sha256'][:12]}")
         differs = {
             said: (record.get(name), prepared.record.get(name))
             for name, said in CAUSES.items()

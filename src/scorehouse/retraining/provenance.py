@@ -17,18 +17,8 @@ from scorehouse.registry.version import Version, resolve
 
 # What decides the estimator: the same values give the same estimator, and name the same version.
 DECISIVE = (
-    *(
-        "rows_sha256",
-        "cut",
-        "features",
-        "label",
-        "time",
-        "function",
-        "code_sha256",
-        "seed",
-        "calibrate_asked",
-    ),
-    *("format", "environment_sha256"),
+    *("rows_sha256", "cut", "features", "label", "time", "function", "code_sha256", "seed"),
+    *("calibrate_asked", "format", "environment_sha256"),
 )
 KEY = "key"
 

@@ -34,7 +34,6 @@ class Rows:
     the holdout.
     """
 
-    features: tuple[str, ...]
     digest: str
     training: int
     holdout: int
@@ -104,7 +103,7 @@ class TrainingTable:
         digest = self._digest(chosen, names)
         days = (str(first)[:DAY], str(last)[:DAY], str(begins))
         counts = (trained, labelled - trained, total - labelled, partly)
-        return Rows(tuple(features), digest, *counts, *days)
+        return Rows(digest, *counts, *days)
 
     @property
     def _time(self) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorehouse.registration.promote import promote
+from scorehouse.registration.signing import check_key, sign_version
+from scorehouse.registry.artifact import key_signature, require_signed
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
-from scorehouse.retraining.compared import comparison_in_words
-from scorehouse.retraining.judged import Judgement, judged, promotion_diff
+from scorehouse.retraining.gate import comparison_in_words, judge, promotion_diff
 from scorehouse.retraining.prepared import CHAMPION, House, Ready, ready
 from scorehouse.retraining.provenance import found_again, retrained
 from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
-from scorehouse.retraining.signals import Asked, asked
-from scorehouse.retraining.signed import check_signable, signed
+from scorehouse.retraining.signals import signal_of
+from scorehouse.scoring.request import load_policy
 
 NOT_ASKED, WAITS, PROMOTED, REFUSED = "not_asked", "waits_for_a_person", "promoted", "gate_refused"
 NOT_JUDGED = "not_judged"
@@ -44,19 +45,20 @@ class Outcome:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def retrain(house: House, warehouse_of: Any, *, force: bool = False) -> Outcome:
+def retrain(house: House, warehouse_of: Callable[[Any], Warehouse], *, force: bool = False) -> Outcome:
     """Train, register, score in shadow and judge, if the signals ask for it or `force` is set.
 
     `warehouse_of` makes the Warehouse of a connection. Raises a ScorehouseError that says what to do; then
     nothing was promoted, and what was registered is whole and found again by the next call.
     """
     parent = house.champion()
-    verdict = _asked(house, warehouse_of, parent, force=force)
-    house.told(f"signals: {verdict.why}")
+    with house.connect() as connection:
+        verdict = signal_of(warehouse_of(connection), parent, house.call, force=force)
+    house.report(f"signals: {verdict.why}")
     if not verdict.retrain:
         outcome = NOT_JUDGED if verdict.retrain is None else NOT_ASKED
         return Outcome(outcome, verdict.why, parent.version)
-    check_signable(house, parent)
+    _check_signable(house, parent)
     with ready(house, parent) as prepared:
         version, found = _version(house, prepared)
     return _promoted(house, parent, version, Outcome(WAITS, verdict.why, parent.version, found=found))
@@ -70,16 +72,34 @@ def resumed(house: House, number: int) -> Outcome:
     versions = house.seeds.registered(house.call)
     version = retrained(versions, number, house.call)
     parent = house.champion()
-    check_signable(house, parent)
+    _check_signable(house, parent)
     why = f"{version.label} was trained before, after version {version.provenance['parent']}"
-    house.told(f"going on: {why}")
+    house.report(f"going on: {why}")
     return _promoted(house, parent, version, Outcome(WAITS, why, parent.version, found=True))
 
 
-def _asked(house: House, warehouse_of: Any, parent: Version, *, force: bool) -> Asked:
-    with house.connect() as connection:
-        warehouse: Warehouse = warehouse_of(connection)
-        return asked(warehouse, parent, house.call, force=force)
+def _check_signable(house: House, parent: Version) -> None:
+    """Refuse before a training what would stop it afterwards: an unsigned parent, or the wrong key."""
+    policy = load_policy(house.project)
+    require_signed(house.project, parent, policy, house.call)
+    if house.key is not None:
+        check_key(house.project, house.key, policy, house.call)
+
+
+def _signed(house: House, version: Version) -> bool:
+    """Sign the version if there is a key for it; whether it may be loaded now.
+
+    Raises LoadRefusedError if it has a signature that is not valid.
+    """
+    policy = load_policy(house.project)
+    has_signature = key_signature(house.project, version, policy, house.call) is not None
+    if house.key is not None and not has_signature:
+        place = sign_version(house.project, version, house.key, policy, house.call)
+        house.report(f"signed: {version.label} ({place})")
+    elif policy.require_signed_by and not has_signature:
+        return False
+    require_signed(house.project, version, policy, house.call)
+    return True
 
 
 def _version(house: House, prepared: Ready) -> tuple[Version, bool]:
@@ -91,9 +111,9 @@ def _version(house: House, prepared: Ready) -> tuple[Version, bool]:
         number = prepared.process.step(job)["version"]
         version = next(row for row in house.seeds.versions() if row.version == number)
         again = any(row.version == number for row in known)
-        house.told(f"{'found' if again else 'registered'} {version.label}: {_quality(version)}")
+        house.report(f"{'found' if again else 'registered'} {version.label}: {_quality(version)}")
         return version, again
-    house.told(f"found {same.label}, trained from the same rows, code, seed and environment")
+    house.report(f"found {same.label}, trained from the same rows, code, seed and environment")
     return same, True
 
 
@@ -108,7 +128,7 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
     """Give the version its alias, judge it, and promote it if that is the policy."""
     changes = segment_changes(house.seeds, parent, version)
     if changes:
-        house.told(f"segments: {changes_in_words(changes)}")
+        house.report(f"segments: {changes_in_words(changes)}")
     outcome = replace(
         begun,
         version=version.version,
@@ -116,17 +136,17 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
         metrics=dict(version.metrics),
         provenance=dict(version.provenance),
     )
-    if not signed(house, version):
+    if not _signed(house, version):
         return replace(outcome, outcome=UNSIGNED)
     # also where it has the alias: a killed run may have left the YAML behind the registry
     alias = CHAMPION if CHAMPION in version.aliases else house.settings.alias
     version = promote(version.name, version.version, alias=alias, project_dir=house.project)
     if CHAMPION in version.aliases:
         return replace(outcome, outcome=PROMOTED, gate="the same training was promoted before")
-    judgement: Judgement = judged(house, version)
-    house.told(f"gate: {judgement.said}")
+    judgement = judge(house, version)
+    house.report(f"gate: {judgement.said}")
     for line in comparison_in_words(judgement.comparison):
-        house.told(f"  {line}")
+        house.report(f"  {line}")
     diff = tuple(promotion_diff(house.seeds.versions(), version.version))
     outcome = replace(outcome, gate=judgement.said, diff=diff, comparison=judgement.comparison)
     if judgement.passed is False:

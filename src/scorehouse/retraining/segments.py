@@ -38,21 +38,17 @@ def segment_changes(seeds: ModelSeeds, parent: Version, version: Version) -> dic
 
 def changes_in_words(changes: Mapping[str, Any]) -> str:
     """One sentence without a full stop."""
-    have = "values of {} have an estimator" if changes["own"] != 1 else "value of {} has an estimator"
-    parts = [
-        f"{changes['own']:,} {have.format(changes['by'])} of {'their' if changes['own'] != 1 else 'its'} own"
-    ]
-    if changes["too_few_rows"]:
-        count = changes["too_few_rows"]
-        whose, has = ("them", "have") if count > 1 else ("it", "has")
-        without = (
-            f"nothing scores {whose}"
-            if changes["fallback"] == "reject"
-            else f"that of all rows scores {whose}"
-        )
-        parts.append(f"{count:,} {has} too few rows for one, and {without}")
+    own, too_few, by = changes["own"], changes["too_few_rows"], changes["by"]
+    whose = f"value of {by} has an estimator of its own"
+    if own != 1:
+        whose = f"values of {by} have an estimator of their own"
+    parts = [f"{own:,} {whose}"]
+    if too_few:
+        who = "nothing" if changes["fallback"] == "reject" else "that of all rows"
+        have, them = ("has", "it") if too_few == 1 else ("have", "them")
+        parts.append(f"{too_few:,} {have} too few rows for one, and {who} scores {them}")
     if changes["new"] is None:
-        return "; ".join([*parts, f"the champion has no segments by {changes['by']}"])
+        return "; ".join([*parts, f"the champion has no segments by {by}"])
     listed = (("new:", changes["new"]), ("no longer:", changes["gone"]))
     return "; ".join([*parts, *(f"{what} {_some(segments)}" for what, segments in listed if segments)])
 
@@ -64,7 +60,5 @@ def _some(segments: list[Any]) -> str:
 
 def _segments(seeds: ModelSeeds, version: Version) -> list[Any]:
     """The segments that a version has an estimator for, as its signature lists them."""
-    by = version.segments["by"]
-    return list(
-        next(row["categories"] or () for row in seeds.features(version.version) if row["feature"] == by)
-    )
+    features = {row["feature"]: row["categories"] for row in seeds.features(version.version)}
+    return list(features[version.segments["by"]] or ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def _checked(given: dict[str, Any], name: str, call: str) -> Settings:
     place = f"{VARIABLE} of {name}"
-    defaults = {field.name: field.default for field in fields(Settings)}
+    defaults = {field.name: field.default for field in fields(Settings) if field.default is not MISSING}
     for key in given:
         if key not in CHECKS:
             raise ConfigurationError(
@@ -116,9 +116,8 @@ def _checked(given: dict[str, Any], name: str, call: str) -> Settings:
             )
     found = {key: _as_given(key, value) for key, value in given.items()}
     for key, (check, expected) in CHECKS.items():
-        required = key in ("training", "function", "label", "time")
-        value = found.get(key, None if required else defaults[key])
-        if (value is None and not required) or check(value):
+        value = found.get(key, defaults.get(key))
+        if (value is None and key in defaults) or check(value):
             continue
         raise ConfigurationError(
             call,

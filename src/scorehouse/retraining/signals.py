@@ -11,14 +11,14 @@ from scorehouse.report.warehouse import Row, Table, Warehouse
 
 
 @dataclass(frozen=True)
-class Asked:
+class Signal:
     """Whether training is asked for (None: not judged), and why, as a sentence without a full stop."""
 
     retrain: bool | None
     why: str
 
 
-def asked(warehouse: Warehouse, champion: Version, call: str, *, force: bool) -> Asked:
+def signal_of(warehouse: Warehouse, champion: Version, call: str, *, force: bool) -> Signal:
     """The verdict of the signals on `champion`; with `force`, training is asked for in any case.
 
     Raises ConfigurationError if no table of signals judges this version and `force` is not set.
@@ -29,23 +29,23 @@ def asked(warehouse: Warehouse, champion: Version, call: str, *, force: bool) ->
     if own:
         found = next((pair for pair in own if pair[1]["retrain"]), own[0])
         verdict = _verdict(*found, champion)
-        return verdict if verdict.retrain or not force else Asked(True, f"--force was given; {verdict.why}")
+        return verdict if verdict.retrain or not force else Signal(True, f"--force was given; {verdict.why}")
     if force:
-        return Asked(True, f"--force was given; no table of signals judges {champion.label}")
+        return Signal(True, f"--force was given; no table of signals judges {champion.label}")
     raise _unknown(tables, [row for _, row in rows], champion, call)
 
 
-def _verdict(table: Table, row: Row, champion: Version) -> Asked:
+def _verdict(table: Table, row: Row, champion: Version) -> Signal:
     if row["retrain"]:
-        return Asked(True, f"{table.name} asks to train {champion.label} again: {row['reasons']}")
+        return Signal(True, f"{table.name} asks to train {champion.label} again: {row['reasons']}")
     if row.get("data_faults"):
         why = f"; then think of training again: {row['reasons']}" if row["reasons"] else ""
-        return Asked(
+        return Signal(
             False, f"{table.name} finds the data at fault, look at them first: {row['data_faults']}{why}"
         )
     if row["retrain"] is None:
-        return Asked(None, f"{table.name} cannot judge {champion.label}: {row.get('not_judged')}")
-    return Asked(False, f"{table.name} has no reason to train {champion.label} again")
+        return Signal(None, f"{table.name} cannot judge {champion.label}: {row.get('not_judged')}")
+    return Signal(False, f"{table.name} has no reason to train {champion.label} again")
 
 
 def _unknown(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
+import json
 import os
 import queue
 import random
@@ -16,15 +18,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scorehouse.errors import EstimatorError, ScorehouseError
+from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.fitted import fitted
-from scorehouse.retraining.job import Job, Trained, write_answer
-from scorehouse.retraining.stored import stored
+from scorehouse.retraining.frames import check_windows, read_frames
+from scorehouse.retraining.job import Job
+from scorehouse.retraining.store import store
 
 SHOWN_FRAMES = 4
 
@@ -37,10 +42,10 @@ def serve() -> None:
     while True:
         job = Job.from_json(jobs.get())
         try:
-            answer = {"look": _look, "train": _train}[job.step](job)
-            write_answer(job, {"done": answer})
+            answer: dict[str, Any] = {"done": {"look": _look, "train": _train}[job.step](job)}
         except ScorehouseError as error:
-            write_answer(job, {"error": error.fields()})
+            answer = {"error": error.fields()}
+        replace_file(Path(job.answer), json.dumps(answer).encode())
 
 
 def _listen(jobs: queue.SimpleQueue[str]) -> None:
@@ -52,17 +57,14 @@ def _listen(jobs: queue.SimpleQueue[str]) -> None:
 def _look(job: Job) -> dict[str, Any]:
     """Import the function, and return the digest of the project's own modules that came with it."""
     _function(job)
-    files = _own_modules(Path(job.project))
     digest = hashlib.sha256()
-    for name, file in sorted(files.items()):
+    for name, file in sorted(_own_modules(Path(job.project)).items()):
         digest.update(f"{name}\n".encode() + file.read_bytes())
-    return {"code": digest.hexdigest(), "modules": sorted(files)}
+    return {"code": digest.hexdigest()}
 
 
 def _train(job: Job) -> dict[str, Any]:
     """Call the function on the rows that are not held out, check what it returns, and store that."""
-    from scorehouse.retraining.frames import check_windows, read_frames
-
     function, frames = _function(job), read_frames(job)
     check_windows(frames, job)
     random.seed(job.seed)
@@ -70,8 +72,7 @@ def _train(job: Job) -> dict[str, Any]:
     arguments: dict[str, Any] = {"seed": job.seed, "label": job.label, "time": job.time}
     returned = _called(function, frames.training, {**arguments, "features": list(job.features)}, job)
     estimator = fitted(returned, frames, job)
-    trained: Trained = stored(estimator, frames, job)
-    return trained.to_dict()
+    return asdict(store(estimator, frames, job))
 
 
 def _function(job: Job) -> Callable[..., Any]:
@@ -116,8 +117,6 @@ def _not_imported(module: str, error: BaseException, job: Job) -> EstimatorError
 
 def _called(function: Callable[..., Any], frame: Any, known: dict[str, Any], job: Job) -> Any:
     """The function's result; of seed, label, time and features it gets what its parameters name."""
-    import inspect
-
     try:
         parameters = inspect.signature(function).parameters.values()
         open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters)

@@ -20,12 +20,12 @@ from sklearn.tree import DecisionTreeClassifier
 from scorehouse import SegmentedClassifier, SegmentedRegressor
 from scorehouse.errors import ConfigurationError, EstimatorError, SignatureError
 from scorehouse.registry.version import Version
-from scorehouse.retraining.calibrated import method_of
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.labels import check_calibrate, columns_of, recorded_label
-from scorehouse.retraining.measured import measured
 from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.quality import quality_of
 from scorehouse.retraining.segments import changes_in_words, segment_changes
+from scorehouse.retraining.store import calibration_method
 from trained_rows import CHOSEN, PARENT, written
 
 WEEKS = dataclasses.replace(
@@ -103,19 +103,19 @@ def test_metrics_of_several_outputs_equal_scikit_learn() -> None:
     X = pd.DataFrame({"a": draw.normal(size=200), "b": draw.normal(size=200)})
     Y = np.column_stack([X.a + draw.normal(size=200), 100 * X.b])
     line = LinearRegression().fit(X, Y)
-    found = measured(line, "multioutput_regression", X, Y, ["one", "two"])
+    found = quality_of(line, "multioutput_regression", X, Y, ["one", "two"])
     mae = mean_absolute_error(Y, line.predict(X), multioutput="raw_values")
     assert [found.metrics["mae_one"], found.metrics["mae_two"]] == pytest.approx(mae.tolist(), rel=1e-12)
     labels = (Y > 0).astype(int)
     for classifier in (MultiOutputClassifier(LogisticRegression()), DecisionTreeClassifier(max_depth=2)):
         classifier.fit(X, labels)
-        metrics = measured(classifier, "multilabel_classification", X, labels, ["one", "two"]).metrics
+        metrics = quality_of(classifier, "multilabel_classification", X, labels, ["one", "two"]).metrics
         scores = classifier.predict_proba(X)[1][:, 1]
         assert metrics["log_loss_two"] == pytest.approx(log_loss(labels[:, 1], scores), rel=1e-12)
         assert metrics["accuracy_one"] == np.mean(classifier.predict(X)[:, 0] == labels[:, 0])
         assert len(metrics) == 8
     closed = MultiOutputClassifier(LinearSVC()).fit(X, labels)
-    assert list(measured(closed, "multilabel_classification", X, labels, ["one", "two"]).metrics) == [
+    assert list(quality_of(closed, "multilabel_classification", X, labels, ["one", "two"]).metrics) == [
         "accuracy_one",
         "accuracy_two",
     ]
@@ -127,13 +127,13 @@ def test_rows_of_a_segment_without_an_estimator_are_counted() -> None:
     y = X.x * 2 + draw.normal(size=100)
     new = X.assign(shop=["c", *X.shop[1:]])
     line = SegmentedRegressor(LinearRegression(), by="shop", fallback="reject").fit(X, y)
-    found = measured(line, "regression", new, y)
+    found = quality_of(line, "regression", new, y)
     assert found.unscored == 1
     assert found.metrics["mae"] == pytest.approx(mean_absolute_error(y[1:], line.predict(new)[1:]), rel=1e-12)
     classes = SegmentedClassifier(LogisticRegression(), by="shop", fallback="reject").fit(X, y > 0)
-    found = measured(classes, "classification", new, y > 0)
+    found = quality_of(classes, "classification", new, y > 0)
     assert found.unscored == 1 and set(found.metrics) == {"accuracy", "log_loss", "roc_auc", "brier"}
-    nothing = measured(line, "regression", X.assign(shop="c"), y)
+    nothing = quality_of(line, "regression", X.assign(shop="c"), y)
     assert (nothing.metrics, nothing.unscored) == ({}, 100)
 
 
@@ -142,9 +142,9 @@ def test_an_estimator_per_segment_is_not_calibrated_as_a_whole() -> None:
     classes = SegmentedClassifier(LogisticRegression(), by="shop").fit(X, X.x > 50)
     own = Job(*[""] * 5, "own:train", (), ("y",), "day", 0, calibrate="sigmoid", parent=PARENT.to_row())
     with pytest.raises(ConfigurationError, match="not calibrated as a whole") as error:
-        method_of(classes, own)
+        calibration_method(classes, own)
     assert "SegmentedClassifier(CalibratedClassifierCV(...), by=...)" in str(error.value)
-    assert method_of(classes, dataclasses.replace(own, calibrate="none")) is None
+    assert calibration_method(classes, dataclasses.replace(own, calibrate="none")) is None
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseErro
 from scorehouse.project.place import Place
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.frames import read_frames
+from scorehouse.retraining.gate import promotion_diff
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.judged import promotion_diff
 from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.rows import TrainingTable
 from scorehouse.retraining.settings import settings_of
-from scorehouse.retraining.signals import Asked, asked
+from scorehouse.retraining.signals import Signal, signal_of
 from scorehouse.training import read_training
 from trained_rows import CHOSEN, PARENT, written
 
@@ -135,24 +135,24 @@ def test_the_function_gets_the_frame_that_a_training_script_reads(tmp_path: Path
 # --- signals ---
 
 
-def verdict(sql: str | None, *, force: bool = False) -> Asked:
+def verdict(sql: str | None, *, force: bool = False) -> Signal:
     with duckdb.connect() as connection:
         columns = "1 as version, '' as aliases, '' as task, '' as sha256, 1 as training_rows"
         connection.execute(f"create table ml_loyal as select 'loyal' as name, {columns}")
         if sql:
             connection.execute(f"create table loyal_retraining as select 'loyal' as ml_model, {sql}")
         warehouse = Warehouse(connection, Place(Path("w.duckdb")), None, "retrain loyal")
-        return asked(warehouse, PARENT, "retrain loyal", force=force)
+        return signal_of(warehouse, PARENT, "retrain loyal", force=force)
 
 
 def test_signals_ask_or_do_not() -> None:
     asks = "1 as version, true as retrain, 'drift of a' as reasons, 1 as n_drifted"
-    assert verdict(asks) == Asked(True, "loyal_retraining asks to train loyal version 1 again: drift of a")
+    assert verdict(asks) == Signal(True, "loyal_retraining asks to train loyal version 1 again: drift of a")
     quiet = "1 as version, false as retrain, null as reasons, 0 as n_drifted"
-    assert verdict(quiet) == Asked(False, "loyal_retraining has no reason to train loyal version 1 again")
+    assert verdict(quiet) == Signal(False, "loyal_retraining has no reason to train loyal version 1 again")
     assert verdict(quiet, force=True).retrain
     nothing = "1 as version, null as retrain, null as reasons, 'drift: no window' as not_judged"
-    assert verdict(nothing) == Asked(None, "loyal_retraining cannot judge loyal version 1: drift: no window")
+    assert verdict(nothing) == Signal(None, "loyal_retraining cannot judge loyal version 1: drift: no window")
     assert verdict(None, force=True).retrain
 
 

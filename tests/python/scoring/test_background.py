@@ -44,10 +44,9 @@ from scorehouse.forms.reasons.read import read_reasons
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.retraining.background import background_of_parent
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.stored import stored
+from scorehouse.retraining.store import background_of_parent, store
 from scorehouse.scoring.request import load_policy
 
 ROWS = 400
@@ -242,7 +241,7 @@ def test_a_retrained_version_compares_as_its_parent_does(project: DbtProject, tm
         frames.training[NUMBERS], frames.training.label
     )
     facts = {"task": "classification"}
-    stored(estimator, frames, replace(jobs["plain"], store="register", calibrate="none", facts=facts))
+    store(estimator, frames, replace(jobs["plain"], store="register", calibrate="none", facts=facts))
     retrained = ModelSeeds(twin.folder, "plain").versions()[1]
     assert background_facts(retrained) == background_facts(parents["plain"])  # rows that were given stay
 

@@ -14,7 +14,7 @@ import yaml
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from project import Build, DbtProject
-from scorehouse.retraining.compared import comparison_in_words, comparison_of, failed
+from scorehouse.retraining.gate import comparison_in_words, comparison_of, failed
 
 pytestmark = pytest.mark.slow
 ROWS = 1_200

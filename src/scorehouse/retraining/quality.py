@@ -23,20 +23,20 @@ class Quality:
     unscored: int = 0
 
 
-def measured(estimator: Any, task: str, X: Any, y: Any, ends: Sequence[str] = ()) -> Quality:
+def quality_of(estimator: Any, task: str, X: Any, y: Any, outputs: Sequence[str] = ()) -> Quality:
     """Metrics of an estimator's outputs; none if the task, or the labels of the holdout, allow none.
 
     X: frame of shape (rows, features). y: labels of shape (rows,), or (rows, outputs) for several outputs,
-    whose names are `ends`.
+    whose names are `outputs`.
     """
     truth = np.asarray(y)
     if task == "ranking" or not hasattr(estimator, "predict"):
         return Quality({})
     if task == MULTIOUTPUT:
         predicted = np.asarray(estimator.predict(X), dtype=float)
-        return Quality(_by_output(ends, map(_of_numbers, predicted.T, truth.astype(float).T)))
+        return Quality(_by_output(outputs, map(_of_numbers, predicted.T, truth.astype(float).T)))
     if task == MULTILABEL:
-        return Quality(_by_output(ends, _of_labels(estimator, X, truth.astype(int).T)))
+        return Quality(_by_output(outputs, _of_labels(estimator, X, truth.astype(int).T)))
     if task == "regression":
         predicted = np.asarray(estimator.predict(X), dtype=float).reshape(-1)
         known = np.isfinite(predicted)
@@ -50,10 +50,10 @@ def measured(estimator: Any, task: str, X: Any, y: Any, ends: Sequence[str] = ()
     return Quality(found, int((~known).sum()))
 
 
-def _by_output(ends: Sequence[str], found: Any) -> dict[str, float]:
+def _by_output(outputs: Sequence[str], found: Any) -> dict[str, float]:
     return {
-        f"{name}_{end}": value
-        for end, metrics in zip(ends, found, strict=True)
+        f"{name}_{output}": value
+        for output, metrics in zip(outputs, found, strict=True)
         for name, value in metrics.items()
     }
 
