@@ -109,10 +109,8 @@ class Bench:
 
     def _convert(self, peer: str, name: str) -> None:
         if not (self.made / f"{name}.{peer}").exists():
-            try:
-                self._process([sys.executable, str(HERE / "tasks.py"), peer, str(self.folder), name])
-            except Refused as error:
-                raise Refused(f"not converted: {error}") from None
+            command = [sys.executable, str(HERE / "tasks.py"), peer, str(self.folder), name]
+            self._process(command, failed="not converted: ")
 
     def _orbital(self, name: str) -> None:
         model, file = MODELS[name], self.folder / "models" / f"orbital_{name}.sql"
@@ -120,19 +118,8 @@ class Bench:
             return
         value = "output_probability.1" if model.method == "predict_proba" else "output_label"
         kinds = [f"{column}={'text' if column in TEXTS else 'double'}" for column in model.columns]
-        python = self._python("orbital")
-        script = [
-            python,
-            str(HERE / "orbital_sql.py"),
-            artifact_of(self.folder, name),
-            model.table,
-            str(file),
-            value,
-        ]
-        try:
-            self._process([*script, *kinds])
-        except Refused as error:
-            raise Refused(f"not converted: {error}") from None
+        script = [self._python("orbital"), str(HERE / "orbital_sql.py"), artifact_of(self.folder, name)]
+        self._process([*script, model.table, str(file), value, *kinds], failed="not converted: ")
 
     def _spark(self, name: str) -> Measured:
         if shutil.which("java") is None:
@@ -140,14 +127,9 @@ class Bench:
         model, output = MODELS[name], self.made / f"{name}.spark.parquet"
         features = self._parquet(model)
         python = self._python("spark")
-        script = [
-            python,
-            str(HERE / "spark_map.py"),
-            artifact_of(self.folder, name),
-            str(features),
-            str(output),
-        ]
-        text, _ = self._process([*script, model.method, *model.columns], {"PYSPARK_PYTHON": python})
+        script = [python, str(HERE / "spark_map.py"), artifact_of(self.folder, name)]
+        command = [*script, str(features), str(output), model.method, *model.columns]
+        text, _ = self._process(command, PYSPARK_PYTHON=python)
         features.unlink()
         seconds, peak_kib = text.split()[-2:]
         return Measured(float(seconds), int(peak_kib) / 1024)
@@ -177,9 +159,12 @@ class Bench:
         except subprocess.CalledProcessError as error:
             raise Refused(f"its environment cannot be made: {(error.stderr or '').strip()[-300:]}") from None
 
-    def _process(self, command: list[str], more: dict[str, str] | None = None) -> tuple[str, float]:
-        """The output of a command and its peak memory in MiB. Raises Refused if it fails or is too slow."""
-        environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **(more or {})}
+    def _process(self, command: list[str], failed: str = "", **variables: str) -> tuple[str, float]:
+        """The output of a command and its peak memory in MiB.
+
+        Raises Refused, whose message begins with `failed`, if it fails or is too slow.
+        """
+        environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **variables}
         process = subprocess.Popen(
             [sys.executable, "-S", str(HERE / "peak.py"), *command],
             stdout=subprocess.PIPE,
@@ -193,10 +178,10 @@ class Bench:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise Refused(f"stopped after {self.limit:.0f} s") from None
+            raise Refused(f"{failed}stopped after {self.limit:.0f} s") from None
         *lines, peak = [line.strip() for line in text.splitlines() if line.strip()]
         if process.returncode:
-            raise Refused(_told(lines)[:300] if lines else f"exit {process.returncode}")
+            raise Refused(failed + (_told(lines)[:300] if lines else f"exit {process.returncode}"))
         return "\n".join(lines), int(peak) / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
+
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
+from scorehouse.kernel.training_batch import training_batch
+from scorehouse.registration.recorded import has_dates
+from scorehouse.registration.training_windows import training_windows
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.rows import HOLDOUT
+from scorehouse.training import read_training
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,6 @@ class Frames:
 
 def read_frames(job: Job) -> Frames:
     """The frames of the rows in the job's file."""
-    import duckdb
-
-    from scorehouse.dialect import DUCKDB
-    from scorehouse.training import read_training
-
     with duckdb.connect() as connection:
         rows = read_training(connection.sql(f"select * from read_parquet({DUCKDB.literal(job.rows)})"))
     held = rows.pop(HOLDOUT).astype(bool)
@@ -45,10 +47,6 @@ def check_windows(frames: Frames, job: Job) -> None:
 
     Raises ConfigurationError.
     """
-    from scorehouse.kernel.training_batch import training_batch
-    from scorehouse.registration.recorded import has_dates
-    from scorehouse.registration.training_windows import training_windows
-
     X = frames.training[list(job.features)]
     dated = has_dates(training_batch(X, job.call))
     try:
