@@ -13,3 +13,43 @@
     {% endif %}
     {{ return(usable) }}
 {% endmacro %}
+
+
+{#- Refuses unknown keys of a mapping. -#}
+{% macro _check_keys(call, argument, given, known) %}
+    {% if given is not mapping %}
+        {% do scorehouse._argument_error(
+            call, argument, given, 'a mapping', 'write `' ~ argument ~ ': {' ~ known | first ~ ': ...}`'
+        ) %}
+    {% endif %}
+    {% for name in given if name not in known %}
+        {% do scorehouse._argument_error(
+            call, argument, name, 'one of the keys ' ~ known | join(', '), 'correct or remove `' ~ name ~ '`'
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#- Refuses an output that is not given as the end of its column's name. -#}
+{% macro _check_output(call, argument, value) %}
+    {% if value is not none and (value is not string or not value or value.startswith('prediction_')) %}
+        {% do scorehouse._argument_error(
+            call, argument, value, 'the output of the column `prediction_<output>`, or none',
+            "write `output: week_1` for the column `prediction_week_1`"
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Refuses a column that the prediction table does not have; the database's own error would only name a line of the
+    compiled SQL. `present` is empty while the table cannot be asked. -#}
+{% macro _check_passed_through(call, argument, name, predictions, present) %}
+    {% if present and name | trim('"`') | lower not in present | map('lower') | list %}
+        {% do scorehouse._argument_error(
+            call, argument, name,
+            'a column of ' ~ predictions.identifier ~ ', which has ' ~ present | join(', '),
+            "pass the column through in the prediction table (`passthrough=['" ~ name ~ "']`) and build it, "
+                ~ 'or name another one'
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -5,26 +5,11 @@
     {% if name | length > 2 and name[:1] == mark and name[-1:] == mark %}
         {{ return(name) }}
     {% endif %}
-    {{ return(adapter.dispatch('_identifier', 'scorehouse')(name)) }}
-{% endmacro %}
-
-{#- Some warehouses store plain names in capitals and find them only without quotes. -#}
-{% macro default___identifier(name) %}
-    {{ return(name if modules.re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', name) else scorehouse._quote(name)) }}
-{% endmacro %}
-
-{#- A plain name may be an SQL keyword, such as `order`; case makes no difference. -#}
-{% macro duckdb___identifier(name) %}
-    {{ return(scorehouse._quote(name)) }}
-{% endmacro %}
-
-{#- The same form in which the materialization writes the columns of a prediction table. -#}
-{% macro postgres___identifier(name) %}
-    {{ return(scorehouse._quote(name)) }}
-{% endmacro %}
-
-{% macro spark___identifier(name) %}
-    {{ return(scorehouse._quote(name)) }}
+    {#- Some warehouses store plain names in capitals and find them only without quotes. Elsewhere a plain name may be
+        an SQL keyword, such as `order`, and prediction tables are written with quotes. -#}
+    {% set is_quoted = scorehouse._by_database({'default': false, 'duckdb': true, 'postgres': true, 'spark': true}) %}
+    {% set is_plain = not is_quoted and modules.re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', name) %}
+    {{ return(name if is_plain else scorehouse._quote(name)) }}
 {% endmacro %}
 
 
@@ -44,4 +29,38 @@
     {% set mark = adapter.quote('x')[:1] %}
     {% set is_quoted = quoted == identifier and quoted[:1] == mark %}
     {{ return(quoted[1:-1] | replace(mark ~ mark, mark) if is_quoted else identifier) }}
+{% endmacro %}
+
+
+{#- A column name as an identifier of this database, whatever characters it has: `adapter.quote` puts
+    quotation marks around a name, but does not double the marks within it. -#}
+{% macro _quote(name) %}
+    {% set mark = adapter.quote('x')[:1] %}
+    {{ return(adapter.quote(name | replace(mark, mark ~ mark))) }}
+{% endmacro %}
+
+
+{#- Column names as a list of such identifiers. -#}
+{% macro _quoted(names) %}
+    {% set quoted = [] %}
+    {% for name in names %}
+        {% do quoted.append(scorehouse._quote(name)) %}
+    {% endfor %}
+    {{ return(quoted) }}
+{% endmacro %}
+
+
+{#- A column of a compiled form, as the form spells it: quoted where a database might not accept it unquoted. -#}
+{% macro _quote_unless_plain(name) %}
+    {{ return(name if modules.re.fullmatch('[a-z_][0-9a-z_]*', name) else scorehouse._quote(name)) }}
+{% endmacro %}
+
+
+{#- Whether rows of two relations have the same values in these columns, which are identifiers. -#}
+{% macro _same(a, b, names) %}
+    {% set parts = [] %}
+    {% for name in names %}
+        {% do parts.append(a ~ '.' ~ name ~ ' = ' ~ b ~ '.' ~ name) %}
+    {% endfor %}
+    {{ return(parts | join(' and ')) }}
 {% endmacro %}

@@ -1,9 +1,37 @@
-{#- A configuration value as a literal of its own type. -#}
+{#- A value as a literal of its own type. -#}
 {% macro _literal(value) %}
-    {% if value is boolean %}
+    {% if value is none %}
+        {{ return('null') }}
+    {% elif value is boolean %}
         {{ return('true' if value else 'false') }}
     {% elif value is number %}
         {{ return(value | string) }}
     {% endif %}
     {{ return(scorehouse._text_literal(value)) }}
+{% endmacro %}
+
+
+{#- A string as an SQL literal. -#}
+{% macro _text_literal(value) %}
+    {{ return(dbt.string_literal(dbt.escape_single_quotes(value | string))) }}
+{% endmacro %}
+
+
+{#- A number as a literal with an exponent: in DuckDB and Spark 0.1 is a DECIMAL and 0.1e0 a DOUBLE. -#}
+{% macro _double_literal(value) %}
+    {% set text = value | string %}
+    {{ return(text if 'e' in text else text ~ 'e0') }}
+{% endmacro %}
+
+
+{#- A number as a double, or NULL. -#}
+{% macro _optional_double(value) %}
+    {{ return(scorehouse._double_literal(value) if value is not none
+        else 'cast(null as ' ~ scorehouse._type_double() ~ ')') }}
+{% endmacro %}
+
+
+{#- A date or timestamp, given as a string, as an SQL timestamp. -#}
+{% macro _moment(value) %}
+    {{ return('cast(' ~ scorehouse._text_literal(value) ~ ' as ' ~ dbt.type_timestamp() ~ ')') }}
 {% endmacro %}

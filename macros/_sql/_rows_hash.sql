@@ -1,6 +1,9 @@
 {#- SQL of a number or string that is the same for rows with the same values in these columns, and different for
     others; NULL equals NULL. It differs between databases and releases, so it is never stored. -#}
 {% macro _rows_hash(columns) %}
+    {% if target.type in ['bigquery', 'duckdb', 'postgres', 'snowflake'] %}
+        {{ return(scorehouse._warehouse_hash('', columns)) }}
+    {% endif %}
     {{ return(adapter.dispatch('_rows_hash', 'scorehouse')(columns)) }}
 {% endmacro %}
 
@@ -13,26 +16,6 @@
         {% do parts.append('coalesce(' ~ size ~ " || ':' || " ~ value ~ ", '-')") %}
     {% endfor %}
     {{ return('md5(' ~ parts | join(' || ') ~ ')') }}
-{% endmacro %}
-
-{% macro postgres___rows_hash(columns) %}
-    {{ return(scorehouse._warehouse_hash('', columns)) }}
-{% endmacro %}
-
-{% macro redshift___rows_hash(columns) %}
-    {{ return(scorehouse.default___rows_hash(columns)) }}
-{% endmacro %}
-
-{% macro duckdb___rows_hash(columns) %}
-    {{ return(scorehouse._warehouse_hash('', columns)) }}
-{% endmacro %}
-
-{% macro snowflake___rows_hash(columns) %}
-    {{ return(scorehouse._warehouse_hash('', columns)) }}
-{% endmacro %}
-
-{% macro bigquery___rows_hash(columns) %}
-    {{ return(scorehouse._warehouse_hash('', columns)) }}
 {% endmacro %}
 
 {#- It leaves out NULL: https://spark.apache.org/docs/latest/api/sql/#xxhash64 -#}

@@ -1,13 +1,21 @@
-{#- The sum of doubles, reproducible from run to run where the database allows it. -#}
+{#- The sum of doubles, reproducible from run to run where the database allows it.
+    https://duckdb.org/docs/stable/sql/functions/aggregates#fsumarg: Kahan summation -#}
 {% macro _total(expression) %}
-    {{ return(adapter.dispatch('_total', 'scorehouse')(expression)) }}
+    {{ return(scorehouse._by_database({'default': 'sum', 'duckdb': 'fsum'}) ~ '(' ~ expression ~ ')') }}
 {% endmacro %}
 
-{% macro default___total(expression) %}
-    {{ return('sum(' ~ expression ~ ')') }}
+
+{#- The mean of doubles, likewise. -#}
+{% macro _mean(expression) %}
+    {{ return(scorehouse._by_database({'default': 'avg', 'duckdb': 'favg'}) ~ '(' ~ expression ~ ')') }}
 {% endmacro %}
 
-{#- https://duckdb.org/docs/stable/sql/functions/aggregates#fsumarg -#}
-{% macro duckdb___total(expression) %}
-    {{ return('fsum(' ~ expression ~ ')') }}
+
+{#- The values of a column, in order, as one text with commas; NULL if all of them are NULL. On Spark, dbt's own has no
+    order: https://docs.getdbt.com/reference/dbt-jinja-functions/cross-database-macros#listagg -#}
+{% macro _listed(column) %}
+    {{ return('nullif(' ~ scorehouse._by_database({
+        'default': dbt.listagg(column, "', '", 'order by ' ~ column),
+        'spark': "array_join(sort_array(collect_list(" ~ column ~ ")), ', ')",
+    }) ~ ", '')") }}
 {% endmacro %}

@@ -1,20 +1,12 @@
 {# The name of the double-precision type in each database; dbt's type_float is single precision in DuckDB. #}
 {% macro _type_double() %}
-    {{ return(adapter.dispatch('_type_double', 'scorehouse')()) }}
+    {{ return(scorehouse._by_database({
+        'default': 'double precision', 'duckdb': 'double', 'bigquery': 'float64', 'spark': 'double'
+    })) }}
 {% endmacro %}
 
-{% macro default___type_double() %}
-    {{ return('double precision') }}
-{% endmacro %}
 
-{% macro duckdb___type_double() %}
-    {{ return('double') }}
-{% endmacro %}
-
-{% macro bigquery___type_double() %}
-    {{ return('float64') }}
-{% endmacro %}
-
-{% macro spark___type_double() %}
-    {{ return('double') }}
+{# The type of a scoring run's id: uuid if the database has it, else text. #}
+{% macro _type_uuid() %}
+    {{ return(scorehouse._by_database({'default': dbt.type_string(), 'duckdb': 'uuid', 'postgres': 'uuid'})) }}
 {% endmacro %}

@@ -56,12 +56,9 @@ select
     {{ scorehouse._agreement('live.prediction', 'challengers.prediction', names) }} as agrees
 from {{ scorehouse._named(predictions, 'challengers') }}
 inner join {{ scorehouse._named(predictions, 'live') }}
-    on
-        {%- for name in scorehouse._identifiers(keys) %}
-        challengers.{{ name }} = live.{{ name }} and
-        {%- endfor %}
-        live.is_live
-        and challengers.model_version <> live.model_version
+    on {{ scorehouse._same('challengers', 'live', scorehouse._identifiers(keys)) }}
+    and live.is_live
+    and challengers.model_version <> live.model_version
 where not challengers.is_live
 {%- endmacro %}
 

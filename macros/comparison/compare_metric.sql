@@ -27,15 +27,8 @@
         ) %}
     {% endif %}
 
-    {{ return(adapter.dispatch('compare_metric', 'scorehouse')(
-        predictions, labels, keys, outputs, metric, used, by
-    )) }}
-{% endmacro %}
-
-{#- Refuses adapters on which the bootstrap does not run. -#}
-{% macro default__compare_metric(predictions, labels, keys, outputs, metric, settings, segments) %}
     {#- dbt also renders disabled models when it parses: a project may turn the model off for this target -#}
-    {% if execute %}
+    {% if execute and target.type != 'duckdb' %}
         {% do scorehouse._fail(
             'scorehouse.compare_metric()',
             'got the adapter ' ~ target.type,
@@ -43,9 +36,8 @@
             'run this model on DuckDB'
         ) %}
     {% endif %}
-{% endmacro %}
+    {% set settings, segments = used, by %}
 
-{% macro duckdb__compare_metric(predictions, labels, keys, outputs, metric, settings, segments) %}
 {% set tail = (1 - settings['confidence']) / 2 %}
 {% set parts = 'model_alias, live_version, challenger_version, output, segment, segment_value' %}
 {% set key_names = [] %}
@@ -146,16 +138,19 @@ sized as (
 {%- endif %}
 
 {#- A prediction table belongs to one ML model. #}
-compared as (
+final as (
 
     select
         (select max(ml_model) from labelled) as ml_model,
         model_alias,
         live_version,
         challenger_version,
-        output,
+        {{- '\n        output,' if outputs[0].name }}
+        {%- if segments %}
         segment,
         segment_value,
+        case when segment <> 'all' then max(n_segments) end as n_segments,
+        {%- endif %}
         '{{ metric }}' as metric,
         max(n_rows) filter (replicate = 0) as n_rows,
         max(live_value) filter (replicate = 0) as live_value,
@@ -166,38 +161,10 @@ compared as (
         {{ scorehouse._double_literal(settings['confidence']) }} as confidence,
         count(difference) filter (replicate > 0) as n_replicates
     from with_means
-    group by {{ parts }}
-
-),
-
-final as (
-
-    select
-        compared.ml_model,
-        compared.model_alias,
-        compared.live_version,
-        compared.challenger_version,
-        {{- '\n        compared.output,' if outputs[0].name }}
-        {%- if segments %}
-        compared.segment,
-        compared.segment_value,
-        case when compared.segment = 'all' then null else sized.n_segments end as n_segments,
-        {%- endif %}
-        compared.metric,
-        compared.n_rows,
-        compared.live_value,
-        compared.challenger_value,
-        compared.difference,
-        compared.difference_low,
-        compared.difference_high,
-        compared.confidence,
-        compared.n_replicates
-    from compared
     {%- if segments %}
-    inner join sized
-        on compared.segment = sized.segment
-        and compared.segment_value = sized.segment_value
+    inner join sized using (segment, segment_value)
     {%- endif %}
+    group by {{ parts }}
 
 )
 

@@ -52,18 +52,14 @@ ranked as (
 
     select
         *,
+        {%- for side in ['live', 'challenger'] %}
         case when both_scored then
-            rank() over (partition by model_alias, segment, segment_value, both_scored order by live_score)
+            rank() over (partition by model_alias, segment, segment_value, both_scored order by {{ side }}_score)
             + (count(*) over (
-                partition by model_alias, segment, segment_value, both_scored, live_score
+                partition by model_alias, segment, segment_value, both_scored, {{ side }}_score
             ) - 1) / 2e0
-        end as live_rank,
-        case when both_scored then
-            rank() over (partition by model_alias, segment, segment_value, both_scored order by challenger_score)
-            + (count(*) over (
-                partition by model_alias, segment, segment_value, both_scored, challenger_score
-            ) - 1) / 2e0
-        end as challenger_rank
+        end as {{ side }}_rank{{ ',' if not loop.last }}
+        {%- endfor %}
     from in_segments
 
 ),

@@ -57,9 +57,9 @@ with found as (
 validation_errors as (
 
     select
-        {{ dbt.string_literal(dbt.escape_single_quotes(column_name)) }} as column_name,
+        {{ scorehouse._text_literal(column_name) }} as column_name,
         column_type,
-        {{ dbt.string_literal(type) }} as expected_type
+        {{ scorehouse._text_literal(type) }} as expected_type
     from found
     where not regexp_matches(column_type, '{{ fitting }}')
 

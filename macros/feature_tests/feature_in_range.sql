@@ -45,7 +45,7 @@ judged as (
         *,
         case
             when feature_value is null then null
-            when feature_value = {{ scorehouse._nan() }} then {{ 'null' if allow_nan else "'nan'" }}
+            when {{ scorehouse._is_nan('feature_value') }} then {{ 'null' if allow_nan else "'nan'" }}
             {%- if min_value is not none %}
             when feature_value < {{ scorehouse._double_literal(min_value) }} then 'below_min'
             {%- endif %}

@@ -1,15 +1,12 @@
 {% test class_scores_sum_to_one(model, columns=none, tolerance=1e-9) %}
     {% set call = 'class_scores_sum_to_one' %}
-    {% if columns is not none %}
-        {% set columns = scorehouse._column_list(call, 'columns', columns, 'score_yes, score_no') %}
-    {% endif %}
     {% do scorehouse._check_number(
         call, 'tolerance', tolerance, 'write a small number, such as 1e-9', lowest=0
     ) %}
 
 {#- If one score is NULL, NaN or infinite, so is the sum. -#}
-{% set scores = scorehouse._identifiers(columns) if columns
-    else scorehouse._class_score_columns('class_scores_sum_to_one', model) %}
+{% set scores = scorehouse._class_score_columns(call, model) if columns is none
+    else scorehouse._identifiers(scorehouse._column_list(call, 'columns', columns, 'score_yes, score_no')) %}
 
 with predictions as (
 

@@ -1,12 +1,11 @@
 {% test one_prediction_per_row(model, features, key, allow_orphans=false) %}
     {% set call = 'one_prediction_per_row' %}
     {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
-    {% set key_columns = scorehouse._column_list(call, 'key', key, 'customer_id') %}
+    {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% do scorehouse._check_bool(call, 'allow_orphans', allow_orphans) %}
-    {% set key = key_columns %}
 
 {#- Counting both tables in one `group by` lets NULL keys match NULL keys. -#}
-{% set key_list = scorehouse._identifiers(key) | join(', ') %}
+{% set key_list = scorehouse._identifiers(keys) | join(', ') %}
 
 with feature_keys as (
 

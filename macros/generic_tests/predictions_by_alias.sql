@@ -15,7 +15,6 @@
     {% endif %}
 
 {#- A budget leaves rows of the previous version for later runs; the run log says how many. -#}
-{% set alias_literal = dbt.string_literal(dbt.escape_single_quotes(model_alias)) %}
 
 with holders as (
 
@@ -45,7 +44,7 @@ judged as (
     select
         predictions.model_name,
         predictions.model_version,
-        {{ alias_literal }} as model_alias,
+        {{ scorehouse._text_literal(model_alias) }} as model_alias,
         holders.alias_version,
         predictions.n_rows,
         case

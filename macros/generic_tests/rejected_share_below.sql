@@ -4,13 +4,10 @@
         call, 'max_share', max_share, 'write a share, such as 0.01 for one row in a hundred',
         lowest=0, highest=1
     ) %}
-    {% set groups = [] %}
-    {% if group_by is not none %}
-        {% set groups = scorehouse._column_list(call, 'group_by', group_by, 'scoring_run_id') %}
-    {% endif %}
+    {% set by = scorehouse._column_list(call, 'group_by', group_by, 'scoring_run_id') if group_by is not none else [] %}
 
 {#- Every row that is not marked as scored counts as rejected. -#}
-{% set groups = scorehouse._identifiers(groups) %}
+{% set groups = scorehouse._identifiers(by) %}
 {% set group_list = groups | join(', ') ~ ',' if groups else '' %}
 {% set by_group = 'partition by ' ~ groups | join(', ') if groups else '' %}
 

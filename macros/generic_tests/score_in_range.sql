@@ -34,7 +34,7 @@ judged as (
     {%- set score = scorehouse._identifier(name) %}
     select
         *,
-        {{ dbt.string_literal(dbt.escape_single_quotes(name)) }} as score_column,
+        {{ scorehouse._text_literal(name) }} as score_column,
         cast({{ score }} as {{ dbt.type_string() }}) as score_value,
         case
             when row_status = 'rejected' then

@@ -46,8 +46,8 @@ matched as (
         ) as scorehouse_nearness
     from labels
     left join predictions
-        on {% for name in keys %}labels.{{ name }} = predictions.{{ name }} and {% endfor -%}
-        predictions.{{ as_of }} <= labels.{{ label_time }}
+        on {{ scorehouse._same('labels', 'predictions', keys) }}
+        and predictions.{{ as_of }} <= labels.{{ label_time }}
         {%- if max_age_days is not none %}
         and predictions.{{ as_of }} >= {{ dbt.dateadd(
             'second', -((max_age_days * 86400) | round | int), 'labels.' ~ label_time

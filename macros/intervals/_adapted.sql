@@ -6,7 +6,11 @@
 {% set double = scorehouse._type_double() %}
 {% set measures, known = ['interval_level', 'coverage', 'n_labelled'], [] %}
 {% for place in range(1, spec.lag) %}{% do known.append('known_' ~ place) %}{% endfor %}
-adapted{{ scorehouse._columns_of_recursion(own + ['asked_level'] + measures + known + ['next_level']) }} as (
+{#- Redshift needs the names of the columns of a recursive query, and BigQuery does not take them:
+    https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause -#}
+{% set names = own + ['asked_level'] + measures + known + ['next_level'] %}
+adapted{{ ' (' ~ names | join(', ') ~ ')' if target.type != 'bigquery' }} as (
 
     select
         {% for name in own %}{{ name }}, {% endfor -%}
@@ -56,34 +60,10 @@ adapted{{ scorehouse._columns_of_recursion(own + ['asked_level'] + measures + kn
 {#- The distance from the prediction of a row of `usable` to its label, as the calibrations have it. -#}
 {% macro _distance_of_usable(spec) %}
     {% if spec.set_classes %}
-        {{ return(scorehouse._set_distance(scorehouse._usable_scores(spec), spec)) }}
+        {% set scores = scorehouse._numbered_scores(spec) if spec.set_classes | length > 2
+            else scorehouse._both_scores('score', spec) %}
+        {{ return(scorehouse._set_distance(scores, spec)) }}
     {% endif %}
     {% set low, high = ('lower_limit', 'upper_limit') if spec.lower else ('score', 'score') %}
     {{ return('case when ' ~ low ~ ' - y > y - ' ~ high ~ ' then ' ~ low ~ ' - y else y - ' ~ high ~ ' end') }}
-{% endmacro %}
-
-
-{#- The score of each class in a row of `usable`, in the order of the classes. -#}
-{% macro _usable_scores(spec) %}
-    {% if spec.set_classes | length > 2 %}
-        {{ return(scorehouse._numbered_scores(spec)) }}
-    {% endif %}
-    {% set first = spec.set_classes[0] == spec.set_positive %}
-    {{ return(['score', '(1e0 - score)'] if first else ['(1e0 - score)', 'score']) }}
-{% endmacro %}
-
-
-{#- Redshift needs the names of the columns of a recursive query, and BigQuery does not take them:
-    https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
-    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause -#}
-{% macro _columns_of_recursion(names) %}
-    {{ return(adapter.dispatch('_columns_of_recursion', 'scorehouse')(names)) }}
-{% endmacro %}
-
-{% macro default___columns_of_recursion(names) %}
-    {{ return(' (' ~ names | join(', ') ~ ')') }}
-{% endmacro %}
-
-{% macro bigquery___columns_of_recursion(names) %}
-    {{ return('') }}
 {% endmacro %}

@@ -12,19 +12,15 @@
             {% do here.update({'version ' ~ version['version'] ~ ', level ' ~ pair[0]: [version['method'], pair[1]]}) %}
         {% endfor %}
     {% endfor %}
-    {% set found = run_query('select * from ' ~ calibration) %}
-    {% set names, rows = found.column_names | map('lower') | list, found.rows %}
-    {% if flags.EMPTY and not rows | length %}
+    {% set rows, calibrated = scorehouse._rows_of('select * from ' ~ calibration), [] %}
+    {% if flags.EMPTY and not rows %}
         {{ return('') }}
     {% endif %}
-    {% set calibrated = [] %}
-    {% for row in rows if row[names.index('status')] == 'calibrated' %}
-        {% set place = 'version ' ~ row[names.index('version')] | int ~ ', level '
-            ~ row[names.index('interval_level')] | float %}
+    {% for row in rows if row['status'] == 'calibrated' %}
+        {% set place = 'version ' ~ row['version'] | int ~ ', level ' ~ row['interval_level'] | float %}
         {% do calibrated.append(place) %}
-        {% set model, basis = row[names.index('ml_model')], row[names.index('basis')] %}
-        {% if 'ml_' ~ model ~ '__calibration' == name and basis == 'all' %}
-            {% do there.update({place: [row[names.index('method')], row[names.index('margin')] | float]}) %}
+        {% if 'ml_' ~ row['ml_model'] ~ '__calibration' == name and row['basis'] == 'all' %}
+            {% do there.update({place: [row['method'], row['margin'] | float]}) %}
         {% endif %}
     {% endfor %}
     {% set difference = scorehouse._margin_difference(here, there, calibrated) %}

@@ -72,3 +72,47 @@ of_group as (
             else 'not_calibrated'
         end
 {%- endmacro %}
+
+
+{#- One side of an interval, inside the values that the target can have; NULL without prediction or margin.
+    `least` and `greatest` leave NULL out on some databases. -#}
+{% macro _interval_side(column, sign, margin, options) %}
+    {% set value = 'cast(predictions.' ~ scorehouse._identifier(column) ~ ' as ' ~ scorehouse._type_double() ~ ')' %}
+    {% set side = value ~ ' ' ~ sign ~ ' ' ~ margin %}
+    {% set known = value ~ ' ' ~ sign ~ ' ' ~ margin ~ ' is not null' %}
+    {% if options.get('lowest') is not none %}
+        {% set side = 'greatest(' ~ side ~ ', ' ~ scorehouse._double_literal(options.lowest) ~ ')' %}
+    {% endif %}
+    {% if options.get('highest') is not none %}
+        {% set side = 'least(' ~ side ~ ', ' ~ scorehouse._double_literal(options.highest) ~ ')' %}
+    {% endif %}
+    {{ return('(case when ' ~ known ~ ' then ' ~ side ~ ' end)') }}
+{% endmacro %}
+
+
+{#- The options `levels` and `day`, checked: the level of each row as SQL, or none if all rows have the same. -#}
+{% macro _adaptive_level_of(call, options, level) %}
+    {% if options.get('levels') is none and options.get('day') is none %}
+        {{ return(none) }}
+    {% endif %}
+    {% do scorehouse._check_relation(call, 'levels', options.get('levels'), 'demand_levels') %}
+    {% if options.get('day') is not string %}
+        {% do scorehouse._argument_error(
+            call, 'options', options.get('day'), 'the column `day` by which `adaptive_level` makes its windows',
+            "write `options: {'levels': ref('demand_levels'), 'day': 'week_start'}`"
+        ) %}
+    {% endif %}
+    {{ return('coalesce(adapted.interval_level, ' ~ scorehouse._double_literal(level) ~ ')') }}
+{% endmacro %}
+
+
+{#- The join from predictions to the level of their window. -#}
+{% macro _adaptive_join(predictions, options) %}
+    {%- set day = 'cast(' ~ predictions ~ '.' ~ scorehouse._identifier(options.day) ~ ' as '
+        ~ dbt.type_timestamp() ~ ')' %}
+    left join {{ scorehouse._named(options.levels, 'adapted') }}
+        on {{ predictions }}.model_name = adapted.ml_model
+        and {{ predictions }}.model_version = adapted.version
+        and {{ day }} >= adapted.window_start
+        and (adapted.window_end is null or {{ day }} < adapted.window_end)
+{%- endmacro %}

@@ -42,19 +42,21 @@
 
 {#- The score of each class in a row of `live`, as doubles in the order of the classes. -#}
 {% macro _set_scores(predictions, spec) %}
-    {% set found = [] %}
-    {% set double = scorehouse._type_double() %}
+    {% set scores, double = [], scorehouse._type_double() %}
     {% if spec.set_classes | length == 2 %}
-        {% for text in spec.set_classes %}
-            {% set score = 'cast(live.' ~ spec.score ~ ' as ' ~ double ~ ')' %}
-            {% do found.append(score if text == spec.set_positive else '(1e0 - ' ~ score ~ ')') %}
-        {% endfor %}
-    {% else %}
-        {% for score in scorehouse._class_score_sources(predictions, spec.classes) %}
-            {% do found.append('cast(' ~ score ~ ' as ' ~ double ~ ')') %}
-        {% endfor %}
+        {{ return(scorehouse._both_scores('cast(live.' ~ spec.score ~ ' as ' ~ double ~ ')', spec)) }}
     {% endif %}
-    {{ return(found) }}
+    {% for score in scorehouse._class_score_sources(predictions, spec.classes) %}
+        {% do scores.append('cast(' ~ score ~ ' as ' ~ double ~ ')') %}
+    {% endfor %}
+    {{ return(scores) }}
+{% endmacro %}
+
+
+{#- The scores of two classes, in their order; `score` is that of the positive one. -#}
+{% macro _both_scores(score, spec) %}
+    {% set other = '(1e0 - ' ~ score ~ ')' %}
+    {{ return([score, other] if spec.set_classes[0] == spec.set_positive else [other, score]) }}
 {% endmacro %}
 
 
@@ -65,4 +67,60 @@
         {% do names.append('score_' ~ loop.index0) %}
     {% endfor %}
     {{ return(names) }}
+{% endmacro %}
+
+
+{#- How far the label of a row was from being expected, as text in `label_text`. A label that is no class is beyond the
+    reach of every set. -#}
+{% macro _set_distance(scores, spec) %}
+    {% set whens = [] %}
+    {% for label in spec.set_classes %}
+        {% do whens.append(
+            'when ' ~ scorehouse._text_literal(label) ~ ' then '
+            ~ scorehouse._class_distance(scores, loop.index0, spec.method)
+        ) %}
+    {% endfor %}
+    {{ return('case label_text ' ~ whens | join(' ') ~ ' else ' ~ scorehouse._beyond_reach() ~ ' end') }}
+{% endmacro %}
+
+
+{#- The distance of one class, which is in the set if no margin is smaller: 1 minus its score (LAC), or the sum of the
+    scores of all likelier classes (APS without randomisation: the likeliest class has 0, so no set is empty). The
+    order of the sum is that of the classes, so that equal rows have equal sums. -#}
+{% macro _class_distance(scores, place, method) %}
+    {% if method == 'lac' %}
+        {{ return('1e0 - ' ~ scores[place]) }}
+    {% endif %}
+    {% set terms = [] %}
+    {% for score in scores %}
+        {% if loop.index0 != place %}
+            {% do terms.append('case when ' ~ score ~ ' > ' ~ scores[place] ~ ' then ' ~ score ~ ' else 0e0 end') %}
+        {% endif %}
+    {% endfor %}
+    {{ return('(' ~ terms | join(' + ') ~ ')') }}
+{% endmacro %}
+
+
+{#- A JSON list of the classes whose condition holds, such as `["low", "middle"]`. -#}
+{% macro _set_text(classes, conditions) %}
+    {% set parts = [] %}
+    {% for label in classes %}
+        {% do parts.append(
+            'case when ' ~ conditions[loop.index0] ~ ' then '
+            ~ scorehouse._text_literal(', "' ~ label ~ '"') ~ " else '' end"
+        ) %}
+    {% endfor %}
+    {{ return("'[' || substr(" ~ parts | join(' || ') ~ ", 3) || ']'") }}
+{% endmacro %}
+
+
+{#- How many classes are in a set: each has two quotes. -#}
+{% macro _set_size(column) %}
+    {{ return('(' ~ dbt.length(column) ~ ' - ' ~ dbt.length(dbt.replace(column, "'\"'", "''")) ~ ') / 2') }}
+{% endmacro %}
+
+
+{#- Whether the class in one column is in the set of another. -#}
+{% macro _set_has(column, label) %}
+    {{ return(dbt.position("'\"' || " ~ label ~ " || '\"'", column) ~ ' > 0') }}
 {% endmacro %}

@@ -32,8 +32,10 @@
             "write `options: {'maturity': {'days': 7}}`, or 0 if labels are known when a window ends"
         ) %}
     {% endif %}
-    {% set measured = {'lower': options.get('lower'), 'upper': options.get('upper')} %}
-    {% do measured.update({'prediction': options.get('prediction', 'prediction')}) %}
+    {% set measured = {
+        'lower': options.get('lower'), 'upper': options.get('upper'),
+        'prediction': options.get('prediction', 'prediction')
+    } %}
     {% if task == 'classification' and options.classes | length > 2 %}
         {% do measured.update({'classes': options.classes}) %}
     {% elif task == 'classification' %}
@@ -43,28 +45,30 @@
         call=call, task=task, key=key, label=label, day=options.get('day'), period=period, maturity=maturity,
         options=measured
     ) %}
-    {% if task == 'classification' %}
-        {% do spec.update({'method': sets.method, 'set_classes': sets.set_classes}) %}
-        {% do spec.update({'set_positive': sets.set_positive}) %}
-    {% endif %}
     {#- After how many windows a window's labels are known, by the shortest window of its kind. -#}
     {% set lengths = {'day': 1, 'week': 7, 'month': 28, 'quarter': 90, 'year': 365} %}
     {% do spec.update({
         'group': options.get('group'), 'level': level, 'rate': rate, 'date_from': options.get('date_from'),
-        'lag': 1 + (spec.days / lengths[period]) | round(0, 'ceil') | int
+        'lag': 1 + (spec.days / lengths[period]) | round(0, 'ceil') | int,
+        'method': sets.get('method'), 'set_classes': sets.get('set_classes'), 'set_positive': sets.get('set_positive')
     }) %}
 
     {% do scorehouse._check_calibration_table(call, calibration) %}
-    {{ return(adapter.dispatch('adaptive_level', 'scorehouse')(predictions, labels, calibration, spec)) }}
-{% endmacro %}
+    {#- Spark before 4.1 has no recursive query. dbt also renders disabled models when it parses: a project may turn
+        the model off for this target. -#}
+    {% if execute and scorehouse._by_database({'default': false, 'spark': true, 'databricks': false}) %}
+        {% do scorehouse._argument_error(
+            call, 'predictions', predictions, 'a database with recursive queries, which Spark is not',
+            'measure the coverage with `performance`, and calibrate again when it falls'
+        ) %}
+    {% endif %}
 
-{% macro default__adaptive_level(predictions, labels, calibration, spec) %}
 {% set double, stamp, bigint = scorehouse._type_double(), dbt.type_timestamp(), dbt.type_bigint() %}
 {% set target = 'cast(' ~ scorehouse._double_literal(spec.level) ~ ' as ' ~ double ~ ')' %}
 {% set own = 'partition by ml_model, version order by ' %}
 with recursive {{ scorehouse._labelled_rows(predictions, labels, spec) }},
 
-{{ scorehouse._margins_of(calibration, spec.group, none, spec.get('method')) }},
+{{ scorehouse._margins_of(calibration, spec.group, none, spec.method) }},
 
 measured as (
 
@@ -196,19 +200,4 @@ final as (
 )
 
 select * from final
-{% endmacro %}
-
-{#- Spark before 4.1 has no recursive query. dbt also renders disabled models when it parses: a project may turn
-    the model off for this target. -#}
-{% macro spark__adaptive_level(predictions, labels, calibration, spec) %}
-    {% if execute %}
-        {% do scorehouse._argument_error(
-            'adaptive_level', 'predictions', predictions, 'a database with recursive queries, which Spark is not',
-            'measure the coverage with `performance`, and calibrate again when it falls'
-        ) %}
-    {% endif %}
-{% endmacro %}
-
-{% macro databricks__adaptive_level(predictions, labels, calibration, spec) %}
-    {{ return(scorehouse.default__adaptive_level(predictions, labels, calibration, spec)) }}
 {% endmacro %}

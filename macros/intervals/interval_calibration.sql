@@ -10,11 +10,13 @@
     {% do scorehouse._check_keys(call, 'options', options, ['prediction', 'lower', 'upper', 'label_time']) %}
     {% set levels = scorehouse._check_levels(call, levels) %}
     {% do scorehouse._check_both_sides(call, options) %}
-    {% set performance_options = {'prediction': options.get('prediction', 'prediction')} %}
-    {% do performance_options.update({'lower': options.get('lower'), 'upper': options.get('upper')}) %}
     {% set spec = scorehouse._performance_spec(
         call=call, task='regression', key=key, label=label, day=day,
-        maturity={'label_time': options.get('label_time')}, options=performance_options
+        maturity={'label_time': options.get('label_time')}, options={
+            'prediction': options.get('prediction', 'prediction'),
+            'lower': options.get('lower'),
+            'upper': options.get('upper'),
+        }
     ) %}
     {% do spec.update({'levels': levels, 'group': scorehouse._identifier(group) if group else none}) %}
 

@@ -44,16 +44,16 @@
 {#- The two classes that the registry knows, or none; the labels of `performance` are checked by them, or by the classes
     in its options. -#}
 {% macro _known_classes(predictions, labels, spec) %}
-    {% if labels is not none and spec.task == 'classification' and not spec.output %}
-        {% set two = not spec.classes and not spec.set_classes %}
-        {% set classes = spec.classes %}
-        {% if two %}
-            {% set classes = scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) %}
-        {% endif %}
-        {% if not two or classes | length == 2 %}
-            {% do scorehouse._check_labels(spec.call, labels, spec.label, classes, spec.positive if two else none) %}
-            {{ return(classes if two else []) }}
-        {% endif %}
+    {% if labels is none or spec.task != 'classification' or spec.output %}
+        {{ return([]) }}
+    {% elif spec.classes or spec.set_classes %}
+        {% do scorehouse._check_labels(spec.call, labels, spec.label, spec.classes) %}
+        {{ return([]) }}
     {% endif %}
-    {{ return([]) }}
+    {% set classes = scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) %}
+    {% if classes | length != 2 %}
+        {{ return([]) }}
+    {% endif %}
+    {% do scorehouse._check_labels(spec.call, labels, spec.label, classes, spec.positive) %}
+    {{ return(classes) }}
 {% endmacro %}

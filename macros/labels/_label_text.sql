@@ -3,9 +3,10 @@
     the column; labels meet their class by value. `classes` are the labels that are known. -#}
 {% macro _label_text(label, classes) %}
     {% set text = 'cast(' ~ label ~ ' as ' ~ dbt.type_string() ~ ')' %}
-    {% set are_values, keys, whens = classes | select('string') | list == [], [], [] %}
+    {% set are_values, keys, numbers, whens = classes | select('string') | list == [], [], [], [] %}
     {% for one in classes %}
         {% do keys.append(scorehouse._label_key(one, are_values)) %}
+        {% do numbers.append(one) if modules.re.match('^[+-]?[0-9]+$', keys[-1]) %}
         {% if keys[-1] != scorehouse._class_text(one) %}
             {% do whens.append('when ' ~ scorehouse._text_literal(keys[-1]) ~ ' then '
                 ~ scorehouse._text_literal(scorehouse._class_text(one))) %}
@@ -16,7 +17,7 @@
         {{ return(text) }}
     {% endif %}
     {% set key = 'trim(' ~ text ~ ')' %}
-    {% if scorehouse._numbers_among(keys) %}
+    {% if numbers %}
         {% set whole, fraction = dbt.split_part(key, "'.'", 1), dbt.split_part(key, "'.'", 2) %}
         {% set is_whole = 'coalesce(' ~ dbt.replace(fraction, "'0'", "''") ~ ", '') = ''" %}
         {% set key = 'case when ' ~ is_whole ~ ' then ' ~ whole ~ ' else ' ~ key ~ ' end' %}
@@ -41,13 +42,4 @@
     {% endif %}
     {% set text = (label | string).strip(' ') %}
     {{ return(text.split('.')[0] if modules.re.match('^[+-]?[0-9]+[.]0*$', text) else text) }}
-{% endmacro %}
-
-
-{#- Whether a class is written as a whole number. -#}
-{% macro _numbers_among(keys) %}
-    {% for key in keys if modules.re.match('^[+-]?[0-9]+$', key) %}
-        {{ return(true) }}
-    {% endfor %}
-    {{ return(false) }}
 {% endmacro %}

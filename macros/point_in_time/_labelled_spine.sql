@@ -3,13 +3,10 @@
 {% macro _labelled_spine(predictions, labels, spec) %}
 {% set has_challengers = 'is_live' in scorehouse._existing_columns(predictions) | map('lower') %}
 {% set keys, at = scorehouse._identifiers(spec.key), 'predictions.' ~ scorehouse._identifier(spec.at) %}
-{% set label_columns, known, unknown = [], [], [] %}
+{% set label_columns = [] %}
 {% for name in scorehouse._identifiers(spec.labels) %}
     {% do label_columns.append('labels.' ~ name) %}
-    {% do known.append('labels.' ~ name ~ ' is not null') %}
-    {% do unknown.append('labels.' ~ name ~ ' is null') %}
 {% endfor %}
-{% set any_known = '(' ~ known | join(' or ') ~ ')' if known | length > 1 else known[0] %}
 {% set label_time = 'labels.' ~ scorehouse._identifier(spec.label_time) if spec.label_time else none %}
 {% set until = scorehouse._moment(spec.until) if spec.until else scorehouse._utc_now() %}
 {% set own = keys + [scorehouse._identifier(spec.at), scorehouse._identifier('model_version')] %}
@@ -30,14 +27,15 @@ from (
         {{ label_columns | join(', ') }},
         case
             {%- if label_time %}
-            when {{ any_known }} and {{ label_time }} is null then 'undated'
+            when ({{ label_columns | join(' is not null or ') }} is not null) and {{ label_time }} is null
+                then 'undated'
             when {{ label_time }} <= {{ at }} then 'known_before'
             when {{ label_time }} > {{ until }} then 'not_known_yet'
             {%- endif %}
             {%- if spec.matures_after is not none %}
             when {{ dbt.dateadd('second', spec.matures_after, at) }} > {{ until }} then 'immature'
             {%- endif %}
-            when {{ unknown | join(' or ') }} then 'missing'
+            when {{ label_columns | join(' is null or ') }} is null then 'missing'
             else 'labelled'
         end as label_status,
         row_number() over (
@@ -52,7 +50,7 @@ from (
         ) as scorehouse_place
     from {{ scorehouse._named(predictions, 'predictions') }}
     left join {{ scorehouse._named(labels, 'labels') }}
-        on {% for name in keys %}predictions.{{ name }} = labels.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+        on {{ scorehouse._same('predictions', 'labels', keys) }}
     {%- if has_challengers %}
     where predictions.is_live
     {%- endif %}

@@ -4,15 +4,11 @@
     {% if registered is none %}
         {{ return('') }}
     {% endif %}
-    {% set here, there = {}, {} %}
+    {% set here, there, rows = {}, {}, scorehouse._registry_rows(name, registry) %}
     {% for version in registered %}
         {% set facts = dict(version, aliases=version['aliases'] | join('|')) %}
         {% do here.update({version['version'] | string: scorehouse._registry_facts(facts)}) %}
     {% endfor %}
-    {% set rows = scorehouse._rows_of('select * from ' ~ registry.render()) %}
-    {% if flags.EMPTY and not rows | length %}
-        {{ return('') }} {#- see _version_without_rows -#}
-    {% endif %}
     {% for row in rows %}
         {% do there.update({row['version'] | int | string: scorehouse._registry_facts(row)}) %}
     {% endfor %}

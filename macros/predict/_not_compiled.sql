@@ -1,6 +1,6 @@
 {#- Stops because a version has no compiled form for the database of this target. -#}
 {% macro _not_compiled(name, version, dialects) %}
-    {% set why = scorehouse._why_not_compiled(ref('ml_' ~ name), version) %}
+    {% set why = scorehouse._why_not_compiled(name, ref('ml_' ~ name), version) %}
     {% do scorehouse._fail(
         "scorehouse.predict('" ~ name ~ "')",
         'version ' ~ version ~ ' has no compiled form for ' ~ target.type,
@@ -20,12 +20,8 @@
 
 {#- The reason in the registry, from when the version was compiled: the pipeline step that prevents it, or
     the limit. -#}
-{% macro _why_not_compiled(registry, version) %}
-    {% if load_relation(registry) is none %}
-        {{ return('') }}
-    {% endif %}
-    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ version) %}
-    {% set forms = found[0].get('forms') if found else none %}
+{% macro _why_not_compiled(name, registry, version) %}
+    {% set forms = scorehouse._registry_row(name, registry, version).get('forms') %}
     {% set refused = fromjson(forms or '{}').get('refused', {}) %}
     {% set reason = refused.get('sql for ' ~ target.type) or refused.get('sql') %}
     {{ return('the reason is `' ~ reason ~ '`; replace the step and register again, or ' if reason else '') }}

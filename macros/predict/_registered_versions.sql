@@ -10,3 +10,67 @@
     {% endfor %}
     {{ return(none) }}
 {% endmacro %}
+
+
+{#- The rows of a registry's table, as mappings; none before it is loaded. Under --empty, dbt-core 1.12 empties seeds
+    too: then they are as the YAML lists them, since what version control has will score, and no row is scored now. -#}
+{% macro _registry_rows(name, registry) %}
+    {% set is_there = load_relation(registry) is not none %}
+    {% set rows = scorehouse._rows_of('select * from ' ~ registry.render()) if is_there else [] %}
+    {% for version in (scorehouse._registered_versions(name) or [] if flags.EMPTY and not rows else []) %}
+        {% do rows.append(dict(version, aliases=version['aliases'] | join('|'))) %}
+    {% endfor %}
+    {{ return(rows) }}
+{% endmacro %}
+
+
+{#- The row of a version there; empty if it has none. -#}
+{% macro _registry_row(name, registry, number) %}
+    {% for row in scorehouse._registry_rows(name, registry) if row['version'] | int == number | int %}
+        {{ return(row) }}
+    {% endfor %}
+    {{ return({}) }}
+{% endmacro %}
+
+
+{#- The version that is named by its number, or by an alias that it has; none if the seed is not loaded yet and nothing
+    will run. -#}
+{% macro _named_version(call, name, registry, alias, version) %}
+    {% if version is none %}
+        {{ return(scorehouse._version_by_alias(call, name, registry, alias)) }}
+    {% elif load_relation(registry) is not none %}
+        {% do scorehouse._check_registry_table(call, name, registry) %}
+    {% endif %}
+    {{ return(version) }}
+{% endmacro %}
+
+
+{#- The version that has an alias. -#}
+{% macro _version_by_alias(call, name, registry, alias) %}
+    {% set function = call.partition('(')[0].partition('.')[2] %}
+    {% if load_relation(registry) is none %}
+        {% if flags.WHICH in ['compile', 'generate', 'list', 'parse'] %}
+            {{ return(none) }}
+        {% endif %}
+        {% do scorehouse._argument_error(
+            function, 'name', name,
+            'an ML model whose seed is loaded; ' ~ registry ~ ' does not exist',
+            'run `dbt seed`, or `dbt build`, which loads it first'
+        ) %}
+    {% endif %}
+    {% do scorehouse._check_registry_table(call, name, registry) %}
+    {% set versions, known = [], [] %}
+    {% for row in scorehouse._registry_rows(name, registry) %}
+        {% set aliases = ((row['aliases'] or '') | string).split('|') %}
+        {% do known.extend(aliases) %}
+        {% do versions.append(row['version'] | int) if alias in aliases %}
+    {% endfor %}
+    {% if versions | length != 1 %}
+        {% do scorehouse._argument_error(
+            function, 'alias', alias,
+            'an alias that one version has; the aliases are ' ~ known | select | sort | join(', '),
+            'use one of these aliases, or promote a version to this alias first'
+        ) %}
+    {% endif %}
+    {{ return(versions[0]) }}
+{% endmacro %}

@@ -3,23 +3,15 @@
 {% macro _seeds_not_loaded(name) %}
     {% set found, versions = {}, scorehouse._registered_versions(name) or [] %}
     {% for part in ['signature', 'reference', 'calibration'] if not flags.EMPTY %}
-        {% set seed = scorehouse._seed_named('ml_' ~ name ~ '__' ~ part) %}
-        {% if seed is not none and scorehouse._is_awaited(seed) %}
+        {% set seed_name = 'ml_' ~ name ~ '__' ~ part %}
+        {% for seed in graph['nodes'].values()
+            if seed['resource_type'] == 'seed' and seed['name'] == seed_name and scorehouse._is_awaited(seed) %}
             {% for number in scorehouse._versions_not_in(scorehouse._table_of(seed), part, versions) %}
-                {% do found.setdefault(number | string, []).append(seed['name']) %}
+                {% do found.setdefault(number | string, []).append(seed_name) %}
             {% endfor %}
-        {% endif %}
+        {% endfor %}
     {% endfor %}
     {{ return(found) }}
-{% endmacro %}
-
-
-{#- The seed of this name in the graph. -#}
-{% macro _seed_named(name) %}
-    {% for node in graph['nodes'].values() if node['resource_type'] == 'seed' and node['name'] == name %}
-        {{ return(node) }}
-    {% endfor %}
-    {{ return(none) }}
 {% endmacro %}
 
 

@@ -1,14 +1,8 @@
 {#- The compiled select of a version, with placeholders for `_filled_select`, checked to equal the text that
-    was proven. The text that was compared is the text that runs: the macro is not called a second time. Threshold and
-    classes are filled in, since they are not part of what was proven. -#}
-{% macro _verified_select(call, name, number) %}
-    {{ return(scorehouse._verified_text(call, name, number, 'sql', '', [])) }}
-{% endmacro %}
-
-
-{#- The text that a macro of a version gives. It is refused if its MD5 is not the one under `fact` in the YAML of the
-    seed. `ending` is the end of the macro's name. The MD5 is of the texts in `before` and of this text. -#}
-{% macro _verified_text(call, name, number, fact, ending, before) %}
+    was proven: its MD5 is the one under `fact` in the YAML of the seed. The text that was compared is the text that
+    runs: the macro is not called a second time. Threshold and classes are filled in, since they are not part of what
+    was proven. `ending` is the end of the macro's name; the MD5 is of the texts in `before`, too. -#}
+{% macro _verified_select(call, name, number, fact='sql', ending='', before=[]) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
     {% set features, columns = context[macro_name ~ '__features'](), [] %}
     {% for feature in features %}
@@ -63,4 +57,11 @@
             ~ name ~ ' lists them',
         'name one of these, or register the version'
     ) %}
+{% endmacro %}
+
+
+{#- The statements of a verified select, which are several if one would be longer than the database accepts: each
+    selects from the table that the one before has made. -#}
+{% macro _stages(text) %}
+    {{ return(text.split('<scorehouse>next statement<scorehouse>')) }}
 {% endmacro %}

@@ -13,21 +13,13 @@
         {{ return({}) }}
     {% endif %}
     {% set call = "scorehouse.class_columns('" ~ name ~ "')" %}
-    {% if version is none %}
-        {% set number = scorehouse._version_by_alias(call, name, registry, alias) %}
-    {% else %}
-        {% set number = version %}
-        {% do scorehouse._check_registry_table(call, name, registry) %}
-    {% endif %}
-    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ number | int) %}
-    {% set known = scorehouse._version_without_rows(name, number) if not found else none %}
-    {% if known %}
-        {{ return(fromjson(known.get('class_columns') or '{}')) }}
-    {% elif not found %}
+    {% set number = scorehouse._named_version(call, name, registry, alias, version) %}
+    {% set row = scorehouse._registry_row(name, registry, number) %}
+    {% if not row %}
         {% do scorehouse._argument_error(
             'class_columns', 'version', number, 'the number of a registered version',
             'name one that `scorehouse list` shows'
         ) %}
     {% endif %}
-    {{ return(fromjson(found[0].get('class_columns') or '{}')) }}
+    {{ return(fromjson(row.get('class_columns') or '{}')) }}
 {% endmacro %}

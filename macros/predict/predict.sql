@@ -12,11 +12,7 @@
     {% endif %}
 
     {% set call = "scorehouse.predict('" ~ name ~ "')" %}
-    {% set by_alias = version is none %}
-    {% set number = scorehouse._version_by_alias(call, name, registry, alias) if by_alias else version %}
-    {% if not by_alias and load_relation(registry) is not none %}
-        {% do scorehouse._check_registry_table(call, name, registry) %}
-    {% endif %}
+    {% set number = scorehouse._named_version(call, name, registry, alias, version) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
     {% if number is none %}
         {{ return('(select 1 as prediction)') }}
@@ -24,7 +20,7 @@
         {% do scorehouse._argument_error(
             'predict', 'name', name,
             'an ML model with a compiled form of version ' ~ number,
-            scorehouse._why_not_compiled(registry, number) ~ scorehouse._print_sql(name)
+            scorehouse._why_not_compiled(name, registry, number) ~ scorehouse._print_sql(name)
                 ~ ', or score it with scorehouse.scored()'
         ) %}
     {% endif %}
@@ -44,14 +40,8 @@
                 ~ ' or register a smaller estimator'
         ) %}
     {% endif %}
-    {% if reasons is none %}
-        {% set body = scorehouse._filled_select(select, relation, inputs['keep'], inputs['columns']) %}
-    {% else %}
-        {% set body = scorehouse._reasoned_select(
-            call=call, macro_called='predict', name=name, number=number, reasons=reasons, select=select,
-            relation=relation, keep=inputs['keep'], columns=inputs['columns']
-        ) %}
-    {% endif %}
-    {% do scorehouse._check_size(call, body, reasons is not none) %}
-    {{ return('(\n' ~ body ~ '\n)') }}
+    {{ return('(\n' ~ scorehouse._scoring_select(
+        call=call, macro_called='predict', name=name, number=number, reasons=reasons, select=select,
+        relation=relation, keep=inputs['keep'], columns=inputs['columns']
+    ) ~ '\n)') }}
 {% endmacro %}

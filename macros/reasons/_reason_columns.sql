@@ -1,59 +1,53 @@
-{#- The contributions, base and total of each explained output; of several classes, those of the predicted one.
-    `decision` has the classes as literals. -#}
+{#- The columns `sh_share_<output>_base`, `_total` and `_<feature>` of each explained output: its base, total and
+    contributions; of several classes, those of the predicted one. `decision` has the classes as literals. -#}
 {% macro _share_columns(outputs, facts, count, decision) %}
     {% set shares = [] %}
     {% for output in outputs %}
-        {% set n, parts = loop.index0, ['base', 'total'] %}
-        {% for feature in range(count) %}
-            {% do parts.append('part') %}
-        {% endfor %}
-        {% for part in parts %}
-            {% set ending = '_' ~ (loop.index0 - 2) if part == 'part' else '' %}
-            {% set own = 'sh_' ~ part ~ '_' ~ output['place'] ~ ending %}
+        {% set n = loop.index0 %}
+        {% for part in ['base', 'total'] + range(count) | list %}
+            {#- A form has them as `sh_base_<place>`, `sh_total_<place>` and `sh_part_<place>_<feature>`. -#}
+            {% set prefix = 'sh_' ~ (part if part is string else 'part') ~ '_' %}
+            {% set ending = '' if part is string else '_' ~ part %}
+            {% set own = prefix ~ output['place'] ~ ending %}
             {% if facts['per_class'] %}
                 {% set whens = [] %}
                 {% for place in range(decision | length - 1) %} {#- beside the classes, it has the threshold -#}
-                    {% set of_class = 'sh_' ~ part ~ '_' ~ place ~ ending %}
-                    {% do whens.append('when prediction = ' ~ decision['class_' ~ place] ~ ' then ' ~ of_class) %}
+                    {% do whens.append(
+                        'when prediction = ' ~ decision['class_' ~ place] ~ ' then ' ~ prefix ~ place ~ ending
+                    ) %}
                 {% endfor %}
                 {% set own = 'case ' ~ whens | join(' ') ~ ' end' %}
             {% endif %}
-            {% do shares.append(own ~ ' as ' ~ scorehouse._share(part, n, loop.index0 - 2)) %}
+            {% do shares.append(own ~ ' as sh_share_' ~ n ~ '_' ~ part) %}
         {% endfor %}
     {% endfor %}
     {{ return(shares) }}
 {% endmacro %}
 
 
-{#- The name of one of these columns. -#}
-{% macro _share(part, output, feature) %}
-    {{ return('sh_share_' ~ output ~ '_' ~ (feature if part == 'part' else part)) }}
-{% endmacro %}
-
-
 {#- The size of the largest contribution that has no place yet, for each output. -#}
 {% macro _largest_of(outputs, count, place) %}
-    {% set made, zero = [], 'cast(0 as ' ~ scorehouse._type_double() ~ ')' %}
-    {% for output in outputs %}
-        {% set sizes, n = [], loop.index0 %}
+    {% set columns, zero = [], 'cast(0 as ' ~ scorehouse._type_double() ~ ')' %}
+    {% for n in range(outputs | length) %}
+        {% set sizes = [] %}
         {% for feature in range(count) %}
-            {% set size = 'abs(' ~ scorehouse._share('part', n, feature) ~ ')' %}
+            {% set size = 'abs(sh_share_' ~ n ~ '_' ~ feature ~ ')' %}
             {% set taken = scorehouse._taken(n, feature, place) %}
             {% do sizes.append('case when ' ~ taken ~ ' then ' ~ zero ~ ' else ' ~ size ~ ' end' if taken else size) %}
         {% endfor %}
-        {% do made.append(scorehouse._joined(sizes, 'greatest(', ', ', ')') ~ ' as sh_size_' ~ n ~ '_' ~ place) %}
+        {% do columns.append(scorehouse._joined(sizes, 'greatest(', ', ', ')') ~ ' as sh_size_' ~ n ~ '_' ~ place) %}
     {% endfor %}
-    {{ return(made) }}
+    {{ return(columns) }}
 {% endmacro %}
 
 
 {#- Whether a feature has one of the places before `place`; empty for the first. -#}
 {% macro _taken(output, feature, place) %}
-    {% set found = [] %}
+    {% set conditions = [] %}
     {% for before in range(1, place) %}
-        {% do found.append('sh_place_' ~ output ~ '_' ~ before ~ ' = ' ~ feature) %}
+        {% do conditions.append('sh_place_' ~ output ~ '_' ~ before ~ ' = ' ~ feature) %}
     {% endfor %}
-    {{ return(found | join(' or ')) }}
+    {{ return(conditions | join(' or ')) }}
 {% endmacro %}
 
 
@@ -72,38 +66,38 @@
 
 {#- The feature of that size, for each output: of equal ones the first. NULL where nothing contributed. -#}
 {% macro _place_of(outputs, count, place) %}
-    {% set made = [] %}
-    {% for output in outputs %}
-        {% set whens, n = [], loop.index0 %}
-        {% set size = 'sh_size_' ~ n ~ '_' ~ place %}
+    {% set columns = [] %}
+    {% for n in range(outputs | length) %}
+        {% set whens, size = [], 'sh_size_' ~ n ~ '_' ~ place %}
         {% for feature in range(count) %}
-            {% set taken = scorehouse._taken(n, feature, place).replace(' = ', ' <> ').replace(' or ', ' and ') %}
+            {% set free = scorehouse._taken(n, feature, place).replace(' = ', ' <> ').replace(' or ', ' and ') %}
             {% do whens.append(
-                'when abs(' ~ scorehouse._share('part', n, feature) ~ ') = ' ~ size ~ (' and ' ~ taken if taken else '')
+                'when abs(sh_share_' ~ n ~ '_' ~ feature ~ ') = ' ~ size ~ (' and ' ~ free if free else '')
                 ~ ' then ' ~ feature
             ) %}
         {% endfor %}
-        {% do made.append(
+        {% do columns.append(
             'case when sh_asked = 1 and ' ~ size ~ ' > 0 then case ' ~ whens | join(' ') ~ ' end end as sh_place_'
             ~ n ~ '_' ~ place
         ) %}
     {% endfor %}
-    {{ return(made) }}
+    {{ return(columns) }}
 {% endmacro %}
 
 
 {#- The columns of reasons; `names` are the features. -#}
 {% macro _reason_columns(asked, facts, names) %}
-    {% set made, count = [], names | length %}
+    {% set columns, count, zero = [], names | length, 'cast(0 as ' ~ scorehouse._type_double() ~ ')' %}
     {% for output in asked['outputs'] %}
-        {% set n, ending = loop.index0, output['ending'] %}
+        {% set n, share, ending = loop.index0, 'sh_share_' ~ loop.index0 ~ '_', output['ending'] %}
         {% for place in range(1, asked['top'] + 1) %}
             {% set by_feature = {'': [], '_contribution': [], '_value': []} %}
             {% for name in names if place <= count %}
-                {% set when = 'when ' ~ loop.index0 ~ ' then ' %}
+                {% set feature = loop.index0 %}
+                {% set when = 'when ' ~ feature ~ ' then ' %}
                 {% do by_feature[''].append(when ~ scorehouse._text_literal(name)) %}
-                {% do by_feature['_contribution'].append(when ~ scorehouse._share('part', n, loop.index0)) %}
-                {% do by_feature['_value'].append(when ~ scorehouse._as_text('sh_feature_' ~ loop.index0)) %}
+                {% do by_feature['_contribution'].append(when ~ share ~ feature) %}
+                {% do by_feature['_value'].append(when ~ scorehouse._as_text('sh_feature_' ~ feature)) %}
             {% endfor %}
             {% for part, whens in by_feature.items() %}
                 {% set own = 'case sh_place_' ~ n ~ '_' ~ place ~ ' ' ~ whens | join(' ') ~ ' end' %}
@@ -112,32 +106,27 @@
                     {% set own = 'case when sh_asked = 2 then ' ~ never ~ ' end' %}
                 {% endif %}
                 {% set own = own if part == '_contribution' else scorehouse._as_text(own) %}
-                {% do made.append(own ~ ' as ' ~ scorehouse._quote_unless_plain('reason_' ~ place ~ part ~ ending)) %}
+                {% set name = 'reason_' ~ place ~ part ~ ending %}
+                {% do columns.append(own ~ ' as ' ~ scorehouse._quote_unless_plain(name)) %}
             {% endfor %}
         {% endfor %}
         {% set rest = [] %}
-        {% for name in names %}
-            {% set taken = scorehouse._taken(n, loop.index0, [asked['top'], count] | min + 1) %}
-            {% do rest.append(
-                'case when ' ~ taken ~ ' then cast(0 as ' ~ scorehouse._type_double() ~ ') else '
-                ~ scorehouse._share('part', n, loop.index0) ~ ' end'
-            ) %}
+        {% for feature in range(count) %}
+            {% set taken = scorehouse._taken(n, feature, [asked['top'], count] | min + 1) %}
+            {% do rest.append('case when ' ~ taken ~ ' then ' ~ zero ~ ' else ' ~ share ~ feature ~ ' end') %}
         {% endfor %}
-        {% set others = {
+        {% for column, value in {
             'reason_rest': scorehouse._joined(rest, '(', ' + ', ')'),
-            'reason_base': scorehouse._share('base', n, 0),
-            'reason_total': scorehouse._share('total', n, 0),
+            'reason_base': share ~ 'base',
+            'reason_total': share ~ 'total',
             'reason_unit': scorehouse._text_literal(facts['unit']),
-        } %}
-        {% for column, value in others.items() %}
+        }.items() %}
             {% set own = 'case when sh_asked = 1 then ' ~ value ~ ' end' %}
-            {% do made.append(
-                (scorehouse._as_text(own) if column == 'reason_unit' else own) ~ ' as '
-                ~ scorehouse._quote_unless_plain(column ~ ending)
-            ) %}
+            {% set own = scorehouse._as_text(own) if column == 'reason_unit' else own %}
+            {% do columns.append(own ~ ' as ' ~ scorehouse._quote_unless_plain(column ~ ending)) %}
         {% endfor %}
     {% endfor %}
-    {{ return(made) }}
+    {{ return(columns) }}
 {% endmacro %}
 
 

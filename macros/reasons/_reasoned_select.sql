@@ -2,62 +2,55 @@
     `row_status`, the reasons and `reject_reason`. The largest contribution is found in one step and its feature in the
     next, as often as there are reasons: each step reads the columns of the one before. -#}
 {% macro _reasoned_select(call, macro_called, name, number, reasons, select, relation, keep, columns) %}
-    {% set found = scorehouse._verified_reasons(call, name, number) %}
-    {% set facts = found['facts'] %}
+    {% set proven = scorehouse._verified_reasons(call, name, number) %}
+    {% set facts = proven['facts'] %}
     {% set asked = scorehouse._reason_options(macro_called, reasons, facts) %}
-    {% set features, held = [], [] %}
+    {% set features, renamed, outputs = [], [], [] %}
     {% for column in columns %}
         {% do features.append('sh_feature_' ~ loop.index0) %}
-        {% do held.append(column ~ ' as sh_feature_' ~ loop.index0) %}
+        {% do renamed.append(column ~ ' as sh_feature_' ~ loop.index0) %}
     {% endfor %}
-    {% set outputs = [] %}
     {% for column in facts['columns'] %}
         {% do outputs.append(scorehouse._quote_unless_plain(column)) %}
     {% endfor %}
-    {% set carried = keep ~ features | join(', ') ~ ', ' %}
-    {% set given = '(select ' ~ keep ~ held | join(', ') ~ ' from ' ~ relation ~ ') as sh_given' %}
-    {% set scored = scorehouse._filled_select(select, given, carried, features) %}
+    {% set given = '(select ' ~ keep ~ renamed | join(', ') ~ ' from ' ~ relation ~ ') as sh_given' %}
+    {% set scored = scorehouse._filled_select(select, given, keep ~ features | join(', ') ~ ', ', features) %}
     {% set kept = keep ~ outputs | join(', ') ~ ', ' ~ features | join(', ') ~ ', ' %}
     {% set scored = '(\n' ~ scored ~ '\n) as sh_scored' %}
-    {% set explained = scorehouse._filled_select(found['select'], scored, kept, features) %}
+    {% set explained = scorehouse._filled_select(proven['select'], scored, kept, features) %}
 
-    {% set count, fence = features | length, scorehouse._fence() %}
-    {% set decision = scorehouse._decision(call, name, number) %}
+    {#- PostgreSQL computes a step once with this, and else once for each use. -#}
+    {% set fence = ' offset 0' if target.type == 'postgres' else '' %}
+    {% set count, decision = features | length, scorehouse._decision(call, name, number) %}
     {% set shares = scorehouse._share_columns(asked['outputs'], facts, count, decision) %}
-    {% set steps, made = [], ['sh_asked'] %}
+    {% set steps, known = [], ['sh_asked'] %}
     {% do steps.append(
         'select ' ~ kept ~ shares | join(', ') ~ ', case when ' ~ asked['where']
         ~ ' then 1 else 0 end as sh_asked from (\n' ~ explained ~ '\n) as sh_explained' ~ fence
     ) %}
     {% for share in shares %}
-        {% do made.append(share.split(' as ') | last) %}
+        {% do known.append(share.split(' as ') | last) %}
     {% endfor %}
     {% for place in range(1, [asked['top'], count] | min + 1) %}
         {% for ranked in [scorehouse._largest_of(asked['outputs'], count, place),
             scorehouse._place_of(asked['outputs'], count, place)] %}
             {% do steps.append(
-                'select ' ~ kept ~ made | join(', ') ~ ', ' ~ ranked | join(', ') ~ ' from sh_reasons_'
+                'select ' ~ kept ~ known | join(', ') ~ ', ' ~ ranked | join(', ') ~ ' from sh_reasons_'
                 ~ (steps | length - 1) ~ fence
             ) %}
             {% for column in ranked %}
-                {% do made.append(column.split(' as ') | last) %}
+                {% do known.append(column.split(' as ') | last) %}
             {% endfor %}
         {% endfor %}
     {% endfor %}
-    {% set named = [] %}
+    {% set ctes = [] %}
     {% for step in steps %}
-        {% do named.append('sh_reasons_' ~ loop.index0 ~ ' as (\n' ~ step ~ '\n)') %}
+        {% do ctes.append('sh_reasons_' ~ loop.index0 ~ ' as (\n' ~ step ~ '\n)') %}
     {% endfor %}
     {% set names = context['scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__features']() %}
-    {% set last = scorehouse._reason_columns(asked, facts, names) %}
     {{ return(
-        'with ' ~ named | join(', ') ~ '\nselect ' ~ keep ~ outputs[:-1] | join(', ') ~ ',\n    '
-        ~ last | join(',\n    ') ~ ',\n    ' ~ outputs[-1] ~ '\nfrom sh_reasons_' ~ (steps | length - 1)
+        'with ' ~ ctes | join(', ') ~ '\nselect ' ~ keep ~ outputs[:-1] | join(', ') ~ ',\n    '
+        ~ scorehouse._reason_columns(asked, facts, names) | join(',\n    ') ~ ',\n    ' ~ outputs[-1]
+        ~ '\nfrom sh_reasons_' ~ (steps | length - 1)
     ) }}
-{% endmacro %}
-
-
-{#- What PostgreSQL needs to compute a step once, and not once for each use. -#}
-{% macro _fence() %}
-    {{ return(' offset 0' if target.type == 'postgres' else '') }}
 {% endmacro %}

@@ -8,17 +8,15 @@
     {% set text = facts() %}
     {{ return({
         'facts': fromjson(text),
-        'select': scorehouse._verified_text(call, name, number, 'reasons', '__reasons', [text]),
+        'select': scorehouse._verified_select(call, name, number, 'reasons', '__reasons', [text]),
     }) }}
 {% endmacro %}
 
 
 {#- Stops because a version has no reasons in SQL, with the reason that registration found. -#}
 {% macro _no_reasons(call, name, number) %}
-    {% set registry = ref('ml_' ~ name) %}
-    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ number)
-        if load_relation(registry) is not none else [] %}
-    {% set forms = fromjson((found[0].get('forms') if found else none) or '{}') %}
+    {% set row = scorehouse._registry_row(name, ref('ml_' ~ name), number) %}
+    {% set forms = fromjson(row.get('forms') or '{}') %}
     {% set refused = forms.get('refused', {}) %}
     {% set why = refused.get('reasons in SQL for ' ~ target.type) or refused.get('reasons in SQL')
         or refused.get('reasons') or ('its reasons are those of trees' if 'native' in forms else '') %}

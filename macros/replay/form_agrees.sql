@@ -1,31 +1,3 @@
 {% test form_agrees(model, min_rows=1) %}
-    {% do scorehouse._check_number('form_agrees', 'min_rows', min_rows, 'ask for at least one row', 1) %}
-
-with checks as (
-
-    select * from {{ model }}
-
-),
-
-judged as (
-
-    select
-        *,
-        case
-            when form = 'estimator' then 'no_form'
-            when rows_different > 0 then 'different'
-            when rows_compared < {{ min_rows }} then 'too_few_rows'
-        end as problem
-    from checks
-
-),
-
-validation_errors as (
-
-    select * from judged
-    where problem is not null
-
-)
-
-select * from validation_errors
+    {{ return(scorehouse._rows_that_differ('form_agrees', model, min_rows, has_forms=true)) }}
 {% endtest %}

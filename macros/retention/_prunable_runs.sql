@@ -24,7 +24,7 @@
     )
     {%- endfor %}
     {%- for name in kept.unreadable %}
-    and prediction_table <> {{ dbt.string_literal(dbt.escape_single_quotes(name)) }}
+    and prediction_table <> {{ scorehouse._text_literal(name) }}
     {%- endfor %}
     {% endset %}
     {{ return(before) }}

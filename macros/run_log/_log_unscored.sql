@@ -5,15 +5,11 @@
     {% set known = rows | map(attribute='node') | list %}
     {% for result in scorehouse._of_prediction_tables(unscored) if result.node.unique_id not in known %}
         {% set skipped = result.status == 'skipped' %}
-        {% do scorehouse._insert_run({
-            'run_id': scorehouse._scoring_run_id('', result.node.unique_id),
-            'parent_run_id': scorehouse._scoring_run_id('', result.node.unique_id),
+        {% do scorehouse._insert_run(scorehouse._scoring_run_id('', result.node.unique_id), {
             'status': 'skipped' if skipped else 'failed',
-            'invocation_id': invocation_id,
             'node': result.node.unique_id,
             'prediction_table': result.node.relation_name,
             'materialization': result.node.config.materialized,
-            'engine': target.type,
             'model_name': scorehouse._ml_model_of(graph['nodes'][result.node.unique_id]),
             'error': scorehouse._failed_before(result.node.unique_id, results) if skipped else result.message,
         }, ['started_at', 'finished_at']) %}

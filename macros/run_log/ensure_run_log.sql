@@ -4,16 +4,26 @@
    hook leaves open, and models that run at the same time would collide. #}
 {% macro ensure_run_log() %}
     {% if execute %}
-        {% set relation = scorehouse.run_log_relation() %}
+        {% set relation, columns = scorehouse.run_log_relation(), scorehouse._run_log_columns() %}
         {% set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) %}
         {% if existing is none %}
             {% do adapter.create_schema(relation) %}
             {% call statement('make_run_log', auto_begin=true) %}
-                {{ scorehouse._create_run_log_sql(relation) }}
+                create table if not exists {{ relation }} (
+                    {%- for name, type in columns.items() %}
+                    {{ name }} {{ type }}{{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
             {% endcall %}
             {% do adapter.commit() %}
         {% else %}
-            {% do scorehouse._add_missing_columns(existing) %}
+            {% set present = adapter.get_columns_in_relation(existing) | map(attribute='name') | map('lower') | list %}
+            {% for name, type in columns.items() if name not in present %}
+                {% call statement('widen_run_log', auto_begin=true) %}
+                    alter table {{ existing }} add column {{ name }} {{ type }}
+                {% endcall %}
+                {% do adapter.commit() %}
+            {% endfor %}
             {# only once per command: a hook is an operation; a call from a model must be fast #}
             {% if model is defined and model.resource_type == 'operation' %}
                 {% do scorehouse._close_left_runs() %}

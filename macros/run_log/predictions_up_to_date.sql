@@ -28,7 +28,7 @@ rhythm as (
 
 ),
 
-asked as (
+aged as (
 
     select
         {% if max_age_hours is none -%}
@@ -41,19 +41,11 @@ asked as (
         {{ dbt.datediff('rhythm.input_at', now, 'second') }} / 3600e0 as input_age_hours,
         rhythm.newest_status,
         rhythm.newest_error as error,
-        rhythm.newest_rows
-    from rhythm
-
-),
-
-aged as (
-
-    select
-        asked.*,
+        rhythm.newest_rows,
         last_run.finished_at,
         {{ dbt.datediff('last_run.finished_at', now, 'second') }} / 3600e0 as age_hours,
         last_run.rows_left
-    from asked
+    from rhythm
     left join last_run
         on true
 

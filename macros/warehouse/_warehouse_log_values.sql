@@ -13,12 +13,11 @@
     ).rows %}
         {% do reasons.update({reason[0]: reason[1] | int}) %}
     {% endfor %}
-    {% set registry = {} %}
-    {% for fact in ['classes', 'class_columns', 'threshold'] %}
-        {% do registry.update({fact: scored['registry'][fact]}) %}
-    {% endfor %}
+    {% set facts = scored['registry'] %}
     {% set configuration = dict(
-        scored['arguments'], rescore={'rule': scored['rule'], 'vanished': 'keep'}, key=scored['key'], registry=registry
+        scored['arguments'], rescore={'rule': scored['rule'], 'vanished': 'keep'}, key=scored['key'], registry={
+            'classes': facts['classes'], 'class_columns': facts['class_columns'], 'threshold': facts['threshold']
+        }
     ) %}
     {% set stages = '; in ' ~ (scored['stages'] | length + 1) ~ ' stages, since one statement would be too long'
         if scored['stages'] else '' %}
@@ -45,7 +44,7 @@
         'reject_reasons': tojson(reasons),
         'feature_query': compiled_code,
         'input_fingerprint': row['fingerprint'],
-        'feature_hash_kind': scorehouse._warehouse_hash_kind(),
+        'feature_hash_kind': target.type ~ (':md5' if target.type in ['bigquery', 'postgres'] else ':hash'),
         'score_min': row['low'],
         'score_mean': row['middle'],
         'score_max': row['high'],
@@ -66,22 +65,21 @@
 
 {# The statements that write the run's row in place of the one that it began with. #}
 {% macro _warehouse_log_sql(scored, values) %}
-    {% set log, literals = scorehouse.run_log_relation(), [] %}
-    {% set types = scorehouse._run_log_types() %}
+    {% set log, literals, types = scorehouse.run_log_relation(), [], scorehouse._run_log_columns() %}
     {% for name, value in values.items() %}
-        {% do literals.append('cast(' ~ scorehouse._literal_or_null(value) | trim ~ ' as ' ~ types[name] ~ ')') %}
+        {% do literals.append('cast(' ~ scorehouse._literal(value) ~ ' as ' ~ types[name] ~ ')') %}
     {% endfor %}
     {{ return([
         "delete from " ~ log ~ " where parent_run_id = '" ~ scored['run_id'] ~ "' and status = 'started'",
         'insert into ' ~ log ~ ' (' ~ values.keys() | join(', ') ~ ', finished_at) select ' ~ literals | join(', ')
-            ~ ', ' ~ scorehouse._warehouse_facts()['now'],
+            ~ ', ' ~ scorehouse._warehouse_now(),
     ]) }}
 {% endmacro %}
 
 
 {#- The counts, the range of the score and the fingerprint of a run. -#}
 {% macro _warehouse_counts_sql(snapshot, staging, scored) %}
-    {%- set facts, outputs = scorehouse._warehouse_facts(scored['started_at']), [] -%}
+    {%- set now, since, outputs = scorehouse._warehouse_now(), scored['started_at'], [] -%}
     {%- set texts = ['boolean', 'bool', 'text', 'string', 'varchar', 'character varying'] -%}
     {%- for column in adapter.get_columns_in_relation(staging)
         if (column.data_type | lower).split('(')[0] not in texts -%}
@@ -90,6 +88,12 @@
     {%- set found = ['score', 'distance', 'prediction'] | select('in', outputs) | list -%}
     {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as ' ~ scorehouse._type_double() ~ ')' -%}
     {%- set text = dbt.type_string() -%}
+    {%- set hash_sum = scorehouse._by_database({
+        'default': "sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint))",
+        'duckdb': 'sum(feature_hash)',
+        'snowflake': 'sum(cast(right(feature_hash, 15) as integer))',
+        'bigquery': "bit_xor(cast(concat('0x', substr(feature_hash, 1, 15)) as int64))",
+    }) -%} {#- on BigQuery, a sum of integers would overflow -#}
     select
         count(*) as n_rows,
         coalesce(sum(case when row_status = 'scored' then 1 else 0 end), 0) as n_scored,
@@ -97,11 +101,27 @@
         avg({{ score }}) as middle,
         max({{ score }}) as high,
         (select count(*) from {{ snapshot }}) as n_features,
-        cast(count(*) as {{ text }}) || ':' || cast(coalesce({{ scorehouse._warehouse_hash_sum() }}, 0) as {{ text }})
+        cast(count(*) as {{ text }}) || ':' || cast(coalesce({{ hash_sum }}, 0) as {{ text }})
             as fingerprint,
-        {{ facts['version'] }} as database_version,
-        {{ facts['seconds'] }} as seconds
+        {{ scorehouse._by_database({
+            'default': "current_setting('server_version')",
+            'duckdb': 'version()',
+            'snowflake': 'current_version()',
+            'bigquery': "''",
+        }) }} as database_version,
+        {{ scorehouse._by_database({
+            'default': 'extract(epoch from ' ~ now ~ " - timestamp '" ~ since ~ "')",
+            'snowflake': "datediff('millisecond', cast('" ~ since ~ "' as timestamp_ntz), " ~ now ~ ') / 1000e0',
+            'bigquery': 'timestamp_diff(' ~ now ~ ", timestamp '" ~ since ~ "', millisecond) / 1000",
+        }) }} as seconds
     from {{ staging }}
+{% endmacro %}
+
+
+{#- SQL of the time now in UTC. PostgreSQL's `current_timestamp` would be the time when the transaction began. -#}
+{% macro _warehouse_now() %}
+    {{ return("cast(clock_timestamp() at time zone 'UTC' as timestamp)" if target.type == 'postgres'
+        else scorehouse._utc_now()) }}
 {% endmacro %}
 
 

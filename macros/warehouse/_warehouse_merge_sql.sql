@@ -55,7 +55,7 @@
 {# The statements that write rows: those with the same key are replaced. Columns that the run does not have become
    NULL. #}
 {% macro default___warehouse_upsert(staging, target_relation, key, columns, unwritten) %}
-    {% set names = scorehouse._quoted_list(columns) %}
+    {% set names = scorehouse._quoted(columns) | join(', ') %}
     {{ return([
         'delete from ' ~ target_relation ~ ' as old_rows where exists (select 1 from ' ~ staging
             ~ ' as new_rows where ' ~ scorehouse._same_key('old_rows', 'new_rows', key) ~ ')',
@@ -79,7 +79,7 @@
         'merge into ' ~ target_relation ~ ' as old_rows using ' ~ staging ~ ' as new_rows on '
             ~ scorehouse._same_key('old_rows', 'new_rows', key)
             ~ ' when matched then update set ' ~ changes | join(', ')
-            ~ ' when not matched then insert (' ~ scorehouse._quoted_list(columns) ~ ') values ('
+            ~ ' when not matched then insert (' ~ scorehouse._quoted(columns) | join(', ') ~ ') values ('
             ~ values | join(', ') ~ ')',
     ]) }}
 {% endmacro %}

@@ -12,12 +12,17 @@
     {% do scorehouse._log_started({'from': '', 'to': ''}) %}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {% do scorehouse._warehouse_begin() %}
+    {% if target.type == 'postgres' %}
+        {# begin: after a commit in the same model, psycopg2 does not open a transaction by itself. jit: compiling such
+           expressions at run time takes longer than it saves #}
+        {% call statement('open_transaction') %} begin; set local jit = off {% endcall %}
+    {% endif %}
     {% do scorehouse._warehouse_snapshot(snapshot, target_relation, scored) %}
     {% do scorehouse._warehouse_check_columns(snapshot, target_relation, scored) %}
     {% set last_stage = scorehouse._warehouse_stages(snapshot, snapshot, scored) %}
     {% call statement('main') %}
-        {{ scorehouse._warehouse_staging_sql(last_stage, staging, scored) }}
+        {{ scorehouse._warehouse_create(staging) }}
+        {{ scorehouse._warehouse_rows_sql(last_stage, scored) }}
     {% endcall %}
     {% do scorehouse._warehouse_drop_stage(last_stage, snapshot) %}
     {% do scorehouse._enforce_contract(staging) %}

@@ -1,11 +1,10 @@
 {# The rows of the prediction table: passed-through columns, outputs of the compiled SQL, and audit columns. `table` is
    what the last statement of the version reads. #}
 {% macro _warehouse_rows_sql(table, scored) %}
-    {% set kept = scorehouse._warehouse_kept(scored) %}
     {% set body = scorehouse._warehouse_body(scored['select'], table, scored) %}
-    {% set made = get_columns_in_query(body)[kept | length:] %}
+    {% set made = get_columns_in_query(body)[scored['keep'] | length:] %}
     select
-        {{ kept[:-1] | join(', ') }},
+        {{ scored['keep'][:-1] | join(', ') }},
         {%- for column in made %}
         {{ scorehouse._quote(column) }},
         {%- endfor %}
@@ -18,11 +17,4 @@
     from (
         {{ body }}
     ) as scored
-{% endmacro %}
-
-
-{# The new rows, as a table. #}
-{% macro _warehouse_staging_sql(table, staging, scored) %}
-    {{ scorehouse._warehouse_create(staging) }}
-    {{ scorehouse._warehouse_rows_sql(table, scored) }}
 {% endmacro %}

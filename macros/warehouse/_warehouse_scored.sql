@@ -15,10 +15,7 @@
 
     {% set registry = ref('ml_' ~ name) %}
     {% set call = "scorehouse.scored('" ~ name ~ "') in " ~ model['name'] %}
-    {% set number = arguments['version'] or scorehouse._version_by_alias(call, name, registry, arguments['alias']) %}
-    {% if arguments['version'] %}
-        {% do scorehouse._check_registry_table(call, name, registry) %}
-    {% endif %}
+    {% set number = scorehouse._named_version(call, name, registry, arguments['alias'], arguments['version']) %}
     {% do scorehouse._check_seeds_loaded(call, name, number) %}
     {% set version = scorehouse._warehouse_version(name, registry, number) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
@@ -50,6 +47,7 @@
         'select': statements | last,
         'key': kept[:key | length],
         'kept': kept,
+        'keep': scorehouse._quoted(kept) + [scorehouse._identifier('feature_hash')],
         'columns': scorehouse._feature_columns(known, features, call, 'the select'),
         'reasons': reasons,
         'write_mode': 'merge' if is_merged else 'replace',
@@ -59,9 +57,9 @@
 
 {# The registry row of a version; its compiled SQL must be proven for this database. #}
 {% macro _warehouse_version(name, registry, number) %}
-    {% set found = scorehouse._rows_of('select * from ' ~ registry.render() ~ ' where version = ' ~ number) %}
-    {% set row = found[0] if found else scorehouse._version_without_rows(name, number) or {} %}
-    {% set forms = fromjson(row.get('forms') or '{}') if found
+    {% set row = scorehouse._registry_row(name, registry, number) %}
+    {# where the table is empty, the row is that of the YAML, which lists the proven SQL otherwise #}
+    {% set forms = fromjson(row['forms'] or '{}') if 'forms' in row
         else {'sql': {'dialects': row.get('sql', {}).keys() | list}} %}
     {% set compiled = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
     {% if target.type not in forms.get('sql', {}).get('dialects', []) or not compiled %}

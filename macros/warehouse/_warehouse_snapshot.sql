@@ -1,10 +1,7 @@
 {# A snapshot of passed-through columns and features, with a hash of each row's inputs, checked, and without
    the rows that the rule skips. #}
 {% macro _warehouse_snapshot(snapshot, target_relation, scored) %}
-    {% set columns = [] %}
-    {% for column in scored['kept'] %}
-        {% do columns.append(scorehouse._quote(column)) %}
-    {% endfor %}
+    {% set columns = scored['keep'][:-1] %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
     {# another threshold, class or reason changes a row whose features did not change #}
     {% set registry = scored['registry'] %}
@@ -66,41 +63,42 @@
 {% endmacro %}
 
 
-{# The column types of the model's select, as text; no row is read. #}
+{# The types of columns of the model's select, as text; no row is read. #}
 {% macro _warehouse_types(columns) %}
-    {{ return(adapter.dispatch('_warehouse_types', 'scorehouse')(columns)) }}
-{% endmacro %}
-
-{% macro default___warehouse_types(columns) %}
-    {% set types = {} %}
+    {% set types, type_of = [], {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
+    {% if type_of %}
+        {% for column in columns %}
+            {% do types.append('cast(' ~ type_of ~ '(features.' ~ column ~ ') as ' ~ dbt.type_string() ~ ')') %}
+        {% endfor %}
+        {{ return(run_query(
+            'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
+            ~ '\n) as features on false'
+        ).rows[0].values()) }}
+    {% endif %}
+    {% set known = {} %}
     {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(compiled_code)) %}
-        {% do types.update({scorehouse._quote(column.name): column.data_type}) %}
+        {% do known.update({scorehouse._quote(column.name): column.data_type}) %}
     {% endfor %}
-    {% set found = [] %}
     {% for column in columns %}
-        {% do found.append(types[column]) %}
+        {% do types.append(known[column]) %}
     {% endfor %}
-    {{ return(found) }}
+    {{ return(types) }}
 {% endmacro %}
 
-{% macro duckdb___warehouse_types(columns) %}
-    {{ return(scorehouse._warehouse_types_of_null(columns)) }}
-{% endmacro %}
 
-{% macro postgres___warehouse_types(columns) %}
-    {{ return(scorehouse._warehouse_types_of_null(columns)) }}
-{% endmacro %}
-
-{#- The same where the database has a function that names a type. -#}
-{% macro _warehouse_types_of_null(columns) %}
-    {% set types, type_of = [], scorehouse._warehouse_facts()['type_of'] %}
-    {% for column in columns %}
-        {% do types.append('cast(' ~ type_of ~ '(features.' ~ column ~ ') as ' ~ dbt.type_string() ~ ')') %}
-    {% endfor %}
-    {{ return(run_query(
-        'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
-        ~ '\n) as features on false'
-    ).rows[0].values()) }}
+{# SQL of the hash of a row's inputs. `types` is a digest of their types, since the text or hash of a value need
+   not show them: 0.1 as real and 0.1 as double precision are different numbers. On Snowflake it has 64 bits, and equal
+   numbers of all types are equal.
+   https://docs.snowflake.com/en/sql-reference/functions/hash
+   https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#to_json_string #}
+{% macro _warehouse_hash(types, columns) %}
+    {% set values = columns | join(', ') %}
+    {{ return(scorehouse._by_database({
+        'default': "md5('" ~ types ~ "' || row(" ~ values ~ ")::text)",
+        'duckdb': "hash('" ~ types ~ "', " ~ values ~ ")",
+        'snowflake': "cast(hash('" ~ types ~ "', " ~ values ~ ") as varchar)",
+        'bigquery': "to_hex(md5(concat('" ~ types ~ "', to_json_string(struct(" ~ values ~ ")))))",
+    })) }}
 {% endmacro %}
 
 

@@ -42,27 +42,9 @@
 
 {# One statement of a version over a table, with the columns that pass through. #}
 {% macro _warehouse_body(text, table, scored) %}
-    {% set keep = scorehouse._warehouse_kept(scored) | join(', ') ~ ', ' %}
-    {% set call = 'scorehouse.scored() in ' ~ model['name'] %}
-    {% set reasons = scored['arguments'].get('reasons') %}
-    {% if reasons is none %}
-        {% set body = scorehouse._filled_select(text, table, keep, scored['columns']) %}
-    {% else %}
-        {% set body = scorehouse._reasoned_select(
-            call=call, macro_called='scored', name=scored['name'], number=scored['number'], reasons=reasons,
-            select=text, relation=table, keep=keep, columns=scored['columns']
-        ) %}
-    {% endif %}
-    {% do scorehouse._check_size(call, body, reasons is not none) %}
-    {{ return(body) }}
-{% endmacro %}
-
-
-{# The columns that pass through, quoted; the last is the hash of the row's inputs. #}
-{% macro _warehouse_kept(scored) %}
-    {% set kept = [] %}
-    {% for column in scored['kept'] %}
-        {% do kept.append(scorehouse._quote(column)) %}
-    {% endfor %}
-    {{ return(kept + [scorehouse._identifier('feature_hash')]) }}
+    {{ return(scorehouse._scoring_select(
+        call='scorehouse.scored() in ' ~ model['name'], macro_called='scored', name=scored['name'],
+        number=scored['number'], reasons=scored['arguments'].get('reasons'), select=text, relation=table,
+        keep=scored['keep'] | join(', ') ~ ', ', columns=scored['columns']
+    )) }}
 {% endmacro %}

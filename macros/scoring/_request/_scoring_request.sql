@@ -7,7 +7,7 @@
         'node': model['unique_id'],
         'relation': this | string,
         'staging': staging | string,
-        'vanished': scorehouse._vanished_relation(staging) | string,
+        'vanished': scorehouse._beside(staging, '_vanished') | string,
         'slice_from': slice['from'],
         'slice_to': slice['to'],
         'event_time': slice.get('event_time', ''),
@@ -25,4 +25,26 @@
         'registries': scorehouse._registries(),
         'registry_files': var('scorehouse_registry_files', {})
     }) }}
+{% endmacro %}
+
+
+{# The id of a scoring run, a UUID: the same for everything in one pass of a model. #}
+{% macro _scoring_run_id(pass, node=none) %}
+    {% set digest = local_md5(invocation_id ~ '|' ~ (node or model['unique_id']) ~ '|' ~ pass) %}
+    {{ return([digest[0:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]] | join('-')) }}
+{% endmacro %}
+
+
+{# dbt's setting if the model or its project has it: dbt's own default `ignore` would leave columns out. #}
+{% macro _on_schema_change() %}
+    {% set setting = config.get('on_schema_change') if 'on_schema_change' in model['unrendered_config'] else none %}
+    {% if setting not in [none, 'ignore', 'append_new_columns', 'sync_all_columns', 'fail'] %}
+        {% do scorehouse._fail(
+            'on_schema_change on the model ' ~ model['name'],
+            "it is '" ~ setting ~ "'",
+            'ignore, append_new_columns, sync_all_columns or fail',
+            'correct the config of the model'
+        ) %}
+    {% endif %}
+    {{ return(setting or '') }}
 {% endmacro %}

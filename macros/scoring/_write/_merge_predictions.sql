@@ -1,6 +1,5 @@
 {#- Replaces and adds rows by key. -#}
 {% macro _merge_predictions(staging, target_relation, run, slice) %}
-    {% set new = adapter.get_columns_in_relation(staging) %}
     {% set there = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list %}
     {% call statement('delete_old_predictions') %}
         delete from {{ target_relation }} as old_rows
@@ -18,13 +17,13 @@
     {% call statement('insert_new_predictions') %}
         {# columns that the table does not have were left out on purpose: see on_schema_change #}
         {% set written = [] %}
-        {% for column in new if column.name | lower in there %}
+        {% for column in adapter.get_columns_in_relation(staging) if column.name | lower in there %}
             {% do written.append(column.name) %}
         {% endfor %}
-        {% set names = scorehouse._quoted_list(written) %}
+        {% set names = scorehouse._quoted(written) | join(', ') %}
         insert into {{ target_relation }} ({{ names }}) select {{ names }} from {{ staging }}
     {% endcall %}
-    {% do scorehouse._treat_vanished(scorehouse._vanished_relation(staging), target_relation, run) %}
+    {% do scorehouse._treat_vanished(scorehouse._beside(staging, '_vanished'), target_relation, run) %}
     {% do adapter.drop_relation(staging) %}
 {% endmacro %}
 
@@ -46,4 +45,10 @@
         where {{ scorehouse._same_key('old_rows', 'gone_rows', run['key_columns']) }}
     {% endcall %}
     {% do adapter.drop_relation(vanished) %}
+{% endmacro %}
+
+
+{#- SQL that is true if two rows have the same key. -#}
+{% macro _same_key(left, right, keys) %}
+    {{ return(scorehouse._same(left, right, scorehouse._quoted(keys))) }}
 {% endmacro %}

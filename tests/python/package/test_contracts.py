@@ -41,7 +41,7 @@ def logged_row() -> dict[str, Any]:
 
 
 def test_the_run_log_has_the_columns_that_the_runtime_writes() -> None:
-    made = re.findall(r"\['(\w+)', ", macro("_run_log_columns"))
+    made = re.findall(r"^        '(\w+)': ", macro("_run_log_columns"), flags=re.MULTILINE)
     assert made == list(logged_row())
 
 

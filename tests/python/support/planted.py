@@ -163,9 +163,9 @@ FAULTS = (
     ),
     Fault(
         "the merge compares the first column of the key alone",
-        "macros/scoring/_write/_same_key.sql",
-        "{%- for key in keys -%}",
-        "{%- for key in keys[:1] -%}",
+        "macros/scoring/_write/_merge_predictions.sql",
+        "scorehouse._quoted(keys)",
+        "scorehouse._quoted(keys[:1])",
         HISTORIES,
     ),
     Fault(

@@ -15,7 +15,7 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be filled in between two of them
-NEXT = f"{MARK}next statement{MARK}"  # macros/predict/_stages.sql cuts the text of a version here
+NEXT = f"{MARK}next statement{MARK}"  # macros/predict/_verified_select.sql cuts the text of a version here
 
 
 @dataclass(frozen=True)
