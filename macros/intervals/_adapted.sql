@@ -9,8 +9,8 @@
 {#- Redshift needs the names of the columns of a recursive query, and BigQuery does not take them:
     https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause -#}
-{% set names = own + ['asked_level'] + measures + known + ['next_level'] %}
-adapted{{ ' (' ~ names | join(', ') ~ ')' if target.type != 'bigquery' }} as (
+{% set names = (own + ['asked_level'] + measures + known + ['next_level']) | join(', ') %}
+adapted{{ scorehouse._by_database({'default': ' (' ~ names ~ ')', 'bigquery': ''}) }} as (
 
     select
         {% for name in own %}{{ name }}, {% endfor -%}
