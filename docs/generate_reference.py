@@ -97,7 +97,7 @@ def column_page() -> str:
         lines += [f"## Seed `{seed}`", ""]
         lines += [f"- `{name}`{_type(kind)}: {text}" for name, (kind, text) in columns.items()]
         lines.append("")
-    names = re.findall(r"^        '(\w+)': ", (ROOT / "macros/run_log/_run_log_columns.sql").read_text(), re.M)
+    names = re.findall(r"(?m)^        '(\w+)': ", (ROOT / "macros/run_log/_run_log_columns.sql").read_text())
     runs = yaml.safe_load((ROOT / "models/installed/run_log/_scorehouse_runs.yml").read_text())
     described = {one["name"]: one["description"] for one in runs["models"][0]["columns"]}
     lines += ["## Table `scorehouse_run_log`", ""]

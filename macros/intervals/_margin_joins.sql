@@ -13,45 +13,35 @@ calibration as (
         and method = {{ scorehouse._text_literal(method) }}
         {%- endif %}
 
-),
+)
+{%- for basis in ['all', 'group'] if basis == 'all' or group %},
 
-of_all as (
+of_{{ basis }} as (
 
-    select ml_model, version, {{ level_of }}margin
+    select ml_model, version, {{ level_of }}{{ 'interval_group, ' if basis == 'group' }}margin
     from calibration
-    where basis = 'all'
+    where basis = '{{ basis }}'
 
-){% if group %},
-
-of_group as (
-
-    select ml_model, version, {{ level_of }}interval_group, margin
-    from calibration
-    where basis = 'group'
-
-){% endif %}
+)
+{%- endfor %}
 {%- endmacro %}
 
 
 {#- The joins from predictions to their margins; `level` is SQL, if rows differ in it. -#}
 {% macro _margin_joins(predictions, group, level=none) %}
-    left join of_all
-        on {{ predictions }}.model_name = of_all.ml_model
-        and {{ predictions }}.model_version = of_all.version
+    {%- for basis in ['all', 'group'] if basis == 'all' or group %}
+    left join of_{{ basis }}
+        on {{ predictions }}.model_name = of_{{ basis }}.ml_model
+        and {{ predictions }}.model_version = of_{{ basis }}.version
         {%- if level %}
-        and abs(of_all.interval_level - {{ level }}) < 1e-9
+        and abs(of_{{ basis }}.interval_level - {{ level }}) < 1e-9
         {%- endif %}
-    {%- if group %}
-    left join of_group
-        on {{ predictions }}.model_name = of_group.ml_model
-        and {{ predictions }}.model_version = of_group.version
-        {%- if level %}
-        and abs(of_group.interval_level - {{ level }}) < 1e-9
-        {%- endif %}
+        {%- if basis == 'group' %}
         and of_group.interval_group = coalesce(
             cast({{ predictions }}.{{ scorehouse._identifier(group) }} as {{ dbt.type_string() }}), '(null)'
         )
-    {%- endif %}
+        {%- endif %}
+    {%- endfor %}
 {%- endmacro %}
 
 
