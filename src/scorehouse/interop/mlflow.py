@@ -23,7 +23,6 @@ from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
 from scorehouse.scoring.request import load_policy
 
-ORIGINS_FILE = "mlflow.json"
 # types in MLflow's signatures and the matching types in ours
 TYPES = {
     "double": "double",
@@ -33,6 +32,13 @@ TYPES = {
     "boolean": "boolean",
     "string": "string",
     "datetime": "timestamp",
+}
+EXAMPLES = {"sklearn": "LogisticRegression", "lightgbm": "LGBMClassifier", "xgboost": "XGBClassifier"}
+KINDS = {
+    "classification": is_classifier,
+    "regression": is_regressor,
+    "clustering": is_clusterer,
+    "anomaly": is_outlier_detector,
 }
 
 
@@ -58,11 +64,11 @@ def import_model(
 ) -> Imported:
     """Register a logged MLflow model as the next version of the ML model `name`.
 
-    Parameters ---------- reference: `models:/name@alias`, `models:/name/version`, `runs:/id/name`, a run id,
-    or a folder. features: the training features; default: MLflow's input example. It has only a few rows, so
-    ranges, categories and the reference describe only the example (noted in `gaps`). task: default: the kind
-    of the estimator, by scikit-learn's own tests. alias, threshold: as for `register`. tracking_uri: the
-    store, such as `sqlite:///mlflow.db`; default: MLflow's own setting.
+    `reference` is `models:/name@alias`, `models:/name/version`, `runs:/id/name`, a run id, or a folder.
+    `features` are the training features; default: MLflow's input example. It has only a few rows, so ranges,
+    categories and the reference describe only the example (noted in `gaps`). `task` is by default the kind of
+    the estimator, by scikit-learn's own tests; `alias` and `threshold` are as for `register`. `tracking_uri`
+    is the store, such as `sqlite:///mlflow.db`; default: MLflow's own setting.
 
     A pickle runs code when it is loaded: import only from a store that you trust. The project's load policy
     is checked before a file is opened. Metrics, owner and description are imported too; the origin is
@@ -74,24 +80,29 @@ def import_model(
     origin = store.origin(reference)
     with tempfile.TemporaryDirectory() as folder:
         logged = store.read(origin, Path(folder), load_policy(project))
-    return register_logged(
-        logged, name, call, project=project, features=features, task=task, alias=alias, threshold=threshold
-    )
+    return register_logged(logged, name, call, project, features, task=task, alias=alias, threshold=threshold)
 
 
 def register_logged(
     logged: LoggedModel,
     name: str,
     call: str,
-    *,
     project: Path,
     features: Any = None,
-    task: str | None = None,
+    *,
+    task: str | None,
     alias: str | None = None,
     threshold: float | None = None,
 ) -> Imported:
     """Register a model that was read from MLflow, and record its origin."""
-    _require_estimator(logged, call)
+    if not hasattr(logged.estimator, "fit"):
+        raise EstimatorError(
+            call,
+            f"{logged.origin.uri} is a bare {type(logged.estimator).__name__} of {logged.flavor}, "
+            "which stores neither its task nor its classes",
+            expected=f"an estimator with scikit-learn's interface, such as {EXAMPLES[logged.flavor]}",
+            action="fit and log that one, or wrap the booster in it before logging",
+        )
     frame, gaps = _training_features(logged, features, call)
     gaps += _signature_gaps(logged, frame, call)
     version = register(
@@ -118,37 +129,16 @@ def register_logged(
     return Imported(version, logged.origin, tuple(gaps))
 
 
-def _require_estimator(logged: LoggedModel, call: str) -> None:
-    if not hasattr(logged.estimator, "fit"):
-        raise EstimatorError(
-            call,
-            f"{logged.origin.uri} is a bare {type(logged.estimator).__name__} of {logged.flavor}, "
-            "which stores neither its task nor its classes",
-            expected=f"an estimator with scikit-learn's interface, such as {_twin(logged.flavor)}",
-            action="fit and log that one, or wrap the booster in it before logging",
-        )
-
-
-def _twin(flavor: str) -> str:
-    return {"lightgbm": "LGBMClassifier", "xgboost": "XGBClassifier"}.get(flavor, "LogisticRegression")
-
-
 def _task(logged: LoggedModel, call: str) -> str:
-    kinds = {
-        "classification": is_classifier,
-        "regression": is_regressor,
-        "clustering": is_clusterer,
-        "anomaly": is_outlier_detector,
-    }
-    found = [task for task, test in kinds.items() if test(logged.estimator)]
-    if len(found) != 1:
+    tasks = [task for task, is_kind in KINDS.items() if is_kind(logged.estimator)]
+    if len(tasks) != 1:
         raise EstimatorError(
             call,
             f"{type(logged.estimator).__name__} does not say what its task is",
             expected="a classifier, regressor, clusterer or outlier detector",
             action="name the task with --task",
         )
-    return found[0]
+    return tasks[0]
 
 
 def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[Any, list[str]]:
@@ -213,30 +203,29 @@ def _type_gaps(logged: LoggedModel, features: list[dict[str, Any]]) -> list[str]
     if logged.signature is None or logged.signature.inputs is None or not _named(logged):
         return []
     declared = {str(name): spec for name, spec in logged.signature.inputs.input_dict().items()}
-    found = []
+    gaps = []
     for feature in features:
         spec = declared.get(feature["feature"])
         kind = str(getattr(getattr(spec, "type", None), "name", "")).lower()
         if kind and TYPES.get(kind) != feature["type"]:
-            found.append(
+            gaps.append(
                 f"MLflow's signature says that {feature['feature']!r} is {kind}; in the rows given it is "
                 f"{feature['type']}, which holds"
             )
-    return found
+    return gaps
 
 
 def _named(logged: LoggedModel) -> bool:
     return bool(logged.signature.inputs.has_input_names())
 
 
-def origins_file(project: Path, name: str, number: int) -> Path:
-    """The file with the origins of a version."""
-    return project / "artifacts" / name / str(number) / ORIGINS_FILE
+def _origins_file(project: Path, version: Version) -> Path:
+    return project / "artifacts" / version.name / str(version.version) / "mlflow.json"
 
 
 def remember(project: Path, version: Version, origin: Origin) -> None:
     """Add an origin to a version's origins; the same estimator may have been logged twice."""
-    file = origins_file(project, version.name, version.version)
+    file = _origins_file(project, version)
     with writing(ModelSeeds(project, version.name), f"remembering the origin of {version.label}"):
         known = known_origins(project, version)
         if origin.identity not in {item["identity"] for item in known}:
@@ -246,5 +235,5 @@ def remember(project: Path, version: Version, origin: Origin) -> None:
 
 def known_origins(project: Path, version: Version) -> list[dict[str, Any]]:
     """The logged models that a version was imported from."""
-    file = origins_file(project, version.name, version.version)
+    file = _origins_file(project, version)
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
@@ -117,26 +118,19 @@ def _signature(mlflow: Any, model: OnlineModel) -> Any:
     types, spec = mlflow.types, mlflow.types.ColSpec
     if model.signature.container == "array":
         # an estimator fitted on a bare array also gets one from MLflow, without names
-        dtype = model.signature.array_dtype
-        shape = (-1, len(model.signature.features))
-        inputs = types.Schema([types.TensorSpec(_numpy(dtype), shape)])
+        dtype = np.dtype(model.signature.array_dtype)
+        columns = [types.TensorSpec(dtype, (-1, len(model.signature.features)))]
     else:
-        inputs = types.Schema(
-            [
-                spec(TYPES[feature.type], feature.name, required=not feature.accepts_null)
-                for feature in model.signature.features
-            ]
-        )
+        columns = [
+            spec(TYPES[feature.type], feature.name, required=not feature.accepts_null)
+            for feature in model.signature.features
+        ]
     if model.version.outputs:
-        kind = "int64" if model.version.task == MULTILABEL else "float64"
-        numbers = types.TensorSpec(_numpy(kind), (-1, len(model.version.outputs)))
-        return mlflow.models.ModelSignature(inputs=inputs, outputs=types.Schema([numbers]))
-    output = model.kernel.schema.field(0).type
-    kind = "string" if pa.types.is_string(output) else "long" if pa.types.is_integer(output) else "double"
-    return mlflow.models.ModelSignature(inputs=inputs, outputs=types.Schema([spec(kind)]))
-
-
-def _numpy(dtype: str) -> Any:
-    import numpy as np
-
-    return np.dtype(dtype)
+        dtype = np.dtype("int64" if model.version.task == MULTILABEL else "float64")
+        output = types.TensorSpec(dtype, (-1, len(model.version.outputs)))
+    else:
+        kind = model.kernel.schema.field(0).type
+        output = spec(
+            "string" if pa.types.is_string(kind) else "long" if pa.types.is_integer(kind) else "double"
+        )
+    return mlflow.models.ModelSignature(inputs=types.Schema(columns), outputs=types.Schema([output]))

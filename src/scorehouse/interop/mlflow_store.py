@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError
-from scorehouse.interop.mlflow_open import open_logged
+from scorehouse.registry.artifact import open_given
 from scorehouse.registry.policy import LoadPolicy
 
 FLAVORS = ("sklearn", "lightgbm", "xgboost")
+BOOSTERS = {"lightgbm": "lightgbm.basic.Booster", "xgboost": "xgboost.core.Booster"}
+PICKLE = "joblib"  # our format for pickles of any kind
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
@@ -165,14 +167,8 @@ class Store:
                 expected=f"one of {list(FLAVORS)}",
                 action="log the fitted scikit-learn estimator itself, not a python function around it",
             )
-        run_id = origin.run_id or document.run_id
-        complete = Origin(
-            origin.uri,
-            origin.registered_name,
-            origin.registered_version,
-            run_id,
-            origin.model_id or document.model_id or document.model_uuid,
-        )
+        model_id = origin.model_id or document.model_id or document.model_uuid
+        complete = replace(origin, run_id=origin.run_id or document.run_id, model_id=model_id)
         return LoggedModel(
             estimator=self.asked(open_logged, place, flavor, document.flavors[flavor], policy, self.call),
             flavor=flavor,
@@ -207,3 +203,24 @@ def _saved_by(flavor: Mapping[str, Any], name: str) -> dict[str, str]:
     versions = {"sklearn": ("scikit-learn", "sklearn_version"), "lightgbm": ("lightgbm", "lgb_version")}
     library, key = versions.get(name, ("xgboost", "xgb_version"))
     return {library: str(flavor[key])} if flavor.get(key) else {}
+
+
+def open_logged(place: Path, flavor: str, settings: Mapping[str, Any], policy: LoadPolicy, call: str) -> Any:
+    """The estimator in the folder `place`, stored as described by `settings`, the flavor's entry in MLmodel.
+
+    Raises LoadRefusedError if the policy does not allow its format; nothing has been opened then.
+    Code logged with the model, and a class that is not the booster library's own, count as a pickle.
+    """
+    of_class = str(settings.get("model_class") or BOOSTERS.get(flavor, ""))
+    name = "skops" if settings.get("serialization_format") == "skops" else PICKLE
+    if flavor == "xgboost" or (flavor == "lightgbm" and of_class == BOOSTERS[flavor]):
+        name = flavor
+    policy.require_format(name, f"the MLflow model {str(place)!r} is stored", call)
+    is_foreign = name == "xgboost" and of_class.partition(".")[0] != "xgboost"
+    if name != PICKLE and (is_foreign or settings.get("code")):
+        policy.require_format(PICKLE, f"the MLflow model {str(place)!r} contains code, which counts", call)
+    if name == "skops" and not policy.allows(PICKLE):
+        # MLflow trusts the types that the file itself lists; we do not
+        file = settings.get("pickled_model") or settings.get("data")
+        return open_given(place / str(file), policy, call)
+    return importlib.import_module(f"mlflow.{flavor}").load_model(str(place))

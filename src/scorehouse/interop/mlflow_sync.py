@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scorehouse.errors import RegistryError, ScorehouseError
 from scorehouse.forms.sql.macros import macro_file
-from scorehouse.interop.mlflow import known_origins, register_logged
+from scorehouse.interop.mlflow import Imported, known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import NAME_PATTERN, check_name, writing
@@ -76,7 +75,10 @@ def plan_sync(
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         with writing(ModelSeeds(project, name), call):
-            _copy(project, copy, name)
+            shutil.copy(project / "dbt_project.yml", copy)
+            for path, file in _files(project, name).items():
+                (copy / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, copy / path)
         before = _digests(copy, name)
         actions, gaps = [], []
         aliases = store.aliases(registered_name)
@@ -89,14 +91,21 @@ def plan_sync(
             origin = store.origin(f"models:/{registered_name}/{number}")
             version = _find(copy, name, origin)
             if version is None:
-                version, told = _imported(store, origin, name, copy, call, task)
+                imported = _imported(store, origin, name, copy, call, task)
+                version = imported.version
                 actions.append(f"import {origin.uri} as {version.label}")
-                gaps += [f"{version.label}: {gap}" for gap in told]
+                gaps += [f"{version.label}: {gap}" for gap in imported.gaps]
             if alias not in version.aliases:
                 promote(name, version.version, alias=alias, project_dir=copy)
                 actions.append(f"move {alias} to {version.label}")
-        gaps += _only_here(ModelSeeds(copy, name).versions(), set(aliases))
-        files = _changed(copy, name, before)
+        gaps += [
+            f"the alias {alias!r} of {version.label} is not in MLflow and stays"
+            for version in ModelSeeds(copy, name).versions()
+            for alias in version.aliases
+            if alias not in aliases
+        ]
+        written = {path: file.read_bytes() for path, file in _files(copy, name).items()}
+        files = {path: data for path, data in written.items() if before.get(path) != sha256(data)}
         return Synchronised(project, name, files, tuple(actions), tuple(gaps), before)
 
 
@@ -110,13 +119,6 @@ def _files(project: Path, name: str) -> dict[str, Path]:
     return {file.relative_to(project).as_posix(): file for file in kept}
 
 
-def _copy(project: Path, copy: Path, name: str) -> None:
-    shutil.copy(project / "dbt_project.yml", copy)
-    for path, file in _files(project, name).items():
-        (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, copy / path)
-
-
 def _digests(project: Path, name: str) -> dict[str, str]:
     return {path: sha256(file.read_bytes()) for path, file in _files(project, name).items()}
 
@@ -124,36 +126,19 @@ def _digests(project: Path, name: str) -> dict[str, str]:
 def _find(project: Path, name: str, origin: Origin) -> Version | None:
     """The version that was imported from this logged model, in its current state."""
     for version in ModelSeeds(project, name).versions():
-        if any(item["identity"] == origin.identity for item in known_origins(project, version)):
-            return version
-        if any(item["uri"] == origin.uri for item in known_origins(project, version)):
-            return version
+        for known in known_origins(project, version):
+            if known["identity"] == origin.identity or known["uri"] == origin.uri:
+                return version
     return None
 
 
 def _imported(
     store: Store, origin: Origin, name: str, project: Path, call: str, task: str | None
-) -> tuple[Version, tuple[str, ...]]:
+) -> Imported:
     with tempfile.TemporaryDirectory() as folder:
         logged = store.read(origin, Path(folder), load_policy(project))
     try:
-        imported = register_logged(logged, name, call, project=project, task=task)
+        return register_logged(logged, name, call, project, task=task)
     except ScorehouseError as error:
         error.add_note(f"(while following {origin.uri}; nothing was written)")
         raise
-    return imported.version, imported.gaps
-
-
-def _only_here(versions: list[Version], aliases: set[str]) -> list[str]:
-    here = {alias: version.label for version in versions for alias in version.aliases}
-    return [
-        f"the alias {alias!r} of {label} is not in MLflow and stays"
-        for alias, label in here.items()
-        if alias not in aliases
-    ]
-
-
-def _changed(copy: Path, name: str, before: Mapping[str, str]) -> dict[str, bytes]:
-    """Files that are new or different in the copy."""
-    found = {path: file.read_bytes() for path, file in _files(copy, name).items()}
-    return {path: data for path, data in found.items() if before.get(path) != sha256(data)}

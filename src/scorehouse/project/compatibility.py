@@ -11,9 +11,9 @@ def check_package_version(package: str, runtime: str, call: str) -> None:
     `package` is the result of the macro `_package_version`. A patch release does not change the contract
     between the two, so it may differ.
     """
-    if _contract(package) == _contract(runtime):
+    major_minor = ".".join(runtime.split(".")[:2])
+    if ".".join(package.split(".")[:2]) == major_minor:
         return
-    major_minor = ".".join(_contract(runtime))
     raise ConfigurationError(
         call,
         f"the dbt package scorehouse is {package}, and the Python runtime is {runtime}",
@@ -23,9 +23,3 @@ def check_package_version(package: str, runtime: str, call: str) -> None:
             f"{major_minor} in packages.yml and run `dbt deps`"
         ),
     )
-
-
-def _contract(version: str) -> tuple[str, str]:
-    """Major and minor version, which must be the same in both."""
-    major, minor = (*version.split("."), "0")[:2]
-    return major, minor
