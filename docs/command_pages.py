@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 from tables import table
@@ -75,7 +75,7 @@ def _leaves(command: click.Command, path: str) -> Iterator[tuple[str, click.Comm
         yield path, command
 
 
-def _links(names: Collection[str], leaves: Mapping[str, click.Command]) -> str:
+def _links(names: Iterable[str], leaves: Mapping[str, click.Command]) -> str:
     found = [leaf for name in names for leaf in leaves if leaf == name or leaf.startswith(f"{name} ")]
     return ", ".join(f"[{leaf}](#scorehouse-{leaf.replace(' ', '-')})" for leaf in found)
 

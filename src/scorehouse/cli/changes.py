@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import click
 
 from scorehouse.cli.common import echo, print_json
+from scorehouse.cli.options import Function, json_option, project_option
+from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -37,12 +41,81 @@ class Change:
         return list(lines)
 
 
-def pending(project: Path, changes: Sequence[Change]) -> list[Change]:
-    """The changes that have an effect."""
-    return [change for change in changes if change.before(project) != change.text]
+def new_files(project: Path, changes: Sequence[Change]) -> list[Change]:
+    """The files that do not exist yet; an existing file belongs to its author and is not changed."""
+    return [change for change in changes if not (project / change.path).exists()]
 
 
-def show(project: Path, changes: Sequence[Change], *, whole: bool) -> None:
+@dataclass(frozen=True)
+class Writing:
+    """How a command writes into a project, as its options say."""
+
+    project_dir: Path | None
+    yes: bool
+    dry_run: bool
+    as_json: bool
+
+    @property
+    def project(self) -> Path:
+        return find_project(self.project_dir)
+
+    def carry_out(self, project: Path, changes: Sequence[Change], nothing: str) -> bool:
+        """Show the changes that have an effect, write them, and return whether the project now has them.
+
+        With --json, documents are shown, and the result is False: nothing else may be printed.
+        """
+        changes = [change for change in changes if change.before(project) != change.text]
+        if self.as_json:
+            if not (self.dry_run or self.yes):
+                raise click.UsageError("--json does not ask: add --yes or --dry-run")
+            print_json([_document(change, project) for change in changes])
+        elif changes:
+            _show(project, changes, whole=self.dry_run)
+        else:
+            echo(nothing)
+            return True
+        if not self._is_agreed(f"write {len(changes)} files?"):
+            return False
+        for change in changes:
+            replace_file(project / change.path, change.text.encode())
+        return not self.as_json
+
+    def _is_agreed(self, question: str) -> bool:
+        """Whether to write; an error where nobody can answer, such as in CI."""
+        if self.dry_run and not self.as_json:
+            echo("nothing was written (--dry-run)")
+        if self.dry_run or self.yes:
+            return not self.dry_run
+        try:
+            agreed = click.confirm(question, default=True)
+        except click.Abort:
+            echo()
+            if sys.stdin.isatty():  # Ctrl-C
+                raise
+            raise click.UsageError(
+                "nobody answered, so nothing was written; add --yes or --dry-run"
+            ) from None
+        if not agreed:
+            echo("nothing was written")
+        return agreed
+
+
+def write_options(function: Function) -> Function:
+    """The options of a command that shows what it will write; passed as one argument `writing`."""
+
+    @functools.wraps(function)
+    def with_writing(*arguments: Any, **given: Any) -> Any:
+        writing = Writing(**{field.name: given.pop(field.name) for field in fields(Writing)})
+        return function(*arguments, **given, writing=writing)
+
+    return yes_option(dry_run_option(json_option(project_option(with_writing))))
+
+
+yes_option = click.option("--yes", "-y", is_flag=True, help="Write without asking.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")
+
+
+def _show(project: Path, changes: Sequence[Change], *, whole: bool) -> None:
     """Print the diffs, in colour on a terminal; unless `whole`, of new files no more than LINES."""
     room, left_out = LINES, list[str]()
     for change in changes:
@@ -62,55 +135,7 @@ def show(project: Path, changes: Sequence[Change], *, whole: bool) -> None:
         echo("\nOf new files beyond the first lines only the names are shown; --dry-run shows everything.")
 
 
-def confirm_and_write(project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool) -> bool:
-    """Show the changes, ask unless told not to, write them, and return whether they were written."""
-    show(project, changes, whole=dry_run)
-    if dry_run:
-        echo("nothing was written (--dry-run)")
-        return False
-    if not yes and not _confirmed(f"write {len(changes)} files?"):
-        echo("nothing was written")
-        return False
-    for change in changes:
-        replace_file(project / change.path, change.text.encode())
-    return True
-
-
-def _confirmed(question: str) -> bool:
-    """The answer of the user; an error where nobody can answer, such as in CI."""
-    try:
-        return click.confirm(question, default=True)
-    except click.Abort:
-        echo()
-        if sys.stdin.isatty():  # Ctrl-C
-            raise
-        raise click.UsageError("nobody answered, so nothing was written; add --yes or --dry-run") from None
-
-
-def as_documents(project: Path, changes: Sequence[Change]) -> list[dict[str, str]]:
-    """The changes for --json."""
-    return [
-        {
-            "path": change.path,
-            "change": "create" if change.before(project) is None else "edit",
-            "diff": "\n".join(change.diff(project)),
-        }
-        for change in changes
-    ]
-
-
-def carry_out(
-    project: Path, changes: Sequence[Change], *, yes: bool, dry_run: bool, as_json: bool, nothing: str
-) -> bool:
-    """Show the changes as text or JSON, write them, and return whether the project now has them."""
-    if as_json:
-        if not dry_run and not yes:
-            raise click.UsageError("--json does not ask: add --yes or --dry-run")
-        print_json(as_documents(project, changes))
-        for change in () if dry_run else changes:
-            replace_file(project / change.path, change.text.encode())
-        return False
-    if not changes:
-        echo(nothing)
-        return True
-    return confirm_and_write(project, changes, yes=yes, dry_run=dry_run)
+def _document(change: Change, project: Path) -> dict[str, str]:
+    """A change for --json."""
+    kind = "create" if change.before(project) is None else "edit"
+    return {"path": change.path, "change": kind, "diff": "\n".join(change.diff(project))}

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import (
-    EXIT_FAULT,
-    count,
-    echo,
-    json_option,
-    print_json,
-    project_option,
-    state,
-    table,
-)
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import EXIT_FAULT, NOTHING_REGISTERED, answer, count, state, table, waiting
+from scorehouse.cli.options import json_option, project_option
 from scorehouse.project.folder import find_project
 
 if TYPE_CHECKING:
@@ -46,18 +37,15 @@ def check_command(no_load: bool, as_json: bool, project_dir: Path | None) -> Non
 
     with waiting("verifying the registered versions"):
         found = check_project(find_project(project_dir), load=not no_load)
-    if as_json:
-        print_json([asdict(item) for item in found])
-    elif not found:
-        echo("no ML model is registered yet; see scorehouse register --help")
-    else:
-        echo("\n".join(_lines(found)))
+    answer(as_json, [asdict(item) for item in found], _lines(found))
     if any(item.faults for item in found):
         click.get_current_context().exit(EXIT_FAULT)
 
 
 def _lines(found: Sequence[Checked]) -> list[str]:
     """A table with a line per version, below each line what is wrong with it, and the counts."""
+    if not found:
+        return [NOTHING_REGISTERED]
     rows = [(item.name, item.version, ", ".join(item.aliases), state(_state(item))) for item in found]
     head, *body = table(("ML model", "version", "aliases", "state"), rows)
     lines = [head]

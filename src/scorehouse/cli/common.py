@@ -1,53 +1,41 @@
-"""What the commands share: options, output as text or JSON, and tables."""
+"""What the commands share: output as text or JSON, tables, a line while one waits, and what they read."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, resolve
 
 EXIT_FAULT = 1
 EXIT_DIFFERENT = 3
+NOTHING_REGISTERED = "no ML model is registered yet; see scorehouse register --help"
 NUMBER = re.compile(r"-|[-+]?[\d,]+(\.\d+)?(e[-+]\d+)?%?")  # or the dash of a missing one
-
-Function = Callable[..., Any]
-
-
-def project_option(function: Function) -> Function:
-    """--project-dir."""
-    return click.option(
-        "--project-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Folder of the dbt project; default: the nearest above this one.",
-    )(function)
+PATIENCE_SECONDS = 0.7  # a command that takes less shows nothing while it works
+CLEAR = "\r\033[K"
+STATES = {
+    **dict.fromkeys(("ok", "success", "scored"), "green"),
+    **dict.fromkeys(("warning", "rejected", "started", "not finished"), "yellow"),
+    **dict.fromkeys(("FAULT", "error", "failed", "skipped"), "red"),
+}
 
 
-def json_option(function: Function) -> Function:
-    """--json."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
-
-
-def format_option(formats: Iterable[str], default: str, text: str) -> Function:
-    """--format, one of `formats`."""
-    choice = click.Choice(list(formats))
-    return click.option("--format", "form", type=choice, default=default, show_default=True, help=text)
-
-
-def write_options(function: Function) -> Function:
-    """--yes and --dry-run, for commands that show what they will write."""
-    function = click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")(
-        function
-    )
-    return click.option("--yes", "-y", is_flag=True, help="Write without asking.")(function)
+def this_call() -> str:
+    """The command as the user wrote it."""
+    context = click.get_current_context(silent=True)
+    return f"scorehouse {context.command_path.partition(' ')[2] if context else ''}".rstrip()
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
@@ -55,12 +43,21 @@ def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
     click.echo(text, nl=nl, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
-def heading(text: str) -> str:
-    return click.style(text, bold=True)
-
-
 def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def answer(as_json: bool, document: Any, lines: Iterable[str]) -> None:
+    """Print the result of a command: the document with --json, else the lines."""
+    if as_json:
+        print_json(document)
+    else:
+        for line in lines:
+            echo(line)
+
+
+def heading(text: str) -> str:
+    return click.style(text, bold=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
@@ -83,13 +80,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 def _width(cell: str) -> int:
     """Without codes of colours, which take no place."""
     return len(click.unstyle(cell))
-
-
-STATES = {
-    **dict.fromkeys(("ok", "success", "scored"), "green"),
-    **dict.fromkeys(("warning", "rejected", "started", "not finished"), "yellow"),
-    **dict.fromkeys(("FAULT", "error", "failed", "skipped"), "red"),
-}
 
 
 def state(text: str) -> str:
@@ -129,13 +119,6 @@ def read_frame(file: Path, option: str = "--features") -> Any:
     return readers[file.suffix](file)
 
 
-def note_new_alias(alias: str, known: Iterable[str]) -> None:
-    """Point out a new alias that is close to one in use: it may be a typing error."""
-    usual = {*known, "champion", "challenger"}
-    if alias not in usual and (hint := did_you_mean(alias, usual)):
-        echo(f"note: the alias {alias!r} is new{hint}", err=True)
-
-
 def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:
     """The version with a number or an alias; without either, the champion or else the newest version."""
     versions = seeds.registered(call)
@@ -144,3 +127,27 @@ def find_version(seeds: ModelSeeds, wanted: str | None, call: str) -> Version:
         return (champions or versions)[-1]
     number = int(wanted) if wanted.isdigit() else None
     return resolve(versions, alias=None if number is not None else wanted, version=number, call=call)
+
+
+@contextmanager
+def waiting(doing: str) -> Iterator[None]:
+    """Show `doing` and the seconds so far on standard error, if it is a terminal; the line is removed."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    ended, call, start = threading.Event(), this_call(), time.monotonic()
+
+    def show() -> None:
+        while not ended.wait(PATIENCE_SECONDS):
+            seconds = time.monotonic() - start
+            print(f"{CLEAR}{call}: {doing}, {seconds:.0f} s", end="", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        if time.monotonic() - start >= PATIENCE_SECONDS:
+            print(CLEAR, end="", file=sys.stderr, flush=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from scorehouse.cli.common import json_option, print_json
+from scorehouse.cli.common import answer
+from scorehouse.cli.options import json_option
 
-PROGRAM = "scorehouse"
-VARIABLE = "_SCOREHOUSE_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -27,8 +26,5 @@ def completion_command(ctx: click.Context, shell: str, as_json: bool) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None  # click has a script for each of SHELLS
-    script = kind(ctx.find_root().command, {}, PROGRAM, VARIABLE).source()
-    if as_json:
-        print_json({"shell": shell, "script": script})
-    else:
-        click.echo(script)
+    script = kind(ctx.find_root().command, {}, "scorehouse", "_SCOREHOUSE_COMPLETE").source()
+    answer(as_json, {"shell": shell, "script": script}, [script])

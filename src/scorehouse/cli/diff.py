@@ -3,46 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scorehouse.cli.common import (
-    EXIT_DIFFERENT,
-    echo,
-    find_version,
-    heading,
-    json_option,
-    print_json,
-    project_option,
-    table,
-)
-from scorehouse.cli.names import complete_name
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, find_version, heading, table
+from scorehouse.cli.options import json_option, name_argument, project_option
 from scorehouse.cli.show import facts
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature_rows import without_importance
 from scorehouse.registry.version import Version
 
-SKIPPED = (
-    "name",
-    "version",
-    "metrics",
-    "libraries",
-    "artifact",
-    "size_bytes",
-    "registered_at",
-    "forms",
-    "provenance",
-)
-
+# Facts that differ between any two versions, or are compared one by one.
+NO_DIFFERENCE = {"name", "version", "artifact", "size_bytes", "registered_at", "forms", "provenance"}
+NO_DIFFERENCE |= {"metrics", "libraries"}
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Differences = dict[str, Any]
 
 
 @click.command("diff")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.argument("old")
 @click.argument("new")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if the versions differ.")
@@ -66,11 +49,7 @@ def diff_command(
       scorehouse diff churn champion challenger --json
     """
     before, after, found = compared(find_project(project_dir), name, old, new)
-    if as_json:
-        print_json(document(before, after, found))
-    else:
-        for line in lines(before, after, found):
-            echo(line)
+    answer(as_json, document(before, after, found), lines(before, after, found))
     if exit_code and any(found.values()):
         ctx.exit(EXIT_DIFFERENT)
 
@@ -90,22 +69,24 @@ def document(before: Version, after: Version, found: Differences) -> dict[str, A
 
 def differences(before: Version, after: Version, seeds: ModelSeeds) -> Differences:
     """Facts, metrics, libraries and features that differ; each is empty if nothing differs."""
-    old, new = facts(before), facts(after)
-    features = {
-        number: {row["feature"]: without_importance(row) for row in seeds.features(number)}
-        for number in (before.version, after.version)
-    }
+    old, new = (
+        {name: value for name, value in facts(version).items() if name not in NO_DIFFERENCE}
+        for version in (before, after)
+    )
+    features = (
+        {row["feature"]: without_importance(row) for row in seeds.features(version.version)}
+        for version in (before, after)
+    )
     return {
-        "facts": _changed({k: v for k, v in old.items() if k not in SKIPPED}, new),
-        "metrics": _changed(dict(before.metrics), dict(after.metrics), both=True),
-        "libraries": _changed(dict(before.libraries), dict(after.libraries), both=True),
-        "features": _features(features[before.version], features[after.version]),
+        "facts": _changed(old, new),
+        "metrics": _changed(before.metrics, after.metrics),
+        "libraries": _changed(before.libraries, after.libraries),
+        "features": _features(*features),
     }
 
 
-def _changed(old: Differences, new: Differences, *, both: bool = False) -> Differences:
-    names = list(dict.fromkeys([*old, *new])) if both else list(old)
-    pairs = {name: {"old": old.get(name), "new": new.get(name)} for name in names}
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differences:
+    pairs = {name: {"old": old.get(name), "new": new.get(name)} for name in dict.fromkeys([*old, *new])}
     return {name: pair for name, pair in pairs.items() if pair["old"] != pair["new"]}
 
 
@@ -116,7 +97,7 @@ def _features(old: Differences, new: Differences) -> Differences:
             found[name] = {"change": "removed"}
         elif name not in old:
             found[name] = {"change": "added", "type": new[name]["type"]}
-        elif changed := _changed(old[name], new[name], both=True):
+        elif changed := _changed(old[name], new[name]):
             found[name] = {"change": "changed", **changed}
     return found
 

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.run_log import find_log
-from scorehouse.cli.target import connect, place_of, target_options, this_call
-from scorehouse.cli.waiting import waiting
-from scorehouse.project.folder import find_project
+from scorehouse.cli.common import answer, this_call, waiting
+from scorehouse.cli.options import FILE, json_option, name_argument
+from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 
 if TYPE_CHECKING:
-    import duckdb
-
     from scorehouse.explain.story import Story
-    from scorehouse.project.place import Place
 
 
 @click.command("explain")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option(
     "--key",
     "keys",
@@ -34,11 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--table", help="Prediction table; default: the one that was scored last.")
 @click.option("--output", metavar="NAME", help="Of several outputs, the one to explain; default: the first.")
-@click.option(
-    "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page with a picture to this file.",
-)
+@click.option("--html", type=FILE, help="Write a page with a picture to this file.")
 @target_options
 @json_option
 def explain_command(
@@ -47,10 +37,8 @@ def explain_command(
     table: str | None,
     output: str | None,
     html: Path | None,
-    schema: str | None,
-    project_dir: Path | None,
+    target: Target,
     as_json: bool,
-    **place: Any,
 ) -> None:
     """Explain one prediction of the ML model NAME: run, features, contributions, and what would flip it.
 
@@ -60,33 +48,26 @@ def explain_command(
       scorehouse explain churn --key 15098 --target dev --html why.html
       scorehouse explain demand --key stock_code=21123 --key week_start=2011-11-07 --target dev --json
     """
-    project = find_project(project_dir)
-    named = place_of(**place, project_dir=project_dir)
-    with waiting("explaining the row"), connect(named) as connection:
-        story = story_in(connection, named, project, name, keys, table, schema, output)
+    from scorehouse.explain.text import lines as lines_of
+
+    project = target.project
+    with waiting("explaining the row"), target.opened() as opened:
+        story = story_in(opened, project, name, keys, table, output)
+    lines = list(lines_of(story))
     if html is not None:
         from scorehouse.explain.page import page
 
         replace_file(html, page(story).encode())
-    if as_json:
-        print_json(story.to_dict())
-        return
-    from scorehouse.explain.text import lines
-
-    for line in lines(story):
-        echo(line)
-    if html is not None:
-        echo(f"written: {html}")
+        lines.append(f"written: {html}")
+    answer(as_json, story.to_dict(), lines)
 
 
 def story_in(
-    connection: duckdb.DuckDBPyConnection,
-    place: Place,
+    opened: Opened,
     project: Path,
     name: str,
     keys: Sequence[str],
     table: str | None,
-    schema: str | None,
     output: str | None = None,
 ) -> Story:
     """The story of the row with these values of the key."""
@@ -97,5 +78,5 @@ def story_in(
 
     call = f"{this_call()} {name}"
     versions = ModelSeeds(project, name).registered(call)
-    found = find_row(connection, find_log(connection, schema, place), name, table, keys, call)
+    found = find_row(opened.connection, opened.run_log, name, table, keys, call)
     return story_of(found, versions, FormFiles(project, load_policy(project)), call, output)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, format_option, json_option, print_json
-from scorehouse.cli.run_log import find_log
-from scorehouse.cli.target import connect, place_of, target_options, this_call
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import answer, this_call, waiting
+from scorehouse.cli.options import format_option, json_option
+from scorehouse.cli.target import Target, target_options
 from scorehouse.outbox.changes import find_table, has_changes
 from scorehouse.outbox.files import FORMATS, export_to_folder
 from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
@@ -24,7 +22,7 @@ from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
 @target_options
 @json_option
 def export_predictions_command(
-    node: str, to: str, form: str, table: str | None, schema: str | None, as_json: bool, **place: Any
+    node: str, to: str, form: str, table: str | None, target: Target, as_json: bool
 ) -> None:
     """Export the rows of the prediction table NODE that are new, changed or gone since the last export.
 
@@ -40,23 +38,17 @@ def export_predictions_command(
     is_database = to.startswith(SCHEMES)
     if table is not None and not is_database:
         raise click.UsageError("--table needs the URL of a PostgreSQL database in --to")
-    named = place_of(**place)
-    with connect(named) as connection, waiting("comparing with the last export"):
+    with target.opened() as opened, waiting("comparing with the last export"):
+        connection = opened.connection
         connection.execute("begin")  # one snapshot for all that is read
-        exported = find_table(connection, find_log(connection, schema, named), node, this_call())
+        exported = find_table(connection, opened.run_log, node, this_call())
         if is_database:
             name = table or exported.table.rpartition(".")[2].strip('"')
             done = export_to_postgres(connection, exported, to, name, this_call())
         else:
             done = export_to_folder(connection, exported, Path(to), form, this_call())
-    if as_json:
-        print_json(done)
-        return
     rows = done["rows"]
     said = ", ".join(f"{rows[name]:,} {name}" for name in ("new", "changed", "vanished", "unchanged"))
     where = done["table"] if is_database else done["written"]
-    echo(f"{'written' if _is_written(done) else 'nothing to write'}: {where or to} ({said})")
-
-
-def _is_written(done: dict[str, Any]) -> bool:
-    return has_changes(done["rows"]) or bool(done.get("written"))
+    written = has_changes(rows) or done.get("written")
+    answer(as_json, done, [f"{'written' if written else 'nothing to write'}: {where or to} ({said})"])

@@ -7,18 +7,17 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame, table
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import answer, read_frame, table, waiting
+from scorehouse.cli.options import FILE, json_option, name_argument, option, project_option
 from scorehouse.errors import ConfigurationError
 
 
 @click.command("importance")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option(
     "--features",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Rows to measure on, .parquet or .csv, with the columns of the signature.",
 )
 @click.option(
@@ -28,7 +27,7 @@ from scorehouse.errors import ConfigurationError
     help="Column of that file with the labels, one for each of several outputs; default: the change of "
     "the outputs is measured.",
 )
-@click.option("--alias", default="champion", show_default=True, help="Alias of the version to measure.")
+@option("--alias", default="champion", help="Alias of the version to measure.")
 @click.option("--version", type=int, help="Version to measure; default: the one with the alias.")
 @json_option
 @project_option
@@ -65,10 +64,6 @@ def importance_command(
     place: dict[str, Any] = {"version": version, "alias": alias, "project_dir": project_dir}
     with waiting("measuring importance"):
         found = measure_importance(name, frame, labels, **place)
-    if as_json:
-        print_json({"kind": found.kind, "importance": found.shares})
-        return
     ranked = sorted(found.shares.items(), key=lambda pair: -pair[1])
-    for line in table(["feature", "importance"], ranked):
-        echo(line)
-    echo(f"written to ml_{name}__signature ({found.kind})")
+    lines = [*table(["feature", "importance"], ranked), f"written to ml_{name}__signature ({found.kind})"]
+    answer(as_json, {"kind": found.kind, "importance": found.shares}, lines)

@@ -10,8 +10,9 @@ from typing import Any
 import click
 import yaml
 
-from scorehouse.cli.changes import Change, carry_out, pending
-from scorehouse.cli.common import echo, heading, json_option, project_option, write_options
+from scorehouse.cli.changes import Change, Writing, new_files, write_options
+from scorehouse.cli.common import echo, heading
+from scorehouse.cli.options import key_option, option
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import (
     has_package,
@@ -26,31 +27,24 @@ from scorehouse.cli.project_files import (
 )
 from scorehouse.cli.training_script import Trained, file_of, training_script
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
 
 
 @click.command("init")
 @click.argument("name")
 @click.option("--features", required=True, help="dbt model with the features, one row per key.")
-@click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
+@key_option
 @click.option("--label", required=True, help="Column to predict; NULL where it is not known yet.")
 @click.option("--labels", help="Table with key and label, if the feature table does not have it.")
-@click.option(
+@option(
     "--task",
     type=click.Choice(("classification", "regression")),
     default="classification",
-    show_default=True,
     help="What is predicted: classes, or numbers.",
 )
-@click.option(
-    "--package",
-    help="Folder or git URL of the dbt package; default: where scorehouse came from.",
-)
+@click.option("--package", help="Folder or git URL of the dbt package; default: where scorehouse came from.")
 @click.option("--revision", help="Tag or commit of the git URL.")
 @write_options
-@json_option
-@project_option
 def init_command(
     name: str,
     features: str,
@@ -60,10 +54,7 @@ def init_command(
     task: str,
     package: str | None,
     revision: str | None,
-    yes: bool,
-    dry_run: bool,
-    as_json: bool,
-    project_dir: Path | None,
+    writing: Writing,
 ) -> None:
     """Prepare a dbt project for the ML model NAME: package, profile, folders, variables, training script.
 
@@ -77,26 +68,24 @@ def init_command(
     """
     check_name("name", name, f"init {name}")
     try:
-        project = find_project(project_dir)
+        project = writing.project
     except ConfigurationError:
-        project = (project_dir or Path.cwd()).resolve()
+        project = (writing.project_dir or Path.cwd()).resolve()
         if not project.is_dir():
             raise
-    changes = _project_files(project, package, revision)
-    target = _target(project, changes)
+    changes, target = _project_files(project, package, revision)
     trained = Trained(features, keys, label, labels)
-    script = f"ml/train_{name}.py"
-    if not (project / script).exists():
-        changes.append(Change(script, training_script(name, trained, task, target)))
-    effective = pending(project, changes)
-    nothing = "nothing to do: the project is already prepared"
-    if carry_out(project, effective, yes=yes, dry_run=dry_run, as_json=as_json, nothing=nothing):
+    script = Change(f"ml/train_{name}.py", training_script(name, trained, task, target))
+    changes += new_files(project, [script])
+    if writing.carry_out(project, changes, "nothing to do: the project is already prepared"):
         for line in [*_profile_hint(project, target), *_next_steps(project, name, trained, target)]:
             echo(line)
 
 
-def _project_files(project: Path, package: str | None, revision: str | None) -> list[Change]:
-    """Every file of the project as it should be, but for the training script."""
+def _project_files(
+    project: Path, package: str | None, revision: str | None
+) -> tuple[list[Change], Mapping[str, Any]]:
+    """Every file of the project as it should be, but for the training script; and the default target."""
     settings = _text(project / "dbt_project.yml") or new_project(project)
     packages = _text(project / "packages.yml")
     if package is None and not has_package(packages + _text(project / "dependencies.yml")):
@@ -105,22 +94,16 @@ def _project_files(project: Path, package: str | None, revision: str | None) -> 
     if package is not None:
         changes.append(Change("packages.yml", with_package(packages, package, revision)))
     profile = new_profile(project, settings)
-    database = "duckdb" if profile else str(default_target(project).get("type") or "")
-    changes.append(Change("dbt_project.yml", with_variables(with_assets(settings), database)))
+    _, target = default_target(project)
+    for new in profile.values():
+        target = new["outputs"][new["target"]]
+    settings = with_variables(with_assets(settings), str(target.get("type") or ""))
+    changes.append(Change("dbt_project.yml", settings))
     if profile:
         changes.append(Change("profiles.yml", yaml.safe_dump(profile, sort_keys=False)))
     changes.append(Change(".gitignore", with_ignored(_text(project / ".gitignore"))))
     changes.append(Change(".gitattributes", with_attributes(_text(project / ".gitattributes"))))
-    return changes
-
-
-def _target(project: Path, changes: list[Change]) -> Mapping[str, Any]:
-    """The profile's default target: the one that is about to be written, or the one that dbt finds."""
-    for change in changes:
-        if change.path == "profiles.yml":
-            (profile,) = yaml.safe_load(change.text).values()
-            return dict(profile["outputs"][profile["target"]])
-    return default_target(project)
+    return changes, target
 
 
 def _text(file: Path) -> str:

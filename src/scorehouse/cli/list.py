@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import count, echo, json_option, print_json, project_option, table
+from scorehouse.cli.common import NOTHING_REGISTERED, answer, count, table
+from scorehouse.cli.options import json_option, project_option
 from scorehouse.cli.show import facts
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, registered_names
@@ -28,16 +29,10 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
       scorehouse list --json
     """
     versions = all_versions(find_project(project_dir))
-    if as_json:
-        print_json([facts(version) for version in versions])
-        return
-    if not versions:
-        echo("no ML model is registered yet; see scorehouse register --help")
-        return
-    for line in table(SHOWN, [_shown(version) for version in versions]):
-        echo(line)
-    names = {version.name for version in versions}
-    echo(f"\n{count(len(names), 'ML model')}, {count(len(versions), 'version')}")
+    models = count(len({version.name for version in versions}), "ML model")
+    lines = table(SHOWN, [_shown(version) for version in versions])
+    lines += ["", f"{models}, {count(len(versions), 'version')}"]
+    answer(as_json, [facts(version) for version in versions], lines if versions else [NOTHING_REGISTERED])
 
 
 def all_versions(project: Path) -> list[Version]:

@@ -1,19 +1,107 @@
-"""The command `scorehouse`."""
+"""The command `scorehouse`, whose commands are imported when they are called, not when they are listed."""
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+from collections import UserDict
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from scorehouse.cli import GROUPS, MAIN
+from scorehouse.cli import GROUPS, SHARED, SUBCOMMANDS
 from scorehouse.cli.common import EXIT_FAULT, echo
-from scorehouse.cli.lazy import LazyGroup
 from scorehouse.errors import ScorehouseError
+from scorehouse.load_lock import loading
+
+CLAUSE_ENDS = re.compile(r"[:;] "), re.compile(r", ")
+Summaries = Mapping[str, str]
 
 
-class _Group(LazyGroup):
+class _Commands(UserDict[str, Any]):
+    """Commands by name; until one is looked up, `data` has the first sentence of its help in its place."""
+
+    def __init__(self, summaries: Summaries, prefix: str) -> None:
+        self.prefix = prefix
+        super().__init__(summaries)
+
+    def __getitem__(self, name: str) -> click.Command:
+        if isinstance(summary := self.data[name], str):
+            words = f"{self.prefix}{name}"
+            if words in SUBCOMMANDS:
+                self.data[name] = _Group(
+                    name, titles={"": SUBCOMMANDS[name]}, prefix=f"{name}_", help=summary
+                )
+            else:
+                with loading():
+                    module = import_module(f"{__package__}.{SHARED.get(words, words)}")
+                self.data[name] = getattr(module, f"{words}_command")
+        return self.data[name]
+
+
+class _Group(click.Group):
+    """A group of commands that are not imported before they are called.
+
+    `titles` group them in its help, with the first sentence of the help of each.
+    """
+
+    def __init__(
+        self, name: str | None, titles: Mapping[str, Summaries], prefix: str = "", **settings: Any
+    ) -> None:
+        self.titles = titles
+        self.summaries = {name: text for commands in titles.values() for name, text in commands.items()}
+        super().__init__(name, _Commands(self.summaries, prefix), **settings)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands as click does, under the titles of their groups."""
+        longest = max(map(len, self.summaries))
+        with formatter.section("Commands"):
+            for title, commands in self.titles.items():
+                if title:
+                    formatter.write(f" {click.style(title, bold=True)}\n")
+                room = formatter.width - 6 - longest
+                formatter.write_dl(
+                    [
+                        (click.style(name.ljust(longest), fg="cyan"), _short(text, room))
+                        for name, text in commands.items()
+                    ]
+                )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in sorted(self.summaries) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=_short(self.summaries[name])) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Like click's method, but suggest a similar name for an unknown one."""
+        near = difflib.get_close_matches(args[0], self.summaries, n=1)
+        if (
+            args[0] not in self.summaries
+            and near
+            and not args[0].startswith("-")
+            and not ctx.resilient_parsing
+        ):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+
+def _short(summary: str, limit: int = 45) -> str:
+    """The sentence, or as many of its clauses as fit; click's cut if not even the first one does."""
+    if len(summary) <= limit:
+        return summary.removesuffix(".")
+    for mark in CLAUSE_ENDS:  # a list after a colon is left out whole
+        if ends := [found.start() for found in mark.finditer(summary) if found.start() <= limit]:
+            return summary[: ends[-1]]
+    return click.Command(None, help=summary).get_short_help_str(limit)
+
+
+class _Main(_Group):
     """Show scorehouse errors as text, without a traceback, and exit with 1."""
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
@@ -28,7 +116,7 @@ class _Group(LazyGroup):
             ctx.exit(EXIT_FAULT)
 
 
-@click.group(cls=_Group, places=MAIN, groups=GROUPS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Main, titles=GROUPS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scorehouse")
 def main() -> None:
     """Register, promote, list and check ML models of a dbt project.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import signal
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import click
 from pydantic import ValidationError
 
 import scorehouse
-from scorehouse.cli.common import echo, print_json
-from scorehouse.cli.mcp_tools import ALL, DATA, TOOLS, Named, Tool
-from scorehouse.cli.target import results_option, target_options, this_call
+from scorehouse.cli.common import echo, print_json, this_call
+from scorehouse.cli.mcp_tools import DATA, TOOLS, Served, Tool
+from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.registry.formats.base import import_extra
 
@@ -33,9 +32,7 @@ INSTRUCTIONS = (
 @results_option
 @target_options
 @click.option("--json", "as_json", is_flag=True, help="Print the tools as JSON, and serve nothing.")
-def mcp_command(
-    dbt_target: Path | None, schema: str | None, as_json: bool, project_dir: Path | None, **place: Any
-) -> None:
+def mcp_command(dbt_target: Path | None, as_json: bool, target: Target) -> None:
     """Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on standard input.
 
     Needs the extra mcp: pip install 'scorehouse[mcp]'. Without --target or --database, the tools that read
@@ -47,21 +44,21 @@ def mcp_command(
       scorehouse mcp --json
     """
     if as_json:
-        print_json([tool.to_dict() for tool in ALL])
+        print_json([tool.to_dict() for tool in TOOLS.values()])
         return
-    named = Named(project_dir, place if any(place.values()) else None, schema, dbt_target)
-    where = [str(named.project)]
-    if named.warehouse is not None:
-        where += [str(named.place().file)]  # an error now, not at the first call
+    served = Served(target, dbt_target)
+    where = [str(target.project)]
+    if served.has_warehouse:
+        where.append(str(target.place().file))  # an error now, not at the first call
     import_extra("mcp.server.stdio", EXTRA, this_call())
     echo(f"scorehouse mcp: serves {' and '.join(where)}, read-only, until standard input ends", err=True)
     # Ctrl-C ends the process at once: nothing is ever half written, and the thread that waits for input
     # would keep asyncio from ending
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(serve(named))
+    asyncio.run(serve(served))
 
 
-async def serve(named: Named) -> None:
+async def serve(served: Served) -> None:
     """Answer requests until standard input ends, one at a time."""
     import mcp.types as types
     from mcp.server.lowlevel import Server
@@ -80,14 +77,14 @@ async def serve(named: Named) -> None:
                 input_schema=tool.schema,
                 annotations=hints,
             )
-            for tool in ALL
+            for tool in TOOLS.values()
         ]
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(_context: Any, asked: Any) -> Any:
         async with one_at_a_time:
             answered, is_error = await asyncio.to_thread(
-                answer, named, asked.name, asked.arguments or {}, root
+                answer, served, asked.name, asked.arguments or {}, root
             )
         text = json.dumps(answered, ensure_ascii=False, allow_nan=False)
         # the text is for clients that do not read structured content; in it, strings are quoted, too
@@ -106,13 +103,13 @@ async def serve(named: Named) -> None:
 
 
 def answer(
-    named: Named, name: str, arguments: dict[str, Any], root: click.Context
+    served: Served, name: str, arguments: dict[str, Any], root: click.Context
 ) -> tuple[dict[str, Any], bool]:
     """The result of a tool as JSON can hold it, and whether it is an error."""
     with click.Context(click.Command(name), info_name=name, parent=root).scope():
         try:
             tool = _tool(name)
-            return plain(tool.answer(named, _arguments(tool, arguments))), False
+            return plain(tool.answer(served, _arguments(tool, arguments))), False
         except ScorehouseError as error:
             return {"error": error.fields()}, True
         except Exception as error:  # a result too, not the end of the server
@@ -147,10 +144,4 @@ def _arguments(tool: Tool, given: dict[str, Any]) -> Any:
 
 def plain(value: Any) -> Any:
     """The value as JSON has it; numbers that JSON has not are strings, such as `NaN`."""
-    if isinstance(value, dict):
-        return {str(name): plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+    return json.loads(json.dumps(value, default=str), parse_constant=str)

@@ -6,37 +6,29 @@ value in a result, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scorehouse.cli.common import this_call
 from scorehouse.cli.diff import compared, document
 from scorehouse.cli.explain import story_in
+from scorehouse.cli.export_monitoring import all_alerts
 from scorehouse.cli.list import all_versions
-from scorehouse.cli.monitoring import found_alerts
-from scorehouse.cli.run_log import find_log
+from scorehouse.cli.report import chapters_of
 from scorehouse.cli.runs import read_runs
 from scorehouse.cli.show import facts, facts_and_features, find_reference
-from scorehouse.cli.target import connect, dbt_results, place_of, this_call
+from scorehouse.cli.target import Opened, Target
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import resolve
 from scorehouse.report.export import webhook
-from scorehouse.report.gather import gather
-from scorehouse.report.sections import chapter_of
 from scorehouse.report.summary import overview
-from scorehouse.report.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from scorehouse.project.place import Place
 
 # The last sentence of every description.
 DATA = (
@@ -53,46 +45,44 @@ MOST_RUNS = 500
 
 
 @dataclass(frozen=True)
-class Named:
-    """What the server was started for: a project and, with `warehouse`, the options that name a target.
+class Served:
+    """What the server was started for: a project and, if one was named, a target.
 
     Files are read at every call, so a server never shows what was there when it started.
     """
 
-    project_dir: Path | None
-    warehouse: Mapping[str, Any] | None
-    schema: str | None
+    target: Target
     dbt_target: Path | None
 
     @property
     def project(self) -> Path:
-        return find_project(self.project_dir)
+        return self.target.project
 
-    def place(self) -> Place:
-        """The DuckDB file. Raises ConfigurationError if no target was named."""
-        if self.warehouse is None:
+    @property
+    def has_warehouse(self) -> bool:
+        """Whether an option names a target."""
+        target = self.target
+        return any((target.database, target.target, target.profile, target.profiles_dir))
+
+    @property
+    def warehouse(self) -> Target:
+        """The target. Raises ConfigurationError if none was named."""
+        if not self.has_warehouse:
             raise ConfigurationError(
                 this_call(),
                 "the server was started without a target",
                 expected="a server that was started with --target or --database; a target is never guessed",
                 action="add `--target NAME` to the command that starts `scorehouse mcp`",
             )
-        return place_of(**self.warehouse, project_dir=self.project_dir)
+        return self.target
 
     @contextmanager
-    def connected(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Place]]:
-        """A read-only connection that is closed after the call, so that dbt can write between calls."""
-        place = self.place()
-        with connect(place) as connection:
+    def opened(self) -> Iterator[Opened]:
+        """The warehouse, which is closed after the call, so that dbt can write between calls."""
+        with self.warehouse.opened() as opened:
             for setting in CLOSED:
-                connection.execute(setting)
-            yield connection, place
-
-    @contextmanager
-    def monitoring(self) -> Iterator[Warehouse]:
-        """The monitoring tables of the target."""
-        with self.connected() as (connection, place):
-            yield Warehouse(connection, place, self.schema, this_call())
+                opened.connection.execute(setting)
+            yield opened
 
 
 class Arguments(BaseModel):
@@ -134,27 +124,33 @@ class OneRow(Arguments):
     table: str | None = Field(None, description="Prediction table; the one that was scored last if left out")
 
 
-def _versions(named: Named, _: Arguments) -> dict[str, Any]:
-    return {"versions": [facts(version) for version in all_versions(named.project)]}
+def list_versions(served: Served, _: Arguments) -> dict[str, Any]:
+    """Every registered version of every ML model, as `scorehouse list`: aliases, task, metrics, digests."""
+    return {"versions": [facts(version) for version in all_versions(served.project)]}
 
 
-def _version(named: Named, asked: OneVersion) -> dict[str, Any]:
-    return facts_and_features(*find_reference(named.project, asked.reference, this_call()))
+def show_version(served: Served, asked: OneVersion) -> dict[str, Any]:
+    """One registered version with the features of its signature, as `scorehouse show`."""
+    return facts_and_features(*find_reference(served.project, asked.reference, this_call()))
 
 
-def _difference(named: Named, asked: TwoVersions) -> dict[str, Any]:
-    return document(*compared(named.project, asked.name, str(asked.old), str(asked.new)))
+def diff_versions(served: Served, asked: TwoVersions) -> dict[str, Any]:
+    """What differs between two versions: facts, metrics, libraries and features, as `scorehouse diff`."""
+    return document(*compared(served.project, asked.name, str(asked.old), str(asked.new)))
 
 
-def _promotion(named: Named, asked: Promotion) -> dict[str, Any]:
+def show_promotion(served: Served, asked: Promotion) -> dict[str, Any]:
+    """The registry lines that a promotion would change, and how the version differs from the champion.
+    Promotes nothing: a person runs the command in `to_promote`.
+    """
     from scorehouse.retraining.gate import promotion_diff
 
-    versions = ModelSeeds(named.project, asked.name).registered(this_call())
+    versions = ModelSeeds(served.project, asked.name).registered(this_call())
     chosen = resolve(versions, alias=None, version=asked.version, call=this_call())
     champion = next((each for each in versions if "champion" in each.aliases), None)
     changes: dict[str, Any] = {}
     if champion is not None:
-        changes = document(*compared(named.project, asked.name, str(champion.version), str(chosen.version)))
+        changes = document(*compared(served.project, asked.name, str(champion.version), str(chosen.version)))
     return {
         "name": asked.name,
         "champion": champion.version if champion else None,
@@ -165,59 +161,68 @@ def _promotion(named: Named, asked: Promotion) -> dict[str, Any]:
     }
 
 
-def _runs(named: Named, asked: Runs) -> dict[str, Any]:
-    with named.connected() as (connection, place):
-        log = find_log(connection, named.schema, place)
-        found = read_runs(connection, log, ml_model=asked.ml_model, failed=asked.failed, limit=asked.limit)
-    if asked.ml_model is not None and not found:
-        ModelSeeds(named.project, asked.ml_model).registered(this_call())  # an error for an unknown name
-    return {"runs": found}
+def check_versions(served: Served, _: Arguments) -> dict[str, Any]:
+    """Whether the files of every version are the registered ones, as `scorehouse check --no-load`.
+    Files are hashed, and none is opened.
+    """
+    from scorehouse.registration.check_project import check_project
+
+    return {"versions": [asdict(checked) for checked in check_project(served.project, load=False)]}
 
 
-def _verdicts(named: Named, asked: OneOrAll) -> dict[str, Any]:
-    results = dbt_results(named.place(), named.dbt_target, named.project_dir)
-    with named.monitoring() as warehouse:
-        chapters = [
-            chapter_of(warehouse, data, results)
-            for data in gather(warehouse, asked.name, nodes=results.nodes if results else None)
-        ]
-    return {"ml_models": [overview(chapter) for chapter in chapters]}
+def list_runs(served: Served, asked: Runs) -> dict[str, Any]:
+    """Scoring runs from the run log, newest first, as `scorehouse runs`: status, error, rows, version."""
+    with served.opened() as opened:
+        runs = read_runs(opened, ml_model=asked.ml_model, failed=asked.failed, limit=asked.limit)
+    if asked.ml_model is not None and not runs:
+        ModelSeeds(served.project, asked.ml_model).registered(this_call())  # an error for an unknown name
+    return {"runs": runs}
 
 
-def _alerts(named: Named, asked: OneOrAll) -> dict[str, Any]:
-    results = dbt_results(named.place(), named.dbt_target, named.project_dir)
-    with named.monitoring() as warehouse:
-        return webhook(found_alerts(warehouse, asked.name, results), datetime.now(UTC))
+def show_verdicts(served: Served, asked: OneOrAll) -> dict[str, Any]:
+    """For each ML model one sentence, and its lights with the rule behind each; `state` is bad, warn, ok,
+    or none where nothing was judged.
+    """
+    results = served.warehouse.dbt_results(served.dbt_target)
+    with served.opened() as opened:
+        return {"ml_models": [overview(each) for each in chapters_of(opened.monitoring, asked.name, results)]}
 
 
-def _explanation(named: Named, asked: OneRow) -> dict[str, Any]:
+def list_alerts(served: Served, asked: OneOrAll) -> dict[str, Any]:
+    """Alerts of monitoring, one per cause, as `scorehouse export alerts`. Each has the SQL of its number
+    (`sql`) and of its rows (`rows_sql`).
+    """
+    results = served.warehouse.dbt_results(served.dbt_target)
+    with served.opened() as opened:
+        return webhook(all_alerts(opened.monitoring, asked.name, results), datetime.now(UTC))
+
+
+def explain_prediction(served: Served, asked: OneRow) -> dict[str, Any]:
+    """One prediction, as `scorehouse explain`: its run, features, contributions, and what would flip it.
+    An artifact is opened only if the load policy allows it and its digest is the registered one.
+    """
     keys = [str(asked.key)]
     if isinstance(asked.key, dict):
         keys = [f"{column}={value}" for column, value in asked.key.items()]
-    with named.connected() as (connection, place):
-        story = story_in(connection, place, named.project, asked.name, keys, asked.table, named.schema)
-    return story.to_dict()
-
-
-def _checks(named: Named, _: Arguments) -> dict[str, Any]:
-    from scorehouse.registration.check_project import check_project
-
-    return {"versions": [asdict(found) for found in check_project(named.project, load=False)]}
+    with served.opened() as opened:
+        return story_in(opened, served.project, asked.name, keys, asked.table).to_dict()
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool: what it says of itself, its arguments, and the function that answers."""
+    """A tool: the function that answers, whose name and docstring it has, its title, and its arguments."""
 
-    name: str
+    answer: Callable[[Served, Any], dict[str, Any]]
     title: str
-    purpose: str
-    arguments: type[Arguments]
-    answer: Callable[[Named, Any], dict[str, Any]]
+    arguments: type[Arguments] = Arguments
+
+    @property
+    def name(self) -> str:
+        return self.answer.__name__
 
     @property
     def description(self) -> str:
-        return f"{self.purpose} {DATA}"
+        return f"{' '.join((self.answer.__doc__ or '').split())} {DATA}"
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -229,74 +234,17 @@ class Tool:
         return {"name": self.name, "description": self.description, "arguments": self.schema}
 
 
-ALL = (
-    Tool(
-        "list_versions",
-        "List registered versions",
-        "Every registered version of every ML model, as `scorehouse list`: aliases, task, metrics, digests.",
-        Arguments,
-        _versions,
-    ),
-    Tool(
-        "show_version",
-        "Show a version",
-        "One registered version with the features of its signature, as `scorehouse show`.",
-        OneVersion,
-        _version,
-    ),
-    Tool(
-        "diff_versions",
-        "Compare two versions",
-        "What differs between two versions: facts, metrics, libraries and features, as `scorehouse diff`.",
-        TwoVersions,
-        _difference,
-    ),
-    Tool(
-        "show_promotion",
-        "Show what a promotion would change",
-        "The registry lines that a promotion would change, and how the version differs from the champion. "
-        "Promotes nothing: a person runs the command in `to_promote`.",
-        Promotion,
-        _promotion,
-    ),
-    Tool(
-        "check_versions",
-        "Check digests of versions",
-        "Whether the files of every version are the registered ones, as `scorehouse check --no-load`. "
-        "Files are hashed, and none is opened.",
-        Arguments,
-        _checks,
-    ),
-    Tool(
-        "list_runs",
-        "List scoring runs",
-        "Scoring runs from the run log, newest first, as `scorehouse runs`: status, error, rows, version.",
-        Runs,
-        _runs,
-    ),
-    Tool(
-        "show_verdicts",
-        "Show verdicts of monitoring",
-        "For each ML model one sentence, and its lights with the rule behind each; `state` is bad, warn, ok, "
-        "or none where nothing was judged.",
-        OneOrAll,
-        _verdicts,
-    ),
-    Tool(
-        "list_alerts",
-        "List alerts",
-        "Alerts of monitoring, one per cause, as `scorehouse export alerts`. Each has the SQL of its number "
-        "(`sql`) and of its rows (`rows_sql`).",
-        OneOrAll,
-        _alerts,
-    ),
-    Tool(
-        "explain_prediction",
-        "Explain one prediction",
-        "One prediction, as `scorehouse explain`: its run, features, contributions, and what would flip it. "
-        "An artifact is opened only if the load policy allows it and its digest is the registered one.",
-        OneRow,
-        _explanation,
-    ),
-)
-TOOLS = {tool.name: tool for tool in ALL}
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(list_versions, "List registered versions"),
+        Tool(show_version, "Show a version", OneVersion),
+        Tool(diff_versions, "Compare two versions", TwoVersions),
+        Tool(show_promotion, "Show what a promotion would change", Promotion),
+        Tool(check_versions, "Check digests of versions"),
+        Tool(list_runs, "List scoring runs", Runs),
+        Tool(show_verdicts, "Show verdicts of monitoring", OneOrAll),
+        Tool(list_alerts, "List alerts", OneOrAll),
+        Tool(explain_prediction, "Explain one prediction", OneRow),
+    )
+}

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scorehouse.cli.changes import COLOURS
-from scorehouse.cli.common import (
-    EXIT_DIFFERENT,
-    echo,
-    heading,
-    json_option,
-    print_json,
-    project_option,
-    read_frame,
-    write_options,
-)
-from scorehouse.cli.names import complete_name, complete_reference
+from scorehouse.cli.changes import COLOURS, dry_run_option, yes_option
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, echo, heading, read_frame
+from scorehouse.cli.options import json_option, name_argument, project_option, reference_argument
 from scorehouse.cli.show import facts
 from scorehouse.registry.seeds import build_command
 from scorehouse.registry.version import TASKS
 
-
-def _store_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--tracking-uri", help="MLflow's store, such as sqlite:///mlflow.db; default: MLFLOW_TRACKING_URI."
-    )(function)
+store_option = click.option(
+    "--tracking-uri", help="MLflow's store, such as sqlite:///mlflow.db; default: MLFLOW_TRACKING_URI."
+)
 
 
 @click.command("mlflow")
 @click.argument("reference")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option("--features", type=click.Path(path_type=Path), help="Training features, .parquet or .csv.")
 @click.option(
     "--task", type=click.Choice(TASKS), help="Task of the estimator; default: found from its class."
 )
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
-@_store_option
+@store_option
 @json_option
 @project_option
-def import_command(reference: str, name: str, features: Path | None, as_json: bool, **settings: Any) -> None:
+def import_mlflow_command(
+    reference: str, name: str, features: Path | None, as_json: bool, **settings: Any
+) -> None:
     """Register the MLflow model REFERENCE as the next version of NAME.
 
     REFERENCE is models:/name@alias, models:/name/version, runs:/id/name, a run id, or a folder. A pickle
@@ -60,31 +50,29 @@ def import_command(reference: str, name: str, features: Path | None, as_json: bo
     frame = None if features is None else read_frame(features)
     imported = import_model(reference, name, features=frame, **settings)
     version = imported.version
-    if as_json:
-        print_json({"version": facts(version), "from": imported.origin.uri, "gaps": imported.gaps})
-        return
-    echo(f"registered {version.label} from {imported.origin.uri}: {version.artifact}")
-    _gaps(imported.gaps)
+    lines = [f"registered {version.label} from {imported.origin.uri}: {version.artifact}"]
+    document = {"version": facts(version), "from": imported.origin.uri, "gaps": imported.gaps}
+    answer(as_json, document, [*lines, *_gaps(imported.gaps)])
 
 
-def _gaps(gaps: tuple[str, ...]) -> None:
-    for gap in gaps:
-        echo(click.style("gap: ", fg="yellow") + gap)
+def _gaps(gaps: tuple[str, ...]) -> list[str]:
+    return [click.style("gap: ", fg="yellow") + gap for gap in gaps]
 
 
 @click.command("mlflow")
 @click.argument("registered_name")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option(
     "--task", type=click.Choice(TASKS), help="Task of the estimators; default: found from their classes."
 )
 @click.option("--exit-code", is_flag=True, help="With --dry-run, exit with 3 if something would change.")
-@_store_option
-@write_options
+@store_option
+@yes_option
+@dry_run_option
 @json_option
 @project_option
 @click.pass_context
-def sync_command(
+def sync_mlflow_command(
     ctx: click.Context,
     /,
     registered_name: str,
@@ -110,25 +98,16 @@ def sync_command(
         raise click.UsageError("--json does not ask: add --yes or --dry-run")
     plan = plan_sync(registered_name, name, **settings)
     diffs = {path: _diff(plan.project, path, data) for path, data in plan.files.items()}
-    if as_json:
-        print_json({"actions": plan.actions, "gaps": plan.gaps, "files": diffs})
-    else:
-        _show(plan.actions, diffs)
-        _gaps(plan.gaps)
+    lines = [heading(action) for action in plan.actions or ("nothing to do: the aliases are the same",)]
+    lines += [click.style(line, fg=COLOURS.get(line[:1])) for diff in diffs.values() for line in diff]
+    document = {"actions": plan.actions, "gaps": plan.gaps, "files": diffs}
+    answer(as_json, document, [*lines, *_gaps(plan.gaps)])
     if plan.files and not dry_run and (yes or click.confirm(f"write {len(plan.files)} files?", default=True)):
         plan.write()
         if not as_json:
             echo(f"next: {build_command(name)}")
     if exit_code and dry_run and plan.files:
         ctx.exit(EXIT_DIFFERENT)
-
-
-def _show(actions: tuple[str, ...], diffs: dict[str, list[str]]) -> None:
-    for action in actions or ("nothing to do: the aliases are the same",):
-        echo(heading(action))
-    for lines in diffs.values():
-        for line in lines:
-            echo(click.style(line, fg=COLOURS.get(line[:1])))
 
 
 def _diff(project: Path, path: str, data: bytes) -> list[str]:
@@ -143,13 +122,13 @@ def _diff(project: Path, path: str, data: bytes) -> list[str]:
 
 
 @click.command("mlflow")
-@click.argument("reference", shell_complete=complete_reference)
+@reference_argument
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder to write the MLflow model into.")
 @click.option("--register-as", "registered_name", help="Name to log and register it under in the store.")
-@_store_option
+@store_option
 @json_option
 @project_option
-def export_command(reference: str, as_json: bool, **settings: Any) -> None:
+def export_mlflow_command(reference: str, as_json: bool, **settings: Any) -> None:
     """Export the registered version REFERENCE (churn@champion, churn/3) as an MLflow model.
 
     \b
@@ -160,7 +139,5 @@ def export_command(reference: str, as_json: bool, **settings: Any) -> None:
     from scorehouse.interop.mlflow_export import export_model
 
     place = export_model(reference, **settings)
-    if as_json:
-        print_json({"reference": reference, "exported_to": place})
-    else:
-        echo(f"exported {reference} to {place}")
+    document = {"reference": reference, "exported_to": place}
+    answer(as_json, document, [f"exported {reference} to {place}"])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from scorehouse.cli.monitored import Monitor, Monitored
 from scorehouse.cli.monitoring_columns import (
     CALIBRATION,
     DRIFT,
@@ -18,8 +17,7 @@ from scorehouse.cli.monitoring_columns import (
     RETRAINING_OUTPUT,
     RETRAINING_OUTPUTS,
 )
-from scorehouse.cli.monitors_asked import Asked, options_of
-from scorehouse.cli.scaffold import key_of
+from scorehouse.cli.scaffold import package_test
 from scorehouse.metrics import LOWER, METRICS, of_drift
 from scorehouse.project.dbt_names import jinja
 
@@ -29,195 +27,171 @@ TOLERANCE, RELATIVE_TOLERANCE = 0.05, 0.2
 LEVEL = 0.9  # of the intervals of a regression
 # The defaults of the macro `drift`, written out since they are the numbers that a user changes first.
 MIN_EFFECT = {name: one.min_effect for name in of_drift("moved") if (one := METRICS[name].drift)}
-DEPENDENT = "-- Chance is what training shows: how much its {units} differ was learned at registration."
+DEPENDENT = "-- Chance is what training shows: how much its {units} differ was learned at registration.\n"
 INDEPENDENT = (
-    "-- Rows are judged as independent. If those of a day or a week are alike, register again with --time."
+    "-- Rows are judged as independent. If those of a day or a week are alike, register again with --time.\n"
 )
 PER_DAY = ", **scorehouse.replace_windows()"
 PER_RUN = ", **scorehouse.replace_windows('run_id')"
 
 
-@dataclass(frozen=True)
-class Monitor:
-    """A monitoring model: its SQL and its YAML entry."""
-
-    name: str
-    description: str
-    sql: str
-    columns: dict[str, str]
-    tests: Sequence[Any] = ()
-
-    def properties(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "description": self.description,
-            **({"data_tests": list(self.tests)} if self.tests else {}),
-            "columns": [{"name": name, "description": text} for name, text in self.columns.items()],
-        }
-
-
-def monitors(asked: Asked) -> list[Monitor]:
+def monitors(model: Monitored) -> list[Monitor]:
     """All monitors that the answers allow for, in the order of their lineage."""
-    found = [_profiles(asked)]
-    if asked.training:
-        found.append(_training_profiles(asked, asked.training))
-    found += [_drift(asked), *([_daily_drift(asked)] if asked.day else [])]
-    for one in asked.judged if asked.labels else []:
-        found.append(_performance(one))
+    written = _profiles(model)
+    written += [_drift(model, "drift", "month" if model.day else "run")]
+    if model.day:  # a month shows a change late in it only in the next month; a day shows it at once
+        written += [_drift(model, "daily_drift", "day")]
+    for one in model.judged:
+        written.append(_performance(one))
         if one.is_estimated:
-            found += [_calibration(one), _estimates(one)]
+            written += _estimates(one)
         if one.task == "regression":
-            found += [_margins(one), _intervals(one), _coverage(one)]
-    return [*found, _retraining(asked)]
+            written += _intervals(one)
+    return [*written, _retraining(model)]
 
 
-def _profiles(asked: Asked) -> Monitor:
-    name = asked.version.name
-    config = f"{{{{ config(materialized='incremental'{PER_DAY if asked.day else PER_RUN}) }}}}\n\n"
-    return Monitor(
-        f"{name}_profiles",
-        f"Counts of every feature and output of `{name}` in its training bins.",
-        config + call_of("profile", _profiled(asked, asked.table), asked.common),
-        PROFILES,
-    )
-
-
-def _training_profiles(asked: Asked, training: str) -> Monitor:
-    name = asked.version.name
-    settings = {setting: value for setting, value in asked.common.items() if setting != "day"}
-    return Monitor(
-        f"{name}_training_profiles",
-        f"The same counts of the training rows of `{name}`: what each segment is compared with.",
-        call_of("profile", _profiled(asked, f"ref('{training}')"), settings),
-        PROFILES,
-    )
-
-
-def _profiled(asked: Asked, table: str) -> dict[str, str]:
-    name = asked.version.name
-    return {
-        "predictions": table,
+def _profiles(model: Monitored) -> list[Monitor]:
+    name = model.version.name
+    relations = {
+        "predictions": model.table,
         "reference": f"ref('ml_{name}__reference')",
-        "features": f"ref('{asked.features}')",
+        "features": f"ref('{model.features}')",
         "signature": f"ref('ml_{name}__signature')",
     }
+    profiles = model.monitor(
+        "profiles",
+        f"Counts of every feature and output of `{name}` in its training bins.",
+        PROFILES,
+        "profile",
+        relations,
+        model.key | model.by_day | model.by_segment,
+        head=f"{{{{ config(materialized='incremental'{PER_DAY if model.day else PER_RUN}) }}}}\n\n",
+    )
+    if not model.training:
+        return [profiles]
+    training = model.monitor(
+        "training_profiles",
+        f"The same counts of the training rows of `{name}`: what each segment is compared with.",
+        PROFILES,
+        "profile",
+        relations | {"predictions": f"ref('{model.training}')"},
+        model.key | model.by_segment,
+    )
+    return [profiles, training]
 
 
-def _drift(asked: Asked) -> Monitor:
-    return _drift_in(asked, "drift", "month" if asked.day else "run")
-
-
-def _daily_drift(asked: Asked) -> Monitor:
-    """A month shows a change late in it only in the next month; a day shows it at once."""
-    return _drift_in(asked, "daily_drift", "day")
-
-
-def _drift_in(asked: Asked, ending: str, window: str) -> Monitor:
-    name = asked.version.name
+def _drift(model: Monitored, ending: str, window: str) -> Monitor:
+    name = model.version.name
     relations = {
         "profiles": f"ref('{name}_profiles')",
         "reference": f"ref('ml_{name}__reference')",
         "importance": f"ref('ml_{name}__signature')",
     }
-    if asked.training:
+    if model.training:
         relations["segment_reference"] = f"ref('{name}_training_profiles')"
-    units = " and ".join(f"{unit}s" for unit in asked.units)
-    chance = DEPENDENT.format(units=units) if units else INDEPENDENT
-    return Monitor(
-        f"{name}_{ending}",
+    units = " and ".join(f"{unit}s" for unit in model.units)
+    return model.monitor(
+        ending,
         f"Drift of `{name}` against training, by feature and {'scoring run' if window == 'run' else window}.",
-        f"{chance}\n" + call_of("drift", relations, {"window": window, "min_effect": MIN_EFFECT}),
         DRIFT,
+        "drift",
+        relations,
+        {"window": window, "min_effect": MIN_EFFECT},
         ["scorehouse.no_drift", "scorehouse.no_score_drift"],
+        head=DEPENDENT.format(units=units) if units else INDEPENDENT,
     )
 
 
-def _performance(asked: Asked) -> Monitor:
-    settings = {**asked.common, "label": asked.label, "task": asked.task, **_maturity(asked)}
-    return Monitor(
-        f"{asked.stem}_performance",
-        f"Performance of {asked.subject}, once the labels have arrived.",
-        call_of("performance", asked.labelled, {**settings, **options_of(asked)}),
+def _judged_by(model: Monitored, task: str) -> dict[str, Any]:
+    """The settings of `performance`, but for its options."""
+    settings = model.key | model.by_day | model.by_segment | {"label": model.label, "task": task}
+    return settings | {"maturity": {"days": model.label_days, "share": 0.95}}
+
+
+def _performance(model: Monitored) -> Monitor:
+    """With tests: labels arrive, metrics are as good as at registration, scores are calibrated."""
+    tests: list[Any] = [package_test("labels_arrive", min_share=0.95, after_days=model.label_days + 1)]
+    metric = _metric(model)
+    registered = model.registered(metric)
+    if registered is not None:
+        metrics = {metric: tolerance_of(metric, registered)}
+        registry = f"ref('ml_{model.version.name}')"
+        tests.append(
+            package_test("performance_not_below_reference", registry=registry, metrics=metrics, **model.named)
+        )
+    if model.version.score_method == "predict_proba":
+        tests.append({"scorehouse.calibrated": {"config": {"severity": "warn"}}})
+    return model.monitor(
+        "performance",
+        f"Performance of {model.subject}, once the labels have arrived.",
         PERFORMANCE,
-        _performance_tests(asked),
+        "performance",
+        model.labelled,
+        _judged_by(model, model.task) | model.options(),
+        tests,
     )
 
 
-def _maturity(asked: Asked) -> dict[str, Any]:
-    return {"maturity": {"days": asked.label_days, "share": 0.95}}
-
-
-def _calibration(asked: Asked) -> Monitor:
-    regression = asked.task == "regression"
-    settings = {"key": key_of(asked.keys), "label": asked.label, **_until(asked)}
-    settings |= {"task": "regression"} if regression else {}
-    settings |= options_of(asked, **({"day": asked.day} if asked.day else {}))
+def _estimates(model: Monitored) -> list[Monitor]:
+    regression = model.task == "regression"
+    task = {"task": "regression"} if regression else {}
+    until = {"date_to": model.calibrate_to} if model.calibrate_to else {}
     said = "how far predictions were off" if regression else "how scores compare with the labels"
-    return Monitor(
-        f"{asked.stem}_calibration",
-        f"The basis of the estimates of {asked.subject}: {said}, in twenty bins of equal size.",
-        call_of("calibration_table", asked.labelled, settings),
+    calibration = model.monitor(
+        "calibration",
+        f"The basis of the estimates of {model.subject}: {said}, in twenty bins of equal size.",
         CALIBRATION,
+        "calibration_table",
+        model.labelled,
+        model.key | {"label": model.label} | until | task | model.options(**model.by_day),
     )
-
-
-def _until(asked: Asked) -> dict[str, str]:
-    return {"date_to": asked.calibrate_to} if asked.calibrate_to else {}
-
-
-def _estimates(asked: Asked) -> Monitor:
-    relations = {"predictions": asked.table, "calibration": f"ref('{asked.stem}_calibration')"}
-    settings = {name: value for name, value in asked.common.items() if name != "key"}
-    settings |= {"task": "regression"} if asked.task == "regression" else {}
-    return Monitor(
-        f"{asked.stem}_estimates",
-        f"Performance of {asked.subject} as it can be estimated before the labels arrive. It does not see "
+    estimates = model.monitor(
+        "estimates",
+        f"Performance of {model.subject} as it can be estimated before the labels arrive. It does not see "
         "that the same inputs have come to mean something else: compare it with the performance table.",
-        call_of("estimated_performance", relations, {**settings, **options_of(asked)}),
         ESTIMATES,
+        "estimated_performance",
+        {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
+        model.by_day | model.by_segment | task | model.options(),
     )
+    return [calibration, estimates]
 
 
-def _margins(asked: Asked) -> Monitor:
-    settings = {"key": key_of(asked.keys), "label": asked.label, "levels": [LEVEL]}
-    settings |= {"day": asked.day} if asked.day else {}
-    return Monitor(
-        f"{asked.stem}_margins",
-        f"How far predictions of {asked.subject} were off: the margins of its intervals.",
-        call_of("interval_calibration", asked.labelled, {**settings, **_until(asked), **options_of(asked)}),
+def _intervals(model: Monitored) -> list[Monitor]:
+    until = {"date_to": model.calibrate_to} if model.calibrate_to else {}
+    margins = model.monitor(
+        "margins",
+        f"How far predictions of {model.subject} were off: the margins of its intervals.",
         MARGINS,
+        "interval_calibration",
+        model.labelled,
+        model.key | {"label": model.label, "levels": [LEVEL]} | model.by_day | until | model.options(),
     )
-
-
-def _intervals(asked: Asked) -> Monitor:
-    relations = {"predictions": asked.table, "calibration": f"ref('{asked.stem}_margins')"}
-    return Monitor(
-        f"{asked.stem}_intervals",
-        f"Predictions of {asked.subject} with the interval that should hold {LEVEL:.0%} of the labels.",
-        call_of("prediction_intervals", relations, {"level": LEVEL, **options_of(asked)}),
+    intervals = model.monitor(
+        "intervals",
+        f"Predictions of {model.subject} with the interval that should hold {LEVEL:.0%} of the labels.",
         INTERVALS,
+        "prediction_intervals",
+        {"predictions": model.table, "calibration": f"ref('{margins.name}')"},
+        {"level": LEVEL} | model.options(),
     )
-
-
-def _coverage(asked: Asked) -> Monitor:
-    relations = asked.labelled | {"predictions": f"ref('{asked.stem}_intervals')"}
-    settings = {**asked.common, "label": asked.label, "task": "regression", **_maturity(asked)}
-    settings |= options_of(asked, lower="prediction_low", upper="prediction_high")
-    return Monitor(
-        f"{asked.stem}_coverage",
-        f"How many labels lie in the intervals of {asked.subject} (metric `coverage`).",
-        call_of("performance", relations, settings),
+    coverage = model.monitor(
+        "coverage",
+        f"How many labels lie in the intervals of {model.subject} (metric `coverage`).",
         PERFORMANCE,
-        [{"scorehouse.coverage_at_least": {"arguments": {"level": LEVEL, "latest": True}}}],
+        "performance",
+        model.labelled | {"predictions": f"ref('{intervals.name}')"},
+        _judged_by(model, "regression") | model.options(lower="prediction_low", upper="prediction_high"),
+        [package_test("coverage_at_least", level=LEVEL, latest=True)],
     )
+    return [margins, intervals, coverage]
 
 
-def _retraining(asked: Asked) -> Monitor:
-    name = asked.version.name
-    relations = {"registry": f"ref('ml_{name}')", "drift": f"ref('{name}_drift')", "predictions": asked.table}
-    if asked.day:
+def _retraining(model: Monitored) -> Monitor:
+    name, judged, columns = model.version.name, model.judged, RETRAINING
+    relations = {"registry": f"ref('ml_{name}')", "drift": f"ref('{name}_drift')", "predictions": model.table}
+    if model.day:
         relations["recent_drift"] = f"ref('{name}_daily_drift')"
-    judged, columns = asked.judged if asked.labels else [], RETRAINING
     if len(judged) > 1:
         tables = ", ".join(f"{jinja(each.ending)}: ref('{each.stem}_performance')" for each in judged)
         relations["performance"], columns = f"{{{tables}}}", RETRAINING | RETRAINING_OUTPUT
@@ -227,43 +201,22 @@ def _retraining(asked: Asked) -> Monitor:
     limits: dict[str, Any] = {"metric": _metric(judged[0]), **named} if judged else {}
     if not judged:  # without labels, nothing is nearer to performance
         limits, columns = {"drifted_outputs": 1}, RETRAINING | RETRAINING_OUTPUTS
-    return Monitor(
-        f"{name}_retraining",
+    return model.monitor(
+        "retraining",
         f"Whether `{name}` should be retrained, and why.",
-        call_of("retraining_signals", relations, {"limits": limits}),
         columns,
+        "retraining_signals",
+        relations,
+        {"limits": limits},
     )
 
 
-def _metric(asked: Asked) -> str:
+def _metric(model: Monitored) -> str:
     """The metric to judge decay by: preferably one with a value at registration."""
-    known = [name for name in JUDGED if asked.registered(name) is not None]
-    return known[0] if known else "roc_auc" if asked.task == "classification" else "mae"
+    known = [name for name in JUDGED if model.registered(name) is not None]
+    return known[0] if known else "roc_auc" if model.task == "classification" else "mae"
 
 
 def tolerance_of(metric: str, registered: float) -> float:
     """How much worse than its value at registration a metric may become."""
     return round(RELATIVE_TOLERANCE * registered, 6) if METRICS[metric].better == LOWER else TOLERANCE
-
-
-def _performance_tests(asked: Asked) -> list[Any]:
-    """Tests: labels arrive, metrics are as good as at registration (if known), scores are calibrated."""
-    days = asked.label_days
-    tests: list[Any] = [
-        {"scorehouse.labels_arrive": {"arguments": {"min_share": 0.95, "after_days": days + 1}}}
-    ]
-    metric = _metric(asked)
-    registered = asked.registered(metric)
-    if registered is not None:
-        tolerance = tolerance_of(metric, registered)
-        arguments = {"registry": f"ref('ml_{asked.version.name}')", "metrics": {metric: tolerance}}
-        tests.append({"scorehouse.performance_not_below_reference": {"arguments": arguments | asked.named}})
-    if asked.version.score_method == "predict_proba":
-        tests.append({"scorehouse.calibrated": {"config": {"severity": "warn"}}})
-    return tests
-
-
-def call_of(macro: str, relations: dict[str, str], settings: dict[str, Any]) -> str:
-    arguments = {**relations, **{name: jinja(value) for name, value in settings.items()}}
-    lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
-    return f"{{{{ scorehouse.{macro}(\n{lines}) }}}}\n"

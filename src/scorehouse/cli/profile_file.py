@@ -1,40 +1,75 @@
-"""profiles.yml as dbt finds and reads it: profiles, their targets, and the settings of a target."""
+"""profiles.yml as dbt finds and reads it: a profile, its targets, and the settings of a target."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import yaml
 
+from scorehouse.cli.common import this_call
 from scorehouse.errors import ConfigurationError, did_you_mean
 
 
-def this_call() -> str:
-    """The command as the user wrote it."""
-    context = click.get_current_context(silent=True)
-    return f"scorehouse {context.command_path.partition(' ')[2] if context else ''}".rstrip()
+@dataclass(frozen=True)
+class Profile:
+    """A profile of the file profiles.yml: the settings of its targets, by name, and the default target."""
+
+    file: Path
+    name: str
+    targets: Mapping[str, Any]
+    default: str
+
+    def duckdb_settings(self, target: str) -> dict[str, Any]:
+        """The settings of a target; it must be a DuckDB target with a path."""
+        settings: dict[str, Any] = self.targets.get(target) or {}
+        kind = settings.get("type")
+        if kind and kind != "duckdb":
+            readable = sorted(
+                name for name, each in self.targets.items() if (each or {}).get("type") == "duckdb"
+            )
+            raise ConfigurationError(
+                this_call(),
+                f"this command reads DuckDB targets only, and the target {target!r} is of type {kind!r}",
+                expected=f"a target of `type: duckdb`{f', such as {readable[0]!r}' if readable else ''}",
+                action=f"name a DuckDB target or file; on {kind}, read the tables by `dbt show`",
+            )
+        if not kind or not settings.get("path"):
+            raise ConfigurationError(
+                this_call(),
+                f"the target {target!r} of the profile {self.name!r} in {str(self.file)!r} names no DuckDB "
+                f"file{did_you_mean(target, self.targets)}",
+                expected=f"a target of `type: duckdb` with a path; its targets are {sorted(self.targets)}",
+                action="correct --profile and --target, or name the file with --database",
+            )
+        return settings
 
 
-def default_target(project: Path) -> Mapping[str, Any]:
-    """The settings of the profile's default target, for hints alone; empty if they are not found."""
-    return _default_target(project)[1]
+def read_profile(project: Path, folder: Path | None = None, name: str | None = None) -> Profile:
+    """The profile `name`, by default the project's, from profiles.yml in `folder`, or where dbt finds it."""
+    file = profiles_file(folder, project)
+    if name is None:
+        settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
+        if not settings.get("profile"):
+            raise ConfigurationError(
+                this_call(),
+                "dbt_project.yml names no profile",
+                expected="a line `profile: ...` in it",
+                action="name the profile with --profile",
+            )
+        name = str(settings["profile"])
+    profile = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(name) or {}
+    return Profile(file, name, profile.get("outputs") or {}, profile.get("target") or "default")
 
 
-def default_target_name(project: Path) -> str:
-    """The name of the profile's default target, for hints alone; empty if it is not found."""
-    return _default_target(project)[0]
-
-
-def _default_target(project: Path) -> tuple[str, Mapping[str, Any]]:
+def default_target(project: Path) -> tuple[str, Mapping[str, Any]]:
+    """Name and settings of the profile's default target, for hints alone; empty if they are not found."""
     try:
-        profile = profile_of(project)
-        document = yaml.safe_load(profiles_file(None, project).read_text(encoding="utf-8"))
-        name = document[profile].get("target") or "default"
-        return name, document[profile]["outputs"][name] or {}
+        profile = read_profile(project)
+        return profile.default, profile.targets[profile.default] or {}
     except (ConfigurationError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return "", {}
 
@@ -54,46 +89,6 @@ def profiles_file(folder: Path | None, project: Path) -> Path:
         expected="the folder of profiles.yml",
         action="name it with --profiles-dir, or name the file with --database",
     )
-
-
-def profile_of(project: Path) -> str:
-    document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
-    if not document.get("profile"):
-        raise ConfigurationError(
-            this_call(),
-            "dbt_project.yml names no profile",
-            expected="a line `profile: ...` in it",
-            action="name the profile with --profile",
-        )
-    return str(document["profile"])
-
-
-def outputs_of(file: Path, profile: str) -> dict[str, Any]:
-    return ((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(profile) or {}).get("outputs") or {}
-
-
-def settings_of(file: Path, profile: str, target: str) -> dict[str, Any]:
-    """The settings of a target; it must be a DuckDB target with a path."""
-    outputs = outputs_of(file, profile)
-    settings: dict[str, Any] = outputs.get(target) or {}
-    kind = settings.get("type")
-    if kind and kind != "duckdb":
-        readable = sorted(name for name, each in outputs.items() if (each or {}).get("type") == "duckdb")
-        raise ConfigurationError(
-            this_call(),
-            f"this command reads DuckDB targets only, and the target {target!r} is of type {kind!r}",
-            expected=f"a target of `type: duckdb`{f', such as {readable[0]!r}' if readable else ''}",
-            action=f"name a DuckDB target or file; on {kind}, read the tables by `dbt show`",
-        )
-    if settings.get("type") != "duckdb" or not settings.get("path"):
-        raise ConfigurationError(
-            this_call(),
-            f"the target {target!r} of the profile {profile!r} in {str(file)!r} names no DuckDB file"
-            + did_you_mean(target, outputs),
-            expected=f"a target of `type: duckdb` with a path; its targets are {sorted(outputs)}",
-            action="correct --profile and --target, or name the file with --database",
-        )
-    return settings
 
 
 def rendered(text: str) -> str:

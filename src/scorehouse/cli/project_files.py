@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Container, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.forms.sql.dialects import ALIASES, DIALECTS
 from scorehouse.forms.sql.settings import VARIABLE as COMPILED
 from scorehouse.registry.policy import VARIABLE
+from scorehouse.retraining.settings import VARIABLE as RETRAIN
 
 VARIABLES = f"""\
 {VARIABLE}:
@@ -91,21 +93,14 @@ def has_package(text: str) -> bool:
 
 def with_package(text: str, package: str, revision: str | None) -> str:
     """packages.yml with our package."""
-    entry = yaml.safe_dump(
-        [{"git": package, "revision": revision or "main"} if _is_git(package) else {"local": package}],
-        sort_keys=False,
-        width=1000,
-    )
-    document = yaml.safe_load(text) if "{" not in text else {"packages": [None]}
     if package in text or has_package(text):
         return text
-    if "packages" not in (document or {}):
-        return f"{_ended(text)}packages:\n{_indented(entry, '  ')}"
-    return _inserted(text, entry, "packages", "packages.yml")
-
-
-def _is_git(package: str) -> bool:
-    return package.endswith(".git") or "://" in package or package.startswith("git@")
+    is_git = package.endswith(".git") or "://" in package or package.startswith("git@")
+    entry = {"git": package, "revision": revision or "main"} if is_git else {"local": package}
+    known = ("packages",) if "{" in text else yaml.safe_load(text) or ()  # with Jinja, it is no YAML yet
+    return _with_entry(
+        text, "packages", yaml.safe_dump([entry], sort_keys=False, width=1000), known, "packages.yml"
+    )
 
 
 def with_attributes(text: str) -> str:
@@ -129,7 +124,7 @@ def with_assets(text: str) -> str:
         return text
     if "asset-paths" not in document:
         return _ended(text) + ASSETS
-    return _inserted(text, "- assets\n", "asset-paths", "dbt_project.yml")
+    return _with_entry(text, "asset-paths", "- assets\n", document)
 
 
 def with_variables(text: str, database: str) -> str:
@@ -148,35 +143,53 @@ def with_variables(text: str, database: str) -> str:
             "[]   # Python scores; list duckdb for predict()" if dialect == WITH_PYTHON else f"[{dialect}]"
         )
         lines += f"{COMPILED}:   # databases that SQL is printed for\n  dialects: {listed}\n"
-    if "vars" not in document:
-        return f"{_ended(text)}\nvars:\n{_indented(lines, '  ')}"
-    return _inserted(text, lines, "vars", "dbt_project.yml")
+    return _with_entry(text, "vars", lines, document)
+
+
+def with_settings(text: str, name: str, settings: dict[str, Any], call: str) -> str:
+    """dbt_project.yml with the settings of one ML model for retraining; only lines are added."""
+    document = yaml.safe_load(text) or {}
+    variables = document.get("vars") or {}
+    block = yaml.safe_dump({name: settings}, sort_keys=False, default_flow_style=None, allow_unicode=True)
+    if RETRAIN in variables or RETRAIN in (variables.get("scorehouse") or {}):
+        return _with_entry(text, RETRAIN, block, (RETRAIN,), call=call, indent=" *")
+    return _with_entry(text, "vars", f"{RETRAIN}:\n{textwrap.indent(block, '  ')}", document, call=call)
 
 
 def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else text + "\n"
 
 
-def _indented(text: str, indent: str) -> str:
-    return "".join(f"{indent}{line}\n" for line in text.splitlines())
+def _with_entry(
+    text: str,
+    section: str,
+    entry: str,
+    sections: Container[str],
+    file: str = "dbt_project.yml",
+    call: str = "scorehouse init",
+    indent: str = "",
+) -> str:
+    """The text with the first entry of a section, indented like its neighbours, or with a new section.
 
-
-def _inserted(text: str, block: str, section: str, file: str) -> str:
-    """The text with a block as the first entry of a section, indented like its neighbours."""
+    `sections` are those that the text has; the line of this one may be indented by what `indent` matches.
+    """
+    text = _ended(text)
+    if section not in sections:
+        gap = "\n" if text else ""
+        return f"{text}{gap}{section}:\n{textwrap.indent(entry, '  ')}"
     # an empty section may be written `vars: {}`
-    text = re.sub(rf"^({section}:)[ \t]*(\{{[ \t]*\}}|\[[ \t]*\])", r"\1", text, flags=re.MULTILINE)
-    lines = _ended(text).splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        if re.match(rf"{section}:[ \t]*(#.*)?$", line.rstrip("\n")):
-            following = (x for x in lines[number + 1 :] if x.strip() and not x.lstrip().startswith("#"))
-            neighbour = next(following, "  ")
-            indent = neighbour[: len(neighbour) - len(neighbour.lstrip())]
-            if not indent and not neighbour.startswith("-"):
-                indent = "  "
-            return "".join([*lines[: number + 1], _indented(block, indent), *lines[number + 1 :]])
-    raise ConfigurationError(
-        "scorehouse init",
-        f"{section!r} in {file} is not written as a block",
-        expected=f"a line `{section}:` of its own, with the entries below it",
-        action=f"write {section!r} as a block, then call init again",
-    )
+    text = re.sub(rf"^({indent}{section}:)[ \t]*(\{{[ \t]*\}}|\[[ \t]*\])", r"\1", text, flags=re.MULTILINE)
+    opening = re.search(rf"^({indent}){section}:[ \t]*(#.*)?\n", text, flags=re.MULTILINE)
+    if opening is None:
+        raise ConfigurationError(
+            call,
+            f"{section!r} in {file} is not written as a block",
+            expected=f"a line `{section}:` of its own, with the entries below it",
+            action=f"write {section!r} as a block, then call the command again",
+        )
+    before, after = text[: opening.end()], text[opening.end() :]
+    neighbour = re.search(r"^( *)([^\s#])", after, flags=re.MULTILINE)
+    margin = f"{opening[1]}  "
+    if neighbour and (neighbour[2] == "-" or len(neighbour[1]) > len(opening[1])):
+        margin = neighbour[1]
+    return before + textwrap.indent(entry, margin) + after

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from scorehouse.cli.common import echo, json_option, note_new_alias, print_json, project_option
-from scorehouse.cli.names import complete_name
+from scorehouse.cli.common import answer, echo
+from scorehouse.cli.options import json_option, name_argument, option, project_option
 from scorehouse.cli.show import facts as as_document
+from scorehouse.errors import did_you_mean
 from scorehouse.project.folder import find_project
 from scorehouse.registration.promote import promote
 from scorehouse.registration.promotion_gate import require_test
@@ -16,9 +17,9 @@ from scorehouse.registry.seeds import ModelSeeds, build_command
 
 
 @click.command("promote")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.argument("version", type=int)
-@click.option("--alias", default="champion", show_default=True, help="Alias to move.")
+@option("--alias", default="champion", help="Alias to move.")
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted from now on.")
 @click.option("--require", metavar="TEST", help="A dbt test that the last dbt command must have passed.")
 @json_option
@@ -44,13 +45,11 @@ def promote_command(
     """
     seeds = ModelSeeds(find_project(project_dir), name)
     known = {each for row in seeds.registered(f"promote {name} {version}") for each in row.aliases}
+    known |= {"champion", "challenger"}
     passed = require_test(name, version, require, project_dir=project_dir) if require else None
-    note_new_alias(alias, known)
+    if alias not in known and (hint := did_you_mean(alias, known)):  # it may be a typing error
+        echo(f"note: the alias {alias!r} is new{hint}", err=True)
     moved = promote(name, version, alias=alias, threshold=threshold, project_dir=project_dir)
-    if as_json:
-        print_json({**as_document(moved), "required": passed})
-        return
-    if passed:
-        echo(passed)
-    echo(f"aliases of {moved.label}: {', '.join(moved.aliases)}")
-    echo(f"next: {build_command(name)}")
+    lines = [*filter(None, [passed]), f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
+    lines.append(f"next: {build_command(name)}")
+    answer(as_json, {**as_document(moved), "required": passed}, lines)

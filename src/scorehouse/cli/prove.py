@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
+import pyarrow as pa
 
-from scorehouse.cli.common import echo, json_option, print_json
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.target import file_options, place_of
-from scorehouse.cli.waiting import waiting
-from scorehouse.project.folder import find_project
-from scorehouse.registry.seeds import ModelSeeds, registered_names
+from scorehouse.cli.common import echo, print_json, read_frame, waiting
+from scorehouse.cli.options import FILE, json_option, option, optional_name
+from scorehouse.cli.target import Target, file_options
+from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.forms.reasons.background import Background, background_facts
+from scorehouse.forms.reasons.read import read_background
+from scorehouse.forms.sql.settings import SqlSettings
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
+from scorehouse.registration.background import require_reasons
+from scorehouse.registration.card import write_card
+from scorehouse.registration.lock import writing
+from scorehouse.registration.proven_form import form_lines
+from scorehouse.registration.proven_forms import Forms, find_forms
+from scorehouse.registration.reference_sample import sample_reference
+from scorehouse.registry import artifact
+from scorehouse.registry.seed_rows import read_rows
+from scorehouse.registry.seeds import REFERENCE_COLUMNS, ModelSeeds, registered_names
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version, resolve
+from scorehouse.scoring.request import load_policy
 
 ROWS = 50_000
 
 
 @click.command("prove")
-@click.argument("name", required=False, shell_complete=complete_name)
+@optional_name
 @click.option("--version", type=int, help="One version; default: all of them.")
-@click.option(
-    "--features",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Rows to prove on, .parquet or .csv.",
-)
+@click.option("--features", type=FILE, help="Rows to prove on, .parquet or .csv.")
 @click.option("--table", help="Rows to prove on: a feature table of --database or --target.")
-@click.option("--rows", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many rows.")
+@option("--rows", type=click.IntRange(min=1), default=ROWS, help="How many rows.")
 @json_option
 @file_options
 def prove_command(
@@ -36,8 +51,7 @@ def prove_command(
     table: str | None,
     rows: int,
     as_json: bool,
-    project_dir: Path | None,
-    **place: Any,
+    target: Target,
 ) -> None:
     """Find and prove the forms of the versions of NAME, by default of all ML models.
 
@@ -56,19 +70,96 @@ def prove_command(
         raise click.UsageError("name the ML model that --features or --table belong to")
     if features and table:
         raise click.UsageError("name either --features or --table")
-    from scorehouse.cli.proving import Rows, prove
-    from scorehouse.registration.proven_form import form_lines
-
-    database = place_of(**place, project_dir=project_dir) if table else None
-    source = Rows(features, table, database, rows)
-    project = find_project(project_dir)
+    if table:
+        target.place()  # an error if it is not named, before anything else is read
+    source = Rows(features, table, target, rows)
+    project = target.project
     proven = []
     for model in [name] if name else registered_names(project):
         with waiting(f"proving {model}"):
-            found = prove(ModelSeeds(project, model), version, source)
+            found = prove_again(ModelSeeds(project, model), version, source)
         for each, forms in found:
             proven.append({"name": model, "version": each.version, "forms": forms})
             if not as_json:
                 echo("\n".join(form_lines(each, forms)))
     if as_json:
         print_json(proven)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The source of the rows to prove on: a file, a table of the target, or else the reference."""
+
+    file: Path | None
+    table: str | None
+    target: Target
+    limit: int
+
+    @property
+    def label(self) -> str:
+        return self.file.name if self.file else self.table or "reference"
+
+    def of(self, seeds: ModelSeeds, version: Version, signature: Signature, call: str) -> pa.RecordBatch:
+        """The features of a version, in the order of its signature."""
+        if self.file is None and self.table is None:
+            bins = read_rows(seeds.reference_file, REFERENCE_COLUMNS)
+            own = [row for row in bins if row["version"] == str(version.version)]
+            return sample_reference(own, signature, self.limit)
+        frame = read_frame(self.file) if self.file else self._sample()
+        missing = [name for name in signature.names if name not in frame.columns]
+        if missing or not len(frame):
+            raise SignatureError(
+                call,
+                f"{self.label} lacks the features {missing}" if missing else f"{self.label} has no rows",
+                expected=f"rows with the features {signature.names}",
+                action="name the feature table or file of this ML model",
+            )
+        return training_batch(frame[signature.names].iloc[: self.limit], call)
+
+    def _sample(self) -> Any:
+        """A sample of the table; every call gives the same rows."""
+        query = f"from {self.table} using sample reservoir({self.limit} rows) repeatable (0)"
+        with self.target.opened() as opened:
+            try:
+                return opened.connection.sql(query).df()
+            except duckdb.Error as error:
+                raise ConfigurationError(
+                    f"--table {self.table}",
+                    f"it cannot be read ({error})",
+                    expected="a table or view in this DuckDB file, with its schema if needed",
+                    action="correct the name, or build the table first",
+                ) from error
+
+
+def prove_again(
+    seeds: ModelSeeds, number: int | None, source: Rows
+) -> list[tuple[Version, Mapping[str, Any]]]:
+    """Find the forms of one ML model's versions, write the results, and return them."""
+    call = f"prove {seeds.name}"
+    versions = seeds.registered(call)
+    chosen = [v for v in versions if number in (None, v.version)] or [
+        resolve(versions, alias=None, version=number, call=call)
+    ]
+    policy = load_policy(seeds.project)
+    settings = SqlSettings.of(seeds.project)
+    proven: dict[int, Forms] = {}
+    for version in chosen:
+        estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
+        kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
+        rows = source.of(seeds, version, signature, call)
+        known, background = background_facts(version), None
+        if known and (own := read_background(seeds.project, version, policy, call)) is not None:
+            background = Background(own, bool(known["drawn"]))
+        forms = find_forms(kernel, rows, sql=settings, rows_of=source.label, background=background)
+        require_reasons(background, replace(version, forms=forms.facts), call)
+        proven[version.version] = forms
+    facts = {number: dict(forms.facts) for number, forms in proven.items()}
+    with writing(seeds, call):
+        for version in chosen:
+            proven[version.version].write(seeds.project, version, policy, call)
+        versions = seeds.versions()  # as they stand now: others may have written since
+        changed = [replace(v, forms=facts.get(v.version, v.forms)) for v in versions]
+        if changed != versions:
+            seeds.write_versions(changed)
+        write_card(seeds)
+    return [(version, facts[version.version]) for version in chosen]

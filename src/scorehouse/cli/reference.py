@@ -7,25 +7,22 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import answer, read_frame, waiting
+from scorehouse.cli.options import FILE, cluster_option, json_option, name_argument, option, project_option
 from scorehouse.project.folder import find_project
 
 
 @click.command("reference")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option(
     "--features",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Training rows, .parquet or .csv, with the columns of the signature.",
 )
 @click.option("--time", metavar="COLUMN", help="Column of that file with the time of each row.")
-@click.option(
-    "--cluster", metavar="COLUMN", help="Column with what groups dependent rows, in place of --time."
-)
-@click.option("--alias", default="champion", show_default=True, help="Alias of the version.")
+@cluster_option
+@option("--alias", default="champion", help="Alias of the version.")
 @click.option("--version", type=int, help="The version; default: the one with the alias.")
 @json_option
 @project_option
@@ -56,8 +53,9 @@ def reference_command(
         chosen = learn_reference(name, read_frame(features), time=time, cluster=cluster, **place)
     seeds = ModelSeeds(find_project(project_dir), name)
     units = seeds.window_units(chosen.version)
-    if as_json:
-        print_json({"name": name, "version": chosen.version, "windows": units})
-        return
     judged = f"windows: {', '.join(units)}" if units else "rows are judged as independent"
-    echo(f"written to {seeds.reference_file.stem}: {chosen.label} ({judged})")
+    answer(
+        as_json,
+        {"name": name, "version": chosen.version, "windows": units},
+        [f"written to {seeds.reference_file.stem}: {chosen.label} ({judged})"],
+    )

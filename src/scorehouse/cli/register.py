@@ -7,20 +7,20 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, json_option, print_json, project_option, read_frame
-from scorehouse.cli.names import complete_name
+from scorehouse.cli.common import answer, read_frame
+from scorehouse.cli.options import FILE, cluster_option, json_option, name_argument, option, project_option
 from scorehouse.cli.show import facts as as_document
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS
 
 
 @click.command("register")
-@click.argument("name", shell_complete=complete_name)
-@click.argument("estimator", type=click.Path(dir_okay=False, path_type=Path))
+@name_argument
+@click.argument("estimator", type=FILE)
 @click.option(
     "--features",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Training features, .parquet or .csv, with the columns of the fit.",
 )
 @click.option("--task", required=True, type=click.Choice(TASKS), help="What the estimator does.")
@@ -41,19 +41,18 @@ from scorehouse.registry.version import TASKS
     "--metric", "metrics", multiple=True, metavar="NAME=VALUE", help="Quality metric; may be repeated."
 )
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
-@click.option(
+@option(
     "--format",
     type=click.Choice(CHOICES),
     default="joblib",
-    show_default=True,
     help="Format of the artifact; native is the library's own.",
 )
 @click.option(
     "--artifact",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Existing file of the estimator in this format; default: written from ESTIMATOR.",
 )
-@click.option("--store", default="artifacts", show_default=True, help="Folder or URL under which to write.")
+@option("--store", default="artifacts", help="Folder or URL under which to write.")
 @click.option(
     "--parity-tolerance",
     type=float,
@@ -64,18 +63,14 @@ from scorehouse.registry.version import TASKS
     metavar="COLUMN",
     help="Column with the time of each training row, to learn how much windows of training differ.",
 )
-@click.option(
-    "--cluster", metavar="COLUMN", help="Column with what groups dependent rows, in place of --time."
-)
+@cluster_option
 @click.option(
     "--background",
     metavar="ROWS|FILE",
     help="Rows that reasons compare with, at most 1,000: a number of training rows, or a .parquet or .csv.",
 )
 @click.option(
-    "--forms/--no-forms",
-    default=True,
-    help="Whether to prove and store other forms; default: yes.",
+    "--forms/--no-forms", default=True, help="Whether to prove and store other forms; default: yes."
 )
 @json_option
 @project_option
@@ -104,14 +99,11 @@ def register_command(
 
     facts |= {"metrics": _metrics(metrics), "outputs": outputs or None, "background": _background(background)}
     version = register(estimator, name, read_frame(features), **grouped(facts))
-    if as_json:
-        print_json(as_document(version))
-        return
-    echo(f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)")
-    for line in form_lines(version, version.forms):
-        echo(line)
+    lines = [f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)"]
+    lines += form_lines(version, version.forms)
     if not version.aliases:
-        echo(f"next: scorehouse promote {name} {version.version} --alias champion")
+        lines.append(f"next: scorehouse promote {name} {version.version} --alias champion")
+    answer(as_json, as_document(version), lines)
 
 
 def _background(given: str | None) -> Any:

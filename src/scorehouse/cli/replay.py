@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, echo, json_option, print_json
-from scorehouse.cli.run_log import find_log
-from scorehouse.cli.target import connect, place_of, target_options, this_call
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, this_call, waiting
+from scorehouse.cli.options import json_option, option
+from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.folder import find_project
-from scorehouse.project.place import Place
 from scorehouse.registry.seeds import ModelSeeds
 
 if TYPE_CHECKING:
@@ -26,11 +22,10 @@ if TYPE_CHECKING:
 @click.argument("run_id")
 @target_options
 @click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
-@click.option(
+@option(
     "--against",
     type=click.Choice(["table", "estimator"]),
     default="table",
-    show_default=True,
     help="Compare with the prediction table; or the run's stored form with the estimator, on the rows that "
     "are in the feature table now.",
 )
@@ -38,14 +33,11 @@ if TYPE_CHECKING:
 @click.pass_context
 def replay_command(
     ctx: click.Context,
-    /,
     run_id: str,
-    schema: str | None,
+    target: Target,
     sample: int | None,
     against: str,
-    project_dir: Path | None,
     as_json: bool,
-    **place: Any,
 ) -> None:
     """Score the input of a run again, and compare the result with the prediction table.
 
@@ -58,20 +50,15 @@ def replay_command(
       scorehouse replay 13eaa69f --database target/warehouse.duckdb --sample 1000
       scorehouse replay 13eaa69f --target prod --against estimator --sample 1000
     """
-    project, named = find_project(project_dir), place_of(**place, project_dir=project_dir)
     with waiting("scoring the input of the run again"):
-        found = compared(run_id, schema, sample, project, named, by_estimator=against == "estimator")
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        for line in _told(found, sample):
-            echo(line)
+        found = compared(run_id, target, sample, by_estimator=against == "estimator")
+    answer(as_json, found.to_dict(), _lines(found, sample))
     if found.rows_different:
         ctx.exit(EXIT_DIFFERENT)
 
 
 def compared(
-    run_id: str, schema: str | None, sample: int | None, project: Path, place: Place, *, by_estimator: bool
+    run_id: str, target: Target, sample: int | None, *, by_estimator: bool
 ) -> Replayed | FormChecked:
     import duckdb
 
@@ -80,8 +67,9 @@ def compared(
     from scorehouse.replay.replay import replay
     from scorehouse.scoring.request import Request, load_policy
 
-    with connect(place) as connection:
-        log = find_log(connection, schema, place)
+    project = target.project
+    with target.opened() as opened:
+        connection, log = opened.connection, opened.run_log
         run = run_row(connection, log, run_id)
         request = Request(
             run_id=str(run["run_id"]),
@@ -110,7 +98,7 @@ def compared(
             ) from error
 
 
-def _told(found: Replayed | FormChecked, sample: int | None) -> Iterator[str]:
+def _lines(found: Replayed | FormChecked, sample: int | None) -> Iterator[str]:
     from scorehouse.replay.form_check import FormChecked
 
     yield f"run {found.run_id}"

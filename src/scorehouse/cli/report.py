@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from scorehouse.cli.common import count, echo, json_option, print_json
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import answer, count, waiting
+from scorehouse.cli.options import json_option, option, optional_name
+from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
 from scorehouse.report.cards import FILE, Given, read_given
+from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import gather
 from scorehouse.report.page import GENERATOR, INDEX, Report, folder, one_page
-from scorehouse.report.sections import chapter_of
+from scorehouse.report.sections import Chapter, chapter_of
 from scorehouse.report.summary import overview
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import size
@@ -28,12 +27,11 @@ CALL = "scorehouse report"
 
 
 @click.command("report")
-@click.argument("name", required=False, shell_complete=complete_name)
-@click.option(
+@optional_name
+@option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("scorehouse_report"),
-    show_default=True,
     help="Folder to write, or a single file if it ends with .html; earlier pages are replaced.",
 )
 @click.option("--title", help="Heading of the report.")
@@ -51,9 +49,8 @@ def report_command(
     title: str | None,
     cards: Path | None,
     dbt_target: Path | None,
-    schema: str | None,
+    target: Target,
     as_json: bool,
-    **place: Any,
 ) -> None:
     """Write an HTML report on the ML model NAME, or on all of them, from the target that you name.
 
@@ -66,26 +63,29 @@ def report_command(
       scorehouse report --database target/scorehouse.duckdb
       scorehouse report churn --target prod --output churn.html
     """
-    named = place_of(**place)
-    results = dbt_results(named, dbt_target, place["project_dir"])
-    with waiting("reading the warehouse"), connect(named) as connection:
-        warehouse = Warehouse(connection, named, schema, CALL)
-        chapters = [
-            chapter_of(warehouse, data, results)
-            for data in gather(warehouse, name, nodes=results.nodes if results else None)
-        ]
-        known = [table.name.removeprefix("ml_") for table in warehouse.of_kind("registry")]
-    given = _given(cards, place["project_dir"], known)
+    results = target.dbt_results(dbt_target)
+    with waiting("reading the warehouse"), target.opened() as opened:
+        chapters = chapters_of(opened.monitoring, name, results)
+        known = [table.name.removeprefix("ml_") for table in opened.monitoring.of_kind("registry")]
+    given = _given(cards, target.project_dir, known)
     heading = title or (f"{name}: monitoring" if name else "Monitoring of the ML models")
-    report = Report(chapters, heading, named.file.name, datetime.now(UTC), given)
+    report = Report(chapters, heading, opened.place.file.name, datetime.now(UTC), given)
     written, length = _write(report, output)
     alerts = sum(len(chapter.alerts) for chapter in chapters)
-    if as_json:
-        models = {chapter.data.name: len(chapter.alerts) for chapter in chapters}
-        lights = [overview(chapter) for chapter in chapters]
-        print_json({"written": str(written), "bytes": length, "alerts": models, "ml_models": lights})
-        return
-    echo(f"written: {written} ({size(length)}, {count(len(chapters), 'ML model')}, {count(alerts, 'alert')})")
+    models = {chapter.data.name: len(chapter.alerts) for chapter in chapters}
+    lights = [overview(chapter) for chapter in chapters]
+    said = f"{size(length)}, {count(len(chapters), 'ML model')}, {count(alerts, 'alert')}"
+    answer(
+        as_json,
+        {"written": str(written), "bytes": length, "alerts": models, "ml_models": lights},
+        [f"written: {written} ({said})"],
+    )
+
+
+def chapters_of(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Chapter]:
+    """What the report says about one ML model, or about all."""
+    nodes = results.nodes if results else None
+    return [chapter_of(warehouse, data, results) for data in gather(warehouse, name, nodes=nodes)]
 
 
 def _write(report: Report, output: Path) -> tuple[Path, int]:

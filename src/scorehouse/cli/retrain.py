@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, echo, heading, json_option, print_json, project_option
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, echo, heading, this_call
 from scorehouse.cli.diff import differences
 from scorehouse.cli.diff import lines as diff_lines
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.target import connect, place_of, this_call
-from scorehouse.project.folder import find_project
+from scorehouse.cli.options import FILE, FOLDER, json_option, name_argument, project_option
+from scorehouse.cli.target import Target, as_target, connect
 from scorehouse.registry.seeds import ModelSeeds, build_command
 
 if TYPE_CHECKING:
@@ -33,12 +32,12 @@ EXIT_CODES = {
 
 
 @click.command("retrain")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option("--target", required=True, help="Target of the profile; never guessed.")
 @click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml.")
 @click.option(
     "--profiles-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
 )
 @click.option("--force", is_flag=True, help="Train even if no signal asks for it.")
@@ -46,26 +45,20 @@ EXIT_CODES = {
 @click.option(
     "--version", type=int, help="Go on with this version, trained before; with --prove, compare with it."
 )
-@click.option(
-    "--key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="PEM file of the private key that signs the new version.",
-)
+@click.option("--key", type=FILE, help="PEM file of the private key that signs the new version.")
 @json_option
 @project_option
+@as_target
 @click.pass_context
 def retrain_command(
     ctx: click.Context,
     name: str,
-    target: str,
-    profile: str | None,
-    profiles_dir: Path | None,
+    target: Target,
     force: bool,
     prove: bool,
     version: int | None,
     key: Path | None,
     as_json: bool,
-    project_dir: Path | None,
 ) -> None:
     """Train NAME again if its signals ask for it, register a challenger, and judge it by the gate.
 
@@ -89,8 +82,7 @@ def retrain_command(
         raise click.UsageError("--key signs a version that is registered, and --prove registers none")
     if force and version is not None:
         raise click.UsageError("--force trains, and --version names what was trained before")
-    project = find_project(project_dir)
-    house = _house(project, name, target, profile, profiles_dir, project_dir, key, as_json=as_json)
+    house = _house(name, target, key, as_json=as_json)
     if prove:
         ctx.exit(_proved(house, name, version, as_json=as_json))
     from scorehouse.registration.lock import check_name
@@ -99,41 +91,29 @@ def retrain_command(
 
     check_name("name", name, house.call)
     if version is None:
-        place = place_of(None, profile, target, profiles_dir, project_dir)
+        place = target.place()
         outcome = retrain(house, lambda open_: Warehouse(open_, place, None, house.call), force=force)
     else:
         outcome = resumed(house, version)
-    if as_json:
-        print_json({"name": name, **asdict(outcome), "exit_code": EXIT_CODES[outcome.outcome]})
-    else:
-        for line in _lines(outcome, house):
-            echo(line)
-    ctx.exit(EXIT_CODES[outcome.outcome])
+    code = EXIT_CODES[outcome.outcome]
+    answer(as_json, {"name": name, **asdict(outcome), "exit_code": code}, _lines(outcome, house))
+    ctx.exit(code)
 
 
-def _house(
-    project: Path,
-    name: str,
-    target: str,
-    profile: str | None,
-    profiles_dir: Path | None,
-    project_dir: Path | None,
-    key: Path | None,
-    *,
-    as_json: bool,
-) -> House:
+def _house(name: str, target: Target, key: Path | None, *, as_json: bool) -> House:
     from scorehouse.retraining.dbt import Dbt, dbt_options
     from scorehouse.retraining.prepared import House
     from scorehouse.retraining.settings import settings_of
 
-    call = f"{this_call()} {name}"
+    project, call = target.project, f"{this_call()} {name}"
     seeds = ModelSeeds(project, name)
     seeds.registered(call)
-    place = place_of(None, profile, target, profiles_dir, project_dir)
+    place = target.place()
+    options = dbt_options(str(target.target), target.profile, target.profiles_dir)
     return House(
         seeds=seeds,
         settings=settings_of(project, name, call),
-        dbt=Dbt(project, dbt_options(target, profile, profiles_dir), call),
+        dbt=Dbt(project, options, call),
         connect=lambda: connect(place),
         report=lambda text: echo(text, err=as_json),
         call=call,
@@ -176,11 +156,7 @@ def _proved(house: House, name: str, version: int | None, *, as_json: bool) -> i
     from scorehouse.retraining.proof import NOTHING, prove_again, prove_version
 
     proof = prove_again(house) if version is None else prove_version(house, version)
-    if as_json:
-        print_json({"name": name, **asdict(proof)})
-    else:
-        for line in _proof_lines(proof, name):
-            echo(line)
+    answer(as_json, {"name": name, **proof.to_dict()}, _proof_lines(proof, name))
     return EXIT_DIFFERENT if proof.equal == NOTHING else 0
 
 

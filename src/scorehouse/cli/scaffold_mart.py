@@ -9,17 +9,22 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.changes import Change, carry_out, pending
-from scorehouse.cli.common import echo, find_version, json_option, project_option, write_options
-from scorehouse.cli.descriptions import column_descriptions
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.scaffold import NOTHING, describe_output, output_names
+from scorehouse.cli.changes import Change, Writing, new_files, write_options
+from scorehouse.cli.common import echo
+from scorehouse.cli.options import key_option, name_argument, option
+from scorehouse.cli.scaffold import (
+    NOTHING,
+    column_descriptions,
+    describe_output,
+    output_names,
+    package_test,
+    version_of,
+)
 from scorehouse.dialect import double
 from scorehouse.project.dbt_names import identifier, with_columns
 from scorehouse.project.dbt_text import dump_yaml, prose
-from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name
-from scorehouse.registry.seeds import ModelSeeds, build_command
+from scorehouse.registry.seeds import build_command
 from scorehouse.registry.version import Version
 
 MART = """\
@@ -53,35 +58,28 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @click.command("mart")
-@click.argument("name", shell_complete=complete_name)
-@click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
+@name_argument
+@key_option
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
 @click.option("--keep", "kept", multiple=True, help="Passthrough column to keep; may be repeated.")
-@click.option(
+@option(
     "--bands",
     type=(float, float),
     default=(0.4, 0.7),
-    show_default=True,
     help="Scores from which the band is medium and high, for two classes.",
 )
-@click.option("--folder", default="models/marts", show_default=True, help="Folder for the files.")
+@option("--folder", default="models/marts", help="Folder for the files.")
 @write_options
-@json_option
-@project_option
-def mart_command(
-    name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
-) -> None:
+def scaffold_mart_command(name: str, writing: Writing, **answers: Any) -> None:
     """Write a mart of the predictions of NAME, with its columns and tests.
 
     \b
     Example:
       scorehouse scaffold mart churn --key customer_id --bands 0.4 0.7
     """
-    project, call = find_project(project_dir), f"scaffold mart {name}"
-    check_name("name", name, call)
-    version = find_version(ModelSeeds(project, name), None, call)
-    changes = pending(project, planned_mart(project, version, **answers))
-    if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
+    project = writing.project
+    version = version_of(project, name, f"scaffold mart {name}")
+    if writing.carry_out(project, planned_mart(project, version, **answers), NOTHING):
         echo(f"next: {build_command(name, f'+{name}_mart')}")
 
 
@@ -103,10 +101,9 @@ def planned_mart(
         )
     table = table or f"{version.name}_predictions"
     outputs = output_names(version)
-    known = column_descriptions(project, table)
-    described: dict[str, Any] = {key: {"description": known.get(key, "Key of the row.")} for key in keys}
-    described |= {name: {"description": known.get(name, f"Column of {table}.")} for name in kept}
-    described |= {name: {"description": describe_output(name, version)} for name in outputs}
+    texts = column_descriptions(project, table, keys, kept)
+    texts |= {name: describe_output(name, version) for name in outputs}
+    described: dict[str, Any] = {name: {"description": text} for name, text in texts.items()}
     columns = [identifier(name) for name in described]
     if version.score_method == "predict_proba" and "score" in outputs:
         columns.append(BAND.format(low=double(low), high=double(high)))
@@ -121,20 +118,19 @@ def planned_mart(
         "model_version": {"description": "Version of the ML model that scored."},
         "scored_at": {"description": "When it scored, in UTC."},
     }
-    test = {"features": f"ref('{table}')", "key": list(keys)}
     purpose = prose(version.description) or f"Predictions of `{version.name}`"
     entry = {
         "name": f"{version.name}_mart",
         "description": f"{purpose}, for marts and exports.",
-        "data_tests": [{"scorehouse.one_prediction_per_row": {"arguments": test}}],
+        "data_tests": [package_test("one_prediction_per_row", features=f"ref('{table}')", key=list(keys))],
     }
     entry = with_columns(entry, ({"name": name, **facts} for name, facts in described.items()))
     text = ",\n".join(f"        {column}" for column in columns)
     changes = [
         Change(f"{folder}/{entry['name']}.sql", MART.format(name=version.name, table=table, columns=text)),
-        Change(f"{folder}/_{entry['name']}.yml", _yaml("models", entry)),
+        Change(f"{folder}/_{entry['name']}.yml", dump_yaml({"version": 2, "models": [entry]})),
     ]
-    return [change for change in changes if not (project / change.path).exists()]
+    return new_files(project, changes)
 
 
 @click.command("exposure")
@@ -142,19 +138,23 @@ def planned_mart(
 @click.option(
     "--table", "tables", required=True, multiple=True, help="Model that the consumer reads; may be repeated."
 )
-@click.option(
-    "--type", "kind", type=click.Choice(TYPES), default="dashboard", show_default=True, help="What reads it."
-)
+@option("--type", "kind", type=click.Choice(TYPES), default="dashboard", help="What reads it.")
 @click.option("--owner", required=True, help="Who is responsible for the consumer.")
 @click.option("--email", required=True, help="E-mail address of the owner.")
 @click.option("--url", help="URL of the consumer.")
 @click.option("--description", default="", help="What the consumer does with the predictions.")
-@click.option("--folder", default="models/exposures", show_default=True, help="Folder for the file.")
+@option("--folder", default="models/exposures", help="Folder for the file.")
 @write_options
-@json_option
-@project_option
-def exposure_command(
-    name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
+def scaffold_exposure_command(
+    name: str,
+    tables: tuple[str, ...],
+    kind: str,
+    owner: str,
+    email: str,
+    url: str | None,
+    description: str,
+    folder: str,
+    writing: Writing,
 ) -> None:
     """Write the exposure NAME: a consumer of predictions, at the end of the lineage.
 
@@ -163,26 +163,8 @@ def exposure_command(
       scorehouse scaffold exposure retention_calls --table churn_mart --type application \\
           --owner "CRM team" --email crm@example.com
     """
-    project = find_project(project_dir)
+    project = writing.project
     check_name("name", name, f"scaffold exposure {name}")
-    changes = pending(project, planned_exposure(project, name, **answers))
-    if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
-        echo(f"next: dbt build --select +exposure:{name}")
-
-
-def planned_exposure(
-    project: Path,
-    name: str,
-    *,
-    tables: tuple[str, ...],
-    kind: str,
-    owner: str,
-    email: str,
-    url: str | None,
-    description: str,
-    folder: str,
-) -> list[Change]:
-    """The file, unless it exists."""
     if not EMAIL.fullmatch(email):
         raise click.BadParameter(
             f"{email!r}: expected an address such as crm@example.com", param_hint="--email"
@@ -197,9 +179,6 @@ def planned_exposure(
     }
     if url:
         entry["url"] = url
-    change = Change(f"{folder}/_{name}.yml", _yaml("exposures", entry))
-    return [] if (project / change.path).exists() else [change]
-
-
-def _yaml(kind: str, entry: dict[str, Any]) -> str:
-    return dump_yaml({"version": 2, kind: [entry]})
+    change = Change(f"{folder}/_{name}.yml", dump_yaml({"version": 2, "exposures": [entry]}))
+    if writing.carry_out(project, new_files(project, [change]), NOTHING):
+        echo(f"next: dbt build --select +exposure:{name}")

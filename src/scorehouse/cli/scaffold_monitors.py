@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.changes import Change, carry_out, pending
-from scorehouse.cli.common import echo, find_version, json_option, project_option, write_options
+from scorehouse.cli.changes import Change, Writing, new_files, write_options
+from scorehouse.cli.common import echo
+from scorehouse.cli.monitored import Monitored
 from scorehouse.cli.monitors import monitors
-from scorehouse.cli.monitors_asked import Asked
 from scorehouse.cli.monitors_watched import watched_monitors
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.scaffold import NOTHING
+from scorehouse.cli.options import key_option, name_argument, option
+from scorehouse.cli.scaffold import NOTHING, version_of
 from scorehouse.project.dbt_text import dump_yaml
-from scorehouse.project.folder import find_project
-from scorehouse.registration.lock import check_name
 from scorehouse.registry.class_columns import PREFIX, column_of
 from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.version import SEVERAL, Version
@@ -25,9 +23,9 @@ TASKS = ("classification", "regression", *SEVERAL)
 
 
 @click.command("monitors")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option("--features", required=True, help="dbt model with the features, one row per key.")
-@click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
+@key_option
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
 @click.option(
     "--day", help="Date column of the predictions, for windows by month; default: one per scoring run."
@@ -43,16 +41,11 @@ TASKS = ("classification", "regression", *SEVERAL)
 )
 @click.option("--label-days", type=click.IntRange(0), default=0, help="Days until labels are complete.")
 @click.option(
-    "--calibrate-to",
-    help="Day after the predictions that calibrate estimates and intervals; default: all.",
+    "--calibrate-to", help="Day after the predictions that calibrate estimates and intervals; default: all."
 )
-@click.option("--folder", default="models/ml/monitoring", show_default=True, help="Folder for the files.")
+@option("--folder", default="models/ml/monitoring", help="Folder for the files.")
 @write_options
-@json_option
-@project_option
-def monitors_command(
-    name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
-) -> None:
+def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> None:
     """Write the monitors of NAME: profiles, drift and signals; with --labels also performance.
 
     \b
@@ -61,12 +54,10 @@ def monitors_command(
       scorehouse scaffold monitors churn --features customer_features --key customer_id \\
           --labels churn_labels --label churned --label-days 90
     """
-    project, call = find_project(project_dir), f"scaffold monitors {name}"
-    check_name("name", name, call)
-    version = find_version(ModelSeeds(project, name), None, call)
+    project = writing.project
+    version = version_of(project, name, f"scaffold monitors {name}")
     planned = planned_monitors(project, version, **answers)
-    changes = pending(project, planned)
-    if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
+    if writing.carry_out(project, planned, NOTHING):
         ends = [f"+{name}_retraining"]
         ends += [Path(one.path).stem for one in planned if Path(one.path).stem in _ends(version)]
         echo(f"next: {build_command(name, *ends)}")
@@ -131,7 +122,7 @@ def planned_monitors(
     if not version.outputs and len(label_columns) > 1:
         raise click.UsageError(f"{version.label} has one output: name one --label")
     name, seeds = version.name, ModelSeeds(project, version.name)
-    asked = Asked(
+    model = Monitored(
         version,
         table=f"ref('{table or f'{name}_predictions'}')",
         training=training,
@@ -144,8 +135,8 @@ def planned_monitors(
         has_pairs=seeds.has_pairs(version.version),
         **answers,
     )
-    written = [*monitors(asked), *watched_monitors(asked)]
-    properties = dump_yaml({"version": 2, "models": [monitor.properties() for monitor in written]})
+    written = [*monitors(model), *watched_monitors(model)]
+    properties = dump_yaml({"version": 2, "models": [monitor.properties for monitor in written]})
     changes = [Change(f"{folder}/{monitor.name}.sql", monitor.sql) for monitor in written]
     changes.append(Change(f"{folder}/_{name}_monitoring.yml", properties))
-    return [change for change in changes if not (project / change.path).exists()]
+    return new_files(project, changes)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
-from scorehouse.cli.changes import Change, carry_out, pending
-from scorehouse.cli.common import echo, find_version, heading, json_option, project_option, write_options
-from scorehouse.cli.monitors import call_of
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.profile_file import default_target_name
-from scorehouse.cli.scaffold import NOTHING, key_of
+from scorehouse.cli.changes import Change, Writing, new_files, write_options
+from scorehouse.cli.common import echo, heading
+from scorehouse.cli.options import key_option, name_argument, option
+from scorehouse.cli.profile_file import default_target
+from scorehouse.cli.project_files import with_settings
+from scorehouse.cli.scaffold import NOTHING, call_of, key_of, scored, version_of
 from scorehouse.cli.scaffolded_contest import described, gate_of
-from scorehouse.errors import ConfigurationError
-from scorehouse.project.dbt_names import identifier, jinja
+from scorehouse.project.dbt_names import identifier
 from scorehouse.project.dbt_text import dump_yaml
-from scorehouse.project.folder import find_project
 from scorehouse.project.variables import project_variable
-from scorehouse.registration.lock import check_name
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 from scorehouse.retraining.labels import columns_of
@@ -80,7 +75,7 @@ select * from final
 SHADOW = """\
 -- Champion and challenger, or the champion alone, on labelled rows that neither was trained on. If one was
 -- trained on all rows, they are kept, and count in its favour.
-{{{{ scorehouse.scored({arguments}) }}}}
+{scored}
 
 with candidates as (
 
@@ -108,9 +103,9 @@ where not exists (
 
 
 @click.command("retraining")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option("--features", required=True, help="dbt model with the features.")
-@click.option("--key", "keys", required=True, multiple=True, help="Key column; may be repeated.")
+@key_option
 @click.option("--labels", required=True, help="dbt model with the labels.")
 @click.option(
     "--label",
@@ -120,11 +115,10 @@ where not exists (
     help="Column of the labels; of several outputs, OUTPUT=COLUMN for each.",
 )
 @click.option("--time", required=True, help="Date column by which the newest rows are held out.")
-@click.option(
+@option(
     "--time-in",
     type=click.Choice(("features", "labels")),
     default="features",
-    show_default=True,
     help="Which of the two models has the column --time; the labels, with --event-time.",
 )
 @click.option(
@@ -132,15 +126,9 @@ where not exists (
     help="Where the features are a history: column that says when a row happened. Each label then gets the "
     "features as they were at its --time.",
 )
-@click.option(
-    "--folder", default="models/ml/retraining", show_default=True, help="Folder for the dbt models."
-)
+@option("--folder", default="models/ml/retraining", help="Folder for the dbt models.")
 @write_options
-@json_option
-@project_option
-def retraining_command(
-    name: str, yes: bool, dry_run: bool, as_json: bool, project_dir: Path | None, **answers: Any
-) -> None:
+def scaffold_retraining_command(name: str, writing: Writing, **answers: Any) -> None:
     """Write what retraining NAME needs: training function, training set, shadow, gate and variable.
 
     Then `scorehouse retrain NAME` trains a challenger, scores it beside the champion, and judges it.
@@ -150,14 +138,12 @@ def retraining_command(
       scorehouse scaffold retraining churn --features customer_features --key customer_id \\
           --labels churn_labels --label churned --time snapshot_date
     """
-    project, call = find_project(project_dir), f"scaffold retraining {name}"
-    check_name("name", name, call)
-    version = find_version(ModelSeeds(project, name), None, call)
-    changes = pending(project, planned_retraining(project, version, call, **answers))
-    if carry_out(project, changes, yes=yes, dry_run=dry_run, as_json=as_json, nothing=NOTHING):
+    project, call = writing.project, f"scaffold retraining {name}"
+    version = version_of(project, name, call)
+    if writing.carry_out(project, planned_retraining(project, version, call, **answers), NOTHING):
         echo(heading("next"))
         echo(f"  dbt build --select +{name}_shadow+")
-        echo(f"  scorehouse retrain {name} --target {default_target_name(project) or '<target>'} --force")
+        echo(f"  scorehouse retrain {name} --target {default_target(project)[0] or '<target>'} --force")
 
 
 def planned_retraining(
@@ -176,63 +162,57 @@ def planned_retraining(
 ) -> list[Change]:
     """The files that do not exist yet, and dbt_project.yml if its variable does not have this ML model."""
     gate = gate_of(version)
-    name, given = version.name, _label(version, label_columns)
+    name, label = version.name, _label(version, label_columns)
     function = f"ml.retrain_{name}:train"
-    settings = Settings(training=f"{name}_training_set", function=function, label=given, time=time)
-    columns = columns_of(settings, version, call)  # also checks them
+    settings = Settings(training=f"{name}_training_set", function=function, label=label, time=time)
+    label_names = columns_of(settings, version, call)  # also checks them
     names = [str(row["feature"]) for row in ModelSeeds(project, name).features(version.version)]
     row_key = tuple(dict.fromkeys([*keys, time])) if event_time else keys
+    spine, history = f"ref('{labels}')", f"ref('{features}')"
+    leak = {"key": key_of(keys), "at": time, "event_time": event_time, "columns": names}
     if event_time:
-        facts = {"key": key_of(keys), "at": time, "event_time": event_time, "columns": names}
-        relations = {"spine": f"ref('{labels}')", "features": f"ref('{features}')"}
-        training = AS_OF.format(name=name, time=time) + call_of("features_as_of", relations, facts)
+        training = AS_OF.format(name=name, time=time)
+        training += call_of("features_as_of", {"spine": spine, "features": history}, leak)
     else:
         training = JOINED.format(
             name=name,
             features=features,
             labels=labels,
-            columns=_columns(keys, time, time_in, names, columns),
+            columns=_columns(keys, time, time_in, names, label_names),
             joined=" and ".join(f"features.{identifier(key)} = labels.{identifier(key)}" for key in keys),
         )
-    scored = {"key": key_of(row_key), "alias": ["champion", "challenger"]}
-    arguments = ", ".join(
-        [jinja(name), *(f"{argument}={jinja(value)}" for argument, value in scored.items())]
-    )
-    compared = {"key": key_of(row_key), "label": given, "metric": gate["metric"]}
-    compared |= {"settings": gate["settings"]} if "settings" in gate else {}
-    relations = {"predictions": f"ref('{name}_shadow')", "labels": f"ref('{labels}')"}
-    tested = {"labels": f"ref('{labels}')", "registry": f"ref('ml_{name}')", **compared, **gate}
-    leak = {"key": key_of(keys), "at": time, "features": f"ref('{features}')", "event_time": event_time}
-    leak |= {"columns": names}
+    head = scored(name, {"key": key_of(row_key), "alias": ["champion", "challenger"]})
+    compared = {"key": key_of(row_key), "label": label, **gate}
+    contest = {name: compared[name] for name in ("key", "label", "metric", "settings") if name in compared}
     properties = described(
         version,
         keys=row_key,
         time=time,
         features=names,
-        labels=columns,
-        tested=tested,
-        leak=leak if event_time else None,
+        labels=label_names,
+        tested={"labels": spine, "registry": f"ref('ml_{name}')", **compared},
+        leak=leak | {"features": history} if event_time else None,
     )
-    changes = [
-        Change(f"ml/retrain_{name}.py", _function(version)),
-        Change(f"{folder}/{name}_training_set.sql", training),
-        Change(
-            f"{folder}/{name}_shadow.sql",
-            SHADOW.format(name=name, arguments=arguments, time=identifier(time)),
-        ),
-        Change(f"{folder}/{name}_contest.sql", call_of("compare_metric", relations, compared)),
-        Change(f"{folder}/_{name}_retraining.yml", dump_yaml({"version": 2, "models": properties})),
-    ]
-    changes = [change for change in changes if not (project / change.path).exists()]
+    shadow, relations = f"{name}_shadow", {"predictions": f"ref('{name}_shadow')", "labels": spine}
+    changes = new_files(
+        project,
+        [
+            Change(f"ml/retrain_{name}.py", _function(version)),
+            Change(f"{folder}/{name}_training_set.sql", training),
+            Change(f"{folder}/{shadow}.sql", SHADOW.format(name=name, scored=head, time=identifier(time))),
+            Change(f"{folder}/{name}_contest.sql", call_of("compare_metric", relations, contest)),
+            Change(f"{folder}/_{name}_retraining.yml", dump_yaml({"version": 2, "models": properties})),
+        ],
+    )
     known = project_variable(project, VARIABLE)
     if not (isinstance(known, dict) and name in known):
         text = (project / "dbt_project.yml").read_text(encoding="utf-8")
         entry = {
             "training": settings.training,
             "function": function,
-            "label": given,
+            "label": label,
             "time": time,
-            "shadow": [f"{name}_shadow", f"{name}_contest"],
+            "shadow": [shadow, f"{name}_contest"],
             "gate": f"{name}_challenger_not_worse",
         }
         changes.append(Change("dbt_project.yml", with_settings(text, name, entry, call)))
@@ -265,47 +245,3 @@ def _function(version: Version) -> str:
         wrapper = f"MultiOutput{kind}"
         estimator, more = f"{wrapper}({estimator})", f"from sklearn.multioutput import {wrapper}\n"
     return FUNCTION.format(name=version.name, kind=kind, more=more, estimator=estimator)
-
-
-def with_settings(text: str, name: str, settings: dict[str, Any], call: str) -> str:
-    """dbt_project.yml with the settings of one ML model; only lines are added."""
-    document = yaml.safe_load(text) or {}
-    variables = document.get("vars") or {}
-    scoped = variables.get("scorehouse") or {}
-    block = yaml.safe_dump({name: settings}, sort_keys=False, default_flow_style=None, allow_unicode=True)
-    # an empty section may be written `vars: {}`
-    text = re.sub(r"^(\s*(?:vars|scorehouse_retrain):)[ \t]*\{[ \t]*\}", r"\1", text, flags=re.MULTILINE)
-    text = text if text.endswith("\n") else text + "\n"
-    if VARIABLE in variables or VARIABLE in scoped:
-        changed = _below(text, VARIABLE, block, call)
-    elif "vars" in document:
-        changed = _below(text, "vars", f"{VARIABLE}:\n{_indented(block, '  ')}", call)
-    else:
-        changed = f"{text}\nvars:\n  {VARIABLE}:\n{_indented(block, '    ')}"
-    return changed
-
-
-def _below(text: str, section: str, block: str, call: str) -> str:
-    """The text with a block as the first entry of a section, indented like its neighbours."""
-    lines = text.splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        found = re.match(rf"( *){section}:[ \t]*(#.*)?$", line.rstrip("\n"))
-        if found:
-            following = (
-                each for each in lines[number + 1 :] if each.strip() and not each.lstrip().startswith("#")
-            )
-            neighbour = next(following, "")
-            indent = neighbour[: len(neighbour) - len(neighbour.lstrip())]
-            if len(indent) <= len(found[1]):
-                indent = found[1] + "  "
-            return "".join([*lines[: number + 1], _indented(block, indent), *lines[number + 1 :]])
-    raise ConfigurationError(
-        call,
-        f"{section!r} in dbt_project.yml is not written as a block",
-        expected=f"a line `{section}:` of its own, with the entries below it",
-        action=f"write {section!r} as a block, then call the command again",
-    )
-
-
-def _indented(text: str, indent: str) -> str:
-    return "".join(f"{indent}{line}\n" for line in text.splitlines())

@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from scorehouse.cli.common import echo, json_option, print_json, project_option
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.scaffold_parts import RESOURCES, SEVERITIES, feature_tests_yaml
+from scorehouse.cli.common import answer, echo, print_json
+from scorehouse.cli.options import json_option, name_argument, option, project_option
 from scorehouse.errors import ConfigurationError
+from scorehouse.project.dbt_names import with_columns
+from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import resolve
+from scorehouse.registry.signature import Feature, Signature
+from scorehouse.registry.version import Version, resolve
+
+severity = click.Choice(("error", "warn"))
+MAX_CHANGE = 0.75  # fewer than a quarter of the usual rows, or nearly twice as many, are a finding
+OUTSIDE = 0.01  # the share of rows outside the range of training that passes, as in a drift table
 
 
 @click.command("tests")
-@click.argument("name", shell_complete=complete_name)
+@name_argument
 @click.option("--table", required=True, help="Name of the feature table in dbt.")
-@click.option(
+@option(
     "--resource",
-    type=click.Choice(RESOURCES),
+    type=click.Choice(("model", "seed", "snapshot")),
     default="model",
-    show_default=True,
     help="What the feature table is in dbt.",
 )
-@click.option(
-    "--alias", default="champion", show_default=True, help="Alias of the version whose signature is read."
-)
+@option("--alias", default="champion", help="Alias of the version whose signature is read.")
 @click.option("--version", type=int, help="Version whose signature is read; default: the one with the alias.")
-@click.option(
+@option(
     "--severity",
-    type=click.Choice(SEVERITIES),
+    type=severity,
     default="error",
-    show_default=True,
     help="Severity of tests whose failing rows would be rejected.",
 )
-@click.option(
+@option(
     "--range-severity",
-    type=click.Choice(SEVERITIES),
+    type=severity,
     default="warn",
-    show_default=True,
     help="Severity of tests for values outside the range of training.",
 )
 @click.option("--day", help="Column with the date of a row: also tests that new rows come, and how many.")
-@click.option(
+@option(
     "--max-age-days",
     type=click.IntRange(0),
     default=1,
-    show_default=True,
     help="How many days old the newest day may be when the tests run (--day).",
 )
-@click.option("--output", default="-", show_default=True, help="File to write; - prints.")
+@option("--output", default="-", help="File to write; - prints.")
 @json_option
 @project_option
 def scaffold_tests_command(
@@ -87,15 +88,7 @@ def scaffold_tests_command(
         else:
             echo(text, nl=False)
         return
-    _write_new(Path(output), text, call)
-    if as_json:
-        print_json({"written": output})
-    else:
-        echo(f"written: {output}")
-
-
-def _write_new(file: Path, text: str, call: str) -> None:
-    """Write a file, unless a file with this name exists."""
+    file = Path(output)
     if file.exists():
         raise ConfigurationError(
             call,
@@ -105,3 +98,68 @@ def _write_new(file: Path, text: str, call: str) -> None:
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
+    answer(as_json, {"written": output}, [f"written: {output}"])
+
+
+def feature_tests_yaml(
+    version: Version,
+    signature: Signature,
+    *,
+    table: str,
+    resource: str,
+    severity: str,
+    range_severity: str,
+    day: str | None,
+    max_age_days: int,
+) -> str:
+    """The YAML of a feature table, with one entry per feature and the tests that its signature requires.
+
+    `severity` applies to tests whose failing rows are rejected by scoring (types, NULL, unseen categories),
+    `range_severity` to the tests for values outside the training range, which scoring accepts, and for days
+    with unusually few or many rows. If `day` names the column with the date of a row, no new rows for more
+    than `max_age_days` (and the usual gaps) are as severe as rejected rows: nothing new would be scored.
+    """
+    rows = version.training_rows
+    columns = (_column(feature, severity, range_severity, rows) for feature in signature.features)
+    entry: dict[str, Any] = {"name": table}
+    if day is not None:
+        newest = {"day": day, "max_age_days": max_age_days}
+        usual = {"day": day, "max_change": MAX_CHANGE, "latest": True}
+        name = "scorehouse.volume_in_range"
+        entry["data_tests"] = [_test(name, severity, **newest), _test(name, range_severity, **usual)]
+    document = {"version": 2, f"{resource}s": [with_columns(entry, columns)]}
+    head = (
+        f"# Written by `scorehouse scaffold tests {version.name}` from the signature of {version.label}.\n"
+        "# Yours to edit; where the table is described already, move the tests there.\n"
+    )
+    return head + dump_yaml(document)
+
+
+def _column(feature: Feature, severity: str, range_severity: str, rows: int | None) -> dict[str, Any]:
+    tests = [*_rejecting(feature, severity), *_range(feature, range_severity, rows)]
+    return {"name": feature.name, "data_tests": tests}
+
+
+def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
+    yield _test("scorehouse.feature_has_type", severity, type=feature.sql_kind)
+    if not feature.accepts_null:
+        yield _test("not_null", severity)
+    if feature.categories and not feature.accepts_unseen:
+        texts = feature.type == "string"
+        values = [v.replace("'", "''") if texts else v for v in feature.categories]
+        yield _test("accepted_values", severity, values=values, quote=texts)
+
+
+def _range(feature: Feature, severity: str, rows: int | None) -> Iterator[dict[str, Any]]:
+    if feature.minimum is None or feature.maximum is None:
+        return
+    limits: dict[str, Any] = {"min_value": feature.minimum, "max_value": feature.maximum}
+    if feature.type == "double" and feature.accepts_null:
+        limits["allow_nan"] = True
+    limits |= {"max_share": OUTSIDE} | ({"training_rows": rows} if rows else {})
+    yield _test("scorehouse.feature_in_range", severity, **limits)
+
+
+def _test(name: str, severity: str, **arguments: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {"arguments": arguments} if arguments else {}
+    return {name: {**body, "config": {"severity": severity}}}

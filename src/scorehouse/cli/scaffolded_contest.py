@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.scaffold import AUDIT, describe_output, output_names
-from scorehouse.project.dbt_names import with_columns
+from scorehouse.cli.scaffold import AUDIT, describe_output, model_entry, output_names, package_test
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 CONTEST = {
@@ -70,22 +69,17 @@ def described(
     compared = {column: text for column, text in CONTEST.items() if version.outputs or column != "output"}
     gate = {"name": f"{name}_challenger_not_worse", "arguments": dict(tested)}
     return [
-        _entry(
+        model_entry(
             f"{name}_training_set",
             f"What `{name}` can learn from: `scorehouse retrain {name}` trains on these rows.",
             learned,
-            [{"scorehouse.no_leak_from_future": {"arguments": dict(leak)}}] if leak else [],
+            [package_test("no_leak_from_future", **leak)] if leak else [],
         ),
-        _entry(
+        model_entry(
             f"{name}_shadow",
             f"Labelled rows of `{name}` that neither was trained on, scored by champion and challenger.",
             scored,
             [{"scorehouse.challenger_not_worse": gate}],
         ),
-        _entry(f"{name}_contest", f"Champion and challenger of `{name}` on the same rows.", compared, []),
+        model_entry(f"{name}_contest", f"Champion and challenger of `{name}` on the same rows.", compared),
     ]
-
-
-def _entry(name: str, description: str, columns: Mapping[str, str], tests: list[Any]) -> dict[str, Any]:
-    entry = {"name": name, "description": description, **({"data_tests": tests} if tests else {})}
-    return with_columns(entry, ({"name": column, "description": text} for column, text in columns.items()))

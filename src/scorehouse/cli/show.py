@@ -8,26 +8,23 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import (
-    echo,
-    find_version,
-    heading,
-    json_option,
-    print_json,
-    project_option,
-    table,
-)
-from scorehouse.cli.names import complete_reference
+from scorehouse.cli.common import answer, find_version, heading, table
+from scorehouse.cli.options import json_option, project_option, reference_argument
 from scorehouse.project.folder import find_project
 from scorehouse.registry import segment_facts
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import NO_FORMS, Version, parse_reference
 
+# Facts that are no text in JSON, though the registry's CSV has text for all.
+NUMBERS = ("version", "threshold", "training_rows", "n_features", "size_bytes")
+LISTS = ("aliases", "classes")
+OBJECTS = ("libraries", "metrics", "parity", "forms", "segments", "provenance", "outputs", "calibration")
+CALIBRATED = "calibrated at registration by {method}, from {labels:,} labels"
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
 
 
 @click.command("show")
-@click.argument("reference", shell_complete=complete_reference)
+@reference_argument
 @json_option
 @project_option
 def show_command(reference: str, as_json: bool, project_dir: Path | None) -> None:
@@ -40,11 +37,8 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
     """
     call = f"show {reference}"
     seeds, version = find_reference(find_project(project_dir), reference, call)
-    if as_json:
-        print_json(facts_and_features(seeds, version))
-        return
-    for line in lines(version, seeds.features(version.version), seeds.registered(call)):
-        echo(line)
+    shown = lines(version, seeds.features(version.version), seeds.registered(call))
+    answer(as_json, facts_and_features(seeds, version), shown)
 
 
 def find_reference(project: Path, reference: str, call: str) -> tuple[ModelSeeds, Version]:
@@ -65,21 +59,9 @@ def facts(version: Version) -> dict[str, Any]:
     row: dict[str, Any] = {key: value if value != "" else None for key, value in version.to_row().items()}
     return {
         **row,
-        "version": version.version,
-        "aliases": list(version.aliases),
-        "classes": list(version.classes),
-        "threshold": version.threshold,
-        "training_rows": version.training_rows,
-        "n_features": version.n_features,
-        "size_bytes": version.size_bytes,
-        "libraries": dict(version.libraries),
-        "metrics": dict(version.metrics),
-        "parity": dict(version.parity),
-        "forms": dict(version.forms),
-        "segments": dict(version.segments),
-        "provenance": dict(version.provenance),
-        "outputs": dict(version.outputs),
-        "calibration": dict(version.calibration),
+        **{name: getattr(version, name) for name in NUMBERS},
+        **{name: list(getattr(version, name)) for name in LISTS},
+        **{name: dict(getattr(version, name)) for name in OBJECTS},
     }
 
 
@@ -94,17 +76,12 @@ def _provenance(record: Mapping[str, Any]) -> str:
 
 
 def _labels(version: Version) -> dict[str, str]:
-    """The outputs of a version that has several, else its classes."""
+    """The outputs of a version that has several, else its classes; of two, the one that `score` is of."""
     if version.outputs:
         return {"outputs": ", ".join(f"{output} in {column}" for column, output in version.outputs.items())}
-    return {"classes": _classes(version)}
-
-
-def _classes(version: Version) -> str:
-    """The labels; of two, the one that `score` belongs to is named."""
-    named = ", ".join(map(str, version.classes)) or "-"
+    classes = ", ".join(map(str, version.classes)) or "-"
     of = f"; score is that of {version.classes[1]}" if len(version.classes) == 2 else ""
-    return named + of
+    return {"classes": classes + of}
 
 
 def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
@@ -123,25 +100,17 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "registered": version.registered_at,
         "forms": ", ".join(sorted(set(version.forms) - {*NO_FORMS})) or "-",
         **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
-        **({"intervals": _calibrated(version.calibration)} if version.calibration else {}),
+        **({"intervals": CALIBRATED.format(**version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),
     }
-    head = [
-        heading(f"{version.label} ({version.task})"),
-        *([version.description] if version.description else []),
-    ]
-    body = [f"  {label:<11} {text}" for label, text in known.items()]
     rows = [[feature["feature"], *(feature.get(fact) for fact in FEATURE_FACTS)] for feature in features]
     others = [[v.version, ", ".join(v.aliases), v.training_rows, v.registered_at[:10]] for v in versions]
     return [
-        *head,
-        *body,
+        heading(f"{version.label} ({version.task})"),
+        *([version.description] if version.description else []),
+        *(f"  {label:<11} {text}" for label, text in known.items()),
         "",
         *table(["feature", *FEATURE_FACTS], rows),
         "",
         *table(["version", "aliases", "training_rows", "registered"], others),
     ]
-
-
-def _calibrated(calibration: Mapping[str, Any]) -> str:
-    return f"calibrated at registration by {calibration['method']}, from {calibration['labels']:,} labels"

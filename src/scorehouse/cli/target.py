@@ -2,120 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorehouse.cli.common import Function, project_option
-from scorehouse.cli.profile_file import outputs_of, profile_of, profiles_file, rendered, settings_of
-from scorehouse.cli.profile_file import this_call as this_call
+from scorehouse.cli.common import this_call
+from scorehouse.cli.options import FILE, FOLDER, Function, project_option
+from scorehouse.cli.profile_file import Profile, read_profile, rendered
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.project.place import Place
-from scorehouse.project.run_log_place import run_log_place
+from scorehouse.project.run_log_place import TABLE, RunLogPlace, run_log_place, run_log_schemas
 from scorehouse.project.variables import project_variable
 
 if TYPE_CHECKING:
     import duckdb
 
     from scorehouse.report.dbt_results import DbtResults
+    from scorehouse.report.warehouse import Warehouse
 
 MEMORY, LAKE = ":memory:", "ducklake:"
 
 
-def target_options(function: Function) -> Function:
-    """Options that name the DuckDB file and the schema in it."""
-    schema = click.option("--schema", help="Schema of the dbt target, if the file has several.")
-    return file_options(schema(function))
+@dataclass(frozen=True)
+class Opened:
+    """A DuckDB file that is open for reading, and the schema that the user named."""
+
+    connection: duckdb.DuckDBPyConnection
+    place: Place
+    schema: str | None
+
+    @property
+    def run_log(self) -> str:
+        """The quoted name of the run log: in `schema`, else in the target's schema, else the only one."""
+        place = self.place
+        known = run_log_schemas(self.connection, place.log_database)
+        wanted = self.schema or place.log_schema
+        matching = [name for name in known if wanted in (None, name)]
+        if len(matching) == 1:
+            return RunLogPlace(place.log_database, matching[0]).quoted
+        where = f" in the schema {wanted!r}" if wanted else ""
+        where += f" of the database {place.log_database!r}" if place.log_database else ""
+        others = f"; run logs are in the schemas {known}" if known else ""
+        raise ConfigurationError(
+            this_call(),
+            f"{str(place.file)!r} has {len(matching)} run logs{where}{others}",
+            expected=f"one table {TABLE}{where}",
+            action="name its schema with --schema" if known else "score a table first, or correct the path",
+        )
+
+    @functools.cached_property
+    def monitoring(self) -> Warehouse:
+        """The tables of monitoring."""
+        from scorehouse.report.warehouse import Warehouse
+
+        return Warehouse(self.connection, self.place, self.schema, this_call())
 
 
-def results_option(function: Function) -> Function:
-    """The option that names the folder of dbt's own results."""
-    return click.option(
-        "--dbt-target",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder with dbt's manifest, run results and sources; default: the project's target.",
-    )(function)
+@dataclass(frozen=True)
+class Target:
+    """The options that name a DuckDB file: --database, or a --target of a profile.
 
+    A relative path in a profile is relative to the project's folder, where dbt runs.
+    """
 
-def dbt_results(place: Place, folder: Path | None, project_dir: Path | None) -> DbtResults | None:
-    """The results of dbt's last command, if they are about the database of `place`."""
-    from scorehouse.report.dbt_results import read_results
+    database: Path | None = None
+    profile: str | None = None
+    target: str | None = None
+    profiles_dir: Path | None = None
+    project_dir: Path | None = None
+    schema: str | None = None
 
-    if folder is None:
+    @property
+    def project(self) -> Path:
+        """The folder of the dbt project."""
+        return find_project(self.project_dir)
+
+    @property
+    def adapter(self) -> str:
+        """The type of the target that is named, such as `postgres`; `duckdb` if it is not known."""
+        if not self.target or self.database is not None:
+            return "duckdb"
+        _, profile = self._profile()
+        return str((profile.targets.get(self.target) or {}).get("type") or "duckdb")
+
+    def place(self) -> Place:
+        """The file named by --database, or the one of the target in profiles.yml."""
+        if self.database is not None and (self.profile or self.target):
+            raise click.UsageError("name either --database or --target")
+        if self.database is not None:
+            return Place(_existing(self.database, "this folder"))
+        if not self.target:
+            raise click.UsageError(
+                f"name the DuckDB file with --database, or the --target that writes it{self._known_targets()}"
+            )
+        project, profile = self._profile()
+        return _place_of_target(project, profile.duckdb_settings(self.target))
+
+    @contextmanager
+    def opened(self) -> Iterator[Opened]:
+        """The named file, open for reading until the block ends."""
+        place = self.place()
+        with connect(place) as connection:
+            yield Opened(connection, place, self.schema)
+
+    def dbt_results(self, folder: Path | None) -> DbtResults | None:
+        """The results of dbt's last command, if they are about the database of the target."""
+        from scorehouse.report.dbt_results import read_results
+
+        place = self.place()
+        if folder is None:
+            try:
+                folder = self.project / "target"
+            except ConfigurationError:
+                return None
+        return read_results(folder, place.alias or place.file.stem)
+
+    def _profile(self) -> tuple[Path, Profile]:
+        """The project, or without one, but with a named profile, the current folder; and the profile."""
         try:
-            folder = find_project(project_dir) / "target"
+            project = self.project
         except ConfigurationError:
-            return None
-    return read_results(folder, place.alias or place.file.stem)
+            if self.project_dir is not None or self.profile is None:
+                raise
+            project = Path.cwd()
+        return project, read_profile(project, self.profiles_dir, self.profile)
+
+    def _known_targets(self) -> str:
+        """The targets to choose from, as the end of a sentence; empty if they are not found."""
+        try:
+            _, profile = self._profile()
+        except ConfigurationError:
+            return ""
+        return f", one of {', '.join(sorted(profile.targets))}" if profile.targets else ""
+
+
+def as_target(function: Function) -> Function:
+    """Pass the options that are fields of Target as one argument `target`."""
+
+    @functools.wraps(function)
+    def with_target(*arguments: Any, **given: Any) -> Any:
+        named = {field.name: given.pop(field.name) for field in fields(Target) if field.name in given}
+        return function(*arguments, **given, target=Target(**named))
+
+    return with_target
 
 
 def file_options(function: Function) -> Function:
-    """Options that name the DuckDB file, and the project whose profile may name it."""
-    folder = click.Path(file_okay=False, path_type=Path)
+    """Options that name the DuckDB file, and the project whose profile may name it; passed as a Target."""
+    function = as_target(function)
     for option in (
         project_option,
         click.option(
             "--profiles-dir",
-            type=folder,
+            type=FOLDER,
             help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
         ),
         click.option("--target", help="Target of the profile, instead of --database; never guessed."),
         click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml."),
-        click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="The DuckDB file."),
+        click.option("--database", type=FILE, help="The DuckDB file."),
     ):
         function = option(function)
     return function
 
 
-def place_of(
-    database: Path | None,
-    profile: str | None,
-    target: str | None,
-    profiles_dir: Path | None,
-    project_dir: Path | None,
-) -> Place:
-    """The file named by --database, or the target named by --target in profiles.yml.
-
-    A relative path in a profile is relative to the project's folder, where dbt runs.
-    """
-    if database is not None and (profile or target):
-        raise click.UsageError("name either --database or --target")
-    if database is not None:
-        return Place(_existing(database, "this folder"))
-    if not target:
-        raise click.UsageError(
-            "name the DuckDB file with --database, or the --target that writes it"
-            + _known_targets(profile, profiles_dir, project_dir)
-        )
-    project = _project(project_dir, profile)
-    file = profiles_file(profiles_dir, project)
-    return _place_of_target(project, settings_of(file, profile or profile_of(project), target))
+def target_options(function: Function) -> Function:
+    """Options that name the DuckDB file and the schema in it; passed as a Target."""
+    schema = click.option("--schema", help="Schema of the dbt target, if the file has several.")
+    return file_options(schema(function))
 
 
-def adapter_of(
-    profile: str | None,
-    target: str | None,
-    profiles_dir: Path | None,
-    project_dir: Path | None,
-    database: Path | None = None,
-) -> str:
-    """The type of the target that is named, such as `postgres`; `duckdb` if it is not known."""
-    if not target or database is not None:
-        return "duckdb"
-    project = _project(project_dir, profile)
-    outputs = outputs_of(profiles_file(profiles_dir, project), profile or profile_of(project))
-    return str((outputs.get(target) or {}).get("type") or "duckdb")
+results_option = click.option(
+    "--dbt-target",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with dbt's manifest, run results and sources; default: the project's target.",
+)
 
 
 def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
     """The file of the target's database: the one in its path, or an attached one."""
     schema = rendered(str(settings.get("schema") or "main"))
-    log = run_log_place(_variables(project), settings.get("database"), schema)
-    files = _attached(project, settings)
+    log = run_log_place(functools.partial(project_variable, project), settings.get("database"), schema)
+    files = {}
+    for each in settings.get("attach") or []:  # other attachments than DuckDB files and lakes are left to dbt
+        if each.get("path") and each.get("type", "duckdb") == "duckdb":
+            path = _path_in(project, each["path"])
+            files[str(each.get("alias") or path.stem)] = path
     alias: str | None = str(settings.get("database") or "")
     if alias in files:
         file = files.pop(alias)
@@ -130,26 +208,6 @@ def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
     )
 
 
-def _attached(project: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
-    """The DuckDB files, and lakes, that a target attaches, by alias; other attachments are left to dbt."""
-    files = {}
-    for each in settings.get("attach") or []:
-        if each.get("path") and each.get("type", "duckdb") == "duckdb":
-            path = _path_in(project, each["path"])
-            files[str(each.get("alias") or path.stem)] = path
-    return files
-
-
-def _known_targets(profile: str | None, profiles_dir: Path | None, project_dir: Path | None) -> str:
-    """The targets to choose from, as the end of a sentence; empty if they are not found."""
-    try:
-        project = _project(project_dir, profile)
-        outputs = outputs_of(profiles_file(profiles_dir, project), profile or profile_of(project))
-    except ConfigurationError:
-        return ""
-    return f", one of {', '.join(sorted(outputs))}" if outputs else ""
-
-
 def _path_in(project: Path, path: object) -> Path:
     """The path of a file, or of a lake with its catalog in a file: then it begins with `ducklake:`."""
     text = rendered(str(path))
@@ -159,23 +217,6 @@ def _path_in(project: Path, path: object) -> Path:
 
 def _is_there(path: Path) -> bool:
     return Path(str(path).removeprefix(LAKE)).is_file()
-
-
-def _variables(project: Path) -> Callable[[str], Any]:
-    """The variables of a project; empty if there is no project."""
-    if not (project / "dbt_project.yml").is_file():
-        return lambda name: None
-    return lambda name: project_variable(project, name)
-
-
-def _project(project_dir: Path | None, profile: str | None) -> Path:
-    """The project's folder; without a project, but with a named profile, the current folder."""
-    try:
-        return find_project(project_dir)
-    except ConfigurationError:
-        if project_dir is not None or profile is None:
-            raise
-        return Path.cwd()
 
 
 def _existing(file: Path, origin: str) -> Path:

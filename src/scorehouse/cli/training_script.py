@@ -72,20 +72,8 @@ DATABASE = {
     "database = sys.argv[1]  # the DuckDB file of your target\n",
 }
 QUALITY = {
-    "classification": {
-        "kind": "Classifier",
-        "metric": "roc_auc",
-        "sign": "",
-        "scorer": "roc_auc_ovr",
-        "stratify": ", stratify=y",
-    },
-    "regression": {
-        "kind": "Regressor",
-        "metric": "mae",
-        "sign": "-",
-        "scorer": "neg_mean_absolute_error",
-        "stratify": "",
-    },
+    "classification": {"kind": "Classifier", "metric": "roc_auc", "sign": "", "scorer": "roc_auc_ovr"},
+    "regression": {"kind": "Regressor", "metric": "mae", "sign": "-", "scorer": "neg_mean_absolute_error"},
 }
 
 
@@ -116,6 +104,7 @@ def training_script(name: str, trained: Trained, task: str, target: Mapping[str,
         columns=python([*trained.keys, trained.label]),
         description=python(f"Predicts {code(trained.label)} of a row of {code(trained.features)}"),
         task=task,
+        stratify=", stratify=y" if task == "classification" else "",
         **QUALITY[task],
     )
 

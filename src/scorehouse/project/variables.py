@@ -10,8 +10,9 @@ import yaml
 
 
 def project_variable(root: Path, name: str) -> Any:
-    """A variable from `vars:` in dbt_project.yml, set for the project or for this package."""
+    """A variable in dbt_project.yml, set for the project or for this package; None outside of a project."""
     file = root / "dbt_project.yml"
-    variables: Mapping[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("vars") or {}
+    document = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    variables: Mapping[str, Any] = (document or {}).get("vars") or {}
     scoped = variables.get("scorehouse") or {}
     return scoped.get(name, variables.get(name))

@@ -50,10 +50,14 @@ BUGS = (
         "monitors have windows of a month only",
         review="0",
         edits=(
-            ("src/scorehouse/cli/monitors.py", "*([_daily_drift(asked)] if asked.day else [])", ""),
             (
                 "src/scorehouse/cli/monitors.py",
-                '    if asked.day:\n        relations["recent_drift"]',
+                '        written += [_drift(model, "daily_drift", "day")]\n',
+                "        pass\n",
+            ),
+            (
+                "src/scorehouse/cli/monitors.py",
+                '    if model.day:\n        relations["recent_drift"]',
                 '    if False:\n        relations["recent_drift"]',
             ),
         ),
@@ -64,7 +68,7 @@ BUGS = (
         review="0",
         edits=(
             (
-                "src/scorehouse/cli/scaffold_parts.py",
+                "src/scorehouse/cli/scaffold_tests.py",
                 '    limits |= {"max_share": OUTSIDE} | ({"training_rows": rows} if rows else {})\n',
                 "",
             ),

@@ -24,11 +24,10 @@ from sklearn.linear_model import LogisticRegression
 
 from project import REPOSITORY
 from scorehouse import register
-from scorehouse.cli import GROUPS
-from scorehouse.cli import waiting as waiting_line
+from scorehouse.cli import GROUPS, common
 from scorehouse.cli.common import table
 from scorehouse.cli.main import main
-from scorehouse.cli.names import complete_name
+from scorehouse.cli.options import complete_name
 
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
@@ -245,7 +244,7 @@ def test_colours_on_a_terminal_only(
 
 def test_the_help_groups_all_commands() -> None:
     grouped = [name for names in GROUPS.values() for name in names]
-    assert len(grouped) == len(set(grouped))
+    assert set(main.commands) == set(grouped) and len(grouped) == len(set(grouped))
     _, _, commands = run("--help").partition("\nCommands:\n")
     assert re.findall(r"^  ([a-z]+) ", commands, re.MULTILINE) == grouped
     assert re.findall(r"^ (\S.*)$", commands, re.MULTILINE) == list(GROUPS)
@@ -260,15 +259,15 @@ def test_the_help_cuts_no_sentence_within_a_clause() -> None:
 def test_a_command_that_takes_long_says_so_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting_line, "PATIENCE_SECONDS", 0.01)
-    with waiting_line.waiting("thinking"):
+    monkeypatch.setattr(common, "PATIENCE_SECONDS", 0.01)
+    with common.waiting("thinking"):
         time.sleep(0.05)
     assert capsys.readouterr().err == "", "not into a pipe"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with waiting_line.waiting("thinking"):
+    with common.waiting("thinking"):
         time.sleep(0.05)
     said = capsys.readouterr().err
-    assert ": thinking, 0 s" in said and said.endswith(waiting_line.CLEAR)
+    assert ": thinking, 0 s" in said and said.endswith(common.CLEAR)
 
 
 COMPLETE = """

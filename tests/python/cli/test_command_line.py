@@ -188,7 +188,7 @@ def test_every_command_has_its_cases_and_its_line_in_the_help() -> None:
 
     def check(group: click.Group) -> None:
         for name, command in group.commands.items():
-            summary = group.lazy.summaries[name]  # type: ignore[attr-defined]
+            summary = group.summaries[name]  # type: ignore[attr-defined]
             shown = click.Command(None, help=summary).get_short_help_str(500)
             assert shown == command.get_short_help_str(500)
             if isinstance(command, click.Group):

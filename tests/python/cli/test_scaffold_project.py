@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from project import DbtProject
 from retrained import retrain, scorehouse
 from scorehouse.cli.main import main
-from scorehouse.cli.scaffold_retraining import with_settings
+from scorehouse.cli.project_files import with_settings
 from scorehouse.errors import ConfigurationError
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,8 @@ from edited_registry import CLASSES, EDIT, THRESHOLD, decided, edit
 from every_engine import Engine, values
 from project import NAME
 from scorehouse import promote
-from scorehouse.cli.evidence_rows import read_log
+from scorehouse.cli.evidence_seal import read_log
+from scorehouse.cli.target import Target
 from scorehouse.evidence.canonical import row_digest
 from scorehouse.evidence.seal import findings, sealed
 
@@ -145,13 +146,8 @@ def test_the_run_log_is_sealed_by_what_dbt_reads_of_it(story: Story) -> None:
     """Outside of DuckDB, the command reads it by `dbt show`; both ways give the same digests."""
     project = story.engine.project
     profiles = yaml.safe_load((project.folder / "profiles.yml").read_text())
-    place = {
-        "database": None,
-        "profile": NAME,
-        "profiles_dir": project.folder,
-        "target": next(iter(profiles[NAME]["outputs"])),
-    }
-    rows = read_log(None, project.folder, **place)
+    target = next(iter(profiles[NAME]["outputs"]))
+    rows = read_log(Target(None, NAME, target, project.folder, project.folder))
     lines = sealed([], rows, datetime(2100, 1, 1, tzinfo=UTC))
     assert {line["row"] for line in lines if line["kind"] == "run"} == set(map(row_digest, story.log))
     assert findings(lines, rows) == []

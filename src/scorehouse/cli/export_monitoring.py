@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, echo, format_option, json_option, print_json
-from scorehouse.cli.names import complete_name
-from scorehouse.cli.target import connect, dbt_results, place_of, results_option, target_options, this_call
-from scorehouse.cli.waiting import waiting
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, this_call, waiting
+from scorehouse.cli.options import FILE, format_option, json_option, option, optional_name
+from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.outbox.webhook import Post, check_url, key_of, send
 from scorehouse.registry.seeds import replace_file
@@ -23,18 +21,16 @@ from scorehouse.report.warehouse import Warehouse
 
 
 @click.command("monitoring")
-@click.argument("name", required=False, shell_complete=complete_name)
+@optional_name
 @click.option(
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="File to write: .parquet, .json (an array) or .jsonl (one line per row).",
 )
 @target_options
 @json_option
-def export_monitoring_command(
-    name: str | None, output: Path, schema: str | None, as_json: bool, **place: Any
-) -> None:
+def export_monitoring_command(name: str | None, output: Path, target: Target, as_json: bool) -> None:
     """Write what monitoring found about NAME, or about all ML models, as one long table.
 
     It has the rows of every table of drift, performance, estimates, slices, anytime monitors and
@@ -44,36 +40,30 @@ def export_monitoring_command(
     Example:
       scorehouse export monitoring --database target/scorehouse.duckdb --output monitoring.parquet
     """
-    named = place_of(**place)
-    with connect(named) as connection:
-        warehouse = Warehouse(connection, named, schema, "scorehouse export monitoring")
+    with target.opened() as opened:
+        warehouse = opened.monitoring
         if name is not None:
             gather(warehouse, name)  # an error if there is no such ML model
         count = write_long(warehouse, output, name)
-    if as_json:
-        print_json({"written": str(output), "rows": count})
-        return
-    echo(f"written: {output} ({count:,} rows)")
+    answer(as_json, {"written": str(output), "rows": count}, [f"written: {output} ({count:,} rows)"])
 
 
 @click.command("alerts")
-@click.argument("name", required=False, shell_complete=complete_name)
+@optional_name
 @format_option(PAYLOADS, "webhook", "Form of the payload; both are JSON.")
-@click.option("--output", default="-", show_default=True, help="File to write; - prints.")
+@option("--output", default="-", help="File to write; - prints.")
 @results_option
 @click.option("--to", "url", help="URL to send the payload to, if there is an alert; it is not printed then.")
-@click.option(
+@option(
     "--retries",
     type=click.IntRange(0, 20),
     default=4,
-    show_default=True,
     help="How often to try again, with longer and longer pauses.",
 )
-@click.option(
+@option(
     "--dead-letters",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     default=Path("undelivered_alerts.jsonl"),
-    show_default=True,
     help="File for what --to did not deliver; the next call sends it first.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if there is an alert.")
@@ -82,7 +72,6 @@ def export_monitoring_command(
 @click.pass_context
 def export_alerts_command(
     ctx: click.Context,
-    /,
     name: str | None,
     form: str,
     output: str,
@@ -91,9 +80,8 @@ def export_alerts_command(
     dead_letters: Path,
     dbt_target: Path | None,
     exit_code: bool,
-    schema: str | None,
+    target: Target,
     as_json: bool,
-    **place: Any,
 ) -> None:
     """Write the alerts of NAME, or of all ML models, as the payload of a webhook.
 
@@ -108,36 +96,34 @@ def export_alerts_command(
     """
     if url is not None:
         check_url(url, this_call())
-    named = place_of(**place)
-    results = dbt_results(named, dbt_target, place["project_dir"])
-    with connect(named) as connection:
-        found = found_alerts(Warehouse(connection, named, schema, "scorehouse export alerts"), name, results)
+    results = target.dbt_results(dbt_target)
+    with target.opened() as opened:
+        alerts = all_alerts(opened.monitoring, name, results)
     now = datetime.now(UTC)
-    text = payload_text(found, form, now)
+    text = payload_text(alerts, form, now)
     if url is not None:
-        _send(Post(url, retries), text if found else None, key_of(webhook(found, now)), dead_letters, as_json)
-        if output != "-":
-            replace_file(Path(output), text.encode())
-    elif output == "-":
-        click.echo(text, nl=False)
-    else:
+        _send(
+            Post(url, retries), text if alerts else None, key_of(webhook(alerts, now)), dead_letters, as_json
+        )
+    if output != "-":
         replace_file(Path(output), text.encode())
-        if as_json:
-            print_json({"written": output, "alerts": len(found)})
-        else:
-            echo(f"written: {output} ({len(found)} alerts)")
-    if exit_code and found:
+    if url is None and output == "-":
+        click.echo(text, nl=False)
+    elif url is None:
+        document = {"written": output, "alerts": len(alerts)}
+        answer(as_json, document, [f"written: {output} ({len(alerts)} alerts)"])
+    if exit_code and alerts:
         ctx.exit(EXIT_DIFFERENT)
 
 
-def found_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Named]:
+def all_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Named]:
     """The alerts of one ML model, or of all, the worst first, with its name and live version."""
-    found = [
+    alerts = [
         (data.name, data.live.version, alert)
         for data in gather(warehouse, name, nodes=results.nodes if results else None)
         for alert in alerts_of(warehouse, data, results)
     ]
-    return sorted(found, key=lambda named: named[2].level != "bad")
+    return sorted(alerts, key=lambda named: named[2].level != "bad")
 
 
 def _send(post: Post, text: str | None, key: str, letters: Path, as_json: bool) -> None:
@@ -154,7 +140,5 @@ def _send(post: Post, text: str | None, key: str, letters: Path, as_json: bool) 
             expected="a server that answers a POST of JSON with a status of 200 to 299",
             action="correct the server or --to; the next call sends them first",
         )
-    if as_json:
-        print_json({"sent": sent, "idempotency_key": key if text else None})
-    else:
-        echo(f"sent: {sent} payloads" if sent else "nothing to send")
+    document = {"sent": sent, "idempotency_key": key if text else None}
+    answer(as_json, document, [f"sent: {sent} payloads" if sent else "nothing to send"])

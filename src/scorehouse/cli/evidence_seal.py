@@ -1,0 +1,135 @@
+"""`scorehouse evidence seal`: extend and check the hash chain over the run log of a target."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, count, echo, this_call
+from scorehouse.cli.options import FILE, json_option
+from scorehouse.cli.target import Target, target_options
+from scorehouse.errors import ConfigurationError
+from scorehouse.evidence.canonical import to_lines
+from scorehouse.evidence.seal import RUN, Finding, Line, findings, head, head_finding, read_seal, sealed
+from scorehouse.registry.seeds import replace_file
+from scorehouse.retraining.dbt import dbt_options
+
+Row = dict[str, Any]
+QUERY = "select * from {{ scorehouse.run_log_relation() }}"
+
+
+def seal_file(target: Target) -> Path:
+    """Where the seal of a target is by default: in the project, to be committed."""
+    name = target.target or (target.database.stem if target.database else "warehouse")
+    return target.project / "evidence" / f"run_log.{name}.jsonl"
+
+
+def read_log(target: Target) -> list[Row]:
+    """All rows of the run log of a target on any engine: read by DuckDB, or by dbt with its adapter."""
+    if target.adapter != "duckdb":
+        return _rows_by_dbt(target)
+    with target.opened() as opened:
+        found = opened.connection.execute(f"select * from {opened.run_log}")
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _rows_by_dbt(target: Target) -> list[Row]:
+    """The rows as `dbt show` reads them; the project's packages must be installed."""
+    from dbt.cli.main import dbtRunner
+
+    project = str(target.project)
+    command = ["--quiet", "--no-send-anonymous-usage-stats", "show", "--inline", QUERY, "--limit", "-1"]
+    command += ["--output", "json", "--log-path", f"{project}/logs", "--project-dir", project]
+    command += dbt_options(str(target.target), target.profile, target.profiles_dir)
+    here = Path.cwd()
+    with contextlib.redirect_stdout(io.StringIO()):  # `dbt show` prints the rows, even with --quiet
+        ended = dbtRunner().invoke(command)
+    os.chdir(here)  # dbt changes into the project
+    if not ended.success:
+        said = ended.exception or next((each.message for each in getattr(ended.result, "results", [])), "")
+        raise ConfigurationError(
+            this_call(),
+            f"dbt cannot read the run log of the target {target.target!r} "
+            f"({' '.join(str(said).split())[:300] or 'it failed'})",
+            expected="a target that `dbt show` can query, with a run log that scoring has made",
+            action="run `dbt deps` and score a table first, or correct the target",
+        )
+    table = ended.result.results[0].agate_table
+    names = [str(name).lower() for name in table.column_names]
+    return [dict(zip(names, row.values(), strict=True)) for row in table.rows]
+
+
+def extended(
+    lines: list[Line], rows: list[Row], pruned: str = "", late: str = ""
+) -> tuple[list[Line], list[Finding]]:
+    """The lines with the runs that are new, and what was altered since the last seal."""
+    added = sealed(lines, rows, datetime.now(UTC), pruned=pruned, late=late)
+    return [*lines, *added], findings([*lines, *added], rows)
+
+
+@click.command("seal")
+@click.option(
+    "--file",
+    type=FILE,
+    help="The seal, to be kept in version control; default: evidence/run_log.TARGET.jsonl in the project.",
+)
+@click.option("--check", is_flag=True, help="Only compare; write nothing.")
+@click.option("--head", "known_head", help="A head that was kept elsewhere; it has to be in the chain.")
+@click.option("--pruned", metavar="REASON", default="", help="Accept that sealed runs are gone, and say why.")
+@click.option(
+    "--late",
+    metavar="REASON",
+    default="",
+    help="Accept runs from before the last seal that were not in the log then, and say why.",
+)
+@target_options
+@json_option
+@click.pass_context
+def evidence_seal_command(
+    ctx: click.Context,
+    file: Path | None,
+    check: bool,
+    known_head: str | None,
+    pruned: str,
+    late: str,
+    target: Target,
+    as_json: bool,
+) -> None:
+    """Seal the finished runs of a target in a hash chain, and say which rows were altered since.
+
+    Commit the file that it writes. Exits with 3, and writes nothing, if a sealed row was changed or dropped,
+    if a row was inserted into the past, or if the file itself is no whole chain.
+
+    \b
+    Examples:
+      scorehouse evidence seal --target prod
+      scorehouse evidence seal --target prod --check
+      scorehouse evidence seal --target prod --pruned "prune_run_log, 400 days"
+    """
+    file = file or seal_file(target)
+    rows = read_log(target)
+    before = read_seal(file, this_call())
+    lines, found = extended(before, rows, pruned, late)
+    if known_head is not None:
+        found += head_finding(before, known_head)
+    if check or found:
+        lines = before
+    elif lines != before:
+        replace_file(file, to_lines(lines))
+    runs, added = (sum(line["kind"] == RUN for line in each) for each in (lines, lines[len(before) :]))
+    facts = {"file": str(file), "runs": runs, "head": head(lines), "added": added}
+    wrong = [{"kind": each.kind, "run_id": each.run_id or None, "text": each.text} for each in found]
+    said = [f"{each.kind}: {each.text}" for each in found]
+    said = said or [f"sealed: {count(runs, 'run')}, {added:,} of them new ({file})", f"head: {head(lines)}"]
+    answer(as_json, {**facts, "findings": wrong}, said)
+    if found:
+        if not as_json:
+            echo(f"{len(found)} findings; nothing was written", err=True)
+        ctx.exit(EXIT_DIFFERENT)
