@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,6 @@ def _names(ctx: click.Context) -> list[str]:
         return []
 
 
-option = functools.partial(click.option, show_default=True)
 name_argument = click.argument("name", shell_complete=complete_name)
 optional_name = click.argument("name", required=False, shell_complete=complete_name)
 reference_argument = click.argument("reference", shell_complete=complete_reference)
@@ -58,6 +56,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 project_option = click.option(
     "--project-dir", type=FOLDER, help="Folder of the dbt project; default: the nearest above this one."
 )
+
+
+def option(*names: str, **settings: Any) -> Function:
+    """An option whose help shows the default."""
+    return click.option(*names, show_default=True, **settings)
 
 
 def format_option(formats: Iterable[str], default: str, text: str) -> Function:

@@ -147,7 +147,8 @@ def prove_again(
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
         kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
         rows = source.of(seeds, version, signature, call)
-        known, background = background_facts(version), None
+        background: Background | None = None
+        known = background_facts(version)
         if known and (own := read_background(seeds.project, version, policy, call)) is not None:
             background = Background(own, bool(known["drawn"]))
         forms = find_forms(kernel, rows, sql=settings, rows_of=source.label, background=background)
