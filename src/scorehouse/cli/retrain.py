@@ -156,7 +156,7 @@ def _proved(house: House, name: str, version: int | None, *, as_json: bool) -> i
     from scorehouse.retraining.proof import NOTHING, prove_again, prove_version
 
     proof = prove_again(house) if version is None else prove_version(house, version)
-    answer(as_json, {"name": name, **proof.to_dict()}, _proof_lines(proof, name))
+    answer(as_json, {"name": name, **asdict(proof)}, _proof_lines(proof, name))
     return EXIT_DIFFERENT if proof.equal == NOTHING else 0
 
 
