@@ -136,7 +136,6 @@ def read_program(root: Path, version: Version, file: str, policy: LoadPolicy, ca
     return _read(root, version, beside(version, file), digest, label, policy, call)
 
 
-
 def read_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> Signature:
     """The verified signature of a version."""
     place, label = beside(version, SIGNATURE_FILE), f"the signature of {version.label}"
