@@ -16,7 +16,7 @@ BUGS = (
             ),
             (
                 "src/scorehouse/forms/proof.py",
-                "    expected = with_labels(expected, kernel.version)\n",
+                "    expected = kernel.outputs.with_labels(expected)\n",
                 "    return ''\n",
             ),
         ),
@@ -33,7 +33,7 @@ BUGS = (
             ),
             (
                 "src/scorehouse/forms/proof.py",
-                "    expected = with_labels(expected, kernel.version)\n",
+                "    expected = kernel.outputs.with_labels(expected)\n",
                 "    return ''\n",
             ),
         ),
