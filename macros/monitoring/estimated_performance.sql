@@ -4,7 +4,7 @@
 {% macro estimated_performance(
     predictions, calibration=none, day=none, period='month', segments=[], options={}, task='classification'
 ) %}
-    {% set call = 'estimated_performance' %}
+    {% set call, text = 'estimated_performance', dbt.type_string() %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_estimated_task(call, task) %}
     {% if calibration is not none or task == 'regression' %}
@@ -25,10 +25,10 @@ with {{ scorehouse._labelled_rows(predictions, none, spec) }},
 final as (
 
     select
-        cast(null as {{ dbt.type_string() }}) as run_id,
+        cast(null as {{ text }}) as run_id,
         cohorts.ml_model,
         cast(cohorts.version as {{ dbt.type_int() }}) as version,
-        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ dbt.type_string() }}) as feature,
+        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ text }}) as feature,
         cohorts.segment,
         estimates.metric,
         cohorts.window_start,

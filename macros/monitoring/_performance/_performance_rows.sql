@@ -51,7 +51,7 @@ final as (
         cast(null as {{ text }}) as run_id,
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
-        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ dbt.type_string() }}) as feature,
+        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ text }}) as feature,
         segment,
         metric,
         window_start,

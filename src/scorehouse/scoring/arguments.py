@@ -42,7 +42,12 @@ def _with_abstention(labels: Any) -> Any:
     return (*labels, "abstain") if isinstance(labels, tuple) and len(labels) == 2 else labels
 
 
+def _as_set(names: Any) -> Any:
+    return frozenset(names) if isinstance(names, tuple) and all(isinstance(n, str) for n in names) else names
+
+
 Name = Annotated[str, Field(min_length=1)]
+NameSet = Annotated[frozenset[Name], BeforeValidator(_as_set)]
 Names = Annotated[tuple[Name, ...], AfterValidator(_once)]
 Numbers = Annotated[tuple[Annotated[int, Field(ge=1, le=2**31 - 1)], ...], AfterValidator(_once)]
 Count = Annotated[int, Field(ge=1, le=2**63 - 1)]

@@ -17,6 +17,7 @@ from scorehouse.scoring.arguments import (
     Date,
     Name,
     Names,
+    NameSet,
     Number,
     Numbers,
     argument,
@@ -123,9 +124,7 @@ class ScoreOptions(Arguments):
     passthrough: Names = argument((), "the name of a column to keep, or a list of names, each once")
     group: Name | None = argument(None, "the name of the column within which to rank")
     rescore: Rescore = Field(default_factory=Rescore)
-    strict: Annotated[frozenset[Name], Field(strict=False)] = argument(
-        frozenset(), "the name of a check, or a list of names"
-    )
+    strict: NameSet = argument(frozenset(), "the name of a check, or a list of names")
     max_rejected_share: Annotated[Number, Field(ge=0, le=1)] | None = argument(
         None, "a share between 0 and 1"
     )
