@@ -18,7 +18,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.version import PROOF_SHA256
+from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256
 
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
 # the estimator, whose matrix product does all of them at once.
@@ -132,7 +132,7 @@ def _fact(kernel: Kernel, name: str) -> dict[str, object]:
     fact = forms.get(name)
     if not fact:
         raise _NotServing(str(forms.get("refused", {}).get(name) or "not proven at registration"))
-    if PROOF_SHA256 not in forms:
+    if not {PROGRAM_SHA256, PROOF_SHA256} <= set(forms):
         raise _NotServing(
             f"the registry names no rows that prove it; run `scorehouse prove {kernel.version.name}`"
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from scorehouse.forms.stored_form import ScoringForm, StoredForm
 
 LAYOUT = 1  # of the file
+DEEPEST = 512  # splits, for each of which the loops for reasons call themselves once
+MOST_VALUES = 1 << 27  # of all nodes and outputs, which reasons may hold at once: 1 GB
 SQL: Expected = {"sql": (np.uint8, (None,))}
 PARAMETERS: Expected = {"parameters": (np.float64, (None, None))}
 MEANS: Expected = {"means": (np.float64, (None,))}
@@ -118,6 +120,10 @@ def reasons_in(data: bytes, version: Version) -> StoredReasons:
     if isinstance(form, StoredTrees):
         (model,) = form.models
         places(common["explained"], len(model.base), "an output that is explained")
+        deepest = max(tree.depth for tree in model.ensemble.trees)
+        require(deepest <= DEEPEST, f"a tree is {deepest} splits deep, more than the {DEEPEST} of reasons")
+        values = len(held["left"]) * len(model.base)
+        require(values <= MOST_VALUES, f"its nodes have {values:,} values, too many for reasons")
         return TreeReasons(**common, model=over_all_outputs(model))
     assert isinstance(form, StoredMatrix)
     product = one_product(form.layers, columns)

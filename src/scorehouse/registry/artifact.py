@@ -132,7 +132,14 @@ def beside(version: Version, file: str) -> str:
 
 def read_program(root: Path, version: Version, file: str, policy: LoadPolicy, call: str) -> bytes:
     """The verified bytes of a file of `program_digests`: the program, or rows that prove it."""
-    label, digest = f"{OF_PROGRAM[file]} of {version.label}", program_digests(version)[file]
+    label, digest = f"{OF_PROGRAM[file]} of {version.label}", program_digests(version).get(file)
+    if digest is None:
+        raise ArtifactError(
+            call,
+            f"the registry has no digest of {label}",
+            expected="a version whose forms were proven by this release",
+            action=f"run `scorehouse prove {version.name}`",
+        )
     return _read(root, version, beside(version, file), digest, label, policy, call)
 
 

@@ -15,6 +15,7 @@ from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from proved import native_proof, trees_of
 from scorehouse.errors import CompileError
+from scorehouse.forms.native.in_file import of_arrays, to_arrays
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
@@ -101,6 +102,17 @@ def test_xgboost_regressors(objective: str) -> None:
     estimator = xgb.XGBRegressor(objective=objective, n_estimators=25, learning_rate=0.1)
     estimator.fit(frame, np.exp(z / 4))
     assert_equal(NativeForm(estimator), estimator, hard(frame, np.random.default_rng(1)))
+
+
+def test_what_xgboost_pruned_is_left_out() -> None:
+    """Its arrays keep pruned nodes, which no walk reaches; a file of trees holds none."""
+    frame, z = data()
+    estimator = xgb.XGBRegressor(tree_method="exact", gamma=5.0, max_depth=6, n_estimators=5).fit(frame, z)
+    form = NativeForm(estimator)
+    dumped = estimator.get_booster().trees_to_dataframe()
+    assert sum(len(tree.left) for tree in form.model.ensemble.trees) == len(dumped)
+    (form.model,) = of_arrays(*to_arrays([form.model]), frame.shape[1])
+    assert_equal(form, estimator, hard(frame, np.random.default_rng(1)))
 
 
 def test_early_stopping_and_forests() -> None:

@@ -22,6 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+from sklearn.tree import DecisionTreeRegressor
 
 from project import registered_kernel
 from scorehouse.forms.choose import FormFiles, choose_form, in_batches
@@ -97,6 +98,13 @@ def test_trees_and_what_is_before_them_score_without_the_estimator(case: str, tm
     assert found["prediction"].equals(expected["prediction"])
     worst = np.abs(found["score"].to_numpy() - expected["score"].to_numpy()).max()
     assert worst <= 1e-12 and found.num_rows == ROWS
+
+
+def test_trees_too_deep_for_the_loops_of_reasons_have_none(tmp_path: Path) -> None:
+    X = pd.DataFrame({"x": np.arange(600.0)})
+    kernel = _stored(tmp_path, DecisionTreeRegressor(), X, 3.0 ** np.arange(600), "regression")
+    assert "native" in kernel.version.forms
+    assert "splits deep, more than the 512 of reasons" in kernel.version.forms["refused"]["reasons"]
 
 
 def test_columns_of_dtype_category_are_codes_for_lightgbm(tmp_path: Path) -> None:

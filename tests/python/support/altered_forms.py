@@ -79,7 +79,7 @@ def every_index(arrays: Arrays) -> Iterator[tuple[str, Arrays]]:
         ("nodes", everywhere, (0, -1, 2**40, -(2**62))),
         ("category_node", everywhere, (-1, 2**40, *np.flatnonzero(arrays["left"] < 0)[:1])),
         ("category_count", everywhere, (-1, 2**40, -(2**62))),
-        ("category_codes", everywhere, (-1, -(2**31))),
+        ("category_codes", everywhere, (-1, -(2**31), 2**31 - 64)),
         ("edge", inner[:1], (np.nan,)),
     ):
         for place, value in product(places if len(arrays[name]) else (), values):

@@ -117,11 +117,15 @@ def segments_of(layers: Sequence[Layer]) -> set[int]:
 
 def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Weights and intercepts of a chain of one segment that reads `read` columns; None if a layer bends."""
-    weights, intercepts = np.eye(read), np.zeros(read)
+    # a weight a column, until a product mixes them
+    weights, intercepts = np.ones((read, 1)), np.zeros(read)
+    is_mixed = False
     for layer in layers:
         if layer.kind == "product":
             own = layer.arrays[0][:, :, 0]
-            weights, intercepts = own[:, :-1] @ weights, own[:, :-1] @ intercepts + own[:, -1]
+            intercepts = own[:, :-1] @ intercepts + own[:, -1]
+            weights = own[:, :-1] @ weights if is_mixed else own[:, :-1] * weights[:, 0]
+            is_mixed = True
         elif layer.kind == "normalise":
             shifts, scales = layer.arrays
             weights, intercepts = weights / scales, (intercepts - shifts[:, 0]) / scales[:, 0]
@@ -130,7 +134,7 @@ def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndar
             weights, intercepts = weights * factors, intercepts * factors[:, 0] + offsets[:, 0]
         elif layer.kind != "finite":
             return None
-    return weights, intercepts
+    return (weights, intercepts) if is_mixed else None
 
 
 def _blocks(layers: Sequence[Layer], read: int, rows: int) -> list[np.ndarray]:

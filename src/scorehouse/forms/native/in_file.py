@@ -37,6 +37,7 @@ EXPECTED: Expected = {
     **OF_NODES,
     **OF_CATEGORIES,
 }
+MOST_WORDS = 1 << 24  # of the bits of categories, 64 MB
 OF_ENSEMBLES = ("average", "rounds_inputs", "single")
 OF_MODELS = ("takes_missing", "takes_infinite")
 
@@ -167,6 +168,11 @@ def _categories(held: Mapping[str, np.ndarray], starts: np.ndarray) -> list[dict
     require(((counts >= 0) & (counts <= len(codes))).all(), "a split by category has no such codes")
     require(int(counts.sum()) == len(codes), "its codes are not those of its splits by category")
     require((codes >= 0).all(), "the code of a category is negative")
+    _, of_column = np.unique(held["feature"][nodes], return_inverse=True)
+    largest = np.zeros(len(nodes), dtype=np.int64)
+    np.maximum.at(largest, np.repeat(of_column, counts), codes.astype(np.int64) + 1)
+    words = int((largest // 32 + 1)[of_column].sum())
+    require(words <= MOST_WORDS, f"the codes of its categories take {words:,} words, too many")
     found: list[dict[int, CategorySplit]] = [{} for _ in starts]
     trees = np.searchsorted(starts, nodes, side="right") - 1
     columns = (trees, nodes - starts[trees], held["category_named_left"], counts, np.cumsum(counts))

@@ -20,7 +20,6 @@ from scorehouse.forms.trees.tree import LEAF, Ensemble
 MOST_EDGES = 254  # of a column whose ranks, and a code for missing values, fit into 8 bits
 TOP_BIT = 1 << 31
 MOST_NODES = 2**31 - 1
-MOST_WORDS = 1 << 26  # of the bits of categories, 256 MB
 CODES_BYTES = 40 * 1024  # of a block's codes, which stay in the nearest caches
 SMALLEST_BLOCK, LARGEST_BLOCK = 128, 512  # rows; a multiple of those that kernel.c strikes together
 
@@ -29,13 +28,15 @@ SMALLEST_BLOCK, LARGEST_BLOCK = 128, 512  # rows; a multiple of those that kerne
 class TreeModel:
     """An ensemble over `n_features` columns.
 
-    Values that `takes_missing` and `takes_infinite` rule out are refused, as the estimator does.
+    Values that `takes_missing` and `takes_infinite` rule out are refused, as the estimator does. `divided_by`
+    is what each sum is divided by; None: by the number of its trees, if they are averaged.
     """
 
     ensemble: Ensemble
     n_features: int
     takes_missing: bool = True
     takes_infinite: bool = True
+    divided_by: int | None = None
 
     @cached_property
     def packed(self) -> Packed:
@@ -50,7 +51,8 @@ class TreeModel:
     @property
     def divisor(self) -> int:
         """What each sum is divided by."""
-        return self.ensemble.groups.count(0) if self.ensemble.average else 1
+        trees = self.ensemble.groups.count(0) if self.ensemble.average else 1
+        return self.divided_by or trees
 
 
 def pack(
@@ -59,8 +61,7 @@ def pack(
     """Lay out an ensemble, with `block` rows per block (None: as many as fit the cache).
 
     Without `tops`, every node is below the one exit of its tree, the root: reasons need all nodes. `single`
-    replaces that of the ensemble. Raises ValueError for an ensemble with more nodes or categories than the
-    loops can count.
+    replaces that of the ensemble. Raises ValueError for an ensemble with more nodes than the loops can count.
     """
     nodes = Nodes(model.ensemble)
     codes = Codes(nodes, model, block)
@@ -227,10 +228,8 @@ class Codes:
         for node, split in nodes.categories.items():
             column = int(nodes.feature[node])
             rows.append((slots[column], int(self.place[node]), count))
-            count += limits[column] // 32 + 1
-            if count > MOST_WORDS:
-                raise ValueError(f"its categories have codes up to {max(limits.values()):,}, too large")
-            words.append(bits_of(split.codes, limits[column] + 1, inverted=split.named_left))
+            count += words_for(limits[column])
+            words.append(bits_of(split.codes, limits[column], inverted=split.named_left))
         return np.array(rows, dtype=np.int64).reshape(-1, 3), np.concatenate(words)
 
 
@@ -287,9 +286,14 @@ def in_doubles(codes: np.ndarray) -> np.ndarray:
     return np.where(bits < 0, bits ^ np.int32(MOST_NODES), bits).view(np.float32).astype(np.float64)
 
 
-def bits_of(codes: Sequence[int], size: int, *, inverted: bool) -> np.ndarray:
-    """One bit per code up to `size`: whether it is one of `codes`, or the opposite."""
-    flags = np.zeros(-(-size // 32) * 32, dtype=bool)
-    flags[list(codes)] = True
-    flags = ~flags if inverted else flags
-    return np.packbits(flags, bitorder="little").view(np.uint32)
+def words_for(limit: int) -> int:
+    """The number of words with a bit for each code up to `limit`."""
+    return limit // 32 + 1
+
+
+def bits_of(codes: Sequence[int], limit: int, *, inverted: bool) -> np.ndarray:
+    """One bit per code up to `limit`: whether it is one of `codes`, or the opposite."""
+    places = np.array(codes, dtype=np.int64)
+    words = np.zeros(words_for(limit), dtype=np.uint32)
+    np.bitwise_or.at(words, places >> 5, np.uint32(1) << (places & 31).astype(np.uint32))
+    return ~words if inverted else words

@@ -71,7 +71,7 @@ def _for_each(estimator: Any, refuse: Refuse) -> Read:
     first, recipe = parts[0]
     width = len(first.base)
     for one, (ensemble, own) in zip(estimator.estimators_, parts, strict=True):
-        if own != recipe:
+        if own != recipe or not own.takes_numbers:
             raise refuse(one, "the outputs read their numbers in different ways")
         if _kind(ensemble) != _kind(first):
             raise refuse(one, "the trees of its outputs are not of one kind")

@@ -89,7 +89,8 @@ def over_all_outputs(model: TreeModel) -> TreeModel:
         replace(tree, value=np.pad(tree.value, ((0, 0), (group, outputs - group - width))))
         for tree, group in zip(ensemble.trees, ensemble.groups, strict=True)
     )
-    return replace(model, ensemble=replace(ensemble, trees=trees, groups=(0,) * len(trees)))
+    padded = replace(ensemble, trees=trees, groups=(0,) * len(trees))
+    return replace(model, ensemble=padded, divided_by=model.divisor)
 
 
 def in_block(numbers: Sequence[np.ndarray], rows: int) -> np.ndarray:

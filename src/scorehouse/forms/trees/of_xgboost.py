@@ -89,4 +89,4 @@ def _tree(tree: dict[str, Any]) -> Tree:
         missing_left=np.asarray(tree["default_left"], dtype=bool),
         value=given.astype(np.float64).reshape(-1, 1),
         cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
-    )
+    ).reached()  # pruned nodes stay in its arrays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,25 @@ class Tree:
             if not len(inner):
                 return found
             found.append(np.column_stack([self.left[inner], self.right[inner]]).ravel().astype(np.int64))
+
+    def reached(self) -> Tree:
+        """The same tree without nodes that no walk from the root reaches, such as those that were pruned."""
+        kept = np.sort(np.concatenate(self.levels()))
+        if len(kept) == len(self.left):
+            return self
+        place = np.full(len(self.left), LEAF, dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        arrays = {
+            each.name: getattr(self, each.name)[kept]
+            for each in fields(self)
+            if isinstance(getattr(self, each.name), np.ndarray)
+        }
+        sides = {
+            side: np.where(self.is_leaf[kept], LEAF, place[getattr(self, side)[kept]])
+            for side in ("left", "right")
+        }
+        categories = {int(place[node]): split for node, split in self.categories.items() if place[node] >= 0}
+        return Tree(**{**arrays, **sides, "categories": categories})
 
     @property
     def depth(self) -> int:
