@@ -12,10 +12,10 @@
 
 
 {#- The values of a column, in order, as one text with commas; NULL if all of them are NULL. On Spark, dbt's own has no
-    order: https://docs.getdbt.com/reference/dbt-jinja-functions/cross-database-macros#listagg -#}
+    order, and warns: https://docs.getdbt.com/reference/dbt-jinja-functions/cross-database-macros#listagg -#}
 {% macro _listed(column) %}
-    {{ return('nullif(' ~ scorehouse._by_database({
-        'default': dbt.listagg(column, "', '", 'order by ' ~ column),
-        'spark': "array_join(sort_array(collect_list(" ~ column ~ ")), ', ')",
-    }) ~ ", '')") }}
+    {% if scorehouse._by_database({'default': false, 'spark': true}) %}
+        {{ return("nullif(array_join(sort_array(collect_list(" ~ column ~ ")), ', '), '')") }}
+    {% endif %}
+    {{ return('nullif(' ~ dbt.listagg(column, "', '", 'order by ' ~ column) ~ ", '')") }}
 {% endmacro %}

@@ -106,7 +106,7 @@ validation_errors as (
     from asked
     left join judged
         on asked.asked_name = judged.judged_name
-    where judged.problem is null
+    where judged.judged_name is null
         or judged.problem in ('{{ fails | join("', '") }}')
 
 )

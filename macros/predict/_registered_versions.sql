@@ -38,25 +38,35 @@
 {% macro _named_version(call, name, registry, alias, version) %}
     {% if version is none %}
         {{ return(scorehouse._version_by_alias(call, name, registry, alias)) }}
-    {% elif load_relation(registry) is not none %}
+    {% endif %}
+    {% if scorehouse._registry_is_loaded(call, name, registry) %}
         {% do scorehouse._check_registry_table(call, name, registry) %}
     {% endif %}
     {{ return(version) }}
 {% endmacro %}
 
 
-{#- The version that has an alias. -#}
-{% macro _version_by_alias(call, name, registry, alias) %}
-    {% set function = call.partition('(')[0].partition('.')[2] %}
-    {% if load_relation(registry) is none %}
-        {% if flags.WHICH in ['compile', 'generate', 'list', 'parse'] %}
-            {{ return(none) }}
-        {% endif %}
+{#- Whether the seed of an ML model is there. Refuses to go on without it, unless nothing is run. -#}
+{% macro _registry_is_loaded(call, name, registry) %}
+    {% if load_relation(registry) is not none %}
+        {{ return(true) }}
+    {% endif %}
+    {% if flags.WHICH not in ['compile', 'generate', 'list', 'parse'] %}
         {% do scorehouse._argument_error(
-            function, 'name', name,
+            call.partition('(')[0].partition('.')[2], 'name', name,
             'an ML model whose seed is loaded; ' ~ registry ~ ' does not exist',
             'run `dbt seed`, or `dbt build`, which loads it first'
         ) %}
+    {% endif %}
+    {{ return(false) }}
+{% endmacro %}
+
+
+{#- The version that has an alias. -#}
+{% macro _version_by_alias(call, name, registry, alias) %}
+    {% set function = call.partition('(')[0].partition('.')[2] %}
+    {% if not scorehouse._registry_is_loaded(call, name, registry) %}
+        {{ return(none) }}
     {% endif %}
     {% do scorehouse._check_registry_table(call, name, registry) %}
     {% set versions, known = [], [] %}
