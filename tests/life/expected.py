@@ -28,6 +28,7 @@ class Registered:
     sha256: str
     threshold: float | None
     classes: tuple[Any, ...]
+    trained_from: str
     trained_to: str
 
 
@@ -52,6 +53,7 @@ def _registered(row: dict[str, str]) -> Registered:
         sha256=row["sha256"],
         threshold=float(row["threshold"]) if row["threshold"] else None,
         classes=tuple(json.loads(row["classes"])) if row["classes"] else (),
+        trained_from=row["trained_from"],
         trained_to=row["trained_to"],
     )
 

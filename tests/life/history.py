@@ -53,6 +53,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("retrained and promoted", versions.retrained_and_promoted, 3),
     ("wide contest", contests.wide_contest, 1),
     ("labels renamed", contests.labels_renamed, 1),
+    ("promoted in parts", versions.promoted_in_parts, 1),
     ("rolled back", versions.rolled_back, 1),
     ("threshold left out", edges.threshold_left_out, 1),
     ("replayed after an edit", edges.replayed_after_an_edit, 1),
@@ -72,6 +73,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("sealed", audits.sealed, 1),
     ("pruned", audits.pruned, 1),
     ("another schema", environments.another_schema, 1),
+    ("monitors later", environments.monitors_later, 1),
     ("deferred", environments.deferred, 1),
     ("cloned", environments.cloned, 1),
 )

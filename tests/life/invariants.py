@@ -108,10 +108,9 @@ def lights_have_judges(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
         return
     (row,) = life.warehouse.rows(
         f"select count(*) filter (where status = 'ok') as green, "
-        f"count(*) filter (where status in ('ok', 'warn', 'error')) as judged, "
+        f"count(*) filter (where status in ('ok', 'small_drift', 'drift')) as judged, "
         f"count(*) filter (where status = 'ok' and coalesce(n_reference, 0) = 0) as unreferenced, "
         f"count(*) filter (where status = 'ok' and threshold is null) as unlimited, "
-        f"count(*) filter (where status = 'ok' and value >= threshold) as beyond, "
         f"count(*) filter (where status = 'ok' and metric = 'psi' and threshold > {UNREACHED}) as too_far "
         f"from {life.table(table)} where version = {version} and part = 'feature' and segment = 'all' "
     )
@@ -121,13 +120,52 @@ def lights_have_judges(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
         yield "judge", f"{row['unreferenced']} green lights of {table} have no reference"
     if row["unlimited"]:
         yield "judge", f"{row['unlimited']} green lights of {table} have no limit"
-    if row["beyond"]:
-        yield "judge", f"{row['beyond']} green lights of {table} are beyond their limit"
     if row["too_far"]:
         yield "judge", f"{row['too_far']} green lights of {table} have a limit that nothing reaches"
-    signals = life.warehouse.rows(f"select * from {life.table(f'{model.name}_retraining')}")
-    if version not in {signal["version"] for signal in signals}:
-        yield "judge", f"{model.name}_retraining has no row of version {version}, which scores"
+    for each in (table, f"{model.name}_daily_drift"):
+        (row,) = life.warehouse.rows(
+            f"select count(*) as beyond, min(feature) as feature, min(metric) as metric "
+            f"from {life.table(each)} where version = {version} and status = 'ok' and value >= threshold"
+        )
+        if row["beyond"]:
+            example = f"such as {row['metric']} of {row['feature']}"
+            yield "judge", f"{row['beyond']} green lights of {each} are beyond their limit, {example}"
+    yield from signals_have_judges(life, model)
+
+
+def signals_have_judges(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
+    """3: the version that scores has a row of signals, which calls it well only where drift judges it."""
+    version, table = champion(life.house.folder, model.name).version, f"{model.name}_retraining"
+    signals = life.warehouse.rows(f"select * from {life.table(table)} where version = {version}")
+    if not signals:
+        yield "judge", f"{table} has no row of version {version}, which scores"
+    drift = f"{life.table(f'{model.name}_drift')} where version = {version}"
+    (row,) = life.warehouse.rows(
+        f"select count(*) as n from {drift} and status in ('ok', 'small_drift', 'drift')"
+    )
+    if not row["n"] and any(signal["retrain"] is False and not signal["data_faults"] for signal in signals):
+        yield "judge", f"{table} says that version {version} is well, and no drift of it is judged"
+
+
+def performance_is_of_new_rows(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
+    """3: performance is that of rows from other days than those of training, and of all of them."""
+    version, table = champion(life.house.folder, model.name), f"{model.name}_performance"
+    if not version.trained_to or not life.has_table(table):
+        return
+    wanted = life.oracle.expected(model, life.world.rows[model.subject.table], version)
+    new = sum(
+        not version.trained_from
+        <= str(life.world.rows[model.subject.table][key]["day"])
+        <= version.trained_to
+        for key, outcome in wanted.items()
+        if outcome.prediction is not None
+    )
+    (row,) = life.warehouse.rows(
+        f"select coalesce(sum(n_reference), 0) as n from {life.table(table)} "
+        f"where version = {version.version} and metric = 'labels_arrived' and segment = 'all'"
+    )
+    if row["n"] != new:
+        yield "judge", f"{table} counts {row['n']} rows as new to version {version.version}, not {new}"
 
 
 def nothing_raw(life: Life) -> Iterator[tuple[str, str]]:
@@ -225,3 +263,4 @@ def check_tables(life: Life, models: tuple[MlModel, ...] = ML_MODELS) -> Iterato
         yield from predictions_are_those_of_git(life, model)
         yield from run_log_accounts(life, model)
         yield from lights_have_judges(life, model)
+        yield from performance_is_of_new_rows(life, model)

@@ -34,6 +34,6 @@ BUGS = (
         "a value beyond its limit is fine where chance cannot be excluded",
         review="3",
         edits=((VERDICTS, "when is_blind = 1 or value >= threshold then", "when is_blind = 1 then"),),
-        events=("fault: shifted by 2 sd of 'distance'",),
+        events=("clean night",),
     ),
 )

@@ -57,7 +57,8 @@ BUGS = (
         "a command that is stopped waits for every batch",
         review="17",
         edits=(("src/dbt_scorehouse/__init__.py", "    os._exit(128 + number)", "    return"),),
-        events=("stopped backfill",),
+        # no estimator of a life takes minutes for a batch
+        test="tests/python/scoring/test_stopped_runs.py",
     ),
     Bug(
         "a test of a table that is not built fails in the words of the database",

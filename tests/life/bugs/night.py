@@ -80,11 +80,11 @@ BUGS = (
         review="0",
         edits=(
             (
-                "macros/monitoring/retraining_signals.sql",
-                "when all_faults <> '' then false",
-                "when all_faults <> '' then true",
+                "macros/monitoring/_data_faults.sql",
+                "    where status = 'drift'\n",
+                "    where 1 = 0\n",
             ),
         ),
-        events=("second week: watch it", "second week: every night", "second week: the first alarm"),
+        events=("rows copied",),
     ),
 )

@@ -183,6 +183,14 @@ def own_module(life: Life) -> None:
     house.commit("Register a version with a step of our own")
     sys.path.insert(0, str(house.folder / "ml"))  # for the oracle
     life.night()
+    house.write("profiles.yml", before["profiles.yml"])  # of a colleague, who has not heard of it
+    refused = life.build("--select", ORDER.predictions, codes=(1,))
+    if "module_paths" not in refused.output or str(house.folder / "ml") not in " ".join(
+        refused.output.split()
+    ):
+        life.violate(
+            "next step", "a build without the author's module does not name module_paths and the folder"
+        )
     house.run("scorehouse", "promote", ORDER.name, str(version))
     for path, text in before.items():
         house.write(path, text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from invariants import predictions_are_those_of_git
-from shop import CHURN, ORDER
+from shop import CHURN, ML_MODELS, ORDER
 
 if TYPE_CHECKING:
     from installation import Installation
@@ -19,9 +20,34 @@ def another_schema(life: Life) -> None:
     """The project moves to another schema, where nothing is yet: all is built and scored there."""
     with in_target(life, "prod"):
         # a part alone takes tests along whose tables are not there yet: they fail in words of ours
-        life.build("--select", f"+{CHURN.predictions}", codes=(0, 1))
+        life.build("--select", *(f"+{model.predictions}" for model in ML_MODELS), codes=(0, 1))
         life.night()
         life.house.run("scorehouse", "runs", "--target", "prod")
+    life.night()
+
+
+def monitors_later(life: Life) -> None:
+    """Monitors come after the scores, and are built without their seeds: refused, and done as it says."""
+    name = ORDER.name
+    monitors = {file: file.read_text() for file in life.house.folder.glob(f"models/ml/monitoring/*{name}_*")}
+    with in_target(life, "prod"):
+        for file in monitors:
+            file.unlink()
+        # tests of the features that read the signature say that it is not built
+        life.build("--select", f"+{ORDER.predictions}", codes=(0, 1))
+        life.check_rows((ORDER,))
+        for file, text in monitors.items():
+            file.write_text(text)
+        ended = life.build("--select", f"{name}_profiles+", codes=(0, 1))
+        advice = re.findall(r"run `(dbt build [^`]+)`", " ".join(ended.output.split()))
+        if not ended.code or not advice:
+            life.violate(
+                "part", "monitors without the seeds that they read are built, or do not say what they lack"
+            )
+        for line in advice[:1]:
+            life.house.paste(f"{line} --target prod")
+        life.build()
+        life.check((ORDER,))
     life.night()
 
 

@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from life import Life
 
 STORED = "models:\n  +file_format: parquet\nseeds:\n  +file_format: parquet\n"
+COMMENT = "-- asked for by retention,\u2028every night\n"  # as text is that somebody copies from a page
 REVIEW_BYTES = 50_000
 REVIEWED = (".csv", ".yml", ".sql", ".json", ".md")
 
 
 def install_project(life: Life) -> None:
     """An empty folder becomes a dbt project with the package, and a loader has written a quarter year."""
-    house = life.house
+    house, package = life.house, life.installation.package
     commands.begin(house)
+    without = [word for word in init_words(life, CHURN) if word not in ("--package", str(package))]
+    ended = house.run(*without, codes=(0, 1))
+    if "--package" not in ended.output and not (house.folder / "packages.yml").exists():
+        life.violate("next step", "init names no dbt package, and does not ask for one")
     for model in ML_MODELS:
         house.run(*init_words(life, model))
         house.write(f"ml/train_{model.name}.py", train_script(model))
@@ -42,8 +47,10 @@ def install_project(life: Life) -> None:
         life.loader.create(subject)
     life.pass_days(TRAINING_DAYS)
     house.run("dbt", "deps")
-    life.build()
     house.commit("Begin")
+    life.build()
+    for invariant, text in only_what_was_told(life, ()):
+        life.violate(invariant, text)
 
 
 def init_words(life: Life, model: MlModel) -> tuple[str, ...]:
@@ -69,7 +76,8 @@ def first_tables(life: Life) -> None:
         rescore = f"rescore={rescore_rule(life)}, " if model is CHURN else ""
         file = f"models/ml/{model.predictions}.sql"
         arguments = f"key='{model.subject.key}', {rescore}passthrough=['day', '{model.segment}']"
-        house.write(file, house.read(file).replace(f"key='{model.subject.key}'", arguments, 1))
+        text = house.read(file).replace(f"key='{model.subject.key}'", arguments, 1)
+        house.write(file, text.replace("select ", f"{COMMENT}select ", 1))
     tests = ("--table", ORDER.feature_table, "--day", "day", "--output", f"models/_{ORDER.feature_table}.yml")
     house.run(*scaffolded, "tests", ORDER.name, *tests)
     if not life.engine.is_short:
