@@ -16,6 +16,8 @@ from events.first_week import register
 if TYPE_CHECKING:
     from life import Life
 
+RETRAINED_DAYS = TRAINING_DAYS - 15  # fewer than at first: the same rows would be the same version
+
 
 def threshold_changed(life: Life) -> None:
     """A reviewed diff moves the threshold: labels follow, or the run is refused with what to do."""
@@ -73,7 +75,7 @@ def retrained_and_promoted(life: Life) -> None:
     """A challenger on newer rows, promoted by the printed command, monitored from the first night."""
     model = life.pick([each for each in ML_MODELS if life.has_table(f"{each.name}_drift")] or ML_MODELS)
     last = life.world.today - dt.timedelta(days=LABEL_DAYS)
-    version = register(life, model, last - dt.timedelta(days=TRAINING_DAYS), last, "challenger")
+    version = register(life, model, last - dt.timedelta(days=RETRAINED_DAYS), last, "challenger")
     life.house.commit("Register a challenger")
     life.house.run("scorehouse", "diff", model.name, "champion", str(version))
     promoted = life.house.run("scorehouse", "promote", model.name, str(version))
@@ -93,7 +95,7 @@ def retrained_and_promoted(life: Life) -> None:
 def promoted_in_parts(life: Life) -> None:
     """A version is promoted and built in parts: before its drift is, nothing says that it is well."""
     last = life.world.today - dt.timedelta(days=LABEL_DAYS)
-    version = register(life, ORDER, last - dt.timedelta(days=TRAINING_DAYS), last, None)
+    version = register(life, ORDER, last - dt.timedelta(days=RETRAINED_DAYS), last, None)
     life.house.run("scorehouse", "promote", ORDER.name, str(version))
     life.house.commit("Promote")
     # tests of what is not selected may miss the version
