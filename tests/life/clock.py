@@ -24,8 +24,9 @@ class Clock:
 
     def __init__(self, folder: Path, start: dt.datetime) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.file = folder / "clock"
+        self.file = readable_by_all("scorehouse-clock-") / "clock"
         self.file.write_bytes(bytes(8))
+        (folder / "clock").symlink_to(self.file)
         self.set(start)
 
     def set(self, moment: dt.datetime) -> None:
@@ -44,17 +45,22 @@ class Clock:
         return clock_variables(self.file.parent)
 
 
+def readable_by_all(prefix: str) -> Path:
+    """A new folder for what a server of another user reads too, which a temporary folder of ours keeps from it."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o755)
+    return folder
+
+
 def clock_variables(folder: Path) -> dict[str, str]:
     """What a process needs to see the time of the life in `folder`."""
-    return {"TZ": ZONE.key, "LD_PRELOAD": str(library()), "SCOREHOUSE_CLOCK": str(folder / "clock")}
+    return {"TZ": ZONE.key, "LD_PRELOAD": str(library()), "SCOREHOUSE_CLOCK": str((folder / "clock").resolve())}
 
 
 @functools.cache
 def library() -> Path:
-    """The library that moves the clock, compiled once per process; readable by a server of another user."""
-    folder = Path(tempfile.mkdtemp(prefix="scorehouse-clock-"))
-    folder.chmod(0o755)
-    compiled = folder / "clock.so"
+    """The library that moves the clock, compiled once per process."""
+    compiled = readable_by_all("scorehouse-clock-") / "clock.so"
     command = [*compiler(), "-O2", "-shared", "-fPIC", "-o", str(compiled), str(SOURCE), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)
     return compiled
